@@ -1,0 +1,230 @@
+//! XDR (RFC 4506) as sFlow uses it: big-endian words at the tail of a buffer of fixed size.
+
+/// Appends XDR values to a buffer that it borrows.
+///
+/// A value that does not fit is not written, and neither is anything after it: the encoder
+/// remembers the overflow, the caller asks once, at the end of a structure, and takes the
+/// structure back as a whole. So encoders read like the tables of the specification.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+    overflow: bool,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder at the start of `buffer`.
+    #[must_use]
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self { buffer, len: 0, overflow: false }
+    }
+
+    /// Bytes written, always a multiple of 4.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether a value did not fit since the start or the last [`truncate`](Self::truncate).
+    #[must_use]
+    pub fn overflowed(&self) -> bool {
+        self.overflow
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        self.buffer.get(..self.len).unwrap_or_default()
+    }
+
+    /// Takes back everything behind the first `len` bytes, and the overflow with it.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        self.overflow = false;
+    }
+
+    /// `unsigned int`, an enum, a flag.
+    pub fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// `int`.
+    pub fn i32(&mut self, value: i32) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// `unsigned hyper`: 8 bytes, aligned to 4 only.
+    pub fn u64(&mut self, value: u64) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// `float`, IEEE 754 single precision.
+    pub fn f32(&mut self, value: f32) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// `double`, IEEE 754 double precision.
+    pub fn f64(&mut self, value: f64) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// Several `unsigned int` at the price of one check.
+    pub fn words<const N: usize>(&mut self, words: [u32; N]) {
+        let Some(tail) = self.tail(N.saturating_mul(4)) else { return };
+        for (slot, word) in tail.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *slot = word.to_be_bytes();
+        }
+    }
+
+    /// `opaque[n]`: no length word, zero padding to a multiple of 4.
+    pub fn opaque_fixed(&mut self, bytes: &[u8]) {
+        self.padded(bytes, None);
+    }
+
+    /// `opaque<>`: a length word, the bytes, zero padding to a multiple of 4.
+    pub fn opaque(&mut self, bytes: &[u8]) {
+        self.padded(bytes, u32::try_from(bytes.len()).ok());
+    }
+
+    /// `string<max>`: like [`opaque`](Self::opaque), cut at the last character that ends within
+    /// `max` bytes.
+    pub fn string(&mut self, string: &str, max: usize) {
+        let end = string.floor_char_boundary(max);
+        self.opaque(string.as_bytes().get(..end).unwrap_or_default());
+    }
+
+    /// A MAC address: `opaque[6]`, so 8 bytes.
+    pub fn mac(&mut self, mac: [u8; 6]) {
+        self.opaque_fixed(&mac);
+    }
+
+    /// Overwrites the word at `offset`, once its value is known: lengths and counts.
+    pub(crate) fn patch(&mut self, offset: usize, value: u32) {
+        let end = offset.saturating_add(4).min(self.len);
+        if let Some(slot) = self.buffer.get_mut(offset..end).and_then(<[u8]>::first_chunk_mut) {
+            *slot = value.to_be_bytes();
+        }
+    }
+
+    fn padded(&mut self, bytes: &[u8], length: Option<u32>) {
+        let head = if length.is_some() { 4 } else { 0 };
+        let Some(padded) = bytes.len().checked_next_multiple_of(4) else {
+            self.overflow = true;
+            return;
+        };
+        let Some(tail) = self.tail(padded.saturating_add(head)) else { return };
+        let tail = match (length, tail.split_first_chunk_mut::<4>()) {
+            (Some(length), Some((slot, rest))) => {
+                *slot = length.to_be_bytes();
+                rest
+            }
+            _ => tail,
+        };
+        // The last word first, so that its padding is zero whatever the buffer held.
+        if let Some(word) = tail.last_chunk_mut::<4>() {
+            *word = [0; 4];
+        }
+        if let Some((body, _)) = tail.split_at_mut_checked(bytes.len()) {
+            body.copy_from_slice(bytes);
+        }
+    }
+
+    fn bytes<const N: usize>(&mut self, bytes: &[u8; N]) {
+        if let Some(slot) = self.tail(N).and_then(<[u8]>::first_chunk_mut) {
+            *slot = *bytes;
+        }
+    }
+
+    /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
+    fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
+        let end = self.len.checked_add(len)?;
+        if self.overflow || end > self.buffer.len() {
+            self.overflow = true;
+            return None;
+        }
+        let tail = self.buffer.get_mut(self.len..end);
+        self.len = end;
+        tail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literal_bytes() {
+        let mut buffer = [0xa5; 64];
+        let mut xdr = Encoder::new(&mut buffer);
+        xdr.u32(1);
+        xdr.i32(-1);
+        xdr.u64(0x0102_0304_0506_0708);
+        xdr.f32(1.0);
+        xdr.string("abcde", 255);
+        xdr.mac([1, 2, 3, 4, 5, 6]);
+        xdr.words([7, 8]);
+        assert!(!xdr.overflowed());
+        assert_eq!(
+            xdr.written(),
+            [
+                0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 0x3f, 0x80, 0, 0, 0, 0,
+                0, 5, b'a', b'b', b'c', b'd', b'e', 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 7, 0,
+                0, 0, 8
+            ]
+        );
+    }
+
+    #[test]
+    fn padding_is_zero_for_every_remainder() {
+        for len in 0..=8 {
+            let mut buffer = [0xa5; 16];
+            let mut xdr = Encoder::new(&mut buffer);
+            xdr.opaque(&[0xff; 8][..len]);
+            let written = xdr.written();
+            assert_eq!(written.len(), 4 + len.next_multiple_of(4));
+            assert!(written[4 + len..].iter().all(|&byte| byte == 0), "length {len}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_stops_everything_behind_it() {
+        let mut buffer = [0xa5; 8];
+        let mut xdr = Encoder::new(&mut buffer);
+        xdr.u32(1);
+        xdr.u64(2);
+        xdr.u32(3);
+        assert!(xdr.overflowed());
+        assert_eq!(xdr.written(), [0, 0, 0, 1]);
+        xdr.truncate(0);
+        xdr.u64(4);
+        assert!(!xdr.overflowed());
+        assert_eq!(xdr.len(), 8);
+    }
+
+    #[test]
+    fn opaque_at_the_edge_of_the_buffer() {
+        let mut buffer = [0xa5; 8];
+        let mut xdr = Encoder::new(&mut buffer);
+        xdr.opaque(&[1, 2, 3, 4]);
+        assert!(!xdr.overflowed());
+        let mut buffer = [0xa5; 8];
+        let mut xdr = Encoder::new(&mut buffer);
+        xdr.opaque(&[1, 2, 3, 4, 5]);
+        assert!(xdr.overflowed());
+        assert!(xdr.is_empty());
+    }
+
+    #[test]
+    fn strings_are_cut_between_characters() {
+        let mut buffer = [0xa5; 16];
+        let mut xdr = Encoder::new(&mut buffer);
+        xdr.string("aé", 2);
+        assert_eq!(xdr.written(), [0, 0, 0, 1, b'a', 0, 0, 0]);
+    }
+}
