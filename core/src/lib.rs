@@ -1,26 +1,125 @@
-//! sFlow version 5 agent core.
+//! sFlow version 5 agent core: sampling, scheduling and encoding, for hosts and for firmware.
+//!
+//! `no_std`, no allocator, no unsafe code, and no panic: a platform pushes packets and counters
+//! in, and carries finished datagrams out.
+//!
+//! ```text
+//! packet path (kernel filter, ISR, RX burst)      main loop (thread, task, superloop)
+//!  Sampler::advance ── chosen ──▶ queue ──▶ Agent::handle_flow_sample ─┐
+//!                                           Agent::poll_counters       ├▶ Agent::poll_transmit
+//!                                           Agent::handle_counters    ─┘
+//!                                           Agent::poll_timeout: when to call next
+//! ```
+//!
+//! # The calling contract
+//!
+//! > **After every `handle_*`, call [`Agent::poll_transmit`] until it returns `None`;** a
+//! > `handle_*` that answers [`HandleError::Full`] took nothing: do so, then hand it in again.
+//!
+//! [`Agent::poll`] keeps the contract for counters and time; [`Agent::transmit`] for the samples
+//! that a platform hands in itself:
+//!
+//! ```
+//! use core::net::{IpAddr, Ipv4Addr};
+//! use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
+//! use flowmote_core::*;
+//!
+//! struct Wire(Vec<u8>);
+//! impl Transport for Wire {
+//!     fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
+//!         self.0 = datagram.to_vec();
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let config = AgentConfig {
+//!     head: DatagramHead {
+//!         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+//!         sub_agent_id: 0,
+//!         encoding: Encoding::Compact,
+//!         max_bytes: 1400,
+//!     },
+//!     header_bytes: 128,
+//!     max_delay: Duration::from_millis(100),
+//!     discard_limit: 10,
+//!     seed: 0x5eed,
+//! };
+//! let (mut sources, mut buffer) = ([Source::VACANT; 4], [0; 1400]);
+//! let mut agent = Agent::new(config, &mut sources, &mut buffer);
+//! let port = DataSource::interface(2);
+//! let boot = Instant::from_millis(5_000);
+//! agent.add_source(boot, port, Duration::from_secs(20)).unwrap();
+//!
+//! let mut sampler = Sampler::new(1, 0x5eed);
+//! let frame = [0; 60];
+//! let mut wire = Wire(Vec::new());
+//! if sampler.advance(1).is_some() {
+//!     let sample = FlowSample {
+//!         source: port,
+//!         meta: sampler.meta(),
+//!         input: Interface::Index(2),
+//!         output: Interface::Internal,
+//!         header: Some(SampledHeader {
+//!             protocol: HeaderProtocol::ETHERNET,
+//!             frame_length: 64, // the FCS counts
+//!             stripped: 4,      // and was taken off
+//!             header: &frame,
+//!         }),
+//!         records: &[],
+//!     };
+//!     agent.handle_flow_sample(boot, &sample).unwrap();
+//!     agent.transmit(boot, &mut wire);
+//! }
+//! assert_eq!(agent.poll_timeout(), Some(boot + Duration::from_millis(100)));
+//! agent.transmit(boot + Duration::from_millis(100), &mut wire);
+//! assert_eq!(wire.0[..4], [0, 0, 0, 5]);
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
+// Rule of the house: nothing here can panic. The link-time proof comes with the firmware images;
+// these lints say it where the code is written.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::integer_division_remainder_used
+    )
+)]
 
+// Spelled out, so that no prelude of std gets into code that is not a test.
 #[cfg(test)]
 extern crate std;
 
+mod agent;
+mod datagram;
 mod drop_reason;
+mod platform;
+mod poller;
 pub mod record;
+mod sample;
+mod sampler;
 mod source;
+mod sources;
+mod stats;
 mod time;
-pub mod xdr;
+mod xdr;
 
+pub use crate::agent::{AddError, Agent, AgentConfig, HandleError, MAX_DELAY};
+pub use crate::datagram::{DatagramBuilder, DatagramHead, DoesNotFit};
 pub use crate::drop_reason::DropReason;
+pub use crate::platform::{CounterSource, SendError, Transport};
+pub use crate::poller::Poller;
 pub use crate::record::{CounterRecord, DataFormat, FlowRecord};
+pub use crate::sample::{
+    CounterSample, DiscardedPacket, Encoding, FlowSample, FlowValue, MetricValue, RtFlow, RtMetric,
+};
+pub use crate::sampler::{MAX_SAMPLING_RATE, SampleMeta, Sampler};
 pub use crate::source::{DataSource, Interface, MAX_COMPACT_INDEX, SourceClass};
+pub use crate::sources::Source;
+pub use crate::stats::AgentStats;
 pub use crate::time::{Duration, Instant};
-
-/// Which of the two layouts of samples an agent uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// a
-    Compact,
-    /// b
-    Expanded,
-}
+pub use crate::xdr::Encoder;

@@ -8,6 +8,8 @@
 #[derive(Debug)]
 pub struct Encoder<'a> {
     buffer: &'a mut [u8],
+    /// At most the length of the buffer.
+    capacity: usize,
     len: usize,
     overflow: bool,
 }
@@ -16,7 +18,7 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of `buffer`.
     #[must_use]
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { buffer, len: 0, overflow: false }
+        Self { capacity: buffer.len(), buffer, len: 0, overflow: false }
     }
 
     /// Bytes written, always a multiple of 4.
@@ -104,6 +106,26 @@ impl<'a> Encoder<'a> {
         self.opaque_fixed(&mac);
     }
 
+    /// Bytes left.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.capacity.saturating_sub(self.len)
+    }
+
+    /// Starts anew and uses at most `capacity` bytes of the buffer.
+    pub(crate) fn restart(&mut self, capacity: usize) {
+        self.truncate(0);
+        self.capacity = capacity.min(self.buffer.len());
+    }
+
+    /// Writes over the start of what is there, which must be as long as it was the first time.
+    pub(crate) fn rewrite_start(&mut self, write: impl FnOnce(&mut Self)) {
+        let len = self.len;
+        self.len = 0;
+        write(self);
+        self.len = len;
+    }
+
     /// Overwrites the word at `offset`, once its value is known: lengths and counts.
     pub(crate) fn patch(&mut self, offset: usize, value: u32) {
         let end = offset.saturating_add(4).min(self.len);
@@ -144,7 +166,7 @@ impl<'a> Encoder<'a> {
     /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
         let end = self.len.checked_add(len)?;
-        if self.overflow || end > self.buffer.len() {
+        if self.overflow || end > self.capacity {
             self.overflow = true;
             return None;
         }

@@ -1,0 +1,161 @@
+//! The datagram under construction.
+
+use core::net::IpAddr;
+
+use crate::sample::{CounterSample, DiscardedPacket, Encoding, FlowSample, RtFlow, RtMetric};
+use crate::source::DataSource;
+use crate::xdr::Encoder;
+
+/// Encodes samples in place, once, at the tail of the one buffer that the caller gave.
+///
+/// A sample that does not fit was never begun. The header is written last, by
+/// [`finish`](Self::finish), when sequence number, uptime and count are known.
+#[derive(Debug)]
+pub struct DatagramBuilder<'a> {
+    xdr: Encoder<'a>,
+    head: DatagramHead,
+    samples: u32,
+}
+
+/// Who speaks, and how: what all datagrams of an agent have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatagramHead {
+    /// agent_address: the stable identity of the device (rule A21).
+    pub address: IpAddr,
+    /// sub_agent_id: tells apart several streams of one device; 0 if there is one.
+    pub sub_agent_id: u32,
+    /// The layout of flow and counter samples.
+    pub encoding: Encoding,
+    /// sFlowRcvrMaximumDatagramSize: bytes of UDP payload, typically 1400.
+    pub max_bytes: usize,
+}
+
+/// A sample did not fit behind those that are there; nothing of it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct DoesNotFit;
+
+impl<'a> DatagramBuilder<'a> {
+    /// An empty datagram in a buffer that bounds its length, too.
+    #[must_use]
+    pub fn new(buffer: &'a mut [u8], head: DatagramHead) -> Self {
+        let mut builder = Self { xdr: Encoder::new(buffer), head, samples: 0 };
+        builder.restart(head);
+        builder
+    }
+
+    /// Forgets the samples and begins a datagram with this head.
+    pub fn restart(&mut self, head: DatagramHead) {
+        self.head = head;
+        self.samples = 0;
+        self.xdr.restart(head.max_bytes);
+        head.encode([0; 3], &mut self.xdr);
+    }
+
+    /// Whether there is no sample yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.samples == 0
+    }
+
+    /// Whether there is exactly one sample.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.samples == 1
+    }
+
+    /// Bytes used so far, the header included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.xdr.len()
+    }
+
+    /// Bytes left for further samples.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.xdr.remaining()
+    }
+
+    /// Appends a flow sample.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`], and the datagram is as it was. So for all that follow.
+    pub fn flow_sample(
+        &mut self,
+        sequence: u32,
+        sample: &FlowSample<'_>,
+    ) -> Result<(), DoesNotFit> {
+        let encoding = self.head.encoding;
+        self.append(|xdr| sample.encode(encoding, sequence, xdr))
+    }
+
+    /// Appends a counter sample.
+    pub fn counter_sample(
+        &mut self,
+        source: DataSource,
+        sequence: u32,
+        sample: &CounterSample<'_>,
+    ) -> Result<(), DoesNotFit> {
+        let encoding = self.head.encoding;
+        self.append(|xdr| sample.encode(encoding, source, sequence, xdr))
+    }
+
+    /// Appends a discarded packet; `drops` counts the notifications that were suppressed.
+    pub fn discarded_packet(
+        &mut self,
+        sequence: u32,
+        drops: u32,
+        packet: &DiscardedPacket<'_>,
+    ) -> Result<(), DoesNotFit> {
+        self.append(|xdr| packet.encode(sequence, drops, xdr))
+    }
+
+    /// Appends metrics of the user's own choice.
+    pub fn rt_metric(&mut self, metric: &RtMetric<'_>) -> Result<(), DoesNotFit> {
+        self.append(|xdr| metric.encode(xdr))
+    }
+
+    /// Appends a flow of the user's own making.
+    pub fn rt_flow(&mut self, flow: &RtFlow<'_>) -> Result<(), DoesNotFit> {
+        self.append(|xdr| flow.encode(xdr))
+    }
+
+    /// Writes the header and lends the whole datagram; [`restart`](Self::restart) begins the next.
+    pub fn finish(&mut self, sequence: u32, uptime: u32) -> &[u8] {
+        let (address, words) = (self.address, [self.sub_agent_id, sequence, uptime, self.samples]);
+        self.xdr.rewrite_start(|xdr| header(address, words, xdr));
+        self.xdr.written()
+    }
+
+    #[inline]
+    fn append(&mut self, encode: impl FnOnce(&mut Encoder<'a>)) -> Result<(), DoesNotFit> {
+        let start = self.xdr.len();
+        encode(&mut self.xdr);
+        if self.xdr.overflowed() {
+            self.xdr.truncate(start);
+            return Err(DoesNotFit);
+        }
+        self.samples = self.samples.wrapping_add(1);
+        Ok(())
+    }
+}
+
+impl DatagramHead {
+    /// The datagram head of section 2: 28 bytes with an IPv4 agent address, 40 with IPv6. The
+    /// words are sequence_number, uptime and the number of samples.
+    fn encode(self, [sequence, uptime, samples]: [u32; 3], xdr: &mut Encoder<'_>) {
+        match self.address {
+            IpAddr::V4(address) => {
+                xdr.words([VERSION, 1]);
+                xdr.opaque_fixed(&address.octets());
+            }
+            IpAddr::V6(address) => {
+                xdr.words([VERSION, 2]);
+                xdr.opaque_fixed(&address.octets());
+            }
+        }
+        xdr.words([self.sub_agent_id, sequence, uptime, samples]);
+    }
+}
+
+const VERSION: u32 = 5;

@@ -1,0 +1,240 @@
+//! The counting half of packet sampling: which packets are chosen, and what that says.
+
+/// Chooses one packet in `sampling_rate` at one data source, in the packet path.
+///
+/// It knows neither time nor datagrams and costs one subtraction and one comparison for a burst
+/// that is shorter than the current skip. Skips are drawn uniformly from `1..=2N-1`, the first one
+/// from `1..=N` (rules A3 and A4), by multiply-shift from a generator with 64 bits of state: every
+/// value of the range occurs, and the mean is N less (2N-1)/2^33, so within half a packet of N for
+/// every N up to [`MAX_SAMPLING_RATE`].
+///
+/// ```
+/// use flowmote_core::Sampler;
+///
+/// let mut sampler = Sampler::new(400, 0x5eed);
+/// let mut samples = 0;
+/// let mut burst = 64; // packets received since the last look
+/// while let Some(taken) = sampler.advance(burst) {
+///     samples += 1; // the packet at position `taken`, counted from 1, is the sample
+///     burst -= taken;
+/// }
+/// assert_eq!(sampler.meta().sample_pool, 64);
+/// # assert!(samples < 64);
+/// ```
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sampler {
+    /// Packets up to and including the next sample.
+    skip: u32,
+    /// What the pool will be when the next sample is taken. So an unsampled packet touches one
+    /// word only, and the pool is this less `skip`.
+    pool_at_sample: u32,
+    sampling_rate: u32,
+    drops: u32,
+    random: Random,
+}
+
+/// What a flow sample says of the sampler that chose it: sections 3.1 and 3.3 of the sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SampleMeta {
+    /// N of 1-in-N, as in force when the packet was chosen.
+    pub sampling_rate: u32,
+    /// Packets that could have been sampled, modulo 2^32.
+    pub sample_pool: u32,
+    /// Samples lost for lack of resources since the agent started, modulo 2^32.
+    pub drops: u32,
+}
+
+/// The largest N; with a larger one `2N-1` would not fit 32 bits.
+pub const MAX_SAMPLING_RATE: u32 = 1 << 31;
+
+impl Sampler {
+    /// A sampler for 1-in-`sampling_rate`: 1 samples every packet, 0 none, and what is above
+    /// [`MAX_SAMPLING_RATE`] counts as that. Samplers must not share a `seed`.
+    #[must_use]
+    pub fn new(sampling_rate: u32, seed: u64) -> Self {
+        let mut sampler = Self {
+            skip: 0,
+            pool_at_sample: 0,
+            sampling_rate: 0,
+            drops: 0,
+            random: Random::new(seed),
+        };
+        sampler.set_sampling_rate(sampling_rate);
+        sampler
+    }
+
+    /// Counts `packets` more packets.
+    ///
+    /// `Some(i)`: the i-th of them, from 1, is a sample; the rest is not yet counted, so call
+    /// again with `packets - i`, until it returns `None`.
+    #[inline]
+    pub fn advance(&mut self, packets: u32) -> Option<u32> {
+        if packets < self.skip {
+            self.skip = self.skip.wrapping_sub(packets);
+            return None;
+        }
+        self.choose(packets)
+    }
+
+    /// What to attach to the sample that [`advance`](Self::advance) has just chosen.
+    #[inline]
+    #[must_use]
+    pub fn meta(&self) -> SampleMeta {
+        SampleMeta {
+            sampling_rate: self.sampling_rate,
+            sample_pool: self.pool_at_sample.wrapping_sub(self.skip),
+            drops: self.drops,
+        }
+    }
+
+    /// Notes that a chosen packet was lost before it reached the agent.
+    #[inline]
+    pub fn dropped(&mut self) {
+        self.drops = self.drops.wrapping_add(1);
+    }
+
+    /// N of 1-in-N; 0 is off.
+    #[must_use]
+    pub fn sampling_rate(&self) -> u32 {
+        self.sampling_rate
+    }
+
+    /// Changes N from the next packet on; the pool goes on counting.
+    pub fn set_sampling_rate(&mut self, sampling_rate: u32) {
+        let pool = self.meta().sample_pool;
+        self.sampling_rate = sampling_rate.min(MAX_SAMPLING_RATE);
+        self.skip = match self.sampling_rate {
+            0 => u32::MAX,
+            rate => self.random.uniform(rate),
+        };
+        self.pool_at_sample = pool.wrapping_add(self.skip);
+    }
+
+    /// The rare half of `advance`: at least `skip` packets came.
+    #[cold]
+    fn choose(&mut self, packets: u32) -> Option<u32> {
+        let taken = self.skip;
+        if self.sampling_rate == 0 {
+            // Off, and 2^32 packets went by: wind up again, the pool goes on.
+            self.pool_at_sample = self.pool_at_sample.wrapping_add(packets);
+            return None;
+        }
+        self.skip = self.random.uniform((self.sampling_rate.wrapping_mul(2)).wrapping_sub(1));
+        self.pool_at_sample = self.pool_at_sample.wrapping_add(self.skip);
+        Some(taken)
+    }
+}
+
+/// PCG-XSH-RR 64/32 (O'Neill 2014): 64 bits of state, period 2^64, good high bits.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) struct Random {
+    state: u64,
+}
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Self { state: seed.wrapping_add(INCREMENT) };
+        random.next();
+        random
+    }
+
+    /// Uniform on `1..=range`; 1 if the range is empty.
+    pub(crate) fn uniform(&mut self, range: u32) -> u32 {
+        let product = u64::from(self.next()).wrapping_mul(u64::from(range));
+        ((product >> 32) as u32).wrapping_add(1)
+    }
+
+    fn next(&mut self) -> u32 {
+        let state = self.state;
+        self.state = state.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT);
+        let xorshifted = (((state >> 18) ^ state) >> 27) as u32;
+        xorshifted.rotate_right((state >> 59) as u32)
+    }
+}
+
+const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
+const INCREMENT: u64 = 1_442_695_040_888_963_407;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skips(rate: u32, count: usize) -> impl Iterator<Item = u32> {
+        let mut sampler = Sampler::new(rate, 42);
+        sampler.advance(sampler.skip);
+        (0..count).map(move |_| {
+            let skip = sampler.skip;
+            assert_eq!(sampler.advance(skip), Some(skip));
+            skip
+        })
+    }
+
+    #[test]
+    fn one_samples_every_packet() {
+        let mut sampler = Sampler::new(1, 7);
+        for pool in 1..=1000 {
+            assert_eq!(sampler.advance(1), Some(1));
+            assert_eq!(sampler.meta().sample_pool, pool);
+        }
+    }
+
+    #[test]
+    fn zero_samples_nothing_for_ever() {
+        let mut sampler = Sampler::new(0, 7);
+        for _ in 0..5 {
+            assert_eq!(sampler.advance(u32::MAX), None);
+            assert_eq!(sampler.advance(1 << 31), None);
+        }
+        let packets = 5 * (u64::from(u32::MAX) + (1 << 31));
+        assert_eq!(sampler.meta().sample_pool, packets as u32);
+    }
+
+    #[test]
+    fn skips_reach_both_ends_of_their_range() {
+        let drawn: std::vec::Vec<u32> = skips(3, 10_000).collect();
+        for skip in 1..=5 {
+            assert!(drawn.contains(&skip), "{skip} never drawn");
+        }
+        assert!(drawn.iter().all(|skip| (1..=5).contains(skip)));
+    }
+
+    #[test]
+    fn the_largest_rate_keeps_its_mean() {
+        let count = 100_000;
+        let sum: u64 = skips(MAX_SAMPLING_RATE, count).map(u64::from).sum();
+        let mean = sum as f64 / count as f64;
+        // Standard deviation of the mean is N / sqrt(3 * count).
+        let sigma = f64::from(MAX_SAMPLING_RATE) / (3.0 * count as f64).sqrt();
+        assert!((mean - f64::from(MAX_SAMPLING_RATE)).abs() < 4.0 * sigma, "mean {mean}");
+        assert_eq!(Sampler::new(u32::MAX, 1).sampling_rate(), MAX_SAMPLING_RATE);
+    }
+
+    #[test]
+    fn the_pool_counts_across_a_change_of_rate_and_wraps() {
+        let mut sampler = Sampler::new(400, 1);
+        let count = |sampler: &mut Sampler, mut packets: u32| {
+            while let Some(taken) = sampler.advance(packets) {
+                packets -= taken;
+            }
+        };
+        count(&mut sampler, 12_345);
+        sampler.set_sampling_rate(1 << 20);
+        count(&mut sampler, 55);
+        assert_eq!(sampler.meta().sample_pool, 12_400);
+        count(&mut sampler, u32::MAX);
+        assert_eq!(sampler.meta().sample_pool, 12_399);
+    }
+
+    #[test]
+    fn drops_are_counted_and_wrap() {
+        let mut sampler = Sampler::new(1, 1);
+        sampler.dropped();
+        assert_eq!(sampler.meta().drops, 1);
+        sampler.drops = u32::MAX;
+        sampler.dropped();
+        assert_eq!(sampler.meta().drops, 0);
+    }
+}

@@ -1,0 +1,156 @@
+//! The table of data sources, in memory that the caller gave.
+
+use crate::poller::Poller;
+use crate::source::DataSource;
+use crate::time::{Duration, Instant};
+
+/// What the agent keeps of one data source. The caller gives a slice of these and never looks
+/// inside: `let mut sources = [Source::VACANT; 8];`
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Source {
+    pub(crate) key: DataSource,
+    pub(crate) poller: Poller,
+    pub(crate) flow_sequence: u32,
+    pub(crate) counter_sequence: u32,
+    pub(crate) discards: Discards,
+}
+
+impl Source {
+    /// A place for a data source.
+    pub const VACANT: Self = Self::new(DataSource::interface(0), Poller::OFF);
+
+    pub(crate) const fn new(key: DataSource, poller: Poller) -> Self {
+        Self { key, poller, flow_sequence: 0, counter_sequence: 0, discards: Discards::NONE }
+    }
+
+    /// Begins a new session: every sequence starts over.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new(self.key, self.poller);
+    }
+
+    /// The next sequence number of flow samples; the first is 1.
+    pub(crate) fn next_flow(&self) -> u32 {
+        self.flow_sequence.wrapping_add(1)
+    }
+
+    /// The next sequence number of counter samples; the first is 1.
+    pub(crate) fn next_counter(&self) -> u32 {
+        self.counter_sequence.wrapping_add(1)
+    }
+}
+
+/// The discarded packets of one data source, and how many of them this second may still be told.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) struct Discards {
+    pub(crate) sequence: u32,
+    pub(crate) drops: u32,
+    window: Instant,
+    told: u32,
+}
+
+impl Discards {
+    const NONE: Self = Self { sequence: 0, drops: 0, window: Instant::ZERO, told: 0 };
+
+    /// Whether one more may be told now, at `limit` a second; if not it is counted (rule A25).
+    pub(crate) fn admit(&mut self, now: Instant, limit: u32) -> bool {
+        if now.since(self.window) >= Duration::from_secs(1) {
+            self.window = now;
+            self.told = 0;
+        }
+        if self.told >= limit {
+            self.drops = self.drops.wrapping_add(1);
+            return false;
+        }
+        self.told = self.told.wrapping_add(1);
+        true
+    }
+}
+
+/// The data sources that are in use, sorted by key, so that a sample finds its own in a few
+/// steps whether there are two ports or five hundred.
+#[derive(Debug)]
+pub(crate) struct Sources<'a> {
+    slots: &'a mut [Source],
+    len: usize,
+}
+
+impl<'a> Sources<'a> {
+    pub(crate) fn new(slots: &'a mut [Source]) -> Self {
+        Self { slots, len: 0 }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.slots.iter().take(self.len)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Source> {
+        self.slots.iter_mut().take(self.len)
+    }
+
+    #[inline]
+    pub(crate) fn find(&mut self, key: DataSource) -> Option<&mut Source> {
+        let at = self.position(key).ok()?;
+        self.slots.get_mut(at)
+    }
+
+    /// Puts a new source in its place; `None` if the table is full. The key must be new.
+    pub(crate) fn insert(&mut self, source: Source) -> Option<()> {
+        let at = self.position(source.key).err()?;
+        let len = self.len.checked_add(1)?;
+        let tail = self.slots.get_mut(at..len)?;
+        tail.rotate_right(1);
+        *tail.first_mut()? = source;
+        self.len = len;
+        Some(())
+    }
+
+    pub(crate) fn remove(&mut self, key: DataSource) -> Option<()> {
+        let at = self.position(key).ok()?;
+        self.slots.get_mut(at..self.len)?.rotate_left(1);
+        self.len = self.len.saturating_sub(1);
+        Some(())
+    }
+
+    #[inline]
+    fn position(&self, key: DataSource) -> Result<usize, usize> {
+        let used = self.slots.get(..self.len).unwrap_or_default();
+        used.binary_search_by_key(&key, |source| source.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_stays_sorted_and_full_is_full() {
+        let mut slots = [Source::VACANT; 4];
+        let mut sources = Sources::new(&mut slots);
+        let source = |index| Source::new(DataSource::interface(index), Poller::OFF);
+        for index in [7, 2, 9, 4] {
+            assert_eq!(sources.insert(source(index)), Some(()));
+        }
+        assert_eq!(sources.insert(source(5)), None, "full");
+        assert!(sources.iter().map(|source| source.key.index()).eq([2, 4, 7, 9]));
+        assert_eq!(sources.remove(DataSource::interface(4)), Some(()));
+        assert_eq!(sources.remove(DataSource::interface(4)), None);
+        assert!(sources.iter().map(|source| source.key.index()).eq([2, 7, 9]));
+        assert!(sources.find(DataSource::interface(9)).is_some());
+        assert_eq!(sources.insert(source(9)), None, "known");
+        assert_eq!(sources.insert(source(1)), Some(()));
+        assert!(sources.iter().map(|source| source.key.index()).eq([1, 2, 7, 9]));
+    }
+
+    #[test]
+    fn discards_are_limited_by_the_second() {
+        let mut discards = Discards::NONE;
+        let at = Instant::from_millis;
+        let told = (0..100).filter(|_| discards.admit(at(5_000), 10)).count();
+        assert_eq!((told, discards.drops), (10, 90));
+        assert!(!discards.admit(at(5_999), 10));
+        assert!(discards.admit(at(6_000), 10));
+        assert!(!discards.admit(at(6_000), 0), "0 tells nothing");
+    }
+}
