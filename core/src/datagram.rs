@@ -122,8 +122,8 @@ impl<'a> DatagramBuilder<'a> {
 
     /// Writes the header and lends the whole datagram; [`restart`](Self::restart) begins the next.
     pub fn finish(&mut self, sequence: u32, uptime: u32) -> &[u8] {
-        let (address, words) = (self.address, [self.sub_agent_id, sequence, uptime, self.samples]);
-        self.xdr.rewrite_start(|xdr| header(address, words, xdr));
+        let (head, words) = (self.head, [sequence, uptime, self.samples]);
+        self.xdr.rewrite_start(|xdr| head.encode(words, xdr));
         self.xdr.written()
     }
 
