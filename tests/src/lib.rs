@@ -1,1 +1,1 @@
-//! placeholder
+//! Tools for whole-system tests.
