@@ -1,0 +1,54 @@
+# make run      builds the agent and a collector and shows live what they see
+# make test     installs what is missing and runs every test
+# make help     the rest
+
+IFACE    ?=
+SAMPLING ?= 10
+POLLING  ?= 5
+PORT     ?= 6343
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+HSFLOWD  ?=
+
+CARGO  ?= cargo
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help run build test lint bench install uninstall fuzz
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: build ## agent on IFACE (default route's) and a live view; SAMPLING=10 POLLING=5 PORT=6343
+	@tests/demo $(TARGET)/release "$(IFACE)" $(SAMPLING) $(POLLING) $(PORT)
+
+build: ## the two programs, optimised
+	$(CARGO) build --release --locked -p flowmote -p flowmote-analyzer
+
+test: ## installs what is missing, then lints and every test
+	@tests/setup
+	@tests/all
+
+lint: ## rustfmt and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
+	@tests/setup bench
+	@HSFLOWD="$(HSFLOWD)" benches/run
+
+install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
+	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }
+	install -D -m 755 $(TARGET)/release/flowmote $(DESTDIR)$(PREFIX)/sbin/flowmote
+	install -D -m 755 $(TARGET)/release/flowmote-analyzer $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
+	@if [ -e $(DESTDIR)/etc/flowmote.conf ]; then echo "kept $(DESTDIR)/etc/flowmote.conf"; \
+	 else install -D -m 644 -v platform-linux/flowmote.conf $(DESTDIR)/etc/flowmote.conf; fi
+	install -d $(DESTDIR)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' platform-linux/dist/flowmote.service \
+	 > $(DESTDIR)/lib/systemd/system/flowmote.service
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
+	@echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
+
+uninstall: ## all of that but the configuration
+	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
+	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
