@@ -91,7 +91,11 @@ impl<'a> Encoder<'a> {
 
     /// `opaque<>`: a length word, the bytes, zero padding to a multiple of 4.
     pub fn opaque(&mut self, bytes: &[u8]) {
-        self.padded(bytes, u32::try_from(bytes.len()).ok());
+        let Ok(length) = u32::try_from(bytes.len()) else {
+            self.overflow = true;
+            return;
+        };
+        self.padded(bytes, Some(length));
     }
 
     /// `string<max>`: like [`opaque`](Self::opaque), cut at the last character that ends within
@@ -165,7 +169,7 @@ impl<'a> Encoder<'a> {
 
     /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
-        let end = self.len.checked_add(len)?;
+        let end = self.len.saturating_add(len);
         if self.overflow || end > self.capacity {
             self.overflow = true;
             return None;

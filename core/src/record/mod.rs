@@ -4,8 +4,11 @@
 //! length. Flow records and counter records are two number spaces and two traits, so that one
 //! cannot stand where the other belongs. A vendor's own record is one more implementation.
 
+pub(crate) mod codes;
 pub mod counter;
 pub mod flow;
+#[cfg(test)]
+mod testing;
 
 use crate::xdr::Encoder;
 
@@ -50,4 +53,9 @@ pub trait CounterRecord {
 
     /// Writes the body, without data_format and length.
     fn encode(&self, xdr: &mut Encoder<'_>);
+}
+
+/// The count word in front of `items`; a list too long for it fits no buffer either.
+fn count<T>(items: &[T]) -> u32 {
+    u32::try_from(items.len()).unwrap_or(u32::MAX)
 }

@@ -1,0 +1,46 @@
+//! Lists of codes that grow with time, each as one table: constant, number, published name.
+
+/// Declares a code list: a `u32` with a constant per known code.
+///
+/// The lists of sFlow are open-ended, so these are numbers with names, not enums: a code that is
+/// younger than this program can still be sent.
+macro_rules! codes {
+    (
+        $(#[$about:meta])*
+        $list:ident {
+            $($(#[$meaning:meta])* $constant:ident = $code:literal $name:literal,)*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        pub struct $list(u32);
+
+        impl $list {
+            $($(#[$meaning])* pub const $constant: Self = Self($code);)*
+
+            /// A code by its number, known here or not.
+            #[must_use]
+            pub const fn new(code: u32) -> Self {
+                Self(code)
+            }
+
+            /// The number on the wire.
+            #[must_use]
+            pub const fn code(self) -> u32 {
+                self.0
+            }
+
+            /// The published name; `None` for a number that is not in this list.
+            #[must_use]
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $($code => Some($name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use codes;

@@ -1,0 +1,309 @@
+//! Records of a port or VLAN, whatever its medium.
+
+use super::table::{Counter32, Counter64, Gauge32, Gauge64, counter_record};
+use crate::record::codes::codes;
+use crate::record::{CounterRecord, DataFormat};
+use crate::xdr::Encoder;
+
+counter_record! {
+    /// `if_counters`, 0:1: what the interfaces table of IF-MIB (RFC 2863) counts. Goes wherever
+    /// possible with every interface (rule A17).
+    IfCounters = 0:1 {
+        /// `ifIndex` of the interface.
+        if_index: Gauge32,
+        /// `ifType`.
+        if_type: IfType,
+        /// Bits per second.
+        if_speed: Gauge64,
+        /// Duplex, or the one direction of a one-way interface.
+        if_direction: IfDirection,
+        /// [`ADMIN_UP`](Self::ADMIN_UP) and [`OPER_UP`](Self::OPER_UP); both clear: down.
+        if_status: Gauge32,
+        /// Bytes received, framing included.
+        if_in_octets: Counter64,
+        /// Packets received that were neither multicast nor broadcast.
+        if_in_ucast_pkts: Counter32,
+        /// Multicast packets received.
+        if_in_multicast_pkts: Counter32,
+        /// Broadcast packets received.
+        if_in_broadcast_pkts: Counter32,
+        /// Good packets received and discarded all the same, for instance for lack of buffers.
+        if_in_discards: Counter32,
+        /// Packets received with errors.
+        if_in_errors: Counter32,
+        /// Packets received and discarded because nobody knew their protocol.
+        if_in_unknown_protos: Counter32,
+        /// Bytes sent, framing included.
+        if_out_octets: Counter64,
+        /// Packets sent that were neither multicast nor broadcast.
+        if_out_ucast_pkts: Counter32,
+        /// Multicast packets sent.
+        if_out_multicast_pkts: Counter32,
+        /// Broadcast packets sent.
+        if_out_broadcast_pkts: Counter32,
+        /// Packets to be sent that were discarded though nothing was wrong with them.
+        if_out_discards: Counter32,
+        /// Packets that errors kept from being sent.
+        if_out_errors: Counter32,
+        /// 1: promiscuous, 0: not; the text gives no coding, agents send these two.
+        if_promiscuous_mode: Gauge32,
+    }
+}
+
+impl IfCounters {
+    /// `if_status`: the interface is meant to be up (`ifAdminStatus`).
+    pub const ADMIN_UP: u32 = 1;
+
+    /// `if_status`: the interface is up (`ifOperStatus`).
+    pub const OPER_UP: u32 = 2;
+}
+
+codes! {
+    /// `ifType`, the IANAifType-MIB numbers of interfaces that a Linux host or a switch has.
+    IfType {
+        /// Not known.
+        UNKNOWN = 0 "unknown",
+        /// None of the listed.
+        OTHER = 1 "other",
+        /// Ethernet of any speed.
+        ETHERNET_CSMACD = 6 "ethernetCsmacd",
+        /// PPP.
+        PPP = 23 "ppp",
+        /// Loopback.
+        SOFTWARE_LOOPBACK = 24 "softwareLoopback",
+        /// A proprietary virtual interface: dummy, veth, tap.
+        PROP_VIRTUAL = 53 "propVirtual",
+        /// Wi-Fi.
+        IEEE80211 = 71 "ieee80211",
+        /// A tunnel: GRE, IP in IP, SIT, VXLAN, WireGuard.
+        TUNNEL = 131 "tunnel",
+        /// An 802.1Q VLAN on top of another interface.
+        L2VLAN = 135 "l2vlan",
+        /// A link aggregate: bond, team.
+        IEEE8023AD_LAG = 161 "ieee8023adLag",
+        /// InfiniBand.
+        INFINIBAND = 199 "infiniband",
+        /// A bridge.
+        BRIDGE = 209 "bridge",
+    }
+}
+
+codes! {
+    /// `ifDirection` of [`IfCounters`].
+    IfDirection {
+        /// Not known.
+        UNKNOWN = 0 "unknown",
+        /// Full duplex.
+        FULL_DUPLEX = 1 "full-duplex",
+        /// Half duplex.
+        HALF_DUPLEX = 2 "half-duplex",
+        /// Receives only.
+        IN = 3 "in",
+        /// Sends only.
+        OUT = 4 "out",
+    }
+}
+
+counter_record! {
+    /// `vlan_counters`, 0:5: what a VLAN carried.
+    VlanCounters = 0:5 {
+        /// 1 to 4094.
+        vlan_id: Gauge32,
+        /// Bytes.
+        octets: Counter64,
+        /// Unicast packets.
+        ucast_pkts: Counter32,
+        /// Multicast packets.
+        multicast_pkts: Counter32,
+        /// Broadcast packets.
+        broadcast_pkts: Counter32,
+        /// Packets discarded.
+        discards: Counter32,
+    }
+}
+
+counter_record! {
+    /// `queue_length`, 0:1003: how long a queue of the port was when packets joined it. One record
+    /// a queue, beside [`IfCounters`].
+    QueueLength = 0:1003 {
+        /// The queue, by an index within the port that lasts.
+        queue_index: Gauge32,
+        /// Bytes in a segment.
+        segment_size: Gauge32,
+        /// Segments that the queue may hold.
+        queue_segments: Gauge32,
+        /// Packets that found the queue empty.
+        queue_length0: Counter32,
+        /// Packets that found 1 segment.
+        queue_length1: Counter32,
+        /// Packets that found 2 segments.
+        queue_length2: Counter32,
+        /// Packets that found 3 or 4 segments.
+        queue_length4: Counter32,
+        /// Packets that found 5 to 8 segments.
+        queue_length8: Counter32,
+        /// Packets that found 9 to 32 segments.
+        queue_length32: Counter32,
+        /// Packets that found 33 to 128 segments.
+        queue_length128: Counter32,
+        /// Packets that found 129 to 1024 segments.
+        queue_length1024: Counter32,
+        /// Packets that found more than 1024 segments.
+        queue_length_more: Counter32,
+        /// Packets that found no room.
+        dropped: Counter32,
+    }
+}
+
+counter_record! {
+    /// `of_port`, 0:1004: which OpenFlow port this is. Goes with the counters of every port under
+    /// OpenFlow control.
+    OfPort = 0:1004 {
+        /// The datapath, by its OpenFlow id.
+        datapath_id: Gauge64,
+        /// The port within it, numbered as in OpenFlow 1.1 (`OFPP_LOCAL` is 0xFFFFFFFE).
+        port_no: Gauge32,
+    }
+}
+
+/// `port_name`, 0:1005: the name of an interface.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PortName<'a> {
+    /// `ifName` or the OpenFlow name, at most 255 bytes; empty: unknown.
+    pub name: &'a str,
+}
+
+impl PortName<'_> {
+    /// The name unknown.
+    pub const UNKNOWN: Self = Self { name: "" };
+}
+
+impl Default for PortName<'_> {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
+impl CounterRecord for PortName<'_> {
+    fn format(&self) -> DataFormat {
+        DataFormat::standard(1005)
+    }
+
+    fn encode(&self, xdr: &mut Encoder<'_>) {
+        xdr.string(self.name, 255);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::{self, hyper, word};
+
+    #[test]
+    fn if_counters() {
+        let record = IfCounters {
+            if_index: word(1),
+            if_type: IfType::new(word(2)),
+            if_speed: hyper(3),
+            if_direction: IfDirection::new(word(4)),
+            if_status: word(5),
+            if_in_octets: hyper(6),
+            if_in_ucast_pkts: word(7),
+            if_in_multicast_pkts: word(8),
+            if_in_broadcast_pkts: word(9),
+            if_in_discards: word(10),
+            if_in_errors: word(11),
+            if_in_unknown_protos: word(12),
+            if_out_octets: hyper(13),
+            if_out_ucast_pkts: word(14),
+            if_out_multicast_pkts: word(15),
+            if_out_broadcast_pkts: word(16),
+            if_out_discards: word(17),
+            if_out_errors: word(18),
+            if_promiscuous_mode: word(19),
+        };
+        testing::counter_vector(
+            &record,
+            include_str!("../../../../tests/vectors/synthetic/ctr-0-1.hex"),
+        );
+    }
+
+    #[test]
+    fn vlan_counters() {
+        let record = VlanCounters {
+            vlan_id: word(1),
+            octets: hyper(2),
+            ucast_pkts: word(3),
+            multicast_pkts: word(4),
+            broadcast_pkts: word(5),
+            discards: word(6),
+        };
+        testing::counter_vector(
+            &record,
+            include_str!("../../../../tests/vectors/synthetic/ctr-0-5.hex"),
+        );
+    }
+
+    #[test]
+    fn queue_length() {
+        let record = QueueLength {
+            queue_index: word(1),
+            segment_size: word(2),
+            queue_segments: word(3),
+            queue_length0: word(4),
+            queue_length1: word(5),
+            queue_length2: word(6),
+            queue_length4: word(7),
+            queue_length8: word(8),
+            queue_length32: word(9),
+            queue_length128: word(10),
+            queue_length1024: word(11),
+            queue_length_more: word(12),
+            dropped: word(13),
+        };
+        testing::counter_vector(
+            &record,
+            include_str!("../../../../tests/vectors/synthetic/ctr-0-1003.hex"),
+        );
+    }
+
+    #[test]
+    fn of_port() {
+        let record = OfPort { datapath_id: hyper(1), port_no: word(2) };
+        testing::counter_vector(
+            &record,
+            include_str!("../../../../tests/vectors/synthetic/ctr-0-1004.hex"),
+        );
+    }
+
+    #[test]
+    fn port_name() {
+        testing::counter_vector(
+            &PortName { name: "s1x" },
+            include_str!("../../../../tests/vectors/synthetic/ctr-0-1005.hex"),
+        );
+    }
+
+    #[test]
+    fn port_name_empty() {
+        testing::counter_bytes(&PortName::default(), DataFormat::standard(1005), &[0; 4]);
+    }
+
+    #[test]
+    fn port_name_is_cut_at_255_bytes() {
+        let name = "n".repeat(256);
+        let mut bytes = [b'n'; 260];
+        bytes[..4].copy_from_slice(&[0, 0, 0, 255]);
+        bytes[259] = 0;
+        testing::counter_bytes(&PortName { name: &name }, DataFormat::standard(1005), &bytes);
+    }
+
+    #[test]
+    fn interface_of_which_nothing_is_known() {
+        let mut bytes = [0xff; 88];
+        bytes[..24].fill(0);
+        bytes[84..].fill(0);
+        testing::counter_bytes(&IfCounters::default(), DataFormat::standard(1), &bytes);
+    }
+}
