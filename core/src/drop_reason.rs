@@ -94,7 +94,7 @@ codes! {
         UNRESOLVED_NEIGH = 279 "unresolved_neigh",
         /// Multicast that failed the reverse path check.
         MC_REVERSE_PATH_FORWARDING = 280 "mc_reverse_path_forwarding",
-        /// Addressed to the router's MAC, but not to be routed.
+        /// Reached the router, but is not to be routed.
         NON_ROUTABLE_PACKET = 281 "non_routable_packet",
         /// Tunnel header that cannot be taken off.
         DECAP_ERROR = 282 "decap_error",
@@ -199,7 +199,7 @@ codes! {
         /// The device is not ready.
         DEV_READY = 331 "dev_ready",
         /// The link-layer header could not be made. Host sFlow's header prints 33, out of
-        /// sequence, and so it sends.
+        /// sequence, and it sends that.
         DEV_HDR = 332 "dev_hdr",
         /// Fragment received twice.
         DUP_FRAG = 333 "dup_frag",
@@ -267,8 +267,8 @@ codes! {
         TAP_TXFILTER = 364 "tap_txfilter",
         /// Traffic control at ingress.
         TC_INGRESS = 365 "tc_ingress",
-        /// Traffic control at egress. Host sFlow's header prints 36, out of sequence, and so it
-        /// sends.
+        /// Traffic control at egress. Host sFlow's header prints 36, out of sequence, and it
+        /// sends that.
         TC_EGRESS = 366 "tc_egress",
         /// XDP program.
         XDP = 367 "xdp",
