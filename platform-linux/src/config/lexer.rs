@@ -27,8 +27,8 @@ pub(super) enum LexemeKind {
     Close,
     /// Text without its quotes.
     Word(String),
-    /// A word that breaks a lexical rule: what remains of it, and the rule.
-    BadWord(String, &'static str),
+    /// A word that breaks a lexical rule, and what is wrong with it.
+    BadWord(&'static str),
 }
 
 /// Iterator over the lexemes of a text.
@@ -101,7 +101,7 @@ impl<'a> Lexer<'a> {
             }
         }
         match problem.or(quoted.then_some(OPEN_QUOTE)) {
-            Some(problem) => LexemeKind::BadWord(text, problem),
+            Some(problem) => LexemeKind::BadWord(problem),
             None => LexemeKind::Word(text),
         }
     }
@@ -172,14 +172,14 @@ mod tests {
 
     #[test]
     fn an_open_quote_ends_with_its_line() {
-        assert_eq!(kinds("\"a b\nc"), [BadWord("a b".into(), OPEN_QUOTE), word("c")]);
-        assert_eq!(kinds("\"a # b\""), [BadWord("a ".into(), OPEN_QUOTE)]);
+        assert_eq!(kinds("\"a b\nc"), [BadWord(OPEN_QUOTE), word("c")]);
+        assert_eq!(kinds("\"a # b\""), [BadWord(OPEN_QUOTE)]);
     }
 
     #[test]
     fn long_words_are_refused() {
         assert_eq!(kinds(&"x".repeat(255)), [word(&"x".repeat(255))]);
-        assert_eq!(kinds(&"x".repeat(256)), [BadWord("x".repeat(255), TOO_LONG)]);
+        assert_eq!(kinds(&"x".repeat(256)), [BadWord(TOO_LONG)]);
     }
 
     #[test]

@@ -17,6 +17,7 @@
 mod agent_address;
 mod collector;
 mod diagnostic;
+mod grammar;
 mod lexer;
 mod parser;
 mod rate;

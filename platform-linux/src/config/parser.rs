@@ -4,9 +4,10 @@ use core::iter::Peekable;
 
 use super::Config;
 use super::diagnostic::{Diagnostic, Diagnostics, Position, quoted};
+use super::grammar::SFLOW;
 use super::lexer::{Lexeme, LexemeKind, Lexer};
 use super::settings::{Setting, Settings};
-use super::tokens::{Block, Kind, SFLOW, Status, Token};
+use super::tokens::{Block, Kind, Status, Token};
 
 /// Parses a whole file: what it says, whether an error makes that unusable, and all problems.
 pub(super) fn parse(text: &str, settings: Settings) -> (Option<Config>, Vec<Diagnostic>) {
@@ -45,6 +46,7 @@ impl Parser<'_> {
         let mut sflow: Option<Position> = None;
         while let Some(Lexeme { kind, at, .. }) = self.next() {
             match kind {
+                LexemeKind::BadWord(_) => self.skip_value(None),
                 LexemeKind::Word(word) if !word.eq_ignore_ascii_case(SFLOW.name) => {
                     self.misplaced(None, &word, at);
                 }
@@ -64,12 +66,11 @@ impl Parser<'_> {
         }
     }
 
-    /// The next lexeme; a broken word is reported and then taken as it is.
+    /// The next lexeme. What is wrong with a broken word is reported here and nowhere else.
     fn next(&mut self) -> Option<Lexeme> {
-        let mut lexeme = self.lexemes.next()?;
-        if let LexemeKind::BadWord(text, problem) = lexeme.kind {
+        let lexeme = self.lexemes.next()?;
+        if let LexemeKind::BadWord(problem) = lexeme.kind {
             self.problems.error(lexeme.at, problem);
-            lexeme.kind = LexemeKind::Word(text);
         }
         Some(lexeme)
     }
@@ -78,15 +79,16 @@ impl Parser<'_> {
         self.lexemes.peek().map(|lexeme| &lexeme.kind)
     }
 
-    /// Reads `{ ... }` behind the name of a block.
-    fn open_block(&mut self, scope: Scope) {
+    /// Reads `{ ... }` behind the name of a block; whether there was one.
+    fn open_block(&mut self, scope: Scope) -> bool {
         if self.peek() != Some(&LexemeKind::Open) {
             let name = scope.block.name;
             self.problems.error(scope.at, format!("a {{ must follow {}", quoted(name)));
-            return;
+            return false;
         }
         self.next();
         self.body(scope);
+        true
     }
 
     /// Reads a block up to and including its `}`.
@@ -94,6 +96,7 @@ impl Parser<'_> {
         while let Some(Lexeme { kind, at, .. }) = self.next() {
             match kind {
                 LexemeKind::Close => return,
+                LexemeKind::BadWord(_) => self.skip_value(Some(scope.block)),
                 LexemeKind::Word(word) => self.statement(scope, &word, at),
                 _ => self.stray_brace(&kind, at),
             }
@@ -128,15 +131,20 @@ impl Parser<'_> {
             }
             inner.live = false;
             self.settings.ignored_block(token.name);
-            return self.open_block(inner);
+            self.open_block(inner);
+            return;
         };
         self.settings.begin(key, inner.at);
-        self.open_block(inner);
-        self.settings.end(key, &mut self.problems);
+        if self.open_block(inner) {
+            self.settings.end(key, &mut self.problems);
+        }
     }
 
     fn setting(&mut self, scope: Scope, token: &'static Token, mut setting: Setting) {
-        let Some((value, value_at)) = self.value(token, setting.at) else { return };
+        if let Status::Supported(key) = token.status {
+            self.settings.attempt(key);
+        }
+        let Some((value, value_at)) = self.value(scope, token, setting.at) else { return };
         (setting.value, setting.value_at) = (value, value_at);
         match token.status {
             _ if !scope.live => {}
@@ -146,29 +154,33 @@ impl Parser<'_> {
     }
 
     /// The word that follows the name of a setting.
-    fn value(&mut self, token: &Token, at: Position) -> Option<(String, Position)> {
-        let name = quoted(token.name);
-        match self.peek() {
-            Some(LexemeKind::Open) => {
-                let message = format!(
-                    "{name} needs {} and no block; a value with braces must be in quotes",
-                    token.expects()
-                );
-                self.problems.error(at, message);
-                self.skip_block();
-                None
-            }
-            Some(LexemeKind::Word(_) | LexemeKind::BadWord(..)) => match self.next()? {
-                Lexeme { kind: LexemeKind::Word(text), at, .. } => {
-                    self.check_cut_short(at);
-                    Some((text, at))
-                }
-                _ => None,
-            },
-            Some(LexemeKind::Close) | None => {
-                self.problems.error(at, format!("{name} needs {}", token.expects()));
-                None
-            }
+    fn value(&mut self, scope: Scope, token: &Token, at: Position) -> Option<(String, Position)> {
+        let is_missing = match self.peek() {
+            Some(LexemeKind::Word(word)) => !token.may_be(word) && scope.block.find(word).is_some(),
+            Some(LexemeKind::BadWord(_)) => false,
+            Some(LexemeKind::Open | LexemeKind::Close) | None => true,
+        };
+        if is_missing {
+            self.missing_value(token, at);
+            return None;
+        }
+        let Lexeme { kind, at, .. } = self.next()?;
+        self.check_cut_short(at);
+        match kind {
+            LexemeKind::Word(text) => Some((text, at)),
+            _ => None,
+        }
+    }
+
+    fn missing_value(&mut self, token: &Token, at: Position) {
+        let mut message = format!("{} needs {}", quoted(token.name), token.expects());
+        let is_block = self.peek() == Some(&LexemeKind::Open);
+        if is_block {
+            message += " and no block; a value with braces must be in quotes";
+        }
+        self.problems.error(at, message);
+        if is_block {
+            self.skip_block();
         }
     }
 
@@ -201,7 +213,8 @@ impl Parser<'_> {
         let Some(Lexeme { kind, after_equals, .. }) = self.lexemes.peek() else { return };
         let is_value = match kind {
             LexemeKind::Word(word) => *after_equals || !known(word),
-            _ => false,
+            LexemeKind::BadWord(_) => true,
+            LexemeKind::Open | LexemeKind::Close => false,
         };
         if is_value {
             self.next();
@@ -213,18 +226,25 @@ impl Parser<'_> {
 
     /// Skips `{ ... }` with all that is in it.
     fn skip_block(&mut self) {
-        let mut depth = 0_usize;
-        while let Some(Lexeme { kind, at, .. }) = self.next() {
+        self.next();
+        self.skip_rest_of_block();
+    }
+
+    /// Skips up to and including the `}` of a block whose `{` has been read.
+    fn skip_rest_of_block(&mut self) {
+        let mut depth = 1_usize;
+        while depth > 0
+            && let Some(Lexeme { kind, at, .. }) = self.next()
+        {
             match kind {
-                LexemeKind::Open => depth = depth.saturating_add(1),
-                LexemeKind::Close => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            match depth {
-                0 => return,
-                d if d == MAX_DEPTH && kind == LexemeKind::Open => {
-                    self.problems.error(at, format!("more than {MAX_DEPTH} blocks in each other"));
+                LexemeKind::Open => {
+                    depth = depth.saturating_add(1);
+                    if depth == MAX_DEPTH {
+                        let message = format!("more than {MAX_DEPTH} blocks in each other");
+                        self.problems.error(at, message);
+                    }
                 }
+                LexemeKind::Close => depth = depth.saturating_sub(1),
                 _ => {}
             }
         }
@@ -235,6 +255,7 @@ impl Parser<'_> {
             return self.problems.error(at, "this } closes nothing");
         }
         self.problems.error(at, "this { belongs to nothing");
+        self.skip_rest_of_block();
     }
 
     fn second_sflow(&mut self, first: Position, at: Position) {

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::tokens::{Block, Kind, SFLOW, Status, Token};
+use super::grammar::SFLOW;
+use super::tokens::{Block, Kind, Status, Token};
 
 /// Every token of the grammar in tables of Markdown, a table for each block.
 pub fn reference() -> impl fmt::Display {

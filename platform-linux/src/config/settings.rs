@@ -111,6 +111,16 @@ impl Settings {
         }
     }
 
+    /// Takes note of a setting before its value is known to be right, so that a wrong value is one
+    /// problem and not two.
+    pub(super) fn attempt(&mut self, key: Key) {
+        match key {
+            Key::CollectorIp => self.collector.has_ip = true,
+            Key::TapDevice | Key::TapPattern | Key::TapSpeed => self.tap.has_selector = true,
+            _ => {}
+        }
+    }
+
     /// Applies a setting.
     pub(super) fn set(&mut self, key: Key, setting: &Setting, problems: &mut Diagnostics) {
         self.note_repetition(key, setting, problems);
@@ -157,7 +167,7 @@ impl Settings {
                     reader.warn_replaced(old.rate.position);
                 }
                 sampling.by_speed.retain(|entry| entry.speed != speed);
-                sampling.by_speed.push(SpeedRate { name, speed, rate });
+                reader.push(&mut sampling.by_speed, SpeedRate { name, speed, rate });
             }
         }
     }
@@ -173,7 +183,11 @@ impl Settings {
                 }
                 agent.ip = address.or(agent.ip);
             }
-            _ => agent.cidrs.extend(reader.read(cidr_rule)),
+            _ => {
+                if let Some(rule) = reader.read(cidr_rule) {
+                    reader.push(&mut agent.cidrs, rule);
+                }
+            }
         }
     }
 
@@ -195,7 +209,7 @@ impl Settings {
         if is_link_local(&collector.host) && collector.device.is_none() {
             problems.warning(at, "a link-local address is reached only by a device; add dev = ...");
         }
-        self.config.collectors.push(collector);
+        push_bounded(&mut self.config.collectors, collector, at, problems);
     }
 
     fn end_tap(&mut self, problems: &mut Diagnostics) {
@@ -214,7 +228,7 @@ impl Settings {
             );
             problems.warning(at, message);
         }
-        self.config.taps.push(tap);
+        push_bounded(&mut self.config.taps, tap, at, problems);
     }
 
     /// Warns when a setting that is there once is set again; the last one counts, as in hsflowd.
@@ -236,7 +250,6 @@ impl CollectorDraft {
     fn set(&mut self, key: Key, reader: &mut Reader<'_>) {
         match key {
             Key::CollectorIp => {
-                self.has_ip = true;
                 self.host = reader.read(Host::parse).or(self.host.take());
             }
             Key::CollectorPort => {
@@ -250,7 +263,6 @@ impl CollectorDraft {
 
 impl TapDraft {
     fn set(&mut self, key: Key, reader: &mut Reader<'_>) {
-        self.has_selector |= matches!(key, Key::TapDevice | Key::TapPattern | Key::TapSpeed);
         let Some(tap) = &mut self.tap else { return };
         let selector = &mut tap.selector;
         match key {
@@ -339,6 +351,10 @@ impl Reader<'_> {
         Some((name.into(), speed))
     }
 
+    fn push<T>(&mut self, list: &mut Vec<T>, item: T) {
+        push_bounded(list, item, self.setting.at, self.problems);
+    }
+
     fn check_datagram_bytes(&mut self, bytes: u32) {
         if bytes < MIN_COMFORTABLE_DATAGRAM {
             self.warn(format!(
@@ -356,6 +372,13 @@ impl Reader<'_> {
     }
 }
 
+fn push_bounded<T>(list: &mut Vec<T>, item: T, at: Position, problems: &mut Diagnostics) {
+    if list.len() >= MAX_REPETITIONS {
+        return problems.error(at, format!("more than {MAX_REPETITIONS} of these"));
+    }
+    list.push(item);
+}
+
 fn cidr_rule(text: &str) -> Result<CidrRule, String> {
     let (veto, cidr) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
     Ok(CidrRule { cidr: value::cidr(cidr)?, veto })
@@ -364,3 +387,6 @@ fn cidr_rule(text: &str) -> Result<CidrRule, String> {
 fn is_link_local(host: &Host) -> bool {
     matches!(host, Host::Address(core::net::IpAddr::V6(address)) if address.is_unicast_link_local())
 }
+
+/// Collectors, taps, speeds, address blocks: each datagram, link or address meets them all.
+const MAX_REPETITIONS: usize = 256;

@@ -247,12 +247,17 @@ mod tests {
         assert!(!Pattern::new("a").unwrap().matches(&"a".repeat(256)));
     }
 
-    /// Documented in docs/configuration.md: bracket classes of POSIX.
+    /// Documented in docs/configuration.md.
     #[test]
-    fn posix_classes() {
+    fn what_is_like_posix_and_what_is_not() {
         let pattern = Pattern::new("^en[[:alpha:]]+[[:digit:]]{1,2}(s|p)?$").unwrap();
         assert!(pattern.matches("eno1"));
         assert!(pattern.matches("ens5"));
         assert!(!pattern.matches("eth0"));
+        for text in ["*eth", r"(a)\1", "[[=a=", r"\y"] {
+            assert!(Pattern::new(text).is_err(), "{text}");
+        }
+        assert!(Pattern::new(r"^eth\d$").unwrap().matches("eth0"));
+        assert!(Pattern::new(r"^[\]]$").unwrap().matches("]"));
     }
 }
