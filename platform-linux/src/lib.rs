@@ -1,1 +1,5 @@
 //! placeholder
+
+pub mod counters;
+pub mod links;
+mod sys;
