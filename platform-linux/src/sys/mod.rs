@@ -9,6 +9,7 @@ mod mmap;
 mod syscall;
 
 pub(crate) mod bpf;
+pub(crate) mod ethtool;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod packet;
