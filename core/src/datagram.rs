@@ -30,7 +30,8 @@ pub struct DatagramHead {
     pub max_bytes: usize,
 }
 
-/// A sample did not fit behind those that are there; nothing of it was written.
+/// A sample did not fit behind those that are there, or its data source not into the compact
+/// encoding; nothing of it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DoesNotFit;

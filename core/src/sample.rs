@@ -130,18 +130,21 @@ impl FlowSample<'_> {
         let SampleMeta { sampling_rate, sample_pool, drops } = self.meta;
         let count = (self.records.len() as u32).wrapping_add(u32::from(self.header.is_some()));
         match encoding {
-            Encoding::Compact => xdr.words([
-                FLOW_SAMPLE.word(),
-                0,
-                sequence,
-                compact(self.source),
-                sampling_rate,
-                sample_pool,
-                drops,
-                self.input.compact(),
-                self.output.compact(),
-                count,
-            ]),
+            Encoding::Compact => {
+                let source = compact(self.source, xdr);
+                xdr.words([
+                    FLOW_SAMPLE.word(),
+                    0,
+                    sequence,
+                    source,
+                    sampling_rate,
+                    sample_pool,
+                    drops,
+                    self.input.compact(),
+                    self.output.compact(),
+                    count,
+                ]);
+            }
             Encoding::Expanded => {
                 let (input_format, input) = self.input.expanded();
                 let (output_format, output) = self.output.expanded();
@@ -180,7 +183,8 @@ impl CounterSample<'_> {
         let count = self.records.len() as u32;
         match encoding {
             Encoding::Compact => {
-                xdr.words([COUNTERS_SAMPLE.word(), 0, sequence, compact(source), count]);
+                let source = compact(source, xdr);
+                xdr.words([COUNTERS_SAMPLE.word(), 0, sequence, source, count]);
             }
             Encoding::Expanded => xdr.words([
                 COUNTERS_SAMPLE_EXPANDED.word(),
@@ -316,9 +320,13 @@ impl FlowValue<'_> {
     }
 }
 
-/// A data source in compact encoding. The agent admits no index that needs more than 24 bits.
-fn compact(source: DataSource) -> u32 {
-    source.compact().unwrap_or_default()
+/// A data source in compact encoding; one whose index needs more than 24 bits fits no datagram.
+/// The agent admits none.
+fn compact(source: DataSource, xdr: &mut Encoder<'_>) -> u32 {
+    source.compact().unwrap_or_else(|| {
+        xdr.overflow();
+        0
+    })
 }
 
 fn flow_records(
