@@ -489,3 +489,6 @@ impl<'a> Agent<'a> {
 /// What a flow sample needs besides its header bytes: expanded sample 52, record 24, and 40 for
 /// the two small records that most packets have, extended_switch and extended_timestamp.
 const LEAST_RESERVE: usize = 52 + 24 + 40;
+
+#[cfg(test)]
+mod tests;
