@@ -116,6 +116,11 @@ impl<'a> Encoder<'a> {
         self.capacity.saturating_sub(self.len)
     }
 
+    /// Marks a value that no buffer can hold.
+    pub(crate) fn overflow(&mut self) {
+        self.overflow = true;
+    }
+
     /// Starts anew and uses at most `capacity` bytes of the buffer.
     pub(crate) fn restart(&mut self, capacity: usize) {
         self.truncate(0);
