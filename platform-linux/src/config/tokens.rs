@@ -65,14 +65,26 @@ pub(super) enum Key {
     AgentCidr,
     SubAgentId,
     Uuid,
-    CollectorIp,
-    CollectorPort,
-    CollectorDevice,
-    TapDevice,
-    TapPattern,
-    TapSpeed,
-    TapPromiscuous,
-    TapSampling,
+    InCollector(CollectorKey),
+    InTap(TapKey),
+}
+
+/// What a supported token in a `collector` block sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CollectorKey {
+    Ip,
+    Port,
+    Device,
+}
+
+/// What a supported token in a `pcap` block sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TapKey {
+    Device,
+    Pattern,
+    Speed,
+    Promiscuous,
+    Sampling,
 }
 
 impl Block {
