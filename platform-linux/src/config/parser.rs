@@ -85,6 +85,7 @@ impl Parser<'_> {
         if self.peek() != Some(&LexemeKind::Open) {
             let name = scope.block.name;
             self.problems.error(scope.at, format!("a {{ must follow {}", quoted(name)));
+            self.skip_line(scope.at.line);
             return false;
         }
         self.next();
@@ -228,6 +229,19 @@ impl Parser<'_> {
         }
     }
 
+    /// Skips the words of a line, which are most likely settings of a block that is not one.
+    fn skip_line(&mut self, line: u32) {
+        while let Some(lexeme) = self.lexemes.peek()
+            && lexeme.at.line == line
+            && matches!(lexeme.kind, LexemeKind::Word(_) | LexemeKind::BadWord(_))
+        {
+            self.next();
+        }
+        if self.peek() == Some(&LexemeKind::Open) {
+            self.skip_block();
+        }
+    }
+
     /// Skips `{ ... }` with all that is in it.
     fn skip_block(&mut self) {
         self.next();
@@ -285,7 +299,8 @@ impl Parser<'_> {
 
 fn describe_misplaced(block: Option<&'static Block>, word: &str) -> String {
     let name = quoted(word);
-    let owners = SFLOW.owners(word);
+    let mut owners = SFLOW.owners(word);
+    owners.dedup();
     if !owners.is_empty() {
         let place = block.map_or("outside of sflow { }".into(), |b| format!("in {} {{ }}", b.name));
         let owners = owners.join(", ");

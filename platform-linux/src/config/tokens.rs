@@ -99,8 +99,8 @@ impl Block {
         let distance = |name: &str| strsim::osa_distance(&text, &name.to_ascii_lowercase());
         let names = self.tokens.iter().flat_map(Token::names).filter(|name| !name.contains('<'));
         let (distance, name) = names.map(|name| (distance(name), name)).min()?;
-        // More edits than a third of the word is a different word.
-        (distance <= (text.chars().count() / 3).max(1)).then_some(name)
+        // More edits than about a third of the word is a different word.
+        (distance <= text.chars().count().div_ceil(3)).then_some(name)
     }
 
     /// All blocks that have a token called `text`, below this one and itself.
