@@ -6,10 +6,10 @@
 #![allow(unsafe_code, reason = "system calls and memory shared with the kernel live here only")]
 
 mod mmap;
-mod syscall;
 
 pub(crate) mod bpf;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod packet;
 pub(crate) mod ring;
+pub(crate) mod syscall;

@@ -52,7 +52,10 @@ impl BlockRing {
         // (net/packet/af_packet.c, prb_flush_block and prb_close_block): what it wrote into the
         // block is visible once TP_STATUS_USER is.
         let status = self.status()?.load(Ordering::Acquire);
-        (status & TP_STATUS_USER != 0).then_some(ReadyBlock { ring: self, status })
+        if status & TP_STATUS_USER == 0 {
+            return None;
+        }
+        Some(ReadyBlock { ring: self, status })
     }
 
     fn status(&self) -> Option<&AtomicU32> {
