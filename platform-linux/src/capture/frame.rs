@@ -219,13 +219,13 @@ mod tests {
     fn contradictions_are_counted_never_followed() {
         // Each lie: where, what. Both packets or the second one cannot be read then.
         let lies: &[(usize, u32, u32)] = &[
-            (16, 500, 2),          // first packet beyond the block
-            (16, u32::MAX, 2),     // far beyond
-            (48, 8, 2),            // next packet within this one
-            (48, 0, 2),            // no next packet although two are announced
-            (48 + 12, 400, 2),     // more bytes kept than the block has
-            (48 + 24, 0xffff, 2),  // frame beyond the block
-            (48 + 24, 70, 2),      // virtio_net_hdr within the headers
+            (16, 500, 2),               // first packet beyond the block
+            (16, u32::MAX, 2),          // far beyond
+            (48, 8, 2),                 // next packet within this one
+            (48, 0, 2),                 // no next packet although two are announced
+            (48 + 12, 400, 2),          // more bytes kept than the block has
+            (48 + 24, 0xffff, 2),       // frame beyond the block
+            (48 + 24, 70, 2),           // virtio_net_hdr within the headers
             (248 + 12, 0xffff_ffff, 1), // only the second one is wrong
         ];
         for &(at, value, lost) in lies {

@@ -127,9 +127,7 @@ impl Reader {
 
     fn choices(&mut self, frame: &Frame<'_>, packets: u32) -> u32 {
         match &self.sampling {
-            Sampling::Counted(_) => {
-                filter::choices(frame.bytes.len() as u32, self.header_bytes)
-            }
+            Sampling::Counted(_) => filter::choices(frame.bytes.len() as u32, self.header_bytes),
             Sampling::Estimated { draw, .. } => {
                 draw.choices(frame.length, packets, &mut self.random)
             }

@@ -141,9 +141,8 @@ fn a_short_memory_gives_a_smaller_ring() {
 
 #[test]
 fn no_memory_at_all_is_an_error() {
-    let _kernel = but(|call| {
-        is_option(call, libc::PACKET_RX_RING).then(|| errno(libc::ENOMEM)).flatten()
-    });
+    let _kernel =
+        but(|call| is_option(call, libc::PACKET_RX_RING).then(|| errno(libc::ENOMEM)).flatten());
     let text = Tap::open(&options()).unwrap_err().to_string();
     assert!(text.contains("eth9: receive ring") && text.contains("no kernel memory"), "{text}");
 }

@@ -26,6 +26,13 @@ impl Geometry {
     }
 }
 
+/// Bytes of a page of memory.
+pub(crate) fn page_size() -> u32 {
+    // SAFETY: takes no pointers.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u32::try_from(bytes).unwrap_or(4096)
+}
+
 /// The mapped ring and the place of its reader.
 #[derive(Debug)]
 pub(crate) struct BlockRing {
