@@ -176,18 +176,19 @@ fn peer() {
     let _ = io::stdin().read_line(&mut line);
 }
 
-/// InSegs + OutSegs: OutSegs counts the segments of a super-packet, and what comes back are
-/// acknowledgements, one skb each.
+/// All TCP segments on the wire of this namespace: OutSegs counts each segment of a super-packet
+/// but leaves out retransmissions (net/ipv4/tcp_output.c, __tcp_transmit_skb), and what comes in
+/// here are acknowledgements, one skb each.
 fn tcp_segments() -> u64 {
+    ["InSegs", "OutSegs", "RetransSegs"].map(tcp_counter).iter().sum()
+}
+
+fn tcp_counter(wanted: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/net/snmp").unwrap();
     let mut lines = text.lines().filter(|line| line.starts_with("Tcp:"));
     let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
-    names
-        .split_whitespace()
-        .zip(values.split_whitespace())
-        .filter(|(name, _)| matches!(*name, "InSegs" | "OutSegs"))
-        .map(|(_, value)| value.parse::<u64>().unwrap())
-        .sum()
+    let mut pairs = names.split_whitespace().zip(values.split_whitespace());
+    pairs.find(|(name, _)| *name == wanted).unwrap().1.parse().unwrap()
 }
 
 const BULK: usize = 20_000_000;
@@ -215,7 +216,10 @@ fn check_bulk_at_n_1(mut tap: Tap) {
     let segments = tcp_segments();
     assert_eq!((stats.seen, stats.delivered, stats.lost), (segments, segments, 0));
     // The SYN has 8 more bytes of options.
-    assert_eq!(payload, BULK + 8);
+    match tcp_counter("RetransSegs") {
+        0 => assert_eq!(payload, BULK + 8),
+        _ => assert!(payload > BULK + 8),
+    }
     assert!(skbs < segments / 2, "no super-packets seen: {skbs} skbs for {segments} segments");
 }
 
@@ -298,8 +302,7 @@ fn a_tap_follows_its_interface_down_and_up_and_says_when_it_is_gone() {
         assert_eq!(tap.take_fault().unwrap(), Some(LinkFault::Down));
         assert_eq!(tap.take_fault().unwrap(), None, "told once");
         ip("link set v1 up");
-        send_datagrams(3);
-        assert_eq!(drain_all(&mut tap, |_| {}).delivered, 3);
+        send_until_heard(&mut tap);
         ip("link del v0");
         assert_eq!(tap.take_fault().unwrap(), Some(LinkFault::Gone));
         assert_eq!(tap.drain(10, &mut |_| {}).unwrap().samples, 0);
@@ -314,9 +317,19 @@ fn an_interface_that_is_down_can_be_tapped_before_it_comes_up() {
         let mut tap = ebpf_tap("v1", 1);
         assert_eq!(tap.take_fault().unwrap(), Some(LinkFault::Down));
         ip("link set v1 up");
-        send_datagrams(3);
-        assert_eq!(drain_all(&mut tap, |_| {}).delivered, 3);
+        send_until_heard(&mut tap);
     });
+}
+
+/// Sends until a packet comes through: after `up` the carrier returns in its own time
+/// (net/core/link_watch.c).
+fn send_until_heard(tap: &mut Tap) {
+    let patience = Instant::now() + Duration::from_secs(20);
+    while tap.stats().unwrap().seen == 0 {
+        assert!(Instant::now() < patience);
+        send_datagrams(1);
+    }
+    assert!(drain_all(tap, |_| {}).delivered > 0);
 }
 
 #[test]
