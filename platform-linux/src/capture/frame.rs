@@ -92,11 +92,12 @@ impl Cursor {
 
     /// To the next packet; the last one of a block has next offset 0 (prb_close_block).
     fn step(&mut self, next: usize) -> Option<()> {
-        self.left = self.left.checked_sub(1)?;
-        if self.left > 0 {
+        let left = self.left.checked_sub(1)?;
+        if left > 0 {
             // Backwards or nowhere would read packets twice.
             self.offset = self.offset.checked_add((next >= HEADERS).then_some(next)?)?;
         }
+        self.left = left;
         Some(())
     }
 }
