@@ -111,23 +111,24 @@ fn datagram(times: u32) {
 
 fn flow_samples(times: u32, ports: u32, records: &[&dyn FlowRecord]) {
     let header = [0x5a; 128];
+    let mut sample = FlowSample {
+        source: DataSource::interface(1),
+        meta: SampleMeta { sampling_rate: 400, sample_pool: 0, drops: 0 },
+        input: Interface::Index(1),
+        output: Interface::Internal,
+        header: Some(SampledHeader {
+            protocol: HeaderProtocol::ETHERNET,
+            frame_length: 1518,
+            stripped: 4,
+            header: &header,
+        }),
+        records,
+    };
     with_agent(ports, |agent| {
         let mut port = 0;
-        for sample_pool in 0..times {
+        for _ in 0..times {
             port = if port == ports { 1 } else { port + 1 };
-            let sample = FlowSample {
-                source: DataSource::interface(port),
-                meta: SampleMeta { sampling_rate: 400, sample_pool, drops: 0 },
-                input: Interface::Index(port),
-                output: Interface::Internal,
-                header: Some(SampledHeader {
-                    protocol: HeaderProtocol::ETHERNET,
-                    frame_length: 1518,
-                    stripped: 4,
-                    header: black_box(&header),
-                }),
-                records: black_box(records),
-            };
+            sample.source = DataSource::interface(port);
             while agent.handle_flow_sample(NOW, black_box(&sample)).is_err() {
                 lend(agent);
             }
