@@ -78,12 +78,8 @@ impl<'a> Encoder<'a> {
 
     /// Several `unsigned int` at the price of one check.
     pub fn words<const N: usize>(&mut self, words: [u32; N]) {
-<<<<<<< HEAD
-        let Some(tail) = self.tail(N.saturating_mul(4)) else { return };
-=======
         let Some(tail) = self.tail(N.wrapping_mul(4)) else { return };
         // As an array of known length, so that the words are not checked one by one.
->>>>>>> coretests
         if let Some(slots) = tail.as_chunks_mut().0.first_chunk_mut::<N>() {
             *slots = words.map(u32::to_be_bytes);
         }
@@ -179,14 +175,6 @@ impl<'a> Encoder<'a> {
 
     /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
-<<<<<<< HEAD
-        let rest = self.buffer.get_mut(self.len..self.capacity).unwrap_or_default();
-        let tail = rest.get_mut(..len).filter(|_| !self.overflow);
-        match tail {
-            Some(_) => self.len = self.len.saturating_add(len),
-            None => self.overflow = true,
-        }
-=======
         // Neither is longer than a slice, so their sum does not wrap.
         let end = self.len.wrapping_add(len);
         if self.overflow || end > self.capacity {
@@ -195,7 +183,6 @@ impl<'a> Encoder<'a> {
         }
         let tail = self.buffer.get_mut(self.len..)?.get_mut(..len);
         self.len = end;
->>>>>>> coretests
         tail
     }
 }

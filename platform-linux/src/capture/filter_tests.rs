@@ -138,7 +138,7 @@ impl Machine {
 /// Word of the slot at an address of CPU 2's slot.
 fn slot_word(address: u64) -> usize {
     let offset = address - VALUE;
-    assert!((2 * 64..3 * 64).contains(&offset) && offset % 8 == 0, "slot of another CPU");
+    assert!((2 * 64..3 * 64).contains(&offset) && offset.is_multiple_of(8), "slot of another CPU");
     (offset as usize - 2 * 64) / 8
 }
 

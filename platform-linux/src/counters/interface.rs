@@ -141,8 +141,8 @@ fn if_type(link: &Link) -> IfType {
         Some("vlan") => return IfType::L2VLAN,
         Some("ppp") => return IfType::PPP,
         Some(
-            "gre" | "gretap" | "erspan" | "ip6gre" | "ip6gretap" | "ip6erspan" | "ipip" | "ip6tnl" | "sit"
-            | "vti" | "vti6" | "xfrm" | "vxlan" | "geneve" | "gtp" | "wireguard",
+            "gre" | "gretap" | "erspan" | "ip6gre" | "ip6gretap" | "ip6erspan" | "ipip" | "ip6tnl"
+            | "sit" | "vti" | "vti6" | "xfrm" | "vxlan" | "geneve" | "gtp" | "wireguard",
         ) => return IfType::TUNNEL,
         _ => {}
     }

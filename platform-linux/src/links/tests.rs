@@ -100,7 +100,11 @@ fn life_of_a_link() {
     ip("link set uplink master br");
     let ported = poll(&mut links);
     let br = index(&links, "br");
-    assert!(ported.iter().any(|event| matches!(event, LinkEvent::Changed(i, c) if *i == va && c.master)));
+    assert!(
+        ported
+            .iter()
+            .any(|event| matches!(event, LinkEvent::Changed(i, c) if *i == va && c.master))
+    );
     assert_eq!(links.get(va).unwrap().master, Some(br));
     assert_eq!(links.get(va).unwrap().master_kind.as_deref(), Some("bridge"));
     // The kernel tells this as the deletion of a bridge port: the link itself must stay.
