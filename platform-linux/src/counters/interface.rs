@@ -8,7 +8,7 @@ use flowmote_core::record::counter::{
     EthernetCounters, IfCounters, IfDirection, IfType, LagPortStats, PortName,
 };
 
-use crate::links::{EthernetReader, Link, LinkReader, LinkStats};
+use crate::links::{EthernetReader, Link, LinkReader, LinkStats, Reading};
 
 /// Reads the counters of interfaces, one by one, at a cost that does not grow with their number.
 #[derive(Debug)]
@@ -16,6 +16,16 @@ pub struct InterfaceCounters {
     links: LinkReader,
     /// `None` where the kernel has no ethtool netlink or no statistics in it.
     ethernet: Option<EthernetReader>,
+    stats: InterfaceStats,
+}
+
+/// What could not be had so far. All are counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct InterfaceStats {
+    /// Readings of physical interfaces without 0:2, as kernel or driver told nothing of it.
+    pub without_ethernet: u64,
+    /// Readings of members of a bond or team without 0:7, as the kernel refused it.
+    pub without_lag_port: u64,
 }
 
 /// The counters of one interface at one moment.
@@ -38,7 +48,11 @@ impl InterfaceCounters {
     /// What the kernel says to rtnetlink sockets. A kernel without the ethtool family is no error:
     /// there is no 0:2 then.
     pub fn open() -> io::Result<Self> {
-        Ok(Self { links: LinkReader::open()?, ethernet: EthernetReader::open().ok() })
+        Ok(Self {
+            links: LinkReader::open()?,
+            ethernet: EthernetReader::open().ok(),
+            stats: InterfaceStats::default(),
+        })
     }
 
     /// The interface with this ifIndex, now.
@@ -46,23 +60,35 @@ impl InterfaceCounters {
     /// # Errors
     /// `ENODEV` if it has gone.
     pub fn read(&mut self, if_index: u32) -> io::Result<InterfaceReading> {
-        let reading = self.links.read(if_index)?;
+        let Reading { link, stats } = self.links.read(if_index)?;
         Ok(InterfaceReading {
-            if_counters: if_counters(&reading.link, reading.stats),
-            ethernet: self.ethernet(&reading.link)?,
-            lag_port: self.links.lag_port(&reading.link)?,
-            name: reading.link.name,
+            if_counters: if_counters(&link, stats),
+            ethernet: self.ethernet(&link),
+            lag_port: self.lag_port(&link),
+            name: link.name,
         })
     }
 
-    fn ethernet(&mut self, link: &Link) -> io::Result<Option<EthernetCounters>> {
-        let Some(reader) = self.ethernet.as_mut().filter(|_| link.is_physical()) else {
-            return Ok(None);
-        };
-        match reader.read(link.index) {
-            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
-            answer => answer,
+    /// What could not be had so far.
+    #[must_use]
+    pub fn stats(&self) -> InterfaceStats {
+        self.stats
+    }
+
+    fn ethernet(&mut self, link: &Link) -> Option<EthernetCounters> {
+        if !link.is_physical() {
+            return None;
         }
+        let reader = self.ethernet.as_mut();
+        let counters = reader.and_then(|reader| reader.read(link.index).ok().flatten());
+        self.stats.without_ethernet += u64::from(counters.is_none());
+        counters
+    }
+
+    fn lag_port(&mut self, link: &Link) -> Option<LagPortStats> {
+        let answer = self.links.lag_port(link);
+        self.stats.without_lag_port += u64::from(answer.is_err());
+        answer.ok().flatten()
     }
 }
 

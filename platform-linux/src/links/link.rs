@@ -27,7 +27,8 @@ pub struct Link {
     pub master: Option<u32>,
     /// Kind of that master.
     pub master_kind: Option<String>,
-    /// ifIndex of the link beneath a VLAN or tunnel; of the other end of a veth pair.
+    /// ifIndex of the link beneath a VLAN or tunnel; of the other end of a veth pair. `None` also
+    /// if that is in another network namespace.
     pub parent: Option<u32>,
     /// Someone wants it promiscuous.
     pub promiscuous: bool,

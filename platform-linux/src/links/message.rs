@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::attributes::{as_mac, as_str, as_u8, as_u16, as_u32, as_u64, attributes, find};
+use super::attributes::{as_mac, as_str, as_u16, as_u32, as_u64, attributes, find};
 use super::netlink::{Malformed, Message};
 
 /// A message of the link or address groups.
@@ -56,10 +56,9 @@ pub(crate) struct LinkMessage<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) mac: Option<[u8; 6]>,
     pub(crate) mtu: u32,
-    pub(crate) operstate: u8,
     /// Index of the bridge, bond or VRF above.
     pub(crate) master: Option<u32>,
-    /// Index of the link below (VLAN) or beside (veth).
+    /// Index of the link below (VLAN) or beside (veth), if it is in the same namespace.
     pub(crate) parent: Option<u32>,
     /// Users that want promiscuous mode.
     pub(crate) promiscuity: u32,
@@ -83,7 +82,6 @@ impl<'a> LinkMessage<'a> {
             }
             libc::IFLA_ADDRESS => self.mac = as_mac(value),
             libc::IFLA_MTU => self.mtu = as_u32(value).ok_or(Malformed)?,
-            libc::IFLA_OPERSTATE => self.operstate = as_u8(value).ok_or(Malformed)?,
             libc::IFLA_MASTER => self.master = as_u32(value).filter(|&index| index != 0),
             libc::IFLA_LINK => self.parent = as_u32(value).filter(|&index| index != 0),
             libc::IFLA_PROMISCUITY => self.promiscuity = as_u32(value).ok_or(Malformed)?,
@@ -199,6 +197,10 @@ fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
         return Ok(RouteMessage::Other);
     }
     attributes(rest).try_for_each(|(kind, value)| link.attribute(kind, value))?;
+    // The index of a link in another namespace would be taken for one of this.
+    if find(rest, IFLA_LINK_NETNSID).is_some() {
+        link.parent = None;
+    }
     if link.name.is_empty() {
         return Err(Malformed);
     }
@@ -239,6 +241,7 @@ const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 const IFA_FLAGS: u16 = 8;
 
@@ -277,7 +280,7 @@ mod tests {
         let datagram = bytes(VIRTIO);
         let link = link(&datagram);
         assert_eq!((link.index, link.name), (4, b"eth0".as_slice()));
-        assert_eq!((link.hardware, link.mtu, link.operstate), (1, 1400, 6));
+        assert_eq!((link.hardware, link.mtu), (1, 1400));
         assert_eq!(link.flags, 0x11043, "UP BROADCAST RUNNING MULTICAST LOWER_UP");
         assert_eq!(link.mac, Some([2, 0xfc, 0, 0, 0, 1]));
         assert_eq!((link.kind, link.device), (None, Some("virtio2")));
@@ -298,6 +301,16 @@ mod tests {
         assert_eq!((link.parent, link.master, link.device), (Some(2), Some(4), None));
         assert_eq!(link.promiscuity, 1);
         assert!(!link.slave_data.is_empty());
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_parent_in_another_namespace_is_none() {
+        let mut datagram = bytes(VETH);
+        push_attribute(&mut datagram, IFLA_LINK_NETNSID, &[0; 4]);
+        let length = u32::try_from(datagram.len()).unwrap();
+        datagram[..4].copy_from_slice(&length.to_ne_bytes());
+        assert_eq!(link(&datagram).parent, None);
     }
 
     #[test]

@@ -36,6 +36,23 @@ fn in_a_network_namespace() {
     }
 }
 
+#[test]
+fn a_function_below_a_physical_master_counts_in_the_master() {
+    let mut links = Links::open().unwrap();
+    let mut template = links.iter().next().unwrap().clone();
+    template.kind = None;
+    template.device = true;
+    let link = |index, master| Link { index, master, ..template.clone() };
+    let (netvsc, function) = (link(1001, None), link(1002, Some(1001)));
+    let bond = Link { kind: Some("bond".to_owned()), device: false, ..link(1003, None) };
+    let member = link(1004, Some(1003));
+    for link in [&netvsc, &function, &bond, &member] {
+        links.table.put(link.clone(), &mut Vec::new());
+    }
+    assert!(links.counts_once(&netvsc) && !links.counts_once(&function));
+    assert!(links.counts_once(&member) && !links.counts_once(&bond));
+}
+
 /// Runs a line of iproute2 that must work.
 fn ip(line: &str) {
     let output = Command::new("ip").args(line.split_whitespace()).output().unwrap();
