@@ -9,6 +9,8 @@ pub struct Link {
     pub index: u32,
     /// Name, at most 15 bytes; what is not UTF-8 in it is replaced.
     pub name: String,
+    /// `IFLA_IFALIAS`: another name that an administrator gave it.
+    pub alias: Option<String>,
     /// `IFLA_INFO_KIND`: `veth`, `bridge`, `bond`, `vlan`, `tun` ...; `None` for the driver of a
     /// real device.
     pub kind: Option<String>,
@@ -49,6 +51,7 @@ impl Link {
         Self {
             index: message.index,
             name: String::from_utf8_lossy(message.name).into_owned(),
+            alias: message.alias.map(str::to_owned),
             kind: message.kind.map(str::to_owned),
             hardware: message.hardware,
             mac: message.mac,

@@ -54,6 +54,8 @@ pub(crate) struct LinkMessage<'a> {
     pub(crate) flags: u32,
     /// Without its NUL; any bytes but `/` and white space.
     pub(crate) name: &'a [u8],
+    /// What an administrator calls it, `ip link set dev eth0 alias uplink`.
+    pub(crate) alias: Option<&'a str>,
     pub(crate) mac: Option<[u8; 6]>,
     pub(crate) mtu: u32,
     /// Index of the bridge, bond or VRF above.
@@ -80,6 +82,7 @@ impl<'a> LinkMessage<'a> {
             libc::IFLA_IFNAME => {
                 self.name = value.split(|&byte| byte == 0).next().unwrap_or_default();
             }
+            libc::IFLA_IFALIAS => self.alias = as_str(value),
             libc::IFLA_ADDRESS => self.mac = as_mac(value),
             libc::IFLA_MTU => self.mtu = as_u32(value).ok_or(Malformed)?,
             libc::IFLA_MASTER => self.master = as_u32(value).filter(|&index| index != 0),
