@@ -1,7 +1,7 @@
 //! How to open a tap.
 
+use core::num::NonZeroU32;
 use std::io;
-use std::num::NonZeroU32;
 
 use crate::sys::ring::{Geometry, page_size};
 
