@@ -8,8 +8,6 @@
 #[derive(Debug)]
 pub struct Encoder<'a> {
     buffer: &'a mut [u8],
-    /// At most the length of the buffer.
-    capacity: usize,
     len: usize,
     overflow: bool,
 }
@@ -18,7 +16,7 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of `buffer`.
     #[must_use]
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { capacity: buffer.len(), buffer, len: 0, overflow: false }
+        Self { buffer, len: 0, overflow: false }
     }
 
     /// Bytes written, always a multiple of 4.
@@ -114,26 +112,12 @@ impl<'a> Encoder<'a> {
     /// Bytes left.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.capacity.saturating_sub(self.len)
+        self.buffer.len().saturating_sub(self.len)
     }
 
     /// Marks a value that no buffer can hold.
     pub(crate) fn overflow(&mut self) {
         self.overflow = true;
-    }
-
-    /// Starts anew and uses at most `capacity` bytes of the buffer.
-    pub(crate) fn restart(&mut self, capacity: usize) {
-        self.truncate(0);
-        self.capacity = capacity.min(self.buffer.len());
-    }
-
-    /// Writes over the start of what is there, which must be as long as it was the first time.
-    pub(crate) fn rewrite_start(&mut self, write: impl FnOnce(&mut Self)) {
-        let len = self.len;
-        self.len = 0;
-        write(self);
-        self.len = len;
     }
 
     /// Overwrites the word at `offset`, once its value is known: lengths and counts.
@@ -175,14 +159,14 @@ impl<'a> Encoder<'a> {
 
     /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
-        // Neither is longer than a slice, so their sum does not wrap.
-        let end = self.len.wrapping_add(len);
-        if self.overflow || end > self.capacity {
-            self.overflow = true;
+        if self.overflow {
             return None;
         }
-        let tail = self.buffer.get_mut(self.len..)?.get_mut(..len);
-        self.len = end;
+        let tail = self.buffer.get_mut(self.len..).and_then(|tail| tail.get_mut(..len));
+        match tail {
+            Some(_) => self.len = self.len.wrapping_add(len),
+            None => self.overflow = true,
+        }
         tail
     }
 }
