@@ -14,8 +14,10 @@ use crate::xdr::Encoder;
 pub struct DatagramBuilder<'a> {
     buffer: &'a mut [u8],
     head: DatagramHead,
-    /// Bytes used, with room for the header; more than the buffer has if not even that fits.
+    /// Bytes used, with room for the header; more than `limit` if not even that fits.
     len: usize,
+    /// Bytes that may be used.
+    limit: usize,
     samples: u32,
 }
 
@@ -42,13 +44,16 @@ impl<'a> DatagramBuilder<'a> {
     /// An empty datagram in a buffer that bounds its length, too.
     #[must_use]
     pub fn new(buffer: &'a mut [u8], head: DatagramHead) -> Self {
-        Self { buffer, head, len: head.len(), samples: 0 }
+        let mut builder = Self { buffer, head, len: 0, limit: 0, samples: 0 };
+        builder.restart(head);
+        builder
     }
 
     /// Forgets the samples and begins a datagram with this head.
     pub fn restart(&mut self, head: DatagramHead) {
         self.head = head;
         self.len = head.len();
+        self.limit = head.max_bytes.min(self.buffer.len());
         self.samples = 0;
     }
 
@@ -73,7 +78,7 @@ impl<'a> DatagramBuilder<'a> {
     /// Bytes left for further samples.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.buffer.len().min(self.head.max_bytes).saturating_sub(self.len)
+        self.limit.saturating_sub(self.len)
     }
 
     /// Appends a flow sample.
@@ -140,8 +145,8 @@ impl<'a> DatagramBuilder<'a> {
     /// Lets the sample be written into what is left, and keeps it if it fitted.
     #[inline]
     fn append(&mut self, encode: impl FnOnce(&mut Encoder<'_>)) -> Result<(), DoesNotFit> {
-        let end = self.buffer.len().min(self.head.max_bytes);
-        let mut xdr = Encoder::new(self.buffer.get_mut(self.len..end).ok_or(DoesNotFit)?);
+        let tail = self.buffer.get_mut(self.len..self.limit).ok_or(DoesNotFit)?;
+        let mut xdr = Encoder::new(tail);
         encode(&mut xdr);
         if xdr.overflowed() {
             return Err(DoesNotFit);

@@ -84,17 +84,28 @@ impl<'a> Encoder<'a> {
     }
 
     /// `opaque[n]`: no length word, zero padding to a multiple of 4.
+    #[inline]
     pub fn opaque_fixed(&mut self, bytes: &[u8]) {
-        self.padded(bytes, None);
+        // No slice is longer than isize::MAX, so nothing wraps.
+        let Some(tail) = self.tail(bytes.len().wrapping_add(3) & !3) else { return };
+        // The last word first, so that its padding is zero whatever the buffer held.
+        if let Some(word) = tail.last_chunk_mut::<4>() {
+            *word = [0; 4];
+        }
+        if let Some((body, _)) = tail.split_at_mut_checked(bytes.len()) {
+            body.copy_from_slice(bytes);
+        }
     }
 
     /// `opaque<>`: a length word, the bytes, zero padding to a multiple of 4.
     pub fn opaque(&mut self, bytes: &[u8]) {
-        let Ok(length) = u32::try_from(bytes.len()) else {
-            self.overflow = true;
-            return;
-        };
-        self.padded(bytes, Some(length));
+        let start = self.len;
+        // A slice too long for its length word is too long for any buffer of ours.
+        self.u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        self.opaque_fixed(bytes);
+        if self.overflow {
+            self.len = start;
+        }
     }
 
     /// `string<max>`: like [`opaque`](Self::opaque), cut at the last character that ends within
@@ -127,27 +138,6 @@ impl<'a> Encoder<'a> {
         }
         if let Some(slot) = self.buffer.get_mut(offset..).and_then(<[u8]>::first_chunk_mut) {
             *slot = value.to_be_bytes();
-        }
-    }
-
-    fn padded(&mut self, bytes: &[u8], length: Option<u32>) {
-        let head = if length.is_some() { 4 } else { 0 };
-        // No slice is longer than isize::MAX, so nothing wraps.
-        let padded = bytes.len().wrapping_add(3) & !3;
-        let Some(tail) = self.tail(padded.wrapping_add(head)) else { return };
-        let tail = match (length, tail.split_first_chunk_mut::<4>()) {
-            (Some(length), Some((slot, rest))) => {
-                *slot = length.to_be_bytes();
-                rest
-            }
-            _ => tail,
-        };
-        // The last word first, so that its padding is zero whatever the buffer held.
-        if let Some(word) = tail.last_chunk_mut::<4>() {
-            *word = [0; 4];
-        }
-        if let Some((body, _)) = tail.split_at_mut_checked(bytes.len()) {
-            body.copy_from_slice(bytes);
         }
     }
 
