@@ -168,10 +168,8 @@ impl View {
         let name = (self.width.saturating_sub(60)).clamp(12, 40);
         let row = |cells: [&str; 9]| {
             let [port, status, speed, inb, outb, inp, outp, errors, discards] = cells;
-            format!(
-                "{:name$} {status:9} {speed:>5} {inb:>6} {outb:>6} {inp:>6} {outp:>6} {errors:>6} {discards:>5}",
-                fit(port, name)
-            )
+            let rates = format!("{inb:>6} {outb:>6} {inp:>6} {outp:>6} {errors:>6} {discards:>5}");
+            format!("{:name$} {status:9} {speed:>5} {rates}", fit(port, name))
         };
         let header = row([
             "INTERFACE",
