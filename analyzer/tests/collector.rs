@@ -215,8 +215,7 @@ fn top_as_plain_text() {
     collector.signal();
     let ended = collector.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    for expected in ["sub-agents 2", "from 6 samples", "FLOW FROM", "INTERFACE", "HOST", "fractal"]
-    {
+    for expected in ["agents 2", "from 6 samples", "FLOW FROM", "INTERFACE", "HOST", "fractal"] {
         assert!(ended.stdout.contains(expected), "{expected} is missing:\n{}", ended.stdout);
     }
 }

@@ -247,8 +247,8 @@ fn summary(state: &State, now: Moment) -> Vec<Line> {
     let gaps = tally.sequences.totals;
     let samples = state.samples.rate(now);
     let received = format!(
-        "sub-agents {}  datagrams/s {}  flow samples/s {}  lost {}  malformed {}",
-        tally.sequences.len(),
+        "agents {}  datagrams/s {}  flow samples/s {}  lost {}  malformed {}",
+        tally.sequences.agents(),
         si(state.datagrams.rate(now).samples_per_second),
         si(samples.samples_per_second),
         gaps.lost,
@@ -331,10 +331,10 @@ fn protocol(number: u8) -> String {
 
 /// The interface's name where it is known, and whose it is where there are several agents.
 fn label(state: &State, origin: &Origin) -> String {
-    let port = state.interfaces.get(origin).and_then(|port| port.name.clone());
+    let port = state.interface_name(origin).map(str::to_owned);
     let port = port.unwrap_or_else(|| match origin.source.class {
         0 => format!("ifIndex {}", origin.source.index),
         _ => origin.source.to_string(),
     });
-    if state.several_agents() { format!("{} {port}", origin.agent) } else { port }
+    if state.tally.sequences.agents() > 1 { format!("{} {port}", origin.agent) } else { port }
 }
