@@ -1,0 +1,117 @@
+//! From a captured packet to a flow sample.
+
+use flowmote_core::record::flow::{
+    ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
+};
+use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface};
+
+use crate::capture::{Packet, PacketKind, VlanTag};
+
+/// Makes the flow sample of a packet that was seen on interface `if_index`, and lends it.
+#[inline]
+pub fn with_flow_sample<T>(
+    if_index: u32,
+    packet: &Packet<'_>,
+    take: impl FnOnce(&FlowSample<'_>) -> T,
+) -> T {
+    let (input, output) = interfaces(if_index, packet.kind);
+    let timestamp = ExtendedTimestamp { nanoseconds: packet.timestamp_ns };
+    let switch = packet.vlan.map(|tag| extended_switch(tag, packet.kind));
+    let with_switch: [&dyn FlowRecord; 2];
+    let records: &[&dyn FlowRecord] = match &switch {
+        Some(switch) => {
+            with_switch = [switch, &timestamp];
+            &with_switch
+        }
+        None => &[&timestamp],
+    };
+    take(&FlowSample {
+        source: DataSource::interface(if_index),
+        meta: packet.meta,
+        input,
+        output,
+        header: Some(SampledHeader {
+            protocol: protocol(packet),
+            frame_length: packet.frame_length,
+            stripped: packet.stripped,
+            header: packet.header,
+        }),
+        records,
+    })
+}
+
+/// Whether packets of this ARPHRD type begin with a header that sFlow has a number for.
+#[must_use]
+pub fn is_supported(hardware_type: u16) -> bool {
+    is_ethernet(hardware_type) || BARE_IP.contains(&hardware_type)
+}
+
+/// `input` and `output` by what the kernel says of the packet (section 3.6). A packet for another
+/// host, seen in promiscuous mode or on a bridge port, goes on to nobody knows where.
+fn interfaces(if_index: u32, kind: PacketKind) -> (Interface, Interface) {
+    let here = Interface::Index(if_index);
+    match kind {
+        PacketKind::Host | PacketKind::Broadcast | PacketKind::Multicast => {
+            (here, Interface::Internal)
+        }
+        PacketKind::Outgoing => (Interface::Internal, here),
+        PacketKind::OtherHost | PacketKind::Other(_) => (here, Interface::Unknown),
+    }
+}
+
+/// The tag belongs to the side of the host that has a wire.
+fn extended_switch(tag: VlanTag, kind: PacketKind) -> ExtendedSwitch {
+    let (vlan, priority) = (Some(u32::from(tag.id())), Some(u32::from(tag.priority())));
+    match kind {
+        PacketKind::Outgoing => {
+            ExtendedSwitch { dst_vlan: vlan, dst_priority: priority, ..Default::default() }
+        }
+        _ => ExtendedSwitch { src_vlan: vlan, src_priority: priority, ..Default::default() },
+    }
+}
+
+fn protocol(packet: &Packet<'_>) -> HeaderProtocol {
+    let version = packet.header.first().map(|byte| byte >> 4);
+    match version {
+        _ if is_ethernet(packet.hardware_type) => HeaderProtocol::ETHERNET,
+        Some(6) => HeaderProtocol::IPV6,
+        _ => HeaderProtocol::IPV4,
+    }
+}
+
+/// The loopback has Ethernet headers too.
+fn is_ethernet(hardware_type: u16) -> bool {
+    matches!(hardware_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
+}
+
+/// Tunnels and tun devices, whose packets begin with IP.
+const BARE_IP: [u16; 5] =
+    [libc::ARPHRD_NONE, ARPHRD_RAWIP, libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT];
+/// linux/if_arp.h; libc lacks it.
+const ARPHRD_RAWIP: u16 = 519;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_follow_the_kernels_word() {
+        let (here, me) = (Interface::Index(7), Interface::Internal);
+        assert_eq!(interfaces(7, PacketKind::Host), (here, me));
+        assert_eq!(interfaces(7, PacketKind::Broadcast), (here, me));
+        assert_eq!(interfaces(7, PacketKind::Multicast), (here, me));
+        assert_eq!(interfaces(7, PacketKind::Outgoing), (me, here));
+        assert_eq!(interfaces(7, PacketKind::OtherHost), (here, Interface::Unknown));
+    }
+
+    #[test]
+    fn a_tag_is_told_on_the_side_of_the_wire() {
+        let tag = VlanTag { tpid: 0x8100, tci: 0xA00C };
+        let received = extended_switch(tag, PacketKind::Host);
+        assert_eq!((received.src_vlan, received.src_priority), (Some(12), Some(5)));
+        assert_eq!((received.dst_vlan, received.dst_priority), (None, None));
+        let sent = extended_switch(tag, PacketKind::Outgoing);
+        assert_eq!((sent.dst_vlan, sent.dst_priority), (Some(12), Some(5)));
+        assert_eq!((sent.src_vlan, sent.src_priority), (None, None));
+    }
+}

@@ -1,0 +1,412 @@
+//! `RTM_NEWLINK`, `RTM_DELLINK`, `RTM_NEWADDR` and `RTM_DELADDR`: which attributes matter here.
+//!
+//! Read by hand over the framing of `netlink-packet-core`: of the eighty attributes of a link these
+//! dozen matter, and one that a younger kernel writes differently must not cost the whole link.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::attributes::{as_mac, as_str, as_u16, as_u32, as_u64, attributes, find};
+use super::netlink::{Malformed, Message};
+
+/// A message of the link or address groups.
+#[derive(Debug, PartialEq)]
+pub(crate) enum RouteMessage<'a> {
+    /// The state of a link, whole.
+    Link(Box<LinkMessage<'a>>),
+    /// A link has gone, by its index.
+    LinkGone(u32),
+    /// An address of the link with this index.
+    Address(u32, Address),
+    /// An address has gone from the link with this index.
+    AddressGone(u32, Address),
+    /// Something that says nothing about links: bridge ports, wireless events, other types.
+    Other,
+}
+
+impl<'a> RouteMessage<'a> {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// A body shorter than its header, or one without the attributes that its type must have.
+    pub(crate) fn parse(message: Message<'a>) -> Result<Self, Malformed> {
+        match message.kind {
+            libc::RTM_NEWLINK | libc::RTM_DELLINK => parse_link(message),
+            libc::RTM_NEWADDR => {
+                let (index, address) = parse_address(message.body)?;
+                Ok(Self::Address(index, address))
+            }
+            libc::RTM_DELADDR => {
+                let (index, address) = parse_address(message.body)?;
+                Ok(Self::AddressGone(index, address))
+            }
+            _ => Ok(Self::Other),
+        }
+    }
+}
+
+/// What a link message says, borrowed from it.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub(crate) struct LinkMessage<'a> {
+    pub(crate) index: u32,
+    /// ARPHRD number.
+    pub(crate) hardware: u16,
+    /// `IFF_*`.
+    pub(crate) flags: u32,
+    /// Without its NUL; any bytes but `/` and white space.
+    pub(crate) name: &'a [u8],
+    /// What an administrator calls it, `ip link set dev eth0 alias uplink`.
+    pub(crate) alias: Option<&'a str>,
+    pub(crate) mac: Option<[u8; 6]>,
+    pub(crate) mtu: u32,
+    /// Index of the bridge, bond or VRF above.
+    pub(crate) master: Option<u32>,
+    /// Index of the link below (VLAN) or beside (veth), if it is in the same namespace.
+    pub(crate) parent: Option<u32>,
+    /// Users that want promiscuous mode.
+    pub(crate) promiscuity: u32,
+    pub(crate) kind: Option<&'a str>,
+    /// Attributes of the kind.
+    pub(crate) kind_data: &'a [u8],
+    /// Kind of the master.
+    pub(crate) slave_kind: Option<&'a str>,
+    /// Attributes of the port of a master.
+    pub(crate) slave_data: &'a [u8],
+    /// Name of the device behind, such as `virtio2` or `0000:00:05.0`; Linux 5.14 and later.
+    pub(crate) device: Option<&'a str>,
+    pub(crate) stats: Option<LinkStats>,
+}
+
+impl<'a> LinkMessage<'a> {
+    fn attribute(&mut self, kind: u16, value: &'a [u8]) -> Result<(), Malformed> {
+        match kind {
+            libc::IFLA_IFNAME => {
+                self.name = value.split(|&byte| byte == 0).next().unwrap_or_default();
+            }
+            libc::IFLA_IFALIAS => self.alias = as_str(value),
+            libc::IFLA_ADDRESS => self.mac = as_mac(value),
+            libc::IFLA_MTU => self.mtu = as_u32(value).ok_or(Malformed)?,
+            libc::IFLA_MASTER => self.master = as_u32(value).filter(|&index| index != 0),
+            libc::IFLA_LINK => self.parent = as_u32(value).filter(|&index| index != 0),
+            libc::IFLA_PROMISCUITY => self.promiscuity = as_u32(value).ok_or(Malformed)?,
+            libc::IFLA_LINKINFO => self.link_info(value),
+            IFLA_PARENT_DEV_NAME => self.device = as_str(value),
+            libc::IFLA_STATS64 => self.stats = LinkStats::parse(value),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn link_info(&mut self, info: &'a [u8]) {
+        for (kind, value) in attributes(info) {
+            match kind {
+                IFLA_INFO_KIND => self.kind = as_str(value),
+                IFLA_INFO_DATA => self.kind_data = value,
+                IFLA_INFO_SLAVE_KIND => self.slave_kind = as_str(value),
+                IFLA_INFO_SLAVE_DATA => self.slave_data = value,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The counters of `struct rtnl_link_stats64` (linux/if_link.h) that sFlow has fields for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct LinkStats {
+    /// Packets received, good ones.
+    pub rx_packets: u64,
+    /// Packets sent, good ones.
+    pub tx_packets: u64,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets received with errors, all kinds together.
+    pub rx_errors: u64,
+    /// Packets that errors kept from being sent.
+    pub tx_errors: u64,
+    /// Packets received and dropped by driver or stack.
+    pub rx_dropped: u64,
+    /// Packets dropped on their way out.
+    pub tx_dropped: u64,
+    /// Multicast packets received.
+    pub multicast: u64,
+    /// Packets that the device dropped for lack of buffers.
+    pub rx_missed_errors: u64,
+    /// Packets dropped because the link is not to receive any, such as an idle bond member; Linux
+    /// 4.6 and later.
+    pub rx_nohandler: u64,
+}
+
+impl LinkStats {
+    /// Reads the structure; `None` if it is shorter than in Linux 2.6.35, where it began.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (words, _) = bytes.as_chunks::<8>();
+        let word = |position: usize| words.get(position).copied().map(u64::from_ne_bytes);
+        Some(Self {
+            rx_packets: word(0)?,
+            tx_packets: word(1)?,
+            rx_bytes: word(2)?,
+            tx_bytes: word(3)?,
+            rx_errors: word(4)?,
+            tx_errors: word(5)?,
+            rx_dropped: word(6)?,
+            tx_dropped: word(7)?,
+            multicast: word(8)?,
+            rx_missed_errors: word(15)?,
+            rx_nohandler: word(23).unwrap_or(0),
+        })
+    }
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The local address.
+    pub ip: IpAddr,
+    /// Length of the prefix in bits.
+    pub prefix_len: u8,
+    /// `RT_SCOPE_*`: 0 universe, 253 link, 254 host.
+    pub scope: u8,
+    /// `IFA_F_*`: 0x01 secondary or temporary, 0x08 duplicate, 0x20 deprecated, 0x40 tentative,
+    /// 0x80 permanent, 0x100 made by SLAAC's management.
+    pub flags: u32,
+}
+
+impl Address {
+    /// Whether both are the same entry of an interface, whatever its flags are now.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        (self.ip, self.prefix_len) == (other.ip, other.prefix_len)
+    }
+}
+
+fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
+    let (header, rest) = message.body.split_first_chunk::<16>().ok_or(Malformed)?;
+    let [family, ..] = *header;
+    // A port that joins or leaves a bridge is told on the same group, with the family of bridges.
+    if i32::from(family) != libc::AF_UNSPEC {
+        return Ok(RouteMessage::Other);
+    }
+    let mut link = LinkMessage {
+        hardware: header.get(2..).and_then(as_u16).ok_or(Malformed)?,
+        index: header.get(4..).and_then(as_u32).filter(|&index| index != 0).ok_or(Malformed)?,
+        flags: header.get(8..).and_then(as_u32).ok_or(Malformed)?,
+        ..LinkMessage::default()
+    };
+    if message.kind == libc::RTM_DELLINK {
+        return Ok(RouteMessage::LinkGone(link.index));
+    }
+    // Wireless drivers send events that describe nothing but themselves.
+    if find(rest, libc::IFLA_MTU).is_none() {
+        return Ok(RouteMessage::Other);
+    }
+    attributes(rest).try_for_each(|(kind, value)| link.attribute(kind, value))?;
+    // The index of a link in another namespace would be taken for one of this.
+    if find(rest, IFLA_LINK_NETNSID).is_some() {
+        link.parent = None;
+    }
+    if link.name.is_empty() {
+        return Err(Malformed);
+    }
+    Ok(RouteMessage::Link(Box::new(link)))
+}
+
+fn parse_address(body: &[u8]) -> Result<(u32, Address), Malformed> {
+    let (header, rest) = body.split_first_chunk::<8>().ok_or(Malformed)?;
+    let [_, prefix_len, flags, scope, index @ ..] = *header;
+    let mut flags = u32::from(flags);
+    let (mut peer, mut local) = (None, None);
+    for (kind, value) in attributes(rest) {
+        match kind {
+            libc::IFA_ADDRESS => peer = as_ip(value),
+            libc::IFA_LOCAL => local = as_ip(value),
+            IFA_FLAGS => flags = as_u32(value).ok_or(Malformed)?,
+            _ => {}
+        }
+    }
+    // IFA_ADDRESS is the far end of a point-to-point link; where there is none, only it is given.
+    let ip = local.or(peer).ok_or(Malformed)?;
+    Ok((u32::from_ne_bytes(index), Address { ip, prefix_len, scope, flags }))
+}
+
+fn as_ip(value: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(value) {
+        return Some(Ipv4Addr::from(octets).into());
+    }
+    <[u8; 16]>::try_from(value).ok().map(|octets| Ipv6Addr::from(octets).into())
+}
+
+/// A `u64` attribute cut to the 32 bits of an sFlow counter, which wraps there.
+pub(crate) fn as_counter32(value: &[u8]) -> Option<u32> {
+    as_u64(value).map(|count| (count & u64::from(u32::MAX)) as u32)
+}
+
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_LINK_NETNSID: u16 = 37;
+const IFLA_PARENT_DEV_NAME: u16 = 56;
+const IFA_FLAGS: u16 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::netlink::{Messages, push_attribute};
+    use proptest::prelude::*;
+
+    /// Captured on Linux 6.18: `RTM_GETLINK` of a virtio adapter, of a veth end in a bridge, and a
+    /// dump of addresses.
+    const VIRTIO: &str = include_str!("testdata/newlink-virtio.hex");
+    const VETH: &str = include_str!("testdata/newlink-veth-bridge-port.hex");
+    const ADDRESSES: &str = include_str!("testdata/newaddr.hex");
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<_> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let byte = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16);
+        digits.chunks(2).map(|pair| byte(pair).unwrap()).collect()
+    }
+
+    fn message(datagram: &[u8]) -> Message<'_> {
+        Messages::new(datagram).next().unwrap().unwrap()
+    }
+
+    fn link(datagram: &[u8]) -> LinkMessage<'_> {
+        match RouteMessage::parse(message(datagram)) {
+            Ok(RouteMessage::Link(link)) => *link,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn captured_virtio_adapter() {
+        let datagram = bytes(VIRTIO);
+        let link = link(&datagram);
+        assert_eq!((link.index, link.name), (4, b"eth0".as_slice()));
+        assert_eq!((link.hardware, link.mtu), (1, 1400));
+        assert_eq!(link.flags, 0x11043, "UP BROADCAST RUNNING MULTICAST LOWER_UP");
+        assert_eq!(link.mac, Some([2, 0xfc, 0, 0, 0, 1]));
+        assert_eq!((link.kind, link.device), (None, Some("virtio2")));
+        assert_eq!((link.master, link.parent, link.promiscuity), (None, None, 0));
+        let stats = link.stats.unwrap();
+        assert!(stats.rx_packets > 0 && stats.rx_bytes > 60 * stats.rx_packets);
+        assert!(stats.tx_packets > 0 && stats.tx_bytes > 40 * stats.tx_packets);
+        assert_eq!((stats.rx_errors, stats.multicast, stats.rx_nohandler), (0, 0, 0));
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn captured_bridge_port() {
+        let datagram = bytes(VETH);
+        let link = link(&datagram);
+        assert_eq!((link.index, link.name), (3, b"va".as_slice()));
+        assert_eq!((link.kind, link.slave_kind), (Some("veth"), Some("bridge")));
+        assert_eq!((link.parent, link.master, link.device), (Some(2), Some(4), None));
+        assert_eq!(link.promiscuity, 1);
+        assert!(!link.slave_data.is_empty());
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_parent_in_another_namespace_is_none() {
+        let mut datagram = bytes(VETH);
+        push_attribute(&mut datagram, IFLA_LINK_NETNSID, &[0; 4]);
+        let length = u32::try_from(datagram.len()).unwrap();
+        datagram[..4].copy_from_slice(&length.to_ne_bytes());
+        assert_eq!(link(&datagram).parent, None);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn captured_addresses() {
+        let datagram = bytes(ADDRESSES);
+        let parsed: Vec<_> = Messages::new(&datagram)
+            .map(|message| RouteMessage::parse(message.unwrap()).unwrap())
+            .collect();
+        let v4 = Address { ip: [198, 51, 100, 1].into(), prefix_len: 24, scope: 0, flags: 0x80 };
+        let v6 = Address { ip: "2001:db8::1".parse().unwrap(), prefix_len: 64, ..v4 };
+        let [RouteMessage::Address(3, first), RouteMessage::Address(3, second)] = parsed[..] else {
+            panic!("{parsed:?}");
+        };
+        assert_eq!(first, v4);
+        assert_eq!((second.ip, second.prefix_len), (v6.ip, v6.prefix_len));
+    }
+
+    #[test]
+    fn statistics_by_position() {
+        let words: Vec<u8> = (1..=25_u64).flat_map(u64::to_ne_bytes).collect();
+        let stats = LinkStats::parse(&words).unwrap();
+        let expected = LinkStats {
+            rx_packets: 1,
+            tx_packets: 2,
+            rx_bytes: 3,
+            tx_bytes: 4,
+            rx_errors: 5,
+            tx_errors: 6,
+            rx_dropped: 7,
+            tx_dropped: 8,
+            multicast: 9,
+            rx_missed_errors: 16,
+            rx_nohandler: 24,
+        };
+        assert_eq!(stats, expected);
+        // Linux 3.10 has 23 words.
+        let old = LinkStats::parse(&words[..23 * 8]).unwrap();
+        assert_eq!(old, LinkStats { rx_nohandler: 0, ..expected });
+        assert_eq!(LinkStats::parse(&words[..15 * 8]), None);
+    }
+
+    #[test]
+    fn what_is_not_about_links_is_other() {
+        fn message(kind: u16, body: &[u8]) -> Message<'_> {
+            Message { kind, flags: 0, sequence: 0, body }
+        }
+        let mut body = vec![0; 16];
+        body[4..8].copy_from_slice(&7_u32.to_ne_bytes());
+        let wireless = RouteMessage::parse(message(libc::RTM_NEWLINK, &body));
+        assert_eq!(wireless, Ok(RouteMessage::Other), "no MTU: not a description");
+        let gone = RouteMessage::parse(message(libc::RTM_DELLINK, &body));
+        assert_eq!(gone, Ok(RouteMessage::LinkGone(7)));
+        push_attribute(&mut body, libc::IFLA_MTU, &1500_u32.to_ne_bytes());
+        let nameless = RouteMessage::parse(message(libc::RTM_NEWLINK, &body));
+        assert_eq!(nameless, Err(Malformed));
+        body[0] = libc::AF_BRIDGE as u8;
+        let port = RouteMessage::parse(message(libc::RTM_DELLINK, &body));
+        assert_eq!(port, Ok(RouteMessage::Other));
+        let short = RouteMessage::parse(message(libc::RTM_NEWLINK, &body[..15]));
+        assert_eq!(short, Err(Malformed));
+        let addressless = RouteMessage::parse(message(libc::RTM_NEWADDR, &[0; 8]));
+        assert_eq!(addressless, Err(Malformed));
+    }
+
+    #[test]
+    fn every_prefix_of_a_message_is_survived() {
+        for hex in [VIRTIO, VETH, ADDRESSES] {
+            let datagram = bytes(hex);
+            let body = message(&datagram).body;
+            for end in 0..body.len() {
+                for kind in [libc::RTM_NEWLINK, libc::RTM_NEWADDR] {
+                    let cut = Message { kind, flags: 0, sequence: 0, body: &body[..end] };
+                    let _ = RouteMessage::parse(cut);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_survived(kind in 16_u16..24, body: Vec<u8>) {
+            let _ = RouteMessage::parse(Message { kind, flags: 0, sequence: 0, body: &body });
+        }
+
+        #[test]
+        fn a_flipped_byte_is_survived(position: prop::sample::Index, value: u8) {
+            let mut datagram = bytes(VETH);
+            let position = position.index(datagram.len());
+            datagram[position] = value;
+            for message in Messages::new(&datagram).flatten() {
+                let _ = RouteMessage::parse(message);
+            }
+        }
+    }
+}
