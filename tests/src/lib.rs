@@ -1,1 +1,3 @@
 //! Tools for whole-system tests.
+
+pub mod lab;
