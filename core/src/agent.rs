@@ -23,7 +23,9 @@ pub struct Agent<'a> {
     state: State,
     /// When the first sample of this datagram came.
     oldest: Instant,
-    /// The largest sample to expect: as long as one more of these fits, the datagram may wait.
+    /// The largest sample of a packet to expect: as long as one more of these fits, the datagram
+    /// may wait. Counters do not count: they are rare, and one large host sample would otherwise
+    /// cut all datagrams short for ever.
     reserve: usize,
     /// When the next counters are due, so that nobody walks the table to find out.
     next_poll: Option<Instant>,
@@ -47,7 +49,7 @@ pub struct AgentConfig {
     pub seed: u64,
 }
 
-/// Why [`Agent::add_source`] refused.
+/// Why [`Agent::add_source`] or [`Agent::reconfigure`] refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum AddError {
@@ -106,8 +108,16 @@ impl<'a> Agent<'a> {
 
     /// Takes a new configuration; the seed is ignored. Samples that wait go out under the old one
     /// at the next [`poll_transmit`](Self::poll_transmit). All sequences go on, unless the encoding
-    /// changes: that is a new session, and they start at 1.
-    pub fn reconfigure(&mut self, config: AgentConfig) {
+    /// changes: that is a new session, and those of samples start at 1.
+    ///
+    /// # Errors
+    /// [`AddError::NeedsExpanded`] if the new encoding is compact and the index of a data source
+    /// needs more than 24 bits; nothing has changed.
+    pub fn reconfigure(&mut self, config: AgentConfig) -> Result<(), AddError> {
+        let compact = config.head.encoding == Encoding::Compact;
+        if compact && self.sources.iter().any(|source| source.key.index() > MAX_COMPACT_INDEX) {
+            return Err(AddError::NeedsExpanded);
+        }
         if config.head.encoding != self.config.head.encoding {
             self.sources.iter_mut().for_each(Source::restart);
         }
@@ -117,6 +127,7 @@ impl<'a> Agent<'a> {
             self.state = State::Lent;
         }
         self.flush();
+        Ok(())
     }
 
     /// Adds a data source, polled every `polling` (zero: never) and for the first time at a
@@ -136,7 +147,7 @@ impl<'a> Agent<'a> {
         if self.sources.find(source).is_some() {
             return Err(AddError::Exists);
         }
-        let poller = self.poller(now, polling);
+        let poller = Poller::new(polling, self.first_poll(now, polling));
         self.sources.insert(Source::new(source, poller)).ok_or(AddError::TableFull)?;
         self.schedule();
         Ok(())
@@ -150,12 +161,14 @@ impl<'a> Agent<'a> {
         removed
     }
 
-    /// Polls a data source at another interval from now on; returns whether it is there.
+    /// Polls a data source at another interval from now on; returns whether it is there. A turn
+    /// that was to come earlier than the new schedule begins is kept.
     pub fn set_polling(&mut self, now: Instant, source: DataSource, polling: Duration) -> bool {
-        let poller = self.poller(now, polling);
+        let first = self.first_poll(now, polling);
         let Some(source) = self.sources.find(source) else { return false };
         if source.poller.interval() != polling {
-            source.poller = poller;
+            let first = source.poller.due().map_or(first, |due| due.min(first));
+            source.poller = Poller::new(polling, first);
             self.schedule();
         }
         true
@@ -183,15 +196,16 @@ impl<'a> Agent<'a> {
             let cut = header.header.get(..self.config.header_bytes);
             header.header = cut.unwrap_or(header.header);
         }
-        let start = self.begin();
+        let start = self.begin()?;
         let Some(source) = self.sources.find(sample.source) else { return self.unknown_source() };
         let sequence = source.next_flow();
         let fit = self.datagram.flow_sample(sequence, &sample);
         if fit.is_ok() {
             source.flow_sequence = sequence;
+            self.expect(start);
             self.stats.flow_samples = self.stats.flow_samples.wrapping_add(1);
         }
-        self.end(now, start, fit)
+        self.end(now, fit)
     }
 
     /// Takes a packet that the device discarded, as far as the limit allows: what is beyond it is
@@ -207,7 +221,7 @@ impl<'a> Agent<'a> {
         let mut packet = *packet;
         let cut = packet.header.header.get(..self.config.header_bytes);
         packet.header.header = cut.unwrap_or(packet.header.header);
-        let start = self.begin();
+        let start = self.begin()?;
         let Some(source) = self.sources.find(packet.source) else { return self.unknown_source() };
         let before = source.discards;
         if !source.discards.admit(now, self.config.discard_limit) {
@@ -219,11 +233,12 @@ impl<'a> Agent<'a> {
         match fit {
             Ok(()) => {
                 source.discards.sequence = sequence;
+                self.expect(start);
                 self.stats.discarded_packets = self.stats.discarded_packets.wrapping_add(1);
             }
             Err(DoesNotFit) => source.discards = before,
         }
-        self.end(now, start, fit)
+        self.end(now, fit)
     }
 
     /// Takes the counters of a data source.
@@ -237,7 +252,7 @@ impl<'a> Agent<'a> {
         source: DataSource,
         sample: &CounterSample<'_>,
     ) -> Result<(), HandleError> {
-        let start = self.begin();
+        self.begin()?;
         let Some(state) = self.sources.find(source) else { return self.unknown_source() };
         let sequence = state.next_counter();
         let fit = self.datagram.counter_sample(source, sequence, sample);
@@ -245,7 +260,7 @@ impl<'a> Agent<'a> {
             state.counter_sequence = sequence;
             self.stats.counter_samples = self.stats.counter_samples.wrapping_add(1);
         }
-        self.end(now, start, fit)
+        self.end(now, fit)
     }
 
     /// Takes metrics of the user's own choice.
@@ -260,10 +275,10 @@ impl<'a> Agent<'a> {
         if !metric.is_valid() {
             return self.invalid_name();
         }
-        let start = self.begin();
+        self.begin()?;
         let fit = self.datagram.rt_metric(metric);
         self.stats.rt_samples = self.stats.rt_samples.wrapping_add(u64::from(fit.is_ok()));
-        self.end(now, start, fit)
+        self.end(now, fit)
     }
 
     /// Takes a flow of the user's own making.
@@ -274,10 +289,10 @@ impl<'a> Agent<'a> {
         if !flow.is_valid() {
             return self.invalid_name();
         }
-        let start = self.begin();
+        self.begin()?;
         let fit = self.datagram.rt_flow(flow);
         self.stats.rt_samples = self.stats.rt_samples.wrapping_add(u64::from(fit.is_ok()));
-        self.end(now, start, fit)
+        self.end(now, fit)
     }
 
     /// Whose counters are due. The turn counts as taken, so answer with
@@ -321,8 +336,8 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// When to call `poll_counters` and `poll_transmit` again; `None`: not before a sample was
-    /// handed in. Changes after every other call.
+    /// When to call `poll_counters` and `poll_transmit` again, [`Instant::ZERO`] for at once;
+    /// `None`: not before a sample was handed in. Changes after every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let transmit = match self.state {
@@ -388,35 +403,44 @@ impl<'a> Agent<'a> {
             match self.handle_counters(now, source, &CounterSample { records }) {
                 Ok(()) => (rest, count) = (behind, behind.len()),
                 Err(HandleError::Full) => {}
-                Err(HandleError::TooLarge) if count > 1 => count = count.div_ceil(2),
+                Err(HandleError::TooLarge) if count > 1 => {
+                    count = count.div_ceil(2);
+                    // Nothing is lost yet.
+                    self.stats.too_large = self.stats.too_large.wrapping_sub(1);
+                }
                 Err(_) => (rest, count) = (behind, behind.len()),
             }
             self.transmit(now, transport);
         }
     }
 
-    /// Empties the buffer if it was lent out; returns where the next sample begins.
+    /// Empties the buffer if it was lent out; returns where the next sample begins. A finished
+    /// datagram takes no more: it may be one of the configuration before.
     #[inline]
-    fn begin(&mut self) -> usize {
-        if self.state == State::Lent {
-            self.datagram.restart(self.config.head);
-            self.state = State::Filling;
+    fn begin(&mut self) -> Result<usize, HandleError> {
+        match self.state {
+            State::Filling => {}
+            State::Ready => return Err(HandleError::Full),
+            State::Lent => {
+                self.datagram.restart(self.config.head);
+                self.state = State::Filling;
+            }
         }
-        self.datagram.len()
+        Ok(self.datagram.len())
     }
 
-    /// Books the outcome of a sample that began at `start`.
+    /// Keeps room for another sample as large as the one that began at `start`.
     #[inline]
-    fn end(
-        &mut self,
-        now: Instant,
-        start: usize,
-        fit: Result<(), DoesNotFit>,
-    ) -> Result<(), HandleError> {
+    fn expect(&mut self, start: usize) {
+        self.reserve = self.reserve.max(self.datagram.len().saturating_sub(start));
+    }
+
+    /// Books the outcome of a sample.
+    #[inline]
+    fn end(&mut self, now: Instant, fit: Result<(), DoesNotFit>) -> Result<(), HandleError> {
         if fit.is_err() {
             return self.refuse();
         }
-        self.reserve = self.reserve.max(self.datagram.len().saturating_sub(start));
         if self.datagram.is_first() {
             self.oldest = now;
         }
@@ -452,10 +476,9 @@ impl<'a> Agent<'a> {
         self.oldest.saturating_add(self.config.max_delay.min(MAX_DELAY))
     }
 
-    /// A poller whose first turn is a random moment of its first interval.
-    fn poller(&mut self, now: Instant, interval: Duration) -> Poller {
-        let offset = Duration::from_millis(self.random.uniform(interval.as_millis()));
-        Poller::new(interval, now.saturating_add(offset))
+    /// A random moment of the first interval.
+    fn first_poll(&mut self, now: Instant, interval: Duration) -> Instant {
+        now.saturating_add(Duration::from_millis(self.random.uniform(interval.as_millis())))
     }
 
     fn schedule(&mut self) {
@@ -466,3 +489,6 @@ impl<'a> Agent<'a> {
 /// What a flow sample needs besides its header bytes: expanded sample 52, record 24, and 40 for
 /// the two small records that most packets have, extended_switch and extended_timestamp.
 const LEAST_RESERVE: usize = 52 + 24 + 40;
+
+#[cfg(test)]
+mod tests;

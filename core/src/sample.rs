@@ -130,18 +130,21 @@ impl FlowSample<'_> {
         let SampleMeta { sampling_rate, sample_pool, drops } = self.meta;
         let count = (self.records.len() as u32).wrapping_add(u32::from(self.header.is_some()));
         match encoding {
-            Encoding::Compact => xdr.words([
-                FLOW_SAMPLE.word(),
-                0,
-                sequence,
-                compact(self.source),
-                sampling_rate,
-                sample_pool,
-                drops,
-                self.input.compact(),
-                self.output.compact(),
-                count,
-            ]),
+            Encoding::Compact => {
+                let source = compact(self.source, xdr);
+                xdr.words([
+                    FLOW_SAMPLE.word(),
+                    0,
+                    sequence,
+                    source,
+                    sampling_rate,
+                    sample_pool,
+                    drops,
+                    self.input.compact(),
+                    self.output.compact(),
+                    count,
+                ]);
+            }
             Encoding::Expanded => {
                 let (input_format, input) = self.input.expanded();
                 let (output_format, output) = self.output.expanded();
@@ -180,7 +183,8 @@ impl CounterSample<'_> {
         let count = self.records.len() as u32;
         match encoding {
             Encoding::Compact => {
-                xdr.words([COUNTERS_SAMPLE.word(), 0, sequence, compact(source), count]);
+                let source = compact(source, xdr);
+                xdr.words([COUNTERS_SAMPLE.word(), 0, sequence, source, count]);
             }
             Encoding::Expanded => xdr.words([
                 COUNTERS_SAMPLE_EXPANDED.word(),
@@ -316,9 +320,13 @@ impl FlowValue<'_> {
     }
 }
 
-/// A data source in compact encoding. The agent admits no index that needs more than 24 bits.
-fn compact(source: DataSource) -> u32 {
-    source.compact().unwrap_or_default()
+/// A data source in compact encoding; one whose index needs more than 24 bits fits no datagram.
+/// The agent admits none.
+fn compact(source: DataSource, xdr: &mut Encoder<'_>) -> u32 {
+    source.compact().unwrap_or_else(|| {
+        xdr.overflow();
+        0
+    })
 }
 
 fn flow_records(
@@ -365,3 +373,61 @@ const RTMETRIC: DataFormat = DataFormat::new(4300, 1002);
 const RTFLOW: DataFormat = DataFormat::new(4300, 1003);
 const MAX_NAME: usize = 63;
 const MAX_TEXT: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a value adds to a metric or a field, in a buffer that held something else.
+    fn bytes(encode: impl FnOnce(&mut Encoder<'_>)) -> std::vec::Vec<u8> {
+        let mut buffer = [0xa5; 512];
+        let mut xdr = Encoder::new(&mut buffer);
+        encode(&mut xdr);
+        assert!(!xdr.overflowed());
+        xdr.written().to_vec()
+    }
+
+    #[test]
+    fn values_carry_their_type_number() {
+        let metric = |value: MetricValue<'_>| bytes(|xdr| value.encode(xdr));
+        assert_eq!(metric(MetricValue::String("ab")), [0, 0, 0, 0, 0, 0, 0, 2, b'a', b'b', 0, 0]);
+        assert_eq!(metric(MetricValue::Counter32(1)), [0, 0, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(metric(MetricValue::Gauge64(1)), [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1]);
+        let field = |value: FlowValue<'_>| bytes(|xdr| value.encode(xdr));
+        assert_eq!(field(FlowValue::Int32(-2)), [0, 0, 0, 4, 0xff, 0xff, 0xff, 0xfe]);
+        let minus_two = [0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe];
+        assert_eq!(field(FlowValue::Int64(-2)), minus_two);
+        let mac = [0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0, 0];
+        assert_eq!(field(FlowValue::Mac([2, 0, 0, 0, 0, 1])), mac);
+    }
+
+    #[test]
+    fn text_is_cut_at_255_bytes() {
+        let long = "x".repeat(300);
+        let cut = bytes(|xdr| MetricValue::String(&long).encode(xdr));
+        assert_eq!(cut[4..8], [0, 0, 0, 255]);
+        assert_eq!(cut.len(), 8 + 256);
+        assert_eq!(cut.last(), Some(&0), "padding");
+        assert_eq!(cut[4..], bytes(|xdr| FlowValue::String(&long).encode(xdr))[4..]);
+    }
+
+    #[test]
+    fn names_that_collectors_take() {
+        let longest = "n".repeat(63);
+        for good in ["a", "web-1", "_x", "-", &longest] {
+            assert!(is_name(good), "{good}");
+        }
+        let too_long = "n".repeat(64);
+        for bad in ["", "1a", "a b", "a.b", "\u{e4}", "a\0", &too_long] {
+            assert!(!is_name(bad), "{bad}");
+        }
+        assert!(RtMetric { datasource: "a", metrics: &[] }.is_valid());
+        assert!(
+            !RtMetric { datasource: "a", metrics: &[("", MetricValue::Gauge32(1))] }.is_valid()
+        );
+        let flow = RtFlow { datasource: "a", sampling_rate: 1, sample_pool: 0, fields: &[] };
+        assert!(flow.is_valid());
+        assert!(!RtFlow { datasource: "1", ..flow }.is_valid());
+        assert!(!RtFlow { fields: &[("a b", FlowValue::Int32(1))], ..flow }.is_valid());
+    }
+}

@@ -79,8 +79,8 @@ impl<'a> Encoder<'a> {
     /// Several `unsigned int` at the price of one check.
     pub fn words<const N: usize>(&mut self, words: [u32; N]) {
         let Some(tail) = self.tail(N.saturating_mul(4)) else { return };
-        for (slot, word) in tail.as_chunks_mut::<4>().0.iter_mut().zip(words) {
-            *slot = word.to_be_bytes();
+        if let Some(slots) = tail.as_chunks_mut().0.first_chunk_mut::<N>() {
+            *slots = words.map(u32::to_be_bytes);
         }
     }
 
@@ -114,6 +114,11 @@ impl<'a> Encoder<'a> {
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.capacity.saturating_sub(self.len)
+    }
+
+    /// Marks a value that no buffer can hold.
+    pub(crate) fn overflow(&mut self) {
+        self.overflow = true;
     }
 
     /// Starts anew and uses at most `capacity` bytes of the buffer.
@@ -169,13 +174,12 @@ impl<'a> Encoder<'a> {
 
     /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
-        let end = self.len.saturating_add(len);
-        if self.overflow || end > self.capacity {
-            self.overflow = true;
-            return None;
+        let rest = self.buffer.get_mut(self.len..self.capacity).unwrap_or_default();
+        let tail = rest.get_mut(..len).filter(|_| !self.overflow);
+        match tail {
+            Some(_) => self.len = self.len.saturating_add(len),
+            None => self.overflow = true,
         }
-        let tail = self.buffer.get_mut(self.len..end);
-        self.len = end;
         tail
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod codes;
 pub mod counter;
 pub mod flow;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::xdr::Encoder;
 

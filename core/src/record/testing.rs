@@ -83,7 +83,8 @@ fn record_at(datagram: &str, offset: usize) -> (u32, Vec<u8>) {
     (u32::from_be_bytes(word(offset)), body)
 }
 
-fn from_hex(text: &str) -> Vec<u8> {
+/// The bytes of a vector.
+pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();
     (0..digits.len())
         .step_by(2)

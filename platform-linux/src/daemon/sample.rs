@@ -3,14 +3,14 @@
 use flowmote_core::record::flow::{
     ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
 };
-use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface, SampleMeta};
+use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface};
 
 use crate::capture::{Packet, PacketKind, VlanTag};
 
 /// Makes the flow sample of a packet that was seen on interface `if_index`, and lends it.
+#[inline]
 pub fn with_flow_sample<T>(
     if_index: u32,
-    meta: SampleMeta,
     packet: &Packet<'_>,
     take: impl FnOnce(&FlowSample<'_>) -> T,
 ) -> T {
@@ -27,17 +27,23 @@ pub fn with_flow_sample<T>(
     };
     take(&FlowSample {
         source: DataSource::interface(if_index),
-        meta,
+        meta: packet.meta,
         input,
         output,
         header: Some(SampledHeader {
-            protocol: HeaderProtocol::ETHERNET,
+            protocol: protocol(packet),
             frame_length: packet.frame_length,
             stripped: packet.stripped,
             header: packet.header,
         }),
         records,
     })
+}
+
+/// Whether packets of this ARPHRD type begin with a header that sFlow has a number for.
+#[must_use]
+pub fn is_supported(hardware_type: u16) -> bool {
+    is_ethernet(hardware_type) || BARE_IP.contains(&hardware_type)
 }
 
 /// `input` and `output` by what the kernel says of the packet (section 3.6). A packet for another
@@ -48,18 +54,67 @@ fn interfaces(if_index: u32, kind: PacketKind) -> (Interface, Interface) {
         PacketKind::Host | PacketKind::Broadcast | PacketKind::Multicast => {
             (here, Interface::Internal)
         }
-        PacketKind::OtherHost => (here, Interface::Unknown),
         PacketKind::Outgoing => (Interface::Internal, here),
+        PacketKind::OtherHost | PacketKind::Other(_) => (here, Interface::Unknown),
     }
 }
 
 /// The tag belongs to the side of the host that has a wire.
 fn extended_switch(tag: VlanTag, kind: PacketKind) -> ExtendedSwitch {
-    let (vlan, priority) = (Some(u32::from(tag.tci & 0x0FFF)), Some(u32::from(tag.tci >> 13)));
+    let (vlan, priority) = (Some(u32::from(tag.id())), Some(u32::from(tag.priority())));
     match kind {
         PacketKind::Outgoing => {
             ExtendedSwitch { dst_vlan: vlan, dst_priority: priority, ..Default::default() }
         }
         _ => ExtendedSwitch { src_vlan: vlan, src_priority: priority, ..Default::default() },
+    }
+}
+
+fn protocol(packet: &Packet<'_>) -> HeaderProtocol {
+    let version = packet.header.first().map(|byte| byte >> 4);
+    match version {
+        _ if is_ethernet(packet.hardware_type) => HeaderProtocol::ETHERNET,
+        Some(6) => HeaderProtocol::IPV6,
+        _ => HeaderProtocol::IPV4,
+    }
+}
+
+/// The loopback has Ethernet headers too.
+fn is_ethernet(hardware_type: u16) -> bool {
+    matches!(hardware_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
+}
+
+/// Tunnels and tun devices, whose packets begin with IP.
+const BARE_IP: [u16; 5] = [
+    libc::ARPHRD_NONE,
+    libc::ARPHRD_RAWIP,
+    libc::ARPHRD_TUNNEL,
+    libc::ARPHRD_TUNNEL6,
+    libc::ARPHRD_SIT,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_follow_the_kernels_word() {
+        let (here, me) = (Interface::Index(7), Interface::Internal);
+        assert_eq!(interfaces(7, PacketKind::Host), (here, me));
+        assert_eq!(interfaces(7, PacketKind::Broadcast), (here, me));
+        assert_eq!(interfaces(7, PacketKind::Multicast), (here, me));
+        assert_eq!(interfaces(7, PacketKind::Outgoing), (me, here));
+        assert_eq!(interfaces(7, PacketKind::OtherHost), (here, Interface::Unknown));
+    }
+
+    #[test]
+    fn a_tag_is_told_on_the_side_of_the_wire() {
+        let tag = VlanTag { tpid: 0x8100, tci: 0xA00C };
+        let received = extended_switch(tag, PacketKind::Host);
+        assert_eq!((received.src_vlan, received.src_priority), (Some(12), Some(5)));
+        assert_eq!((received.dst_vlan, received.dst_priority), (None, None));
+        let sent = extended_switch(tag, PacketKind::Outgoing);
+        assert_eq!((sent.dst_vlan, sent.dst_priority), (Some(12), Some(5)));
+        assert_eq!((sent.src_vlan, sent.src_priority), (None, None));
     }
 }

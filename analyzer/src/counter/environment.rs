@@ -1,0 +1,47 @@
+//! Energy, temperature, humidity and fans.
+
+use crate::structure::structures;
+
+structures! { Counter:
+    /// Counter record 0:3000, 24 bytes (source: discussion).
+    ///
+    /// Unknown is printed as 4,294,976,295 - a digit transposition; use 0xFFFFFFFF (4,294,967,295).
+    /// power_factor: -2147483647 is 0x80000001.
+    Energy = 0:3000 as "energy" {
+        /// mV.
+        G voltage: u32,
+        /// mA.
+        G current: u32,
+        /// mW.
+        G real_power: u32,
+        /// Hundredths of a percent, -10000..10000 for AC; -2147483647 unknown AC; 2147483647 DC.
+        G power_factor: i32,
+        /// mJ.
+        C energy: u32,
+        /// Over/under voltage, over current, over power.
+        C errors: u32,
+    }
+
+    /// Counter record 0:3001, 12 bytes (source: discussion).
+    Temperature = 0:3001 as "temperature" {
+        /// Tenths of a degree C, coolest sensor.
+        G minimum: i32,
+        /// Tenths of a degree C, hottest sensor.
+        G maximum: i32,
+        C errors: u32,
+    }
+
+    /// Counter record 0:3002, 4 bytes (source: discussion).
+    Humidity = 0:3002 as "humidity" {
+        /// Percent.
+        G relative: i32,
+    }
+
+    /// Counter record 0:3003, 12 bytes (source: discussion).
+    Fans = 0:3003 as "fans" {
+        G total: u32,
+        G failed: u32,
+        /// Average, percent.
+        G speed: u32,
+    }
+}

@@ -1,0 +1,93 @@
+//! MIB-II groups of a host: IP, ICMP, TCP, UDP.
+
+use crate::structure::structures;
+
+structures! { Counter:
+    /// Counter record 0:2007, 76 bytes (source: host_ip).
+    ///
+    /// IpForwarding (1 forwarding, 2 not), ipDefaultTTL, ipReasmTimeout (s) are not counters.
+    Mib2IpGroup = 0:2007 as "mib2_ip_group" {
+        G ip_forwarding "ipForwarding": u32,
+        G ip_default_ttl "ipDefaultTTL": u32,
+        C ip_in_receives "ipInReceives": u32,
+        C ip_in_hdr_errors "ipInHdrErrors": u32,
+        C ip_in_addr_errors "ipInAddrErrors": u32,
+        C ip_forw_datagrams "ipForwDatagrams": u32,
+        C ip_in_unknown_protos "ipInUnknownProtos": u32,
+        C ip_in_discards "ipInDiscards": u32,
+        C ip_in_delivers "ipInDelivers": u32,
+        C ip_out_requests "ipOutRequests": u32,
+        C ip_out_discards "ipOutDiscards": u32,
+        C ip_out_no_routes "ipOutNoRoutes": u32,
+        G ip_reasm_timeout "ipReasmTimeout": u32,
+        C ip_reasm_reqds "ipReasmReqds": u32,
+        C ip_reasm_o_ks "ipReasmOKs": u32,
+        C ip_reasm_fails "ipReasmFails": u32,
+        C ip_frag_o_ks "ipFragOKs": u32,
+        C ip_frag_fails "ipFragFails": u32,
+        C ip_frag_creates "ipFragCreates": u32,
+    }
+
+    /// Counter record 0:2008, 100 bytes (source: host_ip).
+    ///
+    /// 25 fields: MIB-II icmpInTimestampReps is absent, here and in every codec. Do not add it.
+    Mib2IcmpGroup = 0:2008 as "mib2_icmp_group" {
+        C icmp_in_msgs "icmpInMsgs": u32,
+        C icmp_in_errors "icmpInErrors": u32,
+        C icmp_in_dest_unreachs "icmpInDestUnreachs": u32,
+        C icmp_in_time_excds "icmpInTimeExcds": u32,
+        C icmp_in_param_probs "icmpInParamProbs": u32,
+        C icmp_in_src_quenchs "icmpInSrcQuenchs": u32,
+        C icmp_in_redirects "icmpInRedirects": u32,
+        C icmp_in_echos "icmpInEchos": u32,
+        C icmp_in_echo_reps "icmpInEchoReps": u32,
+        C icmp_in_timestamps "icmpInTimestamps": u32,
+        C icmp_in_addr_masks "icmpInAddrMasks": u32,
+        C icmp_in_addr_mask_reps "icmpInAddrMaskReps": u32,
+        C icmp_out_msgs "icmpOutMsgs": u32,
+        C icmp_out_errors "icmpOutErrors": u32,
+        C icmp_out_dest_unreachs "icmpOutDestUnreachs": u32,
+        C icmp_out_time_excds "icmpOutTimeExcds": u32,
+        C icmp_out_param_probs "icmpOutParamProbs": u32,
+        C icmp_out_src_quenchs "icmpOutSrcQuenchs": u32,
+        C icmp_out_redirects "icmpOutRedirects": u32,
+        C icmp_out_echos "icmpOutEchos": u32,
+        C icmp_out_echo_reps "icmpOutEchoReps": u32,
+        C icmp_out_timestamps "icmpOutTimestamps": u32,
+        C icmp_out_timestamp_reps "icmpOutTimestampReps": u32,
+        C icmp_out_addr_masks "icmpOutAddrMasks": u32,
+        C icmp_out_addr_mask_reps "icmpOutAddrMaskReps": u32,
+    }
+
+    /// Counter record 0:2009, 60 bytes (source: host_ip).
+    ///
+    /// First four are settings (RTO in ms; tcpMaxConn -1 = dynamic), tcpCurrEstab is a gauge.
+    Mib2TcpGroup = 0:2009 as "mib2_tcp_group" {
+        G tcp_rto_algorithm "tcpRtoAlgorithm": u32,
+        G tcp_rto_min "tcpRtoMin": u32,
+        G tcp_rto_max "tcpRtoMax": u32,
+        G tcp_max_conn "tcpMaxConn": u32,
+        C tcp_active_opens "tcpActiveOpens": u32,
+        C tcp_passive_opens "tcpPassiveOpens": u32,
+        C tcp_attempt_fails "tcpAttemptFails": u32,
+        C tcp_estab_resets "tcpEstabResets": u32,
+        G tcp_curr_estab "tcpCurrEstab": u32,
+        C tcp_in_segs "tcpInSegs": u32,
+        C tcp_out_segs "tcpOutSegs": u32,
+        C tcp_retrans_segs "tcpRetransSegs": u32,
+        C tcp_in_errs "tcpInErrs": u32,
+        C tcp_out_rsts "tcpOutRsts": u32,
+        C tcp_in_csum_errs "tcpInCsumErrs": u32,
+    }
+
+    /// Counter record 0:2010, 28 bytes (source: host_ip).
+    Mib2UdpGroup = 0:2010 as "mib2_udp_group" {
+        C udp_in_datagrams "udpInDatagrams": u32,
+        C udp_no_ports "udpNoPorts": u32,
+        C udp_in_errors "udpInErrors": u32,
+        C udp_out_datagrams "udpOutDatagrams": u32,
+        C udp_rcvbuf_errors "udpRcvbufErrors": u32,
+        C udp_sndbuf_errors "udpSndbufErrors": u32,
+        C udp_in_csum_errors "udpInCsumErrors": u32,
+    }
+}

@@ -1,0 +1,90 @@
+//! The way through the device: queues, access lists, delays, reasons for a discard, time.
+
+use crate::structure::structures;
+use crate::value::Text;
+
+structures! { Flow:
+    /// Flow record 0:1017, 16 bytes (source: OpenFlow draft (deprecated)).
+    ///
+    /// Draft only; widths of the two bit arrays taken from a third-party decoder.
+    ExtendedOpenflowV1 = 0:1017 as "extended_openflow_v1" {
+        /// Controller cookie.
+        I flow_cookie: u64,
+        /// Wildcard bits, OpenFlow 1.0 ofp_match.
+        E flow_match: u32,
+        /// Bit per ofp_action_type.
+        E flow_actions: u32,
+    }
+
+    /// Flow record 0:1019, 8 bytes (source: discussion).
+    ///
+    /// If sent, queue_length (counter 1003) records must go with if_counters.
+    ExtendedQueueLength = 0:1019 as "extended_queue_length" {
+        /// Persistent queue index within the port.
+        I queue_index "queueIndex": u32,
+        /// Segments in the queue just before the packet was enqueued.
+        G queue_length "queueLength": u32,
+    }
+
+    /// Flow record 0:1036, 4 bytes (source: drops).
+    ExtendedEgressQueue = 0:1036 as "extended_egress_queue" {
+        /// Egress queue number selected; output port must be in the enclosing sample.
+        I queue: u32,
+    }
+
+    /// Flow record 0:1037, at least 12 bytes (source: drops).
+    ///
+    /// Host-sflow does not encode it; sflowtool skips it (unknown tag); goflow2 and nxthdr decode
+    /// it.
+    ExtendedAcl<'a> = 0:1037 as "extended_acl" {
+        /// Access list number.
+        I number: u32,
+        /// Access list name.
+        I name: Text<'a>,
+        /// 0 unknown, 1 ingress, 2 egress.
+        E direction: u32,
+    }
+
+    /// Flow record 0:1038, at least 4 bytes (source: drops).
+    ExtendedFunction<'a> = 0:1038 as "extended_function" {
+        /// Software function that dropped the packet (tools cap at 64).
+        I symbol: Text<'a>,
+    }
+
+    /// Flow record 0:1039, 4 bytes (source: transit).
+    ExtendedTransit = 0:1039 as "extended_transit" {
+        /// ns in the device; 0xFFFFFFFF = that or more.
+        T delay: u32,
+    }
+
+    /// Flow record 0:1040, 4 bytes (source: transit).
+    ///
+    /// Extended_egress_queue (1036) must accompany it.
+    ExtendedQueue = 0:1040 as "extended_queue" {
+        /// Bytes in the selected queue when the packet was enqueued; VOQ systems: sum over all VOQs
+        /// feeding that output queue.
+        G depth: u32,
+    }
+
+    /// Flow record 0:1041, at least 8 bytes (source: host-sflow header).
+    ExtendedHwTrap<'a> = 0:1041 as "extended_hw_trap" {
+        /// Devlink trap group name (tools cap at 64).
+        I group: Text<'a>,
+        /// Devlink trap name.
+        I trap: Text<'a>,
+    }
+
+    /// Flow record 0:1042, at least 4 bytes (source: host-sflow header).
+    ExtendedLinuxDropReason<'a> = 0:1042 as "extended_linux_drop_reason" {
+        /// Kernel drop reason name, e.g. TCP_CSUM (cap 64).
+        I reason: Text<'a>,
+    }
+
+    /// Flow record 0:1043, 8 bytes (source: host-sflow/sflowtool headers).
+    ///
+    /// No sflow.org text found; layout from both headers and both codecs.
+    ExtendedTimestamp = 0:1043 as "extended_timestamp" {
+        /// ns since 1970-01-01 UTC, best available clock.
+        T nanoseconds: u64,
+    }
+}

@@ -1,0 +1,93 @@
+//! What a sampled packet looked like: its first bytes, or fields taken from them.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::structure::structures;
+use crate::value::MacAddress;
+
+structures! { Flow:
+    /// Flow record 0:1, at least 16 bytes (source: v5).
+    ///
+    /// Preferred form; any flow_sample must contain packet-header information (this, or one or more
+    /// of 2/3/4).
+    ///
+    /// Captured length is at most sFlowFsMaximumHeaderSize (default 128; 256 recommended for
+    /// tunnels).
+    ///
+    /// Payload length of the inner packet = frame_length - stripped - offset_of_layer (sflowtool
+    /// computes IP size this way).
+    ///
+    /// Host-sflow: Ethernet = pkt_len+4 with stripped=4; bare IP = stripped 4+14 and
+    /// frame_length+18; InfiniBand trailer 6.
+    SampledHeader<'a> = 0:1 as "sampled_header" {
+        /// Header_protocol enum, table 4.0.
+        E protocol: u32,
+        /// Original frame length on the wire, bytes; for a layer-2 protocol: all octets of the
+        /// frame incl. FCS, without preamble/framing bits. Bytes added to make up for encapsulation
+        /// removed by hardware are added here and to stripped.
+        I frame_length: u32,
+        /// Octets removed from the frame before `header` was taken (leading encapsulation + its
+        /// trailers + trailer of the outermost layer kept). Plain 802.3: >= 4 (FCS); 8 when a VLAN
+        /// tag was also removed.
+        I stripped: u32,
+        /// U32 byte count, the bytes, zero pad to 4. The record length covers the pad.
+        I header: &'a [u8],
+    }
+
+    /// Flow record 0:2, 24 bytes (source: v5).
+    ///
+    /// 24 bytes: each 6-byte MAC is padded to 8. goflow2 reads the MACs unpadded (6+6) and so
+    /// mis-decodes this record.
+    SampledEthernet = 0:2 as "sampled_ethernet" {
+        /// MAC frame length as received, bytes: excludes lower-layer encapsulation and framing
+        /// bits, includes FCS.
+        I length: u32,
+        /// Source MAC.
+        I src_mac: MacAddress,
+        /// Destination MAC.
+        I dst_mac: MacAddress,
+        /// Ethernet type, in the low 16 bits.
+        I ether_type "type": u32,
+    }
+
+    /// Flow record 0:3, 32 bytes (source: v5).
+    SampledIpv4 = 0:3 as "sampled_ipv4" {
+        /// IP packet length (IP header included), bytes, no lower layer.
+        I length: u32,
+        /// IP protocol (6 TCP, 17 UDP, 1 ICMP).
+        I protocol: u32,
+        /// Source address.
+        I src_ip: Ipv4Addr,
+        /// Destination address.
+        I dst_ip: Ipv4Addr,
+        /// TCP/UDP source port or equivalent.
+        I src_port: u32,
+        /// TCP/UDP destination port or equivalent.
+        I dst_port: u32,
+        /// TCP flag byte, low 8 bits.
+        E tcp_flags: u32,
+        /// IPv4 TOS byte (DSCP+ECN).
+        I tos: u32,
+    }
+
+    /// Flow record 0:4, 56 bytes (source: v5).
+    SampledIpv6 = 0:4 as "sampled_ipv6" {
+        /// Length of the whole IPv6 packet in bytes, no lower layer (40 + payload length: derived,
+        /// the header has no such field).
+        I length: u32,
+        /// IPv6 next header.
+        I protocol: u32,
+        /// Source address.
+        I src_ip: Ipv6Addr,
+        /// Destination address.
+        I dst_ip: Ipv6Addr,
+        /// Source port or equivalent.
+        I src_port: u32,
+        /// Destination port or equivalent.
+        I dst_port: u32,
+        /// TCP flag byte.
+        E tcp_flags: u32,
+        /// IP priority (traffic class).
+        I priority: u32,
+    }
+}

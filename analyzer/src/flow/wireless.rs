@@ -1,0 +1,77 @@
+//! IEEE 802.11.
+
+use crate::Flow;
+use crate::record::NestedRecords;
+use crate::structure::structures;
+use crate::value::{MacAddress, Text};
+use crate::xdr::List;
+
+structures! { Flow:
+    /// Flow record 0:1013, at least 8 bytes (source: 80211).
+    ///
+    /// Disagreement: sflowtool reads cipher_suite followed by a whole sampled_header (protocol,
+    /// frame_length, stripped, `header`). The text says opaque data<>. Decode by length; encode as
+    /// the text says.
+    Extended80211Payload<'a> = 0:1013 as "extended_80211_payload" {
+        /// `OUI << 8 | suite`: 000FAC-0 use group, -1 WEP-40, -2 TKIP, -4 CCMP, -5 WEP-104.
+        E ciphersuite: u32,
+        /// Unencrypted bytes from the 802.2 LLC on, no encryption trailer.
+        I data: &'a [u8],
+    }
+
+    /// Flow record 0:1014, at least 40 bytes (source: 80211).
+    Extended80211Rx<'a> = 0:1014 as "extended_80211_rx" {
+        /// At most 32 bytes bytes.
+        I ssid: Text<'a>,
+        /// BSSID.
+        I bssid: MacAddress,
+        /// 1 a, 2 b, 3 g, 4 n.
+        E version: u32,
+        /// Channel number.
+        I channel: u32,
+        /// bit/s (unit not given in the text).
+        G speed: u64,
+        /// Received SNR indicator, dot11FrameRprtRSNI.
+        G rsni: u32,
+        /// Received channel power indicator, dot11FrameRprtLastRCPI.
+        G rcpi: u32,
+        /// µs on air, 0 unknown.
+        T packet_duration: u32,
+    }
+
+    /// Flow record 0:1015, at least 44 bytes (source: 80211).
+    Extended80211Tx<'a> = 0:1015 as "extended_80211_tx" {
+        /// At most 32 bytes bytes.
+        I ssid: Text<'a>,
+        /// BSSID.
+        I bssid: MacAddress,
+        /// 1 a, 2 b, 3 g, 4 n.
+        E version: u32,
+        /// 0 unknown, 1 first try, n>1 = n-1 retries.
+        G transmissions: u32,
+        /// µs, 0 unknown.
+        T packet_duration: u32,
+        /// µs of failed tries, 0 unknown.
+        T retrans_duration: u32,
+        /// Channel.
+        I channel: u32,
+        /// bit/s.
+        G speed: u64,
+        /// mW.
+        G power: u32,
+    }
+
+    /// One `pdu` of `extended_80211_aggregation`.
+    Pdu<'a> as "pdu" {
+        /// Nested flow_record list: count, then count x (data_format, length, bytes).
+        I flow_records: NestedRecords<'a, Flow>,
+    }
+
+    /// Flow record 0:1016, at least 4 bytes (source: 80211).
+    ///
+    /// Sflowtool skips it.
+    Extended80211Aggregation<'a> = 0:1016 as "extended_80211_aggregation" {
+        /// Count, then per PDU a nested flow_record list (recursive: bound the depth).
+        I pdus: List<'a, Pdu<'a>>,
+    }
+}

@@ -1,0 +1,113 @@
+//! What can be wrong with a datagram, as values that can be counted.
+
+use core::fmt;
+
+/// A fault inside a datagram: everything before it was whole and has been handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Malformed {
+    /// What is wrong.
+    pub kind: MalformedKind,
+    /// Where, in bytes from the start of the datagram.
+    pub offset: usize,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.kind, self.offset)
+    }
+}
+
+impl core::error::Error for Malformed {}
+
+/// The kinds of [`Malformed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MalformedKind {
+    /// The datagram ends before all declared samples; the walk ends.
+    SamplesMissing,
+    /// A sample's length is beyond the end of the datagram; the walk ends.
+    SampleOverrun,
+    /// A sample is shorter than its fixed part; the next sample is still read.
+    SampleShort,
+    /// A sample ends before all declared records; its walk ends.
+    RecordsMissing,
+    /// A record's length is beyond the end of its sample; its walk ends.
+    RecordOverrun,
+    /// A record lacks fields that every published form of it has.
+    RecordShort,
+    /// A length or count inside a structure is beyond the structure's end.
+    FieldOverrun,
+    /// A union's discriminant is unknown, so what follows in the structure cannot be found.
+    UnknownUnion,
+    /// Record lists nest deeper than [`Cursor::MAX_DEPTH`](crate::xdr::Cursor::MAX_DEPTH).
+    TooDeep,
+}
+
+impl MalformedKind {
+    /// Every kind, in the order of declaration.
+    pub const ALL: [Self; 9] = [
+        Self::SamplesMissing,
+        Self::SampleOverrun,
+        Self::SampleShort,
+        Self::RecordsMissing,
+        Self::RecordOverrun,
+        Self::RecordShort,
+        Self::FieldOverrun,
+        Self::UnknownUnion,
+        Self::TooDeep,
+    ];
+
+    /// Stable name, as the collector prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SamplesMissing => "samples_missing",
+            Self::SampleOverrun => "sample_overrun",
+            Self::SampleShort => "sample_short",
+            Self::RecordsMissing => "records_missing",
+            Self::RecordOverrun => "record_overrun",
+            Self::RecordShort => "record_short",
+            Self::FieldOverrun => "field_overrun",
+            Self::UnknownUnion => "unknown_union",
+            Self::TooDeep => "too_deep",
+        }
+    }
+}
+
+impl fmt::Display for MalformedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a datagram is refused as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Error {
+    /// The datagram ends within its header.
+    Short,
+    /// Not version 5; versions 2 and 4 have another layout.
+    Version(u32),
+    /// The agent's address type is none of 0 (unknown), 1 (IPv4), 2 (IPv6).
+    AddressType(u32),
+}
+
+impl Error {
+    /// Stable name, as the collector prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Short => "datagram_short",
+            Self::Version(_) => "version",
+            Self::AddressType(_) => "address_type",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short => f.write_str("shorter than a datagram header"),
+            Self::Version(version) => write!(f, "sFlow version {version}, only 5 is known"),
+            Self::AddressType(kind) => write!(f, "agent address type {kind}, only 0, 1, 2 exist"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,167 @@
+//! Layer 2 and 2½: Ethernet, VLAN tags, LLC/SNAP, MPLS, PPPoE, PPP.
+
+use super::layer::layer;
+use super::{Layer, Next, Read, skip, take};
+use crate::value::MacAddress;
+
+layer! {
+    /// Ethernet II or IEEE 802.3 header.
+    Ethernet {
+        /// Destination address.
+        dst: MacAddress,
+        /// Source address.
+        src: MacAddress,
+        /// EtherType, or below 0x0600 the length of an IEEE 802.3 frame.
+        ether_type: u16,
+    }
+}
+
+layer! {
+    /// A VLAN tag (IEEE 802.1Q, 802.1ad).
+    Vlan {
+        /// The type that announced the tag: 0x8100, 0x88a8, 0x9100 or 0x9200.
+        tpid: u16,
+        /// Priority code point, 0..=7.
+        priority: u8,
+        /// Drop eligible indicator.
+        drop_eligible: bool,
+        /// VLAN id, 0..=4095.
+        id: u16,
+        /// EtherType of what follows.
+        ether_type: u16,
+    }
+}
+
+layer! {
+    /// IEEE 802.2 LLC header, with SNAP where it has one.
+    Llc {
+        /// Destination service access point.
+        dsap: u8,
+        /// Source service access point.
+        ssap: u8,
+        /// Control field.
+        control: u8,
+        /// SNAP: organisation, 24 bits.
+        oui: Option<u32>,
+        /// SNAP: EtherType if the organisation is 0.
+        ether_type: Option<u16>,
+    }
+}
+
+layer! {
+    /// One MPLS label stack entry (RFC 3032).
+    Mpls {
+        /// Label, 20 bits.
+        label: u32,
+        /// Traffic class, 3 bits.
+        traffic_class: u8,
+        /// Bottom of the stack.
+        bottom: bool,
+        /// Time to live.
+        ttl: u8,
+    }
+}
+
+layer! {
+    /// PPP over Ethernet (RFC 2516).
+    Pppoe {
+        /// 0 for session data.
+        code: u8,
+        /// Session.
+        session_id: u16,
+        /// Length of what follows.
+        length: u16,
+    }
+}
+
+layer! {
+    /// The Point-to-Point Protocol's protocol field.
+    Ppp {
+        /// 0x0021 IPv4, 0x0057 IPv6, 0x0281 MPLS.
+        protocol: u16,
+    }
+}
+
+#[inline]
+pub(super) fn ethernet<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, high, low] = take(rest)?;
+    let ether_type = u16::from_be_bytes([high, low]);
+    let (dst, src) = (MacAddress([a, b, c, d, e, f]), MacAddress([g, h, i, j, k, l]));
+    let next = Next::from_ether_type(ether_type);
+    Some((Layer::Ethernet(Ethernet { dst, src, ether_type }), next))
+}
+
+#[inline]
+pub(super) fn vlan<'a>(tpid: u16, rest: &mut &'a [u8]) -> Read<'a> {
+    let [tci_high, tci_low, high, low] = take(rest)?;
+    let tci = u16::from_be_bytes([tci_high, tci_low]);
+    let ether_type = u16::from_be_bytes([high, low]);
+    let tag = Vlan {
+        tpid,
+        priority: tci_high >> 5,
+        drop_eligible: tci & 0x1000 != 0,
+        id: tci & 0x0fff,
+        ether_type,
+    };
+    Some((Layer::Vlan(tag), Next::from_ether_type(ether_type)))
+}
+
+pub(super) fn llc<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+    let [dsap, ssap, control] = take(rest)?;
+    let mut llc = Llc { dsap, ssap, control, oui: None, ether_type: None };
+    if (dsap, ssap, control) != (0xaa, 0xaa, 3) {
+        return Some((Layer::Llc(llc), Next::Payload));
+    }
+    let [a, b, c, high, low] = take(rest)?;
+    let ether_type = u16::from_be_bytes([high, low]);
+    llc.oui = Some(u32::from_be_bytes([0, a, b, c]));
+    llc.ether_type = Some(ether_type);
+    let next = if llc.oui == Some(0) { Next::from_ether_type(ether_type) } else { Next::Payload };
+    Some((Layer::Llc(llc), next))
+}
+
+pub(super) fn mpls<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+    let word = u32::from_be_bytes(take(rest)?);
+    let [_, _, _, ttl] = word.to_be_bytes();
+    let bottom = word & 0x100 != 0;
+    let traffic_class = (word >> 9 & 7) as u8;
+    let next = if bottom { below_mpls(rest) } else { Next::Mpls };
+    Some((Layer::Mpls(Mpls { label: word >> 12, traffic_class, bottom, ttl }), next))
+}
+
+/// MPLS does not say what it carries: IP by its version, a pseudowire by its control word of zero
+/// nibble (RFC 4385), which Ethernet follows most often.
+fn below_mpls(rest: &mut &[u8]) -> Next {
+    if rest.first().is_some_and(|byte| byte >> 4 == 0) && skip(rest, 4).is_some() {
+        return Next::Ethernet;
+    }
+    Next::from_ip_version(rest)
+}
+
+pub(super) fn pppoe<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+    let [_version_type, code, id_high, id_low, high, low] = take(rest)?;
+    let session_id = u16::from_be_bytes([id_high, id_low]);
+    let length = u16::from_be_bytes([high, low]);
+    let next = if code == 0 { Next::Ppp } else { Next::Payload };
+    Some((Layer::Pppoe(Pppoe { code, session_id, length }), next))
+}
+
+/// With or without address and control bytes, with or without protocol field compression.
+pub(super) fn ppp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+    if rest.starts_with(&[0xff, 0x03]) {
+        skip(rest, 2)?;
+    }
+    let compressed = rest.first()? & 1 == 1;
+    let protocol = if compressed {
+        take(rest).map(|[low]| u16::from(low))
+    } else {
+        take(rest).map(u16::from_be_bytes)
+    }?;
+    let next = match protocol {
+        0x0021 => Next::Ipv4,
+        0x0057 => Next::Ipv6,
+        0x0281 | 0x0283 => Next::Mpls,
+        _ => Next::Payload,
+    };
+    Some((Layer::Ppp(Ppp { protocol }), next))
+}

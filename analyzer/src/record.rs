@@ -1,0 +1,244 @@
+//! Flow and counter records: numbered, length-prefixed structures inside a sample.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::malformed::{Malformed, MalformedKind};
+use crate::structure::Numbered;
+use crate::value::Text;
+use crate::visit::{Field, Ignore, Kind, Shape, Value, Visitor};
+use crate::xdr::{Cursor, Span, Wire};
+
+/// Enterprise and format of a sample or record: the data_format word.
+///
+/// Samples, flow records and counter records are three separate number spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DataFormat(pub u32);
+
+impl DataFormat {
+    /// From an SMI private enterprise code (20 bits) and a format (12 bits).
+    pub const fn new(enterprise: u32, format: u32) -> Self {
+        Self(enterprise << 12 | format & 0xfff)
+    }
+
+    /// SMI private enterprise code; 0 is sFlow.org.
+    pub const fn enterprise(self) -> u32 {
+        self.0 >> 12
+    }
+
+    /// Number within the enterprise.
+    pub const fn format(self) -> u32 {
+        self.0 & 0xfff
+    }
+}
+
+/// Written `enterprise:format`.
+impl fmt::Display for DataFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.enterprise(), self.format())
+    }
+}
+
+/// A number space of records: [`Flow`](crate::Flow) or [`Counter`](crate::Counter).
+pub trait Space: Sized {
+    /// The enum of all records of the space.
+    type Data<'a>;
+
+    /// Reads the record numbered `format`.
+    fn read<'a>(format: DataFormat, cursor: &mut Cursor<'a>) -> Self::Data<'a>;
+
+    /// Finds what is known about `format`.
+    fn lookup<'a>(format: DataFormat) -> Option<Known<'a>>;
+}
+
+/// What is known about a numbered structure.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// The published name.
+    pub name: &'static str,
+    /// Shows its fields.
+    pub visit: fn(&mut Cursor<'a>, &mut dyn Visitor),
+}
+
+/// One record, not yet read: its number and its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a, S> {
+    format: DataFormat,
+    span: Span<'a>,
+    depth: u8,
+    space: PhantomData<S>,
+}
+
+impl<'a, S: Space> Record<'a, S> {
+    /// Enterprise and format.
+    pub fn data_format(&self) -> DataFormat {
+        self.format
+    }
+
+    /// The record's content, without its number and length.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.span.bytes()
+    }
+
+    /// Where the content starts, in bytes from the start of the datagram.
+    pub fn offset(&self) -> usize {
+        self.span.offset()
+    }
+
+    /// The published name; `None` for an unknown number.
+    pub fn name(&self) -> Option<&'static str> {
+        S::lookup(self.format).map(|known| known.name)
+    }
+
+    /// Reads the record as a `T`; `None` if it is another structure.
+    ///
+    /// What the record does not hold has the unknown value of its kind;
+    /// [`visit`](Record::visit) tells what was absent.
+    #[inline]
+    pub fn read<T: Numbered<'a, S>>(&self) -> Option<T> {
+        if self.format != T::FORMAT {
+            return None;
+        }
+        T::read(&mut self.cursor())
+    }
+
+    /// Reads the record as whatever it is.
+    pub fn decode(&self) -> S::Data<'a> {
+        S::read(self.format, &mut self.cursor())
+    }
+
+    /// Shows the fields; an unknown record shows its content as `bytes`.
+    ///
+    /// Returns how many bytes follow the fields known: an extension that is to be ignored.
+    ///
+    /// # Errors
+    ///
+    /// The first fault in the structure; the fields before it have been shown.
+    pub fn visit(&self, visitor: &mut dyn Visitor) -> Result<usize, Malformed> {
+        let mut cursor = self.cursor();
+        match S::lookup(self.format) {
+            Some(known) => (known.visit)(&mut cursor, visitor),
+            None => {
+                visitor.value(BYTES, Value::Bytes(self.span.bytes()));
+                return Ok(0);
+            }
+        }
+        cursor.fault().map_or(Ok(cursor.remaining()), Err)
+    }
+
+    /// Reads every field and tells what is wrong with the record; as [`visit`](Record::visit).
+    ///
+    /// # Errors
+    ///
+    /// The first fault in the structure.
+    pub fn check(&self) -> Result<usize, Malformed> {
+        self.visit(&mut Ignore)
+    }
+
+    fn cursor(&self) -> Cursor<'a> {
+        Cursor::new(self.span, self.depth)
+    }
+}
+
+/// The records of a sample, in order.
+///
+/// Yields an error where the walk cannot go on, and then ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Records<'a, S> {
+    span: Span<'a>,
+    left: u32,
+    depth: u8,
+    space: PhantomData<S>,
+}
+
+impl<'a, S> Records<'a, S> {
+    pub(crate) fn new(span: Span<'a>, count: u32, depth: u8) -> Self {
+        Self { span, left: count, depth, space: PhantomData }
+    }
+
+    /// Bytes not walked over yet; at the end, surplus bytes in the sample (to be ignored).
+    pub fn remaining(&self) -> &'a [u8] {
+        self.span.bytes()
+    }
+
+    fn fail(&mut self, kind: MalformedKind) -> Malformed {
+        self.left = 0;
+        self.span.malformed(kind)
+    }
+}
+
+impl<'a, S> Iterator for Records<'a, S> {
+    type Item = Result<Record<'a, S>, Malformed>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let Some([format, length]) = self.span.words() else {
+            return Some(Err(self.fail(MalformedKind::RecordsMissing)));
+        };
+        let Some(span) = self.span.opaque(length) else {
+            return Some(Err(self.fail(MalformedKind::RecordOverrun)));
+        };
+        let format = DataFormat(format);
+        Some(Ok(Record { format, span, depth: self.depth, space: PhantomData }))
+    }
+}
+
+/// A list of records inside a record (802.11 aggregation only).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NestedRecords<'a, S> {
+    span: Span<'a>,
+    count: u32,
+    depth: u8,
+    space: PhantomData<S>,
+}
+
+impl<'a, S: Space> NestedRecords<'a, S> {
+    /// The records in order.
+    pub fn iter(&self) -> Records<'a, S> {
+        Records::new(self.span, self.count, self.depth)
+    }
+}
+
+impl<'a, S: Space> Wire<'a> for NestedRecords<'a, S> {
+    /// Walks over the records to find where the list ends.
+    fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+        if cursor.depth() >= Cursor::MAX_DEPTH {
+            cursor.fail(MalformedKind::TooDeep);
+            return None;
+        }
+        let count = u32::read(cursor)?;
+        let (span, depth) = (cursor.span(), cursor.depth() + 1);
+        for _ in 0..count {
+            u32::read(cursor)?;
+            cursor.opaque()?;
+        }
+        Some(Self { span, count, depth, space: PhantomData })
+    }
+
+    fn unknown(_: Kind) -> Self {
+        Self { span: Span::new(&[]), count: 0, depth: 0, space: PhantomData }
+    }
+
+    fn visit(cursor: &mut Cursor<'a>, field: Field, visitor: &mut dyn Visitor) {
+        let Some(list) = Self::read(cursor) else { return };
+        visitor.open(field, Shape::List);
+        for record in list.iter().flatten() {
+            visitor.open(ITEM, Shape::Structure);
+            let name = record.name().unwrap_or("unknown");
+            visitor.value(TYPE, Value::Text(Text(name.as_bytes())));
+            visitor.value(FORMAT, Value::Format(record.format));
+            let fault = record.visit(visitor).err();
+            visitor.close(Shape::Structure);
+            if let Some(fault) = fault {
+                cursor.fail_with(fault);
+            }
+        }
+        visitor.close(Shape::List);
+    }
+}
+
+const BYTES: Field = Field { name: "bytes", kind: Kind::Identity };
+const ITEM: Field = Field { name: "", kind: Kind::Identity };
+const TYPE: Field = Field { name: "type", kind: Kind::Identity };
+const FORMAT: Field = Field { name: "data_format", kind: Kind::Identity };

@@ -1,0 +1,84 @@
+//! Walking a structure field by field, with names: what text, JSON and field-by-field comparison
+//! are made from.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::record::DataFormat;
+use crate::value::{Address, MacAddress, Percentage, Text, Uuid};
+
+/// Sees the fields of a structure in the order of the specification.
+///
+/// Absent fields are not shown. Structures and lists are bracketed by [`open`](Visitor::open) and
+/// [`close`](Visitor::close); the items of a list have the empty name.
+pub trait Visitor {
+    /// One value.
+    fn value(&mut self, field: Field, value: Value<'_>);
+    /// A structure or list begins.
+    fn open(&mut self, field: Field, shape: Shape);
+    /// The structure or list opened last ends.
+    fn close(&mut self, shape: Shape);
+}
+
+/// A field's name and nature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The published name, `ifInOctets` for instance; empty for an item of a list.
+    pub name: &'static str,
+    /// What the number means.
+    pub kind: Kind,
+}
+
+/// The nature of a field, which also tells how sFlow writes "unknown".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Counts up and wraps modulo 2^32 or 2^64; unknown is all ones.
+    Counter,
+    /// May rise and fall; unknown is 0, for a percentage -1, for a load average -1.0.
+    Gauge,
+    /// Enumeration or bit field; unknown values must be accepted; unknown is 0.
+    Enumeration,
+    /// Identity, setting or attribute of a packet; unknown is 0, an empty string, address type 0.
+    Identity,
+    /// Point in time or duration; unknown is 0.
+    Time,
+}
+
+/// What [`Visitor::open`] opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Named fields follow.
+    Structure,
+    /// Items without names follow.
+    List,
+}
+
+/// A value of a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each variant is named after its type")]
+pub enum Value<'a> {
+    U32(u32),
+    U64(u64),
+    I32(i32),
+    I64(i64),
+    F32(f32),
+    F64(f64),
+    Text(Text<'a>),
+    Bytes(&'a [u8]),
+    Mac(MacAddress),
+    Ipv4(Ipv4Addr),
+    Ipv6(Ipv6Addr),
+    Address(Address),
+    Percentage(Percentage),
+    Uuid(Uuid),
+    Format(DataFormat),
+    Bool(bool),
+}
+
+/// Sees everything and does nothing: for checking a structure.
+pub(crate) struct Ignore;
+
+impl Visitor for Ignore {
+    fn value(&mut self, _: Field, _: Value<'_>) {}
+    fn open(&mut self, _: Field, _: Shape) {}
+    fn close(&mut self, _: Shape) {}
+}

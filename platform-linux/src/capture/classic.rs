@@ -1,0 +1,199 @@
+//! Sampling where the kernel refuses eBPF: a classic BPF program with `SKF_AD_RANDOM`.
+//!
+//! It keeps no state, so each packet is drawn for itself (geometric skips) and nothing counts the
+//! packets that are passed by: `sample_pool` grows by N for each sample, lost ones included. That
+//! is an estimate without bias, not a count. At N = 1 everything is kept, and the pool counts what
+//! arrived; a lost super-packet counts as one packet.
+//!
+//! The program sees neither gso_segs nor gso_size. It estimates from the length for how many
+//! packets `e` an skb stands, and keeps it with probability min(e, N)/N. User space knows the true
+//! number `n` and makes n / min(e, N) samples of it, rounded up or down at random: the expected
+//! number of samples is n/N whatever `e` was.
+
+use std::num::NonZeroU32;
+
+use libc::sock_filter;
+
+use super::random::Random;
+
+/// How packets are drawn with a given rate on a given link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Draw {
+    rate: NonZeroU32,
+    /// The longest skb that is one packet.
+    longest: u32,
+    /// Payload of a full TCP segment.
+    segment: u32,
+}
+
+impl Draw {
+    /// For an interface of this MTU.
+    pub(super) fn new(rate: NonZeroU32, mtu: u32) -> Self {
+        let longest = mtu.saturating_add(ETHERNET_HEADERS);
+        Self { rate, longest, segment: mtu.saturating_sub(TCP_HEADERS).max(MIN_SEGMENT) }
+    }
+
+    /// The program; it keeps `bytes` of each packet that it chooses.
+    pub(super) fn program(self, bytes: u32) -> Vec<sock_filter> {
+        let keep = statement(libc::BPF_RET | libc::BPF_K, bytes);
+        let rate = self.rate.get();
+        if rate == 1 {
+            return vec![keep];
+        }
+        let threshold = (1_u64 << 32) / u64::from(rate);
+        let threshold = u32::try_from(threshold).unwrap_or(u32::MAX);
+        let random = (libc::SKF_AD_OFF + libc::SKF_AD_RANDOM).cast_unsigned();
+        let load_random = statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, random);
+        vec![
+            statement(libc::BPF_LD | libc::BPF_W | libc::BPF_LEN, 0),
+            jump(libc::BPF_JGT | libc::BPF_K, self.longest, (0, 7)),
+            // Several packets by the estimate: kept if random < estimate * threshold.
+            statement(libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K, self.segment - 1),
+            statement(libc::BPF_ALU | libc::BPF_DIV | libc::BPF_K, self.segment),
+            jump(libc::BPF_JGE | libc::BPF_K, rate, (6, 0)),
+            statement(libc::BPF_ALU | libc::BPF_MUL | libc::BPF_K, threshold),
+            statement(libc::BPF_MISC | libc::BPF_TAX, 0),
+            load_random,
+            jump(libc::BPF_JGE | libc::BPF_X, 0, (3, 2)),
+            // One packet: kept if random < threshold.
+            load_random,
+            jump(libc::BPF_JGE | libc::BPF_K, threshold, (1, 0)),
+            keep,
+            statement(libc::BPF_RET | libc::BPF_K, 0),
+        ]
+    }
+
+    /// For how many wire packets the program took an skb of `length` bytes.
+    pub(super) fn estimate(self, length: u32) -> u32 {
+        match length > self.longest {
+            true => length.saturating_add(self.segment - 1) / self.segment,
+            false => 1,
+        }
+    }
+
+    /// How many samples to make of an skb of `length` bytes that stands for `packets`.
+    pub(super) fn choices(self, length: u32, packets: u32, random: &mut Random) -> u32 {
+        random.round(packets, self.estimate(length).min(self.rate.get()))
+    }
+}
+
+fn statement(code: u32, k: u32) -> sock_filter {
+    sock_filter { code: code as u16, jt: 0, jf: 0, k }
+}
+
+/// Skips `.0` instructions if the condition holds, else `.1`.
+fn jump(code: u32, k: u32, skip: (u8, u8)) -> sock_filter {
+    sock_filter { code: (libc::BPF_JMP | code) as u16, jt: skip.0, jf: skip.1, k }
+}
+
+/// Ethernet header and one tag.
+const ETHERNET_HEADERS: u32 = 14 + 4;
+/// IPv4 and TCP with timestamps.
+const TCP_HEADERS: u32 = 20 + 32;
+/// No smaller segment is reckoned with, whatever the MTU says.
+const MIN_SEGMENT: u32 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(rate: u32) -> Draw {
+        Draw::new(NonZeroU32::new(rate).unwrap(), 1500)
+    }
+
+    fn words(program: &[sock_filter]) -> Vec<(u16, u8, u8, u32)> {
+        program.iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect()
+    }
+
+    /// What the program keeps of an skb when the kernel draws `random`.
+    fn run(program: &[sock_filter], length: u32, random: u32) -> u32 {
+        let (mut a, mut x, mut pc) = (0_u32, 0_u32, 0);
+        loop {
+            let i = program[pc];
+            pc += 1;
+            let mut jump = |holds: bool| pc += usize::from(if holds { i.jt } else { i.jf });
+            match i.code {
+                0x80 => a = length,
+                0x20 => {
+                    assert_eq!(i.k, 0xffff_f038, "SKF_AD_OFF + SKF_AD_RANDOM");
+                    a = random;
+                }
+                0x04 => a += i.k,
+                0x34 => a /= i.k,
+                0x24 => a = a.checked_mul(i.k).expect("no overflow in the kernel"),
+                0x07 => x = a,
+                0x25 => jump(a > i.k),
+                0x35 => jump(a >= i.k),
+                0x3d => jump(a >= x),
+                0x06 => return i.k,
+                code => panic!("unknown instruction {code:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_packet_is_one_word() {
+        assert_eq!(words(&draw(1).program(128)), [(0x06, 0, 0, 128)]);
+    }
+
+    #[test]
+    fn the_program_is_these_words() {
+        let expected = [
+            (0x80, 0, 0, 0),
+            (0x25, 0, 7, 1518),
+            (0x04, 0, 0, 1447),
+            (0x34, 0, 0, 1448),
+            (0x35, 6, 0, 400),
+            (0x24, 0, 0, 10_737_418),
+            (0x07, 0, 0, 0),
+            (0x20, 0, 0, 0xffff_f038),
+            (0x3d, 3, 2, 0),
+            (0x20, 0, 0, 0xffff_f038),
+            (0x35, 1, 0, 10_737_418),
+            (0x06, 0, 0, 128),
+            (0x06, 0, 0, 0),
+        ];
+        assert_eq!(words(&draw(400).program(128)), expected);
+    }
+
+    #[test]
+    fn a_packet_is_kept_once_in_n_and_a_super_packet_as_often_as_its_packets() {
+        let program = draw(400).program(128);
+        assert_eq!(run(&program, 60, 10_737_417), 128);
+        assert_eq!(run(&program, 60, 10_737_418), 0);
+        assert_eq!(run(&program, 66 + 10 * 1448, 11 * 10_737_418 - 1), 128);
+        assert_eq!(run(&program, 66 + 10 * 1448, 11 * 10_737_418), 0);
+        // More packets than N: always.
+        assert_eq!(run(&draw(10).program(128), 60_000, u32::MAX), 128);
+    }
+
+    #[test]
+    fn no_rate_and_length_overflows() {
+        for rate in [2, 3, 45, 46, 1000, 65_536, 1 << 31] {
+            for length in [0, 60, 1518, 1519, 65_535, 524_280] {
+                run(&draw(rate).program(128), length, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn expected_samples_are_packets_over_n_whatever_the_estimate() {
+        let mut random = Random::from_seed(4);
+        for (rate, length, packets) in
+            [(2, 60, 1), (2, 9000, 7), (10, 66 + 45 * 536, 45), (400, 64_000, 45), (1, 64_000, 45)]
+        {
+            let draw = draw(rate);
+            let program = draw.program(128);
+            let rounds = 200_000;
+            let mut samples = 0;
+            for _ in 0..rounds {
+                if run(&program, length, random.next_u32()) > 0 {
+                    samples += draw.choices(length, packets, &mut random);
+                }
+            }
+            let expected = f64::from(rounds) * f64::from(packets) / f64::from(rate);
+            let error = f64::from(samples) / expected - 1.0;
+            assert!(error.abs() < 4.0 / expected.sqrt() + 1e-9, "1 in {rate}: {error}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The eBPF socket filter that samples in the kernel, and its counters.
+//!
+//! Per packet, on the CPU that handles it (bottom halves are off there, so nothing interrupts):
+//!
+//! ```text
+//! packets = gso_segs, or what gso_size and the headers say if an untrusted source left it 0, or 1
+//! seen += packets; skip -= packets
+//! if skip > draw_range  the rate was lowered: draw again
+//! if skip > 0           keep nothing
+//! do { skip += 1 + (random * draw_range >> 32); choices += 1 } while skip <= 0 && choices < limit
+//! chosen_skbs += 1; chosen += choices
+//! keep header_bytes + choices - 1 bytes
+//! ```
+//!
+//! The number of bytes kept is the only word that a filter can send along with a packet, so it
+//! carries the number of choices. Therefore `limit` is what the packet has bytes for; what exceeds
+//! it stays in `skip`, which is then negative, and falls to the next packet: the mean stays N.
+//!
+//! `random` has 32 bits. With range R = 2N-1, which is odd, the mean of `random * R >> 32` over
+//! all 2^32 values is exactly (R-1)/2 · (1 - 2^-32), so the mean skip misses N by less than 2^-32.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering;
+
+use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
+use super::assembler::{Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width};
+use super::random::Random;
+use crate::sys::bpf::{self, Slot, SlotMap};
+
+/// A loaded filter with the counters that it shares with us.
+#[derive(Debug)]
+pub(super) struct Filter {
+    program: OwnedFd,
+    map: SlotMap,
+}
+
+/// Totals over all CPUs since the filter was loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    /// Packets chosen.
+    pub(super) chosen: u64,
+    /// skbs that they were in.
+    pub(super) chosen_skbs: u64,
+}
+
+impl Filter {
+    /// Loads a filter that chooses 1 in `rate` packets and keeps `header_bytes` of them; `cpus` is
+    /// one more than the highest CPU number that can ever be.
+    ///
+    /// # Errors
+    /// What `bpf(2)` and `mmap(2)` answer.
+    pub(super) fn load(
+        rate: NonZeroU32,
+        header_bytes: u32,
+        cpus: usize,
+        random: &mut Random,
+    ) -> io::Result<Self> {
+        let map = SlotMap::new(cpus)?;
+        for slot in map.slots() {
+            // The phase of the first skip must not favour any packet either: uniform on 1..=N.
+            let first = 1 + i64::from(random.below(rate.get()));
+            slot.skip.store(first, Ordering::Relaxed);
+        }
+        let program = assemble(map.as_fd().as_raw_fd(), cpus, header_bytes)
+            .map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let filter = Self { program: bpf::load_socket_filter(&program)?, map };
+        filter.set_rate(rate);
+        Ok(filter)
+    }
+
+    /// The program, to attach to a socket.
+    pub(super) fn program(&self) -> impl AsFd + '_ {
+        self.program.as_fd()
+    }
+
+    /// Skips drawn from now on have mean `rate`.
+    pub(super) fn set_rate(&self, rate: NonZeroU32) {
+        for slot in self.map.slots() {
+            slot.draw_range.store(draw_range(rate), Ordering::Relaxed);
+        }
+    }
+
+    /// Wire packets seen. One load per possible CPU, no system call.
+    pub(super) fn seen(&self) -> u64 {
+        self.sum(|slot| slot.seen.load(Ordering::Relaxed))
+    }
+
+    /// What was chosen. The filter counts an skb before its choices, and they are read here in the
+    /// opposite order: `chosen` never contains an skb that `chosen_skbs` does not.
+    pub(super) fn totals(&self) -> Totals {
+        let chosen = self.sum(|slot| slot.chosen.load(Ordering::Acquire));
+        let chosen_skbs = self.sum(|slot| slot.chosen_skbs.load(Ordering::Acquire));
+        Totals { chosen, chosen_skbs }
+    }
+
+    fn sum(&self, read: impl Fn(&Slot) -> u64) -> u64 {
+        self.map.slots().iter().map(read).fold(0, u64::wrapping_add)
+    }
+}
+
+/// How many choices the number of bytes kept stands for.
+pub(super) fn choices(bytes_kept: u32, header_bytes: u32) -> u32 {
+    bytes_kept.saturating_sub(header_bytes).saturating_add(1)
+}
+
+fn draw_range(rate: NonZeroU32) -> u64 {
+    2 * u64::from(rate.get()) - 1
+}
+
+fn assemble(map: RawFd, cpus: usize, header_bytes: u32) -> Result<Vec<Instruction>, AssembleError> {
+    let mut asm = Assembler::default();
+    let nothing = asm.label();
+    count_packets(&mut asm);
+    find_slot(&mut asm, map, cpus);
+    pass_by(&mut asm, nothing);
+    choose(&mut asm, i32::try_from(header_bytes).unwrap_or(i32::MAX));
+    asm.place(nothing);
+    asm.store(Width::Double, (R7, SKIP), R9);
+    asm.alu(Alu::Move, R0, 0);
+    asm.exit();
+    asm.finish()
+}
+
+/// R6 = context, R8 = wire packets that the skb stands for.
+fn count_packets(asm: &mut Assembler) {
+    let counted = asm.label();
+    asm.alu(Alu::Move, R6, R1);
+    asm.load(Width::Word, R8, (R6, SKB_GSO_SEGS));
+    asm.jump_if(When::NotEqual, R8, 0, counted);
+    asm.alu(Alu::Move, R8, 1);
+    asm.load(Width::Word, R9, (R6, SKB_GSO_SIZE));
+    asm.jump_if(When::Equal, R9, 0, counted);
+    divide_into_segments(asm, counted);
+    asm.place(counted);
+}
+
+/// A super-packet from a guest or a tap device comes with gso_segs 0 (SKB_GSO_DODGY,
+/// include/linux/virtio_net.h): R8 = ceil((len - headers) / gso_size), as qdisc_pkt_len_init in
+/// net/core/dev.c. Leaves R8 = 1 for what is not TCP or UDP over IP over Ethernet.
+fn divide_into_segments(asm: &mut Assembler, counted: Label) {
+    let (version_4, tcp, add_up) = (asm.label(), asm.label(), asm.label());
+    load_network_bytes(asm, None, 16, counted);
+    asm.load(Width::Byte, R7, (R10, STACK));
+    asm.alu(Alu::Move, R1, R7);
+    asm.alu(Alu::ShiftRight, R1, 4);
+    asm.load(Width::Byte, R2, (R10, STACK + IPV4_PROTOCOL));
+    asm.alu(Alu::And, R7, 15);
+    asm.alu(Alu::ShiftLeft, R7, 2);
+    asm.jump_if(When::NotEqual, R1, 6, version_4);
+    asm.load(Width::Byte, R2, (R10, STACK + IPV6_NEXT_HEADER));
+    asm.alu(Alu::Move, R7, IPV6_HEADER);
+    asm.place(version_4);
+    asm.jump_if(When::NotEqual, R2, libc::IPPROTO_UDP, tcp);
+    asm.alu(Alu::Move, R1, UDP_HEADER);
+    asm.jump(add_up);
+    asm.place(tcp);
+    load_network_bytes(asm, Some(TCP_DATA_OFFSET), 1, counted);
+    asm.load(Width::Byte, R1, (R10, STACK));
+    asm.alu(Alu::ShiftRight, R1, 4);
+    asm.alu(Alu::ShiftLeft, R1, 2);
+    asm.place(add_up);
+    asm.alu(Alu::Add, R7, R1);
+    asm.alu(Alu::Add, R7, ETHERNET_HEADER);
+    asm.load(Width::Word, R1, (R6, SKB_LEN));
+    asm.jump_if(When::Above, R7, R1, counted);
+    asm.alu(Alu::Sub, R1, R7);
+    asm.alu(Alu::Add, R1, R9);
+    asm.alu(Alu::Sub, R1, 1);
+    asm.alu(Alu::Div, R1, R9);
+    asm.jump_if(When::Equal, R1, 0, counted);
+    asm.alu(Alu::Move, R8, R1);
+}
+
+/// Copies bytes of the network header to the stack: from its start, or from `R7 + constant`.
+fn load_network_bytes(asm: &mut Assembler, after_r7: Option<i32>, length: i32, failed: Label) {
+    asm.alu(Alu::Move, R1, R6);
+    asm.alu(Alu::Move, R2, 0);
+    if let Some(constant) = after_r7 {
+        asm.alu(Alu::Move, R2, R7);
+        asm.alu(Alu::Add, R2, constant);
+    }
+    asm.alu(Alu::Move, R3, R10);
+    asm.alu(Alu::Add, R3, i32::from(STACK));
+    asm.alu(Alu::Move, R4, length);
+    asm.alu(Alu::Move, R5, HEADER_START_NETWORK);
+    asm.call(HELPER_SKB_LOAD_BYTES_RELATIVE);
+    asm.jump_if(When::NotEqual, R0, 0, failed);
+}
+
+/// R7 = the slot of this CPU.
+fn find_slot(asm: &mut Assembler, map: RawFd, cpus: usize) {
+    let known = asm.label();
+    let last = i32::try_from(cpus.saturating_sub(1)).unwrap_or(i32::MAX);
+    asm.call(HELPER_SMP_PROCESSOR_ID);
+    asm.jump_if(When::NotAbove, R0, last, known);
+    // Never here, but the verifier wants a bound; better a shared slot than an uncounted packet.
+    asm.alu(Alu::Move, R0, last);
+    asm.place(known);
+    asm.alu(Alu::ShiftLeft, R0, size_of::<Slot>().trailing_zeros().cast_signed());
+    asm.map_value(R7, map);
+    asm.alu(Alu::Add, R7, R0);
+}
+
+/// Counts the packets; goes to `nothing` unless one of them is chosen. R9 = remaining skip.
+fn pass_by(asm: &mut Assembler, nothing: Label) {
+    let in_range = asm.label();
+    add_to(asm, SEEN, R8);
+    asm.load(Width::Double, R9, (R7, SKIP));
+    asm.alu(Alu::Sub, R9, R8);
+    asm.load(Width::Double, R8, (R7, DRAW_RANGE));
+    asm.jump_if(When::NotGreater, R9, R8, in_range);
+    // More than can be drawn: the rate was lowered since.
+    asm.alu(Alu::Move, R9, 0);
+    draw(asm);
+    asm.place(in_range);
+    asm.jump_if(When::Greater, R9, 0, nothing);
+}
+
+/// Draws skips until one reaches beyond this skb, and keeps as many bytes as tell how many.
+fn choose(asm: &mut Assembler, header_bytes: i32) {
+    let done = asm.label();
+    // R6 = how many choices the bytes of this skb can tell (one always); R8 = choices.
+    asm.load(Width::Word, R6, (R6, SKB_LEN));
+    asm.alu(Alu::Sub, R6, header_bytes - 1);
+    asm.alu(Alu::Move, R8, 0);
+    let again = asm.here();
+    draw(asm);
+    asm.alu(Alu::Add, R8, 1);
+    asm.jump_if(When::Greater, R9, 0, done);
+    asm.jump_if(When::Greater, R8, MAX_CHOICES - 1, done);
+    asm.jump_if(When::Greater, R6, R8, again);
+    asm.place(done);
+    asm.store(Width::Double, (R7, SKIP), R9);
+    asm.alu(Alu::Move, R1, 1);
+    add_to(asm, CHOSEN_SKBS, R1);
+    add_to(asm, CHOSEN, R8);
+    asm.alu(Alu::Move, R0, R8);
+    asm.alu(Alu::Add, R0, header_bytes - 1);
+    asm.exit();
+}
+
+/// R9 += 1 + (random * draw_range >> 32).
+fn draw(asm: &mut Assembler) {
+    asm.call(HELPER_PRANDOM_U32);
+    asm.load(Width::Double, R1, (R7, DRAW_RANGE));
+    asm.alu(Alu::Mul, R0, R1);
+    asm.alu(Alu::ShiftRight, R0, 32);
+    asm.alu(Alu::Add, R9, R0);
+    asm.alu(Alu::Add, R9, 1);
+}
+
+/// Adds `source` to a counter of the slot; R2 is lost.
+fn add_to(asm: &mut Assembler, counter: i16, source: Register) {
+    asm.load(Width::Double, R2, (R7, counter));
+    asm.alu(Alu::Add, R2, source);
+    asm.store(Width::Double, (R7, counter), R2);
+}
+
+/// Choices that one skb may carry. The largest super-packet, 512 KiB at an MSS of 536, stands for
+/// 978 packets; the verifier walks the loop this many times.
+const MAX_CHOICES: i32 = 1024;
+
+const SEEN: i16 = std::mem::offset_of!(Slot, seen) as i16;
+const SKIP: i16 = std::mem::offset_of!(Slot, skip) as i16;
+const DRAW_RANGE: i16 = std::mem::offset_of!(Slot, draw_range) as i16;
+const CHOSEN_SKBS: i16 = std::mem::offset_of!(Slot, chosen_skbs) as i16;
+const CHOSEN: i16 = std::mem::offset_of!(Slot, chosen) as i16;
+
+// `struct __sk_buff`, include/uapi/linux/bpf.h.
+const SKB_LEN: i16 = 0;
+const SKB_GSO_SEGS: i16 = 164;
+const SKB_GSO_SIZE: i16 = 176;
+
+// `enum bpf_func_id`, include/uapi/linux/bpf.h.
+const HELPER_PRANDOM_U32: i32 = 7;
+const HELPER_SMP_PROCESSOR_ID: i32 = 8;
+const HELPER_SKB_LOAD_BYTES_RELATIVE: i32 = 68;
+/// `BPF_HDR_START_NET`.
+const HEADER_START_NETWORK: i32 = 1;
+
+const STACK: i16 = -16;
+const ETHERNET_HEADER: i32 = 14;
+const IPV4_PROTOCOL: i16 = 9;
+const IPV6_NEXT_HEADER: i16 = 6;
+const IPV6_HEADER: i32 = 40;
+const UDP_HEADER: i32 = 8;
+const TCP_DATA_OFFSET: i32 = 12;
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod tests;

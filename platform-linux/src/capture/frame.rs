@@ -1,0 +1,258 @@
+//! Reading a block of the ring: `struct tpacket_block_desc`, then for each packet
+//! `struct tpacket3_hdr`, `struct sockaddr_ll`, `struct virtio_net_hdr` and the bytes kept
+//! (include/uapi/linux/if_packet.h). Every offset is checked against the block.
+
+use super::packet::{PacketKind, VlanTag};
+use super::segments::Offload;
+
+/// Where the reader is within a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    offset: usize,
+    /// Packets from here on, by the word of the block.
+    left: u32,
+}
+
+/// One skb as the ring gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Frame<'a> {
+    /// The bytes kept, link-layer header first.
+    pub(super) bytes: &'a [u8],
+    /// `skb->len`: the length of a super-packet as a whole, without a tag that was taken out.
+    pub(super) length: u32,
+    /// Nanoseconds since 1970 (CLOCK_REALTIME).
+    pub(super) timestamp_ns: u64,
+    /// The tag that the kernel or the interface took out of the bytes.
+    pub(super) stripped_tag: Option<VlanTag>,
+    pub(super) kind: PacketKind,
+    /// ARPHRD_* of the interface.
+    pub(super) hardware_type: u16,
+    /// Where PACKET_VNET_HDR is on.
+    pub(super) offload: Option<Offload>,
+}
+
+/// The block contradicts itself; how many of its packets cannot be read any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed {
+    pub(super) packets: u32,
+}
+
+impl Cursor {
+    /// The first packet of a block.
+    ///
+    /// # Errors
+    /// If the block is too short for its descriptor.
+    pub(super) fn start(block: &[u8]) -> Result<Self, Malformed> {
+        let left = u32_at(block, BLOCK_PACKETS);
+        let offset = u32_at(block, BLOCK_FIRST_PACKET);
+        match (left, offset) {
+            (Some(left), Some(offset)) => Ok(Self { offset: offset as usize, left }),
+            _ => Err(Malformed { packets: 0 }),
+        }
+    }
+
+    /// Whether the whole block was read.
+    pub(super) fn is_done(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The packet here, and steps to the next one. `vnet`: PACKET_VNET_HDR is on.
+    ///
+    /// # Errors
+    /// If the packet does not lie within the block; the cursor is done then.
+    pub(super) fn next<'a>(&mut self, block: &'a [u8], vnet: bool) -> Result<Frame<'a>, Malformed> {
+        let Some(frame) = self.frame(block, vnet) else {
+            // The block cannot hold more packets than headers fit, whatever it says.
+            let possible = u32::try_from(block.len() / HEADERS).unwrap_or(u32::MAX);
+            let packets = std::mem::take(&mut self.left).min(possible);
+            return Err(Malformed { packets });
+        };
+        Ok(frame)
+    }
+
+    fn frame<'a>(&mut self, block: &'a [u8], vnet: bool) -> Option<Frame<'a>> {
+        let packet = block.get(self.offset..)?;
+        let headers: &[u8; HEADERS] = packet.first_chunk()?;
+        let mac = usize::from(u16_at(headers, 24)?);
+        let snaplen = u32_at(headers, 12)? as usize;
+        let bytes = packet.get(mac..)?.get(..snaplen)?;
+        let frame = Frame {
+            bytes,
+            length: u32_at(headers, 16)?,
+            timestamp_ns: u64::from(u32_at(headers, 4)?) * 1_000_000_000
+                + u64::from(u32_at(headers, 8)?),
+            stripped_tag: stripped_tag(headers),
+            kind: PacketKind::from_kernel(*headers.get(SOCKADDR + 10)?),
+            hardware_type: u16_at(headers, SOCKADDR + 8)?,
+            offload: if vnet { Some(offload(packet, mac)?) } else { None },
+        };
+        self.step(u32_at(headers, 0)? as usize)?;
+        Some(frame)
+    }
+
+    /// To the next packet; the last one of a block has next offset 0 (prb_close_block).
+    fn step(&mut self, next: usize) -> Option<()> {
+        self.left = self.left.checked_sub(1)?;
+        if self.left > 0 {
+            // Backwards or nowhere would read packets twice.
+            self.offset = self.offset.checked_add((next >= HEADERS).then_some(next)?)?;
+        }
+        Some(())
+    }
+}
+
+fn stripped_tag(headers: &[u8; HEADERS]) -> Option<VlanTag> {
+    let status = u32_at(headers, 20)?;
+    if status & TP_STATUS_VLAN_VALID == 0 {
+        return None;
+    }
+    let tpid = match status & TP_STATUS_VLAN_TPID_VALID {
+        0 => VlanTag::TPID_8021Q,
+        _ => u16_at(headers, 36)?,
+    };
+    Some(VlanTag { tpid, tci: u32_at(headers, 32)? as u16 })
+}
+
+/// The `virtio_net_hdr` lies just before the frame, after the other headers (tpacket_rcv).
+fn offload(packet: &[u8], mac: usize) -> Option<Offload> {
+    let start = mac.checked_sub(VNET_HEADER).filter(|start| *start >= HEADERS)?;
+    let header: &[u8; VNET_HEADER] = packet.get(start..)?.first_chunk()?;
+    let [flags, gso_type, _, _, s0, s1, c0, c1, _, _] = *header;
+    Some(Offload {
+        udp: gso_type & !VIRTIO_NET_HDR_GSO_ECN == VIRTIO_NET_HDR_GSO_UDP_L4,
+        gso_size: match gso_type {
+            VIRTIO_NET_HDR_GSO_NONE => 0,
+            _ => u16::from_ne_bytes([s0, s1]),
+        },
+        checksum_start: (flags & VIRTIO_NET_HDR_F_NEEDS_CSUM != 0)
+            .then_some(u16::from_ne_bytes([c0, c1])),
+    })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|word| u16::from_ne_bytes(*word))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|word| u32::from_ne_bytes(*word))
+}
+
+// `struct tpacket_block_desc`.
+const BLOCK_PACKETS: usize = 12;
+const BLOCK_FIRST_PACKET: usize = 16;
+
+/// `struct tpacket3_hdr` is 48 bytes, `struct sockaddr_ll` 20.
+const SOCKADDR: usize = 48;
+const HEADERS: usize = SOCKADDR + 20;
+const VNET_HEADER: usize = 10;
+
+const TP_STATUS_VLAN_VALID: u32 = 1 << 4;
+const TP_STATUS_VLAN_TPID_VALID: u32 = 1 << 6;
+
+// include/uapi/linux/virtio_net.h
+const VIRTIO_NET_HDR_F_NEEDS_CSUM: u8 = 1;
+const VIRTIO_NET_HDR_GSO_NONE: u8 = 0;
+const VIRTIO_NET_HDR_GSO_UDP_L4: u8 = 5;
+const VIRTIO_NET_HDR_GSO_ECN: u8 = 0x80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block of two packets as the kernel lays them out: an untagged super-packet, then a
+    /// frame whose tag was taken out. What is not set is 0xa5.
+    fn block() -> Vec<u8> {
+        let mut block = vec![0xa5; 512];
+        put(&mut block, 12, &2_u32.to_ne_bytes());
+        put(&mut block, 16, &48_u32.to_ne_bytes());
+        packet(&mut block, 48, 200, 60_000, 1);
+        packet(&mut block, 248, 0, 60, 1 | TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID);
+        put(&mut block, 48 + 82, &[1, 1, 0, 66, 0xa8, 5, 34, 0, 16, 0]);
+        put(&mut block, 248 + 82, &[0; 10]);
+        block
+    }
+
+    fn packet(block: &mut [u8], at: usize, next: u32, length: u32, status: u32) {
+        for (field, value) in [next, 7, 9, 64, length, status].into_iter().enumerate() {
+            put(block, at + 4 * field, &value.to_ne_bytes());
+        }
+        put(block, at + 24, &92_u16.to_ne_bytes());
+        put(block, at + 32, &0x2064_u32.to_ne_bytes());
+        put(block, at + 36, &0x88a8_u16.to_ne_bytes());
+        put(block, at + 56, &1_u16.to_ne_bytes());
+        put(block, at + 58, &[4]);
+    }
+
+    fn put(block: &mut [u8], at: usize, bytes: &[u8]) {
+        block[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    #[test]
+    fn reads_both_packets_and_ends() {
+        let block = block();
+        let mut cursor = Cursor::start(&block).unwrap();
+        let first = cursor.next(&block, true).unwrap();
+        assert_eq!((first.bytes.len(), first.length), (64, 60_000));
+        assert_eq!(first.timestamp_ns, 7_000_000_009);
+        assert_eq!((first.kind, first.hardware_type), (PacketKind::Outgoing, 1));
+        assert_eq!(first.stripped_tag, None);
+        let offload = Offload { udp: false, gso_size: 1448, checksum_start: Some(34) };
+        assert_eq!(first.offload, Some(offload));
+        assert!(!cursor.is_done());
+        let second = cursor.next(&block, true).unwrap();
+        assert_eq!(second.stripped_tag, Some(VlanTag { tpid: 0x88a8, tci: 0x2064 }));
+        assert_eq!(second.offload.unwrap().gso_size, 0);
+        assert!(cursor.is_done());
+    }
+
+    #[test]
+    fn a_tag_without_tpid_is_8021q() {
+        let mut block = block();
+        put(&mut block, 48 + 20, &TP_STATUS_VLAN_VALID.to_ne_bytes());
+        let frame = Cursor::start(&block).unwrap().next(&block, false).unwrap();
+        assert_eq!(frame.stripped_tag, Some(VlanTag { tpid: 0x8100, tci: 0x2064 }));
+        assert_eq!(frame.offload, None);
+    }
+
+    #[test]
+    fn contradictions_are_counted_never_followed() {
+        // Each lie: where, what. Both packets or the second one cannot be read then.
+        let lies: &[(usize, u32, u32)] = &[
+            (16, 500, 2),          // first packet beyond the block
+            (16, u32::MAX, 2),     // far beyond
+            (48, 8, 2),            // next packet within this one
+            (48, 0, 2),            // no next packet although two are announced
+            (48 + 12, 400, 2),     // more bytes kept than the block has
+            (48 + 24, 0xffff, 2),  // frame beyond the block
+            (48 + 24, 70, 2),      // virtio_net_hdr within the headers
+            (248 + 12, 0xffff_ffff, 1), // only the second one is wrong
+        ];
+        for &(at, value, lost) in lies {
+            let mut block = block();
+            put(&mut block, at, &value.to_ne_bytes());
+            let mut cursor = Cursor::start(&block).unwrap();
+            let mut malformed = 0;
+            while !cursor.is_done() {
+                if let Err(error) = cursor.next(&block, true) {
+                    malformed += error.packets;
+                }
+            }
+            assert_eq!(malformed, lost, "lie {value} at {at}");
+        }
+    }
+
+    #[test]
+    fn an_announced_flood_of_packets_is_bounded_by_the_block() {
+        let mut block = block();
+        put(&mut block, 12, &u32::MAX.to_ne_bytes());
+        let mut cursor = Cursor::start(&block).unwrap();
+        assert!(cursor.next(&block, true).is_ok());
+        assert_eq!(cursor.next(&block, true), Err(Malformed { packets: 7 }));
+        assert!(cursor.is_done());
+    }
+
+    #[test]
+    fn a_block_shorter_than_its_descriptor_is_malformed() {
+        assert_eq!(Cursor::start(&[0xa5; 19]), Err(Malformed { packets: 0 }));
+    }
+}

@@ -1,0 +1,166 @@
+//! What a tap hands out: samples.
+
+/// One sampled wire packet. Samples of one super-packet share its header bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The first bytes of the frame, at most the `header_bytes` of the tap, with a VLAN tag that
+    /// the kernel or the interface took out put back. In a sample of a super-packet, lengths and
+    /// sequence numbers inside are those of the super-packet: that is all the kernel has.
+    pub header: &'a [u8],
+    /// Bytes of the frame on the wire, FCS and tag included: that of one wire packet, never that
+    /// of a super-packet.
+    pub frame_length: u32,
+    /// Bytes of `frame_length` removed before `header` was taken: 4 (the FCS) on Ethernet, 0 on
+    /// interfaces without link-layer header.
+    pub stripped: u32,
+    /// Which way the packet goes, by the word of the kernel.
+    pub kind: PacketKind,
+    /// The outer VLAN tag, whether it had been taken out or not.
+    pub vlan: Option<VlanTag>,
+    /// When the kernel saw the packet: nanoseconds since 1970 (CLOCK_REALTIME).
+    pub timestamp_ns: u64,
+    /// ARPHRD_* of the interface: 1 Ethernet, 772 loopback (Ethernet too), 65534 none (tun; the
+    /// header begins with IP).
+    pub hardware_type: u16,
+    /// What belongs into the flow sample beside the packet.
+    pub meta: SampleMeta,
+}
+
+/// The words that a sampler adds to each flow sample (section 3.1 of the sFlow v5 text).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SampleMeta {
+    /// N of 1-in-N in force.
+    pub sampling_rate: u32,
+    /// Packets that could have been sampled, modulo 2^32.
+    pub sample_pool: u32,
+    /// Samples lost, modulo 2^32.
+    pub drops: u32,
+}
+
+/// `sll_pkttype`, packet(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PacketKind {
+    /// Received, addressed to this host.
+    Host,
+    /// Received, broadcast on the link.
+    Broadcast,
+    /// Received, multicast on the link.
+    Multicast,
+    /// Received in promiscuous mode or on a bridge port, addressed to another host.
+    OtherHost,
+    /// Sent by this host.
+    Outgoing,
+    /// Some other number of the kernel's.
+    Other(u8),
+}
+
+impl PacketKind {
+    pub(super) fn from_kernel(kind: u8) -> Self {
+        match kind {
+            libc::PACKET_HOST => Self::Host,
+            libc::PACKET_BROADCAST => Self::Broadcast,
+            libc::PACKET_MULTICAST => Self::Multicast,
+            libc::PACKET_OTHERHOST => Self::OtherHost,
+            libc::PACKET_OUTGOING => Self::Outgoing,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// An 802.1Q or 802.1ad tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VlanTag {
+    /// Tag protocol: 0x8100 (802.1Q) or 0x88a8 (802.1ad).
+    pub tpid: u16,
+    /// Priority (bits 15-13), drop eligible (bit 12), VLAN id (bits 11-0).
+    pub tci: u16,
+}
+
+impl VlanTag {
+    pub(super) const TPID_8021Q: u16 = 0x8100;
+    pub(super) const TPID_8021AD: u16 = 0x88a8;
+    /// Bytes of a tag in a frame.
+    pub(super) const BYTES: u32 = 4;
+
+    /// VLAN id, 0 (priority tag only) to 4095.
+    #[must_use]
+    pub fn id(self) -> u16 {
+        self.tci & 0x0fff
+    }
+
+    /// Priority code point, 0 to 7.
+    #[must_use]
+    pub fn priority(self) -> u8 {
+        (self.tci >> 13) as u8
+    }
+
+    /// The outer tag in the bytes of an Ethernet frame.
+    pub(super) fn in_frame(bytes: &[u8]) -> Option<Self> {
+        let [t0, t1, c0, c1] = *bytes.get(ADDRESSES..)?.first_chunk()?;
+        let tpid = u16::from_be_bytes([t0, t1]);
+        matches!(tpid, Self::TPID_8021Q | Self::TPID_8021AD)
+            .then_some(Self { tpid, tci: u16::from_be_bytes([c0, c1]) })
+    }
+
+    /// Writes `bytes` with this tag put back after the addresses into `frame`, and answers what
+    /// of it fits. A frame too short for addresses stays as it is.
+    pub(super) fn put_back<'a>(self, bytes: &'a [u8], frame: &'a mut [u8]) -> &'a [u8] {
+        let Some((addresses, rest)) = bytes.split_at_checked(ADDRESSES) else {
+            return bytes;
+        };
+        let tag = [self.tpid.to_be_bytes(), self.tci.to_be_bytes()];
+        let tagged = addresses.iter().chain(tag.as_flattened()).chain(rest);
+        let written = frame.iter_mut().zip(tagged).map(|(to, from)| *to = *from).count();
+        frame.get(..written).unwrap_or_default()
+    }
+}
+
+/// Destination and source address.
+const ADDRESSES: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: VlanTag = VlanTag { tpid: 0x88a8, tci: 0xa064 };
+    const FRAME: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x08, 0, 0x45, 0];
+
+    #[test]
+    fn a_tag_goes_between_addresses_and_type() {
+        let mut scratch = [0xa5; 32];
+        let tagged = TAG.put_back(&FRAME, &mut scratch);
+        let expected =
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x88, 0xa8, 0xa0, 0x64, 0x08, 0, 0x45, 0];
+        assert_eq!(tagged, expected);
+        assert_eq!(VlanTag::in_frame(tagged), Some(TAG));
+        assert_eq!((TAG.id(), TAG.priority()), (100, 5));
+    }
+
+    #[test]
+    fn the_header_does_not_grow_beyond_its_limit() {
+        let mut scratch = [0xa5; 16];
+        let tagged = TAG.put_back(&FRAME, &mut scratch);
+        assert_eq!(tagged, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x88, 0xa8, 0xa0, 0x64]);
+    }
+
+    #[test]
+    fn a_runt_stays_as_it_is() {
+        assert_eq!(TAG.put_back(&FRAME[..11], &mut [0xa5; 16]), &FRAME[..11]);
+        assert_eq!(VlanTag::in_frame(&FRAME[..15]), None);
+        assert_eq!(VlanTag::in_frame(&FRAME), None);
+    }
+
+    #[test]
+    fn kinds_are_those_of_the_kernel() {
+        let kinds = [0, 1, 2, 3, 4, 5].map(PacketKind::from_kernel);
+        let expected = [
+            PacketKind::Host,
+            PacketKind::Broadcast,
+            PacketKind::Multicast,
+            PacketKind::OtherHost,
+            PacketKind::Outgoing,
+            PacketKind::Other(5),
+        ];
+        assert_eq!(kinds, expected);
+    }
+}

@@ -1,0 +1,217 @@
+//! What a super-packet (TSO, GRO, UDP GSO) stands for on the wire.
+
+use super::random::Random;
+
+/// What the `virtio_net_hdr` of an skb says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offload {
+    /// The segments are UDP datagrams, not TCP segments.
+    pub(super) udp: bool,
+    /// Payload bytes of a full segment; 0: not a super-packet.
+    pub(super) gso_size: u16,
+    /// Where the (innermost) transport header begins, if its checksum is still to be made. Of all
+    /// super-packets that the kernel makes itself, TSO and GRO, this is so.
+    pub(super) checksum_start: Option<u16>,
+}
+
+/// The wire packets of one skb: `count` of them, all of `headers + size` bytes but the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segments {
+    count: u32,
+    headers: u32,
+    size: u32,
+    payload: u32,
+}
+
+impl Segments {
+    /// The segments of an skb of `length` bytes that begins with `bytes`.
+    pub(super) fn of(offload: Offload, bytes: &[u8], length: u32) -> Self {
+        let whole = Self::one(length);
+        if offload.gso_size == 0 {
+            return whole;
+        }
+        let headers = header_length(offload, bytes).unwrap_or(0);
+        let size = u32::from(offload.gso_size);
+        match length.checked_sub(headers) {
+            Some(payload) if payload > 0 => {
+                Self { count: payload.div_ceil(size), headers, size, payload }
+            }
+            _ => whole,
+        }
+    }
+
+    /// One packet of `length` bytes.
+    pub(super) fn one(length: u32) -> Self {
+        Self { count: 1, headers: 0, size: length, payload: length }
+    }
+
+    /// `count` packets of at most `limit` bytes, when only the length is known.
+    pub(super) fn estimated(count: u32, length: u32, limit: u32) -> Self {
+        let size = length.min(limit);
+        // All full: which one is the last is not known, nor how short it is.
+        Self { count: count.max(1), headers: 0, size, payload: size.saturating_mul(count.max(1)) }
+    }
+
+    /// How many wire packets.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Lengths (without FCS) of `choices` of the packets. Each packet is as likely as any other,
+    /// and none is taken twice before all were taken, so estimated bytes have no bias.
+    pub(super) fn choose(self, choices: u32, random: &mut Random) -> impl Iterator<Item = u32> {
+        let start = match choices % self.count {
+            0 => 0,
+            _ => random.below(self.count),
+        };
+        (0..choices).map(move |choice| self.length(start.wrapping_add(choice) % self.count))
+    }
+
+    fn length(self, index: u32) -> u32 {
+        let before = index.saturating_mul(self.size);
+        self.headers.saturating_add(self.payload.saturating_sub(before).min(self.size))
+    }
+}
+
+/// Bytes that each segment repeats: everything before the payload.
+fn header_length(offload: Offload, bytes: &[u8]) -> Option<u32> {
+    let outer = transport_offset(bytes, offload.udp);
+    let transport = match (outer, offload.checksum_start.map(usize::from)) {
+        // The checksum starts in an inner header: a tunnel. Up to 4 bytes more may be the tag
+        // that some kernels count although it is not in the bytes.
+        (Some(outer), Some(inner)) if inner > outer + 4 => inner,
+        (Some(outer), _) => outer,
+        (None, inner) => inner?,
+    };
+    let own = match offload.udp {
+        true => 8,
+        false => usize::from(bytes.get(transport.checked_add(12)?)? >> 4) * 4,
+    };
+    u32::try_from(transport.checked_add(own)?).ok()
+}
+
+/// Where TCP or UDP begins in an Ethernet frame; `None` for what is neither (tunnels).
+fn transport_offset(bytes: &[u8], udp: bool) -> Option<usize> {
+    let mut network = 14;
+    let mut ether_type = u16_at(bytes, 12)?;
+    // At most two tags: 802.1ad.
+    for _ in 0..2 {
+        if matches!(ether_type, 0x8100 | 0x88a8) {
+            ether_type = u16_at(bytes, network + 2)?;
+            network += 4;
+        }
+    }
+    let (length, protocol) = match ether_type {
+        0x0800 => (usize::from(bytes.get(network)? & 15) * 4, *bytes.get(network + 9)?),
+        0x86dd => (40, *bytes.get(network + 6)?),
+        _ => return None,
+    };
+    let expected = if udp { libc::IPPROTO_UDP } else { libc::IPPROTO_TCP };
+    (i32::from(protocol) == expected).then_some(network + length)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|word| u16::from_be_bytes(*word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TCP: Offload = Offload { udp: false, gso_size: 1448, checksum_start: Some(34) };
+
+    /// Ethernet, IPv4 and TCP with timestamps: 66 bytes of headers.
+    fn tcp4() -> Vec<u8> {
+        let mut bytes = vec![0xa5; 128];
+        bytes[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
+        bytes[23] = 6;
+        bytes[46] = 0x80;
+        bytes
+    }
+
+    #[test]
+    fn a_tcp_super_packet_is_full_segments_and_a_rest() {
+        let segments = Segments::of(TCP, &tcp4(), 66 + 3 * 1448 + 100);
+        assert_eq!(segments.count(), 4);
+        let mut random = Random::from_seed(1);
+        let lengths: Vec<u32> = segments.choose(4, &mut random).collect();
+        assert_eq!(lengths, [1514, 1514, 1514, 166]);
+    }
+
+    #[test]
+    fn a_tag_in_the_bytes_and_ipv6_move_the_headers() {
+        let mut bytes = vec![0xa5; 128];
+        bytes[12..18].copy_from_slice(&[0x81, 0x00, 0x00, 0x64, 0x86, 0xdd]);
+        bytes[24] = 17;
+        let udp = Offload { udp: true, gso_size: 1000, checksum_start: None };
+        let segments = Segments::of(udp, &bytes, 18 + 40 + 8 + 2000);
+        assert_eq!((segments.count(), segments.headers), (2, 66));
+    }
+
+    #[test]
+    fn a_tunnel_is_measured_to_its_inner_payload() {
+        // VXLAN: outer UDP at 34, inner TCP header at 84.
+        let mut bytes = vec![0xa5; 128];
+        bytes[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
+        bytes[23] = 17;
+        bytes[96] = 0x80;
+        let tunnel = Offload { checksum_start: Some(84), gso_size: 1398, ..TCP };
+        let segments = Segments::of(tunnel, &bytes, 116 + 10 * 1398);
+        assert_eq!((segments.count(), segments.headers), (10, 116));
+    }
+
+    #[test]
+    fn a_tag_counted_but_not_in_the_bytes_changes_nothing() {
+        let quirk = Offload { checksum_start: Some(38), ..TCP };
+        assert_eq!(Segments::of(quirk, &tcp4(), 66 + 1449).headers, 66);
+    }
+
+    #[test]
+    fn headers_that_were_not_kept_count_as_none() {
+        let segments = Segments::of(TCP, &tcp4()[..40], 66 + 2 * 1448);
+        assert_eq!((segments.count(), segments.headers), (3, 0));
+    }
+
+    #[test]
+    fn a_packet_that_is_not_super_is_itself() {
+        let plain = Offload { gso_size: 0, ..TCP };
+        let segments = Segments::of(plain, &tcp4(), 60);
+        let lengths: Vec<u32> = segments.choose(2, &mut Random::from_seed(1)).collect();
+        assert_eq!(lengths, [60, 60]);
+    }
+
+    #[test]
+    fn chosen_segments_are_distinct_and_unbiased() {
+        let segments = Segments::of(TCP, &tcp4(), 66 + 6 * 1448 + 500);
+        let mut random = Random::from_seed(2);
+        let (mut bytes, mut short, rounds) = (0_u64, 0_u64, 70_000);
+        for _ in 0..rounds {
+            let lengths: Vec<u32> = segments.choose(3, &mut random).collect();
+            assert!(lengths.iter().filter(|&&length| length == 566).count() <= 1);
+            bytes += lengths.iter().map(|&length| u64::from(length)).sum::<u64>();
+            short += lengths.iter().filter(|&&length| length == 566).count() as u64;
+        }
+        let mean = bytes as f64 / (3 * rounds) as f64;
+        let true_mean = f64::from(6 * 1514 + 566) / 7.0;
+        assert!((mean / true_mean - 1.0).abs() < 0.005, "{mean} against {true_mean}");
+        let share = short as f64 / rounds as f64;
+        assert!((share - 3.0 / 7.0).abs() < 0.01, "{share}");
+    }
+
+    #[test]
+    fn arbitrary_headers_neither_panic_nor_divide_by_zero() {
+        let mut random = Random::from_seed(3);
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> =
+                (0..random.below(130)).map(|_| random.next_u32() as u8).collect();
+            let offload = Offload {
+                udp: random.below(2) == 0,
+                gso_size: random.next_u32() as u16,
+                checksum_start: (random.below(2) == 0).then_some(random.next_u32() as u16),
+            };
+            let segments = Segments::of(offload, &bytes, random.next_u32());
+            assert!(segments.count() > 0);
+            assert_eq!(segments.choose(2, &mut random).count(), 2);
+        }
+    }
+}

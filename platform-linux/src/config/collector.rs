@@ -1,0 +1,142 @@
+//! Where datagrams go.
+
+use core::error::Error;
+use core::fmt;
+use core::net::IpAddr;
+use core::str::FromStr;
+
+use super::diagnostic::quoted;
+use super::value;
+
+/// A receiver of sFlow datagrams.
+///
+/// On a command line it is written `10.0.0.1`, `10.0.0.1:6343`, `2001:db8::1`,
+/// `[2001:db8::1]:6343`, `name` or `name:6343`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// Address or name.
+    pub host: Host,
+    /// UDP port, never 0.
+    pub port: u16,
+    /// The device that datagrams leave by (`IP_UNICAST_IF`); `None` leaves it to the routes.
+    pub device: Option<String>,
+}
+
+/// An address, or a name that is resolved while the agent runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// Used as it is.
+    Address(IpAddr),
+    /// Not resolved here: a name server that is not up yet is no mistake of the configuration.
+    Name(String),
+}
+
+impl Collector {
+    /// The port that IANA gave to sFlow.
+    pub const DEFAULT_PORT: u16 = 6343;
+
+    /// A collector on the default port.
+    pub const fn new(host: Host) -> Self {
+        Self { host, port: Self::DEFAULT_PORT, device: None }
+    }
+}
+
+impl Host {
+    /// Reads an address or a name; the error says in words what is wrong.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('%') || text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
+            return value::address(text).map(Self::Address);
+        }
+        value::host_name(text).map(Self::Name)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port)?,
+            host => write!(f, "{host}:{}", self.port)?,
+        }
+        self.device.as_ref().map_or(Ok(()), |device| write!(f, " by {device}"))
+    }
+}
+
+impl FromStr for Collector {
+    type Err = ParseCollectorError;
+
+    fn from_str(text: &str) -> Result<Self, ParseCollectorError> {
+        let (host, port) = split_port(text);
+        let host = Host::parse(host).map_err(ParseCollectorError)?;
+        let Some(port) = port else { return Ok(Self::new(host)) };
+        let port = value::number(port, "").ok().and_then(|n| u16::try_from(n.value).ok());
+        match port.filter(|&port| port != 0) {
+            Some(port) => Ok(Self { port, ..Self::new(host) }),
+            None => Err(ParseCollectorError(format!("{}: a port is 1..=65535", quoted(text)))),
+        }
+    }
+}
+
+/// Why a text names no collector, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseCollectorError(String);
+
+impl fmt::Display for ParseCollectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for ParseCollectorError {}
+
+/// Splits `host:port`; an IPv6 address has a port only behind brackets.
+fn split_port(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((host, port)) if host.ends_with(']') || !host.contains(':') => (host, Some(port)),
+        _ => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_command_line() {
+        for (text, shown) in [
+            ("10.0.0.1", "10.0.0.1:6343"),
+            ("10.0.0.1:99", "10.0.0.1:99"),
+            ("2001:db8::1", "[2001:db8::1]:6343"),
+            ("[2001:db8::1]", "[2001:db8::1]:6343"),
+            ("[2001:db8::1]:99", "[2001:db8::1]:99"),
+            ("collector.example", "collector.example:6343"),
+            ("collector.example:99", "collector.example:99"),
+        ] {
+            assert_eq!(text.parse::<Collector>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, message) in [
+            ("", r#""" is neither an address nor a host name"#),
+            ("10.0.0.256", r#""10.0.0.256" is neither an address nor a host name"#),
+            ("10.0.0.1:0", r#""10.0.0.1:0": a port is 1..=65535"#),
+            ("10.0.0.1:65536", r#""10.0.0.1:65536": a port is 1..=65535"#),
+            ("10.0.0.1:", r#""10.0.0.1:": a port is 1..=65535"#),
+            ("[::1", r#""[::1" is not an IPv4 or IPv6 address"#),
+            ("[::1]x", r#""[::1]x" is not an IPv4 or IPv6 address"#),
+            ("0.0.0.0", r#""0.0.0.0" is no host's address"#),
+        ] {
+            assert_eq!(text.parse::<Collector>().unwrap_err().to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! From words and braces to settings, and on after a mistake so that all of them are reported.
+
+use core::iter::Peekable;
+
+use super::Config;
+use super::diagnostic::{Diagnostic, Diagnostics, Position, quoted};
+use super::grammar::SFLOW;
+use super::lexer::{Lexeme, LexemeKind, Lexer};
+use super::settings::{Setting, Settings};
+use super::tokens::{Block, Kind, Status, Token};
+
+/// Parses a whole file: what it says, whether an error makes that unusable, and all problems.
+pub(super) fn parse(text: &str, settings: Settings) -> (Option<Config>, Vec<Diagnostic>) {
+    let mut parser = Parser {
+        lexemes: Lexer::new(text).peekable(),
+        end: end_of(text),
+        problems: Diagnostics::default(),
+        settings,
+    };
+    parser.file();
+    let Parser { problems, settings, .. } = parser;
+    let usable = !problems.has_errors();
+    (usable.then_some(settings.config), problems.into_list())
+}
+
+struct Parser<'a> {
+    lexemes: Peekable<Lexer<'a>>,
+    /// The last character of the text.
+    end: Position,
+    problems: Diagnostics,
+    settings: Settings,
+}
+
+/// A block that is being read.
+#[derive(Clone, Copy)]
+struct Scope {
+    block: &'static Block,
+    /// Where its name stands.
+    at: Position,
+    /// Whether its settings have an effect; else the block has been warned about.
+    live: bool,
+}
+
+impl Parser<'_> {
+    fn file(&mut self) {
+        let mut sflow: Option<Position> = None;
+        while let Some(Lexeme { kind, at, .. }) = self.next() {
+            match kind {
+                LexemeKind::BadWord(_) => self.skip_value(None),
+                LexemeKind::Word(word) if !word.eq_ignore_ascii_case(SFLOW.name) => {
+                    self.misplaced(None, &word, at);
+                }
+                LexemeKind::Word(_) => match sflow {
+                    Some(first) => self.second_sflow(first, at),
+                    None => {
+                        sflow = Some(at);
+                        self.open_block(Scope { block: &SFLOW, at, live: true });
+                    }
+                },
+                _ => self.stray_brace(&kind, at),
+            }
+        }
+        match sflow {
+            Some(at) => self.settings.finish(at, &mut self.problems),
+            None => self.problems.error(self.end, "there is no sflow { } block"),
+        }
+    }
+
+    /// The next lexeme. What is wrong with a broken word is reported here and nowhere else.
+    fn next(&mut self) -> Option<Lexeme> {
+        let lexeme = self.lexemes.next()?;
+        if let LexemeKind::BadWord(problem) = lexeme.kind {
+            self.problems.error(lexeme.at, problem);
+        }
+        Some(lexeme)
+    }
+
+    fn peek(&mut self) -> Option<&LexemeKind> {
+        self.lexemes.peek().map(|lexeme| &lexeme.kind)
+    }
+
+    /// Reads `{ ... }` behind the name of a block; whether there was one.
+    fn open_block(&mut self, scope: Scope) -> bool {
+        if self.peek() != Some(&LexemeKind::Open) {
+            let name = scope.block.name;
+            self.problems.error(scope.at, format!("a {{ must follow {}", quoted(name)));
+            return false;
+        }
+        self.next();
+        self.body(scope);
+        true
+    }
+
+    /// Reads a block up to and including its `}`.
+    fn body(&mut self, scope: Scope) {
+        while let Some(Lexeme { kind, at, .. }) = self.next() {
+            match kind {
+                LexemeKind::Close => return,
+                LexemeKind::BadWord(_) => self.skip_value(Some(scope.block)),
+                LexemeKind::Word(word) => self.statement(scope, &word, at),
+                _ => self.stray_brace(&kind, at),
+            }
+        }
+        let Scope { block, at, .. } = scope;
+        let message =
+            format!("the file ends inside {} of line {}; a }} is missing", block.name, at.line);
+        // hsflowd takes such a file, so it must go on working.
+        self.problems.warning(self.end, message);
+    }
+
+    fn statement(&mut self, scope: Scope, word: &str, at: Position) {
+        let Some(token) = scope.block.find(word) else {
+            return self.misplaced(Some(scope.block), word, at);
+        };
+        match token.kind {
+            Kind::Block(block) => {
+                self.inner_block(scope, token, Scope { block, at, live: scope.live })
+            }
+            _ => self.setting(
+                scope,
+                token,
+                Setting { token, name: word.into(), at, value: String::new(), value_at: at },
+            ),
+        }
+    }
+
+    fn inner_block(&mut self, outer: Scope, token: &'static Token, mut inner: Scope) {
+        let Status::Supported(key) = token.status else {
+            if outer.live {
+                self.no_effect(token, inner.at);
+            }
+            inner.live = false;
+            self.settings.ignored_block(token.name);
+            self.open_block(inner);
+            return;
+        };
+        self.settings.begin(key, inner.at);
+        if self.open_block(inner) {
+            self.settings.end(key, &mut self.problems);
+        }
+    }
+
+    fn setting(&mut self, scope: Scope, token: &'static Token, mut setting: Setting) {
+        if let Status::Supported(key) = token.status {
+            self.settings.attempt(key);
+        }
+        let Some((value, value_at)) = self.value(scope, token, setting.at) else { return };
+        (setting.value, setting.value_at) = (value, value_at);
+        match token.status {
+            _ if !scope.live => {}
+            Status::Supported(key) => self.settings.set(key, &setting, &mut self.problems),
+            _ => self.no_effect(token, setting.at),
+        }
+    }
+
+    /// The word that follows the name of a setting.
+    fn value(&mut self, scope: Scope, token: &Token, at: Position) -> Option<(String, Position)> {
+        let is_missing = match self.peek() {
+            Some(LexemeKind::Word(word)) => !token.may_be(word) && scope.block.find(word).is_some(),
+            Some(LexemeKind::BadWord(_)) => false,
+            Some(LexemeKind::Open | LexemeKind::Close) | None => true,
+        };
+        if is_missing {
+            self.missing_value(token, at);
+            return None;
+        }
+        let Lexeme { kind, at, .. } = self.next()?;
+        self.check_cut_short(at);
+        match kind {
+            LexemeKind::Word(text) => Some((text, at)),
+            _ => None,
+        }
+    }
+
+    fn missing_value(&mut self, token: &Token, at: Position) {
+        let mut message = format!("{} needs {}", quoted(token.name), token.expects());
+        let is_block = self.peek() == Some(&LexemeKind::Open);
+        if is_block {
+            message += " and no block; a value with braces must be in quotes";
+        }
+        self.problems.error(at, message);
+        if is_block {
+            self.skip_block();
+        }
+    }
+
+    /// A brace behind a value is most likely part of it: `eth[0-9]{1}`.
+    fn check_cut_short(&mut self, at: Position) {
+        if self.peek() == Some(&LexemeKind::Open) {
+            self.problems.error(at, "a brace cuts this value short; put it in quotes");
+            self.skip_block();
+        }
+    }
+
+    /// A word that means nothing where it stands; `None`: outside of everything.
+    fn misplaced(&mut self, block: Option<&'static Block>, word: &str, at: Position) {
+        if !self.problems.is_full() {
+            let message = describe_misplaced(block, word);
+            self.problems.error(at, message);
+        }
+        self.skip_value(block);
+    }
+
+    /// Skips what probably belongs to a word that nobody knows: its block or its value.
+    fn skip_value(&mut self, block: Option<&'static Block>) {
+        if self.peek() == Some(&LexemeKind::Open) {
+            return self.skip_block();
+        }
+        let known = |word: &str| match block {
+            Some(block) => block.find(word).is_some(),
+            None => word.eq_ignore_ascii_case(SFLOW.name),
+        };
+        let Some(Lexeme { kind, after_equals, .. }) = self.lexemes.peek() else { return };
+        let is_value = match kind {
+            LexemeKind::Word(word) => *after_equals || !known(word),
+            LexemeKind::BadWord(_) => true,
+            LexemeKind::Open | LexemeKind::Close => false,
+        };
+        if is_value {
+            self.next();
+        }
+        if self.peek() == Some(&LexemeKind::Open) {
+            self.skip_block();
+        }
+    }
+
+    /// Skips `{ ... }` with all that is in it.
+    fn skip_block(&mut self) {
+        self.next();
+        self.skip_rest_of_block();
+    }
+
+    /// Skips up to and including the `}` of a block whose `{` has been read.
+    fn skip_rest_of_block(&mut self) {
+        let mut depth = 1_usize;
+        while depth > 0
+            && let Some(Lexeme { kind, at, .. }) = self.next()
+        {
+            match kind {
+                LexemeKind::Open => {
+                    depth = depth.saturating_add(1);
+                    if depth == MAX_DEPTH {
+                        let message = format!("more than {MAX_DEPTH} blocks in each other");
+                        self.problems.error(at, message);
+                    }
+                }
+                LexemeKind::Close => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    fn stray_brace(&mut self, kind: &LexemeKind, at: Position) {
+        if *kind == LexemeKind::Close {
+            return self.problems.error(at, "this } closes nothing");
+        }
+        self.problems.error(at, "this { belongs to nothing");
+        self.skip_rest_of_block();
+    }
+
+    fn second_sflow(&mut self, first: Position, at: Position) {
+        let message = format!("a second sflow block; the first is on line {}", first.line);
+        self.problems.error(at, message);
+        if self.peek() == Some(&LexemeKind::Open) {
+            self.skip_block();
+        }
+    }
+
+    /// Warns about a token that does nothing.
+    fn no_effect(&mut self, token: &Token, at: Position) {
+        let name = quoted(token.name);
+        let message = match token.status {
+            Status::Supported(_) => return,
+            Status::NotYet => format!("{name} is not supported by Flowmote yet; ignored"),
+            Status::Deprecated(why) => format!("{name} is deprecated and ignored: {why}"),
+            Status::Unneeded(why) => format!("{name} is ignored: {why}"),
+        };
+        self.problems.warning(at, message);
+    }
+}
+
+fn describe_misplaced(block: Option<&'static Block>, word: &str) -> String {
+    let name = quoted(word);
+    let owners = SFLOW.owners(word);
+    if !owners.is_empty() {
+        let place = block.map_or("outside of sflow { }".into(), |b| format!("in {} {{ }}", b.name));
+        let owners = owners.join(", ");
+        return format!("{name} does not belong {place}; it belongs in {owners} {{ }}");
+    }
+    let nearest = match block {
+        Some(block) => block.nearest(word),
+        None => (strsim::osa_distance(&word.to_ascii_lowercase(), SFLOW.name) <= 2)
+            .then_some(SFLOW.name),
+    };
+    let hint = nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest:?}?"));
+    format!("unknown token {name}{hint}")
+}
+
+/// The last character of a text.
+fn end_of(text: &str) -> Position {
+    let mut lexer = Lexer::new(text);
+    while lexer.next().is_some() {}
+    lexer.position()
+}
+
+/// Blocks in each other, `sflow` among them; the grammar has no more, nor has hsflowd.
+const MAX_DEPTH: usize = 3;

@@ -1,0 +1,352 @@
+//! Values of settings: numbers, speeds, switches, addresses, names.
+//!
+//! Stricter than hsflowd, which stops reading a number at the first odd character and multiplies
+//! suffixes in 32 bits: `25abc` is not 25 here and `5G` is not 705032704.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::diagnostic::quoted;
+
+/// A whole number as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) value: u64,
+    /// A leading `0` made it octal, which is rarely meant.
+    pub(super) octal: bool,
+}
+
+/// Reads a whole number: decimal, `0x` hexadecimal or `0` octal, with a suffix of `suffixes`
+/// (`KMG`: each a thousand times the one before).
+pub(super) fn number(text: &str, suffixes: &str) -> Result<Number, String> {
+    let malformed = || format!("{} is not a whole number", quoted(text));
+    let (digits, multiplier) = split_suffix(text, suffixes);
+    let (digits, radix) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (digits.get(2..).unwrap_or_default(), 16),
+        [b'0', _, ..] => (digits.get(1..).unwrap_or_default(), 8),
+        _ => (digits, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        let octal = radix == 8 && digits.chars().all(|c| c.is_ascii_digit());
+        let why = if octal { " (a leading 0 makes it octal)" } else { "" };
+        return Err(malformed() + why);
+    }
+    // Digits alone remain, so that only the size can be wrong.
+    let value = u64::from_str_radix(digits, radix).ok().and_then(|n| n.checked_mul(multiplier));
+    match value {
+        Some(value) => Ok(Number { value, octal: radix == 8 }),
+        None => Err(format!("{} is too large a number", quoted(text))),
+    }
+}
+
+/// Reads `on` or `off`.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{} is neither on nor off", quoted(text))),
+    }
+}
+
+/// Reads an address that a host can have; `[...]` around an IPv6 address is allowed.
+pub(super) fn address(text: &str) -> Result<IpAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if let Some((_, zone)) = bare.split_once('%') {
+        return Err(format!(
+            "{} names a zone; write the address without it, and dev = {}",
+            quoted(text),
+            zone.escape_debug()
+        ));
+    }
+    let address = bare
+        .parse::<IpAddr>()
+        .map_err(|_| format!("{} is not an IPv4 or IPv6 address", quoted(text)))?;
+    if address.is_unspecified() {
+        return Err(format!("{} is no host's address", quoted(text)));
+    }
+    Ok(address)
+}
+
+/// Reads a UUID: 32 hexadecimal digits, with dashes or without.
+pub(super) fn uuid(text: &str) -> Result<[u8; 16], String> {
+    let malformed = || format!("{} is not a UUID of 32 hexadecimal digits", quoted(text));
+    let digits: String = text.chars().filter(|&c| c != '-').collect();
+    // from_str_radix alone would take a sign.
+    if digits.len() != 32 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(malformed());
+    }
+    u128::from_str_radix(&digits, 16).map(u128::to_be_bytes).map_err(|_| malformed())
+}
+
+/// Checks a name or alias of a device.
+pub(super) fn device(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("the name of a device is empty".into());
+    }
+    if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') {
+        return Err(format!("{} cannot be the name of a device", quoted(text)));
+    }
+    Ok(text.into())
+}
+
+/// Checks a host name (RFC 1123, underscores allowed); what looks like an address is none.
+pub(super) fn host_name(text: &str) -> Result<String, String> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let label_is_good = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A name ends in a label with a letter, else `10.0.0.256` would be one.
+    let numeric = name.rsplit('.').next().is_none_or(|l| l.chars().all(|c| c.is_ascii_digit()));
+    if name.len() > 253 || numeric || !name.split('.').all(label_is_good) {
+        return Err(format!("{} is neither an address nor a host name", quoted(text)));
+    }
+    Ok(text.into())
+}
+
+/// An address block, `10.0.0.0/8`; bits behind the mask do not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix_len: u8,
+}
+
+impl Cidr {
+    /// The block of `address` with `prefix_len` bits; `None` if the address has fewer.
+    pub fn new(address: IpAddr, prefix_len: u8) -> Option<Self> {
+        (prefix_len <= width(address)).then_some(Self { address, prefix_len })
+    }
+
+    /// Whether `address` lies in the block.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let (mine, theirs) = match (self.address, address) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => (left_aligned_v4(a), left_aligned_v4(b)),
+            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits()),
+            _ => return false,
+        };
+        // A shift by 128 would overflow; a mask of no bits lets all pass.
+        let shift = 128 - u32::from(self.prefix_len.min(128));
+        (mine ^ theirs).checked_shr(shift).unwrap_or(0) == 0
+    }
+}
+
+impl core::fmt::Display for Cidr {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix_len)
+    }
+}
+
+/// Reads an address block, `address/bits`.
+pub(super) fn cidr(text: &str) -> Result<Cidr, String> {
+    let malformed = || format!("{} is not an address block such as 10.0.0.0/8", quoted(text));
+    let (address, bits) = text.split_once('/').ok_or_else(malformed)?;
+    let address = address.parse::<IpAddr>().map_err(|_| malformed())?;
+    let bits = number(bits, "").map_err(|_| malformed())?.value;
+    u8::try_from(bits)
+        .ok()
+        .and_then(|bits| Cidr::new(address, bits))
+        .ok_or_else(|| format!("{}: the mask has 0..={} bits", quoted(text), width(address)))
+}
+
+/// Speeds of links, in bit/s: `1G-10G`, `10G-` or one speed alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpeedRange {
+    /// Lowest, in bit/s.
+    pub min: u64,
+    /// Highest, in bit/s, inclusive.
+    pub max: u64,
+}
+
+impl SpeedRange {
+    /// Whether a link is in the range; an unknown speed counts as 0, as in hsflowd, so that
+    /// `speed = 0-` takes every link.
+    pub fn contains(&self, if_speed: Option<u64>) -> bool {
+        (self.min..=self.max).contains(&if_speed.unwrap_or(0))
+    }
+}
+
+/// Reads `a`, `a-b` or `a-` with suffixes K, M, G, T and P.
+pub(super) fn speed_range(text: &str) -> Result<SpeedRange, String> {
+    let speed = |part: &str| {
+        let wrong = |_| format!("{} is not a speed such as 1G, 1G-10G or 10G-", quoted(text));
+        number(part, SPEED_SUFFIXES).map(|speed| speed.value).map_err(wrong)
+    };
+    let (min, max) = match text.split_once('-') {
+        None => (speed(text)?, speed(text)?),
+        Some((min, "")) => (speed(min)?, u64::MAX),
+        Some((min, max)) => (speed(min)?, speed(max)?),
+    };
+    if max < min {
+        return Err(format!("{}: the range of speeds is upside down", quoted(text)));
+    }
+    Ok(SpeedRange { min, max })
+}
+
+/// Reads the speed in `sampling.10G`, in bit/s; fractions are allowed (`2.5G`).
+pub(super) fn speed_name(text: &str) -> Option<u64> {
+    let (digits, multiplier) = split_suffix(text, SPEED_SUFFIXES);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_decimal = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !is_decimal(whole) || !is_decimal(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let fraction = fraction.parse::<u64>().ok()?.checked_mul(multiplier)? / scale;
+    whole.parse::<u64>().ok()?.checked_mul(multiplier)?.checked_add(fraction)
+}
+
+/// Splits a suffix off and gives what it multiplies with.
+fn split_suffix<'a>(text: &'a str, suffixes: &str) -> (&'a str, u64) {
+    let last = text.chars().last().map(|c| c.to_ascii_uppercase());
+    let found = suffixes.chars().zip(1_u32..).find(|&(suffix, _)| Some(suffix) == last);
+    let Some((_, power)) = found else { return (text, 1) };
+    let digits = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    (digits, 1000_u64.saturating_pow(power))
+}
+
+fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+fn left_aligned_v4(address: Ipv4Addr) -> u128 {
+    u128::from(address.to_bits()) << (Ipv6Addr::BITS - Ipv4Addr::BITS)
+}
+
+/// Of numbers.
+pub(super) const NUMBER_SUFFIXES: &str = "KMG";
+/// Of speeds.
+pub(super) const SPEED_SUFFIXES: &str = "KMGTP";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> Result<u64, String> {
+        number(text, NUMBER_SUFFIXES).map(|n| n.value)
+    }
+
+    #[test]
+    fn numbers_in_all_bases_and_sizes() {
+        assert_eq!(plain("0"), Ok(0));
+        assert_eq!(plain("400"), Ok(400));
+        assert_eq!(plain("1K"), Ok(1000));
+        assert_eq!(plain("2m"), Ok(2_000_000));
+        assert_eq!(plain("5G"), Ok(5_000_000_000));
+        assert_eq!(plain("0x10"), Ok(16));
+        assert_eq!(plain("0x1K"), Ok(1000));
+        assert_eq!(number("010", ""), Ok(Number { value: 8, octal: true }));
+        assert_eq!(number("0", ""), Ok(Number { value: 0, octal: false }));
+        assert_eq!(plain("18446744073709551615"), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn numbers_with_anything_else_are_refused() {
+        for text in ["", "25abc", "-1", "+1", "K", "0x", "1T", "1_000", "0x-1", "٣", "é", "1é"] {
+            assert_eq!(plain(text), Err(format!("{text:?} is not a whole number")));
+        }
+        assert_eq!(
+            plain("09"),
+            Err("\"09\" is not a whole number (a leading 0 makes it octal)".into())
+        );
+        for text in ["18446744073709551616", "18446744073709551G"] {
+            assert_eq!(plain(text), Err(format!("{text:?} is too large a number")));
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        assert_eq!(address("10.0.0.1"), Ok(IpAddr::from([10, 0, 0, 1])));
+        assert_eq!(address("[::1]"), Ok(IpAddr::from(Ipv6Addr::LOCALHOST)));
+        assert_eq!(address("::"), Err("\"::\" is no host's address".into()));
+        assert_eq!(
+            address("10.0.0.256"),
+            Err("\"10.0.0.256\" is not an IPv4 or IPv6 address".into())
+        );
+        assert_eq!(
+            address("fe80::1%eth0"),
+            Err("\"fe80::1%eth0\" names a zone; write the address without it, and dev = eth0"
+                .into())
+        );
+    }
+
+    #[test]
+    fn blocks_of_addresses() {
+        let block = cidr("10.1.2.3/8").unwrap();
+        assert!(block.contains([10, 255, 0, 1].into()));
+        assert!(!block.contains([11, 0, 0, 1].into()));
+        assert!(!block.contains(Ipv6Addr::LOCALHOST.into()));
+        assert!(cidr("0.0.0.0/0").unwrap().contains([255; 4].into()));
+        assert!(cidr("::/0").unwrap().contains(Ipv6Addr::from_bits(u128::MAX).into()));
+        assert!(!cidr("::1/128").unwrap().contains(Ipv6Addr::UNSPECIFIED.into()));
+        assert!(!cidr("1.2.3.4/32").unwrap().contains([1, 2, 3, 5].into()));
+        assert_eq!(cidr("::1/100000"), Err("\"::1/100000\": the mask has 0..=128 bits".into()));
+        assert_eq!(cidr("1.2.3.4/33"), Err("\"1.2.3.4/33\": the mask has 0..=32 bits".into()));
+        for text in ["1.2.3.4", "/8", "1.2.3.4/", "1.2.3.4/8x", "eth0/8", "1.2.3.4/8/8"] {
+            let expected = format!("{text:?} is not an address block such as 10.0.0.0/8");
+            assert_eq!(cidr(text), Err(expected));
+        }
+    }
+
+    #[test]
+    fn ranges_of_speeds() {
+        assert_eq!(
+            speed_range("1G-1T"),
+            Ok(SpeedRange { min: 10_u64.pow(9), max: 10_u64.pow(12) })
+        );
+        assert_eq!(speed_range("0-"), Ok(SpeedRange { min: 0, max: u64::MAX }));
+        assert_eq!(
+            speed_range("2P"),
+            Ok(SpeedRange { min: 2 * 10_u64.pow(15), max: 2 * 10_u64.pow(15) })
+        );
+        assert!(speed_range("0-").unwrap().contains(None));
+        assert!(!speed_range("1-").unwrap().contains(None));
+        assert_eq!(
+            speed_range("2G-1G"),
+            Err("\"2G-1G\": the range of speeds is upside down".into())
+        );
+        for text in ["", "-", "-1G", "fast", "1G-2G-3G", "99999P"] {
+            let expected = format!("{text:?} is not a speed such as 1G, 1G-10G or 10G-");
+            assert_eq!(speed_range(text), Err(expected));
+        }
+    }
+
+    #[test]
+    fn names_of_speeds() {
+        assert_eq!(speed_name("100M"), Some(100_000_000));
+        assert_eq!(speed_name("2.5G"), Some(2_500_000_000));
+        assert_eq!(speed_name("10g"), Some(10_000_000_000));
+        assert_eq!(speed_name("1000"), Some(1000));
+        for text in ["", "G", "10GB", "1.G", ".5G", "1.2.3G", "99999P", "1.0000000001G"] {
+            assert_eq!(speed_name(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn uuids() {
+        let expected = [
+            0x0d, 0x7b, 0xc3, 0x66, 0x0d, 0x7b, 0x53, 0x66, 0x8d, 0x7b, 0xc3, 0x66, 0x0d, 0x7b,
+            0xc3, 0x66,
+        ];
+        assert_eq!(uuid("0d7bc366-0d7b-5366-8d7b-c3660d7bc366"), Ok(expected));
+        assert_eq!(uuid("0D7BC3660D7B53668D7BC3660D7BC366"), Ok(expected));
+        for text in
+            ["", "0d7b", "+d7bc366-0d7b-5366-8d7b-c3660d7bc366", "zz7bc3660d7b53668d7bc3660d7bc366"]
+        {
+            assert_eq!(uuid(text), Err(format!("{text:?} is not a UUID of 32 hexadecimal digits")));
+        }
+    }
+
+    #[test]
+    fn host_names() {
+        for text in ["collector", "sflow.example.com", "a_b.example.", "1and1.com"] {
+            assert_eq!(host_name(text).as_deref(), Ok(text));
+        }
+        for text in ["", ".", "10.0.0.256", "10.0", "a..b", "-a", "a-", "a b", "a:1", "é.com"] {
+            assert_eq!(
+                host_name(text),
+                Err(format!("{text:?} is neither an address nor a host name"))
+            );
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Counters of the host and of its interfaces.

@@ -1,0 +1,60 @@
+//! Which address the agent is known by.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use log::{info, warn};
+
+use crate::config::{Config, elect};
+use crate::daemon::view;
+use crate::links::Links;
+
+/// The agent address and why it is this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// agent_address of every datagram.
+    pub address: IpAddr,
+    /// In words.
+    pub reason: String,
+    /// What the configuration asks for and the host does not have.
+    pub missing: Option<String>,
+}
+
+impl Identity {
+    /// Elects the address by the rules of the configuration among the addresses of the host.
+    #[must_use]
+    pub fn elect(config: &Config, links: &Links) -> Self {
+        let candidates = view::candidates(links);
+        match elect(&config.agent, &candidates) {
+            Some(elected) => Self {
+                address: elected.address,
+                reason: elected.reason.to_string(),
+                missing: elected.missing.map(str::to_owned),
+            },
+            None => Self {
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                reason: "no interface that is up has an address".into(),
+                missing: None,
+            },
+        }
+    }
+
+    /// The addresses of the host have changed. An address that identifies the agent is kept as
+    /// long as the host has it (rule A21), unless it was a stopgap.
+    #[must_use]
+    pub fn follow(&self, config: &Config, links: &Links) -> Self {
+        let stopgap = self.address.is_loopback();
+        let present = view::candidates(links).iter().any(|found| found.address == self.address);
+        if present && !stopgap && config.agent.ip.is_none() {
+            return self.clone();
+        }
+        Self::elect(config, links)
+    }
+
+    /// Tells the log.
+    pub fn log(&self) {
+        info!("agent address {}: {}", self.address, self.reason);
+        if let Some(device) = &self.missing {
+            warn!("agent = {device}: this device has no address that can be used");
+        }
+    }
+}

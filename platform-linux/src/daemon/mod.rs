@@ -1,0 +1,27 @@
+//! The daemon: one thread, one epoll loop, asleep until a packet, an event or a deadline.
+//!
+//! ```text
+//! taps ── samples ──▶ Agent ── datagrams ──▶ collectors
+//!                      ▲ who is due: counters of host and interfaces
+//! rtnetlink ── interfaces and addresses come and go ──▶ taps, data sources, agent address
+//! signals ── reload, statistics, end
+//! ```
+
+pub mod clock;
+pub mod check;
+pub mod collectors;
+mod counters;
+mod events;
+mod identity;
+pub mod options;
+pub mod ports;
+mod privileges;
+mod report;
+mod resolver;
+mod run;
+pub mod sample;
+mod throttle;
+mod view;
+
+pub use check::check;
+pub use run::{Failure, RunOptions, run};

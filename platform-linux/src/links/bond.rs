@@ -1,0 +1,78 @@
+//! LACP of bond ports, from netlink attributes: what `/proc/net/bonding` prints, without its text.
+
+use flowmote_core::record::counter::LagPortStats;
+
+use super::attributes::{as_mac, as_u8, as_u16, attributes, find};
+use super::message::{LinkMessage, as_counter32};
+
+/// Takes the states from `IFLA_INFO_SLAVE_DATA` of a port; its aggregator id within the bond, if
+/// the bond speaks LACP.
+pub(crate) fn port(slave_data: &[u8], record: &mut LagPortStats) -> Option<u16> {
+    let state = &mut record.dot3ad_agg_port_state;
+    let mut aggregator = None;
+    for (kind, value) in attributes(slave_data) {
+        match kind {
+            IFLA_BOND_SLAVE_AD_AGGREGATOR_ID => aggregator = as_u16(value),
+            IFLA_BOND_SLAVE_AD_ACTOR_OPER_PORT_STATE => {
+                state.actor_oper = as_u8(value).unwrap_or(0);
+            }
+            IFLA_BOND_SLAVE_AD_PARTNER_OPER_PORT_STATE => {
+                state.partner_oper = as_u16(value).map_or(0, |bits| (bits & 0xFF) as u8);
+            }
+            _ => {}
+        }
+    }
+    aggregator
+}
+
+/// Takes the system ids from the message of the bond. The partner is told for the active
+/// aggregator alone, so a port of another one keeps it unknown.
+pub(crate) fn systems(bond: &LinkMessage<'_>, aggregator: u16, record: &mut LagPortStats) {
+    let configured = find(bond.kind_data, IFLA_BOND_AD_ACTOR_SYSTEM)
+        .and_then(as_mac)
+        .filter(|mac| *mac != [0; 6]);
+    // bond_3ad_initialize: the system id is the address of the bond if none is configured.
+    record.dot3ad_agg_port_actor_system_id = configured.or(bond.mac).unwrap_or_default();
+    let active = find(bond.kind_data, IFLA_BOND_AD_INFO).unwrap_or_default();
+    if find(active, IFLA_BOND_AD_INFO_AGGREGATOR).and_then(as_u16) == Some(aggregator) {
+        record.dot3ad_agg_port_partner_oper_system_id =
+            find(active, IFLA_BOND_AD_INFO_PARTNER_MAC).and_then(as_mac).unwrap_or_default();
+    }
+}
+
+/// Takes the counters from the body of a `RTM_NEWSTATS` message.
+pub(crate) fn lacp_counters(body: &[u8], record: &mut LagPortStats) {
+    let attribute = |bytes, kind| find(bytes, kind).unwrap_or_default();
+    let stats = attribute(body.get(12..).unwrap_or_default(), IFLA_STATS_LINK_XSTATS_SLAVE);
+    let lacp = attribute(attribute(stats, LINK_XSTATS_TYPE_BOND), BOND_XSTATS_3AD);
+    for (kind, value) in attributes(lacp) {
+        let field = match kind {
+            0 => &mut record.dot3ad_agg_port_stats_lacpdus_rx,
+            1 => &mut record.dot3ad_agg_port_stats_lacpdus_tx,
+            2 => &mut record.dot3ad_agg_port_stats_unknown_rx,
+            3 => &mut record.dot3ad_agg_port_stats_illegal_rx,
+            4 => &mut record.dot3ad_agg_port_stats_marker_pdus_rx,
+            5 => &mut record.dot3ad_agg_port_stats_marker_pdus_tx,
+            6 => &mut record.dot3ad_agg_port_stats_marker_response_pdus_rx,
+            7 => &mut record.dot3ad_agg_port_stats_marker_response_pdus_tx,
+            _ => continue,
+        };
+        *field = as_counter32(value).unwrap_or(u32::MAX);
+    }
+}
+
+/// `filter_mask` of `struct if_stats_msg` that asks for the statistics of a port by its master.
+pub(crate) const AGGREGATE_STATS_FILTER: u32 = 1 << (IFLA_STATS_LINK_XSTATS_SLAVE - 1);
+
+// linux/if_link.h
+const IFLA_BOND_AD_INFO: u16 = 23;
+const IFLA_BOND_AD_ACTOR_SYSTEM: u16 = 26;
+const IFLA_BOND_AD_INFO_AGGREGATOR: u16 = 1;
+const IFLA_BOND_AD_INFO_PARTNER_MAC: u16 = 5;
+const IFLA_BOND_SLAVE_AD_AGGREGATOR_ID: u16 = 6;
+const IFLA_BOND_SLAVE_AD_ACTOR_OPER_PORT_STATE: u16 = 7;
+const IFLA_BOND_SLAVE_AD_PARTNER_OPER_PORT_STATE: u16 = 8;
+const IFLA_STATS_LINK_XSTATS_SLAVE: u16 = 3;
+const LINK_XSTATS_TYPE_BOND: u16 = 2;
+/// linux/if_bonding.h; the counters within are numbered `BOND_3AD_STAT_*`.
+const BOND_XSTATS_3AD: u16 = 1;

@@ -1,0 +1,243 @@
+//! `RTM_NEWLINK`, `RTM_DELLINK`, `RTM_NEWADDR` and `RTM_DELADDR`: which attributes matter here.
+//!
+//! Read by hand over the framing of `netlink-packet-core`: of the eighty attributes of a link these
+//! dozen matter, and one that a younger kernel writes differently must not cost the whole link.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::attributes::{as_mac, as_str, as_u8, as_u16, as_u32, as_u64, attributes, find};
+use super::netlink::{Malformed, Message};
+
+/// A message of the link or address groups.
+#[derive(Debug, PartialEq)]
+pub(crate) enum RouteMessage<'a> {
+    /// The state of a link, whole.
+    Link(Box<LinkMessage<'a>>),
+    /// A link has gone, by its index.
+    LinkGone(u32),
+    /// An address of the link with this index.
+    Address(u32, Address),
+    /// An address has gone from the link with this index.
+    AddressGone(u32, Address),
+    /// Something that says nothing about links: bridge ports, wireless events, other types.
+    Other,
+}
+
+impl<'a> RouteMessage<'a> {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// A body shorter than its header, or one without the attributes that its type must have.
+    pub(crate) fn parse(message: Message<'a>) -> Result<Self, Malformed> {
+        match message.kind {
+            libc::RTM_NEWLINK | libc::RTM_DELLINK => parse_link(message),
+            libc::RTM_NEWADDR => {
+                let (index, address) = parse_address(message.body)?;
+                Ok(Self::Address(index, address))
+            }
+            libc::RTM_DELADDR => {
+                let (index, address) = parse_address(message.body)?;
+                Ok(Self::AddressGone(index, address))
+            }
+            _ => Ok(Self::Other),
+        }
+    }
+}
+
+/// What a link message says, borrowed from it.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub(crate) struct LinkMessage<'a> {
+    pub(crate) index: u32,
+    /// ARPHRD number.
+    pub(crate) hardware: u16,
+    /// `IFF_*`.
+    pub(crate) flags: u32,
+    /// Without its NUL; any bytes but `/` and white space.
+    pub(crate) name: &'a [u8],
+    pub(crate) mac: Option<[u8; 6]>,
+    pub(crate) mtu: u32,
+    pub(crate) operstate: u8,
+    /// Index of the bridge, bond or VRF above.
+    pub(crate) master: Option<u32>,
+    /// Index of the link below (VLAN) or beside (veth).
+    pub(crate) parent: Option<u32>,
+    /// Users that want promiscuous mode.
+    pub(crate) promiscuity: u32,
+    pub(crate) kind: Option<&'a str>,
+    /// Attributes of the kind.
+    pub(crate) kind_data: &'a [u8],
+    /// Kind of the master.
+    pub(crate) slave_kind: Option<&'a str>,
+    /// Attributes of the port of a master.
+    pub(crate) slave_data: &'a [u8],
+    /// Name of the device behind, such as `virtio2` or `0000:00:05.0`; Linux 5.14 and later.
+    pub(crate) device: Option<&'a str>,
+    pub(crate) stats: Option<LinkStats>,
+}
+
+impl<'a> LinkMessage<'a> {
+    fn attribute(&mut self, kind: u16, value: &'a [u8]) -> Result<(), Malformed> {
+        match kind {
+            libc::IFLA_IFNAME => {
+                self.name = value.split(|&byte| byte == 0).next().unwrap_or_default();
+            }
+            libc::IFLA_ADDRESS => self.mac = as_mac(value),
+            libc::IFLA_MTU => self.mtu = as_u32(value).ok_or(Malformed)?,
+            libc::IFLA_OPERSTATE => self.operstate = as_u8(value).ok_or(Malformed)?,
+            libc::IFLA_MASTER => self.master = as_u32(value).filter(|&index| index != 0),
+            libc::IFLA_LINK => self.parent = as_u32(value).filter(|&index| index != 0),
+            libc::IFLA_PROMISCUITY => self.promiscuity = as_u32(value).ok_or(Malformed)?,
+            libc::IFLA_LINKINFO => self.link_info(value),
+            IFLA_PARENT_DEV_NAME => self.device = as_str(value),
+            libc::IFLA_STATS64 => self.stats = LinkStats::parse(value),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn link_info(&mut self, info: &'a [u8]) {
+        for (kind, value) in attributes(info) {
+            match kind {
+                IFLA_INFO_KIND => self.kind = as_str(value),
+                IFLA_INFO_DATA => self.kind_data = value,
+                IFLA_INFO_SLAVE_KIND => self.slave_kind = as_str(value),
+                IFLA_INFO_SLAVE_DATA => self.slave_data = value,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The counters of `struct rtnl_link_stats64` (linux/if_link.h) that sFlow has fields for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct LinkStats {
+    /// Packets received, good ones.
+    pub rx_packets: u64,
+    /// Packets sent, good ones.
+    pub tx_packets: u64,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Packets received with errors, all kinds together.
+    pub rx_errors: u64,
+    /// Packets that errors kept from being sent.
+    pub tx_errors: u64,
+    /// Packets received and dropped by driver or stack.
+    pub rx_dropped: u64,
+    /// Packets dropped on their way out.
+    pub tx_dropped: u64,
+    /// Multicast packets received.
+    pub multicast: u64,
+    /// Packets that the device dropped for lack of buffers.
+    pub rx_missed_errors: u64,
+    /// Packets dropped because the link is not to receive any, such as an idle bond member; Linux
+    /// 4.6 and later.
+    pub rx_nohandler: u64,
+}
+
+impl LinkStats {
+    /// Reads the structure; `None` if it is shorter than in Linux 2.6.35, where it began.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (words, _) = bytes.as_chunks::<8>();
+        let word = |position: usize| words.get(position).copied().map(u64::from_ne_bytes);
+        Some(Self {
+            rx_packets: word(0)?,
+            tx_packets: word(1)?,
+            rx_bytes: word(2)?,
+            tx_bytes: word(3)?,
+            rx_errors: word(4)?,
+            tx_errors: word(5)?,
+            rx_dropped: word(6)?,
+            tx_dropped: word(7)?,
+            multicast: word(8)?,
+            rx_missed_errors: word(15)?,
+            rx_nohandler: word(23).unwrap_or(0),
+        })
+    }
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The local address.
+    pub ip: IpAddr,
+    /// Length of the prefix in bits.
+    pub prefix_len: u8,
+    /// `RT_SCOPE_*`: 0 universe, 253 link, 254 host.
+    pub scope: u8,
+    /// `IFA_F_*`: 0x01 secondary or temporary, 0x08 duplicate, 0x20 deprecated, 0x40 tentative,
+    /// 0x80 permanent, 0x100 made by SLAAC's management.
+    pub flags: u32,
+}
+
+impl Address {
+    /// Whether both are the same entry of an interface, whatever its flags are now.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        (self.ip, self.prefix_len) == (other.ip, other.prefix_len)
+    }
+}
+
+fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
+    let (header, rest) = message.body.split_first_chunk::<16>().ok_or(Malformed)?;
+    let [family, ..] = *header;
+    // A port that joins or leaves a bridge is told on the same group, with the family of bridges.
+    if i32::from(family) != libc::AF_UNSPEC {
+        return Ok(RouteMessage::Other);
+    }
+    let mut link = LinkMessage {
+        hardware: header.get(2..).and_then(as_u16).ok_or(Malformed)?,
+        index: header.get(4..).and_then(as_u32).filter(|&index| index != 0).ok_or(Malformed)?,
+        flags: header.get(8..).and_then(as_u32).ok_or(Malformed)?,
+        ..LinkMessage::default()
+    };
+    if message.kind == libc::RTM_DELLINK {
+        return Ok(RouteMessage::LinkGone(link.index));
+    }
+    // Wireless drivers send events that describe nothing but themselves.
+    if find(rest, libc::IFLA_MTU).is_none() {
+        return Ok(RouteMessage::Other);
+    }
+    attributes(rest).try_for_each(|(kind, value)| link.attribute(kind, value))?;
+    if link.name.is_empty() {
+        return Err(Malformed);
+    }
+    Ok(RouteMessage::Link(Box::new(link)))
+}
+
+fn parse_address(body: &[u8]) -> Result<(u32, Address), Malformed> {
+    let (header, rest) = body.split_first_chunk::<8>().ok_or(Malformed)?;
+    let [_, prefix_len, flags, scope, index @ ..] = *header;
+    let mut flags = u32::from(flags);
+    let (mut peer, mut local) = (None, None);
+    for (kind, value) in attributes(rest) {
+        match kind {
+            libc::IFA_ADDRESS => peer = as_ip(value),
+            libc::IFA_LOCAL => local = as_ip(value),
+            IFA_FLAGS => flags = as_u32(value).ok_or(Malformed)?,
+            _ => {}
+        }
+    }
+    // IFA_ADDRESS is the far end of a point-to-point link; where there is none, only it is given.
+    let ip = local.or(peer).ok_or(Malformed)?;
+    Ok((u32::from_ne_bytes(index), Address { ip, prefix_len, scope, flags }))
+}
+
+fn as_ip(value: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(value) {
+        return Some(Ipv4Addr::from(octets).into());
+    }
+    <[u8; 16]>::try_from(value).ok().map(|octets| Ipv6Addr::from(octets).into())
+}
+
+/// A `u64` attribute cut to the 32 bits of an sFlow counter, which wraps there.
+pub(crate) fn as_counter32(value: &[u8]) -> Option<u32> {
+    as_u64(value).map(|count| (count & u64::from(u32::MAX)) as u32)
+}
+
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_PARENT_DEV_NAME: u16 = 56;
+const IFA_FLAGS: u16 = 8;

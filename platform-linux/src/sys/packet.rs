@@ -1,0 +1,161 @@
+//! AF_PACKET sockets, packet(7).
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use libc::{c_int, sock_filter, sockaddr_ll};
+
+use super::bpf::owned;
+use super::ring::{BlockRing, Geometry};
+use super::syscall::{Call, call};
+
+/// An AF_PACKET socket that gives whole frames (SOCK_RAW). It is deaf until [`bind`](Self::bind).
+#[derive(Debug)]
+pub(crate) struct PacketSocket {
+    fd: OwnedFd,
+}
+
+impl PacketSocket {
+    /// Opens the socket with protocol 0, so that it receives nothing yet.
+    ///
+    /// # Errors
+    /// EPERM without CAP_NET_RAW in the user namespace of this network namespace.
+    pub(crate) fn open() -> io::Result<Self> {
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        let fd = owned(call(Call::Socket { domain: libc::AF_PACKET, kind, protocol: 0 })?)?;
+        let socket = Self { fd };
+        socket.set_int(libc::SOL_PACKET, libc::PACKET_VERSION, TPACKET_V3)?;
+        Ok(socket)
+    }
+
+    /// Attaches an eBPF socket filter; it replaces what was attached.
+    pub(crate) fn attach_bpf(&self, program: BorrowedFd<'_>) -> io::Result<()> {
+        self.set_int(libc::SOL_SOCKET, libc::SO_ATTACH_BPF, program.as_raw_fd())
+    }
+
+    /// Attaches a classic BPF program; it replaces what was attached.
+    pub(crate) fn attach_classic(&self, program: &[sock_filter]) -> io::Result<()> {
+        call(Call::AttachClassic { fd: self.fd.as_raw_fd(), program }).map(drop)
+    }
+
+    /// Asks for a `virtio_net_hdr` before each frame: it tells what a super-packet stands for.
+    /// Must come before the ring; EINVAL or ENOPROTOOPT where the kernel cannot.
+    pub(crate) fn enable_vnet_header(&self) -> io::Result<()> {
+        self.set_int(libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)
+    }
+
+    /// Leaves out what this host sends (Linux 4.20): on loopback each packet is received anyway.
+    pub(crate) fn ignore_outgoing(&self) -> io::Result<()> {
+        self.set_int(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)
+    }
+
+    /// Holds the interface in promiscuous mode while the socket is open.
+    pub(crate) fn join_promiscuous(&self, if_index: u32) -> io::Result<()> {
+        // struct packet_mreq: ifindex, type, address length, address.
+        let mut request = [0; 16];
+        let fields = if_index.to_ne_bytes().into_iter();
+        let fields = fields.chain((libc::PACKET_MR_PROMISC as u16).to_ne_bytes());
+        request.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+        self.set(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+    }
+
+    /// Makes the receive ring and maps it.
+    ///
+    /// # Errors
+    /// ENOMEM if the kernel has no memory for it, EINVAL for a geometry that it refuses.
+    pub(crate) fn receive_ring(&self, geometry: Geometry) -> io::Result<BlockRing> {
+        // struct tpacket_req3: block size, blocks, frame size, frames, time-out (ms), private
+        // size, features. Frames are of variable length in version 3; the two frame words must
+        // only agree with the blocks.
+        let frames = geometry.length() / FRAME_SIZE as usize;
+        let words = [
+            geometry.block_size,
+            geometry.blocks,
+            FRAME_SIZE,
+            u32::try_from(frames).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?,
+            geometry.retire_ms,
+            0,
+            0,
+        ];
+        let mut request = [0; 28];
+        let bytes = words.iter().flat_map(|word| word.to_ne_bytes());
+        request.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
+        BlockRing::map(self.fd.as_fd(), geometry)
+    }
+
+    /// Starts to receive every protocol of the interface, in both directions.
+    ///
+    /// # Errors
+    /// ENODEV if there is no such interface. One that is down is no error here: the socket hears
+    /// it once it comes up, and says ENETDOWN meanwhile.
+    pub(crate) fn bind(&self, if_index: u32) -> io::Result<()> {
+        let mut address = EMPTY_ADDRESS;
+        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+        address.sll_ifindex = if_index.cast_signed();
+        call(Call::Bind { fd: self.fd.as_raw_fd(), address: &address }).map(drop)
+    }
+
+    /// The interface that the socket is bound to; -1 after that interface was deleted
+    /// (net/packet/af_packet.c, packet_notifier).
+    pub(crate) fn bound_interface(&self) -> io::Result<i32> {
+        let mut address = EMPTY_ADDRESS;
+        call(Call::Name { fd: self.fd.as_raw_fd(), address: &mut address })?;
+        Ok(address.sll_ifindex)
+    }
+
+    /// skbs that passed the filter and found no room since the last call (cleared on read).
+    pub(crate) fn lost_skbs(&self) -> io::Result<u32> {
+        // struct tpacket_stats_v3: packets, drops, queue freezes.
+        let mut statistics = [0; 12];
+        self.read(libc::SOL_PACKET, libc::PACKET_STATISTICS, &mut statistics)?;
+        let [_, _, _, _, drops @ .., _, _, _, _] = statistics;
+        Ok(u32::from_ne_bytes(drops))
+    }
+
+    /// The pending error of the socket (SO_ERROR), cleared on read.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let mut errno = [0; 4];
+        self.read(libc::SOL_SOCKET, libc::SO_ERROR, &mut errno)?;
+        let errno = i32::from_ne_bytes(errno);
+        Ok((errno != 0).then(|| io::Error::from_raw_os_error(errno)))
+    }
+
+    fn set_int(&self, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+        self.set(level, name, &value.to_ne_bytes())
+    }
+
+    fn set(&self, level: c_int, name: c_int, value: &[u8]) -> io::Result<()> {
+        call(Call::SetOption { fd: self.fd.as_raw_fd(), level, name, value }).map(drop)
+    }
+
+    fn read(&self, level: c_int, name: c_int, value: &mut [u8]) -> io::Result<()> {
+        let length = value.len();
+        let written = call(Call::GetOption { fd: self.fd.as_raw_fd(), level, name, value })?;
+        if written < length {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+const EMPTY_ADDRESS: sockaddr_ll = sockaddr_ll {
+    sll_family: libc::AF_PACKET as u16,
+    sll_protocol: 0,
+    sll_ifindex: 0,
+    sll_hatype: 0,
+    sll_pkttype: 0,
+    sll_halen: 0,
+    sll_addr: [0; 8],
+};
+
+/// `enum tpacket_versions`.
+const TPACKET_V3: c_int = 2;
+/// Divides every block size that [`Geometry`] allows.
+const FRAME_SIZE: u32 = 2048;

@@ -1,0 +1,115 @@
+//! A TPACKET_V3 receive ring: blocks that kernel and user space hand to each other.
+
+use std::io;
+use std::mem;
+use std::os::fd::BorrowedFd;
+use std::slice;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::mmap::Mapping;
+
+/// Shape of a receive ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    /// Bytes of a block, a multiple of the page size.
+    pub(crate) block_size: u32,
+    /// Number of blocks.
+    pub(crate) blocks: u32,
+    /// After how many milliseconds the kernel hands over a block that is not full but not empty.
+    pub(crate) retire_ms: u32,
+}
+
+impl Geometry {
+    /// Bytes of the whole ring.
+    pub(crate) fn length(self) -> usize {
+        self.block_size as usize * self.blocks as usize
+    }
+}
+
+/// The mapped ring and the place of its reader.
+#[derive(Debug)]
+pub(crate) struct BlockRing {
+    mapping: Mapping,
+    geometry: Geometry,
+    next: u32,
+}
+
+impl BlockRing {
+    /// Maps the ring that `PACKET_RX_RING` gave to the socket.
+    pub(super) fn map(fd: BorrowedFd<'_>, geometry: Geometry) -> io::Result<Self> {
+        let mapping = Mapping::shared(fd, geometry.length())?;
+        Ok(Self { mapping, geometry, next: 0 })
+    }
+
+    /// The shape that the ring was made with.
+    pub(crate) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The next block if the kernel has handed it over. Costs one load and no system call.
+    pub(crate) fn ready(&mut self) -> Option<ReadyBlock<'_>> {
+        // Acquire pairs with the barrier of the kernel before it sets the status
+        // (net/packet/af_packet.c, prb_flush_block and prb_close_block): what it wrote into the
+        // block is visible once TP_STATUS_USER is.
+        let status = self.status()?.load(Ordering::Acquire);
+        (status & TP_STATUS_USER != 0).then_some(ReadyBlock { ring: self, status })
+    }
+
+    fn status(&self) -> Option<&AtomicU32> {
+        let offset = self.next as usize * self.geometry.block_size as usize;
+        let status = self.mapping.at(offset.checked_add(STATUS_OFFSET)?, size_of::<u32>())?;
+        // SAFETY: inside the mapping, aligned to 4 because blocks are pages, alive as long as
+        // `self`, and accessed by both sides as one atomic word.
+        Some(unsafe { AtomicU32::from_ptr(status.cast().as_ptr()) })
+    }
+}
+
+/// A block that belongs to user space; dropping it gives it back to the kernel.
+#[derive(Debug)]
+pub(crate) struct ReadyBlock<'a> {
+    ring: &'a mut BlockRing,
+    status: u32,
+}
+
+impl ReadyBlock<'_> {
+    /// The whole block, its descriptor included. Nothing in it is to be trusted.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let length = self.ring.geometry.block_size as usize;
+        let Some(start) = self.ring.mapping.at(self.ring.next as usize * length, length) else {
+            return &[];
+        };
+        // SAFETY: inside the mapping, and while the status says TP_STATUS_USER the kernel does
+        // not write to the block; we take that status away only in `drop`, which ends the borrow.
+        unsafe { slice::from_raw_parts(start.as_ptr(), length) }
+    }
+
+    /// Whether the kernel had lost skbs, not yet asked for, when it handed the block over.
+    pub(crate) fn losing(&self) -> bool {
+        self.status & TP_STATUS_LOSING != 0
+    }
+
+    /// Keeps the block for the next call of [`BlockRing::ready`]: it was not read to its end.
+    pub(crate) fn keep(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for ReadyBlock<'_> {
+    fn drop(&mut self) {
+        if let Some(status) = self.ring.status() {
+            // Release pairs with the kernel's read of the status before it writes into the block
+            // again (prb_curr_blk_in_use, prb_open_block): our reads are over by then.
+            status.store(TP_STATUS_KERNEL, Ordering::Release);
+        }
+        self.ring.next = match self.ring.next + 1 {
+            next if next < self.ring.geometry.blocks => next,
+            _ => 0,
+        };
+    }
+}
+
+const TP_STATUS_KERNEL: u32 = 0;
+const TP_STATUS_USER: u32 = 1 << 0;
+const TP_STATUS_LOSING: u32 = 1 << 2;
+/// `block_status` in `struct tpacket_block_desc`.
+const STATUS_OFFSET: usize = 8;

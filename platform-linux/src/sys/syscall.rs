@@ -1,0 +1,176 @@
+//! The one door to the kernel for the packet path.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::ptr;
+
+use libc::{c_int, c_void, sock_filter, sock_fprog, sockaddr_ll, socklen_t};
+
+/// A system call with its arguments in Rust's types.
+#[derive(Debug)]
+pub(crate) enum Call<'a> {
+    /// `socket(2)`; answers the descriptor.
+    Socket { domain: c_int, kind: c_int, protocol: c_int },
+    /// `setsockopt(2)` with a value that holds no pointer.
+    SetOption { fd: RawFd, level: c_int, name: c_int, value: &'a [u8] },
+    /// `getsockopt(2)`; answers how many bytes of `value` were written.
+    GetOption { fd: RawFd, level: c_int, name: c_int, value: &'a mut [u8] },
+    /// `setsockopt(2)` `SO_ATTACH_FILTER`: replaces the filter of the socket in one step.
+    AttachClassic { fd: RawFd, program: &'a [sock_filter] },
+    /// `bind(2)` of a packet socket.
+    Bind { fd: RawFd, address: &'a sockaddr_ll },
+    /// `getsockname(2)` of a packet socket.
+    Name { fd: RawFd, address: &'a mut sockaddr_ll },
+    /// `mmap(2)`, shared, readable and writable, from offset 0; answers the address.
+    Map { fd: RawFd, length: usize },
+    /// `munmap(2)` of a mapping that `Map` made.
+    Unmap { address: usize, length: usize },
+    /// `bpf(2)` `BPF_MAP_CREATE`; answers the descriptor.
+    MapCreate { attributes: &'a MapCreate },
+    /// `bpf(2)` `BPF_PROG_LOAD` of a socket filter; answers the descriptor.
+    ProgramLoad { instructions: &'a [[u8; 8]], license: &'a core::ffi::CStr },
+}
+
+/// The head of `union bpf_attr` for `BPF_MAP_CREATE` (include/uapi/linux/bpf.h).
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct MapCreate {
+    /// `BPF_MAP_TYPE_*`.
+    pub(crate) map_type: u32,
+    /// Bytes of a key.
+    pub(crate) key_size: u32,
+    /// Bytes of a value.
+    pub(crate) value_size: u32,
+    /// Number of values.
+    pub(crate) max_entries: u32,
+    /// `BPF_F_*`.
+    pub(crate) map_flags: u32,
+}
+
+/// Makes the call and answers its non-negative result.
+///
+/// # Errors
+/// The errno of the kernel.
+pub(crate) fn call(call: Call<'_>) -> io::Result<usize> {
+    #[cfg(test)]
+    let call = match super::fake::answer(call) {
+        Ok(result) => return result,
+        Err(unanswered) => unanswered,
+    };
+    kernel(call)
+}
+
+fn kernel(call: Call<'_>) -> io::Result<usize> {
+    match call {
+        Call::Socket { domain, kind, protocol } => {
+            // SAFETY: takes no pointers.
+            let fd = unsafe { libc::socket(domain, kind, protocol) };
+            checked(fd as isize)
+        }
+        Call::SetOption { fd, level, name, value } => set_option(fd, level, name, value),
+        Call::GetOption { fd, level, name, value } => {
+            let mut length = value.len() as socklen_t;
+            let value = value.as_mut_ptr().cast::<c_void>();
+            // SAFETY: `value` is writable for `length` bytes, and both live through the call.
+            let result = unsafe { libc::getsockopt(fd, level, name, value, &raw mut length) };
+            checked(result as isize).map(|_| length as usize)
+        }
+        Call::AttachClassic { fd, program } => attach_classic(fd, program),
+        Call::Bind { fd, address } => {
+            let (address, length) = (ptr::from_ref(address).cast(), ADDRESS_LENGTH);
+            // SAFETY: `address` points to a whole sockaddr_ll of `length` bytes.
+            checked(unsafe { libc::bind(fd, address, length) } as isize)
+        }
+        Call::Name { fd, address } => {
+            let mut length = ADDRESS_LENGTH;
+            let address = ptr::from_mut(address).cast();
+            // SAFETY: `address` is writable for `length` bytes; any bytes are a sockaddr_ll.
+            checked(unsafe { libc::getsockname(fd, address, &raw mut length) } as isize)
+        }
+        Call::Map { fd, length } => map(fd, length),
+        Call::Unmap { address, length } => {
+            let address = ptr::with_exposed_provenance_mut(address);
+            // SAFETY: only the owner of a mapping makes this call, once, when nothing borrowed
+            // from it is left (see `Mapping`).
+            checked(unsafe { libc::munmap(address, length) } as isize)
+        }
+        Call::MapCreate { attributes } => bpf(BPF_MAP_CREATE, attributes),
+        Call::ProgramLoad { instructions, license } => load(instructions, license),
+    }
+}
+
+fn set_option(fd: RawFd, level: c_int, name: c_int, value: &[u8]) -> io::Result<usize> {
+    let (value, length) = (value.as_ptr().cast::<c_void>(), value.len() as socklen_t);
+    // SAFETY: `value` is readable for `length` bytes and, by the contract of `SetOption`, holds
+    // no pointer that the kernel would follow.
+    checked(unsafe { libc::setsockopt(fd, level, name, value, length) } as isize)
+}
+
+fn attach_classic(fd: RawFd, program: &[sock_filter]) -> io::Result<usize> {
+    let length =
+        program.len().try_into().map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let program = sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    let (value, length) = (ptr::from_ref(&program).cast::<c_void>(), size_of::<sock_fprog>());
+    let length = length as socklen_t;
+    // SAFETY: `value` is a sock_fprog whose `filter` points to `len` instructions; the kernel
+    // copies them (net/core/filter.c, sk_attach_filter) and writes nothing.
+    let result = unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, value, length)
+    };
+    checked(result as isize)
+}
+
+fn map(fd: RawFd, length: usize) -> io::Result<usize> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a null hint without MAP_FIXED takes only addresses that nobody uses.
+    let address =
+        unsafe { libc::mmap(ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, 0) };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(address.expose_provenance())
+}
+
+fn load(instructions: &[[u8; 8]], license: &core::ffi::CStr) -> io::Result<usize> {
+    let attributes = ProgramLoad {
+        program_type: BPF_PROG_TYPE_SOCKET_FILTER,
+        instruction_count: u32::try_from(instructions.len())
+            .map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?,
+        instructions: instructions.as_ptr().expose_provenance() as u64,
+        license: license.as_ptr().expose_provenance() as u64,
+        log_level: 0,
+        log_size: 0,
+        log_buffer: 0,
+    };
+    bpf(BPF_PROG_LOAD, &attributes)
+}
+
+/// `bpf(2)`; `T` is the head of `union bpf_attr` that the command reads.
+fn bpf<T>(command: c_int, attributes: &T) -> io::Result<usize> {
+    let attributes: *const T = attributes;
+    // SAFETY: `attributes` is readable for the size passed, the kernel takes what is missing as
+    // zero, and the pointers inside are to slices that the caller of `call` still borrows. The
+    // two commands used write nothing back.
+    checked(unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) } as isize)
+}
+
+fn checked(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// The head of `union bpf_attr` for `BPF_PROG_LOAD` (include/uapi/linux/bpf.h).
+#[repr(C)]
+struct ProgramLoad {
+    program_type: u32,
+    instruction_count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buffer: u64,
+}
+
+const ADDRESS_LENGTH: socklen_t = size_of::<sockaddr_ll>() as socklen_t;
+const BPF_MAP_CREATE: c_int = 0;
+const BPF_PROG_LOAD: c_int = 5;
+const BPF_PROG_TYPE_SOCKET_FILTER: u32 = 1;
