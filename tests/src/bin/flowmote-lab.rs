@@ -3,8 +3,8 @@
 //! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE | sink ADDRESS:PORT |
 //!        source ADDRESS:PORT BYTES | frame INTERFACE HEX
 
+use core::error::Error;
 use std::env;
-use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};

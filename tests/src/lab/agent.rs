@@ -1,10 +1,10 @@
 //! The agent under test.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::signal::Signal;
 

@@ -107,8 +107,12 @@ fn read_record(input: &mut impl Read) -> Option<Received> {
     Some(Received { at_ns: u64::from_be_bytes(at), payload })
 }
 
-/// Nanoseconds since 1970.
-pub(super) fn wall_clock_ns() -> u64 {
+/// Nanoseconds since 1970 now.
+///
+/// # Panics
+/// Before 1970.
+#[must_use]
+pub fn wall_clock_ns() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.expect("a clock after 1970").as_nanos() as u64
 }

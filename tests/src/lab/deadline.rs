@@ -1,6 +1,7 @@
 //! Waiting for something to become true, never for time to pass.
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 /// How long anything may take. Far more than it does; only a failing test waits that long.
 pub const DEADLINE: Duration = Duration::from_secs(30);

@@ -1,6 +1,6 @@
 //! What the kernel says of its interfaces and protocols, and how the lab addresses them.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Namespace;
 

@@ -38,7 +38,7 @@ use tempfile::TempDir;
 
 pub use self::agent::Agent;
 pub use self::capture::{Capture, Received, if_counters, sampled_header, timestamp_ns};
-pub use self::collector::Collector;
+pub use self::collector::{Collector, wall_clock_ns};
 pub use self::deadline::{DEADLINE, wait_until};
 pub use self::kernel::{LinkCounters, ip_of, peer_ip_of};
 pub use self::namespace::Namespace;

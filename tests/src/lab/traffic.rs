@@ -1,7 +1,7 @@
 //! Packets for the agent to see.
 
-use std::fmt::Write;
-use std::net::SocketAddr;
+use core::fmt::Write;
+use core::net::SocketAddr;
 use std::process::Stdio;
 
 use super::deadline::wait_until;
@@ -32,6 +32,14 @@ pub struct Transfer {
     pub sender_segments: u64,
     /// Segments that the receiver has sent: acknowledgements.
     pub receiver_segments: u64,
+}
+
+impl Transfer {
+    /// Segments of both directions.
+    #[must_use]
+    pub fn segments(&self) -> u64 {
+        self.sender_segments + self.receiver_segments
+    }
 }
 
 /// Sends `payload` bytes by TCP from one namespace to `to` in another one, and waits until both
