@@ -10,7 +10,7 @@ use nix::unistd::{Gid, Uid, User, setgroups, setresgid, setresuid};
 
 /// What became of the privileges, in words for the log.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Under which user the process goes on, or why it could not change it.
     user: String,
     kept: Vec<Capability>,
@@ -22,9 +22,8 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the kernel refuses; the daemon must not go on then.
-pub fn drop_all(user: &str) -> io::Result<Outcome> {
-    let keep: CapsHashSet =
-        NEEDED.into_iter().filter(|&cap| has(CapSet::Permitted, cap)).collect();
+pub(crate) fn drop_all(user: &str) -> io::Result<Outcome> {
+    let keep: CapsHashSet = NEEDED.into_iter().filter(|&cap| has(CapSet::Permitted, cap)).collect();
     let user = if Uid::effective().is_root() { become_user(user)? } else { current_user() };
     caps::set(None, CapSet::Effective, &keep).map_err(io::Error::other)?;
     caps::clear(None, CapSet::Ambient).or_else(|error| ignore_if_unsupported(error))?;
@@ -37,7 +36,7 @@ pub fn drop_all(user: &str) -> io::Result<Outcome> {
 
 /// Whether this process may do what the capability allows.
 #[must_use]
-pub fn has(set: CapSet, capability: Capability) -> bool {
+pub(crate) fn has(set: CapSet, capability: Capability) -> bool {
     caps::has_cap(None, set, capability).unwrap_or_default()
 }
 
@@ -81,7 +80,10 @@ fn become_user(name: &str) -> io::Result<String> {
 
 fn current_user() -> String {
     let uid = Uid::effective();
-    User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| format!("user {}", user.name))
+    User::from_uid(uid)
+        .ok()
+        .flatten()
+        .map_or_else(|| format!("uid {uid}"), |user| format!("user {}", user.name))
 }
 
 /// The first namespace maps every user to itself.
