@@ -3,7 +3,7 @@
 
 use flowmote_analyzer::FlowSample;
 use flowmote_tests::lab::{
-    Agent, Capture, Collector, Lab, LinkCounters, flood, ip_of, sampled_header, wait_until,
+    Agent, Capture, Collector, Lab, LinkCounters, Totals, flood, ip_of, sampled_header, wait_until,
 };
 
 /// The agent's view of a flood that the host receives, and the kernel's.
@@ -12,6 +12,8 @@ struct Outcome {
     index: u32,
     /// Both directions: the flood, and a few ICMP messages that answer it.
     kernel: LinkCounters,
+    /// What the agent says at its end.
+    totals: Totals,
 }
 
 /// Floods a host whose agent samples one in `rate` packets.
@@ -38,10 +40,12 @@ fn flooded(rate: u32, count: u32, size: u32) -> Option<Outcome> {
         flood(&peer, target, 1, size);
         None
     });
-    agent.stop();
+    let totals = Totals::last_of(&agent.stop(), "lan0");
     let capture = collector.finish();
     capture.check();
-    Some(Outcome { capture, index, kernel: LinkCounters::of(&host, "lan0") })
+    let kernel = LinkCounters::of(&host, "lan0");
+    assert_eq!(totals.seen, kernel.packets());
+    Some(Outcome { capture, index, kernel, totals })
 }
 
 impl Outcome {
@@ -78,6 +82,10 @@ fn at_one_in_one_samples_and_drops_account_for_every_packet() {
     assert!(outcome.kernel.rx_packets >= 30_000);
     assert_eq!(u64::from(last.sample_pool), outcome.kernel.packets());
     assert_eq!(samples.len() as u64 + u64::from(last.drops), outcome.kernel.packets());
+    assert_eq!(
+        (samples.len() as u64, u64::from(last.drops)),
+        (outcome.totals.samples, outcome.totals.drops)
+    );
     assert!(samples.iter().all(|sample| sample.sampling_rate == 1));
 }
 

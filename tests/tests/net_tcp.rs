@@ -3,8 +3,8 @@
 
 use flowmote_analyzer::{FlowSample, Port};
 use flowmote_tests::lab::{
-    Agent, Capture, Collector, Lab, LinkCounters, Transfer, ip_of, peer_ip_of, sampled_header,
-    transfer, wait_until,
+    Agent, Capture, Collector, Lab, LinkCounters, Totals, Transfer, ip_of, peer_ip_of,
+    sampled_header, transfer, wait_until,
 };
 
 /// Ethernet, IPv4, TCP with timestamps, FCS.
@@ -42,7 +42,8 @@ fn transferred(direction: Direction, rate: u32, payload: u64) -> Option<Outcome>
         assert!(pool <= wire.segments(), "pool {pool} of {wire:?}");
         (wire.segments() - pool < 2 * u64::from(rate)).then_some(())
     });
-    agent.stop();
+    let totals = Totals::last_of(&agent.stop(), "lan0");
+    assert_eq!(totals.seen, wire.segments());
     let capture = collector.finish();
     capture.check();
     Some(Outcome { capture, index, direction, wire })

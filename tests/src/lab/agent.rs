@@ -33,7 +33,7 @@ impl Agent {
         manager.set_nonblocking(true).unwrap();
         let mut command = namespace.command(flowmote());
         command.arg("run").args(arguments.split_whitespace());
-        command.env("NOTIFY_SOCKET", &path).env("RUST_LOG", "debug");
+        command.env("NOTIFY_SOCKET", &path);
         let mut agent = Self { program: Program::start(command), manager };
         agent.wait_notified("READY=1");
         agent
@@ -62,12 +62,17 @@ impl Agent {
         &self.program
     }
 
-    /// Sends SIGUSR1 and returns the statistics that it prints.
+    /// Sends SIGUSR1 and returns the statistics that it prints; their last lines are about its
+    /// `collectors`.
     #[must_use]
-    pub fn statistics(&self) -> String {
+    pub fn statistics(&self, collectors: usize) -> String {
         let mark = self.program.mark();
         self.program.signal(Signal::SIGUSR1);
-        self.program.wait_for_line(mark, "datagrams")
+        wait_until("the statistics", || {
+            let log = self.program.log_since(mark);
+            let text = &log[log.find("statistics after")?..];
+            (text.matches("\n  collector ").count() == collectors).then(|| text.to_owned())
+        })
     }
 
     /// The number of its open files.
@@ -92,5 +97,35 @@ impl Agent {
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
         self.program.wait()
+    }
+}
+
+/// What the statistics say of an interface, or of all that are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Packets that could have been sampled.
+    pub seen: u64,
+    /// Samples that were taken.
+    pub samples: u64,
+    /// Samples that were lost.
+    pub drops: u64,
+}
+
+impl Totals {
+    /// The last that a log says of what its line names first.
+    ///
+    /// # Panics
+    /// When there is no such line.
+    #[must_use]
+    pub fn last_of(log: &str, name: &str) -> Self {
+        let line = log.lines().rev().find_map(|line| {
+            let rest = line.trim_start().strip_prefix(name)?;
+            rest.contains(" packets seen, ").then_some(rest)
+        });
+        let line = line.unwrap_or_else(|| panic!("no statistics of {name} in\n{log}"));
+        let (_, numbers) = line.rsplit_once(": ").expect("name: numbers");
+        let mut numbers = numbers.split_whitespace().filter_map(|word| word.parse().ok());
+        let [seen, samples, drops] = [(); 3].map(|()| numbers.next().expect("three numbers"));
+        Self { seen, samples, drops }
     }
 }

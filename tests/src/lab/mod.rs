@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-pub use self::agent::Agent;
+pub use self::agent::{Agent, Totals};
 pub use self::capture::{Capture, Received, if_counters, sampled_header, timestamp_ns};
 pub use self::collector::{Collector, wall_clock_ns};
 pub use self::deadline::{DEADLINE, wait_until};

@@ -47,6 +47,12 @@ impl Program {
         self.lines.lock().expect("the readers do not panic").join("\n")
     }
 
+    /// The same, the first `mark` lines left out.
+    #[must_use]
+    pub fn log_since(&self, mark: usize) -> String {
+        self.lines.lock().expect("the readers do not panic")[mark..].join("\n")
+    }
+
     /// The number of lines so far, for [`wait_for_line`](Self::wait_for_line).
     #[must_use]
     pub fn mark(&self) -> usize {
