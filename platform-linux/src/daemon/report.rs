@@ -5,6 +5,7 @@ use std::fmt;
 use flowmote_core::{AgentStats, Duration};
 
 use crate::capture::TapStats;
+use crate::counters::HostStats;
 use crate::daemon::collectors::{Collectors, Destination};
 use crate::daemon::ports::PortStats;
 use crate::links::LinksStats;
@@ -22,6 +23,8 @@ pub(crate) struct Report<'a> {
     pub(crate) collectors: &'a Collectors,
     /// What went wrong on rtnetlink.
     pub(crate) links: LinksStats,
+    /// What could not be read in /proc and /sys.
+    pub(crate) counters: HostStats,
 }
 
 impl fmt::Display for Report<'_> {
@@ -61,6 +64,9 @@ impl Report<'_> {
             (self.agent.unknown_source, "samples of interfaces that are not data sources"),
             (self.links.overruns, "overruns of rtnetlink notifications"),
             (self.links.malformed, "rtnetlink messages that made no sense"),
+            (self.counters.unreadable_files, "files of /proc or /sys that could not be read"),
+            (self.counters.unreadable_filesystems, "file systems without a size"),
+            (self.counters.unreadable_adapters, "adapters without counters"),
         ];
         for (count, what) in troubles.into_iter().filter(|&(count, _)| count > 0) {
             write!(f, "\n  trouble: {count} {what}")?;

@@ -308,6 +308,7 @@ impl<'a> Daemon<'a> {
             agent: *self.agent.stats(),
             collectors: &self.collectors,
             links: self.links.stats(),
+            counters: self.counters.stats(),
         };
         info!("{report}");
     }
@@ -383,8 +384,8 @@ fn notify(state: NotifyState<'_>) {
 /// How long a sample waits for others to share its datagram: with the at most 100 ms that the
 /// kernel holds a block of the ring, a collector knows within a quarter of a second.
 const MAX_DELAY: Duration = Duration::from_millis(100);
-/// Interfaces beyond are left out, with a warning: 4096 containers on a host are rare.
-const MAX_SOURCES: usize = 4096;
+/// Interfaces beyond are left out, with a warning: a thousand on one host are rare.
+const MAX_SOURCES: usize = 1024;
 /// The largest datagramBytes that the configuration admits.
 const MAX_DATAGRAM: usize = 8192;
 /// Notifications taken before packets have their turn again.

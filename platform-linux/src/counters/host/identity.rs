@@ -43,9 +43,8 @@ pub(super) fn machine_uuid(files: &mut Files) -> [u8; 16] {
     let firmware = files
         .read_optional("sys/class/dmi/id/product_uuid", 64)
         .and_then(|text| firmware_uuid(&text));
-    let uuid = firmware.or_else(|| {
-        files.read_optional("etc/machine-id", 64).and_then(|text| derived_uuid(&text))
-    });
+    let uuid = firmware
+        .or_else(|| files.read_optional("etc/machine-id", 64).and_then(|text| derived_uuid(&text)));
     uuid.unwrap_or_default()
 }
 

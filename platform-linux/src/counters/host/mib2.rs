@@ -169,7 +169,10 @@ mod tests {
     #[test]
     fn other_groups() {
         let group = ip(SNMP_6_18);
-        assert_eq!((group.ip_forwarding, group.ip_default_ttl, group.ip_in_receives), (2, 64, 2796));
+        assert_eq!(
+            (group.ip_forwarding, group.ip_default_ttl, group.ip_in_receives),
+            (2, 64, 2796)
+        );
         assert_eq!((group.ip_out_requests, group.ip_frag_creates), (2131, 0));
         let group = tcp(SNMP_6_18);
         assert_eq!((group.tcp_rto_min, group.tcp_max_conn), (200, u32::MAX));

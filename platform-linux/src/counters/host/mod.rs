@@ -97,6 +97,11 @@ impl HostCounters {
         self.uuid
     }
 
+    /// Takes another UUID for 2000 from now on.
+    pub fn set_uuid(&mut self, uuid: [u8; 16]) {
+        self.uuid = uuid;
+    }
+
     /// The host, now. Its adapters are taken from `links`.
     pub fn read(&mut self, links: &Links) -> HostReading {
         let snmp = self.files.read("proc/net/snmp", text::WHOLE).unwrap_or_default();
