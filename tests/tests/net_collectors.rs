@@ -30,9 +30,12 @@ fn an_agent_with_ipv6_alone_has_an_ipv6_agent_address() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link6(1, (&host, "lan0"), (&peer, "lan0"));
-    host.ip("address delete 198.18.1.1/24 dev lan0\n");
-    let collector = Collector::start(&peer, "[fd00:1::2]:6343");
-    let agent = Agent::start(&lab, &host, "-i lan0 -n 1 -p 0 -o fd00:1::2");
+    lab.link6(2, (&host, "mgmt0"), (&peer, "mgmt0"));
+    for (net, name) in [(1, "lan0"), (2, "mgmt0")] {
+        host.ip(&format!("address delete 198.18.{net}.1/24 dev {name}\n"));
+    }
+    let collector = Collector::start(&peer, "[fd00:2::2]:6343");
+    let agent = Agent::start(&lab, &host, "-i lan0 -n 1 -p 0 -o fd00:2::2");
     wait_until("datagrams", || {
         flood(&host, (peer_ip_of(1).1, 9).into(), 10, 10);
         (collector.so_far().received().len() > 2).then_some(())

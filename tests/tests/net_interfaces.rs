@@ -49,6 +49,8 @@ fn each_interface_has_its_own_rate_pool_and_sequence() {
 fn an_interface_that_is_made_again_is_sampled_under_its_new_index() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
+    // The first interface gives the agent its address, which stays.
+    lab.link(2, (&host, "mgmt0"), (&peer, "mgmt0"));
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
     let agent = Agent::start(&lab, &host, "-i lan0 -n 1 -p 0 -o 127.0.0.1:6343");
@@ -104,19 +106,33 @@ fn a_new_name_selects_an_interface_or_does_so_no_longer() {
 fn interfaces_that_come_later_are_taken_by_a_pattern() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
-    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
-    let taps = "pcap { dev.pattern = ^lan[0-9]+$ sampling = 1 } }";
+    let taps = "pcap { dev.pattern = ^(lan|wan)[0-9]+$ sampling = 1 } }";
     let agent = Agent::start_with(&lab, &host, &format!("{CONFIGURATION}{taps}"));
-    sampled(&host, 1, &collector, host.if_index("lan0"));
-    lab.link(2, (&host, "lan7"), (&peer, "lan7"));
-    lab.link(3, (&host, "other0"), (&peer, "other0"));
+    // Patterns leave out veth pairs and take bridges, on which the packets of a port appear.
+    for (net, bridge) in [(1, "lan7"), (2, "wan12"), (3, "other0")] {
+        lab.link(net, (&host, &format!("veth{net}")), (&peer, &format!("veth{net}")));
+        let (end, mac) = (format!("198.18.{net}"), format!("02:00:00:00:{net:02x}:02"));
+        host.ip(&format!(
+            "link add {bridge} type bridge\n\
+             link set {bridge} addrgenmode none\n\
+             address delete {end}.1/24 dev veth{net}\n\
+             address add {end}.1/24 dev {bridge}\n\
+             link set veth{net} master {bridge}\n\
+             link set {bridge} up\n\
+             neighbour replace {end}.2 lladdr {mac} dev {bridge} nud permanent\n"
+        ));
+    }
     flood(&host, (peer_ip_of(3).0, 9).into(), 10, 10);
-    sampled(&host, 2, &collector, host.if_index("lan7"));
+    sampled(&host, 1, &collector, host.if_index("lan7"));
+    sampled(&host, 2, &collector, host.if_index("wan12"));
     agent.stop();
     let capture = collector.finish();
     capture.check();
-    assert!(capture.flow_samples_of(host.if_index("other0")).is_empty());
+    let left_out = ["other0", "veth1", "veth2", "veth3"];
+    let mut left_out =
+        left_out.map(|name| capture.flow_samples_of(host.if_index(name))).into_iter();
+    assert!(left_out.all(|samples| samples.is_empty()));
 }
 
 #[test]

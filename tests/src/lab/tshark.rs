@@ -62,7 +62,8 @@ impl<'a> Row<'a> {
         };
         let (sequence_numbers, sample_types, frame_lengths) = (numbers(), numbers(), numbers());
         let [sequence_number] = sequence_numbers[..] else { panic!("tshark: {text}") };
-        let malformed = fields.any(|field| !field.is_empty());
+        // Other experts speak of the sampled packets, that segments are missing between them.
+        let malformed = numbers().contains(&PI_MALFORMED);
         Self { sequence_number, sample_types, frame_lengths, malformed, _text: text }
     }
 }
@@ -100,13 +101,14 @@ fn ipv4_udp(payload: u16) -> Vec<u8> {
     [&ip[..], &udp].concat()
 }
 
-const FIELDS: [&str; 5] = [
+const FIELDS: [&str; 4] = [
     "sflow_245.sequence_number",
     "sflow_245.sampletype",
     "sflow_245.header.frame_length",
-    "_ws.malformed",
     "_ws.expert.group",
 ];
+/// The group of experts that find packets malformed (epan/proto.h).
+const PI_MALFORMED: u32 = 7 << 24;
 const LINKTYPE_IPV4: u32 = 228;
 const IPV4_UDP: usize = 28;
 
