@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use nix::sys::signal::Signal;
 
@@ -25,14 +25,23 @@ impl Agent {
     /// When it does not get ready.
     #[must_use]
     pub fn start(lab: &Lab, namespace: &Namespace, arguments: &str) -> Self {
+        let mut command = namespace.command(flowmote());
+        command.arg("run").args(arguments.split_whitespace());
+        Self::start_command(lab, command)
+    }
+
+    /// Starts a command that ends in `flowmote run`, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    #[must_use]
+    pub fn start_command(lab: &Lab, mut command: Command) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = lab.path().join(format!("manager-{count}"));
         let manager = UnixDatagram::bind(&path).expect("the service manager's socket");
         std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         manager.set_nonblocking(true).unwrap();
-        let mut command = namespace.command(flowmote());
-        command.arg("run").args(arguments.split_whitespace());
         command.env("NOTIFY_SOCKET", &path);
         let mut agent = Self { program: Program::start(command), manager };
         agent.wait_notified("READY=1");
