@@ -45,7 +45,7 @@ fn an_interface_has_the_counters_of_the_kernel() {
     let capture = collector.finish();
     capture.check();
     let told = last_counters(&capture, lan0).expect("lan0 was polled");
-    assert_eq!((told.if_index, told.if_type), (lan0, 6));
+    assert_eq!((told.if_index, told.if_type), (lan0, 53), "propVirtual");
     assert_eq!((told.if_speed, told.if_direction), (10_000_000_000, 1), "what a veth pair says");
     assert_eq!((told.if_status, told.if_promiscuous_mode), (3, 0));
     let [rx, multicast, rx_dropped, tx, tx_dropped] = [

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Command;
 
-use flowmote_analyzer::Sample;
+use flowmote_analyzer::{Address, Datagram, Sample};
 
 use super::Capture;
 use super::skipped::skip;
@@ -34,8 +34,8 @@ pub(super) fn check(capture: &Capture) {
     for (at, (row, datagram)) in rows.iter().zip(capture.datagrams()).enumerate() {
         assert!(!row.malformed, "tshark: datagram {at} is malformed: {row:?}");
         assert_eq!(row.sequence_number, datagram.sequence_number, "datagram {at}");
-        let samples: Vec<u32> =
-            datagram.samples().flatten().map(|sample| sample.data_format().format()).collect();
+        let shown = datagram.samples().flatten().filter(|sample| !is_of_host(sample));
+        let samples: Vec<u32> = shown.map(|sample| sample.data_format().format()).collect();
         assert_eq!(row.sample_types, samples, "datagram {at}");
         let lengths: Vec<u32> = datagram.samples().flatten().filter_map(frame_length).collect();
         assert_eq!(row.frame_lengths, lengths, "datagram {at}");
@@ -73,6 +73,35 @@ fn frame_length(sample: Sample<'_>) -> Option<u32> {
     Some(super::sampled_header(&flow).frame_length)
 }
 
+/// tshark 4.0 loses its way behind a counter record that it does not know, and of 2000 to 2010 it
+/// knows none; so it does not get to see them.
+fn is_of_host(sample: &Sample<'_>) -> bool {
+    matches!(sample, Sample::Counters(counters) if counters.source_id.class == 2)
+}
+
+/// A datagram without the samples that tshark cannot read.
+fn readable(payload: &[u8]) -> Vec<u8> {
+    let datagram = Datagram::parse(payload).expect("an sFlow datagram");
+    let (mut kept, mut count) = (Vec::new(), 0);
+    let head = if matches!(datagram.agent_address, Address::V6(_)) { 40 } else { 28 };
+    let mut rest = &payload[head..];
+    for sample in datagram.samples().flatten() {
+        let length = u32::from_be_bytes(rest[4..8].try_into().expect("4 bytes")) as usize;
+        let (this, others) = rest.split_at((8 + length).min(rest.len()));
+        rest = others;
+        if !is_of_host(&sample) {
+            kept.extend(this);
+            count += 1;
+        }
+    }
+    let unread = datagram.num_samples - datagram.samples().flatten().count() as u32;
+    let mut datagram = payload[..head - 4].to_vec();
+    datagram.extend(u32::to_be_bytes(count + unread));
+    datagram.extend(kept);
+    datagram.extend(rest);
+    datagram
+}
+
 /// A pcap file (draft-ietf-opsawg-pcap) of IPv4 packets without link layer.
 fn pcap(capture: &Capture) -> Vec<u8> {
     let mut file = Vec::new();
@@ -81,13 +110,14 @@ fn pcap(capture: &Capture) -> Vec<u8> {
         file.extend(u32::to_be_bytes(word));
     }
     for received in capture.received() {
-        let length = (IPV4_UDP + received.payload.len()) as u32;
+        let payload = readable(&received.payload);
+        let length = (IPV4_UDP + payload.len()) as u32;
         let (seconds, nanos) = (received.at_ns / 1_000_000_000, received.at_ns % 1_000_000_000);
         for word in [seconds as u32, nanos as u32, length, length] {
             file.extend(word.to_be_bytes());
         }
-        file.extend(ipv4_udp(received.payload.len() as u16));
-        file.extend(&received.payload);
+        file.extend(ipv4_udp(payload.len() as u16));
+        file.extend(&payload);
     }
     file
 }
