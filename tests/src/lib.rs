@@ -1,3 +1,7 @@
 //! Tools for whole-system tests.
 
+<<<<<<< HEAD
 pub mod sim;
+=======
+pub mod lab;
+>>>>>>> systests
