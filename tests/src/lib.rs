@@ -1,7 +1,4 @@
 //! Tools for whole-system tests.
 
-<<<<<<< HEAD
-pub mod sim;
-=======
 pub mod lab;
->>>>>>> systests
+pub mod sim;
