@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p flowmote-analyzer --no-default-features --example walk -- FILE.hex...`
 
-use std::hint::black_box;
+use core::hint::black_box;
 use std::time::Instant;
 
 use flowmote_analyzer::flow::SampledHeader;

@@ -240,5 +240,5 @@ impl<'a, S: Space> Wire<'a> for NestedRecords<'a, S> {
 
 const BYTES: Field = Field { name: "bytes", kind: Kind::Identity };
 const ITEM: Field = Field { name: "", kind: Kind::Identity };
-const TYPE: Field = Field { name: "type", kind: Kind::Identity };
+const TYPE: Field = Field { name: "record", kind: Kind::Identity };
 const FORMAT: Field = Field { name: "data_format", kind: Kind::Identity };

@@ -191,15 +191,10 @@ impl<'a> Agent<'a> {
         now: Instant,
         sample: &FlowSample<'_>,
     ) -> Result<(), HandleError> {
-        let mut sample = *sample;
-        if let Some(header) = &mut sample.header {
-            let cut = header.header.get(..self.config.header_bytes);
-            header.header = cut.unwrap_or(header.header);
-        }
         let start = self.begin()?;
         let Some(source) = self.sources.find(sample.source) else { return self.unknown_source() };
         let sequence = source.next_flow();
-        let fit = self.datagram.flow_sample(sequence, &sample);
+        let fit = self.datagram.flow_sample_cut(sequence, sample, self.config.header_bytes);
         if fit.is_ok() {
             source.flow_sequence = sequence;
             self.expect(start);
@@ -218,9 +213,8 @@ impl<'a> Agent<'a> {
         now: Instant,
         packet: &DiscardedPacket<'_>,
     ) -> Result<(), HandleError> {
-        let mut packet = *packet;
-        let cut = packet.header.header.get(..self.config.header_bytes);
-        packet.header.header = cut.unwrap_or(packet.header.header);
+        let header = packet.header.cut(self.config.header_bytes);
+        let packet = DiscardedPacket { header, ..*packet };
         let start = self.begin()?;
         let Some(source) = self.sources.find(packet.source) else { return self.unknown_source() };
         let before = source.discards;

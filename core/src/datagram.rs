@@ -86,8 +86,18 @@ impl<'a> DatagramBuilder<'a> {
         sequence: u32,
         sample: &FlowSample<'_>,
     ) -> Result<(), DoesNotFit> {
+        self.flow_sample_cut(sequence, sample, usize::MAX)
+    }
+
+    /// The same with at most `header_bytes` of the packet.
+    pub(crate) fn flow_sample_cut(
+        &mut self,
+        sequence: u32,
+        sample: &FlowSample<'_>,
+        header_bytes: usize,
+    ) -> Result<(), DoesNotFit> {
         let encoding = self.head.encoding;
-        self.append(|xdr| sample.encode(encoding, sequence, xdr))
+        self.append(|xdr| sample.encode(encoding, sequence, header_bytes, xdr))
     }
 
     /// Appends a counter sample.

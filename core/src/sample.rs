@@ -124,8 +124,15 @@ pub enum Encoding {
 }
 
 impl FlowSample<'_> {
-    /// Writes the whole sample, its data_format and length included.
-    pub(crate) fn encode(&self, encoding: Encoding, sequence: u32, xdr: &mut Encoder<'_>) {
+    /// Writes the whole sample, its data_format and length included, with at most `header_bytes`
+    /// of the packet.
+    pub(crate) fn encode(
+        &self,
+        encoding: Encoding,
+        sequence: u32,
+        header_bytes: usize,
+        xdr: &mut Encoder<'_>,
+    ) {
         let start = xdr.len();
         let SampleMeta { sampling_rate, sample_pool, drops } = self.meta;
         let count = (self.records.len() as u32).wrapping_add(u32::from(self.header.is_some()));
@@ -165,7 +172,10 @@ impl FlowSample<'_> {
                 ]);
             }
         }
-        flow_records(self.header.as_ref(), self.records, xdr);
+        if let Some(header) = &self.header {
+            flow_record(&header.cut(header_bytes), xdr);
+        }
+        flow_records(self.records, xdr);
         patch_length(start, xdr);
     }
 }
@@ -221,7 +231,8 @@ impl DiscardedPacket<'_> {
             self.reason.code(),
             (self.records.len() as u32).wrapping_add(1),
         ]);
-        flow_records(Some(&self.header), self.records, xdr);
+        flow_record(&self.header, xdr);
+        flow_records(self.records, xdr);
         patch_length(start, xdr);
     }
 }
@@ -329,14 +340,7 @@ fn compact(source: DataSource, xdr: &mut Encoder<'_>) -> u32 {
     })
 }
 
-fn flow_records(
-    header: Option<&SampledHeader<'_>>,
-    records: &[&dyn FlowRecord],
-    xdr: &mut Encoder<'_>,
-) {
-    if let Some(header) = header {
-        flow_record(header, xdr);
-    }
+fn flow_records(records: &[&dyn FlowRecord], xdr: &mut Encoder<'_>) {
     for record in records {
         flow_record(*record, xdr);
     }
@@ -352,8 +356,8 @@ fn flow_record<R: FlowRecord + ?Sized>(record: &R, xdr: &mut Encoder<'_>) {
 
 /// Writes the length of the structure that began at `start`, behind its data_format.
 fn patch_length(start: usize, xdr: &mut Encoder<'_>) {
-    let body = start.saturating_add(8);
-    xdr.patch(start.saturating_add(4), xdr.len().saturating_sub(body) as u32);
+    let length = xdr.len().wrapping_sub(start).wrapping_sub(8);
+    xdr.patch(start.wrapping_add(4), length as u32);
 }
 
 /// The rule for names of section 3.7.

@@ -44,6 +44,12 @@ impl DataSource {
         self.index
     }
 
+    /// Class and index in one number of the same order, compared at once.
+    #[inline]
+    pub(crate) const fn ordinal(self) -> u64 {
+        ((self.class as u64) << 32) | self.index as u64
+    }
+
     /// The word of the compact encoding: class in bits 31-24, index in bits 23-0; `None` if the
     /// index needs more (then the whole agent must use [`Encoding::Expanded`](crate::Encoding)).
     #[must_use]

@@ -116,7 +116,7 @@ impl<'a> Sources<'a> {
     #[inline]
     fn position(&self, key: DataSource) -> Result<usize, usize> {
         let used = self.slots.get(..self.len).unwrap_or_default();
-        used.binary_search_by_key(&key, |source| source.key)
+        used.binary_search_by_key(&key.ordinal(), |source| source.key.ordinal())
     }
 }
 

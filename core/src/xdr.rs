@@ -78,7 +78,8 @@ impl<'a> Encoder<'a> {
 
     /// Several `unsigned int` at the price of one check.
     pub fn words<const N: usize>(&mut self, words: [u32; N]) {
-        let Some(tail) = self.tail(N.saturating_mul(4)) else { return };
+        let Some(tail) = self.tail(N.wrapping_mul(4)) else { return };
+        // As an array of known length, so that the words are not checked one by one.
         if let Some(slots) = tail.as_chunks_mut().0.first_chunk_mut::<N>() {
             *slots = words.map(u32::to_be_bytes);
         }
@@ -137,19 +138,19 @@ impl<'a> Encoder<'a> {
 
     /// Overwrites the word at `offset`, once its value is known: lengths and counts.
     pub(crate) fn patch(&mut self, offset: usize, value: u32) {
-        let end = offset.saturating_add(4).min(self.len);
-        if let Some(slot) = self.buffer.get_mut(offset..end).and_then(<[u8]>::first_chunk_mut) {
+        if self.overflow {
+            return;
+        }
+        if let Some(slot) = self.buffer.get_mut(offset..).and_then(<[u8]>::first_chunk_mut) {
             *slot = value.to_be_bytes();
         }
     }
 
     fn padded(&mut self, bytes: &[u8], length: Option<u32>) {
         let head = if length.is_some() { 4 } else { 0 };
-        let Some(padded) = bytes.len().checked_next_multiple_of(4) else {
-            self.overflow = true;
-            return;
-        };
-        let Some(tail) = self.tail(padded.saturating_add(head)) else { return };
+        // No slice is longer than isize::MAX, so nothing wraps.
+        let padded = bytes.len().wrapping_add(3) & !3;
+        let Some(tail) = self.tail(padded.wrapping_add(head)) else { return };
         let tail = match (length, tail.split_first_chunk_mut::<4>()) {
             (Some(length), Some((slot, rest))) => {
                 *slot = length.to_be_bytes();
@@ -174,12 +175,14 @@ impl<'a> Encoder<'a> {
 
     /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
-        let rest = self.buffer.get_mut(self.len..self.capacity).unwrap_or_default();
-        let tail = rest.get_mut(..len).filter(|_| !self.overflow);
-        match tail {
-            Some(_) => self.len = self.len.saturating_add(len),
-            None => self.overflow = true,
+        // Neither is longer than a slice, so their sum does not wrap.
+        let end = self.len.wrapping_add(len);
+        if self.overflow || end > self.capacity {
+            self.overflow = true;
+            return None;
         }
+        let tail = self.buffer.get_mut(self.len..)?.get_mut(..len);
+        self.len = end;
         tail
     }
 }

@@ -1,0 +1,326 @@
+//! The filter's own instructions, run by an interpreter of the subset that the assembler has.
+
+use super::*;
+
+/// What the filter reads of an skb, and the bytes from its network header on.
+#[derive(Clone, Default)]
+struct Skb {
+    len: u32,
+    gso_segs: u32,
+    gso_size: u32,
+    network: Vec<u8>,
+}
+
+impl Skb {
+    fn plain(len: u32) -> Self {
+        Self { len, ..Self::default() }
+    }
+
+    fn super_packet(segments: u32) -> Self {
+        Self { len: 54 + segments * 1448, gso_segs: segments, gso_size: 1448, network: vec![] }
+    }
+}
+
+/// One CPU with its slot and its random numbers.
+struct Machine {
+    program: Vec<Instruction>,
+    slot: [u64; 8],
+    random: Random,
+    stack: [u8; 64],
+}
+
+const CONTEXT: u64 = 1 << 32;
+const VALUE: u64 = 2 << 32;
+const STACK_END: u64 = (3 << 32) + 64;
+
+impl Machine {
+    fn new(rate: u32) -> Self {
+        let program = assemble(3, 4, 128).unwrap();
+        let mut machine =
+            Self { program, slot: [0; 8], random: Random::from_seed(7), stack: [0xa5; 64] };
+        machine.slot[2] = draw_range(NonZeroU32::new(rate).unwrap());
+        machine.slot[1] = 1 + u64::from(machine.random.below(rate));
+        machine
+    }
+
+    fn seen(&self) -> u64 {
+        self.slot[0]
+    }
+
+    fn skip(&self) -> i64 {
+        self.slot[1].cast_signed()
+    }
+
+    fn chosen(&self) -> u64 {
+        self.slot[4]
+    }
+
+    /// Runs the filter and answers the number of choices that user space reads off: 0 if nothing
+    /// was kept.
+    fn pass(&mut self, skb: &Skb) -> u32 {
+        match self.run(skb) {
+            0 => 0,
+            kept => choices(u32::try_from(kept).unwrap().min(skb.len), 128),
+        }
+    }
+
+    fn run(&mut self, skb: &Skb) -> u64 {
+        let mut r = [0_u64; 11];
+        (r[1], r[10]) = (CONTEXT, STACK_END);
+        let mut pc = 0;
+        for _ in 0..100_000 {
+            let [code, registers, o0, o1, c0, c1, c2, c3] = self.program[pc];
+            let (d, s) = (usize::from(registers & 15), usize::from(registers >> 4));
+            let offset = i16::from_le_bytes([o0, o1]);
+            let constant = i64::from(i32::from_le_bytes([c0, c1, c2, c3])).cast_unsigned();
+            let operand = if code & 8 == 0 { constant } else { r[s] };
+            pc += 1;
+            match code {
+                0x18 => {
+                    assert_eq!((s, constant), (2, 3), "address of the map's value");
+                    r[d] = VALUE;
+                    pc += 1;
+                }
+                0x61 | 0x71 | 0x79 => {
+                    let width = [4, 2, 1, 8][usize::from(code >> 3 & 3)];
+                    r[d] = self.load(skb, r[s].wrapping_add_signed(offset.into()), width);
+                }
+                0x7b => self.store(r[d].wrapping_add_signed(offset.into()), r[s]),
+                0x85 => r[0] = self.call(skb, constant, &r),
+                0x95 => return r[0],
+                _ if code & 7 == 7 => r[d] = alu(code & 0xf0, r[d], operand),
+                _ if code & 7 == 5 => {
+                    if holds(code & 0xf0, r[d], operand) {
+                        pc = pc.checked_add_signed(offset.into()).unwrap();
+                    }
+                }
+                _ => panic!("unknown instruction {code:#x}"),
+            }
+        }
+        panic!("the program does not end");
+    }
+
+    fn load(&self, skb: &Skb, address: u64, width: usize) -> u64 {
+        match (address, width) {
+            (CONTEXT, 4) => skb.len.into(),
+            (a, 4) if a == CONTEXT + 164 => skb.gso_segs.into(),
+            (a, 4) if a == CONTEXT + 176 => skb.gso_size.into(),
+            (a, 8) if a >> 32 == 2 => self.slot[slot_word(a)],
+            (a, 1) if a >> 32 == 3 => self.stack[usize::try_from(a - (3 << 32)).unwrap()].into(),
+            _ => panic!("load of {width} at {address:#x}"),
+        }
+    }
+
+    fn store(&mut self, address: u64, value: u64) {
+        assert_eq!(address >> 32, 2, "store at {address:#x}");
+        self.slot[slot_word(address)] = value;
+    }
+
+    fn call(&mut self, skb: &Skb, helper: u64, r: &[u64; 11]) -> u64 {
+        match helper {
+            7 => self.random.next_u32().into(),
+            8 => 2,
+            68 => {
+                assert_eq!((r[1], r[5]), (CONTEXT, 1), "skb, BPF_HDR_START_NET");
+                let (from, length) = (usize::try_from(r[2]).unwrap(), r[4] as usize);
+                let to = usize::try_from(r[3] - (3 << 32)).unwrap();
+                let Some(bytes) = skb.network.get(from..from + length) else {
+                    return (-14_i64).cast_unsigned();
+                };
+                self.stack[to..to + length].copy_from_slice(bytes);
+                0
+            }
+            _ => panic!("unknown helper {helper}"),
+        }
+    }
+}
+
+/// Word of the slot at an address of CPU 2's slot.
+fn slot_word(address: u64) -> usize {
+    let offset = address - VALUE;
+    assert!((2 * 64..3 * 64).contains(&offset) && offset.is_multiple_of(8), "slot of another CPU");
+    (offset as usize - 2 * 64) / 8
+}
+
+fn alu(op: u8, a: u64, b: u64) -> u64 {
+    match op {
+        0x00 => a.wrapping_add(b),
+        0x10 => a.wrapping_sub(b),
+        0x20 => a.wrapping_mul(b),
+        0x30 => a / b,
+        0x50 => a & b,
+        0x60 => a << b,
+        0x70 => a >> b,
+        0xb0 => b,
+        _ => panic!("unknown operation {op:#x}"),
+    }
+}
+
+fn holds(when: u8, a: u64, b: u64) -> bool {
+    match when {
+        0x00 => true,
+        0x10 => a == b,
+        0x20 => a > b,
+        0x50 => a != b,
+        0x60 => a.cast_signed() > b.cast_signed(),
+        0xb0 => a <= b,
+        0xd0 => a.cast_signed() <= b.cast_signed(),
+        _ => panic!("unknown condition {when:#x}"),
+    }
+}
+
+/// Skips that the filter draws, one choice after the other.
+fn skips(rate: u32, count: usize) -> Vec<u64> {
+    let mut machine = Machine::new(rate);
+    (0..count)
+        .map(|_| {
+            machine.slot[1] = 1;
+            assert_eq!(machine.pass(&Skb::plain(60)), 1);
+            machine.skip().cast_unsigned()
+        })
+        .collect()
+}
+
+#[test]
+fn skips_are_uniform_on_1_to_2n_minus_1() {
+    const COUNT: usize = 20_000;
+    for rate in [1, 2, 10, 400, 65_536, 1_000_000] {
+        let skips = skips(rate, COUNT);
+        let range = 2 * u64::from(rate) - 1;
+        assert!(skips.iter().all(|skip| (1..=range).contains(skip)));
+        let mean = skips.iter().sum::<u64>() as f64 / COUNT as f64;
+        let variance =
+            skips.iter().map(|&skip| (skip as f64 - mean).powi(2)).sum::<f64>() / COUNT as f64;
+        let true_variance = ((range * range - 1) as f64) / 12.0;
+        let deviation = (true_variance / COUNT as f64).sqrt();
+        assert!((mean - f64::from(rate)).abs() <= 3.0 * deviation, "1 in {rate}: mean {mean}");
+        assert!((variance - true_variance).abs() <= 0.03 * true_variance, "variance {variance}");
+        let bins = range.min(50);
+        let mut counts = vec![0_f64; bins as usize];
+        skips.iter().for_each(|skip| counts[((skip - 1) * bins / range) as usize] += 1.0);
+        let chi_square: f64 = counts
+            .iter()
+            .enumerate()
+            .map(|(bin, count)| {
+                let bin = bin as u64;
+                // Bins of unequal width where the range is no multiple of their number.
+                let first = (bin * range).div_ceil(bins);
+                let beyond = ((bin + 1) * range).div_ceil(bins);
+                let expected = COUNT as f64 * (beyond - first) as f64 / range as f64;
+                (count - expected).powi(2) / expected
+            })
+            .sum();
+        // Normal approximation of the 99.9 % bound.
+        let freedom = (bins - 1) as f64;
+        assert!(chi_square <= freedom + 3.1 * (2.0 * freedom).sqrt() + 3.0, "{chi_square}");
+    }
+}
+
+#[test]
+fn the_mean_is_n_and_nothing_is_lost_with_super_packets() {
+    for rate in [1, 2, 10, 400, 65_536] {
+        let mut machine = Machine::new(rate);
+        let mut lengths = Random::from_seed(rate.into());
+        let (mut packets, mut choices) = (0_u64, 0_u64);
+        let largest = if rate > 1000 { 60_000 } else { 64 };
+        for _ in 0..30_000 {
+            let segments = 1 + lengths.below(largest);
+            let kept = machine.pass(&Skb::super_packet(segments));
+            assert!(kept <= segments, "each choice has its own packet");
+            packets += u64::from(segments);
+            choices += u64::from(kept);
+        }
+        assert_eq!(machine.seen(), packets);
+        assert_eq!(machine.chosen(), choices, "user space reads off what was chosen");
+        if rate == 1 {
+            assert_eq!(choices, packets);
+        }
+        let expected = packets as f64 / f64::from(rate);
+        // Uniform skips vary by N/sqrt(3).
+        let bound = 3.5 * (expected / 3.0).sqrt() + 1.0;
+        assert!((choices as f64 - expected).abs() <= bound, "1 in {rate}: {choices}, {expected}");
+    }
+}
+
+#[test]
+fn what_the_bytes_cannot_tell_carries_over() {
+    let mut machine = Machine::new(1);
+    // 64 datagrams of one byte each by UDP GSO: 106 bytes cannot tell more than one choice.
+    let tiny = Skb { len: 106, gso_segs: 64, gso_size: 1, network: vec![] };
+    assert_eq!(machine.pass(&tiny), 1);
+    assert_eq!(machine.skip(), -62);
+    // The next one with bytes enough makes up for it.
+    assert_eq!(machine.pass(&Skb::plain(1514)), 64);
+    assert_eq!((machine.skip(), machine.chosen(), machine.seen()), (1, 65, 65));
+}
+
+#[test]
+fn choices_of_one_skb_are_bounded() {
+    let mut machine = Machine::new(1);
+    assert_eq!(machine.pass(&Skb::super_packet(3000)), 1024);
+    assert_eq!(machine.pass(&Skb::super_packet(2000)), 1024);
+    assert_eq!(machine.skip(), 1 - (5000 - 2048));
+}
+
+#[test]
+fn a_lowered_rate_takes_effect_at_the_next_packet() {
+    let mut machine = Machine::new(1_000_000);
+    machine.slot[1] = 1_900_000;
+    machine.slot[2] = draw_range(NonZeroU32::new(10).unwrap());
+    machine.pass(&Skb::plain(60));
+    assert!((1..=19).contains(&machine.skip()));
+    assert_eq!(machine.seen(), 1);
+}
+
+#[test]
+fn untrusted_super_packets_are_divided_by_their_headers() {
+    let ipv4_tcp = {
+        let mut bytes = vec![0; 60];
+        (bytes[0], bytes[9], bytes[32]) = (0x45, 6, 0x80);
+        bytes
+    };
+    let ipv6_udp = {
+        let mut bytes = vec![0; 60];
+        (bytes[0], bytes[6]) = (0x60, 17);
+        bytes
+    };
+    let ipv6_tcp = {
+        let mut bytes = vec![0; 60];
+        (bytes[0], bytes[6], bytes[52]) = (0x60, 6, 0x50);
+        bytes
+    };
+    let cases = [
+        (ipv4_tcp.clone(), 14 + 20 + 32 + 10 * 1448, 10),
+        (ipv4_tcp.clone(), 14 + 20 + 32 + 10 * 1448 + 1, 11),
+        (ipv6_udp, 14 + 40 + 8 + 3 * 1448, 3),
+        (ipv6_tcp, 14 + 40 + 20 + 5 * 1448 - 1, 5),
+        // Headers that cannot be read, or that leave no payload: one packet.
+        (vec![], 20_000, 1),
+        (ipv4_tcp[..16].to_vec(), 20_000, 1),
+        (ipv4_tcp, 66, 1),
+    ];
+    for (network, len, packets) in cases {
+        let mut machine = Machine::new(1000);
+        machine.pass(&Skb { len, gso_segs: 0, gso_size: 1448, network });
+        assert_eq!(machine.seen(), packets);
+    }
+}
+
+#[test]
+fn a_cpu_beyond_the_slots_shares_the_last_one() {
+    let program = assemble(3, 3, 128).unwrap();
+    let mut machine = Machine { program, ..Machine::new(10) };
+    machine.pass(&Skb::plain(60));
+    assert_eq!(machine.seen(), 1);
+}
+
+#[test]
+fn short_packets_tell_one_choice() {
+    assert_eq!([60, 128, 129, 172].map(|kept| choices(kept, 128)), [1, 1, 2, 45]);
+}
+
+#[test]
+fn the_program_stays_small() {
+    let length = assemble(3, 4, 128).unwrap().len();
+    assert!(length < 128, "{length} instructions");
+}

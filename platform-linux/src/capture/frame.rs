@@ -92,11 +92,12 @@ impl Cursor {
 
     /// To the next packet; the last one of a block has next offset 0 (prb_close_block).
     fn step(&mut self, next: usize) -> Option<()> {
-        self.left = self.left.checked_sub(1)?;
-        if self.left > 0 {
+        let left = self.left.checked_sub(1)?;
+        if left > 0 {
             // Backwards or nowhere would read packets twice.
             self.offset = self.offset.checked_add((next >= HEADERS).then_some(next)?)?;
         }
+        self.left = left;
         Some(())
     }
 }
@@ -218,13 +219,13 @@ mod tests {
     fn contradictions_are_counted_never_followed() {
         // Each lie: where, what. Both packets or the second one cannot be read then.
         let lies: &[(usize, u32, u32)] = &[
-            (16, 500, 2),          // first packet beyond the block
-            (16, u32::MAX, 2),     // far beyond
-            (48, 8, 2),            // next packet within this one
-            (48, 0, 2),            // no next packet although two are announced
-            (48 + 12, 400, 2),     // more bytes kept than the block has
-            (48 + 24, 0xffff, 2),  // frame beyond the block
-            (48 + 24, 70, 2),      // virtio_net_hdr within the headers
+            (16, 500, 2),               // first packet beyond the block
+            (16, u32::MAX, 2),          // far beyond
+            (48, 8, 2),                 // next packet within this one
+            (48, 0, 2),                 // no next packet although two are announced
+            (48 + 12, 400, 2),          // more bytes kept than the block has
+            (48 + 24, 0xffff, 2),       // frame beyond the block
+            (48 + 24, 70, 2),           // virtio_net_hdr within the headers
             (248 + 12, 0xffff_ffff, 1), // only the second one is wrong
         ];
         for &(at, value, lost) in lies {

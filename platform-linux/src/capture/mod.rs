@@ -26,5 +26,5 @@ mod segments;
 mod tap;
 
 pub use options::{RingShape, TapOptions};
-pub use packet::{Packet, PacketKind, SampleMeta, VlanTag};
+pub use packet::{Packet, PacketKind, VlanTag};
 pub use tap::{Drained, LinkFault, Method, Tap, TapStats};

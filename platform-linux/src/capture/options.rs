@@ -3,7 +3,7 @@
 use std::io;
 use std::num::NonZeroU32;
 
-use crate::sys::ring::Geometry;
+use crate::sys::ring::{Geometry, page_size};
 
 /// What [`Tap::open`](super::Tap::open) needs to know.
 #[derive(Clone, Debug)]
@@ -51,12 +51,12 @@ pub struct RingShape {
 }
 
 impl RingShape {
-    /// 256 KiB, some 1,200 samples, where they come one by one; 4 MiB, some 18,000 samples of
-    /// 128 bytes or 27,000 of 60, where a flood may be copied up whole (N below 32).
+    /// 256 KiB, some 1,200 samples, where they come one by one; 2 MiB, some 9,000 samples of
+    /// 128 bytes or 13,000 of 60, where a flood may be copied up whole (N below 32).
     #[must_use]
     pub fn for_rate(rate: NonZeroU32) -> Self {
         match rate.get() {
-            0..32 => Self { block_size: 128 << 10, blocks: 32 },
+            0..32 => Self { block_size: 128 << 10, blocks: 16 },
             _ => Self { block_size: 32 << 10, blocks: 8 },
         }
     }
@@ -78,6 +78,9 @@ impl RingShape {
             let shape = "at least 2 blocks of a power of two from 16 KiB up are needed";
             return Err(invalid(format!("ring of {blocks} blocks of {block_size} bytes: {shape}")));
         }
+        // Blocks are whole pages, and a page may be 64 KiB.
+        let block_size = block_size.max(page_size());
+        let blocks = u32::try_from(self.bytes() / block_size as usize).unwrap_or(blocks).max(2);
         Ok(Geometry { block_size, blocks, retire_ms: RETIRE_MS })
     }
 }

@@ -1,5 +1,7 @@
 //! What a tap hands out: samples.
 
+use flowmote_core::SampleMeta;
+
 /// One sampled wire packet. Samples of one super-packet share its header bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
@@ -24,17 +26,6 @@ pub struct Packet<'a> {
     pub hardware_type: u16,
     /// What belongs into the flow sample beside the packet.
     pub meta: SampleMeta,
-}
-
-/// The words that a sampler adds to each flow sample (section 3.1 of the sFlow v5 text).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SampleMeta {
-    /// N of 1-in-N in force.
-    pub sampling_rate: u32,
-    /// Packets that could have been sampled, modulo 2^32.
-    pub sample_pool: u32,
-    /// Samples lost, modulo 2^32.
-    pub drops: u32,
 }
 
 /// `sll_pkttype`, packet(7).

@@ -1,10 +1,12 @@
 //! From frames of the ring to samples: choices, segments, tags, and what to count of them.
 
+use flowmote_core::SampleMeta;
+
 use super::classic::Draw;
 use super::filter::{self, Filter};
 use super::frame::Frame;
 use super::losses::Losses;
-use super::packet::{Packet, SampleMeta, VlanTag};
+use super::packet::{Packet, VlanTag};
 use super::random::Random;
 use super::segments::Segments;
 
@@ -127,9 +129,7 @@ impl Reader {
 
     fn choices(&mut self, frame: &Frame<'_>, packets: u32) -> u32 {
         match &self.sampling {
-            Sampling::Counted(_) => {
-                filter::choices(frame.bytes.len() as u32, self.header_bytes)
-            }
+            Sampling::Counted(_) => filter::choices(frame.bytes.len() as u32, self.header_bytes),
             Sampling::Estimated { draw, .. } => {
                 draw.choices(frame.length, packets, &mut self.random)
             }

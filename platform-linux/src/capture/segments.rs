@@ -202,8 +202,7 @@ mod tests {
     fn arbitrary_headers_neither_panic_nor_divide_by_zero() {
         let mut random = Random::from_seed(3);
         for _ in 0..20_000 {
-            let bytes: Vec<u8> =
-                (0..random.below(130)).map(|_| random.next_u32() as u8).collect();
+            let bytes: Vec<u8> = (0..random.below(130)).map(|_| random.next_u32() as u8).collect();
             let offload = Offload {
                 udp: random.below(2) == 0,
                 gso_size: random.next_u32() as u16,

@@ -5,12 +5,14 @@ use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use flowmote_core::SampleMeta;
+
 use super::classic::Draw;
 use super::filter::Filter;
 use super::frame::Cursor;
 use super::losses::Losses;
 use super::options::{RingShape, TapOptions, check_rate};
-use super::packet::{Packet, SampleMeta};
+use super::packet::Packet;
 use super::random::Random;
 use super::reader::{Reader, Sampling};
 use crate::sys::packet::PacketSocket;
@@ -96,8 +98,8 @@ impl Tap {
         let socket = PacketSocket::open().map_err(at("AF_PACKET socket"))?;
         let mut random = Random::from_system();
         let mut shortfalls = Vec::new();
-        let sampling = sample(&socket, options, &mut random, &mut shortfalls)
-            .map_err(at("socket filter"))?;
+        let sampling =
+            sample(&socket, options, &mut random, &mut shortfalls).map_err(at("socket filter"))?;
         let vnet = socket.enable_vnet_header().map_err(|e| shortfalls.push(no_vnet(&e))).is_ok();
         if options.loopback {
             // What is refused here costs truth, not function.
@@ -112,7 +114,10 @@ impl Tap {
         let reader = Reader {
             sampling,
             losses: Losses::default(),
-            meta: SampleMeta { sampling_rate: options.sampling_rate.get(), ..SampleMeta::default() },
+            meta: SampleMeta {
+                sampling_rate: options.sampling_rate.get(),
+                ..SampleMeta::default()
+            },
             header_bytes: options.header_bytes,
             mtu: options.mtu,
             scratch: vec![0; options.header_bytes as usize].into(),

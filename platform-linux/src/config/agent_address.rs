@@ -1,8 +1,7 @@
 //! Election of the agent address.
 //!
-//! The address identifies the agent at its collectors, so the choice is that of hsflowd, with two
-//! exceptions: of several `agent.cidr` the first that matches decides, and the shared address
-//! space 100.64.0.0/10 (RFC 6598) counts as private.
+//! The address identifies the agent at its collectors, so the choice is that of hsflowd, with one
+//! exception: the shared address space 100.64.0.0/10 (RFC 6598) counts as private.
 
 use core::cmp::Reverse;
 use core::fmt;
@@ -17,7 +16,7 @@ pub struct AgentChoice {
     pub ip: Option<IpAddr>,
     /// `agent`: the device, by name or alias, whose addresses go first.
     pub device: Option<String>,
-    /// `agent.cidr`, in the order of the file; the first that contains an address decides.
+    /// `agent.cidr`, in the order of the file; the last that contains an address decides.
     pub cidrs: Vec<CidrRule>,
 }
 
@@ -143,7 +142,7 @@ impl<'a, 'c> Rank<'a, 'c> {
             return None;
         }
         let class = AddressClass::of(candidate)?;
-        let place = choice.cidrs.iter().position(|rule| rule.cidr.contains(candidate.address));
+        let place = choice.cidrs.iter().rposition(|rule| rule.cidr.contains(candidate.address));
         let rule = place.and_then(|place| choice.cidrs.get(place));
         if rule.is_some_and(|rule| rule.veto) {
             return None;
@@ -364,14 +363,14 @@ mod tests {
         for (rules, device, expected) in [
             (&["10.2.0.0/16"][..], None, "10.2.0.1: in agent.cidr = 10.2.0.0/16, on eth2"),
             (
-                &["10.2.0.0/16", "10.0.0.0/8"],
+                &["10.0.0.0/8", "!10.1.0.0/16"],
                 None,
-                "10.2.0.1: in agent.cidr = 10.2.0.0/16, on eth2",
+                "10.2.0.1: in agent.cidr = 10.0.0.0/8, on eth2",
             ),
             (
                 &["!10.1.0.0/16", "10.0.0.0/8"],
                 None,
-                "10.2.0.1: in agent.cidr = 10.0.0.0/8, on eth2",
+                "10.1.0.1: in agent.cidr = 10.0.0.0/8, on eth1",
             ),
             (&["!0.0.0.0/1"], Some("eth1"), ""),
             (&["!8.0.0.0/8"], None, "10.1.0.1: best private IPv4 address, on eth1"),

@@ -2,7 +2,9 @@
 //!
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all come from here.
 
-use super::tokens::{Block, Key, Kind, Token, deprecated, not_yet, supported, unneeded};
+use super::tokens::{
+    Block, CollectorKey, Key, Kind, TapKey, Token, deprecated, not_yet, supported, unneeded,
+};
 
 const DEVICE: Kind = Kind::Word("a device");
 const PATTERN: Kind = Kind::Word("a pattern");
@@ -56,7 +58,7 @@ pub(super) static SFLOW: Block = Block {
             .default("from the host")
             .about("UUID of the host in its counter samples"),
         supported(Key::Tap, "pcap", Kind::Block(&PCAP))
-            .about("interfaces to take packet samples on; repeatable"),
+            .about("interfaces to take packet samples on; empty: all of them; repeatable"),
         supported(Key::Tap, "epcap", Kind::Block(&EPCAP)).about("the same as `pcap`; repeatable"),
         not_yet("dns-sd", Kind::Block(&DNS_SD)).about("collectors and settings from the DNS"),
         not_yet("json", Kind::Block(&JSON)).about("samples from applications"),
@@ -126,12 +128,13 @@ pub(super) static SFLOW: Block = Block {
 static COLLECTOR: Block = Block {
     name: "collector",
     tokens: &[
-        supported(Key::CollectorIp, "ip", Kind::Word("an address or host name"))
+        supported(Key::InCollector(CollectorKey::Ip), "ip", Kind::Word("an address or host name"))
             .about("where to send; required. A name is resolved again and again"),
-        supported(Key::CollectorPort, "udpport", Kind::Number(1..=65535))
+        supported(Key::InCollector(CollectorKey::Port), "udpport", Kind::Number(1..=65535))
             .default("6343")
             .about("UDP port"),
-        supported(Key::CollectorDevice, "dev", DEVICE).about("the device that datagrams leave by"),
+        supported(Key::InCollector(CollectorKey::Device), "dev", DEVICE)
+            .about("the device that datagrams leave by"),
         not_yet("namespace", Kind::Word("a network namespace"))
             .about("send from this network namespace"),
     ],
@@ -141,18 +144,21 @@ static PCAP: Block = Block { name: "pcap", tokens: TAP };
 static EPCAP: Block = Block { name: "epcap", tokens: TAP };
 
 const TAP: &[Token] = &[
-    supported(Key::TapDevice, "dev", DEVICE).about("one device, by name or alias"),
-    supported(Key::TapPattern, "dev.pattern", PATTERN).about("all devices whose name matches"),
-    supported(Key::TapSpeed, "speed", Kind::Word("a speed, MIN-MAX or MIN-"))
+    supported(Key::InTap(TapKey::Device), "dev", DEVICE).about("one device, by name or alias"),
+    supported(Key::InTap(TapKey::Pattern), "dev.pattern", PATTERN)
+        .about("all devices whose name matches"),
+    supported(Key::InTap(TapKey::Speed), "speed", Kind::Word("a speed, MIN-MAX or MIN-"))
         .about("all devices of these speeds, in bit/s with K, M, G, T, P"),
-    supported(Key::TapSampling, "sampling", RATE)
+    supported(Key::InTap(TapKey::Sampling), "sampling", RATE)
         .default("that of the sflow block")
         .about("sample 1 in N packets on these interfaces; 0 is off"),
-    supported(Key::TapPromiscuous, "promisc", Kind::Switch)
+    supported(Key::InTap(TapKey::Promiscuous), "promisc", Kind::Switch)
         .default("off")
         .about("switch these interfaces to promiscuous mode"),
     not_yet("vport", Kind::Switch).about("the device is a virtual port of a bridge"),
-    not_yet("dynamic", Kind::Switch).default("off").about("wait until k8s asks for the tap"),
+    not_yet("dynamic", Kind::Switch)
+        .default("off")
+        .about("sample nothing until k8s asks for it; the block is left out"),
 ];
 
 static DNS_SD: Block = Block {
@@ -171,10 +177,20 @@ static TCP: Block = Block {
         not_yet("dump", Kind::Switch).default("off"),
     ],
 };
-static NFLOG: Block = Block { name: "nflog", tokens: FIREWALL };
-static ULOG: Block = Block { name: "ulog", tokens: FIREWALL };
-const FIREWALL: &[Token] =
-    &[not_yet("group", Kind::Number(1..=32)), not_yet("probability", PROBABILITY)];
+static NFLOG: Block = Block {
+    name: "nflog",
+    tokens: &[
+        not_yet("group", Kind::Number(1..=32)).alias("nflogGroup"),
+        not_yet("probability", PROBABILITY).alias("nflogProbability"),
+    ],
+};
+static ULOG: Block = Block {
+    name: "ulog",
+    tokens: &[
+        not_yet("group", Kind::Number(1..=32)).alias("ulogGroup"),
+        not_yet("probability", PROBABILITY).alias("ulogProbability"),
+    ],
+};
 static PSAMPLE: Block = Block {
     name: "psample",
     tokens: &[
@@ -186,7 +202,7 @@ static PSAMPLE: Block = Block {
 static DROPMON: Block = Block {
     name: "dropmon",
     tokens: &[
-        not_yet("group", Kind::Number(1..=32)),
+        not_yet("group", Kind::Number(1..=4_294_967_295)),
         not_yet("start", Kind::Switch).default("off"),
         not_yet("limit", Kind::Number(1..=10_000)).default("100"),
         not_yet("sw", Kind::Switch).default("on"),
@@ -197,8 +213,8 @@ static DROPMON: Block = Block {
         not_yet("sw_passive", Kind::Switch).default("off"),
         not_yet("hw_passive", Kind::Switch).default("off"),
         not_yet("force", Kind::Switch).default("on"),
-        not_yet("max", Kind::Number(0..=4_294_967_295)).default("100000"),
-        not_yet("max_trip", Kind::Number(0..=4_294_967_295)).default("2"),
+        not_yet("max", Kind::Number(1..=4_294_967_295)).default("100000"),
+        not_yet("max_trip", Kind::Number(1..=4_294_967_295)).default("2"),
         not_yet("hide", PATTERN),
     ],
 };
@@ -236,7 +252,7 @@ static K8S: Block = Block {
         not_yet("eof", Kind::Switch),
         not_yet("setIfAlias", Kind::Switch).default("on"),
         not_yet("setIfName", Kind::Switch).default("on"),
-        not_yet("unixsock", Kind::Word("a path or switch")),
+        not_yet("unixsock", PATH),
     ],
 };
 static KVM: Block =
@@ -287,7 +303,7 @@ static SONIC: Block = Block {
     name: "sonic",
     tokens: &[
         not_yet("switchport", PATTERN),
-        not_yet("unixsock", Kind::Word("a path or switch")),
+        not_yet("unixsock", Kind::Switch),
         not_yet("dbconfig", PATH),
         not_yet("waitReady", Kind::Number(0..=4_294_967_295)).default("180"),
         not_yet("suppressOther", Kind::Switch).default("on"),

@@ -21,6 +21,7 @@ mod grammar;
 mod lexer;
 mod parser;
 mod rate;
+mod reader;
 mod reference;
 mod settings;
 mod tap;

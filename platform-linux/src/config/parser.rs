@@ -6,7 +6,8 @@ use super::Config;
 use super::diagnostic::{Diagnostic, Diagnostics, Position, quoted};
 use super::grammar::SFLOW;
 use super::lexer::{Lexeme, LexemeKind, Lexer};
-use super::settings::{Setting, Settings};
+use super::reader::Setting;
+use super::settings::Settings;
 use super::tokens::{Block, Kind, Status, Token};
 
 /// Parses a whole file: what it says, whether an error makes that unusable, and all problems.
@@ -84,6 +85,7 @@ impl Parser<'_> {
         if self.peek() != Some(&LexemeKind::Open) {
             let name = scope.block.name;
             self.problems.error(scope.at, format!("a {{ must follow {}", quoted(name)));
+            self.skip_line(scope.at.line);
             return false;
         }
         self.next();
@@ -134,9 +136,9 @@ impl Parser<'_> {
             self.open_block(inner);
             return;
         };
-        self.settings.begin(key, inner.at);
+        self.settings.begin(key);
         if self.open_block(inner) {
-            self.settings.end(key, &mut self.problems);
+            self.settings.end(key, inner.at, &mut self.problems);
         }
     }
 
@@ -149,7 +151,10 @@ impl Parser<'_> {
         match token.status {
             _ if !scope.live => {}
             Status::Supported(key) => self.settings.set(key, &setting, &mut self.problems),
-            _ => self.no_effect(token, setting.at),
+            _ => {
+                self.no_effect(token, setting.at);
+                self.settings.ignored_setting(&setting);
+            }
         }
     }
 
@@ -194,10 +199,10 @@ impl Parser<'_> {
 
     /// A word that means nothing where it stands; `None`: outside of everything.
     fn misplaced(&mut self, block: Option<&'static Block>, word: &str, at: Position) {
-        if !self.problems.is_full() {
-            let message = describe_misplaced(block, word);
-            self.problems.error(at, message);
-        }
+        // Looking for the nearest word is in vain when nobody will see it.
+        let is_shown = !self.problems.is_full();
+        let message = if is_shown { describe_misplaced(block, word) } else { String::new() };
+        self.problems.error(at, message);
         self.skip_value(block);
     }
 
@@ -217,6 +222,19 @@ impl Parser<'_> {
             LexemeKind::Open | LexemeKind::Close => false,
         };
         if is_value {
+            self.next();
+        }
+        if self.peek() == Some(&LexemeKind::Open) {
+            self.skip_block();
+        }
+    }
+
+    /// Skips the words of a line, which are most likely settings of a block that is not one.
+    fn skip_line(&mut self, line: u32) {
+        while let Some(lexeme) = self.lexemes.peek()
+            && lexeme.at.line == line
+            && matches!(lexeme.kind, LexemeKind::Word(_) | LexemeKind::BadWord(_))
+        {
             self.next();
         }
         if self.peek() == Some(&LexemeKind::Open) {
@@ -281,7 +299,8 @@ impl Parser<'_> {
 
 fn describe_misplaced(block: Option<&'static Block>, word: &str) -> String {
     let name = quoted(word);
-    let owners = SFLOW.owners(word);
+    let mut owners = SFLOW.owners(word);
+    owners.dedup();
     if !owners.is_empty() {
         let place = block.map_or("outside of sflow { }".into(), |b| format!("in {} {{ }}", b.name));
         let owners = owners.join(", ");

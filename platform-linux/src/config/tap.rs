@@ -29,7 +29,8 @@ impl Tap {
     }
 }
 
-/// What a tap selects by; each key that is there must match, and one at least is there.
+/// What a tap selects by: each key that is there must match. Without any it takes all links but
+/// those whose packets another link shows as well, and loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     /// `dev`: name or alias of one device.
@@ -41,18 +42,12 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Whether the block has no key, and so selects nothing.
-    pub fn is_empty(&self) -> bool {
-        self.device.is_none() && self.pattern.is_none() && self.speed.is_none()
-    }
-
-    /// Whether it takes `link`. Links whose packets another link shows as well, and loopback, are
-    /// taken only by name.
+    /// Whether it takes `link`.
     pub fn matches(&self, link: &Link<'_>) -> bool {
         let named = self.device.as_deref().map(|device| link.is_called(device));
         let pattern = self.pattern.as_ref().is_none_or(|pattern| pattern.matches(link.name));
         let speed = self.speed.is_none_or(|range| range.contains(link.speed));
-        let wanted = named.unwrap_or(!self.is_empty() && link.kind == LinkKind::Other);
+        let wanted = named.unwrap_or(link.kind == LinkKind::Other);
         wanted && pattern && speed
     }
 }
@@ -193,7 +188,7 @@ mod tests {
         let both = Selector { pattern: by_pattern("^eth").pattern, ..by_speed(0, 1000) };
         assert!(!both.matches(&NIC));
         assert!(both.matches(&Link { speed: None, ..NIC }), "unknown counts as 0");
-        assert!(!Selector::default().matches(&NIC), "no key selects nothing");
+        assert!(Selector::default().matches(&NIC), "no key");
     }
 
     #[test]
@@ -210,6 +205,7 @@ mod tests {
             let link = Link { kind, ..NIC };
             assert!(!by_pattern("eth").matches(&link), "{kind:?}");
             assert!(!by_speed(0, u64::MAX).matches(&link), "{kind:?}");
+            assert!(!Selector::default().matches(&link), "{kind:?}");
             assert!(Tap::device("eth0", None).selector.matches(&link), "{kind:?}");
         }
     }

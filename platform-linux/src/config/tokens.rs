@@ -65,14 +65,26 @@ pub(super) enum Key {
     AgentCidr,
     SubAgentId,
     Uuid,
-    CollectorIp,
-    CollectorPort,
-    CollectorDevice,
-    TapDevice,
-    TapPattern,
-    TapSpeed,
-    TapPromiscuous,
-    TapSampling,
+    InCollector(CollectorKey),
+    InTap(TapKey),
+}
+
+/// What a supported token in a `collector` block sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CollectorKey {
+    Ip,
+    Port,
+    Device,
+}
+
+/// What a supported token in a `pcap` block sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TapKey {
+    Device,
+    Pattern,
+    Speed,
+    Promiscuous,
+    Sampling,
 }
 
 impl Block {
@@ -87,8 +99,8 @@ impl Block {
         let distance = |name: &str| strsim::osa_distance(&text, &name.to_ascii_lowercase());
         let names = self.tokens.iter().flat_map(Token::names).filter(|name| !name.contains('<'));
         let (distance, name) = names.map(|name| (distance(name), name)).min()?;
-        // More edits than a third of the word is a different word.
-        (distance <= (text.chars().count() / 3).max(1)).then_some(name)
+        // More edits than about a third of the word is a different word.
+        (distance <= text.chars().count().div_ceil(3)).then_some(name)
     }
 
     /// All blocks that have a token called `text`, below this one and itself.

@@ -11,7 +11,7 @@ use super::diagnostic::quoted;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub(super) value: u64,
-    /// A leading `0` made it octal, which is rarely meant.
+    /// A leading `0` made it octal and another number, which is rarely meant.
     pub(super) octal: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn number(text: &str, suffixes: &str) -> Result<Number, String> {
     // Digits alone remain, so that only the size can be wrong.
     let value = u64::from_str_radix(digits, radix).ok().and_then(|n| n.checked_mul(multiplier));
     match value {
-        Some(value) => Ok(Number { value, octal: radix == 8 }),
+        Some(value) => Ok(Number { value, octal: radix == 8 && value > 7 }),
         None => Err(format!("{} is too large a number", quoted(text))),
     }
 }
@@ -137,11 +137,17 @@ impl core::fmt::Display for Cidr {
     }
 }
 
-/// Reads an address block, `address/bits`.
+/// Reads an address block, `address/bits` or `address/mask`.
 pub(super) fn cidr(text: &str) -> Result<Cidr, String> {
     let malformed = || format!("{} is not an address block such as 10.0.0.0/8", quoted(text));
     let (address, bits) = text.split_once('/').ok_or_else(malformed)?;
     let address = address.parse::<IpAddr>().map_err(|_| malformed())?;
+    if let Ok(mask) = bits.parse::<IpAddr>() {
+        return prefix_len(mask)
+            .filter(|_| mask.is_ipv4() == address.is_ipv4())
+            .and_then(|bits| Cidr::new(address, bits))
+            .ok_or_else(|| format!("{}: the mask is not one of this address", quoted(text)));
+    }
     let bits = number(bits, "").map_err(|_| malformed())?.value;
     u8::try_from(bits)
         .ok()
@@ -205,6 +211,16 @@ fn split_suffix<'a>(text: &'a str, suffixes: &str) -> (&'a str, u64) {
     (digits, 1000_u64.saturating_pow(power))
 }
 
+/// The length of a mask written as an address; `None` if a 1 follows a 0.
+fn prefix_len(mask: IpAddr) -> Option<u8> {
+    let bits = match mask {
+        IpAddr::V4(mask) => left_aligned_v4(mask),
+        IpAddr::V6(mask) => mask.to_bits(),
+    };
+    let ones = bits.leading_ones();
+    (bits.count_ones() == ones).then_some(ones).and_then(|ones| u8::try_from(ones).ok())
+}
+
 fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
@@ -236,6 +252,7 @@ mod tests {
         assert_eq!(plain("0x10"), Ok(16));
         assert_eq!(plain("0x1K"), Ok(1000));
         assert_eq!(number("010", ""), Ok(Number { value: 8, octal: true }));
+        assert_eq!(number("007", ""), Ok(Number { value: 7, octal: false }));
         assert_eq!(number("0", ""), Ok(Number { value: 0, octal: false }));
         assert_eq!(plain("18446744073709551615"), Ok(u64::MAX));
     }
@@ -281,6 +298,12 @@ mod tests {
         assert!(!cidr("::1/128").unwrap().contains(Ipv6Addr::UNSPECIFIED.into()));
         assert!(!cidr("1.2.3.4/32").unwrap().contains([1, 2, 3, 5].into()));
         assert_eq!(cidr("::1/100000"), Err("\"::1/100000\": the mask has 0..=128 bits".into()));
+        assert_eq!(cidr("10.0.0.0/255.240.0.0"), cidr("10.0.0.0/12"));
+        assert_eq!(cidr("2001:db8::/ffff:ffff::"), cidr("2001:db8::/32"));
+        for text in ["10.0.0.0/255.0.255.0", "10.0.0.0/ffff::", "2001:db8::/255.0.0.0"] {
+            let expected = format!("{text:?}: the mask is not one of this address");
+            assert_eq!(cidr(text), Err(expected));
+        }
         assert_eq!(cidr("1.2.3.4/33"), Err("\"1.2.3.4/33\": the mask has 0..=32 bits".into()));
         for text in ["1.2.3.4", "/8", "1.2.3.4/", "1.2.3.4/8x", "eth0/8", "1.2.3.4/8/8"] {
             let expected = format!("{text:?} is not an address block such as 10.0.0.0/8");

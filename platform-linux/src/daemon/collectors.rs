@@ -62,7 +62,9 @@ impl Collectors {
         };
         self.all = collectors
             .iter()
-            .map(|collector| known(collector, &mut old).unwrap_or_else(|| Destination::new(collector)))
+            .map(|collector| {
+                known(collector, &mut old).unwrap_or_else(|| Destination::new(collector))
+            })
             .collect();
         for destination in &mut self.all {
             // The numbers of questions have changed; an answer to an old one is not taken.

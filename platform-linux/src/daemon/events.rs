@@ -11,7 +11,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Why the loop woke up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wakeup {
+pub(crate) enum Wakeup {
     /// [`Signals::next`] has one.
     Signal,
     /// The kernel tells of interfaces or addresses.
@@ -24,7 +24,7 @@ pub enum Wakeup {
 
 /// An epoll instance whose events say what they are about.
 #[derive(Debug)]
-pub struct Events {
+pub(crate) struct Events {
     epoll: Epoll,
     ready: [EpollEvent; BATCH],
 }
@@ -34,7 +34,7 @@ impl Events {
     ///
     /// # Errors
     /// When the process may open no more files.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         Ok(Self { epoll, ready: [EpollEvent::empty(); BATCH] })
     }
@@ -43,26 +43,27 @@ impl Events {
     ///
     /// # Errors
     /// When the kernel has no memory for it.
-    pub fn watch(&self, file: impl AsFd, wakeup: Wakeup) -> io::Result<()> {
+    pub(crate) fn watch(&self, file: impl AsFd, wakeup: Wakeup) -> io::Result<()> {
         Ok(self.epoll.add(file, EpollEvent::new(EpollFlags::EPOLLIN, wakeup.word()))?)
     }
 
-    /// Sleeps until something happens, `deadline` at the latest; for ever without one. Tells what
-    /// happened, of which there can be more than one call reports.
+    /// Sleeps until something happens, `deadline` at the latest; for ever without one. Returns
+    /// how many things [`woken`](Self::woken) has to tell.
     ///
     /// # Errors
     /// None that a correct program meets.
-    pub fn wait(
-        &mut self,
-        now: Instant,
-        deadline: Option<Instant>,
-    ) -> io::Result<impl Iterator<Item = Wakeup>> {
-        let count = match self.epoll.wait(&mut self.ready, timeout(now, deadline)) {
-            Ok(count) => count,
-            Err(Errno::EINTR) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(self.ready.iter().take(count).map(|event| Wakeup::from_word(event.data())))
+    pub(crate) fn wait(&mut self, now: Instant, deadline: Option<Instant>) -> io::Result<usize> {
+        match self.epoll.wait(&mut self.ready, timeout(now, deadline)) {
+            Ok(count) => Ok(count),
+            Err(Errno::EINTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The thing with this number that the last [`wait`](Self::wait) returned for.
+    #[must_use]
+    pub(crate) fn woken(&self, number: usize) -> Option<Wakeup> {
+        self.ready.get(number).map(|event| Wakeup::from_word(event.data()))
     }
 }
 
@@ -89,7 +90,7 @@ impl Wakeup {
 
 /// The signals that the daemon obeys, blocked everywhere else.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     file: SignalFd,
 }
 
@@ -98,7 +99,7 @@ impl Signals {
     ///
     /// # Errors
     /// When the process may open no more files.
-    pub fn block() -> io::Result<Self> {
+    pub(crate) fn block() -> io::Result<Self> {
         let mask = SigSet::from_iter(OBEYED);
         mask.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
@@ -106,7 +107,7 @@ impl Signals {
     }
 
     /// The next signal that came.
-    pub fn next(&mut self) -> Option<Signal> {
+    pub(crate) fn next(&mut self) -> Option<Signal> {
         let info = self.file.read_signal().ok().flatten()?;
         Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
     }

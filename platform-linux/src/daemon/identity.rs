@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use log::{info, warn};
+use log::{Level, log};
 
 use crate::config::{Config, elect};
 use crate::daemon::view;
@@ -10,24 +10,24 @@ use crate::links::Links;
 
 /// The agent address and why it is this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// agent_address of every datagram.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// In words.
-    pub reason: String,
+    pub(crate) reason: String,
     /// What the configuration asks for and the host does not have.
-    pub missing: Option<String>,
+    pub(crate) missing: Option<String>,
 }
 
 impl Identity {
     /// Elects the address by the rules of the configuration among the addresses of the host.
     #[must_use]
-    pub fn elect(config: &Config, links: &Links) -> Self {
+    pub(crate) fn elect(config: &Config, links: &Links) -> Self {
         let candidates = view::candidates(links);
         match elect(&config.agent, &candidates) {
             Some(elected) => Self {
                 address: elected.address,
-                reason: elected.reason.to_string(),
+                reason: elected.to_string(),
                 missing: elected.missing.map(str::to_owned),
             },
             None => Self {
@@ -41,7 +41,7 @@ impl Identity {
     /// The addresses of the host have changed. An address that identifies the agent is kept as
     /// long as the host has it (rule A21), unless it was a stopgap.
     #[must_use]
-    pub fn follow(&self, config: &Config, links: &Links) -> Self {
+    pub(crate) fn follow(&self, config: &Config, links: &Links) -> Self {
         let stopgap = self.address.is_loopback();
         let present = view::candidates(links).iter().any(|found| found.address == self.address);
         if present && !stopgap && config.agent.ip.is_none() {
@@ -51,10 +51,9 @@ impl Identity {
     }
 
     /// Tells the log.
-    pub fn log(&self) {
-        info!("agent address {}: {}", self.address, self.reason);
-        if let Some(device) = &self.missing {
-            warn!("agent = {device}: this device has no address that can be used");
-        }
+    pub(crate) fn log(&self) {
+        // The reason tells what is missing, too.
+        let level = if self.missing.is_some() { Level::Warn } else { Level::Info };
+        log!(level, "agent address {}: {}", self.address, self.reason);
     }
 }

@@ -7,8 +7,8 @@
 //! signals ── reload, statistics, end
 //! ```
 
-pub mod clock;
 pub mod check;
+pub mod clock;
 pub mod collectors;
 mod counters;
 mod events;
@@ -17,7 +17,7 @@ pub mod options;
 pub mod ports;
 mod privileges;
 mod report;
-mod resolver;
+pub mod resolver;
 mod run;
 pub mod sample;
 mod throttle;

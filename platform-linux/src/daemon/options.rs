@@ -61,9 +61,11 @@ impl Source {
         }
         let found = DEFAULT_PATHS.into_iter().map(PathBuf::from).find(|path| path.exists());
         let [first, second] = DEFAULT_PATHS;
-        let none = || Unusable::of(&format!(
-            "no configuration: there is neither {first} nor {second}; name a file with --config, or use --interface and --collector"
-        ));
+        let none = || {
+            Unusable::of(&format!(
+                "no configuration: there is neither {first} nor {second}; name a file with --config, or use --interface and --collector"
+            ))
+        };
         found.map(Some).ok_or_else(none)
     }
 

@@ -38,11 +38,15 @@ pub struct Port {
 impl Ports {
     /// Opens, changes and closes taps until they are what the configuration says of the
     /// interfaces that there are now.
-    pub fn reconcile(&mut self, now: Instant, config: &Config, links: &Links, events: &Events) {
-        let wanted: BTreeMap<u32, TapOptions> = links
-            .iter()
-            .filter_map(|link| Some((link.index, options(config, link)?)))
-            .collect();
+    pub(crate) fn reconcile(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        links: &Links,
+        events: &Events,
+    ) {
+        let wanted: BTreeMap<u32, TapOptions> =
+            links.iter().filter_map(|link| Some((link.index, options(config, link)?))).collect();
         let unwanted: Vec<u32> =
             self.open.keys().copied().filter(|index| !wanted.contains_key(index)).collect();
         unwanted.into_iter().for_each(|index| self.close(index));

@@ -1,16 +1,17 @@
 //! From root to an unprivileged user, with only what the agent still needs.
 
 use std::fmt;
+use std::fs;
 use std::io;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::unistd::{Gid, Uid, User, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 /// What became of the privileges, in words for the log.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Under which user the process goes on, or why it could not change it.
     user: String,
     kept: Vec<Capability>,
@@ -22,12 +23,17 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the kernel refuses; the daemon must not go on then.
-pub fn drop_all(user: &str) -> io::Result<Outcome> {
-    let keep: CapsHashSet =
-        NEEDED.into_iter().filter(|&cap| has(CapSet::Permitted, cap)).collect();
-    let user = if Uid::effective().is_root() { become_user(user)? } else { current_user() };
+pub(crate) fn drop_all(user: &str) -> io::Result<Outcome> {
+    let keep: CapsHashSet = NEEDED.into_iter().filter(|&cap| has(CapSet::Permitted, cap)).collect();
+    let user = if Uid::effective().is_root() {
+        become_user(user)?
+    } else {
+        format!("uid {}", Uid::effective())
+    };
     caps::set(None, CapSet::Effective, &keep).map_err(io::Error::other)?;
-    caps::clear(None, CapSet::Ambient).or_else(|error| ignore_if_unsupported(error))?;
+    if caps::runtime::ambient_set_supported().is_ok() {
+        caps::clear(None, CapSet::Ambient).map_err(io::Error::other)?;
+    }
     caps::set(None, CapSet::Inheritable, &CapsHashSet::new()).map_err(io::Error::other)?;
     caps::set(None, CapSet::Permitted, &keep).map_err(io::Error::other)?;
     prctl::set_no_new_privs()?;
@@ -37,7 +43,7 @@ pub fn drop_all(user: &str) -> io::Result<Outcome> {
 
 /// Whether this process may do what the capability allows.
 #[must_use]
-pub fn has(set: CapSet, capability: Capability) -> bool {
+pub(crate) fn has(set: CapSet, capability: Capability) -> bool {
     caps::has_cap(None, set, capability).unwrap_or_default()
 }
 
@@ -55,9 +61,10 @@ impl fmt::Display for Outcome {
 }
 
 fn become_user(name: &str) -> io::Result<String> {
-    let (uid, gid, name) = match User::from_name(name)? {
-        Some(user) => (user.uid, user.gid, user.name),
-        None => (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY), "nobody".into()),
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let (uid, gid, name) = match system_user(name, &passwd) {
+        Some((uid, gid)) => (uid, gid, name),
+        None => (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY), "nobody"),
     };
     // Before root is gone: the bounding set needs CAP_SETPCAP.
     for capability in caps::all() {
@@ -79,23 +86,23 @@ fn become_user(name: &str) -> io::Result<String> {
     Ok(format!("user {name}"))
 }
 
-fn current_user() -> String {
-    let uid = Uid::effective();
-    User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| format!("user {}", user.name))
-}
-
 /// The first namespace maps every user to itself.
 fn in_user_namespace() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
 }
 
-/// Ambient capabilities came with kernel 4.3; where there are none, none need to go.
-fn ignore_if_unsupported(_: caps::errors::CapsError) -> io::Result<()> {
-    if caps::has_cap(None, CapSet::Ambient, Capability::CAP_NET_RAW).is_err() {
-        return Ok(());
-    }
-    Err(io::Error::other("cannot clear the ambient capabilities"))
+/// User and group id of a system user, as packages and administrators make them.
+///
+/// From the file alone: getpwnam(3) would load whatever modules nsswitch.conf names into a
+/// process that is root and that keeps them for its lifetime.
+fn system_user(name: &str, passwd: &str) -> Option<(Uid, Gid)> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let uid = (fields.next()? == name).then(|| fields.nth(1))??;
+        let gid = fields.next()?;
+        Some((Uid::from_raw(uid.parse().ok()?), Gid::from_raw(gid.parse().ok()?)))
+    })
 }
 
 /// What the agent needs for as long as it runs: a packet socket and a filter program for each
@@ -103,3 +110,20 @@ fn ignore_if_unsupported(_: caps::errors::CapsError) -> io::Result<()> {
 const NEEDED: [Capability; 2] = [Capability::CAP_NET_RAW, Capability::CAP_BPF];
 /// The overflow user and group of the kernel, which own nothing.
 const NOBODY: u32 = 65_534;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_user_is_found_by_its_whole_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nflow:x:1:2::/:\nflowmote:x:998:997::/nonexistent:/usr/sbin/nologin\nbad:x:nine:9::/:\nshort:x\n";
+        let ids = |name| system_user(name, passwd).map(|(uid, gid)| (uid.as_raw(), gid.as_raw()));
+        assert_eq!(ids("flowmote"), Some((998, 997)));
+        assert_eq!(ids("root"), Some((0, 0)));
+        assert_eq!(ids("mote"), None);
+        assert_eq!(ids("bad"), None);
+        assert_eq!(ids("short"), None);
+        assert_eq!(system_user("flowmote", ""), None);
+    }
+}

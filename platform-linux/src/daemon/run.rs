@@ -59,7 +59,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let mut buffer = vec![0; MAX_DATAGRAM];
     let identity = Identity::elect(&loaded.config, &links);
     identity.log();
-    let agent_config = agent_config(&loaded.config, &identity, &links);
+    let agent_config = agent_config(&loaded.config, &identity, encoding(&links));
     let agent = Agent::new(agent_config, &mut sources, &mut buffer);
     let mut daemon = Daemon::new(options, loaded.config, links, identity, agent)?;
     daemon.start(&signals)?;
@@ -72,6 +72,7 @@ struct Daemon<'a> {
     options: &'a RunOptions,
     config: Config,
     identity: Identity,
+    encoding: Encoding,
     links: Links,
     counters: Counters,
     agent: Agent<'a>,
@@ -81,8 +82,9 @@ struct Daemon<'a> {
     events: Events,
     /// When the next report is due.
     report: Option<Instant>,
-    /// Data sources that the agent knows, so that only differences are told.
-    polled: Vec<u32>,
+    /// Data sources that the agent knows.
+    sources: Vec<DataSource>,
+    started: Instant,
 }
 
 impl<'a> Daemon<'a> {
@@ -99,13 +101,15 @@ impl<'a> Daemon<'a> {
             counters: Counters::new(&config).map_err(runtime("counters"))?,
             config,
             identity,
+            encoding: encoding(&links),
             links,
             agent,
             ports: Ports::default(),
             resolver: Resolver::new().map_err(runtime("resolver"))?,
             events: Events::new().map_err(runtime("epoll"))?,
             report: None,
-            polled: Vec::new(),
+            sources: Vec::new(),
+            started: clock::now(),
         })
     }
 
@@ -119,7 +123,6 @@ impl<'a> Daemon<'a> {
         watch(&self.events).map_err(runtime("epoll"))?;
         let now = clock::now();
         self.tell_missing();
-        self.need_capture()?;
         self.reconcile(now);
         let outcome = privileges::drop_all(&self.options.user).map_err(runtime("privileges"))?;
         info!("{outcome}");
@@ -132,24 +135,258 @@ impl<'a> Daemon<'a> {
         loop {
             let now = clock::now();
             let deadline = self.work(now);
-            let woken: Vec<Wakeup> = self.events.wait(now, deadline).map_err(runtime("epoll"))?.collect();
+            let woken = self.events.wait(now, deadline).map_err(runtime("epoll"))?;
             let now = clock::now();
-            for wakeup in woken {
-                match wakeup {
-                    Wakeup::Tap(index) => {
+            for number in 0..woken {
+                match self.events.woken(number) {
+                    Some(Wakeup::Tap(index)) => {
                         self.ports.drain(now, index, &mut self.agent, &mut self.collectors);
                     }
-                    Wakeup::Links => self.follow_links(now),
-                    Wakeup::Resolver => self.take_answers(now),
-                    Wakeup::Signal => {
+                    Some(Wakeup::Links) => self.follow_links(now),
+                    Some(Wakeup::Resolver) => self.take_answers(now),
+                    Some(Wakeup::Signal) => {
                         while let Some(signal) = signals.next() {
                             if self.obey(now, signal) {
                                 return Ok(());
                             }
                         }
                     }
+                    None => {}
                 }
             }
         }
     }
+
+    /// All that is due now; returns when something is due next.
+    fn work(&mut self, now: Instant) -> Option<Instant> {
+        if self.ports.retry().is_some_and(|retry| retry <= now) {
+            self.ports.reconcile(now, &self.config, &self.links, &self.events);
+        }
+        let collectors = self.collectors.maintain(now, &self.resolver);
+        let mut counters = self.counters.at(now, &self.links);
+        let agent = self.agent.poll(now, &mut counters, &mut self.collectors);
+        if self.report.is_some_and(|report| report <= now) {
+            self.print_report(now);
+            self.report = self.next_report(now);
+        }
+        [agent, collectors, self.ports.retry(), self.report].into_iter().flatten().min()
+    }
+
+    /// Interfaces or addresses have changed.
+    fn follow_links(&mut self, now: Instant) {
+        let mut changes = Vec::new();
+        if let Err(error) = self.links.poll(LINK_EVENTS, &mut changes) {
+            warn!("rtnetlink: {error}");
+        }
+        if changes.is_empty() {
+            return;
+        }
+        self.reconcile(now);
+        let addresses = |change: &LinkEvent| matches!(change, LinkEvent::AddressesChanged(_));
+        if changes.iter().any(addresses) {
+            self.collectors.reconnect();
+            let identity = self.identity.follow(&self.config, &self.links);
+            self.identify(identity);
+        }
+    }
+
+    fn take_answers(&mut self, now: Instant) {
+        while let Some(answer) = self.resolver.answer() {
+            self.collectors.resolved(now, answer);
+        }
+    }
+
+    /// Returns whether the signal ends the daemon.
+    fn obey(&mut self, now: Instant, signal: Signal) -> bool {
+        match signal {
+            Signal::SIGTERM | Signal::SIGINT => return true,
+            Signal::SIGHUP => self.reload(now),
+            Signal::SIGUSR1 => self.print_report(now),
+            _ => {}
+        }
+        false
+    }
+
+    /// Reads the configuration again. One that cannot be used changes nothing.
+    fn reload(&mut self, now: Instant) {
+        notify(NotifyState::Reloading);
+        match self.options.source.load() {
+            Ok(loaded) => {
+                log_loaded(&loaded);
+                self.config = loaded.config;
+                self.tell_missing();
+                self.collectors.reconfigure(&self.config.collectors);
+                self.counters.reconfigure(&self.config);
+                let identity = Identity::elect(&self.config, &self.links);
+                self.identify(identity);
+                self.configure_agent();
+                self.reconcile(now);
+            }
+            Err(unusable) => {
+                unusable.0.iter().for_each(|line| error!("{line}"));
+                error!("configuration not reloaded, the old one stays in force");
+            }
+        }
+        notify(NotifyState::Ready);
+    }
+
+    fn identify(&mut self, identity: Identity) {
+        if identity == self.identity {
+            return;
+        }
+        self.identity = identity;
+        self.identity.log();
+        self.configure_agent();
+    }
+
+    fn configure_agent(&mut self) {
+        // Expanded once is expanded for good: each change is a new session for the collectors.
+        if self.encoding == Encoding::Compact {
+            self.encoding = encoding(&self.links);
+        }
+        let config = agent_config(&self.config, &self.identity, self.encoding);
+        if let Err(error) = self.agent.reconfigure(config) {
+            error!("agent not reconfigured: {error:?}");
+        }
+    }
+
+    /// Makes taps and data sources what configuration and kernel say now.
+    fn reconcile(&mut self, now: Instant) {
+        self.ports.reconcile(now, &self.config, &self.links, &self.events);
+        let polling = Duration::from_secs(self.config.polling_secs);
+        let mut sources = vec![DataSource::HOST];
+        let links =
+            self.links.iter().filter(|link| link.is_real() || self.ports.is_open(link.index));
+        sources.extend(links.map(|link| DataSource::interface(link.index)));
+        for gone in self.sources.iter().filter(|source| !sources.contains(source)) {
+            self.agent.remove_source(*gone);
+        }
+        for source in &sources {
+            self.add_source(now, *source, polling);
+        }
+        self.sources = sources;
+    }
+
+    fn add_source(&mut self, now: Instant, source: DataSource, polling: Duration) {
+        match self.agent.add_source(now, source, polling) {
+            Ok(()) => {}
+            Err(AddError::Exists) => {
+                self.agent.set_polling(now, source, polling);
+            }
+            Err(AddError::TableFull) => {
+                warn!(
+                    "more than {MAX_SOURCES} data sources: ifIndex {} is left out",
+                    source.index()
+                );
+            }
+            Err(AddError::NeedsExpanded) => {
+                info!("ifIndex {} needs expanded encoding: a new session begins", source.index());
+                self.configure_agent();
+                // The encoding is expanded now, so the same error cannot come again.
+                let _ = self.agent.add_source(now, source, polling);
+            }
+        }
+    }
+
+    /// Sends what waits, and says how it went.
+    fn end(&mut self) {
+        let now = clock::now();
+        notify(NotifyState::Stopping);
+        let open: Vec<u32> = self.ports.iter().map(|(index, _)| index).collect();
+        for index in open {
+            self.ports.drain(now, index, &mut self.agent, &mut self.collectors);
+        }
+        self.agent.flush();
+        self.agent.transmit(now, &mut self.collectors);
+        self.print_report(now);
+    }
+
+    fn print_report(&mut self, now: Instant) {
+        let report = Report {
+            uptime: now.since(self.started),
+            ports: self.ports.stats(),
+            agent: *self.agent.stats(),
+            collectors: &self.collectors,
+            links: self.links.stats(),
+            counters: self.counters.stats(),
+        };
+        info!("{report}");
+    }
+
+    fn next_report(&self, now: Instant) -> Option<Instant> {
+        let interval = self.options.stats_interval;
+        (!interval.is_zero()).then_some(now + interval)
+    }
+
+    /// Names in the configuration that no interface has yet.
+    fn tell_missing(&self) {
+        for missing in view::missing_devices(&self.config, &self.links) {
+            warn!("{missing}; waiting for it");
+        }
+        if self.config.taps.is_empty() {
+            info!(
+                "no interface is selected for packet samples (no pcap {{}} block): counters only"
+            );
+        }
+    }
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(unusable) => write!(f, "{unusable}"),
+            Self::Runtime(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Rule A19.
+fn encoding(links: &Links) -> Encoding {
+    let compact = links.iter().all(|link| link.index <= MAX_COMPACT_INDEX);
+    if compact { Encoding::Compact } else { Encoding::Expanded }
+}
+
+fn agent_config(config: &Config, identity: &Identity, encoding: Encoding) -> AgentConfig {
+    AgentConfig {
+        head: DatagramHead {
+            address: identity.address,
+            sub_agent_id: config.sub_agent_id,
+            encoding,
+            max_bytes: config.datagram_bytes as usize,
+        },
+        header_bytes: config.header_bytes as usize,
+        max_delay: MAX_DELAY,
+        discard_limit: 10,
+        seed: clock::seed(),
+    }
+}
+
+fn log_loaded(loaded: &Loaded) {
+    if let Some(file) = &loaded.file {
+        info!("configuration {}", file.display());
+    }
+    loaded.warnings.iter().for_each(|line| warn!("{line}"));
+}
+
+fn runtime(what: &str) -> impl FnOnce(io::Error) -> Failure + '_ {
+    move |error| Failure::Runtime(format!("{what}: {error}"))
+}
+
+/// Tells systemd, if it started us.
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        warn!("systemd: {error}");
+    }
+}
+
+/// How long a sample waits for others to share its datagram: with the at most 100 ms that the
+/// kernel holds a block of the ring, a collector knows within a quarter of a second.
+const MAX_DELAY: Duration = Duration::from_millis(100);
+/// Interfaces beyond are left out, with a warning: a thousand on one host are rare.
+const MAX_SOURCES: usize = 1024;
+/// The largest datagramBytes that the configuration admits.
+const MAX_DATAGRAM: usize = 8192;
+/// Notifications taken before packets have their turn again.
+const LINK_EVENTS: usize = 256;

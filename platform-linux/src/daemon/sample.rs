@@ -85,13 +85,10 @@ fn is_ethernet(hardware_type: u16) -> bool {
 }
 
 /// Tunnels and tun devices, whose packets begin with IP.
-const BARE_IP: [u16; 5] = [
-    libc::ARPHRD_NONE,
-    libc::ARPHRD_RAWIP,
-    libc::ARPHRD_TUNNEL,
-    libc::ARPHRD_TUNNEL6,
-    libc::ARPHRD_SIT,
-];
+const BARE_IP: [u16; 5] =
+    [libc::ARPHRD_NONE, ARPHRD_RAWIP, libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT];
+/// linux/if_arp.h; libc lacks it.
+const ARPHRD_RAWIP: u16 = 519;
 
 #[cfg(test)]
 mod tests {

@@ -4,14 +4,14 @@ use flowmote_core::{Duration, Instant};
 
 /// Says when a message of one kind may be logged, and how many were held back since.
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     next: Option<Instant>,
     held_back: u64,
 }
 
 impl Throttle {
     /// `Some(n)`: log it now, `n` like it were held back since the last one; `None`: hold it back.
-    pub fn admit(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
         if self.next.is_some_and(|next| now < next) {
             self.held_back = self.held_back.saturating_add(1);
             return None;
@@ -23,7 +23,7 @@ impl Throttle {
 
 /// Words for the number that [`Throttle::admit`] returned, to end a log line with.
 #[must_use]
-pub fn held_back(count: u64) -> String {
+pub(crate) fn held_back(count: u64) -> String {
     if count == 0 { String::new() } else { format!(" ({count} more in the last minute)") }
 }
 

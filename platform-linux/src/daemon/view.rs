@@ -5,10 +5,10 @@ use crate::links::{Link, Links};
 
 /// What selects a tap.
 #[must_use]
-pub fn link(link: &Link) -> config::Link<'_> {
+pub(crate) fn link(link: &Link) -> config::Link<'_> {
     config::Link {
         name: &link.name,
-        alias: link.alias.as_deref(),
+        alias: None,
         kind: LinkKind::from_kernel(link.is_loopback(), link.kind.as_deref()),
         speed: link.speed_bps,
     }
@@ -16,13 +16,13 @@ pub fn link(link: &Link) -> config::Link<'_> {
 
 /// Every address of the host, for the election of the agent address.
 #[must_use]
-pub fn candidates(links: &Links) -> Vec<Candidate<'_>> {
+pub(crate) fn candidates(links: &Links) -> Vec<Candidate<'_>> {
     let of_link = |link| {
         let link: &Link = link;
         link.addresses.iter().map(move |address| Candidate {
             if_index: link.index,
             device: &link.name,
-            alias: link.alias.as_deref(),
+            alias: None,
             address: address.ip,
             is_vlan: link.kind.as_deref() == Some("vlan"),
             is_up: link.admin_up,
@@ -34,17 +34,13 @@ pub fn candidates(links: &Links) -> Vec<Candidate<'_>> {
 
 /// The names of `dev` and `agent` that no interface has, as in `there is no interface "eth9"`.
 #[must_use]
-pub fn missing_devices(config: &config::Config, links: &Links) -> Vec<String> {
-    let exists = |name: &str| {
-        links.iter().any(|link| link.name == name || link.alias.as_deref() == Some(name))
-    };
+pub(crate) fn missing_devices(config: &config::Config, links: &Links) -> Vec<String> {
+    let exists = |name: &str| links.iter().any(|link| link.name == name);
     let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
     let taps = config.taps.iter().filter_map(|tap| tap.selector.device.as_deref());
     let agent = config.agent.device.as_deref();
     taps.chain(agent)
         .filter(|name| !exists(name))
-        .map(|name| {
-            format!("there is no interface \"{name}\"; there are: {}", names.join(", "))
-        })
+        .map(|name| format!("there is no interface \"{name}\"; there are: {}", names.join(", ")))
         .collect()
 }

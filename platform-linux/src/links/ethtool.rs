@@ -161,7 +161,10 @@ mod tests {
             16, 0, 4, 0x80, 12, 0, 4, 0, 7, 0, 0, 0, 1, 0, 0, 0, // FCS errors 2^32 + 7
         ];
         let counters = parse(message(&body)).unwrap();
-        assert_eq!(counters, EthernetCounters { dot3_stats_fcs_errors: 7, ..EthernetCounters::UNKNOWN });
+        assert_eq!(
+            counters,
+            EthernetCounters { dot3_stats_fcs_errors: 7, ..EthernetCounters::UNKNOWN }
+        );
     }
 
     #[test]

@@ -160,8 +160,8 @@ impl Links {
             Ok(Some(_)) if self.stale => {}
             Ok(Some(datagram)) => {
                 for message in Messages::new(datagram) {
-                    let applied = message
-                        .and_then(|message| self.table.apply(message, &self.reader, events));
+                    let applied =
+                        message.and_then(|message| self.table.apply(message, &self.reader, events));
                     self.stats.malformed += u64::from(applied.is_err());
                 }
             }
@@ -232,11 +232,13 @@ impl Table {
                 }
             }
             RouteMessage::Address(index, address) => {
-                let changed = self.links.get_mut(&index).is_some_and(|link| link.put_address(address));
+                let changed =
+                    self.links.get_mut(&index).is_some_and(|link| link.put_address(address));
                 events.extend(changed.then_some(LinkEvent::AddressesChanged(index)));
             }
             RouteMessage::AddressGone(index, address) => {
-                let changed = self.links.get_mut(&index).is_some_and(|link| link.remove_address(address));
+                let changed =
+                    self.links.get_mut(&index).is_some_and(|link| link.remove_address(address));
                 events.extend(changed.then_some(LinkEvent::AddressesChanged(index)));
             }
             RouteMessage::Other => {}

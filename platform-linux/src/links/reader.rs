@@ -4,10 +4,10 @@ use std::io;
 
 use flowmote_core::record::counter::LagPortStats;
 
+use super::Link;
 use super::bond::{self, AGGREGATE_STATS_FILTER};
 use super::message::{LinkMessage, LinkStats, RouteMessage};
 use super::netlink::{Message, NetlinkSocket, Request};
-use super::Link;
 use crate::sys::ethtool;
 
 /// Asks the kernel about single links: the cost of an answer does not grow with their number.
@@ -89,11 +89,7 @@ impl LinkReader {
         self.socket.request(&Request::new(libc::RTM_GETADDR, dump, &[0; 8]), visit)
     }
 
-    fn ask<T>(
-        &mut self,
-        index: u32,
-        mut take: impl FnMut(&LinkMessage<'_>) -> T,
-    ) -> io::Result<T> {
+    fn ask<T>(&mut self, index: u32, mut take: impl FnMut(&LinkMessage<'_>) -> T) -> io::Result<T> {
         let mut header = [0; 16];
         if let Some(field) = header.get_mut(4..8) {
             field.copy_from_slice(&index.to_ne_bytes());
@@ -113,7 +109,9 @@ impl LinkReader {
     /// unknown.
     fn lacp_counters(&mut self, index: u32, record: &mut LagPortStats) {
         let mut header = [0; 12];
-        for (field, value) in header.as_chunks_mut::<4>().0.iter_mut().skip(1).zip([index, AGGREGATE_STATS_FILTER]) {
+        for (field, value) in
+            header.as_chunks_mut::<4>().0.iter_mut().skip(1).zip([index, AGGREGATE_STATS_FILTER])
+        {
             *field = value.to_ne_bytes();
         }
         let request = Request::new(RTM_GETSTATS, 0, &header);

@@ -24,7 +24,8 @@ pub(crate) fn link_settings(fd: BorrowedFd<'_>, name: &str) -> io::Result<LinkSe
     let mut settings = Settings::new();
     // The first call only tells how many words a mask of link modes has: a negative number.
     call(fd, name, &mut settings)?;
-    settings.nwords = settings.nwords.checked_neg().filter(|&n| n > 0).ok_or(io::ErrorKind::InvalidData)?;
+    settings.nwords =
+        settings.nwords.checked_neg().filter(|&n| n > 0).ok_or(io::ErrorKind::InvalidData)?;
     settings.cmd = ETHTOOL_GLINKSETTINGS;
     call(fd, name, &mut settings)?;
     Ok(settings.meaning())
@@ -74,9 +75,7 @@ impl Settings {
 fn call(fd: BorrowedFd<'_>, name: &str, settings: &mut Settings) -> io::Result<()> {
     let mut request = libc::ifreq {
         ifr_name: interface_name(name)?,
-        ifr_ifru: libc::__c_anonymous_ifr_ifru {
-            ifru_data: (&raw mut *settings).cast(),
-        },
+        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut *settings).cast() },
     };
     // SAFETY: `request` is a whole ifreq whose name ends in NUL and whose data points to an
     // exclusively borrowed `Settings`, both alive over the call. For ETHTOOL_GLINKSETTINGS the

@@ -54,6 +54,13 @@ pub(crate) fn anonymous_memory(length: usize) -> io::Result<usize> {
     Ok(address.expose_provenance())
 }
 
+/// Writes into memory that [`anonymous_memory`] gave and that is still mapped, as a kernel would.
+pub(crate) fn write_memory(address: usize, bytes: &[u8]) {
+    let to = ptr::with_exposed_provenance_mut::<u8>(address);
+    // SAFETY: the test holds the mapping and borrows nothing of it now; `bytes` is elsewhere.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+}
+
 /// A descriptor of its own that can be closed, to answer `Socket` and the like with.
 pub(crate) fn descriptor() -> io::Result<usize> {
     use std::os::fd::IntoRawFd;

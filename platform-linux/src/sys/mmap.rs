@@ -39,8 +39,10 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // Fails only for arguments that do not come from a mapping.
-        let _ =
-            call(Call::Unmap { address: self.start.as_ptr().expose_provenance(), length: self.length });
+        let _ = call(Call::Unmap {
+            address: self.start.as_ptr().expose_provenance(),
+            length: self.length,
+        });
     }
 }
 

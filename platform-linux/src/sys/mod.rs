@@ -6,7 +6,6 @@
 #![allow(unsafe_code, reason = "system calls and memory shared with the kernel live here only")]
 
 mod mmap;
-mod syscall;
 
 pub(crate) mod bpf;
 pub(crate) mod ethtool;
@@ -14,3 +13,4 @@ pub(crate) mod ethtool;
 pub(crate) mod fake;
 pub(crate) mod packet;
 pub(crate) mod ring;
+pub(crate) mod syscall;

@@ -26,6 +26,13 @@ impl Geometry {
     }
 }
 
+/// Bytes of a page of memory.
+pub(crate) fn page_size() -> u32 {
+    // SAFETY: takes no pointers.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u32::try_from(bytes).unwrap_or(4096)
+}
+
 /// The mapped ring and the place of its reader.
 #[derive(Debug)]
 pub(crate) struct BlockRing {
@@ -52,7 +59,10 @@ impl BlockRing {
         // (net/packet/af_packet.c, prb_flush_block and prb_close_block): what it wrote into the
         // block is visible once TP_STATUS_USER is.
         let status = self.status()?.load(Ordering::Acquire);
-        (status & TP_STATUS_USER != 0).then_some(ReadyBlock { ring: self, status })
+        if status & TP_STATUS_USER == 0 {
+            return None;
+        }
+        Some(ReadyBlock { ring: self, status })
     }
 
     fn status(&self) -> Option<&AtomicU32> {

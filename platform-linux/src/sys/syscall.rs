@@ -114,9 +114,8 @@ fn attach_classic(fd: RawFd, program: &[sock_filter]) -> io::Result<usize> {
     let length = length as socklen_t;
     // SAFETY: `value` is a sock_fprog whose `filter` points to `len` instructions; the kernel
     // copies them (net/core/filter.c, sk_attach_filter) and writes nothing.
-    let result = unsafe {
-        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, value, length)
-    };
+    let result =
+        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, value, length) };
     checked(result as isize)
 }
 

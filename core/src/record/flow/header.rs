@@ -20,6 +20,14 @@ pub struct SampledHeader<'a> {
     pub header: &'a [u8],
 }
 
+impl SampledHeader<'_> {
+    /// The same with at most so many bytes of the packet.
+    #[inline]
+    pub(crate) fn cut(self, bytes: usize) -> Self {
+        Self { header: self.header.get(..bytes).unwrap_or(self.header), ..self }
+    }
+}
+
 impl FlowRecord for SampledHeader<'_> {
     fn format(&self) -> DataFormat {
         DataFormat::standard(1)

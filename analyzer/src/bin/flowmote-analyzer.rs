@@ -1,2 +1,0 @@
-//! The collector.
-fn main() {}

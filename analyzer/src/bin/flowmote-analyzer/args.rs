@@ -1,0 +1,119 @@
+//! The command line.
+
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Receives sFlow version 5 and shows it.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print every datagram received, as text or as JSON lines
+    Listen(ListenArguments),
+    /// Show live who talks to whom, interfaces and hosts
+    Top(TopArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListenArguments {
+    /// Where to listen: ADDR:PORT, ADDR or PORT
+    #[arg(default_value = "[::]:6343", value_parser = parse_address)]
+    pub(crate) address: SocketAddr,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// End after N datagrams
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// End after this time
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopArguments {
+    /// Where to listen: ADDR:PORT, ADDR or PORT
+    #[arg(default_value = "[::]:6343", value_parser = parse_address)]
+    pub(crate) address: SocketAddr,
+    /// Rates are means over this time
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub(crate) window: Duration,
+    /// How often plain text is printed where standard output is not a terminal
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
+    pub(crate) interval: Duration,
+    /// End after this time
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Command to run beside it, the agent for instance: what it says is shown, its end ends the
+    /// view, and the view's end ends it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The port that sFlow is sent to.
+const PORT: u16 = 6343;
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    if let Ok(port) = text.trim_start_matches(':').parse() {
+        return Ok(SocketAddr::new(any, port));
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse()
+        .map(|address| SocketAddr::new(address, PORT))
+        .or_else(|_| text.parse())
+        .map_err(|_| "want 127.0.0.1:6343, [::1]:6343, 127.0.0.1, ::1 or 6343".to_owned())
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|time| (Duration::from_millis(100)..=Duration::from_secs(1 << 31)).contains(time))
+        .ok_or_else(|| "want seconds, at least 0.1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_in_all_forms() {
+        for (text, address) in [
+            ("127.0.0.1:6344", "127.0.0.1:6344"),
+            ("[::1]:6344", "[::1]:6344"),
+            ("127.0.0.1", "127.0.0.1:6343"),
+            ("::1", "[::1]:6343"),
+            ("[::1]", "[::1]:6343"),
+            ("6344", "[::]:6344"),
+            (":6344", "[::]:6344"),
+        ] {
+            assert_eq!(parse_address(text), Ok(address.parse().unwrap()), "{text}");
+        }
+        for text in ["", "localhost", "127.0.0.1:", "127.0.0.1:65536", "1.2.3"] {
+            assert!(parse_address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_have_bounds() {
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "NaN", "inf", "1e300", "x"] {
+            assert!(parse_seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

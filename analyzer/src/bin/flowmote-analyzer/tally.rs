@@ -1,0 +1,82 @@
+//! What was received, counted.
+
+use core::fmt;
+
+use flowmote_analyzer::{Address, Error, Malformed, MalformedKind};
+
+use crate::sequence::Sequences;
+
+/// Totals since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) datagrams: u64,
+    pub(crate) bytes: u64,
+    pub(crate) samples: u64,
+    pub(crate) records: u64,
+    /// Samples and records of unknown number.
+    pub(crate) unknown: u64,
+    /// Datagrams refused as a whole: too short, wrong version, wrong address type.
+    refused: [u64; 3],
+    malformed: [u64; MalformedKind::ALL.len()],
+    pub(crate) sequences: Sequences,
+}
+
+impl Tally {
+    pub(crate) fn refuse(&mut self, error: Error) {
+        let [short, version, address_type] = &mut self.refused;
+        *match error {
+            Error::Short => short,
+            Error::Version(_) => version,
+            Error::AddressType(_) => address_type,
+        } += 1;
+    }
+
+    pub(crate) fn malformed(&mut self, fault: Malformed) {
+        let index = MalformedKind::ALL.iter().position(|kind| *kind == fault.kind);
+        if let Some(count) = index.and_then(|index| self.malformed.get_mut(index)) {
+            *count += 1;
+        }
+    }
+
+    /// Faults of all kinds, refused datagrams included.
+    pub(crate) fn faults(&self) -> u64 {
+        self.refused.iter().chain(&self.malformed).sum()
+    }
+
+    fn faults_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let refused = [Error::Short, Error::Version(0), Error::AddressType(0)];
+        let refused = refused.map(Error::name).into_iter().zip(self.refused);
+        let malformed = MalformedKind::ALL.map(MalformedKind::name).into_iter().zip(self.malformed);
+        refused.chain(malformed).filter(|(_, count)| *count != 0)
+    }
+}
+
+/// The summary at the end.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { datagrams, bytes, samples, records, unknown, .. } = self;
+        write!(f, "{datagrams} datagrams ({bytes} bytes), {samples} samples, {records} records")?;
+        if *unknown != 0 {
+            write!(f, ", {unknown} samples or records of unknown kind")?;
+        }
+        let totals = self.sequences.totals;
+        write!(f, "\n{} sub-agents, {} datagrams lost", self.sequences.len(), totals.lost)?;
+        write!(f, ", {} faults", self.faults())?;
+        for (kind, count) in self.faults_by_kind() {
+            write!(f, "\n  malformed {kind}: {count}")?;
+        }
+        for (stream, gaps) in self.sequences.with_gaps() {
+            let agent = match stream.agent {
+                Address::Unknown => "unknown".to_owned(),
+                known => known.to_string(),
+            };
+            write!(f, "\n  agent {agent} sub-agent {}: lost {}", stream.sub_agent_id, gaps.lost)?;
+            write!(f, ", reordered {}, duplicates {}", gaps.reordered, gaps.duplicates)?;
+            write!(f, ", restarts {}", gaps.restarts)?;
+        }
+        if totals.untracked != 0 {
+            write!(f, "\n  {} datagrams of further agents not followed", totals.untracked)?;
+        }
+        Ok(())
+    }
+}

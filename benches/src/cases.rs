@@ -1,0 +1,170 @@
+//! What is measured: short loops around one call each, as a platform makes it.
+
+use core::hint::black_box;
+use core::net::{IpAddr, Ipv4Addr};
+
+use flowmote_core::record::counter::{IfCounters, PortName};
+use flowmote_core::record::flow::{
+    ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
+};
+use flowmote_core::{
+    Agent, AgentConfig, CounterRecord, CounterSample, DataSource, DatagramHead, Duration, Encoding,
+    FlowRecord, FlowSample, Instant, Interface, MAX_SAMPLING_RATE, SampleMeta, Sampler, Source,
+};
+
+/// One thing that is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Its name in tables and on command lines.
+    pub name: &'static str,
+    /// What one repetition is.
+    pub unit: &'static str,
+    /// How many of these units one repetition holds.
+    pub units: u32,
+    /// Does it this many times, after some preparation that is the same whatever the number.
+    pub repeat: fn(u32),
+}
+
+/// All that is measured.
+pub const CASES: [Case; 8] = [
+    Case { name: "unsampled-single", unit: "packet", units: 1, repeat: unsampled::<1> },
+    Case { name: "unsampled-burst-64", unit: "packet", units: 64, repeat: unsampled::<64> },
+    Case { name: "sampled", unit: "packet", units: 1, repeat: sampled },
+    Case { name: "flow-sample", unit: "sample", units: 1, repeat: flow_sample },
+    Case { name: "flow-sample-vlan-time", unit: "sample", units: 1, repeat: flow_sample_vlan_time },
+    Case { name: "flow-sample-500-ports", unit: "sample", units: 1, repeat: flow_sample_500_ports },
+    Case { name: "counter-sample", unit: "sample", units: 1, repeat: counter_sample },
+    Case { name: "datagram", unit: "datagram", units: 1, repeat: datagram },
+];
+
+/// Packets that are not chosen, in bursts of `BURST`.
+#[inline(never)]
+fn unsampled<const BURST: u32>(times: u32) {
+    let mut sampler = Sampler::new(MAX_SAMPLING_RATE, 1);
+    for _ in 0..times {
+        if let Some(taken) = sampler.advance(black_box(BURST)) {
+            black_box(taken);
+        }
+    }
+    black_box(sampler.meta());
+}
+
+/// Packets that are chosen, each of them: what drawing a skip costs.
+#[inline(never)]
+fn sampled(times: u32) {
+    let mut sampler = Sampler::new(1, 1);
+    for _ in 0..times {
+        if sampler.advance(black_box(1)).is_some() {
+            black_box(sampler.meta());
+        }
+    }
+}
+
+/// Flow samples with 128 header bytes, six to a datagram that is lent out when it is full.
+#[inline(never)]
+fn flow_sample(times: u32) {
+    flow_samples(times, 2, &[]);
+}
+
+/// The same with the records that Linux adds to a tagged packet.
+#[inline(never)]
+fn flow_sample_vlan_time(times: u32) {
+    let vlan = ExtendedSwitch {
+        src_vlan: Some(100),
+        src_priority: Some(0),
+        dst_vlan: Some(100),
+        dst_priority: Some(0),
+    };
+    let time = ExtendedTimestamp { nanoseconds: 1_700_000_000_000_000_000 };
+    flow_samples(times, 2, &[&vlan, &time]);
+}
+
+/// The same without them, from all ports of a large switch in turn.
+#[inline(never)]
+fn flow_sample_500_ports(times: u32) {
+    flow_samples(times, 500, &[]);
+}
+
+/// Counters of an interface and its name.
+#[inline(never)]
+fn counter_sample(times: u32) {
+    let counters = IfCounters { if_index: 1, if_speed: 10_000_000_000, ..IfCounters::UNKNOWN };
+    let name = PortName { name: "enp3s0" };
+    let records: &[&dyn CounterRecord] = &[&counters, &name];
+    with_agent(1, |agent| {
+        let source = DataSource::interface(1);
+        for _ in 0..times {
+            let sample = CounterSample { records: black_box(records) };
+            while agent.handle_counters(NOW, black_box(source), &sample).is_err() {
+                lend(agent);
+            }
+            lend(agent);
+        }
+    });
+}
+
+/// Whole datagrams of six flow samples.
+#[inline(never)]
+fn datagram(times: u32) {
+    flow_samples(times.saturating_mul(6), 2, &[]);
+}
+
+fn flow_samples(times: u32, ports: u32, records: &[&dyn FlowRecord]) {
+    let header = [0x5a; 128];
+    let mut sample = FlowSample {
+        source: DataSource::interface(1),
+        meta: SampleMeta { sampling_rate: 400, sample_pool: 0, drops: 0 },
+        input: Interface::Index(1),
+        output: Interface::Internal,
+        header: Some(SampledHeader {
+            protocol: HeaderProtocol::ETHERNET,
+            frame_length: 1518,
+            stripped: 4,
+            header: &header,
+        }),
+        records,
+    };
+    with_agent(ports, |agent| {
+        let mut port = 0;
+        for _ in 0..times {
+            port = if port == ports { 1 } else { port + 1 };
+            sample.source = DataSource::interface(port);
+            while agent.handle_flow_sample(NOW, black_box(&sample)).is_err() {
+                lend(agent);
+            }
+            lend(agent);
+        }
+    });
+}
+
+/// The contract: after every `handle_*`, `poll_transmit` until there is nothing.
+fn lend(agent: &mut Agent<'_>) {
+    while let Some(datagram) = agent.poll_transmit(NOW) {
+        black_box(datagram);
+    }
+}
+
+fn with_agent(ports: u32, measure: impl FnOnce(&mut Agent<'_>)) {
+    let head = DatagramHead {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        sub_agent_id: 0,
+        encoding: Encoding::Compact,
+        max_bytes: 1400,
+    };
+    let config = AgentConfig {
+        head,
+        header_bytes: 128,
+        max_delay: Duration::from_millis(100),
+        discard_limit: 10,
+        seed: 1,
+    };
+    let (mut sources, mut buffer) = ([Source::VACANT; 500], [0; 1400]);
+    let mut agent = Agent::new(config, &mut sources, &mut buffer);
+    for port in 1..=ports {
+        let added = agent.add_source(NOW, DataSource::interface(port), Duration::ZERO);
+        added.expect("500 places");
+    }
+    measure(black_box(&mut agent));
+}
+
+const NOW: Instant = Instant::from_millis(5_000);

@@ -1,0 +1,179 @@
+//! 2003, from `/proc/stat`, `/proc/loadavg`, `/proc/uptime` and `/proc/cpuinfo`.
+
+use flowmote_core::record::counter::HostCpu;
+
+use super::text::{Files, WHOLE, low, number};
+
+pub(super) fn read(files: &mut Files) -> HostCpu {
+    let mut cpu = HostCpu::UNKNOWN;
+    if let Some(text) = files.read("proc/stat", WHOLE) {
+        stat(&text, rustix::param::clock_ticks_per_second(), &mut cpu);
+    }
+    if let Some(text) = files.read("proc/loadavg", 128) {
+        loadavg(&text, &mut cpu);
+    }
+    if let Some(text) = files.read("proc/uptime", 128) {
+        uptime(&text, &mut cpu);
+    }
+    // The kernel works out the frequency of a CPU as it prints it; the first CPU is enough.
+    if let Some(text) = files.read_optional("proc/cpuinfo", 2048) {
+        cpu.cpu_speed = cpuinfo_mhz(&text).unwrap_or(0);
+    }
+    if cpu.cpu_speed == 0
+        && let Some(text) = files.read_optional(MAX_FREQUENCY, 32)
+    {
+        cpu.cpu_speed = number(text.trim()).map_or(0, |kilohertz| low(kilohertz / 1000));
+    }
+    cpu
+}
+
+/// Times, interrupts and context switches. Times are in ticks there (`USER_HZ`), guest time is
+/// part of user time too, as the kernel has it.
+fn stat(text: &str, ticks_per_second: u64, cpu: &mut HostCpu) {
+    let mut cpus = 0_u32;
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        match words.next() {
+            Some("cpu") => times(words, ticks_per_second, cpu),
+            Some("intr") => cpu.interrupts = counter(words.next()),
+            Some("ctxt") => cpu.contexts = counter(words.next()),
+            Some(word) if word.starts_with("cpu") => cpus = cpus.saturating_add(1),
+            _ => {}
+        }
+    }
+    cpu.cpu_num = cpus;
+}
+
+/// The columns have no names; the kernel only ever added some at the end (proc(5)).
+fn times<'a>(columns: impl Iterator<Item = &'a str>, ticks_per_second: u64, cpu: &mut HostCpu) {
+    let fields = [
+        &mut cpu.cpu_user,
+        &mut cpu.cpu_nice,
+        &mut cpu.cpu_system,
+        &mut cpu.cpu_idle,
+        &mut cpu.cpu_wio,
+        &mut cpu.cpu_intr,
+        &mut cpu.cpu_sintr,
+        &mut cpu.cpu_steal,
+        &mut cpu.cpu_guest,
+        &mut cpu.cpu_guest_nice,
+    ];
+    for (field, ticks) in fields.into_iter().zip(columns) {
+        let milliseconds = number(ticks)
+            .map(u128::from)
+            .and_then(|ticks| (ticks * 1000).checked_div(u128::from(ticks_per_second)));
+        *field = milliseconds.map_or(u32::MAX, |ms| (ms & 0xFFFF_FFFF) as u32);
+    }
+}
+
+/// Such as `0.01 0.04 0.05 2/143 9872`: load averages, running and all threads. One of the running
+/// is the reader itself and is left out.
+fn loadavg(text: &str, cpu: &mut HostCpu) {
+    let mut words = text.split_ascii_whitespace();
+    for field in [&mut cpu.load_one, &mut cpu.load_five, &mut cpu.load_fifteen] {
+        let load = words.next().and_then(|word| word.parse::<f32>().ok());
+        *field = load.filter(|load| load.is_finite() && *load >= 0.0).unwrap_or(-1.0);
+    }
+    let Some((running, all)) = words.next().and_then(|word| word.split_once('/')) else { return };
+    cpu.proc_run = number(running).map_or(0, |running| low(running.saturating_sub(1)));
+    cpu.proc_total = number(all).map_or(0, low);
+}
+
+fn uptime(text: &str, cpu: &mut HostCpu) {
+    cpu.uptime = counter(text.split(['.', ' ', '\n']).next());
+}
+
+/// Of the first CPU; x86 and a few others print it.
+fn cpuinfo_mhz(text: &str) -> Option<u32> {
+    let value = text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim_end() == "cpu MHz").then_some(value)
+    })?;
+    number(value.trim().split('.').next()?).map(low)
+}
+
+fn counter(word: Option<&str>) -> u32 {
+    word.and_then(number).map_or(u32::MAX, low)
+}
+
+const MAX_FREQUENCY: &str = "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Linux 6.18, two CPUs.
+    const STAT_6_18: &str = "\
+cpu  1408 0 1927 182092 422 0 39 9 0 0
+cpu0 422 0 621 91903 13 0 7 3 0 0
+cpu1 986 0 1305 90188 408 0 31 6 0 0
+intr 168790 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 1 13
+ctxt 352291
+btime 1795335326
+processes 5330
+procs_running 2
+procs_blocked 0
+softirq 139817 0 13215 4 3780 74930 0 76 26647 0 21165
+";
+
+    #[test]
+    fn stat_of_6_18() {
+        let mut cpu = HostCpu::UNKNOWN;
+        stat(STAT_6_18, 100, &mut cpu);
+        assert_eq!((cpu.cpu_num, cpu.interrupts, cpu.contexts), (2, 168_790, 352_291));
+        assert_eq!((cpu.cpu_user, cpu.cpu_nice, cpu.cpu_system), (14_080, 0, 19_270));
+        assert_eq!((cpu.cpu_idle, cpu.cpu_wio), (1_820_920, 4_220));
+        assert_eq!((cpu.cpu_intr, cpu.cpu_sintr, cpu.cpu_steal), (0, 390, 90));
+        assert_eq!((cpu.cpu_guest, cpu.cpu_guest_nice), (0, 0));
+    }
+
+    #[test]
+    fn columns_that_an_old_kernel_lacks_are_unknown() {
+        let mut cpu = HostCpu::UNKNOWN;
+        stat("cpu 1 2 3 4 5 6 7 8 9\n", 1024, &mut cpu);
+        assert_eq!((cpu.cpu_idle, cpu.cpu_guest, cpu.cpu_guest_nice), (3, 8, u32::MAX));
+        assert_eq!((cpu.interrupts, cpu.contexts), (u32::MAX, u32::MAX));
+    }
+
+    #[test]
+    fn milliseconds_wrap_at_32_bits() {
+        let mut cpu = HostCpu::UNKNOWN;
+        stat("cpu 429496730 18446744073709551615\n", 100, &mut cpu);
+        assert_eq!(cpu.cpu_user, 4);
+        assert_eq!(cpu.cpu_nice, (((1_u128 << 64) - 1) * 10 % (1 << 32)) as u32);
+    }
+
+    #[test]
+    fn loads() {
+        let mut cpu = HostCpu::UNKNOWN;
+        loadavg("0.01 12.50 0.05 2/143 9872\n", &mut cpu);
+        assert_eq!((cpu.load_one, cpu.load_five, cpu.load_fifteen), (0.01, 12.5, 0.05));
+        assert_eq!((cpu.proc_run, cpu.proc_total), (1, 143));
+        loadavg("nan -3 x", &mut cpu);
+        assert_eq!((cpu.load_one, cpu.load_five, cpu.load_fifteen), (-1.0, -1.0, -1.0));
+    }
+
+    #[test]
+    fn uptimes_and_speeds() {
+        let mut cpu = HostCpu::UNKNOWN;
+        uptime("932.05 1820.92\n", &mut cpu);
+        assert_eq!(cpu.uptime, 932);
+        uptime("", &mut cpu);
+        assert_eq!(cpu.uptime, u32::MAX);
+        assert_eq!(cpuinfo_mhz("processor\t: 0\ncpu MHz\t\t: 2596.122\n"), Some(2596));
+        assert_eq!(cpuinfo_mhz("processor\t: 0\nBogoMIPS\t: 243.75\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_is_survived(text: String, ticks: u64) {
+            let mut cpu = HostCpu::UNKNOWN;
+            stat(&text, ticks, &mut cpu);
+            stat(&format!("cpu {text}"), ticks, &mut cpu);
+            loadavg(&text, &mut cpu);
+            uptime(&text, &mut cpu);
+            cpuinfo_mhz(&text);
+        }
+    }
+}

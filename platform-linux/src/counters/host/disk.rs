@@ -1,0 +1,218 @@
+//! 2005: space from the mounted local file systems, I/O from `/proc/diskstats`.
+
+use flowmote_core::record::counter::HostDiskIo;
+use rustix::fs::{StatVfs, statvfs};
+
+use super::sums::Sums;
+use super::text::{Files, WHOLE, low, number};
+
+/// Reads 2005.
+#[derive(Debug, Default)]
+pub(super) struct Disks {
+    sums: Sums<String, 6>,
+    unreadable: u64,
+}
+
+impl Disks {
+    pub(super) fn read(&mut self, files: &mut Files) -> HostDiskIo {
+        let mut record = HostDiskIo::UNKNOWN;
+        self.space(files, &mut record);
+        self.io(files, &mut record);
+        record
+    }
+
+    /// File systems whose size could not be had so far.
+    pub(super) fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    fn space(&mut self, files: &mut Files, record: &mut HostDiskIo) {
+        let Some(text) = files.read("proc/self/mounts", WHOLE) else { return };
+        let mounts: Vec<_> = filesystems(&text).map(unescape).collect();
+        drop(text);
+        let mut fullest = None;
+        for mount in mounts {
+            let Ok(space) = statvfs(files.below_root(&mount)) else {
+                self.unreadable = self.unreadable.saturating_add(1);
+                continue;
+            };
+            record.disk_total = record.disk_total.saturating_add(bytes(&space, space.f_blocks));
+            record.disk_free = record.disk_free.saturating_add(bytes(&space, space.f_bavail));
+            fullest = fullest.max(percent_used(&space));
+        }
+        record.part_max_used = fullest.unwrap_or(-1);
+    }
+
+    fn io(&mut self, files: &mut Files, record: &mut HostDiskIo) {
+        if !files.exists("sys/block") {
+            files.count_unreadable();
+            return;
+        }
+        let Some(text) = files.read("proc/diskstats", WHOLE) else { return };
+        let all: Vec<_> = diskstats(&text).map(|(name, io)| (name.to_owned(), io)).collect();
+        drop(text);
+        let whole = all.into_iter().filter(|(name, _)| is_whole_disk(files, name)).collect();
+        let [reads, read_sectors, read_ms, writes, written_sectors, write_ms] =
+            self.sums.update(whole);
+        record.reads = low(reads);
+        record.bytes_read = read_sectors.wrapping_mul(SECTOR);
+        record.read_time = low(read_ms);
+        record.writes = low(writes);
+        record.bytes_written = written_sectors.wrapping_mul(SECTOR);
+        record.write_time = low(write_ms);
+    }
+}
+
+/// Mount points, as written there, of the file systems that are counted: of a local block device,
+/// mounted read-write, each device once.
+///
+/// Only devices count: that leaves out tmpfs, overlays and all that come over the network (NFS,
+/// CIFS, Ceph, sshfs), on which `statvfs` could block for ever. FUSE and cluster file systems on
+/// a device could do so as well and are left out too. ZFS has no device; of a pool the first
+/// dataset counts.
+fn filesystems(text: &str) -> impl Iterator<Item = &str> {
+    let mut seen = Vec::new();
+    text.lines().filter_map(move |line| {
+        let mut words = line.split(' ');
+        let (device, mount) = (words.next()?, words.next()?);
+        let (kind, options) = (words.next()?, words.next()?);
+        let device = match kind {
+            "zfs" => device.split('/').next()?,
+            _ if device.starts_with("/dev/") => device,
+            _ => return None,
+        };
+        let may_block = kind.starts_with("fuse") || matches!(kind, "gfs2" | "ocfs2" | "lustre");
+        let writable = options.split(',').any(|option| option == "rw");
+        if may_block || !writable || seen.contains(&device) {
+            return None;
+        }
+        seen.push(device);
+        Some(mount)
+    })
+}
+
+/// White space and backslashes are octal in mount points, such as `\040`.
+fn unescape(mount: &str) -> String {
+    let mut path = String::with_capacity(mount.len());
+    let mut pieces = mount.split('\\');
+    path.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let code = piece.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match (code, piece.get(3..)) {
+            (Some(code), Some(rest)) if code.is_ascii() => {
+                path.push(char::from(code));
+                path.push_str(rest);
+            }
+            _ => {
+                path.push('\\');
+                path.push_str(piece);
+            }
+        }
+    }
+    path
+}
+
+/// Name and counters of each line: reads, sectors read, milliseconds reading, writes, sectors
+/// written, milliseconds writing. Lines of another form, such as those of partitions on Linux 2.4,
+/// are left out.
+fn diskstats(text: &str) -> impl Iterator<Item = (&str, [u64; 6])> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(2);
+        let name = words.next()?;
+        let mut column = || words.next().and_then(number);
+        let (reads, _, read_sectors, read_ms) = (column()?, column()?, column()?, column()?);
+        let (writes, _, written_sectors, write_ms) = (column()?, column()?, column()?, column()?);
+        Some((name, [reads, read_sectors, read_ms, writes, written_sectors, write_ms]))
+    })
+}
+
+/// Whether it is a disk, whole, with a device behind it.
+///
+/// `/sys/block` has no partitions, and what stands upon other disks (dm, md, loop, zram, bcache)
+/// has no device there. The paths of a multipath NVMe disk are hidden: the disk itself counts.
+fn is_whole_disk(files: &mut Files, name: &str) -> bool {
+    let directory = format!("sys/block/{}", name.replace('/', "!"));
+    files.exists(&format!("{directory}/device"))
+        && files
+            .read_optional(&format!("{directory}/hidden"), 8)
+            .is_none_or(|hidden| hidden.trim() != "1")
+}
+
+/// How full it is for its users, in hundredths of a percent, as df(1) works it out; `None` for one
+/// without blocks.
+fn percent_used(space: &StatVfs) -> Option<i32> {
+    let used = u128::from(space.f_blocks.saturating_sub(space.f_bfree));
+    let usable = used + u128::from(space.f_bavail);
+    (used * 10_000).checked_div(usable).and_then(|percent| i32::try_from(percent).ok())
+}
+
+fn bytes(space: &StatVfs, blocks: u64) -> u64 {
+    blocks.saturating_mul(space.f_frsize)
+}
+
+/// Sectors of `/proc/diskstats` have 512 bytes, whatever those of the disk have.
+const SECTOR: u64 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MOUNTS: &str = "\
+proc /proc proc rw,relatime 0 0
+/dev/nvme0n1p1 / ext4 rw,relatime,discard 0 0
+/dev/nvme0n1p15 /boot/efi vfat rw,relatime 0 0
+/dev/mapper/vg-data /srv/my\\040data xfs rw,noatime 0 0
+/dev/nvme0n1p1 /var/lib/docker/volumes ext4 rw,relatime 0 0
+tmpfs /run tmpfs rw,nosuid 0 0
+overlay /var/lib/docker/overlay2/x/merged overlay rw 0 0
+/dev/loop0 /snap/core/1 squashfs ro,nodev 0 0
+/dev/sdb1 /mnt/ntfs fuseblk rw 0 0
+server:/export /mnt/nfs nfs4 rw,hard 0 0
+//server/share /mnt/cifs cifs rw 0 0
+user@host:/ /mnt/ssh fuse.sshfs rw 0 0
+tank /tank zfs rw 0 0
+tank/home /home zfs rw 0 0
+short line
+";
+
+    #[test]
+    fn local_writable_filesystems_once_a_device() {
+        let mounts: Vec<_> = filesystems(MOUNTS).map(unescape).collect();
+        assert_eq!(mounts, ["/", "/boot/efi", "/srv/my data", "/tank"]);
+    }
+
+    #[test]
+    fn octal_escapes() {
+        assert_eq!(unescape("/a\\040b\\134c\\011"), "/a b\\c\t");
+        assert_eq!(unescape("/a\\9\\04"), "/a\\9\\04");
+        assert_eq!(unescape("/\\777x"), "/\\777x");
+    }
+
+    /// Linux 6.18 with 20 columns, 4.19 with 18, 3.10 with 14.
+    #[test]
+    fn diskstats_of_several_kernels() {
+        let text = "\
+ 254       0 vda 66125 24024 4068378 9782 12650 17524 755512 2872 0 5780 13031 5664 44 234600 316 1750 60
+ 259       1 nvme0n1p1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15
+ 202       1 xvda1 11 12 13 14 15 16 17 18 19 20 21
+   3       1 hda1 1 2 3 4
+";
+        let lines: Vec<_> = diskstats(text).collect();
+        let expected = [
+            ("vda", [66_125, 4_068_378, 9_782, 12_650, 755_512, 2_872]),
+            ("nvme0n1p1", [1, 3, 4, 5, 7, 8]),
+            ("xvda1", [11, 13, 14, 15, 17, 18]),
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_is_survived(text: String) {
+            filesystems(&text).map(unescape).count();
+            unescape(&text);
+            diskstats(&text).count();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! 2000: who this host is.
+
+use flowmote_core::record::counter::{HostDescr, MachineType, OsName};
+use uuid::Uuid;
+
+use super::text::Files;
+
+/// What 2000 says, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    hostname: String,
+    release: String,
+    machine: MachineType,
+    uuid: [u8; 16],
+}
+
+impl Identity {
+    /// By uname(2): of the UTS namespace of the caller.
+    pub(super) fn now(uuid: [u8; 16]) -> Self {
+        let uname = rustix::system::uname();
+        Self {
+            hostname: uname.nodename().to_string_lossy().into_owned(),
+            release: uname.release().to_string_lossy().into_owned(),
+            machine: machine_type(&uname.machine().to_string_lossy()),
+            uuid,
+        }
+    }
+
+    pub(super) fn descr(&self) -> HostDescr<'_> {
+        HostDescr {
+            hostname: &self.hostname,
+            uuid: self.uuid,
+            machine_type: self.machine,
+            os_name: OsName::LINUX,
+            os_release: &self.release,
+        }
+    }
+}
+
+/// The UUID of the machine by its firmware (readable by root only), else one derived from its
+/// machine id, else zeros: unknown.
+pub(super) fn machine_uuid(files: &mut Files) -> [u8; 16] {
+    let firmware = files
+        .read_optional("sys/class/dmi/id/product_uuid", 64)
+        .and_then(|text| firmware_uuid(&text));
+    let uuid = firmware
+        .or_else(|| files.read_optional("etc/machine-id", 64).and_then(|text| derived_uuid(&text)));
+    uuid.unwrap_or_default()
+}
+
+/// Firmware that was never given a UUID has one of a few that stand for nothing.
+fn firmware_uuid(text: &str) -> Option<[u8; 16]> {
+    let uuid = Uuid::try_parse(text.trim()).ok()?;
+    let given = !uuid.is_nil() && !uuid.is_max() && uuid != FIRMWARE_PLACEHOLDER;
+    given.then_some(uuid.into_bytes())
+}
+
+/// A UUID of version 5 (RFC 9562) in a name space of Flowmote's own. machine-id(5) asks that the
+/// id itself is never shown on a network, but that a hash of it be used.
+fn derived_uuid(text: &str) -> Option<[u8; 16]> {
+    let id = text.trim();
+    let real = id.len() == 32
+        && id.bytes().all(|digit| digit.is_ascii_hexdigit())
+        && id.bytes().any(|digit| digit != b'0');
+    real.then(|| Uuid::new_v5(&MACHINE_ID_NAMESPACE, id.as_bytes()).into_bytes())
+}
+
+/// By what uname(2) calls the machine.
+fn machine_type(machine: &str) -> MachineType {
+    const KINDS: [(&str, MachineType); 13] = [
+        ("x86_64", MachineType::X86_64),
+        ("aarch64", MachineType::ARM),
+        ("arm", MachineType::ARM),
+        ("i386", MachineType::X86),
+        ("i486", MachineType::X86),
+        ("i586", MachineType::X86),
+        ("i686", MachineType::X86),
+        ("ia64", MachineType::IA64),
+        ("mips", MachineType::MIPS),
+        ("parisc", MachineType::HPPA),
+        ("ppc", MachineType::POWERPC),
+        ("s390", MachineType::S390),
+        ("sparc", MachineType::SPARC),
+    ];
+    let kind = KINDS.iter().find(|(prefix, _)| machine.starts_with(prefix));
+    kind.map_or(MachineType::OTHER, |&(_, kind)| kind)
+}
+
+const FIRMWARE_PLACEHOLDER: Uuid = Uuid::from_u128(0x0300_0200_0400_0500_0006_0007_0008_0009);
+/// Drawn once at random; never to change, or every host would change its UUID.
+const MACHINE_ID_NAMESPACE: Uuid = Uuid::from_u128(0x9f3c_1e0a_7b52_4d68_a1c4_5e0d_2b86_f713);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn firmware_uuids() {
+        let uuid = firmware_uuid("ec2a1b3c-0001-0203-0405-060708090a0b\n").unwrap();
+        assert_eq!(uuid, [0xec, 0x2a, 0x1b, 0x3c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        for nothing in [
+            "00000000-0000-0000-0000-000000000000",
+            "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+            "03000200-0400-0500-0006-000700080009",
+            "Not Settable",
+            "",
+        ] {
+            assert_eq!(firmware_uuid(nothing), None, "{nothing}");
+        }
+    }
+
+    /// Reference: Python's `uuid.uuid5`.
+    #[test]
+    fn derived_uuids() {
+        let uuid = derived_uuid("0123456789abcdef0123456789abcdef\n").unwrap();
+        assert_eq!(Uuid::from_bytes(uuid).to_string(), "e6de859d-41f0-5726-aacb-897c11fda8a4");
+        assert_eq!(derived_uuid("00000000000000000000000000000000"), None);
+        assert_eq!(derived_uuid("uninitialized"), None);
+        assert_eq!(derived_uuid(""), None);
+    }
+
+    #[test]
+    fn machines() {
+        assert_eq!(machine_type("x86_64"), MachineType::X86_64);
+        assert_eq!(machine_type("armv7l"), MachineType::ARM);
+        assert_eq!(machine_type("i686"), MachineType::X86);
+        assert_eq!(machine_type("riscv64"), MachineType::OTHER);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_is_survived(text: String) {
+            firmware_uuid(&text);
+            derived_uuid(&text);
+            machine_type(&text);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! 2004, from `/proc/meminfo` and `/proc/vmstat`.
+
+use flowmote_core::record::counter::HostMemory;
+
+use super::text::{Files, WHOLE, low, number};
+
+pub(super) fn read(files: &mut Files) -> HostMemory {
+    let mut memory = HostMemory::UNKNOWN;
+    if let Some(text) = files.read("proc/meminfo", WHOLE) {
+        meminfo(&text, &mut memory);
+    }
+    if let Some(text) = files.read("proc/vmstat", WHOLE) {
+        vmstat(&text, rustix::param::page_size(), &mut memory);
+    }
+    memory
+}
+
+/// Sizes, in KiB there. `mem_cached` is what free(1) calls cache: page cache and reclaimable slab.
+/// `mem_shared` is `Shmem`: tmpfs and shared memory.
+fn meminfo(text: &str, memory: &mut HostMemory) {
+    let mut cached = 0_u64;
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once(':') else { continue };
+        let Some(kib) = value.split_ascii_whitespace().next().and_then(number) else { continue };
+        let bytes = kib.saturating_mul(1024);
+        match key {
+            "MemTotal" => memory.mem_total = bytes,
+            "MemFree" => memory.mem_free = bytes,
+            "Shmem" => memory.mem_shared = bytes,
+            "Buffers" => memory.mem_buffers = bytes,
+            "Cached" | "SReclaimable" => cached = cached.saturating_add(bytes),
+            "SwapTotal" => memory.swap_total = bytes,
+            "SwapFree" => memory.swap_free = bytes,
+            _ => {}
+        }
+    }
+    memory.mem_cached = cached;
+}
+
+/// Paging, all four in pages. The kernel counts `pswp*` in pages but `pgpg*` in KiB.
+fn vmstat(text: &str, page_size: usize, memory: &mut HostMemory) {
+    let kib_per_page = u64::try_from(page_size / 1024).unwrap_or(4).max(1);
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once(' ') else { continue };
+        let Some(count) = number(value) else { continue };
+        match key {
+            "pgpgin" => memory.page_in = low(count / kib_per_page),
+            "pgpgout" => memory.page_out = low(count / kib_per_page),
+            "pswpin" => memory.swap_in = low(count),
+            "pswpout" => memory.swap_out = low(count),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Linux 6.18, the lines that matter and some between.
+    const MEMINFO_6_18: &str = "\
+MemTotal:       24684084 kB
+MemFree:        24110196 kB
+MemAvailable:   24294420 kB
+Buffers:            3104 kB
+Cached:           334620 kB
+SwapCached:            0 kB
+SwapTotal:       1048576 kB
+SwapFree:        1048000 kB
+Shmem:              8872 kB
+KReclaimable:     121664 kB
+SReclaimable:     121664 kB
+HugePages_Total:       0
+";
+
+    /// Linux 3.10: no MemAvailable, no KReclaimable.
+    const MEMINFO_3_10: &str = "\
+MemTotal:        1884188 kB
+MemFree:          108244 kB
+Buffers:            2108 kB
+Cached:           846464 kB
+SwapCached:           12 kB
+SwapTotal:             0 kB
+SwapFree:              0 kB
+Shmem:             25100 kB
+Slab:             102080 kB
+SReclaimable:      70044 kB
+SUnreclaim:        32036 kB
+";
+
+    #[test]
+    fn meminfo_of_6_18() {
+        let mut memory = HostMemory::UNKNOWN;
+        meminfo(MEMINFO_6_18, &mut memory);
+        let expected = HostMemory {
+            mem_total: 24_684_084 << 10,
+            mem_free: 24_110_196 << 10,
+            mem_shared: 8_872 << 10,
+            mem_buffers: 3_104 << 10,
+            mem_cached: (334_620 + 121_664) << 10,
+            swap_total: 1_048_576 << 10,
+            swap_free: 1_048_000 << 10,
+            ..HostMemory::UNKNOWN
+        };
+        assert_eq!(memory, expected);
+    }
+
+    #[test]
+    fn meminfo_of_3_10() {
+        let mut memory = HostMemory::UNKNOWN;
+        meminfo(MEMINFO_3_10, &mut memory);
+        assert_eq!(memory.mem_total, 1_884_188 << 10);
+        assert_eq!(memory.mem_cached, (846_464 + 70_044) << 10);
+        assert_eq!(memory.mem_shared, 25_100 << 10);
+    }
+
+    #[test]
+    fn paging_is_in_pages() {
+        let mut memory = HostMemory::UNKNOWN;
+        vmstat("nr_free_pages 6\npgpgin 2034189\npgpgout 377756\npswpin 7\n", 4096, &mut memory);
+        assert_eq!((memory.page_in, memory.page_out), (508_547, 94_439));
+        assert_eq!((memory.swap_in, memory.swap_out), (7, u32::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_is_survived(text: String, page_size: usize) {
+            let mut memory = HostMemory::UNKNOWN;
+            meminfo(&text, &mut memory);
+            vmstat(&text, page_size, &mut memory);
+        }
+    }
+}

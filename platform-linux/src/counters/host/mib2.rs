@@ -1,0 +1,207 @@
+//! 2007 to 2010, from `/proc/net/snmp`: the IPv4 stack of the network namespace.
+//!
+//! Columns are found by name: kernels added `InCsumErrors` in the middle of ICMP (3.10), then
+//! `OutRateLimitGlobal` and `OutRateLimitHost` (6.2), and whoever counts columns is wrong since.
+
+use flowmote_core::record::counter::{Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup};
+
+use super::text::{low, number};
+
+pub(super) fn ip(text: &str) -> Mib2IpGroup {
+    let mut group = Mib2IpGroup::UNKNOWN;
+    for (name, value) in columns(text, "Ip:") {
+        *match name {
+            "Forwarding" => &mut group.ip_forwarding,
+            "DefaultTTL" => &mut group.ip_default_ttl,
+            "InReceives" => &mut group.ip_in_receives,
+            "InHdrErrors" => &mut group.ip_in_hdr_errors,
+            "InAddrErrors" => &mut group.ip_in_addr_errors,
+            "ForwDatagrams" => &mut group.ip_forw_datagrams,
+            "InUnknownProtos" => &mut group.ip_in_unknown_protos,
+            "InDiscards" => &mut group.ip_in_discards,
+            "InDelivers" => &mut group.ip_in_delivers,
+            "OutRequests" => &mut group.ip_out_requests,
+            "OutDiscards" => &mut group.ip_out_discards,
+            "OutNoRoutes" => &mut group.ip_out_no_routes,
+            "ReasmTimeout" => &mut group.ip_reasm_timeout,
+            "ReasmReqds" => &mut group.ip_reasm_reqds,
+            "ReasmOKs" => &mut group.ip_reasm_oks,
+            "ReasmFails" => &mut group.ip_reasm_fails,
+            "FragOKs" => &mut group.ip_frag_oks,
+            "FragFails" => &mut group.ip_frag_fails,
+            "FragCreates" => &mut group.ip_frag_creates,
+            _ => continue,
+        } = value;
+    }
+    group
+}
+
+pub(super) fn icmp(text: &str) -> Mib2IcmpGroup {
+    let mut group = Mib2IcmpGroup::UNKNOWN;
+    for (name, value) in columns(text, "Icmp:") {
+        *match name {
+            "InMsgs" => &mut group.icmp_in_msgs,
+            "InErrors" => &mut group.icmp_in_errors,
+            "InDestUnreachs" => &mut group.icmp_in_dest_unreachs,
+            "InTimeExcds" => &mut group.icmp_in_time_excds,
+            "InParmProbs" => &mut group.icmp_in_param_probs,
+            "InSrcQuenchs" => &mut group.icmp_in_src_quenchs,
+            "InRedirects" => &mut group.icmp_in_redirects,
+            "InEchos" => &mut group.icmp_in_echos,
+            "InEchoReps" => &mut group.icmp_in_echo_reps,
+            "InTimestamps" => &mut group.icmp_in_timestamps,
+            "InAddrMasks" => &mut group.icmp_in_addr_masks,
+            "InAddrMaskReps" => &mut group.icmp_in_addr_mask_reps,
+            "OutMsgs" => &mut group.icmp_out_msgs,
+            "OutErrors" => &mut group.icmp_out_errors,
+            "OutDestUnreachs" => &mut group.icmp_out_dest_unreachs,
+            "OutTimeExcds" => &mut group.icmp_out_time_excds,
+            "OutParmProbs" => &mut group.icmp_out_param_probs,
+            "OutSrcQuenchs" => &mut group.icmp_out_src_quenchs,
+            "OutRedirects" => &mut group.icmp_out_redirects,
+            "OutEchos" => &mut group.icmp_out_echos,
+            "OutEchoReps" => &mut group.icmp_out_echo_reps,
+            "OutTimestamps" => &mut group.icmp_out_timestamps,
+            "OutTimestampReps" => &mut group.icmp_out_timestamp_reps,
+            "OutAddrMasks" => &mut group.icmp_out_addr_masks,
+            "OutAddrMaskReps" => &mut group.icmp_out_addr_mask_reps,
+            _ => continue,
+        } = value;
+    }
+    group
+}
+
+pub(super) fn tcp(text: &str) -> Mib2TcpGroup {
+    let mut group = Mib2TcpGroup::UNKNOWN;
+    for (name, value) in columns(text, "Tcp:") {
+        *match name {
+            "RtoAlgorithm" => &mut group.tcp_rto_algorithm,
+            "RtoMin" => &mut group.tcp_rto_min,
+            "RtoMax" => &mut group.tcp_rto_max,
+            "MaxConn" => &mut group.tcp_max_conn,
+            "ActiveOpens" => &mut group.tcp_active_opens,
+            "PassiveOpens" => &mut group.tcp_passive_opens,
+            "AttemptFails" => &mut group.tcp_attempt_fails,
+            "EstabResets" => &mut group.tcp_estab_resets,
+            "CurrEstab" => &mut group.tcp_curr_estab,
+            "InSegs" => &mut group.tcp_in_segs,
+            "OutSegs" => &mut group.tcp_out_segs,
+            "RetransSegs" => &mut group.tcp_retrans_segs,
+            "InErrs" => &mut group.tcp_in_errs,
+            "OutRsts" => &mut group.tcp_out_rsts,
+            "InCsumErrors" => &mut group.tcp_in_csum_errs,
+            _ => continue,
+        } = value;
+    }
+    group
+}
+
+pub(super) fn udp(text: &str) -> Mib2UdpGroup {
+    let mut group = Mib2UdpGroup::UNKNOWN;
+    for (name, value) in columns(text, "Udp:") {
+        *match name {
+            "InDatagrams" => &mut group.udp_in_datagrams,
+            "NoPorts" => &mut group.udp_no_ports,
+            "InErrors" => &mut group.udp_in_errors,
+            "OutDatagrams" => &mut group.udp_out_datagrams,
+            "RcvbufErrors" => &mut group.udp_rcvbuf_errors,
+            "SndbufErrors" => &mut group.udp_sndbuf_errors,
+            "InCsumErrors" => &mut group.udp_in_csum_errors,
+            _ => continue,
+        } = value;
+    }
+    group
+}
+
+/// Name and value of each column of a protocol: two lines that begin with its name, the first with
+/// the names. Values that are no numbers are left out.
+fn columns<'a>(text: &'a str, protocol: &'a str) -> impl Iterator<Item = (&'a str, u32)> {
+    let mut lines = text.lines().filter_map(move |line| {
+        let mut words = line.split_ascii_whitespace();
+        (words.next() == Some(protocol)).then_some(words)
+    });
+    let (names, values) = (lines.next(), lines.next());
+    let columns = names.into_iter().flatten().zip(values.into_iter().flatten());
+    columns.filter_map(|(name, value)| Some((name, low(number(value)?))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Linux 6.18.
+    const SNMP_6_18: &str = include_str!("testdata/snmp-6.18");
+    /// Linux 4.19: `InCsumErrors`, no rate limits.
+    const SNMP_4_19: &str = include_str!("testdata/snmp-4.19");
+    /// Linux 3.2: no `InCsumErrors` anywhere.
+    const SNMP_3_2: &str = include_str!("testdata/snmp-3.2");
+
+    /// Each ICMP column of the kernel has its position as value there, so a shift would show.
+    #[test]
+    fn icmp_of_6_18_is_not_shifted() {
+        let group = icmp(SNMP_6_18);
+        assert_eq!((group.icmp_in_msgs, group.icmp_in_errors), (1, 2));
+        assert_eq!((group.icmp_in_dest_unreachs, group.icmp_in_time_excds), (4, 5));
+        assert_eq!((group.icmp_in_param_probs, group.icmp_in_src_quenchs), (6, 7));
+        assert_eq!((group.icmp_in_redirects, group.icmp_in_echos), (8, 9));
+        assert_eq!((group.icmp_in_echo_reps, group.icmp_in_timestamps), (10, 11));
+        assert_eq!((group.icmp_in_addr_masks, group.icmp_in_addr_mask_reps), (13, 14));
+        assert_eq!((group.icmp_out_msgs, group.icmp_out_errors), (15, 16));
+        assert_eq!((group.icmp_out_dest_unreachs, group.icmp_out_time_excds), (19, 20));
+        assert_eq!((group.icmp_out_param_probs, group.icmp_out_src_quenchs), (21, 22));
+        assert_eq!((group.icmp_out_redirects, group.icmp_out_echos), (23, 24));
+        assert_eq!((group.icmp_out_echo_reps, group.icmp_out_timestamps), (25, 26));
+        assert_eq!((group.icmp_out_timestamp_reps, group.icmp_out_addr_masks), (27, 28));
+        assert_eq!(group.icmp_out_addr_mask_reps, 29);
+    }
+
+    #[test]
+    fn icmp_of_older_kernels() {
+        let group = icmp(SNMP_4_19);
+        assert_eq!((group.icmp_in_dest_unreachs, group.icmp_in_echo_reps), (4, 10));
+        assert_eq!((group.icmp_out_dest_unreachs, group.icmp_out_addr_mask_reps), (17, 27));
+        let group = icmp(SNMP_3_2);
+        assert_eq!((group.icmp_in_dest_unreachs, group.icmp_in_echo_reps), (3, 9));
+        assert_eq!((group.icmp_out_dest_unreachs, group.icmp_out_addr_mask_reps), (16, 26));
+    }
+
+    #[test]
+    fn other_groups() {
+        let group = ip(SNMP_6_18);
+        assert_eq!(
+            (group.ip_forwarding, group.ip_default_ttl, group.ip_in_receives),
+            (2, 64, 2796)
+        );
+        assert_eq!((group.ip_out_requests, group.ip_frag_creates), (2131, 0));
+        let group = tcp(SNMP_6_18);
+        assert_eq!((group.tcp_rto_min, group.tcp_max_conn), (200, u32::MAX));
+        assert_eq!((group.tcp_in_segs, group.tcp_out_rsts, group.tcp_in_csum_errs), (2629, 72, 0));
+        let group = udp(SNMP_6_18);
+        assert_eq!((group.udp_in_datagrams, group.udp_out_datagrams), (166, 167));
+        assert_eq!(group.udp_in_csum_errors, 0);
+    }
+
+    #[test]
+    fn a_column_that_the_kernel_lacks_is_unknown() {
+        assert_eq!(tcp(SNMP_3_2).tcp_in_csum_errs, u32::MAX);
+        assert_eq!(udp(SNMP_3_2).udp_in_csum_errors, u32::MAX);
+        assert_eq!(udp(SNMP_3_2).udp_in_datagrams, 166);
+        assert_eq!(ip(""), Mib2IpGroup::UNKNOWN);
+        assert_eq!(icmp("Icmp: InMsgs InErrors\nIcmp: x\n"), Mib2IcmpGroup::UNKNOWN);
+        assert_eq!(tcp("Tcp: InSegs\n"), Mib2TcpGroup::UNKNOWN);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_is_survived(text: String) {
+            let both = format!("Ip: {text}\nIp: {text}\nIcmp: {text}\nTcp: {text}\nUdp: {text}");
+            for text in [&text, &both] {
+                ip(text);
+                icmp(text);
+                tcp(text);
+                udp(text);
+            }
+        }
+    }
+}

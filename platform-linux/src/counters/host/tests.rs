@@ -1,0 +1,117 @@
+//! The whole of a host: from a tree of files, and this machine.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// A directory of files that is removed at the end.
+struct Tree(PathBuf);
+
+impl Tree {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let root = std::env::temp_dir().join(format!("flowmote-{name}-{}", std::process::id()));
+        for (path, text) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Self(root)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+const DISKSTATS: &str = "\
+ 259 0 nvme0n1 10 0 100 7 20 0 200 9 0 0 0
+ 259 1 nvme0n1p1 9 0 90 7 19 0 190 9 0 0 0
+ 259 2 nvme0c0n1 10 0 100 7 20 0 200 9 0 0 0
+ 253 0 dm-0 8 0 80 7 18 0 180 9 0 0 0
+   9 0 md0 8 0 80 7 18 0 180 9 0 0 0
+   7 0 loop0 8 0 80 7 18 0 180 9 0 0 0
+ 104 0 cciss/c0d0 1 0 1 1 1 0 1 1 0 0 0
+";
+
+#[test]
+fn from_a_tree_of_files() {
+    let tree = Tree::new(
+        "host-tree",
+        &[
+            ("proc/stat", "cpu 1 2 3 4 5 6 7 8 9 10\ncpu0 1\nintr 11 0\nctxt 12\n"),
+            ("proc/loadavg", "0.5 1.5 2.5 3/40 99\n"),
+            ("proc/uptime", "4000000000.25 1.0\n"),
+            ("proc/meminfo", "MemTotal: 1000 kB\nMemFree: 10 kB\n"),
+            ("proc/vmstat", "pswpin 3\n"),
+            ("proc/net/snmp", include_str!("testdata/snmp-6.18")),
+            ("proc/diskstats", DISKSTATS),
+            ("proc/self/mounts", "/dev/nvme0n1p1 / ext4 rw 0 0\n/dev/gone /gone ext4 rw 0 0\n"),
+            ("sys/block/nvme0n1/device/model", "disk"),
+            ("sys/block/nvme0n1/hidden", "0\n"),
+            ("sys/block/nvme0c0n1/device/model", "path"),
+            ("sys/block/nvme0c0n1/hidden", "1\n"),
+            ("sys/block/cciss!c0d0/device/model", "disk"),
+            ("sys/block/dm-0/size", "1"),
+            ("sys/block/md0/size", "1"),
+            ("sys/block/loop0/size", "1"),
+            ("sys/class/dmi/id/product_uuid", "ec2a1b3c-0001-0203-0405-060708090a0b\n"),
+            ("etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
+        ],
+    );
+    let links = Links::open().unwrap();
+    let mut host = HostCounters::new(tree.path(), None).unwrap();
+    assert_eq!(host.uuid()[..4], [0xec, 0x2a, 0x1b, 0x3c]);
+    let reading = host.read(&links);
+    assert_eq!((reading.cpu.cpu_num, reading.cpu.uptime), (1, 4_000_000_000));
+    assert_eq!((reading.cpu.proc_run, reading.cpu.proc_total), (2, 40));
+    assert_eq!((reading.memory.mem_total, reading.memory.swap_in), (1_024_000, 3));
+    assert_eq!((reading.icmp.icmp_in_echo_reps, reading.tcp.tcp_in_segs), (10, 2629));
+    let disk = reading.disk_io;
+    assert_eq!((disk.reads, disk.bytes_read, disk.read_time), (11, 101 * 512, 8));
+    assert_eq!((disk.writes, disk.bytes_written, disk.write_time), (21, 201 * 512, 10));
+    assert!(disk.disk_total > 0 && disk.disk_free <= disk.disk_total);
+    assert!((0..=10_000).contains(&disk.part_max_used));
+    let expected = HostStats { unreadable_filesystems: 1, ..HostStats::default() };
+    assert_eq!(host.stats(), expected);
+
+    let configured = HostCounters::new(tree.path(), Some([7; 16])).unwrap();
+    assert_eq!(configured.uuid(), [7; 16]);
+}
+
+#[test]
+fn without_files_everything_is_unknown_and_counted() {
+    let tree = Tree::new("host-empty", &[("empty", "")]);
+    let links = Links::open().unwrap();
+    let mut host = HostCounters::new(tree.path(), None).unwrap();
+    let reading = host.read(&links);
+    assert_eq!(reading.cpu, HostCpu::UNKNOWN);
+    assert_eq!(reading.memory, HostMemory::UNKNOWN);
+    assert_eq!(reading.disk_io, HostDiskIo::UNKNOWN);
+    assert_eq!(reading.ip, Mib2IpGroup::UNKNOWN);
+    assert_eq!(reading.descr().uuid, [0; 16]);
+    // stat, loadavg, uptime, meminfo, vmstat, mounts, /sys/block, snmp.
+    assert_eq!(host.stats().unreadable_files, 8);
+}
+
+#[test]
+fn this_machine() {
+    let links = Links::open().unwrap();
+    let mut host = HostCounters::new("/", None).unwrap();
+    let first = host.read(&links);
+    let second = host.read(&links);
+    assert!(second.cpu.uptime >= first.cpu.uptime && first.cpu.cpu_num > 0);
+    assert!(first.memory.mem_total > first.memory.mem_free && first.memory.mem_free > 0);
+    assert!(second.net_io.bytes_in >= first.net_io.bytes_in);
+    assert_eq!(host.stats(), HostStats::default());
+    let mut words = Vec::new();
+    first.records(&mut |records| words.extend(records.iter().map(|r| r.format().word())));
+    assert_eq!(words, [2000, 2001, 2003, 2004, 2005, 2006, 2007, 2008, 2009, 2010]);
+    println!("{first:#?}");
+}

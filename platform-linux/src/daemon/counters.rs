@@ -1,0 +1,74 @@
+//! Who is due is asked here: the host, or one interface.
+
+use std::io;
+
+use flowmote_core::{CounterRecord, CounterSource, DataSource, Instant, SourceClass};
+use log::warn;
+
+use crate::config::Config;
+use crate::counters::{HostCounters, HostStats, InterfaceCounters};
+use crate::daemon::throttle::{Throttle, held_back};
+use crate::links::Links;
+
+/// Reads the counters of the host and of its interfaces.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    host: HostCounters,
+    interfaces: InterfaceCounters,
+    throttle: Throttle,
+}
+
+/// The same, at one moment and with the interfaces that there are.
+#[derive(Debug)]
+pub(crate) struct CountersNow<'a> {
+    counters: &'a mut Counters,
+    now: Instant,
+    links: &'a Links,
+}
+
+impl Counters {
+    /// Opens what it reads from; wants to be called before privileges are dropped, as only root
+    /// may read the UUID of the machine.
+    pub(crate) fn new(config: &Config) -> io::Result<Self> {
+        Ok(Self {
+            host: HostCounters::new("/", config.uuid)?,
+            interfaces: InterfaceCounters::open()?,
+            throttle: Throttle::default(),
+        })
+    }
+
+    /// Takes over the UUID of a new configuration, if it has one.
+    pub(crate) fn reconfigure(&mut self, config: &Config) {
+        if let Some(uuid) = config.uuid {
+            self.host.set_uuid(uuid);
+        }
+    }
+
+    /// What could not be read so far.
+    pub(crate) fn stats(&self) -> HostStats {
+        self.host.stats()
+    }
+
+    pub(crate) fn at<'a>(&'a mut self, now: Instant, links: &'a Links) -> CountersNow<'a> {
+        CountersNow { counters: self, now, links }
+    }
+}
+
+impl CounterSource for CountersNow<'_> {
+    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        if source.class() != SourceClass::Interface {
+            return self.counters.host.read(self.links).records(take);
+        }
+        match self.counters.interfaces.read(source.index()) {
+            Ok(reading) => reading.records(take),
+            // It is just going; rtnetlink will say so.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+            Err(error) => {
+                if let Some(count) = self.counters.throttle.admit(self.now) {
+                    let index = source.index();
+                    warn!("counters of ifIndex {index}: {error}{}", held_back(count));
+                }
+            }
+        }
+    }
+}
