@@ -5,9 +5,8 @@ use std::fmt;
 
 use crate::agent::Kind;
 
-/// One line of the table. The order is that of the table.
+/// One line of the table, in the order of the table; `describe` says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "`describe` says it in words")]
 pub(crate) enum Figure {
     FloodRate,
     FloodLost,
