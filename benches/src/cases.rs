@@ -8,8 +8,9 @@ use flowmote_core::record::flow::{
     ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
 };
 use flowmote_core::{
-    Agent, AgentConfig, CounterRecord, CounterSample, DataSource, DatagramHead, Duration, Encoding,
-    FlowRecord, FlowSample, Instant, Interface, MAX_SAMPLING_RATE, SampleMeta, Sampler, Source,
+    Agent, AgentConfig, CounterRecord, CounterSample, DataSource, DatagramBuilder, DatagramHead,
+    Duration, Encoding, FlowRecord, FlowSample, Instant, Interface, MAX_SAMPLING_RATE, SampleMeta,
+    Sampler, Source,
 };
 
 /// One thing that is measured.
@@ -26,10 +27,11 @@ pub struct Case {
 }
 
 /// All that is measured.
-pub const CASES: [Case; 8] = [
+pub const CASES: [Case; 9] = [
     Case { name: "unsampled-single", unit: "packet", units: 1, repeat: unsampled::<1> },
     Case { name: "unsampled-burst-64", unit: "packet", units: 64, repeat: unsampled::<64> },
     Case { name: "sampled", unit: "packet", units: 1, repeat: sampled },
+    Case { name: "encode-flow-sample", unit: "sample", units: 1, repeat: encode_flow_sample },
     Case { name: "flow-sample", unit: "sample", units: 1, repeat: flow_sample },
     Case { name: "flow-sample-vlan-time", unit: "sample", units: 1, repeat: flow_sample_vlan_time },
     Case { name: "flow-sample-500-ports", unit: "sample", units: 1, repeat: flow_sample_500_ports },
@@ -57,6 +59,23 @@ fn sampled(times: u32) {
         if sampler.advance(black_box(1)).is_some() {
             black_box(sampler.meta());
         }
+    }
+}
+
+/// Encoding alone: flow samples with 128 header bytes into datagrams of seven.
+#[inline(never)]
+fn encode_flow_sample(times: u32) {
+    let header = [0x5a; 128];
+    let sample = flow_sample_of(1, &header, &[]);
+    let mut buffer = [0; 1400];
+    let mut datagram = DatagramBuilder::new(&mut buffer, HEAD);
+    for _ in 0..times / 7 {
+        datagram.restart(HEAD);
+        for sequence in 0..7 {
+            let fit = datagram.flow_sample(sequence, black_box(&sample));
+            black_box(fit).expect("seven fit");
+        }
+        black_box(datagram.finish(1, 0));
     }
 }
 
@@ -111,19 +130,7 @@ fn datagram(times: u32) {
 
 fn flow_samples(times: u32, ports: u32, records: &[&dyn FlowRecord]) {
     let header = [0x5a; 128];
-    let mut sample = FlowSample {
-        source: DataSource::interface(1),
-        meta: SampleMeta { sampling_rate: 400, sample_pool: 0, drops: 0 },
-        input: Interface::Index(1),
-        output: Interface::Internal,
-        header: Some(SampledHeader {
-            protocol: HeaderProtocol::ETHERNET,
-            frame_length: 1518,
-            stripped: 4,
-            header: &header,
-        }),
-        records,
-    };
+    let mut sample = flow_sample_of(1, &header, records);
     with_agent(ports, |agent| {
         let mut port = 0;
         for _ in 0..times {
@@ -137,6 +144,26 @@ fn flow_samples(times: u32, ports: u32, records: &[&dyn FlowRecord]) {
     });
 }
 
+fn flow_sample_of<'a>(
+    port: u32,
+    header: &'a [u8],
+    records: &'a [&'a dyn FlowRecord],
+) -> FlowSample<'a> {
+    FlowSample {
+        source: DataSource::interface(port),
+        meta: SampleMeta { sampling_rate: 400, sample_pool: 0, drops: 0 },
+        input: Interface::Index(port),
+        output: Interface::Internal,
+        header: Some(SampledHeader {
+            protocol: HeaderProtocol::ETHERNET,
+            frame_length: 1518,
+            stripped: 4,
+            header,
+        }),
+        records,
+    }
+}
+
 /// The contract: after every `handle_*`, `poll_transmit` until there is nothing.
 fn lend(agent: &mut Agent<'_>) {
     while let Some(datagram) = agent.poll_transmit(NOW) {
@@ -145,14 +172,8 @@ fn lend(agent: &mut Agent<'_>) {
 }
 
 fn with_agent(ports: u32, measure: impl FnOnce(&mut Agent<'_>)) {
-    let head = DatagramHead {
-        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-        sub_agent_id: 0,
-        encoding: Encoding::Compact,
-        max_bytes: 1400,
-    };
     let config = AgentConfig {
-        head,
+        head: HEAD,
         header_bytes: 128,
         max_delay: Duration::from_millis(100),
         discard_limit: 10,
@@ -166,5 +187,12 @@ fn with_agent(ports: u32, measure: impl FnOnce(&mut Agent<'_>)) {
     }
     measure(black_box(&mut agent));
 }
+
+const HEAD: DatagramHead = DatagramHead {
+    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    sub_agent_id: 0,
+    encoding: Encoding::Compact,
+    max_bytes: 1400,
+};
 
 const NOW: Instant = Instant::from_millis(5_000);

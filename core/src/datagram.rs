@@ -8,12 +8,16 @@ use crate::xdr::Encoder;
 
 /// Encodes samples in place, once, at the tail of the one buffer that the caller gave.
 ///
-/// A sample that does not fit was never begun. The header is written last, by
+/// A sample that does not fit was never begun: nothing counts until it is whole. The header is written last, by
 /// [`finish`](Self::finish), when sequence number, uptime and count are known.
 #[derive(Debug)]
 pub struct DatagramBuilder<'a> {
-    xdr: Encoder<'a>,
+    buffer: &'a mut [u8],
     head: DatagramHead,
+    /// Bytes used, with room for the header; more than `limit` if not even that fits.
+    len: usize,
+    /// Bytes that may be used.
+    limit: usize,
     samples: u32,
 }
 
@@ -40,7 +44,7 @@ impl<'a> DatagramBuilder<'a> {
     /// An empty datagram in a buffer that bounds its length, too.
     #[must_use]
     pub fn new(buffer: &'a mut [u8], head: DatagramHead) -> Self {
-        let mut builder = Self { xdr: Encoder::new(buffer), head, samples: 0 };
+        let mut builder = Self { buffer, head, len: 0, limit: 0, samples: 0 };
         builder.restart(head);
         builder
     }
@@ -48,9 +52,9 @@ impl<'a> DatagramBuilder<'a> {
     /// Forgets the samples and begins a datagram with this head.
     pub fn restart(&mut self, head: DatagramHead) {
         self.head = head;
+        self.len = head.len();
+        self.limit = head.max_bytes.min(self.buffer.len());
         self.samples = 0;
-        self.xdr.restart(head.max_bytes);
-        head.encode([0; 3], &mut self.xdr);
     }
 
     /// Whether there is no sample yet.
@@ -68,13 +72,13 @@ impl<'a> DatagramBuilder<'a> {
     /// Bytes used so far, the header included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.xdr.len()
+        self.len
     }
 
     /// Bytes left for further samples.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.xdr.remaining()
+        self.limit.saturating_sub(self.len)
     }
 
     /// Appends a flow sample.
@@ -133,27 +137,37 @@ impl<'a> DatagramBuilder<'a> {
 
     /// Writes the header and lends the whole datagram; [`restart`](Self::restart) begins the next.
     pub fn finish(&mut self, sequence: u32, uptime: u32) -> &[u8] {
-        let (head, words) = (self.head, [sequence, uptime, self.samples]);
-        self.xdr.rewrite_start(|xdr| head.encode(words, xdr));
-        self.xdr.written()
+        let mut xdr = Encoder::new(self.buffer);
+        self.head.encode([sequence, uptime, self.samples], &mut xdr);
+        self.buffer.get(..self.len).unwrap_or_default()
     }
 
+    /// Lets the sample be written into what is left, and keeps it if it fitted.
     #[inline]
-    fn append(&mut self, encode: impl FnOnce(&mut Encoder<'a>)) -> Result<(), DoesNotFit> {
-        let start = self.xdr.len();
-        encode(&mut self.xdr);
-        if self.xdr.overflowed() {
-            self.xdr.truncate(start);
+    fn append(&mut self, encode: impl FnOnce(&mut Encoder<'_>)) -> Result<(), DoesNotFit> {
+        let tail = self.buffer.get_mut(self.len..self.limit).ok_or(DoesNotFit)?;
+        let mut xdr = Encoder::new(tail);
+        encode(&mut xdr);
+        if xdr.overflowed() {
             return Err(DoesNotFit);
         }
+        self.len = self.len.wrapping_add(xdr.len());
         self.samples = self.samples.wrapping_add(1);
         Ok(())
     }
 }
 
 impl DatagramHead {
-    /// The datagram head of section 2: 28 bytes with an IPv4 agent address, 40 with IPv6. The
-    /// words are sequence_number, uptime and the number of samples.
+    /// Bytes on the wire: 28 with an IPv4 agent address, 40 with IPv6.
+    fn len(&self) -> usize {
+        match self.address {
+            IpAddr::V4(_) => 28,
+            IpAddr::V6(_) => 40,
+        }
+    }
+
+    /// The datagram head of section 2. The words are sequence_number, uptime and the number of
+    /// samples.
     fn encode(self, [sequence, uptime, samples]: [u32; 3], xdr: &mut Encoder<'_>) {
         match self.address {
             IpAddr::V4(address) => {

@@ -173,7 +173,7 @@ impl FlowSample<'_> {
             }
         }
         if let Some(header) = &self.header {
-            flow_record(&header.cut(header_bytes), xdr);
+            header.cut(header_bytes).encode_record(xdr);
         }
         flow_records(self.records, xdr);
         patch_length(start, xdr);
@@ -231,7 +231,7 @@ impl DiscardedPacket<'_> {
             self.reason.code(),
             (self.records.len() as u32).wrapping_add(1),
         ]);
-        flow_record(&self.header, xdr);
+        self.header.encode_record(xdr);
         flow_records(self.records, xdr);
         patch_length(start, xdr);
     }
@@ -342,16 +342,11 @@ fn compact(source: DataSource, xdr: &mut Encoder<'_>) -> u32 {
 
 fn flow_records(records: &[&dyn FlowRecord], xdr: &mut Encoder<'_>) {
     for record in records {
-        flow_record(*record, xdr);
+        let start = xdr.len();
+        xdr.words([record.format().word(), 0]);
+        record.encode(xdr);
+        patch_length(start, xdr);
     }
-}
-
-#[inline]
-fn flow_record<R: FlowRecord + ?Sized>(record: &R, xdr: &mut Encoder<'_>) {
-    let start = xdr.len();
-    xdr.words([record.format().word(), 0]);
-    record.encode(xdr);
-    patch_length(start, xdr);
 }
 
 /// Writes the length of the structure that began at `start`, behind its data_format.

@@ -8,8 +8,6 @@
 #[derive(Debug)]
 pub struct Encoder<'a> {
     buffer: &'a mut [u8],
-    /// At most the length of the buffer.
-    capacity: usize,
     len: usize,
     overflow: bool,
 }
@@ -18,7 +16,7 @@ impl<'a> Encoder<'a> {
     /// An encoder at the start of `buffer`.
     #[must_use]
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { capacity: buffer.len(), buffer, len: 0, overflow: false }
+        Self { buffer, len: 0, overflow: false }
     }
 
     /// Bytes written, always a multiple of 4.
@@ -86,17 +84,28 @@ impl<'a> Encoder<'a> {
     }
 
     /// `opaque[n]`: no length word, zero padding to a multiple of 4.
+    #[inline]
     pub fn opaque_fixed(&mut self, bytes: &[u8]) {
-        self.padded(bytes, None);
+        // No slice is longer than isize::MAX, so nothing wraps.
+        let Some(tail) = self.tail(bytes.len().wrapping_add(3) & !3) else { return };
+        // The last word first, so that its padding is zero whatever the buffer held.
+        if let Some(word) = tail.last_chunk_mut::<4>() {
+            *word = [0; 4];
+        }
+        if let Some((body, _)) = tail.split_at_mut_checked(bytes.len()) {
+            body.copy_from_slice(bytes);
+        }
     }
 
     /// `opaque<>`: a length word, the bytes, zero padding to a multiple of 4.
     pub fn opaque(&mut self, bytes: &[u8]) {
-        let Ok(length) = u32::try_from(bytes.len()) else {
-            self.overflow = true;
-            return;
-        };
-        self.padded(bytes, Some(length));
+        let start = self.len;
+        // A slice too long for its length word is too long for any buffer of ours.
+        self.u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        self.opaque_fixed(bytes);
+        if self.overflow {
+            self.len = start;
+        }
     }
 
     /// `string<max>`: like [`opaque`](Self::opaque), cut at the last character that ends within
@@ -114,26 +123,12 @@ impl<'a> Encoder<'a> {
     /// Bytes left.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.capacity.saturating_sub(self.len)
+        self.buffer.len().saturating_sub(self.len)
     }
 
     /// Marks a value that no buffer can hold.
     pub(crate) fn overflow(&mut self) {
         self.overflow = true;
-    }
-
-    /// Starts anew and uses at most `capacity` bytes of the buffer.
-    pub(crate) fn restart(&mut self, capacity: usize) {
-        self.truncate(0);
-        self.capacity = capacity.min(self.buffer.len());
-    }
-
-    /// Writes over the start of what is there, which must be as long as it was the first time.
-    pub(crate) fn rewrite_start(&mut self, write: impl FnOnce(&mut Self)) {
-        let len = self.len;
-        self.len = 0;
-        write(self);
-        self.len = len;
     }
 
     /// Overwrites the word at `offset`, once its value is known: lengths and counts.
@@ -146,27 +141,6 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    fn padded(&mut self, bytes: &[u8], length: Option<u32>) {
-        let head = if length.is_some() { 4 } else { 0 };
-        // No slice is longer than isize::MAX, so nothing wraps.
-        let padded = bytes.len().wrapping_add(3) & !3;
-        let Some(tail) = self.tail(padded.wrapping_add(head)) else { return };
-        let tail = match (length, tail.split_first_chunk_mut::<4>()) {
-            (Some(length), Some((slot, rest))) => {
-                *slot = length.to_be_bytes();
-                rest
-            }
-            _ => tail,
-        };
-        // The last word first, so that its padding is zero whatever the buffer held.
-        if let Some(word) = tail.last_chunk_mut::<4>() {
-            *word = [0; 4];
-        }
-        if let Some((body, _)) = tail.split_at_mut_checked(bytes.len()) {
-            body.copy_from_slice(bytes);
-        }
-    }
-
     fn bytes<const N: usize>(&mut self, bytes: &[u8; N]) {
         if let Some(slot) = self.tail(N).and_then(<[u8]>::first_chunk_mut) {
             *slot = *bytes;
@@ -175,14 +149,14 @@ impl<'a> Encoder<'a> {
 
     /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
-        // Neither is longer than a slice, so their sum does not wrap.
-        let end = self.len.wrapping_add(len);
-        if self.overflow || end > self.capacity {
-            self.overflow = true;
+        if self.overflow {
             return None;
         }
-        let tail = self.buffer.get_mut(self.len..)?.get_mut(..len);
-        self.len = end;
+        let tail = self.buffer.get_mut(self.len..).and_then(|tail| tail.get_mut(..len));
+        match tail {
+            Some(_) => self.len = self.len.wrapping_add(len),
+            None => self.overflow = true,
+        }
         tail
     }
 }

@@ -3,12 +3,13 @@
 //! A measuring tool: the time printed is that spent in `Tap::drain` alone, with a visitor that
 //! only adds up.
 
+use core::num::NonZeroU32;
+use core::time::Duration;
 use std::fs;
 use std::io;
-use std::num::NonZeroU32;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use flowmote::capture::{RingShape, Tap, TapOptions};
 
@@ -42,14 +43,21 @@ fn main() -> io::Result<()> {
 
 fn one_second(tap: &mut Tap) -> io::Result<()> {
     let (mut samples, mut bytes, mut spent, mut wakes) = (0, 0_u64, Duration::ZERO, 0);
+    let mut oldest = 0;
     let end = Instant::now() + Duration::from_secs(1);
     while Instant::now() < end {
         let begin = Instant::now();
-        let drained = tap.drain(4096, &mut |packet| bytes += u64::from(packet.frame_length))?;
+        let mut first = None;
+        let drained = tap.drain(4096, &mut |packet| {
+            bytes += u64::from(packet.frame_length);
+            first.get_or_insert(packet.timestamp_ns);
+        })?;
         if drained.samples > 0 {
             spent += begin.elapsed();
             wakes += 1;
             samples += drained.samples;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            oldest = oldest.max(now.as_nanos() - u128::from(first.unwrap_or_default()));
         }
         if !drained.more {
             // An agent waits for epoll; this tool only has to be slower than the ring is large.
@@ -59,9 +67,12 @@ fn one_second(tap: &mut Tap) -> io::Result<()> {
     let each = spent.as_nanos() / samples.max(1) as u128;
     let stats = tap.stats()?;
     println!(
-        "{samples} samples/s of {bytes} bytes in {wakes} drains, {each} ns each; \
-         seen {} chosen {} lost {}",
-        stats.seen, stats.chosen, stats.lost,
+        "{samples} samples/s of {bytes} bytes in {wakes} drains, {each} ns each, \
+         at most {} ms old; seen {} chosen {} lost {}",
+        oldest / 1_000_000,
+        stats.seen,
+        stats.chosen,
+        stats.lost,
     );
     Ok(())
 }

@@ -107,13 +107,6 @@ impl Assembler {
         }
     }
 
-    /// A label placed here, for jumps back.
-    pub(super) fn here(&mut self) -> Label {
-        let label = self.label();
-        self.place(label);
-        label
-    }
-
     /// `destination = destination op operand`.
     pub(super) fn alu(&mut self, op: Alu, destination: Register, operand: impl Into<Operand>) {
         let (source, register, constant) = operand.into().parts();
@@ -276,7 +269,8 @@ mod tests {
     #[test]
     fn jumps_back_are_negative() {
         let mut asm = Assembler::default();
-        let top = asm.here();
+        let top = asm.label();
+        asm.place(top);
         asm.exit();
         asm.jump(top);
         assert_eq!(asm.finish().unwrap()[1], [0x05, 0, 0xfe, 0xff, 0, 0, 0, 0]);

@@ -10,7 +10,7 @@
 //! number `n` and makes n / min(e, N) samples of it, rounded up or down at random: the expected
 //! number of samples is n/N whatever `e` was.
 
-use std::num::NonZeroU32;
+use core::num::NonZeroU32;
 
 use libc::sock_filter;
 

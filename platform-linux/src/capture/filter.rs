@@ -7,22 +7,24 @@
 //! seen += packets; skip -= packets
 //! if skip > draw_range  the rate was lowered: draw again
 //! if skip > 0           keep nothing
-//! do { skip += 1 + (random * draw_range >> 32); choices += 1 } while skip <= 0 && choices < limit
+//! do { skip += 1 + (random * draw_range >> 32); choices += 1 } while skip <= 0
 //! chosen_skbs += 1; chosen += choices
 //! keep header_bytes + choices - 1 bytes
 //! ```
 //!
 //! The number of bytes kept is the only word that a filter can send along with a packet, so it
-//! carries the number of choices. Therefore `limit` is what the packet has bytes for; what exceeds
-//! it stays in `skip`, which is then negative, and falls to the next packet: the mean stays N.
+//! carries the number of choices. Choices that the packet has no bytes for stay in `skip`, which
+//! is then negative, and fall to the next packet. After [`DRAWS`] draws within one super-packet,
+//! the rest of it is chosen in steps of exactly N; which of its segments these are is drawn in
+//! user space anyway. In every case the mean stays N.
 //!
 //! `random` has 32 bits. With range R = 2N-1, which is odd, the mean of `random * R >> 32` over
 //! all 2^32 values is exactly (R-1)/2 · (1 - 2^-32), so the mean skip misses N by less than 2^-32.
 
+use core::num::NonZeroU32;
+use core::sync::atomic::Ordering;
 use std::io;
-use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::Ordering;
 
 use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
 use super::assembler::{Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width};
@@ -219,18 +221,25 @@ fn pass_by(asm: &mut Assembler, nothing: Label) {
 }
 
 /// Draws skips until one reaches beyond this skb, and keeps as many bytes as tell how many.
+///
+/// Not a loop: with CAP_BPF but without CAP_PERFMON the verifier follows mispredicted branches
+/// too, out of every loop's bound, and gives up ("sequence of 8193 jumps is too complex").
 fn choose(asm: &mut Assembler, header_bytes: i32) {
-    let done = asm.label();
+    let (limited, done) = (asm.label(), asm.label());
     // R6 = how many choices the bytes of this skb can tell (one always); R8 = choices.
     asm.load(Width::Word, R6, (R6, SKB_LEN));
     asm.alu(Alu::Sub, R6, header_bytes - 1);
+    asm.jump_if(When::NotGreater, R6, MAX_CHOICES, limited);
+    asm.alu(Alu::Move, R6, MAX_CHOICES);
+    asm.place(limited);
     asm.alu(Alu::Move, R8, 0);
-    let again = asm.here();
-    draw(asm);
-    asm.alu(Alu::Add, R8, 1);
-    asm.jump_if(When::Greater, R9, 0, done);
-    asm.jump_if(When::Greater, R8, MAX_CHOICES - 1, done);
-    asm.jump_if(When::Greater, R6, R8, again);
+    for _ in 0..DRAWS {
+        draw(asm);
+        asm.alu(Alu::Add, R8, 1);
+        asm.jump_if(When::Greater, R9, 0, done);
+        asm.jump_if(When::NotGreater, R6, R8, done);
+    }
+    choose_evenly(asm);
     asm.place(done);
     asm.store(Width::Double, (R7, SKIP), R9);
     asm.alu(Alu::Move, R1, 1);
@@ -239,6 +248,26 @@ fn choose(asm: &mut Assembler, header_bytes: i32) {
     asm.alu(Alu::Move, R0, R8);
     asm.alu(Alu::Add, R0, header_bytes - 1);
     asm.exit();
+}
+
+/// The rest of a super-packet in steps of exactly N, as many as reach beyond it or can be told:
+/// choices = min(-skip / N + 1, limit - choices).
+fn choose_evenly(asm: &mut Assembler) {
+    let fits = asm.label();
+    asm.load(Width::Double, R1, (R7, DRAW_RANGE));
+    asm.alu(Alu::Add, R1, 1);
+    asm.alu(Alu::ShiftRight, R1, 1);
+    asm.alu(Alu::Move, R2, 0);
+    asm.alu(Alu::Sub, R2, R9);
+    asm.alu(Alu::Div, R2, R1);
+    asm.alu(Alu::Add, R2, 1);
+    asm.alu(Alu::Sub, R6, R8);
+    asm.jump_if(When::NotGreater, R2, R6, fits);
+    asm.alu(Alu::Move, R2, R6);
+    asm.place(fits);
+    asm.alu(Alu::Add, R8, R2);
+    asm.alu(Alu::Mul, R2, R1);
+    asm.alu(Alu::Add, R9, R2);
 }
 
 /// R9 += 1 + (random * draw_range >> 32).
@@ -258,15 +287,17 @@ fn add_to(asm: &mut Assembler, counter: i16, source: Register) {
     asm.store(Width::Double, (R7, counter), R2);
 }
 
-/// Choices that one skb may carry. The largest super-packet, 512 KiB at an MSS of 536, stands for
-/// 978 packets; the verifier walks the loop this many times.
+/// Choices that one skb may carry: the largest super-packet, 512 KiB at an MSS of 536, stands for
+/// 978 packets.
 const MAX_CHOICES: i32 = 1024;
+/// Skips drawn at random within one skb.
+const DRAWS: usize = 8;
 
-const SEEN: i16 = std::mem::offset_of!(Slot, seen) as i16;
-const SKIP: i16 = std::mem::offset_of!(Slot, skip) as i16;
-const DRAW_RANGE: i16 = std::mem::offset_of!(Slot, draw_range) as i16;
-const CHOSEN_SKBS: i16 = std::mem::offset_of!(Slot, chosen_skbs) as i16;
-const CHOSEN: i16 = std::mem::offset_of!(Slot, chosen) as i16;
+const SEEN: i16 = core::mem::offset_of!(Slot, seen) as i16;
+const SKIP: i16 = core::mem::offset_of!(Slot, skip) as i16;
+const DRAW_RANGE: i16 = core::mem::offset_of!(Slot, draw_range) as i16;
+const CHOSEN_SKBS: i16 = core::mem::offset_of!(Slot, chosen_skbs) as i16;
+const CHOSEN: i16 = core::mem::offset_of!(Slot, chosen) as i16;
 
 // `struct __sk_buff`, include/uapi/linux/bpf.h.
 const SKB_LEN: i16 = 0;

@@ -64,7 +64,7 @@ impl Cursor {
         let Some(frame) = self.frame(block, vnet) else {
             // The block cannot hold more packets than headers fit, whatever it says.
             let possible = u32::try_from(block.len() / HEADERS).unwrap_or(u32::MAX);
-            let packets = std::mem::take(&mut self.left).min(possible);
+            let packets = core::mem::take(&mut self.left).min(possible);
             return Err(Malformed { packets });
         };
         Ok(frame)

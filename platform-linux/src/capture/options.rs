@@ -1,7 +1,7 @@
 //! How to open a tap.
 
+use core::num::NonZeroU32;
 use std::io;
-use std::num::NonZeroU32;
 
 use crate::sys::ring::{Geometry, page_size};
 
@@ -51,13 +51,15 @@ pub struct RingShape {
 }
 
 impl RingShape {
-    /// 256 KiB, some 1,200 samples, where they come one by one; 2 MiB, some 9,000 samples of
-    /// 128 bytes or 13,000 of 60, where a flood may be copied up whole (N below 32).
+    /// 128 KiB, some 600 samples, where they come one by one; 256 KiB below 1 in 256; 2 MiB, some
+    /// 9,000 samples of 128 bytes or 13,000 of 60, where a flood may be copied up whole (N below
+    /// 32).
     #[must_use]
     pub fn for_rate(rate: NonZeroU32) -> Self {
         match rate.get() {
             0..32 => Self { block_size: 128 << 10, blocks: 16 },
-            _ => Self { block_size: 32 << 10, blocks: 8 },
+            32..256 => Self { block_size: 32 << 10, blocks: 8 },
+            _ => Self { block_size: 16 << 10, blocks: 8 },
         }
     }
 

@@ -1,6 +1,7 @@
 //! Random numbers for choices in user space: which segment of a super-packet, the first skip.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use core::hash::{BuildHasher, Hasher};
+use std::hash::RandomState;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): 64 bits of state, every seed is good.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! A tap on one interface.
 
+use core::num::NonZeroU32;
 use std::fs;
 use std::io;
-use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use flowmote_core::SampleMeta;
@@ -270,7 +270,7 @@ impl Tap {
     }
 
     fn ask_if_losing(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.losing) { self.ask_losses() } else { Ok(()) }
+        if core::mem::take(&mut self.losing) { self.ask_losses() } else { Ok(()) }
     }
 
     fn ask_losses(&mut self) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! A scripted kernel: what each errno does, and a ring written by hand.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;

@@ -8,7 +8,7 @@ use flowmote_core::record::counter::{
     EthernetCounters, IfCounters, IfDirection, IfType, LagPortStats, PortName,
 };
 
-use crate::links::{EthernetReader, Link, LinkReader, LinkStats};
+use crate::links::{EthernetReader, Link, LinkReader, LinkStats, Reading};
 
 /// Reads the counters of interfaces, one by one, at a cost that does not grow with their number.
 #[derive(Debug)]
@@ -16,6 +16,16 @@ pub struct InterfaceCounters {
     links: LinkReader,
     /// `None` where the kernel has no ethtool netlink or no statistics in it.
     ethernet: Option<EthernetReader>,
+    stats: InterfaceStats,
+}
+
+/// What could not be had so far. All are counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct InterfaceStats {
+    /// Readings of physical interfaces without 0:2, as kernel or driver told nothing of it.
+    pub without_ethernet: u64,
+    /// Readings of members of a bond or team without 0:7, as the kernel refused it.
+    pub without_lag_port: u64,
 }
 
 /// The counters of one interface at one moment.
@@ -38,7 +48,11 @@ impl InterfaceCounters {
     /// What the kernel says to rtnetlink sockets. A kernel without the ethtool family is no error:
     /// there is no 0:2 then.
     pub fn open() -> io::Result<Self> {
-        Ok(Self { links: LinkReader::open()?, ethernet: EthernetReader::open().ok() })
+        Ok(Self {
+            links: LinkReader::open()?,
+            ethernet: EthernetReader::open().ok(),
+            stats: InterfaceStats::default(),
+        })
     }
 
     /// The interface with this ifIndex, now.
@@ -46,23 +60,35 @@ impl InterfaceCounters {
     /// # Errors
     /// `ENODEV` if it has gone.
     pub fn read(&mut self, if_index: u32) -> io::Result<InterfaceReading> {
-        let reading = self.links.read(if_index)?;
+        let Reading { link, stats } = self.links.read(if_index)?;
         Ok(InterfaceReading {
-            if_counters: if_counters(&reading.link, reading.stats),
-            ethernet: self.ethernet(&reading.link)?,
-            lag_port: self.links.lag_port(&reading.link)?,
-            name: reading.link.name,
+            if_counters: if_counters(&link, stats),
+            ethernet: self.ethernet(&link),
+            lag_port: self.lag_port(&link),
+            name: link.name,
         })
     }
 
-    fn ethernet(&mut self, link: &Link) -> io::Result<Option<EthernetCounters>> {
-        let Some(reader) = self.ethernet.as_mut().filter(|_| link.is_physical()) else {
-            return Ok(None);
-        };
-        match reader.read(link.index) {
-            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
-            answer => answer,
+    /// What could not be had so far.
+    #[must_use]
+    pub fn stats(&self) -> InterfaceStats {
+        self.stats
+    }
+
+    fn ethernet(&mut self, link: &Link) -> Option<EthernetCounters> {
+        if !link.is_physical() {
+            return None;
         }
+        let reader = self.ethernet.as_mut();
+        let counters = reader.and_then(|reader| reader.read(link.index).ok().flatten());
+        self.stats.without_ethernet += u64::from(counters.is_none());
+        counters
+    }
+
+    fn lag_port(&mut self, link: &Link) -> Option<LagPortStats> {
+        let answer = self.links.lag_port(link);
+        self.stats.without_lag_port += u64::from(answer.is_err());
+        answer.ok().flatten()
     }
 }
 
@@ -163,4 +189,146 @@ fn if_type(link: &Link) -> IfType {
 /// The low 32 bits: an sFlow counter wraps where they do.
 const fn low(count: u64) -> u32 {
     (count & 0xFFFF_FFFF) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::Links;
+
+    fn link() -> Link {
+        Link {
+            index: 4,
+            name: "eth0".to_owned(),
+            kind: None,
+            hardware: libc::ARPHRD_ETHER,
+            mac: Some([2; 6]),
+            mtu: 1500,
+            admin_up: true,
+            carrier: true,
+            master: None,
+            master_kind: None,
+            parent: None,
+            promiscuous: false,
+            device: true,
+            speed_bps: Some(25_000_000_000),
+            full_duplex: Some(true),
+            addresses: Vec::new(),
+        }
+    }
+
+    fn stats() -> LinkStats {
+        LinkStats {
+            rx_packets: (1 << 32) + 1_000,
+            tx_packets: 2_000,
+            rx_bytes: (1 << 32) + 3_000,
+            tx_bytes: 4_000,
+            rx_errors: 5,
+            tx_errors: 6,
+            rx_dropped: 70,
+            tx_dropped: 8,
+            multicast: 900,
+            rx_missed_errors: 10,
+            rx_nohandler: 11,
+        }
+    }
+
+    #[test]
+    fn each_counter_has_its_field() {
+        let expected = IfCounters {
+            if_index: 4,
+            if_type: IfType::ETHERNET_CSMACD,
+            if_speed: 25_000_000_000,
+            if_direction: IfDirection::FULL_DUPLEX,
+            if_status: 3,
+            if_in_octets: (1 << 32) + 3_000,
+            if_in_ucast_pkts: 100,
+            if_in_multicast_pkts: 900,
+            if_in_broadcast_pkts: u32::MAX,
+            if_in_discards: 91,
+            if_in_errors: 5,
+            if_in_unknown_protos: u32::MAX,
+            if_out_octets: 4_000,
+            if_out_ucast_pkts: 2_000,
+            if_out_multicast_pkts: u32::MAX,
+            if_out_broadcast_pkts: u32::MAX,
+            if_out_discards: 8,
+            if_out_errors: 6,
+            if_promiscuous_mode: 0,
+        };
+        assert_eq!(if_counters(&link(), Some(stats())), expected);
+    }
+
+    #[test]
+    fn without_statistics_the_counters_are_unknown() {
+        let link = Link { full_duplex: Some(false), promiscuous: true, ..link() };
+        let record = if_counters(&link, None);
+        assert_eq!((record.if_in_octets, record.if_in_ucast_pkts), (u64::MAX, u32::MAX));
+        assert_eq!((record.if_index, record.if_promiscuous_mode), (4, 1));
+        assert_eq!(record.if_direction, IfDirection::HALF_DUPLEX);
+    }
+
+    #[test]
+    fn more_multicast_than_packets_is_no_unicast() {
+        let stats = LinkStats { rx_packets: 1, multicast: 2, ..stats() };
+        assert_eq!(if_counters(&link(), Some(stats)).if_in_ucast_pkts, 0);
+    }
+
+    #[test]
+    fn status_is_administrative_and_operational() {
+        let status = |admin_up, carrier| if_status(&Link { admin_up, carrier, ..link() });
+        assert_eq!(status(true, true), 3);
+        assert_eq!(status(true, false), 1);
+        assert_eq!(status(false, true), 0);
+    }
+
+    #[test]
+    fn types() {
+        let kind =
+            |kind: &str| if_type(&Link { kind: Some(kind.to_owned()), device: false, ..link() });
+        assert_eq!(kind("bond"), IfType::IEEE8023AD_LAG);
+        assert_eq!(kind("vlan"), IfType::L2VLAN);
+        assert_eq!(kind("veth"), IfType::PROP_VIRTUAL);
+        assert_eq!(kind("wireguard"), IfType::TUNNEL);
+        let hardware = |hardware| if_type(&Link { hardware, ..link() });
+        assert_eq!(hardware(libc::ARPHRD_LOOPBACK), IfType::SOFTWARE_LOOPBACK);
+        assert_eq!(hardware(libc::ARPHRD_INFINIBAND), IfType::INFINIBAND);
+        assert_eq!(hardware(libc::ARPHRD_CAN), IfType::OTHER);
+    }
+
+    #[test]
+    fn records_are_those_that_there_are() {
+        let reading = InterfaceReading {
+            name: "eth0".to_owned(),
+            if_counters: IfCounters::UNKNOWN,
+            ethernet: None,
+            lag_port: None,
+        };
+        let formats = |reading: &InterfaceReading| {
+            let mut formats = Vec::new();
+            reading.records(&mut |records| {
+                formats.extend(records.iter().map(|record| record.format().word()));
+            });
+            formats
+        };
+        assert_eq!(formats(&reading), [1, 1005]);
+        let all = InterfaceReading {
+            ethernet: Some(EthernetCounters::UNKNOWN),
+            lag_port: Some(LagPortStats::UNKNOWN),
+            ..reading
+        };
+        assert_eq!(formats(&all), [1, 2, 7, 1005]);
+    }
+
+    /// Every interface of this machine can be read; only reads.
+    #[test]
+    fn this_machine() {
+        let links = Links::open().unwrap();
+        let mut counters = InterfaceCounters::open().unwrap();
+        for link in links.iter() {
+            let reading = counters.read(link.index).unwrap();
+            assert_eq!(reading.if_counters.if_index, link.index);
+            println!("real: {} {reading:?}", link.is_real());
+        }
+    }
 }

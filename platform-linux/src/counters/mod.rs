@@ -8,4 +8,4 @@ mod host;
 mod interface;
 
 pub use host::{HostCounters, HostReading, HostStats};
-pub use interface::{InterfaceCounters, InterfaceReading};
+pub use interface::{InterfaceCounters, InterfaceReading, InterfaceStats};

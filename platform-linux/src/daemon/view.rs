@@ -8,7 +8,7 @@ use crate::links::{Link, Links};
 pub(crate) fn link(link: &Link) -> config::Link<'_> {
     config::Link {
         name: &link.name,
-        alias: None,
+        alias: link.alias.as_deref(),
         kind: LinkKind::from_kernel(link.is_loopback(), link.kind.as_deref()),
         speed: link.speed_bps,
     }
@@ -22,7 +22,7 @@ pub(crate) fn candidates(links: &Links) -> Vec<Candidate<'_>> {
         link.addresses.iter().map(move |address| Candidate {
             if_index: link.index,
             device: &link.name,
-            alias: None,
+            alias: link.alias.as_deref(),
             address: address.ip,
             is_vlan: link.kind.as_deref() == Some("vlan"),
             is_up: link.admin_up,
@@ -35,7 +35,9 @@ pub(crate) fn candidates(links: &Links) -> Vec<Candidate<'_>> {
 /// The names of `dev` and `agent` that no interface has, as in `there is no interface "eth9"`.
 #[must_use]
 pub(crate) fn missing_devices(config: &config::Config, links: &Links) -> Vec<String> {
-    let exists = |name: &str| links.iter().any(|link| link.name == name);
+    let exists = |name: &str| {
+        links.iter().any(|link| link.name == name || link.alias.as_deref() == Some(name))
+    };
     let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
     let taps = config.taps.iter().filter_map(|tap| tap.selector.device.as_deref());
     let agent = config.agent.device.as_deref();

@@ -76,3 +76,89 @@ const IFLA_STATS_LINK_XSTATS_SLAVE: u16 = 3;
 const LINK_XSTATS_TYPE_BOND: u16 = 2;
 /// linux/if_bonding.h; the counters within are numbered `BOND_3AD_STAT_*`.
 const BOND_XSTATS_3AD: u16 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::netlink::push_attribute;
+    use proptest::prelude::*;
+
+    /// Attributes as the kernel writes them for a port in 802.3ad mode.
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn port_states() {
+        let slave_data = [
+            5, 0, 1, 0, 0, 0, 0, 0, // IFLA_BOND_SLAVE_STATE: active
+            6, 0, 6, 0, 2, 0, 0, 0, // aggregator 2
+            5, 0, 7, 0, 0x3d, 0, 0, 0, // actor
+            6, 0, 8, 0, 0x3f, 0, 0, 0, // partner
+        ];
+        let mut record = LagPortStats::UNKNOWN;
+        assert_eq!(port(&slave_data, &mut record), Some(2));
+        let state = record.dot3ad_agg_port_state;
+        assert_eq!((state.actor_admin, state.actor_oper), (0, 0x3d));
+        assert_eq!((state.partner_admin, state.partner_oper), (0, 0x3f));
+        assert_eq!(port(&slave_data[..8], &mut record), None, "no LACP");
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn systems_of_the_active_aggregator() {
+        let kind_data = [
+            28, 0, 23, 0x80, // IFLA_BOND_AD_INFO
+            6, 0, 1, 0, 2, 0, 0, 0, // aggregator 2
+            10, 0, 5, 0, 0x0c, 1, 2, 3, 4, 5, 0, 0, // partner
+            0, 0, 0, 0,
+        ];
+        let bond =
+            LinkMessage { mac: Some([2; 6]), kind_data: &kind_data, ..LinkMessage::default() };
+        let mut record = LagPortStats::UNKNOWN;
+        systems(&bond, 2, &mut record);
+        assert_eq!(record.dot3ad_agg_port_actor_system_id, [2; 6]);
+        assert_eq!(record.dot3ad_agg_port_partner_oper_system_id, [0x0c, 1, 2, 3, 4, 5]);
+        let mut other = LagPortStats::UNKNOWN;
+        systems(&bond, 3, &mut other);
+        assert_eq!(other.dot3ad_agg_port_partner_oper_system_id, [0; 6]);
+
+        let configured = [10, 0, 26, 0, 4, 4, 4, 4, 4, 4, 0, 0];
+        systems(&LinkMessage { kind_data: &configured, ..bond }, 2, &mut record);
+        assert_eq!(record.dot3ad_agg_port_actor_system_id, [4; 6]);
+    }
+
+    #[test]
+    fn counters_of_a_port() {
+        let mut lacp = Vec::new();
+        for number in 0..9 {
+            push_attribute(&mut lacp, number, &(100 + u64::from(number)).to_ne_bytes());
+        }
+        let (mut bond, mut stats, mut body) = (Vec::new(), Vec::new(), vec![0; 12]);
+        push_attribute(&mut bond, BOND_XSTATS_3AD, &lacp);
+        push_attribute(&mut stats, LINK_XSTATS_TYPE_BOND, &bond);
+        push_attribute(&mut body, IFLA_STATS_LINK_XSTATS_SLAVE, &stats);
+        let mut record = LagPortStats::UNKNOWN;
+        lacp_counters(&body, &mut record);
+        let expected = LagPortStats {
+            dot3ad_agg_port_stats_lacpdus_rx: 100,
+            dot3ad_agg_port_stats_marker_pdus_rx: 104,
+            dot3ad_agg_port_stats_marker_response_pdus_rx: 106,
+            dot3ad_agg_port_stats_unknown_rx: 102,
+            dot3ad_agg_port_stats_illegal_rx: 103,
+            dot3ad_agg_port_stats_lacpdus_tx: 101,
+            dot3ad_agg_port_stats_marker_pdus_tx: 105,
+            dot3ad_agg_port_stats_marker_response_pdus_tx: 107,
+            ..LagPortStats::UNKNOWN
+        };
+        assert_eq!(record, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_survived(bytes: Vec<u8>) {
+            let mut record = LagPortStats::UNKNOWN;
+            port(&bytes, &mut record);
+            let bond = LinkMessage { kind_data: &bytes, ..LinkMessage::default() };
+            systems(&bond, 1, &mut record);
+            lacp_counters(&bytes, &mut record);
+        }
+    }
+}

@@ -9,6 +9,8 @@ pub struct Link {
     pub index: u32,
     /// Name, at most 15 bytes; what is not UTF-8 in it is replaced.
     pub name: String,
+    /// `IFLA_IFALIAS`: another name that an administrator gave it.
+    pub alias: Option<String>,
     /// `IFLA_INFO_KIND`: `veth`, `bridge`, `bond`, `vlan`, `tun` ...; `None` for the driver of a
     /// real device.
     pub kind: Option<String>,
@@ -27,7 +29,8 @@ pub struct Link {
     pub master: Option<u32>,
     /// Kind of that master.
     pub master_kind: Option<String>,
-    /// ifIndex of the link beneath a VLAN or tunnel; of the other end of a veth pair.
+    /// ifIndex of the link beneath a VLAN or tunnel; of the other end of a veth pair. `None` also
+    /// if that is in another network namespace.
     pub parent: Option<u32>,
     /// Someone wants it promiscuous.
     pub promiscuous: bool,
@@ -48,6 +51,7 @@ impl Link {
         Self {
             index: message.index,
             name: String::from_utf8_lossy(message.name).into_owned(),
+            alias: message.alias.map(str::to_owned),
             kind: message.kind.map(str::to_owned),
             hardware: message.hardware,
             mac: message.mac,
@@ -129,5 +133,70 @@ impl Link {
             (self.hardware, self.mac, self.mtu),
             (self.parent, self.promiscuous, self.device),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(kind: Option<&'static str>, hardware: u16, device: Option<&'static str>) -> Link {
+        Link::new(&LinkMessage {
+            index: 2,
+            name: b"x",
+            kind,
+            hardware,
+            device,
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn real_links_are_adapters_and_aggregates() {
+        let ethernet = libc::ARPHRD_ETHER;
+        for (kind, hardware, device) in [
+            (None, ethernet, Some("0000:00:05.0")),
+            (None, ethernet, None), // before Linux 5.14
+            (Some("dsa"), ethernet, Some("switch0")),
+            (Some("ipoib"), libc::ARPHRD_INFINIBAND, Some("0000:00:05.0")),
+            (Some("wwan"), libc::ARPHRD_NONE, Some("wwan0")),
+        ] {
+            assert!(link(kind, hardware, device).is_physical(), "{kind:?}");
+            assert!(link(kind, hardware, device).is_real(), "{kind:?}");
+        }
+        for kind in ["bond", "team"] {
+            let link = link(Some(kind), ethernet, None);
+            assert!(link.is_real() && !link.is_physical(), "{kind}");
+        }
+        for kind in ["veth", "bridge", "vlan", "dummy", "tun", "ifb", "macvlan", "vxlan"] {
+            assert!(!link(Some(kind), ethernet, None).is_real(), "{kind}");
+        }
+        assert!(!link(None, libc::ARPHRD_LOOPBACK, None).is_real());
+        assert!(!link(None, libc::ARPHRD_TUNNEL, None).is_real());
+    }
+
+    #[test]
+    fn carrier_needs_running_too() {
+        let state = |flags: i32| {
+            let flags = flags.cast_unsigned();
+            let link = Link::new(&LinkMessage { index: 2, flags, ..LinkMessage::default() });
+            (link.admin_up, link.carrier)
+        };
+        assert_eq!(state(libc::IFF_UP | libc::IFF_RUNNING | libc::IFF_LOWER_UP), (true, true));
+        assert_eq!(state(libc::IFF_UP | libc::IFF_LOWER_UP), (true, false), "dormant");
+        assert_eq!(state(libc::IFF_UP), (true, false));
+        assert_eq!(state(0), (false, false));
+    }
+
+    #[test]
+    fn addresses_are_kept_once() {
+        let mut link = link(None, libc::ARPHRD_ETHER, None);
+        let tentative =
+            Address { ip: [192, 0, 2, 1].into(), prefix_len: 24, scope: 0, flags: 0x40 };
+        let ready = Address { flags: 0x80, ..tentative };
+        assert!(link.put_address(tentative) && link.put_address(ready));
+        assert!(!link.put_address(ready));
+        assert_eq!(link.addresses, [ready]);
+        assert!(link.remove_address(tentative) && !link.remove_address(tentative));
     }
 }

@@ -79,7 +79,8 @@ pub struct LinksStats {
 }
 
 impl Links {
-    /// Subscribes, then dumps all links and addresses.
+    /// Subscribes, then dumps all links and addresses. Those that are there now are in the table
+    /// and are not told as events.
     ///
     /// # Errors
     /// What the kernel says to the socket calls or to the dump.

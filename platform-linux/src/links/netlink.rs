@@ -219,8 +219,8 @@ fn status(body: &[u8]) -> io::Result<()> {
 
 /// `NLM_F_DUMP_INTR`: the dump was inconsistent because of a change.
 const NLM_F_DUMP_INTR: u16 = 0x10;
-/// The kernel fills dump datagrams up to 32 KiB when the reader has the room.
-const DATAGRAM_BYTES: usize = 32 * 1024;
+/// Far more than one message; of a dump the kernel puts as many into a datagram as fit.
+const DATAGRAM_BYTES: usize = 16 * 1024;
 /// Room for the notifications of some hundred interfaces at once; charged by the kernel as used.
 const EVENT_QUEUE_BYTES: usize = 512 * 1024;
 /// A dump of a million interfaces is shorter than this.

@@ -98,8 +98,10 @@ impl LinkReader {
             .attribute(libc::IFLA_EXT_MASK, &SKIP_ADDRESS_FAMILY_STATS);
         let mut answer = None;
         self.socket.request(&request, &mut |message| {
-            if let Ok(RouteMessage::Link(link)) = RouteMessage::parse(message) {
-                answer = Some(take(&link)).filter(|_| link.index == index).or(answer.take());
+            if let Ok(RouteMessage::Link(link)) = RouteMessage::parse(message)
+                && link.index == index
+            {
+                answer = Some(take(&link));
             }
         })?;
         answer.ok_or_else(|| io::ErrorKind::InvalidData.into())

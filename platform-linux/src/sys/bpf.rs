@@ -1,9 +1,9 @@
 //! `bpf(2)`: the map that the filter counts in, and the filter itself.
 
+use core::slice;
+use core::sync::atomic::{AtomicI64, AtomicU64};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::slice;
-use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use super::mmap::Mapping;
 use super::syscall::{Call, MapCreate, call};

@@ -1,9 +1,9 @@
 //! A scripted kernel for unit tests: a closure of the test's thread answers system calls.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
+use core::marker::PhantomData;
+use core::ptr;
 use std::io;
-use std::marker::PhantomData;
-use std::ptr;
 
 use super::syscall::Call;
 

@@ -1,8 +1,8 @@
 //! Memory shared with the kernel.
 
+use core::ptr::{self, NonNull};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::{self, NonNull};
 
 use super::syscall::{Call, call};
 

@@ -1,10 +1,10 @@
 //! A TPACKET_V3 receive ring: blocks that kernel and user space hand to each other.
 
+use core::mem;
+use core::slice;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
-use std::mem;
 use std::os::fd::BorrowedFd;
-use std::slice;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::mmap::Mapping;
 

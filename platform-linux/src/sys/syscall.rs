@@ -1,8 +1,8 @@
 //! The one door to the kernel for the packet path.
 
+use core::ptr;
 use std::io;
 use std::os::fd::RawFd;
-use std::ptr;
 
 use libc::{c_int, c_void, sock_filter, sock_fprog, sockaddr_ll, socklen_t};
 

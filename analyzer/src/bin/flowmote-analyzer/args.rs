@@ -63,7 +63,7 @@ const PORT: u16 = 6343;
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    if let Ok(port) = text.trim_start_matches(':').parse() {
+    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
         return Ok(SocketAddr::new(any, port));
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');

@@ -62,7 +62,7 @@ impl Listener {
             if timeout.is_some_and(|timeout| timeout.is_zero()) {
                 break;
             }
-            if signals.wait(self.receiver.as_fd(), timeout)? {
+            if signals.wait([Some(self.receiver.as_fd())], timeout)?.is_none() {
                 break;
             }
             self.drain(&mut left)?;

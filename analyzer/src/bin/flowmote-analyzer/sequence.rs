@@ -60,6 +60,13 @@ impl Sequences {
         self.streams.len()
     }
 
+    /// Whether the streams are of more than one agent.
+    pub(crate) fn several_agents(&self) -> bool {
+        let mut agents = self.streams.keys().map(|stream| stream.agent);
+        let first = agents.next();
+        agents.any(|agent| Some(agent) != first)
+    }
+
     /// The streams that are not without a gap, in order.
     pub(crate) fn with_gaps(&self) -> Vec<(Stream, Gaps)> {
         let mut streams: Vec<_> = self

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -27,23 +28,34 @@ impl Signals {
         matches!(self.fd.read_signal(), Ok(Some(_)))
     }
 
-    /// Sleeps until `other` is readable, a signal arrives or `timeout` is over; true for a signal.
-    pub(crate) fn wait(
+    /// Sleeps until one of `fds` is readable, a signal arrives or `timeout` is over.
+    ///
+    /// Tells which of `fds` are readable; `None` for a signal, which asks for the end.
+    pub(crate) fn wait<const N: usize>(
         &self,
-        other: BorrowedFd<'_>,
+        fds: [Option<BorrowedFd<'_>>; N],
         timeout: Option<Duration>,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Option<[bool; N]>> {
         let timeout = match timeout {
-            Some(timeout) => PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX),
+            // rounded up, lest the last millisecond is spent without sleep
+            Some(timeout) => PollTimeout::try_from(timeout + Duration::from_micros(999))
+                .unwrap_or(PollTimeout::MAX),
             None => PollTimeout::NONE,
         };
-        let mut fds = [
-            PollFd::new(other, PollFlags::POLLIN),
-            PollFd::new(self.fd.as_fd(), PollFlags::POLLIN),
-        ];
-        match poll(&mut fds, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(self.pending()),
-            Err(errno) => Err(errno.into()),
+        let own = Some(self.fd.as_fd());
+        let mut polled: Vec<PollFd<'_>> = fds
+            .into_iter()
+            .chain([own])
+            .flatten()
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+        match poll(&mut polled, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok((!self.pending()).then_some([false; N])),
+            Err(errno) => return Err(errno.into()),
         }
+        let mut ready = polled.iter().map(|fd| fd.any().unwrap_or(true));
+        let readable = fds.map(|fd| fd.is_some() && ready.next().unwrap_or(false));
+        Ok((!self.pending()).then_some(readable))
     }
 }

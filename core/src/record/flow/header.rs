@@ -26,6 +26,22 @@ impl SampledHeader<'_> {
     pub(crate) fn cut(self, bytes: usize) -> Self {
         Self { header: self.header.get(..bytes).unwrap_or(self.header), ..self }
     }
+
+    /// Writes the whole record. Nearly every sample has this one, and its length is known
+    /// beforehand: so it is one run of words and one copy.
+    #[inline]
+    pub(crate) fn encode_record(&self, xdr: &mut Encoder<'_>) {
+        let header_length = self.header.len() as u32;
+        let length = (header_length.wrapping_add(3) & !3).wrapping_add(16);
+        let format = self.format().word();
+        let [protocol, frame_length, stripped] = self.words();
+        xdr.words([format, length, protocol, frame_length, stripped, header_length]);
+        xdr.opaque_fixed(self.header);
+    }
+
+    fn words(&self) -> [u32; 3] {
+        [self.protocol.code(), self.frame_length, self.stripped]
+    }
 }
 
 impl FlowRecord for SampledHeader<'_> {
@@ -34,7 +50,7 @@ impl FlowRecord for SampledHeader<'_> {
     }
 
     fn encode(&self, xdr: &mut Encoder<'_>) {
-        xdr.words([self.protocol.code(), self.frame_length, self.stripped]);
+        xdr.words(self.words());
         xdr.opaque(self.header);
     }
 }

@@ -27,7 +27,7 @@ impl Disks {
     }
 
     fn space(&mut self, files: &mut Files, record: &mut HostDiskIo) {
-        let Some(text) = files.read("proc/self/mounts", WHOLE) else { return };
+        let Some(text) = files.read(mounts_file(files), WHOLE) else { return };
         let mounts: Vec<_> = filesystems(&text).map(unescape).collect();
         drop(text);
         let mut fullest = None;
@@ -61,6 +61,13 @@ impl Disks {
         record.bytes_written = written_sectors.wrapping_mul(SECTOR);
         record.write_time = low(write_ms);
     }
+}
+
+/// Where the mounts are as the host sees them: those of init. Our own may all be read-only, when
+/// the service manager made them so for us (`ProtectSystem=strict`).
+fn mounts_file(files: &Files) -> &'static str {
+    // Not shown with the mount option hidepid.
+    if files.exists("proc/1/mounts") { "proc/1/mounts" } else { "proc/self/mounts" }
 }
 
 /// Mount points, as written there, of the file systems that are counted: of a local block device,

@@ -100,11 +100,11 @@ impl Text {
                 self.records(packet.records(), tally);
             }
             Sample::RtMetric(metric) => {
-                self.word("datasource", metric.datasource);
+                self.word("datasource", format_args!("{:?}", metric.datasource.to_string()));
                 self.values(metric.values(), tally);
             }
             Sample::RtFlow(flow) => {
-                self.word("datasource", flow.datasource);
+                self.word("datasource", format_args!("{:?}", flow.datasource.to_string()));
                 self.word("rate", flow.sampling_rate);
                 self.word("pool", flow.sample_pool);
                 self.values(flow.values(), tally);
@@ -162,7 +162,7 @@ impl Text {
         for value in values {
             match value {
                 Ok(RtValue { name, value, .. }) => {
-                    self.begin(4, name);
+                    self.begin(4, format_args!("{:?}", name.to_string()));
                     self.put(" = ");
                     self.scalar(Kind::Identity, value);
                 }

@@ -1,7 +1,210 @@
-//! `top`: the live view.
+//! `top`: the live view, on a terminal or as plain text.
+
+mod child;
+mod clock;
+mod flows;
+mod hosts;
+mod interfaces;
+mod screen;
+mod state;
+mod table;
+mod units;
+mod view;
+
+use core::time::Duration;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::time::Instant;
 
 use crate::args::TopArguments;
+use crate::receiver::Receiver;
+use crate::signals::Signals;
+use child::Companion;
+use screen::{Key, Screen};
+use state::State;
+use view::{Line, Page, Role, Sort, View};
 
-pub(crate) fn run(_arguments: &TopArguments) -> Result<(), Box<dyn core::error::Error>> {
-    Ok(())
+type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
+
+/// Shows until a key, a signal, a limit or the end of the command beside it.
+pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
+    let receiver = Receiver::bind(arguments.address)?;
+    let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
+    let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
+    // before the screen, so that a failure is seen
+    let companion = Companion::start(&arguments.command, on_screen)?;
+    // after the command, which would inherit the mask and never see SIGTERM
+    let signals = Signals::block()?;
+    let start = Instant::now();
+    let mut top = Top {
+        receiver,
+        signals,
+        listening,
+        companion,
+        screen: if on_screen { Some(Screen::open()?) } else { None },
+        state: State::new(start, arguments.window),
+        page: Page::Overview,
+        sort: Sort::Bits,
+    };
+    let interval = if on_screen { REFRESH } else { arguments.interval };
+    let deadline = arguments.duration.and_then(|time| start.checked_add(time));
+    let ended = top.run(interval, deadline);
+    // what follows belongs on the ordinary screen
+    top.screen = None;
+    let stopped = top.companion.take().map(Companion::stop);
+    // an agent flushes when it ends
+    top.drain()?;
+    match ended {
+        // whoever read it has seen enough
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        ended => ended?,
+    }
+    eprintln!("flowmote-analyzer: {}", top.state.tally);
+    let Some((said, ended)) = stopped else { return Ok(()) };
+    for line in said {
+        eprintln!("{line}");
+    }
+    Ok(ended?)
 }
+
+struct Top {
+    receiver: Receiver,
+    signals: Signals,
+    listening: String,
+    companion: Option<Companion>,
+    screen: Option<Screen>,
+    state: State,
+    page: Page,
+    sort: Sort,
+}
+
+impl Top {
+    fn run(&mut self, interval: Duration, deadline: Option<Instant>) -> io::Result<()> {
+        let mut next_draw =
+            Instant::now() + if self.screen.is_some() { Duration::ZERO } else { interval };
+        loop {
+            let now = Instant::now();
+            if now >= next_draw {
+                self.show(now)?;
+                next_draw = now + interval;
+            }
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return Ok(());
+            }
+            let until = deadline.map_or(next_draw, |deadline| deadline.min(next_draw));
+            let timeout = until.saturating_duration_since(now).min(LOOK);
+            let fds = [
+                Some(self.receiver.as_fd()),
+                self.companion.as_ref().and_then(Companion::fd),
+                self.screen.as_ref().map(Screen::fd),
+            ];
+            let Some([datagrams, output, _]) = self.signals.wait(fds, Some(timeout))? else {
+                return Ok(());
+            };
+            if datagrams {
+                self.drain()?;
+            }
+            if let Some(companion) = &mut self.companion {
+                if output {
+                    companion.read();
+                }
+                if companion.ended() {
+                    return Ok(());
+                }
+            }
+            // also without a readable fd: a new size comes as a signal
+            while let Some(key) = self.screen.as_mut().map_or(Ok(None), Screen::key)? {
+                if key == Key::Quit {
+                    return Ok(());
+                }
+                self.press(key);
+                next_draw = Instant::now();
+            }
+        }
+    }
+
+    /// Takes in what has arrived, up to a bound, so that keys and signals are seen in a flood.
+    fn drain(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        for _ in 0..MAX_BATCH {
+            let Some((payload, _)) = self.receiver.receive()? else { break };
+            self.state.receive(payload, now);
+        }
+        Ok(())
+    }
+
+    fn press(&mut self, key: Key) {
+        match key {
+            Key::NextPage => self.page = self.page.next(),
+            Key::Char('b') => self.sort = Sort::Bits,
+            Key::Char('p') => self.sort = Sort::Packets,
+            Key::Char('n') => self.sort = Sort::Name,
+            Key::Char(digit) => {
+                let index = digit.to_digit(10).and_then(|digit| digit.checked_sub(1));
+                let page = index.and_then(|index| Page::ALL.get(index as usize));
+                self.page = page.copied().unwrap_or(self.page);
+            }
+            Key::Redraw | Key::Quit => {}
+        }
+    }
+
+    fn show(&mut self, now: Instant) -> io::Result<()> {
+        let moment = self.state.clock.moment(now);
+        self.state.expire(moment);
+        let mut view = View { page: self.page, sort: self.sort, width: 200, height: 60 };
+        let Some(screen) = &mut self.screen else {
+            return print(&view.lines(&self.state, moment));
+        };
+        (view.width, view.height) = screen.size()?;
+        let log = log_lines(self.companion.as_ref(), view.height);
+        let (title, footer) = (title(&self.listening, view), footer(view));
+        view.height = view.height.saturating_sub(log.len() + 2);
+        let mut lines = vec![title];
+        lines.extend(view.lines(&self.state, moment));
+        lines.resize_with(view.height + 1, || Line { role: Role::Row, text: String::new() });
+        lines.extend(log);
+        lines.push(footer);
+        screen.draw(&lines)
+    }
+}
+
+/// Plain text: one block.
+fn print(lines: &[Line]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{}", line.text.trim_end())?;
+    }
+    writeln!(out)?;
+    out.flush()
+}
+
+fn title(listening: &str, view: View) -> Line {
+    let sorted = format!("sorted by {}", view.sort.name());
+    let width = view.width.saturating_sub(sorted.len() + 1);
+    Line { role: Role::Title, text: format!("{listening:width$} {sorted}") }
+}
+
+fn footer(view: View) -> Line {
+    let keys = "1 all  2 flows  3 addresses  4 interfaces  5 hosts  b p n sort  q quit";
+    Line { role: Role::Header, text: format!("{keys:width$}", width = view.width) }
+}
+
+/// The last lines of the command, more where there is room.
+fn log_lines(companion: Option<&Companion>, height: usize) -> Vec<Line> {
+    let Some(companion) = companion else { return Vec::new() };
+    let rows = (height / 8).clamp(2, 6);
+    let mut lines =
+        vec![Line { role: Role::Header, text: format!("OUTPUT OF {}", companion.name()) }];
+    lines.extend(
+        companion.last_lines(rows).map(|text| Line { role: Role::Row, text: text.to_owned() }),
+    );
+    lines.resize_with(rows + 1, || Line { role: Role::Row, text: String::new() });
+    lines
+}
+
+/// How often the screen is drawn.
+const REFRESH: Duration = Duration::from_secs(1);
+/// How often the command is looked after.
+const LOOK: Duration = Duration::from_millis(250);
+/// Datagrams between two looks at everything else.
+const MAX_BATCH: usize = 1024;

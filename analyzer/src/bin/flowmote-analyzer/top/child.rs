@@ -1,0 +1,235 @@
+//! The command that runs beside the view.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A running command; ended when dropped.
+pub(super) struct Companion {
+    name: String,
+    child: Child,
+    status: Option<ExitStatus>,
+    /// What it writes; `None` where it writes to the user directly, and after the end.
+    output: Option<PipeReader>,
+    log: Log,
+}
+
+impl Companion {
+    /// Starts `command`, with its output captured or not.
+    ///
+    /// It gets a process group of its own: Ctrl-C ends the view, and the view ends the command.
+    pub(super) fn start(command: &[OsString], capture: bool) -> io::Result<Option<Self>> {
+        let Some((program, arguments)) = command.split_first() else { return Ok(None) };
+        let name = program.to_string_lossy().into_owned();
+        let mut starting = Command::new(program);
+        starting.args(arguments).stdin(Stdio::null()).process_group(0);
+        let mut output = None;
+        if capture {
+            let (reader, writer) = io::pipe()?;
+            starting.stdout(writer.try_clone()?).stderr(writer);
+            output = Some(reader);
+        } else {
+            // what the view prints must stay apart
+            starting.stdout(io::stderr());
+        }
+        let child = starting
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot run {name}: {error}")))?;
+        Ok(Some(Self { name, child, status: None, output, log: Log::default() }))
+    }
+
+    /// The program's name, as given.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// To be polled, then [`read`](Companion::read).
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.output.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes in what the command has written; to be called when there is something.
+    pub(super) fn read(&mut self) {
+        let Some(output) = &mut self.output else { return };
+        let mut buffer = [0; 4096];
+        match output.read(&mut buffer) {
+            Ok(0) => self.output = None,
+            Ok(len) => self.log.write(buffer.get(..len).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.output = None,
+        }
+    }
+
+    /// The last lines written.
+    pub(super) fn last_lines(&self, count: usize) -> impl Iterator<Item = &str> {
+        let skip = self.log.lines.len().saturating_sub(count);
+        self.log.lines.iter().skip(skip).map(String::as_str)
+    }
+
+    /// True once the command has ended by itself.
+    pub(super) fn ended(&mut self) -> bool {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status.is_some()
+    }
+
+    /// Asks for the end, waits for it, and gives what the command said meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The command failed by itself, or did not end in time and was killed.
+    pub(super) fn stop(mut self) -> (Vec<String>, Result<(), String>) {
+        let by_itself = self.ended();
+        let before = self.log.total;
+        if !by_itself {
+            self.signal(Signal::SIGTERM);
+        }
+        let killed = !self.wait(PATIENCE);
+        if killed {
+            self.signal(Signal::SIGKILL);
+            self.wait(PATIENCE);
+        }
+        let said = if by_itself { MAX_LINES } else { (self.log.total - before) as usize };
+        let last: Vec<String> = self.last_lines(said).map(str::to_owned).collect();
+        let ended = match self.status {
+            _ if killed => {
+                Err(format!("{} did not end within {PATIENCE:?} and was killed", self.name))
+            }
+            Some(status) if !status.success() => Err(format!("{}: {status}", self.name)),
+            _ => Ok(()),
+        };
+        (last, ended)
+    }
+
+    /// Waits for the end of the command and of its output.
+    fn wait(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(output) = &self.output {
+                let mut fds = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+                if poll(&mut fds, PollTimeout::from(20u8)).is_ok_and(|ready| ready > 0) {
+                    self.read();
+                    continue;
+                }
+            } else {
+                thread::sleep(Duration::from_millis(20));
+            }
+            if self.ended() {
+                return true;
+            }
+        }
+        self.ended()
+    }
+
+    fn signal(&self, signal: Signal) {
+        // it may just have ended
+        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        if !self.ended() {
+            self.signal(Signal::SIGTERM);
+        }
+    }
+}
+
+/// The last lines of a stream, fit for a terminal.
+#[derive(Debug, Default)]
+struct Log {
+    lines: VecDeque<String>,
+    /// Lines so far, also those forgotten.
+    total: u64,
+    partial: Vec<u8>,
+}
+
+impl Log {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.end_line(),
+                _ if self.partial.len() < MAX_LINE => self.partial.push(*byte),
+                _ => {}
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.partial);
+        let line = line.chars().filter(|c| !c.is_control()).collect();
+        self.partial.clear();
+        if self.lines.len() >= MAX_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+        self.total += 1;
+    }
+}
+
+const MAX_LINE: usize = 1024;
+const MAX_LINES: usize = 100;
+/// How long a command may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_bounded_and_cannot_steer_the_terminal() {
+        let mut log = Log::default();
+        log.write(b"one\ntw");
+        log.write(b"o\x1b[2J\r\n");
+        assert_eq!(log.lines, ["one", "two[2J"]);
+        for _ in 0..1000 {
+            log.write(&[b'x'; 5000]);
+            log.write(b"\n");
+        }
+        assert_eq!((log.lines.len(), log.total), (MAX_LINES, 1002));
+        assert!(log.lines.iter().all(|line| line.len() <= MAX_LINE));
+    }
+
+    fn start(script: &str) -> Companion {
+        let command = ["sh", "-c", script].map(OsString::from);
+        Companion::start(&command, true).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_command_is_asked_to_end_and_heard_out() {
+        let mut companion =
+            start("trap 'echo summary; exit 0' TERM; echo ready; while :; do sleep 0.01; done");
+        companion.read();
+        assert_eq!(companion.last_lines(5).collect::<Vec<_>>(), ["ready"]);
+        let (said, ended) = companion.stop();
+        assert_eq!((said, ended), (vec!["summary".to_owned()], Ok(())));
+    }
+
+    #[test]
+    fn a_command_that_fails_says_why() {
+        let mut companion = start("echo no such interface >&2; exit 2");
+        while !companion.ended() {
+            thread::yield_now();
+        }
+        let (said, ended) = companion.stop();
+        assert_eq!(said, ["no such interface"]);
+        assert_eq!(ended, Err("sh: exit status: 2".to_owned()));
+    }
+
+    #[test]
+    fn a_command_that_does_not_exist() {
+        let error = Companion::start(&["/nonexistent".into()], true).err().unwrap();
+        assert!(error.to_string().starts_with("cannot run /nonexistent: "), "{error}");
+    }
+}
