@@ -33,13 +33,14 @@ use crate::traffic::Sender;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => bench(FULL),
-        ["--quick"] => bench(QUICK),
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
         [bare::SUBCOMMAND, rest @ ..] => bare::run(rest),
         [bulk::SUBCOMMAND] => bulk::run(),
+        ["--quick", steps @ ..] if known(steps) => bench(QUICK, steps),
+        steps if known(steps) => bench(FULL, steps),
         _ => {
-            eprintln!("usage: [FLOWMOTE=/path] [HSFLOWD=/path] end_to_end [--quick]");
+            eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
@@ -52,7 +53,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn bench(effort: Effort) -> Result<()> {
+fn known(steps: &[&str]) -> bool {
+    steps.iter().all(|name| STEPS.iter().any(|(step, _)| step == name))
+}
+
+fn bench(effort: Effort, steps: &[&str]) -> Result<()> {
     let privilege = namespace::enter()?;
     children::guard(LIMIT)?;
     let agents = Agent::all()?;
@@ -61,7 +66,7 @@ fn bench(effort: Effort) -> Result<()> {
     let mut bench =
         Bench { agents: &agents, directory: &directory.0, effort, figures: Figures::default() };
     describe_machine(privilege);
-    let outcome = measure(&mut bench);
+    let outcome = measure(&mut bench, steps);
     // What was measured before a failure is of use too.
     println!("{}", bench.figures);
     for title in bench.figures.missed() {
@@ -70,20 +75,14 @@ fn bench(effort: Effort) -> Result<()> {
     outcome
 }
 
-fn measure(bench: &mut Bench<'_>) -> Result<()> {
+fn measure(bench: &mut Bench<'_>, steps: &[&str]) -> Result<()> {
     let mut sender = Sender::new()?;
-    step("flood at N = 1", || bench.flood(&mut sender))?;
-    step("flood at N = 400", || bench.sparse(&mut sender))?;
-    step("bulk TCP at N = 400", || bench.bulk())?;
-    step("light traffic", || bench.delay(&mut sender))?;
-    step("idle", || bench.idle(&mut sender))
-}
-
-fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
-    let start = Instant::now();
-    eprint!("{name} … ");
-    run().context(name.to_owned())?;
-    eprintln!("{:.0} s", start.elapsed().as_secs_f64());
+    for (name, run) in STEPS.iter().filter(|(name, _)| steps.is_empty() || steps.contains(name)) {
+        let start = Instant::now();
+        eprint!("{name} … ");
+        run(bench, &mut sender).context(*name)?;
+        eprintln!("{:.0} s", start.elapsed().as_secs_f64());
+    }
     Ok(())
 }
 
@@ -124,6 +123,19 @@ fn remove(directory: &Path) {
         eprintln!("warning: {}: {error}", directory.display());
     }
 }
+
+const USAGE: &str = "\
+usage: [FLOWMOTE=/path] [HSFLOWD=/path] end_to_end [--quick] [STEP]...
+steps: flood sparse bulk delay idle; without a step, all of them";
+
+type Step = fn(&mut Bench<'_>, &mut Sender) -> Result<()>;
+const STEPS: [(&str, Step); 5] = [
+    ("flood", |bench, sender| bench.flood(sender)),
+    ("sparse", |bench, sender| bench.sparse(sender)),
+    ("bulk", |bench, _| bench.bulk()),
+    ("delay", |bench, sender| bench.delay(sender)),
+    ("idle", |bench, sender| bench.idle(sender)),
+];
 
 const FULL: Effort = Effort {
     repetitions: 5,
