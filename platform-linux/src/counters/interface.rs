@@ -200,6 +200,7 @@ mod tests {
         Link {
             index: 4,
             name: "eth0".to_owned(),
+            alias: None,
             kind: None,
             hardware: libc::ARPHRD_ETHER,
             mac: Some([2; 6]),
