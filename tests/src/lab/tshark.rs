@@ -82,7 +82,7 @@ fn is_of_host(sample: &Sample<'_>) -> bool {
 /// A datagram without the samples that tshark cannot read.
 fn readable(payload: &[u8]) -> Vec<u8> {
     let datagram = Datagram::parse(payload).expect("an sFlow datagram");
-    let (mut kept, mut count) = (Vec::new(), 0);
+    let (mut kept, mut count) = (Vec::<u8>::new(), 0);
     let head = if matches!(datagram.agent_address, Address::V6(_)) { 40 } else { 28 };
     let mut rest = &payload[head..];
     for sample in datagram.samples().flatten() {
