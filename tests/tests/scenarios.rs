@@ -23,7 +23,7 @@ fn no_sample_waits_longer_than_the_delay() {
     ] {
         let mut sim = Simulation::new(BOOT, config(), 2);
         sim.reconfigure(|config| config.max_delay = max_delay);
-        sim.add_port(Port::new(1, 3).with(bursts(1, 37, 1)), Duration::from_secs(20));
+        sim.add_port(Port::new(1, 30).with(bursts(1, 37, 1)), Duration::from_secs(20));
         sim.add_port(Port::new(2, 100).with(bursts(1, 1009, 90)), Duration::from_secs(20));
         sim.run(HOUR);
         sim.finish();
@@ -115,7 +115,7 @@ fn estimates_lie_within_their_bound() {
         let mut port = Port::new(seed, 100);
         port.traffic.clone_from(&flows);
         sim.add_port(port, NEVER);
-        sim.run(Duration::from_secs(1800));
+        sim.run(Duration::from_secs(600));
         sim.finish();
         let (port, tally) = (&sim.ports[0], sim.tally(seed));
         for (flow, estimate) in &tally.flows {
