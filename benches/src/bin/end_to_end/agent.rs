@@ -1,0 +1,185 @@
+//! The agents under test, as child processes.
+
+use std::env;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::unistd::Pid;
+
+use crate::children::Process;
+use crate::collector::Collector;
+use crate::namespace::ADDRESS;
+
+/// An sFlow agent that can be started.
+#[derive(Clone, Debug)]
+pub(crate) struct Agent {
+    kind: Kind,
+    program: PathBuf,
+}
+
+/// Which program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Ours.
+    Flowmote,
+    /// Host sFlow.
+    Hsflowd,
+}
+
+/// How to run it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Interface to sample.
+    pub(crate) interface: &'static str,
+    /// 1-in-N; `None` leaves it to the agent.
+    pub(crate) sampling: Option<u32>,
+    /// Where to send to.
+    pub(crate) collector: SocketAddr,
+}
+
+/// A running agent; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    process: Process,
+    log: PathBuf,
+}
+
+impl Agent {
+    /// Flowmote, from `FLOWMOTE` or beside this program, and what `HSFLOWD` names.
+    ///
+    /// # Errors
+    ///
+    /// A program is not there.
+    pub(crate) fn all() -> Result<Vec<Self>> {
+        let flowmote = match env::var_os("FLOWMOTE") {
+            Some(path) => PathBuf::from(path),
+            None => env::current_exe()?.with_file_name("flowmote"),
+        };
+        let mut agents = vec![Self { kind: Kind::Flowmote, program: flowmote }];
+        if let Some(path) = env::var_os("HSFLOWD").filter(|path| !path.is_empty()) {
+            agents.push(Self { kind: Kind::Hsflowd, program: PathBuf::from(path) });
+        }
+        for agent in &agents {
+            ensure!(agent.program.is_file(), "{} is not there", agent.program.display());
+        }
+        Ok(agents)
+    }
+
+    /// Which it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Starts it; files it needs go to `directory`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub(crate) fn start(&self, settings: Settings, directory: &Path) -> Result<Running> {
+        let mut command = match self.kind {
+            Kind::Flowmote => self.flowmote(settings),
+            Kind::Hsflowd => self.hsflowd(settings, directory)?,
+        };
+        let log = directory.join(format!("{:?}.log", self.kind));
+        let output = File::create(&log).with_context(|| log.display().to_string())?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let process = Process::spawn(&mut command)
+            .with_context(|| format!("{} does not start", self.program.display()))?;
+        Ok(Running { process, log })
+    }
+
+    fn flowmote(&self, settings: Settings) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["run", "--interface", settings.interface]);
+        command.args(["--collector", &settings.collector.to_string()]);
+        command.args(["--polling", POLLING]);
+        if let Some(rate) = settings.sampling {
+            command.args(["--sampling", &rate.to_string()]);
+        }
+        command
+    }
+
+    fn hsflowd(&self, settings: Settings, directory: &Path) -> Result<Command> {
+        let sampling = match settings.sampling {
+            Some(rate) => format!("sampling = {rate}"),
+            None => String::new(),
+        };
+        let configuration = directory.join("hsflowd.conf");
+        let text = format!(
+            "sflow {{\n agentIP = {ADDRESS}\n polling = {POLLING}\n {sampling}\n \
+             collector {{ ip = {} udpport = {} }}\n pcap {{ dev = {} {sampling} }}\n}}\n",
+            settings.collector.ip(),
+            settings.collector.port(),
+            settings.interface,
+        );
+        fs::write(&configuration, text)?;
+        let pid_file = directory.join("hsflowd.pid");
+        // Left behind by an earlier run, it would keep this one from starting.
+        let _ = fs::remove_file(&pid_file);
+        let mut command = Command::new(&self.program);
+        command.args(["-d", "-u", "00000000-0000-4000-8000-000000000001"]);
+        command.arg("-f").arg(configuration).arg("-p").arg(pid_file);
+        command.arg("-o").arg(directory.join("hsflowd.auto"));
+        if let Some(modules) = self.program.parent().filter(|at| at.join("mod_pcap.so").is_file()) {
+            command.arg("-l").arg(modules);
+        }
+        Ok(command)
+    }
+}
+
+impl Running {
+    /// Number of its process.
+    pub(crate) fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
+    /// Calls `probe`, which makes traffic, until a sample arrives; then waits for the last one.
+    ///
+    /// # Errors
+    ///
+    /// It ends, or no sample arrives; what it has written is in the message.
+    pub(crate) fn ready<T>(
+        &mut self,
+        collector: &Collector,
+        mut probe: impl FnMut() -> Result<T>,
+    ) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while collector.peek(|tally| tally.samples) == 0 {
+            if let Some(status) = self.process.child().try_wait()? {
+                bail!("the agent has ended ({status}):\n{}", self.log());
+            }
+            if Instant::now() > deadline {
+                bail!("no sample after {PATIENCE:?}:\n{}", self.log());
+            }
+            probe()?;
+            thread::sleep(Duration::from_millis(100));
+        }
+        collector.settle(QUIET, |_| false);
+        Ok(())
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// As `waitpid(2)`.
+    pub(crate) fn end(self) -> Result<()> {
+        self.process.end(Duration::from_secs(3))?;
+        Ok(())
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_else(|error| error.to_string())
+    }
+}
+
+/// Longer than any agent may hold a sample back: one second.
+pub(crate) const QUIET: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Seconds between counter samples.
+const POLLING: &str = "20";

@@ -1,0 +1,53 @@
+//! The bare loop: what sending so many datagrams of such a size costs when nothing else is done.
+//!
+//! A child process, like the agent, so that its CPU time is accounted alike.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use nix::unistd::Pid;
+
+use crate::accounts::{Cpu, CpuSpent};
+use crate::children::Process;
+
+/// Runs the loop in a child process and returns what it spent.
+///
+/// # Errors
+///
+/// It fails, or says something else than it should.
+pub(crate) fn measure(collector: SocketAddr, datagrams: u64, size: u64) -> Result<CpuSpent> {
+    let arguments = [collector.to_string(), datagrams.to_string(), size.to_string()];
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(SUBCOMMAND).args(arguments).stdout(Stdio::piped());
+    let mut process = Process::spawn(&mut command)?;
+    let pipe = process.child().stdout.take().context("pipe")?;
+    let said = std::io::read_to_string(pipe)?;
+    let (user, system) = said.trim().split_once(' ').context("the bare loop failed")?;
+    Ok(CpuSpent { user: user.parse()?, system: system.parse()? })
+}
+
+/// The child: `ADDRESS DATAGRAMS SIZE`; prints user and system nanoseconds of the loop.
+///
+/// # Errors
+///
+/// Bad arguments, or as `send(2)`.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let [collector, datagrams, size] = arguments else {
+        anyhow::bail!("{SUBCOMMAND} ADDRESS DATAGRAMS SIZE");
+    };
+    let (datagrams, size): (u64, usize) = (datagrams.parse()?, size.parse()?);
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect(*collector)?;
+    let payload = vec![0u8; size];
+    let before = Cpu::of(Pid::this())?;
+    for _ in 0..datagrams {
+        socket.send(&payload)?;
+    }
+    let spent = Cpu::of(Pid::this())?.since(before);
+    println!("{} {}", spent.user, spent.system);
+    Ok(())
+}
+
+/// How `main` knows the child.
+pub(crate) const SUBCOMMAND: &str = "bare-loop";

@@ -1,0 +1,128 @@
+//! Bulk TCP to another network namespace, with all offloads on: one skb stands for many packets.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::accounts::snmp;
+use crate::children::Process;
+use crate::namespace::{ip, silence_ipv6};
+
+/// The interface whose traffic is sampled.
+pub(crate) const INTERFACE: &str = "bulk0";
+
+/// A receiver in a namespace of its own; ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    _process: Process,
+    _lines: BufReader<ChildStdout>,
+}
+
+/// What has passed the interface in both directions, as the protocol stack knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passed {
+    /// Packets on the wire.
+    pub(crate) packets: u64,
+    /// Bytes on the wire with Ethernet header and frame check sequence.
+    pub(crate) octets: u64,
+    /// Payload over time.
+    pub(crate) bits_per_second: f64,
+}
+
+impl Receiver {
+    /// Starts the child, gives it one end of a new veth pair, and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// No namespace, no `ip`.
+    pub(crate) fn start() -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::spawn(&mut command)?;
+        let mut lines = BufReader::new(process.child().stdout.take().context("pipe")?);
+        expect(&mut lines, "namespace")?;
+        ip(&format!("link add {INTERFACE} type veth peer name {FAR} netns {}", process.pid()))?;
+        ip(&format!("address add {NEAR_ADDRESS}/24 dev {INTERFACE}"))?;
+        ip(&format!("link set {INTERFACE} up"))?;
+        writeln!(process.child().stdin.as_mut().context("pipe")?, "linked")?;
+        expect(&mut lines, "listening")?;
+        Ok(Self { _process: process, _lines: lines })
+    }
+
+    /// Sends for so long; returns what passed, from the counters of the TCP layer, which counts
+    /// segments, not super-packets.
+    ///
+    /// # Errors
+    ///
+    /// As `connect(2)`, `write(2)`.
+    pub(crate) fn transfer(&self, duration: Duration) -> Result<Passed> {
+        let payload = vec![0x55; 256 << 10];
+        let before = segments()?;
+        let mut stream = TcpStream::connect((FAR_ADDRESS, PORT))?;
+        let start = Instant::now();
+        let mut sent = 0;
+        while start.elapsed() < duration {
+            sent += stream.write(&payload)? as u64;
+        }
+        stream.shutdown(std::net::Shutdown::Write)?;
+        // The far end closes when it has read everything.
+        stream.read_to_end(&mut Vec::new())?;
+        let seconds = start.elapsed().as_secs_f64();
+        let packets = segments()? - before;
+        Ok(Passed {
+            packets,
+            octets: sent + packets * HEADERS,
+            bits_per_second: sent as f64 * 8.0 / seconds,
+        })
+    }
+}
+
+/// The child: a namespace, then one connection after the other until standard input ends.
+///
+/// # Errors
+///
+/// No namespace, no `ip`, or as `accept(2)`.
+pub(crate) fn run() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    silence_ipv6()?;
+    println!("namespace");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    ensure!(line == "linked\n", "the parent has gone");
+    ip("link set lo up")?;
+    ip(&format!("address add {FAR_ADDRESS}/24 dev {FAR}"))?;
+    ip(&format!("link set {FAR} up"))?;
+    let listener = TcpListener::bind((FAR_ADDRESS, PORT))?;
+    println!("listening");
+    let mut buffer = vec![0; 1 << 20];
+    for stream in listener.incoming() {
+        let mut stream = stream?;
+        while stream.read(&mut buffer)? > 0 {}
+    }
+    Ok(())
+}
+
+fn expect(lines: &mut impl BufRead, word: &str) -> Result<()> {
+    let mut line = String::new();
+    lines.read_line(&mut line)?;
+    ensure!(line.trim() == word, "the receiver of bulk TCP has ended");
+    Ok(())
+}
+
+fn segments() -> Result<u64> {
+    let columns = ["InSegs", "OutSegs", "RetransSegs"];
+    columns.into_iter().map(|column| snmp("Tcp", column)).sum()
+}
+
+/// How `main` knows the child.
+pub(crate) const SUBCOMMAND: &str = "bulk-receiver";
+const FAR: &str = "bulk1";
+const NEAR_ADDRESS: &str = "198.51.100.1";
+const FAR_ADDRESS: &str = "198.51.100.2";
+const PORT: u16 = 9;
+/// Ethernet, IPv4, TCP with timestamps, frame check sequence.
+const HEADERS: u64 = 14 + 20 + 32 + 4;

@@ -1,0 +1,323 @@
+//! The measurements. Each treats every agent alike: one after the other, or all at once where they
+//! do not disturb each other.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::accounts::{Cpu, CpuSpent, Memory, context_switches, snmp};
+use crate::agent::{Agent, QUIET, Running, Settings};
+use crate::bare;
+use crate::bulk::{self, Passed, Receiver};
+use crate::collector::{Collector, Tally};
+use crate::figures::{Column, Figure, Figures, quantile};
+use crate::namespace::SAMPLED;
+use crate::traffic::{Mark, Sender};
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Of what alternates between the agents.
+    pub(crate) repetitions: u32,
+    /// Packets of a flood at N = 1.
+    pub(crate) flood: u64,
+    /// Packets of a flood at N = 400.
+    pub(crate) sparse: u64,
+    /// Of one bulk transfer.
+    pub(crate) bulk: Duration,
+    /// Without traffic.
+    pub(crate) idle: Duration,
+    /// Of light traffic.
+    pub(crate) light: Duration,
+}
+
+/// What all measurements need, and what has come out so far.
+#[derive(Debug)]
+pub(crate) struct Bench<'a> {
+    /// The agents.
+    pub(crate) agents: &'a [Agent],
+    /// For their files.
+    pub(crate) directory: &'a Path,
+    /// How much.
+    pub(crate) effort: Effort,
+    /// The results.
+    pub(crate) figures: Figures,
+}
+
+/// An agent at work, and the accounts of what it does.
+struct Session {
+    column: Column,
+    running: Running,
+    collector: Collector,
+    cpu: Cpu,
+}
+
+/// What one run was like.
+struct Run {
+    tally: Tally,
+    spent: CpuSpent,
+    seconds: f64,
+}
+
+impl Bench<'_> {
+    /// A flood at N = 1, each followed by the bare loop with as many datagrams.
+    ///
+    /// # Errors
+    ///
+    /// An agent does not work, or the kernel refuses something.
+    pub(crate) fn flood(&mut self, sender: &mut Sender) -> Result<()> {
+        for _ in 0..self.effort.repetitions {
+            let alone = sender.flood(Mark::Measure, self.effort.flood)?;
+            self.rate(Figure::FloodRate, Column::Nobody, self.effort.flood, alone);
+            for agent in self.agents {
+                let mut session = self.start(agent, SAMPLED, Some(1))?;
+                session.ready(|| sender.flood(Mark::Probe, 2))?;
+                self.flood_once(&mut session, sender)?;
+                session.running.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flood_once(&mut self, session: &mut Session, sender: &mut Sender) -> Result<()> {
+        let (column, sent) = (session.column, self.effort.flood);
+        session.begin()?;
+        let took = sender.flood(Mark::Measure, sent)?;
+        let run = session.finish(|tally| tally.measured == sent)?;
+        self.rate(Figure::FloodRate, column, sent, took);
+        self.cpu_of_samples(session, &run)?;
+        let (samples, sent) = (run.tally.measured as f64, sent as f64);
+        self.add(Figure::FloodLost, column, sent - samples);
+        self.add(Figure::FloodPoolError, column, run.tally.pool as f64 - sent);
+        self.add(Figure::FloodDrops, column, run.tally.drops as f64);
+        self.add(Figure::FloodSamplesPerSecond, column, samples / run.seconds / 1e3);
+        let memory = Memory::of(session.running.pid())?;
+        self.add(Figure::ResidentFlood, column, megabytes(memory.resident));
+        Ok(())
+    }
+
+    fn cpu_of_samples(&mut self, session: &Session, run: &Run) -> Result<()> {
+        let Run { tally, spent, .. } = run;
+        let (column, samples) = (session.column, tally.samples.max(1) as f64);
+        let size = tally.bytes / tally.datagrams.max(1);
+        let bare = bare::measure(session.collector.address(), tally.datagrams, size)?;
+        self.add(Figure::FloodUser, column, spent.user / samples);
+        self.add(Figure::FloodSystem, column, spent.system / samples);
+        self.add(Figure::FloodCpu, column, spent.total() / samples);
+        self.add(Figure::BareCpu, column, bare.total() / samples);
+        self.add(Figure::CpuRatio, column, spent.total() / bare.total());
+        self.add(Figure::SamplesPerDatagram, column, samples / tally.datagrams.max(1) as f64);
+        Ok(())
+    }
+
+    /// A flood at N = 400.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn sparse(&mut self, sender: &mut Sender) -> Result<()> {
+        let sent = self.effort.sparse;
+        for _ in 0..self.effort.repetitions {
+            let alone = sender.flood(Mark::Measure, sent)?;
+            self.rate(Figure::SparseRate, Column::Nobody, sent, alone);
+            for agent in self.agents {
+                let mut session = self.start(agent, SAMPLED, Some(SPARSE))?;
+                session.ready(|| sender.flood(Mark::Probe, 2 * u64::from(SPARSE)))?;
+                session.begin()?;
+                let took = sender.flood(Mark::Measure, sent)?;
+                let Run { tally, spent, .. } = session.finish(|_| false)?;
+                let column = session.column;
+                self.rate(Figure::SparseRate, column, sent, took);
+                self.add(Figure::SparseCpu, column, spent.total() / sent as f64);
+                let estimate = tally.measured * u64::from(SPARSE);
+                let error = against_bound(estimate, sent, tally.measured);
+                self.add(Figure::SparseError, column, error);
+                session.running.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bulk TCP with offloads at N = 400.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn bulk(&mut self) -> Result<()> {
+        let receiver = Receiver::start()?;
+        let probe = Duration::from_millis(20);
+        for _ in 0..self.effort.repetitions {
+            let alone = receiver.transfer(self.effort.bulk)?;
+            self.throughput(Column::Nobody, alone);
+            for agent in self.agents {
+                let mut session = self.start(agent, bulk::INTERFACE, Some(SPARSE))?;
+                session.ready(|| receiver.transfer(probe))?;
+                session.begin()?;
+                let passed = receiver.transfer(self.effort.bulk)?;
+                let Run { tally, spent, .. } = session.finish(|_| false)?;
+                let (column, samples) = (session.column, tally.samples);
+                self.throughput(column, passed);
+                self.add(Figure::BulkCpu, column, spent.total() / passed.packets as f64);
+                let packets = against_bound(tally.packets, passed.packets, samples);
+                self.add(Figure::BulkPackets, column, packets);
+                let octets = against_bound(tally.octets, passed.octets, samples);
+                self.add(Figure::BulkOctets, column, octets);
+                session.running.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory and wake-ups with the agent's own choice of rate and nothing to sample.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn idle(&mut self, sender: &mut Sender) -> Result<()> {
+        let mut sessions = Vec::new();
+        for agent in self.agents {
+            let mut session = self.start(agent, SAMPLED, None)?;
+            session.ready(|| sender.flood(Mark::Probe, PROBE_UNKNOWN_RATE))?;
+            sessions.push((session, 0));
+        }
+        for (session, switches) in &mut sessions {
+            session.begin()?;
+            *switches = context_switches(session.running.pid())?;
+        }
+        let start = Instant::now();
+        thread::sleep(self.effort.idle);
+        for (session, before) in sessions {
+            let (column, seconds) = (session.column, start.elapsed().as_secs_f64());
+            let switches = context_switches(session.running.pid())? - before;
+            self.add(Figure::WakeUps, column, switches as f64 / seconds);
+            let spent = Cpu::of(session.running.pid())?.since(session.cpu);
+            self.add(Figure::IdleCpu, column, spent.total() / 1e3 / seconds);
+            let memory = Memory::of(session.running.pid())?;
+            self.add(Figure::Resident, column, megabytes(memory.resident));
+            self.add(Figure::ResidentAnonymous, column, megabytes(memory.anonymous));
+            self.add(Figure::ResidentFile, column, megabytes(memory.file));
+            self.add(Figure::ResidentShared, column, megabytes(memory.shared));
+            session.running.end()?;
+        }
+        Ok(())
+    }
+
+    /// How old a packet is when the datagram with its sample arrives, at light traffic.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn delay(&mut self, sender: &mut Sender) -> Result<()> {
+        let mut sessions = Vec::new();
+        for agent in self.agents {
+            let mut session = self.start(agent, SAMPLED, Some(1))?;
+            session.ready(|| sender.flood(Mark::Probe, 2))?;
+            sessions.push(session);
+        }
+        for session in &mut sessions {
+            session.begin()?;
+        }
+        sender.trickle(Mark::Measure, LIGHT, self.effort.light)?;
+        for session in sessions {
+            let tally = session.finish(|_| false)?.tally;
+            let milliseconds: Vec<_> = tally.delays.iter().map(|&ns| ns as f64 / 1e6).collect();
+            let errors: Vec<_> = tally.clock_errors.iter().map(|&ns| ns as f64 / 1e3).collect();
+            for (figure, values, q) in [
+                (Figure::DelayMedian, &milliseconds, 0.5),
+                (Figure::DelayTail, &milliseconds, 0.99),
+                (Figure::DelayWorst, &milliseconds, 1.0),
+                (Figure::ClockError, &errors, 0.5),
+            ] {
+                if let Some(value) = quantile(values, q) {
+                    self.add(figure, session.column, value);
+                }
+            }
+            session.running.end()?;
+        }
+        Ok(())
+    }
+
+    fn start(
+        &self,
+        agent: &Agent,
+        interface: &'static str,
+        sampling: Option<u32>,
+    ) -> Result<Session> {
+        let collector = Collector::start()?;
+        let settings = Settings { interface, sampling, collector: collector.address() };
+        let running = agent.start(settings, self.directory)?;
+        let column = Column::Agent(agent.kind());
+        Ok(Session { column, running, collector, cpu: Cpu::default() })
+    }
+
+    fn add(&mut self, figure: Figure, column: Column, value: f64) {
+        self.figures.add(figure, column, value);
+    }
+
+    fn rate(&mut self, figure: Figure, column: Column, packets: u64, took: Duration) {
+        self.add(figure, column, packets as f64 / took.as_secs_f64() / 1e3);
+    }
+
+    fn throughput(&mut self, column: Column, passed: Passed) {
+        self.add(Figure::BulkThroughput, column, passed.bits_per_second / 1e9);
+    }
+}
+
+impl Session {
+    fn ready<T>(&mut self, probe: impl FnMut() -> Result<T>) -> Result<()> {
+        self.running.ready(&self.collector, probe)
+    }
+
+    /// Opens the accounts.
+    fn begin(&mut self) -> Result<()> {
+        self.collector.take();
+        self.cpu = Cpu::of(self.running.pid())?;
+        Ok(())
+    }
+
+    /// Closes the accounts when nothing comes any more or `done` says so.
+    fn finish(&self, done: impl Fn(&Tally) -> bool) -> Result<Run> {
+        let seconds = self.collector.settle(QUIET, done).as_secs_f64();
+        let spent = Cpu::of(self.running.pid())?.since(self.cpu);
+        let tally = self.collector.take();
+        let unread = snmp("Udp", "RcvbufErrors")?;
+        if tally.missing != 0 || tally.malformed != 0 || unread != 0 {
+            eprintln!(
+                "warning: {:?}: {} datagrams missing, {} malformed; {unread} lost by full receive \
+                 buffers so far",
+                self.column, tally.missing, tally.malformed
+            );
+        }
+        Ok(Run { tally, spent, seconds })
+    }
+}
+
+/// How far `estimate` is off, in units of the 95 % bound 1.96 / sqrt(samples).
+fn against_bound(estimate: u64, truth: u64, samples: u64) -> f64 {
+    let error = (estimate as f64 - truth as f64) / truth as f64;
+    error * (samples as f64).sqrt() / 1.96
+}
+
+fn megabytes(kilobytes: u64) -> f64 {
+    kilobytes as f64 * 1024.0 / 1e6
+}
+
+/// N of the sparse runs.
+const SPARSE: u32 = 400;
+/// Packets that any agent samples some of, at the rate it chooses for 10 Gbit/s.
+const PROBE_UNKNOWN_RATE: u64 = 40_000;
+/// Packets per second of light traffic.
+const LIGHT: f64 = 50.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bound_of_ten_thousand_samples_is_two_percent() {
+        assert!((against_bound(1_019_600, 1_000_000, 10_000) - 1.0).abs() < 1e-9);
+        assert!((against_bound(980_400, 1_000_000, 10_000) + 1.0).abs() < 1e-9);
+    }
+}
