@@ -118,7 +118,7 @@ impl Checked {
             self.line("counters        off");
             return;
         }
-        let polled = |link: &&Link| link.is_real() || config.tap_for(&view::link(link)).is_some();
+        let polled = |link: &&Link| link.is_real() || view::is_selected(config, link);
         let names: Vec<&str> = links.iter().filter(polled).map(|link| link.name.as_str()).collect();
         self.line(&format!(
             "counters        every {} s of the host and of {}",
