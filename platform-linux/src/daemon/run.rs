@@ -24,6 +24,7 @@ use crate::daemon::report::Report;
 use crate::daemon::resolver::Resolver;
 use crate::daemon::view;
 use crate::links::{LinkEvent, Links};
+use crate::sys::text;
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -128,6 +129,8 @@ impl<'a> Daemon<'a> {
         info!("{outcome}");
         self.report = self.next_report(now);
         notify(NotifyState::Ready);
+        // A matter of memory only: refused, everything works all the same.
+        let _ = text::release();
         Ok(())
     }
 
