@@ -132,8 +132,11 @@ impl Checked {
             match &collector.host {
                 Host::Address(_) => self.line(&format!("collector       {collector}")),
                 Host::Name(name) => match lookup(name, collector.port) {
-                    Ok(address) => {
-                        self.line(&format!("collector       {collector}: {}", address.ip()))
+                    Ok(addresses) => {
+                        let first = addresses.iter().map(|address| address.ip()).take(1);
+                        first.for_each(|ip| {
+                            self.line(&format!("collector       {collector}: {ip}"))
+                        });
                     }
                     Err(error) => self.problems.push(format!("collector {collector}: {error}")),
                 },

@@ -140,6 +140,7 @@ impl<'a> Daemon<'a> {
             let deadline = self.work(now);
             let woken = self.events.wait(now, deadline).map_err(runtime("epoll"))?;
             let now = clock::now();
+            self.collectors.wake(now);
             for number in 0..woken {
                 match self.events.woken(number) {
                     Some(Wakeup::Tap(index)) => {
@@ -185,9 +186,9 @@ impl<'a> Daemon<'a> {
             return;
         }
         self.reconcile(now);
+        self.collectors.reconsider(now);
         let addresses = |change: &LinkEvent| matches!(change, LinkEvent::AddressesChanged(_));
         if changes.iter().any(addresses) {
-            self.collectors.reconnect();
             let identity = self.identity.follow(&self.config, &self.links);
             self.identify(identity);
         }
