@@ -101,8 +101,11 @@ impl Simulation {
 
     /// All that happens now: packets arrive, then the main loop runs if it has a reason to.
     fn step(&mut self) {
+        self.meters.now = self.now;
         for port in &mut self.ports {
-            port.receive(self.now);
+            if port.receive(self.now) {
+                self.meters.note(port);
+            }
         }
         let waiting = self.ports.iter().any(|port| !port.queue.is_empty());
         if waiting && self.serve_at.is_none() {
@@ -111,7 +114,6 @@ impl Simulation {
         if self.serve_at.is_some_and(|at| at <= self.now) {
             self.drain();
         }
-        self.meters.read(self.now, &self.ports);
         self.collector.now = self.now;
         let next = self.agent.poll(self.now, &mut self.meters, &mut self.collector);
         assert!(next.is_none_or(|next| next > self.now), "the agent would spin");

@@ -91,9 +91,11 @@ fn a_reload_changes_collectors_and_interfaces() {
         (two.so_far().flow_samples_of(lan1).len() > 3).then_some(())
     });
     let files = agent.open_files(&host);
-    agent.program().signal(Signal::SIGHUP);
     let mark = agent.program().mark();
+    agent.program().signal(Signal::SIGHUP);
     agent.program().wait_for_line(mark, "configuration");
+    // Printed when the reload is through.
+    let _ = agent.statistics(1);
     assert_eq!(agent.open_files(&host), files, "the same configuration again");
     agent.stop();
     one.finish().check();

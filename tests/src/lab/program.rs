@@ -101,7 +101,9 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- its log:\n{}\n---", self.log());
+            eprintln!("--- its log:");
+            self.log().lines().for_each(|line| eprintln!("{line:.300}"));
+            eprintln!("---");
         }
     }
 }

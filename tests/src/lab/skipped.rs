@@ -8,7 +8,15 @@ use std::io::Write;
 /// The line goes to standard error past the capturing of the test harness, and into the file that
 /// FLOWMOTE_SKIPPED names, which `tests/all` prints at its end.
 pub fn skip(reason: &str) {
-    let line = format!("SKIPPED {}: {reason}\n", test_name());
+    note(&format!("SKIPPED {}: {reason}\n", test_name()));
+}
+
+/// The same for a part of the running test; the rest of it runs.
+pub(super) fn skip_part(reason: &str) {
+    note(&format!("SKIPPED IN PART {}: {reason}\n", test_name()));
+}
+
+fn note(line: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
     let Some(path) = std::env::var_os("FLOWMOTE_SKIPPED") else { return };
     let file = OpenOptions::new().create(true).append(true).open(path);

@@ -6,7 +6,7 @@ use std::process::Command;
 use flowmote_analyzer::{Address, Datagram, Sample};
 
 use super::Capture;
-use super::skipped::skip;
+use super::skipped::skip_part;
 
 /// Writes the datagrams to a pcap file and checks that tshark finds the same samples in it and
 /// nothing malformed.
@@ -24,7 +24,7 @@ pub(super) fn check(capture: &Capture) {
     }
     let output = match command.output() {
         Ok(output) => output,
-        Err(error) => return skip(&format!("the part with tshark: {error}")),
+        Err(error) => return skip_part(&format!("tshark: {error}")),
     };
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "tshark: {error}");

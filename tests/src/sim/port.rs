@@ -66,7 +66,7 @@ pub struct Meters {
     pub asked: BTreeMap<DataSource, Vec<Instant>>,
     intervals: BTreeMap<DataSource, (Instant, Duration)>,
     totals: BTreeMap<DataSource, (u64, u64)>,
-    now: Instant,
+    pub(super) now: Instant,
 }
 
 impl Port {
@@ -115,15 +115,18 @@ impl Port {
         self.traffic.iter().map(|traffic| traffic.next).min()
     }
 
-    /// Takes all bursts that are due.
-    pub(super) fn receive(&mut self, now: Instant) {
+    /// Takes all bursts that are due; returns whether there were any.
+    pub(super) fn receive(&mut self, now: Instant) -> bool {
+        let mut received = false;
         for at in 0..self.traffic.len() {
             while self.traffic[at].next <= now {
+                received = true;
                 let burst = self.traffic[at].clone();
                 self.traffic[at].next = burst.next + burst.every;
                 self.receive_burst(&burst);
             }
         }
+        received
     }
 
     fn receive_burst(&mut self, burst: &Traffic) {
@@ -183,11 +186,8 @@ impl Meters {
         }
     }
 
-    pub(super) fn read(&mut self, now: Instant, ports: &[Port]) {
-        self.now = now;
-        for port in ports {
-            self.totals.insert(port.source(), (port.total_packets(), port.total_bytes()));
-        }
+    pub(super) fn note(&mut self, port: &Port) {
+        self.totals.insert(port.source(), (port.total_packets(), port.total_bytes()));
     }
 }
 
