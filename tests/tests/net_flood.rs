@@ -55,7 +55,8 @@ impl Outcome {
 
     /// Bytes as they are on the wire, with the FCS.
     fn bytes(&self) -> u64 {
-        self.kernel.rx_bytes + self.kernel.tx_bytes + 4 * self.kernel.packets()
+        let kernel = &self.kernel;
+        kernel.rx_bytes + kernel.tx_bytes + 4 * (kernel.rx_packets + kernel.tx_packets)
     }
 
     /// Estimates of packets and bytes against the 95 % bound.

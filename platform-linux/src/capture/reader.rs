@@ -100,6 +100,9 @@ impl Reader {
                 packet.meta.sample_pool = *pool as u32;
             }
             packet.frame_length = length.saturating_add(around);
+            // The last of a super-packet may be shorter than the bytes kept.
+            let whole = packet.frame_length.saturating_sub(packet.stripped) as usize;
+            packet.header = header.get(..whole).unwrap_or(header);
             visit(&packet);
         }
         self.losses.delivered_skbs += 1;

@@ -45,10 +45,11 @@ impl LinkCounters {
         }
     }
 
-    /// Packets of both directions.
+    /// Packets of both directions, as a packet socket sees them: one that the other end had no
+    /// room for was sent all the same.
     #[must_use]
     pub fn packets(&self) -> u64 {
-        self.rx_packets + self.tx_packets
+        self.rx_packets + self.tx_packets + self.tx_dropped
     }
 }
 
