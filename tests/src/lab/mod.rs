@@ -98,6 +98,13 @@ impl Lab {
         Some(Self { first, directory })
     }
 
+    /// Whether bpf(2) is allowed in here, so that the agent counts its sample pool; with the classic
+    /// filter the pool is an estimate unless N is 1.
+    #[must_use]
+    pub fn has_ebpf(&self) -> bool {
+        !self.first.is_in_user_namespace()
+    }
+
     /// A new network namespace with nothing but a loopback interface, which is up.
     #[must_use]
     pub fn namespace(&self) -> Namespace {
