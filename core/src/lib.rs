@@ -11,6 +11,9 @@
 //!                                           Agent::poll_timeout: when to call next
 //! ```
 //!
+//! Sections and rules named in these docs ("section 3.6", "rule A19") are those of
+//! `docs/sflow-wire.md`, which has every byte of the protocol with its source.
+//!
 //! # The calling contract
 //!
 //! > **After every `handle_*`, call [`Agent::poll_transmit`] until it returns `None`;** a

@@ -34,7 +34,7 @@ pub struct Sampler {
     random: Random,
 }
 
-/// What a flow sample says of the sampler that chose it: sections 3.1 and 3.3 of the sheet.
+/// What a flow sample says of the sampler that chose it: sections 3.1 and 3.3 of `docs/sflow-wire.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SampleMeta {

@@ -42,7 +42,7 @@ pub struct Tap {
 /// Who chooses the samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// An eBPF socket filter: exact pool, skips as DESIGN says.
+    /// An eBPF socket filter: exact pool, uniform skips with mean N.
     Ebpf,
     /// A classic BPF filter: see [`Tap::shortfalls`].
     Classic,

@@ -225,7 +225,7 @@ mod tests {
         SpeedRate { name: name.into(), speed, rate: on_line(line, value) }
     }
 
-    /// The table of section 1.5 of the sheet on hsflowd.
+    /// What hsflowd chooses by the speed of the link.
     #[test]
     fn the_speed_alone() {
         for (speed, expected, reason) in [

@@ -144,7 +144,7 @@ f:15:1: warning: \"dbus\" is not supported by Flowmote yet; ignored";
     }
 }
 
-/// Section 1.1 of the sheet on hsflowd.
+/// What hsflowd's own lexer does.
 mod lexical_rules {
     use super::*;
 

@@ -45,7 +45,7 @@ impl Checked {
             None => self.line("configuration   from the command line"),
         }
         self.identity(config, links);
-        self.problems.extend(view::missing_devices(config, links));
+        self.problems.extend(view::complaints(config, links));
         self.line(&format!(
             "samples         {} header bytes, datagrams of at most {} bytes",
             config.header_bytes, config.datagram_bytes
@@ -56,7 +56,7 @@ impl Checked {
     }
 
     fn identity(&mut self, config: &Config, links: &Links) {
-        let identity = Identity::elect(config, links);
+        let identity = Identity::elect(config, &view::candidates(links));
         self.line(&format!("agent address   {}: {}", identity.address, identity.reason));
         self.line(&format!("sub-agent id    {}", config.sub_agent_id));
         if let Some(device) = identity.missing {
@@ -66,27 +66,22 @@ impl Checked {
     }
 
     fn interfaces(&mut self, config: &Config, links: &Links) {
-        let mut selected = 0;
         for link in links.iter() {
             let Some(tap) = config.tap_for(&view::link(link)) else { continue };
             let (rate, reason) = config.sampling_rate(tap, link.speed_bps);
-            selected += 1;
             if !is_supported(link.hardware) {
-                self.problems.push(format!(
-                    "{}: no sFlow header protocol for packets of link type {}",
-                    link.name, link.hardware
-                ));
-            } else if rate == 0 {
+                // Told with all other complaints.
+                continue;
+            }
+            if rate == 0 {
                 self.line(&format!("interface       {}: packet sampling off, {reason}", link.name));
             } else {
                 self.line(&format!("interface       {}: 1 in {rate}, {reason}", link.name));
                 self.capture(config, link);
             }
         }
-        match (selected, config.taps.len()) {
-            (0, 0) => self.line("interfaces      no packet samples: there is no pcap { } block"),
-            (0, _) => self.problems.push("no interface here is selected for packet samples".into()),
-            _ => {}
+        if config.taps.is_empty() {
+            self.line("interfaces      no packet samples: there is no pcap { } block");
         }
     }
 

@@ -126,8 +126,8 @@ fn timeout(now: Instant, deadline: Option<Instant>) -> EpollTimeout {
     EpollTimeout::try_from(wait.min(MAX_WAIT)).unwrap_or(EpollTimeout::ZERO)
 }
 
-const OBEYED: [Signal; 5] =
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGPIPE];
+/// Not SIGPIPE, which Rust's runtime ignores already: who reads the log may go.
+const OBEYED: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1];
 const SIGNAL: u64 = 1 << 32;
 const LINKS: u64 = 2 << 32;
 const RESOLVER: u64 = 3 << 32;

@@ -7,6 +7,7 @@
 //! signals ── reload, statistics, end
 //! ```
 
+mod agent;
 pub mod check;
 pub mod clock;
 pub mod collectors;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
 
-use flowmote_core::{Agent, Duration, HandleError, Instant};
+use flowmote_core::{Agent, Duration, HandleError, Instant, SampleMeta};
 use log::{info, warn};
 
-use crate::capture::{LinkFault, Method, Tap, TapOptions, TapStats};
+use crate::capture::{LinkFault, Method, Packet, Tap, TapOptions, TapStats};
 use crate::config::Config;
 use crate::daemon::collectors::Collectors;
 use crate::daemon::events::{Events, Wakeup};
@@ -20,10 +20,12 @@ use crate::links::{Link, Links};
 #[derive(Debug, Default)]
 pub struct Ports {
     open: BTreeMap<u32, Port>,
-    /// Taps that could not be opened, and when to try again.
-    failed: BTreeMap<u32, Instant>,
-    /// Totals of taps that were closed, so that none are missing in the summary.
-    closed: TapStats,
+    /// Interfaces whose tap could not be opened or has died.
+    failed: BTreeMap<u32, Failure>,
+    /// Totals of closed taps of interfaces that there are: the next tap goes on from here.
+    ended: BTreeMap<u32, TapStats>,
+    /// Totals of interfaces that are no more, so that none are missing in the summary.
+    gone: TapStats,
     throttle: Throttle,
 }
 
@@ -33,6 +35,16 @@ pub struct Port {
     name: String,
     options: TapOptions,
     tap: Tap,
+    /// Totals of the taps before this one: pool and drops go on where they ended.
+    before: TapStats,
+}
+
+/// An interface without the tap that it should have.
+#[derive(Debug, Default)]
+struct Failure {
+    /// When to try again.
+    retry: Instant,
+    throttle: Throttle,
 }
 
 impl Ports {
@@ -51,6 +63,8 @@ impl Ports {
             self.open.keys().copied().filter(|index| !wanted.contains_key(index)).collect();
         unwanted.into_iter().for_each(|index| self.close(index));
         self.failed.retain(|index, _| wanted.contains_key(index));
+        let gone = self.ended.extract_if(.., |index, _| links.get(*index).is_none());
+        self.gone = gone.fold(self.gone, |sum, (_, totals)| plus(sum, totals));
         for options in wanted.into_values() {
             self.settle(now, options, events);
         }
@@ -59,7 +73,7 @@ impl Ports {
     /// When to call [`reconcile`](Self::reconcile) though nothing has happened.
     #[must_use]
     pub fn retry(&self) -> Option<Instant> {
-        self.failed.values().min().copied()
+        self.failed.values().map(|failure| failure.retry).min()
     }
 
     /// Hands a bounded number of the samples that wait in a tap to the agent; a tap with more
@@ -72,8 +86,10 @@ impl Ports {
         collectors: &mut Collectors,
     ) -> bool {
         let Some(port) = self.open.get_mut(&if_index) else { return false };
+        let before = port.before;
         let drained = port.tap.drain(BUDGET, &mut |packet| {
-            with_flow_sample(if_index, packet, |sample| {
+            let packet = Packet { meta: carry_on(packet.meta, before), ..*packet };
+            with_flow_sample(if_index, &packet, |sample| {
                 if agent.handle_flow_sample(now, sample) == Err(HandleError::Full) {
                     agent.transmit(now, collectors);
                     // What is refused a second time is counted by the agent.
@@ -90,50 +106,69 @@ impl Ports {
         false
     }
 
-    /// Each sampled interface, by ifIndex.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Port)> {
-        self.open.iter().map(|(&index, port)| (index, port))
+    /// The ifIndex of each sampled interface.
+    #[must_use]
+    pub fn indices(&self) -> Vec<u32> {
+        self.open.keys().copied().collect()
     }
 
-    /// Name and totals of each sampled interface, then those of all that are no more.
+    /// Name and totals of each sampled interface, then those of all that no longer are.
     pub fn stats(&mut self) -> (Vec<PortStats>, TapStats) {
         let ports = self.open.iter_mut().map(|(&if_index, port)| port.stats(if_index)).collect();
-        (ports, self.closed)
+        (ports, self.ended.values().copied().fold(self.gone, plus))
+    }
+
+    /// Forgets an interface that was deleted. Another one may have its index already.
+    pub(crate) fn remove(&mut self, if_index: u32) {
+        self.close(if_index);
+        self.failed.remove(&if_index);
+        self.gone =
+            self.ended.remove(&if_index).map_or(self.gone, |totals| plus(self.gone, totals));
     }
 
     fn settle(&mut self, now: Instant, options: TapOptions, events: &Events) {
         let if_index = options.if_index;
-        if self.failed.get(&if_index).is_some_and(|&retry| now < retry) {
-            return;
-        }
         if let Some(port) = self.open.get_mut(&if_index) {
             match port.adapt(&options) {
                 Ok(()) => return,
                 Err(reason) => info!("{}: opened anew, {reason}", options.name),
             }
-            self.close(if_index);
+            self.end(if_index);
         }
-        match Port::open(options, events) {
+        if self.failed.get(&if_index).is_some_and(|failure| now < failure.retry) {
+            return;
+        }
+        let before = self.ended.get(&if_index).copied().unwrap_or_default();
+        match Port::open(options, before, events) {
             Ok(port) => {
                 self.failed.remove(&if_index);
+                self.ended.remove(&if_index);
                 self.open.insert(if_index, port);
             }
             Err(error) => {
-                self.failed.insert(if_index, now + RETRY);
-                self.warn(now, &format!("{error}; trying again"));
+                let failure = self.failed.entry(if_index).or_default();
+                failure.retry = now + RETRY;
+                if let Some(count) = failure.throttle.admit(now) {
+                    warn!("{error}; trying again{}", held_back(count));
+                }
             }
         }
     }
 
     fn close(&mut self, if_index: u32) {
+        if let Some(port) = self.open.get(&if_index) {
+            info!("{}: no longer sampled", port.name);
+            self.end(if_index);
+        }
+    }
+
+    /// Closes a tap and keeps its totals.
+    fn end(&mut self, if_index: u32) {
         let Some(mut port) = self.open.remove(&if_index) else { return };
-        let stats = port.stats(if_index).totals;
-        self.closed.seen = self.closed.seen.saturating_add(stats.seen);
-        self.closed.chosen = self.closed.chosen.saturating_add(stats.chosen);
-        self.closed.delivered = self.closed.delivered.saturating_add(stats.delivered);
-        self.closed.lost = self.closed.lost.saturating_add(stats.lost);
-        self.closed.malformed = self.closed.malformed.saturating_add(stats.malformed);
-        info!("{}: no longer sampled", port.name);
+        let mut totals = port.stats(if_index).totals;
+        // What was chosen and is still in the ring is lost with it.
+        totals.lost = totals.lost.max(totals.chosen.saturating_sub(totals.delivered));
+        self.ended.insert(if_index, totals);
     }
 
     /// A wake-up without a sample is an error of the socket, most often the interface going down.
@@ -141,8 +176,14 @@ impl Ports {
         let Some(port) = self.open.get_mut(&if_index) else { return };
         match port.tap.take_fault() {
             Ok(None) => {}
-            // Netlink tells the same, and then the tap is closed or hears packets again.
-            Ok(Some(LinkFault::Down | LinkFault::Gone)) => {}
+            // Netlink tells the same; the tap hears packets again once the interface is up.
+            Ok(Some(LinkFault::Down)) => {}
+            // Netlink tells the same and takes the interface away; if it does not, this helps.
+            Ok(Some(LinkFault::Gone)) => {
+                self.close(if_index);
+                let failure = Failure { retry: now + RETRY, ..Failure::default() };
+                self.failed.insert(if_index, failure);
+            }
             Ok(Some(LinkFault::Other(errno))) => {
                 let error = io::Error::from_raw_os_error(errno);
                 let text = format!("{}: {error}", port.name);
@@ -160,7 +201,7 @@ impl Ports {
 }
 
 impl Port {
-    fn open(options: TapOptions, events: &Events) -> io::Result<Self> {
+    fn open(options: TapOptions, before: TapStats, events: &Events) -> io::Result<Self> {
         let tap = Tap::open(&options)?;
         events.watch(&tap, Wakeup::Tap(options.if_index))?;
         info!(
@@ -173,7 +214,7 @@ impl Port {
         for shortfall in tap.shortfalls() {
             warn!("{}: {shortfall}", options.name);
         }
-        Ok(Self { name: options.name.clone(), options, tap })
+        Ok(Self { name: options.name.clone(), options, tap, before })
     }
 
     /// Takes over what can change in an open tap; else why it must be opened anew.
@@ -188,7 +229,8 @@ impl Port {
         if self.options.promiscuous != options.promiscuous {
             return Err("in another mode");
         }
-        if self.options.mtu != options.mtu && self.tap.method() == Method::Classic {
+        // The classic filter depends on it, and so do frame lengths without PACKET_VNET_HDR.
+        if self.options.mtu != options.mtu && !self.tap.shortfalls().is_empty() {
             return Err("for another MTU");
         }
         if self.options.sampling_rate != options.sampling_rate {
@@ -205,7 +247,7 @@ impl Port {
             if_index,
             name: self.name.clone(),
             sampling_rate: self.options.sampling_rate.get(),
-            totals: self.tap.stats().unwrap_or_default(),
+            totals: plus(self.before, self.tap.stats().unwrap_or_default()),
         }
     }
 }
@@ -219,8 +261,28 @@ pub struct PortStats {
     pub name: String,
     /// N of 1-in-N.
     pub sampling_rate: u32,
-    /// Since the tap was opened.
+    /// Since the interface is sampled.
     pub totals: TapStats,
+}
+
+/// The sum of both.
+fn plus(one: TapStats, other: TapStats) -> TapStats {
+    TapStats {
+        seen: one.seen.saturating_add(other.seen),
+        chosen: one.chosen.saturating_add(other.chosen),
+        delivered: one.delivered.saturating_add(other.delivered),
+        lost: one.lost.saturating_add(other.lost),
+        malformed: one.malformed.saturating_add(other.malformed),
+    }
+}
+
+/// Pool and drops modulo 2^32 as if the tap had been open from the start.
+fn carry_on(meta: SampleMeta, before: TapStats) -> SampleMeta {
+    SampleMeta {
+        sample_pool: meta.sample_pool.wrapping_add(before.seen as u32),
+        drops: meta.drops.wrapping_add(before.lost as u32),
+        ..meta
+    }
 }
 
 /// Words for who chooses the samples.

@@ -7,6 +7,7 @@ use std::io;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 /// What became of the privileges, in words for the log.
@@ -15,6 +16,20 @@ pub(crate) struct Outcome {
     /// Under which user the process goes on, or why it could not change it.
     user: String,
     kept: Vec<Capability>,
+}
+
+/// Whether packet sockets can be opened here: the capability may be missing, or belong to a user
+/// namespace that does not own the network namespace.
+///
+/// # Errors
+/// Says what is missing and who could give it.
+pub(crate) fn may_capture() -> Result<(), String> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    match socket(AddressFamily::Packet, SockType::Raw, flags, None) {
+        Err(Errno::EPERM | Errno::EACCES) => Err(NOT_ALLOWED.to_owned()),
+        // Any other error is told with the interface that it stands in the way of.
+        _ => Ok(()),
+    }
 }
 
 /// Gives up root, supplementary groups and all capabilities but those in [`NEEDED`], for good.
@@ -78,7 +93,12 @@ fn become_user(name: &str) -> io::Result<String> {
         Err(Errno::EPERM | Errno::EINVAL) if in_user_namespace() => {
             return Ok("root of a user namespace that has no other user".into());
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            return Err(io::Error::other(format!(
+                "cannot become user {name}: {error}; root needs CAP_SETUID and CAP_SETGID to give \
+                 itself up, or start as another user with CAP_NET_RAW and CAP_BPF"
+            )));
+        }
     }
     caps::securebits::set_keepcaps(true).map_err(io::Error::other)?;
     setresuid(uid, uid, uid)?;
@@ -108,6 +128,9 @@ fn system_user(name: &str, passwd: &str) -> Option<(Uid, Gid)> {
 /// What the agent needs for as long as it runs: a packet socket and a filter program for each
 /// interface that comes up later.
 const NEEDED: [Capability; 2] = [Capability::CAP_NET_RAW, Capability::CAP_BPF];
+const NOT_ALLOWED: &str = "CAP_NET_RAW is missing, without which no packet can be sampled: start \
+    as root or from the systemd unit, or give it to the program with \
+    \"setcap cap_net_raw,cap_bpf+ep\"";
 /// The overflow user and group of the kernel, which own nothing.
 const NOBODY: u32 = 65_534;
 

@@ -3,25 +3,23 @@
 use std::fmt;
 use std::io;
 
-use flowmote_core::{
-    AddError, Agent, AgentConfig, DataSource, DatagramHead, Duration, Encoding, Instant,
-    MAX_COMPACT_INDEX, Source as SourceState,
-};
+use flowmote_core::{Duration, Instant, Source as SourceState};
 use log::{error, info, warn};
 use nix::sys::signal::Signal;
 use sd_notify::NotifyState;
 
 use crate::config::Config;
+use crate::daemon::agent::{HostAgent, MAX_DATAGRAM, MAX_SOURCES};
 use crate::daemon::clock;
 use crate::daemon::collectors::Collectors;
 use crate::daemon::counters::Counters;
 use crate::daemon::events::{Events, Signals, Wakeup};
-use crate::daemon::identity::Identity;
 use crate::daemon::options::{Loaded, Source, Unusable};
 use crate::daemon::ports::Ports;
 use crate::daemon::privileges;
 use crate::daemon::report::Report;
 use crate::daemon::resolver::Resolver;
+use crate::daemon::throttle::{Throttle, held_back};
 use crate::daemon::view;
 use crate::links::{LinkEvent, Links};
 use crate::sys::text;
@@ -58,11 +56,8 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let links = Links::open().map_err(runtime("rtnetlink"))?;
     let mut sources = vec![SourceState::VACANT; MAX_SOURCES];
     let mut buffer = vec![0; MAX_DATAGRAM];
-    let identity = Identity::elect(&loaded.config, &links);
-    identity.log();
-    let agent_config = agent_config(&loaded.config, &identity, encoding(&links));
-    let agent = Agent::new(agent_config, &mut sources, &mut buffer);
-    let mut daemon = Daemon::new(options, loaded.config, links, identity, agent)?;
+    let agent = HostAgent::new(&loaded.config, &links, &mut sources, &mut buffer);
+    let mut daemon = Daemon::new(options, loaded.config, links, agent)?;
     daemon.start(&signals)?;
     daemon.serve(&mut signals)?;
     daemon.end();
@@ -72,20 +67,19 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 struct Daemon<'a> {
     options: &'a RunOptions,
     config: Config,
-    identity: Identity,
-    encoding: Encoding,
     links: Links,
+    /// When to ask for links again after an error.
+    links_retry: Option<Instant>,
     counters: Counters,
-    agent: Agent<'a>,
+    agent: HostAgent<'a>,
     ports: Ports,
     collectors: Collectors,
     resolver: Resolver,
     events: Events,
     /// When the next report is due.
     report: Option<Instant>,
-    /// Data sources that the agent knows.
-    sources: Vec<DataSource>,
     started: Instant,
+    throttle: Throttle,
 }
 
 impl<'a> Daemon<'a> {
@@ -93,24 +87,22 @@ impl<'a> Daemon<'a> {
         options: &'a RunOptions,
         config: Config,
         links: Links,
-        identity: Identity,
-        agent: Agent<'a>,
+        agent: HostAgent<'a>,
     ) -> Result<Self, Failure> {
         Ok(Self {
             options,
             collectors: Collectors::new(&config.collectors),
             counters: Counters::new(&config).map_err(runtime("counters"))?,
             config,
-            identity,
-            encoding: encoding(&links),
             links,
+            links_retry: None,
             agent,
             ports: Ports::default(),
             resolver: Resolver::new().map_err(runtime("resolver"))?,
             events: Events::new().map_err(runtime("epoll"))?,
             report: None,
-            sources: Vec::new(),
             started: clock::now(),
+            throttle: Throttle::default(),
         })
     }
 
@@ -122,8 +114,11 @@ impl<'a> Daemon<'a> {
             events.watch(&self.resolver, Wakeup::Resolver)
         };
         watch(&self.events).map_err(runtime("epoll"))?;
+        if !self.config.taps.is_empty() {
+            privileges::may_capture().map_err(Failure::Runtime)?;
+        }
         let now = clock::now();
-        self.tell_missing();
+        self.tell_complaints();
         self.reconcile(now);
         let outcome = privileges::drop_all(&self.options.user).map_err(runtime("privileges"))?;
         info!("{outcome}");
@@ -142,56 +137,76 @@ impl<'a> Daemon<'a> {
             let now = clock::now();
             self.collectors.wake(now);
             for number in 0..woken {
-                match self.events.woken(number) {
-                    Some(Wakeup::Tap(index)) => {
-                        self.ports.drain(now, index, &mut self.agent, &mut self.collectors);
-                    }
-                    Some(Wakeup::Links) => self.follow_links(now),
-                    Some(Wakeup::Resolver) => self.take_answers(now),
-                    Some(Wakeup::Signal) => {
-                        while let Some(signal) = signals.next() {
-                            if self.obey(now, signal) {
-                                return Ok(());
-                            }
-                        }
-                    }
-                    None => {}
+                let Some(wakeup) = self.events.woken(number) else { break };
+                if self.react(now, wakeup, signals) {
+                    return Ok(());
                 }
             }
         }
     }
 
+    /// Returns whether this ends the daemon.
+    fn react(&mut self, now: Instant, wakeup: Wakeup, signals: &mut Signals) -> bool {
+        match wakeup {
+            Wakeup::Tap(index) => {
+                self.ports.drain(now, index, &mut self.agent.core, &mut self.collectors);
+            }
+            Wakeup::Links => self.follow_links(now),
+            Wakeup::Resolver => self.take_answers(now),
+            Wakeup::Signal => {
+                while let Some(signal) = signals.next() {
+                    if self.obey(now, signal) {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
     /// All that is due now; returns when something is due next.
     fn work(&mut self, now: Instant) -> Option<Instant> {
-        if self.ports.retry().is_some_and(|retry| retry <= now) {
-            self.ports.reconcile(now, &self.config, &self.links, &self.events);
+        let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        if is_due(self.links_retry) {
+            self.follow_links(now);
+        }
+        if is_due(self.ports.retry()) {
+            self.reconcile(now);
         }
         let collectors = self.collectors.maintain(now, &self.resolver);
         let mut counters = self.counters.at(now, &self.links);
-        let agent = self.agent.poll(now, &mut counters, &mut self.collectors);
-        if self.report.is_some_and(|report| report <= now) {
+        let agent = self.agent.core.poll(now, &mut counters, &mut self.collectors);
+        if is_due(self.report) {
             self.print_report(now);
             self.report = self.next_report(now);
         }
-        [agent, collectors, self.ports.retry(), self.report].into_iter().flatten().min()
+        let deadlines = [agent, collectors, self.links_retry, self.ports.retry(), self.report];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Interfaces or addresses have changed.
     fn follow_links(&mut self, now: Instant) {
         let mut changes = Vec::new();
-        if let Err(error) = self.links.poll(LINK_EVENTS, &mut changes) {
-            warn!("rtnetlink: {error}");
+        let polled = self.links.poll(LINK_EVENTS, &mut changes);
+        // Notifications that were lost are made up for by asking; nothing else would wake us.
+        self.links_retry = polled.is_err().then_some(now + LINKS_RETRY);
+        if let Err(error) = polled
+            && let Some(count) = self.throttle.admit(now)
+        {
+            warn!("rtnetlink: {error}; trying again{}", held_back(count));
         }
         if changes.is_empty() {
             return;
         }
+        for change in changes {
+            if let LinkEvent::Removed(index) = change {
+                self.ports.remove(index);
+                self.agent.remove_interface(index);
+            }
+        }
         self.reconcile(now);
         self.collectors.reconsider(now);
-        let addresses = |change: &LinkEvent| matches!(change, LinkEvent::AddressesChanged(_));
-        if changes.iter().any(addresses) {
-            let identity = self.identity.follow(&self.config, &self.links);
-            self.identify(identity);
-        }
+        self.agent.follow_addresses(&self.config, &self.links);
     }
 
     fn take_answers(&mut self, now: Instant) {
@@ -218,12 +233,10 @@ impl<'a> Daemon<'a> {
             Ok(loaded) => {
                 log_loaded(&loaded);
                 self.config = loaded.config;
-                self.tell_missing();
+                self.tell_complaints();
                 self.collectors.reconfigure(&self.config.collectors);
                 self.counters.reconfigure(&self.config);
-                let identity = Identity::elect(&self.config, &self.links);
-                self.identify(identity);
-                self.configure_agent();
+                self.agent.reconfigure(&self.config, &self.links);
                 self.reconcile(now);
             }
             Err(unusable) => {
@@ -234,86 +247,36 @@ impl<'a> Daemon<'a> {
         notify(NotifyState::Ready);
     }
 
-    fn identify(&mut self, identity: Identity) {
-        if identity == self.identity {
-            return;
-        }
-        self.identity = identity;
-        self.identity.log();
-        self.configure_agent();
-    }
-
-    fn configure_agent(&mut self) {
-        // Expanded once is expanded for good: each change is a new session for the collectors.
-        if self.encoding == Encoding::Compact {
-            self.encoding = encoding(&self.links);
-        }
-        let config = agent_config(&self.config, &self.identity, self.encoding);
-        if let Err(error) = self.agent.reconfigure(config) {
-            error!("agent not reconfigured: {error:?}");
-        }
-    }
-
     /// Makes taps and data sources what configuration and kernel say now.
     fn reconcile(&mut self, now: Instant) {
+        // What waits in the rings was chosen under the rates that were.
+        for index in self.ports.indices() {
+            self.ports.drain(now, index, &mut self.agent.core, &mut self.collectors);
+        }
         self.ports.reconcile(now, &self.config, &self.links, &self.events);
-        let polling = Duration::from_secs(self.config.polling_secs);
-        let mut sources = vec![DataSource::HOST];
-        let links = self
-            .links
-            .iter()
-            .filter(|link| link.is_real() || view::is_selected(&self.config, link));
-        sources.extend(links.map(|link| DataSource::interface(link.index)));
-        for gone in self.sources.iter().filter(|source| !sources.contains(source)) {
-            self.agent.remove_source(*gone);
-        }
-        for source in &sources {
-            self.add_source(now, *source, polling);
-        }
-        self.sources = sources;
-    }
-
-    fn add_source(&mut self, now: Instant, source: DataSource, polling: Duration) {
-        match self.agent.add_source(now, source, polling) {
-            Ok(()) => {}
-            Err(AddError::Exists) => {
-                self.agent.set_polling(now, source, polling);
-            }
-            Err(AddError::TableFull) => {
-                warn!(
-                    "more than {MAX_SOURCES} data sources: ifIndex {} is left out",
-                    source.index()
-                );
-            }
-            Err(AddError::NeedsExpanded) => {
-                info!("ifIndex {} needs expanded encoding: a new session begins", source.index());
-                self.configure_agent();
-                // The encoding is expanded now, so the same error cannot come again.
-                let _ = self.agent.add_source(now, source, polling);
-            }
-        }
+        self.agent.reconcile(now, &self.config, &self.links);
     }
 
     /// Sends what waits, and says how it went.
     fn end(&mut self) {
         notify(NotifyState::Stopping);
         self.drain_rings();
-        self.agent.flush();
-        self.agent.transmit(clock::now(), &mut self.collectors);
+        self.agent.core.flush();
+        self.agent.core.transmit(clock::now(), &mut self.collectors);
         self.print_report(clock::now());
     }
 
     /// Takes what was sampled before the end: some of it is in blocks that the kernel hands over
     /// when they are full or old.
     fn drain_rings(&mut self) {
-        let open: Vec<u32> = self.ports.iter().map(|(index, _)| index).collect();
+        let open = self.ports.indices();
         if open.is_empty() {
             return;
         }
         std::thread::sleep(BLOCK_AGE);
         let end = clock::now() + DRAIN_TIME;
         for index in open {
-            while self.ports.drain(clock::now(), index, &mut self.agent, &mut self.collectors)
+            while self.ports.drain(clock::now(), index, &mut self.agent.core, &mut self.collectors)
                 && clock::now() < end
             {}
         }
@@ -323,7 +286,7 @@ impl<'a> Daemon<'a> {
         let report = Report {
             uptime: now.since(self.started),
             ports: self.ports.stats(),
-            agent: *self.agent.stats(),
+            agent: *self.agent.core.stats(),
             collectors: &self.collectors,
             links: self.links.stats(),
             counters: self.counters.stats(),
@@ -336,10 +299,10 @@ impl<'a> Daemon<'a> {
         (!interval.is_zero()).then_some(now + interval)
     }
 
-    /// Names in the configuration that no interface has yet.
-    fn tell_missing(&self) {
-        for missing in view::missing_devices(&self.config, &self.links) {
-            warn!("{missing}; waiting for it");
+    /// What `flowmote check` would call an error, in the same words.
+    fn tell_complaints(&self) {
+        for complaint in view::complaints(&self.config, &self.links) {
+            warn!("{complaint}");
         }
         if self.config.taps.is_empty() {
             info!(
@@ -360,27 +323,6 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Rule A19.
-fn encoding(links: &Links) -> Encoding {
-    let compact = links.iter().all(|link| link.index <= MAX_COMPACT_INDEX);
-    if compact { Encoding::Compact } else { Encoding::Expanded }
-}
-
-fn agent_config(config: &Config, identity: &Identity, encoding: Encoding) -> AgentConfig {
-    AgentConfig {
-        head: DatagramHead {
-            address: identity.address,
-            sub_agent_id: config.sub_agent_id,
-            encoding,
-            max_bytes: config.datagram_bytes as usize,
-        },
-        header_bytes: config.header_bytes as usize,
-        max_delay: MAX_DELAY,
-        discard_limit: 10,
-        seed: clock::seed(),
-    }
-}
-
 fn log_loaded(loaded: &Loaded) {
     if let Some(file) = &loaded.file {
         info!("configuration {}", file.display());
@@ -399,16 +341,11 @@ fn notify(state: NotifyState<'_>) {
     }
 }
 
-/// How long a sample waits for others to share its datagram: with the at most 100 ms that the
-/// kernel holds a block of the ring, a collector knows within a quarter of a second.
-const MAX_DELAY: Duration = Duration::from_millis(100);
 /// The age at which the kernel hands over a block of the ring that is not full.
 const BLOCK_AGE: core::time::Duration = core::time::Duration::from_millis(100);
 /// At the end of a flood the ring may never be empty.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
-/// Interfaces beyond are left out, with a warning: a thousand on one host are rare.
-const MAX_SOURCES: usize = 1024;
-/// The largest datagramBytes that the configuration admits.
-const MAX_DATAGRAM: usize = 8192;
 /// Notifications taken before packets have their turn again.
 const LINK_EVENTS: usize = 256;
+/// Time to the next try after an error of rtnetlink.
+const LINKS_RETRY: Duration = Duration::from_secs(5);

@@ -1,5 +1,5 @@
 //! A collector that believes nothing: it decodes every datagram to the last byte and holds it
-//! against the rules for agents (section 7 of the sheet).
+//! against the rules for agents (section 7 of docs/sflow-wire.md).
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,492 @@
+//! docs/coverage.md tells the truth: its columns are what core encodes, what the Linux agent
+//! sends and what the analyzer decodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use flowmote::capture::{Packet, PacketKind, VlanTag};
+use flowmote::counters::{HostCounters, InterfaceReading};
+use flowmote::daemon::sample::with_flow_sample;
+use flowmote::links::Links;
+use flowmote_analyzer::record::{Records, Space};
+use flowmote_analyzer::{Counter, DataFormat, Datagram, Flow, Sample};
+use flowmote_core::record::{counter as c, flow as f};
+use flowmote_core::{
+    CounterRecord, CounterSample, DataSource, DatagramBuilder, DatagramHead, DiscardedPacket,
+    DropReason, Encoding, FlowRecord, FlowSample, Interface, RtFlow, RtMetric, SampleMeta,
+};
+
+/// `enterprise:format`, as the table and the analyzer write it.
+type Number = String;
+type Numbers = BTreeSet<Number>;
+
+/// One line of the page.
+struct Row {
+    name: String,
+    core: bool,
+    linux: bool,
+    analyzer: bool,
+}
+
+type Table = BTreeMap<Number, Row>;
+
+#[test]
+fn each_structure_that_the_analyzer_decodes_is_marked_and_no_other() {
+    for (heading, names) in [
+        ("Samples", decoded_samples()),
+        ("Flow records", decoded_records::<Flow>()),
+        ("Counter records", decoded_records::<Counter>()),
+    ] {
+        let table = table(heading);
+        assert_eq!(
+            marked(&table, |row| row.analyzer),
+            names.keys().cloned().collect(),
+            "{heading}"
+        );
+        for (number, name) in names {
+            assert_eq!(table[&number].name, name, "name of {number}");
+        }
+    }
+}
+
+#[test]
+fn each_structure_that_a_vector_holds_is_in_the_table_and_decodes_as_marked() {
+    let tables = [table("Samples"), table("Flow records"), table("Counter records")];
+    let mut vectors = 0;
+    for (file, payload) in synthetic_vectors() {
+        let Ok(datagram) = Datagram::parse(&payload) else { continue };
+        vectors += 1;
+        for sample in datagram.samples().flatten() {
+            let decodes = !matches!(sample, Sample::Unknown(_));
+            expect(&tables[0], &file, sample.data_format(), decodes);
+            match sample {
+                Sample::Flow(sample) => expect_all(&tables[1], &file, sample.records()),
+                Sample::Discarded(sample) => expect_all(&tables[1], &file, sample.records()),
+                Sample::Counters(sample) => expect_all(&tables[2], &file, sample.records()),
+                _ => {}
+            }
+        }
+    }
+    assert!(vectors > 100, "only {vectors} vectors were found");
+}
+
+#[test]
+fn each_structure_that_core_encodes_is_marked_and_no_other() {
+    let mut numbers = Numbers::new();
+    with_flow_records(&mut |records| {
+        assert_eq!(records.len(), implementations("flow"), "a record of core is missing here");
+        for record in records {
+            numbers.insert(decoded_alone(Some(*record), None));
+        }
+    });
+    assert_eq!(marked(&table("Flow records"), |row| row.core), numbers);
+
+    let mut numbers = Numbers::new();
+    with_counter_records(&mut |records| {
+        assert_eq!(records.len(), implementations("counter"), "a record of core is missing here");
+        for record in records {
+            numbers.insert(decoded_alone(None, Some(*record)));
+        }
+    });
+    assert_eq!(marked(&table("Counter records"), |row| row.core), numbers);
+    assert_eq!(marked(&table("Samples"), |row| row.core), encoded_samples());
+}
+
+#[test]
+fn each_record_that_the_linux_agent_sends_is_marked_and_no_other() {
+    assert_eq!(marked(&table("Flow records"), |row| row.linux), sent_flow_records());
+    assert_eq!(marked(&table("Counter records"), |row| row.linux), sent_counter_records());
+}
+
+/// The agent sends flow and counter samples, in either encoding; of the rest what it calls core
+/// for.
+#[test]
+fn each_sample_that_the_linux_agent_sends_is_marked_and_no_other() {
+    let source = sources(&root().join("platform-linux/src"));
+    let calls = [
+        (".handle_flow_sample(", ["0:1", "0:3"].as_slice()),
+        (".poll(now, &mut counters", &["0:2", "0:4"]),
+        (".handle_discard(", &["0:5"]),
+        (".handle_rt_metric(", &["4300:1002"]),
+        (".handle_rt_flow(", &["4300:1003"]),
+    ];
+    let called = calls.iter().filter(|(call, _)| source.contains(call));
+    let sent: Numbers = called.flat_map(|(_, kinds)| *kinds).map(ToString::to_string).collect();
+    assert_eq!(marked(&table("Samples"), |row| row.linux), sent);
+}
+
+/// Rows below a heading: `| number | name | yes or no | yes or no | yes or no | remark |`.
+fn table(heading: &str) -> Table {
+    let page = fs::read_to_string(root().join("docs/coverage.md")).unwrap();
+    let section = page.split("\n## ").find(|part| part.starts_with(heading)).expect(heading);
+    let mut table = Table::new();
+    for line in section.lines().filter(|line| line.starts_with("| ") && line.contains(':')) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, number, name, core, linux, analyzer, ..] = cells[..] else {
+            panic!("not a row of the table: {line}");
+        };
+        let [core, linux, analyzer] = [core, linux, analyzer].map(|word| match word {
+            "yes" => true,
+            "no" => false,
+            other => panic!("{other:?} is neither yes nor no: {line}"),
+        });
+        let name = name.trim_matches('`').to_owned();
+        let known = table.insert(number.to_owned(), Row { name, core, linux, analyzer });
+        assert!(known.is_none(), "{number} is there twice");
+    }
+    assert!(!table.is_empty(), "no table below {heading}");
+    table
+}
+
+fn marked(table: &Table, column: fn(&Row) -> bool) -> Numbers {
+    table.iter().filter(|(_, row)| column(row)).map(|(number, _)| number.clone()).collect()
+}
+
+/// Number and name of all that the analyzer knows of a number space.
+fn decoded_records<S: Space>() -> BTreeMap<Number, String> {
+    formats()
+        .filter_map(|format| Some((format.to_string(), S::lookup(format)?.name.to_owned())))
+        .collect()
+}
+
+fn decoded_samples() -> BTreeMap<Number, String> {
+    let known = |format| {
+        let payload = datagram_of_one_sample(format);
+        let sample = Datagram::parse(&payload).unwrap().samples().next().unwrap();
+        Some((DataFormat::to_string(&format), sample.unwrap().name()?.to_owned()))
+    };
+    formats().filter_map(known).collect()
+}
+
+/// Every format of every enterprise that sFlow is known to be extended by.
+fn formats() -> impl Iterator<Item = DataFormat> {
+    const ENTERPRISES: [u32; 7] = [0, 1991, 4300, 4413, 5703, 8800, 43_874];
+    let all = |enterprise| (0..4096).map(move |format| DataFormat::new(enterprise, format));
+    ENTERPRISES.into_iter().flat_map(all)
+}
+
+/// A sample of that number whose body is zeros, long enough for every fixed part.
+fn datagram_of_one_sample(format: DataFormat) -> Vec<u8> {
+    let head = [5, 1, 0xc000_0201, 0, 1, 0, 1, format.0, 64];
+    let mut payload: Vec<u8> = head.into_iter().flat_map(u32::to_be_bytes).collect();
+    payload.resize(payload.len() + 64, 0);
+    payload
+}
+
+fn expect(table: &Table, file: &str, format: DataFormat, decodes: bool) {
+    // Numbers in this one stand for what nobody knows.
+    if file == "unknown-everything" && !decodes {
+        return;
+    }
+    let row = table.get(&format.to_string());
+    let row = row.unwrap_or_else(|| panic!("{file}: {format} is not in the table"));
+    assert_eq!(row.analyzer, decodes, "{file}: {format}");
+}
+
+fn expect_all<S: Space>(table: &Table, file: &str, records: Records<'_, S>) {
+    for record in records.flatten() {
+        expect(table, file, record.data_format(), record.name().is_some());
+    }
+}
+
+fn synthetic_vectors() -> Vec<(String, Vec<u8>)> {
+    let files = fs::read_dir(root().join("tests/vectors/synthetic")).unwrap();
+    files
+        .map(|file| file.unwrap().path())
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), unhex(&path)))
+        .collect()
+}
+
+fn unhex(path: &Path) -> Vec<u8> {
+    let text = fs::read_to_string(path).unwrap();
+    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.as_chunks::<2>().0.iter().map(|[high, low]| (high << 4 | low) as u8).collect()
+}
+
+/// Encodes a sample of this one record and answers the number under which the analyzer decodes
+/// it, to the last byte.
+fn decoded_alone(flow: Option<&dyn FlowRecord>, counter: Option<&dyn CounterRecord>) -> Number {
+    let mut buffer = [0xa5; 1400];
+    let mut builder = DatagramBuilder::new(&mut buffer, head(Encoding::Compact));
+    if let Some(record) = flow {
+        builder.flow_sample(1, &FlowSample { records: &[record], ..sample() }).unwrap();
+    }
+    if let Some(record) = counter {
+        let sample = CounterSample { records: &[record] };
+        builder.counter_sample(DataSource::HOST, 1, &sample).unwrap();
+    }
+    let datagram = Datagram::parse(builder.finish(1, 0)).unwrap();
+    match datagram.samples().next().unwrap().unwrap() {
+        Sample::Flow(sample) => number_of_one(sample.records()),
+        Sample::Counters(sample) => number_of_one(sample.records()),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn number_of_one<S: Space>(mut records: Records<'_, S>) -> Number {
+    let record = records.next().unwrap().unwrap();
+    assert!(record.name().is_some(), "{} is unknown to the analyzer", record.data_format());
+    assert_eq!(record.check(), Ok(0), "{}", record.data_format());
+    record.data_format().to_string()
+}
+
+/// How many records core implements, by its sources.
+fn implementations(space: &str) -> usize {
+    let source = sources(&root().join("core/src/record").join(space));
+    let by_hand = |line: &&str| line.starts_with("impl") && line.contains("Record for ");
+    // `IfCounters = 0:1 {`
+    let by_table = |line: &&str| {
+        let line = line.strip_suffix(" {").and_then(|line| line.split_once(" = "));
+        line.and_then(|(_, number)| number.split_once(':'))
+            .is_some_and(|(enterprise, _)| enterprise.parse::<u32>().is_ok())
+    };
+    source.lines().filter(by_hand).count() + source.lines().filter(by_table).count()
+}
+
+/// All Rust sources below a directory, without their tests.
+fn sources(directory: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            text.push_str(source.split("\n#[cfg(test)]\n").next().unwrap());
+        }
+    }
+    text
+}
+
+fn encoded_samples() -> Numbers {
+    let mut numbers = Numbers::new();
+    for encoding in [Encoding::Compact, Encoding::Expanded] {
+        let mut buffer = [0xa5; 1400];
+        let mut builder = DatagramBuilder::new(&mut buffer, head(encoding));
+        let discarded = DiscardedPacket {
+            source: DataSource::interface(1),
+            input: 1,
+            output: 0,
+            reason: DropReason::UNKNOWN,
+            header: HEADER,
+            records: &[],
+        };
+        builder.flow_sample(1, &sample()).unwrap();
+        builder.counter_sample(DataSource::HOST, 1, &CounterSample { records: &[] }).unwrap();
+        builder.discarded_packet(1, 0, &discarded).unwrap();
+        builder.rt_metric(&RtMetric { datasource: "a", metrics: &[] }).unwrap();
+        let flow = RtFlow { datasource: "a", sampling_rate: 1, sample_pool: 0, fields: &[] };
+        builder.rt_flow(&flow).unwrap();
+        let datagram = Datagram::parse(builder.finish(1, 0)).unwrap();
+        numbers.extend(datagram.samples().map(|sample| sample.unwrap().data_format().to_string()));
+    }
+    numbers
+}
+
+/// A packet with a VLAN tag, which has all the records that a packet can have.
+fn sent_flow_records() -> Numbers {
+    let packet = Packet {
+        header: &[0; 64],
+        frame_length: 68,
+        stripped: 4,
+        kind: PacketKind::Host,
+        vlan: Some(VlanTag { tpid: 0x8100, tci: 7 }),
+        timestamp_ns: 1,
+        hardware_type: 1,
+        meta: SampleMeta::default(),
+    };
+    with_flow_sample(1, &packet, |sample| {
+        let header = sample.header.iter().map(|header| number(header.format()));
+        header.chain(sample.records.iter().map(|record| number(record.format()))).collect()
+    })
+}
+
+/// The counters of this host, and of an interface whose driver and bond tell all that can be told.
+fn sent_counter_records() -> Numbers {
+    let mut numbers = Numbers::new();
+    let mut take = |records: &[&dyn CounterRecord]| {
+        numbers.extend(records.iter().map(|record| number(record.format())));
+    };
+    let links = Links::open().unwrap();
+    HostCounters::new("/", None).unwrap().read(&links).records(&mut take);
+    let interface = InterfaceReading {
+        name: "eth0".into(),
+        if_counters: c::IfCounters::UNKNOWN,
+        ethernet: Some(c::EthernetCounters::UNKNOWN),
+        lag_port: Some(c::LagPortStats::UNKNOWN),
+    };
+    interface.records(&mut take);
+    numbers
+}
+
+fn number(format: flowmote_core::DataFormat) -> Number {
+    DataFormat(format.word()).to_string()
+}
+
+fn head(encoding: Encoding) -> DatagramHead {
+    let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    DatagramHead { address, sub_agent_id: 0, encoding, max_bytes: 1400 }
+}
+
+fn sample() -> FlowSample<'static> {
+    FlowSample {
+        source: DataSource::interface(1),
+        meta: SampleMeta::default(),
+        input: Interface::Index(1),
+        output: Interface::Internal,
+        header: None,
+        records: &[],
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// One of each flow record that core has.
+fn with_flow_records(take: &mut dyn FnMut(&[&dyn FlowRecord])) {
+    let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+    let ports = (1, 2);
+    let socket4 = f::SocketIpv4 {
+        protocol: 6,
+        local_ip: v4,
+        remote_ip: v4,
+        local_port: ports.0,
+        remote_port: ports.1,
+    };
+    let socket6 = f::SocketIpv6 {
+        protocol: 6,
+        local_ip: v6,
+        remote_ip: v6,
+        local_port: ports.0,
+        remote_port: ports.1,
+    };
+    let context = f::AppContext { application: "a", operation: "b", attributes: "c" };
+    take(&[
+        &HEADER,
+        &f::SampledEthernet { length: 64, src_mac: [2; 6], dst_mac: [4; 6], ether_type: 0x0800 },
+        &f::SampledIpv4 {
+            length: 46,
+            protocol: 17,
+            src_ip: v4,
+            dst_ip: v4,
+            src_port: ports.0,
+            dst_port: ports.1,
+            tcp_flags: 0,
+            tos: 0,
+        },
+        &f::SampledIpv6 {
+            length: 46,
+            protocol: 17,
+            src_ip: v6,
+            dst_ip: v6,
+            src_port: ports.0,
+            dst_port: ports.1,
+            tcp_flags: 0,
+            priority: 0,
+        },
+        &f::ExtendedSwitch::default(),
+        &f::ExtendedRouter { nexthop: Some(IpAddr::V6(v6)), ..Default::default() },
+        &f::ExtendedGateway { communities: &[1], ..Default::default() },
+        &f::ExtendedEgressQueue { queue: 1 },
+        &f::ExtendedAcl { number: 1, name: "a", direction: f::AclDirection::new(1) },
+        &f::ExtendedFunction { symbol: "a" },
+        &f::ExtendedTransit { delay: 1 },
+        &f::ExtendedQueue { depth: 1 },
+        &f::ExtendedHwTrap { group: "a", trap: "b" },
+        &f::ExtendedLinuxDropReason { reason: "a" },
+        &f::ExtendedTimestamp { nanoseconds: 1 },
+        &f::ExtendedSocketIpv4(socket4),
+        &f::ExtendedSocketIpv6(socket6),
+        &f::ExtendedProxySocketIpv4(socket4),
+        &f::ExtendedProxySocketIpv6(socket6),
+        &f::AppOperation {
+            context,
+            status_descr: "",
+            req_bytes: 1,
+            resp_bytes: 1,
+            duration_us: 1,
+            status: f::AppStatus::new(0),
+        },
+        &f::AppParentContext { context },
+        &f::AppInitiator { actor: "a" },
+        &f::AppTarget { actor: "a" },
+        &f::HttpRequest {
+            method: f::HttpMethod::new(0),
+            protocol: 1001,
+            uri: "/",
+            host: "a",
+            referer: "",
+            useragent: "",
+            xff: "",
+            authuser: "",
+            mime_type: "",
+            req_bytes: 1,
+            resp_bytes: 1,
+            duration_us: 1,
+            status: 200,
+        },
+        &f::ExtendedProxyRequest { uri: "/", host: "a" },
+        &f::ExtendedTcpInfo {
+            dir: f::PacketDirection::new(1),
+            snd_mss: 1,
+            rcv_mss: 1,
+            unacked: 1,
+            lost: 1,
+            retrans: 1,
+            pmtu: 1,
+            rtt: 1,
+            rttvar: 1,
+            snd_cwnd: 1,
+            reordering: 1,
+            min_rtt: 1,
+        },
+        &f::ExtendedEntities::default(),
+    ]);
+}
+
+/// One of each counter record that core has.
+fn with_counter_records(take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    take(&[
+        &c::IfCounters::UNKNOWN,
+        &c::EthernetCounters::UNKNOWN,
+        &c::VlanCounters::UNKNOWN,
+        &c::LagPortStats::UNKNOWN,
+        &c::Sfp { lanes: &[c::SfpLane::default()], ..c::Sfp::UNKNOWN },
+        &c::PfcCounters::UNKNOWN,
+        &c::Processor::UNKNOWN,
+        &c::QueueLength::UNKNOWN,
+        &c::OfPort::UNKNOWN,
+        &c::PortName { name: "eth0" },
+        &c::HostDescr { hostname: "a", ..c::HostDescr::UNKNOWN },
+        &c::HostAdapters { adapters: &[c::HostAdapter { if_index: 1, mac_address: &[[2; 6]] }] },
+        &c::HostParent::UNKNOWN,
+        &c::HostCpu::UNKNOWN,
+        &c::HostMemory::UNKNOWN,
+        &c::HostDiskIo::UNKNOWN,
+        &c::HostNetIo::UNKNOWN,
+        &c::Mib2IpGroup::UNKNOWN,
+        &c::Mib2IcmpGroup::UNKNOWN,
+        &c::Mib2TcpGroup::UNKNOWN,
+        &c::Mib2UdpGroup::UNKNOWN,
+        &c::VirtNode::UNKNOWN,
+        &c::VirtCpu::UNKNOWN,
+        &c::VirtMemory::UNKNOWN,
+        &c::VirtDiskIo::UNKNOWN,
+        &c::VirtNetIo::UNKNOWN,
+        &c::HttpCounters::UNKNOWN,
+        &c::AppOperations { application: "a", ..c::AppOperations::UNKNOWN },
+        &c::AppResources::UNKNOWN,
+        &c::AppWorkers::UNKNOWN,
+        &c::NvidiaGpu::UNKNOWN,
+    ]);
+}
+
+const HEADER: f::SampledHeader<'static> = f::SampledHeader {
+    protocol: f::HeaderProtocol::ETHERNET,
+    frame_length: 64,
+    stripped: 4,
+    header: &[2; 60],
+};
