@@ -45,7 +45,7 @@ pub use self::namespace::Namespace;
 pub use self::program::Program;
 pub use self::programs::{analyzer, flowmote, helper};
 pub use self::skipped::skip;
-pub use self::traffic::{Transfer, flood, send_frame, transfer};
+pub use self::traffic::{Transfer, flood, flood_segmented, send_frame, transfer};
 
 /// A place for network namespaces and files, gone when it is dropped.
 #[derive(Debug)]
