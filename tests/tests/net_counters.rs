@@ -40,6 +40,7 @@ fn an_interface_has_the_counters_of_the_kernel() {
     assert!(kernel.rx_packets > 500 && kernel.tx_packets > 0);
     collector.wait_for("counters that are up to date", |capture| {
         last_counters(capture, lan0).is_some_and(|told| told.if_in_octets == kernel.rx_bytes)
+            && last_counters(capture, lan1).is_some()
     });
     agent.stop();
     let capture = collector.finish();

@@ -14,6 +14,8 @@ struct Outcome {
     kernel: LinkCounters,
     /// What the agent says at its end.
     totals: Totals,
+    /// The pool was counted, and skips are uniform; else it was estimated, and they are geometric.
+    exact: bool,
 }
 
 /// Floods a host whose agent samples one in `rate` packets.
@@ -26,10 +28,12 @@ fn flooded(rate: u32, count: u32, size: u32) -> Option<Outcome> {
     let target = (ip_of(1).0, 9).into();
     flood(&peer, target, count, size);
     let index = host.if_index("lan0");
+    let exact = lab.has_ebpf() || rate == 1;
     let caught_up = |kernel: LinkCounters| {
         let pool = u64::from(collector.so_far().pool_of(index));
-        // No skip is longer than 2N - 1.
-        kernel.packets() - pool < 2 * u64::from(rate)
+        // No uniform skip is longer than 2N - 1.
+        let rest = if exact { 2 * u64::from(rate) } else { kernel.packets() / 4 };
+        pool + rest > kernel.packets()
     };
     wait_until("the samples", || {
         let kernel = LinkCounters::of(&host, "lan0");
@@ -44,8 +48,8 @@ fn flooded(rate: u32, count: u32, size: u32) -> Option<Outcome> {
     let capture = collector.finish();
     capture.check();
     let kernel = LinkCounters::of(&host, "lan0");
-    assert_eq!(totals.seen, kernel.packets());
-    Some(Outcome { capture, index, kernel, totals })
+    assert!(!exact || totals.seen == kernel.packets(), "{totals:?} of {kernel:?}");
+    Some(Outcome { capture, index, kernel, totals, exact })
 }
 
 impl Outcome {
@@ -59,13 +63,16 @@ impl Outcome {
         kernel.rx_bytes + kernel.tx_bytes + 4 * (kernel.rx_packets + kernel.tx_packets)
     }
 
-    /// Estimates of packets and bytes against the 95 % bound.
+    /// Estimates of packets and bytes against the 95 % bound of geometric skips. Uniform ones have a
+    /// third of their variance, so that none in a thousand runs misses it.
     fn check_estimates(&self, rate: u32) {
         let samples = self.samples();
         let packets = samples.len() as f64 * f64::from(rate);
         let lengths = samples.iter().map(|sample| u64::from(sampled_header(sample).frame_length));
         let bytes = lengths.sum::<u64>() as f64 * f64::from(rate);
         let bound = 196.0 * (1.0 / samples.len() as f64).sqrt();
+        // Of geometric skips one run in twenty misses it, but none in ten thousand twice of it.
+        let bound = if self.exact { bound } else { 2.0 * bound };
         for (what, estimate, truth) in
             [("packets", packets, self.kernel.packets()), ("bytes", bytes, self.bytes())]
         {

@@ -49,13 +49,17 @@ fn transferred_once(direction: Direction, rate: u32, payload: u64) -> Option<Out
     let index = host.if_index("lan0");
     let skbs = LinkCounters::of(&host, "lan0").packets();
     assert!(skbs < wire.segments() / 2, "{skbs} skbs: no offload in {wire:?}");
+    // The classic filter of a user namespace estimates the pool.
+    let exact = lab.has_ebpf() || rate == 1;
     wait_until("the last samples", || {
         let pool = u64::from(collector.so_far().pool_of(index));
-        assert!(pool <= wire.segments(), "pool {pool} of {wire:?}");
-        (wire.segments() - pool < 2 * u64::from(rate)).then_some(())
+        assert!(!exact || pool <= wire.segments(), "pool {pool} of {wire:?}");
+        // No uniform skip is longer than 2N - 1.
+        let rest = if exact { 2 * u64::from(rate) } else { wire.segments() / 4 };
+        (pool + rest > wire.segments()).then_some(())
     });
     let totals = Totals::last_of(&agent.stop(), "lan0");
-    assert_eq!(totals.seen, wire.segments());
+    assert!(!exact || totals.seen == wire.segments(), "{totals:?} of {wire:?}");
     let capture = collector.finish();
     capture.check();
     Some(Outcome { capture, index, direction, wire })

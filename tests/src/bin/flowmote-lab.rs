@@ -1,7 +1,7 @@
 //! The lab's hands inside a namespace: opens the sockets that only a process living there can.
 //!
-//! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE | sink ADDRESS:PORT |
-//!        source ADDRESS:PORT BYTES | frame INTERFACE HEX
+//! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE [SEGMENT] |
+//!        sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX
 
 use core::error::Error;
 use std::env;
@@ -21,7 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["collect", address] => collect(address),
-        ["flood", to, count, size] => flood(to, count.parse()?, size.parse()?),
+        ["flood", to, count, size] => flood(to, count.parse()?, size.parse()?, None),
+        ["flood", to, count, size, segment] => {
+            flood(to, count.parse()?, size.parse()?, Some(segment.parse()?))
+        }
         ["sink", address] => sink(address),
         ["source", to, bytes] => source(to, bytes.parse()?),
         ["frame", interface, hex] => frame(interface, hex),
@@ -74,10 +77,13 @@ fn write_record(output: &mut impl Write, datagram: &[u8]) -> io::Result<()> {
     output.flush()
 }
 
-fn flood(to: &str, count: u32, size: usize) -> Result<(), Box<dyn Error>> {
+/// With `segment`, the kernel or the interface cuts what is sent at once into datagrams of that size.
+fn flood(to: &str, count: u32, size: usize, segment: Option<i32>) -> Result<(), Box<dyn Error>> {
     let any = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
     let socket = UdpSocket::bind(any)?;
-    socket.set_broadcast(true)?;
+    if let Some(segment) = segment {
+        setsockopt(&socket, sockopt::UdpGsoSegment, &segment)?;
+    }
     let datagram = vec![0x5a; size];
     for _ in 0..count {
         // Not connected: that nobody listens is no error then.

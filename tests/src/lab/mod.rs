@@ -45,7 +45,7 @@ pub use self::namespace::Namespace;
 pub use self::program::Program;
 pub use self::programs::{analyzer, flowmote, helper};
 pub use self::skipped::skip;
-pub use self::traffic::{Transfer, flood, send_frame, transfer};
+pub use self::traffic::{Transfer, flood, flood_segmented, send_frame, transfer};
 
 /// A place for network namespaces and files, gone when it is dropped.
 #[derive(Debug)]
@@ -96,6 +96,13 @@ impl Lab {
         // The agent reads its configuration again after it has become another user.
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         Some(Self { first, directory })
+    }
+
+    /// Whether bpf(2) is allowed in here, so that the agent counts its sample pool; with the classic
+    /// filter the pool is an estimate unless N is 1.
+    #[must_use]
+    pub fn has_ebpf(&self) -> bool {
+        !self.first.is_in_user_namespace()
     }
 
     /// A new network namespace with nothing but a loopback interface, which is up.

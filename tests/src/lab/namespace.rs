@@ -51,6 +51,10 @@ impl Namespace {
         Ok(Self { holder, in_user_namespace })
     }
 
+    pub(super) fn is_in_user_namespace(&self) -> bool {
+        self.in_user_namespace
+    }
+
     /// The process that holds it; /proc/PID/net shows the namespace.
     #[must_use]
     pub fn pid(&self) -> u32 {

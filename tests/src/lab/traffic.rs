@@ -14,6 +14,12 @@ pub fn flood(from: &Namespace, to: SocketAddr, count: u32, size: u32) {
     from.run(&format!("{} flood {to} {count} {size}", helper.display()));
 }
 
+/// The same with segmentation offload: each of `size` bytes becomes datagrams of `segment` bytes,
+/// by the interface if it can, else by the kernel.
+pub fn flood_segmented(from: &Namespace, to: SocketAddr, count: u32, (size, segment): (u32, u32)) {
+    from.run(&format!("{} flood {to} {count} {size} {segment}", helper().display()));
+}
+
 /// Sends a frame out of an interface, bytes as they are.
 pub fn send_frame(from: &Namespace, interface: &str, frame: &[u8]) {
     let hex = frame.iter().fold(String::new(), |mut hex, byte| {
