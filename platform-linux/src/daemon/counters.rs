@@ -48,11 +48,9 @@ impl Counters {
         })
     }
 
-    /// Takes over the UUID of a new configuration, if it has one.
+    /// Takes over the UUID of a new configuration; without one it is the machine's again.
     pub(crate) fn reconfigure(&mut self, config: &Config) {
-        if let Some(uuid) = config.uuid {
-            self.host.set_uuid(uuid);
-        }
+        self.host.set_uuid(config.uuid);
     }
 
     /// What could not be read so far.
