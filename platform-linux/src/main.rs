@@ -31,7 +31,7 @@ fn run(args: RunArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Configuration(unusable)) => misused(&unusable),
         Err(failure) => {
-            eprintln!("flowmote: {failure}");
+            complain(&format!("flowmote: {failure}"));
             ExitCode::FAILURE
         }
     }
@@ -44,14 +44,19 @@ fn check(args: SourceArgs) -> ExitCode {
     };
     // A reader that has gone, as in `flowmote check | head -1`, is no error.
     let _ = std::io::stdout().write_all(checked.report.as_bytes());
-    checked.warnings.iter().for_each(|line| eprintln!("warning: {line}"));
-    checked.problems.iter().for_each(|line| eprintln!("error: {line}"));
+    checked.warnings.iter().for_each(|line| complain(line));
+    checked.problems.iter().for_each(|line| complain(&format!("error: {line}")));
     if checked.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(MISUSED) }
 }
 
 fn misused(unusable: &Unusable) -> ExitCode {
-    eprintln!("{unusable}");
+    complain(&unusable.to_string());
     ExitCode::from(MISUSED)
+}
+
+/// Unlike `eprintln!` it does not panic when nobody is there to read.
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 impl From<SourceArgs> for Source {

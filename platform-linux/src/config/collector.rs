@@ -18,7 +18,7 @@ pub struct Collector {
     pub host: Host,
     /// UDP port, never 0.
     pub port: u16,
-    /// The device that datagrams leave by (`IP_UNICAST_IF`); `None` leaves it to the routes.
+    /// The device that datagrams leave by (`SO_BINDTODEVICE`); `None` leaves it to the routes.
     pub device: Option<String>,
 }
 

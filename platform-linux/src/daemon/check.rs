@@ -98,7 +98,8 @@ impl Checked {
                     "                by the {}: {exact}",
                     ports::method(tap.method())
                 ));
-                let lost = tap.shortfalls().iter().map(|text| format!("{}: {text}", link.name));
+                let warning = |text| format!("warning: {}: {text}", link.name);
+                let lost = tap.shortfalls().iter().map(warning);
                 self.warnings.extend(lost);
             }
             Err(error) => self.problems.push(error.to_string()),

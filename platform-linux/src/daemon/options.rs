@@ -83,10 +83,10 @@ impl Source {
             Config::parse_without_collectors(&text)
         };
         let lines = parsed.diagnostics.iter().map(|found| found.in_file(&name).to_string());
-        let warnings = lines.collect();
+        let lines = lines.collect();
         match parsed.config {
-            Some(config) => Ok(Loaded { config, file: Some(path), warnings }),
-            None => Err(Unusable(warnings)),
+            Some(config) => Ok(Loaded { config, file: Some(path), warnings: lines }),
+            None => Err(Unusable(lines)),
         }
     }
 

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use flowmote_core::{Agent, Duration, HandleError, Instant, SampleMeta};
 use log::{info, warn};
 
-use crate::capture::{LinkFault, Method, Packet, Tap, TapOptions, TapStats};
+use crate::capture::{LinkFault, Method, Packet, RingShape, Tap, TapOptions, TapStats};
 use crate::config::Config;
 use crate::daemon::collectors::Collectors;
 use crate::daemon::events::{Events, Wakeup};
@@ -232,6 +232,10 @@ impl Port {
         // The classic filter depends on it, and so do frame lengths without PACKET_VNET_HDR.
         if self.options.mtu != options.mtu && !self.tap.shortfalls().is_empty() {
             return Err("for another MTU");
+        }
+        let shape = |options: &TapOptions| RingShape::for_rate(options.sampling_rate);
+        if shape(&self.options) != shape(options) {
+            return Err("with a ring of another size");
         }
         if self.options.sampling_rate != options.sampling_rate {
             let rate = options.sampling_rate;

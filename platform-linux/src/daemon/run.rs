@@ -327,7 +327,8 @@ fn log_loaded(loaded: &Loaded) {
     if let Some(file) = &loaded.file {
         info!("configuration {}", file.display());
     }
-    loaded.warnings.iter().for_each(|line| warn!("{line}"));
+    // The log gives the severity itself.
+    loaded.warnings.iter().for_each(|line| warn!("{}", line.replacen(" warning:", "", 1)));
 }
 
 fn runtime(what: &str) -> impl FnOnce(io::Error) -> Failure + '_ {
