@@ -6,7 +6,7 @@ use flowmote_core::{CounterRecord, CounterSource, DataSource, Instant, SourceCla
 use log::warn;
 
 use crate::config::Config;
-use crate::counters::{HostCounters, HostStats, InterfaceCounters};
+use crate::counters::{HostCounters, HostStats, InterfaceCounters, InterfaceStats};
 use crate::daemon::throttle::{Throttle, held_back};
 use crate::links::Links;
 
@@ -15,7 +15,17 @@ use crate::links::Links;
 pub(crate) struct Counters {
     host: HostCounters,
     interfaces: InterfaceCounters,
+    unreadable_interfaces: u64,
     throttle: Throttle,
+}
+
+/// What could not be read so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CounterStats {
+    pub(crate) host: HostStats,
+    pub(crate) interfaces: InterfaceStats,
+    /// Readings of interfaces that failed, other than because the interface was gone.
+    pub(crate) unreadable_interfaces: u64,
 }
 
 /// The same, at one moment and with the interfaces that there are.
@@ -33,20 +43,23 @@ impl Counters {
         Ok(Self {
             host: HostCounters::new("/", config.uuid)?,
             interfaces: InterfaceCounters::open()?,
+            unreadable_interfaces: 0,
             throttle: Throttle::default(),
         })
     }
 
-    /// Takes over the UUID of a new configuration, if it has one.
+    /// Takes over the UUID of a new configuration; without one it is the machine's again.
     pub(crate) fn reconfigure(&mut self, config: &Config) {
-        if let Some(uuid) = config.uuid {
-            self.host.set_uuid(uuid);
-        }
+        self.host.set_uuid(config.uuid);
     }
 
     /// What could not be read so far.
-    pub(crate) fn stats(&self) -> HostStats {
-        self.host.stats()
+    pub(crate) fn stats(&self) -> CounterStats {
+        CounterStats {
+            host: self.host.stats(),
+            interfaces: self.interfaces.stats(),
+            unreadable_interfaces: self.unreadable_interfaces,
+        }
     }
 
     pub(crate) fn at<'a>(&'a mut self, now: Instant, links: &'a Links) -> CountersNow<'a> {
@@ -64,6 +77,8 @@ impl CounterSource for CountersNow<'_> {
             // It is just going; rtnetlink will say so.
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
             Err(error) => {
+                let count = &mut self.counters.unreadable_interfaces;
+                *count = count.saturating_add(1);
                 if let Some(count) = self.counters.throttle.admit(self.now) {
                     let index = source.index();
                     warn!("counters of ifIndex {index}: {error}{}", held_back(count));

@@ -138,6 +138,8 @@ const MAX_WAIT: u32 = 3_600_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::pthread::{pthread_kill, pthread_self};
+    use std::os::unix::net::UnixDatagram;
 
     #[test]
     fn a_wakeup_survives_its_word() {
@@ -146,6 +148,40 @@ mod tests {
         {
             assert_eq!(Wakeup::from_word(wakeup.word()), wakeup);
         }
+    }
+
+    #[test]
+    fn what_is_readable_wakes_until_it_is_read() {
+        let (mut events, (one, other)) = (Events::new().unwrap(), UnixDatagram::pair().unwrap());
+        events.watch(&one, Wakeup::Tap(7)).unwrap();
+        let (now, at_once) = (Instant::ZERO, Some(Instant::ZERO));
+        assert_eq!(events.wait(now, at_once).unwrap(), 0);
+        other.send(&[1]).unwrap();
+        for _ in 0..2 {
+            assert_eq!(events.wait(now, None).unwrap(), 1);
+            assert_eq!((events.woken(0), events.woken(BATCH)), (Some(Wakeup::Tap(7)), None));
+        }
+        one.recv(&mut [0xa5]).unwrap();
+        assert_eq!(events.wait(now, at_once).unwrap(), 0);
+        drop(other);
+        drop(one);
+        assert_eq!(events.wait(now, at_once).unwrap(), 0, "a closed file is watched no more");
+    }
+
+    /// In a thread of its own, whose signals alone are blocked.
+    #[test]
+    fn a_signal_wakes_and_is_told_once() {
+        let told = std::thread::spawn(|| {
+            let mut signals = Signals::block().unwrap();
+            let mut events = Events::new().unwrap();
+            events.watch(&signals, Wakeup::Signal).unwrap();
+            assert_eq!(signals.next(), None);
+            pthread_kill(pthread_self(), Signal::SIGHUP).unwrap();
+            assert_eq!(events.wait(Instant::ZERO, None).unwrap(), 1);
+            (events.woken(0), signals.next(), signals.next())
+        });
+        let expected = (Some(Wakeup::Signal), Some(Signal::SIGHUP), None);
+        assert_eq!(told.join().unwrap(), expected);
     }
 
     #[test]

@@ -41,7 +41,11 @@ impl Source {
     /// # Errors
     /// All that is wrong with file and options.
     pub fn load(&self) -> Result<Loaded, Unusable> {
-        let mut loaded = match self.path()? {
+        self.load_from(DEFAULT_PATHS)
+    }
+
+    fn load_from(&self, defaults: [&str; 2]) -> Result<Loaded, Unusable> {
+        let mut loaded = match self.path(defaults)? {
             Some(path) => self.read(path)?,
             None => Loaded { config: Config::default(), file: None, warnings: Vec::new() },
         };
@@ -52,15 +56,15 @@ impl Source {
         Ok(loaded)
     }
 
-    fn path(&self) -> Result<Option<PathBuf>, Unusable> {
+    fn path(&self, defaults: [&str; 2]) -> Result<Option<PathBuf>, Unusable> {
         if let Some(file) = &self.file {
             return Ok(Some(file.clone()));
         }
         if !self.interfaces.is_empty() || !self.collectors.is_empty() {
             return Ok(None);
         }
-        let found = DEFAULT_PATHS.into_iter().map(PathBuf::from).find(|path| path.exists());
-        let [first, second] = DEFAULT_PATHS;
+        let found = defaults.into_iter().map(PathBuf::from).find(|path| path.exists());
+        let [first, second] = defaults;
         let none = || {
             Unusable::of(&format!(
                 "no configuration: there is neither {first} nor {second}; name a file with --config, or use --interface and --collector"
@@ -117,3 +121,94 @@ impl fmt::Display for Unusable {
 }
 
 impl std::error::Error for Unusable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A directory of its own for each test, gone with it.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(test: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("flowmote-{test}-{}", std::process::id()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        fn write(&self, name: &str, text: &str) -> String {
+            fs::write(self.0.join(name), text).unwrap();
+            self.path(name)
+        }
+
+        fn path(&self, name: &str) -> String {
+            self.0.join(name).display().to_string()
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const FILE: &str =
+        "sflow { polling = 7 sampling.10G = 9 collector { ip = 192.0.2.1 } pcap { dev = eth0 } }";
+
+    #[test]
+    fn the_first_default_file_that_exists_is_taken() {
+        let directory = Directory::new("defaults");
+        let paths = [directory.path("flowmote.conf"), directory.path("hsflowd.conf")];
+        let load = || Source::default().load_from([&paths[0], &paths[1]]);
+        let none = load().unwrap_err().to_string();
+        assert!(none.starts_with("no configuration: there is neither"), "{none}");
+        assert!(none.contains(&paths[0]) && none.contains(&paths[1]), "{none}");
+        directory.write("hsflowd.conf", FILE);
+        assert_eq!(load().unwrap().file, Some(PathBuf::from(&paths[1])));
+        directory.write("flowmote.conf", FILE);
+        assert_eq!(load().unwrap().file, Some(PathBuf::from(&paths[0])));
+    }
+
+    #[test]
+    fn options_override_the_file() {
+        let directory = Directory::new("override");
+        let file = Some(PathBuf::from(directory.write("a.conf", FILE)));
+        let source = Source {
+            file,
+            interfaces: vec!["eth7".to_owned()],
+            sampling: Some(5),
+            polling: Some(0),
+            collectors: vec!["198.51.100.1:99".parse().unwrap()],
+        };
+        let Loaded { config, .. } = source.load().unwrap();
+        assert_eq!(config.collectors, source.collectors);
+        assert_eq!((config.taps.len(), config.polling_secs), (1, 0));
+        let tap = config.taps.first().unwrap();
+        assert_eq!(tap.selector.device.as_deref(), Some("eth7"));
+        assert_eq!(config.sampling_rate(tap, Some(10_000_000_000)).0, 5, "for every speed");
+    }
+
+    #[test]
+    fn options_alone_are_a_configuration_if_there_is_a_collector() {
+        let collectors = vec!["192.0.2.1".parse().unwrap()];
+        let loaded = Source { collectors, ..Source::default() }.load().unwrap();
+        assert_eq!((loaded.file, loaded.config.polling_secs), (None, 30));
+        let interfaces = vec!["eth0".to_owned()];
+        let error = Source { interfaces, ..Source::default() }.load().unwrap_err();
+        assert_eq!(error.to_string(), "no collector: name one with --collector ADDRESS");
+    }
+
+    #[test]
+    fn a_file_that_is_wrong_or_not_there_is_named() {
+        let directory = Directory::new("wrong");
+        let wrong =
+            directory.write("wrong.conf", "sflow { smapling = 400 collector { ip = 192.0.2.1 } }");
+        let error = Source { file: Some(wrong.clone().into()), ..Source::default() }.load();
+        assert!(error.unwrap_err().to_string().starts_with(&format!("{wrong}:1:9: error:")));
+        let missing = directory.path("missing.conf");
+        let error = Source { file: Some(missing.clone().into()), ..Source::default() }.load();
+        let expected = format!("{missing}: cannot be read: ");
+        assert!(error.unwrap_err().to_string().starts_with(&expected));
+    }
+}

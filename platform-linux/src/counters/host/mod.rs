@@ -33,6 +33,8 @@ pub struct HostCounters {
     files: Files,
     links: LinkReader,
     uuid: [u8; 16],
+    /// Known even where it is not used: later nobody may read it.
+    machine_uuid: [u8; 16],
     disks: Disks,
     adapters: Adapters,
 }
@@ -82,8 +84,10 @@ impl HostCounters {
     /// What the kernel says to an rtnetlink socket.
     pub fn new(root: impl Into<PathBuf>, uuid: Option<[u8; 16]>) -> io::Result<Self> {
         let mut files = Files::new(root.into());
+        let machine_uuid = identity::machine_uuid(&mut files);
         Ok(Self {
-            uuid: uuid.unwrap_or_else(|| identity::machine_uuid(&mut files)),
+            uuid: uuid.unwrap_or(machine_uuid),
+            machine_uuid,
             links: LinkReader::open()?,
             disks: Disks::default(),
             adapters: Adapters::default(),
@@ -97,9 +101,9 @@ impl HostCounters {
         self.uuid
     }
 
-    /// Takes another UUID for 2000 from now on.
-    pub fn set_uuid(&mut self, uuid: [u8; 16]) {
-        self.uuid = uuid;
+    /// Takes another configured UUID for 2000 from now on; `None`: that of the machine.
+    pub fn set_uuid(&mut self, uuid: Option<[u8; 16]>) {
+        self.uuid = uuid.unwrap_or(self.machine_uuid);
     }
 
     /// The host, now. Its adapters are taken from `links`.

@@ -116,3 +116,12 @@ fn this_machine() {
     assert_eq!(words, [2000, 2001, 2003, 2004, 2005, 2006, 2007, 2008, 2009, 2010]);
     println!("{first:#?}");
 }
+
+#[test]
+fn a_configured_uuid_gives_way_to_that_of_the_machine() {
+    let machine = HostCounters::new("/", None).unwrap().uuid();
+    let mut host = HostCounters::new("/", Some([7; 16])).unwrap();
+    assert_eq!(host.uuid(), [7; 16]);
+    host.set_uuid(None);
+    assert_eq!(host.uuid(), machine);
+}
