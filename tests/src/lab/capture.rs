@@ -228,9 +228,11 @@ pub fn if_counters(sample: &CountersSample<'_>) -> Option<IfCounters> {
 
 /// The host's uptime in milliseconds at a time of the wall clock, modulo 2^32.
 fn uptime_ms_at(wall_ns: u64) -> u32 {
+    // In this order: that it takes time makes the answer later, never earlier.
+    let now_ns = super::collector::wall_clock_ns();
     let uptime = std::fs::read_to_string("/proc/uptime").expect("/proc/uptime");
     let seconds: f64 =
         uptime.split(' ').next().and_then(|word| word.parse().ok()).expect("seconds");
-    let ago = super::collector::wall_clock_ns().saturating_sub(wall_ns) / 1_000_000;
+    let ago = now_ns.saturating_sub(wall_ns) / 1_000_000;
     ((seconds * 1000.0) as u64).saturating_sub(ago) as u32
 }
