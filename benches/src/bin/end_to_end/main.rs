@@ -139,8 +139,8 @@ const STEPS: [(&str, Step); 5] = [
 
 const FULL: Effort = Effort {
     repetitions: 5,
-    flood: 2_000_000,
-    sparse: 4_000_000,
+    flood: 1_000_000,
+    sparse: 1_000_000,
     bulk: Duration::from_secs(2),
     idle: Duration::from_secs(60),
     light: Duration::from_secs(30),
