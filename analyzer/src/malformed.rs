@@ -7,8 +7,19 @@ use core::fmt;
 pub struct Malformed {
     /// What is wrong.
     pub kind: MalformedKind,
-    /// Where, in bytes from the start of the datagram.
+    /// Where reading could not go on, in bytes from the start of the datagram.
     pub offset: usize,
+}
+
+impl Malformed {
+    /// The same fault seen from the list around the item: an item that is cut short means that the
+    /// list's count is wrong.
+    pub(crate) fn in_list(self) -> Self {
+        match self.kind {
+            MalformedKind::RecordShort => Self { kind: MalformedKind::FieldOverrun, ..self },
+            _ => self,
+        }
+    }
 }
 
 impl fmt::Display for Malformed {

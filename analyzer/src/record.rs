@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::malformed::{Malformed, MalformedKind};
-use crate::structure::Numbered;
+use crate::structure::{Numbered, Structure};
 use crate::value::Text;
 use crate::visit::{Field, Ignore, Kind, Shape, Value, Visitor};
 use crate::xdr::{Cursor, Span, Wire};
@@ -58,6 +58,12 @@ pub struct Known<'a> {
     pub name: &'static str,
     /// Shows its fields.
     pub visit: fn(&mut Cursor<'a>, &mut dyn Visitor),
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn of<T: Structure<'a>>() -> Self {
+        Self { name: T::NAME, visit: T::visit_fields }
+    }
 }
 
 /// One record, not yet read: its number and its bytes.

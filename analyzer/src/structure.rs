@@ -48,7 +48,10 @@ macro_rules! structures {
         #[derive(Clone, Copy, Debug, PartialEq)]
         #[non_exhaustive]
         pub struct $name $(<$life>)? {
-            $($(#[$field_doc])* #[doc = ""] #[doc = $crate::structure::kind!(doc $kind)]
+            $($(#[$field_doc])* #[doc = ""] #[doc = concat!(
+                "`", $crate::structure::published!($field $($field_name)?), "`: ",
+                $crate::structure::kind!(doc $kind)
+            )]
             pub $field: $type,)*
         }
 
@@ -136,19 +139,19 @@ macro_rules! kind {
         $crate::visit::Kind::Time
     };
     (doc C) => {
-        "[Counter](crate::visit::Kind::Counter)."
+        "[counter](crate::visit::Kind::Counter)."
     };
     (doc G) => {
-        "[Gauge](crate::visit::Kind::Gauge)."
+        "[gauge](crate::visit::Kind::Gauge)."
     };
     (doc E) => {
-        "[Enumeration](crate::visit::Kind::Enumeration)."
+        "[enumeration](crate::visit::Kind::Enumeration)."
     };
     (doc I) => {
-        "[Identity](crate::visit::Kind::Identity)."
+        "[identity](crate::visit::Kind::Identity)."
     };
     (doc T) => {
-        "[Time](crate::visit::Kind::Time)."
+        "[time](crate::visit::Kind::Time)."
     };
 }
 
@@ -182,10 +185,7 @@ macro_rules! registry {
 
             fn lookup<'a>(format: $crate::DataFormat) -> Option<$crate::record::Known<'a>> {
                 $(if format == <$name as $crate::structure::Numbered<'_, Self>>::FORMAT {
-                    return Some($crate::record::Known {
-                        name: <$name as $crate::structure::Structure<'_>>::NAME,
-                        visit: <$name $(<$life>)? as $crate::structure::Structure<'a>>::visit_fields,
-                    });
+                    return Some($crate::record::Known::of::<$name>());
                 })*
                 None
             }

@@ -198,12 +198,10 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
         let list = |len| Self { items: cursor.span, len, depth: cursor.depth, item: PhantomData };
         let (all, mut ahead) = (list(count), *cursor);
         for whole in 0..count {
-            let before = ahead;
             T::read(&mut ahead);
-            if ahead.fault.is_some() {
+            if let Some(fault) = ahead.fault {
                 let part = list(whole);
-                *cursor = before;
-                cursor.fail(MalformedKind::FieldOverrun);
+                cursor.fail_with(fault.in_list());
                 return Some(part);
             }
         }

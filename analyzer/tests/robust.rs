@@ -7,7 +7,7 @@ use flowmote_analyzer::packet::Layers;
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
@@ -17,7 +17,7 @@ proptest! {
     /// A valid header, so that the arbitrary bytes are reached.
     #[test]
     fn arbitrary_samples(kind in 1u32..6, body in prop::collection::vec(any::<u8>(), 0..300)) {
-        let mut payload = vec![0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+        let mut payload = [5u32, 0, 0, 0, 0, 9].map(u32::to_be_bytes).concat();
         payload.extend(kind.to_be_bytes());
         payload.extend((body.len() as u32).to_be_bytes());
         payload.extend(body);
@@ -44,7 +44,7 @@ proptest! {
     fn mutated_words(
         pick in any::<prop::sample::Index>(),
         at in any::<prop::sample::Index>(),
-        word in prop_oneof![Just(u32::MAX), Just(0), Just(0x7fff_ffff), Just(0xffff_fffd), 0u32..64],
+        word in prop_oneof![Just(u32::MAX), Just(0x7fff_ffff), Just(0xffff_fffd), 0u32..64],
     ) {
         let vectors = VECTORS.with(Clone::clone);
         let (_, mut payload) = vectors[pick.index(vectors.len())].clone();
@@ -56,10 +56,17 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_packets(protocol in 0u32..20, packet in prop::collection::vec(any::<u8>(), 0..256)) {
+    fn arbitrary_packets(
+        protocol in 0u32..20,
+        packet in prop::collection::vec(any::<u8>(), 0..256),
+    ) {
         let layers = Layers::new(protocol, &packet).count();
         prop_assert!(layers <= packet.len() + 1);
     }
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 thread_local! {

@@ -1,7 +1,7 @@
 //! The table of instructions that is checked in, and what may differ from it.
 
+use core::fmt::Write;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// Instructions by name of the case, and the compiler that made the code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,10 +3,11 @@
 /// Appends XDR values to a buffer that it borrows.
 ///
 /// A value that does not fit is not written, and neither is anything after it: the encoder
-/// remembers the overflow, the caller asks once, at the end of a structure, and takes the
-/// structure back as a whole. So encoders read like the tables of the specification.
+/// remembers the overflow, the caller asks once, at the end of a structure, and throws the
+/// structure away as a whole. So encoders read like the tables of the specification.
 #[derive(Debug)]
 pub struct Encoder<'a> {
+    /// After an overflow no longer than what was written, so that nothing more fits.
     buffer: &'a mut [u8],
     len: usize,
     overflow: bool,
@@ -31,7 +32,7 @@ impl<'a> Encoder<'a> {
         self.len == 0
     }
 
-    /// Whether a value did not fit since the start or the last [`truncate`](Self::truncate).
+    /// Whether a value did not fit.
     #[must_use]
     pub fn overflowed(&self) -> bool {
         self.overflow
@@ -41,12 +42,6 @@ impl<'a> Encoder<'a> {
     #[must_use]
     pub fn written(&self) -> &[u8] {
         self.buffer.get(..self.len).unwrap_or_default()
-    }
-
-    /// Takes back everything behind the first `len` bytes, and the overflow with it.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-        self.overflow = false;
     }
 
     /// `unsigned int`, an enum, a flag.
@@ -99,13 +94,9 @@ impl<'a> Encoder<'a> {
 
     /// `opaque<>`: a length word, the bytes, zero padding to a multiple of 4.
     pub fn opaque(&mut self, bytes: &[u8]) {
-        let start = self.len;
         // A slice too long for its length word is too long for any buffer of ours.
         self.u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         self.opaque_fixed(bytes);
-        if self.overflow {
-            self.len = start;
-        }
     }
 
     /// `string<max>`: like [`opaque`](Self::opaque), cut at the last character that ends within
@@ -126,16 +117,16 @@ impl<'a> Encoder<'a> {
         self.buffer.len().saturating_sub(self.len)
     }
 
-    /// Marks a value that no buffer can hold.
+    /// Notes a value that does not fit.
+    #[cold]
     pub(crate) fn overflow(&mut self) {
+        let buffer = core::mem::take(&mut self.buffer);
+        self.buffer = buffer.get_mut(..self.len).unwrap_or_default();
         self.overflow = true;
     }
 
     /// Overwrites the word at `offset`, once its value is known: lengths and counts.
     pub(crate) fn patch(&mut self, offset: usize, value: u32) {
-        if self.overflow {
-            return;
-        }
         if let Some(slot) = self.buffer.get_mut(offset..).and_then(<[u8]>::first_chunk_mut) {
             *slot = value.to_be_bytes();
         }
@@ -147,17 +138,18 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The next `len` bytes, claimed; `None` and the overflow mark if there are not as many.
+    /// The next `len` bytes, claimed; `None` and the overflow noted if there are not as many.
+    #[inline]
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
-        if self.overflow {
+        let start = self.len;
+        // Neither is longer than a slice can be, so their sum does not wrap.
+        let end = start.wrapping_add(len);
+        if end > self.buffer.len() {
+            self.overflow();
             return None;
         }
-        let tail = self.buffer.get_mut(self.len..).and_then(|tail| tail.get_mut(..len));
-        match tail {
-            Some(_) => self.len = self.len.wrapping_add(len),
-            None => self.overflow = true,
-        }
-        tail
+        self.len = end;
+        self.buffer.get_mut(start..end)
     }
 }
 
@@ -208,10 +200,8 @@ mod tests {
         xdr.u32(3);
         assert!(xdr.overflowed());
         assert_eq!(xdr.written(), [0, 0, 0, 1]);
-        xdr.truncate(0);
-        xdr.u64(4);
-        assert!(!xdr.overflowed());
-        assert_eq!(xdr.len(), 8);
+        assert_eq!(xdr.remaining(), 0);
+        assert_eq!(buffer[4..], [0xa5; 4]);
     }
 
     #[test]
@@ -224,7 +214,7 @@ mod tests {
         let mut xdr = Encoder::new(&mut buffer);
         xdr.opaque(&[1, 2, 3, 4, 5]);
         assert!(xdr.overflowed());
-        assert!(xdr.is_empty());
+        assert_eq!(xdr.written(), [0, 0, 0, 5], "the body is missing, and the structure void");
     }
 
     #[test]

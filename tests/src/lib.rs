@@ -1,1 +1,4 @@
 //! Tools for whole-system tests.
+
+pub mod lab;
+pub mod sim;

@@ -4,15 +4,15 @@ use crate::structure::structures;
 use crate::value::Text;
 
 structures! { Counter:
-    /// Counter record 0:2200, 144 bytes (source: discussion).
+    /// Counter record 0:2200, 144 bytes (source: proposal on the sFlow list).
     ///
     /// Note misses-before-hits order, reversed in 2204.
     MemcachedCounters = 0:2200 as "memcached_counters" {
-        /// s.
+        /// In seconds.
         C uptime: u32,
-        /// ms.
+        /// In milliseconds.
         C rusage_user: u32,
-        /// ms.
+        /// In milliseconds.
         C rusage_system: u32,
         G curr_connections: u32,
         C total_connections: u32,
@@ -46,7 +46,7 @@ structures! { Counter:
         C evictions: u32,
     }
 
-    /// Counter record 0:2201, 60 bytes (source: http).
+    /// Counter record 0:2201, 60 bytes (source: sFlow HTTP structures).
     HttpCounters = 0:2201 as "http_counters" {
         C method_option_count: u32,
         C method_get_count: u32,
@@ -65,7 +65,7 @@ structures! { Counter:
         C status_other_count: u32,
     }
 
-    /// Counter record 0:2202, at least 48 bytes (source: application).
+    /// Counter record 0:2202, at least 48 bytes (source: sFlow application structures).
     AppOperations<'a> = 0:2202 as "app_operations" {
         /// At most 32 bytes.
         I application: Text<'a>,
@@ -82,17 +82,15 @@ structures! { Counter:
         C unauthorized: u32,
     }
 
-    /// Counter record 0:2203, 40 bytes (source: application).
-    ///
-    /// Host-sflow JSON input codes absent gauges as 0.
+    /// Counter record 0:2203, 40 bytes (source: sFlow application structures).
     AppResources = 0:2203 as "app_resources" {
-        /// ms.
+        /// In milliseconds.
         C user_time: u32,
-        /// ms.
+        /// In milliseconds.
         C system_time: u32,
-        /// Bytes.
+        /// In bytes.
         G mem_used: u64,
-        /// Bytes.
+        /// In bytes.
         G mem_max: u64,
         G fd_open: u32,
         G fd_max: u32,
@@ -100,7 +98,7 @@ structures! { Counter:
         G conn_max: u32,
     }
 
-    /// Counter record 0:2204, 140 bytes (source: memcache).
+    /// Counter record 0:2204, 140 bytes (source: sFlow memcache structures).
     MemcacheCounters = 0:2204 as "memcache_counters" {
         C cmd_set: u32,
         C cmd_touch: u32,
@@ -135,13 +133,13 @@ structures! { Counter:
         I limit_maxbytes: u64,
     }
 
-    /// Counter record 0:2205, 92 bytes (source: sflowtool header only).
+    /// Counter record 0:2205, 92 bytes (source: header of the reference decoder).
     ///
     /// Absent from the registry copy; only sflowtool defines it.
     VdiCounters = 0:2205 as "vdi_counters" {
         G sessions_current: u32,
         C sessions_total: u32,
-        /// s.
+        /// In seconds.
         C sessions_duration: u32,
         C rx_bytes: u32,
         C tx_bytes: u32,
@@ -149,15 +147,15 @@ structures! { Counter:
         C tx_packets: u32,
         C rx_packets_lost: u32,
         C tx_packets_lost: u32,
-        /// ms.
+        /// In milliseconds.
         G rtt_min_ms: u32,
-        /// ms.
+        /// In milliseconds.
         G rtt_max_ms: u32,
-        /// ms.
+        /// In milliseconds.
         G rtt_avg_ms: u32,
         C audio_rx_bytes: u32,
         C audio_tx_bytes: u32,
-        /// bit/s.
+        /// In bit/s.
         G audio_tx_limit: u32,
         C img_rx_bytes: u32,
         C img_tx_bytes: u32,
@@ -172,7 +170,7 @@ structures! { Counter:
         C usb_tx_bytes: u32,
     }
 
-    /// Counter record 0:2206, 20 bytes (source: application).
+    /// Counter record 0:2206, 20 bytes (source: sFlow application structures).
     AppWorkers = 0:2206 as "app_workers" {
         G workers_active: u32,
         G workers_idle: u32,
@@ -181,7 +179,7 @@ structures! { Counter:
         C req_dropped: u32,
     }
 
-    /// Counter record 0:2207, 24 bytes (source: discussion).
+    /// Counter record 0:2207, 24 bytes (source: proposal on the sFlow list).
     OvsDpStats = 0:2207 as "ovs_dp_stats" {
         C hits: u32,
         C misses: u32,

@@ -3,26 +3,26 @@
 use crate::structure::structures;
 
 structures! { Counter:
-    /// Counter record 0:3000, 24 bytes (source: discussion).
+    /// Counter record 0:3000, 24 bytes (source: proposal on the sFlow list).
     ///
     /// Unknown is printed as 4,294,976,295 - a digit transposition; use 0xFFFFFFFF (4,294,967,295).
     /// power_factor: -2147483647 is 0x80000001.
     Energy = 0:3000 as "energy" {
-        /// mV.
+        /// In millivolts.
         G voltage: u32,
-        /// mA.
+        /// In milliamperes.
         G current: u32,
-        /// mW.
+        /// In milliwatts.
         G real_power: u32,
         /// Hundredths of a percent, -10000..10000 for AC; -2147483647 unknown AC; 2147483647 DC.
         G power_factor: i32,
-        /// mJ.
+        /// In millijoules.
         C energy: u32,
         /// Over/under voltage, over current, over power.
         C errors: u32,
     }
 
-    /// Counter record 0:3001, 12 bytes (source: discussion).
+    /// Counter record 0:3001, 12 bytes (source: proposal on the sFlow list).
     Temperature = 0:3001 as "temperature" {
         /// Tenths of a degree C, coolest sensor.
         G minimum: i32,
@@ -31,13 +31,13 @@ structures! { Counter:
         C errors: u32,
     }
 
-    /// Counter record 0:3002, 4 bytes (source: discussion).
+    /// Counter record 0:3002, 4 bytes (source: proposal on the sFlow list).
     Humidity = 0:3002 as "humidity" {
-        /// Percent.
+        /// In percent.
         G relative: i32,
     }
 
-    /// Counter record 0:3003, 12 bytes (source: discussion).
+    /// Counter record 0:3003, 12 bytes (source: proposal on the sFlow list).
     Fans = 0:3003 as "fans" {
         G total: u32,
         G failed: u32,

@@ -5,7 +5,7 @@ use crate::value::{MacAddress, Text};
 use crate::xdr::List;
 
 structures! { Counter:
-    /// Counter record 0:1, 88 bytes (source: v5).
+    /// Counter record 0:1, 88 bytes (source: sFlow version 5).
     ///
     /// Include wherever possible with any interface data source. Multicast is not part of Ucast.
     IfCounters = 0:1 as "if_counters" {
@@ -14,46 +14,46 @@ structures! { Counter:
         /// IANAifType (6 ethernetCsmacd, 24 loopback, 53 propVirtual, 71 wifi, 131 tunnel, 135
         /// l2vlan, 161 LAG).
         E if_type "ifType": u32,
-        /// bit/s.
+        /// In bit/s.
         G if_speed "ifSpeed": u64,
         /// 0 unknown, 1 full-duplex, 2 half-duplex, 3 in, 4 out.
         E if_direction "ifDirection": u32,
         /// Bit0 admin (1 up), bit1 oper (1 up): so 3 = up/up.
         E if_status "ifStatus": u32,
-        /// Bytes.
+        /// In bytes.
         C if_in_octets "ifInOctets": u64,
-        /// Packets.
+        /// In packets.
         C if_in_ucast_pkts "ifInUcastPkts": u32,
-        /// Packets.
+        /// In packets.
         C if_in_multicast_pkts "ifInMulticastPkts": u32,
-        /// Packets.
+        /// In packets.
         C if_in_broadcast_pkts "ifInBroadcastPkts": u32,
-        /// Packets.
+        /// In packets.
         C if_in_discards "ifInDiscards": u32,
-        /// Packets.
+        /// In packets.
         C if_in_errors "ifInErrors": u32,
-        /// Packets.
+        /// In packets.
         C if_in_unknown_protos "ifInUnknownProtos": u32,
-        /// Bytes.
+        /// In bytes.
         C if_out_octets "ifOutOctets": u64,
-        /// Packets.
+        /// In packets.
         C if_out_ucast_pkts "ifOutUcastPkts": u32,
-        /// Packets.
+        /// In packets.
         C if_out_multicast_pkts "ifOutMulticastPkts": u32,
-        /// Packets.
+        /// In packets.
         C if_out_broadcast_pkts "ifOutBroadcastPkts": u32,
-        /// Packets.
+        /// In packets.
         C if_out_discards "ifOutDiscards": u32,
-        /// Packets.
+        /// In packets.
         C if_out_errors "ifOutErrors": u32,
         /// No coding given in the text; IF-MIB TruthValue would be 1 true / 2 false, host-sflow and
         /// most agents send 0/1. Take 1 as true, other as false.
         E if_promiscuous_mode "ifPromiscuousMode": u32,
     }
 
-    /// Counter record 0:2, 52 bytes (source: v5).
+    /// Counter record 0:2, 52 bytes (source: sFlow version 5).
     ///
-    /// Frames; RFC 2358.
+    /// In frames; RFC 2358.
     EthernetCounters = 0:2 as "ethernet_counters" {
         C dot3_stats_alignment_errors "dot3StatsAlignmentErrors": u32,
         C dot3_stats_fcs_errors "dot3StatsFCSErrors": u32,
@@ -70,7 +70,7 @@ structures! { Counter:
         C dot3_stats_symbol_errors "dot3StatsSymbolErrors": u32,
     }
 
-    /// Counter record 0:3, 72 bytes (source: v5).
+    /// Counter record 0:3, 72 bytes (source: sFlow version 5).
     ///
     /// RFC 1748.
     TokenringCounters = 0:3 as "tokenring_counters" {
@@ -94,7 +94,7 @@ structures! { Counter:
         C dot5_stats_freq_errors "dot5StatsFreqErrors": u32,
     }
 
-    /// Counter record 0:4, 80 bytes (source: v5).
+    /// Counter record 0:4, 80 bytes (source: sFlow version 5).
     ///
     /// RFC 2020.
     VgCounters = 0:4 as "vg_counters" {
@@ -114,12 +114,10 @@ structures! { Counter:
         C dot12_hc_out_high_priority_octets "dot12HCOutHighPriorityOctets": u64,
     }
 
-    /// Counter record 0:5, 28 bytes (source: v5).
-    ///
-    /// Old Wireshark sources declare octets as 32-bit; the text and every codec use 64.
+    /// Counter record 0:5, 28 bytes (source: sFlow version 5).
     VlanCounters = 0:5 as "vlan_counters" {
         I vlan_id: u32,
-        /// Bytes.
+        /// In bytes.
         C octets: u64,
         C ucast_pkts "ucastPkts": u32,
         C multicast_pkts "multicastPkts": u32,
@@ -127,7 +125,7 @@ structures! { Counter:
         C discards: u32,
     }
 
-    /// Counter record 0:6, 80 bytes (source: 80211).
+    /// Counter record 0:6, 80 bytes (source: sFlow 802.11 structures).
     ///
     /// Dot11AssociatedStationCount is a gauge, the rest are counters.
     Ieee80211Counters = 0:6 as "ieee80211_counters" {
@@ -145,15 +143,15 @@ structures! { Counter:
         C dot11_fcs_error_count "dot11FCSErrorCount": u32,
         C dot11_transmitted_frame_count "dot11TransmittedFrameCount": u32,
         C dot11_wep_undecryptable_count "dot11WEPUndecryptableCount": u32,
-        C dot11_qo_s_discarded_fragment_count "dot11QoSDiscardedFragmentCount": u32,
+        C dot11_qos_discarded_fragment_count "dot11QoSDiscardedFragmentCount": u32,
         G dot11_associated_station_count "dot11AssociatedStationCount": u32,
-        C dot11_qo_scf_polls_received_count "dot11QoSCFPollsReceivedCount": u32,
-        C dot11_qo_scf_polls_unused_count "dot11QoSCFPollsUnusedCount": u32,
-        C dot11_qo_scf_polls_unusable_count "dot11QoSCFPollsUnusableCount": u32,
-        C dot11_qo_scf_polls_lost_count "dot11QoSCFPollsLostCount": u32,
+        C dot11_qos_cf_polls_received_count "dot11QoSCFPollsReceivedCount": u32,
+        C dot11_qos_cf_polls_unused_count "dot11QoSCFPollsUnusedCount": u32,
+        C dot11_qos_cf_polls_unusable_count "dot11QoSCFPollsUnusableCount": u32,
+        C dot11_qos_cf_polls_lost_count "dot11QoSCFPollsLostCount": u32,
     }
 
-    /// Counter record 0:7, 56 bytes (source: lag).
+    /// Counter record 0:7, 56 bytes (source: sFlow LAG port statistics).
     ///
     /// Port in a LAG: counters_sample must hold if_counters and this. All members are ifIndex data
     /// sources with the same polling interval and sampling rate; a data source for the aggregate
@@ -166,17 +164,19 @@ structures! { Counter:
         /// 4 bytes in wire order: actorAdmin, actorOper, partnerAdmin, partnerOper (LACP state
         /// bits).
         E dot3ad_agg_port_state "dot3adAggPortState": [u8; 4],
-        C dot3ad_agg_port_stats_lacpd_us_rx "dot3adAggPortStatsLACPDUsRx": u32,
-        C dot3ad_agg_port_stats_marker_pd_us_rx "dot3adAggPortStatsMarkerPDUsRx": u32,
-        C dot3ad_agg_port_stats_marker_response_pd_us_rx "dot3adAggPortStatsMarkerResponsePDUsRx": u32,
+        C dot3ad_agg_port_stats_lacpdus_rx "dot3adAggPortStatsLACPDUsRx": u32,
+        C dot3ad_agg_port_stats_marker_pdus_rx "dot3adAggPortStatsMarkerPDUsRx": u32,
+        C dot3ad_agg_port_stats_marker_response_pdus_rx
+            "dot3adAggPortStatsMarkerResponsePDUsRx": u32,
         C dot3ad_agg_port_stats_unknown_rx "dot3adAggPortStatsUnknownRx": u32,
         C dot3ad_agg_port_stats_illegal_rx "dot3adAggPortStatsIllegalRx": u32,
-        C dot3ad_agg_port_stats_lacpd_us_tx "dot3adAggPortStatsLACPDUsTx": u32,
-        C dot3ad_agg_port_stats_marker_pd_us_tx "dot3adAggPortStatsMarkerPDUsTx": u32,
-        C dot3ad_agg_port_stats_marker_response_pd_us_tx "dot3adAggPortStatsMarkerResponsePDUsTx": u32,
+        C dot3ad_agg_port_stats_lacpdus_tx "dot3adAggPortStatsLACPDUsTx": u32,
+        C dot3ad_agg_port_stats_marker_pdus_tx "dot3adAggPortStatsMarkerPDUsTx": u32,
+        C dot3ad_agg_port_stats_marker_response_pdus_tx
+            "dot3adAggPortStatsMarkerResponsePDUsTx": u32,
     }
 
-    /// Counter record 0:8, 24 bytes (source: discussion).
+    /// Counter record 0:8, 24 bytes (source: proposal on the sFlow list).
     ///
     /// Packets handled in software.
     SlowPathCounts = 0:8 as "slow_path_counts" {
@@ -188,7 +188,7 @@ structures! { Counter:
         C cntrl: u32,
     }
 
-    /// Counter record 0:9, 64 bytes (source: infiniband draft 2).
+    /// Counter record 0:9, 64 bytes (source: sFlow InfiniBand structures, draft 2).
     IbCounters = 0:9 as "ib_counters" {
         C port_xmit_pkts "PortXmitPkts": u64,
         C port_rcv_pkts "PortRcvPkts": u64,
@@ -210,27 +210,27 @@ structures! { Counter:
     SfpLane as "lane" {
         /// 1-based lane number within the module, 0 unknown.
         I index: u32,
-        /// µA.
+        /// In microamperes.
         G tx_bias_current: u32,
-        /// µW.
+        /// In microwatts.
         G tx_power: u32,
-        /// µW.
+        /// In microwatts.
         G tx_power_min: u32,
-        /// µW.
+        /// In microwatts.
         G tx_power_max: u32,
-        /// nm.
+        /// In nanometres.
         I tx_wavelength: u32,
-        /// µW.
+        /// In microwatts.
         G rx_power: u32,
-        /// µW.
+        /// In microwatts.
         G rx_power_min: u32,
-        /// µW.
+        /// In microwatts.
         G rx_power_max: u32,
-        /// nm.
+        /// In nanometres.
         I rx_wavelength: u32,
     }
 
-    /// Counter record 0:10, at least 20 bytes (source: optics).
+    /// Counter record 0:10, at least 20 bytes (source: sFlow optical interface structures).
     ///
     /// Size 20 + 40 x lanes.
     Sfp<'a> = 0:10 as "sfp" {
@@ -238,7 +238,7 @@ structures! { Counter:
         I module_id: u32,
         /// Total lanes in the module.
         I module_num_lanes: u32,
-        /// mV.
+        /// In millivolts.
         G module_supply_voltage: u32,
         /// Thousandths of a degree C, signed.
         G module_temperature: i32,
@@ -246,7 +246,7 @@ structures! { Counter:
         G lanes: List<'a, SfpLane>,
     }
 
-    /// Counter record 0:11, 20 bytes (source: draft_sflow_pfc 0.3 (2026), both headers).
+    /// Counter record 0:11, 20 bytes (source: draft of the sFlow PFC structures, 0.3).
     ///
     /// Port with PFC: counters_sample must hold if_counters and this. Not in the 2025 registry
     /// snapshot. host-sflow puts received PFC frames in requests and sent ones in indications and
@@ -256,7 +256,7 @@ structures! { Counter:
         C requests: u32,
         /// ieee8021PfcIndications.
         C indications: u32,
-        /// µs, cumulative.
+        /// Microseconds, cumulative.
         C pause_duration: u32,
         /// Watchdog expiries.
         C storm_detected: u32,
@@ -264,17 +264,17 @@ structures! { Counter:
         C storm_restored: u32,
     }
 
-    /// Counter record 0:1002, 12 bytes (source: 80211).
+    /// Counter record 0:1002, 12 bytes (source: sFlow 802.11 structures).
     RadioUtilization = 0:1002 as "radio_utilization" {
-        /// ms.
+        /// In milliseconds.
         C elapsed_time: u32,
-        /// ms.
+        /// In milliseconds.
         C on_channel_time: u32,
-        /// ms.
+        /// In milliseconds.
         C on_channel_busy_time: u32,
     }
 
-    /// Counter record 0:1003, 52 bytes (source: discussion).
+    /// Counter record 0:1003, 52 bytes (source: proposal on the sFlow list).
     ///
     /// Histogram: packets enqueued when the length was 0, 1, 2, 3-4, 5-8, 9-32, 33-128, 129-1024,
     /// >1024 segments. One record per queue beside if_counters.
@@ -297,7 +297,7 @@ structures! { Counter:
         C dropped: u32,
     }
 
-    /// Counter record 0:1004, 12 bytes (source: openflow).
+    /// Counter record 0:1004, 12 bytes (source: sFlow OpenFlow structures).
     ///
     /// Must be sent with counters for an OpenFlow controlled port.
     OfPort = 0:1004 as "of_port" {
@@ -306,7 +306,7 @@ structures! { Counter:
         I port_no: u32,
     }
 
-    /// Counter record 0:1005, at least 4 bytes (source: openflow).
+    /// Counter record 0:1005, at least 4 bytes (source: sFlow OpenFlow structures).
     PortName<'a> = 0:1005 as "port_name" {
         /// At most 255 bytes; OpenFlow name (at most 15 bytes, no NUL) or ifName.
         I name: Text<'a>,

@@ -3,7 +3,7 @@
 use crate::structure::structures;
 
 structures! { Counter:
-    /// Counter record 0:2007, 76 bytes (source: host_ip).
+    /// Counter record 0:2007, 76 bytes (source: sFlow host TCP/IP counters).
     ///
     /// IpForwarding (1 forwarding, 2 not), ipDefaultTTL, ipReasmTimeout (s) are not counters.
     Mib2IpGroup = 0:2007 as "mib2_ip_group" {
@@ -21,14 +21,14 @@ structures! { Counter:
         C ip_out_no_routes "ipOutNoRoutes": u32,
         G ip_reasm_timeout "ipReasmTimeout": u32,
         C ip_reasm_reqds "ipReasmReqds": u32,
-        C ip_reasm_o_ks "ipReasmOKs": u32,
+        C ip_reasm_oks "ipReasmOKs": u32,
         C ip_reasm_fails "ipReasmFails": u32,
-        C ip_frag_o_ks "ipFragOKs": u32,
+        C ip_frag_oks "ipFragOKs": u32,
         C ip_frag_fails "ipFragFails": u32,
         C ip_frag_creates "ipFragCreates": u32,
     }
 
-    /// Counter record 0:2008, 100 bytes (source: host_ip).
+    /// Counter record 0:2008, 100 bytes (source: sFlow host TCP/IP counters).
     ///
     /// 25 fields: MIB-II icmpInTimestampReps is absent, here and in every codec. Do not add it.
     Mib2IcmpGroup = 0:2008 as "mib2_icmp_group" {
@@ -59,7 +59,7 @@ structures! { Counter:
         C icmp_out_addr_mask_reps "icmpOutAddrMaskReps": u32,
     }
 
-    /// Counter record 0:2009, 60 bytes (source: host_ip).
+    /// Counter record 0:2009, 60 bytes (source: sFlow host TCP/IP counters).
     ///
     /// First four are settings (RTO in ms; tcpMaxConn -1 = dynamic), tcpCurrEstab is a gauge.
     Mib2TcpGroup = 0:2009 as "mib2_tcp_group" {
@@ -80,7 +80,7 @@ structures! { Counter:
         C tcp_in_csum_errs "tcpInCsumErrs": u32,
     }
 
-    /// Counter record 0:2010, 28 bytes (source: host_ip).
+    /// Counter record 0:2010, 28 bytes (source: sFlow host TCP/IP counters).
     Mib2UdpGroup = 0:2010 as "mib2_udp_group" {
         C udp_in_datagrams "udpInDatagrams": u32,
         C udp_no_ports "udpNoPorts": u32,

@@ -7,7 +7,7 @@ use crate::value::Percentage;
 use crate::xdr::List;
 
 structures! { Counter:
-    /// Counter record 4300:2, 20 bytes (source: seen in vectors).
+    /// Counter record 4300:2, 20 bytes (source: seen in captures).
     ///
     /// Data_format 0x010CC002. No public definition found; skip by length.
     XenVif = 4300:2 as "xen_vif" {
@@ -24,7 +24,7 @@ structures! { Counter:
         I word4: u32,
     }
 
-    /// Counter record 4413:1, 8 bytes (source: bv-sflow).
+    /// Counter record 4413:1, 8 bytes (source: Broadcom BroadView).
     ///
     /// Data_format 0x0113D001. Peak since last export.
     BstDeviceBuffers = 4413:1 as "bst_device_buffers" {
@@ -34,7 +34,7 @@ structures! { Counter:
         G mc_pc: Percentage,
     }
 
-    /// Counter record 4413:2, at least 24 bytes (source: bv-sflow).
+    /// Counter record 4413:2, at least 24 bytes (source: Broadcom BroadView).
     ///
     /// Data_format 0x0113D002. Peak since last export; -1 unknown.
     BstPortBuffers<'a> = 4413:2 as "bst_port_buffers" {
@@ -48,7 +48,7 @@ structures! { Counter:
         G egress_queue_mc_pc: List<'a, Percentage>,
     }
 
-    /// Counter record 4413:3, 144 bytes (source: broadcom_tables).
+    /// Counter record 4413:3, 144 bytes (source: sFlow Broadcom table structures).
     ///
     /// Data_format 0x0113D003. The text misprints the 8th field as ipv6_ipv6_entries_max.
     HwTables = 4413:3 as "hw_tables" {
@@ -90,14 +90,14 @@ structures! { Counter:
         G acl_egress_slices_max: u32,
     }
 
-    /// Counter record 5703:1, 48 bytes (source: nvml).
+    /// Counter record 5703:1, 48 bytes (source: sFlow NVML GPU structures).
     NvidiaGpu = 5703:1 as "nvidia_gpu" {
         I device_count: u32,
         /// Compute processes.
         G processes: u32,
-        /// ms with a kernel running, summed.
+        /// Milliseconds with a kernel running, summed.
         C gpu_time: u32,
-        /// ms with device memory busy, summed.
+        /// Milliseconds with device memory busy, summed.
         C mem_time: u32,
         /// Bytes, summed.
         G mem_total: u64,

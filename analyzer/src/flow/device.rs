@@ -4,7 +4,7 @@ use crate::structure::structures;
 use crate::value::Text;
 
 structures! { Flow:
-    /// Flow record 0:1017, 16 bytes (source: OpenFlow draft (deprecated)).
+    /// Flow record 0:1017, 16 bytes (source: draft of the OpenFlow structures, deprecated).
     ///
     /// Draft only; widths of the two bit arrays taken from a third-party decoder.
     ExtendedOpenflowV1 = 0:1017 as "extended_openflow_v1" {
@@ -16,7 +16,7 @@ structures! { Flow:
         E flow_actions: u32,
     }
 
-    /// Flow record 0:1019, 8 bytes (source: discussion).
+    /// Flow record 0:1019, 8 bytes (source: proposal on the sFlow list).
     ///
     /// If sent, queue_length (counter 1003) records must go with if_counters.
     ExtendedQueueLength = 0:1019 as "extended_queue_length" {
@@ -26,16 +26,14 @@ structures! { Flow:
         G queue_length "queueLength": u32,
     }
 
-    /// Flow record 0:1036, 4 bytes (source: drops).
+    /// Flow record 0:1036, 4 bytes (source: sFlow dropped packet notification structures).
     ExtendedEgressQueue = 0:1036 as "extended_egress_queue" {
         /// Egress queue number selected; output port must be in the enclosing sample.
         I queue: u32,
     }
 
-    /// Flow record 0:1037, at least 12 bytes (source: drops).
-    ///
-    /// Host-sflow does not encode it; sflowtool skips it (unknown tag); goflow2 and nxthdr decode
-    /// it.
+    /// Flow record 0:1037, at least 12 bytes (source: sFlow dropped packet notification
+    /// structures).
     ExtendedAcl<'a> = 0:1037 as "extended_acl" {
         /// Access list number.
         I number: u32,
@@ -45,19 +43,19 @@ structures! { Flow:
         E direction: u32,
     }
 
-    /// Flow record 0:1038, at least 4 bytes (source: drops).
+    /// Flow record 0:1038, at least 4 bytes (source: sFlow dropped packet notification structures).
     ExtendedFunction<'a> = 0:1038 as "extended_function" {
         /// Software function that dropped the packet (tools cap at 64).
         I symbol: Text<'a>,
     }
 
-    /// Flow record 0:1039, 4 bytes (source: transit).
+    /// Flow record 0:1039, 4 bytes (source: sFlow transit delay structures).
     ExtendedTransit = 0:1039 as "extended_transit" {
-        /// ns in the device; 0xFFFFFFFF = that or more.
+        /// Nanoseconds in the device; 0xFFFFFFFF = that or more.
         T delay: u32,
     }
 
-    /// Flow record 0:1040, 4 bytes (source: transit).
+    /// Flow record 0:1040, 4 bytes (source: sFlow transit delay structures).
     ///
     /// Extended_egress_queue (1036) must accompany it.
     ExtendedQueue = 0:1040 as "extended_queue" {
@@ -66,7 +64,7 @@ structures! { Flow:
         G depth: u32,
     }
 
-    /// Flow record 0:1041, at least 8 bytes (source: host-sflow header).
+    /// Flow record 0:1041, at least 8 bytes (source: headers of the reference agent).
     ExtendedHwTrap<'a> = 0:1041 as "extended_hw_trap" {
         /// Devlink trap group name (tools cap at 64).
         I group: Text<'a>,
@@ -74,17 +72,17 @@ structures! { Flow:
         I trap: Text<'a>,
     }
 
-    /// Flow record 0:1042, at least 4 bytes (source: host-sflow header).
+    /// Flow record 0:1042, at least 4 bytes (source: headers of the reference agent).
     ExtendedLinuxDropReason<'a> = 0:1042 as "extended_linux_drop_reason" {
         /// Kernel drop reason name, e.g. TCP_CSUM (cap 64).
         I reason: Text<'a>,
     }
 
-    /// Flow record 0:1043, 8 bytes (source: host-sflow/sflowtool headers).
+    /// Flow record 0:1043, 8 bytes (source: headers of the reference agent and decoder).
     ///
     /// No sflow.org text found; layout from both headers and both codecs.
     ExtendedTimestamp = 0:1043 as "extended_timestamp" {
-        /// ns since 1970-01-01 UTC, best available clock.
+        /// Nanoseconds since 1970-01-01 UTC, best available clock.
         T nanoseconds: u64,
     }
 }

@@ -5,7 +5,7 @@ use crate::value::{Address, Text};
 use crate::xdr::List;
 
 structures! { Flow:
-    /// Flow record 0:1001, 16 bytes (source: v5+errata).
+    /// Flow record 0:1001, 16 bytes (source: sFlow version 5 with errata).
     ///
     /// Must be present whenever vlantunnel (1012) is.
     ExtendedSwitch = 0:1001 as "extended_switch" {
@@ -19,7 +19,7 @@ structures! { Flow:
         I dst_priority: u32,
     }
 
-    /// Flow record 0:1002, at least 12 bytes (source: v5+errata).
+    /// Flow record 0:1002, at least 12 bytes (source: sFlow version 5 with errata).
     ///
     /// 16 bytes with IPv4 next hop, 28 with IPv6, 12 with unknown.
     ExtendedRouter = 0:1002 as "extended_router" {
@@ -40,12 +40,10 @@ structures! { Flow:
         I as_numbers: List<'a, u32>,
     }
 
-    /// Flow record 0:1003, at least 28 bytes (source: v5).
+    /// Flow record 0:1003, at least 28 bytes (source: sFlow version 5).
     ///
     /// First AS of first segment = peer AS to destination; last AS of last segment = origin AS of
-    /// destination (sflowtool). Empty path (0 segments) = own AS / unknown.
-    ///
-    /// Goflow2 reads one segment only; do loop over all segments.
+    /// destination. Empty path (0 segments) = own AS / unknown.
     ExtendedGateway<'a> = 0:1003 as "extended_gateway" {
         /// BGP next hop: border router for the destination network.
         I nexthop: Address,
@@ -63,7 +61,7 @@ structures! { Flow:
         I localpref: u32,
     }
 
-    /// Flow record 0:1004, at least 16 bytes (source: v5).
+    /// Flow record 0:1004, at least 16 bytes (source: sFlow version 5).
     ExtendedUser<'a> = 0:1004 as "extended_user" {
         /// IANA MIBenum (106 = UTF-8), 0 unknown.
         E src_charset: u32,
@@ -75,7 +73,7 @@ structures! { Flow:
         I dst_user: &'a [u8],
     }
 
-    /// Flow record 0:1005, at least 12 bytes (source: v5 (deprecated in the registry)).
+    /// Flow record 0:1005, at least 12 bytes (source: sFlow version 5, deprecated).
     ExtendedUrl<'a> = 0:1005 as "extended_url" {
         /// 1 source address is the server, 2 destination address is the server.
         E direction: u32,
@@ -85,7 +83,7 @@ structures! { Flow:
         I host: Text<'a>,
     }
 
-    /// Flow record 0:1006, at least 12 bytes (source: v5).
+    /// Flow record 0:1006, at least 12 bytes (source: sFlow version 5).
     ExtendedMpls<'a> = 0:1006 as "extended_mpls" {
         /// Next hop.
         I nexthop: Address,
@@ -96,7 +94,7 @@ structures! { Flow:
         I out_stack: List<'a, u32>,
     }
 
-    /// Flow record 0:1007, at least 8 bytes (source: v5).
+    /// Flow record 0:1007, at least 8 bytes (source: sFlow version 5).
     ExtendedNat = 0:1007 as "extended_nat" {
         /// Translated source; equal to the header one if not translated.
         I src_address: Address,
@@ -104,7 +102,7 @@ structures! { Flow:
         I dst_address: Address,
     }
 
-    /// Flow record 0:1008, at least 12 bytes (source: v5).
+    /// Flow record 0:1008, at least 12 bytes (source: sFlow version 5).
     ExtendedMplsTunnel<'a> = 0:1008 as "extended_mpls_tunnel" {
         /// Tunnel name.
         I tunnel_lsp_name: Text<'a>,
@@ -114,7 +112,7 @@ structures! { Flow:
         I tunnel_cos: u32,
     }
 
-    /// Flow record 0:1009, at least 12 bytes (source: v5).
+    /// Flow record 0:1009, at least 12 bytes (source: sFlow version 5).
     ExtendedMplsVc<'a> = 0:1009 as "extended_mpls_vc" {
         /// VC instance name.
         I vc_instance_name: Text<'a>,
@@ -124,7 +122,7 @@ structures! { Flow:
         I vc_label_cos: u32,
     }
 
-    /// Flow record 0:1010, at least 8 bytes (source: v5).
+    /// Flow record 0:1010, at least 8 bytes (source: sFlow version 5).
     ExtendedMplsFtn<'a> = 0:1010 as "extended_mpls_FTN" {
         /// MPLS-FTN-STD-MIB.
         I mpls_ftn_descr "mplsFTNDescr": Text<'a>,
@@ -132,13 +130,13 @@ structures! { Flow:
         I mpls_ftn_mask "mplsFTNMask": u32,
     }
 
-    /// Flow record 0:1011, 4 bytes (source: v5).
+    /// Flow record 0:1011, 4 bytes (source: sFlow version 5).
     ExtendedMplsLdpFec = 0:1011 as "extended_mpls_LDP_FEC" {
         /// MPLS-LDP-STD-MIB; bits.
         I mpls_fec_addr_prefix_length "mplsFecAddrPrefixLength": u32,
     }
 
-    /// Flow record 0:1012, at least 4 bytes (source: v5).
+    /// Flow record 0:1012, at least 4 bytes (source: sFlow version 5).
     ///
     /// Only when nested tags existed, the device is VLAN aware, and one or more tags were stripped.
     ExtendedVlantunnel<'a> = 0:1012 as "extended_vlantunnel" {
@@ -146,7 +144,7 @@ structures! { Flow:
         I stack: List<'a, u32>,
     }
 
-    /// Flow record 0:1018, 16 bytes (source: discussion (CEE/FCoE), RFC 4625).
+    /// Flow record 0:1018, 16 bytes (source: proposal on the sFlow list, RFC 4625).
     ExtendedFc = 0:1018 as "extended_fc" {
         /// FC source mask bits.
         I src_mask_len: u32,
@@ -158,7 +156,7 @@ structures! { Flow:
         I metric: u32,
     }
 
-    /// Flow record 0:1020, 8 bytes (source: pnat).
+    /// Flow record 0:1020, 8 bytes (source: sFlow port NAT structures).
     ExtendedNatPort = 0:1020 as "extended_nat_port" {
         /// Translated L4 source port; equal to the header one if untouched.
         I src_port: u32,
@@ -166,13 +164,13 @@ structures! { Flow:
         I dst_port: u32,
     }
 
-    /// Flow record 0:1034, at least 4 bytes (source: discussion).
+    /// Flow record 0:1034, at least 4 bytes (source: proposal on the sFlow list).
     ExtendedVlanin<'a> = 0:1034 as "extended_vlanin" {
         /// Ingress tags, outermost first, `TPID << 16 | TCI`.
         I stack: List<'a, u32>,
     }
 
-    /// Flow record 0:1035, at least 4 bytes (source: discussion).
+    /// Flow record 0:1035, at least 4 bytes (source: proposal on the sFlow list).
     ExtendedVlanout<'a> = 0:1035 as "extended_vlanout" {
         /// Egress tags, outermost first.
         I stack: List<'a, u32>,

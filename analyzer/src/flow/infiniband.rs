@@ -5,7 +5,7 @@ use core::net::Ipv6Addr;
 use crate::structure::structures;
 
 structures! { Flow:
-    /// Flow record 0:1031, 40 bytes (source: infiniband draft 2).
+    /// Flow record 0:1031, 40 bytes (source: sFlow InfiniBand structures, draft 2).
     ///
     /// Local Routing Header fields, in then out. Spec tags it ib_lrh_data instead of flow_data
     /// (typo).
@@ -22,7 +22,7 @@ structures! { Flow:
         I dst_lnh: u32,
     }
 
-    /// Flow record 0:1032, 48 bytes (source: infiniband draft 2).
+    /// Flow record 0:1032, 48 bytes (source: sFlow InfiniBand structures, draft 2).
     ExtendedIbGrh = 0:1032 as "extended_ib_grh" {
         I flow_label: u32,
         /// Traffic class.
@@ -36,7 +36,7 @@ structures! { Flow:
         I length: u32,
     }
 
-    /// Flow record 0:1033, 12 bytes (source: infiniband draft 2).
+    /// Flow record 0:1033, 12 bytes (source: sFlow InfiniBand structures, draft 2).
     ExtendedIbBth = 0:1033 as "extended_ib_bth" {
         /// Partition key.
         I pkey: u32,

@@ -6,7 +6,7 @@ use crate::structure::structures;
 use crate::value::MacAddress;
 
 structures! { Flow:
-    /// Flow record 0:1, at least 16 bytes (source: v5).
+    /// Flow record 0:1, at least 16 bytes (source: sFlow version 5).
     ///
     /// Preferred form; any flow_sample must contain packet-header information (this, or one or more
     /// of 2/3/4).
@@ -14,30 +14,29 @@ structures! { Flow:
     /// Captured length is at most sFlowFsMaximumHeaderSize (default 128; 256 recommended for
     /// tunnels).
     ///
-    /// Payload length of the inner packet = frame_length - stripped - offset_of_layer (sflowtool
-    /// computes IP size this way).
+    /// Payload length of the inner packet = frame_length - stripped - offset_of_layer.
     ///
-    /// Host-sflow: Ethernet = pkt_len+4 with stripped=4; bare IP = stripped 4+14 and
-    /// frame_length+18; InfiniBand trailer 6.
+    /// The reference agent adds 4 bytes for the FCS to the length of an Ethernet frame and says 4
+    /// in `stripped`; for a bare IP packet it says 18 and adds as many.
     SampledHeader<'a> = 0:1 as "sampled_header" {
-        /// Header_protocol enum, table 4.0.
+        /// 1 Ethernet, 7 PPP, 11 IPv4, 12 IPv6, 13 MPLS, 14 POS, 15 802.11, 18 InfiniBand; others
+        /// are possible.
         E protocol: u32,
         /// Original frame length on the wire, bytes; for a layer-2 protocol: all octets of the
-        /// frame incl. FCS, without preamble/framing bits. Bytes added to make up for encapsulation
-        /// removed by hardware are added here and to stripped.
+        /// frame including FCS, without preamble/framing bits. Bytes added to make up for
+        /// encapsulation removed by hardware are added here and to stripped.
         I frame_length: u32,
         /// Octets removed from the frame before `header` was taken (leading encapsulation + its
         /// trailers + trailer of the outermost layer kept). Plain 802.3: >= 4 (FCS); 8 when a VLAN
         /// tag was also removed.
         I stripped: u32,
-        /// U32 byte count, the bytes, zero pad to 4. The record length covers the pad.
+        /// The first bytes of the packet, from the destination MAC address on if it is Ethernet.
         I header: &'a [u8],
     }
 
-    /// Flow record 0:2, 24 bytes (source: v5).
+    /// Flow record 0:2, 24 bytes (source: sFlow version 5).
     ///
-    /// 24 bytes: each 6-byte MAC is padded to 8. goflow2 reads the MACs unpadded (6+6) and so
-    /// mis-decodes this record.
+    /// 24 bytes: each 6-byte MAC is padded to 8.
     SampledEthernet = 0:2 as "sampled_ethernet" {
         /// MAC frame length as received, bytes: excludes lower-layer encapsulation and framing
         /// bits, includes FCS.
@@ -50,7 +49,7 @@ structures! { Flow:
         I ether_type "type": u32,
     }
 
-    /// Flow record 0:3, 32 bytes (source: v5).
+    /// Flow record 0:3, 32 bytes (source: sFlow version 5).
     SampledIpv4 = 0:3 as "sampled_ipv4" {
         /// IP packet length (IP header included), bytes, no lower layer.
         I length: u32,
@@ -70,7 +69,7 @@ structures! { Flow:
         I tos: u32,
     }
 
-    /// Flow record 0:4, 56 bytes (source: v5).
+    /// Flow record 0:4, 56 bytes (source: sFlow version 5).
     SampledIpv6 = 0:4 as "sampled_ipv6" {
         /// Length of the whole IPv6 packet in bytes, no lower layer (40 + payload length: derived,
         /// the header has no such field).

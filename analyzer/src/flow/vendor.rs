@@ -3,13 +3,13 @@
 use crate::structure::structures;
 
 structures! { Flow:
-    /// Flow record 4413:1, 4 bytes (source: bv-sflow (Broadcom)).
+    /// Flow record 4413:1, 4 bytes (source: Broadcom BroadView).
     ExtendedBstEgressQueue = 4413:1 as "extended_bst_egress_queue" {
         /// Egress queue number.
         I queue: u32,
     }
 
-    /// Flow record 8800:2, 8 bytes (source: seen in vectors).
+    /// Flow record 8800:2, 8 bytes (source: seen in captures).
     ///
     /// 8 bytes observed.
     PmacctTagOld = 8800:2 as "pmacct_tag_old" {

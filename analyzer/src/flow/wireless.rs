@@ -7,11 +7,10 @@ use crate::value::{MacAddress, Text};
 use crate::xdr::List;
 
 structures! { Flow:
-    /// Flow record 0:1013, at least 8 bytes (source: 80211).
+    /// Flow record 0:1013, at least 8 bytes (source: sFlow 802.11 structures).
     ///
-    /// Disagreement: sflowtool reads cipher_suite followed by a whole sampled_header (protocol,
-    /// frame_length, stripped, `header`). The text says opaque data<>. Decode by length; encode as
-    /// the text says.
+    /// The reference decoder reads a whole `sampled_header` in place of `data`; this is what the
+    /// text says.
     Extended80211Payload<'a> = 0:1013 as "extended_80211_payload" {
         /// `OUI << 8 | suite`: 000FAC-0 use group, -1 WEP-40, -2 TKIP, -4 CCMP, -5 WEP-104.
         E ciphersuite: u32,
@@ -19,7 +18,7 @@ structures! { Flow:
         I data: &'a [u8],
     }
 
-    /// Flow record 0:1014, at least 40 bytes (source: 80211).
+    /// Flow record 0:1014, at least 40 bytes (source: sFlow 802.11 structures).
     Extended80211Rx<'a> = 0:1014 as "extended_80211_rx" {
         /// At most 32 bytes bytes.
         I ssid: Text<'a>,
@@ -35,11 +34,11 @@ structures! { Flow:
         G rsni: u32,
         /// Received channel power indicator, dot11FrameRprtLastRCPI.
         G rcpi: u32,
-        /// µs on air, 0 unknown.
+        /// Microseconds on air, 0 unknown.
         T packet_duration: u32,
     }
 
-    /// Flow record 0:1015, at least 44 bytes (source: 80211).
+    /// Flow record 0:1015, at least 44 bytes (source: sFlow 802.11 structures).
     Extended80211Tx<'a> = 0:1015 as "extended_80211_tx" {
         /// At most 32 bytes bytes.
         I ssid: Text<'a>,
@@ -49,15 +48,15 @@ structures! { Flow:
         E version: u32,
         /// 0 unknown, 1 first try, n>1 = n-1 retries.
         G transmissions: u32,
-        /// µs, 0 unknown.
+        /// Microseconds, 0 unknown.
         T packet_duration: u32,
-        /// µs of failed tries, 0 unknown.
+        /// Microseconds of failed tries, 0 unknown.
         T retrans_duration: u32,
         /// Channel.
         I channel: u32,
-        /// bit/s.
+        /// In bit/s.
         G speed: u64,
-        /// mW.
+        /// In milliwatts.
         G power: u32,
     }
 
@@ -67,9 +66,7 @@ structures! { Flow:
         I flow_records: NestedRecords<'a, Flow>,
     }
 
-    /// Flow record 0:1016, at least 4 bytes (source: 80211).
-    ///
-    /// Sflowtool skips it.
+    /// Flow record 0:1016, at least 4 bytes (source: sFlow 802.11 structures).
     Extended80211Aggregation<'a> = 0:1016 as "extended_80211_aggregation" {
         /// Count, then per PDU a nested flow_record list (recursive: bound the depth).
         I pdus: List<'a, Pdu<'a>>,

@@ -3,7 +3,8 @@
 //! Each run lasts some milliseconds and starts anew; the median of many tells what is usual, the
 //! least what the machine can do undisturbed.
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use flowmote_benches::{CASES, Case};
 

@@ -5,10 +5,12 @@ use std::{vec, vec::Vec};
 
 use super::*;
 use crate::drop_reason::DropReason;
-use crate::platform::SendError;
-use crate::record::DataFormat;
+use crate::platform::{CounterSource, SendError, Transport};
 use crate::record::flow::{HeaderProtocol, SampledHeader};
-use crate::sample::{FlowValue, MetricValue};
+use crate::record::{CounterRecord, DataFormat};
+use crate::sample::{
+    CounterSample, DiscardedPacket, FlowSample, FlowValue, MetricValue, RtFlow, RtMetric,
+};
 use crate::sampler::SampleMeta;
 use crate::source::Interface;
 use crate::xdr::Encoder;

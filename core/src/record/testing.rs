@@ -58,9 +58,7 @@ fn check(encode: &dyn Fn(&mut Encoder<'_>), body: &[u8]) {
         xdr.opaque_fixed(&BEFORE);
         encode(&mut xdr);
         assert!(xdr.overflowed(), "{room} bytes are too few");
-        xdr.truncate(BEFORE.len());
-        assert!(!xdr.overflowed());
-        assert_eq!(xdr.written(), BEFORE);
+        assert!(xdr.written().starts_with(&BEFORE));
     }
     for spare in [0, 7] {
         let mut buffer = vec![0xa5; BEFORE.len() + body.len() + spare];

@@ -118,7 +118,7 @@ impl Checked {
             self.line("counters        off");
             return;
         }
-        let polled = |link: &&Link| link.is_real() || config.tap_for(&view::link(link)).is_some();
+        let polled = |link: &&Link| link.is_real() || view::is_selected(config, link);
         let names: Vec<&str> = links.iter().filter(polled).map(|link| link.name.as_str()).collect();
         self.line(&format!(
             "counters        every {} s of the host and of {}",
@@ -132,8 +132,11 @@ impl Checked {
             match &collector.host {
                 Host::Address(_) => self.line(&format!("collector       {collector}")),
                 Host::Name(name) => match lookup(name, collector.port) {
-                    Ok(address) => {
-                        self.line(&format!("collector       {collector}: {}", address.ip()))
+                    Ok(addresses) => {
+                        let first = addresses.iter().map(|address| address.ip()).take(1);
+                        first.for_each(|ip| {
+                            self.line(&format!("collector       {collector}: {ip}"))
+                        });
                     }
                     Err(error) => self.problems.push(format!("collector {collector}: {error}")),
                 },

@@ -11,6 +11,7 @@ pub mod check;
 pub mod clock;
 pub mod collectors;
 mod counters;
+mod destination;
 mod events;
 mod identity;
 pub mod options;

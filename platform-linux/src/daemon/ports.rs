@@ -63,15 +63,15 @@ impl Ports {
     }
 
     /// Hands a bounded number of the samples that wait in a tap to the agent; a tap with more
-    /// wakes the loop again.
+    /// wakes the loop again. Answers whether there were any.
     pub fn drain(
         &mut self,
         now: Instant,
         if_index: u32,
         agent: &mut Agent<'_>,
         collectors: &mut Collectors,
-    ) {
-        let Some(port) = self.open.get_mut(&if_index) else { return };
+    ) -> bool {
+        let Some(port) = self.open.get_mut(&if_index) else { return false };
         let drained = port.tap.drain(BUDGET, &mut |packet| {
             with_flow_sample(if_index, packet, |sample| {
                 if agent.handle_flow_sample(now, sample) == Err(HandleError::Full) {
@@ -83,21 +83,16 @@ impl Ports {
             agent.transmit(now, collectors);
         });
         match drained {
-            Ok(drained) if drained.samples > 0 => {}
+            Ok(drained) if drained.samples > 0 => return true,
             Ok(_) => self.look_for_fault(now, if_index),
             Err(error) => self.warn(now, &error.to_string()),
         }
+        false
     }
 
     /// Each sampled interface, by ifIndex.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Port)> {
         self.open.iter().map(|(&index, port)| (index, port))
-    }
-
-    /// Whether the interface is sampled.
-    #[must_use]
-    pub fn is_open(&self, if_index: u32) -> bool {
-        self.open.contains_key(&if_index)
     }
 
     /// Name and totals of each sampled interface, then those of all that are no more.

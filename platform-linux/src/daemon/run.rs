@@ -140,6 +140,7 @@ impl<'a> Daemon<'a> {
             let deadline = self.work(now);
             let woken = self.events.wait(now, deadline).map_err(runtime("epoll"))?;
             let now = clock::now();
+            self.collectors.wake(now);
             for number in 0..woken {
                 match self.events.woken(number) {
                     Some(Wakeup::Tap(index)) => {
@@ -185,9 +186,9 @@ impl<'a> Daemon<'a> {
             return;
         }
         self.reconcile(now);
+        self.collectors.reconsider(now);
         let addresses = |change: &LinkEvent| matches!(change, LinkEvent::AddressesChanged(_));
         if changes.iter().any(addresses) {
-            self.collectors.reconnect();
             let identity = self.identity.follow(&self.config, &self.links);
             self.identify(identity);
         }
@@ -258,8 +259,10 @@ impl<'a> Daemon<'a> {
         self.ports.reconcile(now, &self.config, &self.links, &self.events);
         let polling = Duration::from_secs(self.config.polling_secs);
         let mut sources = vec![DataSource::HOST];
-        let links =
-            self.links.iter().filter(|link| link.is_real() || self.ports.is_open(link.index));
+        let links = self
+            .links
+            .iter()
+            .filter(|link| link.is_real() || view::is_selected(&self.config, link));
         sources.extend(links.map(|link| DataSource::interface(link.index)));
         for gone in self.sources.iter().filter(|source| !sources.contains(source)) {
             self.agent.remove_source(*gone);
@@ -293,15 +296,27 @@ impl<'a> Daemon<'a> {
 
     /// Sends what waits, and says how it went.
     fn end(&mut self) {
-        let now = clock::now();
         notify(NotifyState::Stopping);
-        let open: Vec<u32> = self.ports.iter().map(|(index, _)| index).collect();
-        for index in open {
-            self.ports.drain(now, index, &mut self.agent, &mut self.collectors);
-        }
+        self.drain_rings();
         self.agent.flush();
-        self.agent.transmit(now, &mut self.collectors);
-        self.print_report(now);
+        self.agent.transmit(clock::now(), &mut self.collectors);
+        self.print_report(clock::now());
+    }
+
+    /// Takes what was sampled before the end: some of it is in blocks that the kernel hands over
+    /// when they are full or old.
+    fn drain_rings(&mut self) {
+        let open: Vec<u32> = self.ports.iter().map(|(index, _)| index).collect();
+        if open.is_empty() {
+            return;
+        }
+        std::thread::sleep(BLOCK_AGE);
+        let end = clock::now() + DRAIN_TIME;
+        for index in open {
+            while self.ports.drain(clock::now(), index, &mut self.agent, &mut self.collectors)
+                && clock::now() < end
+            {}
+        }
     }
 
     fn print_report(&mut self, now: Instant) {
@@ -387,6 +402,10 @@ fn notify(state: NotifyState<'_>) {
 /// How long a sample waits for others to share its datagram: with the at most 100 ms that the
 /// kernel holds a block of the ring, a collector knows within a quarter of a second.
 const MAX_DELAY: Duration = Duration::from_millis(100);
+/// The age at which the kernel hands over a block of the ring that is not full.
+const BLOCK_AGE: core::time::Duration = core::time::Duration::from_millis(100);
+/// At the end of a flood the ring may never be empty.
+const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// Interfaces beyond are left out, with a warning: a thousand on one host are rare.
 const MAX_SOURCES: usize = 1024;
 /// The largest datagramBytes that the configuration admits.

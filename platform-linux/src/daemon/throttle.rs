@@ -24,7 +24,7 @@ impl Throttle {
 /// Words for the number that [`Throttle::admit`] returned, to end a log line with.
 #[must_use]
 pub(crate) fn held_back(count: u64) -> String {
-    if count == 0 { String::new() } else { format!(" ({count} more in the last minute)") }
+    if count == 0 { String::new() } else { format!(" ({count} like it were held back)") }
 }
 
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -41,6 +41,6 @@ mod tests {
         assert_eq!(throttle.admit(at(2)), None);
         assert_eq!(throttle.admit(at(60)), None);
         assert_eq!(throttle.admit(at(61)), Some(2));
-        assert_eq!(held_back(2), " (2 more in the last minute)");
+        assert_eq!(held_back(2), " (2 like it were held back)");
     }
 }

@@ -14,6 +14,12 @@ pub(crate) fn link(link: &Link) -> config::Link<'_> {
     }
 }
 
+/// Whether the configuration names this link, be it with a rate of 0: its counters are polled.
+#[must_use]
+pub(crate) fn is_selected(config: &config::Config, candidate: &Link) -> bool {
+    config.tap_for(&link(candidate)).is_some()
+}
+
 /// Every address of the host, for the election of the agent address.
 #[must_use]
 pub(crate) fn candidates(links: &Links) -> Vec<Candidate<'_>> {

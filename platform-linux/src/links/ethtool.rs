@@ -4,7 +4,7 @@
 use std::io;
 
 use flowmote_core::record::counter::EthernetCounters;
-use rustix::net::netlink::GENERIC;
+use nix::sys::socket::SockProtocol;
 
 use super::attributes::{as_u16, as_u32, attributes, find};
 use super::message::as_counter32;
@@ -23,7 +23,7 @@ impl EthernetReader {
     /// # Errors
     /// `ENOENT` on a kernel without the family, else what the kernel says.
     pub fn open() -> io::Result<Self> {
-        let mut socket = NetlinkSocket::open(Some(GENERIC), 0)?;
+        let mut socket = NetlinkSocket::open(SockProtocol::NetlinkGeneric, 0)?;
         let request = Request::new(GENL_ID_CTRL, 0, &[CTRL_CMD_GETFAMILY, 1, 0, 0])
             .attribute(CTRL_ATTR_FAMILY_NAME, b"ethtool\0");
         let mut family = None;

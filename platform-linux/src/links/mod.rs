@@ -25,6 +25,8 @@ pub use link::Link;
 pub use message::{Address, LinkStats};
 pub use reader::{LinkReader, Reading};
 
+use nix::sys::socket::SockProtocol;
+
 use message::RouteMessage;
 use netlink::{Message, Messages, NetlinkSocket, ReceiveError};
 
@@ -86,7 +88,7 @@ impl Links {
     /// What the kernel says to the socket calls or to the dump.
     pub fn open() -> io::Result<Self> {
         let mut links = Self {
-            events: NetlinkSocket::open(None, GROUPS)?,
+            events: NetlinkSocket::open(SockProtocol::NetlinkRoute, GROUPS)?,
             reader: LinkReader::open()?,
             table: Table::default(),
             stale: true,

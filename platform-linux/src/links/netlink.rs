@@ -5,14 +5,14 @@
 //! waits. What the kernel says is not trusted: lengths are checked, foreign senders and stale
 //! answers are skipped, and a dump has an end.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer};
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind,
-    netlink::SocketAddrNetlink, recvfrom, sendto, socket_with, sockopt,
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, sendto,
+    setsockopt, socket, sockopt,
 };
 
 /// One netlink socket with its receive buffer.
@@ -24,16 +24,16 @@ pub(crate) struct NetlinkSocket {
 }
 
 impl NetlinkSocket {
-    /// A non-blocking socket of the protocol (`None`: rtnetlink), member of the multicast groups
-    /// whose bits are set (bit n-1: group n).
-    pub(crate) fn open(protocol: Option<Protocol>, groups: u32) -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
+    /// A non-blocking socket of the protocol, member of the multicast groups whose bits are set
+    /// (bit n-1: group n).
+    pub(crate) fn open(protocol: SockProtocol, groups: u32) -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
         if groups != 0 {
             // Best effort: a smaller queue only means an earlier overrun, which is repaired.
-            let _ = sockopt::set_socket_recv_buffer_size(&fd, EVENT_QUEUE_BYTES);
+            let _ = setsockopt(&fd, sockopt::RcvBuf, &EVENT_QUEUE_BYTES);
         }
-        bind(&fd, &SocketAddrNetlink::new(0, groups))?;
+        bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(Self { fd, buffer: vec![0; DATAGRAM_BYTES].into_boxed_slice(), sequence: 0 })
     }
 
@@ -48,15 +48,16 @@ impl NetlinkSocket {
     /// longer than the buffer.
     pub(crate) fn receive(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
         loop {
-            let (length, from) = match recvfrom(&self.fd, &mut *self.buffer, RecvFlags::TRUNC) {
-                Ok((_, length, from)) => (length, from),
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::INTR) => continue,
-                Err(Errno::NOBUFS) => return Err(ReceiveError::Overrun),
+            let mut room = [IoSliceMut::new(&mut self.buffer)];
+            let flags = MsgFlags::MSG_TRUNC;
+            let (length, from) = match recvmsg(self.fd.as_raw_fd(), &mut room, None, flags) {
+                Ok(received) => (received.bytes, received.address),
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(Errno::EINTR) => continue,
+                Err(Errno::ENOBUFS) => return Err(ReceiveError::Overrun),
                 Err(error) => return Err(ReceiveError::Io(error.into())),
             };
-            let kernel = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
-            if kernel.is_none_or(|from| from.pid() != 0) {
+            if from.is_none_or(|from: NetlinkAddr| from.pid() != 0) {
                 continue;
             }
             // Borrowed anew because the loop may go round.
@@ -76,8 +77,9 @@ impl NetlinkSocket {
     ) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
-        let kernel = SocketAddrNetlink::new(0, 0);
-        sendto(&self.fd, &request.bytes(sequence), SendFlags::empty(), &kernel)?;
+        let kernel = NetlinkAddr::new(0, 0);
+        let bytes = request.bytes(sequence);
+        sendto(self.fd.as_raw_fd(), &bytes, &kernel, MsgFlags::empty())?;
         let mut interrupted = false;
         for _ in 0..MAX_ANSWER_DATAGRAMS {
             let Some(datagram) = self.receive().map_err(io::Error::from)? else {
@@ -111,7 +113,7 @@ pub(crate) enum ReceiveError {
 impl From<ReceiveError> for io::Error {
     fn from(error: ReceiveError) -> Self {
         match error {
-            ReceiveError::Overrun => Errno::NOBUFS.into(),
+            ReceiveError::Overrun => Errno::ENOBUFS.into(),
             ReceiveError::Io(error) => error,
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use flowmote_core::record::counter::LagPortStats;
+use nix::sys::socket::SockProtocol;
 
 use super::Link;
 use super::bond::{self, AGGREGATE_STATS_FILTER};
@@ -31,7 +32,7 @@ impl LinkReader {
     /// # Errors
     /// What the kernel says to `socket` and `bind`.
     pub fn open() -> io::Result<Self> {
-        Ok(Self { socket: NetlinkSocket::open(None, 0)? })
+        Ok(Self { socket: NetlinkSocket::open(SockProtocol::NetlinkRoute, 0)? })
     }
 
     /// The link with this ifIndex, now.

@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use nix::poll::{PollFd, PollFlags};
 
 use super::*;
 use crate::counters::InterfaceCounters;
@@ -69,16 +69,16 @@ fn poll(links: &mut Links) -> Vec<LinkEvent> {
 fn poll_until(links: &mut Links, expected: impl Fn(&Links) -> bool) -> Vec<LinkEvent> {
     let mut events = poll(links);
     while !expected(links) {
-        let mut readable = [PollFd::new(&*links, PollFlags::IN)];
-        let ready = rustix::event::poll(&mut readable, Some(&LIMIT)).unwrap();
+        let mut readable = [PollFd::new(links.as_fd(), PollFlags::POLLIN)];
+        let ready = nix::poll::poll(&mut readable, LIMIT).unwrap();
         assert_ne!(ready, 0, "the kernel tells nothing more");
         events.extend(poll(links));
     }
     events
 }
 
-/// Longer than the kernel waits with any notification.
-const LIMIT: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+/// Milliseconds, longer than the kernel waits with any notification.
+const LIMIT: u16 = 10_000;
 
 fn index(links: &Links, name: &str) -> u32 {
     links.by_name(name).unwrap_or_else(|| panic!("{name} is not there")).index

@@ -62,11 +62,13 @@ impl Listener {
             if timeout.is_some_and(|timeout| timeout.is_zero()) {
                 break;
             }
-            if signals.wait([Some(self.receiver.as_fd())], timeout)?.is_none() {
-                break;
-            }
+            let signal = signals.wait([Some(self.receiver.as_fd())], timeout)?.is_none();
+            // also what came before the signal
             self.drain(&mut left)?;
             self.out.flush()?;
+            if signal {
+                break;
+            }
         }
         self.out.flush()
     }

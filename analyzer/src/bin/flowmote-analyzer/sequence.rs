@@ -1,6 +1,6 @@
 //! Gaps in the sequence numbers of datagrams.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use flowmote_analyzer::{Address, Datagram};
 
@@ -60,11 +60,9 @@ impl Sequences {
         self.streams.len()
     }
 
-    /// Whether the streams are of more than one agent.
-    pub(crate) fn several_agents(&self) -> bool {
-        let mut agents = self.streams.keys().map(|stream| stream.agent);
-        let first = agents.next();
-        agents.any(|agent| Some(agent) != first)
+    /// Number of agents seen.
+    pub(crate) fn agents(&self) -> usize {
+        self.streams.keys().map(|stream| stream.agent).collect::<HashSet<_>>().len()
     }
 
     /// The streams that are not without a gap, in order.

@@ -1,13 +1,14 @@
 //! 2003, from `/proc/stat`, `/proc/loadavg`, `/proc/uptime` and `/proc/cpuinfo`.
 
 use flowmote_core::record::counter::HostCpu;
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::text::{Files, WHOLE, low, number};
 
 pub(super) fn read(files: &mut Files) -> HostCpu {
     let mut cpu = HostCpu::UNKNOWN;
     if let Some(text) = files.read("proc/stat", WHOLE) {
-        stat(&text, rustix::param::clock_ticks_per_second(), &mut cpu);
+        stat(&text, ticks_per_second(), &mut cpu);
     }
     if let Some(text) = files.read("proc/loadavg", 128) {
         loadavg(&text, &mut cpu);
@@ -25,6 +26,12 @@ pub(super) fn read(files: &mut Files) -> HostCpu {
         cpu.cpu_speed = number(text.trim()).map_or(0, |kilohertz| low(kilohertz / 1000));
     }
     cpu
+}
+
+/// `USER_HZ`, which is 100 on all machines but Alpha and old ia64.
+fn ticks_per_second() -> u64 {
+    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    ticks.and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(100)
 }
 
 /// Times, interrupts and context switches. Times are in ticks there (`USER_HZ`), guest time is

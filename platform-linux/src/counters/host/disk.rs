@@ -1,7 +1,7 @@
 //! 2005: space from the mounted local file systems, I/O from `/proc/diskstats`.
 
 use flowmote_core::record::counter::HostDiskIo;
-use rustix::fs::{StatVfs, statvfs};
+use nix::sys::statvfs::{Statvfs, statvfs};
 
 use super::sums::Sums;
 use super::text::{Files, WHOLE, low, number};
@@ -32,12 +32,15 @@ impl Disks {
         drop(text);
         let mut fullest = None;
         for mount in mounts {
-            let Ok(space) = statvfs(files.below_root(&mount)) else {
+            let Ok(space) = statvfs(&files.below_root(&mount)) else {
                 self.unreadable = self.unreadable.saturating_add(1);
                 continue;
             };
-            record.disk_total = record.disk_total.saturating_add(bytes(&space, space.f_blocks));
-            record.disk_free = record.disk_free.saturating_add(bytes(&space, space.f_bavail));
+            record.disk_total =
+                record.disk_total.saturating_add(bytes(space.blocks(), space.fragment_size()));
+            record.disk_free = record
+                .disk_free
+                .saturating_add(bytes(space.blocks_available(), space.fragment_size()));
             fullest = fullest.max(percent_used(&space));
         }
         record.part_max_used = fullest.unwrap_or(-1);
@@ -147,14 +150,15 @@ fn is_whole_disk(files: &mut Files, name: &str) -> bool {
 
 /// How full it is for its users, in hundredths of a percent, as df(1) works it out; `None` for one
 /// without blocks.
-fn percent_used(space: &StatVfs) -> Option<i32> {
-    let used = u128::from(space.f_blocks.saturating_sub(space.f_bfree));
-    let usable = used + u128::from(space.f_bavail);
+fn percent_used(space: &Statvfs) -> Option<i32> {
+    let used = u128::from(space.blocks().saturating_sub(space.blocks_free()));
+    let usable = used + u128::from(space.blocks_available());
     (used * 10_000).checked_div(usable).and_then(|percent| i32::try_from(percent).ok())
 }
 
-fn bytes(space: &StatVfs, blocks: u64) -> u64 {
-    blocks.saturating_mul(space.f_frsize)
+/// The types of statvfs(3) have 32 bits on some machines and 64 on others.
+fn bytes(blocks: impl Into<u64>, size: impl Into<u64>) -> u64 {
+    blocks.into().saturating_mul(size.into())
 }
 
 /// Sectors of `/proc/diskstats` have 512 bytes, whatever those of the disk have.

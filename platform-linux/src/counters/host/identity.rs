@@ -1,6 +1,9 @@
 //! 2000: who this host is.
 
+use std::ffi::OsStr;
+
 use flowmote_core::record::counter::{HostDescr, MachineType, OsName};
+use nix::sys::utsname::{UtsName, uname};
 use uuid::Uuid;
 
 use super::text::Files;
@@ -17,11 +20,15 @@ pub(super) struct Identity {
 impl Identity {
     /// By uname(2): of the UTS namespace of the caller.
     pub(super) fn now(uuid: [u8; 16]) -> Self {
-        let uname = rustix::system::uname();
+        // Fails only for an address outside of the process.
+        let uname = uname().ok();
+        let field = |field: fn(&UtsName) -> &OsStr| {
+            uname.as_ref().map(|uname| field(uname).to_string_lossy()).unwrap_or_default()
+        };
         Self {
-            hostname: uname.nodename().to_string_lossy().into_owned(),
-            release: uname.release().to_string_lossy().into_owned(),
-            machine: machine_type(&uname.machine().to_string_lossy()),
+            hostname: field(UtsName::nodename).into_owned(),
+            release: field(UtsName::release).into_owned(),
+            machine: machine_type(&field(UtsName::machine)),
             uuid,
         }
     }

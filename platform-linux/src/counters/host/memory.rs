@@ -3,6 +3,7 @@
 use flowmote_core::record::counter::HostMemory;
 
 use super::text::{Files, WHOLE, low, number};
+use crate::sys::ring::page_size;
 
 pub(super) fn read(files: &mut Files) -> HostMemory {
     let mut memory = HostMemory::UNKNOWN;
@@ -10,7 +11,7 @@ pub(super) fn read(files: &mut Files) -> HostMemory {
         meminfo(&text, &mut memory);
     }
     if let Some(text) = files.read("proc/vmstat", WHOLE) {
-        vmstat(&text, rustix::param::page_size(), &mut memory);
+        vmstat(&text, page_size(), &mut memory);
     }
     memory
 }
@@ -38,8 +39,8 @@ fn meminfo(text: &str, memory: &mut HostMemory) {
 }
 
 /// Paging, all four in pages. The kernel counts `pswp*` in pages but `pgpg*` in KiB.
-fn vmstat(text: &str, page_size: usize, memory: &mut HostMemory) {
-    let kib_per_page = u64::try_from(page_size / 1024).unwrap_or(4).max(1);
+fn vmstat(text: &str, page_size: u32, memory: &mut HostMemory) {
+    let kib_per_page = u64::from(page_size / 1024).max(1);
     for line in text.lines() {
         let Some((key, value)) = line.split_once(' ') else { continue };
         let Some(count) = number(value) else { continue };
@@ -125,7 +126,7 @@ SUnreclaim:        32036 kB
 
     proptest! {
         #[test]
-        fn arbitrary_text_is_survived(text: String, page_size: usize) {
+        fn arbitrary_text_is_survived(text: String, page_size: u32) {
             let mut memory = HostMemory::UNKNOWN;
             meminfo(&text, &mut memory);
             vmstat(&text, page_size, &mut memory);

@@ -72,7 +72,9 @@ impl Window {
     pub(super) fn rate(&self, now: Moment) -> Rate {
         let mut current = self.clone();
         current.advance(now);
-        let total = |field: fn(&Sum) -> u64| current.slots.iter().map(field).sum::<u64>();
+        // forged samples can claim anything
+        let total =
+            |field: fn(&Sum) -> u64| current.slots.iter().map(field).fold(0, u64::saturating_add);
         let per_second = |count: u64| count as f64 / now.covered;
         let samples = total(|sum| sum.samples);
         Rate {
@@ -144,6 +146,17 @@ mod tests {
         assert_eq!(window.rate(at(1e9)).samples, 0);
         window.add(at(1e9), ONE);
         assert_eq!(window.rate(at(1e9)).samples, 1);
+    }
+
+    #[test]
+    fn forged_numbers_saturate() {
+        let mut window = Window::default();
+        let most = Sum { samples: 1, packets: u64::MAX, bytes: u64::MAX };
+        for second in 0..10 {
+            window.add(at(f64::from(second)), most);
+            window.add(at(f64::from(second)), most);
+        }
+        assert_eq!(window.rate(at(10.0)).packets, u64::MAX as f64 / 10.0);
     }
 
     #[test]

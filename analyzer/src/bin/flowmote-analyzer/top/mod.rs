@@ -31,6 +31,9 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let receiver = Receiver::bind(arguments.address)?;
     let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
     let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if !on_screen {
+        eprintln!("listening on {}", receiver.local_address()?);
+    }
     // before the screen, so that a failure is seen
     let companion = Companion::start(&arguments.command, on_screen)?;
     // after the command, which would inherit the mask and never see SIGTERM
@@ -54,6 +57,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let stopped = top.companion.take().map(Companion::stop);
     // an agent flushes when it ends
     top.drain()?;
+    let ended = ended.and_then(|()| if on_screen { Ok(()) } else { top.show(Instant::now()) });
     match ended {
         // whoever read it has seen enough
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}

@@ -66,9 +66,12 @@ impl State {
         self.pairs.retain(|window| window.rate(now).samples != 0);
     }
 
-    /// Whether more than one agent was seen.
-    pub(super) fn several_agents(&self) -> bool {
-        self.tally.sequences.several_agents()
+    /// The name of the interface that is `origin`'s data source, whichever sub-agent told it: some
+    /// agents send samples and counters of one source under different ones.
+    pub(super) fn interface_name(&self, origin: &Origin) -> Option<&str> {
+        let same = |at: &Origin| at.agent == origin.agent && at.source == origin.source;
+        let mut names = self.interfaces.iter().filter(|(at, _)| same(at));
+        names.find_map(|(_, port)| port.name.as_deref())
     }
 
     /// Entries of all tables that had to make room.

@@ -168,10 +168,8 @@ impl View {
         let name = (self.width.saturating_sub(60)).clamp(12, 40);
         let row = |cells: [&str; 9]| {
             let [port, status, speed, inb, outb, inp, outp, errors, discards] = cells;
-            format!(
-                "{:name$} {status:9} {speed:>5} {inb:>6} {outb:>6} {inp:>6} {outp:>6} {errors:>6} {discards:>5}",
-                fit(port, name)
-            )
+            let rates = format!("{inb:>6} {outb:>6} {inp:>6} {outp:>6} {errors:>6} {discards:>5}");
+            format!("{:name$} {status:9} {speed:>5} {rates}", fit(port, name))
         };
         let header = row([
             "INTERFACE",
@@ -249,8 +247,8 @@ fn summary(state: &State, now: Moment) -> Vec<Line> {
     let gaps = tally.sequences.totals;
     let samples = state.samples.rate(now);
     let received = format!(
-        "sub-agents {}  datagrams/s {}  flow samples/s {}  lost {}  malformed {}",
-        tally.sequences.len(),
+        "agents {}  datagrams/s {}  flow samples/s {}  lost {}  malformed {}",
+        tally.sequences.agents(),
         si(state.datagrams.rate(now).samples_per_second),
         si(samples.samples_per_second),
         gaps.lost,
@@ -333,10 +331,120 @@ fn protocol(number: u8) -> String {
 
 /// The interface's name where it is known, and whose it is where there are several agents.
 fn label(state: &State, origin: &Origin) -> String {
-    let port = state.interfaces.get(origin).and_then(|port| port.name.clone());
+    let port = state.interface_name(origin).map(str::to_owned);
     let port = port.unwrap_or_else(|| match origin.source.class {
         0 => format!("ifIndex {}", origin.source.index),
         _ => origin.source.to_string(),
     });
-    if state.several_agents() { format!("{} {port}", origin.agent) } else { port }
+    if state.tally.sequences.agents() > 1 { format!("{} {port}", origin.agent) } else { port }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A datagram of one sample, all in words.
+    fn datagram(sequence: u32, uptime: u32, format: u32, sample: &[u32]) -> Vec<u8> {
+        let mut words = vec![5, 1, 0x0a00_0001, 0, sequence, uptime, 1];
+        words.extend([format, 4 * sample.len() as u32]);
+        words.extend(sample);
+        words.into_iter().flat_map(u32::to_be_bytes).collect()
+    }
+
+    /// Interface 3, named eth0, after so many octets in; what goes out is not known.
+    fn counters(sequence: u32, octets: u32) -> Vec<u32> {
+        let mut sample = vec![sequence, 3, 2, 1, 88, 3, 6, 0, 1_000_000_000, 1, 3, 0, octets];
+        sample.extend([octets / 100, 0, u32::MAX, sequence, 0, u32::MAX]);
+        sample.extend([u32::MAX; 8]);
+        sample.extend([1005, 8, 4, u32::from_be_bytes(*b"eth0")]);
+        sample
+    }
+
+    /// 1 in 100: 10.0.0.1:40000 > 10.0.0.2:443, TCP, 1500 bytes.
+    fn flow(sequence: u32) -> Vec<u32> {
+        let ip = [1500, 6, 0x0a00_0001, 0x0a00_0002, 40_000, 443, 0x10, 0];
+        [&[sequence, 3, 100, 100 * sequence, 0, 3, 0, 1, 3, 32][..], &ip].concat()
+    }
+
+    fn host(sequence: u32, idle: u32, user: u32) -> Vec<u32> {
+        let load = [0.5f32, 0.25, -1.0].map(f32::to_bits);
+        let cpu = [1, 100, 4, 2400, 60, user, 0, 0, idle, 0, 0, 0, 0, 0];
+        let memory = [1, 0, 0, 1 << 30, 0, 0, 0, 0, 0, 1 << 30, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut sample = vec![sequence, 2 << 24 | 1, 2, 2003, 68];
+        sample.extend(load);
+        sample.extend(cpu);
+        sample.extend([2004, 72]);
+        sample.extend(memory);
+        sample
+    }
+
+    fn shown(state: &State, start: Instant, page: Page, width: usize) -> Vec<String> {
+        let now = state.clock.moment(start + Duration::from_secs(10));
+        let view = View { page, sort: Sort::Bits, width, height: 20 };
+        view.lines(state, now).into_iter().map(|line| line.text.trim_end().to_owned()).collect()
+    }
+
+    fn state() -> (State, Instant) {
+        let start = Instant::now();
+        let mut state = State::new(start, Duration::from_secs(10));
+        let mut sequence = 0;
+        let mut receive = |seconds: u64, format: u32, sample: &[u32]| {
+            sequence += 1;
+            let payload = datagram(sequence, 1000 * seconds as u32, format, sample);
+            state.receive(&payload, start + Duration::from_secs(seconds));
+        };
+        receive(0, 2, &counters(1, 1_000_000));
+        receive(0, 2, &host(1, u32::MAX - 9_999, 500));
+        (1..=100).for_each(|count| receive(5, 1, &flow(count)));
+        receive(10, 2, &counters(2, 13_500_000));
+        // across the wrap: 30 s of idle time, 10 s of work
+        receive(10, 2, &host(2, 20_000, 10_500));
+        (state, start)
+    }
+
+    #[test]
+    fn estimates_with_their_error() {
+        let (state, start) = state();
+        let lines = shown(&state, start, Page::Flows, 80);
+        assert_eq!(lines[0], "agents 1  datagrams/s 10.4  flow samples/s 10  lost 0  malformed 0");
+        // 100 samples at 1 in 100 in 10 s: 1000 packets/s of 1500 bytes
+        assert_eq!(lines[1], "estimated 1.00k packets/s, 12.0M bit/s ±20% from 100 samples");
+        let flow = lines[3].split_whitespace().collect::<Vec<_>>();
+        assert_eq!(flow, ["10.0.0.1:40000", "10.0.0.2:443", "tcp", "12.0M", "1.00k", "20%"]);
+        assert!(shown(&state, start, Page::Flows, 120)[3].ends_with("20%  eth0"));
+        let pair = &shown(&state, start, Page::Pairs, 80)[3];
+        assert!(pair.starts_with("10.0.0.1 ") && pair.contains(" 12.0M "), "{pair}");
+    }
+
+    #[test]
+    fn differences_of_counters() {
+        let (state, start) = state();
+        let lines = shown(&state, start, Page::Interfaces, 80);
+        let port = lines[3].split_whitespace().collect::<Vec<_>>();
+        // 12.5 MB in 10 s; 125,000 packets; one discard; nothing known of output
+        let expected = ["eth0", "up/up", "1.00G", "10.0M", "-", "12.5k", "-", "0", "0.10"];
+        assert_eq!(port, expected);
+        let lines = shown(&state, start, Page::Hosts, 80);
+        let host = lines[3].split_whitespace().collect::<Vec<_>>();
+        let load = ["0.50", "0.25", "-"];
+        let memory = ["2.00Gi", "/", "4.00Gi", "50%"];
+        assert_eq!(host, [&["10.0.0.1", "2:1", "25.0%", "4"][..], &load, &memory].concat());
+    }
+
+    #[test]
+    fn every_page_keeps_to_its_size() {
+        let (state, start) = state();
+        for page in Page::ALL {
+            for (width, height) in [(0, 0), (1, 1), (20, 3), (80, 24), (200, 50)] {
+                let view = View { page, sort: Sort::Name, width, height };
+                let now = state.clock.moment(start + Duration::from_secs(10));
+                let lines = view.lines(&state, now);
+                assert!(lines.len() <= height, "{page:?}");
+                assert!(lines.iter().all(|line| line.text.chars().count() <= width), "{page:?}");
+            }
+        }
+    }
 }

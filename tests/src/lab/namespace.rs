@@ -1,0 +1,128 @@
+//! A network namespace and commands inside of it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+/// A network namespace, held by a process that ends when its input does: with this value, or
+/// with the test.
+#[derive(Debug)]
+pub struct Namespace {
+    holder: Child,
+    /// Whether the holder is in a user namespace of its own, too.
+    in_user_namespace: bool,
+}
+
+impl Namespace {
+    pub(super) fn of_root() -> Result<Self, String> {
+        Self::hold(Command::new("unshare").arg("-n"), false)
+            .map_err(|error| format!("no network namespace can be made as root: {error}"))
+    }
+
+    pub(super) fn of_user() -> Result<Self, String> {
+        Self::hold(Command::new("unshare").arg("-Urn"), true)
+            .map_err(|error| format!("unshare -Urn is refused here: {error}"))
+    }
+
+    /// Another network namespace in the same user namespace.
+    pub(super) fn sibling(&self) -> Self {
+        let mut command = self.command("unshare");
+        Self::hold(command.arg("-n"), self.in_user_namespace).expect("one more network namespace")
+    }
+
+    fn hold(command: &mut Command, in_user_namespace: bool) -> Result<Self, String> {
+        // `ip` on a line of its own: the loopback interface is up before anybody uses it.
+        let script = "ip link set lo up && echo up && exec cat";
+        let mut holder = command
+            .args(["sh", "-c", script])
+            .env("PATH", PATH)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("unshare: {error}"))?;
+        let mut line = String::new();
+        let stdout = holder.stdout.take().expect("a pipe was asked for");
+        let _ = BufReader::new(stdout).read_line(&mut line);
+        if line != "up\n" {
+            let _ = holder.kill();
+            let output = holder.wait_with_output().map_err(|error| error.to_string())?;
+            return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        }
+        Ok(Self { holder, in_user_namespace })
+    }
+
+    /// The process that holds it; /proc/PID/net shows the namespace.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.holder.id()
+    }
+
+    /// A program in this namespace. nsenter becomes the program, so that the child is the program.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.env("PATH", PATH).args(["-t", &self.pid().to_string(), "-n"]);
+        if self.in_user_namespace {
+            command.args(["-U", "--preserve-credentials"]);
+        }
+        command.arg("--").arg(program).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command line, split at spaces, and returns what it prints.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run(&self, line: &str) -> String {
+        let mut words = line.split_whitespace();
+        let output = self.command(words.next().expect("a program")).args(words).output();
+        let output = output.expect("nsenter");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "`{line}`: {} {text}{error}", output.status);
+        text
+    }
+
+    /// Commands of ip(8), a line each.
+    ///
+    /// # Panics
+    /// When one of them fails.
+    pub fn ip(&self, lines: &str) {
+        let mut child = self
+            .command("ip")
+            .args(["-batch", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ip");
+        child.stdin.take().expect("a pipe was asked for").write_all(lines.as_bytes()).expect("ip");
+        let output = child.wait_with_output().expect("ip");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ip: {error} in\n{lines}");
+    }
+
+    /// A file of /proc/net as it looks in here.
+    #[must_use]
+    pub fn proc_net(&self, file: &str) -> String {
+        let path = format!("/proc/{}/net/{file}", self.pid());
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The ifIndex of an interface.
+    #[must_use]
+    pub fn if_index(&self, name: &str) -> u32 {
+        let line = self.run(&format!("ip -o link show dev {name}"));
+        let (index, _) = line.split_once(':').expect("ip -o link begins with the index");
+        index.parse().expect("ifIndex")
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+/// ip(8) and its like are in the directories of the system administrator.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
