@@ -89,6 +89,10 @@ impl Bench<'_> {
         self.sender([Figure::FloodRate, Figure::FloodSender], column, flooded);
         self.cpu_of_samples(session, &run)?;
         let (samples, sent) = (run.tally.measured as f64, sent as f64);
+        if sent > samples {
+            let (lost, drops) = (sent - samples, run.tally.drops);
+            eprintln!("warning: {column:?}: {lost} samples lost, {drops} of them in drops");
+        }
         self.add(Figure::FloodLost, column, sent - samples);
         self.add(Figure::FloodPoolError, column, run.tally.pool as f64 - sent);
         self.add(Figure::FloodDrops, column, run.tally.drops as f64);
