@@ -59,10 +59,10 @@ fn known(steps: &[&str]) -> bool {
 
 fn bench(effort: Effort, steps: &[&str]) -> Result<()> {
     let privilege = namespace::enter()?;
-    children::guard(LIMIT)?;
+    let directory = Directory::new()?;
+    children::guard(LIMIT, directory.0.clone())?;
     let agents = Agent::all()?;
     namespace::furnish()?;
-    let directory = Directory::new()?;
     let mut bench =
         Bench { agents: &agents, directory: &directory.0, effort, figures: Figures::default() };
     describe_machine(privilege);
