@@ -110,6 +110,16 @@ pub(crate) fn context_switches(pid: Pid) -> Result<u64> {
     Ok(sum)
 }
 
+/// CPU time of the calling thread so far; behind by one tick of the kernel at most.
+///
+/// # Errors
+///
+/// The kernel does not account for it.
+pub(crate) fn thread_cpu() -> Result<Duration> {
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(Duration::from_nanos(number(schedstat.split(' ').next())?))
+}
+
 /// A counter of `/proc/net/snmp` of this network namespace, by its group and column.
 ///
 /// # Errors

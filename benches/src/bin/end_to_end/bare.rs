@@ -4,6 +4,8 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::unistd::Pid;
@@ -44,6 +46,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     for _ in 0..datagrams {
         socket.send(&payload)?;
     }
+    // The account of a running thread is behind by up to a tick; that of one that slept is not.
+    thread::sleep(Duration::from_millis(1));
     let spent = Cpu::of(Pid::this())?.since(before);
     println!("{} {}", spent.user, spent.system);
     Ok(())

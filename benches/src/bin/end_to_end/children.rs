@@ -1,6 +1,8 @@
 //! The processes that we start, and the promise that none of them outlives us.
 
+use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -65,14 +67,15 @@ impl Drop for Process {
     }
 }
 
-/// Ends the whole program with its children on SIGINT, SIGTERM, or after `limit`.
+/// Ends the whole program with its children on SIGINT, SIGTERM, or after `limit`, and removes
+/// `directory`.
 ///
 /// Must come before the first other thread, which inherits the blocked signals.
 ///
 /// # Errors
 ///
 /// As `pthread_sigmask(3)`.
-pub(crate) fn guard(limit: Duration) -> nix::Result<()> {
+pub(crate) fn guard(limit: Duration, directory: PathBuf) -> nix::Result<()> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGALRM] {
         signals.add(signal);
@@ -86,6 +89,8 @@ pub(crate) fn guard(limit: Duration) -> nix::Result<()> {
                 let _ = kill(*pid, Signal::SIGKILL);
             }
         });
+        // It is in the temporary directory; whoever cleans that up is the last resort.
+        let _ = fs::remove_dir_all(&directory);
         if signal == Ok(Signal::SIGALRM) {
             eprintln!("end_to_end: not done after {limit:?}, given up");
         }

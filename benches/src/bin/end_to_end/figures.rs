@@ -9,6 +9,7 @@ use crate::agent::Kind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Figure {
     FloodRate,
+    FloodSender,
     FloodLost,
     FloodPoolError,
     FloodDrops,
@@ -20,6 +21,7 @@ pub(crate) enum Figure {
     CpuRatio,
     SamplesPerDatagram,
     SparseRate,
+    SparseSender,
     SparseCpu,
     SparseError,
     BulkThroughput,
@@ -120,6 +122,7 @@ impl fmt::Display for Figures {
 impl Figure {
     fn describe(self) -> Description {
         let (title, unit, decimals, target, worst) = match self {
+            Self::FloodSender => ("N=1: CPU per packet of the sender", "ns", 0, None, false),
             Self::FloodRate => ("N=1: sender", "thousand packets/s", 0, None, false),
             Self::FloodLost => ("N=1: samples lost", "worst run", 0, Some(0.0), true),
             Self::FloodPoolError => {
@@ -133,6 +136,7 @@ impl Figure {
             Self::BareCpu => ("N=1: CPU per sample of the bare loop", "ns", 0, None, false),
             Self::CpuRatio => ("N=1: agent / bare loop", "", 2, Some(2.0), false),
             Self::SamplesPerDatagram => ("N=1: samples per datagram", "", 2, None, false),
+            Self::SparseSender => ("N=400: CPU per packet of the sender", "ns", 0, None, false),
             Self::SparseRate => ("N=400: sender", "thousand packets/s", 0, None, false),
             Self::SparseCpu => ("N=400: CPU per packet seen", "ns", 2, None, false),
             Self::SparseError => {

@@ -59,10 +59,10 @@ fn known(steps: &[&str]) -> bool {
 
 fn bench(effort: Effort, steps: &[&str]) -> Result<()> {
     let privilege = namespace::enter()?;
-    children::guard(LIMIT)?;
+    let directory = Directory::new()?;
+    children::guard(LIMIT, directory.0.clone())?;
     let agents = Agent::all()?;
     namespace::furnish()?;
-    let directory = Directory::new()?;
     let mut bench =
         Bench { agents: &agents, directory: &directory.0, effort, figures: Figures::default() };
     describe_machine(privilege);
@@ -139,8 +139,8 @@ const STEPS: [(&str, Step); 5] = [
 
 const FULL: Effort = Effort {
     repetitions: 5,
-    flood: 2_000_000,
-    sparse: 4_000_000,
+    flood: 1_000_000,
+    sparse: 1_000_000,
     bulk: Duration::from_secs(2),
     idle: Duration::from_secs(60),
     light: Duration::from_secs(30),

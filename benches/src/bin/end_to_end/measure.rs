@@ -14,7 +14,7 @@ use crate::bulk::{self, Passed, Receiver};
 use crate::collector::{Collector, Tally};
 use crate::figures::{Column, Figure, Figures, quantile};
 use crate::namespace::SAMPLED;
-use crate::traffic::{Mark, Sender};
+use crate::traffic::{Flooded, Mark, Sender};
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ impl Bench<'_> {
     pub(crate) fn flood(&mut self, sender: &mut Sender) -> Result<()> {
         for _ in 0..self.effort.repetitions {
             let alone = sender.flood(Mark::Measure, self.effort.flood)?;
-            self.rate(Figure::FloodRate, Column::Nobody, self.effort.flood, alone);
+            self.sender([Figure::FloodRate, Figure::FloodSender], Column::Nobody, alone);
             for agent in self.agents {
                 let mut session = self.start(agent, SAMPLED, Some(1))?;
                 session.ready(|| sender.flood(Mark::Probe, 2))?;
@@ -84,11 +84,15 @@ impl Bench<'_> {
     fn flood_once(&mut self, session: &mut Session, sender: &mut Sender) -> Result<()> {
         let (column, sent) = (session.column, self.effort.flood);
         session.begin()?;
-        let took = sender.flood(Mark::Measure, sent)?;
+        let flooded = sender.flood(Mark::Measure, sent)?;
         let run = session.finish(|tally| tally.measured == sent)?;
-        self.rate(Figure::FloodRate, column, sent, took);
+        self.sender([Figure::FloodRate, Figure::FloodSender], column, flooded);
         self.cpu_of_samples(session, &run)?;
         let (samples, sent) = (run.tally.measured as f64, sent as f64);
+        if sent > samples {
+            let (lost, drops) = (sent - samples, run.tally.drops);
+            eprintln!("warning: {column:?}: {lost} samples lost, {drops} of them in drops");
+        }
         self.add(Figure::FloodLost, column, sent - samples);
         self.add(Figure::FloodPoolError, column, run.tally.pool as f64 - sent);
         self.add(Figure::FloodDrops, column, run.tally.drops as f64);
@@ -121,15 +125,15 @@ impl Bench<'_> {
         let sent = self.effort.sparse;
         for _ in 0..self.effort.repetitions {
             let alone = sender.flood(Mark::Measure, sent)?;
-            self.rate(Figure::SparseRate, Column::Nobody, sent, alone);
+            self.sender([Figure::SparseRate, Figure::SparseSender], Column::Nobody, alone);
             for agent in self.agents {
                 let mut session = self.start(agent, SAMPLED, Some(SPARSE))?;
                 session.ready(|| sender.flood(Mark::Probe, 2 * u64::from(SPARSE)))?;
                 session.begin()?;
-                let took = sender.flood(Mark::Measure, sent)?;
+                let flooded = sender.flood(Mark::Measure, sent)?;
                 let Run { tally, spent, .. } = session.finish(|_| false)?;
                 let column = session.column;
-                self.rate(Figure::SparseRate, column, sent, took);
+                self.sender([Figure::SparseRate, Figure::SparseSender], column, flooded);
                 self.add(Figure::SparseCpu, column, spent.total() / sent as f64);
                 let estimate = tally.measured * u64::from(SPARSE);
                 let error = against_bound(estimate, sent, tally.measured);
@@ -256,8 +260,10 @@ impl Bench<'_> {
         self.figures.add(figure, column, value);
     }
 
-    fn rate(&mut self, figure: Figure, column: Column, packets: u64, took: Duration) {
-        self.add(figure, column, packets as f64 / took.as_secs_f64() / 1e3);
+    fn sender(&mut self, [rate, cpu]: [Figure; 2], column: Column, flooded: Flooded) {
+        let count = flooded.count as f64;
+        self.add(rate, column, count / flooded.time.as_secs_f64() / 1e3);
+        self.add(cpu, column, flooded.cpu.as_secs_f64() * 1e9 / count);
     }
 
     fn throughput(&mut self, column: Column, passed: Passed) {

@@ -11,6 +11,7 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket,
 };
 
+use crate::accounts::thread_cpu;
 use crate::namespace::{PEER, SAMPLED};
 
 /// What a frame is for; it comes back in the header of the sample.
@@ -20,6 +21,18 @@ pub(crate) enum Mark {
     Probe,
     /// To be counted.
     Measure,
+}
+
+/// What a flood was like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flooded {
+    /// Packets.
+    pub(crate) count: u64,
+    /// Wall clock.
+    pub(crate) time: Duration,
+    /// CPU time of the sender. A veth pair has no hardware: what the kernel does with a packet on
+    /// the receiving interface, taps and their filters among it, it does on the sender's back.
+    pub(crate) cpu: Duration,
 }
 
 /// A raw socket on the far end of the sampled interface.
@@ -50,19 +63,19 @@ impl Sender {
         })
     }
 
-    /// Sends `count` frames as fast as it can; returns how long it took.
+    /// Sends `count` frames as fast as it can.
     ///
     /// # Errors
     ///
     /// As `sendmmsg(2)`.
-    pub(crate) fn flood(&mut self, mark: Mark, count: u64) -> Result<Duration> {
-        let start = Instant::now();
+    pub(crate) fn flood(&mut self, mark: Mark, count: u64) -> Result<Flooded> {
+        let (start, cpu) = (Instant::now(), thread_cpu()?);
         let mut left = count;
         while left > 0 {
             let batch = left.min(BATCH as u64);
             left -= self.send(mark, batch as usize)?;
         }
-        Ok(start.elapsed())
+        Ok(Flooded { count, time: start.elapsed(), cpu: thread_cpu()? - cpu })
     }
 
     /// Sends single frames at random times, `per_second` on average; returns how many.
