@@ -88,9 +88,9 @@ fn a_collector_that_is_down_costs_nothing_but_a_counter() {
         collector.so_far().datagrams().last().expect("datagrams").sequence_number
     };
     let before = sequence(&collector);
-    wait_until("a refusal in the statistics", || {
+    wait_until("ICMP errors in the statistics", || {
         flood(&host, (peer_ip_of(1).0, 9).into(), 10, 10);
-        agent.statistics(1).contains("nobody listens").then_some(())
+        agent.statistics(1).contains("answered by ICMP").then_some(())
     });
     collector.resume(&host, "127.0.0.1:6343");
     receives(&host, &collector, 2);
