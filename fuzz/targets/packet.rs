@@ -1,6 +1,9 @@
 //! A sampled packet. The first byte is the header protocol.
 #![no_main]
 
+#[path = "../../analyzer/tests/common/five_tuple.rs"]
+mod five_tuple;
+
 use flowmote_analyzer::packet::{FiveTuple, Layer, Layers};
 use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
 use libfuzzer_sys::fuzz_target;
@@ -17,8 +20,7 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     assert!(count <= packet.len() + 1, "each layer takes bytes");
-    let has_ip = layers.clone().any(|layer| matches!(layer, Layer::Ipv4(_) | Layer::Ipv6(_)));
-    assert_eq!(FiveTuple::from_layers(layers).is_some(), has_ip);
+    assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple::five_tuple(layers));
 });
 
 struct Nobody;

@@ -112,8 +112,8 @@ pub(super) fn icmp(rest: &mut &[u8]) -> Option<Icmp> {
     Some(Icmp { icmp_type, code })
 }
 
-#[inline]
-fn ports(rest: &mut &[u8]) -> Option<(u16, u16)> {
+#[inline(always)]
+pub(super) fn ports(rest: &mut &[u8]) -> Option<(u16, u16)> {
     let [a, b, c, d] = take(rest)?;
     Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }

@@ -1,10 +1,12 @@
 //! Test vectors, and a walk over everything in a datagram.
 #![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
+mod five_tuple;
 mod walk;
 
 use std::path::Path;
 
+pub(crate) use five_tuple::five_tuple;
 pub(crate) use walk::{Walk, walk};
 
 /// Every vector: its name without extension, and its bytes.

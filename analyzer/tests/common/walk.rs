@@ -47,6 +47,8 @@ impl Walk {
         assert!(self.faults.iter().all(|fault| fault.offset <= len), "{:?}", self.faults);
         assert!((self.samples + self.records) * 8 <= len, "{self:?}");
         assert!(self.trailing + self.surplus + self.tails <= len, "{self:?}");
+        // the headers of packets are read bit by bit
+        assert!(self.values <= 2 * len, "{self:?}");
         // a sample and a record each have at most one fault, the datagram one
         assert!(self.faults.len() * 8 <= len, "{self:?}");
     }

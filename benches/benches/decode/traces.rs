@@ -65,7 +65,7 @@ fn datagram(random: &mut fastrand::Rng, fill: Fill) -> Vec<u8> {
 
 fn six_flow_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilder<'_>) {
     for sequence in 1..=6 {
-        let packet = packet(random);
+        let packet = packet(random, 1400);
         let vlan = Some(random.u32(1..4095));
         let switch = ExtendedSwitch { src_vlan: vlan, dst_vlan: vlan, ..ExtendedSwitch::default() };
         let sample = FlowSample {
@@ -86,22 +86,25 @@ fn six_flow_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilder<'_
     assert_eq!(builder.len(), 1324);
 }
 
-/// The first 128 bytes of a packet: mostly TCP over IPv4, some UDP, tags and IPv6.
-pub(crate) fn packet(random: &mut fastrand::Rng) -> [u8; 128] {
+/// The first 128 bytes of a packet, or all of it, by the length that IP gives: mostly TCP over
+/// IPv4, some UDP, tags and IPv6.
+pub(crate) fn packet(random: &mut fastrand::Rng, ip_length: u16) -> [u8; 128] {
     let mut packet = [0; 128];
     random.fill(&mut packet);
     let tag: &[u8] = if random.u8(..4) == 0 { &[0x81, 0, 0, 100] } else { &[] };
     let protocol = if random.u8(..4) == 0 { 17 } else { 6 };
     let ip: &[u8] = if random.u8(..4) == 0 {
-        &[0x86, 0xdd, 0x60, 0, 0, 0, 5, 0, protocol, 64]
+        let [high, low] = (ip_length - 40).to_be_bytes();
+        &[0x86, 0xdd, 0x60, 0, 0, 0, high, low, protocol, 64]
     } else {
-        &[8, 0, 0x45, 0, 5, 0, 0, 1, 0x40, 0, 64, protocol, 0, 0]
+        let [high, low] = ip_length.to_be_bytes();
+        &[8, 0, 0x45, 0, high, low, 0, 1, 0x40, 0, 64, protocol, 0, 0]
     };
     packet[12..][..tag.len()].copy_from_slice(tag);
     packet[12 + tag.len()..][..ip.len()].copy_from_slice(ip);
     let transport = 12 + tag.len() + if ip[0] == 8 { 22 } else { 42 };
-    // no tunnel behind the port, and a TCP header of 20 bytes
-    packet[transport + 2..][..2].copy_from_slice(&443u16.to_be_bytes());
+    // no tunnel behind the port, a short UDP datagram, a TCP header of 20 bytes
+    packet[transport + 2..][..4].copy_from_slice(&[1, 0xbb, 0, 40]);
     packet[transport + 12] = 0x50;
     packet
 }
