@@ -3,7 +3,8 @@
 mod common;
 
 use common::{five_tuple, vectors, walk};
-use flowmote_analyzer::packet::{FiveTuple, Layers};
+use flowmote_analyzer::packet::{FiveTuple, Layer, Layers};
+use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
 use proptest::prelude::*;
 
 proptest! {
@@ -77,8 +78,48 @@ proptest! {
             let layers = Layers::new(protocol, &packet);
             prop_assert!(layers.clone().count() <= packet.len() + 1);
             prop_assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple(layers));
+            assert_cut_invents_nothing(protocol, &packet);
         }
     }
+}
+
+/// Of a packet that is cut off, nothing is read that is not in the whole one.
+fn assert_cut_invents_nothing(protocol: u32, packet: &[u8]) {
+    let whole = shown(Layers::new(protocol, packet));
+    for len in 0..packet.len() {
+        let cut = shown(Layers::new(protocol, &packet[..len]));
+        for ((name, fields), (whole_name, whole_fields)) in cut.iter().zip(&whole) {
+            if matches!(*name, "truncated" | "payload") {
+                break;
+            }
+            assert_eq!(name, whole_name, "cut at {len}");
+            let invented = fields.iter().find(|field| !whole_fields.contains(field));
+            assert_eq!(invented, None, "{name}, cut at {len}: {whole_fields:?}");
+        }
+    }
+}
+
+/// Name and fields of each layer.
+fn shown(layers: Layers<'_>) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+    let fields = |layer: Layer<'_>| {
+        let mut fields = Fields::default();
+        layer.visit(&mut fields);
+        (layer.name(), fields.0)
+    };
+    layers.map(fields).collect()
+}
+
+#[derive(Default)]
+struct Fields(Vec<(&'static str, String)>);
+
+impl Visitor for Fields {
+    fn value(&mut self, field: Field, value: Value<'_>) {
+        self.0.push((field.name, format!("{value:?}")));
+    }
+
+    fn open(&mut self, _: Field, _: Shape) {}
+
+    fn close(&mut self, _: Shape) {}
 }
 
 /// Headers that announce one another.
