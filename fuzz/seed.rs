@@ -1,5 +1,5 @@
 //! `cargo run --example seed -- DIRECTORY` writes what fuzzing begins with: the test vectors, the
-//! packets sampled in them, and the configuration files of the repository.
+//! packets sampled in them, captures of them, and the configuration files of the repository.
 //! `cargo +nightly fuzz cmin TARGET DIRECTORY/TARGET` then makes few of many.
 
 use std::path::{Path, PathBuf};
@@ -16,6 +16,10 @@ fn main() -> io::Result<()> {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let payload = unhex(&fs::read_to_string(path)?);
             write(&to.join("datagram"), &name, &payload)?;
+            if vectors == "synthetic" && payload.len() < 120 {
+                write(&to.join("capture"), &format!("{name}.pcap"), &pcap(&payload))?;
+                write(&to.join("capture"), &format!("{name}.pcapng"), &pcapng(&payload))?;
+            }
             for (at, packet) in packets(&payload).iter().enumerate() {
                 write(&to.join("packet"), &format!("{name}-{at}"), packet)?;
             }
@@ -45,6 +49,45 @@ fn packets(payload: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     packets
+}
+
+/// A pcap file in little endian with two Ethernet frames (draft-ietf-opsawg-pcap).
+fn pcap(payload: &[u8]) -> Vec<u8> {
+    let frame = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0], &ipv4_udp(payload)[..]].concat();
+    let length = frame.len() as u32;
+    let mut file = words([0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x0004_0000, 1]);
+    for second in 0..2 {
+        file.extend(words([second, 0, length, length]));
+        file.extend(&frame);
+    }
+    file
+}
+
+/// A pcapng file in little endian with one IPv4 packet (draft-ietf-opsawg-pcapng).
+fn pcapng(payload: &[u8]) -> Vec<u8> {
+    let mut packet = ipv4_udp(payload);
+    let length = packet.len() as u32;
+    packet.resize(packet.len().next_multiple_of(4), 0);
+    let block = 32 + packet.len() as u32;
+    let mut file = words([0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28]);
+    file.extend(words([1, 20, 228, 0x0004_0000, 20]));
+    file.extend(words([6, block, 0, 0, 0, length, length]));
+    file.extend(&packet);
+    file.extend(words([block]));
+    file
+}
+
+fn words<const N: usize>(words: [u32; N]) -> Vec<u8> {
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+/// From 192.0.2.1 to 192.0.2.2, port 6343, without checksums.
+fn ipv4_udp(payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u16;
+    let ([udp_0, udp_1], [ip_0, ip_1]) = ((length + 8).to_be_bytes(), (length + 28).to_be_bytes());
+    let ip = [0x45, 0, ip_0, ip_1, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+    let udp = [0x18, 0xc7, 0x18, 0xc7, udp_0, udp_1, 0, 0];
+    [&ip[..], &udp, payload].concat()
 }
 
 fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
