@@ -9,6 +9,7 @@ PORT     ?= 6343
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 HSFLOWD  ?=
+FUZZ_SECONDS ?= 60
 
 CARGO  ?= cargo
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -36,6 +37,9 @@ lint: ## rustfmt and clippy, warnings are errors
 bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
 	@tests/setup bench
 	@HSFLOWD="$(HSFLOWD)" benches/run
+
+fuzz: ## each fuzz target for FUZZ_SECONDS=60; installs cargo-fuzz where it is missing
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run
 
 install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }

@@ -1,6 +1,8 @@
 //! Structures that are not just words in a row, on literal bytes.
 
-use flowmote_analyzer::counter::{HostAdapters, HostCpu, HostDescr, IfCounters, PortName, Sfp};
+use flowmote_analyzer::counter::{
+    HostAdapters, HostCpu, HostDescr, IfCounters, PortName, Sfp, VlanCounters,
+};
 use flowmote_analyzer::flow::{Extended80211Aggregation, ExtendedGateway, ExtendedSwitch};
 use flowmote_analyzer::{
     Address, CounterData, CounterRecord, Datagram, FlowRecord, MacAddress, Malformed,
@@ -194,4 +196,52 @@ fn nesting_is_bounded() {
     let pdu = aggregation.pdus.iter().next().unwrap();
     let inner = pdu.flow_records.iter().next().unwrap().unwrap();
     assert_eq!(inner.read::<ExtendedSwitch>().unwrap().dst_vlan, 6);
+}
+
+/// Lengths that are no multiple of four, with pads of any value, and bytes after the last record.
+#[test]
+fn pads_and_surplus_bytes_are_skipped() {
+    let mut sample = words(&[9, 3, 2, 1005, 10, 6]);
+    sample.extend(b"eth0.1\xa5\xa5");
+    sample.extend(words(&[5, 28, 7, 0, 1000, 1, 2, 3, 4]));
+    sample.extend([0xa5; 7]);
+    let mut payload = words(&[5, 1, 0x0a00_0001, 0, 1, 0, 2]);
+    for _ in 0..2 {
+        payload.extend(words(&[2, sample.len() as u32]));
+        payload.extend(&sample);
+        // the pad of the sample
+        payload.push(0xa5);
+    }
+    payload.extend([0xa5; 3]);
+    let mut samples = Datagram::parse(&payload).unwrap().samples();
+    for sample in samples.by_ref() {
+        let Ok(Sample::Counters(sample)) = sample else { panic!("{sample:?}") };
+        let mut records = sample.records();
+        let name: PortName<'_> = records.next().unwrap().unwrap().read().unwrap();
+        let vlan: VlanCounters = records.next().unwrap().unwrap().read().unwrap();
+        assert_eq!((name.name.0, vlan.vlan_id, vlan.octets), (&b"eth0.1"[..], 7, 1000));
+        assert!(records.next().is_none());
+        assert_eq!(records.remaining(), [0xa5; 7], "surplus of the sample");
+    }
+    assert_eq!(samples.remaining(), [0xa5; 3], "surplus of the datagram");
+}
+
+#[test]
+fn unknown_samples_records_and_values_harm_nothing() {
+    let mut sample = words(&[9, 0xff00_0003, 2, 0xffff_f123, 4, 7]);
+    sample.extend(words(&[1, 12, 3, 0xffff_fffe, 0]));
+    let mut payload = words(&[5, 1, 0x0a00_0001, 0, 1, 0, 2, 0x0abc_d001, 8, 1, 2]);
+    payload.extend(words(&[2, sample.len() as u32]));
+    payload.extend(&sample);
+    let samples: Vec<_> = Datagram::parse(&payload).unwrap().samples().flatten().collect();
+    let [Sample::Unknown(unknown), Sample::Counters(counters)] = &samples[..] else {
+        panic!("{samples:?}")
+    };
+    assert_eq!(unknown.data_format().to_string(), "43981:1");
+    assert_eq!(unknown.bytes(), words(&[1, 2]));
+    assert_eq!(counters.source_id.to_string(), "255:3", "an unknown class");
+    let records: Vec<_> = counters.records().flatten().collect();
+    assert_eq!((records[0].name(), records[0].decode()), (None, CounterData::Unknown));
+    let interface: IfCounters = records[1].read().unwrap();
+    assert_eq!(interface.if_type, u32::MAX - 1, "an unknown value of an enumeration");
 }

@@ -57,11 +57,11 @@ structures! { Counter:
         C method_trace_count: u32,
         C method_connect_count: u32,
         C method_other_count: u32,
-        C status_1_xx_count "status_1XX_count": u32,
-        C status_2_xx_count "status_2XX_count": u32,
-        C status_3_xx_count "status_3XX_count": u32,
-        C status_4_xx_count "status_4XX_count": u32,
-        C status_5_xx_count "status_5XX_count": u32,
+        C status_1xx_count "status_1XX_count": u32,
+        C status_2xx_count "status_2XX_count": u32,
+        C status_3xx_count "status_3XX_count": u32,
+        C status_4xx_count "status_4XX_count": u32,
+        C status_5xx_count "status_5XX_count": u32,
         C status_other_count: u32,
     }
 

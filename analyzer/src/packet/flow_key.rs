@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Layer, Layers};
+use super::{Layer, Layers, Next, link, network, transport};
 
 /// Addresses, protocol and ports of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,39 +21,50 @@ pub struct FiveTuple {
 
 impl FiveTuple {
     /// That of the outermost IP packet; `None` if no IP header is among the layers.
+    ///
+    /// The same as from iterating over them, without the cost of making every layer.
     #[inline]
-    pub fn from_layers(layers: Layers<'_>) -> Option<Self> {
-        let mut found: Option<Self> = None;
-        for layer in layers {
-            match (layer, &mut found) {
-                (Layer::Ipv4(ip), None) => {
-                    found = Some(Self::without_ports(ip.src.into(), ip.dst.into(), ip.protocol));
+    pub fn from_layers(mut layers: Layers<'_>) -> Option<Self> {
+        loop {
+            let Layers { next, rest } = &mut layers;
+            match *next {
+                Next::Ethernet => (_, *next) = link::ethernet(rest)?,
+                Next::Vlan(tpid) => (_, *next) = link::vlan(tpid, rest)?,
+                Next::Ipv4 => {
+                    let (ip, next) = network::ipv4(rest)?;
+                    return Some(Self::new(ip.src.into(), ip.dst.into(), ip.protocol, next, rest));
                 }
-                (Layer::Ipv6(ip), None) => {
-                    found = Some(Self::without_ports(ip.src.into(), ip.dst.into(), ip.next_header));
+                Next::Ipv6 => {
+                    let (ip, next) = network::ipv6(rest)?;
+                    let (src, dst) = (ip.src.into(), ip.dst.into());
+                    return Some(Self::new(src, dst, ip.next_header, next, rest));
                 }
-                (Layer::Ipv6Extension(extension), Some(key)) => {
-                    key.protocol = extension.next_header;
-                }
-                (Layer::Tcp(tcp), Some(key)) => return Some(key.with(tcp.src_port, tcp.dst_port)),
-                (Layer::Udp(udp), Some(key)) => return Some(key.with(udp.src_port, udp.dst_port)),
-                (Layer::Sctp(sctp), Some(key)) => {
-                    return Some(key.with(sctp.src_port, sctp.dst_port));
-                }
-                (_, Some(_)) => break,
-                (_, None) => {}
+                // whatever else there is between the link and IP
+                _ => _ = skip(&mut layers)?,
             }
         }
-        found
     }
 
+    /// Finds the ports in what comes `next` after the IP header.
     #[inline]
-    fn without_ports(src: IpAddr, dst: IpAddr, protocol: u8) -> Self {
-        Self { src, dst, protocol, src_port: 0, dst_port: 0 }
+    fn new(src: IpAddr, dst: IpAddr, protocol: u8, next: Next, mut rest: &[u8]) -> Self {
+        let mut key = Self { src, dst, protocol, src_port: 0, dst_port: 0 };
+        let mut next = next;
+        while let Next::Ipv6Extension(protocol) = next {
+            let Some((extension, after)) = network::ipv6_extension(protocol, &mut rest) else {
+                return key;
+            };
+            (key.protocol, next) = (extension.next_header, after);
+        }
+        if let Next::Tcp | Next::Udp | Next::Sctp = next {
+            (key.src_port, key.dst_port) = transport::ports(&mut rest).unwrap_or_default();
+        }
+        key
     }
+}
 
-    #[inline]
-    fn with(self, src_port: u16, dst_port: u16) -> Self {
-        Self { src_port, dst_port, ..self }
-    }
+/// Out of the way of the common case.
+#[cold]
+fn skip<'a>(layers: &mut Layers<'a>) -> Option<Layer<'a>> {
+    layers.next()
 }

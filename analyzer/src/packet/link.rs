@@ -82,17 +82,17 @@ layer! {
     }
 }
 
-#[inline]
-pub(super) fn ethernet<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+#[inline(always)]
+pub(super) fn ethernet(rest: &mut &[u8]) -> Option<(Ethernet, Next)> {
     let [a, b, c, d, e, f, g, h, i, j, k, l, high, low] = take(rest)?;
     let ether_type = u16::from_be_bytes([high, low]);
     let (dst, src) = (MacAddress([a, b, c, d, e, f]), MacAddress([g, h, i, j, k, l]));
     let next = Next::from_ether_type(ether_type);
-    Some((Layer::Ethernet(Ethernet { dst, src, ether_type }), next))
+    Some((Ethernet { dst, src, ether_type }, next))
 }
 
-#[inline]
-pub(super) fn vlan<'a>(tpid: u16, rest: &mut &'a [u8]) -> Read<'a> {
+#[inline(always)]
+pub(super) fn vlan(tpid: u16, rest: &mut &[u8]) -> Option<(Vlan, Next)> {
     let [tci_high, tci_low, high, low] = take(rest)?;
     let tci = u16::from_be_bytes([tci_high, tci_low]);
     let ether_type = u16::from_be_bytes([high, low]);
@@ -103,7 +103,7 @@ pub(super) fn vlan<'a>(tpid: u16, rest: &mut &'a [u8]) -> Read<'a> {
         id: tci & 0x0fff,
         ether_type,
     };
-    Some((Layer::Vlan(tag), Next::from_ether_type(ether_type)))
+    Some((tag, Next::from_ether_type(ether_type)))
 }
 
 pub(super) fn llc<'a>(rest: &mut &'a [u8]) -> Read<'a> {

@@ -142,16 +142,18 @@ impl<'a> Iterator for Layers<'a> {
     fn next(&mut self) -> Option<Layer<'a>> {
         let rest = &mut self.rest;
         let read = match self.next {
-            Next::Ethernet => link::ethernet(rest),
-            Next::Vlan(tpid) => link::vlan(tpid, rest),
+            Next::Ethernet => link::ethernet(rest).map(of(Layer::Ethernet)),
+            Next::Vlan(tpid) => link::vlan(tpid, rest).map(of(Layer::Vlan)),
             Next::Llc => link::llc(rest),
             Next::Mpls => link::mpls(rest),
             Next::Pppoe => link::pppoe(rest),
             Next::Ppp => link::ppp(rest),
             Next::Arp => network::arp(rest),
-            Next::Ipv4 => network::ipv4(rest),
-            Next::Ipv6 => network::ipv6(rest),
-            Next::Ipv6Extension(protocol) => network::ipv6_extension(protocol, rest),
+            Next::Ipv4 => network::ipv4(rest).map(of(Layer::Ipv4)),
+            Next::Ipv6 => network::ipv6(rest).map(of(Layer::Ipv6)),
+            Next::Ipv6Extension(protocol) => {
+                network::ipv6_extension(protocol, rest).map(of(Layer::Ipv6Extension))
+            }
             Next::Tcp => transport::tcp(rest),
             Next::Udp => transport::udp(rest),
             Next::Icmp => transport::icmp(rest).map(|icmp| (Layer::Icmp(icmp), Next::Payload)),
@@ -215,7 +217,7 @@ enum Next {
 }
 
 impl Next {
-    #[inline]
+    #[inline(always)]
     fn from_ether_type(ether_type: u16) -> Self {
         match ether_type {
             0x0800 => Self::Ipv4,
@@ -233,7 +235,7 @@ impl Next {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn from_ip_protocol(protocol: u8) -> Self {
         match protocol {
             6 => Self::Tcp,
@@ -288,15 +290,21 @@ impl Next {
 /// A header read, and what follows it.
 type Read<'a> = Option<(Layer<'a>, Next)>;
 
+/// Makes a layer of a header.
+#[inline(always)]
+fn of<'a, T>(layer: fn(T) -> Layer<'a>) -> impl Fn((T, Next)) -> (Layer<'a>, Next) {
+    move |(header, next)| (layer(header), next)
+}
+
 /// Takes the next `N` bytes; on `None` nothing is taken.
-#[inline]
+#[inline(always)]
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk::<N>()?;
     *rest = tail;
     Some(*head)
 }
 
-#[inline]
+#[inline(always)]
 fn skip(rest: &mut &[u8], len: usize) -> Option<()> {
     *rest = rest.get(len..)?;
     Some(())

@@ -109,8 +109,8 @@ pub(super) fn arp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     Some((Layer::Arp(arp), Next::Payload))
 }
 
-#[inline]
-pub(super) fn ipv4<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+#[inline(always)]
+pub(super) fn ipv4(rest: &mut &[u8]) -> Option<(Ipv4, Next)> {
     let [first, tos, l0, l1, i0, i1, f0, f1, ttl, protocol, _, _, s @ .., d0, d1, d2, d3] =
         take::<20>(rest)?;
     let header_length = usize::from(first & 0x0f) * 4;
@@ -144,11 +144,11 @@ pub(super) fn ipv4<'a>(rest: &mut &'a [u8]) -> Read<'a> {
         0 if !options_cut => Next::from_ip_protocol(protocol),
         _ => Next::Payload,
     };
-    Some((Layer::Ipv4(header), next))
+    Some((header, next))
 }
 
-#[inline]
-pub(super) fn ipv6<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+#[inline(always)]
+pub(super) fn ipv6(rest: &mut &[u8]) -> Option<(Ipv6, Next)> {
     let [v0, v1, v2, v3, l0, l1, next_header, hop_limit] = take(rest)?;
     let word = u32::from_be_bytes([v0, v1, v2, v3]);
     if word >> 28 != 6 {
@@ -170,10 +170,10 @@ pub(super) fn ipv6<'a>(rest: &mut &'a [u8]) -> Read<'a> {
         payload_length,
         hop_limit,
     };
-    Some((Layer::Ipv6(header), Next::from_ip_protocol(next_header)))
+    Some((header, Next::from_ip_protocol(next_header)))
 }
 
-pub(super) fn ipv6_extension<'a>(protocol: u8, rest: &mut &'a [u8]) -> Read<'a> {
+pub(super) fn ipv6_extension(protocol: u8, rest: &mut &[u8]) -> Option<(Ipv6Extension, Next)> {
     let [next_header, units, high, low] = take(rest)?;
     let length = match protocol {
         FRAGMENT => 8,
@@ -195,7 +195,7 @@ pub(super) fn ipv6_extension<'a>(protocol: u8, rest: &mut &'a [u8]) -> Read<'a> 
     let later_fragment = header.fragment_offset.is_some_and(|offset| offset != 0);
     let next =
         if cut || later_fragment { Next::Payload } else { Next::from_ip_protocol(next_header) };
-    Some((Layer::Ipv6Extension(header), next))
+    Some((header, next))
 }
 
 const FRAGMENT: u8 = 44;

@@ -60,20 +60,22 @@ pub(super) fn tcp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     let (src_port, dst_port) = ports(rest)?;
     let mut tcp =
         Tcp { src_port, dst_port, sequence: None, acknowledgment: None, flags: None, window: None };
-    tcp.sequence = take(rest).map(u32::from_be_bytes);
-    tcp.acknowledgment = take(rest).map(u32::from_be_bytes);
-    let Some([offset, flags]) = take(rest) else {
-        *rest = &[];
-        return Some((Layer::Tcp(tcp), Next::Payload));
-    };
-    tcp.flags = Some(flags);
-    tcp.window = take(rest).map(u16::from_be_bytes);
-    // checksum, urgent pointer, options
-    let left = usize::from(offset >> 4).saturating_mul(4).max(20) - 16;
-    if skip(rest, left).is_none() {
+    if tcp_fields(&mut tcp, rest).is_none() {
         *rest = &[];
     }
     Some((Layer::Tcp(tcp), Next::Payload))
+}
+
+/// What follows the ports; where one field is cut off, so are all after it.
+#[inline]
+fn tcp_fields(tcp: &mut Tcp, rest: &mut &[u8]) -> Option<()> {
+    tcp.sequence = Some(u32::from_be_bytes(take(rest)?));
+    tcp.acknowledgment = Some(u32::from_be_bytes(take(rest)?));
+    let [offset, flags] = take(rest)?;
+    tcp.flags = Some(flags);
+    tcp.window = Some(u16::from_be_bytes(take(rest)?));
+    // checksum, urgent pointer, options
+    skip(rest, usize::from(offset >> 4).saturating_mul(4).max(20) - 16)
 }
 
 #[inline]
@@ -112,8 +114,8 @@ pub(super) fn icmp(rest: &mut &[u8]) -> Option<Icmp> {
     Some(Icmp { icmp_type, code })
 }
 
-#[inline]
-fn ports(rest: &mut &[u8]) -> Option<(u16, u16)> {
+#[inline(always)]
+pub(super) fn ports(rest: &mut &[u8]) -> Option<(u16, u16)> {
     let [a, b, c, d] = take(rest)?;
     Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }

@@ -1,0 +1,128 @@
+//! What is decoded.
+
+use core::net::{IpAddr, Ipv4Addr};
+use std::fs;
+use std::path::Path;
+
+use flowmote_core::record::counter::{EthernetCounters, IfCounters};
+use flowmote_core::record::flow::{ExtendedSwitch, HeaderProtocol, SampledHeader};
+use flowmote_core::{
+    CounterSample, DataSource, DatagramBuilder, DatagramHead, Encoding, FlowSample, Interface,
+    SampleMeta,
+};
+
+/// Datagrams, decoded one after the other.
+pub(crate) struct Trace {
+    pub(crate) name: &'static str,
+    pub(crate) datagrams: Vec<Vec<u8>>,
+}
+
+pub(crate) fn all() -> [Trace; 3] {
+    [six_samples(), counters(), mixed()]
+}
+
+/// As a switch sends them: six flow samples with 128 bytes of header and the VLAN, 1,324 bytes.
+/// Each datagram holds other packets, more in all than the first-level cache can.
+pub(crate) fn six_samples() -> Trace {
+    let mut random = fastrand::Rng::with_seed(6343);
+    let datagrams = (0..256).map(|_| datagram(&mut random, six_flow_samples)).collect();
+    Trace { name: "six flow samples", datagrams }
+}
+
+/// Counters of four ports.
+fn counters() -> Trace {
+    let mut random = fastrand::Rng::with_seed(6343);
+    let datagrams = (0..256).map(|_| datagram(&mut random, four_counter_samples)).collect();
+    Trace { name: "counters of four ports", datagrams }
+}
+
+/// All published vectors whose every byte is in order.
+fn mixed() -> Trace {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
+    let list = fs::read_to_string(root.join("README.md")).expect("the list of vectors");
+    let read = |name: &str| unhex(&fs::read_to_string(root.join("published").join(name)).ok()?);
+    let ok = list.lines().filter_map(|line| {
+        let columns: Vec<&str> = line.split('|').map(str::trim).collect();
+        (columns.get(3) == Some(&"ok")).then(|| read(columns[1])).flatten()
+    });
+    Trace { name: "all sound published vectors", datagrams: ok.collect() }
+}
+
+type Fill = fn(&mut fastrand::Rng, &mut DatagramBuilder<'_>);
+
+fn datagram(random: &mut fastrand::Rng, fill: Fill) -> Vec<u8> {
+    let mut buffer = [0; 1400];
+    let head = DatagramHead {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        sub_agent_id: 0,
+        encoding: Encoding::Compact,
+        max_bytes: 1400,
+    };
+    let mut builder = DatagramBuilder::new(&mut buffer, head);
+    fill(random, &mut builder);
+    builder.finish(random.u32(..), random.u32(..)).to_vec()
+}
+
+fn six_flow_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilder<'_>) {
+    for sequence in 1..=6 {
+        let packet = packet(random, 1400);
+        let vlan = Some(random.u32(1..4095));
+        let switch = ExtendedSwitch { src_vlan: vlan, dst_vlan: vlan, ..ExtendedSwitch::default() };
+        let sample = FlowSample {
+            source: DataSource::interface(random.u32(1..64)),
+            meta: SampleMeta { sampling_rate: 1000, sample_pool: random.u32(..), drops: 0 },
+            input: Interface::Index(random.u32(1..64)),
+            output: Interface::Index(random.u32(1..64)),
+            header: Some(SampledHeader {
+                protocol: HeaderProtocol::ETHERNET,
+                frame_length: random.u32(128..1519),
+                stripped: 4,
+                header: &packet,
+            }),
+            records: &[&switch],
+        };
+        builder.flow_sample(sequence, &sample).expect("six samples fit");
+    }
+    assert_eq!(builder.len(), 1324);
+}
+
+/// The first 128 bytes of a packet, or all of it, by the length that IP gives: mostly TCP over
+/// IPv4, some UDP, tags and IPv6.
+pub(crate) fn packet(random: &mut fastrand::Rng, ip_length: u16) -> [u8; 128] {
+    let mut packet = [0; 128];
+    random.fill(&mut packet);
+    let tag: &[u8] = if random.u8(..4) == 0 { &[0x81, 0, 0, 100] } else { &[] };
+    let protocol = if random.u8(..4) == 0 { 17 } else { 6 };
+    let ip: &[u8] = if random.u8(..4) == 0 {
+        let [high, low] = (ip_length - 40).to_be_bytes();
+        &[0x86, 0xdd, 0x60, 0, 0, 0, high, low, protocol, 64]
+    } else {
+        let [high, low] = ip_length.to_be_bytes();
+        &[8, 0, 0x45, 0, high, low, 0, 1, 0x40, 0, 64, protocol, 0, 0]
+    };
+    packet[12..][..tag.len()].copy_from_slice(tag);
+    packet[12 + tag.len()..][..ip.len()].copy_from_slice(ip);
+    let transport = 12 + tag.len() + if ip[0] == 8 { 22 } else { 42 };
+    // no tunnel behind the port, a short UDP datagram, a TCP header of 20 bytes
+    packet[transport + 2..][..4].copy_from_slice(&[1, 0xbb, 0, 40]);
+    packet[transport + 12] = 0x50;
+    packet
+}
+
+fn four_counter_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilder<'_>) {
+    for port in 1..=4 {
+        let interface = IfCounters {
+            if_index: port,
+            if_in_octets: random.u64(..),
+            if_out_octets: random.u64(..),
+            ..IfCounters::UNKNOWN
+        };
+        let sample = CounterSample { records: &[&interface, &EthernetCounters::UNKNOWN] };
+        builder.counter_sample(DataSource::interface(port), 1, &sample).expect("four fit");
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    Some(digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
+}

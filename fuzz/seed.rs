@@ -1,0 +1,105 @@
+//! `cargo run --example seed -- DIRECTORY` writes what fuzzing begins with: the test vectors, the
+//! packets sampled in them, captures of them, and the configuration files of the repository.
+//! `cargo +nightly fuzz cmin TARGET DIRECTORY/TARGET` then makes few of many.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use flowmote_analyzer::flow::SampledHeader;
+use flowmote_analyzer::{Datagram, FlowRecords, Sample};
+
+fn main() -> io::Result<()> {
+    let to = PathBuf::from(env::args().nth(1).expect("a directory"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for vectors in ["published", "synthetic"] {
+        for path in files(&root.join("tests/vectors").join(vectors))? {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let payload = unhex(&fs::read_to_string(path)?);
+            write(&to.join("datagram"), &name, &payload)?;
+            if vectors == "synthetic" && payload.len() < 120 {
+                write(&to.join("capture"), &format!("{name}.pcap"), &pcap(&payload))?;
+                write(&to.join("capture"), &format!("{name}.pcapng"), &pcapng(&payload))?;
+            }
+            for (at, packet) in packets(&payload).iter().enumerate() {
+                write(&to.join("packet"), &format!("{name}-{at}"), packet)?;
+            }
+        }
+    }
+    let mut configurations = files(&root.join("platform-linux/src/config/testdata"))?;
+    configurations.push(root.join("platform-linux/flowmote.conf"));
+    for path in configurations {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        write(&to.join("configuration"), &name, &fs::read(path)?)?;
+    }
+    Ok(())
+}
+
+/// The sampled packets, each behind a byte for its header protocol.
+fn packets(payload: &[u8]) -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    let Ok(datagram) = Datagram::parse(payload) else { return packets };
+    for sample in datagram.samples().flatten() {
+        let records: FlowRecords<'_> = match sample {
+            Sample::Flow(sample) => sample.records(),
+            Sample::Discarded(sample) => sample.records(),
+            _ => continue,
+        };
+        for header in records.flatten().filter_map(|record| record.read::<SampledHeader<'_>>()) {
+            packets.push([&[header.protocol as u8], header.header].concat());
+        }
+    }
+    packets
+}
+
+/// A pcap file in little endian with two Ethernet frames (draft-ietf-opsawg-pcap).
+fn pcap(payload: &[u8]) -> Vec<u8> {
+    let frame = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0], &ipv4_udp(payload)[..]].concat();
+    let length = frame.len() as u32;
+    let mut file = words([0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x0004_0000, 1]);
+    for second in 0..2 {
+        file.extend(words([second, 0, length, length]));
+        file.extend(&frame);
+    }
+    file
+}
+
+/// A pcapng file in little endian with one IPv4 packet (draft-ietf-opsawg-pcapng).
+fn pcapng(payload: &[u8]) -> Vec<u8> {
+    let mut packet = ipv4_udp(payload);
+    let length = packet.len() as u32;
+    packet.resize(packet.len().next_multiple_of(4), 0);
+    let block = 32 + packet.len() as u32;
+    let mut file = words([0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28]);
+    file.extend(words([1, 20, 228, 0x0004_0000, 20]));
+    file.extend(words([6, block, 0, 0, 0, length, length]));
+    file.extend(&packet);
+    file.extend(words([block]));
+    file
+}
+
+fn words<const N: usize>(words: [u32; N]) -> Vec<u8> {
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+/// From 192.0.2.1 to 192.0.2.2, port 6343, without checksums.
+fn ipv4_udp(payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u16;
+    let ([udp_0, udp_1], [ip_0, ip_1]) = ((length + 8).to_be_bytes(), (length + 28).to_be_bytes());
+    let ip = [0x45, 0, ip_0, ip_1, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+    let udp = [0x18, 0xc7, 0x18, 0xc7, udp_0, udp_1, 0, 0];
+    [&ip[..], &udp, payload].concat()
+}
+
+fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join(name), bytes)
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+}

@@ -1,0 +1,19 @@
+//! A capture file, pcap or pcapng, and the datagrams in it.
+#![no_main]
+
+use flowmote_analyzer::capture::{Found, Reader, find_udp};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|file: &[u8]| {
+    let Ok(mut reader) = Reader::new(file) else { return };
+    let mut total = 0;
+    while let Ok(Some(packet)) = reader.next_packet() {
+        total += packet.bytes.len();
+        assert!(total <= file.len(), "packets hold more than the file");
+        for link_type in [packet.link_type, 1] {
+            if let Found::Udp { payload, .. } = find_udp(link_type, packet.bytes, 6343) {
+                assert!(payload.len() < packet.bytes.len(), "headers take room");
+            }
+        }
+    }
+});

@@ -1,0 +1,11 @@
+//! A datagram: every sample, record, field and protocol header in it.
+#![no_main]
+
+#[path = "../../analyzer/tests/common/walk.rs"]
+mod walk;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|payload: &[u8]| {
+    let _ = walk::walk(payload);
+});

@@ -1,0 +1,32 @@
+//! A sampled packet. The first byte is the header protocol.
+#![no_main]
+
+#[path = "../../analyzer/tests/common/five_tuple.rs"]
+mod five_tuple;
+
+use flowmote_analyzer::packet::{FiveTuple, Layer, Layers};
+use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&protocol, packet)) = input.split_first() else { return };
+    let layers = Layers::new(protocol.into(), packet);
+    let mut count = 0;
+    for layer in layers.clone() {
+        count += 1;
+        layer.visit(&mut Nobody);
+        if let Layer::Payload(payload) = layer {
+            assert!(payload.len() <= packet.len());
+        }
+    }
+    assert!(count <= packet.len() + 1, "each layer takes bytes");
+    assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple::five_tuple(layers));
+});
+
+struct Nobody;
+
+impl Visitor for Nobody {
+    fn value(&mut self, _: Field, _: Value<'_>) {}
+    fn open(&mut self, _: Field, _: Shape) {}
+    fn close(&mut self, _: Shape) {}
+}

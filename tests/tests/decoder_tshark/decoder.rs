@@ -1,0 +1,176 @@
+//! What the decoder says of a datagram, under tshark's names.
+
+use flowmote_analyzer::record::{Record, Records, Space};
+use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
+use flowmote_analyzer::{Address, Datagram, Sample};
+
+use crate::Fields;
+use crate::names::{self, Name};
+
+/// All values of `payload` that have a name in tshark; `None` if the decoder refuses it.
+pub(crate) fn fields(payload: &[u8]) -> Option<Fields> {
+    let datagram = Datagram::parse(payload).ok()?;
+    let mut found = Found::default();
+    found.datagram(&datagram);
+    for sample in datagram.samples().flatten() {
+        found.sample(sample);
+    }
+    Some(found.fields)
+}
+
+/// Collects values while walking.
+#[derive(Default)]
+struct Found {
+    fields: Fields,
+    /// Name of the record that is walked over.
+    record: &'static str,
+    /// Names of the lists that are open in it, and their items so far.
+    open: Vec<(&'static str, usize)>,
+}
+
+impl Found {
+    fn push(&mut self, field: &str, value: impl ToString) {
+        self.fields.entry(field.to_owned()).or_default().push(value.to_string());
+    }
+
+    fn count_item(&mut self, field: Field) {
+        if let (Some((_, items)), "") = (self.open.last_mut(), field.name) {
+            *items += 1;
+        }
+    }
+
+    fn datagram(&mut self, datagram: &Datagram<'_>) {
+        self.push("sflow_245.version", 5);
+        match datagram.agent_address {
+            Address::Unknown => self.push("sflow_245.agenttype", 0),
+            Address::V4(address) => {
+                self.push("sflow_245.agenttype", 1);
+                self.push("sflow_245.agent", address);
+            }
+            Address::V6(address) => {
+                self.push("sflow_245.agenttype", 2);
+                self.push("sflow_245.agent.v6", address);
+            }
+        }
+        self.push("sflow_245.sub_agent_id", datagram.sub_agent_id);
+        self.push("sflow_245.sequence_number", datagram.sequence_number);
+        self.push("sflow_245.sysuptime", datagram.uptime);
+        self.push("sflow_245.numsamples", datagram.num_samples);
+    }
+
+    fn sample(&mut self, sample: Sample<'_>) {
+        // samples and records of other enterprises have no name in tshark
+        if sample.data_format().enterprise() != 0 {
+            return;
+        }
+        self.push("sflow_245.sampletype", sample.data_format().format());
+        match sample {
+            Sample::Flow(sample) => self.records("sflow_245.flow_record_format", sample.records()),
+            Sample::Counters(sample) => {
+                self.records("sflow_245.counters_record_format", sample.records());
+            }
+            Sample::Discarded(sample) => {
+                self.records("sflow_245.flow_record_format", sample.records());
+            }
+            _ => {}
+        }
+    }
+
+    fn records<S: Space>(&mut self, format: &str, records: Records<'_, S>) {
+        let standard = |record: &Record<'_, S>| record.data_format().enterprise() == 0;
+        for record in records.flatten().filter(standard) {
+            self.push(format, record.data_format().format());
+            self.push("sflow_5.flow_data_length", record.bytes().len());
+            self.record(&record);
+        }
+    }
+
+    fn record<S: Space>(&mut self, record: &Record<'_, S>) {
+        let Some(name) = record.name() else { return };
+        self.record = name;
+        self.open.clear();
+        // what is wrong with it was shown as far as it is there
+        let _ = record.visit(self);
+    }
+}
+
+impl Visitor for Found {
+    fn value(&mut self, field: Field, value: Value<'_>) {
+        self.count_item(field);
+        let field = match self.open.last() {
+            Some((list, _)) if field.name.is_empty() => list,
+            _ => field.name,
+        };
+        for name in names::of(self.record, field) {
+            match name {
+                Name::Value(name) => self.push(name, text(&value)),
+                Name::Text(name) => {
+                    let Value::Bytes(bytes) = value else { panic!("{field} is no bytes") };
+                    self.push(name, String::from_utf8_lossy(bytes));
+                }
+                Name::Oui(name) => {
+                    let Value::U32(word) = value else { panic!("{field} is no word") };
+                    self.push(name, format!("{:#08x}", word >> 8));
+                }
+                Name::LessOne(name) => {
+                    let Value::U32(word) = value else { panic!("{field} is no word") };
+                    self.push(name, word - 1);
+                }
+                Name::Address(v4, v6) => match value {
+                    Value::Address(Address::V4(address)) => self.push(v4, address),
+                    Value::Address(Address::V6(address)) => self.push(v6, address),
+                    _ => {}
+                },
+                Name::Length(name) => self.push(name, length(&value)),
+                Name::Bits(name, shift, mask) => {
+                    let Value::U32(word) = value else { panic!("{field} is no word") };
+                    self.push(name, word >> shift & mask);
+                }
+                Name::Count(_) => {}
+            }
+        }
+    }
+
+    fn open(&mut self, field: Field, shape: Shape) {
+        self.count_item(field);
+        if shape == Shape::List {
+            self.open.push((field.name, 0));
+        }
+    }
+
+    fn close(&mut self, shape: Shape) {
+        if shape == Shape::Structure {
+            return;
+        }
+        let Some((list, items)) = self.open.pop() else { return };
+        for name in names::of(self.record, list) {
+            if let Name::Count(name) = name {
+                self.push(name, items);
+            }
+        }
+    }
+}
+
+/// As tshark writes it.
+fn text(value: &Value<'_>) -> String {
+    match value {
+        Value::U32(value) => value.to_string(),
+        Value::U64(value) => value.to_string(),
+        Value::I32(value) => value.to_string(),
+        Value::Percentage(value) => value.0.cast_unsigned().to_string(),
+        Value::Text(text) => text.to_string(),
+        Value::Mac(mac) => mac.to_string(),
+        Value::Ipv4(address) => address.to_string(),
+        Value::Ipv6(address) => address.to_string(),
+        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        other => panic!("no such value in tshark: {other:?}"),
+    }
+}
+
+fn length(value: &Value<'_>) -> usize {
+    match value {
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Text(text) => text.0.len(),
+        other => panic!("{other:?} has no length"),
+    }
+}
