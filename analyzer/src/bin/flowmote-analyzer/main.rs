@@ -3,13 +3,18 @@
 //! Exit status: 0 after an ordinary end, 1 after a failure, 2 for a bad command line.
 
 mod args;
+mod drops;
+mod forward;
 mod listen;
 mod output;
+mod queue;
+mod read;
 mod receiver;
 mod sequence;
 mod signals;
 mod tally;
 mod top;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -20,6 +25,8 @@ use args::{Arguments, Command};
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Listen(arguments) => listen::run(&arguments),
+        Command::Read(arguments) => read::run(&arguments),
+        Command::Forward(arguments) => forward::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
     };
     match ended {

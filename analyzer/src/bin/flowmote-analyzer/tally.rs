@@ -18,10 +18,18 @@ pub(crate) struct Tally {
     /// Datagrams refused as a whole: too short, wrong version, wrong address type.
     refused: [u64; 3],
     malformed: [u64; MalformedKind::ALL.len()],
+    /// Flow samples without a packet that the format can hold.
+    pub(crate) not_written: u64,
     pub(crate) sequences: Sequences,
 }
 
 impl Tally {
+    /// Takes note of a UDP payload.
+    pub(crate) fn received(&mut self, payload: &[u8]) {
+        self.datagrams += 1;
+        self.bytes += payload.len() as u64;
+    }
+
     pub(crate) fn refuse(&mut self, error: Error) {
         let [short, version, address_type] = &mut self.refused;
         *match error {
@@ -36,6 +44,13 @@ impl Tally {
         if let Some(count) = index.and_then(|index| self.malformed.get_mut(index)) {
             *count += 1;
         }
+    }
+
+    /// The totals in one line.
+    pub(crate) fn line(&self) -> String {
+        let (lost, faults) = (self.sequences.totals.lost, self.faults());
+        let Self { datagrams, samples, .. } = self;
+        format!("{datagrams} datagrams, {samples} samples, {lost} datagrams lost, {faults} faults")
     }
 
     /// Faults of all kinds, refused datagrams included.
@@ -62,6 +77,9 @@ impl fmt::Display for Tally {
         let totals = self.sequences.totals;
         write!(f, "\n{} sub-agents, {} datagrams lost", self.sequences.len(), totals.lost)?;
         write!(f, ", {} faults", self.faults())?;
+        if self.not_written != 0 {
+            write!(f, "\n  {} flow samples without a packet that fits", self.not_written)?;
+        }
         for (kind, count) in self.faults_by_kind() {
             write!(f, "\n  malformed {kind}: {count}")?;
         }

@@ -1,6 +1,7 @@
 //! JSON, one object a datagram; its names are documented in docs/analyzer.md.
 
 use core::fmt::Display;
+use core::net::IpAddr;
 use std::io::Write as _;
 use std::time::SystemTime;
 
@@ -9,43 +10,49 @@ use flowmote_analyzer::packet::Layer;
 use flowmote_analyzer::record::{Record, Records, Space};
 use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
 use flowmote_analyzer::{
-    CounterRecord, DataSource, Datagram, Error, FlowRecord, Interface, Malformed, RtValue,
-    RtValues, Sample, Text, ValueTypes, drop_reason_name,
+    Address, CounterRecord, DataFormat, DataSource, Datagram, Error, FlowRecord, Interface,
+    Malformed, Port, RtValue, RtValues, Sample, Text, ValueTypes, drop_reason_name,
 };
 
-use super::Received;
+use super::numbers::Put;
+use super::{Format, Received};
 use crate::tally::Tally;
 
-/// Writes datagrams as JSON; its buffer is used again for each.
+/// Writes datagrams as JSON, one line each.
 #[derive(Debug, Default)]
-pub(crate) struct Json {
+pub(super) struct Json {
     out: Vec<u8>,
+    /// Nothing stands yet in the object or list that was begun last.
+    first: bool,
     malformed: Vec<Malformed>,
 }
 
-impl Json {
-    /// One line.
-    pub(crate) fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) -> &[u8] {
-        self.out.clear();
+impl Format for Json {
+    fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
         self.malformed.clear();
         self.out.push(b'{');
+        self.first = true;
         self.received(received);
-        tally.datagrams += 1;
-        tally.bytes += received.payload.len() as u64;
+        tally.received(received.payload);
         match Datagram::parse(received.payload) {
             Ok(datagram) => self.parsed(&datagram, tally),
             Err(error) => self.refused(error, received.payload, tally),
         }
         self.out.extend_from_slice(b"}\n");
-        &self.out
     }
 
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+}
+
+impl Json {
     fn received(&mut self, received: &Received<'_>) {
         let since = received.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.key("received");
         self.put(format_args!("{}.{:06}", since.as_secs(), since.subsec_micros()));
         if let Some(from) = received.from {
-            self.string("from", from);
+            self.shown("from", from);
         }
         self.number("length", received.payload.len());
     }
@@ -53,13 +60,14 @@ impl Json {
     fn refused(&mut self, error: Error, payload: &[u8], tally: &mut Tally) {
         tally.refuse(error);
         self.string("error", error.name());
-        self.string("message", error);
+        self.shown("message", error);
         self.bytes("bytes", payload);
     }
 
     fn parsed(&mut self, datagram: &Datagram<'_>, tally: &mut Tally) {
         tally.sequences.note(datagram);
-        self.string("agent_address", datagram.agent_address);
+        self.key("agent_address");
+        self.address(datagram.agent_address);
         self.number("sub_agent_id", datagram.sub_agent_id);
         self.number("sequence_number", datagram.sequence_number);
         self.number("uptime", datagram.uptime);
@@ -87,7 +95,7 @@ impl Json {
         for fault in core::mem::take(&mut self.malformed) {
             tally.malformed(fault);
             self.begin("", b'{');
-            self.string("kind", fault.kind);
+            self.string("kind", fault.kind.name());
             self.number("offset", fault.offset);
             self.end(b'}');
         }
@@ -96,7 +104,7 @@ impl Json {
 
     fn sample(&mut self, sample: &Sample<'_>, tally: &mut Tally) {
         self.string("sample", sample.name().unwrap_or("unknown"));
-        self.string("data_format", sample.data_format());
+        self.format("data_format", sample.data_format());
         match sample {
             Sample::Flow(flow) => {
                 self.number("sequence_number", flow.sequence_number);
@@ -154,7 +162,15 @@ impl Json {
         self.begin(name, b'{');
         self.number("format", interface.format);
         self.number("value", interface.value);
-        self.string("port", interface.port());
+        self.key("port");
+        match interface.port() {
+            Port::Index(index) => {
+                self.out.push(b'"');
+                self.out.put_decimal(index);
+                self.out.push(b'"');
+            }
+            other => self.quoted(other),
+        }
         self.end(b'}');
     }
 
@@ -187,7 +203,7 @@ impl Json {
         tally.unknown += u64::from(name.is_none());
         self.begin("", b'{');
         self.string("record", name.unwrap_or("unknown"));
-        self.string("data_format", record.data_format());
+        self.format("data_format", record.data_format());
         match record.visit(self) {
             Ok(tail) => {
                 let known = record.bytes().len().saturating_sub(tail);
@@ -204,8 +220,13 @@ impl Json {
     fn packet(&mut self, header: &SampledHeader<'_>) {
         self.begin("packet", b'{');
         if let Some(flow) = header.five_tuple() {
-            self.string("src", flow.src);
-            self.string("dst", flow.dst);
+            for (name, address) in [("src", flow.src), ("dst", flow.dst)] {
+                self.key(name);
+                self.address(match address {
+                    IpAddr::V4(address) => Address::V4(address),
+                    IpAddr::V6(address) => Address::V6(address),
+                });
+            }
             self.number("protocol", flow.protocol);
             self.number("src_port", flow.src_port);
             self.number("dst_port", flow.dst_port);
@@ -254,21 +275,55 @@ impl Json {
     fn begin(&mut self, name: &str, bracket: u8) {
         self.key(name);
         self.out.push(bracket);
+        self.first = true;
     }
 
     fn end(&mut self, bracket: u8) {
         self.out.push(bracket);
+        self.first = false;
     }
 
-    fn number(&mut self, name: &str, value: impl Display) {
+    fn number(&mut self, name: &str, value: impl itoa::Integer) {
         self.key(name);
-        self.put(value);
+        self.out.put_decimal(value);
     }
 
     /// A string that needs no escapes.
-    fn string(&mut self, name: &str, value: impl Display) {
+    fn string(&mut self, name: &str, value: &str) {
+        self.key(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(value.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// As text that needs no escapes.
+    fn shown(&mut self, name: &str, value: impl Display) {
         self.key(name);
         self.quoted(value);
+    }
+
+    fn format(&mut self, name: &str, format: DataFormat) {
+        self.key(name);
+        self.data_format(format);
+    }
+
+    fn data_format(&mut self, format: DataFormat) {
+        self.out.push(b'"');
+        self.out.put_decimal(format.enterprise());
+        self.out.push(b':');
+        self.out.put_decimal(format.format());
+        self.out.push(b'"');
+    }
+
+    fn address(&mut self, address: Address) {
+        match address {
+            Address::V4(address) => {
+                self.out.push(b'"');
+                self.out.put_ipv4(address);
+                self.out.push(b'"');
+            }
+            other => self.quoted(other),
+        }
     }
 
     fn text(&mut self, name: &str, text: Text<'_>) {
@@ -282,10 +337,12 @@ impl Json {
     }
 
     /// Comma and name; an item of a list has no name.
+    #[inline]
     fn key(&mut self, name: &str) {
-        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':')) {
+        if !self.first {
             self.out.push(b',');
         }
+        self.first = false;
         if !name.is_empty() {
             self.out.push(b'"');
             self.out.extend_from_slice(name.as_bytes());
@@ -305,12 +362,8 @@ impl Json {
     }
 
     fn hex(&mut self, bytes: &[u8]) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.out.push(b'"');
-        for byte in bytes {
-            let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-            self.out.extend([digit(byte >> 4), digit(byte & 0x0f)]);
-        }
+        self.out.put_hex(bytes);
         self.out.push(b'"');
     }
 
@@ -337,22 +390,26 @@ impl Json {
 
     fn scalar(&mut self, value: Value<'_>) {
         match value {
-            Value::U32(value) => self.put(value),
-            Value::U64(value) => self.put(value),
-            Value::I32(value) => self.put(value),
-            Value::I64(value) => self.put(value),
-            Value::Percentage(value) => self.put(value.0),
+            Value::U32(value) => self.out.put_decimal(value),
+            Value::U64(value) => self.out.put_decimal(value),
+            Value::I32(value) => self.out.put_decimal(value),
+            Value::I64(value) => self.out.put_decimal(value),
+            Value::Percentage(value) => self.out.put_decimal(value.0),
             Value::F32(value) => self.float(value.into(), value),
             Value::F64(value) => self.float(value, value),
             Value::Bool(value) => self.put(value),
             Value::Text(value) => self.escaped(value),
             Value::Bytes(value) => self.hex(value),
-            Value::Mac(value) => self.quoted(value),
-            Value::Ipv4(value) => self.quoted(value),
+            Value::Mac(value) => {
+                self.out.push(b'"');
+                self.out.put_mac(value);
+                self.out.push(b'"');
+            }
+            Value::Ipv4(value) => self.address(Address::V4(value)),
             Value::Ipv6(value) => self.quoted(value),
-            Value::Address(value) => self.quoted(value),
+            Value::Address(value) => self.address(value),
             Value::Uuid(value) => self.quoted(value),
-            Value::Format(value) => self.quoted(value),
+            Value::Format(value) => self.data_format(value),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use crate::args::TopArguments;
-use crate::receiver::Receiver;
+use crate::receiver::{Batch, Receiver};
 use crate::signals::Signals;
 use child::Companion;
 use screen::{Key, Screen};
@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let start = Instant::now();
     let mut top = Top {
         receiver,
+        batch: Batch::new(),
         signals,
         listening,
         companion,
@@ -73,6 +74,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
 
 struct Top {
     receiver: Receiver,
+    batch: Batch,
     signals: Signals,
     listening: String,
     companion: Option<Companion>,
@@ -130,9 +132,12 @@ impl Top {
     /// Takes in what has arrived, up to a bound, so that keys and signals are seen in a flood.
     fn drain(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        for _ in 0..MAX_BATCH {
-            let Some((payload, _)) = self.receiver.receive()? else { break };
-            self.state.receive(payload, now);
+        for _ in 0..MAX_BATCHES {
+            self.receiver.receive(&mut self.batch, usize::MAX)?;
+            if self.batch.is_empty() {
+                break;
+            }
+            self.batch.iter().for_each(|(payload, _)| self.state.receive(payload, now));
         }
         Ok(())
     }
@@ -210,5 +215,5 @@ fn log_lines(companion: Option<&Companion>, height: usize) -> Vec<Line> {
 const REFRESH: Duration = Duration::from_secs(1);
 /// How often the command is looked after.
 const LOOK: Duration = Duration::from_millis(250);
-/// Datagrams between two looks at everything else.
-const MAX_BATCH: usize = 1024;
+/// Batches of datagrams between two looks at everything else.
+const MAX_BATCHES: usize = 16;
