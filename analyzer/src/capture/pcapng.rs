@@ -211,7 +211,10 @@ impl Interface {
         let seconds = u64::try_from(nanoseconds / 1_000_000_000).unwrap_or(0);
         let fraction = Duration::from_nanos((nanoseconds % 1_000_000_000) as u64);
         let seconds = seconds.saturating_add_signed(self.offset);
-        UNKNOWN.checked_add(Duration::from_secs(seconds)).and_then(|time| time.checked_add(fraction)).unwrap_or(UNKNOWN)
+        UNKNOWN
+            .checked_add(Duration::from_secs(seconds))
+            .and_then(|time| time.checked_add(fraction))
+            .unwrap_or(UNKNOWN)
     }
 }
 

@@ -140,7 +140,9 @@ fn parse_destination(text: &str) -> Result<SocketAddr, String> {
     parse_address(text)
         .ok()
         .filter(|address| !address.ip().is_unspecified() && address.port() != 0)
-        .ok_or_else(|| "want 192.0.2.1:6343, [2001:db8::1]:6343, 192.0.2.1 or 2001:db8::1".to_owned())
+        .ok_or_else(|| {
+            "want 192.0.2.1:6343, [2001:db8::1]:6343, 192.0.2.1 or 2001:db8::1".to_owned()
+        })
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

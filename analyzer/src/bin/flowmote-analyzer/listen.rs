@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::io::{self, ErrorKind, PipeReader};
 use std::os::fd::AsFd;
+use std::time::Instant;
 use std::{panic, thread};
 
 use crate::args::ListenArguments;
@@ -66,30 +67,37 @@ impl Listener {
             if matches!(ready, Some([_, true])) {
                 return Ok(());
             }
-            // also what came before the signal
-            self.drain(queue)?;
             if ready.is_none() {
-                return Ok(());
+                return self.finish(queue);
             }
+            self.drain(queue)?;
         }
         Ok(())
     }
 
-    /// Takes what has arrived, up to a bound, so that signals and deadline are seen in a flood.
-    fn drain(&mut self, queue: &Queue) -> io::Result<()> {
+    /// Takes also what came before the signal and is still in the kernel's buffer.
+    fn finish(&mut self, queue: &Queue) -> io::Result<()> {
+        let end = Instant::now() + GRACE;
+        while self.drain(queue)? && Instant::now() < end {}
+        Ok(())
+    }
+
+    /// Takes what has arrived, up to a bound, so that signals and deadline are seen in a flood;
+    /// true if there may be more.
+    fn drain(&mut self, queue: &Queue) -> io::Result<bool> {
         for _ in 0..MAX_BATCHES {
-            let Some(mut batch) = queue.spare(PATIENCE) else { break };
+            let Some(mut batch) = queue.spare(PATIENCE) else { return Ok(true) };
             self.receiver.receive(&mut batch, self.limit.room())?;
             if batch.is_empty() {
                 queue.give_back(batch);
-                break;
+                return Ok(false);
             }
             self.limit.note(&batch);
             if !queue.push(batch) {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -97,3 +105,5 @@ impl Listener {
 const MAX_BATCHES: usize = 64;
 /// How long a full queue is waited for between two looks at signals and clock.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a flood may go on after the end was asked for.
+const GRACE: Duration = Duration::from_secs(1);

@@ -66,6 +66,14 @@ impl FlowLine {
             | FlowData::ExtendedIpv6TunnelIngress(ExtendedIpv6TunnelIngress { header, .. }) => {
                 self.ipv6(&header);
             }
+            FlowData::ExtendedSocketIpv4(socket) => {
+                (self.src, self.dst) =
+                    (Address::V4(socket.local_ip), Address::V4(socket.remote_ip));
+            }
+            FlowData::ExtendedSocketIpv6(socket) => {
+                (self.src, self.dst) =
+                    (Address::V6(socket.local_ip), Address::V6(socket.remote_ip));
+            }
             FlowData::ExtendedSwitch(ExtendedSwitch { src_vlan, dst_vlan, .. }) => {
                 (self.in_vlan, self.out_vlan) = (src_vlan, dst_vlan);
             }
@@ -108,7 +116,11 @@ impl FlowLine {
                 Layer::Ipv6Extension(extension) if in_ip => {
                     self.protocol = extension.next_header.into();
                 }
-                other => return if in_ip { self.transport(&other) },
+                other => {
+                    return if in_ip {
+                        self.transport(&other)
+                    };
+                }
             }
         }
     }

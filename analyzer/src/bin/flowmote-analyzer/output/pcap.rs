@@ -65,9 +65,12 @@ impl Format for Pcap {
             match sample {
                 Sample::Flow(flow) => {
                     count_records(flow.records(), tally);
-                    let mut headers =
-                        flow.records().flatten().filter_map(|record| record.read::<SampledHeader>());
-                    let written = headers.next().and_then(|header| self.packet(received.time, &header));
+                    let mut headers = flow
+                        .records()
+                        .flatten()
+                        .filter_map(|record| record.read::<SampledHeader>());
+                    let written =
+                        headers.next().and_then(|header| self.packet(received.time, &header));
                     tally.not_written += u64::from(written.is_none());
                 }
                 Sample::Counters(counters) => count_records(counters.records(), tally),

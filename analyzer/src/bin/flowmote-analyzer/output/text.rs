@@ -12,8 +12,8 @@ use flowmote_analyzer::{
     Datagram, Malformed, RtValue, RtValues, Sample, ValueTypes, drop_reason_name,
 };
 
-use super::{Format, Received};
 use super::json::Packet;
+use super::{Format, Received};
 use crate::tally::Tally;
 
 /// Writes datagrams as text, one block and an empty line each.
