@@ -3,6 +3,7 @@
 mod csv;
 mod flow_line;
 mod json;
+mod json_text;
 mod numbers;
 mod pcap;
 mod text;

@@ -19,6 +19,7 @@ use std::time::Instant;
 use crate::args::TopArguments;
 use crate::receiver::{Batch, Receiver};
 use crate::signals::Signals;
+use crate::writer::dropped;
 use child::Companion;
 use screen::{Key, Screen};
 use state::State;
@@ -64,7 +65,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         ended => ended?,
     }
-    eprintln!("flowmote-analyzer: {}", top.state.tally);
+    eprintln!("flowmote-analyzer: {}\n{}", top.state.tally, dropped(&top.receiver.drops()?));
     let Some((said, ended)) = stopped else { return Ok(()) };
     for line in said {
         eprintln!("{line}");
