@@ -61,6 +61,7 @@ struct Listener {
 
 impl Listener {
     fn run(&mut self, queue: &Queue) -> io::Result<()> {
+        let mut drained = None::<Instant>;
         while !self.limit.reached() {
             let fds = [Some(self.receiver.as_fd()), Some(self.ended.as_fd())];
             let ready = self.signals.wait(fds, self.limit.timeout())?;
@@ -70,7 +71,12 @@ impl Listener {
             if ready.is_none() {
                 return self.finish(queue);
             }
+            // what comes thick is taken by the handful: that saves both threads most wake-ups
+            if drained.is_some_and(|drained| drained.elapsed() < THICK) {
+                thread::sleep(HANDFUL);
+            }
             self.drain(queue)?;
+            drained = Some(Instant::now());
         }
         Ok(())
     }
@@ -105,5 +111,10 @@ impl Listener {
 const MAX_BATCHES: usize = 64;
 /// How long a full queue is waited for between two looks at signals and clock.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Datagrams closer together than this come thick.
+const THICK: Duration = Duration::from_millis(1);
+/// How long a handful is collected in the kernel's buffer, the smallest of which (rmem_max of old,
+/// 208 KiB) is full after 0.3 ms of 300,000 datagrams/s.
+const HANDFUL: Duration = Duration::from_micros(250);
 /// How long a flood may go on after the end was asked for.
 const GRACE: Duration = Duration::from_secs(1);
