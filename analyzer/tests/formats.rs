@@ -277,3 +277,18 @@ fn the_interval_tells_how_it_goes() {
     listening.signal(Signal::SIGINT);
     assert_eq!(listening.end().code, Some(0));
 }
+
+#[test]
+fn a_second_signal_waits_for_no_reader() {
+    let listening = Listening::start(&["listen", "127.0.0.1:0", "--json"]);
+    // more than a pipe holds
+    for _ in 0..200 {
+        listening.send(&vector("goflow2-expandeddecode"));
+    }
+    // two that the kernel does not take for one
+    listening.signal(Signal::SIGTERM);
+    listening.signal(Signal::SIGINT);
+    let ended = listening.end_unread();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("ended before all was written"), "{}", ended.stderr);
+}

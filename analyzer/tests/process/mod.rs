@@ -68,6 +68,13 @@ impl Listening {
         bytes
     }
 
+    /// Waits for its end without reading what it writes.
+    pub(crate) fn end_unread(mut self) -> Ended {
+        let mut stderr = String::new();
+        self.stderr.read_to_string(&mut stderr).unwrap();
+        Ended { code: self.child.wait().unwrap().code(), stdout: Vec::new(), stderr }
+    }
+
     pub(crate) fn end(mut self) -> Ended {
         let (mut stdout, mut stderr) = (Vec::new(), String::new());
         self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io::{self, ErrorKind, PipeReader};
 use std::os::fd::AsFd;
 use std::time::Instant;
-use std::{panic, thread};
+use std::{panic, process, thread};
 
 use crate::args::ListenArguments;
 use crate::queue::Queue;
@@ -39,6 +39,10 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         });
         let received = listener.run(&queue);
         queue.close();
+        if listener.asked_again() {
+            eprintln!("flowmote-analyzer: ended before all was written");
+            process::exit(1);
+        }
         (received, writing.join().unwrap_or_else(|cause| panic::resume_unwind(cause)))
     });
     match written {
@@ -79,6 +83,18 @@ impl Listener {
             drained = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// Waits for the end of the writer, whom a reader that does not read may hold up for ever: a
+    /// further signal asks not to wait for it.
+    fn asked_again(&self) -> bool {
+        loop {
+            match self.signals.wait([Some(self.ended.as_fd())], None) {
+                Ok(Some([false])) => {}
+                Ok(Some([true])) | Err(_) => return false,
+                Ok(None) => return true,
+            }
+        }
     }
 
     /// Takes also what came before the signal and is still in the kernel's buffer.

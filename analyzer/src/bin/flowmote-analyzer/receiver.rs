@@ -259,3 +259,46 @@ const KEPT_BYTES: usize = 256 << 10;
 /// What is asked of the kernel, in bytes of payload: a quarter of a second of 50,000 datagrams of
 /// 1,400 bytes.
 const RECEIVE_BUFFER: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_to_do() {
+        for (errno, advice) in [
+            (Errno::EADDRINUSE, "`ss -lunp 'sport = :514'` shows which"),
+            (Errno::EACCES, "Ports below 1024 need root"),
+            (Errno::EADDRNOTAVAIL, "see `ip address`"),
+        ] {
+            let address = SocketAddr::from(([192, 0, 2, 1], 514));
+            let said = BindError { address, errno }.to_string();
+            assert!(said.starts_with("cannot listen on 192.0.2.1:514: "), "{said}");
+            assert!(said.contains(advice), "{said}");
+        }
+    }
+
+    #[test]
+    fn batches_hold_what_was_sent() {
+        let mut receiver = Receiver::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let payloads: Vec<Vec<u8>> = (0..100).map(|len| vec![len as u8; len * 600]).collect();
+        let mut batch = Batch::new();
+        receiver.receive(&mut batch, usize::MAX).unwrap();
+        assert!(batch.is_empty());
+        for payload in &payloads {
+            sender.send_to(payload, receiver.local_address().unwrap()).unwrap();
+        }
+        receiver.receive(&mut batch, 0).unwrap();
+        assert!(batch.is_empty());
+        let mut received = Vec::new();
+        for limit in [3, usize::MAX, usize::MAX] {
+            receiver.receive(&mut batch, limit).unwrap();
+            assert!(batch.len() <= limit.min(AT_ONCE));
+            received.extend(batch.iter().map(|(payload, from)| (payload.to_vec(), from)));
+        }
+        let from = sender.local_addr().unwrap();
+        let expected: Vec<_> = payloads.into_iter().map(|payload| (payload, from)).collect();
+        assert_eq!(received, expected);
+    }
+}
