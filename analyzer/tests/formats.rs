@@ -274,6 +274,15 @@ fn the_interval_tells_how_it_goes() {
     }
     let expected = "1 datagrams, 1 samples, 0 datagrams lost, 0 faults, 0 dropped by the kernel\n";
     assert!(said.ends_with(expected), "{said}");
+    let mut later = vector("goflow2-decode");
+    later[19] += 3;
+    listening.send(&later);
+    while !said.contains(", 2 datagrams lost") {
+        said = listening.said();
+    }
+    let expected =
+        "  agent 172.16.0.17 sub-agent 1: lost 2, reordered 0, duplicates 0, restarts 0\n";
+    assert_eq!(listening.said(), expected);
     listening.signal(Signal::SIGINT);
     assert_eq!(listening.end().code, Some(0));
 }

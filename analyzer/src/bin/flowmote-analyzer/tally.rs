@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use flowmote_analyzer::{Address, Error, Malformed, MalformedKind};
+use flowmote_analyzer::{Error, Malformed, MalformedKind};
 
 use crate::sequence::Sequences;
 
@@ -83,15 +83,7 @@ impl fmt::Display for Tally {
         for (kind, count) in self.faults_by_kind() {
             write!(f, "\n  malformed {kind}: {count}")?;
         }
-        for (stream, gaps) in self.sequences.with_gaps() {
-            let agent = match stream.agent {
-                Address::Unknown => "unknown".to_owned(),
-                known => known.to_string(),
-            };
-            write!(f, "\n  agent {agent} sub-agent {}: lost {}", stream.sub_agent_id, gaps.lost)?;
-            write!(f, ", reordered {}, duplicates {}", gaps.reordered, gaps.duplicates)?;
-            write!(f, ", restarts {}", gaps.restarts)?;
-        }
+        write!(f, "{}", self.sequences)?;
         if totals.untracked != 0 {
             write!(f, "\n  {} datagrams of further agents not followed", totals.untracked)?;
         }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::drops::Drops;
 use crate::output::{Format, Kind, Received};
 use crate::queue::{Next, Queue};
+use crate::sequence::Gaps;
 use crate::tally::Tally;
 
 /// A format, where it goes, and the count of what went there.
@@ -91,11 +92,13 @@ pub(crate) struct Report {
     interval: Duration,
     next: Instant,
     drops: Drops,
+    /// Those told last.
+    gaps: Gaps,
 }
 
 impl Report {
     pub(crate) fn new(interval: Duration, drops: Drops) -> Self {
-        Self { interval, next: Instant::now() + interval, drops }
+        Self { interval, next: Instant::now() + interval, drops, gaps: Gaps::default() }
     }
 
     fn tick(&mut self, tally: &Tally) {
@@ -104,7 +107,12 @@ impl Report {
             return;
         }
         self.next = now + self.interval;
-        eprintln!("flowmote-analyzer: {}, {}", tally.line(), dropped(&self.drops));
+        eprint!("flowmote-analyzer: {}, {}", tally.line(), dropped(&self.drops));
+        if self.gaps != tally.sequences.totals {
+            self.gaps = tally.sequences.totals;
+            eprint!("{}", tally.sequences);
+        }
+        eprintln!();
     }
 }
 
