@@ -301,3 +301,14 @@ fn a_second_signal_waits_for_no_reader() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("ended before all was written"), "{}", ended.stderr);
 }
+
+#[test]
+fn nobody_who_listens_to_its_words_does_no_harm() {
+    let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--format", "csv"]);
+    listening.deafen();
+    listening.send(&vector("goflow2-decode"));
+    listening.signal(Signal::SIGTERM);
+    let ended = listening.end();
+    assert!(ended.stdout.starts_with(b"FLOW,172.16.0.17,"));
+    assert_eq!(ended.code, Some(0));
+}

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 /// One that listens on a port of its own.
 pub(crate) struct Listening {
     child: Child,
-    stderr: BufReader<ChildStderr>,
+    stderr: Option<BufReader<ChildStderr>>,
     pub(crate) address: SocketAddr,
     pub(crate) socket: UdpSocket,
 }
@@ -39,7 +39,7 @@ impl Listening {
         stderr.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").expect(&line).parse().unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        Self { child, stderr, address, socket }
+        Self { child, stderr: Some(stderr), address, socket }
     }
 
     pub(crate) fn send(&self, payload: &[u8]) {
@@ -57,8 +57,13 @@ impl Listening {
     /// The next line on standard error.
     pub(crate) fn said(&mut self) -> String {
         let mut line = String::new();
-        self.stderr.read_line(&mut line).unwrap();
+        self.stderr.as_mut().unwrap().read_line(&mut line).unwrap();
         line
+    }
+
+    /// Closes the pipe that its standard error goes to.
+    pub(crate) fn deafen(&mut self) {
+        self.stderr = None;
     }
 
     /// Reads `len` bytes of standard output, as they come.
@@ -71,14 +76,18 @@ impl Listening {
     /// Waits for its end without reading what it writes.
     pub(crate) fn end_unread(mut self) -> Ended {
         let mut stderr = String::new();
-        self.stderr.read_to_string(&mut stderr).unwrap();
+        if let Some(said) = &mut self.stderr {
+            said.read_to_string(&mut stderr).unwrap();
+        }
         Ended { code: self.child.wait().unwrap().code(), stdout: Vec::new(), stderr }
     }
 
     pub(crate) fn end(mut self) -> Ended {
         let (mut stdout, mut stderr) = (Vec::new(), String::new());
         self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
-        self.stderr.read_to_string(&mut stderr).unwrap();
+        if let Some(said) = &mut self.stderr {
+            said.read_to_string(&mut stderr).unwrap();
+        }
         Ended { code: self.child.wait().unwrap().code(), stdout, stderr }
     }
 }

@@ -11,6 +11,7 @@ use nix::sys::socket::{setsockopt, sockopt::SndBuf};
 
 use crate::args::ForwardArguments;
 use crate::receiver::{Batch, Limit, Receiver};
+use crate::say::say;
 use crate::signals::Signals;
 use crate::writer::dropped;
 
@@ -42,11 +43,11 @@ pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
             break;
         }
         if next_report.is_some_and(|next| Instant::now() >= next) {
-            eprintln!("flowmote-analyzer: {forwarder}, {}", dropped(&drops));
+            say(format_args!("flowmote-analyzer: {forwarder}, {}", dropped(&drops)));
             next_report = arguments.interval.map(|interval| Instant::now() + interval);
         }
     }
-    eprintln!("{forwarder:#}\n{}", dropped(&drops));
+    say(format_args!("{forwarder:#}\n{}", dropped(&drops)));
     Ok(())
 }
 

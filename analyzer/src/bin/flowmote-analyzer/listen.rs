@@ -9,6 +9,7 @@ use std::{panic, process, thread};
 use crate::args::ListenArguments;
 use crate::queue::Queue;
 use crate::receiver::{Limit, Receiver};
+use crate::say::say;
 use crate::signals::Signals;
 use crate::writer::{Report, Writer, dropped};
 
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         let received = listener.run(&queue);
         queue.close();
         if listener.asked_again() {
-            eprintln!("flowmote-analyzer: ended before all was written");
+            say(format_args!("flowmote-analyzer: ended before all was written"));
             process::exit(1);
         }
         (received, writing.join().unwrap_or_else(|cause| panic::resume_unwind(cause)))
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         written => written?,
     }
     received?;
-    eprintln!("{}\n{}", writer.tally, dropped(&drops));
+    say(format_args!("{}\n{}", writer.tally, dropped(&drops)));
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod output;
 mod queue;
 mod read;
 mod receiver;
+mod say;
 mod sequence;
 mod signals;
 mod tally;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Arguments, Command};
+use say::say;
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("flowmote-analyzer: {error}");
+            say(format_args!("flowmote-analyzer: {error}"));
             ExitCode::FAILURE
         }
     }

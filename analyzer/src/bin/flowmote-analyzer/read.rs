@@ -9,6 +9,7 @@ use flowmote_analyzer::capture::{CaptureError, Found, Reader, find_udp};
 
 use crate::args::ReadArguments;
 use crate::output::Received;
+use crate::say::say;
 use crate::writer::Writer;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
@@ -34,7 +35,7 @@ pub(crate) fn run(arguments: &ReadArguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         flushed => flushed?,
     }
-    eprintln!("{counts}\n{}", writer.tally);
+    say(format_args!("{counts}\n{}", writer.tally));
     Ok(read.map_err(|error| format!("{name}: {error}"))?)
 }
 

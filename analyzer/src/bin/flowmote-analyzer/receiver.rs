@@ -17,6 +17,7 @@ use nix::sys::socket::{
 };
 
 use crate::drops::Drops;
+use crate::say::say;
 
 /// A bound socket that does not block.
 pub(crate) struct Receiver {
@@ -55,15 +56,15 @@ impl Receiver {
 
     /// Says on standard error where it listens, and whether bursts may be lost.
     pub(crate) fn announce(&self) -> io::Result<()> {
-        eprintln!("listening on {}", self.local_address()?);
+        say(format_args!("listening on {}", self.local_address()?));
         let size = self.buffer_size()?;
         if size < RECEIVE_BUFFER {
-            eprintln!(
+            say(format_args!(
                 "flowmote-analyzer: receive buffer of {} KiB instead of {}: bursts may be lost; \
                  run with CAP_NET_ADMIN or raise net.core.rmem_max",
                 size >> 10,
                 RECEIVE_BUFFER >> 10,
-            );
+            ));
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::drops::Drops;
 use crate::output::{Format, Kind, Received};
 use crate::queue::{Next, Queue};
+use crate::say::say;
 use crate::sequence::Gaps;
 use crate::tally::Tally;
 
@@ -107,12 +108,12 @@ impl Report {
             return;
         }
         self.next = now + self.interval;
-        eprint!("flowmote-analyzer: {}, {}", tally.line(), dropped(&self.drops));
+        let mut words = format!("flowmote-analyzer: {}, {}", tally.line(), dropped(&self.drops));
         if self.gaps != tally.sequences.totals {
             self.gaps = tally.sequences.totals;
-            eprint!("{}", tally.sequences);
+            words += &tally.sequences.to_string();
         }
-        eprintln!();
+        say(words);
     }
 }
 

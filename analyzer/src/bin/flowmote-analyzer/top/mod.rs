@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use crate::args::TopArguments;
 use crate::receiver::{Batch, Receiver};
+use crate::say::say;
 use crate::signals::Signals;
 use crate::writer::dropped;
 use child::Companion;
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
     let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
     if !on_screen {
-        eprintln!("listening on {}", receiver.local_address()?);
+        say(format_args!("listening on {}", receiver.local_address()?));
     }
     // before the screen, so that a failure is seen
     let companion = Companion::start(&arguments.command, on_screen)?;
@@ -65,10 +66,14 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         ended => ended?,
     }
-    eprintln!("flowmote-analyzer: {}\n{}", top.state.tally, dropped(&top.receiver.drops()?));
+    say(format_args!(
+        "flowmote-analyzer: {}\n{}",
+        top.state.tally,
+        dropped(&top.receiver.drops()?)
+    ));
     let Some((said, ended)) = stopped else { return Ok(()) };
     for line in said {
-        eprintln!("{line}");
+        say(line);
     }
     Ok(ended?)
 }
