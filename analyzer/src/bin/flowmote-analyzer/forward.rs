@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use nix::sys::socket::{setsockopt, sockopt::SndBuf};
 
 use crate::args::ForwardArguments;
+use crate::drops::Drops;
 use crate::receiver::{Batch, Limit, Receiver};
 use crate::say::say;
 use crate::signals::Signals;
@@ -31,22 +33,7 @@ pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
     };
     forwarder.receiver.announce()?;
     let drops = forwarder.receiver.drops()?;
-    let mut next_report = arguments.interval.map(|interval| Instant::now() + interval);
-    let mut batch = Batch::new();
-    while !forwarder.limit.reached() {
-        let now = Instant::now();
-        let report = next_report.map(|next| next.saturating_duration_since(now));
-        let timeout = [report, forwarder.limit.timeout()].into_iter().flatten().min();
-        let signal = signals.wait([Some(forwarder.receiver.as_fd())], timeout)?.is_none();
-        forwarder.drain(&mut batch)?;
-        if signal {
-            break;
-        }
-        if next_report.is_some_and(|next| Instant::now() >= next) {
-            say(format_args!("flowmote-analyzer: {forwarder}, {}", dropped(&drops)));
-            next_report = arguments.interval.map(|interval| Instant::now() + interval);
-        }
-    }
+    forwarder.run(&signals, arguments.interval, &drops)?;
     say(format_args!("{forwarder:#}\n{}", dropped(&drops)));
     Ok(())
 }
@@ -69,6 +56,30 @@ struct Destination {
 }
 
 impl Forwarder {
+    fn run(
+        &mut self,
+        signals: &Signals,
+        interval: Option<Duration>,
+        drops: &Drops,
+    ) -> io::Result<()> {
+        let next = || interval.map(|interval| Instant::now() + interval);
+        let (mut next_report, mut batch) = (next(), Batch::new());
+        while !self.limit.reached() {
+            let report = next_report.map(|next| next.saturating_duration_since(Instant::now()));
+            let timeout = [report, self.limit.timeout()].into_iter().flatten().min();
+            let signal = signals.wait([Some(self.receiver.as_fd())], timeout)?.is_none();
+            self.drain(&mut batch)?;
+            if signal {
+                break;
+            }
+            if next_report.is_some_and(|next| Instant::now() >= next) {
+                say(format_args!("flowmote-analyzer: {self}, {}", dropped(drops)));
+                next_report = next();
+            }
+        }
+        Ok(())
+    }
+
     /// Copies what has arrived, up to a bound, so that signals and deadline are seen in a flood.
     fn drain(&mut self, batch: &mut Batch) -> io::Result<()> {
         for _ in 0..MAX_BATCHES {

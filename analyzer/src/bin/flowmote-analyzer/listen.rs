@@ -26,11 +26,11 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         Some(interval) => Some(Report::new(interval, receiver.drops()?)),
         None => None,
     };
-    let queue = Queue::default();
     // its closing tells the thread that receives that the other has ended
     let (ended, ending) = io::pipe()?;
     let limit = Limit::new(arguments.count, arguments.duration);
     let mut listener = Listener { receiver, signals, ended, limit };
+    let queue = Queue::default();
     let (received, written) = thread::scope(|scope| {
         let writing = scope.spawn(|| {
             let written = writer.run(&queue, report.as_mut());
@@ -40,10 +40,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         });
         let received = listener.run(&queue);
         queue.close();
-        if listener.asked_again() {
-            say(format_args!("flowmote-analyzer: ended before all was written"));
-            process::exit(1);
-        }
+        listener.wait_for_writer();
         (received, writing.join().unwrap_or_else(|cause| panic::resume_unwind(cause)))
     });
     match written {
@@ -86,14 +83,16 @@ impl Listener {
         Ok(())
     }
 
-    /// Waits for the end of the writer, whom a reader that does not read may hold up for ever: a
-    /// further signal asks not to wait for it.
-    fn asked_again(&self) -> bool {
+    /// A reader that does not read may hold up the writer for ever: a further signal ends it all.
+    fn wait_for_writer(&self) {
         loop {
             match self.signals.wait([Some(self.ended.as_fd())], None) {
                 Ok(Some([false])) => {}
-                Ok(Some([true])) | Err(_) => return false,
-                Ok(None) => return true,
+                Ok(Some([true])) | Err(_) => return,
+                Ok(None) => {
+                    say("flowmote-analyzer: ended before all was written");
+                    process::exit(1);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use flowmote_analyzer::flow::{
     ExtendedIpv6TunnelIngress, ExtendedL2TunnelEgress, ExtendedL2TunnelIngress, ExtendedSwitch,
     SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6,
 };
-use flowmote_analyzer::packet::Layer;
+use flowmote_analyzer::packet::{Layer, Layers};
 use flowmote_analyzer::{Address, FlowData, FlowRecord, FlowSample, MacAddress};
 
 /// The columns after input and output, but for the last; what is not known is 0.
@@ -84,43 +84,54 @@ impl FlowLine {
     /// The outermost headers up to the transport; what is below MPLS or PPPoE is not looked at.
     fn header(&mut self, header: &SampledHeader<'_>) {
         (self.packet_size, self.stripped) = (header.frame_length, header.stripped);
-        let (mut offset, mut in_ip) = (0, false);
-        for layer in header.layers() {
+        let (mut layers, mut offset) = (header.layers(), 0);
+        while let Some(layer) = layers.next() {
+            match self.link(&layer) {
+                Some(length) => offset += length,
+                None => return self.network(&layer, offset, layers),
+            }
+        }
+    }
+
+    /// Its length, if it is a header of the link layer.
+    fn link(&mut self, layer: &Layer<'_>) -> Option<u32> {
+        match layer {
+            Layer::Ethernet(ethernet) => {
+                (self.src_mac, self.dst_mac) = (ethernet.src, ethernet.dst);
+                self.set_ether_type(ethernet.ether_type);
+                Some(14)
+            }
+            Layer::Vlan(tag) => {
+                self.in_vlan = tag.id.into();
+                self.set_ether_type(tag.ether_type);
+                Some(4)
+            }
+            Layer::Llc(llc) if llc.oui == Some(0) => {
+                self.ether_type = llc.ether_type.unwrap_or_default().into();
+                Some(8)
+            }
+            _ => None,
+        }
+    }
+
+    fn network(&mut self, layer: &Layer<'_>, offset: u32, following: Layers<'_>) {
+        match layer {
+            Layer::Ipv4(ip) => {
+                (self.src, self.dst) = (Address::V4(ip.src), Address::V4(ip.dst));
+                (self.protocol, self.tos) = (ip.protocol.into(), ip.tos.into());
+                (self.ttl, self.ipv4_offset) = (ip.ttl.into(), offset);
+            }
+            Layer::Ipv6(ip) => {
+                (self.src, self.dst) = (Address::V6(ip.src), Address::V6(ip.dst));
+                (self.protocol, self.tos) = (ip.next_header.into(), ip.traffic_class.into());
+                self.ttl = ip.hop_limit.into();
+            }
+            _ => return,
+        }
+        for layer in following {
             match layer {
-                Layer::Ethernet(ethernet) => {
-                    (self.src_mac, self.dst_mac) = (ethernet.src, ethernet.dst);
-                    self.set_ether_type(ethernet.ether_type);
-                    offset += 14;
-                }
-                Layer::Vlan(tag) => {
-                    self.in_vlan = tag.id.into();
-                    self.set_ether_type(tag.ether_type);
-                    offset += 4;
-                }
-                Layer::Llc(llc) if llc.oui == Some(0) => {
-                    self.ether_type = llc.ether_type.unwrap_or_default().into();
-                    offset += 8;
-                }
-                Layer::Ipv4(ip) if !in_ip => {
-                    (self.src, self.dst) = (Address::V4(ip.src), Address::V4(ip.dst));
-                    (self.protocol, self.tos) = (ip.protocol.into(), ip.tos.into());
-                    self.ttl = ip.ttl.into();
-                    (self.ipv4_offset, in_ip) = (offset, true);
-                }
-                Layer::Ipv6(ip) if !in_ip => {
-                    (self.src, self.dst) = (Address::V6(ip.src), Address::V6(ip.dst));
-                    self.protocol = ip.next_header.into();
-                    (self.tos, self.ttl) = (ip.traffic_class.into(), ip.hop_limit.into());
-                    in_ip = true;
-                }
-                Layer::Ipv6Extension(extension) if in_ip => {
-                    self.protocol = extension.next_header.into();
-                }
-                other => {
-                    return if in_ip {
-                        self.transport(&other)
-                    };
-                }
+                Layer::Ipv6Extension(extension) => self.protocol = extension.next_header.into(),
+                other => return self.transport(&other),
             }
         }
     }

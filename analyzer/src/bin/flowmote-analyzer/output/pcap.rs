@@ -27,6 +27,23 @@ impl Pcap {
         pcap
     }
 
+    fn sample(&mut self, sample: &Sample<'_>, time: SystemTime, tally: &mut Tally) {
+        tally.samples += 1;
+        match sample {
+            Sample::Flow(flow) => {
+                count_records(flow.records(), tally);
+                let mut headers = flow.records().flatten().filter_map(|record| record.read());
+                let written = headers.next().and_then(|header| self.packet(time, &header));
+                tally.not_written += u64::from(written.is_none());
+            }
+            Sample::Counters(counters) => count_records(counters.records(), tally),
+            Sample::Discarded(packet) => count_records(packet.records(), tally),
+            Sample::Unknown(_) => tally.unknown += 1,
+            _ => {}
+        }
+    }
+
+    /// Nothing is written of a link layer that does not fit.
     fn packet(&mut self, time: SystemTime, header: &SampledHeader<'_>) -> Option<()> {
         let link: &[u8] = match header.protocol {
             1 => &[],
@@ -54,29 +71,9 @@ impl Format for Pcap {
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
         let Some(datagram) = received.open(tally) else { return };
         for sample in datagram.samples() {
-            let sample = match sample {
-                Ok(sample) => sample,
-                Err(fault) => {
-                    tally.malformed(fault);
-                    continue;
-                }
-            };
-            tally.samples += 1;
             match sample {
-                Sample::Flow(flow) => {
-                    count_records(flow.records(), tally);
-                    let mut headers = flow
-                        .records()
-                        .flatten()
-                        .filter_map(|record| record.read::<SampledHeader>());
-                    let written =
-                        headers.next().and_then(|header| self.packet(received.time, &header));
-                    tally.not_written += u64::from(written.is_none());
-                }
-                Sample::Counters(counters) => count_records(counters.records(), tally),
-                Sample::Discarded(packet) => count_records(packet.records(), tally),
-                Sample::Unknown(_) => tally.unknown += 1,
-                _ => {}
+                Ok(sample) => self.sample(&sample, received.time, tally),
+                Err(fault) => tally.malformed(fault),
             }
         }
     }
