@@ -107,7 +107,7 @@ impl Queue {
 
 /// Memory of waiting batches: with the datagrams of [`RECEIVE_BUFFER`](crate::receiver) this is
 /// what a stall may cost.
-const MAX_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 256 << 20;
 const MAX_SPARE: usize = 64;
 
 #[cfg(test)]
