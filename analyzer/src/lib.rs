@@ -42,9 +42,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "capture"))]
 extern crate std;
 
+#[cfg(feature = "capture")]
+pub mod capture;
 pub mod counter;
 mod datagram;
 pub mod flow;

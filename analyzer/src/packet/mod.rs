@@ -133,6 +133,21 @@ impl<'a> Layers<'a> {
     pub fn ethernet(packet: &'a [u8]) -> Self {
         Self { next: Next::Ethernet, rest: packet }
     }
+
+    /// The headers of a packet whose first is announced by an EtherType.
+    pub fn ether_type(ether_type: u16, packet: &'a [u8]) -> Self {
+        Self { next: Next::from_ether_type(ether_type), rest: packet }
+    }
+
+    /// The headers of an IP packet of either version.
+    pub fn ip(packet: &'a [u8]) -> Self {
+        Self { next: Next::from_ip_version(packet), rest: packet }
+    }
+
+    /// The bytes after the headers seen so far, within the lengths that IP declares.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
 }
 
 impl<'a> Iterator for Layers<'a> {

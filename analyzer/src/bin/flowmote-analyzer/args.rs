@@ -3,8 +3,11 @@
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::output::Kind;
 
 /// Receives sFlow version 5 and shows it.
 #[derive(Debug, Parser)]
@@ -16,8 +19,12 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print every datagram received, as text or as JSON lines
+    /// Write every datagram received as text, JSON, CSV or pcap
     Listen(ListenArguments),
+    /// Write every datagram in a capture file (pcap, pcapng), likewise
+    Read(ReadArguments),
+    /// Copy every datagram received to other collectors, unchanged
+    Forward(ForwardArguments),
     /// Show live who talks to whom, interfaces and hosts
     Top(TopArguments),
 }
@@ -27,15 +34,60 @@ pub(crate) struct ListenArguments {
     /// Where to listen: ADDR:PORT, ADDR or PORT
     #[arg(default_value = "[::]:6343", value_parser = parse_address)]
     pub(crate) address: SocketAddr,
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
     /// End after N datagrams
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
     /// End after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) duration: Option<Duration>,
+    /// Say on standard error how it goes, this often
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) interval: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadArguments {
+    /// Capture in pcap or pcapng, - for standard input
+    pub(crate) file: PathBuf,
+    /// UDP port that sFlow was sent to
+    #[arg(long, default_value_t = PORT)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArguments {
+    /// What to write
+    #[arg(long, value_enum, default_value = "text")]
+    format: Kind,
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Where to write it, - for standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForwardArguments {
+    /// Collectors: ADDR:PORT or ADDR
+    #[arg(required = true, value_name = "DEST", value_parser = parse_destination)]
+    pub(crate) destinations: Vec<SocketAddr>,
+    /// Where to listen: ADDR:PORT, ADDR or PORT
+    #[arg(long, value_name = "ADDR", default_value = "[::]:6343", value_parser = parse_address)]
+    pub(crate) listen: SocketAddr,
+    /// End after N datagrams
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// End after this time
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Say on standard error how it goes, this often
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) interval: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +110,16 @@ pub(crate) struct TopArguments {
     pub(crate) command: Vec<OsString>,
 }
 
+impl OutputArguments {
+    pub(crate) fn format(&self) -> Kind {
+        if self.json { Kind::Json } else { self.format }
+    }
+
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+}
+
 /// The port that sFlow is sent to.
 const PORT: u16 = 6343;
 
@@ -71,6 +133,16 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
         .map(|address| SocketAddr::new(address, PORT))
         .or_else(|_| text.parse())
         .map_err(|_| "want 127.0.0.1:6343, [::1]:6343, 127.0.0.1, ::1 or 6343".to_owned())
+}
+
+/// Not a bare port: nobody means to send to the unspecified address.
+fn parse_destination(text: &str) -> Result<SocketAddr, String> {
+    parse_address(text)
+        .ok()
+        .filter(|address| !address.ip().is_unspecified() && address.port() != 0)
+        .ok_or_else(|| {
+            "want 192.0.2.1:6343, [2001:db8::1]:6343, 192.0.2.1 or 2001:db8::1".to_owned()
+        })
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

@@ -1,21 +1,38 @@
 //! The UDP socket.
 
 use core::fmt;
-use core::net::{Ipv4Addr, SocketAddr};
-use std::io;
+use core::iter;
+use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::time::Duration;
+use std::io::{self, IoSliceMut};
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Instant, SystemTime};
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{Ipv6V6Only, RcvBuf};
+use nix::sys::socket::sockopt::{Ipv6V6Only, RcvBuf, RcvBufForce};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket,
+    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrStorage, bind, getsockopt,
+    recvmmsg, setsockopt, socket,
 };
+
+use crate::drops::Drops;
+use crate::say::say;
 
 /// A bound socket that does not block.
 pub(crate) struct Receiver {
     socket: UdpSocket,
-    buffer: Box<[u8; MAX_DATAGRAM]>,
+    headers: MultiHeaders<SockaddrStorage>,
+    buffer: Box<[u8]>,
+}
+
+/// Datagrams that arrived together.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    time: SystemTime,
+    bytes: Vec<u8>,
+    /// Where each came from, and its length.
+    datagrams: Vec<(SocketAddr, usize)>,
 }
 
 impl Receiver {
@@ -30,7 +47,26 @@ impl Receiver {
             _ => Err(errno),
         });
         let socket = bound.map_err(|errno| BindError { address, errno })?;
-        Ok(Self { socket: UdpSocket::from(socket), buffer: Box::new([0; MAX_DATAGRAM]) })
+        Ok(Self {
+            socket: UdpSocket::from(socket),
+            headers: MultiHeaders::preallocate(AT_ONCE, None),
+            buffer: vec![0; AT_ONCE * MAX_DATAGRAM].into_boxed_slice(),
+        })
+    }
+
+    /// Says on standard error where it listens, and whether bursts may be lost.
+    pub(crate) fn announce(&self) -> io::Result<()> {
+        say(format_args!("listening on {}", self.local_address()?));
+        let size = self.buffer_size()?;
+        if size < RECEIVE_BUFFER {
+            say(format_args!(
+                "flowmote-analyzer: receive buffer of {} KiB instead of {}: bursts may be lost; \
+                 run with CAP_NET_ADMIN or raise net.core.rmem_max",
+                size >> 10,
+                RECEIVE_BUFFER >> 10,
+            ));
+        }
+        Ok(())
     }
 
     /// The address bound.
@@ -38,20 +74,128 @@ impl Receiver {
         self.socket.local_addr()
     }
 
-    /// The next datagram; `None` if there is none now.
-    pub(crate) fn receive(&mut self) -> io::Result<Option<(&[u8], SocketAddr)>> {
-        match self.socket.recv_from(&mut self.buffer[..]) {
-            Ok((len, from)) => Ok(self.buffer.get(..len).map(|payload| (payload, plain(from)))),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
-            Err(error) => Err(error),
+    /// What the kernel granted, in bytes of payload: half of what it reckons with, the rest is its
+    /// own overhead.
+    pub(crate) fn buffer_size(&self) -> io::Result<usize> {
+        Ok(getsockopt(&self.socket, RcvBuf)? / 2)
+    }
+
+    /// Where the kernel counts what it dropped here.
+    pub(crate) fn drops(&self) -> io::Result<Drops> {
+        Drops::of(&self.socket)
+    }
+
+    /// Replaces what is in `batch` by what has arrived, up to `limit` datagrams and a bound of its
+    /// own; nothing if there is nothing now.
+    pub(crate) fn receive(&mut self, batch: &mut Batch, limit: usize) -> io::Result<()> {
+        batch.clear();
+        let mut slots: Vec<[IoSliceMut<'_>; 1]> = self
+            .buffer
+            .chunks_mut(MAX_DATAGRAM)
+            .take(limit)
+            .map(|slot| [IoSliceMut::new(slot)])
+            .collect();
+        if slots.is_empty() {
+            return Ok(());
         }
+        let (fd, headers) = (self.socket.as_raw_fd(), &mut self.headers);
+        let received = match recvmmsg(fd, headers, &mut slots, MsgFlags::MSG_DONTWAIT, None) {
+            Ok(received) => received,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
+        };
+        batch.time = SystemTime::now();
+        for message in received {
+            let from = message.address.and_then(|address| plain(&address));
+            batch.push(from.unwrap_or(NOWHERE), message.iovs().next().unwrap_or_default());
+        }
+        Ok(())
     }
 }
 
 impl AsFd for Receiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self { time: SystemTime::UNIX_EPOCH, bytes: Vec::new(), datagrams: Vec::new() }
+    }
+
+    /// When they were taken from the socket.
+    pub(crate) fn time(&self) -> SystemTime {
+        self.time
+    }
+
+    /// Number of datagrams.
+    pub(crate) fn len(&self) -> usize {
+        self.datagrams.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.datagrams.is_empty()
+    }
+
+    /// Memory held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// The datagrams in the order of arrival, and where each came from.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], SocketAddr)> {
+        let (mut rest, mut datagrams) = (self.bytes.as_slice(), self.datagrams.iter());
+        iter::from_fn(move || {
+            let (from, len) = datagrams.next()?;
+            let (payload, after) = rest.split_at_checked(*len)?;
+            rest = after;
+            Some((payload, *from))
+        })
+    }
+
+    fn push(&mut self, from: SocketAddr, payload: &[u8]) {
+        self.bytes.extend_from_slice(payload);
+        self.datagrams.push((from, payload.len()));
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        // what one flood of giants has left behind
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.datagrams.clear();
+    }
+}
+
+/// Datagrams for a time: until `--count` or `--for` is reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    left: u64,
+    deadline: Option<Instant>,
+}
+
+impl Limit {
+    pub(crate) fn new(count: Option<u64>, duration: Option<Duration>) -> Self {
+        let deadline = duration.and_then(|time| Instant::now().checked_add(time));
+        Self { left: count.unwrap_or(u64::MAX), deadline }
+    }
+
+    pub(crate) fn reached(&self) -> bool {
+        self.left == 0 || self.timeout().is_some_and(|timeout| timeout.is_zero())
+    }
+
+    /// Time left.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.deadline.map(|end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Datagrams that may still be received.
+    pub(crate) fn room(&self) -> usize {
+        usize::try_from(self.left).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn note(&mut self, batch: &Batch) {
+        self.left = self.left.saturating_sub(batch.len() as u64);
     }
 }
 
@@ -90,17 +234,72 @@ fn bind_to(address: SocketAddr) -> nix::Result<OwnedFd> {
     if address.is_ipv6() && address.ip().is_unspecified() {
         setsockopt(&fd, Ipv6V6Only, &false)?;
     }
-    // the kernel cuts this to net.core.rmem_max; a smaller buffer only means less slack
-    let _ = setsockopt(&fd, RcvBuf, &RECEIVE_BUFFER);
+    // beyond net.core.rmem_max where that is allowed, else up to it; a smaller buffer is no error,
+    // it only means less slack
+    let _ = setsockopt(&fd, RcvBufForce, &RECEIVE_BUFFER)
+        .or_else(|_| setsockopt(&fd, RcvBuf, &RECEIVE_BUFFER));
     bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
     Ok(fd)
 }
 
-/// An IPv4 address that arrived through an IPv6 socket, in its own form.
-fn plain(from: SocketAddr) -> SocketAddr {
-    SocketAddr::new(from.ip().to_canonical(), from.port())
+/// In the form of IPv4 also where it arrived through an IPv6 socket.
+fn plain(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
+    let v6 = address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into());
+    let from: SocketAddr = v4.or(v6)?;
+    Some(SocketAddr::new(from.ip().to_canonical(), from.port()))
 }
 
+const NOWHERE: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+/// Datagrams in one system call.
+const AT_ONCE: usize = 64;
 /// The largest UDP payload.
 const MAX_DATAGRAM: usize = 65_535;
+/// Memory an empty batch may keep.
+const KEPT_BYTES: usize = 256 << 10;
+/// What is asked of the kernel, in bytes of payload: a quarter of a second of 50,000 datagrams of
+/// 1,400 bytes.
 const RECEIVE_BUFFER: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_to_do() {
+        for (errno, advice) in [
+            (Errno::EADDRINUSE, "`ss -lunp 'sport = :514'` shows which"),
+            (Errno::EACCES, "Ports below 1024 need root"),
+            (Errno::EADDRNOTAVAIL, "see `ip address`"),
+        ] {
+            let address = SocketAddr::from(([192, 0, 2, 1], 514));
+            let said = BindError { address, errno }.to_string();
+            assert!(said.starts_with("cannot listen on 192.0.2.1:514: "), "{said}");
+            assert!(said.contains(advice), "{said}");
+        }
+    }
+
+    #[test]
+    fn batches_hold_what_was_sent() {
+        let mut receiver = Receiver::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let payloads: Vec<Vec<u8>> = (0..100).map(|len| vec![len as u8; len * 600]).collect();
+        let mut batch = Batch::new();
+        receiver.receive(&mut batch, usize::MAX).unwrap();
+        assert!(batch.is_empty());
+        for payload in &payloads {
+            sender.send_to(payload, receiver.local_address().unwrap()).unwrap();
+        }
+        receiver.receive(&mut batch, 0).unwrap();
+        assert!(batch.is_empty());
+        let mut received = Vec::new();
+        for limit in [3, usize::MAX, usize::MAX] {
+            receiver.receive(&mut batch, limit).unwrap();
+            assert!(batch.len() <= limit.min(AT_ONCE));
+            received.extend(batch.iter().map(|(payload, from)| (payload.to_vec(), from)));
+        }
+        let from = sender.local_addr().unwrap();
+        let expected: Vec<_> = payloads.into_iter().map(|payload| (payload, from)).collect();
+        assert_eq!(received, expected);
+    }
+}

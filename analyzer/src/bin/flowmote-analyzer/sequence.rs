@@ -1,5 +1,6 @@
 //! Gaps in the sequence numbers of datagrams.
 
+use core::fmt;
 use std::collections::{HashMap, HashSet};
 
 use flowmote_analyzer::{Address, Datagram};
@@ -66,7 +67,7 @@ impl Sequences {
     }
 
     /// The streams that are not without a gap, in order.
-    pub(crate) fn with_gaps(&self) -> Vec<(Stream, Gaps)> {
+    fn with_gaps(&self) -> Vec<(Stream, Gaps)> {
         let mut streams: Vec<_> = self
             .streams
             .iter()
@@ -75,6 +76,22 @@ impl Sequences {
             .collect();
         streams.sort_by_key(|(stream, _)| *stream);
         streams
+    }
+}
+
+/// A line, begun with a new line, for each stream that is not without a gap.
+impl fmt::Display for Sequences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let streams = self.with_gaps();
+        for (Stream { agent, sub_agent_id }, gaps) in streams.iter().take(MAX_LINES) {
+            let Gaps { lost, reordered, duplicates, restarts, .. } = gaps;
+            write!(f, "\n  agent {agent} sub-agent {sub_agent_id}: lost {lost}")?;
+            write!(f, ", reordered {reordered}, duplicates {duplicates}, restarts {restarts}")?;
+        }
+        match streams.len().checked_sub(MAX_LINES) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(f, "\n  and {more} more"),
+        }
     }
 }
 
@@ -102,6 +119,8 @@ impl Position {
 
 /// Streams followed at once: a bound on memory when addresses are forged.
 const MAX_STREAMS: usize = 16_384;
+/// Streams listed, those of lowest address.
+const MAX_LINES: usize = 1000;
 /// A larger step forward is taken for a restart.
 const MAX_GAP: i32 = 100_000;
 /// A larger step back is taken for a restart.
@@ -137,6 +156,19 @@ mod tests {
         assert_eq!(totals(&[(1, 0), (5, 10)]).lost, 3);
         let late = totals(&[(1, 0), (3, 20), (2, 10), (4, 30)]);
         assert_eq!(late, Gaps { reordered: 1, ..Gaps::default() });
+    }
+
+    #[test]
+    fn gaps_are_listed_by_stream() {
+        let mut sequences = Sequences::default();
+        let mut payload = [0u8; 28];
+        (payload[3], payload[7]) = (5, 1);
+        for (agent, sequence_number) in [(9, 1), (10, 1), (10, 2), (9, 4)] {
+            (payload[11], payload[19]) = (agent, sequence_number);
+            sequences.note(&Datagram::parse(&payload).unwrap());
+        }
+        let line = "\n  agent 0.0.0.9 sub-agent 0: lost 2, reordered 0, duplicates 0, restarts 0";
+        assert_eq!(sequences.to_string(), line);
     }
 
     #[test]

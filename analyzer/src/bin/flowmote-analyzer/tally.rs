@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use flowmote_analyzer::{Address, Error, Malformed, MalformedKind};
+use flowmote_analyzer::{Error, Malformed, MalformedKind};
 
 use crate::sequence::Sequences;
 
@@ -18,10 +18,18 @@ pub(crate) struct Tally {
     /// Datagrams refused as a whole: too short, wrong version, wrong address type.
     refused: [u64; 3],
     malformed: [u64; MalformedKind::ALL.len()],
+    /// Flow samples without a packet that the format can hold.
+    pub(crate) not_written: u64,
     pub(crate) sequences: Sequences,
 }
 
 impl Tally {
+    /// Takes note of a UDP payload.
+    pub(crate) fn received(&mut self, payload: &[u8]) {
+        self.datagrams += 1;
+        self.bytes += payload.len() as u64;
+    }
+
     pub(crate) fn refuse(&mut self, error: Error) {
         let [short, version, address_type] = &mut self.refused;
         *match error {
@@ -36,6 +44,13 @@ impl Tally {
         if let Some(count) = index.and_then(|index| self.malformed.get_mut(index)) {
             *count += 1;
         }
+    }
+
+    /// The totals in one line.
+    pub(crate) fn line(&self) -> String {
+        let (lost, faults) = (self.sequences.totals.lost, self.faults());
+        let Self { datagrams, samples, .. } = self;
+        format!("{datagrams} datagrams, {samples} samples, {lost} datagrams lost, {faults} faults")
     }
 
     /// Faults of all kinds, refused datagrams included.
@@ -62,18 +77,13 @@ impl fmt::Display for Tally {
         let totals = self.sequences.totals;
         write!(f, "\n{} sub-agents, {} datagrams lost", self.sequences.len(), totals.lost)?;
         write!(f, ", {} faults", self.faults())?;
+        if self.not_written != 0 {
+            write!(f, "\n  {} flow samples without a packet that fits", self.not_written)?;
+        }
         for (kind, count) in self.faults_by_kind() {
             write!(f, "\n  malformed {kind}: {count}")?;
         }
-        for (stream, gaps) in self.sequences.with_gaps() {
-            let agent = match stream.agent {
-                Address::Unknown => "unknown".to_owned(),
-                known => known.to_string(),
-            };
-            write!(f, "\n  agent {agent} sub-agent {}: lost {}", stream.sub_agent_id, gaps.lost)?;
-            write!(f, ", reordered {}, duplicates {}", gaps.reordered, gaps.duplicates)?;
-            write!(f, ", restarts {}", gaps.restarts)?;
-        }
+        write!(f, "{}", self.sequences)?;
         if totals.untracked != 0 {
             write!(f, "\n  {} datagrams of further agents not followed", totals.untracked)?;
         }

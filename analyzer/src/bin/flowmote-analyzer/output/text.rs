@@ -1,6 +1,7 @@
 //! Text, one block a datagram.
 
-use core::fmt::{Display, Write};
+use core::fmt::Display;
+use std::io::Write;
 use std::time::SystemTime;
 
 use flowmote_analyzer::flow::SampledHeader;
@@ -11,27 +12,26 @@ use flowmote_analyzer::{
     Datagram, Malformed, RtValue, RtValues, Sample, ValueTypes, drop_reason_name,
 };
 
-use super::Received;
 use super::json::Packet;
+use super::{Format, Received};
 use crate::tally::Tally;
 
-/// Writes datagrams as text; its buffer is used again for each.
+/// Writes datagrams as text, one block and an empty line each.
 #[derive(Debug, Default)]
-pub(crate) struct Text {
-    out: String,
+pub(super) struct Text {
+    out: Vec<u8>,
     /// Where the line being written began.
     line: usize,
     /// Spaces before its continuation.
     indent: usize,
 }
 
-impl Text {
-    /// One block and an empty line.
-    pub(crate) fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) -> &[u8] {
-        self.out.clear();
-        tally.datagrams += 1;
-        tally.bytes += received.payload.len() as u64;
-        self.begin(0, time_of_day(received.time));
+impl Format for Text {
+    fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
+        tally.received(received.payload);
+        self.line = self.out.len();
+        self.indent = 4;
+        self.put(time_of_day(received.time));
         if let Some(from) = received.from {
             self.put(" from ");
             self.put(from);
@@ -45,10 +45,15 @@ impl Text {
                 self.put(error);
             }
         }
-        self.out.push_str("\n\n");
-        self.out.as_bytes()
+        self.out.extend_from_slice(b"\n\n");
     }
 
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+}
+
+impl Text {
     fn parsed(&mut self, datagram: &Datagram<'_>, tally: &mut Tally) {
         tally.sequences.note(datagram);
         self.word("agent", datagram.agent_address);
@@ -179,9 +184,7 @@ impl Text {
 
     /// Begins a line.
     fn begin(&mut self, indent: usize, text: impl Display) {
-        if !self.out.is_empty() {
-            self.out.push('\n');
-        }
+        self.out.push(b'\n');
         self.line = self.out.len();
         self.indent = indent + 4;
         self.put(format_args!("{:indent$}{text}", ""));
@@ -195,9 +198,9 @@ impl Text {
     /// Before the next field: a blank, or a new line where this one is full.
     fn space(&mut self) {
         if self.out.len() - self.line < WIDTH {
-            return self.out.push(' ');
+            return self.out.push(b' ');
         }
-        self.out.push('\n');
+        self.out.push(b'\n');
         self.line = self.out.len();
         let indent = self.indent;
         self.put(format_args!("{:indent$}", ""));

@@ -17,8 +17,10 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use crate::args::TopArguments;
-use crate::receiver::Receiver;
+use crate::receiver::{Batch, Receiver};
+use crate::say::say;
 use crate::signals::Signals;
+use crate::writer::dropped;
 use child::Companion;
 use screen::{Key, Screen};
 use state::State;
@@ -32,7 +34,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
     let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
     if !on_screen {
-        eprintln!("listening on {}", receiver.local_address()?);
+        say(format_args!("listening on {}", receiver.local_address()?));
     }
     // before the screen, so that a failure is seen
     let companion = Companion::start(&arguments.command, on_screen)?;
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let start = Instant::now();
     let mut top = Top {
         receiver,
+        batch: Batch::new(),
         signals,
         listening,
         companion,
@@ -63,16 +66,21 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         ended => ended?,
     }
-    eprintln!("flowmote-analyzer: {}", top.state.tally);
+    say(format_args!(
+        "flowmote-analyzer: {}\n{}",
+        top.state.tally,
+        dropped(&top.receiver.drops()?)
+    ));
     let Some((said, ended)) = stopped else { return Ok(()) };
     for line in said {
-        eprintln!("{line}");
+        say(line);
     }
     Ok(ended?)
 }
 
 struct Top {
     receiver: Receiver,
+    batch: Batch,
     signals: Signals,
     listening: String,
     companion: Option<Companion>,
@@ -130,9 +138,12 @@ impl Top {
     /// Takes in what has arrived, up to a bound, so that keys and signals are seen in a flood.
     fn drain(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        for _ in 0..MAX_BATCH {
-            let Some((payload, _)) = self.receiver.receive()? else { break };
-            self.state.receive(payload, now);
+        for _ in 0..MAX_BATCHES {
+            self.receiver.receive(&mut self.batch, usize::MAX)?;
+            if self.batch.is_empty() {
+                break;
+            }
+            self.batch.iter().for_each(|(payload, _)| self.state.receive(payload, now));
         }
         Ok(())
     }
@@ -210,5 +221,5 @@ fn log_lines(companion: Option<&Companion>, height: usize) -> Vec<Line> {
 const REFRESH: Duration = Duration::from_secs(1);
 /// How often the command is looked after.
 const LOOK: Duration = Duration::from_millis(250);
-/// Datagrams between two looks at everything else.
-const MAX_BATCH: usize = 1024;
+/// Batches of datagrams between two looks at everything else.
+const MAX_BATCHES: usize = 16;

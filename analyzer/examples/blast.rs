@@ -1,0 +1,112 @@
+//! Sends flow samples at a steady rate, to see what a collector keeps up with.
+//!
+//! `cargo run --release -p flowmote-analyzer --example blast -- ADDR:PORT SAMPLES_PER_SECOND SECONDS`
+//!
+//! Each datagram is of 1,324 bytes and holds six flow samples of 128 bytes of an IPv4 TCP packet
+//! over Ethernet each, with a switch record, as an agent sends them; sequence numbers count on, so
+//! the collector sees what is lost.
+
+use core::time::Duration;
+use std::hint;
+use std::net::UdpSocket;
+use std::thread;
+use std::time::Instant;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = || arguments.next().expect("ADDR:PORT SAMPLES_PER_SECOND SECONDS");
+    let address = argument();
+    let rate: f64 = argument().parse().expect("samples a second");
+    let seconds: f64 = argument().parse().expect("seconds");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.connect(&address).expect("an address");
+    let mut datagram = Datagram::new();
+    let interval = Duration::from_secs_f64(SAMPLES as f64 / rate);
+    let (start, mut sent, mut refused) = (Instant::now(), 0_u32, 0_u32);
+    let mut latest = Duration::ZERO;
+    while start.elapsed().as_secs_f64() < seconds {
+        let due = interval * sent;
+        latest = latest.max(wait_until(start, due));
+        refused += u32::from(socket.send(datagram.next()).is_err());
+        sent += 1;
+    }
+    let elapsed = start.elapsed().as_secs_f64();
+    println!(
+        "{sent} datagrams of {} bytes, {} samples in {elapsed:.2} s: {:.0} samples/s; \
+         {refused} refused, up to {:.1} ms late",
+        datagram.bytes.len(),
+        u64::from(sent) * SAMPLES as u64,
+        f64::from(sent) * SAMPLES as f64 / elapsed,
+        latest.as_secs_f64() * 1e3,
+    );
+}
+
+/// How late it is then.
+fn wait_until(start: Instant, due: Duration) -> Duration {
+    loop {
+        let elapsed = start.elapsed();
+        match due.checked_sub(elapsed) {
+            None => return elapsed - due,
+            // a sleep is never shorter than asked for: bursts of at most this make up for it
+            Some(left) if left > BURST => thread::sleep(left - BURST / 2),
+            Some(left) if left > BURST / 2 => thread::sleep(left),
+            Some(_) => hint::spin_loop(),
+        }
+    }
+}
+
+struct Datagram {
+    bytes: Vec<u8>,
+    number: u32,
+}
+
+impl Datagram {
+    fn new() -> Self {
+        let mut bytes = words(&[5, 1, 0xc000_0201, 0, 0, 0, SAMPLES]);
+        for sample in 0..SAMPLES {
+            let header = packet(sample as u8);
+            let mut records = words(&[1001, 16, 10, 0, 20, 0, 1, 16 + 128, 1, 1518, 4, 128]);
+            records.extend(&header);
+            let body = words(&[sample, 3 + sample, 4096, 4096 * sample, 0, 3 + sample, 7, 2]);
+            bytes.extend(words(&[1, (body.len() + records.len()) as u32]));
+            bytes.extend(body);
+            bytes.extend(records);
+        }
+        Self { bytes, number: 0 }
+    }
+
+    /// The next datagram, and other ports in its packets.
+    fn next(&mut self) -> &[u8] {
+        self.number += 1;
+        self.bytes[16..20].copy_from_slice(&self.number.to_be_bytes());
+        self.bytes[20..24].copy_from_slice(&(self.number / 50).to_be_bytes());
+        for sample in 0..SAMPLES as usize {
+            let port = 28 + sample * SAMPLE + 8 + 32 + 24 + 24 + 34;
+            let number = (self.number as u16).wrapping_mul(7919).wrapping_add(sample as u16);
+            self.bytes[port..port + 2].copy_from_slice(&number.to_be_bytes());
+        }
+        &self.bytes
+    }
+}
+
+/// 128 bytes of a TCP packet.
+fn packet(host: u8) -> Vec<u8> {
+    let mut packet = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    packet.extend([0x45, 0, 0x05, 0xdc, 0x1c, 0x46, 0x40, 0, 64, 6, 0xb1, 0xe6]);
+    packet.extend([192, 0, 2, 10 + host, 198, 51, 100, 200]);
+    packet.extend([0, 0, 1, 187, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 0x50, 0x10]);
+    packet.extend([0xff, 0xff, 0, 0, 0, 0]);
+    packet.extend((0..128).map(|byte: u8| byte.wrapping_mul(167)));
+    packet.truncate(128);
+    packet
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// In a datagram.
+const SAMPLES: u32 = 6;
+/// Bytes of a sample.
+const SAMPLE: usize = 216;
+const BURST: Duration = Duration::from_micros(200);

@@ -1,0 +1,77 @@
+//! What the kernel dropped at a socket because its buffer was full.
+//!
+//! Read from the socket's line in /proc/net/udp, which also knows of drops that no datagram has
+//! followed yet; the ancillary data of SO_RXQ_OVFL come with the next datagram only.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+/// A socket's line.
+#[derive(Debug)]
+pub(crate) struct Drops {
+    path: &'static str,
+    inode: u64,
+}
+
+impl Drops {
+    pub(crate) fn of(socket: &UdpSocket) -> io::Result<Self> {
+        let v4 = socket.local_addr()?.is_ipv4();
+        let fd: OwnedFd = socket.as_fd().try_clone_to_owned()?;
+        let inode = File::from(fd).metadata()?.ino();
+        Ok(Self { path: if v4 { "/proc/net/udp" } else { "/proc/net/udp6" }, inode })
+    }
+
+    /// Datagrams dropped since the socket was made; `None` without /proc or after its closing.
+    pub(crate) fn count(&self) -> Option<u64> {
+        parse(&fs::read_to_string(self.path).ok()?, self.inode)
+    }
+}
+
+/// Inode is the tenth word of a line, drops the last.
+fn parse(table: &str, inode: u64) -> Option<u64> {
+    let inode = inode.to_string();
+    let mut lines = table.lines().map(|line| line.split_ascii_whitespace());
+    let mut words = lines.find(|words| words.clone().nth(9) == Some(&inode))?;
+    // printed as a signed number
+    words.next_back()?.parse().ok().map(|drops: i32| drops.cast_unsigned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when \
+        retrnsmt   uid  timeout inode ref pointer drops            \n \
+        3576: 0100007F:D399 0100007F:18C7 01 00000000:00000000 00:00000000 00000000 65534        \
+        0 83038 2 0000000056a7851f 0         \n \
+        3577: 00000000:18C7 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        \
+        0 83039 2 0000000056a78520 -1        \n";
+
+    #[test]
+    fn the_line_of_the_inode() {
+        assert_eq!(parse(TABLE, 83038), Some(0));
+        assert_eq!(parse(TABLE, 83039), Some(u64::from(u32::MAX)));
+        assert_eq!(parse(TABLE, 0), None);
+        assert_eq!(parse("", 83038), None);
+    }
+
+    #[test]
+    fn a_full_buffer_is_seen() {
+        use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let drops = Drops::of(&socket).unwrap();
+        assert_eq!(drops.count(), Some(0));
+        setsockopt(&socket, RcvBuf, &4096).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..64 {
+            sender.send_to(&[0xa5; 1400], socket.local_addr().unwrap()).unwrap();
+        }
+        let dropped = drops.count().unwrap();
+        assert!((1..64).contains(&dropped), "{dropped}");
+        drop(socket);
+        assert_eq!(drops.count(), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Bytes of a file, with a count of them.
+
+use core::ops::ControlFlow;
+use std::io::{BufReader, ErrorKind, Read};
+use std::vec::Vec;
+
+use super::CaptureError;
+
+/// A buffered source that knows where it is.
+#[derive(Debug)]
+pub(super) struct Source<R> {
+    inner: BufReader<R>,
+    offset: u64,
+    /// Where the packet or block being read begins.
+    start: u64,
+    content: Vec<u8>,
+}
+
+impl<R: Read> Source<R> {
+    pub(super) fn new(inner: R) -> Self {
+        let inner = BufReader::with_capacity(BUFFER, inner);
+        Self { inner, offset: 0, start: 0, content: Vec::new() }
+    }
+
+    /// Nothing is buffered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inner.buffer().is_empty()
+    }
+
+    /// The fixed part of the next packet or block, or the end of the file.
+    pub(super) fn begin<const N: usize>(
+        &mut self,
+    ) -> Result<ControlFlow<(), [u8; N]>, CaptureError> {
+        self.start = self.offset;
+        match self.array() {
+            Ok(bytes) => Ok(ControlFlow::Continue(bytes)),
+            Err(CaptureError::Truncated { .. }) if self.offset == self.start => {
+                Ok(ControlFlow::Break(()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The next `N` bytes.
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], CaptureError> {
+        self.take(N as u64)?;
+        self.content().try_into().map_err(|_| self.truncated())
+    }
+
+    pub(super) fn skip<const N: usize>(&mut self) -> Result<(), CaptureError> {
+        let mut skipped = [0; N];
+        let mut filled = 0;
+        while let Some(space) = skipped.get_mut(filled..).filter(|space| !space.is_empty()) {
+            match self.inner.read(space) {
+                Ok(0) => return Err(self.truncated()),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(CaptureError::Io(error)),
+            }
+        }
+        self.offset += N as u64;
+        Ok(())
+    }
+
+    /// Reads the next `len` bytes to be seen as [`content`](Source::content).
+    pub(super) fn read(&mut self, len: u32) -> Result<(), CaptureError> {
+        self.take(len.into())?;
+        if self.content.len() as u64 == u64::from(len) { Ok(()) } else { Err(self.truncated()) }
+    }
+
+    /// What was read last.
+    pub(super) fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    fn truncated(&self) -> CaptureError {
+        CaptureError::Truncated { offset: self.start }
+    }
+
+    /// What was begun last makes no sense.
+    pub(super) fn corrupt(&self, what: &'static str) -> CaptureError {
+        CaptureError::Corrupt { offset: self.start, what }
+    }
+
+    /// Up to `len` bytes: fewer at the end of the file. Memory is taken only for what is there.
+    fn take(&mut self, len: u64) -> Result<(), CaptureError> {
+        self.content.clear();
+        let taken = self.inner.by_ref().take(len).read_to_end(&mut self.content);
+        self.offset += self.content.len() as u64;
+        taken.map(|_| ()).map_err(CaptureError::Io)
+    }
+}
+
+const BUFFER: usize = 128 << 10;
