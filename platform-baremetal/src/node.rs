@@ -223,18 +223,19 @@ impl<U: Uplink> Transport for Outbox<'_, U> {
     }
 }
 
-/// Hands something in, sending what is in its way.
+/// Hands something in, sending what is in its way and what it completes.
 fn submit<'a, U: Uplink>(
     agent: &mut Agent<'a>,
     outbox: &mut Outbox<'_, U>,
     mut take: impl FnMut(&mut Agent<'a>) -> Result<(), HandleError>,
 ) -> Result<(), HandleError> {
-    let fit = take(agent);
-    if fit != Err(HandleError::Full) {
-        return fit;
+    let mut fit = take(agent);
+    if fit == Err(HandleError::Full) {
+        agent.transmit(outbox.now, outbox);
+        fit = take(agent);
     }
     agent.transmit(outbox.now, outbox);
-    take(agent)
+    fit
 }
 
 fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
