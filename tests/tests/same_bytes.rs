@@ -90,11 +90,10 @@ fn by_linux(trace: &[Moment]) -> (Datagrams, AgentStats) {
 /// As an interrupt handler and a superloop do it.
 fn by_interrupt(trace: &[Moment]) -> Datagrams {
     let sampler = PortSampler::new(RATE, SEED);
-    let mut queue = SampleQueue::<32>::new();
-    let (mut producer, samples) = queue.split();
-    with_node(&sampler, samples, trace, |moment| {
+    let queue = SampleQueue::<32>::new();
+    with_node(&sampler, &queue, trace, |moment| {
         for frame in &moment.frames {
-            sampler.offer(&mut producer, |meta| {
+            sampler.offer(&queue, |meta| {
                 let mut sample = match frame.outgoing {
                     true => PacketSample::sent(PORT, meta, &frame.bytes),
                     false => PacketSample::received(PORT, meta, &frame.bytes),
@@ -109,11 +108,10 @@ fn by_interrupt(trace: &[Moment]) -> Datagrams {
 /// As a smoltcp firmware does it.
 fn by_smoltcp(trace: &[Moment]) -> Datagrams {
     let sampler = PortSampler::new(RATE, SEED);
-    let mut queue = SampleQueue::<32>::new();
-    let (producer, samples) = queue.split();
-    let mut device = SampledDevice::new(Mac::default(), PORT, &sampler, producer);
+    let queue = SampleQueue::<32>::new();
+    let mut device = SampledDevice::new(Mac::default(), PORT, &sampler, &queue);
     device.set_epoch(Some(BOOT_NS));
-    with_node(&sampler, samples, trace, |moment| {
+    with_node(&sampler, &queue, trace, |moment| {
         let now = smoltcp::time::Instant::from_millis(moment.now.as_millis().cast_signed());
         for frame in &moment.frames {
             let bytes = &frame.bytes;
@@ -131,7 +129,7 @@ fn by_smoltcp(trace: &[Moment]) -> Datagrams {
 
 fn with_node(
     sampler: &PortSampler,
-    samples: flowmote_baremetal::SampleConsumer<'_>,
+    samples: &SampleQueue<32>,
     trace: &[Moment],
     mut packets: impl FnMut(&Moment),
 ) -> Datagrams {
