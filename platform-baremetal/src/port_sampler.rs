@@ -57,12 +57,7 @@ impl PortSampler {
     /// Counts `packets` more packets, as [`Sampler::advance`]. For the interrupt.
     #[inline]
     pub fn advance(&self, packets: u32) -> Option<Chosen> {
-        let left = self.left.load(Relaxed);
-        if packets < left {
-            self.left.store(left.wrapping_sub(packets), Relaxed);
-            return None;
-        }
-        self.choose(packets)
+        if self.pass(packets) { None } else { self.choose(packets) }
     }
 
     /// Counts one packet; if it is chosen, lets `make` describe it and puts it into the queue. A
@@ -73,10 +68,8 @@ impl PortSampler {
         queue: &SampleQueue<SLOTS, HEADER>,
         make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>,
     ) {
-        if let Some(chosen) = self.advance(1)
-            && !queue.push(|| make(chosen.meta))
-        {
-            self.dropped();
+        if !self.pass(1) {
+            self.offer_next(queue, make);
         }
     }
 
@@ -94,6 +87,33 @@ impl PortSampler {
     #[must_use]
     pub fn meta(&self) -> SampleMeta {
         self.with(|sampler| sampler.meta())
+    }
+
+    /// Counts packets that come before the next sample; false, and nothing counted, if it is
+    /// among them.
+    #[inline]
+    fn pass(&self, packets: u32) -> bool {
+        let left = self.left.load(Relaxed);
+        let pass = packets < left;
+        if pass {
+            self.left.store(left.wrapping_sub(packets), Relaxed);
+        }
+        pass
+    }
+
+    /// The rare half of `offer`, out of line so that the other half needs no stack.
+    #[cold]
+    #[inline(never)]
+    fn offer_next<const SLOTS: usize, const HEADER: usize>(
+        &self,
+        queue: &SampleQueue<SLOTS, HEADER>,
+        make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>,
+    ) {
+        if let Some(chosen) = self.choose(1)
+            && !queue.push(|| make(chosen.meta))
+        {
+            self.dropped();
+        }
     }
 
     /// The rare half of `advance`.
