@@ -19,6 +19,10 @@ pub struct Clock64 {
     last: u32,
     period: u64,
     ticks_per_second: u32,
+    /// The same in seconds and the ticks of the running one, so that nothing is divided in 64
+    /// bits, which would cost a small processor a kilobyte of flash.
+    seconds: u64,
+    rest: u32,
 }
 
 impl Clock64 {
@@ -27,15 +31,17 @@ impl Clock64 {
     #[must_use]
     pub const fn new(period: u64, ticks_per_second: u32) -> Self {
         let period = if period > MAX_PERIOD { MAX_PERIOD } else { period };
-        Self { ticks: 0, last: 0, period, ticks_per_second }
+        Self { ticks: 0, last: 0, period, ticks_per_second, seconds: 0, rest: 0 }
     }
 
     /// Takes a tick and returns the ticks since boot.
     pub fn ticks(&mut self, tick: u32) -> u64 {
         let (last, tick) = (u64::from(self.last), u64::from(tick).min(self.period.wrapping_sub(1)));
         let wrap = if tick < last { self.period } else { 0 };
-        self.ticks = self.ticks.wrapping_add(tick.wrapping_add(wrap).wrapping_sub(last));
+        let elapsed = tick.wrapping_add(wrap).wrapping_sub(last);
+        self.ticks = self.ticks.wrapping_add(elapsed);
         self.last = tick as u32;
+        self.count(elapsed as u32);
         self.ticks
     }
 
@@ -47,23 +53,38 @@ impl Clock64 {
 
     /// Takes a tick and returns the time since boot; a clock without a frequency stands still.
     pub fn now(&mut self, tick: u32) -> Instant {
-        let ticks = self.ticks(tick);
-        self.instant(ticks)
+        self.ticks(tick);
+        self.instant()
     }
 
     /// The same for a tick that counts down.
     pub fn now_down(&mut self, tick: u32) -> Instant {
-        let ticks = self.ticks_down(tick);
-        self.instant(ticks)
+        self.ticks_down(tick);
+        self.instant()
     }
 
-    /// Seconds and the rest apart, so that nothing overflows in the lifetime of a device.
-    fn instant(&self, ticks: u64) -> Instant {
-        let rate = u64::from(self.ticks_per_second);
-        let seconds = ticks.checked_div(rate).unwrap_or_default();
-        let rest = ticks.wrapping_sub(seconds.wrapping_mul(rate));
-        let millis = rest.wrapping_mul(1000).checked_div(rate).unwrap_or_default();
-        Instant::from_millis(seconds.wrapping_mul(1000).wrapping_add(millis))
+    /// Adds ticks, fewer than a period.
+    fn count(&mut self, elapsed: u32) {
+        let rate = self.ticks_per_second;
+        let seconds = elapsed.checked_div(rate).unwrap_or_default();
+        let more = elapsed.checked_rem(rate).unwrap_or_default();
+        // Both are below the rate, so at most one second is full.
+        let missing = rate.wrapping_sub(self.rest);
+        let full = rate > 0 && more >= missing;
+        self.rest = if full { more.wrapping_sub(missing) } else { self.rest.wrapping_add(more) };
+        self.seconds = self.seconds.wrapping_add(seconds.into()).wrapping_add(full.into());
+    }
+
+    /// Exact, but for rates above 4.29 MHz that are no multiple of 1 kHz, whose milliseconds are
+    /// up to 0.03 % ahead; their seconds are not.
+    fn instant(&self) -> Instant {
+        let rate = self.ticks_per_second;
+        let millis = match self.rest.checked_mul(1000) {
+            Some(thousandths) => thousandths.checked_div(rate),
+            None => self.rest.checked_div(rate.checked_div(1000).unwrap_or_default()),
+        };
+        let millis = millis.unwrap_or_default().min(999);
+        Instant::from_millis(self.seconds.wrapping_mul(1000).wrapping_add(millis.into()))
     }
 }
 
@@ -147,6 +168,22 @@ mod tests {
         assert_eq!(clock.ticks(u32::MAX), u64::from(u32::MAX));
         assert_eq!(clock.ticks(4), (1 << 32) + 4);
         assert_eq!(clock.ticks(4), (1 << 32) + 4);
+    }
+
+    #[test]
+    fn odd_rates_keep_their_seconds() {
+        for rate in [1_u32, 7, 999, 32_768, 11_059_200, 4_294_968, u32::MAX] {
+            let mut clock = Clock64::new(1 << 32, rate);
+            let (mut ticks, mut before) = (0_u64, 0);
+            for step in (0..20_000_u64).map(|at| at * 104_729 % u64::from(u32::MAX)) {
+                ticks += step;
+                let now = clock.now(ticks as u32).as_millis();
+                let exact = u128::from(ticks) * 1000 / u128::from(rate);
+                assert_eq!(u128::from(now) / 1000, exact / 1000, "{rate} Hz");
+                assert!(u128::from(now).abs_diff(exact) <= 1 && now >= before, "{rate} Hz");
+                before = now;
+            }
+        }
     }
 
     #[test]
