@@ -11,7 +11,7 @@ use crate::sample::PacketSample;
 /// samples in, the main loop takes them out. Each does so in a critical section, which lasts for
 /// the copy of one sample; packets that are not chosen never come here.
 ///
-/// A sample with 128 header bytes has about 190 bytes.
+/// A sample with 128 header bytes has about 200 bytes.
 pub struct SampleQueue<const SLOTS: usize, const HEADER: usize = 128> {
     samples: Mutex<RefCell<Deque<PacketSample<HEADER>, SLOTS>>>,
 }
