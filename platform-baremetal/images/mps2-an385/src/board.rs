@@ -1,0 +1,154 @@
+//! The board: which peripheral is where, its clock, and sleeping.
+
+use cortex_m::Peripherals;
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::syst::SystClkSource;
+use cortex_m::peripheral::{NVIC, SCB, SYST};
+use flowmote_core::Instant;
+
+use crate::lan9118::Lan9118;
+use crate::registers::Registers;
+use crate::serial::Serial;
+
+/// What an end station uses of the board.
+#[derive(Debug)]
+pub struct Board {
+    /// UART0, the console.
+    pub serial: Serial,
+    /// The Ethernet controller.
+    pub ethernet: Lan9118,
+    /// The time since power-on.
+    pub clock: Clock,
+    /// Waits for the next interrupt.
+    pub sleeper: Sleeper,
+}
+
+/// The time since power-on, from a counter that wraps after 171 seconds: look at it oftener.
+#[derive(Debug)]
+pub struct Clock {
+    fpgaio: Registers,
+    last: u32,
+    /// Ticks that are no whole millisecond yet.
+    rest: u32,
+    millis: u64,
+}
+
+/// Sleeps until an interrupt is pending or a time is over.
+pub struct Sleeper {
+    systick: SYST,
+}
+
+/// Interrupts that the image listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Interrupt {
+    /// UART0 received a byte.
+    SerialReceive = 0,
+    /// The Ethernet controller.
+    Ethernet = 13,
+}
+
+impl Board {
+    /// The board, once; its interrupts are enabled in the NVIC, and the console is open.
+    #[must_use]
+    pub fn take() -> Option<Self> {
+        let mut core = Peripherals::take()?;
+        core.SYST.set_clock_source(SystClkSource::Core);
+        // SAFETY: UART0 of the memory map; only here, and `Peripherals::take` succeeds once.
+        let mut serial = unsafe { Serial::at(UART0) };
+        // SAFETY: the Ethernet controller of the memory map; only here, and only once.
+        let ethernet = unsafe { Lan9118::at(ETHERNET) };
+        // SAFETY: the FPGA system control block of the memory map, of which one register is read.
+        let fpgaio = unsafe { Registers::at(FPGAIO) };
+        serial.start(Clock::HZ, 115_200);
+        for interrupt in [Interrupt::SerialReceive, Interrupt::Ethernet] {
+            // SAFETY: no critical section is built on the mask of these two.
+            unsafe { NVIC::unmask(interrupt) };
+        }
+        let clock = Clock { fpgaio, last: 0, rest: 0, millis: 0 };
+        let sleeper = Sleeper { systick: core.SYST };
+        Some(Self { serial, ethernet, clock, sleeper })
+    }
+}
+
+impl Clock {
+    /// Ticks a second, which is also the clock of the processor.
+    pub const HZ: u32 = 25_000_000;
+
+    /// The time since power-on.
+    pub fn now(&mut self) -> Instant {
+        let ticks = self.fpgaio.read(FPGAIO_COUNTER);
+        let passed = u64::from(ticks.wrapping_sub(self.last)) + u64::from(self.rest);
+        self.last = ticks;
+        // At most 171,799 of them: a division of 32 bits, which the processor has.
+        let millis = (passed >> 3) as u32 / (TICKS_PER_MILLI >> 3);
+        self.rest = (passed - u64::from(millis) * u64::from(TICKS_PER_MILLI)) as u32;
+        self.millis += u64::from(millis);
+        Instant::from_millis(self.millis)
+    }
+}
+
+impl Sleeper {
+    /// Sleeps until an interrupt is pending, at most `millis`, and never longer than [`LONGEST`];
+    /// not at all if `busy` says so, which is asked with interrupts off.
+    pub fn sleep(&mut self, millis: u32, busy: impl FnOnce() -> bool) {
+        let ticks = millis.min(LONGEST) * TICKS_PER_MILLI;
+        cortex_m::interrupt::free(|_| {
+            if ticks == 0 || busy() {
+                return;
+            }
+            self.systick.set_reload(ticks);
+            self.systick.clear_current();
+            self.systick.enable_interrupt();
+            self.systick.enable_counter();
+            cortex_m::asm::wfi();
+            self.systick.disable_counter();
+            self.systick.disable_interrupt();
+            // Its only purpose was to end the sleep.
+            SCB::clear_pendst();
+        });
+    }
+}
+
+impl core::fmt::Debug for Sleeper {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Sleeper")
+    }
+}
+
+/// The longest sleep in milliseconds: SysTick has 24 bits.
+pub const LONGEST: u32 = 500;
+
+/// Forgets that an interrupt is pending, for a main loop that runs with interrupts off and looks
+/// at the peripherals itself.
+pub fn forget_interrupts() {
+    NVIC::unpend(Interrupt::SerialReceive);
+    NVIC::unpend(Interrupt::Ethernet);
+}
+
+/// Says why on the console and resets the board.
+pub fn fail(serial: &mut Serial, reason: &str) -> ! {
+    serial.text("fatal: ").text(reason).text("\n");
+    SCB::sys_reset()
+}
+
+/// The panic handler of an image: the only thing to do is to start over.
+pub fn panicked() -> ! {
+    cortex_m::interrupt::disable();
+    // SAFETY: nobody else runs any more.
+    let mut serial = unsafe { Serial::at(UART0) };
+    fail(&mut serial, "panic")
+}
+
+// SAFETY: the numbers are those of table 4-1 of DAI 0385.
+unsafe impl InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+const TICKS_PER_MILLI: u32 = Clock::HZ / 1000;
+const UART0: usize = 0x4000_4000;
+const FPGAIO: usize = 0x4002_8000;
+const FPGAIO_COUNTER: usize = 0x18;
+const ETHERNET: usize = 0x4020_0000;
