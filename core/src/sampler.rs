@@ -53,7 +53,7 @@ impl Sampler {
     /// A sampler for 1-in-`sampling_rate`: 1 samples every packet, 0 none, and what is above
     /// [`MAX_SAMPLING_RATE`] counts as that. Samplers must not share a `seed`.
     #[must_use]
-    pub fn new(sampling_rate: u32, seed: u64) -> Self {
+    pub const fn new(sampling_rate: u32, seed: u64) -> Self {
         let mut sampler = Self {
             skip: 0,
             pool_at_sample: 0,
@@ -81,7 +81,7 @@ impl Sampler {
     /// What to attach to the sample that [`advance`](Self::advance) has just chosen.
     #[inline]
     #[must_use]
-    pub fn meta(&self) -> SampleMeta {
+    pub const fn meta(&self) -> SampleMeta {
         SampleMeta {
             sampling_rate: self.sampling_rate,
             sample_pool: self.pool_at_sample.wrapping_sub(self.skip),
@@ -95,16 +95,25 @@ impl Sampler {
         self.drops = self.drops.wrapping_add(1);
     }
 
+    /// Packets up to and including the next sample; off, up to a moment without meaning. A packet
+    /// path may count down a copy of it and tell [`advance`](Self::advance) later.
+    #[inline]
+    #[must_use]
+    pub const fn until_sample(&self) -> u32 {
+        self.skip
+    }
+
     /// N of 1-in-N; 0 is off.
     #[must_use]
-    pub fn sampling_rate(&self) -> u32 {
+    pub const fn sampling_rate(&self) -> u32 {
         self.sampling_rate
     }
 
     /// Changes N from the next packet on; the pool goes on counting.
-    pub fn set_sampling_rate(&mut self, sampling_rate: u32) {
+    pub const fn set_sampling_rate(&mut self, sampling_rate: u32) {
         let pool = self.meta().sample_pool;
-        self.sampling_rate = sampling_rate.min(MAX_SAMPLING_RATE);
+        let in_range = sampling_rate <= MAX_SAMPLING_RATE;
+        self.sampling_rate = if in_range { sampling_rate } else { MAX_SAMPLING_RATE };
         self.skip = match self.sampling_rate {
             0 => u32::MAX,
             rate => self.random.uniform(rate),
@@ -135,19 +144,19 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         let mut random = Self { state: seed.wrapping_add(INCREMENT) };
         random.next();
         random
     }
 
     /// Uniform on `1..=range`; 1 if the range is empty.
-    pub(crate) fn uniform(&mut self, range: u32) -> u32 {
-        let product = u64::from(self.next()).wrapping_mul(u64::from(range));
+    pub(crate) const fn uniform(&mut self, range: u32) -> u32 {
+        let product = (self.next() as u64).wrapping_mul(range as u64);
         ((product >> 32) as u32).wrapping_add(1)
     }
 
-    fn next(&mut self) -> u32 {
+    const fn next(&mut self) -> u32 {
         let state = self.state;
         self.state = state.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT);
         let xorshifted = (((state >> 18) ^ state) >> 27) as u32;

@@ -1,0 +1,168 @@
+//! From a tick that wraps to the time since boot.
+
+use core::cell::Cell;
+
+use critical_section::Mutex;
+use flowmote_core::Instant;
+
+/// Extends a free-running tick, such as SysTick or a 32-bit timer, to 64 bits.
+///
+/// It has to see the tick at least once a period: a 24-bit SysTick at 25 MHz wraps in 671 ms, a
+/// 32-bit timer at 1 MHz in 71 minutes. Where the main loop may be slower than that, call it from
+/// the interrupt of the wrap as well, through [`SharedClock`].
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Clock64 {
+    /// Ticks since boot as far as they were seen.
+    ticks: u64,
+    /// The tick seen last.
+    last: u32,
+    period: u64,
+    ticks_per_second: u32,
+}
+
+impl Clock64 {
+    /// A clock whose tick counts up from 0 to `period - 1` (2^24, 2^32, reload value + 1) and was
+    /// 0 at boot. A period above 2^32 counts as 2^32.
+    #[must_use]
+    pub const fn new(period: u64, ticks_per_second: u32) -> Self {
+        let period = if period > MAX_PERIOD { MAX_PERIOD } else { period };
+        Self { ticks: 0, last: 0, period, ticks_per_second }
+    }
+
+    /// Takes a tick and returns the ticks since boot.
+    pub fn ticks(&mut self, tick: u32) -> u64 {
+        let (last, tick) = (u64::from(self.last), u64::from(tick).min(self.period.wrapping_sub(1)));
+        let wrap = if tick < last { self.period } else { 0 };
+        self.ticks = self.ticks.wrapping_add(tick.wrapping_add(wrap).wrapping_sub(last));
+        self.last = tick as u32;
+        self.ticks
+    }
+
+    /// The same for a tick that counts down from `period - 1` to 0, as SysTick does.
+    pub fn ticks_down(&mut self, tick: u32) -> u64 {
+        let top = self.period.wrapping_sub(1) as u32;
+        self.ticks(top.saturating_sub(tick))
+    }
+
+    /// Takes a tick and returns the time since boot; a clock without a frequency stands still.
+    pub fn now(&mut self, tick: u32) -> Instant {
+        let ticks = self.ticks(tick);
+        self.instant(ticks)
+    }
+
+    /// The same for a tick that counts down.
+    pub fn now_down(&mut self, tick: u32) -> Instant {
+        let ticks = self.ticks_down(tick);
+        self.instant(ticks)
+    }
+
+    /// Seconds and the rest apart, so that nothing overflows in the lifetime of a device.
+    fn instant(&self, ticks: u64) -> Instant {
+        let rate = u64::from(self.ticks_per_second);
+        let seconds = ticks.checked_div(rate).unwrap_or_default();
+        let rest = ticks.wrapping_sub(seconds.wrapping_mul(rate));
+        let millis = rest.wrapping_mul(1000).checked_div(rate).unwrap_or_default();
+        Instant::from_millis(seconds.wrapping_mul(1000).wrapping_add(millis))
+    }
+}
+
+/// A [`Clock64`] that interrupts and the main loop may ask, each in a critical section.
+///
+/// ```
+/// use flowmote_baremetal::{Clock64, SharedClock};
+///
+/// static CLOCK: SharedClock = SharedClock::new(Clock64::new(1 << 24, 25_000_000));
+/// # let systick = || 25_000;
+/// let now = CLOCK.now(systick);
+/// assert_eq!(now.as_millis(), 1);
+/// ```
+#[derive(Debug)]
+pub struct SharedClock {
+    clock: Mutex<Cell<Clock64>>,
+}
+
+impl SharedClock {
+    /// Shares a clock.
+    #[must_use]
+    pub const fn new(clock: Clock64) -> Self {
+        Self { clock: Mutex::new(Cell::new(clock)) }
+    }
+
+    /// The time since boot; `tick` reads the register, which counts up, within the section.
+    pub fn now(&self, tick: impl FnOnce() -> u32) -> Instant {
+        self.with(|clock| clock.now(tick()))
+    }
+
+    /// The same for a register that counts down.
+    pub fn now_down(&self, tick: impl FnOnce() -> u32) -> Instant {
+        self.with(|clock| clock.now_down(tick()))
+    }
+
+    fn with(&self, ask: impl FnOnce(&mut Clock64) -> Instant) -> Instant {
+        critical_section::with(|section| {
+            let cell = self.clock.borrow(section);
+            let mut clock = cell.get();
+            let now = ask(&mut clock);
+            cell.set(clock);
+            now
+        })
+    }
+}
+
+/// What 32 bits can count.
+const MAX_PERIOD: u64 = 1 << 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixty_days_of_a_24_bit_tick() {
+        let mut clock = Clock64::new(1 << 24, 25_000_000);
+        let step = (1 << 24) - 1; // as rarely as it may be asked
+        let mut tick = 0u64;
+        let end = 60 * 86_400 * 25_000_000;
+        while tick < end {
+            tick += step;
+            let now = clock.now((tick % (1 << 24)) as u32);
+            assert_eq!(now.as_millis(), tick / 25_000);
+        }
+        assert!(clock.now((tick % (1 << 24)) as u32).as_millis() > u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn a_period_that_is_no_power_of_two_and_counts_down() {
+        let mut clock = Clock64::new(25_000, 25_000_000);
+        assert_eq!(clock.ticks_down(24_999), 0);
+        assert_eq!(clock.ticks_down(0), 24_999);
+        assert_eq!(clock.ticks_down(24_999), 25_000);
+        assert_eq!(clock.now_down(24_999).as_millis(), 1);
+        assert_eq!(clock.now_down(25_500).as_millis(), 1, "no such tick: taken as the top");
+    }
+
+    #[test]
+    fn a_32_bit_tick_wraps() {
+        let mut clock = Clock64::new(1 << 32, 1_000_000);
+        assert_eq!(clock.ticks(u32::MAX), u64::from(u32::MAX));
+        assert_eq!(clock.ticks(4), (1 << 32) + 4);
+        assert_eq!(clock.ticks(4), (1 << 32) + 4);
+    }
+
+    #[test]
+    fn nonsense_does_not_panic() {
+        assert_eq!(Clock64::new(0, 0).now(7), Instant::ZERO);
+        assert_eq!(
+            Clock64::new(u64::MAX, 1).now_down(7).as_millis(),
+            (u64::from(u32::MAX) - 7) * 1000
+        );
+    }
+
+    #[test]
+    fn a_shared_clock_reads_within_the_section() {
+        static CLOCK: SharedClock = SharedClock::new(Clock64::new(1000, 1000));
+        assert_eq!(CLOCK.now(|| 999).as_millis(), 999);
+        assert_eq!(CLOCK.now(|| 0).as_millis(), 1000);
+        assert_eq!(CLOCK.now_down(|| 998).as_millis(), 1001);
+    }
+}

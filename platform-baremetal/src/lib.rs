@@ -1,0 +1,65 @@
+//! The sFlow agent that firmware links: `no_std`, no allocator, no unsafe code.
+//!
+//! `flowmote-core` samples, schedules and encodes. This crate brings packets and counters of a
+//! microcontroller or a switch to it, and datagrams out. Three ways in, see `docs/porting.md`:
+//!
+//! 1. [`SampledDevice`] (feature `smoltcp`) wraps the device of a smoltcp firmware.
+//! 2. [`PortSampler::offer`] in an interrupt or DMA handler puts the header into a queue.
+//! 3. [`Node::handle_flow_sample`] takes what a switch chip has sampled itself.
+//!
+//! ```text
+//! interrupt, DMA handler, SampledDevice            main loop
+//!  PortSampler::offer ── PacketSample ──▶ queue ──▶ Node::poll ─┬▶ Agent ──▶ Uplink ──▶ collector
+//!                                        full: drops += 1       └▶ CounterSource: MAC, switch chip
+//! ```
+//!
+//! Nothing here panics and nothing blocks; what is lost has a counter.
+#![no_std]
+#![forbid(unsafe_code)]
+// As in `flowmote-core`: proved at link time by `platform-baremetal/prover`.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        clippy::integer_division_remainder_used
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+#[macro_use]
+mod message;
+
+mod clock;
+mod ksz9477;
+mod mib;
+mod node;
+mod port_sampler;
+mod raw;
+mod sample;
+#[cfg(feature = "smoltcp")]
+mod sampled_device;
+#[cfg(feature = "smoltcp")]
+mod smoltcp_uplink;
+mod udp_sender;
+mod uplink;
+
+pub use crate::clock::{Clock64, SharedClock};
+pub use crate::ksz9477::{Ksz9477, Ksz9477Error, Ksz9477Port};
+pub use crate::mib::MibCounter;
+pub use crate::node::{Node, NodeParts, Port};
+pub use crate::port_sampler::{Chosen, PortSampler};
+pub use crate::raw::{FrameDevice, RawUplink};
+pub use crate::sample::{PacketSample, SampleConsumer, SampleProducer, SampleQueue};
+#[cfg(feature = "smoltcp")]
+pub use crate::sampled_device::{SampledDevice, SampledRxToken, SampledTxToken};
+#[cfg(feature = "smoltcp")]
+pub use crate::smoltcp_uplink::{SmoltcpParts, SmoltcpUplink, UdpTransport};
+pub use crate::udp_sender::{HEAD_BYTES, Neighbour, UdpSender, UdpSenderConfig};
+pub use crate::uplink::{CollectorError, Uplink};
+pub use flowmote_core as core;

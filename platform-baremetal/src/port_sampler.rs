@@ -1,0 +1,193 @@
+//! The sampler of a port, shared by its interrupt and the main loop.
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use critical_section::Mutex;
+use flowmote_core::{SampleMeta, Sampler};
+
+use crate::sample::{PacketSample, SampleProducer};
+
+/// Counts and chooses packets in an interrupt, while the main loop changes the rate and reads the
+/// totals. Lives in a `static`.
+///
+/// A packet that is not chosen costs one load, a comparison and one store, and no critical
+/// section. What is rare happens in one: a choice, a change of rate, a look at the totals.
+///
+/// Packets of one port are told by one context: by one interrupt priority, or by the main loop.
+/// On a machine with several cores, by one core, which is also the one that changes the rate;
+/// there a count can otherwise be lost, and nothing worse.
+///
+/// ```
+/// use flowmote_baremetal::PortSampler;
+///
+/// static PORT: PortSampler = PortSampler::new(1, 0x5eed);
+/// let chosen = PORT.advance(1).unwrap(); // in the interrupt
+/// assert_eq!((chosen.position, chosen.meta.sample_pool), (1, 1));
+/// PORT.set_sampling_rate(512); // in the main loop
+/// ```
+pub struct PortSampler {
+    /// Packets up to and including the next sample: runs ahead of the sampler, which is told when
+    /// it matters.
+    left: AtomicU32,
+    /// Empty only while it is in use, which nobody sees.
+    sampler: Mutex<Cell<Option<Sampler>>>,
+}
+
+/// A packet that was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Chosen {
+    /// Which of the packets told, from 1. Those behind it are not counted yet.
+    pub position: u32,
+    /// What to attach to the sample.
+    pub meta: SampleMeta,
+}
+
+impl PortSampler {
+    /// A sampler for 1-in-`sampling_rate`, as [`Sampler::new`]. Ports must not share a `seed`.
+    #[must_use]
+    pub const fn new(sampling_rate: u32, seed: u64) -> Self {
+        let sampler = Sampler::new(sampling_rate, seed);
+        let left = AtomicU32::new(sampler.until_sample());
+        Self { left, sampler: Mutex::new(Cell::new(Some(sampler))) }
+    }
+
+    /// Counts `packets` more packets, as [`Sampler::advance`]. For the interrupt.
+    #[inline]
+    pub fn advance(&self, packets: u32) -> Option<Chosen> {
+        let left = self.left.load(Relaxed);
+        if packets < left {
+            self.left.store(left.wrapping_sub(packets), Relaxed);
+            return None;
+        }
+        self.choose(packets)
+    }
+
+    /// Counts one packet; if it is chosen, lets `make` describe it and puts it into the queue. A
+    /// full queue is a counted drop. For the interrupt.
+    #[inline]
+    pub fn offer<const HEADER: usize>(
+        &self,
+        queue: &mut SampleProducer<'_, HEADER>,
+        make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>,
+    ) {
+        if let Some(chosen) = self.advance(1) {
+            self.enqueue(queue, || make(chosen.meta));
+        }
+    }
+
+    /// Puts a chosen packet into the queue, or counts the drop; returns whether it got in.
+    pub fn enqueue<const HEADER: usize>(
+        &self,
+        queue: &mut SampleProducer<'_, HEADER>,
+        make: impl FnOnce() -> PacketSample<HEADER>,
+    ) -> bool {
+        let room = queue.ready();
+        if !room || queue.enqueue(make()).is_err() {
+            self.dropped();
+        }
+        room
+    }
+
+    /// Notes that a chosen packet was lost.
+    pub fn dropped(&self) {
+        self.with(Sampler::dropped);
+    }
+
+    /// Changes N from the next packet on; 0 is off. The pool goes on counting.
+    pub fn set_sampling_rate(&self, sampling_rate: u32) {
+        self.with(|sampler| sampler.set_sampling_rate(sampling_rate));
+    }
+
+    /// Rate, packets seen and samples lost, as of now.
+    #[must_use]
+    pub fn meta(&self) -> SampleMeta {
+        self.with(|sampler| sampler.meta())
+    }
+
+    /// The rare half of `advance`.
+    #[cold]
+    #[inline(never)]
+    fn choose(&self, packets: u32) -> Option<Chosen> {
+        self.with(|sampler| {
+            let position = sampler.advance(packets)?;
+            Some(Chosen { position, meta: sampler.meta() })
+        })
+    }
+
+    /// Brings the sampler up to date and lends it, in a critical section.
+    fn with<T>(&self, act: impl FnOnce(&mut Sampler) -> T) -> T {
+        critical_section::with(|section| {
+            let cell = self.sampler.borrow(section);
+            let mut sampler = cell.take().unwrap_or(Sampler::new(0, 0));
+            // Fewer than up to the next sample, so none of them is chosen.
+            let counted = sampler.until_sample().wrapping_sub(self.left.load(Relaxed));
+            sampler.advance(counted);
+            let result = act(&mut sampler);
+            self.left.store(sampler.until_sample(), Relaxed);
+            cell.set(Some(sampler));
+            result
+        })
+    }
+}
+
+impl core::fmt::Debug for PortSampler {
+    fn fmt(&self, to: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        to.debug_tuple("PortSampler").field(&self.meta()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::SampleQueue;
+
+    #[test]
+    fn chooses_what_the_sampler_of_core_chooses() {
+        for rate in [0, 1, 2, 7, 400] {
+            let (shared, mut alone) = (PortSampler::new(rate, 3), Sampler::new(rate, 3));
+            for turn in 0..20_000_u32 {
+                let packets = turn % 5;
+                let expected = alone.advance(packets);
+                let chosen = shared.advance(packets);
+                assert_eq!(chosen.map(|chosen| chosen.position), expected);
+                if let Some(chosen) = chosen {
+                    assert_eq!(chosen.meta, alone.meta());
+                }
+                if turn % 1000 == 0 {
+                    assert_eq!(shared.meta(), alone.meta());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_rate_changes_and_the_pool_goes_on() {
+        let port = PortSampler::new(1000, 9);
+        for _ in 0..300 {
+            port.advance(1);
+        }
+        port.set_sampling_rate(1);
+        assert_eq!(port.advance(1).unwrap().meta.sample_pool, 301);
+        port.set_sampling_rate(0);
+        assert_eq!(port.advance(u32::MAX), None);
+        assert_eq!(port.advance(u32::MAX), None);
+        assert_eq!(port.meta().sample_pool, 299);
+    }
+
+    #[test]
+    fn a_full_queue_is_a_counted_drop() {
+        let port = PortSampler::new(1, 9);
+        let mut queue = SampleQueue::<3, 16>::new();
+        let (mut producer, mut consumer) = queue.split();
+        for _ in 0..5 {
+            port.offer(&mut producer, |meta| PacketSample::received(4, meta, &[0xa5; 60]));
+        }
+        assert_eq!(port.meta(), SampleMeta { sampling_rate: 1, sample_pool: 5, drops: 3 });
+        assert_eq!(consumer.dequeue().unwrap().meta.sample_pool, 1);
+        port.offer(&mut producer, |meta| PacketSample::received(4, meta, &[0xa5; 60]));
+        assert_eq!(consumer.dequeue().unwrap().meta.sample_pool, 2);
+        assert_eq!(consumer.dequeue().unwrap().meta.drops, 3);
+    }
+}

@@ -1,0 +1,394 @@
+//! UDP over IPv4 over Ethernet by hand, for parts too small for an IP stack.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+
+use flowmote_core::{Duration, Instant};
+
+/// Writes the headers of datagrams to one collector, and finds and keeps the MAC address on the
+/// way to it (RFC 826). It owns no device: frames go in and come out.
+///
+/// The neighbour is asked for before there is a datagram, and again a minute after its last
+/// answer; meanwhile, and when it does not answer, the address that is known stays in use.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UdpSender {
+    config: UdpSenderConfig,
+    neighbour: Neighbour,
+    /// When to ask for the neighbour again.
+    ask: Instant,
+    identification: u16,
+}
+
+/// What a [`UdpSender`] is told.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UdpSenderConfig {
+    /// MAC address of the device.
+    pub mac: [u8; 6],
+    /// IPv4 address of the device, which is also the UDP source.
+    pub address: Ipv4Addr,
+    /// Length of its network prefix, 0 to 32.
+    pub prefix: u8,
+    /// Router for collectors outside the prefix.
+    pub gateway: Option<Ipv4Addr>,
+    /// UDP port of the device.
+    pub port: u16,
+    /// Where datagrams go, usually port 6343.
+    pub collector: SocketAddrV4,
+}
+
+/// What is known of the host or router that frames go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Neighbour {
+    /// Nobody has answered yet.
+    Unknown,
+    /// Its MAC address.
+    Known([u8; 6]),
+}
+
+/// Bytes of Ethernet, IPv4 and UDP header; an ARP frame is as long. Ethernet pads shorter frames
+/// to 60 bytes, which the device has to do if its hardware does not.
+pub const HEAD_BYTES: usize = 42;
+
+impl UdpSender {
+    /// A sender that does not know its neighbour yet.
+    #[must_use]
+    pub const fn new(config: UdpSenderConfig) -> Self {
+        let neighbour = Neighbour::Unknown;
+        Self { config, neighbour, ask: Instant::ZERO, identification: 0 }
+    }
+
+    /// Whether datagrams can leave.
+    #[must_use]
+    pub const fn neighbour(&self) -> Neighbour {
+        self.neighbour
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub const fn config(&self) -> &UdpSenderConfig {
+        &self.config
+    }
+
+    /// Sends elsewhere from now on; a new next hop has to be found first.
+    pub fn set_collector(&mut self, collector: SocketAddrV4) {
+        let hop = self.next_hop();
+        self.config.collector = collector;
+        if self.next_hop() != hop {
+            self.neighbour = Neighbour::Unknown;
+            self.ask = Instant::ZERO;
+        }
+    }
+
+    /// Takes a received frame, learns from it, and returns the frame to answer with, if any.
+    pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) -> Option<[u8; HEAD_BYTES]> {
+        let arp = Arp::parse(frame)?;
+        if arp.sender == self.next_hop() && arp.target == self.config.address {
+            self.learn(now, arp.sender_mac);
+        }
+        if arp.operation != REQUEST || arp.target != self.config.address {
+            return None;
+        }
+        Some(self.arp(REPLY, arp.sender_mac, (arp.sender_mac, arp.sender)))
+    }
+
+    /// The request for the neighbour, if it is time for one.
+    pub fn poll(&mut self, now: Instant) -> Option<[u8; HEAD_BYTES]> {
+        if now < self.ask {
+            return None;
+        }
+        self.ask = now.saturating_add(RETRY);
+        Some(self.arp(REQUEST, BROADCAST, ([0; 6], self.next_hop())))
+    }
+
+    /// When [`poll`](Self::poll) has something to say.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Instant {
+        self.ask
+    }
+
+    /// The headers of the frame that carries `payload`; `None` as long as the neighbour is not
+    /// known, or if the payload is longer than a datagram can be.
+    pub fn head(&mut self, payload: &[u8]) -> Option<[u8; HEAD_BYTES]> {
+        let Neighbour::Known(mac) = self.neighbour else { return None };
+        let udp_len = u16::try_from(payload.len()).ok()?.checked_add(8)?;
+        let ip_len = udp_len.checked_add(20)?;
+        self.identification = self.identification.wrapping_add(1);
+        let UdpSenderConfig { address, port, collector, .. } = self.config;
+        let mut head = [0; HEAD_BYTES];
+        let mut writer = Writer { buffer: &mut head };
+        self.ethernet(&mut writer, mac, 0x0800);
+        let ip = Ip { source: address, destination: *collector.ip() };
+        ip.write(&mut writer, ip_len, self.identification);
+        let udp = [port, collector.port(), udp_len];
+        writer.words(udp);
+        let sum = ip.sum_of_addresses().words(&[UDP, udp_len]).words(&udp);
+        let checksum = sum.bytes(payload).finish();
+        // 0 would say: no checksum (RFC 768).
+        writer.words([if checksum == 0 { 0xFFFF } else { checksum }]);
+        Some(head)
+    }
+
+    /// The host on this network that frames go to.
+    fn next_hop(&self) -> Ipv4Addr {
+        let UdpSenderConfig { address, prefix, gateway, collector, .. } = self.config;
+        let shift = 32_u32.saturating_sub(prefix.into());
+        let outside = address.to_bits() ^ collector.ip().to_bits();
+        match gateway {
+            Some(gateway) if outside.checked_shr(shift).unwrap_or_default() != 0 => gateway,
+            _ => *collector.ip(),
+        }
+    }
+
+    fn learn(&mut self, now: Instant, mac: [u8; 6]) {
+        if self.neighbour != Neighbour::Known(mac) && mac.first().is_some_and(|byte| byte & 1 == 0)
+        {
+            message!("collector {} is reached by a new neighbour", self.config.collector.ip());
+            self.neighbour = Neighbour::Known(mac);
+        }
+        self.ask = now.saturating_add(REFRESH);
+    }
+
+    fn ethernet(&self, writer: &mut Writer<'_>, to: [u8; 6], ether_type: u16) {
+        writer.bytes(to);
+        writer.bytes(self.config.mac);
+        writer.words([ether_type]);
+    }
+
+    fn arp(
+        &self,
+        operation: u16,
+        to: [u8; 6],
+        (target_mac, target): ([u8; 6], Ipv4Addr),
+    ) -> [u8; HEAD_BYTES] {
+        let mut frame = [0; HEAD_BYTES];
+        let mut writer = Writer { buffer: &mut frame };
+        self.ethernet(&mut writer, to, 0x0806);
+        writer.bytes(ARP_START);
+        writer.words([operation]);
+        writer.bytes(self.config.mac);
+        writer.bytes(self.config.address.octets());
+        writer.bytes(target_mac);
+        writer.bytes(target.octets());
+        frame
+    }
+}
+
+/// The two ends of an IPv4 packet.
+struct Ip {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+}
+
+impl Ip {
+    fn write(&self, writer: &mut Writer<'_>, len: u16, identification: u16) {
+        let words = [0x4500, len, identification, DONT_FRAGMENT, TTL_64 | UDP];
+        writer.words(words);
+        writer.words([self.sum_of_addresses().words(&words).finish()]);
+        writer.bytes(self.source.octets());
+        writer.bytes(self.destination.octets());
+    }
+
+    fn sum_of_addresses(&self) -> Sum {
+        Sum(0).bytes(&self.source.octets()).bytes(&self.destination.octets())
+    }
+}
+
+/// The Internet checksum (RFC 1071), before it is folded. A payload of 64 KiB stays below 2^32.
+#[derive(Clone, Copy)]
+struct Sum(u32);
+
+impl Sum {
+    /// Adds bytes; of an odd number, which only the last ones may be, the last is a high byte.
+    fn bytes(self, bytes: &[u8]) -> Self {
+        let (pairs, odd) = bytes.as_chunks::<2>();
+        let sum = pairs.iter().fold(self, |sum, pair| sum.word(u16::from_be_bytes(*pair)));
+        odd.first().map_or(sum, |last| sum.word(u16::from(*last) << 8))
+    }
+
+    fn words(self, words: &[u16]) -> Self {
+        words.iter().fold(self, |sum, word| sum.word(*word))
+    }
+
+    fn word(self, word: u16) -> Self {
+        Self(self.0.wrapping_add(word.into()))
+    }
+
+    fn finish(self) -> u16 {
+        let once = (self.0 >> 16).wrapping_add(self.0 & 0xFFFF);
+        !((once >> 16).wrapping_add(once & 0xFFFF) as u16)
+    }
+}
+
+/// An ARP packet for IPv4 over Ethernet.
+struct Arp {
+    operation: u16,
+    sender_mac: [u8; 6],
+    sender: Ipv4Addr,
+    target: Ipv4Addr,
+}
+
+impl Arp {
+    fn parse(frame: &[u8]) -> Option<Self> {
+        let packet = frame.get(12..)?.strip_prefix(&[8, 6])?.strip_prefix(&ARP_START)?;
+        let (operation, packet) = packet.split_first_chunk()?;
+        let (sender_mac, packet) = packet.split_first_chunk()?;
+        let (sender, packet) = packet.split_first_chunk::<4>()?;
+        let (_, packet) = packet.split_first_chunk::<6>()?;
+        let target = packet.first_chunk::<4>()?;
+        Some(Self {
+            operation: u16::from_be_bytes(*operation),
+            sender_mac: *sender_mac,
+            sender: Ipv4Addr::from(*sender),
+            target: Ipv4Addr::from(*target),
+        })
+    }
+}
+
+/// What is left of a head.
+struct Writer<'a> {
+    buffer: &'a mut [u8],
+}
+
+impl Writer<'_> {
+    fn bytes<const N: usize>(&mut self, bytes: [u8; N]) {
+        let buffer = core::mem::take(&mut self.buffer);
+        if let Some((slot, rest)) = buffer.split_first_chunk_mut() {
+            *slot = bytes;
+            self.buffer = rest;
+        }
+    }
+
+    fn words<const N: usize>(&mut self, words: [u16; N]) {
+        words.iter().for_each(|word| self.bytes(word.to_be_bytes()));
+    }
+}
+
+/// Without an answer the question is repeated once a second (RFC 1122, 2.3.2.1).
+const RETRY: Duration = Duration::from_secs(1);
+/// An answer is good for a minute.
+const REFRESH: Duration = Duration::from_secs(60);
+const BROADCAST: [u8; 6] = [0xFF; 6];
+/// Ethernet, IPv4, address lengths 6 and 4.
+const ARP_START: [u8; 6] = [0, 1, 8, 0, 6, 4];
+const REQUEST: u16 = 1;
+const REPLY: u16 = 2;
+const DONT_FRAGMENT: u16 = 0x4000;
+const TTL_64: u16 = 64 << 8;
+const UDP: u16 = 17;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEVICE: [u8; 6] = [2, 0, 0, 0, 0, 1];
+    const PEER: [u8; 6] = [2, 0, 0, 0, 0, 2];
+    const CONFIG: UdpSenderConfig = UdpSenderConfig {
+        mac: DEVICE,
+        address: Ipv4Addr::new(192, 0, 2, 1),
+        prefix: 24,
+        gateway: Some(Ipv4Addr::new(192, 0, 2, 254)),
+        port: 6344,
+        collector: SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 2), 6343),
+    };
+    /// "192.0.2.2 is at 02:00:00:00:00:02", to the device.
+    const ANSWER: [u8; 42] = [
+        2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 192, 0,
+        2, 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1,
+    ];
+    /// "who has 192.0.2.1", from the collector.
+    const QUESTION: [u8; 42] = [
+        255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0,
+        0, 2, 192, 0, 2, 2, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1,
+    ];
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn asks_every_second_and_a_minute_after_the_answer() {
+        let mut sender = UdpSender::new(CONFIG);
+        let question = sender.poll(at(5)).unwrap();
+        assert_eq!(
+            question,
+            [
+                255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0,
+                0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2
+            ]
+        );
+        assert_eq!(sender.poll(at(1004)), None);
+        assert!(sender.poll(at(1005)).is_some());
+        assert_eq!(sender.head(&[1]), None);
+        assert_eq!(sender.handle_frame(at(1006), &ANSWER), None);
+        assert_eq!(sender.neighbour(), Neighbour::Known(PEER));
+        assert_eq!(sender.poll(at(61_005)), None);
+        assert!(sender.poll(at(61_006)).is_some());
+        assert!(sender.head(&[1]).is_some(), "the old answer serves until there is a new one");
+    }
+
+    #[test]
+    fn answers_questions_and_learns_from_the_collectors() {
+        let mut sender = UdpSender::new(CONFIG);
+        let answer = sender.handle_frame(at(0), &QUESTION).unwrap();
+        assert_eq!(
+            answer,
+            [
+                2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1,
+                192, 0, 2, 1, 2, 0, 0, 0, 0, 2, 192, 0, 2, 2
+            ]
+        );
+        assert_eq!(sender.neighbour(), Neighbour::Known(PEER));
+        let mut other = QUESTION;
+        other[41] = 9;
+        assert_eq!(sender.handle_frame(at(0), &other), None, "not for this device");
+        other = QUESTION;
+        (other[31], other[27]) = (7, 7);
+        assert!(sender.handle_frame(at(0), &other).is_some());
+        assert_eq!(sender.neighbour(), Neighbour::Known(PEER), "only the next hop is learned");
+    }
+
+    #[test]
+    fn a_datagram_by_the_byte() {
+        let mut sender = UdpSender::new(CONFIG);
+        sender.handle_frame(at(0), &ANSWER);
+        let head = sender.head(b"abc").unwrap();
+        assert_eq!(
+            head,
+            [
+                2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 31, 0, 1, 0x40, 0, 64, 17,
+                0xb6, 0xc9, 192, 0, 2, 1, 192, 0, 2, 2, 0x18, 0xc8, 0x18, 0xc7, 0, 11, 0x85, 0xe2
+            ]
+        );
+        assert_eq!(sender.head(&[0; 65_535 - 27]), None);
+        assert!(sender.head(&[0xFF; 65_535 - 28]).is_some());
+    }
+
+    #[test]
+    fn the_next_hop_is_the_gateway_outside_the_prefix() {
+        let mut sender = UdpSender::new(CONFIG);
+        sender.handle_frame(at(0), &ANSWER);
+        sender.set_collector(SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 2), 9999));
+        assert_eq!(sender.neighbour(), Neighbour::Known(PEER), "the same host");
+        sender.set_collector(SocketAddrV4::new(Ipv4Addr::new(198, 51, 100, 2), 6343));
+        assert_eq!(sender.neighbour(), Neighbour::Unknown);
+        assert_eq!(sender.poll(at(1)).unwrap()[38..], [192, 0, 2, 254]);
+        for (prefix, hop) in [(0, 2), (25, 2), (32, 254), (255, 254)] {
+            let config = UdpSenderConfig { prefix, ..CONFIG };
+            assert_eq!(UdpSender::new(config).next_hop().octets()[3], hop, "/{prefix}");
+        }
+    }
+
+    #[test]
+    fn cut_frames_and_multicast_senders_are_nothing() {
+        let mut sender = UdpSender::new(CONFIG);
+        for len in 0..42 {
+            assert_eq!(sender.handle_frame(at(0), &ANSWER[..len]), None);
+        }
+        let mut multicast = ANSWER;
+        multicast[22] = 1;
+        sender.handle_frame(at(0), &multicast);
+        assert_eq!(sender.neighbour(), Neighbour::Unknown);
+    }
+}
