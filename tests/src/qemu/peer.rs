@@ -152,6 +152,14 @@ pub mod packet {
         packet.strip_prefix(&[0, 1, 8, 0, 6, 4, 0, 2])?.first_chunk().copied()
     }
 
+    /// The same question over IPv6, which tells who asks (RFC 4861).
+    #[must_use]
+    pub fn neighbour_solicitation(from: &Station, to: &Station) -> Vec<u8> {
+        let message = [&[135, 0, 0, 0, 0, 0, 0, 0], &to.ip6.octets()[..], &[1, 1], &from.mac].concat();
+        let message = icmp6(from.ip6, to.ip6, message);
+        ethernet(to.mac, from.mac, IPV6, &ipv6(from.ip6, to.ip6, (58, 255), &message))
+    }
+
     /// A UDP datagram over IPv4 in a frame.
     #[must_use]
     pub fn udp(from: &Station, to: &Station, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {

@@ -4,8 +4,10 @@ use cortex_m::Peripherals;
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{NVIC, SCB, SYST};
+use flowmote_baremetal::Clock64;
 use flowmote_core::Instant;
 
+use crate::ethernet::Ethernet;
 use crate::lan9118::Lan9118;
 use crate::registers::Registers;
 use crate::serial::Serial;
@@ -15,8 +17,6 @@ use crate::serial::Serial;
 pub struct Board {
     /// UART0, the console.
     pub serial: Serial,
-    /// The Ethernet controller.
-    pub ethernet: Lan9118,
     /// The time since power-on.
     pub clock: Clock,
     /// Waits for the next interrupt.
@@ -27,10 +27,7 @@ pub struct Board {
 #[derive(Debug)]
 pub struct Clock {
     fpgaio: Registers,
-    last: u32,
-    /// Ticks that are no whole millisecond yet.
-    rest: u32,
-    millis: u64,
+    clock: Clock64,
 }
 
 /// Sleeps until an interrupt is pending or a time is over.
@@ -48,6 +45,10 @@ pub enum Interrupt {
     Ethernet = 13,
 }
 
+/// The Ethernet controller of the board.
+// SAFETY: it is there in the memory map, and used by nobody but through this.
+pub static ETHERNET: Ethernet = Ethernet::new(unsafe { Lan9118::at(LAN9118) });
+
 impl Board {
     /// The board, once; its interrupts are enabled in the NVIC, and the console is open.
     #[must_use]
@@ -56,18 +57,15 @@ impl Board {
         core.SYST.set_clock_source(SystClkSource::Core);
         // SAFETY: UART0 of the memory map; only here, and `Peripherals::take` succeeds once.
         let mut serial = unsafe { Serial::at(UART0) };
-        // SAFETY: the Ethernet controller of the memory map; only here, and only once.
-        let ethernet = unsafe { Lan9118::at(ETHERNET) };
         // SAFETY: the FPGA system control block of the memory map, of which one register is read.
         let fpgaio = unsafe { Registers::at(FPGAIO) };
         serial.start(Clock::HZ, 115_200);
         for interrupt in [Interrupt::SerialReceive, Interrupt::Ethernet] {
-            // SAFETY: no critical section is built on the mask of these two.
-            unsafe { NVIC::unmask(interrupt) };
+            listen(interrupt);
         }
-        let clock = Clock { fpgaio, last: 0, rest: 0, millis: 0 };
+        let clock = Clock { fpgaio, clock: Clock64::new(1 << 32, Clock::HZ) };
         let sleeper = Sleeper { systick: core.SYST };
-        Some(Self { serial, ethernet, clock, sleeper })
+        Some(Self { serial, clock, sleeper })
     }
 }
 
@@ -75,23 +73,23 @@ impl Clock {
     /// Ticks a second, which is also the clock of the processor.
     pub const HZ: u32 = 25_000_000;
 
+    /// The counter now.
+    #[must_use]
+    pub fn ticks(&self) -> u32 {
+        self.fpgaio.read(FPGAIO_COUNTER)
+    }
+
     /// The time since power-on.
     pub fn now(&mut self) -> Instant {
-        let ticks = self.fpgaio.read(FPGAIO_COUNTER);
-        let passed = u64::from(ticks.wrapping_sub(self.last)) + u64::from(self.rest);
-        self.last = ticks;
-        // At most 171,799 of them: a division of 32 bits, which the processor has.
-        let millis = (passed >> 3) as u32 / (TICKS_PER_MILLI >> 3);
-        self.rest = (passed - u64::from(millis) * u64::from(TICKS_PER_MILLI)) as u32;
-        self.millis += u64::from(millis);
-        Instant::from_millis(self.millis)
+        self.clock.now(self.ticks())
     }
 }
 
 impl Sleeper {
-    /// Sleeps until an interrupt is pending, at most `millis`, and never longer than [`LONGEST`];
-    /// not at all if `busy` says so, which is asked with interrupts off.
-    pub fn sleep(&mut self, millis: u32, busy: impl FnOnce() -> bool) {
+    /// Sleeps until an interrupt is pending, at most to the time `until`, and never longer than
+    /// half a second; not at all if `busy` says so, which is asked with interrupts off.
+    pub fn sleep(&mut self, now: Instant, until: Option<Instant>, busy: impl FnOnce() -> bool) {
+        let millis = until.map_or(LONGEST, |until| until.since(now).as_millis());
         let ticks = millis.min(LONGEST) * TICKS_PER_MILLI;
         cortex_m::interrupt::free(|_| {
             if ticks == 0 || busy() {
@@ -116,8 +114,16 @@ impl core::fmt::Debug for Sleeper {
     }
 }
 
-/// The longest sleep in milliseconds: SysTick has 24 bits.
-pub const LONGEST: u32 = 500;
+/// Takes this interrupt again after [`ignore`].
+pub fn listen(interrupt: Interrupt) {
+    // SAFETY: no critical section is built on the mask of an interrupt.
+    unsafe { NVIC::unmask(interrupt) };
+}
+
+/// Does not take this interrupt until [`listen`].
+pub fn ignore(interrupt: Interrupt) {
+    NVIC::mask(interrupt);
+}
 
 /// Forgets that an interrupt is pending, for a main loop that runs with interrupts off and looks
 /// at the peripherals itself.
@@ -151,4 +157,6 @@ const TICKS_PER_MILLI: u32 = Clock::HZ / 1000;
 const UART0: usize = 0x4000_4000;
 const FPGAIO: usize = 0x4002_8000;
 const FPGAIO_COUNTER: usize = 0x18;
-const ETHERNET: usize = 0x4020_0000;
+const LAN9118: usize = 0x4020_0000;
+/// Milliseconds, because SysTick has 24 bits.
+const LONGEST: u32 = 500;

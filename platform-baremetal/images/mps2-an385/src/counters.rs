@@ -1,15 +1,22 @@
 //! What the Ethernet controller counted, as the records of a counter sample.
 
 use flowmote_core::record::counter::{EthernetCounters, IfCounters, IfDirection, IfType};
+use flowmote_core::{CounterRecord, CounterSource, DataSource};
 
-use crate::lan9118::{Lan9118, Link, Statistics};
+use crate::ethernet::Ethernet;
+use crate::lan9118::{Link, Statistics};
 
-/// `if_counters` and `ethernet_counters` of the port at this moment.
-pub fn read(port: &mut Lan9118, if_index: u32) -> (IfCounters, EthernetCounters) {
-    let statistics = port.statistics();
-    let link = port.link().ok();
-    let promiscuous = port.is_promiscuous();
-    (if_counters(&statistics, link, if_index, promiscuous), ethernet_counters(&statistics))
+/// Reads the counters of the only port.
+#[derive(Clone, Copy, Debug)]
+pub struct MacCounters<'a>(pub &'a Ethernet);
+
+impl CounterSource for MacCounters<'_> {
+    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        let (statistics, link, promiscuous) =
+            self.0.with(|chip| (chip.statistics(), chip.link().ok(), chip.is_promiscuous()));
+        let generic = if_counters(&statistics, link, source.index(), promiscuous);
+        take(&[&generic, &ethernet_counters(&statistics)]);
+    }
 }
 
 fn if_counters(

@@ -142,7 +142,7 @@ impl Lan9118 {
 
     /// Takes the next frame out of the FIFO; `None` if there is none.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Result<usize, Discarded>> {
-        if self.registers.read(register::RX_FIFO_INF) & RX_FIFO_INF_STATUS_USED == 0 {
+        if !self.has_frame() {
             return None;
         }
         let status = self.registers.read(register::RX_STATUS_FIFO);
@@ -165,6 +165,17 @@ impl Lan9118 {
                 Err(Discarded)
             }
         })
+    }
+
+    /// Whether a received frame waits in the FIFO.
+    #[must_use]
+    pub fn has_frame(&self) -> bool {
+        self.registers.read(register::RX_FIFO_INF) & RX_FIFO_INF_STATUS_USED != 0
+    }
+
+    /// Enables or disables the receive interrupt.
+    pub fn listen(&mut self, listen: bool) {
+        self.registers.write(register::INT_EN, if listen { INT_RSFL } else { 0 });
     }
 
     /// Forgets the receive interrupt: call before [`receive`](Self::receive) is called until it

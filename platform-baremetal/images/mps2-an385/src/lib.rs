@@ -3,20 +3,18 @@
 //! The board is `mps2-an385` of QEMU, and its documents are Arm DAI 0385 (memory map, interrupts),
 //! DDI 0479 (UART) and Microchip's data sheet DS00002266 (LAN9118).
 //!
-//! - [`board`]: which peripheral is where, and sleeping
-//! - [`lan9118`]: the Ethernet controller
-//! - [`serial`]: the UART, and text without `core::fmt`, which would be a third of the small image
-//! - [`console`]: the commands of the operator
+//! - [`board`]: which peripheral is where, the clock, sleeping
+//! - [`lan9118`]: the Ethernet controller, and [`ethernet`]: the one of this board, shared
 //! - [`counters`]: what the controller counted, as sFlow records
-//! - [`port`]: the controller as a data source, with sampler and queue
-//! - [`station`]: the agent, and what the operator may change
+//! - [`serial`]: the UART, and text without `core::fmt`, which would be a third of the small image
+//! - [`console`]: the commands of the operator, and [`station`]: what they do
 #![no_std]
 
 pub mod board;
 pub mod console;
 pub mod counters;
+pub mod ethernet;
 pub mod lan9118;
-pub mod port;
 mod registers;
 pub mod serial;
 pub mod station;

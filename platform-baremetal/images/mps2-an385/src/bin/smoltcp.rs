@@ -3,146 +3,123 @@
 #![no_std]
 #![no_main]
 
-use core::net::Ipv4Addr;
+use core::net::SocketAddr;
 use core::panic::PanicInfo;
 
 use cortex_m_rt::entry;
-use flowmote_core::{Sampler, SendError, Source, Transport};
-use mps2_an385::board::{self, Board};
+use flowmote_baremetal::{
+    Node, NodeParts, Port, PortSampler, SampleQueue, SampledDevice, SmoltcpParts, SmoltcpUplink,
+};
+use flowmote_core::Source;
+use mps2_an385::board::{self, Board, ETHERNET};
 use mps2_an385::console::Console;
+use mps2_an385::counters::MacCounters;
+use mps2_an385::ethernet::{BUFFER, IF_INDEX};
 use mps2_an385::lan9118::MAX_FRAME;
-use mps2_an385::port::{BUFFER, Port};
-use mps2_an385::station::{self, ADDRESS, DATAGRAM, ECHO_PORT, SAMPLING_RATE, SFLOW_PORT, Station, Uplink};
-use smoltcp::iface::{Config, Interface, PollIngressSingleResult, SocketHandle, SocketSet, SocketStorage};
+use mps2_an385::station::{
+    self, ADDRESS, COLLECTOR, DATAGRAM, ECHO_PORT, Operator, PREFIX, SAMPLING_RATE, SFLOW_PORT,
+};
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::socket::udp::{self, PacketBuffer, PacketMetadata};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, Ipv6Address};
 
+/// The sampler of the only port.
+static SAMPLER: PortSampler = PortSampler::new(SAMPLING_RATE, 0x5eed);
+
 #[entry]
 fn main() -> ! {
+    static mut QUEUE: SampleQueue<SAMPLES> = SampleQueue::new();
     // The main loop looks at the peripherals itself; interrupts only end its sleep.
     cortex_m::interrupt::disable();
     let Some(mut board) = Board::take() else { board::panicked() };
-    if board.ethernet.start(false).is_err() {
-        board::fail(&mut board.serial, "no LAN9118");
-    }
-    let Ok(mac) = board.ethernet.mac_address() else { board::fail(&mut board.serial, "no MAC") };
+    let started = ETHERNET.with(|chip| chip.start(false).and_then(|()| chip.mac_address()));
+    let Ok(mac) = started else { board::fail(&mut board.serial, "no LAN9118") };
     let seed = seed(mac);
-    let mut device = Device {
-        port: Port::new(board.ethernet, Sampler::new(SAMPLING_RATE, seed)),
-        receive: [0; BUFFER],
-        send: [0; BUFFER],
-    };
-    let now = board.clock.now();
-    let mut interface = interface(mac, seed, &mut device, milliseconds(now));
 
-    let (mut echo_rx, mut echo_tx) = (Buffer::<2, 3072>::NEW, Buffer::<2, 3072>::NEW);
-    let (mut export_rx, mut export_tx) = (Buffer::<1, 0>::NEW, Buffer::<4, { 3 * DATAGRAM }>::NEW);
+    let (producer, samples) = QUEUE.split();
+    let device = Device { receive: [0; BUFFER], send: [0; BUFFER] };
+    let mut device = SampledDevice::new(device, IF_INDEX, &SAMPLER, producer);
+    let interface = interface(mac, seed, &mut device);
+
+    let (mut echo_rx, mut echo_tx) = (Memory::<2, 3072>::NEW, Memory::<2, 3072>::NEW);
+    let (mut agent_rx, mut agent_tx) = (Memory::<1, 0>::NEW, Memory::<4, { 3 * DATAGRAM }>::NEW);
     let mut storage = [SocketStorage::EMPTY; 2];
     let mut sockets = SocketSet::new(&mut storage[..]);
-    let echo = bound(&mut sockets, ECHO_PORT, echo_rx.packets(), echo_tx.packets());
-    let export = bound(&mut sockets, SFLOW_PORT, export_rx.packets(), export_tx.packets());
+    let echo = bound(&mut sockets, ECHO_PORT, echo_rx.buffer(), echo_tx.buffer());
+    let handle = bound(&mut sockets, SFLOW_PORT, agent_rx.buffer(), agent_tx.buffer());
+    let collector = SocketAddr::V4(COLLECTOR);
+    let parts = SmoltcpParts { interface, device, sockets, handle, collector };
+    let uplink = SmoltcpUplink::new(parts, DATAGRAM);
 
     let (mut sources, mut datagram) = ([Source::VACANT; 1], [0; DATAGRAM]);
-    let mut station = Station::new(now, seed, &mut sources, &mut datagram);
-    let mut console = Console::new();
+    let agent = station::agent(seed, &mut sources, &mut datagram);
+    let ports = [Port { if_index: IF_INDEX, sampler: &SAMPLER }];
+    let counters = MacCounters(&ETHERNET);
+    let parts = NodeParts { agent, ports: &ports, samples, counters, uplink };
+    let Ok(mut node) = Node::new(board.clock.now(), parts, station::POLLING) else {
+        board::fail(&mut board.serial, "more ports than places")
+    };
+
+    let (mut operator, mut console) = (Operator::new(), Console::new());
     board.serial.text("ready\n");
     loop {
         board::forget_interrupts();
-        device.port.ethernet.acknowledge();
+        ETHERNET.with(|chip| chip.acknowledge());
         let now = board.clock.now();
-        let busy = network(&mut interface, &mut device, &mut sockets, echo, milliseconds(now));
-        if let Some(line) = console.poll(&mut board.serial) {
-            let (port, serial) = (&mut device.port, &mut board.serial);
-            let result = line.and_then(|command| station.obey(now, command, port, serial));
-            station::answer(result, &mut board.serial);
-            continue;
+        let due = node.poll(now);
+        let echoed = serve_echo(node.uplink_mut().sockets_mut(), echo);
+        let command = console.poll(&mut board.serial);
+        let commanded = command.is_some();
+        if let Some(command) = command {
+            operator.serve(now, command, &mut node, &mut board.serial);
         }
-        let collector = station.collector();
-        let socket = sockets.get_mut(export);
-        let due = station.poll(now, &mut Export { port: &mut device.port, socket, collector });
-        interface.poll_egress(milliseconds(now), &mut device, &mut sockets);
-        let delay = interface.poll_delay(milliseconds(now), &sockets);
-        let idle = delay.map_or(board::LONGEST, |delay| delay.total_millis() as u32).min(due);
-        board.sleeper.sleep(idle, || busy);
+        let busy = || echoed || commanded || ETHERNET.with(|chip| chip.has_frame());
+        board.sleeper.sleep(now, due, busy);
     }
 }
 
-/// Handles one received frame and echoes one datagram; returns whether there may be more.
-fn network(
-    interface: &mut Interface,
-    device: &mut Device,
-    sockets: &mut SocketSet<'_>,
-    echo: SocketHandle,
-    now: Instant,
-) -> bool {
-    let result = interface.poll_ingress_single(now, device, sockets);
+/// Sends one datagram back; returns whether there was one.
+fn serve_echo(sockets: &mut SocketSet<'_>, echo: SocketHandle) -> bool {
     let socket = sockets.get_mut::<udp::Socket<'_>>(echo);
-    if socket.can_send() {
-        let mut payload = [0; MAX_FRAME];
-        if let Ok((length, from)) = socket.recv_slice(&mut payload)
-            && from.endpoint.port != ECHO_PORT
-        {
-            // No room for the answer: it is UDP.
-            let _ = socket.send_slice(payload.get(..length).unwrap_or_default(), from.endpoint);
-        }
+    if !socket.can_recv() || !socket.can_send() {
+        return false;
     }
-    result != PollIngressSingleResult::None
+    let mut payload = [0; MAX_FRAME];
+    // Two that echo would never stop.
+    if let Ok((length, from)) = socket.recv_slice(&mut payload)
+        && from.endpoint.port != ECHO_PORT
+    {
+        // No room for the answer: it is UDP.
+        let _ = socket.send_slice(payload.get(..length).unwrap_or_default(), from.endpoint);
+    }
+    true
 }
 
-/// The way out through a socket, which keeps datagrams while the neighbour is being resolved.
-struct Export<'d, 's> {
-    port: &'d mut Port,
-    socket: &'d mut udp::Socket<'s>,
-    collector: Ipv4Addr,
-}
-
-impl Transport for Export<'_, '_> {
-    fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
-        self.socket.send_slice(datagram, (self.collector, SFLOW_PORT)).map_err(|_| SendError)
-    }
-}
-
-impl Uplink for Export<'_, '_> {
-    fn port(&mut self) -> &mut Port {
-        self.port
-    }
-
-    fn is_ready(&mut self) -> bool {
-        self.socket.can_send()
-    }
-}
-
-/// The port as smoltcp wants it.
+/// The controller as smoltcp wants it.
 struct Device {
-    port: Port,
     receive: [u8; BUFFER],
     send: [u8; BUFFER],
 }
 
 struct RxToken<'a>(&'a [u8]);
 
-struct TxToken<'a> {
-    port: &'a mut Port,
-    buffer: &'a mut [u8],
-}
+struct TxToken<'a>(&'a mut [u8]);
 
 impl phy::Device for Device {
     type RxToken<'a> = RxToken<'a>;
     type TxToken<'a> = TxToken<'a>;
 
-    fn receive(&mut self, _now: Instant) -> Option<(RxToken<'_>, TxToken<'_>)> {
-        if !self.port.ethernet.has_room() {
-            return None;
-        }
-        let frame = self.port.receive(&mut self.receive)?;
-        Some((RxToken(frame), TxToken { port: &mut self.port, buffer: &mut self.send }))
+    fn receive(&mut self, now: Instant) -> Option<(RxToken<'_>, TxToken<'_>)> {
+        let Self { receive, send } = self;
+        // A frame that could not be answered waits.
+        let answer = transmit(send, now)?;
+        Some((RxToken(ETHERNET.receive(receive)?), answer))
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<TxToken<'_>> {
-        let has_room = self.port.ethernet.has_room();
-        has_room.then_some(TxToken { port: &mut self.port, buffer: &mut self.send })
+    fn transmit(&mut self, now: Instant) -> Option<TxToken<'_>> {
+        transmit(&mut self.send, now)
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -153,57 +130,64 @@ impl phy::Device for Device {
     }
 }
 
+fn transmit(buffer: &mut [u8], _now: Instant) -> Option<TxToken<'_>> {
+    ETHERNET.with(|chip| chip.has_room()).then_some(TxToken(buffer))
+}
+
 impl phy::RxToken for RxToken<'_> {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(self.0)
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
+        take(self.0)
     }
 }
 
 impl phy::TxToken for TxToken<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
         // smoltcp keeps to the MTU that it was told, and the buffer is longer.
-        let frame = &mut self.buffer[..length];
-        let result = f(frame);
-        // The controller has counted what it did not send.
-        let _ = self.port.send(&[frame]);
+        let frame = &mut self.0[..length];
+        let result = write(frame);
+        // There was room; what the controller does not send it counts.
+        let _ = ETHERNET.with(|chip| chip.send(&[frame]));
         result
     }
 }
 
 /// Memory of one direction of a socket.
-struct Buffer<const PACKETS: usize, const BYTES: usize> {
-    metadata: [PacketMetadata; PACKETS],
+struct Memory<const PACKETS: usize, const BYTES: usize> {
+    packets: [PacketMetadata; PACKETS],
     bytes: [u8; BYTES],
 }
 
-impl<const PACKETS: usize, const BYTES: usize> Buffer<PACKETS, BYTES> {
-    const NEW: Self = Self { metadata: [PacketMetadata::EMPTY; PACKETS], bytes: [0; BYTES] };
+impl<const PACKETS: usize, const BYTES: usize> Memory<PACKETS, BYTES> {
+    const NEW: Self = Self { packets: [PacketMetadata::EMPTY; PACKETS], bytes: [0; BYTES] };
 
-    fn packets(&mut self) -> PacketBuffer<'_> {
-        PacketBuffer::new(&mut self.metadata[..], &mut self.bytes[..])
+    fn buffer(&mut self) -> PacketBuffer<'_> {
+        PacketBuffer::new(&mut self.packets[..], &mut self.bytes[..])
     }
 }
 
-fn bound<'a>(sockets: &mut SocketSet<'a>, port: u16, rx: PacketBuffer<'a>, tx: PacketBuffer<'a>) -> SocketHandle {
+fn bound<'a>(
+    sockets: &mut SocketSet<'a>,
+    port: u16,
+    rx: PacketBuffer<'a>,
+    tx: PacketBuffer<'a>,
+) -> SocketHandle {
     let mut socket = udp::Socket::new(rx, tx);
     // Open for the first time, and the port is not 0.
     let _ = socket.bind(port);
     sockets.add(socket)
 }
 
-fn interface(mac: [u8; 6], seed: u64, device: &mut Device, now: Instant) -> Interface {
+fn interface(mac: [u8; 6], seed: u64, device: &mut impl phy::Device) -> Interface {
     let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)));
     config.random_seed = seed;
-    let mut interface = Interface::new(config, device, now);
-    interface.update_ip_addrs(|addresses| {
-        let addresses_of_ours = [
-            IpCidr::new(IpAddress::Ipv4(ADDRESS), 24),
-            IpCidr::new(IpAddress::Ipv6(ADDRESS_V6), 64),
-            IpCidr::new(IpAddress::Ipv6(link_local(mac)), 64),
-        ];
-        // There is room for as many.
-        addresses_of_ours.into_iter().for_each(|address| drop(addresses.push(address)));
-    });
+    let mut interface = Interface::new(config, device, Instant::ZERO);
+    let ours = [
+        IpCidr::new(IpAddress::Ipv4(ADDRESS), PREFIX),
+        IpCidr::new(IpAddress::Ipv6(ADDRESS_V6), 64),
+        IpCidr::new(IpAddress::Ipv6(link_local(mac)), 64),
+    ];
+    // A feature of smoltcp makes room for three.
+    interface.update_ip_addrs(|addresses| addresses.extend(ours));
     interface
 }
 
@@ -213,17 +197,15 @@ fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Address {
     Ipv6Address::new(0xfe80, 0, 0, 0, pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f))
 }
 
-/// Stations must differ; the clock would be the same at each power-on.
+/// Stations must differ.
 fn seed([a, b, c, d, e, f]: [u8; 6]) -> u64 {
     u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
-fn milliseconds(now: flowmote_core::Instant) -> Instant {
-    Instant::from_millis(now.as_millis().cast_signed())
-}
-
 const ADDRESS_V6: Ipv6Address = Ipv6Address::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85);
 const ETHERNET_MTU: usize = 1514;
+/// The node takes at most 16 frames at a time, each of which may be answered.
+const SAMPLES: usize = 48;
 
 #[panic_handler]
 fn panic(_info: &PanicInfo<'_>) -> ! {
