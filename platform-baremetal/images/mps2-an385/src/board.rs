@@ -125,6 +125,11 @@ pub fn ignore(interrupt: Interrupt) {
     NVIC::mask(interrupt);
 }
 
+/// Has the handler of an interrupt run now.
+pub fn raise(interrupt: Interrupt) {
+    NVIC::pend(interrupt);
+}
+
 /// Forgets that an interrupt is pending, for a main loop that runs with interrupts off and looks
 /// at the peripherals itself.
 pub fn forget_interrupts() {

@@ -10,7 +10,7 @@ use cortex_m_rt::entry;
 use flowmote_baremetal::{
     Node, NodeParts, Port, PortSampler, SampleQueue, SampledDevice, SmoltcpParts, SmoltcpUplink,
 };
-use flowmote_core::Source;
+use flowmote_core::{Duration, Source};
 use mps2_an385::board::{self, Board, ETHERNET};
 use mps2_an385::console::Console;
 use mps2_an385::counters::MacCounters;
@@ -48,6 +48,7 @@ fn main() -> ! {
     let mut storage = [SocketStorage::EMPTY; 2];
     let mut sockets = SocketSet::new(&mut storage[..]);
     let echo = bound(&mut sockets, ECHO_PORT, echo_rx.buffer(), echo_tx.buffer());
+    let mut echo = Echo { handle: echo, stuck: None };
     let handle = bound(&mut sockets, SFLOW_PORT, agent_rx.buffer(), agent_tx.buffer());
     let collector = SocketAddr::V4(COLLECTOR);
     let parts = SmoltcpParts { interface, device, sockets, handle, collector };
@@ -69,7 +70,7 @@ fn main() -> ! {
         ETHERNET.with(|chip| chip.acknowledge());
         let now = board.clock.now();
         let due = node.poll(now);
-        let echoed = serve_echo(node.uplink_mut().sockets_mut(), echo);
+        let echoed = echo.serve(now, node.uplink_mut().sockets_mut());
         let command = console.poll(&mut board.serial);
         let commanded = command.is_some();
         if let Some(command) = command {
@@ -80,21 +81,47 @@ fn main() -> ! {
     }
 }
 
-/// Sends one datagram back; returns whether there was one.
-fn serve_echo(sockets: &mut SocketSet<'_>, echo: SocketHandle) -> bool {
-    let socket = sockets.get_mut::<udp::Socket<'_>>(echo);
-    if !socket.can_recv() || !socket.can_send() {
-        return false;
+/// The service that sends datagrams back.
+struct Echo {
+    handle: SocketHandle,
+    /// Since when an answer waits for its neighbour.
+    stuck: Option<flowmote_core::Instant>,
+}
+
+impl Echo {
+    /// Answers one datagram; returns whether there was one.
+    fn serve(&mut self, now: flowmote_core::Instant, sockets: &mut SocketSet<'_>) -> bool {
+        let socket = sockets.get_mut::<udp::Socket<'_>>(self.handle);
+        self.unblock(now, socket);
+        if !socket.can_recv() || !socket.can_send() {
+            return false;
+        }
+        let mut payload = [0; MAX_FRAME];
+        // Two that echo would never stop.
+        if let Ok((length, from)) = socket.recv_slice(&mut payload)
+            && from.endpoint.port != ECHO_PORT
+        {
+            // No room for the answer: it is UDP.
+            let _ = socket.send_slice(payload.get(..length).unwrap_or_default(), from.endpoint);
+        }
+        true
     }
-    let mut payload = [0; MAX_FRAME];
-    // Two that echo would never stop.
-    if let Ok((length, from)) = socket.recv_slice(&mut payload)
-        && from.endpoint.port != ECHO_PORT
-    {
-        // No room for the answer: it is UDP.
-        let _ = socket.send_slice(payload.get(..length).unwrap_or_default(), from.endpoint);
+
+    /// smoltcp asks for a neighbour for ever, and a sender that does not exist would block the
+    /// service: so the answers are given up after a while.
+    fn unblock(&mut self, now: flowmote_core::Instant, socket: &mut udp::Socket<'_>) {
+        if socket.send_queue() == 0 {
+            self.stuck = None;
+            return;
+        }
+        let since = *self.stuck.get_or_insert(now);
+        if now.since(since) >= PATIENCE {
+            socket.close();
+            // Closed, and the port is not 0.
+            let _ = socket.bind(ECHO_PORT);
+            self.stuck = None;
+        }
     }
-    true
 }
 
 /// The controller as smoltcp wants it.
@@ -204,6 +231,8 @@ fn seed([a, b, c, d, e, f]: [u8; 6]) -> u64 {
 
 const ADDRESS_V6: Ipv6Address = Ipv6Address::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85);
 const ETHERNET_MTU: usize = 1514;
+/// How long an answer waits for the address of its neighbour.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// The node takes at most 16 frames at a time, each of which may be answered.
 const SAMPLES: usize = 48;
 

@@ -6,7 +6,7 @@ use critical_section::Mutex;
 use flowmote_baremetal::{FrameDevice, PacketSample, PortSampler, SampleProducer};
 use flowmote_core::SendError;
 use heapless::spsc;
-use mps2_an385::board::ETHERNET;
+use mps2_an385::board::{self, ETHERNET, Interrupt};
 use mps2_an385::ethernet::{BUFFER, IF_INDEX};
 use mps2_an385::station::SAMPLING_RATE;
 
@@ -112,8 +112,9 @@ impl FrameDevice for Wire {
 
     fn receive(&mut self, take: &mut dyn FnMut(&[u8])) -> bool {
         let Some(mut frame) = self.frames.dequeue() else { return false };
-        // There is a place again.
+        // There is a place again, also for a frame that came when there was none.
         ETHERNET.with(|chip| chip.listen(true));
+        board::raise(Interrupt::Ethernet);
         let Some(bytes) = frame.bytes.get_mut(..frame.length) else { return true };
         take(bytes);
         if let Some(answer) = respond(self.mac, bytes) {
