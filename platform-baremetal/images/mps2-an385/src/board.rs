@@ -23,7 +23,7 @@ pub struct Board {
     pub sleeper: Sleeper,
 }
 
-/// The time since power-on, from a counter that wraps after 171 seconds: look at it oftener.
+/// The time since power-on, from a counter that wraps after 49 days: look at it oftener.
 #[derive(Debug)]
 pub struct Clock {
     fpgaio: Registers,
@@ -57,31 +57,29 @@ impl Board {
         core.SYST.set_clock_source(SystClkSource::Core);
         // SAFETY: UART0 of the memory map; only here, and `Peripherals::take` succeeds once.
         let mut serial = unsafe { Serial::at(UART0) };
-        // SAFETY: the FPGA system control block of the memory map, of which one register is read.
-        let fpgaio = unsafe { Registers::at(FPGAIO) };
+        // SAFETY: the FPGA system control block of the memory map, of which nobody else uses the counter.
+        let mut fpgaio = unsafe { Registers::at(FPGAIO) };
+        fpgaio.write(FPGAIO_PRESCALE, TICKS_PER_MILLI - 1);
+        fpgaio.write(FPGAIO_COUNTER, 0);
         serial.start(Clock::HZ, 115_200);
         for interrupt in [Interrupt::SerialReceive, Interrupt::Ethernet] {
             listen(interrupt);
         }
-        let clock = Clock { fpgaio, clock: Clock64::new(1 << 32, Clock::HZ) };
+        let clock = Clock { fpgaio, clock: Clock64::new(1 << 32, 1000) };
         let sleeper = Sleeper { systick: core.SYST };
         Some(Self { serial, clock, sleeper })
     }
 }
 
 impl Clock {
-    /// Ticks a second, which is also the clock of the processor.
+    /// The clock of the board and of the processor.
     pub const HZ: u32 = 25_000_000;
 
-    /// The counter now.
-    #[must_use]
-    pub fn ticks(&self) -> u32 {
-        self.fpgaio.read(FPGAIO_COUNTER)
-    }
-
-    /// The time since power-on.
+    /// The time since power-on. The counter is set to count milliseconds, so that nothing has to
+    /// be divided: that alone would take a kilobyte.
+    #[inline(never)]
     pub fn now(&mut self) -> Instant {
-        self.clock.now(self.ticks())
+        Instant::from_millis(self.clock.ticks(self.fpgaio.read(FPGAIO_COUNTER)))
     }
 }
 
@@ -162,6 +160,7 @@ const TICKS_PER_MILLI: u32 = Clock::HZ / 1000;
 const UART0: usize = 0x4000_4000;
 const FPGAIO: usize = 0x4002_8000;
 const FPGAIO_COUNTER: usize = 0x18;
+const FPGAIO_PRESCALE: usize = 0x1c;
 const LAN9118: usize = 0x4020_0000;
 /// Milliseconds, because SysTick has 24 bits.
 const LONGEST: u32 = 500;

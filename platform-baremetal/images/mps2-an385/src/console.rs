@@ -55,8 +55,7 @@ impl Console {
             if length == 0 {
                 continue;
             }
-            let line = self.line.get(..length).and_then(|line| core::str::from_utf8(line).ok());
-            return Some(line.ok_or(Refused(NOT_A_LINE)).and_then(parse));
+            return Some(self.line.get(..length).ok_or(Refused(TOO_LONG)).and_then(parse));
         }
         None
     }
@@ -75,37 +74,43 @@ impl Default for Console {
     }
 }
 
-fn parse(line: &str) -> Result<Command, Refused> {
-    let mut words = line.split_ascii_whitespace();
+/// Bytes and not `str`, of which only the splitting would take a kilobyte.
+fn parse(line: &[u8]) -> Result<Command, Refused> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let mut word = || words.next().unwrap_or_default();
     let command = match word() {
-        "show" => Command::Show,
-        "sampling" => Command::Sampling {
+        b"show" => Command::Show,
+        b"sampling" => Command::Sampling {
             port: number(word()).ok_or(Refused(SAMPLING))?,
             rate: number(word()).ok_or(Refused(SAMPLING))?,
         },
-        "polling" => Command::Polling { seconds: number(word()).ok_or(Refused(POLLING))? },
-        "collector" => Command::Collector(address(word()).ok_or(Refused(COLLECTOR))?),
+        b"polling" => Command::Polling { seconds: number(word()).ok_or(Refused(POLLING))? },
+        b"collector" => Command::Collector(address(word()).ok_or(Refused(COLLECTOR))?),
         _ => return Err(Refused(COMMANDS)),
     };
     if word().is_empty() { Ok(command) } else { Err(Refused("words behind the command")) }
 }
 
-fn number(word: &str) -> Option<u32> {
-    let digits = word.bytes().map(|byte| byte.is_ascii_digit().then_some(u32::from(byte & 0xf)));
-    let append = |number: u32, digit: Option<u32>| number.checked_mul(10)?.checked_add(digit?);
-    (!word.is_empty()).then_some(0).and_then(|zero| digits.into_iter().try_fold(zero, append))
+#[inline(never)]
+fn number(word: &[u8]) -> Option<u32> {
+    let append = |number: u32, byte: &u8| {
+        let digit = byte.is_ascii_digit().then_some(u32::from(byte & 0xf))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    if word.is_empty() { None } else { word.iter().try_fold(0, append) }
 }
 
-fn address(word: &str) -> Option<Ipv4Addr> {
-    let mut parts = word.split('.');
-    let mut octet = || number(parts.next()?).and_then(|number| u8::try_from(number).ok());
-    let octets = [octet()?, octet()?, octet()?, octet()?];
+fn address(word: &[u8]) -> Option<Ipv4Addr> {
+    let mut parts = word.split(|byte| *byte == b'.');
+    let mut octets = [0; 4];
+    for octet in &mut octets {
+        *octet = u8::try_from(number(parts.next()?)?).ok()?;
+    }
     parts.next().is_none().then_some(Ipv4Addr::from_octets(octets))
 }
 
 const MAX_LINE: usize = 63;
-const NOT_A_LINE: &str = "a line has at most 63 characters of ASCII";
+const TOO_LONG: &str = "a line has at most 63 characters";
 const COMMANDS: &str = "commands are show, sampling PORT N, polling S, collector A.B.C.D";
 const SAMPLING: &str = "sampling PORT N: an ifIndex, and 0 to 4294967295";
 const POLLING: &str = "polling S: seconds";

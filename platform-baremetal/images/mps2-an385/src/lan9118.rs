@@ -110,6 +110,7 @@ impl Lan9118 {
     ///
     /// # Errors
     /// See [`StartError`].
+    #[inline(never)]
     pub fn start(&mut self, promiscuous: bool) -> Result<(), StartError> {
         if self.registers.read(register::BYTE_TEST) != BYTE_ORDER
             || self.registers.read(register::ID_REV) >> 16 != CHIP_ID
@@ -141,6 +142,7 @@ impl Lan9118 {
     }
 
     /// Takes the next frame out of the FIFO; `None` if there is none.
+    #[inline(never)]
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Result<usize, Discarded>> {
         if !self.has_frame() {
             return None;
@@ -194,6 +196,7 @@ impl Lan9118 {
     ///
     /// # Errors
     /// [`NotSent`]; nothing of it went out.
+    #[inline(never)]
     pub fn send(&mut self, parts: &[&[u8]]) -> Result<(), NotSent> {
         self.take_send_status();
         let length: usize = parts.iter().map(|part| part.len()).sum();
@@ -214,6 +217,7 @@ impl Lan9118 {
     }
 
     /// What was counted until now.
+    #[inline(never)]
     pub fn statistics(&mut self) -> Statistics {
         self.take_send_status();
         // Clears itself when read.
@@ -232,6 +236,7 @@ impl Lan9118 {
     ///
     /// # Errors
     /// [`StartError::Timeout`].
+    #[inline(never)]
     pub fn link(&mut self) -> Result<Link, StartError> {
         // The bit stays clear until it is read once after the link went down and came back.
         self.phy_read(PHY_STATUS)?;

@@ -15,6 +15,8 @@ pub mod console;
 pub mod counters;
 pub mod ethernet;
 pub mod lan9118;
+mod memory;
 mod registers;
 pub mod serial;
 pub mod station;
+mod vectors;

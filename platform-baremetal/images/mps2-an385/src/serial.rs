@@ -31,6 +31,7 @@ impl Serial {
     }
 
     /// Writes text; a line ends with `\n`.
+    #[inline(never)]
     pub fn text(&mut self, text: &str) -> &mut Self {
         text.bytes().for_each(|byte| self.byte(byte));
         self
@@ -48,6 +49,7 @@ impl Serial {
     }
 
     /// By subtraction: a 64-bit division takes more flash than this table.
+    #[inline(never)]
     fn decimal(&mut self, mut number: u64) {
         let mut begun = false;
         for power in POWERS {
@@ -63,6 +65,7 @@ impl Serial {
         }
     }
 
+    #[inline(never)]
     fn byte(&mut self, byte: u8) {
         while self.registers.read(STATE) & STATE_TX_FULL != 0 {}
         self.registers.write(DATA, u32::from(byte));

@@ -151,6 +151,7 @@ impl Default for Operator {
     }
 }
 
+#[inline(never)]
 fn show_mac(serial: &mut Serial) {
     let statistics = ETHERNET.with(|chip| chip.statistics());
     let directions = [
