@@ -233,6 +233,46 @@ fn malformed_frames_never_stop_it() {
     }
 }
 
+/// Flash and RAM in bytes, and instructions, against the table that is checked in.
+#[test]
+fn the_budget_is_kept() {
+    let Some(budget) = image("budget") else { return };
+    let counted = budget.start_with(0, &["-icount", "shift=10,sleep=off"]).until_ready();
+    let mut figures: Vec<(String, u64)> = counted
+        .iter()
+        .map(|line| line.split_once(' ').expect("a name and a number"))
+        .map(|(name, number)| (format!("instructions-{name}"), number.parse().unwrap()))
+        .collect();
+    for name in IMAGES {
+        let image = image(name).expect("the other was built");
+        let size = image.footprint(0x2000_0000..0x2001_0000);
+        let machine = start(&image);
+        let mut peer = plug_in(&machine);
+        machine.command("sampling 1 1").unwrap();
+        echo(&mut peer, 1, 1472);
+        burst(&mut peer, 1, 50);
+        quiet(&machine, &mut peer);
+        figures.push((format!("{name}-flash"), size.flash));
+        figures.push((format!("{name}-ram-static"), size.ram));
+        figures.push((format!("{name}-ram-stack"), machine.shown("memory", "stack")));
+    }
+    let table = figures.iter().map(|(name, number)| format!("{name:38} {number:>6}\n"));
+    let table: String = table.collect();
+    let budget = BUDGET.lines().filter(|line| !line.starts_with('#'));
+    let budget: Vec<(&str, u64)> = budget
+        .map(|line| line.split_once(' ').expect("a name and a number"))
+        .map(|(name, number)| (name, number.trim().parse().expect("a number")))
+        .collect();
+    assert_eq!(budget.len(), figures.len(), "measured:\n{table}");
+    for ((name, now), (expected, then)) in figures.iter().zip(budget) {
+        assert_eq!(name, expected, "measured:\n{table}");
+        // An interrupt may find the stack deeper than the last time.
+        let percent = if name.ends_with("stack") { 15 } else { 3 };
+        let near = now.abs_diff(then) * 100 <= then * percent;
+        assert!(near, "{name}: {then} in the table; measured:\n{table}");
+    }
+}
+
 #[test]
 fn nothing_is_left_behind() {
     let Some(image) = image("small") else { return };
@@ -254,7 +294,7 @@ fn image(name: &str) -> Option<Image> {
 }
 
 fn images() -> impl Iterator<Item = Image> {
-    ["smoltcp", "small"].into_iter().filter_map(image)
+    IMAGES.into_iter().filter_map(image)
 }
 
 fn start(image: &Image) -> Machine {
@@ -455,6 +495,8 @@ impl Random {
     }
 }
 
+const IMAGES: [&str; 2] = ["smoltcp", "small"];
+const BUDGET: &str = include_str!("../../platform-baremetal/images/mps2-an385/budget.txt");
 const PEER: Station = Station::PEER;
 /// What QEMU gives the first card, and the image takes from the chip.
 const BOARD: Station = Station {

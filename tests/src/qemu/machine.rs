@@ -45,6 +45,13 @@ impl Machine {
         self.program.wait_for_line(0, "ready");
     }
 
+    /// The same, with the lines before it.
+    #[must_use]
+    pub fn until_ready(&self) -> Vec<String> {
+        self.ready();
+        self.log().lines().take_while(|line| *line != "ready").map(str::to_owned).collect()
+    }
+
     /// The cable of a port, in the order of the command line.
     #[must_use]
     pub fn link(&self, port: usize) -> &Link {

@@ -18,11 +18,13 @@
 //! No machine outlives its test: it is killed when dropped, when the thread of the test ends,
 //! whatever ends it, and by timeout(1) in any case.
 
+mod footprint;
 mod image;
 mod link;
 mod machine;
 mod peer;
 
+pub use self::footprint::Footprint;
 pub use self::image::{Board, Image};
 pub use self::link::Link;
 pub use self::machine::{Machine, Refused, shown};

@@ -106,6 +106,25 @@ impl Sleeper {
     }
 }
 
+impl Sleeper {
+    /// The timer that it sleeps by, for another use.
+    #[must_use]
+    pub fn into_systick(self) -> SYST {
+        self.systick
+    }
+}
+
+/// The deepest that the stack has been, in bytes: cortex-m-rt has painted it at reset.
+#[must_use]
+pub fn stack_used() -> usize {
+    let bottom = cortex_m_rt::heap_start();
+    let room = (RAM_END - bottom as usize) / 4;
+    // SAFETY: between the last static and the end of RAM there is the stack; nobody else writes
+    // to the part of it below our frame, which reading does not disturb.
+    let unused = (0..room).take_while(|at| unsafe { bottom.add(*at).read_volatile() } == PAINT);
+    (room - unused.count()) * 4
+}
+
 impl core::fmt::Debug for Sleeper {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Sleeper")
@@ -156,6 +175,10 @@ unsafe impl InterruptNumber for Interrupt {
     }
 }
 
+/// As memory.x has it.
+const RAM_END: usize = 0x2001_0000;
+/// Of cortex-m-rt's feature paint-stack.
+const PAINT: u32 = 0xcccc_cccc;
 const TICKS_PER_MILLI: u32 = Clock::HZ / 1000;
 const UART0: usize = 0x4000_4000;
 const FPGAIO: usize = 0x4002_8000;

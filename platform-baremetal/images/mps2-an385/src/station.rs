@@ -8,7 +8,7 @@ use flowmote_core::{
     Source,
 };
 
-use crate::board::ETHERNET;
+use crate::board::{self, ETHERNET};
 use crate::console::{Command, Refused};
 use crate::serial::Serial;
 
@@ -163,7 +163,7 @@ fn show_mac(serial: &mut Serial) {
         serial.text(" octets ").number(traffic.octets);
         serial.text(" errors ").number(errors).text(" discards ").number(discards);
     }
-    serial.text("\n");
+    serial.text("\nmemory stack ").number(board::stack_used() as u32).text("\n");
 }
 
 /// Whether the address is another host's in our network.
