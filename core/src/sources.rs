@@ -99,16 +99,19 @@ impl<'a> Sources<'a> {
     pub(crate) fn insert(&mut self, source: Source) -> Option<()> {
         let at = self.position(source.key).err()?;
         let len = self.len.checked_add(1)?;
-        let tail = self.slots.get_mut(at..len)?;
-        tail.rotate_right(1);
-        *tail.first_mut()? = source;
+        // Not `rotate_right`, which checks what is known and panics if it were not so.
+        let mut carried = source;
+        let behind = self.slots.get_mut(at..len)?;
+        behind.iter_mut().for_each(|slot| core::mem::swap(slot, &mut carried));
         self.len = len;
         Some(())
     }
 
     pub(crate) fn remove(&mut self, key: DataSource) -> Option<()> {
         let at = self.position(key).ok()?;
-        self.slots.get_mut(at..self.len)?.rotate_left(1);
+        let mut carried = Source::VACANT;
+        let behind = self.slots.get_mut(at..self.len)?;
+        behind.iter_mut().rev().for_each(|slot| core::mem::swap(slot, &mut carried));
         self.len = self.len.saturating_sub(1);
         Some(())
     }

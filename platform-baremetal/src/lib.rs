@@ -40,6 +40,7 @@ mod ksz9477;
 mod mib;
 mod node;
 mod port_sampler;
+mod queue;
 mod raw;
 mod sample;
 #[cfg(feature = "smoltcp")]
@@ -54,12 +55,12 @@ pub use crate::ksz9477::{Ksz9477, Ksz9477Error, Ksz9477Port};
 pub use crate::mib::MibCounter;
 pub use crate::node::{Node, NodeParts, Port};
 pub use crate::port_sampler::{Chosen, PortSampler};
+pub use crate::queue::SampleQueue;
 pub use crate::raw::{FrameDevice, RawUplink};
-pub use crate::sample::{PacketSample, SampleConsumer, SampleProducer, SampleQueue};
+pub use crate::sample::PacketSample;
 #[cfg(feature = "smoltcp")]
 pub use crate::sampled_device::{SampledDevice, SampledRxToken, SampledTxToken};
 #[cfg(feature = "smoltcp")]
 pub use crate::smoltcp_uplink::{SmoltcpParts, SmoltcpUplink, UdpTransport};
 pub use crate::udp_sender::{HEAD_BYTES, Neighbour, UdpSender, UdpSenderConfig};
 pub use crate::uplink::{CollectorError, Uplink};
-pub use flowmote_core as core;

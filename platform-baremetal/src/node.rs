@@ -8,7 +8,7 @@ use flowmote_core::{
 };
 
 use crate::port_sampler::PortSampler;
-use crate::sample::SampleConsumer;
+use crate::queue::SampleQueue;
 use crate::uplink::{CollectorError, Uplink};
 
 /// An agent with its queue of samples, its counters and its way out.
@@ -16,10 +16,10 @@ use crate::uplink::{CollectorError, Uplink};
 /// As long as the uplink looks for its neighbour (ARP, neighbour discovery), samples wait in the
 /// queue and in the datagram, at most for a second; what does not fit counts as `drops`. After
 /// that datagrams are made and lost, and count as `send_errors`.
-pub struct Node<'a, C, U, const HEADER: usize = 128> {
+pub struct Node<'a, C, U, const SLOTS: usize, const HEADER: usize = 128> {
     agent: Agent<'a>,
     ports: &'a [Port<'a>],
-    samples: SampleConsumer<'a, HEADER>,
+    samples: &'a SampleQueue<SLOTS, HEADER>,
     counters: C,
     uplink: U,
     /// Since when the uplink cannot send.
@@ -27,13 +27,13 @@ pub struct Node<'a, C, U, const HEADER: usize = 128> {
 }
 
 /// What a [`Node`] is made of.
-pub struct NodeParts<'a, C, U, const HEADER: usize = 128> {
+pub struct NodeParts<'a, C, U, const SLOTS: usize, const HEADER: usize = 128> {
     /// An agent without data sources, with room for the ports.
     pub agent: Agent<'a>,
     /// The ports.
     pub ports: &'a [Port<'a>],
     /// Where the samples of packets come out.
-    pub samples: SampleConsumer<'a, HEADER>,
+    pub samples: &'a SampleQueue<SLOTS, HEADER>,
     /// Reads the counters of the ports.
     pub counters: C,
     /// The way out.
@@ -50,14 +50,16 @@ pub struct Port<'a> {
     pub sampler: &'a PortSampler,
 }
 
-impl<'a, C: CounterSource, U: Uplink, const HEADER: usize> Node<'a, C, U, HEADER> {
+impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
+    Node<'a, C, U, SLOTS, HEADER>
+{
     /// Adds every port to the agent, polled every `polling` (zero: never).
     ///
     /// # Errors
     /// [`AddError`] if the agent cannot take them all.
     pub fn new(
         now: Instant,
-        parts: NodeParts<'a, C, U, HEADER>,
+        parts: NodeParts<'a, C, U, SLOTS, HEADER>,
         polling: Duration,
     ) -> Result<Self, AddError> {
         let NodeParts { mut agent, ports, samples, counters, uplink } = parts;
@@ -76,8 +78,8 @@ impl<'a, C: CounterSource, U: Uplink, const HEADER: usize> Node<'a, C, U, HEADER
         if self.must_hold(now) {
             return earliest(self.uplink.poll_timeout(now), self.held_until());
         }
-        for _ in 0..self.samples.capacity() {
-            if !self.handle_next(now) {
+        for _ in 0..SLOTS {
+            if self.must_hold(now) || !self.handle_next(now) {
                 break;
             }
         }
@@ -168,19 +170,16 @@ impl<'a, C: CounterSource, U: Uplink, const HEADER: usize> Node<'a, C, U, HEADER
         &mut self.uplink
     }
 
-    /// Takes the next sample from the queue; false if there is none, or no way out for it. One
-    /// that the agent refuses is counted there.
+    /// Takes the next sample from the queue; false if there is none. One that the agent refuses
+    /// is counted there.
     fn handle_next(&mut self, now: Instant) -> bool {
-        let Some(sample) = self.samples.peek() else { return false };
+        let Some(sample) = self.samples.pop() else { return false };
         let mut outbox = Outbox { uplink: &mut self.uplink, now };
         let agent = &mut self.agent;
-        let fit = sample.with_flow_sample(|flow| {
+        let _ = sample.with_flow_sample(|flow| {
             submit(agent, &mut outbox, |agent| agent.handle_flow_sample(now, flow))
         });
-        if fit != Err(HandleError::Full) {
-            self.samples.dequeue();
-        }
-        fit != Err(HandleError::Full)
+        true
     }
 
     fn handle(
@@ -223,18 +222,19 @@ impl<U: Uplink> Transport for Outbox<'_, U> {
     }
 }
 
-/// Hands something in, sending what is in its way.
+/// Hands something in, sending what is in its way and what it completes.
 fn submit<'a, U: Uplink>(
     agent: &mut Agent<'a>,
     outbox: &mut Outbox<'_, U>,
     mut take: impl FnMut(&mut Agent<'a>) -> Result<(), HandleError>,
 ) -> Result<(), HandleError> {
-    let fit = take(agent);
-    if fit != Err(HandleError::Full) {
-        return fit;
+    let mut fit = take(agent);
+    if fit == Err(HandleError::Full) {
+        agent.transmit(outbox.now, outbox);
+        fit = take(agent);
     }
     agent.transmit(outbox.now, outbox);
-    take(agent)
+    fit
 }
 
 fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {

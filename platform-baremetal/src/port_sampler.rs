@@ -6,7 +6,8 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use critical_section::Mutex;
 use flowmote_core::{SampleMeta, Sampler};
 
-use crate::sample::{PacketSample, SampleProducer};
+use crate::queue::SampleQueue;
+use crate::sample::PacketSample;
 
 /// Counts and chooses packets in an interrupt, while the main loop changes the rate and reads the
 /// totals. Lives in a `static`.
@@ -67,27 +68,16 @@ impl PortSampler {
     /// Counts one packet; if it is chosen, lets `make` describe it and puts it into the queue. A
     /// full queue is a counted drop. For the interrupt.
     #[inline]
-    pub fn offer<const HEADER: usize>(
+    pub fn offer<const SLOTS: usize, const HEADER: usize>(
         &self,
-        queue: &mut SampleProducer<'_, HEADER>,
+        queue: &SampleQueue<SLOTS, HEADER>,
         make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>,
     ) {
-        if let Some(chosen) = self.advance(1) {
-            self.enqueue(queue, || make(chosen.meta));
-        }
-    }
-
-    /// Puts a chosen packet into the queue, or counts the drop; returns whether it got in.
-    pub fn enqueue<const HEADER: usize>(
-        &self,
-        queue: &mut SampleProducer<'_, HEADER>,
-        make: impl FnOnce() -> PacketSample<HEADER>,
-    ) -> bool {
-        let room = queue.ready();
-        if !room || queue.enqueue(make()).is_err() {
+        if let Some(chosen) = self.advance(1)
+            && !queue.push(|| make(chosen.meta))
+        {
             self.dropped();
         }
-        room
     }
 
     /// Notes that a chosen packet was lost.
@@ -141,7 +131,6 @@ impl core::fmt::Debug for PortSampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::SampleQueue;
 
     #[test]
     fn chooses_what_the_sampler_of_core_chooses() {
@@ -179,15 +168,13 @@ mod tests {
     #[test]
     fn a_full_queue_is_a_counted_drop() {
         let port = PortSampler::new(1, 9);
-        let mut queue = SampleQueue::<3, 16>::new();
-        let (mut producer, mut consumer) = queue.split();
-        for _ in 0..5 {
-            port.offer(&mut producer, |meta| PacketSample::received(4, meta, &[0xa5; 60]));
-        }
+        let queue = SampleQueue::<2, 16>::new();
+        let offer = || port.offer(&queue, |meta| PacketSample::received(4, meta, &[0xa5; 60]));
+        (0..5).for_each(|_| offer());
         assert_eq!(port.meta(), SampleMeta { sampling_rate: 1, sample_pool: 5, drops: 3 });
-        assert_eq!(consumer.dequeue().unwrap().meta.sample_pool, 1);
-        port.offer(&mut producer, |meta| PacketSample::received(4, meta, &[0xa5; 60]));
-        assert_eq!(consumer.dequeue().unwrap().meta.sample_pool, 2);
-        assert_eq!(consumer.dequeue().unwrap().meta.drops, 3);
+        assert_eq!(queue.pop().unwrap().meta.sample_pool, 1);
+        offer();
+        assert_eq!(queue.pop().unwrap().meta.sample_pool, 2);
+        assert_eq!(queue.pop().unwrap().meta.drops, 3);
     }
 }

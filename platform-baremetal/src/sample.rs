@@ -4,18 +4,6 @@ use flowmote_core::record::flow::{
     ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
 };
 use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface, SampleMeta};
-use heapless::spsc;
-
-/// The queue between packet path and main loop; holds one sample less than it has slots.
-pub type SampleQueue<const SLOTS: usize, const HEADER: usize = 128> =
-    spsc::Queue<PacketSample<HEADER>, SLOTS>;
-
-/// The end of the [`SampleQueue`] in the packet path.
-pub type SampleProducer<'a, const HEADER: usize = 128> = spsc::Producer<'a, PacketSample<HEADER>>;
-
-/// The end of the [`SampleQueue`] in the main loop.
-pub type SampleConsumer<'a, const HEADER: usize = 128> = spsc::Consumer<'a, PacketSample<HEADER>>;
-
 /// What is kept of a chosen packet: its first `HEADER` bytes, and where it came from and went.
 /// The agent cuts the header again to its own limit. Change the public fields where more is known.
 #[derive(Clone, Debug)]

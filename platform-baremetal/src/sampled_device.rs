@@ -1,12 +1,12 @@
 //! A smoltcp device whose traffic is sampled.
 
-use core::cell::Cell;
-
+use flowmote_core::SampleMeta;
 use smoltcp::phy::{Device, DeviceCapabilities, PacketMeta, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-use crate::port_sampler::{Chosen, PortSampler};
-use crate::sample::{PacketSample, SampleProducer};
+use crate::port_sampler::PortSampler;
+use crate::queue::SampleQueue;
+use crate::sample::PacketSample;
 
 /// Wraps the Ethernet device of a smoltcp firmware and samples both directions into a bounded
 /// queue: received frames before smoltcp sees them, frames to send as smoltcp has written them.
@@ -14,47 +14,46 @@ use crate::sample::{PacketSample, SampleProducer};
 /// A frame counts when its token is consumed. The port is one data source for both directions, as
 /// on Linux.
 #[derive(Debug)]
-pub struct SampledDevice<'a, D, const HEADER: usize = 128> {
+pub struct SampledDevice<'a, D, const SLOTS: usize, const HEADER: usize = 128> {
     device: D,
-    tap: Tap<'a, HEADER>,
+    tap: Tap<'a, SLOTS, HEADER>,
 }
 
 /// The token of a received frame.
 #[derive(Debug)]
-pub struct SampledRxToken<'t, 'a, T, const HEADER: usize> {
+pub struct SampledRxToken<'t, 'a, T, const SLOTS: usize, const HEADER: usize> {
     token: T,
-    tap: &'t Tap<'a, HEADER>,
+    tap: &'t Tap<'a, SLOTS, HEADER>,
     now: Instant,
 }
 
 /// The token of a frame to send.
 #[derive(Debug)]
-pub struct SampledTxToken<'t, 'a, T, const HEADER: usize> {
+pub struct SampledTxToken<'t, 'a, T, const SLOTS: usize, const HEADER: usize> {
     token: T,
-    tap: &'t Tap<'a, HEADER>,
+    tap: &'t Tap<'a, SLOTS, HEADER>,
     now: Instant,
 }
 
 /// What the tokens share: a received frame may be answered while it is held.
-struct Tap<'a, const HEADER: usize> {
+struct Tap<'a, const SLOTS: usize, const HEADER: usize> {
     if_index: u32,
     sampler: &'a PortSampler,
-    /// Empty only while it is in use.
-    queue: Cell<Option<SampleProducer<'a, HEADER>>>,
+    queue: &'a SampleQueue<SLOTS, HEADER>,
     /// Nanoseconds from 1970 to the zero of smoltcp's clock.
     epoch_ns: Option<u64>,
 }
 
-impl<'a, D: Device, const HEADER: usize> SampledDevice<'a, D, HEADER> {
+impl<'a, D: Device, const SLOTS: usize, const HEADER: usize> SampledDevice<'a, D, SLOTS, HEADER> {
     /// Samples `device` as port `if_index`.
     #[must_use]
     pub fn new(
         device: D,
         if_index: u32,
         sampler: &'a PortSampler,
-        queue: SampleProducer<'a, HEADER>,
+        queue: &'a SampleQueue<SLOTS, HEADER>,
     ) -> Self {
-        let tap = Tap { if_index, sampler, queue: Cell::new(Some(queue)), epoch_ns: None };
+        let tap = Tap { if_index, sampler, queue, epoch_ns: None };
         Self { device, tap }
     }
 
@@ -70,13 +69,15 @@ impl<'a, D: Device, const HEADER: usize> SampledDevice<'a, D, HEADER> {
     }
 }
 
-impl<'a, D: Device, const HEADER: usize> Device for SampledDevice<'a, D, HEADER> {
+impl<'a, D: Device, const SLOTS: usize, const HEADER: usize> Device
+    for SampledDevice<'a, D, SLOTS, HEADER>
+{
     type RxToken<'t>
-        = SampledRxToken<'t, 'a, D::RxToken<'t>, HEADER>
+        = SampledRxToken<'t, 'a, D::RxToken<'t>, SLOTS, HEADER>
     where
         Self: 't;
     type TxToken<'t>
-        = SampledTxToken<'t, 'a, D::TxToken<'t>, HEADER>
+        = SampledTxToken<'t, 'a, D::TxToken<'t>, SLOTS, HEADER>
     where
         Self: 't;
 
@@ -96,13 +97,13 @@ impl<'a, D: Device, const HEADER: usize> Device for SampledDevice<'a, D, HEADER>
     }
 }
 
-impl<T: RxToken, const HEADER: usize> RxToken for SampledRxToken<'_, '_, T, HEADER> {
+impl<T: RxToken, const SLOTS: usize, const HEADER: usize> RxToken
+    for SampledRxToken<'_, '_, T, SLOTS, HEADER>
+{
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
         let Self { token, tap, now } = self;
         token.consume(|frame| {
-            if let Some(chosen) = tap.sampler.advance(1) {
-                tap.enqueue(now, || PacketSample::received(tap.if_index, chosen.meta, frame));
-            }
+            tap.offer(now, |meta| PacketSample::received(tap.if_index, meta, frame));
             take(frame)
         })
     }
@@ -112,14 +113,14 @@ impl<T: RxToken, const HEADER: usize> RxToken for SampledRxToken<'_, '_, T, HEAD
     }
 }
 
-impl<T: TxToken, const HEADER: usize> TxToken for SampledTxToken<'_, '_, T, HEADER> {
+impl<T: TxToken, const SLOTS: usize, const HEADER: usize> TxToken
+    for SampledTxToken<'_, '_, T, SLOTS, HEADER>
+{
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let Self { token, tap, now } = self;
         token.consume(len, |frame| {
             let result = write(frame);
-            if let Some(Chosen { meta, .. }) = tap.sampler.advance(1) {
-                tap.enqueue(now, || PacketSample::sent(tap.if_index, meta, frame));
-            }
+            tap.offer(now, |meta| PacketSample::sent(tap.if_index, meta, frame));
             result
         })
     }
@@ -129,15 +130,13 @@ impl<T: TxToken, const HEADER: usize> TxToken for SampledTxToken<'_, '_, T, HEAD
     }
 }
 
-impl<const HEADER: usize> Tap<'_, HEADER> {
-    fn enqueue(&self, now: Instant, make: impl FnOnce() -> PacketSample<HEADER>) {
-        let Some(mut queue) = self.queue.take() else { return self.sampler.dropped() };
-        self.sampler.enqueue(&mut queue, || {
-            let mut sample = make();
+impl<const SLOTS: usize, const HEADER: usize> Tap<'_, SLOTS, HEADER> {
+    fn offer(&self, now: Instant, make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>) {
+        self.sampler.offer(self.queue, |meta| {
+            let mut sample = make(meta);
             sample.timestamp_ns = self.timestamp_ns(now);
             sample
         });
-        self.queue.set(Some(queue));
     }
 
     /// The time of day in nanoseconds, 0 if it is not known.
@@ -147,7 +146,7 @@ impl<const HEADER: usize> Tap<'_, HEADER> {
     }
 }
 
-impl<const HEADER: usize> core::fmt::Debug for Tap<'_, HEADER> {
+impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for Tap<'_, SLOTS, HEADER> {
     fn fmt(&self, to: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         to.debug_struct("Tap").field("if_index", &self.if_index).finish_non_exhaustive()
     }
@@ -160,20 +159,18 @@ mod tests {
     use smoltcp::phy::{Loopback, Medium};
 
     use super::*;
-    use crate::sample::SampleQueue;
 
     const NOW: Instant = Instant::from_micros_const(7);
 
     #[test]
     fn both_directions_are_sampled_as_they_were_on_the_wire() {
         let port = PortSampler::new(1, 7);
-        let mut queue = SampleQueue::<8, 32>::new();
-        let (producer, mut consumer) = queue.split();
-        let mut device = SampledDevice::new(Loopback::new(Medium::Ethernet), 4, &port, producer);
+        let queue = SampleQueue::<8, 32>::new();
+        let mut device = SampledDevice::new(Loopback::new(Medium::Ethernet), 4, &port, &queue);
         device.set_epoch(Some(1_000_000));
         let frame: Vec<u8> = (0..60).collect();
         device.transmit(NOW).unwrap().consume(60, |to| to.copy_from_slice(&frame));
-        let sent = consumer.dequeue().unwrap();
+        let sent = queue.pop().unwrap();
         assert_eq!((sent.header(), sent.frame_length), (&frame[..32], 64));
         assert_eq!(sent.input, flowmote_core::Interface::Internal);
         assert_eq!(sent.timestamp_ns, 1_007_000);
@@ -181,18 +178,17 @@ mod tests {
         let (rx, tx) = device.receive(NOW).unwrap();
         // Answered while it is held, as smoltcp does.
         rx.consume(|frame| tx.consume(frame.len(), |to| to.copy_from_slice(frame)));
-        let received = consumer.dequeue().unwrap();
+        let received = queue.pop().unwrap();
         assert_eq!((received.header(), received.meta.sample_pool), (&frame[..32], 2));
         assert_eq!(received.output, flowmote_core::Interface::Internal);
-        assert_eq!(consumer.dequeue().unwrap().meta.sample_pool, 3);
+        assert_eq!(queue.pop().unwrap().meta.sample_pool, 3);
     }
 
     #[test]
     fn a_token_that_is_not_consumed_is_no_packet_and_a_full_queue_a_drop() {
         let port = PortSampler::new(1, 7);
-        let mut queue = SampleQueue::<2>::new();
-        let (producer, _consumer) = queue.split();
-        let mut device = SampledDevice::new(Loopback::new(Medium::Ethernet), 4, &port, producer);
+        let queue = SampleQueue::<1>::new();
+        let mut device = SampledDevice::new(Loopback::new(Medium::Ethernet), 4, &port, &queue);
         assert!(device.transmit(NOW).is_some());
         assert_eq!(port.meta().sample_pool, 0);
         for _ in 0..3 {

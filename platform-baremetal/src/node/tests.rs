@@ -6,7 +6,7 @@ use flowmote_core::{AgentConfig, CounterRecord, DatagramHead, Encoding, Interfac
 
 use super::*;
 use crate::raw::{FrameDevice, RawUplink};
-use crate::sample::{PacketSample, SampleQueue};
+use crate::sample::PacketSample;
 use crate::udp_sender::{UdpSender, UdpSenderConfig};
 
 /// A device that remembers what was sent, and is stricter than most: one frame out a turn.
@@ -77,24 +77,24 @@ fn at(millis: u64) -> Instant {
 /// Lets `act` play with a node of one port that samples every packet, and a queue of 7.
 fn with_node(
     polling: Duration,
-    act: impl FnOnce(&mut Node<'_, Counters, RawUplink<Wire>>, &mut dyn FnMut(usize)),
+    act: impl FnOnce(&mut Node<'_, Counters, RawUplink<Wire>, 7>, &mut dyn FnMut(usize)),
 ) {
     let port = PortSampler::new(1, 1);
     let ports = [Port { if_index: 3, sampler: &port }];
-    let mut queue = SampleQueue::<8>::new();
-    let (mut producer, samples) = queue.split();
+    let queue = SampleQueue::<7>::new();
     let (mut sources, mut buffer) = ([Source::VACANT; 1], [0xa5; 600]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
-    let parts = NodeParts { agent, ports: &ports, samples, counters: Counters, uplink: uplink() };
+    let parts =
+        NodeParts { agent, ports: &ports, samples: &queue, counters: Counters, uplink: uplink() };
     let mut node = Node::new(at(0), parts, polling).unwrap();
     act(&mut node, &mut |packets| {
         for _ in 0..packets {
-            port.offer(&mut producer, |meta| PacketSample::received(3, meta, &[0x5a; 80]));
+            port.offer(&queue, |meta| PacketSample::received(3, meta, &[0x5a; 80]));
         }
     });
 }
 
-fn sent(node: &mut Node<'_, Counters, RawUplink<Wire>>) -> Vec<Vec<u8>> {
+fn sent(node: &mut Node<'_, Counters, RawUplink<Wire>, 7>) -> Vec<Vec<u8>> {
     core::mem::take(&mut node.uplink_mut().device_mut().outgoing)
 }
 
@@ -183,11 +183,11 @@ fn rate_interval_and_collector_change_while_it_runs() {
 fn more_ports_than_sources_are_refused() {
     let port = PortSampler::new(1, 1);
     let ports = [Port { if_index: 3, sampler: &port }, Port { if_index: 4, sampler: &port }];
-    let mut queue = SampleQueue::<2>::new();
-    let (_, samples) = queue.split();
+    let queue = SampleQueue::<2>::new();
     let (mut sources, mut buffer) = ([Source::VACANT; 1], [0; 600]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
-    let parts = NodeParts { agent, ports: &ports, samples, counters: Counters, uplink: uplink() };
+    let parts =
+        NodeParts { agent, ports: &ports, samples: &queue, counters: Counters, uplink: uplink() };
     let refused = Node::new(at(0), parts, Duration::ZERO).err();
     assert_eq!(refused, Some(AddError::TableFull));
 }

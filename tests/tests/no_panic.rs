@@ -1,0 +1,154 @@
+//! No panic and no allocator in `core` and the firmware library, proved by the linker for four
+//! processors: see `platform-baremetal/prover/src/main.rs`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use flowmote_tests::lab::{skip, skip_part};
+
+const TARGETS: [&str; 4] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "riscv32imac-unknown-none-elf",
+    "aarch64-unknown-none",
+];
+
+/// The function that does not exist, which only the panic handler calls.
+const SINK: &str = "flowmote_a_panic_can_be_reached";
+
+#[test]
+fn no_entry_can_panic_and_none_allocates() {
+    let (here, missing): (Vec<_>, Vec<_>) = TARGETS.into_iter().partition(|it| is_installed(it));
+    if here.is_empty() {
+        return skip(&format!("rustup target add {}", TARGETS.join(" ")));
+    }
+    if !missing.is_empty() {
+        skip_part(&format!("rustup target add {}", missing.join(" ")));
+    }
+    for target in here {
+        let scratch = tempfile::tempdir().unwrap();
+        let output = link(target, scratch.path(), &[]);
+        assert!(output.status.success(), "{target}: {}", text(&output.stderr));
+        let image = scratch.path().join(target).join("release/flowmote-prover");
+        check_symbols(&image);
+
+        let control = link(target, scratch.path(), &["--features", "index"]);
+        let message = text(&control.stderr);
+        assert!(!control.status.success(), "{target}: a slice index must not link");
+        assert!(message.contains(&format!("undefined symbol: {SINK}")), "{target}: {message}");
+    }
+}
+
+/// What the prover does not name is not proved.
+#[test]
+fn the_prover_names_every_entry() {
+    let root = root();
+    let prover = sources(&root.join("platform-baremetal/prover/src")).concat();
+    let (mut missing, mut count) = (BTreeSet::new(), 0);
+    for folder in ["core/src", "platform-baremetal/src"] {
+        for source in sources(&root.join(folder)) {
+            let public = source.split("\nmod tests {").next().unwrap_or_default();
+            let entries = entries(public);
+            count += entries.len();
+            missing.extend(entries.into_iter().filter(|name| !names(&prover, name)));
+        }
+    }
+    assert!(count > 150, "only {count} entries found");
+    assert!(missing.is_empty(), "not in platform-baremetal/prover/src: {missing:?}");
+}
+
+/// The linker has said it already; this is the belt.
+fn check_symbols(image: &Path) {
+    let Some(nm) = llvm_nm() else {
+        return skip_part("llvm-nm is missing: rustup component add llvm-tools");
+    };
+    let output = Command::new(nm).arg("-C").arg(image).output().unwrap();
+    let symbols = text(&output.stdout);
+    assert!(symbols.contains("flowmote_core::agent"), "no symbols: {symbols}");
+    for word in ["__rust_alloc", "__rustc::", "alloc::", "panicking", SINK] {
+        assert!(!symbols.contains(word), "{word} in {}", image.display());
+    }
+}
+
+/// Links the prover, as released: optimised for size, with overflow checks.
+fn link(target: &str, scratch: &Path, more: &[&str]) -> Output {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Command::new(cargo)
+        .args(["build", "--release", "--locked", "--target", target])
+        .args(more)
+        .current_dir(root().join("platform-baremetal/prover"))
+        .env("CARGO_TARGET_DIR", scratch)
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .expect("cargo runs")
+}
+
+/// The names of public functions and of records.
+fn entries(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in source.lines() {
+        let line = line.trim_start();
+        let function = line.strip_prefix("pub const fn ").or(line.strip_prefix("pub fn "));
+        let record = line.split_once(" for ").filter(|(left, _)| left.ends_with("Record"));
+        let table = line.strip_suffix(" {").and_then(|line| line.split_once(" = "));
+        let table = table.filter(|(_, number)| number.contains(':') && !number.contains(' '));
+        let name = function.or(record.map(|(_, name)| name)).or(table.map(|(name, _)| name));
+        let name =
+            name.and_then(|name| name.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+        found.extend(name.filter(|name| !name.is_empty()).map(String::from));
+    }
+    found
+}
+
+/// Whether `name` is a word of `text`.
+fn names(text: &str, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + name.len()..]);
+        !before.ends_with(word) && !behind.starts_with(word)
+    })
+}
+
+/// The sources below a folder. Those for smoltcp are left out: it can panic itself.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if !["tests.rs", "testing.rs", "sampled_device.rs", "smoltcp_uplink.rs"]
+            .contains(&name)
+        {
+            found.push(fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn is_installed(target: &str) -> bool {
+    sysroot().join("lib/rustlib").join(target).is_dir()
+}
+
+fn llvm_nm() -> Option<PathBuf> {
+    let host = fs::read_dir(sysroot().join("lib/rustlib")).ok()?;
+    host.flatten().map(|entry| entry.path().join("bin/llvm-nm")).find(|path| path.is_file())
+}
+
+fn sysroot() -> PathBuf {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(root()).output();
+    PathBuf::from(text(&output.expect("rustc runs").stdout).trim())
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
