@@ -392,7 +392,8 @@ fn told<'a>(peer: &'a Peer<'_>) -> Vec<FlowSample<'a>> {
 /// With 1 in 1 from some moment on, each packet since is a sample or a drop.
 fn check_sums(samples: &[FlowSample<'_>]) {
     check_sums_of_some(samples);
-    let apart = |sample: &FlowSample<'_>| sample.sample_pool - sample.sequence_number - sample.drops;
+    let apart =
+        |sample: &FlowSample<'_>| sample.sample_pool - sample.sequence_number - sample.drops;
     let before = apart(&samples[0]);
     for sample in samples {
         assert_eq!(apart(sample), before, "{sample:?}");
@@ -471,7 +472,8 @@ fn check_tshark(pcap: &std::path::Path, peer: &Peer<'_>) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let rows = String::from_utf8(output.stdout).unwrap();
     assert_eq!(rows.lines().count(), peer.frames(), "frames of both directions");
-    let seen: Vec<String> = rows.lines().map(str::trim).filter(|row| !row.is_empty()).map(str::to_owned).collect();
+    let seen: Vec<String> =
+        rows.lines().map(str::trim).filter(|row| !row.is_empty()).map(str::to_owned).collect();
     let sent = peer.exported.iter().map(|one| {
         let datagram = Datagram::parse(&one.payload).unwrap();
         format!("{}\t{}", datagram.sequence_number, datagram.num_samples)

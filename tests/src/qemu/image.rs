@@ -80,7 +80,8 @@ impl Image {
             return None;
         }
         let images = images();
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| images.join("target"), PathBuf::from);
+        let target =
+            env::var_os("CARGO_TARGET_DIR").map_or_else(|| images.join("target"), PathBuf::from);
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(&images).args(["build", "--release", "--locked", "--quiet"]);
         cargo.args(["--package", package, "--bin", name, "--target", board.target]);

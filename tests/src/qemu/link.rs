@@ -60,7 +60,9 @@ impl Link {
                 frame.truncate(length);
                 Some(frame)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                None
+            }
             Err(error) => panic!("receiving from the board: {error}"),
         }
     }

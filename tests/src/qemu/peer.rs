@@ -155,7 +155,8 @@ pub mod packet {
     /// The same question over IPv6, which tells who asks (RFC 4861).
     #[must_use]
     pub fn neighbour_solicitation(from: &Station, to: &Station) -> Vec<u8> {
-        let message = [&[135, 0, 0, 0, 0, 0, 0, 0], &to.ip6.octets()[..], &[1, 1], &from.mac].concat();
+        let message =
+            [&[135, 0, 0, 0, 0, 0, 0, 0], &to.ip6.octets()[..], &[1, 1], &from.mac].concat();
         let message = icmp6(from.ip6, to.ip6, message);
         ethernet(to.mac, from.mac, IPV6, &ipv6(from.ip6, to.ip6, (58, 255), &message))
     }
@@ -306,7 +307,8 @@ pub mod packet {
 
     /// RFC 1071.
     fn checksum(bytes: &[u8]) -> [u8; 2] {
-        let word = |pair: &[u8]| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low));
+        let word =
+            |pair: &[u8]| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low));
         let sum: u32 = bytes.chunks(2).map(word).sum();
         let folded = (sum >> 16) + (sum & 0xffff);
         (!((folded >> 16) + folded) as u16).to_be_bytes()

@@ -117,12 +117,14 @@ impl Sleeper {
 /// The deepest that the stack has been, in bytes: cortex-m-rt has painted it at reset.
 #[must_use]
 pub fn stack_used() -> usize {
-    let bottom = cortex_m_rt::heap_start();
-    let room = (RAM_END - bottom as usize) / 4;
-    // SAFETY: between the last static and the end of RAM there is the stack; nobody else writes
-    // to the part of it below our frame, which reading does not disturb.
-    let unused = (0..room).take_while(|at| unsafe { bottom.add(*at).read_volatile() } == PAINT);
-    (room - unused.count()) * 4
+    let bottom = cortex_m_rt::heap_start() as usize;
+    let mut words = (bottom..RAM_END).step_by(4).map(|at| at as *const u32);
+    let is_paint = |word: *const u32| {
+        // SAFETY: between the last static and the end of RAM, aligned; there is the stack, and
+        // reading the part of it below our frame disturbs nobody.
+        (unsafe { word.read_volatile() }) == PAINT
+    };
+    words.position(|word| !is_paint(word)).map_or(0, |unused| RAM_END - bottom - unused * 4)
 }
 
 impl core::fmt::Debug for Sleeper {

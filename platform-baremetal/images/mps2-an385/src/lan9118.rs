@@ -264,7 +264,9 @@ impl Lan9118 {
         }
         increment(&mut statistics.rx_errors);
         match status {
-            _ if status & (RX_STATUS_CRC | RX_STATUS_DRIBBLE) == RX_STATUS_CRC | RX_STATUS_DRIBBLE => {
+            _ if status & (RX_STATUS_CRC | RX_STATUS_DRIBBLE)
+                == RX_STATUS_CRC | RX_STATUS_DRIBBLE =>
+            {
                 increment(&mut statistics.rx_alignment_errors);
             }
             _ if status & RX_STATUS_CRC != 0 => increment(&mut statistics.rx_fcs_errors),

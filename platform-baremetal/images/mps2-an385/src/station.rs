@@ -4,8 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use flowmote_baremetal::{Node, Uplink};
 use flowmote_core::{
-    Agent, AgentConfig, CounterSource, DatagramHead, Duration, Encoding, Instant, MAX_SAMPLING_RATE,
-    Source,
+    Agent, AgentConfig, CounterSource, DatagramHead, Duration, Encoding, Instant,
+    MAX_SAMPLING_RATE, Source,
 };
 
 use crate::board::{self, ETHERNET};
@@ -64,11 +64,11 @@ impl Operator {
     }
 
     /// Does what the operator wants, and says on the console how it went.
-    pub fn serve<C: CounterSource, U: Uplink>(
+    pub fn serve<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
         now: Instant,
         command: Result<Command, Refused>,
-        node: &mut Node<'_, C, U>,
+        node: &mut Node<'_, C, U, SLOTS>,
         serial: &mut Serial,
     ) {
         let done = match command {
@@ -85,11 +85,11 @@ impl Operator {
         };
     }
 
-    fn change<C: CounterSource, U: Uplink>(
+    fn change<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
         now: Instant,
         command: Command,
-        node: &mut Node<'_, C, U>,
+        node: &mut Node<'_, C, U, SLOTS>,
     ) -> Result<(), Refused> {
         match command {
             Command::Show => Ok(()),
@@ -121,10 +121,10 @@ impl Operator {
     }
 
     /// A topic a line, each with words and their numbers.
-    fn show<C: CounterSource, U: Uplink>(
+    fn show<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &self,
         now: Instant,
-        node: &Node<'_, C, U>,
+        node: &Node<'_, C, U, SLOTS>,
         serial: &mut Serial,
     ) {
         let stats = node.stats();

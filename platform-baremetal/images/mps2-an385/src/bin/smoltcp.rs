@@ -28,9 +28,11 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, Ipv6Add
 /// The sampler of the only port.
 static SAMPLER: PortSampler = PortSampler::new(SAMPLING_RATE, 0x5eed);
 
+/// Its samples. The node takes at most 16 frames at a time, each of which may be answered.
+static SAMPLES: SampleQueue<48> = SampleQueue::new();
+
 #[entry]
 fn main() -> ! {
-    static mut QUEUE: SampleQueue<SAMPLES> = SampleQueue::new();
     // The main loop looks at the peripherals itself; interrupts only end its sleep.
     cortex_m::interrupt::disable();
     let Some(mut board) = Board::take() else { board::panicked() };
@@ -38,9 +40,8 @@ fn main() -> ! {
     let Ok(mac) = started else { board::fail(&mut board.serial, "no LAN9118") };
     let seed = seed(mac);
 
-    let (producer, samples) = QUEUE.split();
     let device = Device { receive: [0; BUFFER], send: [0; BUFFER] };
-    let mut device = SampledDevice::new(device, IF_INDEX, &SAMPLER, producer);
+    let mut device = SampledDevice::new(device, IF_INDEX, &SAMPLER, &SAMPLES);
     let interface = interface(mac, seed, &mut device);
 
     let (mut echo_rx, mut echo_tx) = (Memory::<2, 3072>::NEW, Memory::<2, 3072>::NEW);
@@ -58,7 +59,7 @@ fn main() -> ! {
     let agent = station::agent(seed, &mut sources, &mut datagram);
     let ports = [Port { if_index: IF_INDEX, sampler: &SAMPLER }];
     let counters = MacCounters(&ETHERNET);
-    let parts = NodeParts { agent, ports: &ports, samples, counters, uplink };
+    let parts = NodeParts { agent, ports: &ports, samples: &SAMPLES, counters, uplink };
     let Ok(mut node) = Node::new(board.clock.now(), parts, station::POLLING) else {
         board::fail(&mut board.serial, "more ports than places")
     };
@@ -233,8 +234,6 @@ const ADDRESS_V6: Ipv6Address = Ipv6Address::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0
 const ETHERNET_MTU: usize = 1514;
 /// How long an answer waits for the address of its neighbour.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The node takes at most 16 frames at a time, each of which may be answered.
-const SAMPLES: usize = 48;
 
 #[panic_handler]
 fn panic(_info: &PanicInfo<'_>) -> ! {

@@ -15,9 +15,7 @@ mod wire;
 use core::panic::PanicInfo;
 
 use cortex_m_rt::{entry, exception};
-use flowmote_baremetal::{
-    Node, NodeParts, Port, RawUplink, SampleQueue, UdpSender, UdpSenderConfig,
-};
+use flowmote_baremetal::{Node, NodeParts, Port, RawUplink, UdpSender, UdpSenderConfig};
 use flowmote_core::Source;
 use mps2_an385::board::{self, Board, ETHERNET, Interrupt};
 use mps2_an385::console::Console;
@@ -25,19 +23,14 @@ use mps2_an385::counters::MacCounters;
 use mps2_an385::ethernet::IF_INDEX;
 use mps2_an385::station::{self, ADDRESS, COLLECTOR, DATAGRAM, Operator, PREFIX, SFLOW_PORT};
 
-use crate::wire::{Frames, SAMPLER, WIRE, Wire};
+use crate::wire::{FRAMES, SAMPLER, SAMPLES, Wire};
 
 #[entry]
 fn main() -> ! {
-    static mut FRAMES: Frames = Frames::new();
-    static mut SAMPLES: SampleQueue<16> = SampleQueue::new();
     let Some(mut board) = Board::take() else { board::panicked() };
     let started = ETHERNET.with(|chip| chip.start(false).and_then(|()| chip.mac_address()));
     let Ok(mac) = started else { board::fail(&mut board.serial, "no LAN9118") };
 
-    let (producer, samples) = SAMPLES.split();
-    let (filled, frames) = FRAMES.split();
-    WIRE.open(filled, producer);
     let config = UdpSenderConfig {
         mac,
         address: ADDRESS,
@@ -46,7 +39,7 @@ fn main() -> ! {
         port: SFLOW_PORT,
         collector: COLLECTOR,
     };
-    let uplink = RawUplink::new(Wire { frames, mac }, UdpSender::new(config));
+    let uplink = RawUplink::new(Wire { mac }, UdpSender::new(config));
 
     let (mut sources, mut datagram) = ([Source::VACANT; 1], [0; DATAGRAM]);
     let [a, b, c, d, e, f] = mac;
@@ -54,7 +47,7 @@ fn main() -> ! {
     let agent = station::agent(seed, &mut sources, &mut datagram);
     let ports = [Port { if_index: IF_INDEX, sampler: &SAMPLER }];
     let counters = MacCounters(&ETHERNET);
-    let parts = NodeParts { agent, ports: &ports, samples, counters, uplink };
+    let parts = NodeParts { agent, ports: &ports, samples: &SAMPLES, counters, uplink };
     let Ok(mut node) = Node::new(board.clock.now(), parts, station::POLLING) else {
         board::fail(&mut board.serial, "more ports than places")
     };
@@ -69,10 +62,9 @@ fn main() -> ! {
         if let Some(command) = command {
             operator.serve(now, command, &mut node, &mut board.serial);
         }
-        let frames = &node.uplink_mut().device_mut().frames;
         board.sleeper.sleep(now, due, || {
             board::listen(Interrupt::SerialReceive);
-            commanded || frames.ready()
+            commanded || FRAMES.has_frame()
         });
     }
 }
@@ -81,7 +73,7 @@ fn main() -> ! {
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
     if number == Interrupt::Ethernet as i16 {
-        WIRE.interrupt();
+        FRAMES.interrupt();
     } else {
         // The main loop is awake now, and listens again when it has looked, before it sleeps.
         board::ignore(Interrupt::SerialReceive);

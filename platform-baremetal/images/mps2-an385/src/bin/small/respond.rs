@@ -29,7 +29,7 @@ fn answer_ipv4(packet: &mut [u8]) -> Option<usize> {
     let length = usize::from(u16::from_be_bytes([high, low]));
     let (source, target) = addresses.split_first_chunk::<4>()?;
     let whole = fragment & !DONT_FRAGMENT == 0 && offset == 0;
-    if !whole || !is_sound(head) || target != &ADDRESS.octets() || !is_host(source) {
+    if !whole || !is_sound(head) || *target != ADDRESS.octets() || !is_host(source) {
         return None;
     }
     let packet = packet.get_mut(..length)?;
@@ -47,7 +47,8 @@ fn answer_ping(message: &mut [u8]) -> Option<()> {
     if !is_sound(message) {
         return None;
     }
-    let (&mut [ref mut kind, 0, ref mut high, ref mut low], _) = message.split_first_chunk_mut()? else {
+    let (&mut [ref mut kind, 0, ref mut high, ref mut low], _) = message.split_first_chunk_mut()?
+    else {
         return None;
     };
     if *kind != ECHO_REQUEST {
