@@ -75,20 +75,32 @@ impl Default for Console {
 }
 
 /// Bytes and not `str`, of which only the splitting would take a kilobyte.
-fn parse(line: &[u8]) -> Result<Command, Refused> {
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let mut word = || words.next().unwrap_or_default();
-    let command = match word() {
+fn parse(mut line: &[u8]) -> Result<Command, Refused> {
+    let line = &mut line;
+    let command = match next_word(line) {
         b"show" => Command::Show,
         b"sampling" => Command::Sampling {
-            port: number(word()).ok_or(Refused(SAMPLING))?,
-            rate: number(word()).ok_or(Refused(SAMPLING))?,
+            port: number(next_word(line)).ok_or(Refused(SAMPLING))?,
+            rate: number(next_word(line)).ok_or(Refused(SAMPLING))?,
         },
-        b"polling" => Command::Polling { seconds: number(word()).ok_or(Refused(POLLING))? },
-        b"collector" => Command::Collector(address(word()).ok_or(Refused(COLLECTOR))?),
+        b"polling" => {
+            Command::Polling { seconds: number(next_word(line)).ok_or(Refused(POLLING))? }
+        }
+        b"collector" => Command::Collector(address(next_word(line)).ok_or(Refused(COLLECTOR))?),
         _ => return Err(Refused(COMMANDS)),
     };
-    if word().is_empty() { Ok(command) } else { Err(Refused("words behind the command")) }
+    let rest = next_word(line);
+    if rest.is_empty() { Ok(command) } else { Err(Refused("words behind the command")) }
+}
+
+/// Takes the next word off the line; empty at its end.
+#[inline(never)]
+fn next_word<'a>(line: &mut &'a [u8]) -> &'a [u8] {
+    let trimmed = line.trim_ascii_start();
+    let length = trimmed.iter().position(u8::is_ascii_whitespace).unwrap_or(trimmed.len());
+    let (word, rest) = trimmed.split_at_checked(length).unwrap_or_default();
+    *line = rest;
+    word
 }
 
 #[inline(never)]
