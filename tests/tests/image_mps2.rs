@@ -109,6 +109,8 @@ fn under_load_samples_and_drops_add_up() {
         let passed = quiet(&machine, &mut peer);
         assert!(passed > 10_000, "{passed} frames");
         check_sums(&told(&peer));
+        let drops = machine.shown("port 1", "drops");
+        assert!(drops > 0, "more packets than samples that can be sent");
         assert_eq!(machine.shown("port 1", "pool"), passed);
         assert_eq!(machine.shown("received", "frames"), peer.sent.len() as u64);
         assert_eq!(machine.shown("transmitted", "frames"), peer.received.len() as u64);
