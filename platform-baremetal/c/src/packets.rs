@@ -1,0 +1,208 @@
+//! Packets, chosen here or by a chip.
+
+use core::sync::atomic::Ordering;
+
+use flowmote_baremetal::PacketSample;
+use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
+use flowmote_core::{
+    DataSource, DiscardedPacket, DropReason, HandleError, Instant, Interface, SampleMeta,
+};
+
+use crate::codes::*;
+use crate::pointers::{bytes, read, write};
+use crate::state::{self, MainLoop, Port, Sample, flowmote};
+
+/// direction: the device received the packet for itself.
+pub const FLOWMOTE_RECEIVED: u32 = 0;
+/// direction: the device made the packet and sends it by this port.
+pub const FLOWMOTE_SENT: u32 = 1;
+/// direction: the port received the packet and the device passed it on, see output.
+pub const FLOWMOTE_SWITCHED: u32 = 2;
+/// direction: as FLOWMOTE_SWITCHED, to `output` ports at once (0: number unknown).
+pub const FLOWMOTE_FLOODED: u32 = 3;
+
+/// A packet.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct flowmote_packet {
+    /// Its first bytes, from the destination MAC on; read during the call only.
+    pub header: *const u8,
+    /// How many: 0 to 65535; what is beyond FLOWMOTE_HEADER_BYTES is not looked at.
+    pub header_length: u32,
+    /// Bytes of the whole frame on the wire, with the 4 of the FCS.
+    pub frame_length: u32,
+    /// FLOWMOTE_RECEIVED, _SENT, _SWITCHED or _FLOODED.
+    pub direction: u32,
+    /// ifIndex of the port it leaves by (0: not known), or number of ports it is flooded to.
+    pub output: u32,
+    /// Nanoseconds since 1970; 0: not known.
+    pub timestamp_ns: u64,
+}
+
+/// What a sampler says.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct flowmote_meta {
+    /// N of 1 in N.
+    pub sampling_rate: u32,
+    /// Packets that could have been sampled, modulo 2^32.
+    pub sample_pool: u32,
+    /// Samples lost, modulo 2^32.
+    pub drops: u32,
+}
+
+/// Counts a packet of `port`, and puts it into the queue if it is chosen: FLOWMOTE_YES. Packets of
+/// one port are told by one interrupt priority. Any context.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmote_packet_seen(
+    state: *const flowmote,
+    port: u32,
+    packet: *const flowmote_packet,
+) -> i32 {
+    let seen = || {
+        // SAFETY: as the caller says.
+        let (port, samples) = unsafe { state::port(state, port) }?;
+        // SAFETY: as the caller says.
+        let packet = unsafe { read(packet) }?;
+        // SAFETY: as the caller says.
+        let header = unsafe { header(&packet) }?;
+        let Some(chosen) = port.sampler.advance(1) else { return Ok(FLOWMOTE_OK) };
+        if samples.push(|| sample(port, &packet, (chosen.meta, header))) {
+            return Ok(FLOWMOTE_YES);
+        }
+        port.sampler.dropped();
+        Err(FLOWMOTE_E_QUEUE_FULL)
+    };
+    code(seen())
+}
+
+/// Takes a packet that a switch chip has chosen, with what the chip says. Main loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmote_sample(
+    state: *mut flowmote,
+    now_ms: u64,
+    port: u32,
+    packet: *const flowmote_packet,
+    meta: *const flowmote_meta,
+) -> i32 {
+    let take = || {
+        // SAFETY: as the caller says.
+        let (port, _) = unsafe { state::port(state, port) }?;
+        // SAFETY: as the caller says.
+        let (packet, meta) = (unsafe { read(packet) }?, unsafe { read(meta) }?);
+        // SAFETY: as the caller says.
+        let header = unsafe { header(&packet) }?;
+        // SAFETY: as the caller says.
+        let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
+        let flowmote_meta { sampling_rate, sample_pool, drops } = meta;
+        let meta = SampleMeta { sampling_rate, sample_pool, drops };
+        let now = Instant::from_millis(now_ms);
+        let sample = sample(port, &packet, (meta, header));
+        handled(sample.with_flow_sample(|flow| agent.handle_flow_sample(now, flow)))
+    };
+    code(take())
+}
+
+/// Takes a packet that the device discarded for `reason` (a code of the sFlow dropped packet
+/// notifications, such as 258: ACL). Those beyond the limit are counted only. Main loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmote_discard(
+    state: *mut flowmote,
+    now_ms: u64,
+    port: u32,
+    packet: *const flowmote_packet,
+    reason: u32,
+) -> i32 {
+    let take = || {
+        // SAFETY: as the caller says.
+        let (port, _) = unsafe { state::port(state, port) }?;
+        // SAFETY: as the caller says.
+        let packet = unsafe { read(packet) }?;
+        // SAFETY: as the caller says.
+        let header = unsafe { header(&packet) }?;
+        // SAFETY: as the caller says.
+        let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
+        let if_index = port.if_index.load(Ordering::Relaxed);
+        let fit: Result<(), HandleError> = agent.handle_discard(
+            Instant::from_millis(now_ms),
+            &DiscardedPacket {
+                source: DataSource::interface(if_index),
+                input: if packet.direction == FLOWMOTE_SENT { 0 } else { if_index },
+                output: packet.output,
+                reason: DropReason::new(reason),
+                header: SampledHeader {
+                    protocol: HeaderProtocol::ETHERNET,
+                    frame_length: packet.frame_length,
+                    stripped: 4,
+                    header,
+                },
+                records: &[],
+            },
+        );
+        handled(fit)
+    };
+    code(take())
+}
+
+/// Samples 1 in `sampling_rate` packets of a port from the next one on, 0: none. Any context.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmote_set_sampling_rate(
+    state: *const flowmote,
+    port: u32,
+    sampling_rate: u32,
+) -> i32 {
+    let set = || {
+        // SAFETY: as the caller says.
+        let (port, _) = unsafe { state::port(state, port) }?;
+        port.sampler.set_sampling_rate(sampling_rate);
+        Ok(FLOWMOTE_OK)
+    };
+    code(set())
+}
+
+/// Stores rate, packets seen and samples lost of a port. Any context.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmote_port_meta(
+    state: *const flowmote,
+    port: u32,
+    meta: *mut flowmote_meta,
+) -> i32 {
+    let tell = || {
+        // SAFETY: as the caller says.
+        let (port, _) = unsafe { state::port(state, port) }?;
+        let SampleMeta { sampling_rate, sample_pool, drops } = port.sampler.meta();
+        // SAFETY: as the caller says.
+        unsafe { write(meta, flowmote_meta { sampling_rate, sample_pool, drops }) }?;
+        Ok(FLOWMOTE_OK)
+    };
+    code(tell())
+}
+
+/// The bytes of a packet, if its other fields are right.
+///
+/// # Safety
+/// They are there, and nobody changes them for the duration of the call.
+unsafe fn header<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
+    if packet.direction > FLOWMOTE_FLOODED || packet.header_length > 65_535 {
+        return Err(FLOWMOTE_E_RANGE);
+    }
+    // SAFETY: as the caller says.
+    unsafe { bytes(packet.header, packet.header_length as usize) }
+}
+
+fn sample(port: &Port, packet: &flowmote_packet, (meta, header): (SampleMeta, &[u8])) -> Sample {
+    let if_index = port.if_index.load(Ordering::Relaxed);
+    let output = match (packet.direction, packet.output) {
+        (FLOWMOTE_FLOODED, ports) => Interface::Multiple(ports),
+        (_, 0) => Interface::Unknown,
+        (_, if_index) => Interface::Index(if_index),
+    };
+    let mut sample = match packet.direction {
+        FLOWMOTE_RECEIVED => PacketSample::received(if_index, meta, header),
+        FLOWMOTE_SENT => PacketSample::sent(if_index, meta, header),
+        _ => PacketSample::switched(if_index, meta, header, output),
+    };
+    sample.frame_length = packet.frame_length;
+    sample.timestamp_ns = packet.timestamp_ns;
+    sample
+}

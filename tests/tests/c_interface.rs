@@ -1,0 +1,170 @@
+//! The C interface: its header is current, every function bears bad arguments under the
+//! sanitizers, what it sends can be read, and none of it can panic.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use flowmote_analyzer::Datagram;
+use flowmote_tests::lab::{skip, skip_part};
+
+const HEADER: &str = "platform-baremetal/c/include/flowmote.h";
+const TARGETS: [&str; 4] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "riscv32imac-unknown-none-elf",
+    "aarch64-unknown-none",
+];
+
+#[test]
+fn the_header_is_current() {
+    let library = root().join("platform-baremetal/c");
+    let config = cbindgen::Config::from_file(library.join("cbindgen.toml")).unwrap();
+    let sources = cbindgen::Builder::new().with_config(config);
+    let sources = sources.with_src(library.join("src/lib.rs"));
+    let mut header = Vec::new();
+    sources.generate().unwrap().write(&mut header);
+    let header = text(&header);
+    if std::env::var_os("FLOWMOTE_WRITE_HEADER").is_some() {
+        fs::write(root().join(HEADER), &header).unwrap();
+    }
+    let checked_in = fs::read_to_string(root().join(HEADER)).unwrap();
+    assert!(
+        header == checked_in,
+        "stale: FLOWMOTE_WRITE_HEADER=1 cargo test the_header_is_current"
+    );
+}
+
+#[test]
+fn every_function_bears_bad_arguments() {
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    if Command::new(&compiler).arg("--version").output().is_err() {
+        return skip("a C compiler is missing: apt-get install gcc");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let library = build(scratch.path(), &[]).join("libflowmote.a");
+    let program = scratch.path().join("exercise");
+    let output = Command::new(compiler)
+        .args(["-std=c99", "-g", "-Wall", "-Wextra", "-Werror"])
+        .args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
+        .arg(format!("-I{}", root().join(HEADER).parent().unwrap().display()))
+        .arg(root().join("platform-baremetal/c/tests/exercise.c"))
+        .args([library.as_os_str(), "-o".as_ref(), program.as_os_str()])
+        .output()
+        .unwrap();
+    if text(&output.stderr).contains("cannot find -lasan") {
+        return skip("the sanitizers of the C compiler are missing");
+    }
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let output = Command::new(&program).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    check_datagrams(&text(&output.stdout));
+    check_all_are_called();
+}
+
+/// Links every function, with the panic handler calling one that does not exist.
+#[test]
+fn no_function_can_panic() {
+    let Some(linker) = tool("rust-lld") else { return skip("rust-lld is missing") };
+    let mut linked = 0;
+    for target in TARGETS {
+        if !sysroot().join("lib/rustlib").join(target).is_dir() {
+            skip_part(&format!("{target} is missing: rustup target add {target}"));
+            continue;
+        }
+        let scratch = tempfile::tempdir().unwrap();
+        let checks = "profile.release.overflow-checks=true";
+        let none = "profile.release.package.heapless.overflow-checks=false";
+        let more =
+            ["--features", "prove", "--target", target, "--config", checks, "--config", none];
+        let library = build(scratch.path(), &more).join("libflowmote.a");
+        let output = link_all(&linker, &library);
+        assert!(output.status.success(), "{target}: {}", text(&output.stderr));
+        let image = text(&fs::read(library.with_extension("elf")).unwrap());
+        for function in functions() {
+            assert!(image.contains(&function), "{function} is not in the image");
+        }
+        linked += 1;
+    }
+    if linked == 0 {
+        skip("no target is installed");
+    }
+}
+
+fn link_all(linker: &Path, library: &Path) -> Output {
+    let mut command = Command::new(linker);
+    command.args(["-flavor", "gnu", "--gc-sections", "--entry=flowmote_init"]);
+    command.args(["--defsym=flowmote_enter_critical=0", "--defsym=flowmote_exit_critical=0"]);
+    for function in functions() {
+        command.arg(format!("--undefined={function}"));
+    }
+    command.arg(library).arg("-o").arg(library.with_extension("elf")).output().unwrap()
+}
+
+/// Each line is a datagram, and the decoder finds nothing wrong in it.
+fn check_datagrams(hex: &str) {
+    let mut samples = 0;
+    for line in hex.lines() {
+        let bytes: Vec<u8> = (0..line.len() / 2)
+            .map(|at| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        let datagram = Datagram::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}: {line}"));
+        samples += datagram.samples().map(|sample| sample.unwrap()).count();
+    }
+    assert!(samples > 200, "{samples} samples");
+}
+
+fn check_all_are_called() {
+    let program = root().join("platform-baremetal/c/tests/exercise.c");
+    let program = fs::read_to_string(program).unwrap();
+    let functions = functions();
+    assert!(functions.len() >= 20, "{functions:?}");
+    for function in functions {
+        assert!(program.contains(&format!("{function}(")), "{function} is not exercised");
+    }
+}
+
+/// The functions that the header declares, but for those that the firmware defines.
+fn functions() -> Vec<String> {
+    let header = fs::read_to_string(root().join(HEADER)).unwrap();
+    let declared = header.lines().filter_map(|line| line.strip_prefix("int32_t "));
+    declared.filter_map(|line| Some(line.split_once('(')?.0.to_string())).collect()
+}
+
+/// Builds the library; returns the folder that it is in.
+fn build(scratch: &Path, more: &[&str]) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "--locked"])
+        .args(more)
+        .current_dir(root().join("platform-baremetal/c"))
+        .env("CARGO_TARGET_DIR", scratch)
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let target = more.iter().skip_while(|&&word| word != "--target").nth(1);
+    target.map_or(scratch.to_path_buf(), |target| scratch.join(target)).join("release")
+}
+
+fn tool(name: &str) -> Option<PathBuf> {
+    let hosts = fs::read_dir(sysroot().join("lib/rustlib")).ok()?;
+    hosts.flatten().map(|entry| entry.path().join("bin").join(name)).find(|path| path.is_file())
+}
+
+fn sysroot() -> PathBuf {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(root()).output();
+    PathBuf::from(text(&output.expect("rustc runs").stdout).trim())
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
