@@ -36,23 +36,6 @@ impl Board {
         port: ["-net", "nic,netdev="],
     };
 
-    /// `virt` with a Cortex-A53 and as many virtio-net ports as there are links.
-    pub const VIRT_AARCH64: Self = Self {
-        emulator: "qemu-system-aarch64",
-        target: "aarch64-unknown-none-softfloat",
-        arguments: &[
-            "-M",
-            "virt",
-            "-cpu",
-            "cortex-a53",
-            "-m",
-            "64",
-            "-global",
-            "virtio-mmio.force-legacy=false",
-        ],
-        port: ["-device", "virtio-net-device,netdev="],
-    };
-
     /// Why no image can be built or run here.
     fn is_missing(&self) -> Option<String> {
         if Command::new(self.emulator).arg("--version").output().is_err() {
