@@ -15,10 +15,15 @@ CARGO  ?= cargo
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run build test lint bench install uninstall fuzz
+# make image-mps2 IMAGE=small
+IMAGE  ?= smoltcp
+IMAGES := platform-baremetal/images
+CROSS  := $(or $(CARGO_TARGET_DIR),$(IMAGES)/target)
+
+.PHONY: help run build test lint bench install uninstall fuzz image-mps2
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: build ## agent on IFACE (default route's) and a live view; SAMPLING=10 POLLING=5 PORT=6343
 	@tests/demo $(TARGET)/release "$(IFACE)" $(SAMPLING) $(POLLING) $(PORT)
@@ -56,3 +61,12 @@ install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFI
 uninstall: ## all of that but the configuration
 	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
+
+image-mps2: ## firmware for a Cortex-M3 under QEMU, console here; IMAGE=small: without smoltcp
+	cd $(IMAGES) && $(CARGO) build --release --locked -p mps2-an385 --bin $(IMAGE) \
+	 --target thumbv7m-none-eabi --target-dir $(abspath $(CROSS))
+	@echo "show, sampling PORT N, polling S, collector A.B.C.D; Ctrl-A X ends it"
+	@echo "UDP echo at 127.0.0.1 port 7007, sFlow to 127.0.0.1 port 6343"
+	qemu-system-arm -M mps2-an385 -display none -serial mon:stdio -no-reboot \
+	 -netdev user,id=n0,net=192.0.2.0/24,host=192.0.2.1,hostfwd=udp:127.0.0.1:7007-192.0.2.85:7 \
+	 -net nic,netdev=n0 -kernel $(CROSS)/thumbv7m-none-eabi/release/$(IMAGE)

@@ -1,0 +1,105 @@
+//! How many instructions the paths of a packet and of a counter sample take, on the console.
+//!
+//! For QEMU with `-icount shift=10,sleep=off`: there an instruction takes 1024 ns, which is 25.6
+//! ticks of SysTick, and so the count is exact. Instructions, not cycles.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+use core::panic::PanicInfo;
+
+use cortex_m::peripheral::SYST;
+use cortex_m_rt::entry;
+use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
+use flowmote_core::record::counter::{EthernetCounters, IfCounters};
+use flowmote_core::{
+    CounterSample, DataSource, Duration, Instant, MAX_SAMPLING_RATE, SendError, Source, Transport,
+};
+use mps2_an385::board::{self, Board};
+use mps2_an385::station::{self, DATAGRAM};
+
+/// Chooses no packet as long as this runs.
+static RARELY: PortSampler = PortSampler::new(MAX_SAMPLING_RATE, 3);
+/// Chooses every packet.
+static ALWAYS: PortSampler = PortSampler::new(1, 3);
+static QUEUE: SampleQueue<8> = SampleQueue::new();
+
+#[entry]
+fn main() -> ! {
+    cortex_m::interrupt::disable();
+    let Some(board) = Board::take() else { board::panicked() };
+    let (mut serial, mut systick) = (board.serial, board.sleeper.into_systick());
+    systick.set_reload(TOP);
+    systick.clear_current();
+    systick.enable_counter();
+
+    let (mut sources, mut datagram) = ([Source::VACANT; 4], [0; DATAGRAM]);
+    let mut agent = station::agent(3, &mut sources, &mut datagram);
+    let added = (1..=4).map(DataSource::interface);
+    let full =
+        added.map(|port| agent.add_source(NOW, port, Duration::ZERO)).any(|one| one.is_err());
+    if full {
+        board::fail(&mut serial, "no place for four ports");
+    }
+    let frame = [0x5a; 256];
+    let records = (IfCounters::default(), EthernetCounters::default());
+
+    let unsampled = instructions(|| {
+        black_box(RARELY.advance(1));
+    });
+    let queued = instructions(|| {
+        ALWAYS.offer(&QUEUE, |meta| PacketSample::received(4, meta, black_box(&frame)));
+        black_box(QUEUE.pop());
+    });
+    let encoded = instructions(|| {
+        ALWAYS.offer(&QUEUE, |meta| PacketSample::received(4, meta, black_box(&frame)));
+        if let Some(sample) = QUEUE.pop() {
+            let _ = sample.with_flow_sample(|flow| agent.handle_flow_sample(NOW, flow));
+            agent.transmit(NOW, &mut Nowhere);
+        }
+    });
+    let counters = instructions(|| {
+        let sample = CounterSample { records: &[&records.0, &records.1] };
+        let _ = agent.handle_counters(NOW, DataSource::interface(4), black_box(&sample));
+        agent.transmit(NOW, &mut Nowhere);
+    });
+    serial.text("unsampled ").number(unsampled);
+    serial.text("\nchosen-and-queued ").number(queued);
+    serial.text("\nchosen-queued-and-encoded ").number(encoded);
+    serial.text("\ncounter-sample ").number(counters);
+    serial.text("\nready\n");
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// The instructions of one of many repetitions, the loop around it included.
+fn instructions(mut run: impl FnMut()) -> u32 {
+    // Whatever is done only once is done before.
+    run();
+    let start = SYST::get_current();
+    for _ in 0..black_box(REPETITIONS) {
+        run();
+    }
+    let ticks = start.wrapping_sub(SYST::get_current()) & TOP;
+    (ticks * 10).div_ceil(256 * REPETITIONS)
+}
+
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
+        black_box(datagram);
+        Ok(())
+    }
+}
+
+const NOW: Instant = Instant::from_millis(1000);
+const REPETITIONS: u32 = 200;
+/// SysTick counts 24 bits down: 655,000 instructions.
+const TOP: u32 = 0x00ff_ffff;
+
+#[panic_handler]
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    board::panicked()
+}

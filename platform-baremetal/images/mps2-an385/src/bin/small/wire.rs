@@ -1,0 +1,136 @@
+//! Both directions of the port: frames in by interrupt, frames out by the main loop.
+
+use core::cell::RefCell;
+
+use critical_section::Mutex;
+use flowmote_baremetal::{FrameDevice, PacketSample, PortSampler, SampleQueue};
+use flowmote_core::SendError;
+use mps2_an385::board::{self, ETHERNET, Interrupt};
+use mps2_an385::ethernet::{BUFFER, IF_INDEX};
+use mps2_an385::station::SAMPLING_RATE;
+
+use crate::respond::respond;
+
+/// The sampler of the only port.
+pub(crate) static SAMPLER: PortSampler = PortSampler::new(SAMPLING_RATE, 0x5eed);
+
+/// Its samples.
+pub(crate) static SAMPLES: SampleQueue<16> = SampleQueue::new();
+
+/// Received frames on their way to the main loop.
+pub(crate) static FRAMES: Frames = Frames { ring: Mutex::new(RefCell::new(Ring::EMPTY)) };
+
+/// A ring of frames that the interrupt fills.
+pub(crate) struct Frames {
+    ring: Mutex<RefCell<Ring>>,
+}
+
+struct Ring {
+    frames: [Frame; PLACES],
+    first: usize,
+    filled: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Frame {
+    length: usize,
+    bytes: [u8; BUFFER],
+}
+
+impl Frames {
+    /// Takes frames out of the controller as long as there is a place for them. The rest stays
+    /// there, and the interrupt off, until the main loop has made room.
+    pub(crate) fn interrupt(&self) {
+        self.with(|ring| {
+            ETHERNET.with(|chip| chip.acknowledge());
+            while let Some(frame) = ring.vacant() {
+                let Some(received) = ETHERNET.receive(&mut frame.bytes) else { return };
+                frame.length = received.len();
+                SAMPLER.offer(&SAMPLES, |meta| PacketSample::received(IF_INDEX, meta, received));
+                ring.filled += 1;
+            }
+            ETHERNET.with(|chip| chip.listen(false));
+        });
+    }
+
+    /// Whether a frame waits.
+    pub(crate) fn has_frame(&self) -> bool {
+        self.with(|ring| ring.filled > 0)
+    }
+
+    /// Copies the oldest frame to the front of `buffer` and gives its place back.
+    fn take<'b>(&self, buffer: &'b mut [u8; BUFFER]) -> Option<&'b mut [u8]> {
+        let length = self.with(|ring| ring.pop(buffer))?;
+        // There is a place again, also for a frame that came when there was none.
+        ETHERNET.with(|chip| chip.listen(true));
+        board::raise(Interrupt::Ethernet);
+        buffer.get_mut(..length)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Ring) -> T) -> T {
+        critical_section::with(|section| act(&mut self.ring.borrow_ref_mut(section)))
+    }
+}
+
+impl Ring {
+    const EMPTY: Self = {
+        let empty = Frame { length: 0, bytes: [0; BUFFER] };
+        Self { frames: [empty; PLACES], first: 0, filled: 0 }
+    };
+
+    fn vacant(&mut self) -> Option<&mut Frame> {
+        let free = self.filled < PLACES;
+        let at = (self.first + self.filled) % PLACES;
+        self.frames.get_mut(at).filter(|_| free)
+    }
+
+    fn pop(&mut self, buffer: &mut [u8; BUFFER]) -> Option<usize> {
+        let frame = self.frames.get(self.first).filter(|_| self.filled > 0)?;
+        buffer.get_mut(..frame.length)?.copy_from_slice(frame.bytes.get(..frame.length)?);
+        self.first = (self.first + 1) % PLACES;
+        self.filled -= 1;
+        Some(frame.length)
+    }
+}
+
+/// The device of the uplink.
+pub(crate) struct Wire {
+    pub(crate) mac: [u8; 6],
+}
+
+impl FrameDevice for Wire {
+    fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
+        let both = [head, payload];
+        let parts = if payload.is_empty() { &both[..1] } else { &both };
+        // With interrupts off: the sampler must be told by one at a time.
+        critical_section::with(|_| {
+            ETHERNET.with(|chip| chip.send(parts)).map_err(|_| SendError)?;
+            SAMPLER.offer(&SAMPLES, |meta| {
+                let mut start = [0; 128];
+                let bytes = head.iter().chain(payload);
+                let copied = start.iter_mut().zip(bytes).map(|(to, from)| *to = *from).count();
+                let start = start.get(..copied).unwrap_or_default();
+                let mut sample = PacketSample::sent(IF_INDEX, meta, start);
+                // The controller pads a short frame.
+                sample.frame_length = (head.len() + payload.len()).max(SHORTEST) as u32 + FCS;
+                sample
+            });
+            Ok(())
+        })
+    }
+
+    fn receive(&mut self, take: &mut dyn FnMut(&[u8])) -> bool {
+        let mut buffer = [0; BUFFER];
+        let Some(frame) = FRAMES.take(&mut buffer) else { return false };
+        take(frame);
+        if let Some(answer) = respond(self.mac, frame) {
+            // No room for the answer: whoever asked asks again.
+            let _ = self.send(answer, &[]);
+        }
+        true
+    }
+}
+
+const PLACES: usize = 4;
+const SHORTEST: usize = 60;
+const FCS: u32 = 4;

@@ -1,0 +1,411 @@
+//! SMSC/Microchip LAN9118: 10/100 Ethernet MAC and PHY behind a FIFO interface.
+//!
+//! Register and section names are those of the data sheet, DS00002266. The chip has no statistics
+//! registers but one, RX_DROP: everything else is counted here, from the status word that comes
+//! with every frame in either direction.
+
+mod statistics;
+
+use self::statistics::increment;
+use crate::registers::Registers;
+
+pub use self::statistics::{Statistics, Traffic};
+
+/// The controller. Frames are without FCS in both directions.
+#[derive(Debug)]
+pub struct Lan9118 {
+    registers: Registers,
+    statistics: Statistics,
+    full_duplex: bool,
+    promiscuous: bool,
+}
+
+/// The longest frame that is taken or sent: 1500 bytes behind an Ethernet and a VLAN header.
+pub const MAX_FRAME: usize = 1518;
+
+/// What [`Lan9118::start`] found wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartError {
+    /// Something else answers at this address, or nothing.
+    NoChip,
+    /// A bit that the chip clears by itself stayed set.
+    Timeout,
+}
+
+/// A frame was not sent: longer than [`MAX_FRAME`] or no room in the FIFO; counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSent;
+
+/// A received frame was thrown away: in error, too long or longer than the buffer; counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discarded;
+
+/// What the two ends of the cable agreed upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Whether there is one.
+    pub up: bool,
+    /// 10 or 100.
+    pub megabits: u32,
+    /// Both directions at a time.
+    pub full_duplex: bool,
+}
+
+impl Lan9118 {
+    /// # Safety
+    /// `base` is where the chip is, and nobody else uses it.
+    pub const unsafe fn at(base: usize) -> Self {
+        // SAFETY: by the promise of our caller; all offsets are those of `mod register`.
+        let registers = unsafe { Registers::at(base) };
+        Self { registers, statistics: Statistics::NONE, full_duplex: false, promiscuous: false }
+    }
+
+    /// Resets the chip and starts both directions, the receive interrupt enabled. Promiscuous:
+    /// takes frames of all destinations, else those to its own address, groups and all.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    #[inline(never)]
+    pub fn start(&mut self, promiscuous: bool) -> Result<(), StartError> {
+        if self.registers.read(register::BYTE_TEST) != BYTE_ORDER
+            || self.registers.read(register::ID_REV) >> 16 != CHIP_ID
+        {
+            return Err(StartError::NoChip);
+        }
+        self.registers.write(register::HW_CFG, HW_CFG_SRST);
+        self.wait_clear(register::HW_CFG, HW_CFG_SRST)?;
+        self.registers.write(register::HW_CFG, HW_CFG_SF | HW_CFG_TX_FIF_SZ_5K);
+        self.registers.write(register::AFC_CFG, AFC_CFG_LEVELS);
+        self.registers.write(register::FIFO_INT, FIFO_INT_FIRST_FRAME);
+        self.registers.write(register::INT_STS, u32::MAX);
+        self.registers.write(register::INT_EN, INT_RSFL);
+        self.registers.write(register::IRQ_CFG, IRQ_CFG_EN | IRQ_CFG_HIGH | IRQ_CFG_PUSH_PULL);
+        self.phy_write(PHY_CONTROL, PHY_CONTROL_NEGOTIATE)?;
+        self.registers.write(register::TX_CFG, TX_CFG_ON);
+        self.promiscuous = promiscuous;
+        self.write_mac_cr()
+    }
+
+    /// The address that the chip loaded from its EEPROM.
+    ///
+    /// # Errors
+    /// [`StartError::Timeout`].
+    pub fn mac_address(&mut self) -> Result<[u8; 6], StartError> {
+        let [a, b, c, d] = self.mac_read(MAC_ADDRL)?.to_le_bytes();
+        let [e, f, ..] = self.mac_read(MAC_ADDRH)?.to_le_bytes();
+        Ok([a, b, c, d, e, f])
+    }
+
+    /// Takes the next frame out of the FIFO; `None` if there is none.
+    #[inline(never)]
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Result<usize, Discarded>> {
+        if !self.has_frame() {
+            return None;
+        }
+        let status = self.registers.read(register::RX_STATUS_FIFO);
+        let octets = (status >> 16) & RX_STATUS_LENGTH;
+        // The last four are the FCS.
+        let length = (octets as usize).saturating_sub(FCS);
+        let room = buffer.get_mut(..length);
+        Some(match room {
+            Some(frame) if !self.is_bad(status, length) => {
+                self.read_frame(frame);
+                self.registers.read(register::RX_DATA_FIFO);
+                self.statistics.rx.count(frame, octets);
+                Ok(length)
+            }
+            room => {
+                if room.is_none() && !self.is_bad(status, length) {
+                    increment(&mut self.statistics.rx_dropped);
+                }
+                self.discard(octets);
+                Err(Discarded)
+            }
+        })
+    }
+
+    /// Whether a received frame waits in the FIFO.
+    #[must_use]
+    pub fn has_frame(&self) -> bool {
+        self.registers.read(register::RX_FIFO_INF) & RX_FIFO_INF_STATUS_USED != 0
+    }
+
+    /// Enables or disables the receive interrupt.
+    pub fn listen(&mut self, listen: bool) {
+        self.registers.write(register::INT_EN, if listen { INT_RSFL } else { 0 });
+    }
+
+    /// Forgets the receive interrupt: call before [`receive`](Self::receive) is called until it
+    /// returns `None`, so that a frame in between raises it again.
+    pub fn acknowledge(&mut self) {
+        self.registers.write(register::INT_STS, INT_RSFL);
+    }
+
+    /// Whether the FIFO has room for a frame of any length.
+    pub fn has_room(&mut self) -> bool {
+        self.registers.read(register::TX_FIFO_INF) & TX_FIFO_INF_FREE >= ROOM
+    }
+
+    /// Sends a frame that is made of `parts`, none of them empty, padded to the shortest that
+    /// Ethernet allows.
+    ///
+    /// # Errors
+    /// [`NotSent`]; nothing of it went out.
+    #[inline(never)]
+    pub fn send(&mut self, parts: &[&[u8]]) -> Result<(), NotSent> {
+        self.take_send_status();
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let padding = PADDING.get(length..).unwrap_or_default();
+        let needed = length + padding.len() + (parts.len() + 1) * PART_OVERHEAD;
+        let free = self.registers.read(register::TX_FIFO_INF) & TX_FIFO_INF_FREE;
+        if !(HEADER..=MAX_FRAME).contains(&length) || needed > free as usize {
+            increment(&mut self.statistics.tx_dropped);
+            return Err(NotSent);
+        }
+        let total = length + padding.len();
+        let last = if padding.is_empty() { parts.len() - 1 } else { parts.len() };
+        for (at, part) in parts.iter().copied().chain([padding]).take(last + 1).enumerate() {
+            self.write_part(part, total, at == 0, at == last);
+        }
+        self.statistics.tx.count(parts.first().copied().unwrap_or_default(), (total + FCS) as u32);
+        Ok(())
+    }
+
+    /// What was counted until now.
+    #[inline(never)]
+    pub fn statistics(&mut self) -> Statistics {
+        self.take_send_status();
+        // Clears itself when read.
+        let dropped = self.registers.read(register::RX_DROP);
+        self.statistics.rx_dropped = self.statistics.rx_dropped.wrapping_add(dropped);
+        self.statistics
+    }
+
+    /// Whether frames of all destinations are taken.
+    #[must_use]
+    pub fn is_promiscuous(&self) -> bool {
+        self.promiscuous
+    }
+
+    /// Asks the PHY, and has the MAC follow it.
+    ///
+    /// # Errors
+    /// [`StartError::Timeout`].
+    #[inline(never)]
+    pub fn link(&mut self) -> Result<Link, StartError> {
+        // The bit stays clear until it is read once after the link went down and came back.
+        self.phy_read(PHY_STATUS)?;
+        let up = self.phy_read(PHY_STATUS)? & PHY_STATUS_LINK != 0;
+        let common = self.phy_read(PHY_ADVERTISED)? & self.phy_read(PHY_PARTNER)?;
+        let (megabits, full_duplex) = match common {
+            _ if common & PHY_100_FULL != 0 => (100, true),
+            _ if common & PHY_100_HALF != 0 => (100, false),
+            _ if common & PHY_10_FULL != 0 => (10, true),
+            _ => (10, false),
+        };
+        if full_duplex != self.full_duplex {
+            self.full_duplex = full_duplex;
+            self.write_mac_cr()?;
+        }
+        Ok(Link { up, megabits, full_duplex })
+    }
+
+    /// Whether a received frame is in error, which is counted.
+    fn is_bad(&mut self, status: u32, length: usize) -> bool {
+        let statistics = &mut self.statistics;
+        let too_long = length > MAX_FRAME;
+        if status & RX_STATUS_ERROR == 0 && !too_long && length >= HEADER {
+            return false;
+        }
+        increment(&mut statistics.rx_errors);
+        match status {
+            _ if status & (RX_STATUS_CRC | RX_STATUS_DRIBBLE)
+                == RX_STATUS_CRC | RX_STATUS_DRIBBLE =>
+            {
+                increment(&mut statistics.rx_alignment_errors);
+            }
+            _ if status & RX_STATUS_CRC != 0 => increment(&mut statistics.rx_fcs_errors),
+            _ if too_long => increment(&mut statistics.rx_too_long),
+            _ if status & RX_STATUS_MII != 0 => increment(&mut statistics.rx_symbol_errors),
+            _ => {}
+        }
+        true
+    }
+
+    fn read_frame(&mut self, frame: &mut [u8]) {
+        let (words, rest) = frame.as_chunks_mut();
+        for word in words {
+            *word = self.registers.read(register::RX_DATA_FIFO).to_le_bytes();
+        }
+        if !rest.is_empty() {
+            let last = self.registers.read(register::RX_DATA_FIFO).to_le_bytes();
+            rest.iter_mut().zip(last).for_each(|(byte, from)| *byte = from);
+        }
+    }
+
+    /// Reads a frame into nowhere. RX_DP_CTRL would be faster, but not for frames of under four
+    /// words, and QEMU forgets to give their room back.
+    fn discard(&mut self, octets: u32) {
+        for _ in 0..octets.div_ceil(4) {
+            self.registers.read(register::RX_DATA_FIFO);
+        }
+    }
+
+    fn write_part(&mut self, part: &[u8], total: usize, first: bool, last: bool) {
+        let mut command = part.len() as u32;
+        command |= if first { TX_COMMAND_FIRST } else { 0 };
+        command |= if last { TX_COMMAND_LAST } else { 0 };
+        self.registers.write(register::TX_DATA_FIFO, command);
+        self.registers.write(register::TX_DATA_FIFO, total as u32);
+        let (words, rest) = part.as_chunks();
+        for word in words {
+            self.registers.write(register::TX_DATA_FIFO, u32::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 4];
+            last.iter_mut().zip(rest).for_each(|(byte, from)| *byte = *from);
+            self.registers.write(register::TX_DATA_FIFO, u32::from_le_bytes(last));
+        }
+    }
+
+    /// Takes what the chip says of frames that it sent, so that its FIFO never fills up.
+    fn take_send_status(&mut self) {
+        let waiting = (self.registers.read(register::TX_FIFO_INF) >> 16) & 0xff;
+        for _ in 0..waiting {
+            let status = self.registers.read(register::TX_STATUS_FIFO);
+            self.statistics.count_sent(status);
+        }
+    }
+
+    fn write_mac_cr(&mut self) -> Result<(), StartError> {
+        let mut value = MAC_CR_RXEN | MAC_CR_TXEN;
+        value |= if self.promiscuous { MAC_CR_PRMS } else { MAC_CR_MCPAS };
+        value |= if self.full_duplex { MAC_CR_FDPX } else { 0 };
+        self.mac_write(MAC_CR, value)
+    }
+
+    fn mac_read(&mut self, register: u32) -> Result<u32, StartError> {
+        self.registers.write(register::MAC_CSR_CMD, MAC_CSR_BUSY | MAC_CSR_READ | register);
+        self.wait_clear(register::MAC_CSR_CMD, MAC_CSR_BUSY)?;
+        Ok(self.registers.read(register::MAC_CSR_DATA))
+    }
+
+    fn mac_write(&mut self, register: u32, value: u32) -> Result<(), StartError> {
+        self.registers.write(register::MAC_CSR_DATA, value);
+        self.registers.write(register::MAC_CSR_CMD, MAC_CSR_BUSY | register);
+        self.wait_clear(register::MAC_CSR_CMD, MAC_CSR_BUSY)
+    }
+
+    fn phy_read(&mut self, register: u32) -> Result<u32, StartError> {
+        self.mii_access(register, 0)?;
+        self.mac_read(MAC_MII_DATA)
+    }
+
+    fn phy_write(&mut self, register: u32, value: u32) -> Result<(), StartError> {
+        self.mac_write(MAC_MII_DATA, value)?;
+        self.mii_access(register, MII_WRITE)
+    }
+
+    fn mii_access(&mut self, register: u32, direction: u32) -> Result<(), StartError> {
+        self.mac_write(MAC_MII_ACC, PHY_ADDRESS << 11 | register << 6 | direction | MII_BUSY)?;
+        for _ in 0..PATIENCE {
+            if self.mac_read(MAC_MII_ACC)? & MII_BUSY == 0 {
+                return Ok(());
+            }
+        }
+        Err(StartError::Timeout)
+    }
+
+    fn wait_clear(&mut self, register: usize, bits: u32) -> Result<(), StartError> {
+        let mut values = (0..PATIENCE).map(|_| self.registers.read(register));
+        if values.any(|value| value & bits == 0) { Ok(()) } else { Err(StartError::Timeout) }
+    }
+}
+
+/// System control and status registers, section 5.3.
+mod register {
+    pub(super) const RX_DATA_FIFO: usize = 0x00;
+    pub(super) const TX_DATA_FIFO: usize = 0x20;
+    pub(super) const RX_STATUS_FIFO: usize = 0x40;
+    pub(super) const TX_STATUS_FIFO: usize = 0x48;
+    pub(super) const ID_REV: usize = 0x50;
+    pub(super) const IRQ_CFG: usize = 0x54;
+    pub(super) const INT_STS: usize = 0x58;
+    pub(super) const INT_EN: usize = 0x5c;
+    pub(super) const BYTE_TEST: usize = 0x64;
+    pub(super) const FIFO_INT: usize = 0x68;
+    pub(super) const TX_CFG: usize = 0x70;
+    pub(super) const HW_CFG: usize = 0x74;
+    pub(super) const RX_FIFO_INF: usize = 0x7c;
+    pub(super) const TX_FIFO_INF: usize = 0x80;
+    pub(super) const RX_DROP: usize = 0xa0;
+    pub(super) const MAC_CSR_CMD: usize = 0xa4;
+    pub(super) const MAC_CSR_DATA: usize = 0xa8;
+    pub(super) const AFC_CFG: usize = 0xac;
+}
+
+const FCS: usize = 4;
+const HEADER: usize = 14;
+/// A frame of 60 bytes and its FCS are the shortest on the wire.
+const PADDING: &[u8] = &[0; 60];
+/// Two command words, and up to three bytes of alignment.
+const PART_OVERHEAD: usize = 12;
+/// The longest frame in up to three parts.
+const ROOM: u32 = (MAX_FRAME + 4 * PART_OVERHEAD) as u32;
+/// How often a bit is read that the chip clears by itself.
+const PATIENCE: u32 = 100_000;
+
+const BYTE_ORDER: u32 = 0x8765_4321;
+const CHIP_ID: u32 = 0x0118;
+const HW_CFG_SRST: u32 = 1 << 0;
+const HW_CFG_SF: u32 = 1 << 20;
+const HW_CFG_TX_FIF_SZ_5K: u32 = 5 << 16;
+/// Flow control levels for this FIFO size, section 5.3.24.
+const AFC_CFG_LEVELS: u32 = 0x006e_3740;
+/// RX status level 0: interrupt from the first frame on. TX data level as after reset.
+const FIFO_INT_FIRST_FRAME: u32 = 0x4800_0000;
+const INT_RSFL: u32 = 1 << 3;
+const IRQ_CFG_EN: u32 = 1 << 8;
+const IRQ_CFG_HIGH: u32 = 1 << 4;
+const IRQ_CFG_PUSH_PULL: u32 = 1 << 0;
+const TX_CFG_ON: u32 = 1 << 1;
+const RX_FIFO_INF_STATUS_USED: u32 = 0xff << 16;
+const TX_FIFO_INF_FREE: u32 = 0xffff;
+const TX_COMMAND_FIRST: u32 = 1 << 13;
+const TX_COMMAND_LAST: u32 = 1 << 12;
+
+/// RX status, section 3.13.3.
+const RX_STATUS_LENGTH: u32 = 0x3fff;
+const RX_STATUS_ERROR: u32 = 1 << 15;
+const RX_STATUS_MII: u32 = 1 << 3;
+const RX_STATUS_DRIBBLE: u32 = 1 << 2;
+const RX_STATUS_CRC: u32 = 1 << 1;
+
+/// MAC registers, section 5.4, which are reached through MAC_CSR_CMD.
+const MAC_CR: u32 = 1;
+const MAC_ADDRH: u32 = 2;
+const MAC_ADDRL: u32 = 3;
+const MAC_MII_ACC: u32 = 6;
+const MAC_MII_DATA: u32 = 7;
+const MAC_CSR_BUSY: u32 = 1 << 31;
+const MAC_CSR_READ: u32 = 1 << 30;
+const MAC_CR_FDPX: u32 = 1 << 20;
+const MAC_CR_MCPAS: u32 = 1 << 19;
+const MAC_CR_PRMS: u32 = 1 << 18;
+const MAC_CR_TXEN: u32 = 1 << 3;
+const MAC_CR_RXEN: u32 = 1 << 2;
+
+/// PHY registers, section 5.5, which are reached through MAC_MII_ACC.
+const PHY_ADDRESS: u32 = 1;
+const MII_WRITE: u32 = 1 << 1;
+const MII_BUSY: u32 = 1 << 0;
+const PHY_CONTROL: u32 = 0;
+const PHY_STATUS: u32 = 1;
+const PHY_ADVERTISED: u32 = 4;
+const PHY_PARTNER: u32 = 5;
+/// Negotiate, and begin now.
+const PHY_CONTROL_NEGOTIATE: u32 = 1 << 12 | 1 << 9;
+const PHY_STATUS_LINK: u32 = 1 << 2;
+const PHY_100_FULL: u32 = 1 << 8;
+const PHY_100_HALF: u32 = 1 << 7;
+const PHY_10_FULL: u32 = 1 << 6;

@@ -1,0 +1,75 @@
+//! The cable between a port of an emulated board and the test.
+
+use core::time::Duration;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+/// A port, and what the emulator wrote down of it.
+#[derive(Debug)]
+pub struct Link {
+    socket: UnixDatagram,
+    ours: PathBuf,
+    theirs: PathBuf,
+    pcap: PathBuf,
+}
+
+impl Link {
+    /// Opens our end, before the emulator opens its own: a frame sent to nobody is lost.
+    pub(super) fn open(directory: &Path, number: usize) -> Self {
+        let file = |what| directory.join(format!("port{number}.{what}"));
+        let (ours, theirs, pcap) = (file("test"), file("board"), file("pcap"));
+        let socket = UnixDatagram::bind(&ours).expect("a Unix socket");
+        Self { socket, ours, theirs, pcap }
+    }
+
+    /// The network backend of this name, as arguments of the emulator.
+    pub(super) fn arguments(&self, name: &str) -> [String; 4] {
+        let Self { ours, theirs, pcap, .. } = self;
+        let (ours, theirs, pcap) = (ours.display(), theirs.display(), pcap.display());
+        let unix = "local.type=unix,remote.type=unix";
+        [
+            "-netdev".to_owned(),
+            format!("dgram,id={name},{unix},local.path={theirs},remote.path={ours}"),
+            "-object".to_owned(),
+            format!("filter-dump,id={name}-dump,netdev={name},file={pcap}"),
+        ]
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Panics
+    /// When the board is gone.
+    pub fn send(&self, frame: &[u8]) {
+        let sent = self.socket.send_to(frame, &self.theirs);
+        assert_eq!(sent.expect("the board runs"), frame.len());
+    }
+
+    /// The next frame that the board sent; `None` when none comes in that time.
+    ///
+    /// # Panics
+    /// When the socket fails.
+    #[must_use]
+    pub fn receive(&self, patience: Duration) -> Option<Vec<u8>> {
+        // Zero would mean to wait for ever.
+        let patience = patience.max(Duration::from_micros(1));
+        self.socket.set_read_timeout(Some(patience)).expect("a time limit");
+        let mut frame = vec![0; 65536];
+        match self.socket.recv(&mut frame) {
+            Ok(length) => {
+                frame.truncate(length);
+                Some(frame)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                None
+            }
+            Err(error) => panic!("receiving from the board: {error}"),
+        }
+    }
+
+    /// All frames of both directions, written by the emulator.
+    #[must_use]
+    pub fn pcap(&self) -> &Path {
+        &self.pcap
+    }
+}
