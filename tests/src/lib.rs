@@ -1,4 +1,5 @@
 //! Tools for whole-system tests.
 
 pub mod lab;
+pub mod qemu_switch;
 pub mod sim;
