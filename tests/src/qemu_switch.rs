@@ -7,14 +7,15 @@
 
 use std::collections::HashMap;
 use std::env;
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -34,7 +35,8 @@ pub const COLLECTOR: [u8; 6] = [2, 0, 0, 0, 0, 99];
 pub struct Switch {
     qemu: Child,
     console: ChildStdin,
-    lines: Receiver<String>,
+    /// What it printed; the lock lets several threads send at once.
+    lines: Mutex<Receiver<String>>,
     ports: Vec<TestPort>,
     directory: TempDir,
 }
@@ -88,7 +90,7 @@ impl Switch {
                 }
             }
         });
-        let switch = Self { qemu, console, lines, ports, directory };
+        let switch = Self { qemu, console, lines: Mutex::new(lines), ports, directory };
         switch.wait_for_line("virt-switch ready: 4 ports");
         Some(switch)
     }
@@ -174,6 +176,25 @@ impl Switch {
         self.received(port)
     }
 
+    /// Sends frames into port `from`, all of which leave by port `to` among others, with less on
+    /// their way than a transmit ring holds: so that none is lost to a full one.
+    ///
+    /// # Panics
+    /// When they do not arrive in time.
+    pub fn send_paced(&self, (from, to): (usize, usize), frames: impl Iterator<Item = Vec<u8>>) {
+        let received = &self.ports[to - 1].received;
+        let arrived = || received.lock().expect("nobody panics with it").len();
+        let before = arrived();
+        for (number, frame) in frames.enumerate() {
+            let begin = Instant::now();
+            while before + number > arrived() + WINDOW {
+                assert!(begin.elapsed() < DEADLINE, "frame {number} is missing at port {to}");
+                std::thread::yield_now();
+            }
+            self.send(from, &frame);
+        }
+    }
+
     /// Reads what waits at a port that nobody reads, without waiting for more than `patience`.
     #[must_use]
     pub fn read_unread(&self, port: usize, patience: Duration) -> Vec<Vec<u8>> {
@@ -215,8 +236,12 @@ impl Switch {
     }
 
     fn line(&self) -> String {
-        let line = self.lines.recv_timeout(DEADLINE);
-        line.expect("an answer on the console").trim_end().to_owned()
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = lines.recv_timeout(DEADLINE).unwrap_or_else(|error| {
+            let log = std::fs::read_to_string(self.path().join(LOG)).unwrap_or_default();
+            panic!("nothing on the console: {error}; QEMU says: {log}")
+        });
+        line.trim_end().to_owned()
     }
 
     fn wait_for_line(&self, expected: &str) {
@@ -338,10 +363,15 @@ fn qemu(directory: &Path, image: &Path, options: Options) -> Command {
         command.arg("-device").arg(format!("virtio-net-device,netdev=n{port},mac={mac}"));
     }
     command.arg("-kernel").arg(image);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let log = File::create(directory.join(LOG)).expect("a file");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
     command
 }
 
+/// Frames on their way at most; a ring holds 64.
+const WINDOW: usize = 32;
+/// What QEMU has to say.
+const LOG: &str = "qemu.log";
 const QEMU: &str = "qemu-system-aarch64";
 const TARGET: &str = "aarch64-unknown-none";
 

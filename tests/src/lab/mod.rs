@@ -44,7 +44,7 @@ pub use self::kernel::{LinkCounters, ip_of, peer_ip_of};
 pub use self::namespace::Namespace;
 pub use self::program::Program;
 pub use self::programs::{analyzer, flowmote, helper};
-pub use self::skipped::skip;
+pub use self::skipped::{skip, skip_part};
 pub use self::traffic::{Transfer, flood, flood_segmented, send_frame, transfer};
 
 /// A place for network namespaces and files, gone when it is dropped.

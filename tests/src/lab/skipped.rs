@@ -12,7 +12,7 @@ pub fn skip(reason: &str) {
 }
 
 /// The same for a part of the running test; the rest of it runs.
-pub(super) fn skip_part(reason: &str) {
+pub fn skip_part(reason: &str) {
     note(&format!("SKIPPED IN PART {}: {reason}\n", test_name()));
 }
 
