@@ -14,10 +14,10 @@ CARGO  ?= cargo
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run build test lint bench install uninstall fuzz
+.PHONY: help run build test lint bench image-switch install uninstall fuzz
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 run: build ## agent on IFACE (default route's) and a live view; SAMPLING=10 POLLING=5 PORT=6343
 	@tests/demo $(TARGET)/release "$(IFACE)" $(SAMPLING) $(POLLING) $(PORT)
@@ -36,6 +36,9 @@ lint: ## rustfmt and clippy, warnings are errors
 bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
 	@tests/setup bench
 	@HSFLOWD="$(HSFLOWD)" benches/run
+
+image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it)
+	@platform-baremetal/images/virt-switch/run
 
 install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }

@@ -201,12 +201,9 @@ fn it_floods_learns_and_forwards() {
     let answer = frame(mac(1), mac(2), &[], 60);
     switch.send(2, &answer);
     assert_eq!(switch.receive(1, 1), [answer]);
-    let mut sent = Vec::new();
-    for number in 0..1000 {
-        let frame = frame(mac(2), mac(1), &[], 14 + number * 3 / 2 + number % 2);
-        switch.send(1, &frame);
-        sent.push(frame);
-    }
+    let length = |number: usize| 14 + number * 3 / 2 + number % 2;
+    let sent: Vec<_> = (0..1000).map(|number| frame(mac(2), mac(1), &[], length(number))).collect();
+    switch.send_paced((1, 2), sent.iter().cloned());
     assert_eq!(switch.receive(2, 1000), sent, "in order, byte for byte");
     switch.settle(1002);
     for port in [1, 3, 4] {
