@@ -17,7 +17,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 .PHONY: help run build test lint bench image-switch install uninstall fuzz
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: build ## agent on IFACE (default route's) and a live view; SAMPLING=10 POLLING=5 PORT=6343
 	@tests/demo $(TARGET)/release "$(IFACE)" $(SAMPLING) $(POLLING) $(PORT)

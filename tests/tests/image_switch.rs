@@ -396,6 +396,7 @@ fn discards_are_told_with_their_reason_and_a_limit() {
         (2, 265, frame(mac(1), mac(2), &VLAN_20, 64)),
         (2, 262, frame(mac(1), mac(2), &[], 1515)),
         (2, 262, frame(mac(1), mac(2), &VLAN_10, 1519)),
+        (2, 262, frame(mac(1), mac(2), &[], 2036)),
         (2, 263, frame(mac(1), [3, 0, 0, 0, 0, 2], &[], 60)),
         (2, 293, frame(mac(2), mac(2), &[], 60)),
         (2, 294, frame([1, 0x80, 0xc2, 0, 0, 0], mac(2), &[], 60)),
@@ -411,7 +412,7 @@ fn discards_are_told_with_their_reason_and_a_limit() {
         switch.settle(taken);
     }
     let mut collected = Collected::default();
-    collected.wait_for(&switch, "10 notices", |all| all.notices().len() == reasons.len());
+    collected.wait_for(&switch, "11 notices", |all| all.notices().len() == reasons.len());
     for (notice, (port, reason, frame)) in collected.notices().iter().zip(&reasons) {
         let port = *port as u32;
         assert_eq!(notice.reason, *reason, "{frame:x?}");
@@ -557,11 +558,28 @@ fn console_commands_take_effect() {
     assert_eq!(switch.show().value("agent", "polling"), 1);
     switch.commands(&["polling 0"]);
     let before = told(&mut switch);
-    // Longer than two intervals, seen by the clock of the switch: its ARP goes on each second.
-    switch.answer_arp(false);
-    switch.commands(&["collector 192.0.2.98"]);
-    std::thread::sleep(Duration::from_millis(2100));
+    // Two intervals and more, by the clock of the switch: its samples tell the time.
+    switch.commands(&["sampling 2 1"]);
+    let (mut collected, mut begin) = (Collected::default(), None);
+    wait_until("two seconds", || {
+        switch.send(2, &frame(mac(1), mac(2), &[], 60));
+        collected.take(&switch);
+        let uptime = Datagram::parse(collected.payloads().last()?).expect("a datagram").uptime;
+        let begin = *begin.get_or_insert(uptime);
+        (uptime.wrapping_sub(begin) > 2100).then_some(())
+    });
     assert_eq!(told(&mut switch), before, "off");
+    // Another collector, which nobody is: what was for the first one no longer goes there.
+    switch.commands(&["collector 192.0.2.98"]);
+    let answer = switch.command("show").expect("statistics");
+    assert!(answer.contains(&"collector: 192.0.2.98 not found yet".to_owned()), "{answer:?}");
+    let sent = switch.show().value("agent", "datagrams");
+    for _ in 0..20 {
+        switch.send(2, &frame(mac(1), mac(2), &[], 60));
+    }
+    let dropped =
+        wait_until("drops", || Some(switch.show()).filter(|shown| shown.port(2, "dropped") > 0));
+    assert_eq!(dropped.value("agent", "datagrams"), sent);
 }
 
 #[test]

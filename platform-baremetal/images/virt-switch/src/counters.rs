@@ -122,7 +122,7 @@ pub(crate) fn increment(counter: &mut u32) {
 }
 
 fn octets(length: usize) -> u64 {
-    length as u64 + u64::from(FCS)
+    (length as u64).wrapping_add(u64::from(FCS))
 }
 
 /// Bytes of the frame check sequence.

@@ -90,7 +90,7 @@ impl Host {
             && !is_multicast(packet.sender_mac)
         {
             collector.mac = Some(packet.sender_mac);
-            (collector.confirmed, collector.ask) = (now, now + CONFIRM);
+            (collector.confirmed, collector.ask) = (now, now.saturating_add(CONFIRM));
         }
         let asked = packet.operation == REQUEST && packet.target == self.address;
         asked.then(|| self.arp(REPLY, packet.sender_mac, packet.sender))
@@ -102,7 +102,7 @@ impl Host {
         if now.since(collector.confirmed) >= FORGET {
             collector.mac = None;
         }
-        collector.ask = now + RETRY;
+        collector.ask = now.saturating_add(RETRY);
         let target = collector.address;
         Some(self.arp(REQUEST, BROADCAST, target))
     }

@@ -2,6 +2,7 @@
 
 /// Front ports of the switch.
 pub const PORTS: usize = 4;
+const CPU: u8 = PORTS as u8;
 
 /// A front port, or the port behind which the switch itself is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +10,7 @@ pub struct Port(u8);
 
 impl Port {
     /// The switch itself: its address in the management VLAN.
-    pub const CPU: Self = Self(PORTS as u8);
+    pub const CPU: Self = Self(CPU);
 
     /// The front port with this number, from 1; `None` if there is none.
     #[must_use]
@@ -51,8 +52,8 @@ impl PortSet {
         let mut bits = 0;
         let mut rest = numbers;
         while let [number, behind @ ..] = rest {
-            if 1 <= *number && *number <= PORTS as u8 + 1 {
-                bits |= 1 << (*number - 1);
+            if let Some(index @ 0..=CPU) = number.checked_sub(1) {
+                bits |= 1u8.unbounded_shl(index as u32);
             }
             rest = behind;
         }
