@@ -195,17 +195,20 @@ impl Switch {
         }
     }
 
-    /// Reads what waits at a port that nobody reads, without waiting for more than `patience`.
+    /// Reads so many frames at a port that nobody reads.
+    ///
+    /// # Panics
+    /// When they do not come in time.
     #[must_use]
-    pub fn read_unread(&self, port: usize, patience: Duration) -> Vec<Vec<u8>> {
+    pub fn read_unread(&self, port: usize, count: u64) -> Vec<Vec<u8>> {
         let socket = &self.ports[port - 1].socket;
-        socket.set_read_timeout(Some(patience)).expect("a time");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a time");
         let mut buffer = [0; 65536];
-        let mut frames = Vec::new();
-        while let Ok(length) = socket.recv(&mut buffer) {
-            frames.push(buffer[..length].to_vec());
-        }
-        frames
+        let mut read = || {
+            let length = socket.recv(&mut buffer).expect("one more frame");
+            buffer[..length].to_vec()
+        };
+        (0..count).map(|_| read()).collect()
     }
 
     /// Waits until the switch has taken this many frames from all its ports together.

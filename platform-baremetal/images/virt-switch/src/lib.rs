@@ -27,6 +27,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod bridge;
 mod config;
 mod console;
 mod counters;
@@ -36,10 +37,11 @@ mod node;
 mod port;
 mod switch;
 
+pub use crate::bridge::{Wire, WireError};
 pub use crate::console::Console;
 pub use crate::counters::{Packets, PortCounters};
 pub use crate::frame::{Frame, MTU};
 pub use crate::host::Host;
-pub use crate::node::{DATAGRAM_BYTES, Load, Node, Wire, WireError};
+pub use crate::node::{DATAGRAM_BYTES, Load, Node};
 pub use crate::port::{PORTS, Port, PortSet};
 pub use crate::switch::{Forwarding, Stations, Switch, Vlan, VlanTable};

@@ -8,35 +8,17 @@ use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::record::flow::{ExtendedSwitch, HeaderProtocol, SampledHeader};
 use flowmote_core::{
     Agent, AgentConfig, CounterRecord, CounterSource, DataSource, DatagramHead, DiscardedPacket,
-    DropReason, Duration, Encoding, FlowSample, HandleError, Instant, Interface, Sampler,
-    SendError, Source, Transport,
+    DropReason, Duration, Encoding, FlowSample, HandleError, Instant, Interface, Sampler, Source,
 };
 
+use crate::bridge::{Bridge, InBand, Outgoing, Wire, WireError, tag};
 use crate::config::{ADDRESS, MANAGEMENT, PREFIX, VLANS};
 use crate::console::{BadCommand, Command, Console};
-use crate::counters::{FCS, PortCounters, increment};
+use crate::counters::{FCS, PortCounters};
 use crate::frame::Frame;
-use crate::host::{ArpFrame, Host};
+use crate::host::Host;
 use crate::port::{PORTS, Port, PortSet};
 use crate::switch::{Forwarding, Switch};
-
-/// Sends frames.
-pub trait Wire {
-    /// Sends one frame by `port`: the parts one behind the other. MUST NOT block.
-    ///
-    /// # Errors
-    /// Why the frame was lost.
-    fn send(&mut self, port: Port, parts: &[&[u8]]) -> Result<(), WireError>;
-}
-
-/// A frame was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WireError {
-    /// The transmit ring of the port has no place left.
-    Full,
-    /// The device did not take it.
-    Refused,
-}
 
 /// A switch with an agent whose data sources are its ports.
 ///
@@ -70,30 +52,6 @@ struct Tap {
     sampler: Sampler,
     /// Samples that the agent took.
     sampled: u64,
-}
-
-/// Everything that a frame needs to leave.
-#[derive(Debug)]
-struct Bridge {
-    switch: Switch,
-    host: Host,
-    counters: [PortCounters; PORTS],
-}
-
-/// A frame on its way out, before it is known whether with a tag.
-struct Outgoing<'a> {
-    addresses: &'a [u8; 12],
-    /// 802.1Q: TPID and TCI.
-    tag: [u8; 4],
-    body: &'a [u8],
-    payload: &'a [u8],
-}
-
-/// The way of datagrams: through the switch itself.
-struct InBand<'b, W> {
-    bridge: &'b mut Bridge,
-    wire: &'b mut W,
-    now: Instant,
 }
 
 /// Header bytes in a sample, bytes in a datagram, and notices a second and port: the defaults of
@@ -359,70 +317,6 @@ enum Refusal {
     Collector(&'static str),
 }
 
-impl Bridge {
-    /// Sends a frame by one port, with a tag if the port wants one, and counts it.
-    #[inline]
-    fn emit(
-        &mut self,
-        port: Port,
-        tagged: PortSet,
-        frame: &Outgoing<'_>,
-        wire: &mut impl Wire,
-    ) -> Result<(), WireError> {
-        let tag = if tagged.contains(port) { &frame.tag[..] } else { &[] };
-        let parts = [&frame.addresses[..], tag, frame.body, frame.payload];
-        let sent = wire.send(port, &parts);
-        let Some(counters) = self.counters.get_mut(port.index()) else { return sent };
-        match sent {
-            Ok(()) => {
-                let [a, b, c, d, e, f, ..] = *frame.addresses;
-                let length = parts.iter().map(|part| part.len()).sum();
-                counters.sent([a, b, c, d, e, f], length);
-            }
-            Err(WireError::Full) => increment(&mut counters.out_discards),
-            Err(WireError::Refused) => increment(&mut counters.out_errors),
-        }
-        sent
-    }
-
-    fn send_arp(
-        &mut self,
-        now: Instant,
-        frame: &ArpFrame,
-        wire: &mut impl Wire,
-    ) -> Result<(), SendError> {
-        let (addresses, body) = frame.split_first_chunk().ok_or(SendError)?;
-        self.send_own(now, (addresses, body), &[], wire)
-    }
-
-    /// Sends a frame of the switch itself; an error if it left by no port.
-    fn send_own(
-        &mut self,
-        now: Instant,
-        (addresses, body): (&[u8; 12], &[u8]),
-        payload: &[u8],
-        wire: &mut impl Wire,
-    ) -> Result<(), SendError> {
-        let [a, b, c, d, e, f, ..] = *addresses;
-        let way = self.switch.forward_own(now, [a, b, c, d, e, f]).ok_or(SendError)?;
-        let frame = Outgoing { addresses, tag: tag(way.vlan), body, payload };
-        let mut sent = Err(SendError);
-        for port in way.ports.iter() {
-            if self.emit(port, way.tagged, &frame, wire).is_ok() {
-                sent = Ok(());
-            }
-        }
-        sent
-    }
-}
-
-impl<W: Wire> Transport for InBand<'_, W> {
-    fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
-        let (addresses, body) = self.bridge.host.head(datagram).ok_or(SendError)?;
-        self.bridge.send_own(self.now, (&addresses, &body), datagram, self.wire)
-    }
-}
-
 /// The counters as they were when the round of polls began.
 struct Snapshot([PortCounters; PORTS]);
 
@@ -464,11 +358,6 @@ fn reason(error: WireError) -> DropReason {
         WireError::Full => DropReason::NO_BUFFER_SPACE,
         WireError::Refused => DropReason::UNKNOWN,
     }
-}
-
-fn tag(tci: u16) -> [u8; 4] {
-    let [high, low] = tci.to_be_bytes();
-    [0x81, 0x00, high, low]
 }
 
 const PRIORITY_AND_DEI: u16 = 0xf000;
