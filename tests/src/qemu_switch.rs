@@ -154,7 +154,9 @@ impl Switch {
     /// When the switch is gone.
     pub fn send(&self, port: usize, frame: &[u8]) {
         let port = &self.ports[port - 1];
-        port.socket.send_to(frame, &port.path).expect("a switch that takes frames");
+        while let Err(error) = port.socket.send_to(frame, &port.path) {
+            assert!(error.kind() == ErrorKind::Interrupted, "the switch takes no frames: {error}");
+        }
     }
 
     /// What came out of a port since the last call.
@@ -204,9 +206,12 @@ impl Switch {
         let socket = &self.ports[port - 1].socket;
         socket.set_read_timeout(Some(DEADLINE)).expect("a time");
         let mut buffer = [0; 65536];
-        let mut read = || {
-            let length = socket.recv(&mut buffer).expect("one more frame");
-            buffer[..length].to_vec()
+        let mut read = || loop {
+            match socket.recv(&mut buffer) {
+                Ok(length) => return buffer[..length].to_vec(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("one more frame at port {port}: {error}"),
+            }
         };
         (0..count).map(|_| read()).collect()
     }
@@ -324,7 +329,8 @@ impl TestPort {
             while !stop.load(Ordering::SeqCst) {
                 let frame = match socket.recv(&mut buffer) {
                     Ok(length) => &buffer[..length],
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                    // A wait with a limit also ends when the process was stopped for a while.
+                    Err(error) if is_passing(&error) => continue,
                     Err(error) => panic!("{}: {error}", path.display()),
                 };
                 if frame.get(12..14) == Some(&[8, 6]) {
@@ -338,6 +344,11 @@ impl TestPort {
             }
         });
     }
+}
+
+/// Whether to try again.
+fn is_passing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 fn arp_reply() -> Vec<u8> {

@@ -641,32 +641,34 @@ fn sampling_costs_less_than_a_twentieth_of_the_rate() {
     let Some(mut switch) = Switch::start(options) else { return };
     introduce(&mut switch);
     switch.connect_collector();
-    let mut cost = |rate: &str| {
+    let frames = 1000;
+    let mut cost = |rate: u32| {
         switch.commands(&[&format!("sampling 1 {rate}")]);
         let before = switch.show();
-        let taken: u64 = (1..=4).map(|port| before.taken(port)).sum();
-        let begin = Instant::now();
-        let frames = std::iter::repeat_n(frame(mac(2), mac(1), &[], 64), 10_000);
-        switch.send_paced((1, 2), frames);
-        let shown = switch.settle(taken + 10_000);
-        let taken = begin.elapsed();
-        assert_eq!(shown.port(2, "unsent"), 0);
-        let difference = |name| shown.value("load", name) - before.value("load", name);
-        let sampled = shown.port(1, "sampled") - before.port(1, "sampled");
-        let _ = (switch.received(2), switch.received(COLLECTOR_PORT));
-        println!(
-            "sampling {rate}: {} instructions a frame, {sampled} samples, {:.0} frames/s",
-            difference("ticks") / difference("frames"),
-            10_000.0 / taken.as_secs_f64(),
-        );
-        difference("ticks") as f64 / difference("frames") as f64
+        let one = frame(mac(2), mac(1), &[], 64);
+        switch.send_paced((1, 2), std::iter::repeat_n(one, frames));
+        assert_eq!(switch.receive(2, frames).len(), frames);
+        let shown = switch.show();
+        let more = |line: &str, name: &str| shown.value(line, name) - before.value(line, name);
+        assert!(more("load", "frames") >= frames as u64);
+        (more("load", "ticks"), more("port 1", "sampled"))
     };
-    let (mut off, mut on) = (0.0, 0.0);
-    for _ in 0..3 {
-        off += cost("0");
-        on += cost("64");
+    // Off and on by turns: how many frames come at once depends on what else the machine does,
+    // and with it the cost of a round of the main loop for each of them.
+    let (mut off, mut on, mut samples) = (0, 0, 0);
+    for _ in 0..50 {
+        off += cost(0).0;
+        let (ticks, sampled) = cost(64);
+        (on, samples) = (on + ticks, samples + sampled);
     }
-    let rate = off / on;
-    println!("with sampling the switch keeps {:.1} % of its rate", rate * 100.0);
-    assert!(rate >= 0.95, "{off} and {on} instructions for three frames");
+    let rate = off as f64 / on as f64;
+    println!(
+        "{} instructions a frame, {} with sampling ({samples} samples): {:.1} % of the rate",
+        off / 50_000,
+        on / 50_000,
+        rate * 100.0
+    );
+    // 50 turns of about 16, deviation about 16.
+    assert!((700..900).contains(&samples), "{samples} samples");
+    assert!(rate >= 0.95, "{off} and {on} instructions for 50000 frames");
 }

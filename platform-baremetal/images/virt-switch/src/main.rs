@@ -46,13 +46,14 @@ mod image {
             for port in Port::all() {
                 frames += serve(&clock, &mut nics, &mut node, port);
             }
-            let typed = listen(&clock, &mut serial, &mut console, &mut node);
             let next = node.poll(clock.now(), &mut nics);
             if frames > 0 {
                 node.load.frames = node.load.frames.wrapping_add(frames);
                 let spent = clock.ticks().wrapping_sub(start);
                 node.load.ticks = node.load.ticks.wrapping_add(spent);
-            } else if !typed {
+            }
+            let typed = listen(&clock, &mut serial, &mut console, &mut node);
+            if frames == 0 && !typed {
                 clock.wake_at(next);
                 processor::wait_for_interrupt();
             }
