@@ -401,8 +401,8 @@ fn image() -> Result<&'static Path, &'static str> {
         if !Path::new(String::from_utf8_lossy(&libraries).trim()).is_dir() {
             return Err(format!("rustup target add {TARGET}"));
         }
-        images_cargo(&["build", "--release", "--target", TARGET]);
-        Ok(target_directory().join(TARGET).join("release/virt-switch"))
+        images_cargo(&["build", "--profile", "fast", "--target", TARGET]);
+        Ok(target_directory().join(TARGET).join("fast/virt-switch"))
     });
     image.as_deref().map_err(String::as_str)
 }

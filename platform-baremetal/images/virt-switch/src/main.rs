@@ -5,6 +5,8 @@
 //! wakes it. `README.md` says how to run it.
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(target_os = "none", no_main)]
+// Unsafe code is allowed again in one place, `hardware`.
+#![deny(unsafe_code)]
 
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 mod hardware;
