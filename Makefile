@@ -20,7 +20,7 @@ IMAGE  ?= smoltcp
 IMAGES := platform-baremetal/images
 CROSS  := $(or $(CARGO_TARGET_DIR),$(IMAGES)/target)
 
-.PHONY: help run build test lint bench install uninstall fuzz image-mps2
+.PHONY: help run build test lint bench install uninstall fuzz image-mps2 image-switch
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
 
 fuzz: ## each fuzz target for FUZZ_SECONDS=60; installs cargo-fuzz where it is missing
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run
+
+image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it)
+	@platform-baremetal/images/virt-switch/run
 
 install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }

@@ -2,4 +2,5 @@
 
 pub mod lab;
 pub mod qemu;
+pub mod qemu_switch;
 pub mod sim;

@@ -1,0 +1,28 @@
+//! What the image is built with; what a console command can change is only where it starts.
+
+use core::net::Ipv4Addr;
+
+use crate::port::{PORTS, PortSet};
+use crate::switch::{Vlan, VlanTable};
+
+/// Ports 1 to 3 are access ports of VLAN 10, port 3 also carries VLAN 20 with a tag. Port 4 is the
+/// trunk: 10 and 20 with a tag, and without one VLAN 1, where the switch itself is.
+pub(crate) const VLANS: VlanTable = VlanTable {
+    vlans: &[
+        Vlan { id: MANAGEMENT, members: PortSet::of(&[4, CPU]), tagged: PortSet::EMPTY },
+        Vlan { id: 10, members: PortSet::of(&[1, 2, 3, 4]), tagged: PortSet::of(&[4]) },
+        Vlan { id: 20, members: PortSet::of(&[3, 4]), tagged: PortSet::of(&[3, 4]) },
+    ],
+    pvids: [Some(10), Some(10), Some(10), Some(MANAGEMENT)],
+};
+
+/// The VLAN of the switch itself.
+pub(crate) const MANAGEMENT: u16 = 1;
+
+/// Address of the switch itself, and agent address.
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// Length of the network part of [`ADDRESS`]; collectors are inside, there is no router.
+pub(crate) const PREFIX: u32 = 24;
+
+const CPU: u8 = PORTS as u8 + 1;

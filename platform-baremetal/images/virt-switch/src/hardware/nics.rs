@@ -1,0 +1,232 @@
+//! The ports: four virtio-net devices, and buffers that belong either to them or to us.
+
+use core::fmt;
+use core::mem;
+use core::ptr::NonNull;
+
+use static_cell::ConstStaticCell;
+use virt_switch::{PORTS, Port, Wire, WireError};
+use virtio_drivers::device::net::VirtIONetRaw;
+use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
+use virtio_drivers::transport::{DeviceType, Transport};
+
+use super::pages::Pages;
+
+/// All ports in order.
+pub(crate) struct Nics([Nic; PORTS]);
+
+/// A port. A buffer that the device has lies in the place of the token which stands for it; the
+/// queue has one descriptor for each buffer, so a token is below [`RING`].
+struct Nic {
+    device: VirtIONetRaw<Pages, MmioTransport<'static>, RING>,
+    receiving: [Option<&'static mut Buffer>; RING],
+    sending: [Option<(&'static mut Buffer, usize)>; RING],
+    /// Buffers to send with, the first `spares` places.
+    spare: [Option<&'static mut Buffer>; RING],
+    spares: usize,
+}
+
+/// A frame that came in, in a buffer that has to go back.
+pub(crate) struct Received {
+    buffer: &'static mut Buffer,
+    start: usize,
+    end: usize,
+}
+
+/// Why the ports could not be opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    Missing,
+    Device(virtio_drivers::Error),
+}
+
+/// Descriptors of a queue, and buffers for it.
+const RING: usize = 64;
+/// virtio_net_hdr of version 1.
+const HEADER: usize = 12;
+/// Room for header and frame. Longer frames are dropped by the device, and it does not say so.
+const BUFFER: usize = 2048;
+type Buffer = [u8; BUFFER];
+
+static BUFFERS: ConstStaticCell<[[[Buffer; RING]; 2]; PORTS]> =
+    ConstStaticCell::new([[[[0; BUFFER]; RING]; 2]; PORTS]);
+
+impl Nics {
+    /// Takes the first four network devices.
+    ///
+    /// # Panics
+    /// When called twice.
+    pub(crate) fn open() -> Result<Self, OpenError> {
+        let mut devices = network_devices();
+        let mut open = |[receive, send]: &'static mut [[Buffer; RING]; 2]| {
+            let transport = devices.next().ok_or(OpenError::Missing)?;
+            Nic::open(transport, receive, send)
+        };
+        let [a, b, c, d] = BUFFERS.take();
+        Ok(Self([open(a)?, open(b)?, open(c)?, open(d)?]))
+    }
+
+    /// The address of the first port, which is that of the switch.
+    pub(crate) fn mac(&self) -> [u8; 6] {
+        let [first, ..] = &self.0;
+        first.device.mac_address()
+    }
+
+    /// Tells the device that its interrupt was seen.
+    pub(crate) fn acknowledge(&mut self, port: Port) {
+        if let Some(nic) = self.0.get_mut(port.index()) {
+            nic.device.ack_interrupt();
+        }
+    }
+
+    /// The next frame that came in.
+    pub(crate) fn receive(&mut self, port: Port) -> Option<Received> {
+        self.0.get_mut(port.index())?.receive()
+    }
+
+    /// Gives a buffer back to the device.
+    pub(crate) fn recycle(&mut self, port: Port, received: Received) {
+        if let Some(nic) = self.0.get_mut(port.index()) {
+            nic.offer(received.buffer);
+        }
+    }
+}
+
+impl Wire for Nics {
+    fn send(&mut self, port: Port, parts: &[&[u8]]) -> Result<(), WireError> {
+        self.0.get_mut(port.index()).ok_or(WireError::Refused)?.send(parts)
+    }
+}
+
+impl Nic {
+    fn open(
+        transport: MmioTransport<'static>,
+        receive: &'static mut [Buffer; RING],
+        send: &'static mut [Buffer; RING],
+    ) -> Result<Self, OpenError> {
+        let mut nic = Self {
+            device: VirtIONetRaw::new(transport).map_err(OpenError::Device)?,
+            receiving: [const { None }; RING],
+            sending: [const { None }; RING],
+            spare: send.each_mut().map(Some),
+            spares: RING,
+        };
+        for buffer in receive {
+            nic.offer(buffer);
+        }
+        Ok(nic)
+    }
+
+    /// Lets the device receive into a buffer.
+    fn offer(&mut self, buffer: &'static mut Buffer) {
+        // SAFETY: the buffer goes to `receiving` and stays there untouched until the device has
+        // completed the token.
+        let token = unsafe { self.device.receive_begin(buffer) };
+        // There is a descriptor for each buffer, so this does not fail; and if it did, the port
+        // would have one buffer less.
+        let place = token.ok().and_then(|token| self.receiving.get_mut(usize::from(token)));
+        if let Some(place) = place {
+            *place = Some(buffer);
+        }
+    }
+
+    fn receive(&mut self) -> Option<Received> {
+        let token = self.device.poll_receive()?;
+        let buffer = self.receiving.get_mut(usize::from(token))?.take()?;
+        // SAFETY: the buffer in the place of a token is the one that was begun with.
+        let completed = unsafe { self.device.receive_complete(token, buffer) };
+        // A length that makes no sense is an empty frame: refused and counted.
+        let (start, length) = completed.unwrap_or((HEADER, 0));
+        let end = start.saturating_add(length).min(BUFFER);
+        Some(Received { buffer, start: start.min(end), end })
+    }
+
+    fn send(&mut self, parts: &[&[u8]]) -> Result<(), WireError> {
+        if self.spares == 0 {
+            self.reclaim();
+        }
+        let last = self.spares.checked_sub(1).ok_or(WireError::Full)?;
+        let buffer = self.spare.get_mut(last).and_then(Option::take).ok_or(WireError::Full)?;
+        self.spares = last;
+        let Some(length) = gather(buffer, parts) else {
+            self.put_back(buffer);
+            return Err(WireError::Refused);
+        };
+        let filled = buffer.get(..length).unwrap_or_default();
+        // SAFETY: the buffer goes to `sending` and stays there untouched until the device has
+        // completed the token.
+        let token = unsafe { self.device.transmit_begin(filled) };
+        match token.map(|token| self.sending.get_mut(usize::from(token))) {
+            Ok(Some(place)) => {
+                *place = Some((buffer, length));
+                Ok(())
+            }
+            Ok(None) | Err(_) => {
+                self.put_back(buffer);
+                Err(WireError::Refused)
+            }
+        }
+    }
+
+    /// Takes back the buffers that were sent.
+    fn reclaim(&mut self) {
+        while let Some(token) = self.device.poll_transmit() {
+            let place = self.sending.get_mut(usize::from(token)).and_then(mem::take);
+            let Some((buffer, length)) = place else { return };
+            let filled = buffer.get(..length).unwrap_or_default();
+            // SAFETY: the buffer in the place of a token is the one that was begun with.
+            let _ = unsafe { self.device.transmit_complete(token, filled) };
+            self.put_back(buffer);
+        }
+    }
+
+    fn put_back(&mut self, buffer: &'static mut Buffer) {
+        if let Some(place) = self.spare.get_mut(self.spares) {
+            *place = Some(buffer);
+            self.spares += 1;
+        }
+    }
+}
+
+impl Received {
+    /// From the destination address on.
+    pub(crate) fn frame(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => out.write_str("there are less"),
+            Self::Device(error) => write!(out, "{error}"),
+        }
+    }
+}
+
+/// Writes an empty header and the parts; returns the length, unless they do not fit.
+fn gather(buffer: &mut Buffer, parts: &[&[u8]]) -> Option<usize> {
+    buffer.get_mut(..HEADER)?.fill(0);
+    let mut end = HEADER;
+    for part in parts {
+        let start = end;
+        end = start.checked_add(part.len())?;
+        buffer.get_mut(start..end)?.copy_from_slice(part);
+    }
+    Some(end)
+}
+
+/// The network devices in the order of the command line: QEMU gives the last slot to the first.
+fn network_devices() -> impl Iterator<Item = MmioTransport<'static>> {
+    let slot = |slot: usize| {
+        let header = NonNull::new((SLOTS + slot * SLOT) as *mut VirtIOHeader)?;
+        // SAFETY: a virtio slot of the machine, mapped as device memory; each is looked at once.
+        unsafe { MmioTransport::new(header, SLOT) }.ok()
+    };
+    let is_network = |device: &MmioTransport<'_>| device.device_type() == DeviceType::Network;
+    (0..32).rev().filter_map(slot).filter(is_network)
+}
+
+/// hw/arm/virt.c: VIRT_MMIO, 32 of them.
+const SLOTS: usize = 0x0a00_0000;
+const SLOT: usize = 0x200;
