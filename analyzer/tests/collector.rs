@@ -2,73 +2,29 @@
 #![cfg(feature = "cli")]
 
 mod common;
+mod process;
 
-use core::net::SocketAddr;
-use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::Command;
 
 use common::{vector, vectors, walk};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use process::Listening;
 use serde_json::{Value, json};
 
 /// A collector on a port of its own.
-struct Collector {
-    child: Child,
-    stderr: BufReader<ChildStderr>,
-    address: SocketAddr,
-    socket: UdpSocket,
-}
-
-/// How a collector ended, and what it said.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Collector {
-    fn start(command: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flowmote-analyzer"))
-            .args([command, "127.0.0.1:0"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").expect(&line).parse().unwrap();
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        Self { child, stderr, address, socket }
-    }
-
-    fn send(&self, payload: &[u8]) {
-        self.socket.send_to(payload, self.address).unwrap();
-    }
-
-    fn signal(&self) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
-    }
-
-    fn end(mut self) -> Ended {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        self.stderr.read_to_string(&mut stderr).unwrap();
-        Ended { code: self.child.wait().unwrap().code(), stdout, stderr: without_buffer(&stderr) }
-    }
+fn start(command: &str, arguments: &[&str]) -> Listening {
+    let arguments: Vec<&str> = [command, "127.0.0.1:0"].iter().chain(arguments).copied().collect();
+    Listening::start(&arguments)
 }
 
 /// The JSON of one datagram.
 fn json_of(payload: &[u8]) -> Value {
-    let collector = Collector::start("listen", &["--json", "--count", "1"]);
+    let collector = start("listen", &["--json", "--count", "1"]);
     collector.send(payload);
     let ended = collector.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    serde_json::from_str(&ended.stdout).unwrap()
+    serde_json::from_str(ended.text()).unwrap()
 }
 
 /// Values at the leaves.
@@ -80,21 +36,15 @@ fn leaves(value: &Value) -> usize {
     }
 }
 
-/// What was said, but for the size of the receive buffer: an unprivileged user gets a smaller one.
-fn without_buffer(said: &str) -> String {
-    let lines = said.split_inclusive('\n');
-    lines.filter(|line| !line.starts_with("flowmote-analyzer: receive buffer of ")).collect()
-}
-
 #[test]
 fn json_holds_every_value_of_every_vector() {
     let vectors = vectors();
     let count = vectors.len().to_string();
-    let collector = Collector::start("listen", &["--json", "--count", &count]);
+    let collector = start("listen", &["--json", "--count", &count]);
     vectors.iter().for_each(|(_, payload)| collector.send(payload));
     let ended = collector.end();
-    assert_eq!(ended.stdout.lines().count(), vectors.len(), "{}", ended.stderr);
-    for (line, (name, payload)) in ended.stdout.lines().zip(&vectors) {
+    assert_eq!(ended.text().lines().count(), vectors.len(), "{}", ended.stderr);
+    for (line, (name, payload)) in ended.text().lines().zip(&vectors) {
         let shown: Value = serde_json::from_str(line).expect(name);
         match walk(payload) {
             Ok(walk) => {
@@ -176,22 +126,20 @@ fn json_of_a_host() {
 
 #[test]
 fn a_signal_ends_it_with_a_summary() {
-    let collector = Collector::start("listen", &[]);
+    let collector = start("listen", &[]);
     collector.send(&vector("discarded"));
-    collector.signal();
+    collector.signal(Signal::SIGTERM);
     let ended = collector.end();
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stdout.contains("discarded_packet 0:5"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("reason 258 that is acl"), "{}", ended.stdout);
+    assert!(ended.text().contains("discarded_packet 0:5"), "{}", ended.text());
+    assert!(ended.text().contains("reason 258 that is acl"), "{}", ended.text());
     assert!(ended.stderr.starts_with("1 datagrams (216 bytes), 1 samples"), "{}", ended.stderr);
 }
 
 #[test]
 fn a_reader_that_goes_ends_it_quietly() {
-    let mut collector = Collector::start("listen", &["--json"]);
-    drop(collector.child.stdout.take());
-    collector.child.stdout =
-        Some(Command::new("true").stdout(Stdio::piped()).spawn().unwrap().stdout.take().unwrap());
+    let mut collector = start("listen", &["--json"]);
+    collector.stop_reading();
     collector.send(&vector("goflow2-decode"));
     let ended = collector.end();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -215,21 +163,21 @@ fn a_port_that_is_taken_is_named() {
 
 #[test]
 fn top_as_plain_text() {
-    let collector = Collector::start("top", &["--interval", "1000"]);
+    let collector = start("top", &["--interval", "1000"]);
     collector.send(&vector("tcpdump-print-v6-19"));
     collector.send(&vector("cistern-host-sample"));
-    collector.signal();
+    collector.signal(Signal::SIGTERM);
     let ended = collector.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     for expected in ["agents 2", "from 6 samples", "FLOW FROM", "INTERFACE", "HOST", "fractal"] {
-        assert!(ended.stdout.contains(expected), "{expected} is missing:\n{}", ended.stdout);
+        assert!(ended.text().contains(expected), "{expected} is missing:\n{}", ended.text());
     }
 }
 
 #[test]
 fn top_ends_with_its_command_and_says_how_it_ended() {
     let script = "echo 'flowmote: no such interface' >&2; exit 2";
-    let ended = Collector::start("top", &["--", "sh", "-c", script]).end();
+    let ended = start("top", &["--", "sh", "-c", script]).end();
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("flowmote: no such interface"), "{}", ended.stderr);
     assert!(ended.stderr.contains("sh: exit status: 2"), "{}", ended.stderr);

@@ -25,6 +25,13 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+impl Ended {
+    /// What came out of it, as text.
+    pub(crate) fn text(&self) -> &str {
+        str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
 impl Listening {
     /// With arguments that make it listen on port 0 of 127.0.0.1.
     pub(crate) fn start(arguments: &[&str]) -> Self {
@@ -66,6 +73,11 @@ impl Listening {
         self.stderr = None;
     }
 
+    /// Closes the pipe that its standard output goes to.
+    pub(crate) fn stop_reading(&mut self) {
+        self.child.stdout = None;
+    }
+
     /// Reads `len` bytes of standard output, as they come.
     pub(crate) fn read(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0xa5; len];
@@ -84,11 +96,13 @@ impl Listening {
 
     pub(crate) fn end(mut self) -> Ended {
         let (mut stdout, mut stderr) = (Vec::new(), String::new());
-        self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+        if let Some(mut output) = self.child.stdout.take() {
+            output.read_to_end(&mut stdout).unwrap();
+        }
         if let Some(said) = &mut self.stderr {
             said.read_to_string(&mut stderr).unwrap();
         }
-        Ended { code: self.child.wait().unwrap().code(), stdout, stderr }
+        Ended { code: self.child.wait().unwrap().code(), stdout, stderr: without_buffer(&stderr) }
     }
 }
 
@@ -117,4 +131,10 @@ fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowmote-analyzer"));
     command.args(arguments);
     command
+}
+
+/// What was said, but for the size of the receive buffer: an unprivileged user gets a smaller one.
+fn without_buffer(said: &str) -> String {
+    let lines = said.split_inclusive('\n');
+    lines.filter(|line| !line.starts_with("flowmote-analyzer: receive buffer of ")).collect()
 }
