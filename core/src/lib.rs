@@ -79,7 +79,7 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
-// Rule of the house: nothing here can panic. The link-time proof comes with the firmware images;
+// Rule of the house: nothing here can panic. The proof is at link time, `platform-baremetal/prover`;
 // these lints say it where the code is written.
 #![cfg_attr(
     not(test),

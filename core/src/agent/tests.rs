@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::{vec, vec::Vec};
 
 use super::*;
+use crate::datagram::tests::HEAD;
 use crate::drop_reason::DropReason;
 use crate::platform::{CounterSource, SendError, Transport};
 use crate::record::flow::{HeaderProtocol, SampledHeader};
@@ -15,12 +16,6 @@ use crate::sampler::SampleMeta;
 use crate::source::Interface;
 use crate::xdr::Encoder;
 
-const HEAD: DatagramHead = DatagramHead {
-    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    sub_agent_id: 0,
-    encoding: Encoding::Compact,
-    max_bytes: 1400,
-};
 const CONFIG: AgentConfig = AgentConfig {
     head: HEAD,
     header_bytes: 128,

@@ -2,6 +2,7 @@
 
 use std::{string::String, vec, vec::Vec};
 
+use crate::record::counter::{IfCounters, IfDirection, IfType};
 use crate::record::{CounterRecord, DataFormat, FlowRecord};
 use crate::xdr::Encoder;
 
@@ -47,6 +48,29 @@ pub(crate) const fn hyper(n: u64) -> u64 {
 pub(crate) const fn mac(n: u8) -> [u8; 6] {
     [2, 0, 0, 0, 0, n]
 }
+
+/// The record of `ctr-0-1`, which other vectors hold too.
+pub(crate) const IF_COUNTERS: IfCounters = IfCounters {
+    if_index: word(1),
+    if_type: IfType::new(word(2)),
+    if_speed: hyper(3),
+    if_direction: IfDirection::new(word(4)),
+    if_status: word(5),
+    if_in_octets: hyper(6),
+    if_in_ucast_pkts: word(7),
+    if_in_multicast_pkts: word(8),
+    if_in_broadcast_pkts: word(9),
+    if_in_discards: word(10),
+    if_in_errors: word(11),
+    if_in_unknown_protos: word(12),
+    if_out_octets: hyper(13),
+    if_out_ucast_pkts: word(14),
+    if_out_multicast_pkts: word(15),
+    if_out_broadcast_pkts: word(16),
+    if_out_discards: word(17),
+    if_out_errors: word(18),
+    if_promiscuous_mode: word(19),
+};
 
 /// The body, in a buffer of every size, behind something that was there before.
 fn check(encode: &dyn Fn(&mut Encoder<'_>), body: &[u8]) {

@@ -202,29 +202,8 @@ mod tests {
 
     #[test]
     fn if_counters() {
-        let record = IfCounters {
-            if_index: word(1),
-            if_type: IfType::new(word(2)),
-            if_speed: hyper(3),
-            if_direction: IfDirection::new(word(4)),
-            if_status: word(5),
-            if_in_octets: hyper(6),
-            if_in_ucast_pkts: word(7),
-            if_in_multicast_pkts: word(8),
-            if_in_broadcast_pkts: word(9),
-            if_in_discards: word(10),
-            if_in_errors: word(11),
-            if_in_unknown_protos: word(12),
-            if_out_octets: hyper(13),
-            if_out_ucast_pkts: word(14),
-            if_out_multicast_pkts: word(15),
-            if_out_broadcast_pkts: word(16),
-            if_out_discards: word(17),
-            if_out_errors: word(18),
-            if_promiscuous_mode: word(19),
-        };
         testing::counter_vector(
-            &record,
+            &testing::IF_COUNTERS,
             include_str!("../../../../tests/vectors/synthetic/ctr-0-1.hex"),
         );
     }
