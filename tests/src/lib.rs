@@ -2,5 +2,4 @@
 
 pub mod lab;
 pub mod qemu;
-pub mod qemu_switch;
 pub mod sim;

@@ -1,53 +1,17 @@
-//! Firmware images and the boards that they are for.
+//! Firmware images.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Machine;
+use super::{Board, Machine};
 use crate::lab::skip;
-
-/// A kind of machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Board {
-    /// The emulator.
-    pub(super) emulator: &'static str,
-    /// The target of its images.
-    target: &'static str,
-    /// Which machine, and with what.
-    pub(super) arguments: &'static [&'static str],
-    /// The arguments that connect the next port to a network backend, but for its name.
-    pub(super) port: [&'static str; 2],
-}
 
 /// An image that is built.
 #[derive(Clone, Debug)]
 pub struct Image {
     pub(super) board: Board,
     elf: PathBuf,
-}
-
-impl Board {
-    /// Arm MPS2 with a Cortex-M3 and an LAN9118; it has one port.
-    pub const MPS2_AN385: Self = Self {
-        emulator: "qemu-system-arm",
-        target: "thumbv7m-none-eabi",
-        arguments: &["-M", "mps2-an385"],
-        port: ["-net", "nic,netdev="],
-    };
-
-    /// Why no image can be built or run here.
-    fn is_missing(&self) -> Option<String> {
-        if Command::new(self.emulator).arg("--version").output().is_err() {
-            return Some(format!("{} is not installed", self.emulator));
-        }
-        let mut rustc = Command::new("rustc");
-        rustc.args(["--print", "target-libdir", "--target", self.target]);
-        let output = rustc.output().ok()?;
-        let directory = String::from_utf8(output.stdout).ok()?;
-        let missing = !Path::new(directory.trim()).is_dir();
-        missing.then(|| format!("the Rust target {} is not installed", self.target))
-    }
 }
 
 impl Image {
@@ -62,18 +26,10 @@ impl Image {
             skip(&reason);
             return None;
         }
-        let images = images();
-        let target =
-            env::var_os("CARGO_TARGET_DIR").map_or_else(|| images.join("target"), PathBuf::from);
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(&images).args(["build", "--release", "--locked", "--quiet"]);
-        cargo.args(["--package", package, "--bin", name, "--target", board.target]);
-        cargo.arg("--target-dir").arg(&target);
-        let output = cargo.output().expect("cargo");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "building {package} {name}: {error}");
-        let elf = target.join(board.target).join("release").join(name);
-        Some(Self { board: *board, elf })
+        let Board { target, profile, .. } = *board;
+        let arguments = ["build", "--profile", profile, "--bin", name, "--target", target];
+        cargo(package, &arguments);
+        Some(Self { board: *board, elf: target_directory().join(target).join(profile).join(name) })
     }
 
     /// The linked program.
@@ -93,6 +49,27 @@ impl Image {
     pub fn start_with(&self, ports: usize, arguments: &[&str]) -> Machine {
         Machine::start(self, ports, arguments)
     }
+}
+
+/// Runs the tests of the library of `package`, on this machine.
+///
+/// # Panics
+/// When one fails.
+pub fn test_library(package: &str) {
+    cargo(package, &["test", "--lib"]);
+}
+
+fn cargo(package: &str, arguments: &[&str]) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(images()).args(arguments).args(["--locked", "--quiet", "-p", package]);
+    let output = cargo.arg("--target-dir").arg(target_directory()).output().expect("cargo");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo {arguments:?} -p {package}: {told}{error}");
+}
+
+fn target_directory() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| images().join("target"), PathBuf::from)
 }
 
 /// The workspace of the images.

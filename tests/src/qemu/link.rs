@@ -36,13 +36,21 @@ impl Link {
         ]
     }
 
-    /// Sends a frame.
+    /// Sends a frame; waits while the board takes none.
     ///
     /// # Panics
     /// When the board is gone.
     pub fn send(&self, frame: &[u8]) {
-        let sent = self.socket.send_to(frame, &self.theirs);
-        assert_eq!(sent.expect("the board runs"), frame.len());
+        self.try_send(frame).expect("the board runs");
+    }
+
+    pub(super) fn try_send(&self, frame: &[u8]) -> std::io::Result<()> {
+        loop {
+            match self.socket.send_to(frame, &self.theirs) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                sent => return sent.map(drop),
+            }
+        }
     }
 
     /// The next frame that the board sent; `None` when none comes in that time.
@@ -60,9 +68,7 @@ impl Link {
                 frame.truncate(length);
                 Some(frame)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                None
-            }
+            Err(error) if is_passing(&error) => None,
             Err(error) => panic!("receiving from the board: {error}"),
         }
     }
@@ -72,4 +78,9 @@ impl Link {
     pub fn pcap(&self) -> &Path {
         &self.pcap
     }
+}
+
+/// Nothing came, or the process was stopped for a while.
+fn is_passing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Image, Link};
+use super::{Image, Link, Listener};
 use crate::lab::{Program, wait_until};
 
 /// An emulated board, its serial console and its links; it ends when dropped.
@@ -15,7 +16,7 @@ use crate::lab::{Program, wait_until};
 pub struct Machine {
     program: Program,
     console: UnixStream,
-    links: Vec<Link>,
+    links: Vec<Arc<Link>>,
     _directory: TempDir,
 }
 
@@ -27,14 +28,14 @@ impl Machine {
     pub(super) fn start(image: &Image, ports: usize, arguments: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("flowmote-qemu-").tempdir();
         let directory = directory.expect("a directory for temporary files");
-        let links: Vec<Link> = (0..ports).map(|port| Link::open(directory.path(), port)).collect();
+        let link = |port| Arc::new(Link::open(directory.path(), port));
+        let links: Vec<Arc<Link>> = (0..ports).map(link).collect();
         let (console, input) = UnixStream::pair().expect("a pair of sockets");
         let mut command = limited(image.board.emulator);
         command.args(image.board.arguments).args(ALWAYS).args(arguments);
         for (number, link) in links.iter().enumerate() {
             let name = format!("net{number}");
-            let [option, device] = image.board.port;
-            command.args(link.arguments(&name)).args([option, &format!("{device}{name}")]);
+            command.args(link.arguments(&name)).args((image.board.port)(number, &name));
         }
         command.arg("-kernel").arg(image.elf()).stdin(Stdio::from(OwnedFd::from(input)));
         Self { program: Program::start(command), console, links, _directory: directory }
@@ -56,6 +57,12 @@ impl Machine {
     #[must_use]
     pub fn link(&self, port: usize) -> &Link {
         &self.links[port]
+    }
+
+    /// Has the cable of a port read all the time.
+    #[must_use]
+    pub fn listen(&self, port: usize) -> Listener {
+        Listener::start(Arc::clone(&self.links[port]))
     }
 
     /// Types a command into the console and returns the lines of its answer.
@@ -109,6 +116,24 @@ impl Machine {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.program.pid()
+    }
+
+    /// Ends it, and waits until no process of it is left.
+    ///
+    /// # Panics
+    /// When one is.
+    pub fn end(self) {
+        let pid = self.pid();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.expect("timeout(1) runs");
+        let children: Vec<&str> = children.split_ascii_whitespace().collect();
+        let [emulator] = children[..] else { panic!("one child, the emulator: {children:?}") };
+        let line = format!("/proc/{emulator}/cmdline");
+        assert!(std::fs::read_to_string(&line).expect("it runs").contains("qemu-system-"));
+        drop(self);
+        wait_until("the end of the emulator", || {
+            std::fs::read(&line).map_or(true, |line| line.is_empty()).then_some(())
+        });
     }
 }
 

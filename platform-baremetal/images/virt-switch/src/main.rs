@@ -41,7 +41,7 @@ mod image {
         let seed = u64::from_be_bytes([0, 0, a, b, c, d, e, f]) ^ clock.ticks().rotate_left(32);
         let mut node = Node::new(mac, seed, &mut sources, &mut buffer);
         let mut console = Console::new();
-        let _ = writeln!(serial, "virt-switch ready: {PORTS} ports");
+        let _ = writeln!(serial, "virt-switch: {PORTS} ports\nready");
         loop {
             let start = clock.ticks();
             let mut frames = 0;

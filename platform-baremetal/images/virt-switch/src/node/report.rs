@@ -17,7 +17,7 @@ impl Node<'_> {
             let meta = tap.sampler.meta();
             writeln!(
                 out,
-                "port {}: received {} discarded {} errors {} pool {} sampled {} dropped {} \
+                "port {} received {} discarded {} errors {} pool {} sampled {} drops {} \
                  sent {} unsent {} sampling {}",
                 port.if_index(),
                 counters.received.total(),
@@ -34,41 +34,40 @@ impl Node<'_> {
         self.show_stations(now, out)?;
         self.show_agent(out)?;
         self.show_collector(out)?;
-        writeln!(out, "load: frames {} ticks {}", self.load.frames, self.load.ticks)
+        writeln!(out, "load frames {} ticks {}", self.load.frames, self.load.ticks)
     }
 
     fn show_stations(&self, now: Instant, out: &mut impl fmt::Write) -> fmt::Result {
         let stations = self.bridge.switch.stations();
         let (known, moved, evicted) = (stations.count(now), stations.moved(), stations.evicted());
-        writeln!(out, "stations: known {known} moved {moved} evicted {evicted}")
+        writeln!(out, "stations known {known} moved {moved} evicted {evicted}")
     }
 
     fn show_agent(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let stats = self.agent.stats();
+        writeln!(out, "agent {ADDRESS}")?;
+        writeln!(out, "polling seconds {}", self.polling.as_millis() / 1000)?;
         writeln!(
             out,
-            "agent: address {ADDRESS} polling {} datagrams {} bytes {} errors {} flow {} \
-             counters {} discards {} suppressed {} lost {} refused {}",
-            self.polling.as_millis() / 1000,
-            stats.datagrams,
-            stats.datagram_bytes,
-            stats.send_errors,
+            "samples flow {} counter {} discards {} suppressed {} lost {} refused {}",
             stats.flow_samples,
             stats.counter_samples,
             stats.discarded_packets,
             stats.discards_suppressed,
             self.notices_lost,
             stats.too_large.wrapping_add(stats.unknown_source),
-        )
+        )?;
+        let sent = stats.datagrams.wrapping_sub(stats.send_errors);
+        writeln!(out, "datagrams sent {sent} lost {}", stats.send_errors)
     }
 
     fn show_collector(&self, out: &mut impl fmt::Write) -> fmt::Result {
         match self.bridge.host.collector() {
-            None => writeln!(out, "collector: none"),
-            Some((address, None)) => writeln!(out, "collector: {address} not found yet"),
+            None => writeln!(out, "collector none"),
+            Some((address, None)) => writeln!(out, "collector {address} not found yet"),
             Some((address, Some([a, b, c, d, e, f]))) => writeln!(
                 out,
-                "collector: {address} at {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"
+                "collector {address} at {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"
             ),
         }
     }

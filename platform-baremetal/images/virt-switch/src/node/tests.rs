@@ -185,6 +185,6 @@ fn commands_answer() {
     assert!(error.starts_with("error: the collector must be in the network"), "{error}");
     assert_eq!(command(&mut node, at(0), "sampling 9 1"), "error: PORT is 1 to 4\n");
     let shown = command(&mut node, at(0), "show");
-    assert!(shown.contains("\ncollector: none\n") && shown.ends_with("\nok\n"), "{shown}");
+    assert!(shown.contains("\ncollector none\n") && shown.ends_with("\nok\n"), "{shown}");
     assert_eq!(shown.lines().filter(|line| line.starts_with("port ")).count(), 4);
 }

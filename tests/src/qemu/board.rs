@@ -1,0 +1,67 @@
+//! The boards that images are for.
+
+use std::path::Path;
+use std::process::Command;
+
+/// A kind of machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Board {
+    /// The emulator.
+    pub(super) emulator: &'static str,
+    /// The target of its images.
+    pub(super) target: &'static str,
+    /// The profile they are built with.
+    pub(super) profile: &'static str,
+    /// Which machine, and with what.
+    pub(super) arguments: &'static [&'static str],
+    /// The arguments that connect a port, counted from 0, to the network backend of this name.
+    pub(super) port: fn(usize, &str) -> [String; 2],
+}
+
+impl Board {
+    /// Arm MPS2 with a Cortex-M3 and an LAN9118; it has one port.
+    pub const MPS2_AN385: Self = Self {
+        emulator: "qemu-system-arm",
+        target: "thumbv7m-none-eabi",
+        profile: "release",
+        arguments: &["-M", "mps2-an385"],
+        port: |_, backend| ["-net".to_owned(), format!("nic,netdev={backend}")],
+    };
+
+    /// QEMU's own aarch64 machine; its ports are virtio-net devices.
+    pub const VIRT_AARCH64: Self = Self {
+        emulator: "qemu-system-aarch64",
+        target: "aarch64-unknown-none",
+        profile: "fast",
+        arguments: &["-M", "virt", "-cpu", "cortex-a53", "-m", "64", "-global", MODERN],
+        port: virtio,
+    };
+
+    /// Its name among the targets of the compiler.
+    #[must_use]
+    pub fn target(&self) -> &'static str {
+        self.target
+    }
+
+    /// Why no image can be built or run here.
+    pub(super) fn is_missing(&self) -> Option<String> {
+        if Command::new(self.emulator).arg("--version").output().is_err() {
+            return Some(format!("{} is not installed", self.emulator));
+        }
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--print", "target-libdir", "--target", self.target]);
+        let output = rustc.output().ok()?;
+        let directory = String::from_utf8(output.stdout).ok()?;
+        let missing = !Path::new(directory.trim()).is_dir();
+        missing.then(|| format!("the Rust target {} is not installed", self.target))
+    }
+}
+
+/// virtio 1 registers, not those from before.
+const MODERN: &str = "virtio-mmio.force-legacy=false";
+
+/// Port 0 is 02:f1:00:00:00:01.
+fn virtio(number: usize, backend: &str) -> [String; 2] {
+    let mac = format!("02:f1:00:00:00:{:02x}", number + 1);
+    ["-device".to_owned(), format!("virtio-net-device,netdev={backend},mac={mac}")]
+}

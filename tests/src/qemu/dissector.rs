@@ -1,0 +1,53 @@
+//! The second opinion on what a board sends: Wireshark, which shares no code with ours.
+
+use std::process::Command;
+
+use super::Link;
+use crate::lab::skip_part;
+
+/// An sFlow datagram as tshark reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dissected {
+    /// Its sequence number.
+    pub sequence_number: u32,
+    /// How many samples are in it.
+    pub samples: u32,
+}
+
+impl Link {
+    /// Has tshark read all sFlow datagrams that passed so far; `None`, and a line among the
+    /// skipped, where it is not installed.
+    ///
+    /// # Panics
+    /// When it finds one malformed.
+    #[must_use]
+    pub fn dissect(&self) -> Option<Vec<Dissected>> {
+        let mut command = Command::new("tshark");
+        command.arg("-r").arg(self.pcap()).args(["-n", "-d", "udp.port==6343,sflow"]);
+        command.args(["-o", "ip.check_checksum:TRUE", "-Y", "sflow", "-T", "fields"]);
+        // Some of the sampled packets are datagrams themselves: the first is the outer one.
+        command.args(["-E", "separator=|", "-E", "occurrence=f"]);
+        for field in ["sflow_245.sequence_number", "sflow_245.numsamples", "_ws.malformed"] {
+            command.args(["-e", field]);
+        }
+        let output = match command.output() {
+            Ok(output) => output,
+            Err(error) => {
+                skip_part(&format!("tshark: {error}"));
+                return None;
+            }
+        };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let rows = String::from_utf8(output.stdout).expect("tshark writes ASCII here");
+        Some(rows.lines().map(Dissected::read).collect())
+    }
+}
+
+impl Dissected {
+    fn read(row: &str) -> Self {
+        let fields: Vec<&str> = row.split('|').collect();
+        let [sequence_number, samples, ""] = fields[..] else { panic!("tshark: {row}") };
+        let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("tshark: {row}"));
+        Self { sequence_number: number(sequence_number), samples: number(samples) }
+    }
+}

@@ -1,0 +1,106 @@
+//! The sFlow datagrams that reached the collector.
+
+use flowmote_analyzer::counter::{EthernetCounters, IfCounters};
+use flowmote_analyzer::{Datagram, DiscardedPacket, FlowSample, Sample};
+use flowmote_tests::lab::wait_until;
+use flowmote_tests::qemu::{Dissected, packet};
+
+use super::switch::{COLLECTOR, COLLECTOR_PORT, PORTS, SWITCH, Switch};
+
+/// Their frames.
+#[derive(Default)]
+pub(crate) struct Collected(Vec<Vec<u8>>);
+
+impl Collected {
+    pub(crate) fn take(&mut self, switch: &Switch) {
+        let frames = switch.received(COLLECTOR_PORT).into_iter();
+        self.0.extend(frames.filter(|frame| frame.get(12..14) == Some(&[8, 0])));
+    }
+
+    /// Waits until what was collected satisfies `condition`.
+    pub(crate) fn wait_for(
+        &mut self,
+        switch: &Switch,
+        what: &str,
+        condition: impl Fn(&Self) -> bool,
+    ) {
+        wait_until(what, || {
+            self.take(switch);
+            condition(self).then_some(())
+        });
+    }
+
+    /// Their payloads, decoded; addresses and checksums are right.
+    pub(crate) fn datagrams(&self) -> Vec<Datagram<'_>> {
+        let check = |frame: &Vec<u8>| {
+            assert_eq!(frame[..12], [COLLECTOR.mac, SWITCH.mac].concat());
+            assert_eq!(frame[26..34], [SWITCH.ip.octets(), COLLECTOR.ip.octets()].concat());
+        };
+        self.0.iter().for_each(check);
+        let payloads = self.0.iter().map(|frame| packet::udp_payload(frame, 6343));
+        let payloads = payloads.map(|payload| payload.expect("a datagram with right checksums"));
+        payloads.map(|payload| Datagram::parse(payload).expect("an sFlow datagram")).collect()
+    }
+
+    pub(crate) fn samples(&self) -> Vec<Sample<'_>> {
+        let datagrams = self.datagrams().into_iter();
+        datagrams.flat_map(|one| one.samples().map(|one| one.expect("a whole sample"))).collect()
+    }
+
+    pub(crate) fn flow_samples(&self) -> Vec<FlowSample<'_>> {
+        let flow = |sample| if let Sample::Flow(flow) = sample { Some(flow) } else { None };
+        self.samples().into_iter().filter_map(flow).collect()
+    }
+
+    pub(crate) fn notices(&self) -> Vec<DiscardedPacket<'_>> {
+        let notice = |one| if let Sample::Discarded(notice) = one { Some(notice) } else { None };
+        self.samples().into_iter().filter_map(notice).collect()
+    }
+
+    /// The last counters of a port.
+    pub(crate) fn counters(&self, port: u32) -> Option<(IfCounters, EthernetCounters)> {
+        let last = |sample| match sample {
+            Sample::Counters(one) if (one.source_id.class, one.source_id.index) == (0, port) => {
+                let interface = one.records().flatten().find_map(|record| record.read());
+                let ethernet = one.records().flatten().find_map(|record| record.read());
+                Some((interface.expect("if_counters"), ethernet.expect("ethernet_counters")))
+            }
+            _ => None,
+        };
+        self.samples().into_iter().filter_map(last).next_back()
+    }
+
+    /// What holds for every stream of one agent; and that tshark reads the same.
+    pub(crate) fn check(&self, switch: &Switch) {
+        let datagrams = self.datagrams();
+        for (datagram, sequence) in datagrams.iter().zip(1..) {
+            assert_eq!(datagram.sequence_number, sequence);
+            assert_eq!(datagram.samples().flatten().count(), datagram.num_samples as usize);
+        }
+        for port in PORTS.map(|port| port as u32) {
+            let samples = self.flow_samples();
+            let of_port = samples.iter().filter(|sample| sample.source_id.index == port);
+            for (sample, sequence) in of_port.zip(1..) {
+                assert_eq!(sample.sequence_number, sequence, "flow sample of port {port}");
+                assert!(!sample.expanded);
+            }
+            let notices = self.notices();
+            let of_port = notices.iter().filter(|notice| notice.source_id.index == port);
+            for (notice, sequence) in of_port.zip(1..) {
+                assert_eq!(notice.sequence_number, sequence, "notice of port {port}");
+            }
+        }
+        for sample in self.flow_samples() {
+            let mut records = sample.records();
+            assert!(records.all(|record| record.expect("a whole record").check() == Ok(0)));
+        }
+        let Some(dissected) = switch.link(COLLECTOR_PORT).dissect() else { return };
+        let as_read = |one: &Datagram<'_>| Dissected {
+            sequence_number: one.sequence_number,
+            samples: one.num_samples,
+        };
+        let expected: Vec<Dissected> = datagrams.iter().map(as_read).collect();
+        // Others may have come since.
+        assert_eq!(dissected.get(..expected.len()), Some(&expected[..]));
+    }
+}
