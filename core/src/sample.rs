@@ -155,21 +155,24 @@ impl FlowSample<'_> {
             Encoding::Expanded => {
                 let (input_format, input) = self.input.expanded();
                 let (output_format, output) = self.output.expanded();
-                xdr.words([
-                    FLOW_SAMPLE_EXPANDED.word(),
-                    0,
-                    sequence,
-                    self.source.class() as u32,
-                    self.source.index(),
-                    sampling_rate,
-                    sample_pool,
-                    drops,
-                    input_format,
-                    input,
-                    output_format,
-                    output,
-                    count,
-                ]);
+                write_apart(
+                    xdr,
+                    [
+                        FLOW_SAMPLE_EXPANDED.word(),
+                        0,
+                        sequence,
+                        self.source.class() as u32,
+                        self.source.index(),
+                        sampling_rate,
+                        sample_pool,
+                        drops,
+                        input_format,
+                        input,
+                        output_format,
+                        output,
+                        count,
+                    ],
+                );
             }
         }
         if let Some(header) = &self.header {
@@ -338,6 +341,13 @@ fn compact(source: DataSource, xdr: &mut Encoder<'_>) -> u32 {
         xdr.overflow();
         0
     })
+}
+
+/// Not inlined, or the compiler makes one path of both encodings and looks up where each word
+/// belongs.
+#[inline(never)]
+fn write_apart<const N: usize>(xdr: &mut Encoder<'_>, words: [u32; N]) {
+    xdr.words(words);
 }
 
 fn flow_records(records: &[&dyn FlowRecord], xdr: &mut Encoder<'_>) {

@@ -78,8 +78,9 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         if self.must_hold(now) {
             return earliest(self.uplink.poll_timeout(now), self.held_until());
         }
+        let mut header = [0; HEADER];
         for _ in 0..SLOTS {
-            if self.must_hold(now) || !self.handle_next(now) {
+            if self.must_hold(now) || !self.handle_next(now, &mut header) {
                 break;
             }
         }
@@ -172,8 +173,8 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
 
     /// Takes the next sample from the queue; false if there is none. One that the agent refuses
     /// is counted there.
-    fn handle_next(&mut self, now: Instant) -> bool {
-        let Some(sample) = self.samples.pop() else { return false };
+    fn handle_next(&mut self, now: Instant, header: &mut [u8; HEADER]) -> bool {
+        let Some(sample) = self.samples.pop(header) else { return false };
         let mut outbox = Outbox { uplink: &mut self.uplink, now };
         let agent = &mut self.agent;
         let _ = sample.with_flow_sample(|flow| {

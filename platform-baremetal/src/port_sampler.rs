@@ -1,6 +1,6 @@
 //! The sampler of a port, shared by its interrupt and the main loop.
 
-use core::cell::Cell;
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use critical_section::Mutex;
@@ -31,8 +31,7 @@ pub struct PortSampler {
     /// Packets up to and including the next sample: runs ahead of the sampler, which is told when
     /// it matters.
     left: AtomicU32,
-    /// Empty only while it is in use, which nobody sees.
-    sampler: Mutex<Cell<Option<Sampler>>>,
+    sampler: Mutex<RefCell<Sampler>>,
 }
 
 /// A packet that was chosen.
@@ -51,22 +50,22 @@ impl PortSampler {
     pub const fn new(sampling_rate: u32, seed: u64) -> Self {
         let sampler = Sampler::new(sampling_rate, seed);
         let left = AtomicU32::new(sampler.until_sample());
-        Self { left, sampler: Mutex::new(Cell::new(Some(sampler))) }
+        Self { left, sampler: Mutex::new(RefCell::new(sampler)) }
     }
 
     /// Counts `packets` more packets, as [`Sampler::advance`]. For the interrupt.
     #[inline]
     pub fn advance(&self, packets: u32) -> Option<Chosen> {
-        if self.pass(packets) { None } else { self.choose(packets) }
+        if self.pass(packets) { None } else { self.advance_to_sample(packets) }
     }
 
-    /// Counts one packet; if it is chosen, lets `make` describe it and puts it into the queue. A
-    /// full queue is a counted drop. For the interrupt.
+    /// Counts one packet; if it is chosen, lets `make` describe it and copies that into the queue.
+    /// A full queue is a counted drop. For the interrupt.
     #[inline]
-    pub fn offer<const SLOTS: usize, const HEADER: usize>(
+    pub fn offer<'p, const SLOTS: usize, const HEADER: usize>(
         &self,
         queue: &SampleQueue<SLOTS, HEADER>,
-        make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>,
+        make: impl FnOnce(SampleMeta) -> PacketSample<'p>,
     ) {
         if !self.pass(1) {
             self.offer_next(queue, make);
@@ -104,10 +103,10 @@ impl PortSampler {
     /// The rare half of `offer`, out of line so that the other half needs no stack.
     #[cold]
     #[inline(never)]
-    fn offer_next<const SLOTS: usize, const HEADER: usize>(
+    fn offer_next<'p, const SLOTS: usize, const HEADER: usize>(
         &self,
         queue: &SampleQueue<SLOTS, HEADER>,
-        make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>,
+        make: impl FnOnce(SampleMeta) -> PacketSample<'p>,
     ) {
         if let Some(chosen) = self.choose(1)
             && !queue.push(|| make(chosen.meta))
@@ -116,9 +115,14 @@ impl PortSampler {
         }
     }
 
-    /// The rare half of `advance`.
+    /// The rare half of `advance`, out of line for the same reason.
     #[cold]
     #[inline(never)]
+    fn advance_to_sample(&self, packets: u32) -> Option<Chosen> {
+        self.choose(packets)
+    }
+
+    #[inline]
     fn choose(&self, packets: u32) -> Option<Chosen> {
         self.with(|sampler| {
             let position = sampler.advance(packets)?;
@@ -127,16 +131,17 @@ impl PortSampler {
     }
 
     /// Brings the sampler up to date and lends it, in a critical section.
+    #[inline]
     fn with<T>(&self, act: impl FnOnce(&mut Sampler) -> T) -> T {
         critical_section::with(|section| {
-            let cell = self.sampler.borrow(section);
-            let mut sampler = cell.take().unwrap_or(Sampler::new(0, 0));
+            let mut shared = self.sampler.borrow(section).try_borrow_mut();
+            // It is always there: nothing that acts on it comes here again.
+            let Ok(sampler) = &mut shared else { return act(&mut Sampler::new(0, 0)) };
             // Fewer than up to the next sample, so none of them is chosen.
             let counted = sampler.until_sample().wrapping_sub(self.left.load(Relaxed));
             sampler.advance(counted);
-            let result = act(&mut sampler);
+            let result = act(sampler);
             self.left.store(sampler.until_sample(), Relaxed);
-            cell.set(Some(sampler));
             result
         })
     }
@@ -192,9 +197,10 @@ mod tests {
         let offer = || port.offer(&queue, |meta| PacketSample::received(4, meta, &[0xa5; 60]));
         (0..5).for_each(|_| offer());
         assert_eq!(port.meta(), SampleMeta { sampling_rate: 1, sample_pool: 5, drops: 3 });
-        assert_eq!(queue.pop().unwrap().meta.sample_pool, 1);
+        let taken = || queue.pop(&mut [0; 16]).unwrap().meta;
+        assert_eq!(taken().sample_pool, 1);
         offer();
-        assert_eq!(queue.pop().unwrap().meta.sample_pool, 2);
-        assert_eq!(queue.pop().unwrap().meta.drops, 3);
+        assert_eq!(taken().sample_pool, 2);
+        assert_eq!(taken().drops, 3);
     }
 }

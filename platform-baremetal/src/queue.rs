@@ -3,41 +3,189 @@
 use core::cell::RefCell;
 
 use critical_section::Mutex;
-use heapless::Deque;
+use flowmote_core::{DataSource, Interface, SampleMeta};
 
 use crate::sample::PacketSample;
 
-/// Holds up to `SLOTS` (at least 1) chosen packets, and lives in a `static`: any number of interrupts put
-/// samples in, the main loop takes them out. Each does so in a critical section, which lasts for
-/// the copy of one sample; packets that are not chosen never come here.
+/// Holds up to `SLOTS` (at least 1) chosen packets with up to `HEADER` bytes of each, and lives in
+/// a `static`: any number of interrupts put samples in, the main loop takes them out. Each does
+/// so in a critical section, which lasts for one copy of the bytes; packets that are not chosen
+/// never come here.
 ///
-/// A sample with 128 header bytes has about 200 bytes.
+/// A slot with 128 header bytes has 192 bytes.
+///
+/// ```
+/// use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
+///
+/// static PORT: PortSampler = PortSampler::new(1, 0x5eed);
+/// static QUEUE: SampleQueue<8> = SampleQueue::new();
+/// let frame = [0; 60];
+/// PORT.offer(&QUEUE, |meta| PacketSample::received(1, meta, &frame)); // in the interrupt
+///
+/// let mut header = [0; 128]; // in the main loop, where `Node::poll` does this
+/// let sample = QUEUE.pop(&mut header).unwrap();
+/// assert_eq!((sample.header(), sample.frame_length), (&frame[..], 64));
+/// ```
 pub struct SampleQueue<const SLOTS: usize, const HEADER: usize = 128> {
-    samples: Mutex<RefCell<Deque<PacketSample<HEADER>, SLOTS>>>,
+    ring: Mutex<RefCell<Ring<SLOTS, HEADER>>>,
+}
+
+/// A ring of slots that are filled and read where they lie. The queues of `heapless` take and give
+/// by value, and moving a sample twice costs a Cortex-M3 as much as encoding it.
+struct Ring<const SLOTS: usize, const HEADER: usize> {
+    slots: [Slot<HEADER>; SLOTS],
+    /// Where the oldest is.
+    first: usize,
+    filled: usize,
+}
+
+/// A [`PacketSample`] with bytes of its own, of which `used` are there.
+struct Slot<const HEADER: usize> {
+    source: DataSource,
+    meta: SampleMeta,
+    input: Interface,
+    output: Interface,
+    frame_length: u32,
+    stripped: u32,
+    src_tag: Option<u16>,
+    dst_tag: Option<u16>,
+    timestamp_ns: u64,
+    used: usize,
+    header: [u8; HEADER],
 }
 
 impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
     /// An empty queue.
     #[must_use]
     pub const fn new() -> Self {
-        Self { samples: Mutex::new(RefCell::new(Deque::new())) }
+        Self { ring: Mutex::new(RefCell::new(Ring::EMPTY)) }
     }
 
-    /// Puts in what `make` makes, if there is room; returns whether there was.
-    pub fn push(&self, make: impl FnOnce() -> PacketSample<HEADER>) -> bool {
+    /// Puts in what `make` describes, if there is room; returns whether there was.
+    #[inline]
+    pub fn push<'p>(&self, make: impl FnOnce() -> PacketSample<'p>) -> bool {
+        self.with(|ring| ring.push(make)).unwrap_or_default()
+    }
+
+    /// Takes out the oldest, with its bytes in `header`. For the main loop.
+    #[inline]
+    pub fn pop<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
+        self.with(|ring| {
+            let sample = ring.first()?.lend(header);
+            ring.remove();
+            sample
+        })?
+    }
+
+    /// The same, but it stays there until [`remove`](Self::remove): for a main loop that may not
+    /// be able to hand it on.
+    #[inline]
+    pub fn peek<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
+        self.with(|ring| ring.first()?.lend(header))?
+    }
+
+    /// Removes the oldest; returns whether there was one. For the main loop.
+    pub fn remove(&self) -> bool {
+        self.with(Ring::remove).unwrap_or_default()
+    }
+
+    /// `None` only within a `make` that uses the queue: for it the queue is full and empty.
+    #[inline]
+    fn with<T>(&self, act: impl FnOnce(&mut Ring<SLOTS, HEADER>) -> T) -> Option<T> {
         critical_section::with(|section| {
-            // Borrowed only if `make` uses the queue, which is then full for it.
-            let Ok(mut samples) = self.samples.borrow(section).try_borrow_mut() else {
-                return false;
-            };
-            !samples.is_full() && samples.push_back(make()).is_ok()
+            let mut ring = self.ring.borrow(section).try_borrow_mut().ok()?;
+            Some(act(&mut ring))
         })
     }
+}
 
-    /// Takes out the oldest.
-    pub fn pop(&self) -> Option<PacketSample<HEADER>> {
-        critical_section::with(|section| {
-            self.samples.borrow(section).try_borrow_mut().ok()?.pop_front()
+impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
+    const EMPTY: Self = Self { slots: [const { Slot::EMPTY }; SLOTS], first: 0, filled: 0 };
+
+    #[inline]
+    fn push<'p>(&mut self, make: impl FnOnce() -> PacketSample<'p>) -> bool {
+        let behind = self.first.wrapping_add(self.filled);
+        let at = if behind < SLOTS { behind } else { behind.wrapping_sub(SLOTS) };
+        let vacant = if self.filled < SLOTS { self.slots.get_mut(at) } else { None };
+        let Some(slot) = vacant else { return false };
+        slot.store(&make());
+        self.filled = self.filled.wrapping_add(1);
+        true
+    }
+
+    #[inline]
+    fn first(&self) -> Option<&Slot<HEADER>> {
+        if self.filled > 0 { self.slots.get(self.first) } else { None }
+    }
+
+    #[inline]
+    fn remove(&mut self) -> bool {
+        let Some(filled) = self.filled.checked_sub(1) else { return false };
+        let next = self.first.wrapping_add(1);
+        self.first = if next < SLOTS { next } else { 0 };
+        self.filled = filled;
+        true
+    }
+}
+
+/// Copies as many bytes as there is room for, and returns how many.
+#[inline]
+fn fill(place: &mut [u8], bytes: &[u8]) -> usize {
+    let used = bytes.len().min(place.len());
+    if let (Some(to), Some(from)) = (place.get_mut(..used), bytes.get(..used)) {
+        to.copy_from_slice(from);
+    }
+    used
+}
+
+impl<const HEADER: usize> Slot<HEADER> {
+    const EMPTY: Self = Self {
+        source: DataSource::interface(0),
+        meta: SampleMeta { sampling_rate: 0, sample_pool: 0, drops: 0 },
+        input: Interface::Unknown,
+        output: Interface::Unknown,
+        frame_length: 0,
+        stripped: 0,
+        src_tag: None,
+        dst_tag: None,
+        timestamp_ns: 0,
+        used: 0,
+        header: [0; HEADER],
+    };
+
+    #[inline]
+    fn store(&mut self, sample: &PacketSample<'_>) {
+        self.source = sample.source;
+        self.meta = sample.meta;
+        self.input = sample.input;
+        self.output = sample.output;
+        self.frame_length = sample.frame_length;
+        self.stripped = sample.stripped;
+        self.src_tag = sample.src_tag;
+        self.dst_tag = sample.dst_tag;
+        self.timestamp_ns = sample.timestamp_ns;
+        let used = fill(&mut self.header, sample.header);
+        let rest = self.header.get_mut(used..).unwrap_or_default();
+        self.used = used.wrapping_add(fill(rest, sample.payload));
+    }
+
+    /// The sample again, with its bytes copied to `place`.
+    #[inline]
+    fn lend<'h>(&self, place: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
+        let header = place.get_mut(..self.used)?;
+        header.copy_from_slice(self.header.get(..self.used)?);
+        Some(PacketSample {
+            source: self.source,
+            meta: self.meta,
+            input: self.input,
+            output: self.output,
+            frame_length: self.frame_length,
+            stripped: self.stripped,
+            src_tag: self.src_tag,
+            dst_tag: self.dst_tag,
+            timestamp_ns: self.timestamp_ns,
+            header,
+            payload: &[],
         })
     }
 }
@@ -56,34 +204,85 @@ impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for SampleQueue<S
 
 #[cfg(test)]
 mod tests {
-    use flowmote_core::SampleMeta;
+    use std::format;
 
     use super::*;
+
+    fn sample(at: u32, frame: &[u8]) -> PacketSample<'_> {
+        PacketSample::received(at, SampleMeta::default(), frame)
+    }
 
     #[test]
     fn first_in_first_out_and_full_is_full() {
         let queue = SampleQueue::<3, 16>::new();
-        let sample = |at| PacketSample::received(at, SampleMeta::default(), &[at as u8; 20]);
+        let mut header = [0xa5; 16];
         for round in 0..5 {
             for at in 1..=3 {
-                assert!(queue.push(|| sample(round + at)));
+                let frame = [(round + at) as u8; 20];
+                assert!(queue.push(|| sample(at, &frame)));
             }
             assert!(!queue.push(|| unreachable!("made for nothing")));
             for at in 1..=3 {
-                let taken = queue.pop().unwrap();
-                assert_eq!(taken.header(), [(round + at) as u8; 16]);
+                let taken = queue.pop(&mut header).unwrap();
+                assert_eq!(taken.source, DataSource::interface(at));
+                assert_eq!(
+                    (taken.header(), taken.frame_length),
+                    (&[(round + at) as u8; 16][..], 24)
+                );
             }
-            assert!(queue.pop().is_none());
+            assert!(queue.pop(&mut header).is_none());
         }
+    }
+
+    #[test]
+    fn every_field_comes_out_as_it_went_in() {
+        let queue = SampleQueue::<2, 32>::new();
+        let meta = SampleMeta { sampling_rate: 1, sample_pool: 2, drops: 3 };
+        let mut sample = PacketSample::switched(4, meta, &[7; 20], Interface::Multiple(5));
+        (sample.frame_length, sample.stripped, sample.timestamp_ns) = (1518, 8, u64::MAX);
+        (sample.src_tag, sample.dst_tag) = (Some(6), Some(0xFFFF));
+        assert!(queue.push(|| sample));
+        let taken = format!("{:?}", queue.pop(&mut [0xa5; 32]).unwrap());
+        assert_eq!(taken, format!("{sample:?}"));
+    }
+
+    #[test]
+    fn the_parts_of_a_frame_are_joined_and_cut() {
+        let queue = SampleQueue::<2, 16>::new();
+        let cases: [(&[u8], &[u8], &[u8]); 4] = [
+            (&[1; 10], &[2; 10], &[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]),
+            (&[1; 20], &[2; 10], &[1; 16]),
+            (&[1; 3], &[], &[1; 3]),
+            (&[], &[2; 2], &[2; 2]),
+        ];
+        for (head, payload, joined) in cases {
+            let parts = || PacketSample::sent_in_parts(1, SampleMeta::default(), head, payload);
+            assert!(queue.push(parts));
+            assert_eq!(queue.pop(&mut [0xa5; 16]).unwrap().header(), joined);
+        }
+    }
+
+    #[test]
+    fn what_was_only_looked_at_stays() {
+        let queue = SampleQueue::<2, 16>::new();
+        let mut header = [0xa5; 16];
+        assert!(queue.peek(&mut header).is_none() && !queue.remove());
+        assert!(queue.push(|| sample(1, &[1])) && queue.push(|| sample(2, &[2])));
+        for at in 1..=2 {
+            for _ in 0..2 {
+                assert_eq!(queue.peek(&mut header).unwrap().header(), [at]);
+            }
+            assert!(queue.remove());
+        }
+        assert!(!queue.remove());
     }
 
     #[test]
     fn in_use_it_is_full_and_empty() {
         let queue = SampleQueue::<2, 4>::new();
-        let sample = || PacketSample::received(1, SampleMeta::default(), &[]);
         assert!(queue.push(|| {
-            assert!(!queue.push(sample) && queue.pop().is_none());
-            sample()
+            assert!(!queue.push(|| sample(1, &[])) && queue.pop(&mut [0; 4]).is_none());
+            sample(1, &[])
         }));
     }
 }

@@ -4,11 +4,15 @@ use flowmote_core::record::flow::{
     ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
 };
 use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface, SampleMeta};
-/// What is kept of a chosen packet: its first `HEADER` bytes, and where it came from and went.
-/// The agent cuts the header again to its own limit. Change the public fields where more is known.
-#[derive(Clone, Debug)]
+
+/// A chosen packet: its first bytes, lent, and where it came from and went. Change the public
+/// fields where more is known.
+///
+/// [`PortSampler::offer`](crate::PortSampler::offer) copies it into a queue, as many bytes as the
+/// queue keeps; the agent cuts them again to its own limit.
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct PacketSample<const HEADER: usize = 128> {
+pub struct PacketSample<'a> {
     /// Where it was seen.
     pub source: DataSource,
     /// What its sampler says.
@@ -27,39 +31,56 @@ pub struct PacketSample<const HEADER: usize = 128> {
     pub dst_tag: Option<u16>,
     /// Nanoseconds since 1970; 0: not known, and not told.
     pub timestamp_ns: u64,
-    used: usize,
-    header: [u8; HEADER],
+    pub(crate) header: &'a [u8],
+    /// What follows, where a frame is made of two parts.
+    pub(crate) payload: &'a [u8],
 }
 
-impl<const HEADER: usize> PacketSample<HEADER> {
+impl<'a> PacketSample<'a> {
     /// A frame, from the destination MAC on and without FCS, that port `if_index` received for
     /// the device itself. Of a frame that is not all there, set `frame_length` too.
     #[must_use]
     #[inline]
-    pub fn received(if_index: u32, meta: SampleMeta, frame: &[u8]) -> Self {
+    pub fn received(if_index: u32, meta: SampleMeta, frame: &'a [u8]) -> Self {
         let here = Interface::Index(if_index);
         Self::new(if_index, meta, frame, (here, Interface::Internal))
     }
 
-    /// A frame that the device itself sends by port `if_index`.
+    /// A frame that the device itself sends by port `if_index`, padded by the MAC if it is short.
     #[must_use]
     #[inline]
-    pub fn sent(if_index: u32, meta: SampleMeta, frame: &[u8]) -> Self {
+    pub fn sent(if_index: u32, meta: SampleMeta, frame: &'a [u8]) -> Self {
+        Self::sent_in_parts(if_index, meta, frame, &[])
+    }
+
+    /// The same for a frame whose headers are in another place than what they carry, as
+    /// [`FrameDevice::send`](crate::FrameDevice::send) gets it. The queue joins them; a flow
+    /// sample that is made without a queue between has the bytes of `head` only.
+    #[must_use]
+    #[inline]
+    pub fn sent_in_parts(
+        if_index: u32,
+        meta: SampleMeta,
+        head: &'a [u8],
+        payload: &'a [u8],
+    ) -> Self {
         let here = Interface::Index(if_index);
-        Self::new(if_index, meta, frame, (Interface::Internal, here))
+        let sample = Self::new(if_index, meta, head, (Interface::Internal, here));
+        let frame_length = sample.frame_length.saturating_add(payload.len() as u32);
+        Self { frame_length: frame_length.max(SHORTEST), payload, ..sample }
     }
 
     /// A frame that port `if_index` received and a switch passed on to `output`.
     #[must_use]
     #[inline]
-    pub fn switched(if_index: u32, meta: SampleMeta, frame: &[u8], output: Interface) -> Self {
+    pub fn switched(if_index: u32, meta: SampleMeta, frame: &'a [u8], output: Interface) -> Self {
         Self::new(if_index, meta, frame, (Interface::Index(if_index), output))
     }
 
-    /// The bytes kept.
+    /// Its first bytes.
     #[must_use]
-    pub fn header(&self) -> &[u8] {
-        self.header.get(..self.used).unwrap_or(&self.header)
+    pub const fn header(&self) -> &'a [u8] {
+        self.header
     }
 
     /// Makes the flow sample, and lends it.
@@ -103,26 +124,21 @@ impl<const HEADER: usize> PacketSample<HEADER> {
     fn new(
         if_index: u32,
         meta: SampleMeta,
-        frame: &[u8],
+        header: &'a [u8],
         (input, output): (Interface, Interface),
     ) -> Self {
-        let mut header = [0; HEADER];
-        let used = frame.len().min(HEADER);
-        if let (Some(to), Some(from)) = (header.get_mut(..used), frame.get(..used)) {
-            to.copy_from_slice(from);
-        }
         Self {
             source: DataSource::interface(if_index),
             meta,
             input,
             output,
-            frame_length: (frame.len() as u32).saturating_add(FCS),
+            frame_length: (header.len() as u32).saturating_add(FCS),
             stripped: FCS,
             src_tag: None,
             dst_tag: None,
             timestamp_ns: 0,
-            used,
             header,
+            payload: &[],
         }
     }
 
@@ -156,6 +172,8 @@ fn tag(header: &[u8]) -> Option<u16> {
 }
 
 const FCS: u32 = 4;
+/// Ethernet pads shorter frames (IEEE 802.3, 3.2.8); with FCS.
+const SHORTEST: u32 = 64;
 
 #[cfg(test)]
 mod tests {
@@ -166,18 +184,29 @@ mod tests {
         [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0xA0, 0x0C, 8, 0, 0x45, 0];
 
     #[test]
-    fn the_header_is_cut_and_the_length_is_not() {
-        let sample = PacketSample::<16>::received(3, META, &[7; 60]);
-        assert_eq!((sample.header(), sample.frame_length), (&[7; 16][..], 64));
-        let sample = PacketSample::<64>::sent(3, META, &[7; 60]);
-        assert_eq!((sample.header(), sample.frame_length), (&[7; 60][..], 64));
-        assert_eq!((sample.input, sample.output), (Interface::Internal, Interface::Index(3)));
-        assert_eq!(PacketSample::<0>::sent(3, META, &[7; 60]).header(), &[0; 0]);
+    fn the_length_is_that_on_the_wire() {
+        let sample = PacketSample::received(3, META, &[7; 60]);
+        assert_eq!((sample.header(), sample.frame_length, sample.stripped), (&[7; 60][..], 64, 4));
+        let sample = PacketSample::switched(3, META, &[7; 1514], Interface::Index(4));
+        assert_eq!((sample.frame_length, sample.output), (1518, Interface::Index(4)));
+    }
+
+    #[test]
+    fn a_sent_frame_is_padded() {
+        for (length, on_the_wire) in [(0, 64), (42, 64), (60, 64), (61, 65), (1514, 1518)] {
+            let frame = &[7; 1514][..length];
+            let sent = PacketSample::sent(3, META, frame);
+            assert_eq!((sent.header(), sent.frame_length), (frame, on_the_wire));
+            assert_eq!((sent.input, sent.output), (Interface::Internal, Interface::Index(3)));
+            let (head, payload) = frame.split_at(length.min(42));
+            let parts = PacketSample::sent_in_parts(3, META, head, payload);
+            assert_eq!((parts.header(), parts.frame_length), (head, on_the_wire));
+        }
     }
 
     #[test]
     fn a_tag_is_told_on_the_side_of_the_wire() {
-        let told = |sample: PacketSample<128>| sample.extended_switch();
+        let told = |sample: PacketSample<'_>| sample.extended_switch();
         let received = told(PacketSample::received(3, META, &TAGGED)).unwrap();
         assert_eq!((received.src_vlan, received.src_priority), (Some(12), Some(5)));
         assert_eq!((received.dst_vlan, received.dst_priority), (None, None));
@@ -192,7 +221,7 @@ mod tests {
 
     #[test]
     fn records_are_those_that_are_known() {
-        let count = |sample: &PacketSample| sample.with_flow_sample(|flow| flow.records.len());
+        let count = |sample: &PacketSample<'_>| sample.with_flow_sample(|flow| flow.records.len());
         let mut plain = PacketSample::received(3, META, &[0; 60]);
         assert_eq!(count(&plain), 0);
         plain.timestamp_ns = 1;

@@ -131,7 +131,7 @@ impl<T: TxToken, const SLOTS: usize, const HEADER: usize> TxToken
 }
 
 impl<const SLOTS: usize, const HEADER: usize> Tap<'_, SLOTS, HEADER> {
-    fn offer(&self, now: Instant, make: impl FnOnce(SampleMeta) -> PacketSample<HEADER>) {
+    fn offer<'p>(&self, now: Instant, make: impl FnOnce(SampleMeta) -> PacketSample<'p>) {
         self.sampler.offer(self.queue, |meta| {
             let mut sample = make(meta);
             sample.timestamp_ns = self.timestamp_ns(now);
@@ -170,7 +170,8 @@ mod tests {
         device.set_epoch(Some(1_000_000));
         let frame: Vec<u8> = (0..60).collect();
         device.transmit(NOW).unwrap().consume(60, |to| to.copy_from_slice(&frame));
-        let sent = queue.pop().unwrap();
+        let mut header = [0xa5; 32];
+        let sent = queue.pop(&mut header).unwrap();
         assert_eq!((sent.header(), sent.frame_length), (&frame[..32], 64));
         assert_eq!(sent.input, flowmote_core::Interface::Internal);
         assert_eq!(sent.timestamp_ns, 1_007_000);
@@ -178,10 +179,10 @@ mod tests {
         let (rx, tx) = device.receive(NOW).unwrap();
         // Answered while it is held, as smoltcp does.
         rx.consume(|frame| tx.consume(frame.len(), |to| to.copy_from_slice(frame)));
-        let received = queue.pop().unwrap();
+        let received = queue.pop(&mut header).unwrap();
         assert_eq!((received.header(), received.meta.sample_pool), (&frame[..32], 2));
         assert_eq!(received.output, flowmote_core::Interface::Internal);
-        assert_eq!(queue.pop().unwrap().meta.sample_pool, 3);
+        assert_eq!(queue.pop(&mut header).unwrap().meta.sample_pool, 3);
     }
 
     #[test]

@@ -217,16 +217,18 @@ pub unsafe extern "C" fn flowmote_totals(state: *mut flowmote, stats: *mut flowm
 
 /// Moves samples from the queue into the datagram, until one is ready or none is left.
 fn next_datagram<'a>(node: MainLoop<'a>, now: Instant) -> Option<&'a [u8]> {
-    let MainLoop { agent, held, samples, .. } = node;
+    let MainLoop { agent, samples, .. } = node;
+    let mut header = [0; FLOWMOTE_HEADER_BYTES];
     // Each turn takes a sample or ends, and no more wait than there are slots.
     for _ in 0..=crate::state::FLOWMOTE_SLOTS {
         if agent.poll_timeout().is_some_and(|at| at == Instant::ZERO) {
             break;
         }
-        let Some(sample) = held.take().or_else(|| samples.pop()) else { break };
+        let Some(sample) = samples.peek(&mut header) else { break };
         let fit = sample.with_flow_sample(|flow| agent.handle_flow_sample(now, flow));
-        if fit == Err(flowmote_core::HandleError::Full) {
-            *held = Some(sample);
+        // One that the datagram has no room for begins the next.
+        if fit != Err(flowmote_core::HandleError::Full) {
+            samples.remove();
         }
     }
     agent.poll_transmit(now)

@@ -10,7 +10,7 @@ use flowmote_core::{
 
 use crate::codes::*;
 use crate::pointers::{bytes, read, write};
-use crate::state::{self, MainLoop, Port, Sample, flowmote};
+use crate::state::{self, MainLoop, Port, flowmote};
 
 /// direction: the device received the packet for itself.
 pub const FLOWMOTE_RECEIVED: u32 = 0;
@@ -190,7 +190,11 @@ unsafe fn header<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
     unsafe { bytes(packet.header, packet.header_length as usize) }
 }
 
-fn sample(port: &Port, packet: &flowmote_packet, (meta, header): (SampleMeta, &[u8])) -> Sample {
+fn sample<'a>(
+    port: &Port,
+    packet: &flowmote_packet,
+    (meta, header): (SampleMeta, &'a [u8]),
+) -> PacketSample<'a> {
     let if_index = port.if_index.load(Ordering::Relaxed);
     let output = match (packet.direction, packet.output) {
         (FLOWMOTE_FLOODED, ports) => Interface::Multiple(ports),

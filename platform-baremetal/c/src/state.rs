@@ -3,7 +3,7 @@
 use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
+use flowmote_baremetal::{PortSampler, SampleQueue};
 use flowmote_core::{Agent, AgentConfig, Source};
 
 use crate::codes::{FLOWMOTE_E_PORT, FLOWMOTE_E_STATE};
@@ -34,15 +34,12 @@ pub(crate) struct State {
     count: AtomicU32,
     ports: [Port; FLOWMOTE_PORTS],
     pub(crate) samples: Queue,
-    /// A sample that came out of the queue when the datagram was full.
-    held: Option<Sample>,
     agent: Agent<'static>,
     sources: [Source; FLOWMOTE_PORTS],
     buffer: [u8; FLOWMOTE_DATAGRAM_BYTES],
 }
 
 pub(crate) type Queue = SampleQueue<FLOWMOTE_SLOTS, FLOWMOTE_HEADER_BYTES>;
-pub(crate) type Sample = PacketSample<FLOWMOTE_HEADER_BYTES>;
 
 /// A port that may be shared.
 pub(crate) struct Port {
@@ -53,7 +50,6 @@ pub(crate) struct Port {
 /// What the main loop has for itself.
 pub(crate) struct MainLoop<'a> {
     pub(crate) agent: &'a mut Agent<'static>,
-    pub(crate) held: &'a mut Option<Sample>,
     pub(crate) samples: &'a Queue,
     pub(crate) count: &'a AtomicU32,
     pub(crate) ports: &'a [Port; FLOWMOTE_PORTS],
@@ -83,7 +79,6 @@ pub(crate) unsafe fn make(memory: *mut flowmote, config: AgentConfig) {
         let sources = &mut *addr_of_mut!((*state).sources);
         let buffer = &mut *addr_of_mut!((*state).buffer);
         addr_of_mut!((*state).agent).write(Agent::new(config, sources, buffer));
-        addr_of_mut!((*state).held).write(None);
         addr_of_mut!((*state).samples).write(SampleQueue::new());
         addr_of_mut!((*state).ports).write([1, 2, 3, 4].map(vacant));
         addr_of_mut!((*state).count).write(AtomicU32::new(0));
@@ -123,7 +118,6 @@ pub(crate) unsafe fn main_loop<'a>(memory: *mut flowmote) -> Result<MainLoop<'a>
     Ok(unsafe {
         MainLoop {
             agent: &mut *addr_of_mut!((*state).agent),
-            held: &mut *addr_of_mut!((*state).held),
             samples: &*addr_of!((*state).samples),
             count: &*addr_of!((*state).count),
             ports: &*addr_of!((*state).ports),

@@ -45,10 +45,13 @@ pub fn keep_all() {
         queue_push,
         SampleQueue::<8>::new,
         SampleQueue::<8>::pop,
-        PacketSample::<128>::received,
-        PacketSample::<128>::sent,
-        PacketSample::<128>::switched,
-        PacketSample::<128>::header,
+        SampleQueue::<8>::peek,
+        SampleQueue::<8>::remove,
+        PacketSample::received,
+        PacketSample::sent,
+        PacketSample::sent_in_parts,
+        PacketSample::switched,
+        PacketSample::header,
         with_flow_sample,
     ];
     keep![
@@ -102,11 +105,11 @@ fn port_sampler_offer(port: &PortSampler, queue: &SampleQueue<8>, frame: &[u8]) 
     port.offer(queue, |meta: SampleMeta| PacketSample::received(1, meta, frame));
 }
 
-fn queue_push(queue: &SampleQueue<8>, make: fn() -> PacketSample<128>) -> bool {
+fn queue_push(queue: &SampleQueue<8>, make: fn() -> PacketSample<'static>) -> bool {
     queue.push(make)
 }
 
-fn with_flow_sample(sample: &PacketSample<128>, take: fn(&FlowSample<'_>)) {
+fn with_flow_sample(sample: &PacketSample<'_>, take: fn(&FlowSample<'_>)) {
     sample.with_flow_sample(take);
 }
 

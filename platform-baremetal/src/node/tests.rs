@@ -137,7 +137,7 @@ fn without_a_neighbour_losses_are_counted() {
 fn a_sample_of_a_chip_keeps_its_own_numbers() {
     with_node(Duration::ZERO, |node, _| {
         let meta = flowmote_core::SampleMeta { sampling_rate: 512, sample_pool: 7, drops: 2 };
-        let sample = PacketSample::<64>::switched(3, meta, &[0; 64], Interface::Index(4));
+        let sample = PacketSample::switched(3, meta, &[0; 64], Interface::Index(4));
         node.uplink_mut().device_mut().incoming.push(ANSWER.to_vec());
         node.poll(at(0));
         sample.with_flow_sample(|flow| node.handle_flow_sample(at(1), flow)).unwrap();
@@ -147,7 +147,7 @@ fn a_sample_of_a_chip_keeps_its_own_numbers() {
         // Sequence 1, source 0:3, rate, pool, drops, input, output.
         let words = [1, 3, 512, 7, 2, 3, 4_u32].map(u32::to_be_bytes).concat();
         assert_eq!(frame[42 + 28 + 8..][..28], words);
-        let unknown = PacketSample::<64>::received(9, meta, &[0; 64]);
+        let unknown = PacketSample::received(9, meta, &[0; 64]);
         let refused = unknown.with_flow_sample(|flow| node.handle_flow_sample(at(102), flow));
         assert_eq!(refused, Err(HandleError::UnknownSource));
     });

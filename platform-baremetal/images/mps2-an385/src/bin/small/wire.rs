@@ -105,16 +105,8 @@ impl FrameDevice for Wire {
         // With interrupts off: the sampler must be told by one at a time.
         critical_section::with(|_| {
             ETHERNET.with(|chip| chip.send(parts)).map_err(|_| SendError)?;
-            SAMPLER.offer(&SAMPLES, |meta| {
-                let mut start = [0; 128];
-                let bytes = head.iter().chain(payload);
-                let copied = start.iter_mut().zip(bytes).map(|(to, from)| *to = *from).count();
-                let start = start.get(..copied).unwrap_or_default();
-                let mut sample = PacketSample::sent(IF_INDEX, meta, start);
-                // The controller pads a short frame.
-                sample.frame_length = (head.len() + payload.len()).max(SHORTEST) as u32 + FCS;
-                sample
-            });
+            SAMPLER
+                .offer(&SAMPLES, |meta| PacketSample::sent_in_parts(IF_INDEX, meta, head, payload));
             Ok(())
         })
     }
@@ -132,5 +124,3 @@ impl FrameDevice for Wire {
 }
 
 const PLACES: usize = 4;
-const SHORTEST: usize = 60;
-const FCS: u32 = 4;
