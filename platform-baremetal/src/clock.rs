@@ -9,7 +9,7 @@ use flowmote_core::Instant;
 ///
 /// It has to see the tick at least once a period: a 24-bit SysTick at 25 MHz wraps in 671 ms, a
 /// 32-bit timer at 1 MHz in 71 minutes. Where the main loop may be slower than that, call it from
-/// the interrupt of the wrap as well, through [`SharedClock`].
+/// the interrupt of the wrap as well, through [`SharedClock`]. Milliseconds are exact at every rate.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Clock64 {
@@ -20,7 +20,7 @@ pub struct Clock64 {
     period: u64,
     ticks_per_second: u32,
     /// The same in seconds and the ticks of the running one, so that nothing is divided in 64
-    /// bits, which would cost a small processor a kilobyte of flash.
+    /// bits.
     seconds: u64,
     rest: u32,
 }
@@ -75,17 +75,30 @@ impl Clock64 {
         self.seconds = self.seconds.wrapping_add(seconds.into()).wrapping_add(full.into());
     }
 
-    /// Exact, but for rates above 4.29 MHz that are no multiple of 1 kHz, whose milliseconds are
-    /// up to 0.03 % ahead; their seconds are not.
     fn instant(&self) -> Instant {
-        let rate = self.ticks_per_second;
-        let millis = match self.rest.checked_mul(1000) {
-            Some(thousandths) => thousandths.checked_div(rate),
-            None => self.rest.checked_div(rate.checked_div(1000).unwrap_or_default()),
-        };
-        let millis = millis.unwrap_or_default().min(999);
+        let millis = thousandths(self.rest, self.ticks_per_second);
         Instant::from_millis(self.seconds.wrapping_mul(1000).wrapping_add(millis.into()))
     }
+}
+
+/// `part * 1000 / whole` for a `part` below `whole`, else 0: bit by bit, because there are ten of
+/// them and a division of 64 bits is a kilobyte.
+fn thousandths(part: u32, whole: u32) -> u32 {
+    if part >= whole {
+        return 0;
+    }
+    let mut rest = u64::from(part).wrapping_mul(1000);
+    let mut divisor = u64::from(whole) << 10;
+    let mut quotient = 0_u32;
+    for _ in 0..10 {
+        divisor >>= 1;
+        quotient <<= 1;
+        if rest >= divisor {
+            rest = rest.wrapping_sub(divisor);
+            quotient |= 1;
+        }
+    }
+    quotient
 }
 
 /// A [`Clock64`] that interrupts and the main loop may ask, each in a critical section.
@@ -171,19 +184,33 @@ mod tests {
     }
 
     #[test]
-    fn odd_rates_keep_their_seconds() {
-        for rate in [1_u32, 7, 999, 32_768, 11_059_200, 4_294_968, u32::MAX] {
+    fn every_rate_gives_exact_milliseconds() {
+        let rates = [1_u32, 7, 999, 1000, 32_768, 11_059_200, 4_294_968, 216_000_001, u32::MAX];
+        for rate in rates {
             let mut clock = Clock64::new(1 << 32, rate);
-            let (mut ticks, mut before) = (0_u64, 0);
+            let mut ticks = 0_u64;
             for step in (0..20_000_u64).map(|at| at * 104_729 % u64::from(u32::MAX)) {
                 ticks += step;
-                let now = clock.now(ticks as u32).as_millis();
                 let exact = u128::from(ticks) * 1000 / u128::from(rate);
-                assert_eq!(u128::from(now) / 1000, exact / 1000, "{rate} Hz");
-                assert!(u128::from(now).abs_diff(exact) <= 1 && now >= before, "{rate} Hz");
-                before = now;
+                let now = clock.now(ticks as u32).as_millis();
+                assert_eq!(u128::from(now), exact, "{rate} Hz after {ticks} ticks");
             }
         }
+    }
+
+    #[test]
+    fn thousandths_are_exact_at_every_edge() {
+        for whole in [1, 2, 3, 999, 1000, 1001, 11_059_200, 1 << 31, u32::MAX - 1, u32::MAX] {
+            for thousandth in 0..1000_u64 {
+                let edge = (thousandth * u64::from(whole)).div_ceil(1000) as u32;
+                for part in [edge.saturating_sub(1), edge, edge + 1, whole - 1] {
+                    let part = part.min(whole - 1);
+                    let exact = u64::from(part) * 1000 / u64::from(whole);
+                    assert_eq!(u64::from(thousandths(part, whole)), exact, "{part} of {whole}");
+                }
+            }
+        }
+        assert_eq!((thousandths(0, 0), thousandths(5, 5)), (0, 0));
     }
 
     #[test]
