@@ -217,7 +217,7 @@ impl Collector {
         let datagram = Datagram::parse(bytes).expect("an sFlow datagram");
         self.datagrams += 1;
         assert_eq!(datagram.sequence_number, self.datagrams);
-        assert_eq!(datagram.uptime, now.uptime());
+        assert_eq!(datagram.uptime, now.as_millis() as u32);
         self.wraps += u32::from(datagram.uptime < self.uptime);
         self.uptime = datagram.uptime;
         for sample in datagram.samples() {
