@@ -24,6 +24,8 @@ pub struct Node<'a, C, U, const SLOTS: usize, const HEADER: usize = 128> {
     uplink: U,
     /// Since when the uplink cannot send.
     held: Option<Instant>,
+    /// Where the bytes of a sample are while it is encoded.
+    header: [u8; HEADER],
 }
 
 /// What a [`Node`] is made of.
@@ -66,7 +68,7 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         for port in ports {
             agent.add_source(now, DataSource::interface(port.if_index), polling)?;
         }
-        Ok(Self { agent, ports, samples, counters, uplink, held: None })
+        Ok(Self { agent, ports, samples, counters, uplink, held: None, header: [0; HEADER] })
     }
 
     /// All that is due: the network, the samples in the queue, counters, datagrams. Returns when
@@ -78,9 +80,8 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         if self.must_hold(now) {
             return earliest(self.uplink.poll_timeout(now), self.held_until());
         }
-        let mut header = [0; HEADER];
         for _ in 0..SLOTS {
-            if self.must_hold(now) || !self.handle_next(now, &mut header) {
+            if self.must_hold(now) || !self.handle_next(now) {
                 break;
             }
         }
@@ -173,8 +174,8 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
 
     /// Takes the next sample from the queue; false if there is none. One that the agent refuses
     /// is counted there.
-    fn handle_next(&mut self, now: Instant, header: &mut [u8; HEADER]) -> bool {
-        let Some(sample) = self.samples.pop(header) else { return false };
+    fn handle_next(&mut self, now: Instant) -> bool {
+        let Some(sample) = self.samples.pop(&mut self.header) else { return false };
         let mut outbox = Outbox { uplink: &mut self.uplink, now };
         let agent = &mut self.agent;
         let _ = sample.with_flow_sample(|flow| {

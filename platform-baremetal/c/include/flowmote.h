@@ -94,10 +94,10 @@ void flowmote_exit_critical(uint32_t state);
 #define FLOWMOTE_DATAGRAM_BYTES 1400
 
 // Words of the state.
-#define FLOWMOTE_STATE_WORDS 400
+#define FLOWMOTE_STATE_WORDS 368
 
 // Bytes of the state: sizeof (flowmote).
-#define FLOWMOTE_STATE_SIZE 3200
+#define FLOWMOTE_STATE_SIZE 2944
 
 // Bytes of the headers that flowmote_udp_head writes, and of an ARP frame.
 #define FLOWMOTE_UDP_HEAD_BYTES 42

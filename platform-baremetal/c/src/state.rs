@@ -18,9 +18,9 @@ pub const FLOWMOTE_HEADER_BYTES: usize = 128;
 /// Bytes of a datagram at most, without UDP and IP headers.
 pub const FLOWMOTE_DATAGRAM_BYTES: usize = 1400;
 /// Words of the state.
-pub const FLOWMOTE_STATE_WORDS: usize = 400;
+pub const FLOWMOTE_STATE_WORDS: usize = 368;
 /// Bytes of the state: sizeof (flowmote).
-pub const FLOWMOTE_STATE_SIZE: usize = 3200;
+pub const FLOWMOTE_STATE_SIZE: usize = 2944;
 
 /// The memory of an agent: static, and left alone.
 #[repr(C)]

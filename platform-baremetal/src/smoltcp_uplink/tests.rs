@@ -9,7 +9,16 @@ use smoltcp::phy::{DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 
+use flowmote_core::{
+    Agent, AgentConfig, CounterRecord, CounterSource, DataSource, DatagramHead, Duration, Encoding,
+    Source,
+};
+
 use super::*;
+use crate::node::{Node, NodeParts, Port};
+use crate::port_sampler::PortSampler;
+use crate::queue::SampleQueue;
+use crate::sample::PacketSample;
 
 /// One end of a cable; a frame longer than the MTU is refused, which smoltcp must not make.
 #[derive(Clone, Default)]
@@ -73,8 +82,17 @@ fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
-/// A stack with room for two datagrams, as host number `host`.
+/// A stack with room for two datagrams of 100 bytes, as host number `host`.
 fn stack(cable: Cable, host: u8, collector: SocketAddr) -> SmoltcpUplink<'static, Cable> {
+    stack_for(100, cable, host, collector)
+}
+
+fn stack_for(
+    bytes: usize,
+    cable: Cable,
+    host: u8,
+    collector: SocketAddr,
+) -> SmoltcpUplink<'static, Cable> {
     let mut device = cable;
     let mac = HardwareAddress::Ethernet(EthernetAddress([2, 0, 0, 0, 0, host]));
     let mut interface = Interface::new(Config::new(mac), &mut device, time(at(0)));
@@ -82,12 +100,12 @@ fn stack(cable: Cable, host: u8, collector: SocketAddr) -> SmoltcpUplink<'static
         addresses.push(IpCidr::new(IpAddress::Ipv4(v4(host)), 24)).unwrap();
         addresses.push(IpCidr::new(IpAddress::Ipv6(v6(host)), 64)).unwrap();
     });
-    let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; 4], vec![0xa5; 200]);
+    let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; 4], vec![0xa5; 2 * bytes]);
     let mut socket = udp::Socket::new(buffer(), buffer());
     socket.bind(6343).unwrap();
     let mut sockets = SocketSet::new(vec![]);
     let handle = sockets.add(socket);
-    SmoltcpUplink::new(SmoltcpParts { interface, device, sockets, handle, collector }, 100)
+    SmoltcpUplink::new(SmoltcpParts { interface, device, sockets, handle, collector }, bytes)
 }
 
 fn received(stack: &mut SmoltcpUplink<'_, Cable>) -> Vec<Vec<u8>> {
@@ -151,4 +169,66 @@ fn without_an_address_nothing_is_sent_silently() {
     device.interface_mut().update_ip_addrs(|addresses| addresses.clear());
     assert!(!device.is_ready());
     assert_eq!(device.send(&[1; 100]), Err(SendError));
+}
+
+#[test]
+fn a_change_to_ipv6_costs_no_sample_while_the_neighbour_is_looked_for() {
+    let (old, new) = (SocketAddr::from((v4(2), 6343)), SocketAddr::from((v6(2), 6343)));
+    let cable = Cable::default();
+    let other_end = Cable { sent: Rc::clone(&cable.arrived), arrived: Rc::clone(&cable.sent) };
+    let mut peer = stack_for(1200, other_end, 2, old);
+    let (port, queue) = (PortSampler::new(1, 1), SampleQueue::<8, 16>::new());
+    let ports = [Port { if_index: 1, sampler: &port }];
+    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0xa5; 300]);
+    let agent = Agent::new(config(), &mut sources, &mut buffer);
+    let uplink = stack_for(300, cable, 1, old);
+    let parts = NodeParts { agent, ports: &ports, samples: &queue, counters: Nothing, uplink };
+    let mut node = Node::new(at(0), parts, Duration::ZERO).unwrap();
+
+    let (mut offered, mut datagrams) = (0, vec![]);
+    for millis in (0..6000).step_by(50) {
+        if millis == 3000 {
+            node.set_collector(new).unwrap();
+        }
+        if millis < 5000 && millis % 100 == 0 {
+            port.offer(&queue, |meta| PacketSample::received(1, meta, &[7; 60]));
+            offered += 1;
+        }
+        node.poll(at(millis));
+        // After the change the neighbour hears nothing for most of a second.
+        if (3000..3900).contains(&millis) {
+            peer.device_mut().arrived.borrow_mut().clear();
+        }
+        peer.poll(at(millis));
+        datagrams.extend(received(&mut peer));
+    }
+    let stats = *node.stats();
+    assert_eq!(node.uplink_mut().parts.collector, new);
+    assert_eq!((stats.send_errors, port.meta().drops), (0, 0));
+    assert_eq!((stats.flow_samples, stats.datagrams), (offered, datagrams.len() as u64));
+    for (number, datagram) in (1_u32..).zip(&datagrams) {
+        assert_eq!(datagram[16..20], number.to_be_bytes(), "sequence number");
+    }
+}
+
+/// No counters.
+struct Nothing;
+
+impl CounterSource for Nothing {
+    fn counters(&mut self, _: DataSource, _: &mut dyn FnMut(&[&dyn CounterRecord])) {}
+}
+
+fn config() -> AgentConfig {
+    AgentConfig {
+        head: DatagramHead {
+            address: v4(1).into(),
+            sub_agent_id: 0,
+            encoding: Encoding::Compact,
+            max_bytes: 300,
+        },
+        header_bytes: 16,
+        max_delay: Duration::from_millis(100),
+        discard_limit: 10,
+        seed: 1,
+    }
 }
