@@ -4,7 +4,7 @@ use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
-use flowmote_core::{Agent, AgentConfig, Source};
+use flowmote_core::{Agent, AgentConfig, MAX_SAMPLING_RATE, Source};
 
 use crate::codes::{FLOWMOTE_E_PORT, FLOWMOTE_E_STATE};
 use crate::pointers::checked;
@@ -17,12 +17,14 @@ pub const FLOWMOTE_SLOTS: usize = 4;
 pub const FLOWMOTE_HEADER_BYTES: usize = 128;
 /// Bytes of a datagram at most, without UDP and IP headers.
 pub const FLOWMOTE_DATAGRAM_BYTES: usize = 1400;
-/// Words of the state.
+/// Largest N of 1 in N.
+pub const FLOWMOTE_MAX_SAMPLING_RATE: u32 = 0x8000_0000;
+/// Words of the state, on 32-bit and on 64-bit targets.
 pub const FLOWMOTE_STATE_WORDS: usize = 400;
-/// Bytes of the state: sizeof (flowmote).
+/// Bytes of the state: sizeof (flowmote). It is aligned to 8 on targets where uint64_t is.
 pub const FLOWMOTE_STATE_SIZE: usize = 3200;
 
-/// The memory of an agent: static, and left alone.
+/// The memory of an agent: static, and left alone. It may be anywhere in RAM; a copy is no agent.
 #[repr(C)]
 pub struct flowmote {
     opaque: [u64; FLOWMOTE_STATE_WORDS],
@@ -62,6 +64,7 @@ pub(crate) struct MainLoop<'a> {
 const _: () = assert!(size_of::<State>() <= FLOWMOTE_STATE_SIZE);
 const _: () = assert!(align_of::<State>() <= align_of::<flowmote>());
 const _: () = assert!(size_of::<flowmote>() == FLOWMOTE_STATE_SIZE);
+const _: () = assert!(FLOWMOTE_MAX_SAMPLING_RATE == MAX_SAMPLING_RATE);
 
 /// Makes an agent in memory whose content does not matter.
 ///
@@ -87,7 +90,7 @@ pub(crate) unsafe fn make(memory: *mut flowmote, config: AgentConfig) {
         addr_of_mut!((*state).samples).write(SampleQueue::new());
         addr_of_mut!((*state).ports).write([1, 2, 3, 4].map(vacant));
         addr_of_mut!((*state).count).write(AtomicU32::new(0));
-        addr_of_mut!((*state).magic).write(AtomicU32::new(MAGIC));
+        addr_of_mut!((*state).magic).write(AtomicU32::new(magic_at(memory)));
     }
 }
 
@@ -137,10 +140,15 @@ unsafe fn made(memory: *const flowmote) -> Result<*const State, i32> {
     let state = checked(memory)?.cast::<State>();
     // SAFETY: not null, aligned, and memory of the right size by the word of the caller.
     let magic = unsafe { &*addr_of!((*state).magic) };
-    if magic.load(Ordering::Acquire) != MAGIC {
+    if magic.load(Ordering::Acquire) != magic_at(memory) {
         return Err(FLOWMOTE_E_STATE);
     }
     Ok(state)
+}
+
+/// What a state says of itself. A copy of it does not: the agent in it points into the original.
+fn magic_at(memory: *const flowmote) -> u32 {
+    MAGIC ^ memory.addr() as u32
 }
 
 const MAGIC: u32 = 0x7346_6C77;
