@@ -122,8 +122,8 @@ fn check_datagrams(hex: &str) {
     assert!(samples > 200, "{samples} samples");
 }
 
-/// Each function is called, and each pointer of it is tried as null, as misaligned if its type has an alignment, and
-/// as one to a state that was not made if it is one to a state.
+/// Each function is called, and each pointer of it is tried as null, as misaligned if its type has
+/// an alignment, and as one to a state that was not made if it is one to a state.
 fn check_all_are_called() {
     let good = fs::read_to_string(root().join(EXERCISE)).unwrap();
     let bad = fs::read_to_string(root().join(BAD_POINTERS)).unwrap();

@@ -18,10 +18,15 @@ void console_start(void)
     CTRL = CTRL_TX_RX_INTERRUPT;
 }
 
-/* The main loop is awake now, and listens again when it has looked, in console_poll. */
+/* The main loop is awake now, and listens again when it has looked, before it sleeps. */
 void uart_interrupt(void)
 {
     irq_disable(IRQ_UART0_RX);
+}
+
+void console_listen(void)
+{
+    irq_enable(IRQ_UART0_RX);
 }
 
 char *console_poll(void)
@@ -41,7 +46,6 @@ char *console_poll(void)
             typed = line;
         }
     }
-    irq_enable(IRQ_UART0_RX);
     return typed;
 }
 

@@ -14,6 +14,9 @@ void console_start(void);
  * CONSOLE_LINE_BYTES and one more character. It is there until the next call. */
 char *console_poll(void);
 
+/* Lets the next byte end a sleep. Call it before each, with interrupts off. */
+void console_listen(void);
+
 /* Writing waits for the line: 60 characters take 5 ms. */
 void console_text(const char *text);
 void console_number(uint64_t number);

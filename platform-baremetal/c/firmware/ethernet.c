@@ -83,8 +83,9 @@ static flowmote_ethernet_counters details = {
 /* How often a bit is read that the chip clears by itself, before we go on without. */
 static void wait_clear(volatile uint32_t *reg, uint32_t bits)
 {
-    for (uint32_t patience = 100000; patience > 0 && (*reg & bits) != 0; patience--) {
-    }
+    uint32_t patience = 100000;
+    while (patience > 0 && (*reg & bits) != 0)
+        patience--;
 }
 
 static uint32_t mac_read(enum mac_register number)
@@ -104,8 +105,9 @@ static void mac_write(enum mac_register number, uint32_t value)
 static void mii_access(enum phy_register number, uint32_t direction)
 {
     mac_write(MII_ACC, MII_PHY_1 | (uint32_t)number << 6 | direction | MII_BUSY);
-    for (uint32_t patience = 1000; patience > 0 && (mac_read(MII_ACC) & MII_BUSY) != 0; patience--) {
-    }
+    uint32_t patience = 1000;
+    while (patience > 0 && (mac_read(MII_ACC) & MII_BUSY) != 0)
+        patience--;
 }
 
 static uint32_t phy_read(enum phy_register number)
@@ -223,7 +225,8 @@ static void write_part(const uint8_t *part, size_t length, uint32_t flags, size_
     }
 }
 
-bool ethernet_send(const uint8_t *head, size_t head_length, const uint8_t *rest, size_t rest_length)
+bool ethernet_send(const uint8_t *head, size_t head_length, const uint8_t *rest,
+                   size_t rest_length)
 {
     static const uint8_t zeros[ETHERNET_SHORTEST_BYTES];
     size_t length = head_length + rest_length;

@@ -32,7 +32,8 @@ size_t ethernet_receive(uint8_t *frame);
 
 /* Sends a frame in two parts, the second one possibly empty, padded to ETHERNET_SHORTEST_BYTES.
  * False: too long, or no room, which is counted. For the main loop. */
-bool ethernet_send(const uint8_t *head, size_t head_length, const uint8_t *rest, size_t rest_length);
+bool ethernet_send(const uint8_t *head, size_t head_length, const uint8_t *rest,
+                   size_t rest_length);
 
 /* Stores what was counted until now; asks the PHY for the link. For the main loop. */
 void ethernet_counters(flowmote_if_counters *generic, flowmote_ethernet_counters *ethernet);

@@ -103,24 +103,24 @@ static bool send(const uint8_t *head, size_t head_length, const uint8_t *rest, s
     return true;
 }
 
-/* Answers the frames that wait, no more than there are places. Whoever gets no answer because there
- * is no room for it asks again. */
+/* Answers the oldest frame that waits: one a turn of the main loop, so that the agent has emptied
+ * its queue before the next. Whoever gets no answer for lack of room asks again. */
 static void receive(uint64_t now)
 {
-    for (unsigned turn = 0; turn < FRAMES && received != taken; turn++) {
-        uint8_t *frame = frames[taken % FRAMES].bytes;
-        size_t length = frames[taken % FRAMES].length;
-        uint8_t arp[FLOWMOTE_UDP_HEAD_BYTES];
-        if (flowmote_udp_receive(&sender, now, frame, length, arp) == FLOWMOTE_YES)
-            send(arp, sizeof arp, NULL, 0);
-        size_t answer = respond(frame, length, mac, station_address);
-        if (answer > 0)
-            send(frame, answer, NULL, 0);
-        taken++;
-        /* There is a place again, also for a frame that came when there was none. */
-        ethernet_listen(true);
-        irq_raise(IRQ_ETHERNET);
-    }
+    if (received == taken)
+        return;
+    uint8_t *frame = frames[taken % FRAMES].bytes;
+    size_t length = frames[taken % FRAMES].length;
+    uint8_t arp[FLOWMOTE_UDP_HEAD_BYTES];
+    if (flowmote_udp_receive(&sender, now, frame, length, arp) == FLOWMOTE_YES)
+        send(arp, sizeof arp, NULL, 0);
+    size_t answer = respond(frame, length, mac, station_address);
+    if (answer > 0)
+        send(frame, answer, NULL, 0);
+    taken++;
+    /* There is a place again, also for a frame that came when there was none. */
+    ethernet_listen(true);
+    irq_raise(IRQ_ETHERNET);
 }
 
 static void ask_for_neighbour(uint64_t now)
@@ -174,6 +174,7 @@ static void sleep(uint64_t now, bool may_send)
     if (may_send)
         flowmote_poll_timeout(&agent, &due);
     uint32_t state = flowmote_enter_critical();
+    console_listen();
     if (received == taken && due > now)
         board_sleep(due - now);
     flowmote_exit_critical(state);
