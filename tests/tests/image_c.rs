@@ -56,7 +56,7 @@ fn malformed_frames_never_stop_it() {
 #[test]
 fn the_budget_is_kept() {
     let budget = Budget { table: BUDGET, compilers: &["rustc", COMPILER] };
-    image().iter().for_each(|image| budget.check(image));
+    image().iter().for_each(|image| budget.check(&end_station::memory(image, "")));
 }
 
 #[test]

@@ -16,19 +16,22 @@ use core::time::Duration;
 use crate::lab::wait_until;
 use crate::qemu::{Image, Machine, Peer, Station, packet, shown};
 
-pub use self::budget::Budget;
+pub use self::budget::{Budget, Figure, memory};
 pub use self::pending::*;
 use self::samples::told;
 pub use self::scenarios::*;
 
-fn start(image: &Image) -> Machine {
+/// Boots the image and waits until it is ready.
+#[must_use]
+pub fn start(image: &Image) -> Machine {
     let machine = image.start(1);
     machine.ready();
     machine
 }
 
 /// A host at the link, which the board knows.
-fn plug_in(machine: &Machine) -> Peer<'_> {
+#[must_use]
+pub fn plug_in(machine: &Machine) -> Peer<'_> {
     let mut peer = Peer::new(machine.link(0));
     introduce(&mut peer);
     peer
@@ -98,15 +101,19 @@ fn quiet_for_ever(machine: &Machine, peer: &mut Peer<'_>) {
     });
 }
 
-fn pattern(length: usize) -> Vec<u8> {
+/// Bytes that are not all alike.
+#[must_use]
+pub fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| at as u8 ^ 0x5a).collect()
 }
 
-const PEER: Station = Station::PEER;
-/// What QEMU gives the first card, and the image takes from the chip.
-const BOARD: Station = Station {
+/// The host at the link, and the collector until the console names another.
+pub const PEER: Station = Station::PEER;
+/// The station; its MAC address is what QEMU gives the first card.
+pub const BOARD: Station = Station {
     mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
     ip: Ipv4Addr::new(192, 0, 2, 85),
     ip6: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85),
 };
-const ECHO: u16 = 7;
+/// The UDP port that sends back what it gets.
+pub const ECHO: u16 = 7;
