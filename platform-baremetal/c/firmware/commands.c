@@ -8,8 +8,6 @@
 #include "memory.h"
 #include "station.h"
 
-#define MAX_POLLING (UINT32_MAX / 1000)
-
 static uint32_t polling = POLLING_SECONDS;
 
 static void entry(const char *name, uint64_t number)
@@ -70,30 +68,34 @@ static const char *show(uint64_t now)
     return NULL;
 }
 
-static const char *set_sampling(uint32_t if_index, uint32_t rate)
+static const char *set_sampling(const char *if_index, const char *rate)
 {
-    if (if_index != IF_INDEX)
-        return "the only port is 1";
-    if (flowmote_set_sampling_rate(&agent, port, rate) != FLOWMOTE_OK)
-        return "N is at most 2147483648";
+    uint32_t number, n;
+    if (!parse_number(if_index, &number) || number != IF_INDEX)
+        return "sampling PORT N: the only port is 1";
+    if (!parse_number(rate, &n) || flowmote_set_sampling_rate(&agent, port, n) != FLOWMOTE_OK)
+        return "sampling PORT N: N is 0 to 2147483648";
     return NULL;
 }
 
-static const char *set_polling(uint32_t seconds, uint64_t now)
+static const char *set_polling(const char *seconds, uint64_t now)
 {
-    if (seconds > MAX_POLLING)
-        return "S is at most 4294967";
-    flowmote_set_polling(&agent, now, port, seconds * 1000);
-    polling = seconds;
+    uint32_t number;
+    if (!parse_number(seconds, &number) || number > UINT32_MAX / 1000
+        || flowmote_set_polling(&agent, now, port, number * 1000) != FLOWMOTE_OK)
+        return "polling S: S is 0 to 4294967";
+    polling = number;
     return NULL;
 }
 
-static const char *set_collector(const uint8_t address[4])
+static const char *set_collector(const char *host)
 {
-    bool here = memcmp(address, station_address, 3) == 0;
-    bool host = address[3] != 0 && address[3] != 255 && address[3] != station_address[3];
-    if (!here || !host || flowmote_udp_set_collector(&sender, address, SFLOW_PORT) != FLOWMOTE_OK)
-        return "the collector must be in 192.0.2.0/24, there is no router";
+    uint8_t address[4];
+    /* There is no router. */
+    if (!parse_address(host, address) || memcmp(address, station_address, 3) != 0
+        || address[3] == 0 || address[3] == 255 || address[3] == station_address[3]
+        || flowmote_udp_set_collector(&sender, address, SFLOW_PORT) != FLOWMOTE_OK)
+        return "collector A.B.C.D: another host within 192.0.2.0/24";
     memcpy(collector, address, sizeof collector);
     return NULL;
 }
@@ -107,37 +109,23 @@ static bool is(const char *word, const char *name)
     return *word == *name;
 }
 
-static bool ends(char *line)
-{
-    return *next_word(&line) == '\0';
-}
-
 /* Null, or what is wrong with the line. */
 static const char *execute(char *line, uint64_t now)
 {
-    static const char more[] = "words behind the command";
-    uint8_t address[4];
-    uint32_t number, rate;
     if (strlen(line) > CONSOLE_LINE_BYTES)
         return "a line has at most 63 characters";
     const char *command = next_word(&line);
-    if (is(command, "show"))
-        return ends(line) ? show(now) : more;
-    if (is(command, "sampling")) {
-        if (!parse_number(next_word(&line), &number) || !parse_number(next_word(&line), &rate))
-            return "sampling PORT N: an ifIndex, and 0 to 2147483648";
-        return ends(line) ? set_sampling(number, rate) : more;
-    }
-    if (is(command, "polling")) {
-        if (!parse_number(next_word(&line), &number))
-            return "polling S: seconds";
-        return ends(line) ? set_polling(number, now) : more;
-    }
-    if (is(command, "collector")) {
-        if (!parse_address(next_word(&line), address))
-            return "collector A.B.C.D";
-        return ends(line) ? set_collector(address) : more;
-    }
+    const char *first = next_word(&line);
+    const char *second = next_word(&line);
+    bool one = *second == '\0', more = *next_word(&line) != '\0';
+    if (!more && is(command, "sampling"))
+        return set_sampling(first, second);
+    if (one && is(command, "polling"))
+        return set_polling(first, now);
+    if (one && is(command, "collector"))
+        return set_collector(first);
+    if (*first == '\0' && is(command, "show"))
+        return show(now);
     return "commands are show, sampling PORT N, polling S, collector A.B.C.D";
 }
 

@@ -10,7 +10,7 @@ use flowmote_core::{
 
 use crate::codes::*;
 use crate::pointers::{bytes, read, write};
-use crate::state::{self, FLOWMOTE_MAX_SAMPLING_RATE, MainLoop, Port, Sample, flowmote};
+use crate::state::{self, MainLoop, Port, Sample, flowmote};
 
 /// direction: the device received the packet for itself.
 pub const FLOWMOTE_RECEIVED: u32 = 0;
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn flowmote_set_sampling_rate(
     let set = || {
         // SAFETY: as the caller says.
         let (port, _) = unsafe { state::port(state, port) }?;
-        if sampling_rate > FLOWMOTE_MAX_SAMPLING_RATE {
+        if sampling_rate > state::FLOWMOTE_MAX_SAMPLING_RATE {
             return Err(FLOWMOTE_E_RANGE);
         }
         port.sampler.set_sampling_rate(sampling_rate);
@@ -197,12 +197,12 @@ pub unsafe extern "C" fn flowmote_port_meta(
 /// # Safety
 /// They are there, and nobody changes them for the duration of the call.
 unsafe fn header<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
-    let flowmote_packet { header_length, frame_length, direction, .. } = *packet;
-    if direction > FLOWMOTE_FLOODED || header_length > 65_535 || header_length > frame_length {
+    let length = packet.header_length;
+    if packet.direction > FLOWMOTE_FLOODED || length > 65_535 || length > packet.frame_length {
         return Err(FLOWMOTE_E_RANGE);
     }
     // SAFETY: as the caller says.
-    unsafe { bytes(packet.header, header_length as usize) }
+    unsafe { bytes(packet.header, packet.header_length as usize) }
 }
 
 fn sample(port: &Port, packet: &flowmote_packet, (meta, header): (SampleMeta, &[u8])) -> Sample {

@@ -4,7 +4,7 @@ use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
-use flowmote_core::{Agent, AgentConfig, MAX_SAMPLING_RATE, Source};
+use flowmote_core::{Agent, AgentConfig, Source};
 
 use crate::codes::{FLOWMOTE_E_PORT, FLOWMOTE_E_STATE};
 use crate::pointers::checked;
@@ -64,7 +64,7 @@ pub(crate) struct MainLoop<'a> {
 const _: () = assert!(size_of::<State>() <= FLOWMOTE_STATE_SIZE);
 const _: () = assert!(align_of::<State>() <= align_of::<flowmote>());
 const _: () = assert!(size_of::<flowmote>() == FLOWMOTE_STATE_SIZE);
-const _: () = assert!(FLOWMOTE_MAX_SAMPLING_RATE == MAX_SAMPLING_RATE);
+const _: () = assert!(FLOWMOTE_MAX_SAMPLING_RATE == flowmote_core::MAX_SAMPLING_RATE);
 
 /// Makes an agent in memory whose content does not matter.
 ///

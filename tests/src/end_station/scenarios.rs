@@ -48,8 +48,8 @@ pub fn every_packet_is_told_once_and_truly(image: &Image) {
         let received = sample.input.port() == Port::Index(1);
         let length = header.frame_length as usize - 4;
         let frame = frames.iter().find(|(frame, whole, direction)| {
-            // smoltcp does not know that the controller pads a short frame.
-            let same = *whole == length || !received && *whole == 60 && length < 60;
+            // A short frame counts as padded, which not every controller or driver does.
+            let same = *whole == length || !received && (*whole).max(60) == length.max(60);
             same && *direction == received && frame.starts_with(header.header)
         });
         assert!(frame.is_some(), "no such frame on the link: {header:?}");
@@ -173,9 +173,9 @@ pub fn commands_take_effect(image: &Image) {
         ("sampling 1", "sampling PORT N"),
         ("sampling 1 -1", "sampling PORT N"),
         ("sampling 1 4294967296", "sampling PORT N"),
-        ("sampling 1 2147483649", "at most 2147483648"),
-        ("polling 4294968", "at most"),
-        ("polling 1 2", "words behind"),
+        ("sampling 1 2147483649", "2147483648"),
+        ("polling 4294968", "4294967"),
+        ("polling 1 2", "command"),
         ("collector 192.0.2", "collector A.B.C.D"),
         ("collector 192.0.2.256", "collector A.B.C.D"),
         ("collector 224.0.0.1", "192.0.2.0/24"),
