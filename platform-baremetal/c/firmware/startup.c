@@ -27,7 +27,7 @@ union vector {
     void (*handler)(void);
 };
 
-__attribute__((section(".vectors"), used)) static const union vector vectors[EXCEPTIONS + IRQS] = {
+__attribute__((section(".vector_table"), used)) static const union vector vectors[EXCEPTIONS + IRQS] = {
     [0] = {.stack = stack_top},
     [1] = {.handler = reset},
     [2 ... EXCEPTIONS - 1] = {.handler = fault},
