@@ -9,7 +9,7 @@ use flowmote_core::{
 };
 
 use crate::codes::*;
-use crate::pointers::{bytes, read, write};
+use crate::pointers::{borrow, bytes, read, write};
 use crate::state::{self, MainLoop, Port, Sample, flowmote};
 
 /// direction: the device received the packet for itself.
@@ -65,17 +65,30 @@ pub unsafe extern "C" fn flowmote_packet_seen(
         // SAFETY: as the caller says.
         let (port, samples) = unsafe { state::port(state, port) }?;
         // SAFETY: as the caller says.
-        let packet = unsafe { read(packet) }?;
+        let packet = unsafe { borrow(packet) }?;
         // SAFETY: as the caller says.
-        let header = unsafe { header(&packet) }?;
-        let Some(chosen) = port.sampler.advance(1) else { return Ok(FLOWMOTE_OK) };
-        if samples.push(|| sample(port, &packet, (chosen.meta, header))) {
-            return Ok(FLOWMOTE_YES);
+        let header = unsafe { header(packet) }?;
+        match port.sampler.advance(1) {
+            None => Ok(FLOWMOTE_OK),
+            Some(chosen) => queue((port, samples), packet, (chosen.meta, header)),
         }
-        port.sampler.dropped();
-        Err(FLOWMOTE_E_QUEUE_FULL)
     };
     code(seen())
+}
+
+/// The rare half of `flowmote_packet_seen`, out of line so that the other half needs little stack.
+#[cold]
+#[inline(never)]
+fn queue(
+    (port, samples): (&Port, &state::Queue),
+    packet: &flowmote_packet,
+    chosen: (SampleMeta, &[u8]),
+) -> Answer {
+    if samples.push(|| sample(port, packet, chosen)) {
+        return Ok(FLOWMOTE_YES);
+    }
+    port.sampler.dropped();
+    Err(FLOWMOTE_E_QUEUE_FULL)
 }
 
 /// Takes a packet that a switch chip has chosen, with what the chip says. FLOWMOTE_E_PORT,
