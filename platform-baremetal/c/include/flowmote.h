@@ -91,6 +91,9 @@ void flowmote_exit_critical(uint32_t state);
 // Ports an agent has at most.
 #define FLOWMOTE_PORTS 4
 
+// Largest N of 1 in N.
+#define FLOWMOTE_MAX_SAMPLING_RATE 2147483648
+
 // Samples that wait for the main loop at most.
 #define FLOWMOTE_SLOTS 4
 
@@ -100,13 +103,10 @@ void flowmote_exit_critical(uint32_t state);
 // Bytes of a datagram at most, without UDP and IP headers.
 #define FLOWMOTE_DATAGRAM_BYTES 1400
 
-// Largest N of 1 in N.
-#define FLOWMOTE_MAX_SAMPLING_RATE 2147483648
-
-// Words of the state, on 32-bit and on 64-bit targets.
+// Words of the state.
 #define FLOWMOTE_STATE_WORDS 400
 
-// Bytes of the state: sizeof (flowmote). It is aligned to 8 on targets where uint64_t is.
+// Bytes of the state: sizeof (flowmote).
 #define FLOWMOTE_STATE_SIZE 3200
 
 // Bytes of the headers that flowmote_udp_head writes, and of an ARP frame.
@@ -115,7 +115,8 @@ void flowmote_exit_critical(uint32_t state);
 // Words of the state of a sender, on 32-bit and on 64-bit targets.
 #define FLOWMOTE_UDP_WORDS 10
 
-// The memory of an agent: static, and left alone. It may be anywhere in RAM; a copy is no agent.
+// The memory of an agent: static, and left alone; a copy is no agent. Its size is the same on 32-bit
+// and on 64-bit targets, its alignment that of uint64_t.
 typedef struct flowmote {
   uint64_t opaque[FLOWMOTE_STATE_WORDS];
 } flowmote;

@@ -9,7 +9,7 @@ use flowmote_core::{
 };
 
 use crate::codes::*;
-use crate::pointers::{borrow, bytes, read, write};
+use crate::pointers::{bytes, read, write};
 use crate::state::{self, MainLoop, Port, Sample, flowmote};
 
 /// direction: the device received the packet for itself.
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn flowmote_packet_seen(
         // SAFETY: as the caller says.
         let (port, samples) = unsafe { state::port(state, port) }?;
         // SAFETY: as the caller says.
-        let packet = unsafe { borrow(packet) }?;
+        let packet = unsafe { crate::pointers::borrow(packet) }?;
         // SAFETY: as the caller says.
         let header = unsafe { header(packet) }?;
         match port.sampler.advance(1) {

@@ -11,20 +11,21 @@ use crate::pointers::checked;
 
 /// Ports an agent has at most.
 pub const FLOWMOTE_PORTS: usize = 4;
+/// Largest N of 1 in N.
+pub const FLOWMOTE_MAX_SAMPLING_RATE: u32 = 0x8000_0000;
 /// Samples that wait for the main loop at most.
 pub const FLOWMOTE_SLOTS: usize = 4;
 /// Packet header bytes that a sample carries at most.
 pub const FLOWMOTE_HEADER_BYTES: usize = 128;
 /// Bytes of a datagram at most, without UDP and IP headers.
 pub const FLOWMOTE_DATAGRAM_BYTES: usize = 1400;
-/// Largest N of 1 in N.
-pub const FLOWMOTE_MAX_SAMPLING_RATE: u32 = 0x8000_0000;
-/// Words of the state, on 32-bit and on 64-bit targets.
+/// Words of the state.
 pub const FLOWMOTE_STATE_WORDS: usize = 400;
-/// Bytes of the state: sizeof (flowmote). It is aligned to 8 on targets where uint64_t is.
+/// Bytes of the state: sizeof (flowmote).
 pub const FLOWMOTE_STATE_SIZE: usize = 3200;
 
-/// The memory of an agent: static, and left alone. It may be anywhere in RAM; a copy is no agent.
+/// The memory of an agent: static, and left alone; a copy is no agent. Its size is the same on 32-bit
+/// and on 64-bit targets, its alignment that of uint64_t.
 #[repr(C)]
 pub struct flowmote {
     opaque: [u64; FLOWMOTE_STATE_WORDS],
