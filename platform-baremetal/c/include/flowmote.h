@@ -115,8 +115,8 @@ void flowmote_exit_critical(uint32_t state);
 // Words of the state of a sender, on 32-bit and on 64-bit targets.
 #define FLOWMOTE_UDP_WORDS 10
 
-// The memory of an agent: static, and left alone; a copy is no agent. Its size is the same on 32-bit
-// and on 64-bit targets, its alignment that of uint64_t.
+// The memory of an agent: static, and left alone; a copy is no agent. It has the same size on
+// 32-bit and on 64-bit targets, and the alignment of uint64_t.
 typedef struct flowmote {
   uint64_t opaque[FLOWMOTE_STATE_WORDS];
 } flowmote;

@@ -24,8 +24,8 @@ pub const FLOWMOTE_STATE_WORDS: usize = 400;
 /// Bytes of the state: sizeof (flowmote).
 pub const FLOWMOTE_STATE_SIZE: usize = 3200;
 
-/// The memory of an agent: static, and left alone; a copy is no agent. Its size is the same on 32-bit
-/// and on 64-bit targets, its alignment that of uint64_t.
+/// The memory of an agent: static, and left alone; a copy is no agent. It has the same size on
+/// 32-bit and on 64-bit targets, and the alignment of uint64_t.
 #[repr(C)]
 pub struct flowmote {
     opaque: [u64; FLOWMOTE_STATE_WORDS],
