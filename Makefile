@@ -20,7 +20,7 @@ IMAGE  ?= smoltcp
 IMAGES := platform-baremetal/images
 CROSS  := $(or $(CARGO_TARGET_DIR),$(IMAGES)/target)
 
-.PHONY: help run build test lint bench install uninstall fuzz image-mps2 image-switch
+.PHONY: help run build test lint bench install uninstall fuzz image-c image-mps2 image-switch
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -74,3 +74,6 @@ image-mps2: ## firmware for a Cortex-M3 under QEMU, console here; IMAGE=small: w
 	qemu-system-arm -M mps2-an385 -display none -serial mon:stdio -no-reboot \
 	 -netdev user,id=n0,net=192.0.2.0/24,host=192.0.2.1,hostfwd=udp:127.0.0.1:7007-192.0.2.85:7 \
 	 -net nic,netdev=n0 -kernel $(CROSS)/thumbv7m-none-eabi/release/$(IMAGE)
+
+image-c: ## the same end station in C, linked with libflowmote.a
+	@$(MAKE) --no-print-directory -C platform-baremetal/c/firmware run

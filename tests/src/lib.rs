@@ -1,5 +1,6 @@
 //! Tools for whole-system tests.
 
+pub mod end_station;
 pub mod lab;
 pub mod qemu;
 pub mod sim;

@@ -1,6 +1,7 @@
 //! The C interface: its header is current, every function bears bad arguments under the
 //! sanitizers, what it sends can be read, and none of it can panic.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use flowmote_analyzer::Datagram;
 use flowmote_tests::lab::{skip, skip_part};
 
 const HEADER: &str = "platform-baremetal/c/include/flowmote.h";
+const EXERCISE: &str = "platform-baremetal/c/tests/exercise.c";
+const BAD_POINTERS: &str = "platform-baremetal/c/tests/bad_pointers.c";
 const TARGETS: [&str; 4] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
@@ -49,7 +52,7 @@ fn every_function_bears_bad_arguments() {
         .args(["-std=c99", "-g", "-Wall", "-Wextra", "-Werror"])
         .args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
         .arg(format!("-I{}", root().join(HEADER).parent().unwrap().display()))
-        .arg(root().join("platform-baremetal/c/tests/exercise.c"))
+        .args([root().join(EXERCISE), root().join(BAD_POINTERS)])
         .args([library.as_os_str(), "-o".as_ref(), program.as_os_str()])
         .output()
         .unwrap();
@@ -81,8 +84,8 @@ fn no_function_can_panic() {
         let output = link_all(&linker, &library);
         assert!(output.status.success(), "{target}: {}", text(&output.stderr));
         let image = text(&fs::read(library.with_extension("elf")).unwrap());
-        for function in functions() {
-            assert!(image.contains(&function), "{function} is not in the image");
+        for Function { name, .. } in functions() {
+            assert!(image.contains(&name), "{name} is not in the image");
         }
         linked += 1;
     }
@@ -95,8 +98,8 @@ fn link_all(linker: &Path, library: &Path) -> Output {
     let mut command = Command::new(linker);
     command.args(["-flavor", "gnu", "--gc-sections", "--entry=flowmote_init"]);
     command.args(["--defsym=flowmote_enter_critical=0", "--defsym=flowmote_exit_critical=0"]);
-    for function in functions() {
-        command.arg(format!("--undefined={function}"));
+    for Function { name, .. } in functions() {
+        command.arg(format!("--undefined={name}"));
     }
     command.arg(library).arg("-o").arg(library.with_extension("elf")).output().unwrap()
 }
@@ -117,21 +120,61 @@ fn check_datagrams(hex: &str) {
     assert!(samples > 200, "{samples} samples");
 }
 
+/// Each function is called, and each pointer of it is tried as null, as misaligned if its type has
+/// an alignment, and as one to a state that was not made if it is one to a state.
 fn check_all_are_called() {
-    let program = root().join("platform-baremetal/c/tests/exercise.c");
-    let program = fs::read_to_string(program).unwrap();
+    let good = fs::read_to_string(root().join(EXERCISE)).unwrap();
+    let bad = fs::read_to_string(root().join(BAD_POINTERS)).unwrap();
+    let statements = bad.split(';').map(|statement| statement.trim().replace("\n ", ""));
+    let statements: HashSet<String> = statements.collect();
     let functions = functions();
-    assert!(functions.len() >= 20, "{functions:?}");
-    for function in functions {
-        assert!(program.contains(&format!("{function}(")), "{function} is not exercised");
+    assert!(functions.len() >= 21, "{functions:?}");
+    for Function { name, pointers, may_be_null } in functions {
+        let call = format!("CHECK({name}(");
+        let of_function = statements.iter().filter(|statement| statement.starts_with(&call));
+        let ends: Vec<&str> =
+            of_function.filter_map(|statement| Some(statement.rsplit_once(' ')?.1)).collect();
+        let tried =
+            |code: &str| ends.iter().filter(|end| end.strip_suffix(')') == Some(code)).count();
+        let aligned = pointers.iter().filter(|pointer| *pointer != "uint8_t *").count();
+        let is_state = |pointer: &str| pointer == "flowmote *" || pointer == "flowmote_udp *";
+        let made = if name.ends_with("_init") { 0 } else { 1 };
+        let states = made * pointers.iter().filter(|pointer| is_state(pointer)).count();
+        assert!(good.contains(&format!("{name}(")), "{name} is not exercised");
+        assert!(tried("FLOWMOTE_E_NULL") >= pointers.len() - may_be_null, "{name}: null");
+        assert!(tried("FLOWMOTE_E_ALIGNMENT") >= aligned, "{name}: misaligned");
+        assert!(tried("FLOWMOTE_E_STATE") >= states, "{name}: a state that was not made");
     }
 }
 
+/// What the header says of a function.
+#[derive(Debug)]
+struct Function {
+    name: String,
+    /// The types that its arguments point to, such as `size_t *`.
+    pointers: Vec<String>,
+    /// How many of them may be null.
+    may_be_null: usize,
+}
+
 /// The functions that the header declares, but for those that the firmware defines.
-fn functions() -> Vec<String> {
+fn functions() -> Vec<Function> {
     let header = fs::read_to_string(root().join(HEADER)).unwrap();
-    let declared = header.lines().filter_map(|line| line.strip_prefix("int32_t "));
-    declared.filter_map(|line| Some(line.split_once('(')?.0.to_string())).collect()
+    let items = header.split("\n\n").filter_map(|item| {
+        let (comment, declaration) = item.split_once("\nint32_t ")?;
+        let (name, arguments) = declaration.split_once('(')?;
+        let pointer = |argument: &str| {
+            let (kind, _) = argument.trim().rsplit_once('*')?;
+            let kind = kind.trim_start_matches("const ").trim_start_matches("struct ");
+            Some(format!("{kind}*"))
+        };
+        Some(Function {
+            name: name.to_owned(),
+            pointers: arguments.split(',').filter_map(pointer).collect(),
+            may_be_null: comment.matches("may be null").count(),
+        })
+    });
+    items.collect()
 }
 
 /// Builds the library; returns the folder that it is in.

@@ -8,7 +8,8 @@ use flowmote_core::{AgentConfig, DataSource, DatagramHead, Duration, Encoding, I
 use crate::codes::*;
 use crate::pointers::{checked, read, write};
 use crate::state::{
-    self, FLOWMOTE_DATAGRAM_BYTES, FLOWMOTE_HEADER_BYTES, FLOWMOTE_STATE_SIZE, MainLoop, flowmote,
+    self, FLOWMOTE_DATAGRAM_BYTES, FLOWMOTE_HEADER_BYTES, FLOWMOTE_MAX_SAMPLING_RATE,
+    FLOWMOTE_STATE_SIZE, MainLoop, flowmote,
 };
 
 /// What an agent is told once.
@@ -52,7 +53,7 @@ pub struct flowmote_stats {
 }
 
 /// Makes an agent in `state`, whose `size` is sizeof (flowmote). What was there is forgotten: no
-/// interrupt may use it meanwhile. Main loop.
+/// interrupt may use it meanwhile. FLOWMOTE_E_SIZE, FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_init(
     state: *mut flowmote,
@@ -73,9 +74,10 @@ pub unsafe extern "C" fn flowmote_init(
     code(init())
 }
 
-/// Adds a port. `if_index` is 1 to 0xFFFFFF, `sampling_rate` the N of 1 in N (0: off), `polling_ms`
-/// the time between two readings of its counters (0: never). Stores in `port` the number by which
-/// other functions know it. Main loop.
+/// Adds a port. `if_index` is 1 to 0xFFFFFF, `sampling_rate` the N of 1 in N, at most
+/// FLOWMOTE_MAX_SAMPLING_RATE (0: off), `polling_ms` the milliseconds between two readings of its
+/// counters (0: never). Stores in `port` the number by which other functions know it; only then may
+/// an interrupt use it. FLOWMOTE_E_RANGE, FLOWMOTE_E_EXISTS, FLOWMOTE_E_PORTS_FULL. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_add_port(
     state: *mut flowmote,
@@ -89,7 +91,7 @@ pub unsafe extern "C" fn flowmote_add_port(
         checked(port)?;
         // SAFETY: as the caller says.
         let MainLoop { agent, count, ports, .. } = unsafe { state::main_loop(state) }?;
-        if if_index == 0 {
+        if if_index == 0 || sampling_rate > FLOWMOTE_MAX_SAMPLING_RATE {
             return Err(FLOWMOTE_E_RANGE);
         }
         let number = count.load(Ordering::Relaxed);
@@ -107,7 +109,8 @@ pub unsafe extern "C" fn flowmote_add_port(
     code(add())
 }
 
-/// Reads the counters of a port every `polling_ms` from now on, 0: never. Main loop.
+/// Has the counters of a port read every `polling_ms` milliseconds from now on, 0: never.
+/// FLOWMOTE_E_PORT. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_set_polling(
     state: *mut flowmote,
@@ -177,8 +180,9 @@ pub unsafe extern "C" fn flowmote_poll_transmit(
     code(poll())
 }
 
-/// FLOWMOTE_YES and when to call flowmote_poll_counters and flowmote_poll_transmit at the latest
-/// (0: at once); FLOWMOTE_OK: not before there is a sample. Main loop.
+/// FLOWMOTE_YES and when, in milliseconds since boot, to call flowmote_poll_counters and
+/// flowmote_poll_transmit at the latest (0: at once); FLOWMOTE_OK: nothing is due. Either way call
+/// them soon after flowmote_packet_seen answered FLOWMOTE_YES in an interrupt. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_poll_timeout(state: *mut flowmote, at_ms: *mut u64) -> i32 {
     let poll = || {

@@ -10,9 +10,9 @@ pub const FLOWMOTE_YES: i32 = 1;
 pub const FLOWMOTE_E_NULL: i32 = -1;
 /// A pointer is not aligned for its type.
 pub const FLOWMOTE_E_ALIGNMENT: i32 = -2;
-/// The state is smaller than FLOWMOTE_STATE_SIZE.
+/// The memory for a state is too small: library and header do not belong together.
 pub const FLOWMOTE_E_SIZE: i32 = -3;
-/// flowmote_init has not been called.
+/// flowmote_init, or flowmote_udp_init, has not been called.
 pub const FLOWMOTE_E_STATE: i32 = -4;
 /// A value is outside the range that its text gives.
 pub const FLOWMOTE_E_RANGE: i32 = -5;

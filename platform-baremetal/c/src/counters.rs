@@ -7,7 +7,10 @@ use crate::codes::*;
 use crate::pointers::{read, write};
 use crate::state::{self, MainLoop, flowmote};
 
-/// if_counters, 0:1. Counters that the device does not have are all ones, other fields 0.
+/// A counter that the device does not have; of 64 bits, all ones too.
+pub const FLOWMOTE_UNKNOWN: u32 = u32::MAX;
+
+/// if_counters, 0:1. Counters that the device does not have are FLOWMOTE_UNKNOWN, other fields 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_if_counters {
@@ -51,7 +54,7 @@ pub struct flowmote_if_counters {
     pub if_promiscuous_mode: u32,
 }
 
-/// ethernet_counters, 0:2, in frames. What the device does not count is all ones.
+/// ethernet_counters, 0:2, in frames. What the device does not count is FLOWMOTE_UNKNOWN.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_ethernet_counters {
@@ -101,7 +104,8 @@ pub unsafe extern "C" fn flowmote_ethernet_counters_init(
 
 /// Takes the counters of the port with that `if_index`, usually the one that flowmote_poll_counters
 /// has named. `ethernet` may be null. Totals only grow; a register that wraps or is cleared by
-/// reading is added up by the firmware. Main loop.
+/// reading is added up by the firmware. FLOWMOTE_E_PORT, FLOWMOTE_E_FULL, FLOWMOTE_E_TOO_LARGE.
+/// Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_counters(
     state: *mut flowmote,

@@ -5,8 +5,9 @@
 //! the two never hold overlapping references.
 //!
 //! Every function of the interface demands that pointers are valid for what its text says, and that
-//! a state lives as long as it is used. Unsafe code is what C makes necessary: arguments are pointers, and are trusted as far as the
-//! header says and no further. Null and misaligned pointers are refused.
+//! a state lives as long as it is used. Unsafe code is what C makes necessary: arguments are
+//! pointers, and are trusted as far as the header says and no further. Null and misaligned pointers
+//! are refused.
 #![no_std]
 #![expect(
     clippy::missing_safety_doc,

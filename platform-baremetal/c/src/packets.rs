@@ -29,7 +29,7 @@ pub struct flowmote_packet {
     pub header: *const u8,
     /// How many: 0 to 65535; what is beyond FLOWMOTE_HEADER_BYTES is not looked at.
     pub header_length: u32,
-    /// Bytes of the whole frame on the wire, with the 4 of the FCS.
+    /// Bytes of the whole frame on the wire, with the 4 of the FCS: not less than header_length.
     pub frame_length: u32,
     /// FLOWMOTE_RECEIVED, _SENT, _SWITCHED or _FLOODED.
     pub direction: u32,
@@ -51,8 +51,10 @@ pub struct flowmote_meta {
     pub drops: u32,
 }
 
-/// Counts a packet of `port`, and puts it into the queue if it is chosen: FLOWMOTE_YES. Packets of
-/// one port are told by one interrupt priority. Any context.
+/// Counts a packet of `port`, and copies it into the queue if it is chosen: FLOWMOTE_YES. Packets
+/// of one port are told by one interrupt priority; if the main loop tells some too, with that
+/// interrupt off. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE: not counted. FLOWMOTE_E_QUEUE_FULL. Any
+/// context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_packet_seen(
     state: *const flowmote,
@@ -63,20 +65,34 @@ pub unsafe extern "C" fn flowmote_packet_seen(
         // SAFETY: as the caller says.
         let (port, samples) = unsafe { state::port(state, port) }?;
         // SAFETY: as the caller says.
-        let packet = unsafe { read(packet) }?;
+        let packet = unsafe { crate::pointers::borrow(packet) }?;
         // SAFETY: as the caller says.
-        let header = unsafe { header(&packet) }?;
-        let Some(chosen) = port.sampler.advance(1) else { return Ok(FLOWMOTE_OK) };
-        if samples.push(|| sample(port, &packet, (chosen.meta, header))) {
-            return Ok(FLOWMOTE_YES);
+        let header = unsafe { header(packet) }?;
+        match port.sampler.advance(1) {
+            None => Ok(FLOWMOTE_OK),
+            Some(chosen) => queue((port, samples), packet, (chosen.meta, header)),
         }
-        port.sampler.dropped();
-        Err(FLOWMOTE_E_QUEUE_FULL)
     };
     code(seen())
 }
 
-/// Takes a packet that a switch chip has chosen, with what the chip says. Main loop.
+/// The rare half of `flowmote_packet_seen`, out of line so that the other half needs little stack.
+#[cold]
+#[inline(never)]
+fn queue(
+    (port, samples): (&Port, &state::Queue),
+    packet: &flowmote_packet,
+    chosen: (SampleMeta, &[u8]),
+) -> Answer {
+    if samples.push(|| sample(port, packet, chosen)) {
+        return Ok(FLOWMOTE_YES);
+    }
+    port.sampler.dropped();
+    Err(FLOWMOTE_E_QUEUE_FULL)
+}
+
+/// Takes a packet that a switch chip has chosen, with what the chip says. FLOWMOTE_E_PORT,
+/// FLOWMOTE_E_RANGE, FLOWMOTE_E_FULL, FLOWMOTE_E_TOO_LARGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_sample(
     state: *mut flowmote,
@@ -104,7 +120,9 @@ pub unsafe extern "C" fn flowmote_sample(
 }
 
 /// Takes a packet that the device discarded for `reason` (a code of the sFlow dropped packet
-/// notifications, such as 258: ACL). Those beyond the limit are counted only. Main loop.
+/// notifications, such as 258: ACL). Those beyond the limit are counted only. Its timestamp and
+/// number of ports are not told. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE, FLOWMOTE_E_FULL,
+/// FLOWMOTE_E_TOO_LARGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_discard(
     state: *mut flowmote,
@@ -123,12 +141,17 @@ pub unsafe extern "C" fn flowmote_discard(
         // SAFETY: as the caller says.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let if_index = port.if_index.load(Ordering::Relaxed);
+        let (input, output) = match packet.direction {
+            FLOWMOTE_SENT => (0, if_index),
+            FLOWMOTE_SWITCHED => (if_index, packet.output),
+            _ => (if_index, 0),
+        };
         let fit: Result<(), HandleError> = agent.handle_discard(
             Instant::from_millis(now_ms),
             &DiscardedPacket {
                 source: DataSource::interface(if_index),
-                input: if packet.direction == FLOWMOTE_SENT { 0 } else { if_index },
-                output: packet.output,
+                input,
+                output,
                 reason: DropReason::new(reason),
                 header: SampledHeader {
                     protocol: HeaderProtocol::ETHERNET,
@@ -144,7 +167,8 @@ pub unsafe extern "C" fn flowmote_discard(
     code(take())
 }
 
-/// Samples 1 in `sampling_rate` packets of a port from the next one on, 0: none. Any context.
+/// Samples 1 in `sampling_rate` packets of a port from the next one on, at most
+/// FLOWMOTE_MAX_SAMPLING_RATE; 0: none. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE. Any context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_set_sampling_rate(
     state: *const flowmote,
@@ -154,13 +178,16 @@ pub unsafe extern "C" fn flowmote_set_sampling_rate(
     let set = || {
         // SAFETY: as the caller says.
         let (port, _) = unsafe { state::port(state, port) }?;
+        if sampling_rate > state::FLOWMOTE_MAX_SAMPLING_RATE {
+            return Err(FLOWMOTE_E_RANGE);
+        }
         port.sampler.set_sampling_rate(sampling_rate);
         Ok(FLOWMOTE_OK)
     };
     code(set())
 }
 
-/// Stores rate, packets seen and samples lost of a port. Any context.
+/// Stores rate, packets seen and samples lost of a port. FLOWMOTE_E_PORT. Any context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_port_meta(
     state: *const flowmote,
@@ -183,7 +210,8 @@ pub unsafe extern "C" fn flowmote_port_meta(
 /// # Safety
 /// They are there, and nobody changes them for the duration of the call.
 unsafe fn header<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
-    if packet.direction > FLOWMOTE_FLOODED || packet.header_length > 65_535 {
+    let length = packet.header_length;
+    if packet.direction > FLOWMOTE_FLOODED || length > 65_535 || length > packet.frame_length {
         return Err(FLOWMOTE_E_RANGE);
     }
     // SAFETY: as the caller says.

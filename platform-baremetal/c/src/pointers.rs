@@ -20,6 +20,17 @@ pub(crate) unsafe fn read<T: Copy>(pointer: *const T) -> Result<T, i32> {
     Ok(unsafe { pointer.read() })
 }
 
+/// Borrows what an argument points to.
+///
+/// # Safety
+/// It points to a valid `T` that nobody changes for as long as it is borrowed, unless it is null or
+/// misaligned.
+pub(crate) unsafe fn borrow<'a, T>(pointer: *const T) -> Result<&'a T, i32> {
+    let pointer = checked(pointer)?;
+    // SAFETY: not null, aligned, and the caller says that it is valid.
+    Ok(unsafe { &*pointer })
+}
+
 /// Stores an answer.
 ///
 /// # Safety

@@ -11,6 +11,8 @@ use crate::pointers::checked;
 
 /// Ports an agent has at most.
 pub const FLOWMOTE_PORTS: usize = 4;
+/// Largest N of 1 in N.
+pub const FLOWMOTE_MAX_SAMPLING_RATE: u32 = 0x8000_0000;
 /// Samples that wait for the main loop at most.
 pub const FLOWMOTE_SLOTS: usize = 4;
 /// Packet header bytes that a sample carries at most.
@@ -22,7 +24,8 @@ pub const FLOWMOTE_STATE_WORDS: usize = 368;
 /// Bytes of the state: sizeof (flowmote).
 pub const FLOWMOTE_STATE_SIZE: usize = 2944;
 
-/// The memory of an agent: static, and left alone.
+/// The memory of an agent: static, and left alone; a copy is no agent. It has the same size on
+/// 32-bit and on 64-bit targets, and the alignment of uint64_t.
 #[repr(C)]
 pub struct flowmote {
     opaque: [u64; FLOWMOTE_STATE_WORDS],
@@ -58,6 +61,7 @@ pub(crate) struct MainLoop<'a> {
 const _: () = assert!(size_of::<State>() <= FLOWMOTE_STATE_SIZE);
 const _: () = assert!(align_of::<State>() <= align_of::<flowmote>());
 const _: () = assert!(size_of::<flowmote>() == FLOWMOTE_STATE_SIZE);
+const _: () = assert!(FLOWMOTE_MAX_SAMPLING_RATE == flowmote_core::MAX_SAMPLING_RATE);
 
 /// Makes an agent in memory whose content does not matter.
 ///
@@ -82,7 +86,7 @@ pub(crate) unsafe fn make(memory: *mut flowmote, config: AgentConfig) {
         addr_of_mut!((*state).samples).write(SampleQueue::new());
         addr_of_mut!((*state).ports).write([1, 2, 3, 4].map(vacant));
         addr_of_mut!((*state).count).write(AtomicU32::new(0));
-        addr_of_mut!((*state).magic).write(AtomicU32::new(MAGIC));
+        addr_of_mut!((*state).magic).write(AtomicU32::new(magic_at(memory)));
     }
 }
 
@@ -131,10 +135,15 @@ unsafe fn made(memory: *const flowmote) -> Result<*const State, i32> {
     let state = checked(memory)?.cast::<State>();
     // SAFETY: not null, aligned, and memory of the right size by the word of the caller.
     let magic = unsafe { &*addr_of!((*state).magic) };
-    if magic.load(Ordering::Acquire) != MAGIC {
+    if magic.load(Ordering::Acquire) != magic_at(memory) {
         return Err(FLOWMOTE_E_STATE);
     }
     Ok(state)
+}
+
+/// What a state says of itself. A copy of it does not: the agent in it points into the original.
+fn magic_at(memory: *const flowmote) -> u32 {
+    MAGIC ^ memory.addr() as u32
 }
 
 const MAGIC: u32 = 0x7346_6C77;

@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
-use flowmote_baremetal::{HEAD_BYTES, UdpSender, UdpSenderConfig};
+use flowmote_baremetal::{HEAD_BYTES, Neighbour, UdpSender, UdpSenderConfig};
 use flowmote_core::Instant;
 
 use crate::codes::*;
@@ -10,7 +10,7 @@ use crate::pointers::{bytes, checked, read, write};
 
 /// Bytes of the headers that flowmote_udp_head writes, and of an ARP frame.
 pub const FLOWMOTE_UDP_HEAD_BYTES: usize = 42;
-/// Words of the state of a sender.
+/// Words of the state of a sender, on 32-bit and on 64-bit targets.
 pub const FLOWMOTE_UDP_WORDS: usize = 10;
 
 /// The memory of a sender: static, and left alone.
@@ -49,17 +49,22 @@ const _: () = assert!(size_of::<State>() <= size_of::<flowmote_udp>());
 const _: () = assert!(align_of::<State>() <= align_of::<flowmote_udp>());
 const _: () = assert!(FLOWMOTE_UDP_HEAD_BYTES == HEAD_BYTES);
 
-/// Makes a sender, which does not know its neighbour yet. Main loop.
+/// Makes a sender in `udp`, whose `size` is sizeof (flowmote_udp). It does not know its neighbour
+/// yet. FLOWMOTE_E_SIZE, FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_init(
     udp: *mut flowmote_udp,
+    size: usize,
     config: *const flowmote_udp_config,
 ) -> i32 {
     let init = || {
+        checked(udp)?;
         // SAFETY: as the caller says.
         let config = sender_config(unsafe { read(config) }?)?;
+        if size < size_of::<flowmote_udp>() {
+            return Err(FLOWMOTE_E_SIZE);
+        }
         let state = State { magic: MAGIC, sender: UdpSender::new(config) };
-        checked(udp)?;
         // SAFETY: as the caller says; size and alignment are asserted above.
         unsafe { write(udp.cast::<State>(), state) }?;
         Ok(FLOWMOTE_OK)
@@ -67,7 +72,8 @@ pub unsafe extern "C" fn flowmote_udp_init(
     code(init())
 }
 
-/// Sends to another collector from now on. Main loop.
+/// Sends to another collector from now on: 4 bytes of IPv4, of one host, and a UDP port that is not
+/// 0. FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_set_collector(
     udp: *mut flowmote_udp,
@@ -85,8 +91,9 @@ pub unsafe extern "C" fn flowmote_udp_set_collector(
     code(set())
 }
 
-/// Takes a received frame without FCS. FLOWMOTE_YES: `answer` (FLOWMOTE_UDP_HEAD_BYTES bytes) is an
-/// ARP frame to send. Main loop.
+/// Takes a received frame of `length` bytes, without FCS, and looks for ARP in it. FLOWMOTE_YES:
+/// `answer` (FLOWMOTE_UDP_HEAD_BYTES bytes) is an ARP frame to send, padded to 60 bytes.
+/// FLOWMOTE_OK: nothing to answer; the frame may be anybody's. FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_receive(
     udp: *mut flowmote_udp,
@@ -107,8 +114,8 @@ pub unsafe extern "C" fn flowmote_udp_receive(
     code(receive())
 }
 
-/// FLOWMOTE_YES: `question` (FLOWMOTE_UDP_HEAD_BYTES bytes) is an ARP frame to send now. Call at
-/// least once a second. Main loop.
+/// FLOWMOTE_YES: `question` (FLOWMOTE_UDP_HEAD_BYTES bytes) is an ARP frame to send now, padded to
+/// 60 bytes. Call at least once a second. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_poll(
     udp: *mut flowmote_udp,
@@ -125,9 +132,19 @@ pub unsafe extern "C" fn flowmote_udp_poll(
     code(poll())
 }
 
+/// FLOWMOTE_YES: the MAC address of the next hop is known, so that datagrams can leave. As long as
+/// it is not, samples are best left in the agent, though not for more than a second: do not call
+/// flowmote_poll_counters and flowmote_poll_transmit. Main loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmote_udp_ready(udp: *mut flowmote_udp) -> i32 {
+    // SAFETY: as the caller says.
+    let known = unsafe { sender(udp) }.map(|sender| sender.neighbour() != Neighbour::Unknown);
+    code(known.map(yes))
+}
+
 /// Writes the Ethernet, IPv4 and UDP headers (FLOWMOTE_UDP_HEAD_BYTES bytes) that go before a
 /// datagram. FLOWMOTE_E_NEIGHBOUR as long as the next hop is not known: keep the datagram, or lose
-/// it. Main loop.
+/// it. FLOWMOTE_E_TOO_LARGE, FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_head(
     udp: *mut flowmote_udp,

@@ -1,22 +1,9 @@
 /* Calls every function of flowmote.h, with good and with bad arguments. Built with AddressSanitizer
  * and UBSan by tests/tests/c_interface.rs. Prints the datagrams in hexadecimal. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "flowmote.h"
-
-#define CHECK(expression, expected)                                                                \
-    do {                                                                                           \
-        long long got_ = (long long)(expression);                                                  \
-        if (got_ != (long long)(expected)) {                                                       \
-            fprintf(stderr, "%s:%d: %s is %lld\n", __FILE__, __LINE__, #expression, got_);         \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
-/* Any pointer that is not aligned for what it should point to. */
-#define CROOKED(type) ((type *)(uintptr_t)1)
+#include "exercise.h"
 
 static uint32_t depth;
 static uint32_t sections;
@@ -31,33 +18,6 @@ void flowmote_exit_critical(uint32_t state)
 {
     depth--;
     CHECK(depth, state);
-}
-
-static flowmote_config good_config(void)
-{
-    flowmote_config config = {
-        .agent_address = {192, 0, 2, 1},
-        .agent_address_length = 4,
-        .header_bytes = 128,
-        .datagram_bytes = 1400,
-        .max_delay_ms = 100,
-        .discard_limit = 1,
-        .seed = 7,
-    };
-    return config;
-}
-
-static flowmote_packet packet_of(const uint8_t *header, uint32_t length, uint32_t direction)
-{
-    flowmote_packet packet = {
-        .header = header,
-        .header_length = length,
-        .frame_length = length + 4,
-        .direction = direction,
-        .output = 2,
-        .timestamp_ns = 0,
-    };
-    return packet;
 }
 
 static unsigned print_datagrams(flowmote *state, uint64_t now)
@@ -79,10 +39,8 @@ static unsigned print_datagrams(flowmote *state, uint64_t now)
 static void initialise(flowmote *state)
 {
     flowmote_config config = good_config(), wrong;
-    CHECK(flowmote_init(NULL, sizeof *state, &config), FLOWMOTE_E_NULL);
-    CHECK(flowmote_init(CROOKED(flowmote), sizeof *state, &config), FLOWMOTE_E_ALIGNMENT);
-    CHECK(flowmote_init(state, sizeof *state, NULL), FLOWMOTE_E_NULL);
-    CHECK(flowmote_init(state, sizeof *state, CROOKED(flowmote_config)), FLOWMOTE_E_ALIGNMENT);
+    uint64_t at;
+    CHECK(flowmote_poll_timeout(state, &at), FLOWMOTE_E_STATE);
     CHECK(flowmote_init(state, sizeof *state - 1, &config), FLOWMOTE_E_SIZE);
 #define WRONG(field, value)                                                                        \
     wrong = config;                                                                                \
@@ -101,26 +59,12 @@ static void initialise(flowmote *state)
     CHECK(flowmote_init(state, sizeof *state, &config), FLOWMOTE_OK);
 }
 
-static void before_init(flowmote *state)
-{
-    flowmote_meta meta = {1, 2, 3};
-    uint32_t word;
-    uint64_t at;
-    CHECK(flowmote_add_port(state, 0, 1, 1, 0, &word), FLOWMOTE_E_STATE);
-    CHECK(flowmote_port_meta(state, 0, &meta), FLOWMOTE_E_STATE);
-    CHECK(flowmote_poll_timeout(state, &at), FLOWMOTE_E_STATE);
-    CHECK(flowmote_port_meta(NULL, 0, &meta), FLOWMOTE_E_NULL);
-    CHECK(flowmote_port_meta(CROOKED(flowmote), 0, &meta), FLOWMOTE_E_ALIGNMENT);
-}
-
 static uint32_t ports(flowmote *state)
 {
     uint32_t port = 99, i, first;
-    CHECK(flowmote_add_port(NULL, 0, 1, 1, 0, &port), FLOWMOTE_E_NULL);
-    CHECK(flowmote_add_port(state, 0, 1, 1, 0, NULL), FLOWMOTE_E_NULL);
-    CHECK(flowmote_add_port(state, 0, 1, 1, 0, CROOKED(uint32_t)), FLOWMOTE_E_ALIGNMENT);
     CHECK(flowmote_add_port(state, 0, 0, 1, 0, &port), FLOWMOTE_E_RANGE);
     CHECK(flowmote_add_port(state, 0, 0x1000000, 1, 0, &port), FLOWMOTE_E_RANGE);
+    CHECK(flowmote_add_port(state, 0, 3, UINT32_MAX, 0, &port), FLOWMOTE_E_RANGE);
     CHECK(flowmote_add_port(state, 0, 3, 1, 1000, &port), FLOWMOTE_OK);
     CHECK(flowmote_add_port(state, 0, 3, 1, 1000, &port), FLOWMOTE_E_EXISTS);
     first = port;
@@ -128,13 +72,21 @@ static uint32_t ports(flowmote *state)
         CHECK(flowmote_add_port(state, 0, 10 + i, 0, 0, &port), FLOWMOTE_OK);
     CHECK(flowmote_add_port(state, 0, 99, 0, 0, &port), FLOWMOTE_E_PORTS_FULL);
     CHECK(flowmote_set_polling(state, 0, FLOWMOTE_PORTS, 5), FLOWMOTE_E_PORT);
-    CHECK(flowmote_set_polling(NULL, 0, first, 5), FLOWMOTE_E_NULL);
     CHECK(flowmote_set_polling(state, 0, first, 2000), FLOWMOTE_OK);
     CHECK(flowmote_set_sampling_rate(state, UINT32_MAX, 5), FLOWMOTE_E_PORT);
-    CHECK(flowmote_set_sampling_rate(NULL, first, 5), FLOWMOTE_E_NULL);
-    CHECK(flowmote_set_sampling_rate(state, first, UINT32_MAX), FLOWMOTE_OK);
+    CHECK(flowmote_set_sampling_rate(state, first, FLOWMOTE_MAX_SAMPLING_RATE + 1u),
+          FLOWMOTE_E_RANGE);
+    CHECK(flowmote_set_sampling_rate(state, first, FLOWMOTE_MAX_SAMPLING_RATE), FLOWMOTE_OK);
     CHECK(flowmote_set_sampling_rate(state, first, 1), FLOWMOTE_OK);
     return first;
+}
+
+static void refused(flowmote *state, uint32_t port, flowmote_packet packet)
+{
+    flowmote_meta meta = {512, 7, 2};
+    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_RANGE);
+    CHECK(flowmote_sample(state, 0, port, &packet, &meta), FLOWMOTE_E_RANGE);
+    CHECK(flowmote_discard(state, 0, port, &packet, 258), FLOWMOTE_E_RANGE);
 }
 
 /* Each frame has its own allocation, so that a byte too far is found. */
@@ -157,16 +109,12 @@ static void packets(flowmote *state, uint32_t port)
     for (i = 0; i < FLOWMOTE_SLOTS; i++)
         CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_YES);
     CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_QUEUE_FULL);
-    packet.header_length = 1;
-    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_NULL);
-    packet = packet_of((const uint8_t *)"x", 1, 4);
-    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_RANGE);
-    packet = packet_of((const uint8_t *)"x", 65536, 0);
-    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_RANGE);
-    CHECK(flowmote_packet_seen(state, port, NULL), FLOWMOTE_E_NULL);
-    CHECK(flowmote_packet_seen(state, port, CROOKED(flowmote_packet)), FLOWMOTE_E_ALIGNMENT);
+    refused(state, port, packet_of((const uint8_t *)"x", 1, FLOWMOTE_FLOODED + 1));
+    refused(state, port, packet_of((const uint8_t *)"x", 65536, FLOWMOTE_RECEIVED));
+    packet = packet_of((const uint8_t *)"x", 1, FLOWMOTE_RECEIVED);
+    packet.frame_length = 0;
+    refused(state, port, packet);
     CHECK(flowmote_packet_seen(state, port + FLOWMOTE_PORTS, &packet), FLOWMOTE_E_PORT);
-    CHECK(flowmote_port_meta(state, port, NULL), FLOWMOTE_E_NULL);
     CHECK(flowmote_port_meta(state, port, &meta), FLOWMOTE_OK);
     CHECK(meta.sampling_rate, 1);
     CHECK(meta.sample_pool, chosen + FLOWMOTE_SLOTS + 1);
@@ -178,11 +126,8 @@ static void chip(flowmote *state, uint32_t port)
     uint8_t frame[64] = {0};
     flowmote_packet packet = packet_of(frame, sizeof frame, FLOWMOTE_SWITCHED);
     flowmote_meta meta = {512, 7, 2};
-    CHECK(flowmote_sample(state, 300, port, NULL, &meta), FLOWMOTE_E_NULL);
-    CHECK(flowmote_sample(state, 300, port, &packet, NULL), FLOWMOTE_E_NULL);
     CHECK(flowmote_sample(state, 300, 77, &packet, &meta), FLOWMOTE_E_PORT);
     CHECK(flowmote_sample(state, 300, port, &packet, &meta), FLOWMOTE_OK);
-    CHECK(flowmote_discard(state, 300, port, NULL, 258), FLOWMOTE_E_NULL);
     CHECK(flowmote_discard(state, 300, 77, &packet, 258), FLOWMOTE_E_PORT);
     CHECK(flowmote_discard(state, 5000, port, &packet, 258), FLOWMOTE_OK);
     CHECK(flowmote_discard(state, 5000, port, &packet, 258), FLOWMOTE_OK);
@@ -201,15 +146,10 @@ static void counters(flowmote *state)
     flowmote_ethernet_counters ethernet;
     uint32_t if_index = 0;
     uint64_t at = 0;
-    CHECK(flowmote_if_counters_init(NULL), FLOWMOTE_E_NULL);
-    CHECK(flowmote_if_counters_init(CROOKED(flowmote_if_counters)), FLOWMOTE_E_ALIGNMENT);
-    CHECK(flowmote_ethernet_counters_init(NULL), FLOWMOTE_E_NULL);
     CHECK(flowmote_if_counters_init(&generic), FLOWMOTE_OK);
     CHECK(flowmote_ethernet_counters_init(&ethernet), FLOWMOTE_OK);
-    CHECK(ethernet.dot3_stats_fcs_errors, UINT32_MAX);
+    CHECK(ethernet.dot3_stats_fcs_errors, FLOWMOTE_UNKNOWN);
     CHECK(generic.if_in_octets == UINT64_MAX, 1);
-    CHECK(flowmote_poll_counters(state, 0, NULL), FLOWMOTE_E_NULL);
-    CHECK(flowmote_poll_timeout(state, NULL), FLOWMOTE_E_NULL);
     CHECK(flowmote_poll_timeout(state, &at), FLOWMOTE_YES);
     CHECK(flowmote_poll_counters(state, 8000, &if_index), FLOWMOTE_YES);
     CHECK(if_index, 3);
@@ -217,24 +157,15 @@ static void counters(flowmote *state)
     generic.if_index = if_index;
     generic.if_in_octets = UINT64_C(0x123456789A);
     print_datagrams(state, 8000);
-    CHECK(flowmote_counters(state, 8000, if_index, NULL, NULL), FLOWMOTE_E_NULL);
     CHECK(flowmote_counters(state, 8000, 4711, &generic, NULL), FLOWMOTE_E_PORT);
-    CHECK(flowmote_counters(state, 8000, if_index, &generic, CROOKED(flowmote_ethernet_counters)),
-          FLOWMOTE_E_ALIGNMENT);
     CHECK(flowmote_counters(state, 8000, if_index, &generic, NULL), FLOWMOTE_OK);
     CHECK(flowmote_counters(state, 8000, if_index, &generic, &ethernet), FLOWMOTE_OK);
     CHECK(print_datagrams(state, 8100), 1);
-    const uint8_t *datagram;
-    size_t length;
-    CHECK(flowmote_poll_transmit(state, 0, NULL, &length), FLOWMOTE_E_NULL);
-    CHECK(flowmote_poll_transmit(state, 0, &datagram, NULL), FLOWMOTE_E_NULL);
 }
 
 static void totals(flowmote *state)
 {
     flowmote_stats stats;
-    CHECK(flowmote_totals(state, NULL), FLOWMOTE_E_NULL);
-    CHECK(flowmote_totals(NULL, &stats), FLOWMOTE_E_NULL);
     CHECK(flowmote_totals(state, &stats), FLOWMOTE_OK);
     CHECK(stats.counter_samples, 2);
     CHECK(stats.discarded_packets, 1);
@@ -247,31 +178,23 @@ static void udp(void)
     static flowmote_udp sender;
     static const uint8_t answer[42] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0,   0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0,
                                        2, 2, 0, 0, 0, 0, 2, 192, 0, 2, 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1};
-    flowmote_udp_config config = {
-        .mac = {2, 0, 0, 0, 0, 1},
-        .address = {192, 0, 2, 1},
-        .collector = {192, 0, 2, 2},
-        .prefix = 24,
-        .port = 6343,
-        .collector_port = 6343,
-    }, wrong = config;
+    flowmote_udp_config config = good_udp_config(), wrong = config;
     uint8_t *head = malloc(FLOWMOTE_UDP_HEAD_BYTES);
-    CHECK(flowmote_udp_poll(&sender, 0, head), FLOWMOTE_E_STATE);
-    CHECK(flowmote_udp_init(NULL, &config), FLOWMOTE_E_NULL);
-    CHECK(flowmote_udp_init(&sender, NULL), FLOWMOTE_E_NULL);
     wrong.prefix = 33;
-    CHECK(flowmote_udp_init(&sender, &wrong), FLOWMOTE_E_RANGE);
+    CHECK(flowmote_udp_init(&sender, sizeof sender, &wrong), FLOWMOTE_E_RANGE);
     wrong = config;
     wrong.collector_port = 0;
-    CHECK(flowmote_udp_init(&sender, &wrong), FLOWMOTE_E_RANGE);
-    CHECK(flowmote_udp_init(&sender, &config), FLOWMOTE_OK);
-    CHECK(flowmote_udp_poll(&sender, 0, NULL), FLOWMOTE_E_NULL);
+    CHECK(flowmote_udp_init(&sender, sizeof sender, &wrong), FLOWMOTE_E_RANGE);
+    wrong = config;
+    wrong.port = 0;
+    CHECK(flowmote_udp_init(&sender, sizeof sender, &wrong), FLOWMOTE_E_RANGE);
+    CHECK(flowmote_udp_init(&sender, sizeof sender - 1, &config), FLOWMOTE_E_SIZE);
+    CHECK(flowmote_udp_init(&sender, sizeof sender, &config), FLOWMOTE_OK);
+    CHECK(flowmote_udp_ready(&sender), FLOWMOTE_OK);
     CHECK(flowmote_udp_poll(&sender, 0, head), FLOWMOTE_YES);
     CHECK(head[41], 2);
     CHECK(flowmote_udp_poll(&sender, 1, head), FLOWMOTE_OK);
     CHECK(flowmote_udp_head(&sender, (const uint8_t *)"abc", 3, head), FLOWMOTE_E_NEIGHBOUR);
-    CHECK(flowmote_udp_receive(&sender, 2, NULL, 42, head), FLOWMOTE_E_NULL);
-    CHECK(flowmote_udp_receive(&sender, 2, answer, 42, NULL), FLOWMOTE_E_NULL);
     CHECK(flowmote_udp_receive(&sender, 2, answer, SIZE_MAX, head), FLOWMOTE_E_RANGE);
     for (size_t length = 0; length <= 42; length++) {
         uint8_t *frame = malloc(length ? length : 1);
@@ -279,7 +202,7 @@ static void udp(void)
         CHECK(flowmote_udp_receive(&sender, 2, frame, length, head), FLOWMOTE_OK);
         free(frame);
     }
-    CHECK(flowmote_udp_head(&sender, (const uint8_t *)"abc", 3, NULL), FLOWMOTE_E_NULL);
+    CHECK(flowmote_udp_ready(&sender), FLOWMOTE_YES);
     CHECK(flowmote_udp_head(&sender, (const uint8_t *)"abc", 3, head), FLOWMOTE_OK);
     CHECK(head[17], 31);
     CHECK(flowmote_udp_head(&sender, NULL, 0, head), FLOWMOTE_OK);
@@ -287,8 +210,8 @@ static void udp(void)
     CHECK(flowmote_udp_head(&sender, large, 65508, head), FLOWMOTE_E_TOO_LARGE);
     CHECK(flowmote_udp_head(&sender, large, 65507, head), FLOWMOTE_OK);
     free(large);
-    CHECK(flowmote_udp_set_collector(&sender, NULL, 6343), FLOWMOTE_E_NULL);
     CHECK(flowmote_udp_set_collector(&sender, (const uint8_t *)"\xE0\0\0\1", 6343), FLOWMOTE_E_RANGE);
+    CHECK(flowmote_udp_set_collector(&sender, (const uint8_t *)"\xC0\0\2\3", 0), FLOWMOTE_E_RANGE);
     CHECK(flowmote_udp_set_collector(&sender, (const uint8_t *)"\xC0\0\2\3", 6343), FLOWMOTE_OK);
     CHECK(flowmote_udp_head(&sender, (const uint8_t *)"abc", 3, head), FLOWMOTE_E_NEIGHBOUR);
     free(head);
@@ -297,7 +220,6 @@ static void udp(void)
 int main(void)
 {
     flowmote *state = calloc(1, sizeof *state);
-    before_init(state);
     memset(state, 0xa5, sizeof *state);
     initialise(state);
     uint32_t port = ports(state);
@@ -306,6 +228,11 @@ int main(void)
     counters(state);
     totals(state);
     udp();
+    flowmote *before = malloc(sizeof *before);
+    memcpy(before, state, sizeof *before);
+    bad_pointers(state, port);
+    CHECK(memcmp(before, state, sizeof *before), 0);
+    free(before);
     CHECK(depth, 0);
     CHECK(sections > 0, 1);
     free(state);

@@ -38,6 +38,17 @@ impl Image {
         &self.elf
     }
 
+    /// An image that something else than cargo has built. `None`, and a line among the skipped,
+    /// where the emulator is missing.
+    #[must_use]
+    pub fn at(board: &Board, elf: PathBuf) -> Option<Self> {
+        if let Some(reason) = board.is_missing() {
+            skip(&reason);
+            return None;
+        }
+        Some(Self { board: *board, elf })
+    }
+
     /// Boots it with so many ports.
     #[must_use]
     pub fn start(&self, ports: usize) -> Machine {

@@ -1,0 +1,139 @@
+#include "console.h"
+
+#include "board.h"
+
+#define DATA REGISTER(UART0_BASE + 0x00)
+#define STATE REGISTER(UART0_BASE + 0x04)
+#define CTRL REGISTER(UART0_BASE + 0x08)
+#define INTCLEAR REGISTER(UART0_BASE + 0x0c)
+#define BAUDDIV REGISTER(UART0_BASE + 0x10)
+#define STATE_TX_FULL (1u << 0)
+#define STATE_RX_FULL (1u << 1)
+#define CTRL_TX_RX_INTERRUPT (1u << 0 | 1u << 1 | 1u << 3)
+#define INT_RX (1u << 1)
+
+void console_start(void)
+{
+    BAUDDIV = CLOCK_HZ / 115200u;
+    CTRL = CTRL_TX_RX_INTERRUPT;
+}
+
+/* The main loop is awake now, and listens again when it has looked, before it sleeps. */
+void uart_interrupt(void)
+{
+    irq_disable(IRQ_UART0_RX);
+}
+
+void console_listen(void)
+{
+    irq_enable(IRQ_UART0_RX);
+}
+
+char *console_poll(void)
+{
+    static char line[CONSOLE_LINE_BYTES + 2];
+    static size_t length;
+    char *typed = NULL;
+    /* Forgotten before the last look, so that a byte in between raises it again. */
+    for (INTCLEAR = INT_RX; typed == NULL && (STATE & STATE_RX_FULL) != 0; INTCLEAR = INT_RX) {
+        char byte = (char)DATA;
+        if (byte != '\n' && byte != '\r') {
+            line[length] = byte;
+            length += length < CONSOLE_LINE_BYTES + 1;
+        } else if (length > 0) {
+            line[length] = '\0';
+            length = 0;
+            typed = line;
+        }
+    }
+    return typed;
+}
+
+static void put(char byte)
+{
+    while ((STATE & STATE_TX_FULL) != 0) {
+    }
+    DATA = (uint8_t)byte;
+}
+
+void console_text(const char *text)
+{
+    while (*text != '\0')
+        put(*text++);
+}
+
+/* Without division, which takes a kilobyte for 64 bits: doubles the decimal digits, and adds one,
+ * for each bit. */
+void console_number(uint64_t number)
+{
+    char digits[20] = {0};
+    unsigned used = 1;
+    for (int bit = 63; bit >= 0; bit--) {
+        int carry = (int)(number >> bit & 1);
+        for (unsigned at = 0; at < used; at++) {
+            int digit = digits[at] * 2 + carry;
+            carry = digit > 9;
+            digits[at] = (char)(carry != 0 ? digit - 10 : digit);
+        }
+        if (carry != 0)
+            digits[used++] = 1;
+    }
+    while (used > 0)
+        put((char)('0' + digits[--used]));
+}
+
+void console_address(const uint8_t address[4])
+{
+    for (int at = 0; at < 4; at++) {
+        if (at > 0)
+            put('.');
+        console_number(address[at]);
+    }
+}
+
+char *next_word(char **line)
+{
+    char *word = *line;
+    while (*word == ' ' || *word == '\t')
+        word++;
+    char *end = word;
+    while (*end != '\0' && *end != ' ' && *end != '\t')
+        end++;
+    *line = *end == '\0' ? end : end + 1;
+    *end = '\0';
+    return word;
+}
+
+bool parse_number(const char *word, uint32_t *number)
+{
+    uint32_t value = 0;
+    if (*word == '\0')
+        return false;
+    for (; *word != '\0'; word++) {
+        uint32_t digit = (uint32_t)(uint8_t)*word - '0';
+        if (digit > 9 || value > (UINT32_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return true;
+}
+
+bool parse_address(const char *word, uint8_t address[4])
+{
+    uint8_t parsed[4];
+    for (int at = 0; at < 4; at++) {
+        uint32_t value = 0;
+        const char *start = word;
+        for (; *word >= '0' && *word <= '9' && word - start < 3; word++)
+            value = value * 10 + (uint32_t)(*word - '0');
+        bool ended = *word == (at < 3 ? '.' : '\0');
+        if (word == start || value > 255 || !ended)
+            return false;
+        parsed[at] = (uint8_t)value;
+        word += at < 3;
+    }
+    for (int at = 0; at < 4; at++)
+        address[at] = parsed[at];
+    return true;
+}
