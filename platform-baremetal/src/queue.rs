@@ -4,6 +4,7 @@ use core::cell::RefCell;
 
 use critical_section::Mutex;
 use flowmote_core::{DataSource, Interface, SampleMeta};
+use heapless::Deque;
 
 use crate::sample::PacketSample;
 
@@ -30,17 +31,17 @@ pub struct SampleQueue<const SLOTS: usize, const HEADER: usize = 128> {
     ring: Mutex<RefCell<Ring<SLOTS, HEADER>>>,
 }
 
-/// A ring of slots that are filled and read where they lie. The queues of `heapless` take and give
-/// by value, and moving a sample twice costs a Cortex-M3 as much as encoding it.
+/// What is known of each packet, oldest first, and its bytes in a slot beside it, where they are
+/// written and read: only what is small moves, as with the descriptors of a MAC.
 struct Ring<const SLOTS: usize, const HEADER: usize> {
-    slots: [Slot<HEADER>; SLOTS],
-    /// Where the oldest is.
-    first: usize,
-    filled: usize,
+    packets: Deque<Packet, SLOTS>,
+    headers: [[u8; HEADER]; SLOTS],
+    /// The header slot to fill next.
+    next: usize,
 }
 
-/// A [`PacketSample`] with bytes of its own, of which `used` are there.
-struct Slot<const HEADER: usize> {
+/// A [`PacketSample`] whose bytes are the first `used` of a header slot.
+struct Packet {
     source: DataSource,
     meta: SampleMeta,
     input: Interface,
@@ -50,8 +51,8 @@ struct Slot<const HEADER: usize> {
     src_tag: Option<u16>,
     dst_tag: Option<u16>,
     timestamp_ns: u64,
-    used: usize,
-    header: [u8; HEADER],
+    slot: u16,
+    used: u16,
 }
 
 impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
@@ -71,7 +72,7 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
     #[inline]
     pub fn pop<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
         self.with(|ring| {
-            let sample = ring.first()?.lend(header);
+            let sample = ring.lend_first(header);
             ring.remove();
             sample
         })?
@@ -81,7 +82,7 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
     /// be able to hand it on.
     #[inline]
     pub fn peek<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
-        self.with(|ring| ring.first()?.lend(header))?
+        self.with(|ring| ring.lend_first(header))?
     }
 
     /// Removes the oldest; returns whether there was one. For the main loop.
@@ -100,31 +101,39 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
 }
 
 impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
-    const EMPTY: Self = Self { slots: [const { Slot::EMPTY }; SLOTS], first: 0, filled: 0 };
+    const EMPTY: Self = {
+        assert!(SLOTS <= MOST && HEADER <= MOST, "slots and header bytes are at most 65535");
+        Self { packets: Deque::new(), headers: [[0; HEADER]; SLOTS], next: 0 }
+    };
 
     #[inline]
     fn push<'p>(&mut self, make: impl FnOnce() -> PacketSample<'p>) -> bool {
-        let behind = self.first.wrapping_add(self.filled);
-        let at = if behind < SLOTS { behind } else { behind.wrapping_sub(SLOTS) };
-        let vacant = if self.filled < SLOTS { self.slots.get_mut(at) } else { None };
-        let Some(slot) = vacant else { return false };
-        slot.store(&make());
-        self.filled = self.filled.wrapping_add(1);
-        true
+        if self.packets.is_full() {
+            return false;
+        }
+        let slot = self.next;
+        let Some(header) = self.headers.get_mut(slot) else { return false };
+        self.next = if slot.wrapping_add(1) < SLOTS { slot.wrapping_add(1) } else { 0 };
+        let sample = make();
+        let used = fill(header, sample.header);
+        let rest = header.get_mut(used..).unwrap_or_default();
+        let used = used.wrapping_add(fill(rest, sample.payload));
+        self.packets.push_back(Packet::new(&sample, slot as u16, used as u16)).is_ok()
     }
 
+    /// The oldest again, with its bytes copied to `place`.
     #[inline]
-    fn first(&self) -> Option<&Slot<HEADER>> {
-        if self.filled > 0 { self.slots.get(self.first) } else { None }
+    fn lend_first<'h>(&self, place: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
+        let packet = self.packets.front()?;
+        let (slot, used) = (usize::from(packet.slot), usize::from(packet.used));
+        let header = place.get_mut(..used)?;
+        header.copy_from_slice(self.headers.get(slot)?.get(..used)?);
+        Some(packet.with_header(header))
     }
 
     #[inline]
     fn remove(&mut self) -> bool {
-        let Some(filled) = self.filled.checked_sub(1) else { return false };
-        let next = self.first.wrapping_add(1);
-        self.first = if next < SLOTS { next } else { 0 };
-        self.filled = filled;
-        true
+        self.packets.pop_front().is_some()
     }
 }
 
@@ -138,43 +147,27 @@ fn fill(place: &mut [u8], bytes: &[u8]) -> usize {
     used
 }
 
-impl<const HEADER: usize> Slot<HEADER> {
-    const EMPTY: Self = Self {
-        source: DataSource::interface(0),
-        meta: SampleMeta { sampling_rate: 0, sample_pool: 0, drops: 0 },
-        input: Interface::Unknown,
-        output: Interface::Unknown,
-        frame_length: 0,
-        stripped: 0,
-        src_tag: None,
-        dst_tag: None,
-        timestamp_ns: 0,
-        used: 0,
-        header: [0; HEADER],
-    };
-
+impl Packet {
     #[inline]
-    fn store(&mut self, sample: &PacketSample<'_>) {
-        self.source = sample.source;
-        self.meta = sample.meta;
-        self.input = sample.input;
-        self.output = sample.output;
-        self.frame_length = sample.frame_length;
-        self.stripped = sample.stripped;
-        self.src_tag = sample.src_tag;
-        self.dst_tag = sample.dst_tag;
-        self.timestamp_ns = sample.timestamp_ns;
-        let used = fill(&mut self.header, sample.header);
-        let rest = self.header.get_mut(used..).unwrap_or_default();
-        self.used = used.wrapping_add(fill(rest, sample.payload));
+    fn new(sample: &PacketSample<'_>, slot: u16, used: u16) -> Self {
+        Self {
+            source: sample.source,
+            meta: sample.meta,
+            input: sample.input,
+            output: sample.output,
+            frame_length: sample.frame_length,
+            stripped: sample.stripped,
+            src_tag: sample.src_tag,
+            dst_tag: sample.dst_tag,
+            timestamp_ns: sample.timestamp_ns,
+            slot,
+            used,
+        }
     }
 
-    /// The sample again, with its bytes copied to `place`.
     #[inline]
-    fn lend<'h>(&self, place: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
-        let header = place.get_mut(..self.used)?;
-        header.copy_from_slice(self.header.get(..self.used)?);
-        Some(PacketSample {
+    fn with_header<'h>(&self, header: &'h [u8]) -> PacketSample<'h> {
+        PacketSample {
             source: self.source,
             meta: self.meta,
             input: self.input,
@@ -186,7 +179,7 @@ impl<const HEADER: usize> Slot<HEADER> {
             timestamp_ns: self.timestamp_ns,
             header,
             payload: &[],
-        })
+        }
     }
 }
 
@@ -201,6 +194,9 @@ impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for SampleQueue<S
         to.debug_struct("SampleQueue").field("slots", &SLOTS).finish_non_exhaustive()
     }
 }
+
+/// What the numbers of a [`Packet`] can say.
+const MOST: usize = 65_535;
 
 #[cfg(test)]
 mod tests {

@@ -79,7 +79,9 @@ fn no_function_can_panic() {
         }
         let scratch = tempfile::tempdir().unwrap();
         let checks = "profile.release.overflow-checks=true";
-        let more = ["--features", "prove", "--target", target, "--config", checks];
+        let none = "profile.release.package.heapless.overflow-checks=false";
+        let more =
+            ["--features", "prove", "--target", target, "--config", checks, "--config", none];
         let library = build(scratch.path(), &more).join("libflowmote.a");
         let output = link_all(&linker, &library);
         assert!(output.status.success(), "{target}: {}", text(&output.stderr));
