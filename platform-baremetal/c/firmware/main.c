@@ -54,13 +54,19 @@ static _Noreturn void fail(const char *reason)
 
 /* Counts a frame, and has Flowmote copy its header if it is chosen. A full queue is counted there,
  * as a drop, so there is nothing to do about it here. */
-static void tell(uint32_t direction, const uint8_t *header, size_t header_length, size_t length)
+static void tell(uint32_t direction, const uint8_t *header, size_t header_length,
+                 const uint8_t *payload, size_t payload_length)
 {
+    size_t length = header_length + payload_length;
+    if (direction == FLOWMOTE_SENT && length < ETHERNET_SHORTEST_BYTES)
+        length = ETHERNET_SHORTEST_BYTES;
     flowmote_packet packet = {
         .header = header,
         .header_length = (uint32_t)header_length,
         .frame_length = (uint32_t)length + ETHERNET_FCS_BYTES,
         .direction = direction,
+        .payload = payload,
+        .payload_length = (uint32_t)payload_length,
     };
     flowmote_packet_seen(&agent, port, &packet);
 }
@@ -75,7 +81,7 @@ void ethernet_interrupt(void)
         size_t length = ethernet_receive(frame);
         if (length == 0)
             return;
-        tell(FLOWMOTE_RECEIVED, frame, length, length);
+        tell(FLOWMOTE_RECEIVED, frame, length, NULL, 0);
         frames[received % FRAMES].length = length;
         received++;
     }
@@ -86,19 +92,9 @@ static bool send(const uint8_t *head, size_t head_length, const uint8_t *rest, s
 {
     if (!ethernet_send(head, head_length, rest, rest_length))
         return false;
-    uint8_t start[FLOWMOTE_HEADER_BYTES];
-    size_t from_head = head_length < sizeof start ? head_length : sizeof start;
-    size_t room = sizeof start - from_head;
-    size_t from_rest = rest_length < room ? rest_length : room;
-    memcpy(start, head, from_head);
-    if (from_rest > 0)
-        memcpy(start + from_head, rest, from_rest);
-    size_t length = head_length + rest_length;
-    if (length < ETHERNET_SHORTEST_BYTES)
-        length = ETHERNET_SHORTEST_BYTES;
     /* A port is told its packets by one at a time: not by the interrupt now. */
     uint32_t state = flowmote_enter_critical();
-    tell(FLOWMOTE_SENT, start, from_head + from_rest, length);
+    tell(FLOWMOTE_SENT, head, head_length, rest, rest_length);
     flowmote_exit_critical(state);
     return true;
 }

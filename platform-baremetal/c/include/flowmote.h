@@ -155,6 +155,8 @@ typedef struct flowmote_stats {
   uint64_t discarded_packets;
   // Discarded packets held back by the limit.
   uint64_t discards_suppressed;
+  // Discarded packets that flowmote_discards_lost has told.
+  uint64_t discards_lost;
 } flowmote_stats;
 
 // if_counters, 0:1. Counters that the device does not have are FLOWMOTE_UNKNOWN, other fields 0.
@@ -243,6 +245,11 @@ typedef struct flowmote_packet {
   uint32_t output;
   // Nanoseconds since 1970; 0: not known.
   uint64_t timestamp_ns;
+  // What follows the header of a packet to send that lies in two places, as headers and
+  // datagram do; null: nothing. Read by flowmote_packet_seen of a FLOWMOTE_SENT packet only.
+  const uint8_t *payload;
+  // How many bytes: 0 to 65535, and with header_length at most frame_length.
+  uint32_t payload_length;
 } flowmote_packet;
 
 // What a sampler says.
@@ -365,6 +372,11 @@ int32_t flowmote_discard(struct flowmote *state,
                          uint32_t port,
                          const struct flowmote_packet *packet,
                          uint32_t reason);
+
+// Notes that `lost` notices of packets that `port` discarded did not reach flowmote_discard, for
+// lack of resources, or were not handed in again after FLOWMOTE_E_FULL: the next notice tells
+// them as drops. FLOWMOTE_E_PORT. Main loop.
+int32_t flowmote_discards_lost(struct flowmote *state, uint32_t port, uint32_t lost);
 
 // Samples 1 in `sampling_rate` packets of a port from the next one on, at most
 // FLOWMOTE_MAX_SAMPLING_RATE; 0: none. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE. Any context.

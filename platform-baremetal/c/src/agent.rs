@@ -50,6 +50,8 @@ pub struct flowmote_stats {
     pub discarded_packets: u64,
     /// Discarded packets held back by the limit.
     pub discards_suppressed: u64,
+    /// Discarded packets that flowmote_discards_lost has told.
+    pub discards_lost: u64,
 }
 
 /// Makes an agent in `state`, whose `size` is sizeof (flowmote). What was there is forgotten: no
@@ -211,6 +213,7 @@ pub unsafe extern "C" fn flowmote_totals(state: *mut flowmote, stats: *mut flowm
             counter_samples: totals.counter_samples,
             discarded_packets: totals.discarded_packets,
             discards_suppressed: totals.discards_suppressed,
+            discards_lost: totals.discards_lost,
         };
         // SAFETY: as the caller says.
         unsafe { write(stats, totals) }?;

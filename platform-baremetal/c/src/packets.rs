@@ -37,6 +37,11 @@ pub struct flowmote_packet {
     pub output: u32,
     /// Nanoseconds since 1970; 0: not known.
     pub timestamp_ns: u64,
+    /// What follows the header of a packet to send that lies in two places, as headers and
+    /// datagram do; null: nothing. Read by flowmote_packet_seen of a FLOWMOTE_SENT packet only.
+    pub payload: *const u8,
+    /// How many bytes: 0 to 65535, and with header_length at most frame_length.
+    pub payload_length: u32,
 }
 
 /// What a sampler says.
@@ -68,9 +73,11 @@ pub unsafe extern "C" fn flowmote_packet_seen(
         let packet = unsafe { crate::pointers::borrow(packet) }?;
         // SAFETY: as the caller says.
         let header = unsafe { header(packet) }?;
+        // SAFETY: as the caller says.
+        let payload = unsafe { payload(packet) }?;
         match port.sampler.advance(1) {
             None => Ok(FLOWMOTE_OK),
-            Some(chosen) => queue((port, samples), packet, (chosen.meta, header)),
+            Some(chosen) => queue((port, samples), packet, (chosen.meta, header, payload)),
         }
     };
     code(seen())
@@ -82,7 +89,7 @@ pub unsafe extern "C" fn flowmote_packet_seen(
 fn queue(
     (port, samples): (&Port, &state::Queue),
     packet: &flowmote_packet,
-    chosen: (SampleMeta, &[u8]),
+    chosen: (SampleMeta, &[u8], &[u8]),
 ) -> Answer {
     if samples.push(|| sample(port, packet, chosen)) {
         return Ok(FLOWMOTE_YES);
@@ -113,7 +120,7 @@ pub unsafe extern "C" fn flowmote_sample(
         let flowmote_meta { sampling_rate, sample_pool, drops } = meta;
         let meta = SampleMeta { sampling_rate, sample_pool, drops };
         let now = Instant::from_millis(now_ms);
-        let sample = sample(port, &packet, (meta, header));
+        let sample = sample(port, &packet, (meta, header, &[]));
         handled(sample.with_flow_sample(|flow| agent.handle_flow_sample(now, flow)))
     };
     code(take())
@@ -167,6 +174,22 @@ pub unsafe extern "C" fn flowmote_discard(
     code(take())
 }
 
+/// Notes that `lost` notices of packets that `port` discarded did not reach flowmote_discard, for
+/// lack of resources, or were not handed in again after FLOWMOTE_E_FULL: the next notice tells
+/// them as drops. FLOWMOTE_E_PORT. Main loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmote_discards_lost(state: *mut flowmote, port: u32, lost: u32) -> i32 {
+    let note = || {
+        // SAFETY: as the caller says.
+        let (port, _) = unsafe { state::port(state, port) }?;
+        // SAFETY: as the caller says.
+        let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
+        agent.discards_lost(DataSource::interface(port.if_index.load(Ordering::Relaxed)), lost);
+        Ok(FLOWMOTE_OK)
+    };
+    code(note())
+}
+
 /// Samples 1 in `sampling_rate` packets of a port from the next one on, at most
 /// FLOWMOTE_MAX_SAMPLING_RATE; 0: none. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE. Any context.
 #[unsafe(no_mangle)]
@@ -218,10 +241,27 @@ unsafe fn header<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
     unsafe { bytes(packet.header, packet.header_length as usize) }
 }
 
+/// The bytes behind the header of a packet to send.
+///
+/// # Safety
+/// As [`header`].
+unsafe fn payload<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
+    if packet.direction != FLOWMOTE_SENT {
+        return Ok(&[]);
+    }
+    let length = packet.payload_length;
+    // No overflow: the header has been looked at before.
+    if length > 65_535 || length.wrapping_add(packet.header_length) > packet.frame_length {
+        return Err(FLOWMOTE_E_RANGE);
+    }
+    // SAFETY: as the caller says.
+    unsafe { bytes(packet.payload, length as usize) }
+}
+
 fn sample<'a>(
     port: &Port,
     packet: &flowmote_packet,
-    (meta, header): (SampleMeta, &'a [u8]),
+    (meta, header, payload): (SampleMeta, &'a [u8], &'a [u8]),
 ) -> PacketSample<'a> {
     let if_index = port.if_index.load(Ordering::Relaxed);
     let output = match (packet.direction, packet.output) {
@@ -231,7 +271,7 @@ fn sample<'a>(
     };
     let mut sample = match packet.direction {
         FLOWMOTE_RECEIVED => PacketSample::received(if_index, meta, header),
-        FLOWMOTE_SENT => PacketSample::sent(if_index, meta, header),
+        FLOWMOTE_SENT => PacketSample::sent_in_parts(if_index, meta, header, payload),
         _ => PacketSample::switched(if_index, meta, header, output),
     };
     sample.frame_length = packet.frame_length;

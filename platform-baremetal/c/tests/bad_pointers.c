@@ -102,6 +102,10 @@ void bad_pointers(flowmote *state, uint32_t port)
     CHECK(flowmote_discard(state, 0, port, NULL, 258), FLOWMOTE_E_NULL);
     CHECK(flowmote_discard(state, 0, port, CROOKED(flowmote_packet), 258), FLOWMOTE_E_ALIGNMENT);
 
+    CHECK(flowmote_discards_lost(NULL, port, 1), FLOWMOTE_E_NULL);
+    CHECK(flowmote_discards_lost(CROOKED(flowmote), port, 1), FLOWMOTE_E_ALIGNMENT);
+    CHECK(flowmote_discards_lost(&unmade, port, 1), FLOWMOTE_E_STATE);
+
     CHECK(flowmote_set_sampling_rate(NULL, port, 5), FLOWMOTE_E_NULL);
     CHECK(flowmote_set_sampling_rate(CROOKED(flowmote), port, 5), FLOWMOTE_E_ALIGNMENT);
     CHECK(flowmote_set_sampling_rate(&unmade, port, 5), FLOWMOTE_E_STATE);

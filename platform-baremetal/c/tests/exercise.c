@@ -121,6 +121,34 @@ static void packets(flowmote *state, uint32_t port)
     CHECK(meta.drops, 1);
 }
 
+/* A packet to send whose header is in another place than the rest: the test looks for both. */
+static void parts(flowmote *state, uint32_t port)
+{
+    uint8_t *header = malloc(14), *payload = malloc(50);
+    memset(header, 0x11, 14);
+    memset(payload, 0x22, 50);
+    flowmote_packet packet = packet_of(header, 14, FLOWMOTE_SENT);
+    print_datagrams(state, 200);
+    packet.payload = payload;
+    packet.payload_length = 50;
+    packet.frame_length = 63;
+    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_RANGE);
+    packet.payload_length = UINT32_MAX;
+    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_RANGE);
+    packet.payload_length = 50;
+    packet.frame_length = 68;
+    packet.payload = NULL;
+    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_E_NULL);
+    packet.direction = FLOWMOTE_RECEIVED;
+    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_YES);
+    packet.payload = payload;
+    packet.direction = FLOWMOTE_SENT;
+    CHECK(flowmote_packet_seen(state, port, &packet), FLOWMOTE_YES);
+    free(header);
+    free(payload);
+    print_datagrams(state, 300);
+}
+
 static void chip(flowmote *state, uint32_t port)
 {
     uint8_t frame[64] = {0};
@@ -129,6 +157,8 @@ static void chip(flowmote *state, uint32_t port)
     CHECK(flowmote_sample(state, 300, 77, &packet, &meta), FLOWMOTE_E_PORT);
     CHECK(flowmote_sample(state, 300, port, &packet, &meta), FLOWMOTE_OK);
     CHECK(flowmote_discard(state, 300, 77, &packet, 258), FLOWMOTE_E_PORT);
+    CHECK(flowmote_discards_lost(state, 77, 3), FLOWMOTE_E_PORT);
+    CHECK(flowmote_discards_lost(state, port, 3), FLOWMOTE_OK);
     CHECK(flowmote_discard(state, 5000, port, &packet, 258), FLOWMOTE_OK);
     CHECK(flowmote_discard(state, 5000, port, &packet, 258), FLOWMOTE_OK);
     int32_t answer = FLOWMOTE_OK;
@@ -170,6 +200,7 @@ static void totals(flowmote *state)
     CHECK(stats.counter_samples, 2);
     CHECK(stats.discarded_packets, 1);
     CHECK(stats.discards_suppressed, 1);
+    CHECK(stats.discards_lost, 3);
     CHECK(stats.flow_samples > 200, 1);
 }
 
@@ -224,6 +255,7 @@ int main(void)
     initialise(state);
     uint32_t port = ports(state);
     packets(state, port);
+    parts(state, port);
     chip(state, port);
     counters(state);
     totals(state);
