@@ -1,5 +1,6 @@
 //! `cargo run --example seed -- DIRECTORY` writes what fuzzing begins with: the test vectors, the
-//! packets sampled in them, captures of them, and the configuration files of the repository.
+//! packets sampled in them (for the firmware behind an answer to its ARP), captures of them, and
+//! the configuration files of the repository.
 //! `cargo +nightly fuzz cmin TARGET DIRECTORY/TARGET` then makes few of many.
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ fn main() -> io::Result<()> {
             }
             for (at, packet) in packets(&payload).iter().enumerate() {
                 write(&to.join("packet"), &format!("{name}-{at}"), packet)?;
+                write(&to.join("firmware"), &format!("{name}-{at}"), &frames(&packet[1..]))?;
             }
         }
     }
@@ -49,6 +51,18 @@ fn packets(payload: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     packets
+}
+
+/// An answer to the ARP request of the firmware target, a request, and a packet, each behind its
+/// length.
+fn frames(packet: &[u8]) -> Vec<u8> {
+    let arp = |operation| {
+        let head = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, operation];
+        let ends = [2, 0, 0, 0, 0, 2, 192, 0, 2, 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1];
+        [&head[..], &ends].concat()
+    };
+    let frames = [&arp(2)[..], &arp(1), packet];
+    frames.iter().flat_map(|frame| [&(frame.len() as u16).to_be_bytes(), *frame].concat()).collect()
 }
 
 /// A pcap file in little endian with two Ethernet frames (draft-ietf-opsawg-pcap).
