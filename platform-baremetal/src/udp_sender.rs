@@ -142,9 +142,10 @@ impl UdpSender {
     }
 
     fn learn(&mut self, now: Instant, mac: [u8; 6]) {
-        if self.neighbour != Neighbour::Known(mac) && mac.first().is_some_and(|byte| byte & 1 == 0)
-        {
-            message!("collector {} is reached by a new neighbour", self.config.collector.ip());
+        if mac.first().is_some_and(|byte| byte & 1 == 0) {
+            if self.neighbour == Neighbour::Unknown {
+                message!("collector {} has a neighbour", self.config.collector.ip());
+            }
             self.neighbour = Neighbour::Known(mac);
         }
         self.ask = now.saturating_add(REFRESH);
