@@ -165,6 +165,7 @@ impl UdpSender {
         frame
     }
 
+    #[inline(never)]
     fn arp(
         &self,
         operation: u16,
