@@ -25,6 +25,7 @@ impl Agent<'_> {
 
     /// Lends the finished datagram, if there is one: it is full, or its oldest sample has waited
     /// long enough. Changes after each `handle_*`, after [`flush`](Self::flush), and with time.
+    #[inline(never)]
     pub fn poll_transmit(&mut self, now: Instant) -> Option<&[u8]> {
         let ready = match self.state {
             State::Ready => true,
