@@ -61,8 +61,9 @@ fn every_packet_is_told_once_and_truly() {
             let received = sample.input.port() == Port::Index(1);
             let length = header.frame_length as usize - 4;
             let frame = frames.iter().find(|(frame, whole, direction)| {
-                // smoltcp does not know that the controller pads a short frame.
-                let same = *whole == length || !received && *whole == 60 && length < 60;
+                // The emulated controller does not pad what it sends, and smoltcp does not know
+                // that a real one does.
+                let same = *whole == length || !received && *whole < 60 && length == 60;
                 same && *direction == received && frame.starts_with(header.header)
             });
             assert!(frame.is_some(), "no such frame on the link: {header:?}");
@@ -194,9 +195,9 @@ fn commands_take_effect() {
             ("sampling 1", "sampling PORT N"),
             ("sampling 1 -1", "sampling PORT N"),
             ("sampling 1 4294967296", "sampling PORT N"),
-            ("sampling 1 2147483649", "at most 2147483648"),
-            ("polling 4294968", "at most"),
-            ("polling 1 2", "words behind"),
+            ("sampling 1 2147483649", "0 to 2147483648"),
+            ("polling 4294968", "polling S"),
+            ("polling 1 2", "commands are"),
             ("collector 192.0.2", "collector A.B.C.D"),
             ("collector 192.0.2.256", "collector A.B.C.D"),
             ("collector 224.0.0.1", "192.0.2.0/24"),
@@ -302,7 +303,8 @@ fn nothing_is_left_behind() {
 }
 
 fn image(name: &str) -> Option<Image> {
-    Image::build(&Board::MPS2_AN385, "mps2-an385", name)
+    let board = if name == "small" { Board::MPS2_AN385_SMALL } else { Board::MPS2_AN385 };
+    Image::build(&board, "mps2-an385", name)
 }
 
 fn images() -> impl Iterator<Item = Image> {

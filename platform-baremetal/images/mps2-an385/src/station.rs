@@ -8,9 +8,9 @@ use flowmote_core::{
     MAX_SAMPLING_RATE, Source,
 };
 
-use crate::board::{self, ETHERNET};
-use crate::console::{Command, Refused};
-use crate::serial::Serial;
+use crate::board::{self, ETHERNET, Uart0};
+use crate::console::{self, Refused};
+use crate::lan9118::Statistics;
 
 /// What the operator may change and the node does not tell.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,7 @@ pub const ECHO_PORT: u16 = 7;
 pub const DATAGRAM: usize = 1400;
 
 /// The agent of the station.
+#[inline(never)]
 pub fn agent<'a>(seed: u64, sources: &'a mut [Source], datagram: &'a mut [u8]) -> Agent<'a> {
     let head = DatagramHead {
         address: IpAddr::V4(ADDRESS),
@@ -64,60 +65,62 @@ impl Operator {
     }
 
     /// Does what the operator wants, and says on the console how it went.
+    #[inline(never)]
     pub fn serve<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
         now: Instant,
-        command: Result<Command, Refused>,
+        line: &[u8],
         node: &mut Node<'_, C, U, SLOTS>,
-        serial: &mut Serial,
+        serial: &mut Uart0,
     ) {
-        let done = match command {
-            Ok(Command::Show) => {
-                self.show(now, node, serial);
-                Ok(())
-            }
-            Ok(command) => self.change(now, command, node),
-            Err(refused) => Err(refused),
-        };
-        match done {
+        match self.obey(now, line, node, serial) {
             Ok(()) => serial.text("ok\n"),
             Err(Refused(reason)) => serial.text("error: ").text(reason).text("\n"),
         };
     }
 
-    fn change<C: CounterSource, U: Uplink, const SLOTS: usize>(
+    fn obey<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
         now: Instant,
-        command: Command,
+        line: &[u8],
         node: &mut Node<'_, C, U, SLOTS>,
+        serial: &mut Uart0,
     ) -> Result<(), Refused> {
-        match command {
-            Command::Show => Ok(()),
-            Command::Sampling { rate, .. } if rate > MAX_SAMPLING_RATE => {
-                Err(Refused("N is at most 2147483648"))
+        let words = console::words(line)?;
+        let [name, first, second, _] = words;
+        let is_it = |(known, count): &(&[u8], usize)| {
+            *known == name && words.get(*count).is_some_and(|word| word.is_empty())
+        };
+        match COMMANDS.iter().position(is_it) {
+            Some(SHOW) => self.show(now, node, serial),
+            Some(SAMPLING) => {
+                let (Some(port), Some(rate @ ..=MAX_SAMPLING_RATE)) =
+                    (console::number(first), console::number(second))
+                else {
+                    return Err(Refused("sampling PORT N: N is 0 to 2147483648"));
+                };
+                if !node.set_sampling_rate(port, rate) {
+                    return Err(Refused("the only port is 1"));
+                }
             }
-            Command::Sampling { port, rate } => match node.set_sampling_rate(port, rate) {
-                true => Ok(()),
-                false => Err(Refused("the only port is 1")),
-            },
-            Command::Polling { seconds } if seconds > MAX_POLLING => {
-                Err(Refused("S is at most 4294967"))
-            }
-            Command::Polling { seconds } => {
+            Some(POLL) => {
+                let Some(seconds @ ..=MAX_POLLING) = console::number(first) else {
+                    return Err(Refused("polling S: S is 0 to 4294967"));
+                };
                 self.polling = seconds;
                 node.set_polling(now, Duration::from_secs(seconds));
-                Ok(())
             }
-            Command::Collector(address) if !is_neighbour(address) => {
-                Err(Refused("the collector must be in 192.0.2.0/24, there is no router"))
-            }
-            Command::Collector(address) => {
+            Some(_) => {
+                let Some(address) = console::address(first).filter(is_neighbour) else {
+                    return Err(Refused("collector A.B.C.D: within 192.0.2.0/24"));
+                };
                 let collector = SocketAddr::from((address, SFLOW_PORT));
                 node.set_collector(collector).map_err(|_| Refused("no such collector"))?;
                 self.collector = address;
-                Ok(())
             }
+            None => return Err(Refused(USAGE)),
         }
+        Ok(())
     }
 
     /// A topic a line, each with words and their numbers.
@@ -125,23 +128,38 @@ impl Operator {
         &self,
         now: Instant,
         node: &Node<'_, C, U, SLOTS>,
-        serial: &mut Serial,
+        serial: &mut Uart0,
     ) {
-        let stats = node.stats();
-        serial.text("agent ").address(ADDRESS.octets()).text(" uptime ").number(now.as_millis());
-        serial.text("\ncollector ").address(self.collector.octets());
-        serial.text("\npolling seconds ").number(self.polling);
+        serial.text("agent ").address(ADDRESS).report(" uptime %\ncollector ", &[now.as_millis()]);
+        serial.address(self.collector).report("\npolling seconds %\n", &[self.polling.into()]);
         for port in node.ports() {
             let meta = port.sampler.meta();
-            serial.text("\nport ").number(port.if_index);
-            serial.text(" sampling ").number(meta.sampling_rate);
-            serial.text(" pool ").number(meta.sample_pool).text(" drops ").number(meta.drops);
+            let [rate, pool, drops] = [meta.sampling_rate, meta.sample_pool, meta.drops];
+            let values = [port.if_index.into(), rate.into(), pool.into(), drops.into()];
+            serial.report(PORT, &values);
         }
-        serial.text("\nsamples flow ").number(stats.flow_samples);
-        serial.text(" counter ").number(stats.counter_samples);
-        serial.text("\ndatagrams sent ").number(stats.datagrams.wrapping_sub(stats.send_errors));
-        serial.text(" lost ").number(stats.send_errors);
-        show_mac(serial);
+        let Statistics { generic: mac, .. } = ETHERNET.with(|chip| chip.statistics());
+        let stack = board::stack_used() as u64;
+        let received =
+            sum(mac.if_in_ucast_pkts, mac.if_in_multicast_pkts, mac.if_in_broadcast_pkts);
+        let sent = sum(mac.if_out_ucast_pkts, mac.if_out_multicast_pkts, mac.if_out_broadcast_pkts);
+        let stats = node.stats();
+        let totals = [
+            stats.flow_samples,
+            stats.counter_samples,
+            stats.datagrams.wrapping_sub(stats.send_errors),
+            stats.send_errors,
+            received,
+            mac.if_in_octets,
+            mac.if_in_errors.into(),
+            mac.if_in_discards.into(),
+            sent,
+            mac.if_out_octets,
+            mac.if_out_errors.into(),
+            mac.if_out_discards.into(),
+            stack,
+        ];
+        serial.report(TOTALS, &totals);
     }
 }
 
@@ -151,26 +169,30 @@ impl Default for Operator {
     }
 }
 
-#[inline(never)]
-fn show_mac(serial: &mut Serial) {
-    let statistics = ETHERNET.with(|chip| chip.statistics());
-    let directions = [
-        ("\nreceived", statistics.rx, statistics.rx_errors, statistics.rx_dropped),
-        ("\ntransmitted", statistics.tx, statistics.tx_errors, statistics.tx_dropped),
-    ];
-    for (name, traffic, errors, discards) in directions {
-        serial.text(name).text(" frames ").number(traffic.frames());
-        serial.text(" octets ").number(traffic.octets);
-        serial.text(" errors ").number(errors).text(" discards ").number(discards);
-    }
-    serial.text("\nmemory stack ").number(board::stack_used() as u32).text("\n");
+/// The frames of all destinations.
+fn sum(unicast: u32, multicast: u32, broadcast: u32) -> u64 {
+    unicast.wrapping_add(multicast).wrapping_add(broadcast).into()
 }
 
 /// Whether the address is another host's in our network.
-fn is_neighbour(address: Ipv4Addr) -> bool {
+fn is_neighbour(address: &Ipv4Addr) -> bool {
     let ([a, b, c, _], [x, y, z, host]) = (ADDRESS.octets(), address.octets());
-    [a, b, c] == [x, y, z] && !matches!(host, 0 | 255) && address != ADDRESS
+    [a, b, c] == [x, y, z] && !matches!(host, 0 | 255) && *address != ADDRESS
 }
 
+const PORT: &str = "port % sampling % pool % drops %\n";
+const TOTALS: &str = "samples flow % counter %
+datagrams sent % lost %
+received frames % octets % errors % discards %
+transmitted frames % octets % errors % discards %
+memory stack %
+";
+/// Each with its number of words.
+const COMMANDS: [(&[u8], usize); 4] =
+    [(b"show", 1), (b"sampling", 3), (b"polling", 2), (b"collector", 2)];
+const SHOW: usize = 0;
+const SAMPLING: usize = 1;
+const POLL: usize = 2;
+const USAGE: &str = "commands are show, sampling PORT N, polling S, collector A.B.C.D";
 const POLLING_SECONDS: u32 = 20;
 const MAX_POLLING: u32 = u32::MAX / 1000;

@@ -36,8 +36,9 @@ fn main() -> ! {
     // The main loop looks at the peripherals itself; interrupts only end its sleep.
     cortex_m::interrupt::disable();
     let Some(mut board) = Board::take() else { board::panicked() };
-    let started = ETHERNET.with(|chip| chip.start(false).and_then(|()| chip.mac_address()));
-    let Ok(mac) = started else { board::fail(&mut board.serial, "no LAN9118") };
+    let Ok(mac) = ETHERNET.with(|chip| chip.start()) else {
+        board::fail(&mut board.serial, "no LAN9118")
+    };
     let seed = seed(mac);
 
     let device = Device { receive: [0; BUFFER], send: [0; BUFFER] };
@@ -72,10 +73,10 @@ fn main() -> ! {
         let now = board.clock.now();
         let due = node.poll(now);
         let echoed = echo.serve(now, node.uplink_mut().sockets_mut());
-        let command = console.poll(&mut board.serial);
-        let commanded = command.is_some();
-        if let Some(command) = command {
-            operator.serve(now, command, &mut node, &mut board.serial);
+        let line = console.poll(&mut board.serial);
+        let commanded = line.is_some();
+        if let Some(line) = line {
+            operator.serve(now, line, &mut node, &mut board.serial);
         }
         let busy = || echoed || commanded || ETHERNET.with(|chip| chip.has_frame());
         board.sleeper.sleep(now, due, busy);

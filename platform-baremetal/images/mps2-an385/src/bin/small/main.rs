@@ -15,8 +15,8 @@ mod wire;
 use core::panic::PanicInfo;
 
 use cortex_m_rt::{entry, exception};
-use flowmote_baremetal::{Node, NodeParts, Port, RawUplink, UdpSender, UdpSenderConfig};
-use flowmote_core::Source;
+use flowmote_baremetal::{Node, NodeParts, Port, RawUplink, UdpSender, UdpSenderConfig, Uplink};
+use flowmote_core::{CounterSource, Instant, Source};
 use mps2_an385::board::{self, Board, ETHERNET, Interrupt};
 use mps2_an385::console::Console;
 use mps2_an385::counters::MacCounters;
@@ -28,8 +28,9 @@ use crate::wire::{FRAMES, SAMPLER, SAMPLES, Wire};
 #[entry]
 fn main() -> ! {
     let Some(mut board) = Board::take() else { board::panicked() };
-    let started = ETHERNET.with(|chip| chip.start(false).and_then(|()| chip.mac_address()));
-    let Ok(mac) = started else { board::fail(&mut board.serial, "no LAN9118") };
+    let Ok(mac) = ETHERNET.with(|chip| chip.start()) else {
+        board::fail(&mut board.serial, "no LAN9118")
+    };
 
     let config = UdpSenderConfig {
         mac,
@@ -56,17 +57,27 @@ fn main() -> ! {
     board.serial.text("ready\n");
     loop {
         let now = board.clock.now();
-        let due = node.poll(now);
-        let command = console.poll(&mut board.serial);
-        let commanded = command.is_some();
-        if let Some(command) = command {
-            operator.serve(now, command, &mut node, &mut board.serial);
+        let due = turn(&mut node, now);
+        let line = console.poll(&mut board.serial);
+        let commanded = line.is_some();
+        if let Some(line) = line {
+            operator.serve(now, line, &mut node, &mut board.serial);
         }
         board.sleeper.sleep(now, due, || {
             board::listen(Interrupt::SerialReceive);
             commanded || FRAMES.has_frame()
         });
     }
+}
+
+/// Out of line, so that the node is reached through a pointer and not across the whole stack frame
+/// of `main`: that is shorter by half a kilobyte.
+#[inline(never)]
+fn turn<C: CounterSource, U: Uplink, const SLOTS: usize>(
+    node: &mut Node<'_, C, U, SLOTS>,
+    now: Instant,
+) -> Option<Instant> {
+    node.poll(now)
 }
 
 /// All interrupts of the board come here.
