@@ -72,7 +72,13 @@ impl Image {
         let target =
             env::var_os("CARGO_TARGET_DIR").map_or_else(|| images.join("target"), PathBuf::from);
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(&images).args(["build", "--profile", board.profile, "--locked", "--quiet"]);
+        cargo.current_dir(&images).args([
+            "build",
+            "--profile",
+            board.profile,
+            "--locked",
+            "--quiet",
+        ]);
         cargo.args(["--package", package, "--bin", name, "--target", board.target]);
         cargo.arg("--target-dir").arg(&target);
         let output = cargo.output().expect("cargo");

@@ -92,6 +92,13 @@ impl<const BASE: usize> Serial<BASE> {
     }
 }
 
+impl<const BASE: usize> core::fmt::Write for Serial<BASE> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.text(text);
+        Ok(())
+    }
+}
+
 const DATA: usize = 0x00;
 const STATE: usize = 0x04;
 const CTRL: usize = 0x08;

@@ -1,6 +1,6 @@
 //! The agent of an end station, and what its operator may change.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use flowmote_baremetal::{Node, Uplink};
 use flowmote_core::{
@@ -9,13 +9,14 @@ use flowmote_core::{
 };
 
 use crate::board::{self, ETHERNET, Uart0};
+use crate::collector::Collector;
 use crate::console::{self, Refused};
 use crate::lan9118::Statistics;
 
 /// What the operator may change and the node does not tell.
 #[derive(Clone, Copy, Debug)]
-pub struct Operator {
-    collector: Ipv4Addr,
+pub struct Operator<A> {
+    collector: A,
     polling: u32,
 }
 
@@ -24,6 +25,9 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 85);
 
 /// The length of its network prefix.
 pub const PREFIX: u8 = 24;
+
+/// Its other address, where the image has IPv6; the network prefix has 64 bits.
+pub const ADDRESS_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85);
 
 /// Where datagrams go until the operator says otherwise.
 pub const COLLECTOR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), SFLOW_PORT);
@@ -57,11 +61,11 @@ pub fn agent<'a>(seed: u64, sources: &'a mut [Source], datagram: &'a mut [u8]) -
     Agent::new(config, sources, datagram)
 }
 
-impl Operator {
+impl<A: Collector> Operator<A> {
     /// An operator who has not said anything yet.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { collector: *COLLECTOR.ip(), polling: POLLING_SECONDS }
+    pub fn new() -> Self {
+        Self { collector: A::from(*COLLECTOR.ip()), polling: POLLING_SECONDS }
     }
 
     /// Does what the operator wants, and says on the console how it went.
@@ -111,10 +115,8 @@ impl Operator {
                 node.set_polling(now, Duration::from_secs(seconds));
             }
             Some(_) => {
-                let Some(address) = console::address(first).filter(is_neighbour) else {
-                    return Err(Refused("collector A.B.C.D: within 192.0.2.0/24"));
-                };
-                let collector = SocketAddr::from((address, SFLOW_PORT));
+                let address = A::parse(first).ok_or(Refused(A::USAGE))?;
+                let collector = SocketAddr::new(address.into(), SFLOW_PORT);
                 node.set_collector(collector).map_err(|_| Refused("no such collector"))?;
                 self.collector = address;
             }
@@ -131,7 +133,8 @@ impl Operator {
         serial: &mut Uart0,
     ) {
         serial.text("agent ").address(ADDRESS).report(" uptime %\ncollector ", &[now.as_millis()]);
-        serial.address(self.collector).report("\npolling seconds %\n", &[self.polling.into()]);
+        self.collector.show(serial);
+        serial.report("\npolling seconds %\n", &[self.polling.into()]);
         for port in node.ports() {
             let meta = port.sampler.meta();
             let [rate, pool, drops] = [meta.sampling_rate, meta.sample_pool, meta.drops];
@@ -163,7 +166,7 @@ impl Operator {
     }
 }
 
-impl Default for Operator {
+impl<A: Collector> Default for Operator<A> {
     fn default() -> Self {
         Self::new()
     }
@@ -172,12 +175,6 @@ impl Default for Operator {
 /// The frames of all destinations.
 fn sum(unicast: u32, multicast: u32, broadcast: u32) -> u64 {
     unicast.wrapping_add(multicast).wrapping_add(broadcast).into()
-}
-
-/// Whether the address is another host's in our network.
-fn is_neighbour(address: &Ipv4Addr) -> bool {
-    let ([a, b, c, _], [x, y, z, host]) = (ADDRESS.octets(), address.octets());
-    [a, b, c] == [x, y, z] && !matches!(host, 0 | 255) && *address != ADDRESS
 }
 
 const PORT: &str = "port % sampling % pool % drops %\n";

@@ -12,6 +12,7 @@
 mod respond;
 mod wire;
 
+use core::net::Ipv4Addr;
 use core::panic::PanicInfo;
 
 use cortex_m_rt::{entry, exception};
@@ -53,7 +54,7 @@ fn main() -> ! {
         board::fail(&mut board.serial, "more ports than places")
     };
 
-    let (mut operator, mut console) = (Operator::new(), Console::new());
+    let (mut operator, mut console) = (Operator::<Ipv4Addr>::new(), Console::new());
     board.serial.text("ready\n");
     loop {
         let now = board.clock.now();
