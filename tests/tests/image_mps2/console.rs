@@ -37,16 +37,17 @@ fn commands_take_effect() {
         quiet(&machine, &mut peer);
         assert_eq!(peer.exported.len(), before, "all is off");
         for (line, reason) in [
-            ("sho", "commands are"),
+            ("sho", "show, sampling"),
             ("sampling 2 7", "the only port is 1"),
             ("sampling 1", "sampling PORT N"),
             ("sampling 1 -1", "sampling PORT N"),
             ("sampling 1 4294967296", "sampling PORT N"),
             ("sampling 1 2147483649", "0 to 2147483648"),
             ("polling 4294968", "polling S"),
-            ("polling 1 2", "commands are"),
+            ("polling 1 2", "show, sampling"),
             ("collector 192.0.2", "collector A.B.C.D"),
             ("collector 192.0.2.256", "collector A.B.C.D"),
+            ("collector 192.0.2.9.", "collector A.B.C.D"),
             ("collector 224.0.0.1", "192.0.2.0/24"),
             (&"x".repeat(300), "at most 63"),
         ] {

@@ -84,7 +84,6 @@ impl Clock {
 
     /// The time since power-on. The counter is set to count milliseconds, so that a carry is all
     /// that is left of the library's `Clock64`.
-    #[inline(never)]
     pub fn now(&mut self) -> Instant {
         let millis = self.fpgaio.read(FPGAIO_COUNTER);
         if millis < self.last {
@@ -126,6 +125,7 @@ impl Sleeper {
 
 /// The deepest that the stack has been, in bytes: cortex-m-rt has painted it at reset.
 #[must_use]
+#[inline(never)]
 pub fn stack_used() -> usize {
     let bottom = cortex_m_rt::heap_start() as usize;
     let mut words = (bottom..RAM_END).step_by(4).map(|at| at as *const u32);

@@ -23,7 +23,6 @@ impl Console {
     }
 
     /// Takes what came, up to the end of a line; `None` if it has no end yet, or is empty.
-    #[inline(never)]
     pub fn poll(&mut self, serial: &mut Uart0) -> Option<&[u8]> {
         while let Some(byte) = serial.read() {
             if matches!(byte, b'\n' | b'\r') {
@@ -56,23 +55,28 @@ pub fn words(line: &[u8]) -> Result<[&[u8]; 4], Refused> {
         return Err(Refused("a line has at most 63 characters"));
     }
     let mut rest = line;
-    Ok([(); 4].map(|()| next_word(&mut rest)))
+    Ok([(); 4].map(|()| {
+        loop {
+            let word = until(b' ', &mut rest);
+            if !word.is_empty() || rest.is_empty() {
+                return word;
+            }
+        }
+    }))
 }
 
-/// Takes the next word off the line; empty at its end.
-#[inline(never)]
-fn next_word<'a>(line: &mut &'a [u8]) -> &'a [u8] {
-    let is_part = |byte: &u8| *byte > b' ';
-    let start = line.iter().position(is_part).unwrap_or(line.len());
-    let (_, rest) = line.split_at_checked(start).unwrap_or_default();
-    let end = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
-    let (word, rest) = rest.split_at_checked(end).unwrap_or_default();
-    *line = rest;
+/// Takes off the line what is before the next separator, or all of it, and the separator.
+fn until<'a>(separator: u8, line: &mut &'a [u8]) -> &'a [u8] {
+    let mut end = 0;
+    while line.get(end).is_some_and(|byte| *byte != separator) {
+        end += 1;
+    }
+    let (word, rest) = line.split_at_checked(end).unwrap_or_default();
+    *line = rest.get(1..).unwrap_or_default();
     word
 }
 
 /// A number of digits only.
-#[inline(never)]
 #[must_use]
 pub fn number(word: &[u8]) -> Option<u32> {
     let append = |number: u32, byte: &u8| {
@@ -85,12 +89,12 @@ pub fn number(word: &[u8]) -> Option<u32> {
 /// An IPv4 address.
 #[must_use]
 pub fn address(word: &[u8]) -> Option<Ipv4Addr> {
-    let mut parts = word.split(|byte| *byte == b'.');
+    let mut rest = word;
     let mut octets = [0; 4];
     for octet in &mut octets {
-        *octet = u8::try_from(number(parts.next()?)?).ok()?;
+        *octet = u8::try_from(number(until(b'.', &mut rest))?).ok()?;
     }
-    parts.next().is_none().then_some(Ipv4Addr::from_octets(octets))
+    (rest.is_empty() && !word.ends_with(b".")).then_some(Ipv4Addr::from_octets(octets))
 }
 
 const MAX_LINE: usize = 63;

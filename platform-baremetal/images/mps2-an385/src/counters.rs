@@ -10,10 +10,9 @@ use crate::lan9118::Statistics;
 pub struct MacCounters<'a>(pub &'a Ethernet);
 
 impl CounterSource for MacCounters<'_> {
-    #[inline(never)]
     fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
         // A copy, because taking them may send a datagram through the controller.
-        let Statistics { mut generic, ethernet } = self.0.with(|chip| chip.statistics());
+        let Statistics { mut generic, ethernet } = self.0.statistics();
         generic.if_index = source.index();
         take(&[&generic, &ethernet]);
     }

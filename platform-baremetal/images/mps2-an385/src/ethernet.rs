@@ -5,6 +5,7 @@ use core::cell::RefCell;
 use critical_section::Mutex;
 
 use crate::board::EthernetChip;
+use crate::lan9118::Statistics;
 
 /// A controller that is used in critical sections only.
 #[derive(Debug)]
@@ -28,6 +29,12 @@ impl Ethernet {
     /// Lends the controller, interrupts off; not from within itself.
     pub fn with<T>(&self, act: impl FnOnce(&mut EthernetChip) -> T) -> T {
         critical_section::with(|section| act(&mut self.chip.borrow_ref_mut(section)))
+    }
+
+    /// What the controller has counted until now.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.with(|chip| chip.statistics())
     }
 
     /// The next good frame, in the front of the buffer. Of bad ones, some are thrown away.

@@ -33,14 +33,12 @@ impl<const BASE: usize> Serial<BASE> {
     }
 
     /// Writes text; a line ends with `\n`.
-    #[inline(never)]
     pub fn text(&mut self, text: &str) -> &mut Self {
         text.bytes().for_each(|byte| self.byte(byte));
         self
     }
 
     /// Writes a text in which each `%` stands for the next of the numbers.
-    #[inline(never)]
     pub fn report(&mut self, text: &str, numbers: &[u64]) -> &mut Self {
         let mut numbers = numbers.iter();
         for byte in text.bytes() {
@@ -59,13 +57,11 @@ impl<const BASE: usize> Serial<BASE> {
     }
 
     /// Writes an IPv4 address.
-    #[inline(never)]
     pub fn address(&mut self, address: Ipv4Addr) -> &mut Self {
         self.report("%.%.%.%", &address.octets().map(u64::from))
     }
 
     /// By long division, 16 bits at a time: dividing 64 would be a kilobyte of code.
-    #[inline(never)]
     fn decimal(&mut self, mut number: u64) {
         let mut digits = [b'0'; 20];
         let mut used = 0;
@@ -85,7 +81,6 @@ impl<const BASE: usize> Serial<BASE> {
         digits.iter().skip(digits.len() - used).for_each(|digit| self.byte(*digit));
     }
 
-    #[inline(never)]
     fn byte(&mut self, byte: u8) {
         while self.registers.read(STATE) & STATE_TX_FULL != 0 {}
         self.registers.write(DATA, u32::from(byte));

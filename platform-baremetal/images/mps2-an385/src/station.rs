@@ -117,7 +117,7 @@ impl<A: Collector> Operator<A> {
             Some(_) => {
                 let address = A::parse(first).ok_or(Refused(A::USAGE))?;
                 let collector = SocketAddr::new(address.into(), SFLOW_PORT);
-                node.set_collector(collector).map_err(|_| Refused("no such collector"))?;
+                node.set_collector(collector).map_err(|_| Refused(A::USAGE))?;
                 self.collector = address;
             }
             None => return Err(Refused(USAGE)),
@@ -141,7 +141,7 @@ impl<A: Collector> Operator<A> {
             let values = [port.if_index.into(), rate.into(), pool.into(), drops.into()];
             serial.report(PORT, &values);
         }
-        let Statistics { generic: mac, .. } = ETHERNET.with(|chip| chip.statistics());
+        let Statistics { generic: mac, .. } = ETHERNET.statistics();
         let stack = board::stack_used() as u64;
         let received =
             sum(mac.if_in_ucast_pkts, mac.if_in_multicast_pkts, mac.if_in_broadcast_pkts);
@@ -190,6 +190,6 @@ const COMMANDS: [(&[u8], usize); 4] =
 const SHOW: usize = 0;
 const SAMPLING: usize = 1;
 const POLL: usize = 2;
-const USAGE: &str = "commands are show, sampling PORT N, polling S, collector A.B.C.D";
+const USAGE: &str = "show, sampling PORT N, polling S or collector ADDRESS";
 const POLLING_SECONDS: u32 = 20;
 const MAX_POLLING: u32 = u32::MAX / 1000;

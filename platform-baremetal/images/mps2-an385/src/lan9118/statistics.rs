@@ -60,15 +60,15 @@ impl Statistics {
         self.ethernet.dot3_stats_internal_mac_receive_errors = u32::MAX;
     }
 
-    /// A good frame came.
-    pub(super) fn count_received(&mut self, frame: &[u8]) {
+    /// A good frame of this length came that begins like `start`.
+    pub(super) fn count_received(&mut self, start: &[u8], length: usize) {
         let generic = &mut self.generic;
         let kinds = [
             &mut generic.if_in_ucast_pkts,
             &mut generic.if_in_multicast_pkts,
             &mut generic.if_in_broadcast_pkts,
         ];
-        count(frame, frame.len(), &mut generic.if_in_octets, kinds);
+        count(start, length, &mut generic.if_in_octets, kinds);
     }
 
     /// A frame of this length that begins like `start` goes out; the chip pads it.
@@ -134,7 +134,6 @@ impl Statistics {
 
 /// Counts a frame that begins like `start`, by the kind of its destination: unicast, multicast,
 /// broadcast.
-#[inline(never)]
 fn count(start: &[u8], length: usize, octets: &mut u64, kinds: [&mut u32; 3]) {
     *octets = octets.wrapping_add((length + FCS) as u64);
     let [unicast, multicast, broadcast] = kinds;

@@ -41,7 +41,7 @@ fn main() -> ! {
         port: SFLOW_PORT,
         collector: COLLECTOR,
     };
-    let uplink = RawUplink::new(Wire { mac }, UdpSender::new(config));
+    let uplink = RawUplink::new(Wire, UdpSender::new(config));
 
     let (mut sources, mut datagram) = ([Source::VACANT; 1], [0; DATAGRAM]);
     let [a, b, c, d, e, f] = mac;

@@ -104,9 +104,7 @@ impl Ring {
 }
 
 /// The device of the uplink.
-pub(crate) struct Wire {
-    pub(crate) mac: [u8; 6],
-}
+pub(crate) struct Wire;
 
 impl FrameDevice for Wire {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
@@ -124,7 +122,7 @@ impl FrameDevice for Wire {
         let mut buffer = [0; BUFFER];
         let Some(frame) = FRAMES.take(&mut buffer) else { return false };
         take(frame);
-        if let Some(answer) = respond(self.mac, frame) {
+        if let Some(answer) = respond(frame) {
             // No room for the answer: whoever asked asks again.
             let _ = self.send(answer, &[]);
         }
