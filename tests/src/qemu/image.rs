@@ -14,6 +14,8 @@ pub struct Board {
     pub(super) emulator: &'static str,
     /// The target of its images.
     target: &'static str,
+    /// The profile they are built with.
+    profile: &'static str,
     /// Which machine, and with what.
     pub(super) arguments: &'static [&'static str],
     /// The arguments that connect the next port to a network backend, but for its name.
@@ -32,9 +34,13 @@ impl Board {
     pub const MPS2_AN385: Self = Self {
         emulator: "qemu-system-arm",
         target: "thumbv7m-none-eabi",
+        profile: "release",
         arguments: &["-M", "mps2-an385"],
         port: ["-net", "nic,netdev="],
     };
+
+    /// The same, for an image that is built to be small.
+    pub const MPS2_AN385_SMALL: Self = Self { profile: "small", ..Self::MPS2_AN385 };
 
     /// Why no image can be built or run here.
     fn is_missing(&self) -> Option<String> {
@@ -66,13 +72,19 @@ impl Image {
         let target =
             env::var_os("CARGO_TARGET_DIR").map_or_else(|| images.join("target"), PathBuf::from);
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(&images).args(["build", "--release", "--locked", "--quiet"]);
+        cargo.current_dir(&images).args([
+            "build",
+            "--profile",
+            board.profile,
+            "--locked",
+            "--quiet",
+        ]);
         cargo.args(["--package", package, "--bin", name, "--target", board.target]);
         cargo.arg("--target-dir").arg(&target);
         let output = cargo.output().expect("cargo");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "building {package} {name}: {error}");
-        let elf = target.join(board.target).join("release").join(name);
+        let elf = target.join(board.target).join(board.profile).join(name);
         Some(Self { board: *board, elf })
     }
 
