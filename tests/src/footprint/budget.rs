@@ -67,3 +67,44 @@ impl<'a> Budget<'a> {
         (table, wrong)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "# rustc 1.2.3\n# people\n\nflash  100 <= 110\n# more\nstack 50\n";
+
+    fn compare(flash: u64, stack: u64) -> (String, Vec<String>) {
+        let measured = [("flash".to_owned(), flash), ("stack".to_owned(), stack)];
+        Budget::new(TABLE).compare(&measured, |name| if name == "stack" { 20 } else { 3 })
+    }
+
+    #[test]
+    fn what_is_near_is_right_and_the_table_is_written_again() {
+        let (table, wrong) = compare(103, 60);
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let flash = format!("{:<38}    103  <= 110", "flash");
+        let stack = format!("{:<38}     60", "stack");
+        assert_eq!(table, format!("# rustc 1.2.3\n# people\n\n{flash}\n# more\n{stack}\n"));
+        let again = Budget::new(&table)
+            .compare(&[("flash".to_owned(), 103), ("stack".to_owned(), 60)], |_| 0);
+        assert_eq!(again, (table.clone(), Vec::new()));
+    }
+
+    #[test]
+    fn drift_targets_and_other_rows_are_told() {
+        assert_eq!(compare(104, 50).1, ["flash: 104, in the table 100"]);
+        assert_eq!(compare(96, 61).1.len(), 2);
+        assert!(compare(111, 50).1.contains(&"flash: 111 is above its target, 110".to_owned()));
+        let flash = ("flash".to_owned(), 100);
+        let wrong = Budget::new(TABLE).compare(std::slice::from_ref(&flash), |_| 0).1;
+        assert_eq!(wrong, ["not measured: stack 50"]);
+        let wrong = Budget::new("flash 100\n").compare(&[flash, ("new".to_owned(), 1)], |_| 0);
+        assert!(wrong.0.contains("new 1") && wrong.1.len() == 1, "{wrong:?}");
+    }
+
+    #[test]
+    fn the_compiler_is_that_of_the_first_line() {
+        assert!(!Budget::new(TABLE).is_of_this_rustc());
+    }
+}

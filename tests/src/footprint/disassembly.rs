@@ -41,18 +41,22 @@ impl Program {
             }
             program.functions.insert(*start, function);
         }
+        // A function is entered where it begins. What else leads out of one is no branch, but what
+        // the linker fills gaps with: 0xd4d4 reads like `bmi`.
+        let starts: BTreeSet<u32> = program.functions.keys().copied().collect();
+        program.functions.values_mut().for_each(|one| one.calls.retain(|to| starts.contains(to)));
         let (vectors, data) = words(data);
         let immediates = code.lines().filter_map(|line| immediate(line.split_once('\t')?.1));
         let constants = data.into_iter().chain(literals.into_values()).chain(immediates);
         let taken = constants.filter(|word| word & 1 == 1).map(|word| word & !1);
-        program.taken = taken.filter(|word| program.functions.contains_key(word)).collect();
+        program.taken = taken.filter(|word| starts.contains(word)).collect();
         program.vectors = vectors;
         program
     }
 
-    /// The function that this address belongs to.
-    pub(super) fn at(&self, address: u32) -> Option<(u32, &Function)> {
-        self.functions.range(..=address).next_back().map(|(at, function)| (*at, function))
+    /// The function that begins at this address.
+    pub(super) fn at(&self, address: u32) -> Option<&Function> {
+        self.functions.get(&address)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! What a function takes is the sum of all that it pushes and subtracts from the stack pointer, as
 //! if it did all of it at once. What it calls is each function that it branches to. An indirect call
-//! reaches what the function loads into that register from its own constants or, where something
-//! else may be in it, every function whose address is anywhere among constants and variables. That
+//! reaches what the function loads into that register from its own constants or, where the last that
+//! was written to it, in the order of the code, is something else, every function whose address is anywhere among constants and variables. That
 //! is more than the truth: so a function that an indirect call would enter for a second time is left
 //! out. Direct recursion is an error, and so is a frame whose size is not in the code.
 
@@ -111,8 +111,8 @@ struct Search<'p> {
 
 impl Search<'_> {
     /// The deepest chain from here, and whether it is so whatever led here.
-    fn deepest(&mut self, address: u32, indirect: bool) -> Result<(Path, bool), String> {
-        let (at, function) = self.program.at(address).ok_or("a branch to no function")?;
+    fn deepest(&mut self, at: u32, indirect: bool) -> Result<(Path, bool), String> {
+        let function = self.program.at(at).ok_or_else(|| format!("no function at {at:#x}"))?;
         if let Some(known) = self.known.get(&at) {
             return Ok((known.clone(), true));
         }
@@ -180,7 +180,8 @@ mod tests {
 
 000001c0 <interrupt>:
      1c0:      \tstmdb\tsp!, {r4, lr}
-     1c4:      \tb.w\t0x182 <leaf+0x2>         @ imm = #-0x46
+     1c4:      \tb.w\t0x180 <leaf>             @ imm = #-0x48
+     1c8:      \tbmi\t0x174 <main+0x34>        @ imm = #-0x58
 ";
     const DATA: &str = "Contents of section .vector_table:
  0000 00000120 01010000 c1010000 00000000  ... ............
