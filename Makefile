@@ -17,6 +17,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # make image-mps2 IMAGE=small
 IMAGE  ?= smoltcp
+PROFILE = $(if $(filter small,$(IMAGE)),small,release)
 IMAGES := platform-baremetal/images
 CROSS  := $(or $(CARGO_TARGET_DIR),$(IMAGES)/target)
 
@@ -67,13 +68,13 @@ uninstall: ## all of that but the configuration
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
 
 image-mps2: ## firmware for a Cortex-M3 under QEMU, console here; IMAGE=small: without smoltcp
-	cd $(IMAGES) && $(CARGO) build --release --locked -p mps2-an385 --bin $(IMAGE) \
+	cd $(IMAGES) && $(CARGO) build --profile $(PROFILE) --locked -p mps2-an385 --bin $(IMAGE) \
 	 --target thumbv7m-none-eabi --target-dir $(abspath $(CROSS))
 	@echo "show, sampling PORT N, polling S, collector A.B.C.D; Ctrl-A X ends it"
 	@echo "UDP echo at 127.0.0.1 port 7007, sFlow to 127.0.0.1 port 6343"
 	qemu-system-arm -M mps2-an385 -display none -serial mon:stdio -no-reboot \
 	 -netdev user,id=n0,net=192.0.2.0/24,host=192.0.2.1,hostfwd=udp:127.0.0.1:7007-192.0.2.85:7 \
-	 -net nic,netdev=n0 -kernel $(CROSS)/thumbv7m-none-eabi/release/$(IMAGE)
+	 -net nic,netdev=n0 -kernel $(CROSS)/thumbv7m-none-eabi/$(PROFILE)/$(IMAGE)
 
 image-c: ## the same end station in C, linked with libflowmote.a
 	@$(MAKE) --no-print-directory -C platform-baremetal/c/firmware run

@@ -22,14 +22,14 @@ pub struct Agent<'a> {
     sources: Sources<'a>,
     datagram: DatagramBuilder<'a>,
     state: State,
-    /// When the first sample of this datagram came.
-    oldest: Instant,
+    /// When this datagram has to go out: its first sample has waited long enough then.
+    deadline: Instant,
     /// The largest sample of a packet to expect: as long as one more of these fits, the datagram
     /// may wait. Counters do not count: they are rare, and one large host sample would otherwise
     /// cut all datagrams short for ever.
     reserve: usize,
     /// When the next counters are due, so that nobody walks the table to find out.
-    next_poll: Option<Instant>,
+    next_poll: Instant,
     sequence: u32,
     random: Random,
     stats: AgentStats,
@@ -98,9 +98,9 @@ impl<'a> Agent<'a> {
             sources: Sources::new(sources),
             datagram: DatagramBuilder::new(buffer, config.head),
             state: State::Filling,
-            oldest: Instant::ZERO,
+            deadline: Instant::ZERO,
             reserve: config.header_bytes.saturating_add(LEAST_RESERVE),
-            next_poll: None,
+            next_poll: NEVER,
             sequence: 0,
             random: Random::new(config.seed),
             stats: AgentStats::default(),
@@ -195,9 +195,13 @@ impl<'a> Agent<'a> {
     }
 
     fn schedule(&mut self) {
-        self.next_poll = self.sources.iter().filter_map(|source| source.poller.due()).min();
+        let due = self.sources.iter().filter_map(|source| source.poller.due());
+        self.next_poll = due.fold(NEVER, Instant::min);
     }
 }
+
+/// No time that a device lives to see.
+const NEVER: Instant = Instant::from_millis(u64::MAX);
 
 /// What a flow sample needs besides its header bytes: expanded sample 52, record 24, and 40 for
 /// the two small records that most packets have, extended_switch and extended_timestamp.

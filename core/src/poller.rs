@@ -39,20 +39,12 @@ impl Poller {
         if self.interval.is_zero() || now < self.due {
             return false;
         }
-        self.due = self.due.saturating_add(self.interval);
-        if self.due <= now {
-            self.due = self.next_in_phase(now);
-        }
-        true
-    }
-
-    /// In 32 bits, because a division in 64 would cost a small processor a kilobyte of flash: who
-    /// is more than 49 days late begins a new phase.
-    #[cold]
-    fn next_in_phase(&self, now: Instant) -> Instant {
+        // In 32 bits, because a division in 64 would cost a small processor a kilobyte of flash: who
+        // is more than 49 days late begins a new phase.
         let interval = self.interval.as_millis();
-        let past = now.since(self.due).as_millis().checked_rem(interval).unwrap_or_default();
-        now.saturating_add(Duration::from_millis(interval.saturating_sub(past)))
+        let late = now.since(self.due).as_millis().checked_rem(interval).unwrap_or_default();
+        self.due = now.saturating_add(Duration::from_millis(interval.saturating_sub(late)));
+        true
     }
 }
 

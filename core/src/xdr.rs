@@ -70,12 +70,16 @@ impl<'a> Encoder<'a> {
     }
 
     /// Several `unsigned int` at the price of one check.
+    #[inline]
     pub fn words<const N: usize>(&mut self, words: [u32; N]) {
-        let Some(tail) = self.tail(N.wrapping_mul(4)) else { return };
-        // As an array of known length, so that the words are not checked one by one.
-        if let Some(slots) = tail.as_chunks_mut().0.first_chunk_mut::<N>() {
-            *slots = words.map(u32::to_be_bytes);
-        }
+        self.all_words(&words);
+    }
+
+    /// Not once for each number of words: that is 200 bytes of flash.
+    fn all_words(&mut self, words: &[u32]) {
+        let Some(tail) = self.tail(words.len().wrapping_mul(4)) else { return };
+        let slots = tail.as_chunks_mut().0.iter_mut();
+        slots.zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
     }
 
     /// `opaque[n]`: no length word, zero padding to a multiple of 4.

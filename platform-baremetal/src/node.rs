@@ -22,7 +22,7 @@ pub struct Node<'a, C, U, const SLOTS: usize, const HEADER: usize = 128> {
     samples: &'a SampleQueue<SLOTS, HEADER>,
     counters: C,
     uplink: U,
-    /// Since when the uplink cannot send.
+    /// Until when samples wait for the uplink, which cannot send.
     held: Option<Instant>,
     /// Where the bytes of a sample are while it is encoded.
     header: [u8; HEADER],
@@ -78,7 +78,7 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
     pub fn poll(&mut self, now: Instant) -> Option<Instant> {
         self.uplink.poll(now);
         if self.must_hold(now) {
-            return earliest(self.uplink.poll_timeout(now), self.held_until());
+            return earliest(self.uplink.poll_timeout(now), self.held);
         }
         for _ in 0..SLOTS {
             if self.must_hold(now) || !self.handle_next(now) {
@@ -200,12 +200,7 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
             self.held = None;
             return false;
         }
-        let since = *self.held.get_or_insert(now);
-        now < since.saturating_add(MAX_DELAY)
-    }
-
-    fn held_until(&self) -> Option<Instant> {
-        self.held.map(|since| since.saturating_add(MAX_DELAY))
+        now < *self.held.get_or_insert(now.saturating_add(MAX_DELAY))
     }
 }
 

@@ -85,7 +85,7 @@ impl PortSampler {
     /// Rate, packets seen and samples lost, as of now.
     #[must_use]
     pub fn meta(&self) -> SampleMeta {
-        self.with(|sampler| sampler.meta())
+        self.with(|sampler| sampler.meta()).unwrap_or_default()
     }
 
     /// Counts packets that come before the next sample; false, and nothing counted, if it is
@@ -127,22 +127,21 @@ impl PortSampler {
         self.with(|sampler| {
             let position = sampler.advance(packets)?;
             Some(Chosen { position, meta: sampler.meta() })
-        })
+        })?
     }
 
-    /// Brings the sampler up to date and lends it, in a critical section.
+    /// Brings the sampler up to date and lends it, in a critical section. It is always there:
+    /// nothing that acts on it comes here again.
     #[inline]
-    fn with<T>(&self, act: impl FnOnce(&mut Sampler) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut Sampler) -> T) -> Option<T> {
         critical_section::with(|section| {
-            let mut shared = self.sampler.borrow(section).try_borrow_mut();
-            // It is always there: nothing that acts on it comes here again.
-            let Ok(sampler) = &mut shared else { return act(&mut Sampler::new(0, 0)) };
+            let mut sampler = self.sampler.borrow(section).try_borrow_mut().ok()?;
             // Fewer than up to the next sample, so none of them is chosen.
             let counted = sampler.until_sample().wrapping_sub(self.left.load(Relaxed));
             sampler.advance(counted);
-            let result = act(sampler);
+            let result = act(&mut sampler);
             self.left.store(sampler.until_sample(), Relaxed);
-            result
+            Some(result)
         })
     }
 }

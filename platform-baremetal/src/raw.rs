@@ -51,17 +51,20 @@ impl<D: FrameDevice> RawUplink<D> {
     fn receive(&mut self, now: Instant) -> bool {
         let (mut answer, sender) = (None, &mut self.sender);
         let received = self.device.receive(&mut |frame| answer = sender.handle_frame(now, frame));
-        if let Some(answer) = answer {
-            let _ = self.device.send(&answer, &[]);
+        if let Some(answer) = &answer {
+            let _ = self.device.send(answer, &[]);
         }
         received
     }
 }
 
 impl<D: FrameDevice> Transport for RawUplink<D> {
+    #[inline(never)]
     fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
-        let head = self.sender.head(datagram).ok_or(SendError)?;
-        self.device.send(&head, datagram)
+        match &self.sender.head(datagram) {
+            Some(head) => self.device.send(head, datagram),
+            None => Err(SendError),
+        }
     }
 }
 
@@ -73,8 +76,8 @@ impl<D: FrameDevice> Uplink for RawUplink<D> {
                 break;
             }
         }
-        if let Some(question) = self.sender.poll(now) {
-            let _ = self.device.send(&question, &[]);
+        if let Some(question) = &self.sender.poll(now) {
+            let _ = self.device.send(question, &[]);
         }
     }
 

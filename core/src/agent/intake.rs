@@ -1,6 +1,6 @@
 //! What goes into the agent: samples.
 
-use super::{Agent, HandleError, State};
+use super::{Agent, HandleError, MAX_DELAY, State};
 use crate::datagram::DoesNotFit;
 use crate::sample::{CounterSample, DiscardedPacket, FlowSample, RtFlow, RtMetric};
 use crate::source::DataSource;
@@ -153,7 +153,7 @@ impl Agent<'_> {
             return self.refuse();
         }
         if self.datagram.is_first() {
-            self.oldest = now;
+            self.deadline = now.saturating_add(self.config.max_delay.min(MAX_DELAY));
         }
         if self.datagram.remaining() < self.reserve {
             self.state = State::Ready;

@@ -1,6 +1,6 @@
 //! What comes out of the agent: datagrams, and who is due.
 
-use super::{Agent, HandleError, MAX_DELAY, State};
+use super::{Agent, HandleError, NEVER, State};
 use crate::platform::{CounterSource, Transport};
 use crate::record::CounterRecord;
 use crate::sample::CounterSample;
@@ -12,7 +12,7 @@ impl Agent<'_> {
     /// [`handle_counters`](Self::handle_counters). Walks the sources once, and only when one is
     /// due.
     pub fn poll_counters(&mut self, now: Instant) -> Option<DataSource> {
-        if self.next_poll.is_none_or(|due| now < due) {
+        if now < self.next_poll {
             return None;
         }
         let due = self.sources.iter_mut().find_map(|source| {
@@ -25,10 +25,11 @@ impl Agent<'_> {
 
     /// Lends the finished datagram, if there is one: it is full, or its oldest sample has waited
     /// long enough. Changes after each `handle_*`, after [`flush`](Self::flush), and with time.
+    #[inline(never)]
     pub fn poll_transmit(&mut self, now: Instant) -> Option<&[u8]> {
         let ready = match self.state {
             State::Ready => true,
-            State::Filling => !self.datagram.is_empty() && self.deadline() <= now,
+            State::Filling => !self.datagram.is_empty() && self.deadline <= now,
             State::Lent => false,
         };
         if !ready {
@@ -54,14 +55,12 @@ impl Agent<'_> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let transmit = match self.state {
-            State::Ready => Some(Instant::ZERO),
-            State::Filling if !self.datagram.is_empty() => Some(self.deadline()),
-            State::Filling | State::Lent => None,
+            State::Ready => Instant::ZERO,
+            State::Filling if !self.datagram.is_empty() => self.deadline,
+            State::Filling | State::Lent => NEVER,
         };
-        match (transmit, self.next_poll) {
-            (Some(transmit), Some(poll)) => Some(transmit.min(poll)),
-            (transmit, poll) => transmit.or(poll),
-        }
+        let next = transmit.min(self.next_poll);
+        if next == NEVER { None } else { Some(next) }
     }
 
     /// All that is due: sends what is ready, asks for the counters whose turn it is, and says
@@ -119,9 +118,5 @@ impl Agent<'_> {
             }
             self.transmit(now, transport);
         }
-    }
-
-    fn deadline(&self) -> Instant {
-        self.oldest.saturating_add(self.config.max_delay.min(MAX_DELAY))
     }
 }

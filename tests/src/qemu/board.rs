@@ -28,6 +28,9 @@ impl Board {
         port: |_, backend| ["-net".to_owned(), format!("nic,netdev={backend}")],
     };
 
+    /// The same, for an image that is built to be small.
+    pub const MPS2_AN385_SMALL: Self = Self { profile: "small", ..Self::MPS2_AN385 };
+
     /// QEMU's own aarch64 machine; its ports are virtio-net devices.
     pub const VIRT_AARCH64: Self = Self {
         emulator: "qemu-system-aarch64",

@@ -4,7 +4,6 @@ use cortex_m::Peripherals;
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{NVIC, SCB, SYST};
-use flowmote_baremetal::Clock64;
 use flowmote_core::Instant;
 
 use crate::ethernet::Ethernet;
@@ -16,7 +15,7 @@ use crate::serial::Serial;
 #[derive(Debug)]
 pub struct Board {
     /// UART0, the console.
-    pub serial: Serial,
+    pub serial: Uart0,
     /// The time since power-on.
     pub clock: Clock,
     /// Waits for the next interrupt.
@@ -26,9 +25,16 @@ pub struct Board {
 /// The time since power-on, from a counter that wraps after 49 days: look at it oftener.
 #[derive(Debug)]
 pub struct Clock {
-    fpgaio: Registers,
-    clock: Clock64,
+    fpgaio: Registers<FPGAIO>,
+    last: u32,
+    wraps: u32,
 }
+
+/// The serial port of the console.
+pub type Uart0 = Serial<0x4000_4000>;
+
+/// The Ethernet controller.
+pub type EthernetChip = Lan9118<0x4020_0000>;
 
 /// Sleeps until an interrupt is pending or a time is over.
 pub struct Sleeper {
@@ -47,7 +53,7 @@ pub enum Interrupt {
 
 /// The Ethernet controller of the board.
 // SAFETY: it is there in the memory map, and used by nobody but through this.
-pub static ETHERNET: Ethernet = Ethernet::new(unsafe { Lan9118::at(LAN9118) });
+pub static ETHERNET: Ethernet = Ethernet::new(unsafe { EthernetChip::new() });
 
 impl Board {
     /// The board, once; its interrupts are enabled in the NVIC, and the console is open.
@@ -56,16 +62,17 @@ impl Board {
         let mut core = Peripherals::take()?;
         core.SYST.set_clock_source(SystClkSource::Core);
         // SAFETY: UART0 of the memory map; only here, and `Peripherals::take` succeeds once.
-        let mut serial = unsafe { Serial::at(UART0) };
+        let mut serial = unsafe { Uart0::new() };
         // SAFETY: the FPGA system control block of the memory map, of which nobody else uses the counter.
-        let mut fpgaio = unsafe { Registers::at(FPGAIO) };
+        let mut fpgaio = unsafe { Registers::<FPGAIO>::new() };
         fpgaio.write(FPGAIO_PRESCALE, TICKS_PER_MILLI - 1);
         fpgaio.write(FPGAIO_COUNTER, 0);
         serial.start(Clock::HZ, 115_200);
-        for interrupt in [Interrupt::SerialReceive, Interrupt::Ethernet] {
-            listen(interrupt);
-        }
-        let clock = Clock { fpgaio, clock: Clock64::new(1 << 32, 1000) };
+        listen(Interrupt::SerialReceive);
+        listen(Interrupt::Ethernet);
+        // The counter runs, and interrupts, only while it is enabled.
+        core.SYST.enable_interrupt();
+        let clock = Clock { fpgaio, last: 0, wraps: 0 };
         let sleeper = Sleeper { systick: core.SYST };
         Some(Self { serial, clock, sleeper })
     }
@@ -75,11 +82,15 @@ impl Clock {
     /// The clock of the board and of the processor.
     pub const HZ: u32 = 25_000_000;
 
-    /// The time since power-on. The counter is set to count milliseconds, so that nothing has to
-    /// be divided: that alone would take a kilobyte.
-    #[inline(never)]
+    /// The time since power-on. The counter is set to count milliseconds, so that a carry is all
+    /// that is left of the library's `Clock64`.
     pub fn now(&mut self) -> Instant {
-        Instant::from_millis(self.clock.ticks(self.fpgaio.read(FPGAIO_COUNTER)))
+        let millis = self.fpgaio.read(FPGAIO_COUNTER);
+        if millis < self.last {
+            self.wraps += 1;
+        }
+        self.last = millis;
+        Instant::from_millis(u64::from(self.wraps) << 32 | u64::from(millis))
     }
 }
 
@@ -95,11 +106,9 @@ impl Sleeper {
             }
             self.systick.set_reload(ticks);
             self.systick.clear_current();
-            self.systick.enable_interrupt();
             self.systick.enable_counter();
             cortex_m::asm::wfi();
             self.systick.disable_counter();
-            self.systick.disable_interrupt();
             // Its only purpose was to end the sleep.
             SCB::clear_pendst();
         });
@@ -116,6 +125,7 @@ impl Sleeper {
 
 /// The deepest that the stack has been, in bytes: cortex-m-rt has painted it at reset.
 #[must_use]
+#[inline(never)]
 pub fn stack_used() -> usize {
     let bottom = cortex_m_rt::heap_start() as usize;
     let mut words = (bottom..RAM_END).step_by(4).map(|at| at as *const u32);
@@ -157,7 +167,7 @@ pub fn forget_interrupts() {
 }
 
 /// Says why on the console and resets the board.
-pub fn fail(serial: &mut Serial, reason: &str) -> ! {
+pub fn fail(serial: &mut Uart0, reason: &str) -> ! {
     serial.text("fatal: ").text(reason).text("\n");
     SCB::sys_reset()
 }
@@ -166,7 +176,7 @@ pub fn fail(serial: &mut Serial, reason: &str) -> ! {
 pub fn panicked() -> ! {
     cortex_m::interrupt::disable();
     // SAFETY: nobody else runs any more.
-    let mut serial = unsafe { Serial::at(UART0) };
+    let mut serial = unsafe { Uart0::new() };
     fail(&mut serial, "panic")
 }
 
@@ -182,10 +192,8 @@ const RAM_END: usize = 0x2001_0000;
 /// Of cortex-m-rt's feature paint-stack.
 const PAINT: u32 = 0xcccc_cccc;
 const TICKS_PER_MILLI: u32 = Clock::HZ / 1000;
-const UART0: usize = 0x4000_4000;
 const FPGAIO: usize = 0x4002_8000;
 const FPGAIO_COUNTER: usize = 0x18;
 const FPGAIO_PRESCALE: usize = 0x1c;
-const LAN9118: usize = 0x4020_0000;
 /// Milliseconds, because SysTick has 24 bits.
 const LONGEST: u32 = 500;

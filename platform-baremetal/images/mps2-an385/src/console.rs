@@ -1,39 +1,17 @@
-//! The commands of the operator, a line each.
+//! Lines that the operator types, and what is in them.
 
 use core::net::Ipv4Addr;
 
-use crate::serial::Serial;
+use crate::board::Uart0;
 
 /// Collects a line from the serial port.
 #[derive(Debug)]
 pub struct Console {
-    line: [u8; MAX_LINE],
-    /// Beyond the size of `line`: the line was too long, and its end is awaited.
+    line: [u8; MAX_LINE + 1],
     length: usize,
 }
 
-/// What the operator wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// `show`: settings, and what was seen, sampled, dropped and sent.
-    Show,
-    /// `sampling PORT N`: 1-in-N on this port, 0 is off.
-    Sampling {
-        /// ifIndex of the port.
-        port: u32,
-        /// N.
-        rate: u32,
-    },
-    /// `polling S`: counters every S seconds, 0 is off.
-    Polling {
-        /// S.
-        seconds: u32,
-    },
-    /// `collector A.B.C.D`: who gets the datagrams.
-    Collector(Ipv4Addr),
-}
-
-/// Why a line is no command; the text is for the operator.
+/// Why a line was not obeyed; the text is for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub &'static str);
 
@@ -41,30 +19,23 @@ impl Console {
     /// A console without a line.
     #[must_use]
     pub const fn new() -> Self {
-        Self { line: [0; MAX_LINE], length: 0 }
+        Self { line: [0; MAX_LINE + 1], length: 0 }
     }
 
     /// Takes what came, up to the end of a line; `None` if it has no end yet, or is empty.
-    pub fn poll(&mut self, serial: &mut Serial) -> Option<Result<Command, Refused>> {
+    pub fn poll(&mut self, serial: &mut Uart0) -> Option<&[u8]> {
         while let Some(byte) = serial.read() {
-            if !matches!(byte, b'\n' | b'\r') {
-                self.push(byte);
-                continue;
+            if matches!(byte, b'\n' | b'\r') {
+                let length = core::mem::take(&mut self.length);
+                if length > 0 {
+                    return self.line.get(..length);
+                }
+            } else if let Some(place) = self.line.get_mut(self.length) {
+                *place = byte;
+                self.length += 1;
             }
-            let length = core::mem::take(&mut self.length);
-            if length == 0 {
-                continue;
-            }
-            return Some(self.line.get(..length).ok_or(Refused(TOO_LONG)).and_then(parse));
         }
         None
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.line.get_mut(self.length) {
-            *place = byte;
-        }
-        self.length = (self.length + 1).min(MAX_LINE + 1);
     }
 }
 
@@ -74,37 +45,40 @@ impl Default for Console {
     }
 }
 
-/// Bytes and not `str`, of which only the splitting would take a kilobyte.
-fn parse(mut line: &[u8]) -> Result<Command, Refused> {
-    let line = &mut line;
-    let command = match next_word(line) {
-        b"show" => Command::Show,
-        b"sampling" => Command::Sampling {
-            port: number(next_word(line)).ok_or(Refused(SAMPLING))?,
-            rate: number(next_word(line)).ok_or(Refused(SAMPLING))?,
-        },
-        b"polling" => {
-            Command::Polling { seconds: number(next_word(line)).ok_or(Refused(POLLING))? }
+/// The words of a line, empty where there are fewer. Bytes and not `str`, of which only the
+/// splitting would take a kilobyte.
+///
+/// # Errors
+/// If the line is longer than the console keeps.
+pub fn words(line: &[u8]) -> Result<[&[u8]; 4], Refused> {
+    if line.len() > MAX_LINE {
+        return Err(Refused("a line has at most 63 characters"));
+    }
+    let mut rest = line;
+    Ok([(); 4].map(|()| {
+        loop {
+            let word = until(b' ', &mut rest);
+            if !word.is_empty() || rest.is_empty() {
+                return word;
+            }
         }
-        b"collector" => Command::Collector(address(next_word(line)).ok_or(Refused(COLLECTOR))?),
-        _ => return Err(Refused(COMMANDS)),
-    };
-    let rest = next_word(line);
-    if rest.is_empty() { Ok(command) } else { Err(Refused("words behind the command")) }
+    }))
 }
 
-/// Takes the next word off the line; empty at its end.
-#[inline(never)]
-fn next_word<'a>(line: &mut &'a [u8]) -> &'a [u8] {
-    let trimmed = line.trim_ascii_start();
-    let length = trimmed.iter().position(u8::is_ascii_whitespace).unwrap_or(trimmed.len());
-    let (word, rest) = trimmed.split_at_checked(length).unwrap_or_default();
-    *line = rest;
+/// Takes off the line what is before the next separator, or all of it, and the separator.
+fn until<'a>(separator: u8, line: &mut &'a [u8]) -> &'a [u8] {
+    let mut end = 0;
+    while line.get(end).is_some_and(|byte| *byte != separator) {
+        end += 1;
+    }
+    let (word, rest) = line.split_at_checked(end).unwrap_or_default();
+    *line = rest.get(1..).unwrap_or_default();
     word
 }
 
-#[inline(never)]
-fn number(word: &[u8]) -> Option<u32> {
+/// A number of digits only.
+#[must_use]
+pub fn number(word: &[u8]) -> Option<u32> {
     let append = |number: u32, byte: &u8| {
         let digit = byte.is_ascii_digit().then_some(u32::from(byte & 0xf))?;
         number.checked_mul(10)?.checked_add(digit)
@@ -112,18 +86,15 @@ fn number(word: &[u8]) -> Option<u32> {
     if word.is_empty() { None } else { word.iter().try_fold(0, append) }
 }
 
-fn address(word: &[u8]) -> Option<Ipv4Addr> {
-    let mut parts = word.split(|byte| *byte == b'.');
+/// An IPv4 address.
+#[must_use]
+pub fn address(word: &[u8]) -> Option<Ipv4Addr> {
+    let mut rest = word;
     let mut octets = [0; 4];
     for octet in &mut octets {
-        *octet = u8::try_from(number(parts.next()?)?).ok()?;
+        *octet = u8::try_from(number(until(b'.', &mut rest))?).ok()?;
     }
-    parts.next().is_none().then_some(Ipv4Addr::from_octets(octets))
+    (rest.is_empty() && !word.ends_with(b".")).then_some(Ipv4Addr::from_octets(octets))
 }
 
 const MAX_LINE: usize = 63;
-const TOO_LONG: &str = "a line has at most 63 characters";
-const COMMANDS: &str = "commands are show, sampling PORT N, polling S, collector A.B.C.D";
-const SAMPLING: &str = "sampling PORT N: an ifIndex, and 0 to 4294967295";
-const POLLING: &str = "polling S: seconds";
-const COLLECTOR: &str = "collector A.B.C.D";

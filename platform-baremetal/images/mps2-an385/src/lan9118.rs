@@ -6,31 +6,27 @@
 
 mod statistics;
 
-use self::statistics::increment;
+use flowmote_core::record::counter::{IfCounters, IfDirection};
+
 use crate::registers::Registers;
 
-pub use self::statistics::{Statistics, Traffic};
+pub use self::statistics::Statistics;
 
 /// The controller. Frames are without FCS in both directions.
 #[derive(Debug)]
-pub struct Lan9118 {
-    registers: Registers,
+pub struct Lan9118<const BASE: usize> {
+    registers: Registers<BASE>,
     statistics: Statistics,
-    full_duplex: bool,
-    promiscuous: bool,
+    /// A bit that the chip clears by itself stayed set: nothing that is read through it is true.
+    stuck: bool,
 }
 
 /// The longest frame that is taken or sent: 1500 bytes behind an Ethernet and a VLAN header.
 pub const MAX_FRAME: usize = 1518;
 
-/// What [`Lan9118::start`] found wrong.
+/// What [`Lan9118::start`] found wrong: something else answers at this address, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartError {
-    /// Something else answers at this address, or nothing.
-    NoChip,
-    /// A bit that the chip clears by itself stayed set.
-    Timeout,
-}
+pub struct NoChip;
 
 /// A frame was not sent: longer than [`MAX_FRAME`] or no room in the FIFO; counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,64 +36,45 @@ pub struct NotSent;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discarded;
 
-/// What the two ends of the cable agreed upon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Whether there is one.
-    pub up: bool,
-    /// 10 or 100.
-    pub megabits: u32,
-    /// Both directions at a time.
-    pub full_duplex: bool,
-}
-
-impl Lan9118 {
+impl<const BASE: usize> Lan9118<BASE> {
     /// # Safety
-    /// `base` is where the chip is, and nobody else uses it.
-    pub const unsafe fn at(base: usize) -> Self {
+    /// `BASE` is where the chip is, and nobody else uses it.
+    pub const unsafe fn new() -> Self {
         // SAFETY: by the promise of our caller; all offsets are those of `mod register`.
-        let registers = unsafe { Registers::at(base) };
-        Self { registers, statistics: Statistics::NONE, full_duplex: false, promiscuous: false }
+        let registers = unsafe { Registers::new() };
+        Self { registers, statistics: Statistics::ZERO, stuck: false }
     }
 
-    /// Resets the chip and starts both directions, the receive interrupt enabled. Promiscuous:
-    /// takes frames of all destinations, else those to its own address, groups and all.
+    /// Resets the chip and starts both directions, the receive interrupt enabled: frames to its
+    /// own address, to groups and to all are taken. Returns that address, from its EEPROM.
     ///
     /// # Errors
-    /// See [`StartError`].
-    #[inline(never)]
-    pub fn start(&mut self, promiscuous: bool) -> Result<(), StartError> {
+    /// [`NoChip`].
+    pub fn start(&mut self) -> Result<[u8; 6], NoChip> {
         if self.registers.read(register::BYTE_TEST) != BYTE_ORDER
             || self.registers.read(register::ID_REV) >> 16 != CHIP_ID
         {
-            return Err(StartError::NoChip);
+            return Err(NoChip);
         }
+        self.statistics.start();
         self.registers.write(register::HW_CFG, HW_CFG_SRST);
-        self.wait_clear(register::HW_CFG, HW_CFG_SRST)?;
+        self.wait_clear(register::HW_CFG, HW_CFG_SRST);
         self.registers.write(register::HW_CFG, HW_CFG_SF | HW_CFG_TX_FIF_SZ_5K);
         self.registers.write(register::AFC_CFG, AFC_CFG_LEVELS);
         self.registers.write(register::FIFO_INT, FIFO_INT_FIRST_FRAME);
         self.registers.write(register::INT_STS, u32::MAX);
         self.registers.write(register::INT_EN, INT_RSFL);
         self.registers.write(register::IRQ_CFG, IRQ_CFG_EN | IRQ_CFG_HIGH | IRQ_CFG_PUSH_PULL);
-        self.phy_write(PHY_CONTROL, PHY_CONTROL_NEGOTIATE)?;
+        self.phy_write(PHY_CONTROL, PHY_CONTROL_NEGOTIATE);
         self.registers.write(register::TX_CFG, TX_CFG_ON);
-        self.promiscuous = promiscuous;
-        self.write_mac_cr()
+        self.write_mac_cr(false);
+        let [a, b, c, d] = self.mac_read(MAC_ADDRL).to_le_bytes();
+        let [e, f, ..] = self.mac_read(MAC_ADDRH).to_le_bytes();
+        if self.stuck { Err(NoChip) } else { Ok([a, b, c, d, e, f]) }
     }
 
-    /// The address that the chip loaded from its EEPROM.
-    ///
-    /// # Errors
-    /// [`StartError::Timeout`].
-    pub fn mac_address(&mut self) -> Result<[u8; 6], StartError> {
-        let [a, b, c, d] = self.mac_read(MAC_ADDRL)?.to_le_bytes();
-        let [e, f, ..] = self.mac_read(MAC_ADDRH)?.to_le_bytes();
-        Ok([a, b, c, d, e, f])
-    }
-
-    /// Takes the next frame out of the FIFO; `None` if there is none.
-    #[inline(never)]
+    /// Takes the next frame out of the FIFO into the front of `buffer`, which has room for it and
+    /// up to three bytes more; `None` if there is none.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Result<usize, Discarded>> {
         if !self.has_frame() {
             return None;
@@ -106,22 +83,20 @@ impl Lan9118 {
         let octets = (status >> 16) & RX_STATUS_LENGTH;
         // The last four are the FCS.
         let length = (octets as usize).saturating_sub(FCS);
-        let room = buffer.get_mut(..length);
-        Some(match room {
-            Some(frame) if !self.is_bad(status, length) => {
-                self.read_frame(frame);
-                self.registers.read(register::RX_DATA_FIFO);
-                self.statistics.rx.count(frame, octets);
-                Ok(length)
-            }
-            room => {
-                if room.is_none() && !self.is_bad(status, length) {
-                    increment(&mut self.statistics.rx_dropped);
-                }
-                self.discard(octets);
-                Err(Discarded)
-            }
-        })
+        let bad = status & RX_STATUS_ERROR != 0 || !(HEADER..=MAX_FRAME).contains(&length);
+        // It comes in whole words.
+        let room = buffer.get_mut(..(length + 3) & !3).filter(|_| !bad);
+        let Some(room) = room else {
+            self.statistics.count_discarded(status, bad, length > MAX_FRAME);
+            self.discard(octets);
+            return Some(Err(Discarded));
+        };
+        for word in room.as_chunks_mut().0 {
+            *word = self.registers.read(register::RX_DATA_FIFO).to_le_bytes();
+        }
+        self.registers.read(register::RX_DATA_FIFO);
+        self.statistics.count_received(room, length);
+        Some(Ok(length))
     }
 
     /// Whether a received frame waits in the FIFO.
@@ -141,105 +116,69 @@ impl Lan9118 {
         self.registers.write(register::INT_STS, INT_RSFL);
     }
 
-    /// Whether the FIFO has room for a frame of any length.
+    /// Whether the FIFO has room for a frame of any length, in two parts.
     pub fn has_room(&mut self) -> bool {
         self.registers.read(register::TX_FIFO_INF) & TX_FIFO_INF_FREE >= ROOM
     }
 
-    /// Sends a frame that is made of `parts`, none of them empty, padded to the shortest that
-    /// Ethernet allows.
+    /// Sends a frame that is made of `parts`, none of them empty. The chip pads it to the shortest
+    /// that Ethernet allows.
     ///
     /// # Errors
     /// [`NotSent`]; nothing of it went out.
-    #[inline(never)]
     pub fn send(&mut self, parts: &[&[u8]]) -> Result<(), NotSent> {
         self.take_send_status();
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        let padding = PADDING.get(length..).unwrap_or_default();
-        let needed = length + padding.len() + (parts.len() + 1) * PART_OVERHEAD;
+        let needed = length + parts.len() * PART_OVERHEAD;
         let free = self.registers.read(register::TX_FIFO_INF) & TX_FIFO_INF_FREE;
         if !(HEADER..=MAX_FRAME).contains(&length) || needed > free as usize {
-            increment(&mut self.statistics.tx_dropped);
+            self.statistics.count_not_sent();
             return Err(NotSent);
         }
-        let total = length + padding.len();
-        let last = if padding.is_empty() { parts.len() - 1 } else { parts.len() };
-        for (at, part) in parts.iter().copied().chain([padding]).take(last + 1).enumerate() {
-            self.write_part(part, total, at == 0, at == last);
+        let mut place = TX_COMMAND_FIRST;
+        let mut left = length;
+        for part in parts {
+            left -= part.len();
+            place |= if left == 0 { TX_COMMAND_LAST } else { 0 };
+            self.write_part(part, place, length);
+            place = 0;
         }
-        self.statistics.tx.count(parts.first().copied().unwrap_or_default(), (total + FCS) as u32);
+        self.statistics.count_sent(parts.first().copied().unwrap_or_default(), length);
         Ok(())
     }
 
-    /// What was counted until now.
-    #[inline(never)]
+    /// What was counted until now, and how the port is.
     pub fn statistics(&mut self) -> Statistics {
         self.take_send_status();
+        self.follow_link();
         // Clears itself when read.
-        let dropped = self.registers.read(register::RX_DROP);
-        self.statistics.rx_dropped = self.statistics.rx_dropped.wrapping_add(dropped);
+        self.statistics.count_dropped(self.registers.read(register::RX_DROP));
         self.statistics
     }
 
-    /// Whether frames of all destinations are taken.
-    #[must_use]
-    pub fn is_promiscuous(&self) -> bool {
-        self.promiscuous
-    }
-
     /// Asks the PHY, and has the MAC follow it.
-    ///
-    /// # Errors
-    /// [`StartError::Timeout`].
-    #[inline(never)]
-    pub fn link(&mut self) -> Result<Link, StartError> {
+    fn follow_link(&mut self) {
         // The bit stays clear until it is read once after the link went down and came back.
-        self.phy_read(PHY_STATUS)?;
-        let up = self.phy_read(PHY_STATUS)? & PHY_STATUS_LINK != 0;
-        let common = self.phy_read(PHY_ADVERTISED)? & self.phy_read(PHY_PARTNER)?;
-        let (megabits, full_duplex) = match common {
-            _ if common & PHY_100_FULL != 0 => (100, true),
-            _ if common & PHY_100_HALF != 0 => (100, false),
-            _ if common & PHY_10_FULL != 0 => (10, true),
-            _ => (10, false),
+        self.phy_read(PHY_STATUS);
+        let up = self.phy_read(PHY_STATUS) & PHY_STATUS_LINK != 0;
+        let common = self.phy_read(PHY_ADVERTISED) & self.phy_read(PHY_PARTNER);
+        // The best that both can do.
+        let (speed, full) = match common {
+            _ if common & PHY_100_FULL != 0 => (100_000_000, true),
+            _ if common & PHY_100_HALF != 0 => (100_000_000, false),
+            _ => (10_000_000, common & PHY_10_FULL != 0),
         };
-        if full_duplex != self.full_duplex {
-            self.full_duplex = full_duplex;
-            self.write_mac_cr()?;
+        let direction = if full { IfDirection::FULL_DUPLEX } else { IfDirection::HALF_DUPLEX };
+        if direction != self.statistics.generic.if_direction {
+            self.write_mac_cr(full);
         }
-        Ok(Link { up, megabits, full_duplex })
-    }
-
-    /// Whether a received frame is in error, which is counted.
-    fn is_bad(&mut self, status: u32, length: usize) -> bool {
-        let statistics = &mut self.statistics;
-        let too_long = length > MAX_FRAME;
-        if status & RX_STATUS_ERROR == 0 && !too_long && length >= HEADER {
-            return false;
-        }
-        increment(&mut statistics.rx_errors);
-        match status {
-            _ if status & (RX_STATUS_CRC | RX_STATUS_DRIBBLE)
-                == RX_STATUS_CRC | RX_STATUS_DRIBBLE =>
-            {
-                increment(&mut statistics.rx_alignment_errors);
-            }
-            _ if status & RX_STATUS_CRC != 0 => increment(&mut statistics.rx_fcs_errors),
-            _ if too_long => increment(&mut statistics.rx_too_long),
-            _ if status & RX_STATUS_MII != 0 => increment(&mut statistics.rx_symbol_errors),
-            _ => {}
-        }
-        true
-    }
-
-    fn read_frame(&mut self, frame: &mut [u8]) {
-        let (words, rest) = frame.as_chunks_mut();
-        for word in words {
-            *word = self.registers.read(register::RX_DATA_FIFO).to_le_bytes();
-        }
-        if !rest.is_empty() {
-            let last = self.registers.read(register::RX_DATA_FIFO).to_le_bytes();
-            rest.iter_mut().zip(last).for_each(|(byte, from)| *byte = from);
+        let generic = &mut self.statistics.generic;
+        generic.if_direction = direction;
+        generic.if_speed = speed;
+        generic.if_status = IfCounters::ADMIN_UP | if up { IfCounters::OPER_UP } else { 0 };
+        if self.stuck {
+            generic.if_direction = IfDirection::UNKNOWN;
+            generic.if_speed = 0;
         }
     }
 
@@ -251,11 +190,8 @@ impl Lan9118 {
         }
     }
 
-    fn write_part(&mut self, part: &[u8], total: usize, first: bool, last: bool) {
-        let mut command = part.len() as u32;
-        command |= if first { TX_COMMAND_FIRST } else { 0 };
-        command |= if last { TX_COMMAND_LAST } else { 0 };
-        self.registers.write(register::TX_DATA_FIFO, command);
+    fn write_part(&mut self, part: &[u8], place: u32, total: usize) {
+        self.registers.write(register::TX_DATA_FIFO, place | part.len() as u32);
         self.registers.write(register::TX_DATA_FIFO, total as u32);
         let (words, rest) = part.as_chunks();
         for word in words {
@@ -273,52 +209,48 @@ impl Lan9118 {
         let waiting = (self.registers.read(register::TX_FIFO_INF) >> 16) & 0xff;
         for _ in 0..waiting {
             let status = self.registers.read(register::TX_STATUS_FIFO);
-            self.statistics.count_sent(status);
+            self.statistics.count_send_status(status);
         }
     }
 
-    fn write_mac_cr(&mut self) -> Result<(), StartError> {
-        let mut value = MAC_CR_RXEN | MAC_CR_TXEN;
-        value |= if self.promiscuous { MAC_CR_PRMS } else { MAC_CR_MCPAS };
-        value |= if self.full_duplex { MAC_CR_FDPX } else { 0 };
-        self.mac_write(MAC_CR, value)
+    fn write_mac_cr(&mut self, full_duplex: bool) {
+        let duplex = if full_duplex { MAC_CR_FDPX } else { 0 };
+        self.mac_write(MAC_CR, MAC_CR_MCPAS | MAC_CR_RXEN | MAC_CR_TXEN | duplex);
     }
 
-    fn mac_read(&mut self, register: u32) -> Result<u32, StartError> {
-        self.registers.write(register::MAC_CSR_CMD, MAC_CSR_BUSY | MAC_CSR_READ | register);
-        self.wait_clear(register::MAC_CSR_CMD, MAC_CSR_BUSY)?;
-        Ok(self.registers.read(register::MAC_CSR_DATA))
+    fn mac_read(&mut self, register: u32) -> u32 {
+        self.mac_access(MAC_CSR_READ | register);
+        self.registers.read(register::MAC_CSR_DATA)
     }
 
-    fn mac_write(&mut self, register: u32, value: u32) -> Result<(), StartError> {
+    fn mac_write(&mut self, register: u32, value: u32) {
         self.registers.write(register::MAC_CSR_DATA, value);
-        self.registers.write(register::MAC_CSR_CMD, MAC_CSR_BUSY | register);
-        self.wait_clear(register::MAC_CSR_CMD, MAC_CSR_BUSY)
+        self.mac_access(register);
     }
 
-    fn phy_read(&mut self, register: u32) -> Result<u32, StartError> {
-        self.mii_access(register, 0)?;
+    fn mac_access(&mut self, command: u32) {
+        self.registers.write(register::MAC_CSR_CMD, MAC_CSR_BUSY | command);
+        self.wait_clear(register::MAC_CSR_CMD, MAC_CSR_BUSY);
+    }
+
+    fn phy_read(&mut self, register: u32) -> u32 {
+        self.mii_access(register << 6);
         self.mac_read(MAC_MII_DATA)
     }
 
-    fn phy_write(&mut self, register: u32, value: u32) -> Result<(), StartError> {
-        self.mac_write(MAC_MII_DATA, value)?;
-        self.mii_access(register, MII_WRITE)
+    fn phy_write(&mut self, register: u32, value: u32) {
+        self.mac_write(MAC_MII_DATA, value);
+        self.mii_access(register << 6 | MII_WRITE);
     }
 
-    fn mii_access(&mut self, register: u32, direction: u32) -> Result<(), StartError> {
-        self.mac_write(MAC_MII_ACC, PHY_ADDRESS << 11 | register << 6 | direction | MII_BUSY)?;
-        for _ in 0..PATIENCE {
-            if self.mac_read(MAC_MII_ACC)? & MII_BUSY == 0 {
-                return Ok(());
-            }
-        }
-        Err(StartError::Timeout)
+    fn mii_access(&mut self, command: u32) {
+        self.mac_write(MAC_MII_ACC, PHY_ADDRESS << 11 | command | MII_BUSY);
+        // Each look takes as long as an access to the MAC.
+        self.stuck |= !(0..PATIENCE).any(|_| self.mac_read(MAC_MII_ACC) & MII_BUSY == 0);
     }
 
-    fn wait_clear(&mut self, register: usize, bits: u32) -> Result<(), StartError> {
-        let mut values = (0..PATIENCE).map(|_| self.registers.read(register));
-        if values.any(|value| value & bits == 0) { Ok(()) } else { Err(StartError::Timeout) }
+    fn wait_clear(&mut self, register: usize, bits: u32) {
+        self.stuck |= !(0..PATIENCE).any(|_| self.registers.read(register) & bits == 0);
     }
 }
 
@@ -346,12 +278,9 @@ mod register {
 
 const FCS: usize = 4;
 const HEADER: usize = 14;
-/// A frame of 60 bytes and its FCS are the shortest on the wire.
-const PADDING: &[u8] = &[0; 60];
 /// Two command words, and up to three bytes of alignment.
 const PART_OVERHEAD: usize = 12;
-/// The longest frame in up to three parts.
-const ROOM: u32 = (MAX_FRAME + 4 * PART_OVERHEAD) as u32;
+const ROOM: u32 = (MAX_FRAME + 2 * PART_OVERHEAD) as u32;
 /// How often a bit is read that the chip clears by itself.
 const PATIENCE: u32 = 100_000;
 
@@ -377,9 +306,6 @@ const TX_COMMAND_LAST: u32 = 1 << 12;
 /// RX status, section 3.13.3.
 const RX_STATUS_LENGTH: u32 = 0x3fff;
 const RX_STATUS_ERROR: u32 = 1 << 15;
-const RX_STATUS_MII: u32 = 1 << 3;
-const RX_STATUS_DRIBBLE: u32 = 1 << 2;
-const RX_STATUS_CRC: u32 = 1 << 1;
 
 /// MAC registers, section 5.4, which are reached through MAC_CSR_CMD.
 const MAC_CR: u32 = 1;
@@ -391,7 +317,6 @@ const MAC_CSR_BUSY: u32 = 1 << 31;
 const MAC_CSR_READ: u32 = 1 << 30;
 const MAC_CR_FDPX: u32 = 1 << 20;
 const MAC_CR_MCPAS: u32 = 1 << 19;
-const MAC_CR_PRMS: u32 = 1 << 18;
 const MAC_CR_TXEN: u32 = 1 << 3;
 const MAC_CR_RXEN: u32 = 1 << 2;
 

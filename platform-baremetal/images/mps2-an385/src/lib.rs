@@ -7,10 +7,11 @@
 //! - [`lan9118`]: the Ethernet controller, and [`ethernet`]: the one of this board, shared
 //! - [`counters`]: what the controller counted, as sFlow records
 //! - [`serial`]: the UART, and text without `core::fmt`, which would be a third of the small image
-//! - [`console`]: the commands of the operator, and [`station`]: what they do
+//! - [`console`]: the lines of the operator, [`station`]: what they do, and [`collector`]: addresses
 #![no_std]
 
 pub mod board;
+pub mod collector;
 pub mod console;
 pub mod counters;
 pub mod ethernet;

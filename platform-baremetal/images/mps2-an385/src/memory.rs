@@ -78,4 +78,16 @@ core::arch::global_asm!(
     "strbhs r1, [r12], #1",
     "bhs 7b",
     "bx lr",
+    // r0 and r1: what is compared, r2: bytes; the difference of the first that differ is returned
+    "entry memcmp, bcmp",
+    "mov r3, r0",
+    "movs r0, #0",
+    "8: subs r2, r2, #1",
+    "it lo",
+    "bxlo lr",
+    "ldrb r0, [r3], #1",
+    "ldrb r12, [r1], #1",
+    "subs r0, r0, r12",
+    "beq 8b",
+    "bx lr",
 );

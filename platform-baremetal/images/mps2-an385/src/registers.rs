@@ -1,30 +1,29 @@
 //! Memory-mapped registers: all `unsafe` of this crate.
 
-/// A block of 32-bit registers of one peripheral.
+/// A block of 32-bit registers of one peripheral. Where it is belongs to its type, so that it takes
+/// no memory and addresses are constants.
 #[derive(Debug)]
-pub(crate) struct Registers {
-    base: usize,
-}
+pub(crate) struct Registers<const BASE: usize>(());
 
-impl Registers {
+impl<const BASE: usize> Registers<BASE> {
     /// # Safety
-    /// From `base` on there is the register block of one peripheral, at least as long as the
+    /// From `BASE` on there is the register block of one peripheral, at least as long as the
     /// largest offset that the owner uses, and touching it has no effect on memory of Rust.
-    pub(crate) const unsafe fn at(base: usize) -> Self {
-        Self { base }
+    pub(crate) const unsafe fn new() -> Self {
+        Self(())
     }
 
     #[inline]
     pub(crate) fn read(&self, offset: usize) -> u32 {
-        let register = (self.base + offset) as *const u32;
-        // SAFETY: a register of the peripheral, by the promise made to `at`; word-aligned, since
+        let register = (BASE + offset) as *const u32;
+        // SAFETY: a register of the peripheral, by the promise made to `new`; word-aligned, since
         // block and offsets are.
         unsafe { register.read_volatile() }
     }
 
     #[inline]
     pub(crate) fn write(&mut self, offset: usize, value: u32) {
-        let register = (self.base + offset) as *mut u32;
+        let register = (BASE + offset) as *mut u32;
         // SAFETY: as in `read`.
         unsafe { register.write_volatile(value) }
     }

@@ -1,6 +1,6 @@
 //! The agent of an end station, and what its operator may change.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use flowmote_baremetal::{Node, Uplink};
 use flowmote_core::{
@@ -8,14 +8,15 @@ use flowmote_core::{
     MAX_SAMPLING_RATE, Source,
 };
 
-use crate::board::{self, ETHERNET};
-use crate::console::{Command, Refused};
-use crate::serial::Serial;
+use crate::board::{self, ETHERNET, Uart0};
+use crate::collector::Collector;
+use crate::console::{self, Refused};
+use crate::lan9118::Statistics;
 
 /// What the operator may change and the node does not tell.
 #[derive(Clone, Copy, Debug)]
-pub struct Operator {
-    collector: Ipv4Addr,
+pub struct Operator<A> {
+    collector: A,
     polling: u32,
 }
 
@@ -24,6 +25,9 @@ pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 85);
 
 /// The length of its network prefix.
 pub const PREFIX: u8 = 24;
+
+/// Its other address, where the image has IPv6; the network prefix has 64 bits.
+pub const ADDRESS_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85);
 
 /// Where datagrams go until the operator says otherwise.
 pub const COLLECTOR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), SFLOW_PORT);
@@ -44,6 +48,7 @@ pub const ECHO_PORT: u16 = 7;
 pub const DATAGRAM: usize = 1400;
 
 /// The agent of the station.
+#[inline(never)]
 pub fn agent<'a>(seed: u64, sources: &'a mut [Source], datagram: &'a mut [u8]) -> Agent<'a> {
     let head = DatagramHead {
         address: IpAddr::V4(ADDRESS),
@@ -56,68 +61,68 @@ pub fn agent<'a>(seed: u64, sources: &'a mut [Source], datagram: &'a mut [u8]) -
     Agent::new(config, sources, datagram)
 }
 
-impl Operator {
+impl<A: Collector> Operator<A> {
     /// An operator who has not said anything yet.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { collector: *COLLECTOR.ip(), polling: POLLING_SECONDS }
+    pub fn new() -> Self {
+        Self { collector: A::from(*COLLECTOR.ip()), polling: POLLING_SECONDS }
     }
 
     /// Does what the operator wants, and says on the console how it went.
+    #[inline(never)]
     pub fn serve<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
         now: Instant,
-        command: Result<Command, Refused>,
+        line: &[u8],
         node: &mut Node<'_, C, U, SLOTS>,
-        serial: &mut Serial,
+        serial: &mut Uart0,
     ) {
-        let done = match command {
-            Ok(Command::Show) => {
-                self.show(now, node, serial);
-                Ok(())
-            }
-            Ok(command) => self.change(now, command, node),
-            Err(refused) => Err(refused),
-        };
-        match done {
+        match self.obey(now, line, node, serial) {
             Ok(()) => serial.text("ok\n"),
             Err(Refused(reason)) => serial.text("error: ").text(reason).text("\n"),
         };
     }
 
-    fn change<C: CounterSource, U: Uplink, const SLOTS: usize>(
+    fn obey<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
         now: Instant,
-        command: Command,
+        line: &[u8],
         node: &mut Node<'_, C, U, SLOTS>,
+        serial: &mut Uart0,
     ) -> Result<(), Refused> {
-        match command {
-            Command::Show => Ok(()),
-            Command::Sampling { rate, .. } if rate > MAX_SAMPLING_RATE => {
-                Err(Refused("N is at most 2147483648"))
+        let words = console::words(line)?;
+        let [name, first, second, _] = words;
+        let is_it = |(known, count): &(&[u8], usize)| {
+            *known == name && words.get(*count).is_some_and(|word| word.is_empty())
+        };
+        match COMMANDS.iter().position(is_it) {
+            Some(SHOW) => self.show(now, node, serial),
+            Some(SAMPLING) => {
+                let (Some(port), Some(rate @ ..=MAX_SAMPLING_RATE)) =
+                    (console::number(first), console::number(second))
+                else {
+                    return Err(Refused("sampling PORT N: N is 0 to 2147483648"));
+                };
+                if !node.set_sampling_rate(port, rate) {
+                    return Err(Refused("the only port is 1"));
+                }
             }
-            Command::Sampling { port, rate } => match node.set_sampling_rate(port, rate) {
-                true => Ok(()),
-                false => Err(Refused("the only port is 1")),
-            },
-            Command::Polling { seconds } if seconds > MAX_POLLING => {
-                Err(Refused("S is at most 4294967"))
-            }
-            Command::Polling { seconds } => {
+            Some(POLL) => {
+                let Some(seconds @ ..=MAX_POLLING) = console::number(first) else {
+                    return Err(Refused("polling S: S is 0 to 4294967"));
+                };
                 self.polling = seconds;
                 node.set_polling(now, Duration::from_secs(seconds));
-                Ok(())
             }
-            Command::Collector(address) if !is_neighbour(address) => {
-                Err(Refused("the collector must be in 192.0.2.0/24, there is no router"))
-            }
-            Command::Collector(address) => {
-                let collector = SocketAddr::from((address, SFLOW_PORT));
-                node.set_collector(collector).map_err(|_| Refused("no such collector"))?;
+            Some(_) => {
+                let address = A::parse(first).ok_or(Refused(A::USAGE))?;
+                let collector = SocketAddr::new(address.into(), SFLOW_PORT);
+                node.set_collector(collector).map_err(|_| Refused(A::USAGE))?;
                 self.collector = address;
-                Ok(())
             }
+            None => return Err(Refused(USAGE)),
         }
+        Ok(())
     }
 
     /// A topic a line, each with words and their numbers.
@@ -125,52 +130,66 @@ impl Operator {
         &self,
         now: Instant,
         node: &Node<'_, C, U, SLOTS>,
-        serial: &mut Serial,
+        serial: &mut Uart0,
     ) {
-        let stats = node.stats();
-        serial.text("agent ").address(ADDRESS.octets()).text(" uptime ").number(now.as_millis());
-        serial.text("\ncollector ").address(self.collector.octets());
-        serial.text("\npolling seconds ").number(self.polling);
+        serial.text("agent ").address(ADDRESS).report(" uptime %\ncollector ", &[now.as_millis()]);
+        self.collector.show(serial);
+        serial.report("\npolling seconds %\n", &[self.polling.into()]);
         for port in node.ports() {
             let meta = port.sampler.meta();
-            serial.text("\nport ").number(port.if_index);
-            serial.text(" sampling ").number(meta.sampling_rate);
-            serial.text(" pool ").number(meta.sample_pool).text(" drops ").number(meta.drops);
+            let [rate, pool, drops] = [meta.sampling_rate, meta.sample_pool, meta.drops];
+            let values = [port.if_index.into(), rate.into(), pool.into(), drops.into()];
+            serial.report(PORT, &values);
         }
-        serial.text("\nsamples flow ").number(stats.flow_samples);
-        serial.text(" counter ").number(stats.counter_samples);
-        serial.text("\ndatagrams sent ").number(stats.datagrams.wrapping_sub(stats.send_errors));
-        serial.text(" lost ").number(stats.send_errors);
-        show_mac(serial);
+        let Statistics { generic: mac, .. } = ETHERNET.statistics();
+        let stack = board::stack_used() as u64;
+        let received =
+            sum(mac.if_in_ucast_pkts, mac.if_in_multicast_pkts, mac.if_in_broadcast_pkts);
+        let sent = sum(mac.if_out_ucast_pkts, mac.if_out_multicast_pkts, mac.if_out_broadcast_pkts);
+        let stats = node.stats();
+        let totals = [
+            stats.flow_samples,
+            stats.counter_samples,
+            stats.datagrams.wrapping_sub(stats.send_errors),
+            stats.send_errors,
+            received,
+            mac.if_in_octets,
+            mac.if_in_errors.into(),
+            mac.if_in_discards.into(),
+            sent,
+            mac.if_out_octets,
+            mac.if_out_errors.into(),
+            mac.if_out_discards.into(),
+            stack,
+        ];
+        serial.report(TOTALS, &totals);
     }
 }
 
-impl Default for Operator {
+impl<A: Collector> Default for Operator<A> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-#[inline(never)]
-fn show_mac(serial: &mut Serial) {
-    let statistics = ETHERNET.with(|chip| chip.statistics());
-    let directions = [
-        ("\nreceived", statistics.rx, statistics.rx_errors, statistics.rx_dropped),
-        ("\ntransmitted", statistics.tx, statistics.tx_errors, statistics.tx_dropped),
-    ];
-    for (name, traffic, errors, discards) in directions {
-        serial.text(name).text(" frames ").number(traffic.frames());
-        serial.text(" octets ").number(traffic.octets);
-        serial.text(" errors ").number(errors).text(" discards ").number(discards);
-    }
-    serial.text("\nmemory stack ").number(board::stack_used() as u32).text("\n");
+/// The frames of all destinations.
+fn sum(unicast: u32, multicast: u32, broadcast: u32) -> u64 {
+    unicast.wrapping_add(multicast).wrapping_add(broadcast).into()
 }
 
-/// Whether the address is another host's in our network.
-fn is_neighbour(address: Ipv4Addr) -> bool {
-    let ([a, b, c, _], [x, y, z, host]) = (ADDRESS.octets(), address.octets());
-    [a, b, c] == [x, y, z] && !matches!(host, 0 | 255) && address != ADDRESS
-}
-
+const PORT: &str = "port % sampling % pool % drops %\n";
+const TOTALS: &str = "samples flow % counter %
+datagrams sent % lost %
+received frames % octets % errors % discards %
+transmitted frames % octets % errors % discards %
+memory stack %
+";
+/// Each with its number of words.
+const COMMANDS: [(&[u8], usize); 4] =
+    [(b"show", 1), (b"sampling", 3), (b"polling", 2), (b"collector", 2)];
+const SHOW: usize = 0;
+const SAMPLING: usize = 1;
+const POLL: usize = 2;
+const USAGE: &str = "show, sampling PORT N, polling S or collector ADDRESS";
 const POLLING_SECONDS: u32 = 20;
 const MAX_POLLING: u32 = u32::MAX / 1000;

@@ -1,4 +1,7 @@
-//! The interrupt vectors: 32 as the board has, where cortex-m-rt would reserve 240.
+//! The interrupt vectors: as many as images listen to, where the board has 32 and cortex-m-rt would
+//! reserve 240.
+
+use crate::board::Interrupt;
 
 unsafe extern "C" {
     /// cortex-m-rt's, or the image's own.
@@ -9,4 +12,7 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 #[used]
 // SAFETY of the names: they are those that cortex-m-rt asks for, and nobody else defines them.
-static __INTERRUPTS: [unsafe extern "C" fn(); 32] = [DefaultHandler; 32];
+static __INTERRUPTS: [unsafe extern "C" fn(); COUNT] = [DefaultHandler; COUNT];
+
+/// The last one that is ever enabled, and those before it.
+const COUNT: usize = Interrupt::Ethernet as usize + 1;

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::panic::PanicInfo;
 
 use cortex_m_rt::entry;
@@ -17,7 +17,8 @@ use mps2_an385::counters::MacCounters;
 use mps2_an385::ethernet::{BUFFER, IF_INDEX};
 use mps2_an385::lan9118::MAX_FRAME;
 use mps2_an385::station::{
-    self, ADDRESS, COLLECTOR, DATAGRAM, ECHO_PORT, Operator, PREFIX, SAMPLING_RATE, SFLOW_PORT,
+    self, ADDRESS, ADDRESS_V6, COLLECTOR, DATAGRAM, ECHO_PORT, Operator, PREFIX, SAMPLING_RATE,
+    SFLOW_PORT,
 };
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
@@ -36,8 +37,9 @@ fn main() -> ! {
     // The main loop looks at the peripherals itself; interrupts only end its sleep.
     cortex_m::interrupt::disable();
     let Some(mut board) = Board::take() else { board::panicked() };
-    let started = ETHERNET.with(|chip| chip.start(false).and_then(|()| chip.mac_address()));
-    let Ok(mac) = started else { board::fail(&mut board.serial, "no LAN9118") };
+    let Ok(mac) = ETHERNET.with(|chip| chip.start()) else {
+        board::fail(&mut board.serial, "no LAN9118")
+    };
     let seed = seed(mac);
 
     let device = Device { receive: [0; BUFFER], send: [0; BUFFER] };
@@ -64,7 +66,7 @@ fn main() -> ! {
         board::fail(&mut board.serial, "more ports than places")
     };
 
-    let (mut operator, mut console) = (Operator::new(), Console::new());
+    let (mut operator, mut console) = (Operator::<IpAddr>::new(), Console::new());
     board.serial.text("ready\n");
     loop {
         board::forget_interrupts();
@@ -72,10 +74,10 @@ fn main() -> ! {
         let now = board.clock.now();
         let due = node.poll(now);
         let echoed = echo.serve(now, node.uplink_mut().sockets_mut());
-        let command = console.poll(&mut board.serial);
-        let commanded = command.is_some();
-        if let Some(command) = command {
-            operator.serve(now, command, &mut node, &mut board.serial);
+        let line = console.poll(&mut board.serial);
+        let commanded = line.is_some();
+        if let Some(line) = line {
+            operator.serve(now, line, &mut node, &mut board.serial);
         }
         let busy = || echoed || commanded || ETHERNET.with(|chip| chip.has_frame());
         board.sleeper.sleep(now, due, busy);
@@ -230,7 +232,6 @@ fn seed([a, b, c, d, e, f]: [u8; 6]) -> u64 {
     u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
-const ADDRESS_V6: Ipv6Address = Ipv6Address::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85);
 const ETHERNET_MTU: usize = 1514;
 /// How long an answer waits for the address of its neighbour.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -1,124 +1,162 @@
 //! What the controller has counted.
 
-/// Frames and bytes since the start. Octets include the FCS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Received and good.
-    pub rx: Traffic,
-    /// Sent.
-    pub tx: Traffic,
-    /// Good frames that found no room in the FIFO (RX_DROP) or in the buffer of the caller.
-    pub rx_dropped: u32,
-    /// All received in error.
-    pub rx_errors: u32,
-    /// Received with a bad FCS.
-    pub rx_fcs_errors: u32,
-    /// Received with a bad FCS and a length that is no whole number of octets.
-    pub rx_alignment_errors: u32,
-    /// Received and longer than permitted.
-    pub rx_too_long: u32,
-    /// Received with an error of the MII.
-    pub rx_symbol_errors: u32,
-    /// Frames that were not sent: no room in the FIFO, or too long.
-    pub tx_dropped: u32,
-    /// All that an error kept from being sent.
-    pub tx_errors: u32,
-    /// Sent after exactly one collision.
-    pub tx_single_collision: u32,
-    /// Sent after more than one collision.
-    pub tx_multiple_collisions: u32,
-    /// Sent late because the medium was busy.
-    pub tx_deferred: u32,
-    /// Collisions too late.
-    pub tx_late_collisions: u32,
-    /// Given up after 16 collisions.
-    pub tx_excessive_collisions: u32,
-    /// Carrier lost or missing while sending.
-    pub tx_carrier_errors: u32,
-}
+use flowmote_core::record::counter::{EthernetCounters, IfCounters, IfType};
 
-/// Frames in one direction by the kind of their destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Bytes with FCS.
-    pub octets: u64,
-    /// Frames to one station.
-    pub unicast: u32,
-    /// Frames to a group.
-    pub multicast: u32,
-    /// Frames to all.
-    pub broadcast: u32,
+use super::FCS;
+
+/// Frames and octets (with FCS) since the start, and the state of the port, in the records that
+/// sFlow tells them in.
+#[derive(Clone, Copy, Debug)]
+pub struct Statistics {
+    /// Of any port; `if_index` is the business of the caller.
+    pub generic: IfCounters,
+    /// Of Ethernet.
+    pub ethernet: EthernetCounters,
 }
 
 impl Statistics {
-    pub(super) const NONE: Self = {
-        let none = Traffic { octets: 0, unicast: 0, multicast: 0, broadcast: 0 };
-        Self {
-            rx: none,
-            tx: none,
-            rx_dropped: 0,
-            rx_errors: 0,
-            rx_fcs_errors: 0,
-            rx_alignment_errors: 0,
-            rx_too_long: 0,
-            rx_symbol_errors: 0,
-            tx_dropped: 0,
-            tx_errors: 0,
-            tx_single_collision: 0,
-            tx_multiple_collisions: 0,
-            tx_deferred: 0,
-            tx_late_collisions: 0,
-            tx_excessive_collisions: 0,
-            tx_carrier_errors: 0,
-        }
+    /// All zero, so that a `static` of it takes no flash.
+    pub(super) const ZERO: Self = Self {
+        generic: IfCounters {
+            if_in_octets: 0,
+            if_in_ucast_pkts: 0,
+            if_in_multicast_pkts: 0,
+            if_in_broadcast_pkts: 0,
+            if_in_discards: 0,
+            if_in_errors: 0,
+            if_in_unknown_protos: 0,
+            if_out_octets: 0,
+            if_out_ucast_pkts: 0,
+            if_out_multicast_pkts: 0,
+            if_out_broadcast_pkts: 0,
+            if_out_discards: 0,
+            if_out_errors: 0,
+            ..IfCounters::UNKNOWN
+        },
+        ethernet: EthernetCounters {
+            dot3_stats_alignment_errors: 0,
+            dot3_stats_fcs_errors: 0,
+            dot3_stats_single_collision_frames: 0,
+            dot3_stats_multiple_collision_frames: 0,
+            dot3_stats_sqe_test_errors: 0,
+            dot3_stats_deferred_transmissions: 0,
+            dot3_stats_late_collisions: 0,
+            dot3_stats_excessive_collisions: 0,
+            dot3_stats_internal_mac_transmit_errors: 0,
+            dot3_stats_carrier_sense_errors: 0,
+            dot3_stats_frame_too_longs: 0,
+            dot3_stats_internal_mac_receive_errors: 0,
+            dot3_stats_symbol_errors: 0,
+        },
     };
 
-    /// Counts what the status of a sent frame says.
-    pub(super) fn count_sent(&mut self, status: u32) {
+    /// What stays as it is, and what the chip does not tell: frames of unknown protocols, SQE test
+    /// errors, and errors within itself.
+    pub(super) fn start(&mut self) {
+        self.generic.if_type = IfType::ETHERNET_CSMACD;
+        self.generic.if_in_unknown_protos = u32::MAX;
+        self.ethernet.dot3_stats_sqe_test_errors = u32::MAX;
+        self.ethernet.dot3_stats_internal_mac_transmit_errors = u32::MAX;
+        self.ethernet.dot3_stats_internal_mac_receive_errors = u32::MAX;
+    }
+
+    /// A good frame of this length came that begins like `start`.
+    pub(super) fn count_received(&mut self, start: &[u8], length: usize) {
+        let generic = &mut self.generic;
+        let kinds = [
+            &mut generic.if_in_ucast_pkts,
+            &mut generic.if_in_multicast_pkts,
+            &mut generic.if_in_broadcast_pkts,
+        ];
+        count(start, length, &mut generic.if_in_octets, kinds);
+    }
+
+    /// A frame of this length that begins like `start` goes out; the chip pads it.
+    pub(super) fn count_sent(&mut self, start: &[u8], length: usize) {
+        let generic = &mut self.generic;
+        let kinds = [
+            &mut generic.if_out_ucast_pkts,
+            &mut generic.if_out_multicast_pkts,
+            &mut generic.if_out_broadcast_pkts,
+        ];
+        count(start, length.max(SHORTEST), &mut generic.if_out_octets, kinds);
+    }
+
+    /// Good frames found no room.
+    pub(super) fn count_dropped(&mut self, frames: u32) {
+        self.generic.if_in_discards = self.generic.if_in_discards.wrapping_add(frames);
+    }
+
+    /// A received frame was thrown away: in error, or longer than the buffer. RX status, section
+    /// 3.13.3.
+    pub(super) fn count_discarded(&mut self, status: u32, bad: bool, too_long: bool) {
+        if !bad {
+            return self.count_dropped(1);
+        }
+        increment(&mut self.generic.if_in_errors);
+        let ethernet = &mut self.ethernet;
+        increment(match status {
+            _ if status & RX_CRC != 0 && status & RX_DRIBBLE != 0 => {
+                &mut ethernet.dot3_stats_alignment_errors
+            }
+            _ if status & RX_CRC != 0 => &mut ethernet.dot3_stats_fcs_errors,
+            _ if too_long => &mut ethernet.dot3_stats_frame_too_longs,
+            _ if status & RX_MII != 0 => &mut ethernet.dot3_stats_symbol_errors,
+            _ => return,
+        });
+    }
+
+    /// A frame was not sent: no room in the FIFO, or too long.
+    pub(super) fn count_not_sent(&mut self) {
+        increment(&mut self.generic.if_out_discards);
+    }
+
+    /// What the chip says of a frame that it sent, or could not send. TX status, section 3.12.4.
+    pub(super) fn count_send_status(&mut self, status: u32) {
+        let Self { generic, ethernet } = self;
         let count = |bits: u32, counter: &mut u32| {
             if status & bits != 0 {
                 increment(counter);
             }
         };
-        count(TX_STATUS_ERROR, &mut self.tx_errors);
-        count(TX_STATUS_CARRIER, &mut self.tx_carrier_errors);
-        count(TX_STATUS_LATE, &mut self.tx_late_collisions);
-        count(TX_STATUS_EXCESSIVE, &mut self.tx_excessive_collisions);
-        count(TX_STATUS_DEFERRED, &mut self.tx_deferred);
+        count(TX_ERROR, &mut generic.if_out_errors);
+        count(TX_CARRIER, &mut ethernet.dot3_stats_carrier_sense_errors);
+        count(TX_LATE, &mut ethernet.dot3_stats_late_collisions);
+        count(TX_EXCESSIVE, &mut ethernet.dot3_stats_excessive_collisions);
+        count(TX_DEFERRED, &mut ethernet.dot3_stats_deferred_transmissions);
         match (status >> 3) & 0xf {
             0 => {}
-            1 => increment(&mut self.tx_single_collision),
-            _ => increment(&mut self.tx_multiple_collisions),
+            1 => increment(&mut ethernet.dot3_stats_single_collision_frames),
+            _ => increment(&mut ethernet.dot3_stats_multiple_collision_frames),
         }
     }
 }
 
-impl Traffic {
-    /// Frames of every destination.
-    #[must_use]
-    pub fn frames(&self) -> u32 {
-        self.unicast.wrapping_add(self.multicast).wrapping_add(self.broadcast)
-    }
-
-    /// Counts a frame that begins like this.
-    pub(super) fn count(&mut self, frame: &[u8], octets: u32) {
-        self.octets = self.octets.wrapping_add(u64::from(octets));
-        increment(match frame {
-            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] => &mut self.broadcast,
-            [first, ..] if first & 1 != 0 => &mut self.multicast,
-            _ => &mut self.unicast,
-        });
-    }
+/// Counts a frame that begins like `start`, by the kind of its destination: unicast, multicast,
+/// broadcast.
+fn count(start: &[u8], length: usize, octets: &mut u64, kinds: [&mut u32; 3]) {
+    *octets = octets.wrapping_add((length + FCS) as u64);
+    let [unicast, multicast, broadcast] = kinds;
+    increment(match start {
+        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] => broadcast,
+        [first, ..] if first & 1 != 0 => multicast,
+        _ => unicast,
+    });
 }
 
 /// Adds one, modulo 2^32.
-pub(super) fn increment(counter: &mut u32) {
+fn increment(counter: &mut u32) {
     *counter = counter.wrapping_add(1);
 }
 
-/// TX status, section 3.12.4.
-const TX_STATUS_ERROR: u32 = 1 << 15;
-const TX_STATUS_CARRIER: u32 = 1 << 11 | 1 << 10;
-const TX_STATUS_LATE: u32 = 1 << 9;
-const TX_STATUS_EXCESSIVE: u32 = 1 << 8;
-const TX_STATUS_DEFERRED: u32 = 1 << 0;
+/// Bytes of the shortest frame, without FCS.
+const SHORTEST: usize = 60;
+
+const RX_MII: u32 = 1 << 3;
+const RX_DRIBBLE: u32 = 1 << 2;
+const RX_CRC: u32 = 1 << 1;
+const TX_ERROR: u32 = 1 << 15;
+const TX_CARRIER: u32 = 1 << 11 | 1 << 10;
+const TX_LATE: u32 = 1 << 9;
+const TX_EXCESSIVE: u32 = 1 << 8;
+const TX_DEFERRED: u32 = 1 << 0;

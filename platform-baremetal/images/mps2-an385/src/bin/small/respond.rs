@@ -5,42 +5,33 @@ use mps2_an385::station::{ADDRESS, ECHO_PORT};
 /// Makes the answer to a frame in its place; `None` if it wants none.
 ///
 /// Addresses and ports change sides, which no checksum notices; only the type of a ping has to be
-/// put right in its own.
-pub(crate) fn respond(mac: [u8; 6], frame: &mut [u8]) -> Option<&[u8]> {
-    let (ethernet, packet) = frame.split_first_chunk_mut::<14>()?;
-    let &mut [to @ .., a, b, c, d, e, f, 0x08, 0x00] = ethernet else { return None };
-    let from = [a, b, c, d, e, f];
-    if to != mac || a & 1 != 0 {
+/// put right in its own. A frame to a single station is to this one: the controller takes no other.
+#[inline(never)]
+pub(crate) fn respond(frame: &mut [u8]) -> Option<&[u8]> {
+    let (ethernet, packet) = frame.split_first_chunk_mut::<ETHERNET>()?;
+    let &mut [to, _, _, _, _, _, from, .., 0x08, 0x00] = ethernet else { return None };
+    if (to | from) & GROUP != 0 {
         return None;
     }
-    let length = answer_ipv4(packet)?;
-    ethernet.first_chunk_mut().into_iter().for_each(|to: &mut [u8; 6]| *to = from);
-    ethernet.iter_mut().skip(6).zip(mac).for_each(|(byte, own)| *byte = own);
-    frame.get(..ETHERNET + length)
-}
-
-/// Turns a packet round and returns its length, without the padding of Ethernet.
-fn answer_ipv4(packet: &mut [u8]) -> Option<usize> {
-    let (head, _) = packet.split_first_chunk::<20>()?;
-    let &[0x45, _, high, low, _, _, fragment, offset, _, protocol, _, _, ref addresses @ ..] = head
-    else {
+    let (head, _) = packet.split_first_chunk_mut::<IPV4>()?;
+    let &mut [0x45, _, high, low, _, _, fragment, offset, _, protocol, ..] = head else {
         return None;
     };
-    let length = usize::from(u16::from_be_bytes([high, low]));
-    let (source, target) = addresses.split_first_chunk::<4>()?;
     let whole = fragment & !DONT_FRAGMENT == 0 && offset == 0;
-    if !whole || !is_sound(head) || *target != ADDRESS.octets() || !is_host(source) {
+    if !whole || !is_sound(head) || !is_to_us(head) {
         return None;
     }
-    let packet = packet.get_mut(..length)?;
-    let (head, message) = packet.split_first_chunk_mut::<20>()?;
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let message = packet.get_mut(IPV4..length)?;
     match protocol {
         ICMP => answer_ping(message)?,
         UDP => answer_echo(message)?,
         _ => return None,
     }
-    swap::<4>(head.get_mut(12..)?)?;
-    Some(length)
+    swap(6, frame)?;
+    swap(4, frame.get_mut(ETHERNET + 12..)?)?;
+    // Without the padding of Ethernet.
+    frame.get(..ETHERNET + length)
 }
 
 fn answer_ping(message: &mut [u8]) -> Option<()> {
@@ -54,12 +45,10 @@ fn answer_ping(message: &mut [u8]) -> Option<()> {
     if *kind != ECHO_REQUEST {
         return None;
     }
+    *kind = ECHO_REPLY;
     // The type goes from 8 to 0, so the sum falls by 0x0800 (RFC 1624).
     let (sum, carry) = u16::from_be_bytes([*high, *low]).overflowing_add(0x0800);
-    [*kind, *high, *low] = {
-        let [high, low] = sum.wrapping_add(u16::from(carry)).to_be_bytes();
-        [ECHO_REPLY, high, low]
-    };
+    [*high, *low] = sum.wrapping_add(u16::from(carry)).to_be_bytes();
     Some(())
 }
 
@@ -72,19 +61,22 @@ fn answer_echo(segment: &mut [u8]) -> Option<()> {
     if !ours || [a, b] == ECHO_PORT.to_be_bytes() || length != segment.len() {
         return None;
     }
-    swap::<2>(segment)
+    swap(2, segment)
 }
 
-/// Exchanges the first `N` bytes and the `N` behind them.
-fn swap<const N: usize>(bytes: &mut [u8]) -> Option<()> {
-    let (first, rest) = bytes.split_first_chunk_mut::<N>()?;
-    core::mem::swap(first, rest.first_chunk_mut()?);
+/// Exchanges the first `count` bytes and the `count` behind them.
+fn swap(count: usize, bytes: &mut [u8]) -> Option<()> {
+    let (first, rest) = bytes.split_at_mut_checked(count)?;
+    first.iter_mut().zip(rest).for_each(|(one, other)| core::mem::swap(one, other));
     Some(())
 }
 
-/// Not a multicast, broadcast, loopback or unknown source, which must not be answered.
-fn is_host([first, .., last]: &[u8; 4]) -> bool {
-    !matches!(*first, 0 | 127 | 224..) && *last != 255
+/// Whether it is to our address, and not from a multicast, broadcast, loopback or unknown one,
+/// which must not be answered.
+fn is_to_us(
+    &[_, _, _, _, _, _, _, _, _, _, _, _, first, _, _, last, ref to @ ..]: &[u8; IPV4],
+) -> bool {
+    !matches!(first, 0 | 127 | 224..) && last != 255 && *to == ADDRESS.octets()
 }
 
 /// Whether the Internet checksum over all of it is right (RFC 1071).
@@ -98,6 +90,9 @@ fn is_sound(bytes: &[u8]) -> bool {
 }
 
 const ETHERNET: usize = 14;
+const IPV4: usize = 20;
+/// The bit of a first byte that says: not a single station.
+const GROUP: u8 = 1;
 const DONT_FRAGMENT: u8 = 0x40;
 const ICMP: u8 = 1;
 const UDP: u8 = 17;

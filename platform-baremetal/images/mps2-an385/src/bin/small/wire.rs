@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use critical_section::Mutex;
 use flowmote_baremetal::{FrameDevice, PacketSample, PortSampler, SampleQueue};
 use flowmote_core::SendError;
-use mps2_an385::board::{self, ETHERNET, Interrupt};
+use mps2_an385::board::{self, ETHERNET, EthernetChip, Interrupt};
 use mps2_an385::ethernet::{BUFFER, IF_INDEX};
 use mps2_an385::station::SAMPLING_RATE;
 
@@ -25,10 +25,12 @@ pub(crate) struct Frames {
     ring: Mutex<RefCell<Ring>>,
 }
 
+/// The small fields first, where they are in reach of a short instruction.
+#[repr(C)]
 struct Ring {
-    frames: [Frame; PLACES],
     first: usize,
     filled: usize,
+    frames: [Frame; PLACES],
 }
 
 #[derive(Clone, Copy)]
@@ -39,36 +41,44 @@ struct Frame {
 
 impl Frames {
     /// Takes frames out of the controller as long as there is a place for them. The rest stays
-    /// there, and the interrupt off, until the main loop has made room.
+    /// there, and the interrupt off, until the main loop has made room. A frame in error takes no
+    /// place, and is thrown away faster than the next one can come.
     pub(crate) fn interrupt(&self) {
-        self.with(|ring| {
-            ETHERNET.with(|chip| chip.acknowledge());
+        self.with(|ring, chip| {
+            chip.acknowledge();
             while let Some(frame) = ring.vacant() {
-                let Some(received) = ETHERNET.receive(&mut frame.bytes) else { return };
-                frame.length = received.len();
-                SAMPLER.offer(&SAMPLES, |meta| PacketSample::received(IF_INDEX, meta, received));
-                ring.filled += 1;
+                let Some(received) = chip.receive(&mut frame.bytes) else { return };
+                if let Ok(length) = received {
+                    frame.length = length;
+                    sample(true, frame.bytes.get(..length).unwrap_or_default(), &[]);
+                    ring.filled += 1;
+                }
             }
-            ETHERNET.with(|chip| chip.listen(false));
+            chip.listen(false);
         });
     }
 
     /// Whether a frame waits.
     pub(crate) fn has_frame(&self) -> bool {
-        self.with(|ring| ring.filled > 0)
+        critical_section::with(|section| self.ring.borrow_ref(section).filled > 0)
     }
 
     /// Copies the oldest frame to the front of `buffer` and gives its place back.
     fn take<'b>(&self, buffer: &'b mut [u8; BUFFER]) -> Option<&'b mut [u8]> {
-        let length = self.with(|ring| ring.pop(buffer))?;
-        // There is a place again, also for a frame that came when there was none.
-        ETHERNET.with(|chip| chip.listen(true));
+        let length = self.with(|ring, chip| {
+            // There is a place again, also for a frame that came when there was none.
+            chip.listen(true);
+            ring.pop(buffer)
+        })?;
         board::raise(Interrupt::Ethernet);
         buffer.get_mut(..length)
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Ring) -> T) -> T {
-        critical_section::with(|section| act(&mut self.ring.borrow_ref_mut(section)))
+    fn with<T>(&self, act: impl FnOnce(&mut Ring, &mut EthernetChip) -> T) -> T {
+        critical_section::with(|section| {
+            let mut ring = self.ring.borrow_ref_mut(section);
+            ETHERNET.with(|chip| act(&mut ring, chip))
+        })
     }
 }
 
@@ -94,19 +104,16 @@ impl Ring {
 }
 
 /// The device of the uplink.
-pub(crate) struct Wire {
-    pub(crate) mac: [u8; 6],
-}
+pub(crate) struct Wire;
 
 impl FrameDevice for Wire {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
         let both = [head, payload];
         let parts = if payload.is_empty() { &both[..1] } else { &both };
         // With interrupts off: the sampler must be told by one at a time.
-        critical_section::with(|_| {
-            ETHERNET.with(|chip| chip.send(parts)).map_err(|_| SendError)?;
-            SAMPLER
-                .offer(&SAMPLES, |meta| PacketSample::sent_in_parts(IF_INDEX, meta, head, payload));
+        ETHERNET.with(|chip| {
+            chip.send(parts).map_err(|_| SendError)?;
+            sample(false, head, payload);
             Ok(())
         })
     }
@@ -115,12 +122,24 @@ impl FrameDevice for Wire {
         let mut buffer = [0; BUFFER];
         let Some(frame) = FRAMES.take(&mut buffer) else { return false };
         take(frame);
-        if let Some(answer) = respond(self.mac, frame) {
+        if let Some(answer) = respond(frame) {
             // No room for the answer: whoever asked asks again.
             let _ = self.send(answer, &[]);
         }
         true
     }
+}
+
+/// Tells the sampler of a frame in two parts. One place for both directions, because what makes a
+/// sample is there once for each place.
+fn sample(received: bool, head: &[u8], payload: &[u8]) {
+    SAMPLER.offer(&SAMPLES, |meta| {
+        if received {
+            PacketSample::received(IF_INDEX, meta, head)
+        } else {
+            PacketSample::sent_in_parts(IF_INDEX, meta, head, payload)
+        }
+    });
 }
 
 const PLACES: usize = 4;

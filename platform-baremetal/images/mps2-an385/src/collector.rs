@@ -1,0 +1,57 @@
+//! How the operator writes the address of a collector.
+
+use core::fmt::Write;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str;
+
+use crate::board::Uart0;
+use crate::console;
+use crate::station::{ADDRESS, ADDRESS_V6};
+
+/// The kind of address that a collector has in an image: [`Ipv4Addr`] or [`IpAddr`].
+pub trait Collector: Copy + From<Ipv4Addr> + Into<IpAddr> {
+    /// What the operator may write.
+    const USAGE: &str;
+
+    /// The address of another host in a network of ours: there is no router.
+    fn parse(word: &[u8]) -> Option<Self>;
+
+    /// Writes it on the console.
+    fn show(self, serial: &mut Uart0);
+}
+
+impl Collector for Ipv4Addr {
+    const USAGE: &str = "collector A.B.C.D: in 192.0.2.0/24, no IPv6 here";
+
+    fn parse(word: &[u8]) -> Option<Self> {
+        let address = console::address(word)?;
+        let ([a, b, c, _], [x, y, z, host]) = (ADDRESS.octets(), address.octets());
+        let ours = [a, b, c] == [x, y, z] && !matches!(host, 0 | 255) && address != ADDRESS;
+        ours.then_some(address)
+    }
+
+    fn show(self, serial: &mut Uart0) {
+        serial.address(self);
+    }
+}
+
+impl Collector for IpAddr {
+    const USAGE: &str = "collector A.B.C.D or X:X::X: in 192.0.2.0/24, 2001:db8::/64 or fe80::/64";
+
+    fn parse(word: &[u8]) -> Option<Self> {
+        if let Some(address) = <Ipv4Addr as Collector>::parse(word) {
+            return Some(address.into());
+        }
+        let address: Ipv6Addr = str::from_utf8(word).ok()?.parse().ok()?;
+        let ([a, b, c, d, ..], [x, y, z, w, ..]) = (ADDRESS_V6.segments(), address.segments());
+        let ours = [x, y, z, w] == [a, b, c, d] || [x, y, z, w] == [0xfe80, 0, 0, 0];
+        // The address of all zeros behind the prefix is that of routers (RFC 4291, 2.6.1).
+        let host = address.to_bits() as u64 != 0 && address != ADDRESS_V6;
+        (ours && host).then_some(address.into())
+    }
+
+    fn show(self, serial: &mut Uart0) {
+        // The console loses nothing.
+        let _ = write!(serial, "{self}");
+    }
+}
