@@ -1,5 +1,6 @@
 //! Every call of `flowmote-baremetal` that needs no smoltcp.
 
+use core::fmt::Debug;
 use core::net::SocketAddr;
 
 use embedded_hal::spi::{ErrorType, Operation, SpiDevice};
@@ -45,6 +46,9 @@ pub fn keep_all() {
         queue_push,
         SampleQueue::<8>::new,
         SampleQueue::<8>::pop,
+        <SampleQueue<8> as Default>::default,
+        <SampleQueue<8> as Debug>::fmt,
+        <PortSampler as Debug>::fmt,
         PacketSample::<128>::received,
         PacketSample::<128>::sent,
         PacketSample::<128>::switched,
@@ -56,6 +60,7 @@ pub fn keep_all() {
         UdpSender::neighbour,
         UdpSender::config,
         UdpSender::set_collector,
+        UdpSender::reaches,
         UdpSender::handle_frame,
         UdpSender::poll,
         UdpSender::poll_timeout,
@@ -123,10 +128,12 @@ impl SpiDevice for Spi {
     }
 }
 
+type Take<'t> = dyn FnMut(&[u8]) + 't;
+
 /// A MAC of which nothing is known.
 pub struct Mac {
     send: fn(&[u8], &[u8]) -> Result<(), SendError>,
-    receive: fn(&mut dyn FnMut(&[u8])) -> bool,
+    receive: fn(&mut Take<'_>) -> bool,
 }
 
 impl FrameDevice for Mac {
@@ -134,7 +141,7 @@ impl FrameDevice for Mac {
         (self.send)(head, payload)
     }
 
-    fn receive(&mut self, take: &mut dyn FnMut(&[u8])) -> bool {
+    fn receive(&mut self, take: &mut Take<'_>) -> bool {
         (self.receive)(take)
     }
 }

@@ -242,7 +242,7 @@ impl<'a, W: Wire> Bridge<'a, W> {
         match sent {
             Ok(()) => {
                 let [a, b, c, d, e, f, ..] = *frame.addresses;
-                let length = parts.iter().map(|part| part.len()).sum();
+                let length = parts.iter().fold(0, |sum: usize, part| sum.wrapping_add(part.len()));
                 counters.sent([a, b, c, d, e, f], length);
             }
             Err(WireError::Full) => increment(&mut counters.out_discards),

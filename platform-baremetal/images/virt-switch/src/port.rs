@@ -35,6 +35,10 @@ impl Port {
     pub fn if_index(self) -> u32 {
         u32::from(self.0) + 1
     }
+
+    fn bit(self) -> u8 {
+        1u8.unbounded_shl(self.0.into())
+    }
 }
 
 /// A set of ports.
@@ -63,19 +67,19 @@ impl PortSet {
     /// The set with `port`.
     #[must_use]
     pub fn with(self, port: Port) -> Self {
-        Self(self.0 | 1 << port.0)
+        Self(self.0 | port.bit())
     }
 
     /// The set without `port`.
     #[must_use]
     pub fn without(self, port: Port) -> Self {
-        Self(self.0 & !(1 << port.0))
+        Self(self.0 & !port.bit())
     }
 
     /// Whether `port` is in it.
     #[must_use]
     pub fn contains(self, port: Port) -> bool {
-        self.0 & 1 << port.0 != 0
+        self.0 & port.bit() != 0
     }
 
     /// Whether no port is in it.

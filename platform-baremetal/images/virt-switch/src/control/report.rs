@@ -1,6 +1,7 @@
 //! What `show` prints: a topic a line, each with words and their numbers.
 
 use core::fmt;
+use core::net::Ipv4Addr;
 
 use flowmote_baremetal::Neighbour;
 use flowmote_core::Instant;
@@ -23,7 +24,7 @@ impl<W: Wire> Control<'_, W> {
 
     fn show_agent(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let stats = self.node.stats();
-        writeln!(out, "agent {ADDRESS}")?;
+        writeln!(out, "agent {}", Dotted(ADDRESS))?;
         writeln!(out, "polling seconds {}", self.polling.as_millis() / 1000)?;
         writeln!(
             out,
@@ -40,7 +41,7 @@ impl<W: Wire> Control<'_, W> {
     }
 
     fn show_collector(&mut self, out: &mut impl fmt::Write) -> fmt::Result {
-        let Some(address) = self.collector() else { return out.write_str("collector none\n") };
+        let Some(address) = self.collector().map(Dotted) else { return out.write_str("collector none\n") };
         match self.node.uplink_mut().sender().neighbour() {
             Neighbour::Unknown => writeln!(out, "collector {address} not found yet"),
             Neighbour::Known([a, b, c, d, e, f]) => writeln!(
@@ -83,4 +84,14 @@ fn show_bridge<W: Wire>(
     let stations = bridge.switch().stations();
     let (known, moved, evicted) = (stations.count(now), stations.moved(), stations.evicted());
     writeln!(out, "stations known {known} moved {moved} evicted {evicted}")
+}
+
+/// An address; the standard library's way to write one has a panic in it, for want of room.
+struct Dotted(Ipv4Addr);
+
+impl fmt::Display for Dotted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d] = self.0.octets();
+        write!(out, "{a}.{b}.{c}.{d}")
+    }
 }

@@ -74,7 +74,8 @@ impl Stations {
     /// How many stations are known.
     #[must_use]
     pub fn count(&self, now: Instant) -> usize {
-        self.sets.iter().flatten().filter(|station| station.is_alive(now)).count()
+        let alive = self.sets.iter().flatten().filter(|station| station.is_alive(now));
+        alive.fold(0, |count, _| usize::wrapping_add(count, 1))
     }
 
     /// How often a station was heard at another port than before.
