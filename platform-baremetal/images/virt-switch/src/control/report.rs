@@ -41,7 +41,9 @@ impl<W: Wire> Control<'_, W> {
     }
 
     fn show_collector(&mut self, out: &mut impl fmt::Write) -> fmt::Result {
-        let Some(address) = self.collector().map(Dotted) else { return out.write_str("collector none\n") };
+        let Some(address) = self.collector().map(Dotted) else {
+            return out.write_str("collector none\n");
+        };
         match self.node.uplink_mut().sender().neighbour() {
             Neighbour::Unknown => writeln!(out, "collector {address} not found yet"),
             Neighbour::Known([a, b, c, d, e, f]) => writeln!(
