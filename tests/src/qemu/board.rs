@@ -14,6 +14,9 @@ pub struct Board {
     pub(super) profile: &'static str,
     /// Which machine, and with what.
     pub(super) arguments: &'static [&'static str],
+    /// The arguments that make time pass by the instruction: one tick of the counter that the
+    /// images measure load with (25.6 on an MPS2).
+    pub counting: &'static [&'static str],
     /// The arguments that connect a port, counted from 0, to the network backend of this name.
     pub(super) port: fn(usize, &str) -> [String; 2],
 }
@@ -25,6 +28,7 @@ impl Board {
         target: "thumbv7m-none-eabi",
         profile: "release",
         arguments: &["-M", "mps2-an385"],
+        counting: &["-icount", "shift=10,sleep=off"],
         port: |_, backend| ["-net".to_owned(), format!("nic,netdev={backend}")],
     };
 
@@ -34,6 +38,20 @@ impl Board {
         target: "aarch64-unknown-none",
         profile: "fast",
         arguments: &["-M", "virt", "-cpu", "cortex-a53", "-m", "64", "-global", MODERN],
+        // 2^4 ns, which is a tick of the 62.5 MHz counter.
+        counting: &["-icount", "shift=4"],
+        port: virtio,
+    };
+
+    /// QEMU's own riscv64 machine, without firmware below the image; its ports are virtio-net
+    /// devices.
+    pub const VIRT_RISCV64: Self = Self {
+        emulator: "qemu-system-riscv64",
+        target: "riscv64gc-unknown-none-elf",
+        profile: "fast",
+        arguments: &["-M", "virt", "-bios", "none", "-m", "64", "-global", MODERN],
+        // The counter of instructions counts nanoseconds of virtual time.
+        counting: &["-icount", "shift=0"],
         port: virtio,
     };
 

@@ -26,7 +26,7 @@ pub(crate) struct Options {
 pub(crate) struct Shown(Vec<String>);
 
 /// The machines that the image runs on.
-pub(crate) const BOARDS: [Board; 1] = [Board::VIRT_AARCH64];
+pub(crate) const BOARDS: [Board; 2] = [Board::VIRT_AARCH64, Board::VIRT_RISCV64];
 /// Where the collector is: the only port in the management VLAN.
 pub(crate) const COLLECTOR_PORT: usize = 4;
 /// The switch itself: the MAC address of its first port.
@@ -47,9 +47,7 @@ impl Switch {
     /// `None`, and a line among the skipped, where it cannot be built or run.
     pub(crate) fn start(board: &Board, options: Options) -> Option<Self> {
         let image = Image::build(board, "virt-switch", "virt-switch")?;
-        // 2^4 ns an instruction, which is one tick of the 62.5 MHz counter of aarch64.
-        let counting = ["-icount", "shift=4"];
-        let more = if options.count_instructions { &counting[..] } else { &[] };
+        let more = if options.count_instructions { board.counting } else { &[] };
         let machine = image.start_with(PORTS.len(), more);
         let listen = |port: usize| (options.unread != port).then(|| machine.listen(port - 1));
         let listeners = PORTS.map(listen).into();

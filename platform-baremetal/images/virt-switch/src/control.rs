@@ -33,7 +33,7 @@ pub struct Control<'a, W> {
     /// Notices of discarded packets that came while the datagram was full and nobody to send it
     /// to was known.
     notices_lost: u64,
-    /// What forwarding cost, for [`Console`] to show.
+    /// What the processor does for it, for [`Console`] to show.
     pub load: Load,
 }
 
@@ -50,13 +50,15 @@ pub struct Memory<'a> {
     pub datagram: &'a mut [u8; DATAGRAM_BYTES],
 }
 
-/// How much time of the processor went into how many frames.
+/// What only the image knows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
     /// Frames received.
     pub frames: u64,
     /// Ticks of the clock spent in rounds of the main loop that had a frame.
     pub ticks: u64,
+    /// The most that was ever on the stack, in bytes.
+    pub stack: usize,
 }
 
 type AgentNode<'a, W> = Node<'a, PortRegisters<'a, W>, RawUplink<CpuPort<'a, W>>, BURST>;

@@ -1,4 +1,4 @@
-//! Firmware for QEMU's aarch64 `virt` machine: the switch on four virtio-net ports.
+//! Firmware for QEMU's `virt` machines, aarch64 and riscv64: the switch on four virtio-net ports.
 //!
 //! One loop: frames from each port in turn, at most [`BURST`] of them, bytes from the serial
 //! console, then the agent. When nothing came the processor sleeps until a device or the timer
@@ -8,15 +8,14 @@
 // Unsafe code is allowed again in one place, `hardware`.
 #![deny(unsafe_code)]
 
-#[cfg(all(target_arch = "aarch64", target_os = "none"))]
+#[cfg(target_os = "none")]
 mod hardware;
 
-#[cfg(all(target_arch = "aarch64", target_os = "none"))]
+#[cfg(target_os = "none")]
 mod image {
     use core::cell::{RefCell, RefMut};
     use core::fmt::Write;
 
-    use aarch64_rt::entry;
     use flowmote_baremetal::SampleQueue;
     use flowmote_core::Source;
     use virt_switch::{
@@ -24,14 +23,14 @@ mod image {
         samplers,
     };
 
-    use crate::hardware::{Clock, Nics, Serial, processor};
-
-    entry!(main);
+    use crate::hardware::{Clock, Nics, Serial, paint_stack, processor, stack_used};
 
     /// Console bytes taken before the ports have their turn again.
     const TYPED: usize = 64;
 
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+    /// What the start-up code of each machine calls.
+    pub(crate) fn main() -> ! {
+        paint_stack();
         let (clock, mut serial) = (Clock::new(), Serial::open());
         let nics = match Nics::open() {
             Ok(nics) => nics,
@@ -117,6 +116,7 @@ mod image {
             let Some(byte) = serial.read() else { return typed > 0 };
             serial.echo(byte);
             if console.push(byte) {
+                control.load.stack = stack_used();
                 // The console itself cannot fail.
                 let _ = control.obey(clock.now(), console, serial);
             }
@@ -126,7 +126,7 @@ mod image {
 }
 
 /// Built for a host, where only the library and its tests are of use.
-#[cfg(not(all(target_arch = "aarch64", target_os = "none")))]
+#[cfg(not(target_os = "none"))]
 fn main() {
     eprintln!("this is firmware; build it with --target aarch64-unknown-none");
 }

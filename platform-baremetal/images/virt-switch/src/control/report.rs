@@ -19,7 +19,8 @@ impl<W: Wire> Control<'_, W> {
             self.show_ports(&bridge, out)?;
             show_bridge(&bridge, now, out)?;
         }
-        writeln!(out, "load frames {} ticks {}", self.load.frames, self.load.ticks)
+        writeln!(out, "load frames {} ticks {}", self.load.frames, self.load.ticks)?;
+        writeln!(out, "memory stack {}", self.load.stack)
     }
 
     fn show_agent(&self, out: &mut impl fmt::Write) -> fmt::Result {

@@ -10,6 +10,7 @@ use virtio_drivers::device::net::VirtIONetRaw;
 use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
 
+use super::machine::{VIRTIO, VIRTIO_SLOTS, VIRTIO_STEP};
 use super::pages::Pages;
 
 /// All ports in order.
@@ -219,14 +220,13 @@ fn gather(buffer: &mut Buffer, parts: &[&[u8]]) -> Option<usize> {
 /// The network devices in the order of the command line: QEMU gives the last slot to the first.
 fn network_devices() -> impl Iterator<Item = MmioTransport<'static>> {
     let slot = |slot: usize| {
-        let header = NonNull::new((SLOTS + slot * SLOT) as *mut VirtIOHeader)?;
-        // SAFETY: a virtio slot of the machine, mapped as device memory; each is looked at once.
-        unsafe { MmioTransport::new(header, SLOT) }.ok()
+        let header = NonNull::new((VIRTIO + slot * VIRTIO_STEP) as *mut VirtIOHeader)?;
+        // SAFETY: a virtio slot of the machine, reached as device memory; each is looked at once.
+        unsafe { MmioTransport::new(header, REGISTERS) }.ok()
     };
     let is_network = |device: &MmioTransport<'_>| device.device_type() == DeviceType::Network;
-    (0..32).rev().filter_map(slot).filter(is_network)
+    (0..VIRTIO_SLOTS).rev().filter_map(slot).filter(is_network)
 }
 
-/// hw/arm/virt.c: VIRT_MMIO, 32 of them.
-const SLOTS: usize = 0x0a00_0000;
-const SLOT: usize = 0x200;
+/// Bytes of the registers of a slot.
+const REGISTERS: usize = 0x200;
