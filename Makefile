@@ -46,8 +46,8 @@ bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
 fuzz: ## each fuzz target for FUZZ_SECONDS=60; installs cargo-fuzz where it is missing
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run
 
-image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it)
-	@platform-baremetal/images/virt-switch/run
+image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it); ARCH=riscv64
+	@ARCH=$(ARCH) platform-baremetal/images/virt-switch/run
 
 install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }

@@ -54,6 +54,7 @@ pub fn keep_all() {
     ];
     keep![
         Switch::new,
+        Switch::configured,
         Switch::forward,
         Switch::forward_own,
         Switch::own_address,

@@ -6,7 +6,6 @@ use flowmote_baremetal::{PacketSample, Port as SampledPort, SampleQueue};
 use flowmote_core::{DropReason, Instant, Interface, SendError};
 use heapless::Deque;
 
-use crate::config::{MANAGEMENT, VLANS};
 use crate::counters::{CpuCounters, PortCounters, increment};
 use crate::frame::Frame;
 use crate::port::{PORTS, Port, PortSet};
@@ -40,7 +39,7 @@ pub enum WireError {
 /// was sent or the switch itself got it (rules A1 and A2). What the switch itself sends is none.
 #[derive(Debug)]
 pub struct Bridge<'a, W> {
-    switch: Switch,
+    switch: Switch<'a>,
     wire: W,
     ports: &'a [SampledPort<'a>; PORTS],
     samples: &'a SampleQueue<BURST>,
@@ -88,17 +87,17 @@ const CPU_FRAMES: usize = 16;
 const CPU_BYTES: usize = 64;
 
 impl<'a, W: Wire> Bridge<'a, W> {
-    /// A bridge that has learnt nothing; `mac` is the address of the switch itself. The samplers
-    /// of `ports`, in the order of the front, choose packets, and `samples` takes them.
+    /// A bridge that forwards as `switch` decides and sends by `wire`. The samplers of `ports`, in
+    /// the order of the front, choose packets, and `samples` takes them.
     #[must_use]
     pub fn new(
-        mac: [u8; 6],
+        switch: Switch<'a>,
         wire: W,
         ports: &'a [SampledPort<'a>; PORTS],
         samples: &'a SampleQueue<BURST>,
     ) -> Self {
         Self {
-            switch: Switch::new(VLANS, mac, MANAGEMENT),
+            switch,
             wire,
             ports,
             samples,
@@ -136,7 +135,7 @@ impl<'a, W: Wire> Bridge<'a, W> {
 
     /// The forwarding decision and its tables.
     #[must_use]
-    pub fn switch(&self) -> &Switch {
+    pub fn switch(&self) -> &Switch<'a> {
         &self.switch
     }
 

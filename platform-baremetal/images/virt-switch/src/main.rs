@@ -16,14 +16,26 @@ mod image {
     use core::cell::{RefCell, RefMut};
     use core::fmt::Write;
 
-    use flowmote_baremetal::SampleQueue;
+    use flowmote_baremetal::{Port as SampledPort, PortSampler, SampleQueue};
     use flowmote_core::Source;
+    use static_cell::{ConstStaticCell, StaticCell};
     use virt_switch::{
-        BURST, Bridge, Console, Control, DATAGRAM_BYTES, Memory, PORTS, Port, sampled_ports,
-        samplers,
+        BURST, Bridge, Console, Control, DATAGRAM_BYTES, Memory, PORTS, Port, Stations, Switch,
+        sampled_ports, samplers,
     };
 
     use crate::hardware::{Clock, Nics, Serial, paint_stack, processor, stack_used};
+
+    // All that the library keeps, so that the stack stays small.
+    static SAMPLERS: StaticCell<[PortSampler; PORTS]> = StaticCell::new();
+    static SAMPLED_PORTS: StaticCell<[SampledPort<'static>; PORTS]> = StaticCell::new();
+    static SAMPLES: SampleQueue<BURST> = SampleQueue::new();
+    static STATIONS: ConstStaticCell<Stations> = ConstStaticCell::new(Stations::new());
+    static BRIDGE: StaticCell<RefCell<Bridge<'static, Nics>>> = StaticCell::new();
+    static SOURCES: ConstStaticCell<[Source; PORTS]> =
+        ConstStaticCell::new([Source::VACANT; PORTS]);
+    static DATAGRAM: ConstStaticCell<[u8; DATAGRAM_BYTES]> =
+        ConstStaticCell::new([0; DATAGRAM_BYTES]);
 
     /// Console bytes taken before the ports have their turn again.
     const TYPED: usize = 64;
@@ -40,17 +52,13 @@ mod image {
         let mac = nics.mac();
         let [a, b, c, d, e, f] = mac;
         let seed = u64::from_be_bytes([0, 0, a, b, c, d, e, f]) ^ clock.ticks().rotate_left(32);
-        let samplers = samplers(seed);
-        let (ports, samples) = (sampled_ports(&samplers), SampleQueue::new());
-        let (mut sources, mut datagram) = ([Source::VACANT; PORTS], [0; DATAGRAM_BYTES]);
-        let bridge = RefCell::new(Bridge::new(mac, nics, &ports, &samples));
-        let memory = Memory {
-            ports: &ports,
-            samples: &samples,
-            sources: &mut sources,
-            datagram: &mut datagram,
-        };
-        let mut control = match Control::new(seed, &bridge, memory) {
+        let ports = &*SAMPLED_PORTS.init(sampled_ports(SAMPLERS.init(samplers(seed))));
+        let switch = Switch::configured(mac, STATIONS.take());
+        let bridge = Bridge::new(switch, nics, ports, &SAMPLES);
+        let bridge = &*BRIDGE.init(RefCell::new(bridge));
+        let (sources, datagram) = (SOURCES.take(), DATAGRAM.take());
+        let memory = Memory { ports, samples: &SAMPLES, sources, datagram };
+        let mut control = match Control::new(seed, bridge, memory) {
             Ok(control) => control,
             Err(error) => panic!("the agent does not take its ports: {error:?}"),
         };
@@ -60,7 +68,7 @@ mod image {
             let start = clock.ticks();
             let mut frames = 0;
             for port in Port::all() {
-                let burst = serve(&clock, &bridge, &mut control, port);
+                let burst = serve(&clock, bridge, &mut control, port);
                 if burst > 0 {
                     control.poll(clock.now());
                 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::bridge::WireError;
 use crate::counters::PortCounters;
 use crate::port::PortSet;
+use crate::switch::{Stations, Switch};
 
 /// Keeps what is sent; a port in `full` has no place left.
 #[derive(Default)]
@@ -32,7 +33,9 @@ const COLLECTOR: [u8; 6] = [2, 0, 0, 0, 0, 99];
 fn with_switch(test: impl FnOnce(&mut Tested<'_>)) {
     let samplers = samplers(0x5eed);
     let (ports, samples) = (sampled_ports(&samplers), SampleQueue::new());
-    let bridge = RefCell::new(Bridge::new(MAC, Sent::default(), &ports, &samples));
+    let mut stations = Stations::new();
+    let switch = Switch::configured(MAC, &mut stations);
+    let bridge = RefCell::new(Bridge::new(switch, Sent::default(), &ports, &samples));
     let (mut sources, mut datagram) = ([Source::VACANT; PORTS], [0xa5; DATAGRAM_BYTES]);
     let memory =
         Memory { ports: &ports, samples: &samples, sources: &mut sources, datagram: &mut datagram };
