@@ -17,6 +17,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # make image-mps2 IMAGE=small
 IMAGE  ?= smoltcp
+ARCH   ?= aarch64
 IMAGES := platform-baremetal/images
 CROSS  := $(or $(CARGO_TARGET_DIR),$(IMAGES)/target)
 

@@ -12,6 +12,9 @@ impl Port {
     /// The switch itself: its address in the management VLAN.
     pub const CPU: Self = Self(CPU);
 
+    /// The first front port.
+    pub const FIRST: Self = Self(0);
+
     /// The front port with this number, from 1; `None` if there is none.
     #[must_use]
     pub fn numbered(number: u32) -> Option<Self> {

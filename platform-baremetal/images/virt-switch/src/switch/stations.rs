@@ -31,7 +31,8 @@ pub(crate) const AGEING: Duration = Duration::from_secs(300);
 
 const SETS: usize = 256;
 const WAYS: usize = 4;
-const VACANT: Station = Station { key: 0, port: Port::CPU, seen: Instant::ZERO };
+/// Nothing but zeros, so that an empty table takes no flash.
+const VACANT: Station = Station { key: 0, port: Port::FIRST, seen: Instant::ZERO };
 
 impl Stations {
     /// An empty table.
