@@ -30,6 +30,16 @@ impl Collected {
         });
     }
 
+    /// Waits until so many flow samples came, those left out that are in a datagram which met a full
+    /// ring; then has tshark read them all, too.
+    pub(crate) fn wait_for_samples(&mut self, switch: &Switch, told: u64) {
+        self.wait_for(switch, &format!("{told} samples"), |all| {
+            let lost = switch.show().value("datagrams", "lost");
+            all.flow_samples().len() as u64 + MOST_SAMPLES * lost >= told
+        });
+        self.check_read(switch);
+    }
+
     /// Their payloads, decoded; addresses and checksums are right.
     pub(crate) fn datagrams(&self) -> Vec<Datagram<'_>> {
         let check = |frame: &Vec<u8>| {
@@ -95,6 +105,12 @@ impl Collected {
             assert!(records.all(|record| record.expect("a whole record").check() == Ok(0)));
             assert!(!sample.expanded);
         }
+        self.check_read(switch);
+    }
+
+    /// Whether tshark reads the same datagrams and finds none malformed; some may be missing.
+    pub(crate) fn check_read(&self, switch: &Switch) {
+        let datagrams = self.datagrams();
         let Some(dissected) = switch.link(COLLECTOR_PORT).dissect() else { return };
         let as_read = |one: &Datagram<'_>| Dissected {
             sequence_number: one.sequence_number,
@@ -114,3 +130,6 @@ fn consecutive(mut sequence: impl Iterator<Item = u32>, lost: u32) {
         assert_eq!(number, expected);
     }
 }
+
+/// A flow sample of this switch has at least 92 bytes, a datagram 1372 for samples.
+const MOST_SAMPLES: u64 = 14;

@@ -94,11 +94,7 @@ fn more_than_it_can_take_is_accounted_for() {
         }
         let mut collected = Collected::default();
         let told = more("port 1", "sampled") + more("port 2", "sampled");
-        collected.wait_for(&switch, "the samples", |all| {
-            let lost = shown.value("datagrams", "lost");
-            // A datagram that met a full ring is a gap of at most 9 samples.
-            all.flow_samples().len() as u64 + 9 * lost >= told
-        });
+        collected.wait_for_samples(&switch, told);
         println!(
             "{} of 140000 frames met a full ring",
             more("port 1", "unsent") + more("port 2", "unsent")
