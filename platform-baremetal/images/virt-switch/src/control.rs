@@ -117,6 +117,7 @@ impl<'a, W: Wire> Control<'a, W> {
     /// Has the bridge take a frame that came in by a front port, and tells what it discards.
     #[inline]
     pub fn receive(&mut self, now: Instant, input: Port, bytes: &[u8]) {
+        // Nobody else has it, see `cpu_port`.
         let Ok(mut bridge) = self.bridge.try_borrow_mut() else { return };
         let discards = bridge.receive(now, input, bytes);
         drop(bridge);

@@ -2,7 +2,7 @@
 //! it reads counters from.
 //!
 //! Data plane and agent take turns with the bridge. Neither holds it while it calls the other, so
-//! it is never found taken; if it were, a frame would be lost and counted, and nothing would panic.
+//! it is never found taken; asking whether it is costs less than a panic that has to be ruled out.
 
 use core::cell::RefCell;
 
