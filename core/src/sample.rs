@@ -54,7 +54,7 @@ pub struct DiscardedPacket<'a> {
 /// Metrics of the user's own choice: rtmetric (4300:1002). They need no data source.
 #[derive(Clone, Copy, Debug)]
 pub struct RtMetric<'a> {
-    /// Whose metrics: 1 to 63 letters, digits, `-`, `_`, not starting with a digit.
+    /// Whose metrics: 1 to 64 letters, digits, `-`, `_`, not starting with a digit.
     pub datasource: &'a str,
     /// The metrics; their names obey the same rule.
     pub metrics: &'a [(&'a str, MetricValue<'a>)],
@@ -358,7 +358,7 @@ fn patch_length(start: usize, xdr: &mut Encoder<'_>) {
 /// The rule for names of section 3.7.
 fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    name.len() < 64
+    name.len() <= MAX_NAME
         && name.bytes().all(plain)
         && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
@@ -370,7 +370,7 @@ const COUNTERS_SAMPLE_EXPANDED: DataFormat = DataFormat::standard(4);
 const DISCARDED_PACKET: DataFormat = DataFormat::standard(5);
 const RTMETRIC: DataFormat = DataFormat::new(4300, 1002);
 const RTFLOW: DataFormat = DataFormat::new(4300, 1003);
-const MAX_NAME: usize = 63;
+const MAX_NAME: usize = 64;
 const MAX_TEXT: usize = 255;
 
 #[cfg(test)]
@@ -412,11 +412,11 @@ mod tests {
 
     #[test]
     fn names_that_collectors_take() {
-        let longest = "n".repeat(63);
+        let longest = "n".repeat(64);
         for good in ["a", "web-1", "_x", "-", &longest] {
             assert!(is_name(good), "{good}");
         }
-        let too_long = "n".repeat(64);
+        let too_long = "n".repeat(65);
         for bad in ["", "1a", "a b", "a.b", "\u{e4}", "a\0", &too_long] {
             assert!(!is_name(bad), "{bad}");
         }

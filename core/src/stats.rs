@@ -20,6 +20,9 @@ pub struct AgentStats {
     pub discarded_packets: u64,
     /// Discarded packets held back by the rate limit; also in the `drops` of those sent.
     pub discards_suppressed: u64,
+    /// Discarded packets whose notices were lost before the agent had them, as
+    /// [`Agent::discards_lost`](crate::Agent::discards_lost) was told; also in those `drops`.
+    pub discards_lost: u64,
     /// Samples of user metrics (rtmetric and rtflow) encoded.
     pub rt_samples: u64,
     /// Samples refused because their data source was never added.

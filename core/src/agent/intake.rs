@@ -32,7 +32,8 @@ impl Agent<'_> {
     /// counted in `drops` and in [`AgentStats`], and is no error.
     ///
     /// # Errors
-    /// [`HandleError::Full`], `UnknownSource` or `TooLarge`.
+    /// [`HandleError::Full`], `UnknownSource` or `TooLarge`. A notice that is not handed in again
+    /// is told to [`discards_lost`](Self::discards_lost).
     pub fn handle_discard(
         &mut self,
         now: Instant,
@@ -58,6 +59,16 @@ impl Agent<'_> {
             Err(DoesNotFit) => source.discards = before,
         }
         self.end(now, fit)
+    }
+
+    /// Notes that the notices of so many discarded packets were lost on the way here, for lack of
+    /// resources: in `drops` of the next notice and in [`AgentStats`](crate::AgentStats). Returns
+    /// whether the data source is there.
+    pub fn discards_lost(&mut self, source: DataSource, lost: u32) -> bool {
+        let Some(source) = self.sources.find(source) else { return false };
+        source.discards.drops = source.discards.drops.wrapping_add(lost);
+        self.stats.discards_lost = self.stats.discards_lost.wrapping_add(lost.into());
+        true
     }
 
     /// Takes the counters of a data source.

@@ -425,6 +425,20 @@ fn a_discard_that_does_not_fit_is_not_told_yet() {
 }
 
 #[test]
+fn lost_notices_are_in_the_drops_of_the_next() {
+    with_agent(CONFIG, |agent| {
+        assert!(agent.discards_lost(DISCARD.source, 3));
+        assert!(!agent.discards_lost(DataSource::interface(77), 1), "no such source");
+        agent.handle_discard(BOOT, &DISCARD).unwrap();
+        assert_eq!((agent.stats().discards_lost, agent.stats().discards_suppressed), (3, 0));
+        agent.flush();
+        let datagram = agent.poll_transmit(BOOT).unwrap();
+        let drops: Vec<u32> = samples(datagram).iter().map(|(_, body)| word(body, 12)).collect();
+        assert_eq!(drops, [3]);
+    });
+}
+
+#[test]
 fn a_source_that_is_due_is_asked_once_an_interval() {
     with_agent(CONFIG, |agent| {
         agent.add_source(BOOT, OTHER, Duration::from_secs(20)).unwrap();

@@ -79,7 +79,7 @@ impl Report<'_> {
 
 // Each takes its counters apart by name, so that none can be forgotten here.
 
-fn agent_troubles(stats: &AgentStats) -> [(u64, &'static str); 7] {
+fn agent_troubles(stats: &AgentStats) -> [(u64, &'static str); 8] {
     let AgentStats {
         datagrams: _,
         datagram_bytes: _,
@@ -88,6 +88,7 @@ fn agent_troubles(stats: &AgentStats) -> [(u64, &'static str); 7] {
         counter_samples: _,
         discarded_packets,
         discards_suppressed,
+        discards_lost,
         rt_samples,
         unknown_source,
         too_large,
@@ -99,6 +100,7 @@ fn agent_troubles(stats: &AgentStats) -> [(u64, &'static str); 7] {
         (unknown_source, "samples of interfaces that are not data sources"),
         (discarded_packets, "discarded packets"),
         (discards_suppressed, "discarded packets beyond the rate limit"),
+        (discards_lost, "discarded packets whose notices were lost"),
         (rt_samples, "samples of user metrics"),
         (invalid_name, "user metrics with an invalid name"),
     ]
