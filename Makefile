@@ -39,6 +39,7 @@ test: ## installs what is missing, then lints and every test
 lint: ## rustfmt and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@CARGO="$(CARGO)" platform-baremetal/lint
 
 bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
 	@tests/setup bench

@@ -128,20 +128,20 @@ impl SpiDevice for Spi {
     }
 }
 
-type Take<'t> = dyn FnMut(&[u8]) + 't;
-
 /// A MAC of which nothing is known.
 pub struct Mac {
     send: fn(&[u8], &[u8]) -> Result<(), SendError>,
-    receive: fn(&mut Take<'_>) -> bool,
+    receive: fn(Take<'_>) -> bool,
 }
+
+type Take<'a> = &'a mut dyn FnMut(&[u8]);
 
 impl FrameDevice for Mac {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
         (self.send)(head, payload)
     }
 
-    fn receive(&mut self, take: &mut Take<'_>) -> bool {
+    fn receive(&mut self, take: Take<'_>) -> bool {
         (self.receive)(take)
     }
 }
