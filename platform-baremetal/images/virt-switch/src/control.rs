@@ -30,9 +30,6 @@ pub struct Control<'a, W> {
     /// When the node wants to be called; `None`: not before something is punted.
     due: Option<Instant>,
     polling: Duration,
-    /// Notices of discarded packets that came while the datagram was full and nobody to send it
-    /// to was known.
-    notices_lost: u64,
     /// What the processor does for it, for [`Console`] to show.
     pub load: Load,
 }
@@ -111,7 +108,7 @@ impl<'a, W: Wire> Control<'a, W> {
         let polling = Duration::ZERO;
         let node = Node::new(Instant::ZERO, parts, polling)?;
         let load = Load::default();
-        Ok(Self { bridge, node, due: Some(Instant::ZERO), polling, notices_lost: 0, load })
+        Ok(Self { bridge, node, due: Some(Instant::ZERO), polling, load })
     }
 
     /// Has the bridge take a frame that came in by a front port, and tells what it discards.
@@ -184,8 +181,9 @@ impl<'a, W: Wire> Control<'a, W> {
     #[cold]
     fn notify(&mut self, now: Instant, input: Port, (bytes, discards): (&[u8], &Discards)) {
         for (output, reason) in discards.iter() {
+            let source = DataSource::interface(input.if_index());
             let packet = DiscardedPacket {
-                source: DataSource::interface(input.if_index()),
+                source,
                 input: input.if_index(),
                 output: output.map_or(0, Port::if_index),
                 reason,
@@ -198,7 +196,7 @@ impl<'a, W: Wire> Control<'a, W> {
                 records: &[],
             };
             if self.node.handle_discard(now, &packet).is_err() {
-                self.notices_lost = self.notices_lost.wrapping_add(1);
+                self.node.agent_mut().discards_lost(source, 1);
             }
         }
         self.due = Some(now);

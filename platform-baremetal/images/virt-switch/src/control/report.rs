@@ -34,7 +34,7 @@ impl<W: Wire> Control<'_, W> {
             stats.counter_samples,
             stats.discarded_packets,
             stats.discards_suppressed,
-            self.notices_lost,
+            stats.discards_lost,
             stats.too_large.wrapping_add(stats.unknown_source),
         )?;
         let sent = stats.datagrams.wrapping_sub(stats.send_errors);

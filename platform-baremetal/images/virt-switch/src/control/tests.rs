@@ -202,6 +202,30 @@ fn nothing_is_lost_to_arp_but_what_has_no_room() {
 }
 
 #[test]
+fn a_notice_without_room_is_in_the_drops_of_the_next() {
+    with_switch(|switch| {
+        command(switch, at(0), "collector 192.0.2.99");
+        switch.poll(at(0));
+        // Ten a port: 40 notices of 104 bytes and more, of which 13 fit one datagram.
+        for _ in 0..10 {
+            for number in 1..=4 {
+                receive(switch, number, &frame(9, 9, &[], 60));
+            }
+        }
+        let stats = *switch.node.stats();
+        assert!(stats.discards_lost > 20 && stats.discarded_packets > 5, "{stats:?}");
+        assert_eq!(stats.discards_lost + stats.discarded_packets, 40);
+        receive(switch, 4, &arp(2, [192, 0, 2, 1]));
+        switch.poll(at(1));
+        datagrams(switch);
+        switch.receive(at(1500), port(4), &frame(9, 9, &[], 60));
+        switch.poll(at(1600));
+        let next = words(&datagrams(switch)[0], 28);
+        assert!((next[0], next[4]) == (5, 4) && next[5] > 5, "{next:?}");
+    });
+}
+
+#[test]
 fn without_a_collector_datagrams_are_lost_and_counted() {
     with_switch(|switch| {
         command(switch, at(0), "polling 1");
