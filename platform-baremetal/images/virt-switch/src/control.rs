@@ -52,7 +52,9 @@ pub struct Memory<'a> {
 pub struct Load {
     /// Frames received.
     pub frames: u64,
-    /// Ticks of the clock spent in rounds of the main loop that had a frame.
+    /// Rounds of the main loop that had one.
+    pub rounds: u64,
+    /// Ticks of the clock spent in those.
     pub ticks: u64,
     /// The most that was ever on the stack, in bytes.
     pub stack: usize,

@@ -77,6 +77,7 @@ mod image {
             let next = control.poll(clock.now());
             if frames > 0 {
                 control.load.frames = control.load.frames.wrapping_add(frames);
+                control.load.rounds = control.load.rounds.wrapping_add(1);
                 let spent = clock.ticks().wrapping_sub(start);
                 control.load.ticks = control.load.ticks.wrapping_add(spent);
             }

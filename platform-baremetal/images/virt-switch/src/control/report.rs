@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 use flowmote_baremetal::Neighbour;
 use flowmote_core::Instant;
 
-use super::Control;
+use super::{Control, Load};
 use crate::bridge::{Bridge, Wire};
 use crate::config::ADDRESS;
 
@@ -19,8 +19,9 @@ impl<W: Wire> Control<'_, W> {
             self.show_ports(&bridge, out)?;
             show_bridge(&bridge, now, out)?;
         }
-        writeln!(out, "load frames {} ticks {}", self.load.frames, self.load.ticks)?;
-        writeln!(out, "memory stack {}", self.load.stack)
+        let Load { frames, rounds, ticks, stack } = self.load;
+        writeln!(out, "load frames {frames} rounds {rounds} ticks {ticks}")?;
+        writeln!(out, "memory stack {stack}")
     }
 
     fn show_agent(&self, out: &mut impl fmt::Write) -> fmt::Result {
