@@ -46,9 +46,6 @@ pub fn keep_all() {
         queue_push,
         SampleQueue::<8>::new,
         SampleQueue::<8>::pop,
-        <SampleQueue<8> as Default>::default,
-        <SampleQueue<8> as Debug>::fmt,
-        <PortSampler as Debug>::fmt,
         PacketSample::<128>::received,
         PacketSample::<128>::sent,
         PacketSample::<128>::switched,
@@ -73,6 +70,11 @@ pub fn keep_all() {
         <RawUplink<Mac> as Uplink>::is_ready,
         <RawUplink<Mac> as Uplink>::poll_timeout,
         <RawUplink<Mac> as Uplink>::set_collector,
+    ];
+    keep![
+        <SampleQueue<8> as Default>::default,
+        <SampleQueue<8> as Debug>::fmt,
+        <PortSampler as Debug>::fmt,
     ];
     keep_node::<RawUplink<Mac>>();
     keep_node::<AnyUplink>();
