@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::lab::{skip, skip_part};
+
 /// A kind of machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Board {
@@ -59,6 +61,19 @@ impl Board {
     #[must_use]
     pub fn target(&self) -> &'static str {
         self.target
+    }
+
+    /// Those of `boards` that images can be built for and run on here; the others are noted among
+    /// the skipped: in part, unless there is none.
+    #[must_use]
+    pub fn available(boards: &[Self]) -> Vec<&Self> {
+        let (here, missing): (Vec<&Self>, Vec<&Self>) =
+            boards.iter().partition(|board| board.is_missing().is_none());
+        let note = if here.is_empty() { skip } else { skip_part };
+        for reason in missing.into_iter().filter_map(Self::is_missing) {
+            note(&reason);
+        }
+        here
     }
 
     /// Why no image can be built or run here.

@@ -26,7 +26,7 @@ pub(crate) struct Options {
 pub(crate) struct Shown(Vec<String>);
 
 /// The machines that the image runs on.
-pub(crate) const BOARDS: [Board; 2] = [Board::VIRT_AARCH64, Board::VIRT_RISCV64];
+pub(crate) static BOARDS: [Board; 2] = [Board::VIRT_AARCH64, Board::VIRT_RISCV64];
 /// Where the collector is: the only port in the management VLAN.
 pub(crate) const COLLECTOR_PORT: usize = 4;
 /// The switch itself: the MAC address of its first port.
@@ -40,7 +40,7 @@ pub(crate) fn switches() -> impl Iterator<Item = Switch> {
 }
 
 pub(crate) fn switches_with(options: Options) -> impl Iterator<Item = Switch> {
-    BOARDS.iter().filter_map(move |board| Switch::start(board, options))
+    Board::available(&BOARDS).into_iter().filter_map(move |board| Switch::start(board, options))
 }
 
 impl Switch {

@@ -6,7 +6,7 @@ use crate::port::Port;
 
 /// Who is where: a hash table of fixed size, four places for each hash.
 ///
-/// An entry is forgotten [`AGEING`] after the station's last frame. Where all four places are
+/// An entry is forgotten 300 s after the station's last frame. Where all four places are
 /// taken the one unheard of for longest gives way.
 #[derive(Debug)]
 pub struct Stations {
