@@ -15,8 +15,9 @@ CARGO  ?= cargo
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# make image-mps2 IMAGE=small
+# make image-mps2 IMAGE=small, make image-switch ARCH=riscv64
 IMAGE  ?= smoltcp
+ARCH   ?= aarch64
 PROFILE = $(if $(filter small,$(IMAGE)),small,release)
 IMAGES := platform-baremetal/images
 CROSS  := $(or $(CARGO_TARGET_DIR),$(IMAGES)/target)
@@ -48,8 +49,8 @@ bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
 fuzz: ## each fuzz target for FUZZ_SECONDS=60; installs cargo-fuzz where it is missing
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run
 
-image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it)
-	@platform-baremetal/images/virt-switch/run
+image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it); ARCH=riscv64
+	@ARCH=$(ARCH) platform-baremetal/images/virt-switch/run
 
 install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }

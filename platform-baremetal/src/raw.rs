@@ -92,6 +92,9 @@ impl<D: FrameDevice> Uplink for RawUplink<D> {
     fn set_collector(&mut self, collector: SocketAddr) -> Result<(), CollectorError> {
         check_collector(collector)?;
         let SocketAddr::V4(collector) = collector else { return Err(CollectorError::Unsupported) };
+        if !self.sender.reaches(*collector.ip()) {
+            return Err(CollectorError::Unreachable);
+        }
         self.sender.set_collector(collector);
         Ok(())
     }

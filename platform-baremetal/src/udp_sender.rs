@@ -33,7 +33,8 @@ pub struct UdpSenderConfig {
     pub gateway: Option<Ipv4Addr>,
     /// UDP port of the device.
     pub port: u16,
-    /// Where datagrams go, usually port 6343.
+    /// Where datagrams go, usually port 6343. The address 0.0.0.0: nowhere yet, nobody is asked
+    /// for.
     pub collector: SocketAddrV4,
 }
 
@@ -56,7 +57,8 @@ impl UdpSender {
     #[must_use]
     pub const fn new(config: UdpSenderConfig) -> Self {
         let neighbour = Neighbour::Unknown;
-        Self { config, neighbour, ask: Instant::ZERO, identification: 0 }
+        let ask = if config.collector.ip().is_unspecified() { NEVER } else { Instant::ZERO };
+        Self { config, neighbour, ask, identification: 0 }
     }
 
     /// Whether datagrams can leave.
@@ -76,15 +78,29 @@ impl UdpSender {
         let hop = self.next_hop();
         self.config.collector = collector;
         if self.next_hop() != hop {
-            self.neighbour = Neighbour::Unknown;
-            self.ask = Instant::ZERO;
+            *self = Self { identification: self.identification, ..Self::new(self.config) };
         }
+    }
+
+    /// Whether frames for `address` have somewhere to go: to a router, or to the host itself, if
+    /// it is another one on this network.
+    #[must_use]
+    pub fn reaches(&self, address: Ipv4Addr) -> bool {
+        let UdpSenderConfig { address: own, prefix, gateway, .. } = self.config;
+        let hosts = u32::MAX.checked_shr(prefix.into()).unwrap_or_default();
+        let host = address.to_bits() & hosts;
+        // A network of two hosts or one has no broadcast address (RFC 3021).
+        let is_host = hosts <= 1 || (host != 0 && host != hosts);
+        let inside = (address.to_bits() ^ own.to_bits()) & !hosts == 0;
+        if inside { is_host && address != own } else { gateway.is_some() }
     }
 
     /// Takes a received frame, learns from it, and returns the frame to answer with, if any.
     pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) -> Option<[u8; HEAD_BYTES]> {
         let arp = Arp::parse(frame)?;
-        if arp.sender == self.next_hop() && arp.target == self.config.address {
+        // Who has no address yet asks as 0.0.0.0 (RFC 5227), which is no collector.
+        let is_neighbour = arp.sender == self.next_hop() && !arp.sender.is_unspecified();
+        if is_neighbour && arp.target == self.config.address {
             self.learn(now, arp.sender_mac);
         }
         if arp.operation != REQUEST || arp.target != self.config.address {
@@ -136,12 +152,13 @@ impl UdpSender {
         Some(frame.0)
     }
 
-    /// The host on this network that frames go to.
+    /// The host on this network that frames go to; 0.0.0.0: none yet.
     fn next_hop(&self) -> Ipv4Addr {
         let UdpSenderConfig { address, prefix, gateway, collector, .. } = self.config;
         let shift = 32_u32.saturating_sub(prefix.into());
         let outside = address.to_bits() ^ collector.ip().to_bits();
         match gateway {
+            _ if collector.ip().is_unspecified() => *collector.ip(),
             Some(gateway) if outside.checked_shr(shift).unwrap_or_default() != 0 => gateway,
             _ => *collector.ip(),
         }
@@ -254,6 +271,8 @@ impl Frame {
     }
 }
 
+/// The end of time.
+const NEVER: Instant = Instant::from_millis(u64::MAX);
 /// Without an answer the question is repeated once a second (RFC 1122, 2.3.2.1).
 const RETRY: Duration = Duration::from_secs(1);
 /// An answer is good for a minute.
@@ -336,6 +355,44 @@ mod tests {
         (other[31], other[27]) = (7, 7);
         assert!(sender.handle_frame(at(0), &other).is_some());
         assert_eq!(sender.neighbour(), Neighbour::Known(PEER), "only the next hop is learned");
+    }
+
+    #[test]
+    fn without_a_collector_nobody_is_asked_for_nor_learnt() {
+        let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 6343);
+        let mut sender = UdpSender::new(UdpSenderConfig { collector: nowhere, ..CONFIG });
+        assert_eq!((sender.poll(at(0)), sender.poll(at(1_000_000))), (None, None));
+        let mut gateway = QUESTION;
+        gateway[31] = 254;
+        // A host that looks whether its address is taken.
+        let mut probe = QUESTION;
+        probe[28..32].fill(0);
+        for question in [QUESTION, gateway, probe] {
+            assert!(sender.handle_frame(at(5), &question).is_some(), "answered all the same");
+            assert_eq!((sender.neighbour(), sender.head(&[1])), (Neighbour::Unknown, None));
+        }
+        sender.set_collector(CONFIG.collector);
+        assert_eq!(sender.poll(at(6)).map(|question| question[41]), Some(2));
+        sender.handle_frame(at(7), &ANSWER);
+        sender.set_collector(nowhere);
+        assert_eq!((sender.head(&[1]), sender.poll(at(100_000))), (None, None));
+    }
+
+    #[test]
+    fn a_host_is_reached_on_this_network_or_through_the_gateway() {
+        let reaches = |prefix, gateway, address: [u8; 4]| {
+            let config = UdpSenderConfig { prefix, gateway, ..CONFIG };
+            UdpSender::new(config).reaches(address.into())
+        };
+        for here in [[192, 0, 2, 2], [192, 0, 2, 254]] {
+            assert!(reaches(24, None, here), "{here:?}");
+        }
+        for nobody in [[192, 0, 2, 0], [192, 0, 2, 255], [192, 0, 2, 1]] {
+            assert!(!reaches(24, CONFIG.gateway, nobody), "{nobody:?}");
+        }
+        assert!(!reaches(24, None, [192, 0, 3, 2]) && reaches(24, CONFIG.gateway, [192, 0, 3, 2]));
+        assert!(reaches(31, None, [192, 0, 2, 0]), "a network of two");
+        assert!(!reaches(32, None, [192, 0, 2, 2]) && reaches(0, None, [10, 0, 0, 1]));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub enum CollectorError {
     Unsupported,
     /// Not the address of one host, or port 0.
     NotUnicast,
+    /// No other host on the network of the device, and there is no router.
+    Unreachable,
 }
 
 /// Refuses what is no address of a host.

@@ -1,5 +1,6 @@
 //! Every call of `flowmote-baremetal` that needs no smoltcp.
 
+use core::fmt::Debug;
 use core::net::SocketAddr;
 
 use embedded_hal::spi::{ErrorType, Operation, SpiDevice};
@@ -59,6 +60,7 @@ pub fn keep_all() {
         UdpSender::neighbour,
         UdpSender::config,
         UdpSender::set_collector,
+        UdpSender::reaches,
         UdpSender::handle_frame,
         UdpSender::poll,
         UdpSender::poll_timeout,
@@ -71,6 +73,11 @@ pub fn keep_all() {
         <RawUplink<Mac> as Uplink>::is_ready,
         <RawUplink<Mac> as Uplink>::poll_timeout,
         <RawUplink<Mac> as Uplink>::set_collector,
+    ];
+    keep![
+        <SampleQueue<8> as Default>::default,
+        <SampleQueue<8> as Debug>::fmt,
+        <PortSampler as Debug>::fmt,
     ];
     keep_node::<RawUplink<Mac>>();
     keep_node::<AnyUplink>();

@@ -1,6 +1,7 @@
-//! An image that is linked and never run: it takes the address of every public entry of `core`
-//! and of this library's own code, so all of it is there for arguments of any value. The panic
-//! handler calls a function that does not exist. So if it links, no panic can be reached.
+//! An image that is linked and never run: it takes the address of every public entry of `core`, of
+//! this library's own code, and of the switch built on it, so all of it is there for arguments of
+//! any value. The panic handler calls a function that does not exist. So if it links, no panic can
+//! be reached.
 //!
 //! What belongs to smoltcp is not in it: smoltcp itself can panic. `tests/tests/no_panic.rs`
 //! builds it, checks that no entry is missing, and that the feature `index` does not link.
@@ -10,6 +11,7 @@
 mod baremetal;
 mod core_entries;
 mod records;
+mod switch_entries;
 
 #[cfg(feature = "index")]
 use core::hint::black_box;
@@ -28,6 +30,7 @@ pub extern "C" fn _start() {
     core_entries::keep_all();
     records::keep_all();
     baremetal::keep_all();
+    switch_entries::keep_all();
     #[cfg(feature = "index")]
     black_box(indexed(black_box(&[1, 2, 3]), black_box(7)));
 }

@@ -75,4 +75,10 @@ pub fn keep_all() {
         VirtNode,
         VlanCounters,
     ];
+    keep![
+        <AppOperations as Default>::default,
+        <HostDescr as Default>::default,
+        <LagPortStats as Default>::default,
+        <PortName as Default>::default,
+    ];
 }

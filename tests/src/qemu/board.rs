@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::lab::{skip, skip_part};
+
 /// A kind of machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Board {
@@ -14,6 +16,9 @@ pub struct Board {
     pub(super) profile: &'static str,
     /// Which machine, and with what.
     pub(super) arguments: &'static [&'static str],
+    /// The arguments that make time pass by the instruction: one tick of the counter that the
+    /// images measure load with (25.6 on an MPS2).
+    pub counting: &'static [&'static str],
     /// The arguments that connect a port, counted from 0, to the network backend of this name.
     pub(super) port: fn(usize, &str) -> [String; 2],
 }
@@ -25,6 +30,7 @@ impl Board {
         target: "thumbv7m-none-eabi",
         profile: "release",
         arguments: &["-M", "mps2-an385"],
+        counting: &["-icount", "shift=10,sleep=off"],
         port: |_, backend| ["-net".to_owned(), format!("nic,netdev={backend}")],
     };
 
@@ -37,6 +43,20 @@ impl Board {
         target: "aarch64-unknown-none",
         profile: "fast",
         arguments: &["-M", "virt", "-cpu", "cortex-a53", "-m", "64", "-global", MODERN],
+        // 2^4 ns, which is a tick of the 62.5 MHz counter.
+        counting: &["-icount", "shift=4"],
+        port: virtio,
+    };
+
+    /// QEMU's own riscv64 machine, without firmware below the image; its ports are virtio-net
+    /// devices.
+    pub const VIRT_RISCV64: Self = Self {
+        emulator: "qemu-system-riscv64",
+        target: "riscv64gc-unknown-none-elf",
+        profile: "fast",
+        arguments: &["-M", "virt", "-bios", "none", "-m", "64", "-global", MODERN],
+        // The counter of instructions counts nanoseconds of virtual time.
+        counting: &["-icount", "shift=0"],
         port: virtio,
     };
 
@@ -44,6 +64,19 @@ impl Board {
     #[must_use]
     pub fn target(&self) -> &'static str {
         self.target
+    }
+
+    /// Those of `boards` that images can be built for and run on here; the others are noted among
+    /// the skipped: in part, unless there is none.
+    #[must_use]
+    pub fn available(boards: &[Self]) -> Vec<&Self> {
+        let (here, missing): (Vec<&Self>, Vec<&Self>) =
+            boards.iter().partition(|board| board.is_missing().is_none());
+        let note = if here.is_empty() { skip } else { skip_part };
+        for reason in missing.into_iter().filter_map(Self::is_missing) {
+            note(&reason);
+        }
+        here
     }
 
     /// Why no image can be built or run here.

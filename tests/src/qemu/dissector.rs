@@ -25,8 +25,8 @@ impl Link {
         let mut command = Command::new("tshark");
         command.arg("-r").arg(self.pcap()).args(["-n", "-d", "udp.port==6343,sflow"]);
         command.args(["-o", "ip.check_checksum:TRUE", "-Y", "sflow", "-T", "fields"]);
-        // Some of the sampled packets are datagrams themselves: the first is the outer one.
-        command.args(["-E", "separator=|", "-E", "occurrence=f"]);
+        // A sampled packet may be malformed, or a datagram itself: it is not looked into.
+        command.args(["-o", "sflow.enable_dissection:FALSE", "-E", "separator=|"]);
         for field in ["sflow_245.sequence_number", "sflow_245.numsamples", "_ws.malformed"] {
             command.args(["-e", field]);
         }

@@ -1,44 +1,151 @@
-//! What sampling costs.
+//! What forwarding and sampling cost, and what the image takes, against the table that is checked
+//! in.
 
-use flowmote_tests::qemu::Board;
+use core::ops::AddAssign;
+use std::sync::OnceLock;
 
-use super::frames::{frame, introduce, mac};
-use super::switch::{Options, Switch};
+use flowmote_tests::lab::wait_until;
+use flowmote_tests::qemu::{Board, Budget, Image};
+
+use super::frames::{VLAN_20, frame, introduce, mac};
+use super::switch::{BOARDS, Options, Switch};
+
+/// What was counted in a run.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    instructions: f64,
+    /// Of the main loop, with frames.
+    rounds: f64,
+    frames: f64,
+    samples: f64,
+}
+
+struct Load {
+    /// Of all turns with sampling off and with 1 in 64.
+    off: Cost,
+    one_in_64: Cost,
+    /// Of frames that come one by one, with sampling off and with 1 in 1.
+    alone: Cost,
+    alone_sampled: Cost,
+    /// The most bytes that were on the stack, after everything that the image can do.
+    stack: u64,
+}
 
 #[test]
 fn sampling_costs_less_than_a_twentieth_of_the_rate() {
+    for (board, load) in loads() {
+        let name = board.target();
+        let (off, on) = (load.off, load.one_in_64);
+        let rate = off.instructions / on.instructions;
+        println!(
+            "{name}: {:.0} instructions a frame, {:.0} with sampling: {rate:.3} of the rate",
+            off.instructions / off.frames,
+            on.instructions / on.frames,
+        );
+        // A turn has about 16, deviation about 2.3.
+        assert!((700.0..900.0).contains(&on.samples), "{name}: {} samples", on.samples);
+        assert!(rate >= 0.95, "{name}: {rate}");
+    }
+}
+
+#[test]
+fn the_budget_is_kept() {
+    let budget = Budget::read(BUDGET);
+    for (board, load) in loads() {
+        let image = Image::build(board, "virt-switch", "virt-switch").expect("it was built");
+        let size = image.footprint(0..u64::MAX);
+        let (machine, _) = board.target().split_once('-').expect("a target has dashes");
+        let (round, frame, sample) = load.shares();
+        let figures = [
+            ("flash", size.flash),
+            ("ram-static", size.ram),
+            ("ram-stack", load.stack),
+            ("instructions-round", round as u64),
+            ("instructions-frame", frame as u64),
+            ("instructions-frame-1-in-64", (frame + sample / 64.0) as u64),
+            ("instructions-sample", sample as u64),
+        ];
+        let figures = figures.map(|(name, number)| (format!("{machine}-{name}"), number));
+        budget.of(&format!("{machine}-")).check(&figures, |_| 3);
+    }
+}
+
+impl Load {
+    /// What a round, a frame and a sample take. With more frames a round than one for each the
+    /// first two can be told apart; how many it is depends on what else this machine does.
+    fn shares(&self) -> (f64, f64, f64) {
+        let (one, many, sampled) = (self.alone, self.off, self.alone_sampled);
+        let determinant = one.rounds * many.frames - many.rounds * one.frames;
+        let round = one.instructions * many.frames - many.instructions * one.frames;
+        let round = round / determinant;
+        let frame = (one.instructions - round * one.rounds) / one.frames;
+        let forwarded = round * sampled.rounds + frame * sampled.frames;
+        (round, frame, (sampled.instructions - forwarded) / sampled.samples)
+    }
+}
+
+/// Of each machine that there is here, measured once for both tests.
+fn loads() -> impl Iterator<Item = (&'static Board, &'static Load)> {
+    static LOADS: [OnceLock<Option<Load>>; BOARDS.len()] =
+        [const { OnceLock::new() }; BOARDS.len()];
+    Board::available(&BOARDS).into_iter().filter_map(|board| {
+        let at = BOARDS.iter().position(|one| one.target() == board.target())?;
+        Some((board, LOADS[at].get_or_init(|| measure(board)).as_ref()?))
+    })
+}
+
+fn measure(board: &Board) -> Option<Load> {
     let options = Options { count_instructions: true, ..Options::default() };
-    let Some(switch) = Switch::start(&Board::VIRT_AARCH64, options) else { return };
+    let switch = Switch::start(board, options)?;
     introduce(&switch);
     switch.connect_collector();
-    let frames = 1000;
-    let cost = |rate: u32| {
-        switch.commands(&[&format!("sampling 1 {rate}")]);
-        let before = switch.show();
-        let one = frame(mac(2), mac(1), &[], 64);
-        switch.send_paced((1, 2), std::iter::repeat_n(one, frames));
-        assert_eq!(switch.receive(2, frames).len(), frames);
-        let shown = switch.show();
-        let more = |line: &str, name: &str| shown.value(line, name) - before.value(line, name);
-        assert!(more("load", "frames") >= frames as u64);
-        (more("load", "ticks"), more("port 1", "sampled"))
+    let mut load = Load {
+        off: Cost::default(),
+        one_in_64: Cost::default(),
+        alone: cost(&switch, 0, 1),
+        alone_sampled: cost(&switch, 1, 1),
+        stack: 0,
     };
-    // Off and on by turns: how many frames come at once depends on what else the machine does,
-    // and with it the cost of a round of the main loop for each of them.
-    let (mut off, mut on, mut samples) = (0, 0, 0);
+    // By turns: how many frames come at once depends on what else this machine does, and with it
+    // the cost of a round of the main loop for each of them.
     for _ in 0..50 {
-        off += cost(0).0;
-        let (ticks, sampled) = cost(64);
-        (on, samples) = (on + ticks, samples + sampled);
+        load.off += cost(&switch, 0, 32);
+        load.one_in_64 += cost(&switch, 64, 32);
     }
-    let rate = off as f64 / on as f64;
-    println!(
-        "{} instructions a frame, {} with sampling ({samples} samples): {:.1} % of the rate",
-        off / 50_000,
-        on / 50_000,
-        rate * 100.0
-    );
-    // 50 turns of about 16, deviation about 16.
-    assert!((700..900).contains(&samples), "{samples} samples");
-    assert!(rate >= 0.95, "{off} and {on} instructions for 50000 frames");
+    switch.send(1, &frame(mac(2), mac(1), &VLAN_20, 64));
+    switch.commands(&["polling 1"]);
+    wait_until("counters", || (switch.show().value("samples", "counter") >= 4).then_some(()));
+    load.stack = switch.show().value("memory", "stack");
+    Some(load)
 }
+
+/// Forwards a thousand frames of 64 bytes, so many on their way at once.
+fn cost(switch: &Switch, rate: u32, window: usize) -> Cost {
+    switch.commands(&[&format!("sampling 1 {rate}")]);
+    let before = switch.show();
+    let one = frame(mac(2), mac(1), &[], 64);
+    switch.send_in_window((1, 2), window, std::iter::repeat_n(one, FRAMES));
+    assert_eq!(switch.receive(2, FRAMES).len(), FRAMES);
+    let shown = switch.show();
+    let more = |topic, word| (shown.value(topic, word) - before.value(topic, word)) as f64;
+    let cost = Cost {
+        instructions: more("load", "ticks"),
+        rounds: more("load", "rounds"),
+        frames: more("load", "frames"),
+        samples: more("port 1", "sampled"),
+    };
+    assert!(cost.frames >= FRAMES as f64);
+    cost
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, more: Self) {
+        self.instructions += more.instructions;
+        self.rounds += more.rounds;
+        self.frames += more.frames;
+        self.samples += more.samples;
+    }
+}
+
+const FRAMES: usize = 1000;
+const BUDGET: &str = include_str!("../../../platform-baremetal/images/virt-switch/budget.txt");

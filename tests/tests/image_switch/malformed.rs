@@ -2,6 +2,7 @@
 
 use flowmote_tests::lab::wait_until;
 
+use super::collected::Collected;
 use super::frames::{BROADCAST, VLAN_10, frame, introduce, mac};
 use super::switch::{COLLECTOR, PORTS, SWITCH, switches};
 
@@ -47,6 +48,9 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
         let shown = switch.settle(taken + 20_000);
         assert!(switch.machine.is_running());
         assert!(shown.value("samples", "discards") > 0 && shown.value("samples", "flow") > 0);
+        // What it told of all that is sound.
+        let told = shown.value("samples", "flow");
+        Collected::default().wait_for_samples(&switch, told);
         let all = frame(BROADCAST, mac(1), &[], 60);
         for port in PORTS {
             let _ = switch.received(port);

@@ -26,7 +26,7 @@ pub(crate) struct Options {
 pub(crate) struct Shown(Vec<String>);
 
 /// The machines that the image runs on.
-pub(crate) const BOARDS: [Board; 1] = [Board::VIRT_AARCH64];
+pub(crate) static BOARDS: [Board; 2] = [Board::VIRT_AARCH64, Board::VIRT_RISCV64];
 /// Where the collector is: the only port in the management VLAN.
 pub(crate) const COLLECTOR_PORT: usize = 4;
 /// The switch itself: the MAC address of its first port.
@@ -40,16 +40,14 @@ pub(crate) fn switches() -> impl Iterator<Item = Switch> {
 }
 
 pub(crate) fn switches_with(options: Options) -> impl Iterator<Item = Switch> {
-    BOARDS.iter().filter_map(move |board| Switch::start(board, options))
+    Board::available(&BOARDS).into_iter().filter_map(move |board| Switch::start(board, options))
 }
 
 impl Switch {
     /// `None`, and a line among the skipped, where it cannot be built or run.
     pub(crate) fn start(board: &Board, options: Options) -> Option<Self> {
         let image = Image::build(board, "virt-switch", "virt-switch")?;
-        // 2^4 ns an instruction, which is one tick of the 62.5 MHz counter of aarch64.
-        let counting = ["-icount", "shift=4"];
-        let more = if options.count_instructions { &counting[..] } else { &[] };
+        let more = if options.count_instructions { board.counting } else { &[] };
         let machine = image.start_with(PORTS.len(), more);
         let listen = |port: usize| (options.unread != port).then(|| machine.listen(port - 1));
         let listeners = PORTS.map(listen).into();
@@ -104,16 +102,22 @@ impl Switch {
 
     /// Sends frames into port `from`, all of which leave by port `to` among others, with less on
     /// their way than a transmit ring holds: so that none is lost to a full one.
-    pub(crate) fn send_paced(
+    pub(crate) fn send_paced(&self, way: (usize, usize), frames: impl Iterator<Item = Vec<u8>>) {
+        self.send_in_window(way, WINDOW, frames);
+    }
+
+    /// The same with so many frames on their way at most.
+    pub(crate) fn send_in_window(
         &self,
         (from, to): (usize, usize),
+        window: usize,
         frames: impl Iterator<Item = Vec<u8>>,
     ) {
         let arrived = || self.listener(to).count();
         let before = arrived();
         for (number, frame) in frames.enumerate() {
             let begin = Instant::now();
-            while before + number > arrived() + WINDOW {
+            while before + number >= arrived() + window {
                 assert!(begin.elapsed() < DEADLINE, "frame {number} is missing at port {to}");
                 std::thread::yield_now();
             }

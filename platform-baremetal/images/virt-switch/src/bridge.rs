@@ -1,11 +1,19 @@
-//! The way out of a frame: switch, ports and the host behind them, without the agent.
+//! The data plane, in the part of the switch chip: it forwards, counts and samples, and punts to
+//! the processor what is for it: samples with their metadata, discards, and frames for the switch
+//! itself.
 
-use flowmote_core::{Instant, SendError, Transport};
+use flowmote_baremetal::{PacketSample, Port as SampledPort, SampleQueue};
+use flowmote_core::{DropReason, Instant, Interface, SendError};
+use heapless::Deque;
 
-use crate::counters::{PortCounters, increment};
-use crate::host::{ArpFrame, Host};
+use crate::counters::{CpuCounters, PortCounters, increment};
+use crate::frame::Frame;
 use crate::port::{PORTS, Port, PortSet};
-use crate::switch::Switch;
+use crate::switch::{Forwarding, Switch};
+
+/// Frames taken from a port before the next one has its turn, and samples that the processor can
+/// be told between two turns of its own: so no sample of a burst is lost.
+pub const BURST: usize = 32;
 
 /// Sends frames.
 pub trait Wire {
@@ -25,49 +33,215 @@ pub enum WireError {
     Refused,
 }
 
-/// Everything that a frame needs to leave.
+/// The bridge between the ports and the processor.
+///
+/// A packet is a candidate once, at the port that it came in by, and only if at least one copy
+/// was sent or the switch itself got it (rules A1 and A2). What the switch itself sends is none.
 #[derive(Debug)]
-pub(crate) struct Bridge {
-    pub(crate) switch: Switch,
-    pub(crate) host: Host,
-    pub(crate) counters: [PortCounters; PORTS],
+pub struct Bridge<'a, W> {
+    switch: Switch<'a>,
+    wire: W,
+    ports: &'a [SampledPort<'a>; PORTS],
+    samples: &'a SampleQueue<BURST>,
+    counters: [PortCounters; PORTS],
+    cpu: CpuQueue,
+    now: Instant,
+    /// Whether the processor has not looked yet.
+    punted: bool,
+}
+
+/// What was not sent of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discards {
+    /// Why all of it was discarded, before any port was to have it.
+    whole: Option<DropReason>,
+    /// Why the copy for a port was; the place behind the front ports is that of [`Port::CPU`].
+    copies: [Option<WireError>; PORTS + 1],
+}
+
+/// Frames for the switch itself, without tag.
+#[derive(Debug)]
+struct CpuQueue {
+    frames: Deque<CpuFrame, CPU_FRAMES>,
+    counters: CpuCounters,
+}
+
+/// The first bytes of a frame: all of it that an agent can be interested in, which is ARP.
+#[derive(Debug)]
+pub(crate) struct CpuFrame {
+    bytes: [u8; CPU_BYTES],
+    length: usize,
 }
 
 /// A frame on its way out, before it is known whether with a tag.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) addresses: &'a [u8; 12],
+struct Outgoing<'a> {
+    addresses: &'a [u8; 12],
     /// 802.1Q: TPID and TCI.
-    pub(crate) tag: [u8; 4],
-    pub(crate) body: &'a [u8],
+    tag: [u8; 4],
+    body: &'a [u8],
     /// What comes behind the body of a frame of our own.
-    pub(crate) payload: &'a [u8],
+    payload: &'a [u8],
 }
 
-/// The way of datagrams: through the switch itself.
-pub(crate) struct InBand<'b, W> {
-    pub(crate) bridge: &'b mut Bridge,
-    pub(crate) wire: &'b mut W,
-    pub(crate) now: Instant,
-}
+const CPU_FRAMES: usize = 16;
+const CPU_BYTES: usize = 64;
 
-impl Bridge {
+impl<'a, W: Wire> Bridge<'a, W> {
+    /// A bridge that forwards as `switch` decides and sends by `wire`. The samplers of `ports`, in
+    /// the order of the front, choose packets, and `samples` takes them.
+    #[must_use]
+    pub fn new(
+        switch: Switch<'a>,
+        wire: W,
+        ports: &'a [SampledPort<'a>; PORTS],
+        samples: &'a SampleQueue<BURST>,
+    ) -> Self {
+        Self {
+            switch,
+            wire,
+            ports,
+            samples,
+            counters: [PortCounters::default(); PORTS],
+            cpu: CpuQueue { frames: Deque::new(), counters: CpuCounters::default() },
+            now: Instant::ZERO,
+            punted: false,
+        }
+    }
+
+    /// Takes a frame that came in by a front port; `None`: all of it was sent.
+    #[inline]
+    pub fn receive(&mut self, now: Instant, input: Port, bytes: &[u8]) -> Option<Discards> {
+        self.now = now;
+        if let Some(counters) = self.counters.get_mut(input.index()) {
+            counters.arrived(bytes.len());
+        }
+        let verdict = Frame::parse(bytes)
+            .and_then(|frame| Ok((frame, self.switch.forward(now, input, &frame)?)));
+        match verdict {
+            Ok((frame, forwarding)) => self.forward(input, &frame, forwarding),
+            Err(reason) => {
+                if let Some(counters) = self.counters.get_mut(input.index()) {
+                    counters.refused(reason);
+                }
+                Some(Discards { whole: Some(reason), ..Discards::NONE })
+            }
+        }
+    }
+
+    /// What sends and receives.
+    pub fn wire_mut(&mut self) -> &mut W {
+        &mut self.wire
+    }
+
+    /// The forwarding decision and its tables.
+    #[must_use]
+    pub fn switch(&self) -> &Switch<'a> {
+        &self.switch
+    }
+
+    /// The counters of the front ports, in order.
+    #[must_use]
+    pub fn counters(&self) -> &[PortCounters; PORTS] {
+        &self.counters
+    }
+
+    /// The counters of the port behind which the processor is.
+    #[must_use]
+    pub fn cpu_counters(&self) -> CpuCounters {
+        self.cpu.counters
+    }
+
+    /// Takes note of the time; says whether anything was punted since the last call.
+    pub(crate) fn begin_turn(&mut self, now: Instant) -> bool {
+        self.now = now;
+        core::mem::take(&mut self.punted)
+    }
+
+    /// The next frame for the switch itself.
+    pub(crate) fn next_for_cpu(&mut self) -> Option<CpuFrame> {
+        self.cpu.frames.pop_front()
+    }
+
+    /// Sends a frame of the switch itself, addresses first; an error if it left by no port.
+    pub(crate) fn send_own(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
+        let (addresses, body) = head.split_first_chunk::<12>().ok_or(SendError)?;
+        let [a, b, c, d, e, f, ..] = *addresses;
+        let way = self.switch.forward_own(self.now, [a, b, c, d, e, f]).ok_or(SendError)?;
+        let mut sent = Err(SendError);
+        for port in way.ports.iter() {
+            let frame = Outgoing { addresses, tag: tag(way.vlan), body, payload };
+            if self.emit(port, way.tagged, &frame).is_ok() {
+                sent = Ok(());
+            }
+        }
+        sent
+    }
+
+    /// Sends a frame by the ports that it is for, then counts and perhaps samples it.
+    #[inline]
+    fn forward(
+        &mut self,
+        input: Port,
+        frame: &Frame<'_>,
+        forwarding: Forwarding,
+    ) -> Option<Discards> {
+        let tci = frame.tci.unwrap_or(0) & PRIORITY_AND_DEI | forwarding.vlan;
+        let outgoing =
+            Outgoing { addresses: frame.addresses, tag: tag(tci), body: frame.body, payload: &[] };
+        let (mut reached, mut discards) = (PortSet::EMPTY, Discards::NONE);
+        for port in forwarding.ports.iter() {
+            match self.emit(port, forwarding.tagged, &outgoing) {
+                Ok(()) => reached = reached.with(port),
+                Err(error) => discards.add(port, error),
+            }
+        }
+        if forwarding.ports.contains(Port::CPU) {
+            match self.cpu.push(frame) {
+                Ok(()) => reached = reached.with(Port::CPU),
+                Err(error) => discards.add(Port::CPU, error),
+            }
+            self.punted = true;
+        }
+        if let Some(counters) = self.counters.get_mut(input.index()) {
+            counters.received.count(frame.destination());
+        }
+        if !reached.is_empty() {
+            self.sample(input, (frame, tci), reached);
+        }
+        (discards != Discards::NONE).then_some(discards)
+    }
+
+    /// Counts a packet at its port, and punts it if it is chosen.
+    #[inline]
+    fn sample(&mut self, input: Port, (frame, tci): (&Frame<'_>, u16), reached: PortSet) {
+        let Some(port) = self.ports.get(input.index()) else { return };
+        let Some(chosen) = port.sampler.advance(1) else { return };
+        let sample = || {
+            let (index, bytes) = (port.if_index, frame.bytes);
+            let mut sample = PacketSample::switched(index, chosen.meta, bytes, output(reached));
+            (sample.src_tag, sample.dst_tag) = (Some(tci), Some(tci));
+            sample
+        };
+        self.punted = true;
+        if !self.samples.push(sample) {
+            return port.sampler.dropped();
+        }
+        if let Some(counters) = self.counters.get_mut(input.index()) {
+            counters.sampled = counters.sampled.wrapping_add(1);
+        }
+    }
+
     /// Sends a frame by one port, with a tag if the port wants one, and counts it.
     #[inline]
-    pub(crate) fn emit(
-        &mut self,
-        port: Port,
-        tagged: PortSet,
-        frame: &Outgoing<'_>,
-        wire: &mut impl Wire,
-    ) -> Result<(), WireError> {
+    fn emit(&mut self, port: Port, tagged: PortSet, frame: &Outgoing<'_>) -> Result<(), WireError> {
         let tag = if tagged.contains(port) { &frame.tag[..] } else { &[] };
         let parts = [&frame.addresses[..], tag, frame.body, frame.payload];
-        let sent = wire.send(port, &parts);
+        let sent = self.wire.send(port, &parts);
         let Some(counters) = self.counters.get_mut(port.index()) else { return sent };
         match sent {
             Ok(()) => {
                 let [a, b, c, d, e, f, ..] = *frame.addresses;
-                let length = parts.iter().map(|part| part.len()).sum();
+                let length = parts.iter().fold(0, |sum: usize, part| sum.wrapping_add(part.len()));
                 counters.sent([a, b, c, d, e, f], length);
             }
             Err(WireError::Full) => increment(&mut counters.out_discards),
@@ -75,48 +249,73 @@ impl Bridge {
         }
         sent
     }
+}
 
-    /// Sends an ARP packet of the switch itself.
-    pub(crate) fn send_arp(
-        &mut self,
-        now: Instant,
-        frame: &ArpFrame,
-        wire: &mut impl Wire,
-    ) -> Result<(), SendError> {
-        let (addresses, body) = frame.split_first_chunk().ok_or(SendError)?;
-        self.send_own(now, (addresses, body), &[], wire)
+impl Discards {
+    const NONE: Self = Self { whole: None, copies: [None; PORTS + 1] };
+
+    /// Each of them: the port that was to have it, if one was, and the reason.
+    pub fn iter(&self) -> impl Iterator<Item = (Option<Port>, DropReason)> {
+        let whole = self.whole.map(|reason| (None, reason));
+        let ports = Port::all().map(Some).chain([None]);
+        let copies = ports.zip(self.copies);
+        whole.into_iter().chain(copies.filter_map(|(port, error)| Some((port, reason(error?)))))
     }
 
-    /// Sends a frame of the switch itself; an error if it left by no port.
-    fn send_own(
-        &mut self,
-        now: Instant,
-        (addresses, body): (&[u8; 12], &[u8]),
-        payload: &[u8],
-        wire: &mut impl Wire,
-    ) -> Result<(), SendError> {
-        let [a, b, c, d, e, f, ..] = *addresses;
-        let way = self.switch.forward_own(now, [a, b, c, d, e, f]).ok_or(SendError)?;
-        let frame = Outgoing { addresses, tag: tag(way.vlan), body, payload };
-        let mut sent = Err(SendError);
-        for port in way.ports.iter() {
-            if self.emit(port, way.tagged, &frame, wire).is_ok() {
-                sent = Ok(());
-            }
+    fn add(&mut self, port: Port, error: WireError) {
+        if let Some(place) = self.copies.get_mut(port.index()) {
+            *place = Some(error);
         }
-        sent
     }
 }
 
-impl<W: Wire> Transport for InBand<'_, W> {
-    fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
-        let (addresses, body) = self.bridge.host.head(datagram).ok_or(SendError)?;
-        self.bridge.send_own(self.now, (&addresses, &body), datagram, self.wire)
+impl CpuQueue {
+    fn push(&mut self, frame: &Frame<'_>) -> Result<(), WireError> {
+        let pushed = self.frames.push_back(CpuFrame::new(frame)).map_err(|_| WireError::Full);
+        increment(match pushed {
+            Ok(()) => &mut self.counters.received,
+            Err(_) => &mut self.counters.discarded,
+        });
+        pushed
+    }
+}
+
+impl CpuFrame {
+    fn new(frame: &Frame<'_>) -> Self {
+        let mut bytes = [0; CPU_BYTES];
+        let whole = frame.addresses.iter().chain(frame.body);
+        let length = bytes.iter_mut().zip(whole).map(|(to, from)| *to = *from).count();
+        Self { bytes, length }
+    }
+
+    /// From the destination address on.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or(&self.bytes)
+    }
+}
+
+/// Where a packet went: section 3.6. The copy for the switch itself is told only if there is no
+/// other.
+fn output(reached: PortSet) -> Interface {
+    let mut ports = reached.iter();
+    match (ports.next(), ports.next()) {
+        (None, _) => Interface::Internal,
+        (Some(port), None) => Interface::Index(port.if_index()),
+        _ => Interface::Multiple(reached.front()),
+    }
+}
+
+fn reason(error: WireError) -> DropReason {
+    match error {
+        WireError::Full => DropReason::NO_BUFFER_SPACE,
+        WireError::Refused => DropReason::UNKNOWN,
     }
 }
 
 /// An 802.1Q tag.
-pub(crate) fn tag(tci: u16) -> [u8; 4] {
+fn tag(tci: u16) -> [u8; 4] {
     let [high, low] = tci.to_be_bytes();
     [0x81, 0x00, high, low]
 }
+
+const PRIORITY_AND_DEI: u16 = 0xf000;

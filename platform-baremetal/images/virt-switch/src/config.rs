@@ -1,6 +1,6 @@
 //! What the image is built with; what a console command can change is only where it starts.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::port::{PORTS, PortSet};
 use crate::switch::{Vlan, VlanTable};
@@ -23,6 +23,12 @@ pub(crate) const MANAGEMENT: u16 = 1;
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// Length of the network part of [`ADDRESS`]; collectors are inside, there is no router.
-pub(crate) const PREFIX: u32 = 24;
+pub(crate) const PREFIX: u8 = 24;
+
+/// UDP port of collectors; ours is the same.
+pub(crate) const SFLOW_PORT: u16 = 6343;
+
+/// Where datagrams go until a collector is named: nowhere.
+pub(crate) const NO_COLLECTOR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SFLOW_PORT);
 
 const CPU: u8 = PORTS as u8 + 1;

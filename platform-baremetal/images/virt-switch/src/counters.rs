@@ -28,6 +28,17 @@ pub struct PortCounters {
     pub out_discards: u32,
     /// Frames not sent because the device refused them.
     pub out_errors: u32,
+    /// Packets that came in, were chosen and put into the queue of samples.
+    pub sampled: u64,
+}
+
+/// Frames for the switch itself, modulo 2^32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuCounters {
+    /// Put into the queue of the processor.
+    pub received: u32,
+    /// Lost because it was full.
+    pub discarded: u32,
 }
 
 /// Packets by the kind of their destination, modulo 2^32.

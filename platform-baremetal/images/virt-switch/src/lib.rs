@@ -1,15 +1,19 @@
 //! A VLAN-aware learning switch with an sFlow agent: everything that does not touch hardware.
 //!
-//! `no_std`, no allocator, no unsafe code. The image (`main.rs`) brings frames from its ports to
-//! [`Node::receive`], calls [`Node::poll`] when it is due, and gives both a [`Wire`] to send on;
-//! tests on the host do the same with a vector.
+//! `no_std`, no allocator, no unsafe code. It shows how samples that a switch chip makes reach the
+//! agent of `flowmote-baremetal`: [`Bridge`] is in the part of the chip, [`Control`] is the
+//! firmware of its processor. The image (`main.rs`) brings frames from the ports to
+//! [`Control::receive`] and calls [`Control::poll`] when it is due; a [`Wire`] sends.
 //!
 //! ```text
-//! port ──▶ Frame::parse ──▶ Switch::forward ──▶ Wire::send, a call for each port ──▶ Sampler
-//!              │                 │                     │                        │
-//!              └─── DropReason ──┴─────── full ring ───┴──▶ Agent ◀─────────────┘
-//!                                                             │ datagrams
-//!                     Switch::forward_own ◀── Host (ARP, UDP) ◀┘
+//! port ──▶ Frame::parse ──▶ Switch::forward ──▶ Wire::send, a call for each port ──▶ PortSampler
+//!              │                 │                     │                        │ chosen
+//!              └─── DropReason ──┴─────── full ring ───┤                        ▼
+//!  Bridge                              for the switch  │ CpuQueue          SampleQueue
+//! ─────────────────────────────────────────────────────┼────────────────────────┼─────────
+//!  Control            handle_discard ◀─────────────────┤                        │
+//!                                                      ▼                        ▼
+//!               Bridge::send_own ◀── CpuPort ◀── RawUplink ◀── Agent ◀──── Node::poll
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
@@ -30,18 +34,18 @@ extern crate std;
 mod bridge;
 mod config;
 mod console;
+mod control;
 mod counters;
+mod cpu_port;
 mod frame;
-mod host;
-mod node;
 mod port;
 mod switch;
 
-pub use crate::bridge::{Wire, WireError};
+pub use crate::bridge::{BURST, Bridge, Discards, Wire, WireError};
 pub use crate::console::Console;
-pub use crate::counters::{Packets, PortCounters};
+pub use crate::control::{Control, DATAGRAM_BYTES, Load, Memory, sampled_ports, samplers};
+pub use crate::counters::{CpuCounters, Packets, PortCounters};
+pub use crate::cpu_port::{CpuPort, PortRegisters};
 pub use crate::frame::{Frame, MTU};
-pub use crate::host::Host;
-pub use crate::node::{DATAGRAM_BYTES, Load, Node};
 pub use crate::port::{PORTS, Port, PortSet};
 pub use crate::switch::{Forwarding, Stations, Switch, Vlan, VlanTable};

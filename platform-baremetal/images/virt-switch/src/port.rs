@@ -12,6 +12,9 @@ impl Port {
     /// The switch itself: its address in the management VLAN.
     pub const CPU: Self = Self(CPU);
 
+    /// The first front port.
+    pub const FIRST: Self = Self(0);
+
     /// The front port with this number, from 1; `None` if there is none.
     #[must_use]
     pub fn numbered(number: u32) -> Option<Self> {
@@ -34,6 +37,10 @@ impl Port {
     #[must_use]
     pub fn if_index(self) -> u32 {
         u32::from(self.0) + 1
+    }
+
+    fn bit(self) -> u8 {
+        1u8.unbounded_shl(self.0.into())
     }
 }
 
@@ -63,19 +70,19 @@ impl PortSet {
     /// The set with `port`.
     #[must_use]
     pub fn with(self, port: Port) -> Self {
-        Self(self.0 | 1 << port.0)
+        Self(self.0 | port.bit())
     }
 
     /// The set without `port`.
     #[must_use]
     pub fn without(self, port: Port) -> Self {
-        Self(self.0 & !(1 << port.0))
+        Self(self.0 & !port.bit())
     }
 
     /// Whether `port` is in it.
     #[must_use]
     pub fn contains(self, port: Port) -> bool {
-        self.0 & 1 << port.0 != 0
+        self.0 & port.bit() != 0
     }
 
     /// Whether no port is in it.

@@ -9,14 +9,15 @@ use flowmote_core::{DropReason, Instant};
 
 pub use self::stations::Stations;
 pub use self::vlan::{Vlan, VlanTable};
+use crate::config::{MANAGEMENT, VLANS};
 use crate::frame::{Frame, is_multicast};
 use crate::port::{Port, PortSet};
 
 /// A learning switch: VLANs, stations and the address of the switch itself.
 #[derive(Debug)]
-pub struct Switch {
+pub struct Switch<'a> {
     vlans: VlanTable,
-    stations: Stations,
+    stations: &'a mut Stations,
     own: [u8; 6],
     management: u16,
 }
@@ -33,11 +34,22 @@ pub struct Forwarding {
     pub tagged: PortSet,
 }
 
-impl Switch {
-    /// A switch that has learnt nothing. Frames for `own` in the VLAN `management` are its own.
+impl<'a> Switch<'a> {
+    /// A switch that knows `stations`. Frames for `own` in the VLAN `management` are its own.
     #[must_use]
-    pub fn new(vlans: VlanTable, own: [u8; 6], management: u16) -> Self {
-        Self { vlans, stations: Stations::new(), own, management }
+    pub fn new(
+        vlans: VlanTable,
+        stations: &'a mut Stations,
+        own: [u8; 6],
+        management: u16,
+    ) -> Self {
+        Self { vlans, stations, own, management }
+    }
+
+    /// The switch as the image is built: its VLANs are those of the README.
+    #[must_use]
+    pub fn configured(own: [u8; 6], stations: &'a mut Stations) -> Self {
+        Self::new(VLANS, stations, own, MANAGEMENT)
     }
 
     /// Decides about a frame that came in, and learns where its sender is.
@@ -89,7 +101,7 @@ impl Switch {
     /// Who was learnt.
     #[must_use]
     pub fn stations(&self) -> &Stations {
-        &self.stations
+        self.stations
     }
 
     /// Behind which port a station is, if it is known.

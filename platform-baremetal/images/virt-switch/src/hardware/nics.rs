@@ -4,26 +4,33 @@ use core::fmt;
 use core::mem;
 use core::ptr::NonNull;
 
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 use virt_switch::{PORTS, Port, Wire, WireError};
 use virtio_drivers::device::net::VirtIONetRaw;
 use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
 
+use super::machine::{VIRTIO, VIRTIO_SLOTS, VIRTIO_STEP};
 use super::pages::Pages;
 
 /// All ports in order.
-pub(crate) struct Nics([Nic; PORTS]);
+pub(crate) struct Nics(&'static mut [Nic; PORTS]);
 
 /// A port. A buffer that the device has lies in the place of the token which stands for it; the
 /// queue has one descriptor for each buffer, so a token is below [`RING`].
 struct Nic {
     device: VirtIONetRaw<Pages, MmioTransport<'static>, RING>,
+    rings: &'static mut Rings,
+    /// Buffers in `spare`.
+    spares: usize,
+}
+
+/// Who has the buffers of a port.
+struct Rings {
     receiving: [Option<&'static mut Buffer>; RING],
     sending: [Option<(&'static mut Buffer, usize)>; RING],
-    /// Buffers to send with, the first `spares` places.
+    /// Buffers to send with, in the first places.
     spare: [Option<&'static mut Buffer>; RING],
-    spares: usize,
 }
 
 /// A frame that came in, in a buffer that has to go back.
@@ -50,6 +57,9 @@ type Buffer = [u8; BUFFER];
 
 static BUFFERS: ConstStaticCell<[[[Buffer; RING]; 2]; PORTS]> =
     ConstStaticCell::new([[[[0; BUFFER]; RING]; 2]; PORTS]);
+static RINGS: ConstStaticCell<[Rings; PORTS]> =
+    ConstStaticCell::new([const { Rings::NONE }; PORTS]);
+static NICS: StaticCell<[Nic; PORTS]> = StaticCell::new();
 
 impl Nics {
     /// Takes the first four network devices.
@@ -57,18 +67,18 @@ impl Nics {
     /// # Panics
     /// When called twice.
     pub(crate) fn open() -> Result<Self, OpenError> {
-        let mut devices = network_devices();
-        let mut open = |[receive, send]: &'static mut [[Buffer; RING]; 2]| {
+        let (mut devices, mut buffers) = (network_devices(), BUFFERS.take().iter_mut());
+        let mut open = |rings| {
             let transport = devices.next().ok_or(OpenError::Missing)?;
-            Nic::open(transport, receive, send)
+            Nic::open(transport, rings, buffers.next().ok_or(OpenError::Missing)?)
         };
-        let [a, b, c, d] = BUFFERS.take();
-        Ok(Self([open(a)?, open(b)?, open(c)?, open(d)?]))
+        let [a, b, c, d] = RINGS.take();
+        Ok(Self(NICS.init([open(a)?, open(b)?, open(c)?, open(d)?])))
     }
 
     /// The address of the first port, which is that of the switch.
     pub(crate) fn mac(&self) -> [u8; 6] {
-        let [first, ..] = &self.0;
+        let [first, ..] = &*self.0;
         first.device.mac_address()
     }
 
@@ -101,18 +111,16 @@ impl Wire for Nics {
 impl Nic {
     fn open(
         transport: MmioTransport<'static>,
-        receive: &'static mut [Buffer; RING],
-        send: &'static mut [Buffer; RING],
+        rings: &'static mut Rings,
+        [receive, send]: &'static mut [[Buffer; RING]; 2],
     ) -> Result<Self, OpenError> {
-        let mut nic = Self {
-            device: VirtIONetRaw::new(transport).map_err(OpenError::Device)?,
-            receiving: [const { None }; RING],
-            sending: [const { None }; RING],
-            spare: send.each_mut().map(Some),
-            spares: RING,
-        };
+        let device = VirtIONetRaw::new(transport).map_err(OpenError::Device)?;
+        let mut nic = Self { device, rings, spares: 0 };
         for buffer in receive {
             nic.offer(buffer);
+        }
+        for buffer in send {
+            nic.put_back(buffer);
         }
         Ok(nic)
     }
@@ -124,7 +132,7 @@ impl Nic {
         let token = unsafe { self.device.receive_begin(buffer) };
         // There is a descriptor for each buffer, so this does not fail; and if it did, the port
         // would have one buffer less.
-        let place = token.ok().and_then(|token| self.receiving.get_mut(usize::from(token)));
+        let place = token.ok().and_then(|token| self.rings.receiving.get_mut(usize::from(token)));
         if let Some(place) = place {
             *place = Some(buffer);
         }
@@ -132,7 +140,7 @@ impl Nic {
 
     fn receive(&mut self) -> Option<Received> {
         let token = self.device.poll_receive()?;
-        let buffer = self.receiving.get_mut(usize::from(token))?.take()?;
+        let buffer = self.rings.receiving.get_mut(usize::from(token))?.take()?;
         // SAFETY: the buffer in the place of a token is the one that was begun with.
         let completed = unsafe { self.device.receive_complete(token, buffer) };
         // A length that makes no sense is an empty frame: refused and counted.
@@ -146,7 +154,8 @@ impl Nic {
             self.reclaim();
         }
         let last = self.spares.checked_sub(1).ok_or(WireError::Full)?;
-        let buffer = self.spare.get_mut(last).and_then(Option::take).ok_or(WireError::Full)?;
+        let buffer =
+            self.rings.spare.get_mut(last).and_then(Option::take).ok_or(WireError::Full)?;
         self.spares = last;
         let Some(length) = gather(buffer, parts) else {
             self.put_back(buffer);
@@ -156,7 +165,7 @@ impl Nic {
         // SAFETY: the buffer goes to `sending` and stays there untouched until the device has
         // completed the token.
         let token = unsafe { self.device.transmit_begin(filled) };
-        match token.map(|token| self.sending.get_mut(usize::from(token))) {
+        match token.map(|token| self.rings.sending.get_mut(usize::from(token))) {
             Ok(Some(place)) => {
                 *place = Some((buffer, length));
                 Ok(())
@@ -171,7 +180,7 @@ impl Nic {
     /// Takes back the buffers that were sent.
     fn reclaim(&mut self) {
         while let Some(token) = self.device.poll_transmit() {
-            let place = self.sending.get_mut(usize::from(token)).and_then(mem::take);
+            let place = self.rings.sending.get_mut(usize::from(token)).and_then(mem::take);
             let Some((buffer, length)) = place else { return };
             let filled = buffer.get(..length).unwrap_or_default();
             // SAFETY: the buffer in the place of a token is the one that was begun with.
@@ -181,11 +190,19 @@ impl Nic {
     }
 
     fn put_back(&mut self, buffer: &'static mut Buffer) {
-        if let Some(place) = self.spare.get_mut(self.spares) {
+        if let Some(place) = self.rings.spare.get_mut(self.spares) {
             *place = Some(buffer);
             self.spares += 1;
         }
     }
+}
+
+impl Rings {
+    const NONE: Self = Self {
+        receiving: [const { None }; RING],
+        sending: [const { None }; RING],
+        spare: [const { None }; RING],
+    };
 }
 
 impl Received {
@@ -219,14 +236,13 @@ fn gather(buffer: &mut Buffer, parts: &[&[u8]]) -> Option<usize> {
 /// The network devices in the order of the command line: QEMU gives the last slot to the first.
 fn network_devices() -> impl Iterator<Item = MmioTransport<'static>> {
     let slot = |slot: usize| {
-        let header = NonNull::new((SLOTS + slot * SLOT) as *mut VirtIOHeader)?;
-        // SAFETY: a virtio slot of the machine, mapped as device memory; each is looked at once.
-        unsafe { MmioTransport::new(header, SLOT) }.ok()
+        let header = NonNull::new((VIRTIO + slot * VIRTIO_STEP) as *mut VirtIOHeader)?;
+        // SAFETY: a virtio slot of the machine, reached as device memory; each is looked at once.
+        unsafe { MmioTransport::new(header, REGISTERS) }.ok()
     };
     let is_network = |device: &MmioTransport<'_>| device.device_type() == DeviceType::Network;
-    (0..32).rev().filter_map(slot).filter(is_network)
+    (0..VIRTIO_SLOTS).rev().filter_map(slot).filter(is_network)
 }
 
-/// hw/arm/virt.c: VIRT_MMIO, 32 of them.
-const SLOTS: usize = 0x0a00_0000;
-const SLOT: usize = 0x200;
+/// Bytes of the registers of a slot.
+const REGISTERS: usize = 0x200;

@@ -21,8 +21,8 @@ unsafe impl Sync for Pool {}
 static POOL: Pool = Pool(UnsafeCell::new([[0; PAGE_SIZE]; PAGES]));
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: pages come zeroed from the pool and are handed out once; the page table maps every
-// address to itself.
+// SAFETY: pages come zeroed from the pool and are handed out once; every address is a physical one,
+// be it without translation or through a page table that maps it to itself.
 unsafe impl Hal for Pages {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let first = TAKEN.fetch_add(pages, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use crate::port::Port;
 
 /// Who is where: a hash table of fixed size, four places for each hash.
 ///
-/// An entry is forgotten [`AGEING`] after the station's last frame. Where all four places are
+/// An entry is forgotten 300 s after the station's last frame. Where all four places are
 /// taken the one unheard of for longest gives way.
 #[derive(Debug)]
 pub struct Stations {
@@ -31,7 +31,8 @@ pub(crate) const AGEING: Duration = Duration::from_secs(300);
 
 const SETS: usize = 256;
 const WAYS: usize = 4;
-const VACANT: Station = Station { key: 0, port: Port::CPU, seen: Instant::ZERO };
+/// Nothing but zeros, so that an empty table takes no flash.
+const VACANT: Station = Station { key: 0, port: Port::FIRST, seen: Instant::ZERO };
 
 impl Stations {
     /// An empty table.
@@ -74,7 +75,8 @@ impl Stations {
     /// How many stations are known.
     #[must_use]
     pub fn count(&self, now: Instant) -> usize {
-        self.sets.iter().flatten().filter(|station| station.is_alive(now)).count()
+        let alive = self.sets.iter().flatten().filter(|station| station.is_alive(now));
+        alive.fold(0, |count, _| usize::wrapping_add(count, 1))
     }
 
     /// How often a station was heard at another port than before.

@@ -1,3 +1,4 @@
+use std::boxed::Box;
 use std::vec::Vec;
 
 use super::*;
@@ -5,14 +6,14 @@ use super::*;
 const OWN: [u8; 6] = [2, 0xf1, 0, 0, 0, 0xfe];
 
 /// VLAN 1: port 4 and the switch itself. VLAN 10: all ports, 4 tagged. VLAN 20: 3 and 4, tagged.
-fn switch() -> Switch {
+fn switch() -> Switch<'static> {
     const VLANS: &[Vlan] = &[
         Vlan { id: 1, members: PortSet::of(&[4, 5]), tagged: PortSet::EMPTY },
         Vlan { id: 10, members: PortSet::of(&[1, 2, 3, 4]), tagged: PortSet::of(&[4]) },
         Vlan { id: 20, members: PortSet::of(&[3, 4]), tagged: PortSet::of(&[3, 4]) },
     ];
     let table = VlanTable { vlans: VLANS, pvids: [Some(10), Some(10), None, Some(1)] };
-    Switch::new(table, OWN, 1)
+    Switch::new(table, Box::leak(Box::new(Stations::new())), OWN, 1)
 }
 
 fn port(number: u32) -> Port {
@@ -24,7 +25,7 @@ fn mac(last: u8) -> [u8; 6] {
 }
 
 fn forward(
-    switch: &mut Switch,
+    switch: &mut Switch<'_>,
     input: u32,
     (to, from): ([u8; 6], [u8; 6]),
     tci: Option<u16>,

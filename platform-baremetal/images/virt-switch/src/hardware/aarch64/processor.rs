@@ -45,3 +45,13 @@ const TIMER: usize = 16 + 11;
 const UART: usize = 32 + 1;
 /// The first virtio slot: shared peripheral interrupt 16.
 const VIRTIO: usize = 32 + 16;
+
+struct Alone;
+critical_section::set_impl!(Alone);
+
+// SAFETY: there is one processor, and it takes no interrupt: nobody can come between.
+unsafe impl critical_section::Impl for Alone {
+    unsafe fn acquire() -> critical_section::RawRestoreState {}
+
+    unsafe fn release(_: critical_section::RawRestoreState) {}
+}

@@ -1,13 +1,15 @@
-//! Before and after `main`: page table, exceptions, the end.
+//! Before and after `main`: page table, exceptions, the stack, the end.
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use aarch64_rt::{ExceptionHandlers, InitialPagetable, exception_handlers, initial_pagetable};
+use aarch64_rt::{
+    ExceptionHandlers, InitialPagetable, entry, exception_handlers, initial_pagetable,
+};
 use smccc::Hvc;
 use smccc::psci::system_off;
 
-use super::Serial;
+use crate::hardware::Serial;
 
 // Blocks of 1 GiB at the same address: devices below, RAM above. The attributes are those of the
 // Armv8-A VMSA: valid block, access flag; index 0 of DEFAULT_MAIR is Device-nGnRE, 1 is normal
@@ -27,6 +29,12 @@ const ACCESSED: usize = 1 << 10;
 const NON_GLOBAL: usize = 1 << 11;
 const UNPRIVILEGED_NEVER_EXECUTES: usize = 1 << 54;
 
+entry!(start);
+
+fn start(_: u64, _: u64, _: u64, _: u64) -> ! {
+    crate::image::main()
+}
+
 exception_handlers!(Exceptions);
 
 /// Interrupts stay masked, they only end the sleep of the processor; so every exception is a
@@ -43,4 +51,13 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     loop {
         super::processor::wait_for_interrupt();
     }
+}
+
+unsafe extern "C" {
+    /// The lowest byte of the stack; of aarch64-rt's linker script.
+    #[link_name = "boot_stack_begin"]
+    pub(in crate::hardware) static STACK_BEGIN: u8;
+    /// The byte behind its highest.
+    #[link_name = "boot_stack_end"]
+    pub(in crate::hardware) static STACK_END: u8;
 }
