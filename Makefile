@@ -50,6 +50,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS=60; installs cargo-fuzz where it is m
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run
 
 image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it); ARCH=riscv64
+	@tests/setup firmware
 	@ARCH=$(ARCH) platform-baremetal/images/virt-switch/run
 
 install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
@@ -69,6 +70,7 @@ uninstall: ## all of that but the configuration
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
 
 image-mps2: ## firmware for a Cortex-M3 under QEMU, console here; IMAGE=small: without smoltcp
+	@tests/setup firmware
 	cd $(IMAGES) && $(CARGO) build --profile $(PROFILE) --locked -p mps2-an385 --bin $(IMAGE) \
 	 --target thumbv7m-none-eabi --target-dir $(abspath $(CROSS))
 	@echo "show, sampling PORT N, polling S, collector A.B.C.D; Ctrl-A X ends it"
@@ -78,4 +80,5 @@ image-mps2: ## firmware for a Cortex-M3 under QEMU, console here; IMAGE=small: w
 	 -net nic,netdev=n0 -kernel $(CROSS)/thumbv7m-none-eabi/$(PROFILE)/$(IMAGE)
 
 image-c: ## the same end station in C, linked with libflowmote.a
+	@tests/setup firmware
 	@$(MAKE) --no-print-directory -C platform-baremetal/c/firmware run
