@@ -132,7 +132,8 @@ impl UdpSender {
         let ip_len = udp_len.checked_add(20)?;
         self.identification = self.identification.wrapping_add(1);
         let UdpSenderConfig { address, port, collector, .. } = self.config;
-        let mut frame = self.frame(mac, 0x0800);
+        let mut frame = self.frame(mac);
+        frame.word::<12>(IPV4);
         frame.word::<14>(0x4500);
         frame.word::<16>(ip_len);
         frame.word::<18>(self.identification);
@@ -174,11 +175,10 @@ impl UdpSender {
         self.ask = now.saturating_add(REFRESH);
     }
 
-    fn frame(&self, to: [u8; 6], ether_type: u16) -> Frame {
+    fn frame(&self, to: [u8; 6]) -> Frame {
         let mut frame = Frame([0; HEAD_BYTES]);
         frame.put::<0, 6>(to);
         frame.put::<6, 6>(self.config.mac);
-        frame.word::<12>(ether_type);
         frame
     }
 
@@ -189,8 +189,8 @@ impl UdpSender {
         to: [u8; 6],
         (target_mac, target): ([u8; 6], Ipv4Addr),
     ) -> [u8; HEAD_BYTES] {
-        let mut frame = self.frame(to, 0x0806);
-        frame.put::<14, 6>(ARP_START);
+        let mut frame = self.frame(to);
+        frame.put::<12, 8>(ARP_START);
         frame.word::<20>(operation);
         frame.put::<22, 6>(self.config.mac);
         frame.put::<28, 4>(self.config.address.octets());
@@ -232,7 +232,7 @@ struct Arp {
 
 impl Arp {
     fn parse(frame: &[u8]) -> Option<Self> {
-        let packet = frame.get(12..)?.strip_prefix(&[8, 6])?.strip_prefix(&ARP_START)?;
+        let packet = frame.get(12..)?.strip_prefix(&ARP_START)?;
         let (operation, packet) = packet.split_first_chunk()?;
         let (sender_mac, packet) = packet.split_first_chunk()?;
         let (sender, packet) = packet.split_first_chunk::<4>()?;
@@ -278,10 +278,12 @@ const RETRY: Duration = Duration::from_secs(1);
 /// An answer is good for a minute.
 const REFRESH: Duration = Duration::from_secs(60);
 const BROADCAST: [u8; 6] = [0xFF; 6];
-/// Ethernet, IPv4, address lengths 6 and 4.
-const ARP_START: [u8; 6] = [0, 1, 8, 0, 6, 4];
+/// EtherType of ARP; it is about Ethernet and IPv4, with addresses of 6 and 4 bytes.
+const ARP_START: [u8; 8] = [8, 6, 0, 1, 8, 0, 6, 4];
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
+/// EtherType.
+const IPV4: u16 = 0x0800;
 const DONT_FRAGMENT: u16 = 0x4000;
 const TTL_64: u16 = 64 << 8;
 const UDP: u16 = 17;
