@@ -86,13 +86,13 @@ impl UdpSender {
     /// it is another one on this network.
     #[must_use]
     pub fn reaches(&self, address: Ipv4Addr) -> bool {
-        let UdpSenderConfig { address: own, prefix, gateway, .. } = self.config;
-        let hosts = u32::MAX.checked_shr(prefix.into()).unwrap_or_default();
-        let host = address.to_bits() & hosts;
+        if !self.is_local(address) {
+            return self.config.gateway.is_some();
+        }
+        let host = address.to_bits() & self.host_bits();
         // A network of two hosts or one has no broadcast address (RFC 3021).
-        let is_host = hosts <= 1 || (host != 0 && host != hosts);
-        let inside = (address.to_bits() ^ own.to_bits()) & !hosts == 0;
-        if inside { is_host && address != own } else { gateway.is_some() }
+        let is_host = self.host_bits() <= 1 || (host != 0 && host != self.host_bits());
+        is_host && address != self.config.address
     }
 
     /// Takes a received frame, learns from it, and returns the frame to answer with, if any.
@@ -155,14 +155,21 @@ impl UdpSender {
 
     /// The host on this network that frames go to; 0.0.0.0: none yet.
     fn next_hop(&self) -> Ipv4Addr {
-        let UdpSenderConfig { address, prefix, gateway, collector, .. } = self.config;
-        let shift = 32_u32.saturating_sub(prefix.into());
-        let outside = address.to_bits() ^ collector.ip().to_bits();
-        match gateway {
-            _ if collector.ip().is_unspecified() => *collector.ip(),
-            Some(gateway) if outside.checked_shr(shift).unwrap_or_default() != 0 => gateway,
-            _ => *collector.ip(),
+        let collector = *self.config.collector.ip();
+        match self.config.gateway {
+            Some(gateway) if !collector.is_unspecified() && !self.is_local(collector) => gateway,
+            _ => collector,
         }
+    }
+
+    /// Whether an address is within the network prefix.
+    fn is_local(&self, address: Ipv4Addr) -> bool {
+        (address.to_bits() ^ self.config.address.to_bits()) <= self.host_bits()
+    }
+
+    /// The bits of an address that are not of the network prefix.
+    fn host_bits(&self) -> u32 {
+        u32::MAX.checked_shr(self.config.prefix.into()).unwrap_or_default()
     }
 
     fn learn(&mut self, now: Instant, mac: [u8; 6]) {
