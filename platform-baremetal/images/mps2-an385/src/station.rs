@@ -48,7 +48,6 @@ pub const ECHO_PORT: u16 = 7;
 pub const DATAGRAM: usize = 1400;
 
 /// The agent of the station.
-#[inline(never)]
 pub fn agent<'a>(seed: u64, sources: &'a mut [Source], datagram: &'a mut [u8]) -> Agent<'a> {
     let head = DatagramHead {
         address: IpAddr::V4(ADDRESS),

@@ -110,11 +110,9 @@ pub(crate) struct Wire;
 
 impl FrameDevice for Wire {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
-        let both = [head, payload];
-        let parts = if payload.is_empty() { &both[..1] } else { &both };
         // With interrupts off: the sampler must be told by one at a time.
         ETHERNET.with(|chip| {
-            chip.send(parts).map_err(|_| SendError)?;
+            chip.send(head, payload).map_err(|_| SendError)?;
             sample(false, head, payload);
             Ok(())
         })
