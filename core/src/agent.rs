@@ -145,11 +145,8 @@ impl<'a> Agent<'a> {
         if self.config.head.encoding == Encoding::Compact && source.index() > MAX_COMPACT_INDEX {
             return Err(AddError::NeedsExpanded);
         }
-        if self.sources.find(source).is_some() {
-            return Err(AddError::Exists);
-        }
         let poller = Poller::new(polling, self.first_poll(now, polling));
-        self.sources.insert(Source::new(source, poller)).ok_or(AddError::TableFull)?;
+        self.sources.insert(Source::new(source, poller))?;
         self.schedule();
         Ok(())
     }

@@ -168,12 +168,9 @@ impl DatagramHead {
 
     /// The datagram head of section 2. The words are sequence_number, uptime and the number of
     /// samples.
-    fn encode(self, [sequence, uptime, samples]: [u32; 3], xdr: &mut Encoder<'_>) {
+    fn encode(&self, [sequence, uptime, samples]: [u32; 3], xdr: &mut Encoder<'_>) {
         match self.address {
-            IpAddr::V4(address) => {
-                xdr.words([VERSION, 1]);
-                xdr.opaque_fixed(&address.octets());
-            }
+            IpAddr::V4(address) => xdr.words([VERSION, 1, address.to_bits()]),
             IpAddr::V6(address) => {
                 xdr.words([VERSION, 2]);
                 xdr.opaque_fixed(&address.octets());

@@ -1,5 +1,6 @@
 //! The table of data sources, in memory that the caller gave.
 
+use crate::agent::AddError;
 use crate::poller::Poller;
 use crate::source::DataSource;
 use crate::time::{Duration, Instant};
@@ -95,16 +96,16 @@ impl<'a> Sources<'a> {
         self.slots.get_mut(at)
     }
 
-    /// Puts a new source in its place; `None` if the table is full. The key must be new.
-    pub(crate) fn insert(&mut self, source: Source) -> Option<()> {
-        let at = self.position(source.key).err()?;
-        let len = self.len.checked_add(1)?;
+    /// Puts a new source in its place, if its key is new and the table has one left.
+    pub(crate) fn insert(&mut self, source: Source) -> Result<(), AddError> {
+        let at = self.position(source.key).err().ok_or(AddError::Exists)?;
+        let len = self.len.wrapping_add(1);
         // Not `rotate_right`, which checks what is known and panics if it were not so.
         let mut carried = source;
-        let behind = self.slots.get_mut(at..len)?;
+        let behind = self.slots.get_mut(at..len).ok_or(AddError::TableFull)?;
         behind.iter_mut().for_each(|slot| core::mem::swap(slot, &mut carried));
         self.len = len;
-        Some(())
+        Ok(())
     }
 
     pub(crate) fn remove(&mut self, key: DataSource) -> Option<()> {
@@ -139,16 +140,16 @@ mod tests {
         let mut sources = Sources::new(&mut slots);
         let source = |index| Source::new(DataSource::interface(index), Poller::OFF);
         for index in [7, 2, 9, 4] {
-            assert_eq!(sources.insert(source(index)), Some(()));
+            assert_eq!(sources.insert(source(index)), Ok(()));
         }
-        assert_eq!(sources.insert(source(5)), None, "full");
+        assert_eq!(sources.insert(source(5)), Err(AddError::TableFull));
         assert!(sources.iter().map(|source| source.key.index()).eq([2, 4, 7, 9]));
         assert_eq!(sources.remove(DataSource::interface(4)), Some(()));
         assert_eq!(sources.remove(DataSource::interface(4)), None);
         assert!(sources.iter().map(|source| source.key.index()).eq([2, 7, 9]));
         assert!(sources.find(DataSource::interface(9)).is_some());
-        assert_eq!(sources.insert(source(9)), None, "known");
-        assert_eq!(sources.insert(source(1)), Some(()));
+        assert_eq!(sources.insert(source(9)), Err(AddError::Exists));
+        assert_eq!(sources.insert(source(1)), Ok(()));
         assert!(sources.iter().map(|source| source.key.index()).eq([1, 2, 7, 9]));
     }
 

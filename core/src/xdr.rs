@@ -69,13 +69,13 @@ impl<'a> Encoder<'a> {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// Several `unsigned int` at the price of one check.
-    #[inline]
+    /// Several `unsigned int` at the price of one check. Inlined, or it is there once for each
+    /// number of words.
+    #[inline(always)]
     pub fn words<const N: usize>(&mut self, words: [u32; N]) {
         self.all_words(&words);
     }
 
-    /// Not once for each number of words: that is 200 bytes of flash.
     fn all_words(&mut self, words: &[u32]) {
         let Some(tail) = self.tail(words.len().wrapping_mul(4)) else { return };
         let slots = tail.as_chunks_mut().0.iter_mut();

@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use critical_section::Mutex;
+use critical_section::{CriticalSection, Mutex};
 use flowmote_core::{SampleMeta, Sampler};
 
 use crate::queue::SampleQueue;
@@ -60,7 +60,8 @@ impl PortSampler {
     }
 
     /// Counts one packet; if it is chosen, lets `make` describe it and copies that into the queue.
-    /// A full queue is a counted drop. For the interrupt.
+    /// A full queue is a counted drop. For the interrupt. A chosen packet takes one critical
+    /// section, in which `make` must not use this sampler.
     #[inline]
     pub fn offer<'p, const SLOTS: usize, const HEADER: usize>(
         &self,
@@ -74,18 +75,18 @@ impl PortSampler {
 
     /// Notes that a chosen packet was lost.
     pub fn dropped(&self) {
-        self.with(Sampler::dropped);
+        self.with(|sampler, _| sampler.dropped());
     }
 
     /// Changes N from the next packet on; 0 is off. The pool goes on counting.
     pub fn set_sampling_rate(&self, sampling_rate: u32) {
-        self.with(|sampler| sampler.set_sampling_rate(sampling_rate));
+        self.with(|sampler, _| sampler.set_sampling_rate(sampling_rate));
     }
 
     /// Rate, packets seen and samples lost, as of now.
     #[must_use]
     pub fn meta(&self) -> SampleMeta {
-        self.with(|sampler| sampler.meta()).unwrap_or_default()
+        self.with(|sampler, _| sampler.meta()).unwrap_or_default()
     }
 
     /// Counts packets that come before the next sample; false, and nothing counted, if it is
@@ -108,38 +109,34 @@ impl PortSampler {
         queue: &SampleQueue<SLOTS, HEADER>,
         make: impl FnOnce(SampleMeta) -> PacketSample<'p>,
     ) {
-        if let Some(chosen) = self.choose(1)
-            && !queue.push(|| make(chosen.meta))
-        {
-            self.dropped();
-        }
+        self.with(|sampler, section| {
+            if sampler.advance(1).is_some() && !queue.push_within(section, || make(sampler.meta()))
+            {
+                sampler.dropped();
+            }
+        });
     }
 
     /// The rare half of `advance`, out of line for the same reason.
     #[cold]
     #[inline(never)]
     fn advance_to_sample(&self, packets: u32) -> Option<Chosen> {
-        self.choose(packets)
-    }
-
-    #[inline]
-    fn choose(&self, packets: u32) -> Option<Chosen> {
-        self.with(|sampler| {
+        self.with(|sampler, _| {
             let position = sampler.advance(packets)?;
             Some(Chosen { position, meta: sampler.meta() })
         })?
     }
 
-    /// Brings the sampler up to date and lends it, in a critical section. It is always there:
-    /// nothing that acts on it comes here again.
+    /// Brings the sampler up to date and lends it, in a critical section. `None` only within a
+    /// `make` that uses it.
     #[inline]
-    fn with<T>(&self, act: impl FnOnce(&mut Sampler) -> T) -> Option<T> {
+    fn with<T>(&self, act: impl FnOnce(&mut Sampler, CriticalSection<'_>) -> T) -> Option<T> {
         critical_section::with(|section| {
             let mut sampler = self.sampler.borrow(section).try_borrow_mut().ok()?;
             // Fewer than up to the next sample, so none of them is chosen.
             let counted = sampler.until_sample().wrapping_sub(self.left.load(Relaxed));
             sampler.advance(counted);
-            let result = act(&mut sampler);
+            let result = act(&mut sampler, section);
             self.left.store(sampler.until_sample(), Relaxed);
             Some(result)
         })

@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use critical_section::Mutex;
+use critical_section::{CriticalSection, Mutex};
 use flowmote_core::{DataSource, Interface, SampleMeta};
 use heapless::Deque;
 
@@ -65,7 +65,17 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
     /// Puts in what `make` describes, if there is room; returns whether there was.
     #[inline]
     pub fn push<'p>(&self, make: impl FnOnce() -> PacketSample<'p>) -> bool {
-        self.with(|ring| ring.push(make)).unwrap_or_default()
+        critical_section::with(|section| self.push_within(section, make))
+    }
+
+    /// The same for who is in a critical section already.
+    #[inline]
+    pub(crate) fn push_within<'p>(
+        &self,
+        section: CriticalSection<'_>,
+        make: impl FnOnce() -> PacketSample<'p>,
+    ) -> bool {
+        self.lend(section, |ring| ring.push(make)).unwrap_or_default()
     }
 
     /// Takes out the oldest, with its bytes in `header`. For the main loop.
@@ -90,13 +100,20 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
         self.with(Ring::remove).unwrap_or_default()
     }
 
-    /// `None` only within a `make` that uses the queue: for it the queue is full and empty.
     #[inline]
     fn with<T>(&self, act: impl FnOnce(&mut Ring<SLOTS, HEADER>) -> T) -> Option<T> {
-        critical_section::with(|section| {
-            let mut ring = self.ring.borrow(section).try_borrow_mut().ok()?;
-            Some(act(&mut ring))
-        })
+        critical_section::with(|section| self.lend(section, act))
+    }
+
+    /// `None` only within a `make` that uses the queue: for it the queue is full and empty.
+    #[inline]
+    fn lend<T>(
+        &self,
+        section: CriticalSection<'_>,
+        act: impl FnOnce(&mut Ring<SLOTS, HEADER>) -> T,
+    ) -> Option<T> {
+        let mut ring = self.ring.borrow(section).try_borrow_mut().ok()?;
+        Some(act(&mut ring))
     }
 }
 

@@ -59,7 +59,6 @@ impl<D: FrameDevice> RawUplink<D> {
 }
 
 impl<D: FrameDevice> Transport for RawUplink<D> {
-    #[inline(never)]
     fn send(&mut self, datagram: &[u8]) -> Result<(), SendError> {
         match &self.sender.head(datagram) {
             Some(head) => self.device.send(head, datagram),

@@ -88,23 +88,12 @@ impl<'a> PacketSample<'a> {
     pub fn with_flow_sample<T>(&self, take: impl FnOnce(&FlowSample<'_>) -> T) -> T {
         let switch = self.extended_switch();
         let timestamp = ExtendedTimestamp { nanoseconds: self.timestamp_ns };
-        let both: [&dyn FlowRecord; 2];
-        let one: [&dyn FlowRecord; 1];
-        let records: &[&dyn FlowRecord] = match (&switch, self.timestamp_ns) {
-            (None, 0) => &[],
-            (None, _) => {
-                one = [&timestamp];
-                &one
-            }
-            (Some(switch), 0) => {
-                one = [switch];
-                &one
-            }
-            (Some(switch), _) => {
-                both = [switch, &timestamp];
-                &both
-            }
+        let first: &dyn FlowRecord = match &switch {
+            Some(switch) => switch,
+            None => &timestamp,
         };
+        let known = usize::from(switch.is_some()).wrapping_add((self.timestamp_ns != 0).into());
+        let records = [first, &timestamp];
         take(&FlowSample {
             source: self.source,
             meta: self.meta,
@@ -116,7 +105,7 @@ impl<'a> PacketSample<'a> {
                 stripped: self.stripped,
                 header: self.header(),
             }),
-            records,
+            records: records.get(..known).unwrap_or_default(),
         })
     }
 

@@ -86,13 +86,13 @@ impl UdpSender {
     /// it is another one on this network.
     #[must_use]
     pub fn reaches(&self, address: Ipv4Addr) -> bool {
-        let UdpSenderConfig { address: own, prefix, gateway, .. } = self.config;
-        let hosts = u32::MAX.checked_shr(prefix.into()).unwrap_or_default();
-        let host = address.to_bits() & hosts;
+        if !self.is_local(address) {
+            return self.config.gateway.is_some();
+        }
+        let host = address.to_bits() & self.host_bits();
         // A network of two hosts or one has no broadcast address (RFC 3021).
-        let is_host = hosts <= 1 || (host != 0 && host != hosts);
-        let inside = (address.to_bits() ^ own.to_bits()) & !hosts == 0;
-        if inside { is_host && address != own } else { gateway.is_some() }
+        let is_host = self.host_bits() <= 1 || (host != 0 && host != self.host_bits());
+        is_host && address != self.config.address
     }
 
     /// Takes a received frame, learns from it, and returns the frame to answer with, if any.
@@ -132,7 +132,8 @@ impl UdpSender {
         let ip_len = udp_len.checked_add(20)?;
         self.identification = self.identification.wrapping_add(1);
         let UdpSenderConfig { address, port, collector, .. } = self.config;
-        let mut frame = self.frame(mac, 0x0800);
+        let mut frame = self.frame(mac);
+        frame.word::<12>(IPV4);
         frame.word::<14>(0x4500);
         frame.word::<16>(ip_len);
         frame.word::<18>(self.identification);
@@ -154,14 +155,21 @@ impl UdpSender {
 
     /// The host on this network that frames go to; 0.0.0.0: none yet.
     fn next_hop(&self) -> Ipv4Addr {
-        let UdpSenderConfig { address, prefix, gateway, collector, .. } = self.config;
-        let shift = 32_u32.saturating_sub(prefix.into());
-        let outside = address.to_bits() ^ collector.ip().to_bits();
-        match gateway {
-            _ if collector.ip().is_unspecified() => *collector.ip(),
-            Some(gateway) if outside.checked_shr(shift).unwrap_or_default() != 0 => gateway,
-            _ => *collector.ip(),
+        let collector = *self.config.collector.ip();
+        match self.config.gateway {
+            Some(gateway) if !collector.is_unspecified() && !self.is_local(collector) => gateway,
+            _ => collector,
         }
+    }
+
+    /// Whether an address is within the network prefix.
+    fn is_local(&self, address: Ipv4Addr) -> bool {
+        (address.to_bits() ^ self.config.address.to_bits()) <= self.host_bits()
+    }
+
+    /// The bits of an address that are not of the network prefix.
+    fn host_bits(&self) -> u32 {
+        u32::MAX.checked_shr(self.config.prefix.into()).unwrap_or_default()
     }
 
     fn learn(&mut self, now: Instant, mac: [u8; 6]) {
@@ -174,11 +182,10 @@ impl UdpSender {
         self.ask = now.saturating_add(REFRESH);
     }
 
-    fn frame(&self, to: [u8; 6], ether_type: u16) -> Frame {
+    fn frame(&self, to: [u8; 6]) -> Frame {
         let mut frame = Frame([0; HEAD_BYTES]);
         frame.put::<0, 6>(to);
         frame.put::<6, 6>(self.config.mac);
-        frame.word::<12>(ether_type);
         frame
     }
 
@@ -189,8 +196,8 @@ impl UdpSender {
         to: [u8; 6],
         (target_mac, target): ([u8; 6], Ipv4Addr),
     ) -> [u8; HEAD_BYTES] {
-        let mut frame = self.frame(to, 0x0806);
-        frame.put::<14, 6>(ARP_START);
+        let mut frame = self.frame(to);
+        frame.put::<12, 8>(ARP_START);
         frame.word::<20>(operation);
         frame.put::<22, 6>(self.config.mac);
         frame.put::<28, 4>(self.config.address.octets());
@@ -232,7 +239,7 @@ struct Arp {
 
 impl Arp {
     fn parse(frame: &[u8]) -> Option<Self> {
-        let packet = frame.get(12..)?.strip_prefix(&[8, 6])?.strip_prefix(&ARP_START)?;
+        let packet = frame.get(12..)?.strip_prefix(&ARP_START)?;
         let (operation, packet) = packet.split_first_chunk()?;
         let (sender_mac, packet) = packet.split_first_chunk()?;
         let (sender, packet) = packet.split_first_chunk::<4>()?;
@@ -278,10 +285,12 @@ const RETRY: Duration = Duration::from_secs(1);
 /// An answer is good for a minute.
 const REFRESH: Duration = Duration::from_secs(60);
 const BROADCAST: [u8; 6] = [0xFF; 6];
-/// Ethernet, IPv4, address lengths 6 and 4.
-const ARP_START: [u8; 6] = [0, 1, 8, 0, 6, 4];
+/// EtherType of ARP; it is about Ethernet and IPv4, with addresses of 6 and 4 bytes.
+const ARP_START: [u8; 8] = [8, 6, 0, 1, 8, 0, 6, 4];
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
+/// EtherType.
+const IPV4: u16 = 0x0800;
 const DONT_FRAGMENT: u16 = 0x4000;
 const TTL_64: u16 = 64 << 8;
 const UDP: u16 = 17;

@@ -125,7 +125,6 @@ impl Sleeper {
 
 /// The deepest that the stack has been, in bytes: cortex-m-rt has painted it at reset.
 #[must_use]
-#[inline(never)]
 pub fn stack_used() -> usize {
     let bottom = cortex_m_rt::heap_start() as usize;
     let mut words = (bottom..RAM_END).step_by(4).map(|at| at as *const u32);

@@ -13,7 +13,7 @@ pub trait Collector: Copy + From<Ipv4Addr> + Into<IpAddr> {
     /// What the operator may write.
     const USAGE: &str;
 
-    /// The address of another host in a network of ours: there is no router.
+    /// The address; `None` if it is none, or one that the uplink would take and not reach.
     fn parse(word: &[u8]) -> Option<Self>;
 
     /// Writes it on the console.
@@ -23,11 +23,9 @@ pub trait Collector: Copy + From<Ipv4Addr> + Into<IpAddr> {
 impl Collector for Ipv4Addr {
     const USAGE: &str = "collector A.B.C.D: in 192.0.2.0/24, no IPv6 here";
 
+    /// `UdpSender` itself refuses what it does not reach.
     fn parse(word: &[u8]) -> Option<Self> {
-        let address = console::address(word)?;
-        let ([a, b, c, _], [x, y, z, host]) = (ADDRESS.octets(), address.octets());
-        let ours = [a, b, c] == [x, y, z] && !matches!(host, 0 | 255) && address != ADDRESS;
-        ours.then_some(address)
+        console::address(word)
     }
 
     fn show(self, serial: &mut Uart0) {
@@ -38,9 +36,12 @@ impl Collector for Ipv4Addr {
 impl Collector for IpAddr {
     const USAGE: &str = "collector A.B.C.D or X:X::X: in 192.0.2.0/24, 2001:db8::/64 or fe80::/64";
 
+    /// smoltcp takes any host, and there is no router here.
     fn parse(word: &[u8]) -> Option<Self> {
-        if let Some(address) = <Ipv4Addr as Collector>::parse(word) {
-            return Some(address.into());
+        if let Some(address) = console::address(word) {
+            let ([a, b, c, _], [x, y, z, host]) = (ADDRESS.octets(), address.octets());
+            let host = !matches!(host, 0 | 255) && address != ADDRESS;
+            return ([a, b, c] == [x, y, z] && host).then_some(address.into());
         }
         let address: Ipv6Addr = str::from_utf8(word).ok()?.parse().ok()?;
         let ([a, b, c, d, ..], [x, y, z, w, ..]) = (ADDRESS_V6.segments(), address.segments());

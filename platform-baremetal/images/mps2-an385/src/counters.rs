@@ -3,7 +3,6 @@
 use flowmote_core::{CounterRecord, CounterSource, DataSource};
 
 use crate::ethernet::Ethernet;
-use crate::lan9118::Statistics;
 
 /// Reads the counters of the only port.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +11,8 @@ pub struct MacCounters<'a>(pub &'a Ethernet);
 impl CounterSource for MacCounters<'_> {
     fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
         // A copy, because taking them may send a datagram through the controller.
-        let Statistics { mut generic, ethernet } = self.0.statistics();
-        generic.if_index = source.index();
-        take(&[&generic, &ethernet]);
+        let mut counted = self.0.statistics();
+        counted.generic.if_index = source.index();
+        take(&[&counted.generic, &counted.ethernet]);
     }
 }

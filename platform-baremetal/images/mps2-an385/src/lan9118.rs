@@ -121,29 +121,26 @@ impl<const BASE: usize> Lan9118<BASE> {
         self.registers.read(register::TX_FIFO_INF) & TX_FIFO_INF_FREE >= ROOM
     }
 
-    /// Sends a frame that is made of `parts`, none of them empty. The chip pads it to the shortest
-    /// that Ethernet allows.
+    /// Sends the frame that consists of `head`, which has the Ethernet header, and `payload`. The
+    /// chip pads it to the shortest that Ethernet allows.
     ///
     /// # Errors
     /// [`NotSent`]; nothing of it went out.
-    pub fn send(&mut self, parts: &[&[u8]]) -> Result<(), NotSent> {
+    pub fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), NotSent> {
         self.take_send_status();
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        let needed = length + parts.len() * PART_OVERHEAD;
+        let length = head.len() + payload.len();
         let free = self.registers.read(register::TX_FIFO_INF) & TX_FIFO_INF_FREE;
-        if !(HEADER..=MAX_FRAME).contains(&length) || needed > free as usize {
+        if head.len() < HEADER || length > MAX_FRAME || length + OVERHEAD > free as usize {
             self.statistics.count_not_sent();
             return Err(NotSent);
         }
-        let mut place = TX_COMMAND_FIRST;
-        let mut left = length;
-        for part in parts {
-            left -= part.len();
-            place |= if left == 0 { TX_COMMAND_LAST } else { 0 };
-            self.write_part(part, place, length);
-            place = 0;
+        if payload.is_empty() {
+            self.write_part(head, TX_COMMAND_FIRST | TX_COMMAND_LAST, length);
+        } else {
+            self.write_part(head, TX_COMMAND_FIRST, length);
+            self.write_part(payload, TX_COMMAND_LAST, length);
         }
-        self.statistics.count_sent(parts.first().copied().unwrap_or_default(), length);
+        self.statistics.count_sent(head, length);
         Ok(())
     }
 
@@ -278,9 +275,9 @@ mod register {
 
 const FCS: usize = 4;
 const HEADER: usize = 14;
-/// Two command words, and up to three bytes of alignment.
-const PART_OVERHEAD: usize = 12;
-const ROOM: u32 = (MAX_FRAME + 2 * PART_OVERHEAD) as u32;
+/// Of each of two parts: two command words, and up to three bytes of alignment.
+const OVERHEAD: usize = 2 * 12;
+const ROOM: u32 = (MAX_FRAME + OVERHEAD) as u32;
 /// How often a bit is read that the chip clears by itself.
 const PATIENCE: u32 = 100_000;
 

@@ -48,7 +48,6 @@ pub const ECHO_PORT: u16 = 7;
 pub const DATAGRAM: usize = 1400;
 
 /// The agent of the station.
-#[inline(never)]
 pub fn agent<'a>(seed: u64, sources: &'a mut [Source], datagram: &'a mut [u8]) -> Agent<'a> {
     let head = DatagramHead {
         address: IpAddr::V4(ADDRESS),
@@ -90,16 +89,11 @@ impl<A: Collector> Operator<A> {
         node: &mut Node<'_, C, U, SLOTS>,
         serial: &mut Uart0,
     ) -> Result<(), Refused> {
-        let words = console::words(line)?;
-        let [name, first, second, _] = words;
-        let is_it = |(known, count): &(&[u8], usize)| {
-            *known == name && words.get(*count).is_some_and(|word| word.is_empty())
-        };
-        match COMMANDS.iter().position(is_it) {
-            Some(SHOW) => self.show(now, node, serial),
-            Some(SAMPLING) => {
+        match console::words(line)? {
+            [b"show", [], ..] => self.show(now, node, serial),
+            [b"sampling", port, rate, []] => {
                 let (Some(port), Some(rate @ ..=MAX_SAMPLING_RATE)) =
-                    (console::number(first), console::number(second))
+                    (console::number(port), console::number(rate))
                 else {
                     return Err(Refused("sampling PORT N: N is 0 to 2147483648"));
                 };
@@ -107,20 +101,20 @@ impl<A: Collector> Operator<A> {
                     return Err(Refused("the only port is 1"));
                 }
             }
-            Some(POLL) => {
-                let Some(seconds @ ..=MAX_POLLING) = console::number(first) else {
+            [b"polling", seconds, [], _] => {
+                let Some(seconds @ ..=MAX_POLLING) = console::number(seconds) else {
                     return Err(Refused("polling S: S is 0 to 4294967"));
                 };
                 self.polling = seconds;
                 node.set_polling(now, Duration::from_secs(seconds));
             }
-            Some(_) => {
-                let address = A::parse(first).ok_or(Refused(A::USAGE))?;
+            [b"collector", address, [], _] => {
+                let address = A::parse(address).ok_or(Refused(A::USAGE))?;
                 let collector = SocketAddr::new(address.into(), SFLOW_PORT);
                 node.set_collector(collector).map_err(|_| Refused(A::USAGE))?;
                 self.collector = address;
             }
-            None => return Err(Refused(USAGE)),
+            _ => return Err(Refused("show, sampling PORT N, polling S or collector ADDRESS")),
         }
         Ok(())
     }
@@ -184,12 +178,5 @@ received frames % octets % errors % discards %
 transmitted frames % octets % errors % discards %
 memory stack %
 ";
-/// Each with its number of words.
-const COMMANDS: [(&[u8], usize); 4] =
-    [(b"show", 1), (b"sampling", 3), (b"polling", 2), (b"collector", 2)];
-const SHOW: usize = 0;
-const SAMPLING: usize = 1;
-const POLL: usize = 2;
-const USAGE: &str = "show, sampling PORT N, polling S or collector ADDRESS";
 const POLLING_SECONDS: u32 = 20;
 const MAX_POLLING: u32 = u32::MAX / 1000;

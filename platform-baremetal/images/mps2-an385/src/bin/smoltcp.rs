@@ -176,7 +176,7 @@ impl phy::TxToken for TxToken<'_> {
         let frame = &mut self.0[..length];
         let result = write(frame);
         // There was room; what the controller does not send it counts.
-        let _ = ETHERNET.with(|chip| chip.send(&[frame]));
+        let _ = ETHERNET.with(|chip| chip.send(frame, &[]));
         result
     }
 }

@@ -72,7 +72,7 @@ fn main() -> ! {
 }
 
 /// Out of line, so that the node is reached through a pointer and not across the whole stack frame
-/// of `main`: that is shorter by half a kilobyte.
+/// of `main`: that is shorter by a quarter of a kilobyte.
 #[inline(never)]
 fn turn<C: CounterSource, U: Uplink, const SLOTS: usize>(
     node: &mut Node<'_, C, U, SLOTS>,

@@ -41,20 +41,14 @@ struct Frame {
 
 impl Frames {
     /// Takes frames out of the controller as long as there is a place for them. The rest stays
-    /// there, and the interrupt off, until the main loop has made room. A frame in error takes no
-    /// place, and is thrown away faster than the next one can come.
+    /// there, and the interrupt off, until the main loop has made room.
     pub(crate) fn interrupt(&self) {
-        self.with(|ring, chip| {
-            chip.acknowledge();
-            while let Some(frame) = ring.vacant() {
-                let Some(received) = chip.receive(&mut frame.bytes) else { return };
-                if let Ok(length) = received {
-                    frame.length = length;
-                    sample(true, frame.bytes.get(..length).unwrap_or_default(), &[]);
-                    ring.filled += 1;
-                }
-            }
-            chip.listen(false);
+        self.with(|ring| {
+            ETHERNET.with(|chip| {
+                chip.acknowledge();
+                let all = ring.fill(chip);
+                chip.listen(all);
+            });
         });
     }
 
@@ -65,20 +59,14 @@ impl Frames {
 
     /// Copies the oldest frame to the front of `buffer` and gives its place back.
     fn take<'b>(&self, buffer: &'b mut [u8; BUFFER]) -> Option<&'b mut [u8]> {
-        let length = self.with(|ring, chip| {
-            // There is a place again, also for a frame that came when there was none.
-            chip.listen(true);
-            ring.pop(buffer)
-        })?;
+        let length = self.with(|ring| ring.pop(buffer))?;
+        // There is a place again, also for a frame that came when there was none.
         board::raise(Interrupt::Ethernet);
         buffer.get_mut(..length)
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Ring, &mut EthernetChip) -> T) -> T {
-        critical_section::with(|section| {
-            let mut ring = self.ring.borrow_ref_mut(section);
-            ETHERNET.with(|chip| act(&mut ring, chip))
-        })
+    fn with<T>(&self, act: impl FnOnce(&mut Ring) -> T) -> T {
+        critical_section::with(|section| act(&mut self.ring.borrow_ref_mut(section)))
     }
 }
 
@@ -87,6 +75,20 @@ impl Ring {
         let empty = Frame { length: 0, bytes: [0; BUFFER] };
         Self { frames: [empty; PLACES], first: 0, filled: 0 }
     };
+
+    /// Takes frames as long as there is a place; returns whether that was all. A frame in error
+    /// takes no place, and is thrown away faster than the next one can come.
+    fn fill(&mut self, chip: &mut EthernetChip) -> bool {
+        while let Some(frame) = self.vacant() {
+            let Some(received) = chip.receive(&mut frame.bytes) else { return true };
+            if let Ok(length) = received {
+                frame.length = length;
+                sample(true, frame.bytes.get(..length).unwrap_or_default(), &[]);
+                self.filled += 1;
+            }
+        }
+        false
+    }
 
     fn vacant(&mut self) -> Option<&mut Frame> {
         let free = self.filled < PLACES;
@@ -108,11 +110,9 @@ pub(crate) struct Wire;
 
 impl FrameDevice for Wire {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
-        let both = [head, payload];
-        let parts = if payload.is_empty() { &both[..1] } else { &both };
         // With interrupts off: the sampler must be told by one at a time.
         ETHERNET.with(|chip| {
-            chip.send(parts).map_err(|_| SendError)?;
+            chip.send(head, payload).map_err(|_| SendError)?;
             sample(false, head, payload);
             Ok(())
         })
