@@ -4,64 +4,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use flowmote_tests::end_station::{self, Budget};
+use flowmote_tests::end_station;
+use flowmote_tests::footprint::Budget;
 use flowmote_tests::lab::skip;
 use flowmote_tests::qemu::{Board, Image};
 
-#[test]
-fn answers_arp_ping_and_udp_echo() {
-    image().iter().for_each(end_station::answers_arp_ping_and_udp_echo);
-}
+flowmote_tests::every_scenario!(image);
 
 #[test]
-fn every_packet_is_told_once_and_truly() {
-    image().iter().for_each(end_station::every_packet_is_told_once_and_truly);
-}
-
-#[test]
-fn one_in_n_packets_is_sampled() {
-    image().iter().for_each(end_station::one_in_n_packets_is_sampled);
-}
-
-#[test]
-fn under_load_samples_and_drops_add_up() {
-    image().iter().for_each(end_station::under_load_samples_and_drops_add_up);
-}
-
-#[test]
-fn the_counters_are_those_of_the_link() {
-    image().iter().for_each(end_station::the_counters_are_those_of_the_link);
-}
-
-#[test]
-fn commands_take_effect() {
-    image().iter().for_each(end_station::commands_take_effect);
-}
-
-#[test]
-fn pending_arp_costs_no_sample() {
-    image().iter().for_each(end_station::pending_arp_costs_no_sample);
-}
-
-#[test]
-fn a_silent_collector_stops_nothing() {
-    image().iter().for_each(end_station::a_silent_collector_stops_nothing);
-}
-
-#[test]
-fn malformed_frames_never_stop_it() {
-    image().iter().for_each(end_station::malformed_frames_never_stop_it);
+fn an_ipv6_collector_is_refused() {
+    let reason = "collector A.B.C.D";
+    image().iter().for_each(|image| end_station::an_ipv6_collector_is_refused(image, reason));
 }
 
 #[test]
 fn the_budget_is_kept() {
-    let budget = Budget { table: BUDGET, compilers: &["rustc", COMPILER] };
-    image().iter().for_each(|image| budget.check(&end_station::memory(image, "")));
-}
-
-#[test]
-fn nothing_is_left_behind() {
-    image().iter().for_each(end_station::nothing_is_left_behind);
+    let budget = Budget::new(BUDGET);
+    image().iter().for_each(|image| budget.check(&end_station::memory(image, "", &[])));
 }
 
 /// The firmware, built once as its README says; `None` and a line among the skipped where something

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use flowmote_analyzer::Datagram;
+
 use super::Link;
 use crate::lab::skip_part;
 
@@ -40,6 +42,13 @@ impl Link {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let rows = String::from_utf8(output.stdout).expect("tshark writes ASCII here");
         Some(rows.lines().map(Dissected::read).collect())
+    }
+}
+
+impl From<&Datagram<'_>> for Dissected {
+    /// What tshark should read.
+    fn from(datagram: &Datagram<'_>) -> Self {
+        Self { sequence_number: datagram.sequence_number, samples: datagram.num_samples }
     }
 }
 

@@ -112,11 +112,7 @@ impl Collected {
     pub(crate) fn check_read(&self, switch: &Switch) {
         let datagrams = self.datagrams();
         let Some(dissected) = switch.link(COLLECTOR_PORT).dissect() else { return };
-        let as_read = |one: &Datagram<'_>| Dissected {
-            sequence_number: one.sequence_number,
-            samples: one.num_samples,
-        };
-        let expected: Vec<Dissected> = datagrams.iter().map(as_read).collect();
+        let expected: Vec<Dissected> = datagrams.iter().map(Dissected::from).collect();
         // Others may have come since.
         assert_eq!(dissected.get(..expected.len()), Some(&expected[..]));
     }
