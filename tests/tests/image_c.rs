@@ -1,6 +1,6 @@
 //! The end station in C, linked with libflowmote.a, under QEMU.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -8,6 +8,7 @@ use flowmote_tests::end_station;
 use flowmote_tests::footprint::Budget;
 use flowmote_tests::lab::skip;
 use flowmote_tests::qemu::{Board, Image};
+use flowmote_tests::toolchain::{folder, target_directory};
 
 flowmote_tests::every_scenario!(image);
 
@@ -35,16 +36,16 @@ fn image() -> Option<Image> {
     }
     static ELF: OnceLock<PathBuf> = OnceLock::new();
     // Asked first, because without the Rust target it does not build.
-    let image = Image::at(&Board::MPS2_AN385, target_directory().join("c-firmware/station.elf"))?;
+    let image = Image::at(&Board::MPS2_AN385, target_directory(C).join("c-firmware/station.elf"))?;
     ELF.get_or_init(|| build(&image));
     Some(image)
 }
 
 fn build(image: &Image) -> PathBuf {
     let output = Command::new("make")
-        .current_dir(folder().join("firmware"))
+        .current_dir(folder(C).join("firmware"))
         .arg(format!("CARGO={}", env!("CARGO")))
-        .env("CARGO_TARGET_DIR", target_directory())
+        .env("CARGO_TARGET_DIR", target_directory(C))
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("MAKEFLAGS")
@@ -54,14 +55,7 @@ fn build(image: &Image) -> PathBuf {
     image.elf().to_owned()
 }
 
-/// Where the Makefile puts it.
-fn target_directory() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder().join("target"), PathBuf::from)
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("platform-baremetal/c")
-}
-
+/// The workspace of the C interface; the Makefile builds where cargo does.
+const C: &str = "platform-baremetal/c";
 const COMPILER: &str = "arm-none-eabi-gcc";
 const BUDGET: &str = include_str!("../../platform-baremetal/c/firmware/budget.txt");

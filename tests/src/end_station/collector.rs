@@ -6,7 +6,7 @@ use core::time::Duration;
 use flowmote_analyzer::Datagram;
 
 use super::host::{be_found, echo, plug_in, quiet};
-use super::told::{check_dissected, check_sums, datagrams, told};
+use super::told::{check_sums, datagrams, told};
 use super::{BOARD, OTHER, PEER, start};
 use crate::lab::wait_until;
 use crate::qemu::{Image, Machine, Peer, Refused, Station, packet};
@@ -98,7 +98,7 @@ fn answered_in_time(image: &Image) -> bool {
     assert_eq!(machine.shown("port 1", "drops"), 0);
     assert_eq!(machine.shown("datagrams", "lost"), 0);
     assert_eq!(machine.shown("datagrams", "sent"), datagrams(&peer).count() as u64);
-    check_dissected(&machine, &peer);
+    machine.link(0).check_dissected(datagrams(&peer));
     true
 }
 

@@ -3,7 +3,7 @@
 use flowmote_analyzer::Sample;
 
 use super::host::{echo, plug_in};
-use super::told::{check_dissected, datagrams};
+use super::told::datagrams;
 use super::{BOARD, PEER, start};
 use crate::lab::if_counters;
 use crate::qemu::{Image, packet};
@@ -42,6 +42,5 @@ pub fn the_counters_are_those_of_the_link(image: &Image) {
     assert_eq!(counters.if_out_octets, octets as u64);
     assert_eq!((counters.if_index, counters.if_type), (1, 6));
     assert_eq!((counters.if_speed, counters.if_status), (100_000_000, 3));
-    machine.command("polling 0").unwrap();
-    check_dissected(&machine, &peer);
+    machine.link(0).check_dissected(datagrams(&peer));
 }

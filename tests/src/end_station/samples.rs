@@ -6,7 +6,7 @@ use flowmote_analyzer::Port;
 
 use super::host::{burst, echo, plug_in, quiet};
 use super::start;
-use super::told::{check_dissected, check_order, check_sums, told};
+use super::told::{check_order, check_sums, datagrams, told};
 use crate::lab::sampled_header;
 use crate::qemu::{Image, Peer};
 
@@ -39,7 +39,7 @@ pub fn every_packet_is_told_once_and_truly(image: &Image) {
     // Those of before the rate was set are in the pool and no samples.
     check_sums(&samples);
     assert_eq!(machine.shown("port 1", "pool"), passed);
-    check_dissected(&machine, &peer);
+    machine.link(0).check_dissected(datagrams(&peer));
 }
 
 /// The number of samples is what 1 in N promises.

@@ -17,6 +17,18 @@ pub struct Dissected {
 }
 
 impl Link {
+    /// Has tshark read the sFlow datagrams that passed: the first of them are these. Where it is not
+    /// installed that is among the skipped.
+    ///
+    /// # Panics
+    /// When it reads others, or finds one malformed.
+    pub fn check_dissected<'d>(&self, datagrams: impl IntoIterator<Item = Datagram<'d>>) {
+        let Some(dissected) = self.dissect() else { return };
+        let ours: Vec<Dissected> = datagrams.into_iter().map(Dissected::from).collect();
+        // Others may have come since.
+        assert_eq!(dissected.get(..ours.len()), Some(&ours[..]));
+    }
+
     /// Has tshark read all sFlow datagrams that passed so far; `None`, and a line among the
     /// skipped, where it is not installed.
     ///
@@ -45,9 +57,9 @@ impl Link {
     }
 }
 
-impl From<&Datagram<'_>> for Dissected {
+impl From<Datagram<'_>> for Dissected {
     /// What tshark should read.
-    fn from(datagram: &Datagram<'_>) -> Self {
+    fn from(datagram: Datagram<'_>) -> Self {
         Self { sequence_number: datagram.sequence_number, samples: datagram.num_samples }
     }
 }

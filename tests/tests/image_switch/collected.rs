@@ -3,7 +3,7 @@
 use flowmote_analyzer::counter::{EthernetCounters, IfCounters};
 use flowmote_analyzer::{Datagram, DiscardedPacket, FlowSample, Sample};
 use flowmote_tests::lab::wait_until;
-use flowmote_tests::qemu::{Dissected, packet};
+use flowmote_tests::qemu::packet;
 
 use super::switch::{COLLECTOR, COLLECTOR_PORT, PORTS, SWITCH, Switch};
 
@@ -110,11 +110,7 @@ impl Collected {
 
     /// Whether tshark reads the same datagrams and finds none malformed; some may be missing.
     pub(crate) fn check_read(&self, switch: &Switch) {
-        let datagrams = self.datagrams();
-        let Some(dissected) = switch.link(COLLECTOR_PORT).dissect() else { return };
-        let expected: Vec<Dissected> = datagrams.iter().map(Dissected::from).collect();
-        // Others may have come since.
-        assert_eq!(dissected.get(..expected.len()), Some(&expected[..]));
+        switch.link(COLLECTOR_PORT).check_dissected(self.datagrams());
     }
 }
 
