@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::host::{ECHO, burst, introduce, pattern, plug_in, quiet_after_errors};
 use super::told::{check_order, datagrams, told};
 use super::{BOARD, PEER, start};
+use crate::Random;
 use crate::lab::wait_until;
 use crate::qemu::{Image, Peer, packet};
 
@@ -13,7 +14,7 @@ pub fn malformed_frames_never_stop_it(image: &Image) {
     let mut machine = start(image);
     let mut peer = plug_in(&machine);
     machine.command("sampling 1 3").unwrap();
-    let frames = malformed(&mut Random(0x5eed));
+    let frames = malformed(&mut Random::new(0x5eed));
     assert!(frames.len() > 5000, "{} frames", frames.len());
     // So much fits into the controller at once.
     for (round, frames) in (0..).zip(frames.chunks(4)) {
@@ -70,22 +71,9 @@ fn malformed(random: &mut Random) -> Vec<Vec<u8>> {
     }
     for _ in 0..2000 {
         let length = 1 + random.below(2100);
-        let mut frame: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
-        let start = BOARD.mac.iter().zip(&mut frame);
-        start.for_each(|(mac, byte)| *byte = *mac);
+        let mut frame = random.bytes(length);
+        frame.iter_mut().zip(BOARD.mac).for_each(|(byte, mac)| *byte = mac);
         frames.push(frame);
     }
     frames
-}
-
-/// Xorshift (Marsaglia 2003): the same frames in each run.
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 as usize % limit
-    }
 }

@@ -9,16 +9,15 @@ use crate::lab::skip_part;
 
 /// An sFlow datagram as tshark reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dissected {
-    /// Its sequence number.
-    pub sequence_number: u32,
-    /// How many samples are in it.
-    pub samples: u32,
+struct Dissected {
+    sequence_number: u32,
+    /// How many.
+    samples: u32,
 }
 
 impl Link {
-    /// Has tshark read the sFlow datagrams that passed: the first of them are these. Where it is not
-    /// installed that is among the skipped.
+    /// Has tshark read all sFlow datagrams that passed: the first of them are these. A line among the
+    /// skipped where it is not installed.
     ///
     /// # Panics
     /// When it reads others, or finds one malformed.
@@ -29,13 +28,7 @@ impl Link {
         assert_eq!(dissected.get(..ours.len()), Some(&ours[..]));
     }
 
-    /// Has tshark read all sFlow datagrams that passed so far; `None`, and a line among the
-    /// skipped, where it is not installed.
-    ///
-    /// # Panics
-    /// When it finds one malformed.
-    #[must_use]
-    pub fn dissect(&self) -> Option<Vec<Dissected>> {
+    fn dissect(&self) -> Option<Vec<Dissected>> {
         let mut command = Command::new("tshark");
         command.arg("-r").arg(self.pcap()).args(["-n", "-d", "udp.port==6343,sflow"]);
         command.args(["-o", "ip.check_checksum:TRUE", "-Y", "sflow", "-T", "fields"]);

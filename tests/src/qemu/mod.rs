@@ -29,7 +29,6 @@ pub mod packet;
 mod peer;
 
 pub use self::board::Board;
-pub use self::dissector::Dissected;
 pub use self::image::{Image, test_library};
 pub use self::link::Link;
 pub use self::listener::Listener;
