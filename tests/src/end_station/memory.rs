@@ -14,17 +14,22 @@ use crate::qemu::Image;
 /// # Panics
 /// When the deepest stack is none: less than what was used, or more than there is.
 #[must_use]
-pub fn memory(image: &Image, prefix: &str, twice: &[&str]) -> Vec<Figure> {
+pub fn memory(image: &Image, prefix: &str, twice: &[&str]) -> [Figure; 4] {
     let size = image.footprint(RAM);
     let used = stack_under_load(image);
-    let mut figures = vec![("flash", size.flash), ("ram-static", size.ram), ("stack-used", used)];
-    if let Some(worst) = image.worst_stack(twice) {
+    let worst = image.worst_stack(twice);
+    if let Some(worst) = &worst {
         let left = RAM.end - RAM.start - size.ram;
         assert!(used <= worst.bytes(), "{prefix}: {used} bytes were used of {worst}");
         assert!(worst.bytes() <= left, "{prefix}: {left} bytes are left for {worst}");
-        figures.push(("stack-worst", worst.bytes()));
     }
-    figures.into_iter().map(|(what, number)| (format!("{prefix}{what}"), number)).collect()
+    [
+        ("flash", Some(size.flash)),
+        ("ram-static", Some(size.ram)),
+        ("stack-used", Some(used)),
+        ("stack-worst", worst.map(|worst| worst.bytes())),
+    ]
+    .map(|(what, number)| (format!("{prefix}{what}"), number))
 }
 
 fn stack_under_load(image: &Image) -> u64 {
@@ -40,5 +45,5 @@ fn stack_under_load(image: &Image) -> u64 {
     machine.shown("memory", "stack")
 }
 
-/// As memory.x and link.ld have it.
-const RAM: Range<u64> = 0x2000_0000..0x2001_0000;
+/// The RAM of the images, as memory.x and link.ld have it.
+pub const RAM: Range<u64> = 0x2000_0000..0x2001_0000;

@@ -36,7 +36,7 @@ pub use self::console::commands_take_effect;
 pub use self::counters::the_counters_are_those_of_the_link;
 pub use self::load::under_load_samples_and_drops_add_up;
 pub use self::malformed::malformed_frames_never_stop_it;
-pub use self::memory::memory;
+pub use self::memory::{RAM, memory};
 pub use self::samples::*;
 
 /// Tests of what every end station does, on the image that a function has built; it returns `None`

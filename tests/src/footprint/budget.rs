@@ -25,8 +25,9 @@ pub struct Budget<'a> {
     prefixes: &'a [String],
 }
 
-/// What was measured: the name of a row, and the number.
-pub type Figure = (String, u64);
+/// What was measured: the name of a row, and the number; `None` if that cannot be measured here,
+/// which is to be noted among the skipped.
+pub type Figure = (String, Option<u64>);
 
 #[derive(Clone, Copy)]
 struct Row<'a> {
@@ -70,20 +71,22 @@ impl<'a> Budget<'a> {
             let row = Row::read(line).filter(|row| self.has(row.name));
             let found = row.and_then(|row| rest.iter().position(|(name, _)| name == row.name));
             let now = found.map(|at| rest.remove(at).1);
-            match (row, now) {
-                (Some(row), Some(now)) => {
+            let line = match (row, now) {
+                (Some(row), Some(Some(now))) => {
                     wrong.extend(row.compare(now));
-                    let _ = writeln!(table, "{}", Row { figure: now, ..row }.line());
-                    continue;
+                    Row { figure: now, ..row }.line()
                 }
-                (Some(row), None) => wrong.push(format!("{}: not measured", row.name)),
-                (None, _) => {}
-            }
+                (Some(row), None) => {
+                    wrong.push(format!("{}: not measured", row.name));
+                    line.to_owned()
+                }
+                (_, Some(None)) | (None, _) => line.to_owned(),
+            };
             let _ = writeln!(table, "{line}");
         }
-        for (name, now) in rest {
+        for (name, now) in rest.into_iter().filter_map(|(name, now)| Some((name, (*now)?))) {
             wrong.push(format!("{name}: not in the table"));
-            let _ = writeln!(table, "{}", Row { name, figure: *now, target: None }.line());
+            let _ = writeln!(table, "{}", Row { name, figure: now, target: None }.line());
         }
         (table, wrong)
     }
@@ -151,7 +154,7 @@ mod tests {
     const TABLE: &str = "# rustc 1.\n\n# people\na-flash 100 <= 110\n# more\na-stack-used 60\n";
 
     fn figures(flash: u64, stack: u64) -> [Figure; 2] {
-        [("a-flash".to_owned(), flash), ("a-stack-used".to_owned(), stack)]
+        [("a-flash".to_owned(), Some(flash)), ("a-stack-used".to_owned(), Some(stack))]
     }
 
     fn wrong(flash: u64, stack: u64) -> Vec<String> {
@@ -181,13 +184,16 @@ mod tests {
         let (table, wrong) = Budget::new(TABLE).compare(&figures(100, 60)[..1]);
         assert_eq!(wrong, ["a-stack-used: not measured"]);
         assert!(table.ends_with("a-stack-used 60\n"));
-        let more = [&figures(100, 60)[..], &[("b".to_owned(), 1)]].concat();
+        let (table, wrong) = Budget::new(TABLE)
+            .compare(&[("a-flash".to_owned(), Some(100)), ("a-stack-used".to_owned(), None)]);
+        assert!(wrong.is_empty() && table.ends_with("a-stack-used 60\n"), "{table}{wrong:?}");
+        let more = [&figures(100, 60)[..], &[("b".to_owned(), Some(1))]].concat();
         let (table, wrong) = Budget::new(TABLE).compare(&more);
         assert_eq!(wrong, ["b: not in the table"]);
         assert!(table.ends_with(&format!("b{:>44}\n", 1)));
         let (text, prefixes) = (format!("{TABLE}c-flash 7\n"), ["c-".to_owned()]);
         let only_c = Budget::new(&text).of(&prefixes);
-        assert_eq!(only_c.compare(&[("c-flash".to_owned(), 7)]).1, [""; 0]);
+        assert_eq!(only_c.compare(&[("c-flash".to_owned(), Some(7))]).1, [""; 0]);
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn the_budget_is_kept() {
         let (machine, _) = board.target().split_once('-').expect("a target has dashes");
         let prefix = format!("{machine}-");
         let image = Image::build(board, "virt-switch", "virt-switch").expect("it was built");
-        let named = |(name, number)| (format!("{prefix}{name}"), number);
+        let named = |(name, number)| (format!("{prefix}{name}"), Some(number));
         figures.extend(load.figures(&image).map(named));
         prefixes.push(prefix);
     }
