@@ -14,8 +14,8 @@ use crate::qemu::{Image, Machine, Refused, Station, packet};
 /// Samples wait until the station's question is answered, and none is lost.
 pub fn pending_arp_costs_no_sample(image: &Image) {
     // They wait for a second, which on a busy machine may be over before there is an answer.
-    let in_time = (0..20).any(|_| answered_in_time(image));
-    assert!(in_time, "no answer within a second, in many attempts");
+    let in_time = (1..=20).find(|_| answered_in_time(image));
+    println!("answered within a second at attempt {}", in_time.expect("one of 20"));
 }
 
 /// A collector that never answers costs datagrams, which are counted, and nothing else.
