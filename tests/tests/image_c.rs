@@ -1,67 +1,27 @@
 //! The end station in C, linked with libflowmote.a, under QEMU.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use flowmote_tests::end_station::{self, Budget};
+use flowmote_tests::end_station;
+use flowmote_tests::footprint::Budget;
 use flowmote_tests::lab::skip;
 use flowmote_tests::qemu::{Board, Image};
+use flowmote_tests::toolchain::{folder, target_directory};
+
+flowmote_tests::every_scenario!(image);
 
 #[test]
-fn answers_arp_ping_and_udp_echo() {
-    image().iter().for_each(end_station::answers_arp_ping_and_udp_echo);
-}
-
-#[test]
-fn every_packet_is_told_once_and_truly() {
-    image().iter().for_each(end_station::every_packet_is_told_once_and_truly);
-}
-
-#[test]
-fn one_in_n_packets_is_sampled() {
-    image().iter().for_each(end_station::one_in_n_packets_is_sampled);
-}
-
-#[test]
-fn under_load_samples_and_drops_add_up() {
-    image().iter().for_each(end_station::under_load_samples_and_drops_add_up);
-}
-
-#[test]
-fn the_counters_are_those_of_the_link() {
-    image().iter().for_each(end_station::the_counters_are_those_of_the_link);
-}
-
-#[test]
-fn commands_take_effect() {
-    image().iter().for_each(end_station::commands_take_effect);
-}
-
-#[test]
-fn pending_arp_costs_no_sample() {
-    image().iter().for_each(end_station::pending_arp_costs_no_sample);
-}
-
-#[test]
-fn a_silent_collector_stops_nothing() {
-    image().iter().for_each(end_station::a_silent_collector_stops_nothing);
-}
-
-#[test]
-fn malformed_frames_never_stop_it() {
-    image().iter().for_each(end_station::malformed_frames_never_stop_it);
+fn an_ipv6_collector_is_refused() {
+    let reason = "collector A.B.C.D";
+    image().iter().for_each(|image| end_station::an_ipv6_collector_is_refused(image, reason));
 }
 
 #[test]
 fn the_budget_is_kept() {
-    let budget = Budget { table: BUDGET, compilers: &["rustc", COMPILER] };
-    image().iter().for_each(|image| budget.check(&end_station::memory(image, "")));
-}
-
-#[test]
-fn nothing_is_left_behind() {
-    image().iter().for_each(end_station::nothing_is_left_behind);
+    let budget = Budget::new(BUDGET);
+    image().iter().for_each(|image| budget.check(&end_station::memory(image, "", &[])));
 }
 
 /// The firmware, built once as its README says; `None` and a line among the skipped where something
@@ -76,16 +36,16 @@ fn image() -> Option<Image> {
     }
     static ELF: OnceLock<PathBuf> = OnceLock::new();
     // Asked first, because without the Rust target it does not build.
-    let image = Image::at(&Board::MPS2_AN385, target_directory().join("c-firmware/station.elf"))?;
+    let image = Image::at(&Board::MPS2_AN385, target_directory(C).join("c-firmware/station.elf"))?;
     ELF.get_or_init(|| build(&image));
     Some(image)
 }
 
 fn build(image: &Image) -> PathBuf {
     let output = Command::new("make")
-        .current_dir(folder().join("firmware"))
+        .current_dir(folder(C).join("firmware"))
         .arg(format!("CARGO={}", env!("CARGO")))
-        .env("CARGO_TARGET_DIR", target_directory())
+        .env("CARGO_TARGET_DIR", target_directory(C))
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("MAKEFLAGS")
@@ -95,14 +55,7 @@ fn build(image: &Image) -> PathBuf {
     image.elf().to_owned()
 }
 
-/// Where the Makefile puts it.
-fn target_directory() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder().join("target"), PathBuf::from)
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("platform-baremetal/c")
-}
-
+/// The workspace of the C interface; the Makefile builds where cargo does.
+const C: &str = "platform-baremetal/c";
 const COMPILER: &str = "arm-none-eabi-gcc";
 const BUDGET: &str = include_str!("../../platform-baremetal/c/firmware/budget.txt");

@@ -1,10 +1,47 @@
-//! Frames that are not as they should be.
+//! Frames that are none.
 
-use super::{BOARD, ECHO, PEER, pattern};
-use crate::qemu::packet;
+use core::time::Duration;
+
+use super::host::{ECHO, burst, introduce, pattern, plug_in, quiet_after_errors};
+use super::told::{check_order, datagrams, told};
+use super::{BOARD, PEER, start};
+use crate::Random;
+use crate::lab::wait_until;
+use crate::qemu::{Image, Peer, packet};
+
+/// Thousands of frames that are cut, altered or random.
+pub fn malformed_frames_never_stop_it(image: &Image) {
+    let mut machine = start(image);
+    let mut peer = plug_in(&machine);
+    machine.command("sampling 1 3").unwrap();
+    let frames = malformed(&mut Random::new(0x5eed));
+    assert!(frames.len() > 5000, "{} frames", frames.len());
+    // So much fits into the controller at once.
+    for (round, frames) in (0..).zip(frames.chunks(4)) {
+        frames.iter().for_each(|frame| peer.send(frame));
+        // What was malformed may have told another MAC address.
+        introduce(&mut peer);
+        burst(&mut peer, round, (1, 0));
+    }
+    echo_at_last(&mut peer);
+    quiet_after_errors(&machine, &mut peer);
+    check_order(&told(&peer));
+    machine.link(0).check_dissected(datagrams(&peer));
+    assert!(machine.is_running());
+}
+
+/// An echo where an answer to a sender who does not exist may be in the way for seconds.
+fn echo_at_last(peer: &mut Peer<'_>) {
+    let request = packet::udp(&PEER, &BOARD, (1024, ECHO), b"still there?");
+    wait_until("an echo", || {
+        peer.send(&request);
+        let frame = peer.receive(Duration::from_millis(300))?;
+        (packet::udp_payload(&frame, 1024)? == b"still there?").then_some(())
+    });
+}
 
 /// What an attacker, a broken switch or a cable might deliver.
-pub(super) fn malformed(random: &mut Random) -> Vec<Vec<u8>> {
+fn malformed(random: &mut Random) -> Vec<Vec<u8>> {
     let data = pattern(40);
     let sound = [
         packet::arp_request(&PEER, BOARD.ip),
@@ -34,22 +71,9 @@ pub(super) fn malformed(random: &mut Random) -> Vec<Vec<u8>> {
     }
     for _ in 0..2000 {
         let length = 1 + random.below(2100);
-        let mut frame: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
-        let start = BOARD.mac.iter().zip(&mut frame);
-        start.for_each(|(mac, byte)| *byte = *mac);
+        let mut frame = random.bytes(length);
+        frame.iter_mut().zip(BOARD.mac).for_each(|(byte, mac)| *byte = mac);
         frames.push(frame);
     }
     frames
-}
-
-/// Xorshift (Marsaglia 2003): the same frames in each run.
-pub(super) struct Random(pub(super) u32);
-
-impl Random {
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 as usize % limit
-    }
 }

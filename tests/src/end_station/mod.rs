@@ -2,121 +2,90 @@
 //! services and console, so the same scenarios say whether they do what they should.
 //!
 //! A scenario boots the image, is the host at the other end of its link, and panics when something
-//! is not as it should be. Everything that the station sends is decoded with flowmote-analyzer.
+//! is not as it should be. All that the station sends is decoded with flowmote-analyzer, and by
+//! tshark. [`every_scenario!`](crate::every_scenario) makes tests of those that hold for all:
+//!
+//! - `answers`: ARP, ping and UDP echo, whose traffic the others sample.
+//! - `samples`: what is told of packets, and of how many; `load`: of more than can be told.
+//! - `counters`: what the samples of counters say.
+//! - `console`: what the operator types.
+//! - `collector`: one whose MAC address is late or never known, and one with IPv6.
+//! - `malformed`: frames that are none.
+//! - `memory`: flash, RAM and stack, for a budget.
+//!
+//! `host` is what they do at the link, `told` what they check of all that arrived.
 
-mod budget;
+mod answers;
+mod collector;
+mod console;
+mod counters;
+mod host;
+mod load;
 mod malformed;
-mod pending;
+mod memory;
 mod samples;
-mod scenarios;
+mod told;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
-use core::time::Duration;
-use std::time::Instant;
 
-use crate::lab::{DEADLINE, wait_until};
-use crate::qemu::{Image, Machine, Peer, Station, packet, shown};
+use crate::qemu::{Image, Machine, Station};
 
-pub use self::budget::{Budget, Figure, memory};
-pub use self::pending::*;
-use self::samples::told;
-pub use self::scenarios::*;
+pub use self::answers::*;
+pub use self::collector::*;
+pub use self::console::commands_take_effect;
+pub use self::counters::the_counters_are_those_of_the_link;
+pub use self::load::under_load_samples_and_drops_add_up;
+pub use self::malformed::malformed_frames_never_stop_it;
+pub use self::memory::{RAM, memory};
+pub use self::samples::*;
+
+/// Tests of what every end station does, on the image that a function has built; it returns `None`
+/// where that cannot be.
+#[macro_export]
+macro_rules! every_scenario {
+    ($image:path) => {
+        $crate::every_scenario! { $image:
+            answers_arp_ping_and_udp_echo
+            every_packet_is_told_once_and_truly
+            one_in_n_packets_is_sampled
+            under_load_samples_and_drops_add_up
+            the_counters_are_those_of_the_link
+            commands_take_effect
+            pending_arp_costs_no_sample
+            a_silent_collector_stops_nothing
+            malformed_frames_never_stop_it
+            nothing_is_left_behind
+        }
+    };
+    ($image:path: $($scenario:ident)*) => {
+        $(
+            #[test]
+            fn $scenario() {
+                $image().iter().for_each($crate::end_station::$scenario);
+            }
+        )*
+    };
+}
+
+/// The emulator ends with its machine.
+pub fn nothing_is_left_behind(image: &Image) {
+    start(image).end();
+}
 
 /// Boots the image and waits until it is ready.
-#[must_use]
-pub fn start(image: &Image) -> Machine {
+fn start(image: &Image) -> Machine {
     let machine = image.start(1);
     machine.ready();
     machine
 }
 
-/// A host at the link, which the board knows.
-#[must_use]
-pub fn plug_in(machine: &Machine) -> Peer<'_> {
-    let mut peer = Peer::new(machine.link(0));
-    introduce(&mut peer);
-    peer
-}
-
-/// Asks for the board's MAC address and tells its own.
-fn introduce(peer: &mut Peer<'_>) {
-    let question = packet::arp_request(&PEER, BOARD.ip);
-    let answer = peer.ask(&question, |frame| packet::arp_reply(frame).is_some());
-    assert_eq!(packet::arp_reply(&answer), Some(BOARD.mac));
-}
-
-/// Sends a datagram and checks that it comes back.
-fn echo(peer: &mut Peer<'_>, number: u16, length: usize) {
-    let (payload, port) = (pattern(length), 1024 + number);
-    let request = packet::udp(&PEER, &BOARD, (port, ECHO), &payload);
-    let reply = peer.ask(&request, |frame| packet::udp_payload(frame, port).is_some());
-    assert_eq!(packet::udp_payload(&reply, port), Some(&payload[..]));
-    assert_eq!(reply[..12], [PEER.mac, BOARD.mac].concat());
-}
-
-/// The same where an answer to a sender who does not exist may be in the way for seconds.
-fn echo_at_last(peer: &mut Peer<'_>) {
-    let request = packet::udp(&PEER, &BOARD, (1024, ECHO), b"still there?");
-    wait_until("an echo", || {
-        peer.send(&request);
-        let frame = peer.receive(Duration::from_millis(300))?;
-        (packet::udp_payload(&frame, 1024)? == b"still there?").then_some(())
-    });
-}
-
-/// Sends `window` pings at once and waits for that many answers.
-fn burst(peer: &mut Peer<'_>, round: u16, window: u16) {
-    for number in 1..window {
-        peer.send(&packet::ping(&PEER, &BOARD, round * window + number, &[]));
-    }
-    let mut answers = 0;
-    let request = packet::ping(&PEER, &BOARD, round * window, &[]);
-    peer.send(&request);
-    let start = Instant::now();
-    while answers < window {
-        assert!(start.elapsed() < DEADLINE, "{answers} answers to {window} pings");
-        let frame = peer.receive(Duration::from_millis(100));
-        answers += u16::from(frame.is_some_and(|frame| packet::ping_reply(&frame).is_some()));
-    }
-}
-
-/// Ends sampling and waits until all that passed is counted, and all that was chosen has arrived;
-/// returns the frames that passed.
-fn quiet(machine: &Machine, peer: &mut Peer<'_>) -> u64 {
-    machine.command("sampling 1 0").unwrap();
-    wait_until("an end of traffic, and a pool of as many frames", || {
-        while peer.receive(Duration::from_millis(150)).is_some() {}
-        let lines = machine.command("show").unwrap();
-        let arrived = told(peer).len() as u64 == shown(&lines, "samples", "flow");
-        let pool = shown(&lines, "port 1", "pool");
-        (arrived && pool == peer.frames() as u64).then_some(pool)
-    })
-}
-
-/// Of frames in error nobody says how many the controller took.
-fn quiet_for_ever(machine: &Machine, peer: &mut Peer<'_>) {
-    machine.command("sampling 1 0").unwrap();
-    wait_until("an end of traffic", || {
-        while peer.receive(Duration::from_millis(150)).is_some() {}
-        let lines = machine.command("show").unwrap();
-        let arrived = told(peer).len() as u64 == shown(&lines, "samples", "flow");
-        arrived.then_some(())
-    });
-}
-
-/// Bytes that are not all alike.
-#[must_use]
-pub fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| at as u8 ^ 0x5a).collect()
-}
-
 /// The host at the link, and the collector until the console names another.
-pub const PEER: Station = Station::PEER;
+const PEER: Station = Station::PEER;
+/// Another one there.
+const OTHER: Station = Station { mac: [2, 0, 0, 0, 0, 9], ip: Ipv4Addr::new(192, 0, 2, 9), ..PEER };
 /// The station; its MAC address is what QEMU gives the first card.
-pub const BOARD: Station = Station {
+const BOARD: Station = Station {
     mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
     ip: Ipv4Addr::new(192, 0, 2, 85),
     ip6: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85),
 };
-/// The UDP port that sends back what it gets.
-pub const ECHO: u16 = 7;

@@ -3,9 +3,13 @@
 //! What a function takes is the sum of all that it pushes and subtracts from the stack pointer, as
 //! if it did all of it at once. What it calls is each function that it branches to. An indirect call
 //! reaches what the function loads into that register from its own constants or, where the last that
-//! was written to it, in the order of the code, is something else, every function whose address is anywhere among constants and variables. That
-//! is more than the truth: so a function that an indirect call would enter for a second time is left
-//! out. Direct recursion is an error, and so is a frame whose size is not in the code.
+//! was written to it, in the order of the code, is something else, every function whose address is
+//! anywhere among constants and variables. That is more than the truth: so a function that an indirect
+//! call would enter for a second time is left out. Direct recursion is an error, and so is a frame
+//! whose size is not in the code.
+//!
+//! The compiler does not matter, Rust and GCC have been tried; the instruction set does, so images of
+//! other processors have no such figure.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -14,6 +18,7 @@ use std::process::Command;
 use super::disassembly::Program;
 use crate::lab::skip_part;
 use crate::qemu::Image;
+use crate::toolchain;
 
 /// The deepest stack of the main program, and of one interrupt on top of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,28 +35,25 @@ pub struct Path(pub Vec<(String, u64)>);
 
 impl Image {
     /// Finds its deepest stack; functions with these names may be entered for a second time from
-    /// within, once. `None`, and a line among the skipped, where there is no
-    /// llvm-objdump, which is in the component `llvm-tools` of Rust.
+    /// within, once. `None`, and a line among the skipped, where there is no llvm-objdump.
     ///
     /// # Panics
-    /// When it cannot be found: see the beginning of the module.
+    /// When it is no Thumb image with a `.vector_table`, or the deepest cannot be found: see the
+    /// beginning of the module.
     #[must_use]
     pub fn worst_stack(&self, twice: &[&str]) -> Option<WorstStack> {
-        let rustc = |arguments: &[&str]| {
-            let output = Command::new("rustc").args(arguments).output().expect("rustc");
-            String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
-        };
-        let objdump = rustc(&["--print", "target-libdir"]) + "/../bin/llvm-objdump";
-        let run = |options: &[&str]| Command::new(&objdump).args(options).arg(self.elf()).output();
-        let Ok(code) = run(&["-d", "--no-show-raw-insn", "--demangle"]) else {
-            skip_part(&format!("{objdump} is missing: rustup component add llvm-tools"));
+        let Some(objdump) = toolchain::llvm_tool("llvm-objdump") else {
+            skip_part("llvm-objdump is missing: rustup component add llvm-tools");
             return None;
         };
-        let sections = ["-j", ".vector_table", "-j", ".rodata", "-j", ".data"];
-        let data = run(&[&["-s"][..], &sections].concat()).expect("it ran once");
-        let text = |output: Vec<u8>| String::from_utf8(output).expect("UTF-8");
-        let program = Program::read(&text(code.stdout), &text(data.stdout));
-        Some(worst_stack(&program, twice).unwrap_or_else(|error| panic!("{error}")))
+        let run = |options: &[&str]| {
+            let output = Command::new(&objdump).args(options).arg(self.elf()).output();
+            String::from_utf8(output.expect("llvm-objdump runs").stdout).expect("UTF-8")
+        };
+        let code = run(&["-d", "--no-show-raw-insn", "--demangle"]);
+        let data = run(&["-s", "-j", ".vector_table", "-j", ".rodata", "-j", ".data"]);
+        let worst = worst_stack(&Program::read(&code, &data), twice);
+        Some(worst.unwrap_or_else(|error| panic!("{error}")))
     }
 }
 

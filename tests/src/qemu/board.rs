@@ -1,9 +1,9 @@
 //! The boards that images are for.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::lab::{skip, skip_part};
+use crate::toolchain;
 
 /// A kind of machine.
 #[derive(Clone, Copy, Debug)]
@@ -84,11 +84,7 @@ impl Board {
         if Command::new(self.emulator).arg("--version").output().is_err() {
             return Some(format!("{} is not installed", self.emulator));
         }
-        let mut rustc = Command::new("rustc");
-        rustc.args(["--print", "target-libdir", "--target", self.target]);
-        let output = rustc.output().ok()?;
-        let directory = String::from_utf8(output.stdout).ok()?;
-        let missing = !Path::new(directory.trim()).is_dir();
+        let missing = !toolchain::has_target(self.target);
         missing.then(|| format!("the Rust target {} is not installed", self.target))
     }
 }

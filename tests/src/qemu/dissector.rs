@@ -2,26 +2,33 @@
 
 use std::process::Command;
 
+use flowmote_analyzer::Datagram;
+
 use super::Link;
 use crate::lab::skip_part;
 
 /// An sFlow datagram as tshark reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dissected {
-    /// Its sequence number.
-    pub sequence_number: u32,
-    /// How many samples are in it.
-    pub samples: u32,
+struct Dissected {
+    sequence_number: u32,
+    /// How many.
+    samples: u32,
 }
 
 impl Link {
-    /// Has tshark read all sFlow datagrams that passed so far; `None`, and a line among the
-    /// skipped, where it is not installed.
+    /// Has tshark read all sFlow datagrams that passed: the first of them are these. A line among the
+    /// skipped where it is not installed.
     ///
     /// # Panics
-    /// When it finds one malformed.
-    #[must_use]
-    pub fn dissect(&self) -> Option<Vec<Dissected>> {
+    /// When it reads others, or finds one malformed.
+    pub fn check_dissected<'d>(&self, datagrams: impl IntoIterator<Item = Datagram<'d>>) {
+        let Some(dissected) = self.dissect() else { return };
+        let ours: Vec<Dissected> = datagrams.into_iter().map(Dissected::from).collect();
+        // Others may have come since.
+        assert_eq!(dissected.get(..ours.len()), Some(&ours[..]));
+    }
+
+    fn dissect(&self) -> Option<Vec<Dissected>> {
         let mut command = Command::new("tshark");
         command.arg("-r").arg(self.pcap()).args(["-n", "-d", "udp.port==6343,sflow"]);
         command.args(["-o", "ip.check_checksum:TRUE", "-Y", "sflow", "-T", "fields"]);
@@ -40,6 +47,13 @@ impl Link {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let rows = String::from_utf8(output.stdout).expect("tshark writes ASCII here");
         Some(rows.lines().map(Dissected::read).collect())
+    }
+}
+
+impl From<Datagram<'_>> for Dissected {
+    /// What tshark should read.
+    fn from(datagram: Datagram<'_>) -> Self {
+        Self { sequence_number: datagram.sequence_number, samples: datagram.num_samples }
     }
 }
 

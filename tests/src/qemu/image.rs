@@ -1,11 +1,11 @@
 //! Firmware images.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Board, Machine};
 use crate::lab::skip;
+use crate::toolchain;
 
 /// An image that is built.
 #[derive(Clone, Debug)]
@@ -29,7 +29,10 @@ impl Image {
         let Board { target, profile, .. } = *board;
         let arguments = ["build", "--profile", profile, "--bin", name, "--target", target];
         cargo(package, &arguments);
-        Some(Self { board: *board, elf: target_directory().join(target).join(profile).join(name) })
+        Some(Self {
+            board: *board,
+            elf: toolchain::target_directory(IMAGES).join(target).join(profile).join(name),
+        })
     }
 
     /// The linked program.
@@ -72,19 +75,16 @@ pub fn test_library(package: &str) {
 
 fn cargo(package: &str, arguments: &[&str]) {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(images()).args(arguments).args(["--locked", "--quiet", "-p", package]);
-    let output = cargo.arg("--target-dir").arg(target_directory()).output().expect("cargo");
+    cargo
+        .current_dir(toolchain::folder(IMAGES))
+        .args(arguments)
+        .args(["--locked", "--quiet", "-p", package]);
+    let output =
+        cargo.arg("--target-dir").arg(toolchain::target_directory(IMAGES)).output().expect("cargo");
     let told = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo {arguments:?} -p {package}: {told}{error}");
 }
 
-fn target_directory() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| images().join("target"), PathBuf::from)
-}
-
 /// The workspace of the images.
-fn images() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("tests is a folder of the project").join("platform-baremetal/images")
-}
+const IMAGES: &str = "platform-baremetal/images";

@@ -164,8 +164,8 @@ fn limited(emulator: &str) -> Command {
     command
 }
 
-/// In seconds. A test takes a few.
-const TIME_LIMIT: &str = "120";
+/// In seconds. A test takes a few, and many times that where others build.
+const TIME_LIMIT: &str = "300";
 
 /// A reset, which is how the firmware answers a panic, ends the emulator.
 const ALWAYS: [&str; 7] =

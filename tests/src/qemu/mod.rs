@@ -20,9 +20,7 @@
 //! whatever ends it, and by timeout(1) in any case.
 
 mod board;
-mod budget;
 mod dissector;
-mod footprint;
 mod image;
 mod link;
 mod listener;
@@ -31,9 +29,6 @@ pub mod packet;
 mod peer;
 
 pub use self::board::Board;
-pub use self::budget::Budget;
-pub use self::dissector::Dissected;
-pub use self::footprint::Footprint;
 pub use self::image::{Image, test_library};
 pub use self::link::Link;
 pub use self::listener::Listener;

@@ -1,6 +1,6 @@
 //! Packets by the byte.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Station;
 
@@ -99,6 +99,16 @@ pub fn udp_payload(frame: &[u8], port: u16) -> Option<&[u8]> {
     let right = segment.get(6..8)? == [0, 0] || checksum(&pseudo) == [0, 0];
     let here = segment.get(2..4)? == port.to_be_bytes();
     segment.get(8..).filter(|_| right && here)
+}
+
+/// Where an IP packet goes.
+#[must_use]
+pub fn destination(frame: &[u8]) -> Option<IpAddr> {
+    match frame.get(12..14)? {
+        [8, 0] => Some(IpAddr::from(*frame.get(30..)?.first_chunk::<4>()?)),
+        [0x86, 0xdd] => Some(IpAddr::from(*frame.get(38..)?.first_chunk::<16>()?)),
+        _ => None,
+    }
 }
 
 /// What a host answers to a question for one of its addresses.

@@ -1,6 +1,6 @@
 //! The host at the other end of a link.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ pub struct Peer<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
     /// Who got it.
-    pub to: Ipv4Addr,
+    pub to: IpAddr,
     /// The payload of UDP.
     pub payload: Vec<u8>,
 }
@@ -86,8 +86,7 @@ impl<'a> Peer<'a> {
             if let Some(answer) = self.hosts.iter().find_map(|host| packet::answer(host, &frame)) {
                 self.send(&answer);
             } else if let Some(payload) = packet::udp_payload(&frame, SFLOW_PORT) {
-                let to = frame[30..].first_chunk::<4>().copied().map(Ipv4Addr::from);
-                let to = to.expect("an IPv4 packet");
+                let to = packet::destination(&frame).expect("an IP packet");
                 self.exported.push(Exported { to, payload: payload.to_vec() });
             } else {
                 return Some(frame);

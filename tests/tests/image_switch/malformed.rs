@@ -1,5 +1,6 @@
 //! Nothing that a wire can carry stops the switch.
 
+use flowmote_tests::Random;
 use flowmote_tests::lab::wait_until;
 
 use super::collected::Collected;
@@ -13,7 +14,7 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
         switch.connect_collector();
         switch.commands(&["sampling 1 4", "sampling 2 4", "sampling 3 4", "sampling 4 4"]);
         let taken = switch.taken();
-        let mut random = Random(1);
+        let mut random = Random::new(1);
         let whole = [
             frame(BROADCAST, mac(1), &VLAN_10, 64),
             frame(mac(2), mac(1), &[], 60),
@@ -24,16 +25,16 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
             let mut bytes = match number % 4 {
                 // Random bytes of every length, cut frames, damaged frames, random payload.
                 0 => {
-                    let length = 1 + random.below(2000) as usize;
+                    let length = 1 + random.below(2000);
                     random.bytes(length)
                 }
                 1 => {
-                    let frame = &whole[random.below(4) as usize];
-                    frame[..1 + random.below(frame.len() as u64) as usize].to_vec()
+                    let frame = &whole[random.below(4)];
+                    frame[..1 + random.below(frame.len())].to_vec()
                 }
                 2 => {
-                    let mut frame = whole[random.below(4) as usize].clone();
-                    let at = random.below(frame.len() as u64) as usize;
+                    let mut frame = whole[random.below(4)].clone();
+                    let at = random.below(frame.len());
                     frame[at] = random.below(256) as u8;
                     frame
                 }
@@ -43,7 +44,7 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
             if bytes.len() >= 12 && bytes[0] & 1 == 0 {
                 bytes[6..12].copy_from_slice(&mac(200));
             }
-            switch.send(1 + random.below(4) as usize, &bytes);
+            switch.send(1 + random.below(4), &bytes);
         }
         let shown = switch.settle(taken + 20_000);
         assert!(switch.machine.is_running());
@@ -57,19 +58,5 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
         }
         switch.send(1, &all);
         wait_until("the broadcast", || switch.received(3).contains(&all).then_some(()));
-    }
-}
-
-/// Numbers that look random and are the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (self.0 >> 33) % end
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.below(256) as u8).collect()
     }
 }

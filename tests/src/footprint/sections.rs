@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::Image;
+use crate::qemu::Image;
 
 /// Bytes of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
