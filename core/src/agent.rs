@@ -100,7 +100,7 @@ impl<'a> Agent<'a> {
             state: State::Filling,
             deadline: Instant::ZERO,
             reserve: config.header_bytes.saturating_add(LEAST_RESERVE),
-            next_poll: NEVER,
+            next_poll: Instant::NEVER,
             sequence: 0,
             random: Random::new(config.seed),
             stats: AgentStats::default(),
@@ -193,12 +193,9 @@ impl<'a> Agent<'a> {
 
     fn schedule(&mut self) {
         let due = self.sources.iter().filter_map(|source| source.poller.due());
-        self.next_poll = due.fold(NEVER, Instant::min);
+        self.next_poll = due.fold(Instant::NEVER, Instant::min);
     }
 }
-
-/// No time that a device lives to see.
-const NEVER: Instant = Instant::from_millis(u64::MAX);
 
 /// What a flow sample needs besides its header bytes: expanded sample 52, record 24, and 40 for
 /// the two small records that most packets have, extended_switch and extended_timestamp.

@@ -17,10 +17,14 @@ impl Instant {
     /// The moment of boot.
     pub const ZERO: Self = Self { millis: 0 };
 
-    /// Builds an instant from milliseconds since boot.
+    /// Later than any other.
+    pub(crate) const NEVER: Self = Self { millis: u64::MAX };
+
+    /// Builds an instant from milliseconds since boot; beyond 292 million years it stays there, so
+    /// that there is always a later one.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self { millis }
+        Self { millis: if millis > LAST { LAST } else { millis } }
     }
 
     /// Milliseconds since boot.
@@ -94,6 +98,8 @@ impl Duration {
     }
 }
 
+const LAST: u64 = u64::MAX >> 1;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,7 +115,8 @@ mod tests {
     #[test]
     fn arithmetic_saturates() {
         let end = Instant::from_millis(u64::MAX);
-        assert_eq!(end + Duration::from_secs(1), end);
+        assert_eq!(end.as_millis(), LAST);
+        assert!(end + Duration::from_millis(1) > end, "nothing is due for ever");
         assert_eq!(Duration::from_secs(u32::MAX).as_millis(), u32::MAX);
         assert_eq!(end.since(Instant::ZERO).as_millis(), u32::MAX);
         assert_eq!(Instant::ZERO.since(end), Duration::ZERO);

@@ -88,7 +88,9 @@ impl<'a> Encoder<'a> {
         // No slice is longer than isize::MAX, so nothing wraps.
         let Some(tail) = self.tail(bytes.len().wrapping_add(3) & !3) else { return };
         // The last word first, so that its padding is zero whatever the buffer held.
-        if let Some(word) = tail.last_chunk_mut::<4>() {
+        if bytes.len() & 3 != 0
+            && let Some(word) = tail.last_chunk_mut::<4>()
+        {
             *word = [0; 4];
         }
         if let Some((body, _)) = tail.split_at_mut_checked(bytes.len()) {

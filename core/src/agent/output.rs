@@ -1,6 +1,6 @@
 //! What comes out of the agent: datagrams, and who is due.
 
-use super::{Agent, HandleError, NEVER, State};
+use super::{Agent, HandleError, State};
 use crate::platform::{CounterSource, Transport};
 use crate::record::CounterRecord;
 use crate::sample::CounterSample;
@@ -57,10 +57,10 @@ impl Agent<'_> {
         let transmit = match self.state {
             State::Ready => Instant::ZERO,
             State::Filling if !self.datagram.is_empty() => self.deadline,
-            State::Filling | State::Lent => NEVER,
+            State::Filling | State::Lent => Instant::NEVER,
         };
         let next = transmit.min(self.next_poll);
-        if next == NEVER { None } else { Some(next) }
+        if next == Instant::NEVER { None } else { Some(next) }
     }
 
     /// All that is due: sends what is ready, asks for the counters whose turn it is, and says

@@ -420,6 +420,17 @@ fn a_discard_that_does_not_fit_is_not_told_yet() {
 }
 
 #[test]
+fn the_end_of_time_is_no_endless_turn() {
+    with_agent(CONFIG, |agent| {
+        agent.set_polling(BOOT, PORT, Duration::from_millis(1));
+        let end = Instant::from_millis(u64::MAX);
+        assert_eq!(agent.poll_counters(end), Some(PORT));
+        assert_eq!(agent.poll_counters(end), None);
+        assert!(agent.poll_timeout().is_some_and(|next| next > end));
+    });
+}
+
+#[test]
 fn lost_notices_are_in_the_drops_of_the_next() {
     with_agent(CONFIG, |agent| {
         assert!(agent.discards_lost(DISCARD.source, 3));
