@@ -11,6 +11,8 @@
 #define STATE_RX_FULL (1u << 1)
 #define CTRL_TX_RX_INTERRUPT (1u << 0 | 1u << 1 | 1u << 3)
 #define INT_RX (1u << 1)
+#define BACKSPACE 8
+#define DELETE 127
 
 void console_start(void)
 {
@@ -29,26 +31,6 @@ void console_listen(void)
     irq_enable(IRQ_UART0_RX);
 }
 
-char *console_poll(void)
-{
-    static char line[CONSOLE_LINE_BYTES + 2];
-    static size_t length;
-    char *typed = NULL;
-    /* Forgotten before the last look, so that a byte in between raises it again. */
-    for (INTCLEAR = INT_RX; typed == NULL && (STATE & STATE_RX_FULL) != 0; INTCLEAR = INT_RX) {
-        char byte = (char)DATA;
-        if (byte != '\n' && byte != '\r') {
-            line[length] = byte;
-            length += length < CONSOLE_LINE_BYTES + 1;
-        } else if (length > 0) {
-            line[length] = '\0';
-            length = 0;
-            typed = line;
-        }
-    }
-    return typed;
-}
-
 static void put(char byte)
 {
     while ((STATE & STATE_TX_FULL) != 0) {
@@ -60,6 +42,42 @@ void console_text(const char *text)
 {
     while (*text != '\0')
         put(*text++);
+}
+
+/* Puts a byte into the line and shows it, as a terminal does not; true at the end of a line. */
+static bool take(char byte, char *line, size_t *length)
+{
+    if (byte == '\n' || byte == '\r') {
+        put('\n');
+        return *length > 0;
+    }
+    if (byte == BACKSPACE || byte == DELETE) {
+        if (*length > 0) {
+            *length -= 1;
+            console_text("\b \b");
+        }
+    } else if (*length < CONSOLE_LINE_BYTES + 1) {
+        line[*length] = byte;
+        *length += 1;
+        put(byte);
+    }
+    return false;
+}
+
+char *console_poll(void)
+{
+    static char line[CONSOLE_LINE_BYTES + 2];
+    static size_t length;
+    char *typed = NULL;
+    /* Forgotten before the last look, so that a byte in between raises it again. */
+    for (INTCLEAR = INT_RX; typed == NULL && (STATE & STATE_RX_FULL) != 0; INTCLEAR = INT_RX) {
+        if (take((char)DATA, line, &length)) {
+            line[length] = '\0';
+            length = 0;
+            typed = line;
+        }
+    }
+    return typed;
 }
 
 /* Without division, which takes a kilobyte for 64 bits: doubles the decimal digits, and adds one,

@@ -36,6 +36,9 @@ pub fn commands_take_effect(image: &Image) {
         let Err(Refused(text)) = machine.command(line) else { panic!("{line:?} was taken") };
         assert!(text.contains(reason), "{line:?}: {text}");
     }
+    // The terminal shows what comes back, with a wrong letter wiped out.
+    let shown = machine.command("shoe\x08w").unwrap();
+    assert_eq!(shown[0], "shoe\x08 \x08w");
     assert!(machine.command(&"x".repeat(300)).is_err_and(|Refused(text)| text.contains("most 63")));
 }
 

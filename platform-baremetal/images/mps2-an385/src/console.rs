@@ -22,17 +22,25 @@ impl Console {
         Self { line: [0; MAX_LINE + 1], length: 0 }
     }
 
-    /// Takes what came, up to the end of a line; `None` if it has no end yet, or is empty.
+    /// Takes what came, up to the end of a line, and shows it, as a terminal does not; `None` if
+    /// the line has no end yet, or is empty.
     pub fn poll(&mut self, serial: &mut Uart0) -> Option<&[u8]> {
         while let Some(byte) = serial.read() {
             if matches!(byte, b'\n' | b'\r') {
+                serial.text("\n");
                 let length = core::mem::take(&mut self.length);
                 if length > 0 {
                     return self.line.get(..length);
                 }
+            } else if matches!(byte, BACKSPACE | DELETE) {
+                if let Some(length) = self.length.checked_sub(1) {
+                    self.length = length;
+                    serial.text("\x08 \x08");
+                }
             } else if let Some(place) = self.line.get_mut(self.length) {
                 *place = byte;
                 self.length += 1;
+                serial.byte(byte);
             }
         }
         None
@@ -97,4 +105,6 @@ pub fn address(word: &[u8]) -> Option<Ipv4Addr> {
     (rest.is_empty() && !word.ends_with(b".")).then_some(Ipv4Addr::from_octets(octets))
 }
 
+const BACKSPACE: u8 = 8;
+const DELETE: u8 = 127;
 const MAX_LINE: usize = 63;

@@ -81,7 +81,8 @@ impl<const BASE: usize> Serial<BASE> {
         digits.iter().skip(digits.len() - used).for_each(|digit| self.byte(*digit));
     }
 
-    fn byte(&mut self, byte: u8) {
+    /// Writes a byte.
+    pub fn byte(&mut self, byte: u8) {
         while self.registers.read(STATE) & STATE_TX_FULL != 0 {}
         self.registers.write(DATA, u32::from(byte));
     }
