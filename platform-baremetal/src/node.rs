@@ -108,7 +108,8 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
     /// Takes a packet that the device discarded.
     ///
     /// # Errors
-    /// As [`handle_flow_sample`](Self::handle_flow_sample).
+    /// As [`handle_flow_sample`](Self::handle_flow_sample); a notice that is not handed in again is
+    /// told to [`Agent::discards_lost`].
     pub fn handle_discard(
         &mut self,
         now: Instant,

@@ -10,7 +10,8 @@ pub fn has_target(target: &str) -> bool {
     target_libdir(&["--target", target]).is_some_and(|libdir| libdir.is_dir())
 }
 
-/// A program of the component `llvm-tools`, if it is installed.
+/// A program that lies with the toolchain, of the component `llvm-tools` or the linker, if it is
+/// installed.
 #[must_use]
 pub fn llvm_tool(name: &str) -> Option<PathBuf> {
     let tool = target_libdir(&[])?.with_file_name("bin").join(name);

@@ -2,13 +2,13 @@
 //! sanitizers, what it sends can be read, and none of it can panic.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flowmote_analyzer::Datagram;
 use flowmote_tests::lab::{skip, skip_part};
+use flowmote_tests::toolchain::{folder, has_target, llvm_tool};
 
 const HEADER: &str = "platform-baremetal/c/include/flowmote.h";
 const EXERCISE: &str = "platform-baremetal/c/tests/exercise.c";
@@ -22,7 +22,7 @@ const TARGETS: [&str; 4] = [
 
 #[test]
 fn the_header_is_current() {
-    let library = root().join("platform-baremetal/c");
+    let library = folder("platform-baremetal/c");
     let config = cbindgen::Config::from_file(library.join("cbindgen.toml")).unwrap();
     let sources = cbindgen::Builder::new().with_config(config);
     let sources = sources.with_src(library.join("src/lib.rs"));
@@ -30,9 +30,9 @@ fn the_header_is_current() {
     sources.generate().unwrap().write(&mut header);
     let header = text(&header);
     if std::env::var_os("FLOWMOTE_WRITE_HEADER").is_some() {
-        fs::write(root().join(HEADER), &header).unwrap();
+        fs::write(folder(HEADER), &header).unwrap();
     }
-    let checked_in = fs::read_to_string(root().join(HEADER)).unwrap();
+    let checked_in = fs::read_to_string(folder(HEADER)).unwrap();
     assert!(
         header == checked_in,
         "stale: FLOWMOTE_WRITE_HEADER=1 cargo test the_header_is_current"
@@ -51,8 +51,8 @@ fn every_function_bears_bad_arguments() {
     let output = Command::new(compiler)
         .args(["-std=c99", "-g", "-Wall", "-Wextra", "-Werror"])
         .args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
-        .arg(format!("-I{}", root().join(HEADER).parent().unwrap().display()))
-        .args([root().join(EXERCISE), root().join(BAD_POINTERS)])
+        .arg(format!("-I{}", folder(HEADER).parent().unwrap().display()))
+        .args([folder(EXERCISE), folder(BAD_POINTERS)])
         .args([library.as_os_str(), "-o".as_ref(), program.as_os_str()])
         .output()
         .unwrap();
@@ -70,10 +70,10 @@ fn every_function_bears_bad_arguments() {
 /// Links every function, with the panic handler calling one that does not exist.
 #[test]
 fn no_function_can_panic() {
-    let Some(linker) = tool("rust-lld") else { return skip("rust-lld is missing") };
+    let Some(linker) = llvm_tool("rust-lld") else { return skip("rust-lld is missing") };
     let mut linked = 0;
     for target in TARGETS {
-        if !sysroot().join("lib/rustlib").join(target).is_dir() {
+        if !has_target(target) {
             skip_part(&format!("{target} is missing: rustup target add {target}"));
             continue;
         }
@@ -127,8 +127,8 @@ fn check_datagrams(hex: &str) {
 /// Each function is called, and each pointer of it is tried as null, as misaligned if its type has
 /// an alignment, and as one to a state that was not made if it is one to a state.
 fn check_all_are_called() {
-    let good = fs::read_to_string(root().join(EXERCISE)).unwrap();
-    let bad = fs::read_to_string(root().join(BAD_POINTERS)).unwrap();
+    let good = fs::read_to_string(folder(EXERCISE)).unwrap();
+    let bad = fs::read_to_string(folder(BAD_POINTERS)).unwrap();
     let statements = bad.split(';').map(|statement| statement.trim().replace("\n ", ""));
     let statements: HashSet<String> = statements.collect();
     let functions = functions();
@@ -163,7 +163,7 @@ struct Function {
 
 /// The functions that the header declares, but for those that the firmware defines.
 fn functions() -> Vec<Function> {
-    let header = fs::read_to_string(root().join(HEADER)).unwrap();
+    let header = fs::read_to_string(folder(HEADER)).unwrap();
     let items = header.split("\n\n").filter_map(|item| {
         let (comment, declaration) = item.split_once("\nint32_t ")?;
         let (name, arguments) = declaration.split_once('(')?;
@@ -187,7 +187,7 @@ fn build(scratch: &Path, more: &[&str]) -> PathBuf {
     let output = Command::new(cargo)
         .args(["build", "--release", "--locked"])
         .args(more)
-        .current_dir(root().join("platform-baremetal/c"))
+        .current_dir(folder("platform-baremetal/c"))
         .env("CARGO_TARGET_DIR", scratch)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -196,21 +196,6 @@ fn build(scratch: &Path, more: &[&str]) -> PathBuf {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let target = more.iter().skip_while(|&&word| word != "--target").nth(1);
     target.map_or(scratch.to_path_buf(), |target| scratch.join(target)).join("release")
-}
-
-fn tool(name: &str) -> Option<PathBuf> {
-    let hosts = fs::read_dir(sysroot().join("lib/rustlib")).ok()?;
-    hosts.flatten().map(|entry| entry.path().join("bin").join(name)).find(|path| path.is_file())
-}
-
-fn sysroot() -> PathBuf {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(root()).output();
-    PathBuf::from(text(&output.expect("rustc runs").stdout).trim())
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use flowmote_tests::lab::{skip, skip_part};
+use flowmote_tests::toolchain::{folder, has_target, llvm_tool};
 
 const TARGETS: [&str; 5] = [
     "thumbv6m-none-eabi",
@@ -31,7 +32,7 @@ const OUTSIDE: [&str; 6] = [
 
 #[test]
 fn no_entry_can_panic_and_none_allocates() {
-    let (here, missing): (Vec<_>, Vec<_>) = TARGETS.into_iter().partition(|it| is_installed(it));
+    let (here, missing): (Vec<_>, Vec<_>) = TARGETS.into_iter().partition(|it| has_target(it));
     if here.is_empty() {
         return skip(&format!("rustup target add {}", TARGETS.join(" ")));
     }
@@ -55,13 +56,12 @@ fn no_entry_can_panic_and_none_allocates() {
 /// What the prover does not name is not proved.
 #[test]
 fn the_prover_names_every_entry() {
-    let root = root();
-    let prover = sources(&root.join("platform-baremetal/prover/src")).concat();
+    let prover = sources(&folder("platform-baremetal/prover/src")).concat();
     let (mut missing, mut count) = (BTreeSet::new(), 0);
     let folders =
         ["core/src", "platform-baremetal/src", "platform-baremetal/images/virt-switch/src"];
-    for folder in folders {
-        for source in sources(&root.join(folder)) {
+    for name in folders {
+        for source in sources(&folder(name)) {
             let public = source.split("\nmod tests {").next().unwrap_or_default();
             let entries = entries(public);
             count += entries.len();
@@ -79,7 +79,7 @@ fn the_prover_names_every_entry() {
 
 /// The linker has said it already; this is the belt.
 fn check_symbols(image: &Path) {
-    let Some(nm) = llvm_nm() else {
+    let Some(nm) = llvm_tool("llvm-nm") else {
         return skip_part("llvm-nm is missing: rustup component add llvm-tools");
     };
     let output = Command::new(nm).arg("-C").arg(image).output().unwrap();
@@ -96,7 +96,7 @@ fn link(target: &str, scratch: &Path, more: &[&str]) -> Output {
     Command::new(cargo)
         .args(["build", "--release", "--locked", "--target", target])
         .args(more)
-        .current_dir(root().join("platform-baremetal/prover"))
+        .current_dir(folder("platform-baremetal/prover"))
         .env("CARGO_TARGET_DIR", scratch)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -170,25 +170,6 @@ fn sources(folder: &Path) -> Vec<String> {
         }
     }
     found
-}
-
-fn is_installed(target: &str) -> bool {
-    sysroot().join("lib/rustlib").join(target).is_dir()
-}
-
-fn llvm_nm() -> Option<PathBuf> {
-    let host = fs::read_dir(sysroot().join("lib/rustlib")).ok()?;
-    host.flatten().map(|entry| entry.path().join("bin/llvm-nm")).find(|path| path.is_file())
-}
-
-fn sysroot() -> PathBuf {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).args(["--print", "sysroot"]).current_dir(root()).output();
-    PathBuf::from(text(&output.expect("rustc runs").stdout).trim())
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 fn text(bytes: &[u8]) -> String {
