@@ -9,8 +9,8 @@ pub struct AgentStats {
     pub datagrams: u64,
     /// Their bytes, without UDP and IP headers.
     pub datagram_bytes: u64,
-    /// Datagrams that the transport of [`Agent::poll`](crate::Agent::poll) refused; the collector
-    /// sees a gap in the sequence numbers.
+    /// Datagrams that the transport of [`Agent::poll`](crate::Agent::poll) refused, or lost
+    /// afterwards; the collector sees a gap in the sequence numbers.
     pub send_errors: u64,
     /// Flow samples encoded.
     pub flow_samples: u64,

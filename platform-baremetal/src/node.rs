@@ -141,7 +141,8 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
     /// # Errors
     /// [`CollectorError`], and nothing has changed.
     pub fn set_collector(&mut self, collector: SocketAddr) -> Result<(), CollectorError> {
-        self.uplink.set_collector(collector)?;
+        let lost = self.uplink.set_collector(collector)?;
+        self.agent.datagrams_lost(lost);
         // It may have to be found first, and what comes meanwhile may wait for that.
         self.held = None;
         message!("collector {} port {}", collector.ip(), collector.port());

@@ -88,14 +88,14 @@ impl<D: FrameDevice> Uplink for RawUplink<D> {
         Some(self.sender.poll_timeout())
     }
 
-    fn set_collector(&mut self, collector: SocketAddr) -> Result<(), CollectorError> {
+    fn set_collector(&mut self, collector: SocketAddr) -> Result<u32, CollectorError> {
         check_collector(collector)?;
         let SocketAddr::V4(collector) = collector else { return Err(CollectorError::Unsupported) };
         if !self.sender.reaches(*collector.ip()) {
             return Err(CollectorError::Unreachable);
         }
         self.sender.set_collector(collector);
-        Ok(())
+        Ok(0)
     }
 }
 

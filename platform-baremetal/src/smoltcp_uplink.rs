@@ -35,6 +35,8 @@ pub struct SmoltcpUplink<'a, D> {
     parts: SmoltcpParts<'a, D>,
     /// Bytes that a datagram may have.
     datagram_bytes: usize,
+    /// Datagrams in the buffer of the socket.
+    waiting: u32,
 }
 
 /// What a [`SmoltcpUplink`] is made of.
@@ -55,7 +57,7 @@ impl<'a, D: Device> SmoltcpUplink<'a, D> {
     /// An uplink for datagrams of at most `datagram_bytes`.
     #[must_use]
     pub const fn new(parts: SmoltcpParts<'a, D>, datagram_bytes: usize) -> Self {
-        Self { parts, datagram_bytes }
+        Self { parts, datagram_bytes, waiting: 0 }
     }
 
     /// All sockets of the firmware.
@@ -85,6 +87,22 @@ impl<'a, D: Device> SmoltcpUplink<'a, D> {
         }
     }
 
+    /// Sends a packet of each socket; returns whether there was one.
+    fn send_one_each(&mut self, now: smoltcp::time::Instant) -> bool {
+        let before = self.queued();
+        let SmoltcpParts { interface, device, sockets, .. } = &mut self.parts;
+        let result = interface.poll_egress(now, device, sockets);
+        if self.queued() < before {
+            self.waiting = self.waiting.saturating_sub(1);
+        }
+        !matches!(result, smoltcp::iface::PollResult::None)
+    }
+
+    /// Bytes in the buffer of the socket.
+    fn queued(&mut self) -> usize {
+        self.socket().map_or(0, |socket| socket.send_queue())
+    }
+
     /// smoltcp drops a datagram without a word if the interface has no address to send from.
     fn has_address(&self) -> bool {
         let interface = &self.parts.interface;
@@ -102,7 +120,9 @@ impl<D: Device> Transport for SmoltcpUplink<'_, D> {
         }
         let collector = endpoint(self.parts.collector);
         let socket = self.socket().ok_or(SendError)?;
-        UdpTransport { socket, collector }.send(datagram)
+        UdpTransport { socket, collector }.send(datagram)?;
+        self.waiting = self.waiting.saturating_add(1);
+        Ok(())
     }
 }
 
@@ -118,10 +138,8 @@ impl<D: Device> Uplink for SmoltcpUplink<'_, D> {
                 break;
             }
         }
-        // A round sends one packet a socket.
         for _ in 0..FRAMES {
-            let result = interface.poll_egress(now, device, sockets);
-            if matches!(result, smoltcp::iface::PollResult::None) {
+            if !self.send_one_each(now) {
                 break;
             }
         }
@@ -143,8 +161,7 @@ impl<D: Device> Uplink for SmoltcpUplink<'_, D> {
         Some(Instant::from_millis(at.max(0).cast_unsigned()))
     }
 
-    /// What waits for the old collector is lost.
-    fn set_collector(&mut self, collector: SocketAddr) -> Result<(), CollectorError> {
+    fn set_collector(&mut self, collector: SocketAddr) -> Result<u32, CollectorError> {
         check_collector(collector)?;
         self.parts.collector = collector;
         if let Some(socket) = self.socket() {
@@ -153,7 +170,7 @@ impl<D: Device> Uplink for SmoltcpUplink<'_, D> {
             // Neither open nor port 0, so it cannot refuse.
             let _ = socket.bind(local);
         }
-        Ok(())
+        Ok(core::mem::take(&mut self.waiting))
     }
 }
 

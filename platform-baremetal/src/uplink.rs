@@ -17,11 +17,12 @@ pub trait Uplink: Transport {
     /// When to call [`poll`](Self::poll) again if nothing arrives; `None`: no need.
     fn poll_timeout(&mut self, now: Instant) -> Option<Instant>;
 
-    /// Sends to another collector from now on.
+    /// Sends to another collector from now on; answers how many datagrams waited for the one
+    /// before, and are lost.
     ///
     /// # Errors
     /// [`CollectorError`], and nothing has changed.
-    fn set_collector(&mut self, collector: SocketAddr) -> Result<(), CollectorError>;
+    fn set_collector(&mut self, collector: SocketAddr) -> Result<u32, CollectorError>;
 }
 
 /// Why a collector was refused.

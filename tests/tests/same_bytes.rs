@@ -221,7 +221,7 @@ impl Uplink for Sink {
         None
     }
 
-    fn set_collector(&mut self, _: SocketAddr) -> Result<(), CollectorError> {
+    fn set_collector(&mut self, _: SocketAddr) -> Result<u32, CollectorError> {
         Err(CollectorError::Unsupported)
     }
 }

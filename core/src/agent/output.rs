@@ -91,6 +91,12 @@ impl Agent<'_> {
         }
     }
 
+    /// Notes that so many datagrams were lost behind the transport, which had taken them: they
+    /// count as `send_errors`.
+    pub fn datagrams_lost(&mut self, lost: u32) {
+        self.stats.send_errors = self.stats.send_errors.wrapping_add(lost.into());
+    }
+
     /// Hands in counters, sending what is in their way; records that do not fit one datagram
     /// together go out in several samples.
     fn submit(

@@ -156,7 +156,7 @@ pub struct AnyUplink {
     send: fn(&[u8]) -> Result<(), SendError>,
     ready: fn() -> bool,
     timeout: fn() -> Option<Instant>,
-    collector: fn(SocketAddr) -> Result<(), CollectorError>,
+    collector: fn(SocketAddr) -> Result<u32, CollectorError>,
 }
 
 impl Transport for AnyUplink {
@@ -176,7 +176,7 @@ impl Uplink for AnyUplink {
         (self.timeout)()
     }
 
-    fn set_collector(&mut self, collector: SocketAddr) -> Result<(), CollectorError> {
+    fn set_collector(&mut self, collector: SocketAddr) -> Result<u32, CollectorError> {
         (self.collector)(collector)
     }
 }

@@ -20,6 +20,7 @@ pub fn keep_all() {
         Agent::handle_flow_sample,
         Agent::handle_discard,
         Agent::discards_lost,
+        Agent::datagrams_lost,
         Agent::handle_counters,
         Agent::handle_rt_metric,
         Agent::handle_rt_flow,

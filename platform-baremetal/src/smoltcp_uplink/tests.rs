@@ -153,13 +153,14 @@ fn another_collector_does_not_wait_behind_one_that_is_gone() {
     let mut peer = stack(other_end, 2, here);
     device.send(&[1; 100]).unwrap();
     device.poll(at(0));
-    assert_eq!(device.set_collector(here), Ok(()));
+    assert_eq!(device.set_collector(here), Ok(1), "waited for its neighbour");
     device.send(&[2; 100]).unwrap();
     for millis in (0..3000).step_by(100) {
         device.poll(at(millis));
         peer.poll(at(millis));
     }
     assert_eq!(received(&mut peer), [vec![2; 100]]);
+    assert_eq!(device.set_collector(gone), Ok(0), "nothing waits");
 }
 
 #[test]
@@ -209,6 +210,25 @@ fn a_change_to_ipv6_costs_no_sample_while_the_neighbour_is_looked_for() {
     for (number, datagram) in (1_u32..).zip(&datagrams) {
         assert_eq!(datagram[16..20], number.to_be_bytes(), "sequence number");
     }
+}
+
+#[test]
+fn what_waited_for_the_collector_before_is_counted() {
+    let gone = SocketAddr::from((v4(99), 6343));
+    let (port, queue) = (PortSampler::new(1, 1), SampleQueue::<8, 16>::new());
+    let ports = [Port { if_index: 1, sampler: &port }];
+    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0xa5; 300]);
+    let agent = Agent::new(config(), &mut sources, &mut buffer);
+    let uplink = stack_for(300, Cable::default(), 1, gone);
+    let parts = NodeParts { agent, ports: &ports, samples: &queue, counters: Nothing, uplink };
+    let mut node = Node::new(at(0), parts, Duration::ZERO).unwrap();
+    port.offer(&queue, |meta| PacketSample::received(1, meta, &[7; 60]));
+    for millis in (0..500).step_by(50) {
+        node.poll(at(millis));
+    }
+    assert_eq!((node.stats().datagrams, node.stats().send_errors), (1, 0));
+    node.set_collector(SocketAddr::from((v4(2), 6343))).unwrap();
+    assert_eq!(node.stats().send_errors, 1);
 }
 
 /// No counters.
