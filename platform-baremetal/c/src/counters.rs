@@ -134,96 +134,72 @@ pub unsafe extern "C" fn flowmote_counters(
     code(take())
 }
 
-impl From<flowmote_if_counters> for IfCounters {
-    fn from(counters: flowmote_if_counters) -> Self {
-        Self {
-            if_index: counters.if_index,
-            if_type: IfType::new(counters.if_type),
-            if_speed: counters.if_speed,
-            if_direction: IfDirection::new(counters.if_direction),
-            if_status: counters.if_status,
-            if_in_octets: counters.if_in_octets,
-            if_in_ucast_pkts: counters.if_in_ucast_pkts,
-            if_in_multicast_pkts: counters.if_in_multicast_pkts,
-            if_in_broadcast_pkts: counters.if_in_broadcast_pkts,
-            if_in_discards: counters.if_in_discards,
-            if_in_errors: counters.if_in_errors,
-            if_in_unknown_protos: counters.if_in_unknown_protos,
-            if_out_octets: counters.if_out_octets,
-            if_out_ucast_pkts: counters.if_out_ucast_pkts,
-            if_out_multicast_pkts: counters.if_out_multicast_pkts,
-            if_out_broadcast_pkts: counters.if_out_broadcast_pkts,
-            if_out_discards: counters.if_out_discards,
-            if_out_errors: counters.if_out_errors,
-            if_promiscuous_mode: counters.if_promiscuous_mode,
+/// The structure of C and that of `core`, field by field in both directions. The layout of C is the
+/// interface, so neither can be the other; `by_code` are fields that `core` has a type for.
+macro_rules! mirror {
+    ($c:ident, $core:ident, [$($field:ident),*], by_code [$($coded:ident: $type:ident),*]) => {
+        impl From<$c> for $core {
+            fn from(counters: $c) -> Self {
+                Self {
+                    $($field: counters.$field,)*
+                    $($coded: $type::new(counters.$coded),)*
+                }
+            }
         }
-    }
+
+        impl From<$core> for $c {
+            fn from(counters: $core) -> Self {
+                Self {
+                    $($field: counters.$field,)*
+                    $($coded: counters.$coded.code(),)*
+                }
+            }
+        }
+    };
 }
 
-impl From<IfCounters> for flowmote_if_counters {
-    fn from(counters: IfCounters) -> Self {
-        Self {
-            if_index: counters.if_index,
-            if_type: counters.if_type.code(),
-            if_speed: counters.if_speed,
-            if_direction: counters.if_direction.code(),
-            if_status: counters.if_status,
-            if_in_octets: counters.if_in_octets,
-            if_in_ucast_pkts: counters.if_in_ucast_pkts,
-            if_in_multicast_pkts: counters.if_in_multicast_pkts,
-            if_in_broadcast_pkts: counters.if_in_broadcast_pkts,
-            if_in_discards: counters.if_in_discards,
-            if_in_errors: counters.if_in_errors,
-            if_in_unknown_protos: counters.if_in_unknown_protos,
-            if_out_octets: counters.if_out_octets,
-            if_out_ucast_pkts: counters.if_out_ucast_pkts,
-            if_out_multicast_pkts: counters.if_out_multicast_pkts,
-            if_out_broadcast_pkts: counters.if_out_broadcast_pkts,
-            if_out_discards: counters.if_out_discards,
-            if_out_errors: counters.if_out_errors,
-            if_promiscuous_mode: counters.if_promiscuous_mode,
-        }
-    }
-}
+mirror!(
+    flowmote_if_counters,
+    IfCounters,
+    [
+        if_index,
+        if_speed,
+        if_status,
+        if_in_octets,
+        if_in_ucast_pkts,
+        if_in_multicast_pkts,
+        if_in_broadcast_pkts,
+        if_in_discards,
+        if_in_errors,
+        if_in_unknown_protos,
+        if_out_octets,
+        if_out_ucast_pkts,
+        if_out_multicast_pkts,
+        if_out_broadcast_pkts,
+        if_out_discards,
+        if_out_errors,
+        if_promiscuous_mode
+    ],
+    by_code [if_type: IfType, if_direction: IfDirection]
+);
 
-impl From<flowmote_ethernet_counters> for EthernetCounters {
-    fn from(counters: flowmote_ethernet_counters) -> Self {
-        Self {
-            dot3_stats_alignment_errors: counters.dot3_stats_alignment_errors,
-            dot3_stats_fcs_errors: counters.dot3_stats_fcs_errors,
-            dot3_stats_single_collision_frames: counters.dot3_stats_single_collision_frames,
-            dot3_stats_multiple_collision_frames: counters.dot3_stats_multiple_collision_frames,
-            dot3_stats_sqe_test_errors: counters.dot3_stats_sqe_test_errors,
-            dot3_stats_deferred_transmissions: counters.dot3_stats_deferred_transmissions,
-            dot3_stats_late_collisions: counters.dot3_stats_late_collisions,
-            dot3_stats_excessive_collisions: counters.dot3_stats_excessive_collisions,
-            dot3_stats_internal_mac_transmit_errors: counters
-                .dot3_stats_internal_mac_transmit_errors,
-            dot3_stats_carrier_sense_errors: counters.dot3_stats_carrier_sense_errors,
-            dot3_stats_frame_too_longs: counters.dot3_stats_frame_too_longs,
-            dot3_stats_internal_mac_receive_errors: counters.dot3_stats_internal_mac_receive_errors,
-            dot3_stats_symbol_errors: counters.dot3_stats_symbol_errors,
-        }
-    }
-}
-
-impl From<EthernetCounters> for flowmote_ethernet_counters {
-    fn from(counters: EthernetCounters) -> Self {
-        Self {
-            dot3_stats_alignment_errors: counters.dot3_stats_alignment_errors,
-            dot3_stats_fcs_errors: counters.dot3_stats_fcs_errors,
-            dot3_stats_single_collision_frames: counters.dot3_stats_single_collision_frames,
-            dot3_stats_multiple_collision_frames: counters.dot3_stats_multiple_collision_frames,
-            dot3_stats_sqe_test_errors: counters.dot3_stats_sqe_test_errors,
-            dot3_stats_deferred_transmissions: counters.dot3_stats_deferred_transmissions,
-            dot3_stats_late_collisions: counters.dot3_stats_late_collisions,
-            dot3_stats_excessive_collisions: counters.dot3_stats_excessive_collisions,
-            dot3_stats_internal_mac_transmit_errors: counters
-                .dot3_stats_internal_mac_transmit_errors,
-            dot3_stats_carrier_sense_errors: counters.dot3_stats_carrier_sense_errors,
-            dot3_stats_frame_too_longs: counters.dot3_stats_frame_too_longs,
-            dot3_stats_internal_mac_receive_errors: counters.dot3_stats_internal_mac_receive_errors,
-            dot3_stats_symbol_errors: counters.dot3_stats_symbol_errors,
-        }
-    }
-}
+mirror!(
+    flowmote_ethernet_counters,
+    EthernetCounters,
+    [
+        dot3_stats_alignment_errors,
+        dot3_stats_fcs_errors,
+        dot3_stats_single_collision_frames,
+        dot3_stats_multiple_collision_frames,
+        dot3_stats_sqe_test_errors,
+        dot3_stats_deferred_transmissions,
+        dot3_stats_late_collisions,
+        dot3_stats_excessive_collisions,
+        dot3_stats_internal_mac_transmit_errors,
+        dot3_stats_carrier_sense_errors,
+        dot3_stats_frame_too_longs,
+        dot3_stats_internal_mac_receive_errors,
+        dot3_stats_symbol_errors
+    ],
+    by_code []
+);
