@@ -13,10 +13,9 @@ use flowmote::daemon::clock;
 use flowmote::daemon::collectors::Collectors;
 use flowmote::daemon::resolver::Resolver;
 use flowmote::daemon::sample::with_flow_sample;
-use flowmote_core::{
-    Agent, AgentConfig, DataSource, DatagramHead, Duration, Encoding, HandleError, Source,
-};
+use flowmote_core::{Agent, AgentConfig, DataSource, Duration, HandleError, Source};
 use flowmote_tests::lab::{DEADLINE, Lab, peer_ip_of};
+use flowmote_tests::sim;
 
 const PACKETS: usize = 5000;
 /// Set in the process that lives in the namespace; its value is the ifIndex to sample.
@@ -100,16 +99,5 @@ fn tap_options(if_index: u32) -> TapOptions {
 }
 
 fn agent_config() -> AgentConfig {
-    AgentConfig {
-        head: DatagramHead {
-            address: Ipv4Addr::new(198, 18, 1, 1).into(),
-            sub_agent_id: 0,
-            encoding: Encoding::Compact,
-            max_bytes: 1400,
-        },
-        header_bytes: 128,
-        max_delay: Duration::from_millis(100),
-        discard_limit: 10,
-        seed: 1,
-    }
+    AgentConfig { max_delay: Duration::from_millis(100), seed: 1, ..sim::config() }
 }

@@ -1,7 +1,7 @@
 //! One trace of packets, counters and times gives the same datagrams, byte for byte, by every way
 //! into the agent: the one of the Linux daemon, an interrupt with its queue, a smoltcp device.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use flowmote::capture::{Packet, PacketKind, VlanTag};
 use flowmote::daemon::sample::with_flow_sample;
@@ -11,9 +11,10 @@ use flowmote_baremetal::{
 };
 use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::{
-    Agent, AgentConfig, AgentStats, CounterRecord, CounterSource, DataSource, DatagramHead,
-    Duration, Encoding, Instant, Sampler, SendError, Source, Transport,
+    Agent, AgentConfig, AgentStats, CounterRecord, CounterSource, DataSource, Duration, Instant,
+    Sampler, SendError, Source, Transport,
 };
+use flowmote_tests::sim;
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
 
 const PORT: u32 = 3;
@@ -171,18 +172,7 @@ fn trace() -> Vec<Moment> {
 }
 
 fn config() -> AgentConfig {
-    AgentConfig {
-        head: DatagramHead {
-            address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-            sub_agent_id: 0,
-            encoding: Encoding::Compact,
-            max_bytes: 1400,
-        },
-        header_bytes: 128,
-        max_delay: Duration::from_millis(100),
-        discard_limit: 10,
-        seed: SEED,
-    }
+    AgentConfig { max_delay: Duration::from_millis(100), seed: SEED, ..sim::config() }
 }
 
 /// Counters that depend on the time.

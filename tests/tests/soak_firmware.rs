@@ -2,7 +2,7 @@
 //! packets and the uptime on the wire all wrap, and nothing is lost, doubled or late by it.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use flowmote_analyzer::{CountersSample, Datagram, FlowSample, Sample};
 use flowmote_baremetal::{
@@ -11,10 +11,11 @@ use flowmote_baremetal::{
 };
 use flowmote_core::record::counter::IfCounters;
 use flowmote_core::{
-    Agent, AgentConfig, CounterRecord, CounterSource, DataSource, DatagramHead, Duration, Encoding,
-    Instant, SampleMeta, SendError, Source,
+    Agent, AgentConfig, CounterRecord, CounterSource, DataSource, Duration, Instant, SampleMeta,
+    SendError, Source,
 };
 use flowmote_tests::lab::{if_counters, sampled_header};
+use flowmote_tests::sim;
 
 static CLOCK: SharedClock = SharedClock::new(Clock64::new(PERIOD, HZ as u32));
 static PORT: PortSampler = PortSampler::new(RATE, 0x5eed);
@@ -327,18 +328,7 @@ fn node<'a>(ports: &'a [Port<'a>], agent: Agent<'a>) -> Node<'a, Mac, RawUplink<
 }
 
 fn config() -> AgentConfig {
-    AgentConfig {
-        head: DatagramHead {
-            address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-            sub_agent_id: 0,
-            encoding: Encoding::Compact,
-            max_bytes: 1400,
-        },
-        header_bytes: 128,
-        max_delay: Duration::from_millis(100),
-        discard_limit: 10,
-        seed: 1,
-    }
+    AgentConfig { max_delay: Duration::from_millis(100), seed: 1, ..sim::config() }
 }
 
 const DAYS: u64 = 60;
