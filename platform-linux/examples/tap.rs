@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use flowmote::capture::{RingShape, Tap, TapOptions};
+use flowmote::modules::taps::capture::{RingShape, Tap, TapOptions};
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);

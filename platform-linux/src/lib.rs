@@ -2,9 +2,8 @@
 //!
 //! A library with the parts, and the daemon `flowmote` that joins them.
 
-pub mod capture;
 pub mod config;
-pub mod counters;
 pub mod daemon;
+mod kernel;
 pub mod links;
-mod sys;
+pub mod modules;

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Instant;
 
-use flowmote::capture::{
+use flowmote::modules::taps::capture::{
     LinkFault, Method, Packet, PacketKind, Tap, TapOptions, TapStats, VlanTag,
 };
 use smoltcp::phy::{Device, Medium, RawSocket, TxToken};
@@ -122,7 +122,7 @@ fn the_pool_is_exact_and_samples_are_one_in_n() {
 fn lost_samples_are_counted_exactly() {
     inside("lost_samples_are_counted_exactly", As::Root, || {
         veth();
-        let small = flowmote::capture::RingShape { block_size: 16 << 10, blocks: 2 };
+        let small = flowmote::modules::taps::capture::RingShape { block_size: 16 << 10, blocks: 2 };
         let mut tap = Tap::open(&TapOptions { ring: Some(small), ..options("v1", 1) }).unwrap();
         send_datagrams(3000);
         let mut highest = 0;

@@ -6,10 +6,10 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use flowmote::capture::{Packet, PacketKind, VlanTag};
-use flowmote::counters::{HostCounters, InterfaceReading};
-use flowmote::daemon::sample::with_flow_sample;
 use flowmote::links::Links;
+use flowmote::modules::taps::capture::{Packet, PacketKind, VlanTag};
+use flowmote::modules::taps::sample::with_flow_sample;
+use flowmote::modules::{host::HostCounters, interfaces::InterfaceReading};
 use flowmote_analyzer::record::{Records, Space};
 use flowmote_analyzer::{Counter, DataFormat, Datagram, Flow, Sample};
 use flowmote_core::record::{counter as c, flow as f};

@@ -8,11 +8,11 @@ use std::net::UdpSocket;
 use std::time::Instant;
 
 use allocation_counter::measure;
-use flowmote::capture::{Tap, TapOptions};
 use flowmote::daemon::clock;
 use flowmote::daemon::collectors::Collectors;
 use flowmote::daemon::resolver::Resolver;
-use flowmote::daemon::sample::with_flow_sample;
+use flowmote::modules::taps::capture::{Tap, TapOptions};
+use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote_core::{Agent, AgentConfig, DataSource, Duration, HandleError, Source};
 use flowmote_tests::lab::{DEADLINE, Lab, peer_ip_of};
 use flowmote_tests::sim;

@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
-use flowmote::capture::{Packet, PacketKind, VlanTag};
-use flowmote::daemon::sample::with_flow_sample;
+use flowmote::modules::taps::capture::{Packet, PacketKind, VlanTag};
+use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote_baremetal::{
     CollectorError, Node, NodeParts, PacketSample, Port, PortSampler, SampleQueue, SampledDevice,
     Uplink,

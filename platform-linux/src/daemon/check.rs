@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
-use crate::capture::{Method, Tap};
 use crate::config::{Config, Host};
 use crate::daemon::identity::Identity;
 use crate::daemon::options::{Loaded, Source, Unusable};
-use crate::daemon::ports;
 use crate::daemon::resolver::lookup;
-use crate::daemon::sample::is_supported;
 use crate::daemon::view;
 use crate::links::{Link, Links};
+use crate::modules::taps;
+use crate::modules::taps::capture::{Method, Tap};
+use crate::modules::taps::sample::is_supported;
 
 /// The outcome of a check.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ impl Checked {
 
     /// Opens a tap and closes it again: only the kernel knows what it will refuse.
     fn capture(&mut self, config: &Config, link: &Link) {
-        let Some(options) = ports::options(config, link) else { return };
+        let Some(options) = taps::options(config, link) else { return };
         match Tap::open(&options) {
             Ok(tap) => {
                 let exact = match tap.method() {
@@ -96,7 +96,7 @@ impl Checked {
                 };
                 self.line(&format!(
                     "                by the {}: {exact}",
-                    ports::method(tap.method())
+                    taps::method(tap.method())
                 ));
                 let warning = |text| format!("warning: {}: {text}", link.name);
                 let lost = tap.shortfalls().iter().map(warning);

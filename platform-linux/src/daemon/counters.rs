@@ -6,9 +6,10 @@ use flowmote_core::{CounterRecord, CounterSource, DataSource, Instant, SourceCla
 use log::warn;
 
 use crate::config::Config;
-use crate::counters::{HostCounters, HostStats, InterfaceCounters, InterfaceStats};
 use crate::daemon::throttle::{Throttle, held_back};
 use crate::links::Links;
+use crate::modules::host::{HostCounters, HostStats};
+use crate::modules::interfaces::{InterfaceCounters, InterfaceStats};
 
 /// Reads the counters of the host and of its interfaces.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use std::fmt;
 
 use flowmote_core::{AgentStats, Duration};
 
-use crate::capture::TapStats;
-use crate::counters::{HostStats, InterfaceStats};
 use crate::daemon::collectors::{Collectors, DestinationStats};
 use crate::daemon::counters::CounterStats;
-use crate::daemon::ports::PortStats;
 use crate::links::LinksStats;
+use crate::modules::host::HostStats;
+use crate::modules::interfaces::InterfaceStats;
+use crate::modules::taps::PortStats;
+use crate::modules::taps::capture::TapStats;
 
 /// Everything that was counted, as a text of several lines.
 #[derive(Debug)]

@@ -15,14 +15,14 @@ use crate::daemon::collectors::Collectors;
 use crate::daemon::counters::Counters;
 use crate::daemon::events::{Events, Signals, Wakeup};
 use crate::daemon::options::{Loaded, Source, Unusable};
-use crate::daemon::ports::Ports;
 use crate::daemon::privileges;
 use crate::daemon::report::Report;
 use crate::daemon::resolver::Resolver;
 use crate::daemon::throttle::{Throttle, held_back};
 use crate::daemon::view;
+use crate::kernel::sys::text;
 use crate::links::{LinkEvent, Links};
-use crate::sys::text;
+use crate::modules::taps::Ports;
 
 /// How to run.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::config::{self, Candidate, Config, LinkKind};
-use crate::daemon::sample::is_supported;
 use crate::links::{Link, Links};
+use crate::modules::taps::sample::is_supported;
 
 /// What selects a tap.
 #[must_use]

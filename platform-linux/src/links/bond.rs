@@ -2,8 +2,8 @@
 
 use flowmote_core::record::counter::LagPortStats;
 
-use super::attributes::{as_mac, as_u8, as_u16, attributes, find};
 use super::message::{LinkMessage, as_counter32};
+use crate::kernel::netlink::attributes::{as_mac, as_u8, as_u16, attributes, find};
 
 /// Takes the states from `IFLA_INFO_SLAVE_DATA` of a port; its aggregator id within the bond, if
 /// the bond speaks LACP.
@@ -80,7 +80,7 @@ const BOND_XSTATS_3AD: u16 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::links::netlink::push_attribute;
+    use crate::kernel::netlink::push_attribute;
     use proptest::prelude::*;
 
     /// Attributes as the kernel writes them for a port in 802.3ad mode.

@@ -6,9 +6,9 @@ use std::io;
 use flowmote_core::record::counter::EthernetCounters;
 use nix::sys::socket::SockProtocol;
 
-use super::attributes::{as_u16, as_u32, attributes, find};
 use super::message::as_counter32;
-use super::netlink::{Message, NetlinkSocket, Request, push_attribute};
+use crate::kernel::netlink::attributes::{as_u16, as_u32, attributes, find};
+use crate::kernel::netlink::{Message, NetlinkSocket, Request, push_attribute};
 
 /// Asks drivers for their IEEE 802.3 counters.
 #[derive(Debug)]

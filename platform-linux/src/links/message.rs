@@ -5,8 +5,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::attributes::{as_mac, as_str, as_u16, as_u32, as_u64, attributes, find};
-use super::netlink::{Malformed, Message};
+use crate::kernel::netlink::attributes::{
+    as_mac, as_str, as_u16, as_u32, as_u64, attributes, find,
+};
+use crate::kernel::netlink::{Malformed, Message};
 
 /// A message of the link or address groups.
 #[derive(Debug, PartialEq)]
@@ -251,7 +253,7 @@ const IFA_FLAGS: u16 = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::links::netlink::{Messages, push_attribute};
+    use crate::kernel::netlink::{Messages, push_attribute};
     use proptest::prelude::*;
 
     /// Captured on Linux 6.18: `RTM_GETLINK` of a virtio adapter, of a veth end in a bridge, and a

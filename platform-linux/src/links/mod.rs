@@ -7,12 +7,10 @@
 //! A link is known by its ifIndex: a name can be given to another link, an index in practice is
 //! not used twice. A re-created interface is a new link.
 
-mod attributes;
 mod bond;
 mod ethtool;
 mod link;
 mod message;
-mod netlink;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -27,8 +25,8 @@ pub use reader::{LinkReader, Reading};
 
 use nix::sys::socket::SockProtocol;
 
+use crate::kernel::netlink::{Message, Messages, NetlinkSocket, ReceiveError};
 use message::RouteMessage;
-use netlink::{Message, Messages, NetlinkSocket, ReceiveError};
 
 /// All links of one network namespace: that of the thread that opened it.
 #[derive(Debug)]
@@ -222,7 +220,7 @@ impl Table {
         message: Message<'_>,
         reader: &LinkReader,
         events: &mut Vec<LinkEvent>,
-    ) -> Result<(), netlink::Malformed> {
+    ) -> Result<(), crate::kernel::netlink::Malformed> {
         match RouteMessage::parse(message)? {
             RouteMessage::Link(message) => {
                 let mut link = Link::new(&message);
@@ -250,7 +248,7 @@ impl Table {
     }
 
     /// Takes over a message of a dump, without events.
-    fn store(&mut self, message: Message<'_>) -> Result<(), netlink::Malformed> {
+    fn store(&mut self, message: Message<'_>) -> Result<(), crate::kernel::netlink::Malformed> {
         match RouteMessage::parse(message)? {
             RouteMessage::Link(message) => {
                 self.links.insert(message.index, Link::new(&message));

@@ -8,8 +8,8 @@ use nix::sys::socket::SockProtocol;
 use super::Link;
 use super::bond::{self, AGGREGATE_STATS_FILTER};
 use super::message::{LinkMessage, LinkStats, RouteMessage};
-use super::netlink::{Message, NetlinkSocket, Request};
-use crate::sys::ethtool;
+use crate::kernel::netlink::{Message, NetlinkSocket, Request};
+use crate::kernel::sys::ethtool;
 
 /// Asks the kernel about single links: the cost of an answer does not grow with their number.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::process::Command;
 use nix::poll::{PollFd, PollFlags};
 
 use super::*;
-use crate::counters::InterfaceCounters;
+use crate::modules::interfaces::InterfaceCounters;
 
 #[test]
 fn in_a_network_namespace() {

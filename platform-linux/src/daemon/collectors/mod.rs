@@ -5,7 +5,9 @@ use flowmote_core::{Instant, SendError, Transport};
 use crate::config::Collector;
 use crate::daemon::resolver::{Answer, Resolver};
 
-pub use crate::daemon::destination::{Destination, DestinationStats};
+mod destination;
+
+pub use destination::{Destination, DestinationStats};
 
 /// Every collector of the configuration; each gets every datagram.
 #[derive(Debug)]
@@ -96,5 +98,4 @@ impl Transport for Collectors {
 }
 
 #[cfg(test)]
-#[path = "collectors_tests.rs"]
 mod tests;

@@ -5,7 +5,7 @@ use flowmote_core::record::flow::{
 };
 use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface};
 
-use crate::capture::{Packet, PacketKind, VlanTag};
+use crate::modules::taps::capture::{Packet, PacketKind, VlanTag};
 
 /// Makes the flow sample of a packet that was seen on interface `if_index`, and lends it.
 #[inline]

@@ -3,7 +3,7 @@
 use flowmote_core::record::counter::HostMemory;
 
 use super::text::{Files, WHOLE, low, number};
-use crate::sys::ring::page_size;
+use crate::kernel::sys::ring::page_size;
 
 pub(super) fn read(files: &mut Files) -> HostMemory {
     let mut memory = HostMemory::UNKNOWN;

@@ -1,5 +1,8 @@
 //! The interfaces that are sampled, each with its own tap, as they come and go.
 
+pub mod capture;
+pub mod sample;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU32;
@@ -7,14 +10,16 @@ use std::num::NonZeroU32;
 use flowmote_core::{Agent, Duration, HandleError, Instant, SampleMeta};
 use log::{info, warn};
 
-use crate::capture::{LinkFault, Method, Packet, RingShape, Tap, TapOptions, TapStats};
 use crate::config::Config;
 use crate::daemon::collectors::Collectors;
 use crate::daemon::events::{Events, Wakeup};
-use crate::daemon::sample::{is_supported, with_flow_sample};
 use crate::daemon::throttle::{Throttle, held_back};
 use crate::daemon::view;
 use crate::links::{Link, Links};
+use crate::modules::taps::capture::{
+    LinkFault, Method, Packet, RingShape, Tap, TapOptions, TapStats,
+};
+use crate::modules::taps::sample::{is_supported, with_flow_sample};
 
 /// Every tap that the configuration asks for and the kernel has an interface for.
 #[derive(Debug, Default)]

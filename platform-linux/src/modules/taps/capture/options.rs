@@ -3,7 +3,7 @@
 use core::num::NonZeroU32;
 use std::io;
 
-use crate::sys::ring::{Geometry, page_size};
+use crate::kernel::sys::ring::{Geometry, page_size};
 
 /// What [`Tap::open`](super::Tap::open) needs to know.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
-use crate::sys::fake::{Scripted, anonymous_memory, descriptor, errno};
-use crate::sys::syscall::Call;
+use crate::kernel::sys::fake::{Scripted, anonymous_memory, descriptor, errno};
+use crate::kernel::sys::syscall::Call;
 
 fn options() -> TapOptions {
     TapOptions {
@@ -243,7 +243,7 @@ impl HandWritten {
             put(at + 56, &1_u16.to_ne_bytes());
         }
         put(8, &status.to_ne_bytes());
-        crate::sys::fake::write_memory(*self.ring.borrow() + index * (16 << 10), &block);
+        crate::kernel::sys::fake::write_memory(*self.ring.borrow() + index * (16 << 10), &block);
     }
 
     fn drain(&mut self, budget: usize) -> (Drained, Vec<SampleMeta>) {
@@ -293,7 +293,7 @@ fn a_block_that_contradicts_itself_is_counted_and_given_back() {
     hand.hand_over(0, 100, 1);
     // The 71st packet lies about where the next one is.
     let at = *hand.ring.borrow() + 48 + 160 * 70;
-    crate::sys::fake::write_memory(at, &8_u32.to_ne_bytes());
+    crate::kernel::sys::fake::write_memory(at, &8_u32.to_ne_bytes());
     hand.hand_over(1, 2, 1);
     assert_eq!(hand.drain(1000).0.samples, 72);
     let stats = hand.tap.stats().unwrap();

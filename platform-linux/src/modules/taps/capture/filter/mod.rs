@@ -29,7 +29,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
 use super::assembler::{Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width};
 use super::random::Random;
-use crate::sys::bpf::{self, Slot, SlotMap};
+use crate::kernel::sys::bpf::{self, Slot, SlotMap};
 
 /// A loaded filter with the counters that it shares with us.
 #[derive(Debug)]
@@ -320,5 +320,4 @@ const UDP_HEADER: i32 = 8;
 const TCP_DATA_OFFSET: i32 = 12;
 
 #[cfg(test)]
-#[path = "filter_tests.rs"]
 mod tests;

@@ -15,8 +15,8 @@ use super::options::{RingShape, TapOptions, check_rate};
 use super::packet::Packet;
 use super::random::Random;
 use super::reader::{Reader, Sampling};
-use crate::sys::packet::PacketSocket;
-use crate::sys::ring::BlockRing;
+use crate::kernel::sys::packet::PacketSocket;
+use crate::kernel::sys::ring::BlockRing;
 
 /// Samples of the packets of one interface, both directions.
 ///
@@ -391,5 +391,4 @@ const DEFAULT_CPUS: usize = 64;
 const MAX_CPUS: usize = 8192;
 
 #[cfg(test)]
-#[path = "tap_tests.rs"]
 mod tests;

@@ -1,0 +1,5 @@
+//! The producers of samples and counters.
+
+pub mod host;
+pub mod interfaces;
+pub mod taps;
