@@ -91,7 +91,7 @@ fn interface_name(name: &str) -> io::Result<[libc::c_char; libc::IFNAMSIZ]> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     for (to, from) in field.iter_mut().zip(name.bytes()) {
-        *to = from.cast_signed();
+        *to = libc::c_char::from_ne_bytes([from]);
     }
     Ok(field)
 }
