@@ -12,19 +12,18 @@ use flowmote_analyzer::{Datagram, FlowRecords, Sample};
 fn main() -> io::Result<()> {
     let to = PathBuf::from(env::args().nth(1).expect("a directory"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for vectors in ["published", "synthetic"] {
-        for path in files(&root.join("tests/vectors").join(vectors))? {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let payload = unhex(&fs::read_to_string(path)?);
-            write(&to.join("datagram"), &name, &payload)?;
-            if vectors == "synthetic" && payload.len() < 120 {
-                write(&to.join("capture"), &format!("{name}.pcap"), &pcap(&payload))?;
-                write(&to.join("capture"), &format!("{name}.pcapng"), &pcapng(&payload))?;
-            }
-            for (at, packet) in packets(&payload).iter().enumerate() {
-                write(&to.join("packet"), &format!("{name}-{at}"), packet)?;
-                write(&to.join("firmware"), &format!("{name}-{at}"), &frames(&packet[1..]))?;
-            }
+    for (name, payload) in flowmote_vectors::all() {
+        write(&to.join("datagram"), &name, &payload)?;
+        for (at, packet) in packets(&payload).iter().enumerate() {
+            write(&to.join("packet"), &format!("{name}-{at}"), packet)?;
+            write(&to.join("firmware"), &format!("{name}-{at}"), &frames(&packet[1..]))?;
+        }
+    }
+    // Short ones only: the readers of captures do not look into the payload.
+    for (name, payload) in flowmote_vectors::synthetic() {
+        if payload.len() < 120 {
+            write(&to.join("capture"), &format!("{name}.pcap"), &pcap(&payload))?;
+            write(&to.join("capture"), &format!("{name}.pcapng"), &pcapng(&payload))?;
         }
     }
     let mut configurations = files(&root.join("platform-linux/src/config/testdata"))?;
@@ -111,9 +110,4 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     fs::write(directory.join(name), bytes)
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
-    digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use flowmote_analyzer::flow::SampledHeader;
 use flowmote_analyzer::packet::FiveTuple;
 use flowmote_analyzer::{Datagram, Sample};
+use flowmote_vectors::unhex;
 
 fn main() {
     for path in std::env::args().skip(1) {
@@ -43,13 +44,4 @@ fn walk(payload: &[u8]) -> u32 {
         }
     }
     samples
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-        .collect()
 }

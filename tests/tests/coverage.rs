@@ -55,7 +55,7 @@ fn each_structure_that_the_analyzer_decodes_is_marked_and_no_other() {
 fn each_structure_that_a_vector_holds_is_in_the_table_and_decodes_as_marked() {
     let tables = [table("Samples"), table("Flow records"), table("Counter records")];
     let mut vectors = 0;
-    for (file, payload) in synthetic_vectors() {
+    for (file, payload) in flowmote_vectors::synthetic() {
         let Ok(datagram) = Datagram::parse(&payload) else { continue };
         vectors += 1;
         for sample in datagram.samples().flatten() {
@@ -189,20 +189,6 @@ fn expect_all<S: Space>(table: &Table, file: &str, records: Records<'_, S>) {
     for record in records.flatten() {
         expect(table, file, record.data_format(), record.name().is_some());
     }
-}
-
-fn synthetic_vectors() -> Vec<(String, Vec<u8>)> {
-    let files = fs::read_dir(root().join("tests/vectors/synthetic")).unwrap();
-    files
-        .map(|file| file.unwrap().path())
-        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), unhex(&path)))
-        .collect()
-}
-
-fn unhex(path: &Path) -> Vec<u8> {
-    let text = fs::read_to_string(path).unwrap();
-    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
-    digits.as_chunks::<2>().0.iter().map(|[high, low]| (high << 4 | low) as u8).collect()
 }
 
 /// Encodes a sample of this one record and answers the number under which the analyzer decodes

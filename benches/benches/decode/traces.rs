@@ -1,8 +1,6 @@
 //! What is decoded.
 
 use core::net::{IpAddr, Ipv4Addr};
-use std::fs;
-use std::path::Path;
 
 use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::record::flow::{ExtendedSwitch, HeaderProtocol, SampledHeader};
@@ -38,14 +36,8 @@ fn counters() -> Trace {
 
 /// All published vectors whose every byte is in order.
 fn mixed() -> Trace {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    let list = fs::read_to_string(root.join("README.md")).expect("the list of vectors");
-    let read = |name: &str| unhex(&fs::read_to_string(root.join("published").join(name)).ok()?);
-    let ok = list.lines().filter_map(|line| {
-        let columns: Vec<&str> = line.split('|').map(str::trim).collect();
-        (columns.get(3) == Some(&"ok")).then(|| read(columns[1])).flatten()
-    });
-    Trace { name: "all sound published vectors", datagrams: ok.collect() }
+    let datagrams = flowmote_vectors::sound().into_iter().map(|(_, payload)| payload).collect();
+    Trace { name: "all sound published vectors", datagrams }
 }
 
 type Fill = fn(&mut fastrand::Rng, &mut DatagramBuilder<'_>);
@@ -120,9 +112,4 @@ fn four_counter_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilde
         let sample = CounterSample { records: &[&interface, &EthernetCounters::UNKNOWN] };
         builder.counter_sample(DataSource::interface(port), 1, &sample).expect("four fit");
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
-    Some(digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
 }

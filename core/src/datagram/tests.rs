@@ -10,14 +10,18 @@ use crate::record::flow::{
     AclDirection, ExtendedAcl, ExtendedEgressQueue, ExtendedFunction, ExtendedHwTrap,
     ExtendedLinuxDropReason, ExtendedSwitch, HeaderProtocol, SampledHeader,
 };
-use crate::record::testing::{IF_COUNTERS, from_hex, word};
+use crate::record::testing::{IF_COUNTERS, word};
 use crate::sample::{FlowValue, MetricValue};
 use crate::sampler::SampleMeta;
 use crate::source::{Interface, SourceClass};
 
 macro_rules! vector {
     ($name:literal) => {
-        from_hex(include_str!(concat!("../../../tests/vectors/synthetic/", $name, ".hex")))
+        flowmote_vectors::unhex(include_str!(concat!(
+            "../../../tests/vectors/synthetic/",
+            $name,
+            ".hex"
+        )))
     };
 }
 

@@ -1,6 +1,8 @@
 //! The checks that every record has to pass, and the values that the synthetic vectors hold.
 
-use std::{string::String, vec, vec::Vec};
+use std::{vec, vec::Vec};
+
+use flowmote_vectors::unhex;
 
 use crate::record::counter::{IfCounters, IfDirection, IfType};
 use crate::record::{CounterRecord, DataFormat, FlowRecord};
@@ -97,19 +99,10 @@ fn check(encode: &dyn Fn(&mut Encoder<'_>), body: &[u8]) {
 
 /// `data_format` and body of the record whose head is at `offset`.
 fn record_at(datagram: &str, offset: usize) -> (u32, Vec<u8>) {
-    let bytes = from_hex(datagram);
+    let bytes = unhex(datagram);
     let word = |offset: usize| *bytes[offset..].first_chunk::<4>().unwrap();
     let length = u32::from_be_bytes(word(offset + 4)) as usize;
     let body = bytes[offset + 8..][..length].to_vec();
     assert_eq!(offset + 8 + length, bytes.len(), "one record, the last of its datagram");
     (u32::from_be_bytes(word(offset)), body)
-}
-
-/// The bytes of a vector.
-pub(crate) fn from_hex(text: &str) -> Vec<u8> {
-    let digits: String = text.split_whitespace().collect();
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
-        .collect()
 }

@@ -21,7 +21,7 @@ type Fields = BTreeMap<String, Vec<String>>;
 #[test]
 fn tshark_and_the_decoder_agree_field_by_field() {
     let Some(known) = fields_of_tshark() else { return };
-    let vectors = vectors::all();
+    let vectors = flowmote_vectors::all();
     let theirs = dissect(&vectors, &known);
     assert_eq!(theirs.len(), vectors.len(), "datagrams that tshark has seen");
     let (mut differences, mut compared, mut spoilt) = (Vec::new(), 0, 0);
@@ -73,7 +73,7 @@ fn every_field_of_tshark_is_compared_or_listed() {
 #[test]
 fn every_field_compared_is_in_a_vector() {
     let mut seen = BTreeSet::new();
-    for (_, payload) in vectors::all() {
+    for (_, payload) in flowmote_vectors::all() {
         seen.extend(decoder::fields(&payload).into_iter().flatten().map(|(field, _)| field));
     }
     let unseen: Vec<_> = names::all().filter(|field| !seen.contains(*field)).collect();

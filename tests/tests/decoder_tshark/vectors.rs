@@ -1,22 +1,4 @@
-//! The test vectors, as bytes and as a file that tshark reads.
-
-use std::fs;
-use std::path::Path;
-
-/// Name and payload of every vector, sorted by folder and name.
-pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
-    let mut vectors = Vec::new();
-    for folder in ["published", "synthetic"] {
-        for entry in fs::read_dir(root.join(folder)).expect("the vectors") {
-            let path = entry.expect("a vector").path();
-            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            vectors.push((name, unhex(&fs::read_to_string(path).expect("a vector"))));
-        }
-    }
-    vectors.sort();
-    vectors
-}
+//! The test vectors as a file that tshark reads.
 
 /// A pcap file (draft-ietf-opsawg-pcap) of IPv4 packets without link layer.
 pub(crate) fn pcap(vectors: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -43,11 +25,6 @@ fn ipv4_udp(payload: &[u8]) -> Vec<u8> {
     let ip = [0x45, 0, ip_0, ip_1, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
     let udp = [0x18, 0xc7, 0x18, 0xc7, udp_0, udp_1, 0, 0];
     [&ip[..], &udp, payload].concat()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
-    digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
 const LINKTYPE_IPV4: u32 = 228;
