@@ -55,7 +55,7 @@ unsafe extern "C" {
     safe fn flowmote_a_panic_can_be_reached() -> !;
 }
 
-/// Cannot be reached, see `tests/tests/c_interface.rs`; a library without it does not build.
+/// Cannot be reached, see `tests/firmware/c_interface.rs`; a library without it does not build.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     #[cfg(feature = "prove")]

@@ -1,5 +1,5 @@
 /* Every pointer of every function: null, misaligned, and to a state that was not made there.
- * tests/tests/c_interface.rs compares this with the header. */
+ * tests/firmware/c_interface.rs compares this with the header. */
 #include <string.h>
 
 #include "exercise.h"

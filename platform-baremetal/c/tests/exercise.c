@@ -1,5 +1,5 @@
 /* Calls every function of flowmote.h, with good and with bad arguments. Built with AddressSanitizer
- * and UBSan by tests/tests/c_interface.rs. Prints the datagrams in hexadecimal. */
+ * and UBSan by tests/firmware/c_interface.rs. Prints the datagrams in hexadecimal. */
 #include <stdlib.h>
 #include <string.h>
 

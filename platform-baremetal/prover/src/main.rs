@@ -3,7 +3,7 @@
 //! any value. The panic handler calls a function that does not exist. So if it links, no panic can
 //! be reached.
 //!
-//! What belongs to smoltcp is not in it: smoltcp itself can panic. `tests/tests/no_panic.rs`
+//! What belongs to smoltcp is not in it: smoltcp itself can panic. `tests/firmware/no_panic.rs`
 //! builds it, checks that no entry is missing, and that the feature `index` does not link.
 #![no_std]
 #![no_main]

@@ -1,0 +1,104 @@
+//! After its start the agent allocates nothing for a packet, sampled or not: the real path from
+//! the ring of a packet socket to the sockets of the collectors, under a counting allocator.
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
+use std::env;
+use std::net::UdpSocket;
+use std::time::Instant;
+
+use allocation_counter::measure;
+use flowmote::daemon::clock;
+use flowmote::daemon::collectors::Collectors;
+use flowmote::daemon::resolver::Resolver;
+use flowmote::modules::taps::capture::{Tap, TapOptions};
+use flowmote::modules::taps::sample::with_flow_sample;
+use flowmote_core::{Agent, AgentConfig, DataSource, Duration, HandleError, Source};
+use flowmote_lab::DEADLINE;
+use flowmote_lab::net::{Lab, peer_ip_of};
+use flowmote_lab::sim;
+
+const PACKETS: usize = 5000;
+/// Set in the process that lives in the namespace; its value is the ifIndex to sample.
+const INSIDE: &str = "FLOWMOTE_LAB_INTERFACE";
+
+#[test]
+fn a_sampled_packet_allocates_nothing() {
+    if let Ok(index) = env::var(INSIDE) {
+        return inside(index.parse().expect("an ifIndex"));
+    }
+    let Some(lab) = Lab::open() else { return };
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+    // A tap is opened in the namespace of its process: this test once more, in there.
+    let mut inside = host.command(env::current_exe().expect("this test"));
+    inside.args(["--exact", "a_sampled_packet_allocates_nothing", "--nocapture"]);
+    inside.env(INSIDE, host.if_index("lan0").to_string());
+    let output = inside.output().expect("this test");
+    let text =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{}", text.concat());
+    assert!(text.concat().contains("1 passed"), "{}", text.concat());
+}
+
+fn inside(if_index: u32) {
+    let control = measure(|| drop(std::hint::black_box(Box::new(if_index))));
+    assert_eq!(control.count_total, 1, "the allocator counts");
+
+    let mut tap = Tap::open(&tap_options(if_index)).expect("a tap");
+    let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a collector");
+    let address = receiver.local_addr().expect("its address").to_string();
+    let mut collectors = Collectors::new(&[address.parse().expect("a collector")]);
+    let resolver = Resolver::new().expect("a resolver");
+    collectors.maintain(clock::now(), &resolver);
+    let (mut sources, mut buffer) = ([Source::VACANT; 2], [0; 1400]);
+    let mut agent = Agent::new(agent_config(), &mut sources, &mut buffer);
+    let source = DataSource::interface(if_index);
+    agent.add_source(clock::now(), source, Duration::ZERO).expect("a source");
+
+    let sender = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
+    let mut samples = 0;
+    let start = Instant::now();
+    let info = measure(|| {
+        while samples < PACKETS && start.elapsed() < DEADLINE {
+            // A few at a time, so that none is lost.
+            for _ in 0..16 {
+                let _ = sender.send_to(&[0x5a; 100], (peer_ip_of(1).0, 9));
+            }
+            let now = clock::now();
+            let drained = tap.drain(4096, &mut |packet| {
+                with_flow_sample(if_index, packet, |sample| {
+                    if agent.handle_flow_sample(now, sample) == Err(HandleError::Full) {
+                        agent.transmit(now, &mut collectors);
+                        let _ = agent.handle_flow_sample(now, sample);
+                    }
+                });
+                agent.transmit(now, &mut collectors);
+            });
+            samples += drained.expect("the ring").samples;
+        }
+    });
+    let stats = agent.stats();
+    assert!(samples >= PACKETS, "{samples} samples within {DEADLINE:?}");
+    assert!(stats.flow_samples >= PACKETS as u64 - 8 && stats.datagrams > 100, "{stats:?}");
+    let sent = collectors.iter().map(|destination| destination.stats().sent).sum::<u64>();
+    assert_eq!(sent, stats.datagrams);
+    assert_eq!((info.count_total, info.bytes_total), (0, 0), "allocations: {info:?}");
+}
+
+fn tap_options(if_index: u32) -> TapOptions {
+    TapOptions {
+        if_index,
+        name: "lan0".into(),
+        sampling_rate: NonZeroU32::MIN,
+        header_bytes: 128,
+        promiscuous: false,
+        loopback: false,
+        mtu: 1500,
+        ring: None,
+    }
+}
+
+fn agent_config() -> AgentConfig {
+    AgentConfig { max_delay: Duration::from_millis(100), seed: 1, ..sim::config() }
+}

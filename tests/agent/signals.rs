@@ -1,0 +1,156 @@
+//! Signals: reload, statistics, and the two ways to end.
+
+use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, peer_ip_of};
+use flowmote_lab::wait_until;
+use nix::sys::signal::Signal;
+
+fn configuration(sampling: u32, polling: u32) -> String {
+    format!(
+        "sflow {{ sampling = {sampling} polling = {polling}
+         collector {{ ip = 127.0.0.1 }}
+         pcap {{ dev = lan0 }} }}"
+    )
+}
+
+/// A host with an agent under a configuration file.
+fn running(lab: &Lab, sampling: u32) -> (Namespace, Namespace, Collector, Agent) {
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = Agent::start_with(lab, &host, &configuration(sampling, 0));
+    (host, peer, collector, agent)
+}
+
+/// Sends packets until the last flow sample has this rate.
+fn sampled_at(host: &Namespace, collector: &Collector, rate: u32) {
+    wait_until(&format!("a sample at 1 in {rate}"), || {
+        flood(host, (peer_ip_of(1).0, 9).into(), 50, 10);
+        let rate_of_last = collector.so_far().flow_samples().last()?.sampling_rate;
+        (rate_of_last == rate).then_some(())
+    });
+}
+
+#[test]
+fn sighup_reads_the_configuration_again_without_losing_a_sequence_number() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, _peer, collector, mut agent) = running(&lab, 1);
+    sampled_at(&host, &collector, 1);
+    assert!(collector.so_far().counters_samples().is_empty(), "polling = 0 is off");
+    lab.file("flowmote.conf", &configuration(7, 1));
+    agent.program().signal(Signal::SIGHUP);
+    agent.wait_notified("RELOADING=1");
+    agent.wait_notified("READY=1");
+    sampled_at(&host, &collector, 7);
+    let index = host.if_index("lan0");
+    collector.wait_for("counters", |capture| !capture.counters_of(0, index).is_empty());
+    lab.file("flowmote.conf", &configuration(1, 0));
+    agent.program().signal(Signal::SIGHUP);
+    sampled_at(&host, &collector, 1);
+    agent.stop();
+    // Sequence numbers of datagrams and samples without a gap and without a new start.
+    collector.finish().check();
+}
+
+#[test]
+fn a_broken_file_leaves_the_old_configuration_in_force() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, _peer, collector, mut agent) = running(&lab, 1);
+    sampled_at(&host, &collector, 1);
+    let mark = agent.program().mark();
+    lab.file("flowmote.conf", "sflow {\n  smapling = 7\n}\n");
+    agent.program().signal(Signal::SIGHUP);
+    agent.program().wait_for_line(mark, "flowmote.conf:2:3: error: unknown token");
+    agent.program().wait_for_line(mark, "the old one stays in force");
+    agent.wait_notified("READY=1");
+    let before = collector.so_far().flow_samples().len();
+    flood(&host, (peer_ip_of(1).0, 9).into(), 50, 10);
+    collector.wait_for("more samples", |capture| capture.flow_samples().len() >= before + 50);
+    agent.stop();
+    let capture = collector.finish();
+    capture.check();
+    assert!(capture.flow_samples().iter().all(|sample| sample.sampling_rate == 1));
+}
+
+#[test]
+fn a_reload_changes_collectors_and_interfaces() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, peer, one, agent) = running(&lab, 1);
+    lab.link(2, (&host, "lan1"), (&peer, "lan1"));
+    sampled_at(&host, &one, 1);
+    let two = Collector::start(&host, "127.0.0.1:7000");
+    lab.file(
+        "flowmote.conf",
+        "sflow { sampling = 3 polling = 0
+         collector { ip = 127.0.0.1 udpport = 7000 }
+         pcap { dev = lan1 } }",
+    );
+    agent.program().signal(Signal::SIGHUP);
+    let lan1 = host.if_index("lan1");
+    wait_until("samples of lan1", || {
+        flood(&host, (peer_ip_of(1).0, 9).into(), 50, 10);
+        flood(&host, (peer_ip_of(2).0, 9).into(), 50, 10);
+        (two.so_far().flow_samples_of(lan1).len() > 3).then_some(())
+    });
+    let files = agent.open_files(&host);
+    let mark = agent.program().mark();
+    agent.program().signal(Signal::SIGHUP);
+    agent.program().wait_for_line(mark, "configuration");
+    // Printed when the reload is through.
+    let _ = agent.statistics(1);
+    assert_eq!(agent.open_files(&host), files, "the same configuration again");
+    agent.stop();
+    one.finish().check();
+    let capture = two.finish();
+    let first = capture.datagrams()[0].sequence_number;
+    assert!(first > 1, "the sequence goes on for the new collector: {first}");
+    capture.check();
+}
+
+#[test]
+fn sigusr1_prints_the_statistics() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, _peer, collector, agent) = running(&lab, 1);
+    sampled_at(&host, &collector, 1);
+    let statistics = agent.statistics(1);
+    let index = host.if_index("lan0");
+    assert!(statistics.contains(&format!("lan0 (ifIndex {index}, 1 in 1): ")), "{statistics}");
+    assert!(statistics.contains("collector 127.0.0.1"), "{statistics}");
+    agent.stop();
+    collector.finish().check();
+}
+
+/// Packets that were seen just before the end are in the last datagram.
+fn ends_well(signal: Signal) {
+    let Some(lab) = Lab::open() else { return };
+    let (host, _peer, collector, agent) = running(&lab, 1);
+    let index = host.if_index("lan0");
+    flood(&host, (peer_ip_of(1).0, 9).into(), 20, 10);
+    let log = agent.stop_with(signal);
+    assert!(log.contains("statistics after"), "a summary at the end: {log}");
+    let capture = collector.finish();
+    capture.check();
+    // The peer answers some of them.
+    assert!(capture.flow_samples_of(index).len() >= 20, "{}", capture.flow_samples().len());
+}
+
+#[test]
+fn sigterm_sends_what_waits_and_ends_with_0() {
+    ends_well(Signal::SIGTERM);
+}
+
+#[test]
+fn sigint_sends_what_waits_and_ends_with_0() {
+    ends_well(Signal::SIGINT);
+}
+
+#[test]
+fn statistics_come_at_an_interval() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+    let options = "-i lan0 -n 1 -p 0 -o 127.0.0.1:6343 --stats-interval 1";
+    let agent = Agent::start(&lab, &host, options);
+    agent.program().wait_for_line(0, "statistics after 1 s");
+    agent.program().wait_for_line(0, "statistics after 2 s");
+    agent.stop();
+}

@@ -1,0 +1,61 @@
+//! The end station in C, linked with libflowmote.a, under QEMU.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use flowmote_lab::end_station;
+use flowmote_lab::footprint::Budget;
+use flowmote_lab::qemu::{Board, Image};
+use flowmote_lab::skip;
+use flowmote_lab::toolchain::{folder, target_directory};
+
+flowmote_lab::every_scenario!(image);
+
+#[test]
+fn an_ipv6_collector_is_refused() {
+    let reason = "collector A.B.C.D";
+    image().iter().for_each(|image| end_station::an_ipv6_collector_is_refused(image, reason));
+}
+
+#[test]
+fn the_budget_is_kept() {
+    let budget = Budget::new(BUDGET);
+    image().iter().for_each(|image| budget.check(&end_station::memory(image, "", &[])));
+}
+
+/// The firmware, built once as its README says; `None` and a line among the skipped where something
+/// is missing.
+fn image() -> Option<Image> {
+    for program in [COMPILER, "make"] {
+        if Command::new(program).arg("--version").output().is_err() {
+            let package = if program == COMPILER { "gcc-arm-none-eabi" } else { program };
+            skip(&format!("{program} is missing: apt-get install {package}"));
+            return None;
+        }
+    }
+    static ELF: OnceLock<PathBuf> = OnceLock::new();
+    // Asked first, because without the Rust target it does not build.
+    let image = Image::at(&Board::MPS2_AN385, target_directory(C).join("c-firmware/station.elf"))?;
+    ELF.get_or_init(|| build(&image));
+    Some(image)
+}
+
+fn build(image: &Image) -> PathBuf {
+    let output = Command::new("make")
+        .current_dir(folder(C).join("firmware"))
+        .arg(format!("CARGO={}", env!("CARGO")))
+        .env("CARGO_TARGET_DIR", target_directory(C))
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("MAKEFLAGS")
+        .output()
+        .expect("make");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    image.elf().to_owned()
+}
+
+/// The workspace of the C interface; the Makefile builds where cargo does.
+const C: &str = "platform-baremetal/c";
+const COMPILER: &str = "arm-none-eabi-gcc";
+const BUDGET: &str = include_str!("../../platform-baremetal/c/firmware/budget.txt");

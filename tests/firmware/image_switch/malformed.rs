@@ -1,0 +1,62 @@
+//! Nothing that a wire can carry stops the switch.
+
+use flowmote_lab::Random;
+use flowmote_lab::wait_until;
+
+use super::collected::Collected;
+use super::frames::{BROADCAST, VLAN_10, frame, introduce, mac};
+use super::switch::{COLLECTOR, PORTS, SWITCH, switches};
+
+#[test]
+fn malformed_frames_by_the_thousand_do_not_stop_it() {
+    for mut switch in switches() {
+        introduce(&switch);
+        switch.connect_collector();
+        switch.commands(&["sampling 1 4", "sampling 2 4", "sampling 3 4", "sampling 4 4"]);
+        let taken = switch.taken();
+        let mut random = Random::new(1);
+        let whole = [
+            frame(BROADCAST, mac(1), &VLAN_10, 64),
+            frame(mac(2), mac(1), &[], 60),
+            [&SWITCH.mac[..], &COLLECTOR.mac, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &[192; 20]].concat(),
+            [&SWITCH.mac[..], &COLLECTOR.mac, &[8, 0, 0x45, 0], &[0xff; 40]].concat(),
+        ];
+        for number in 0..20_000u64 {
+            let mut bytes = match number % 4 {
+                // Random bytes of every length, cut frames, damaged frames, random payload.
+                0 => {
+                    let length = 1 + random.below(2000);
+                    random.bytes(length)
+                }
+                1 => {
+                    let frame = &whole[random.below(4)];
+                    frame[..1 + random.below(frame.len())].to_vec()
+                }
+                2 => {
+                    let mut frame = whole[random.below(4)].clone();
+                    let at = random.below(frame.len());
+                    frame[at] = random.below(256) as u8;
+                    frame
+                }
+                _ => [&whole[1][..12], &random.bytes(50)].concat(),
+            };
+            // Nobody becomes the collector, or the station behind another port.
+            if bytes.len() >= 12 && bytes[0] & 1 == 0 {
+                bytes[6..12].copy_from_slice(&mac(200));
+            }
+            switch.send(1 + random.below(4), &bytes);
+        }
+        let shown = switch.settle(taken + 20_000);
+        assert!(switch.machine.is_running());
+        assert!(shown.value("samples", "discards") > 0 && shown.value("samples", "flow") > 0);
+        // What it told of all that is sound.
+        let told = shown.value("samples", "flow");
+        Collected::default().wait_for_samples(&switch, told);
+        let all = frame(BROADCAST, mac(1), &[], 60);
+        for port in PORTS {
+            let _ = switch.received(port);
+        }
+        switch.send(1, &all);
+        wait_until("the broadcast", || switch.received(3).contains(&all).then_some(()));
+    }
+}

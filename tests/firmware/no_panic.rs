@@ -1,0 +1,177 @@
+//! No panic and no allocator in `core`, the firmware library and the switch built on it, proved by
+//! the linker for each processor: see `platform-baremetal/prover/src/main.rs`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use flowmote_lab::toolchain::{folder, has_target, llvm_tool};
+use flowmote_lab::{skip, skip_part};
+
+const TARGETS: [&str; 5] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "riscv32imac-unknown-none-elf",
+    "riscv64gc-unknown-none-elf",
+    "aarch64-unknown-none",
+];
+
+/// The function that does not exist, which only the panic handler calls.
+const SINK: &str = "flowmote_a_panic_can_be_reached";
+
+const OUTSIDE: [&str; 6] = [
+    "tests.rs",
+    "testing.rs",
+    "sampled_device.rs",
+    "smoltcp_uplink.rs",
+    "smoltcp_uplink",
+    "hardware",
+];
+
+#[test]
+fn no_entry_can_panic_and_none_allocates() {
+    let (here, missing): (Vec<_>, Vec<_>) = TARGETS.into_iter().partition(|it| has_target(it));
+    if here.is_empty() {
+        return skip(&format!("rustup target add {}", TARGETS.join(" ")));
+    }
+    if !missing.is_empty() {
+        skip_part(&format!("rustup target add {}", missing.join(" ")));
+    }
+    for target in here {
+        let scratch = tempfile::tempdir().unwrap();
+        let output = link(target, scratch.path(), &[]);
+        assert!(output.status.success(), "{target}: {}", text(&output.stderr));
+        let image = scratch.path().join(target).join("release/flowmote-prover");
+        check_symbols(&image);
+
+        let control = link(target, scratch.path(), &["--features", "index"]);
+        let message = text(&control.stderr);
+        assert!(!control.status.success(), "{target}: a slice index must not link");
+        assert!(message.contains(&format!("undefined symbol: {SINK}")), "{target}: {message}");
+    }
+}
+
+/// What the prover does not name is not proved.
+#[test]
+fn the_prover_names_every_entry() {
+    let prover = sources(&folder("platform-baremetal/prover/src")).concat();
+    let (mut missing, mut count) = (BTreeSet::new(), 0);
+    let folders =
+        ["core/src", "platform-baremetal/src", "platform-baremetal/images/virt-switch/src"];
+    for name in folders {
+        for source in sources(&folder(name)) {
+            let public = source.split("\nmod tests {").next().unwrap_or_default();
+            let entries = entries(public);
+            count += entries.len();
+            missing.extend(entries.into_iter().filter(|name| !names(&prover, name)));
+            let implemented = implementations(public);
+            count += implemented.len();
+            let is_missing = |pair: &(&str, &str)| !names_both(&prover, *pair);
+            let describe = |(name, of)| format!("<{of} as {name}>");
+            missing.extend(implemented.into_iter().filter(is_missing).map(describe));
+        }
+    }
+    assert!(count > 220, "only {count} entries found");
+    assert!(missing.is_empty(), "not in platform-baremetal/prover/src: {missing:?}");
+}
+
+/// The linker has said it already; this is the belt.
+fn check_symbols(image: &Path) {
+    let Some(nm) = llvm_tool("llvm-nm") else {
+        return skip_part("llvm-nm is missing: rustup component add llvm-tools");
+    };
+    let output = Command::new(nm).arg("-C").arg(image).output().unwrap();
+    let symbols = text(&output.stdout);
+    assert!(symbols.contains("flowmote_core::agent"), "no symbols: {symbols}");
+    for word in ["__rust_alloc", "__rustc::", "alloc::", "panicking", SINK] {
+        assert!(!symbols.contains(word), "{word} in {}", image.display());
+    }
+}
+
+/// Links the prover, as released: optimised for size, with overflow checks.
+fn link(target: &str, scratch: &Path, more: &[&str]) -> Output {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    Command::new(cargo)
+        .args(["build", "--release", "--locked", "--target", target])
+        .args(more)
+        .current_dir(folder("platform-baremetal/prover"))
+        .env("CARGO_TARGET_DIR", scratch)
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .output()
+        .expect("cargo runs")
+}
+
+/// The names of public functions and of records.
+fn entries(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in source.lines() {
+        let line = line.trim_start();
+        let function = line.strip_prefix("pub const fn ").or(line.strip_prefix("pub fn "));
+        let record = line.split_once(" for ").filter(|(left, _)| left.ends_with("Record"));
+        let table = line.strip_suffix(" {").and_then(|line| line.split_once(" = "));
+        let table = table.filter(|(_, number)| number.contains(':') && !number.contains(' '));
+        let name = function.or(record.map(|(_, name)| name)).or(table.map(|(name, _)| name));
+        let name =
+            name.and_then(|name| name.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+        found.extend(name.filter(|name| !name.is_empty()).map(String::from));
+    }
+    found
+}
+
+/// The traits that public types of the file implement by hand, records left out, and the types.
+fn implementations<'s>(source: &'s str) -> Vec<(&'s str, &'s str)> {
+    let pair = |line: &'s str| {
+        let (left, right) = line.strip_prefix("impl")?.split_once(" for ")?;
+        let (name, of) = (last_word(left)?, right.split(['<', ' ']).next()?);
+        let public =
+            ["struct", "enum"].iter().any(|kind| names(source, &format!("pub {kind} {of}")));
+        (public && !name.ends_with("Record")).then_some((name, of))
+    };
+    source.lines().filter_map(pair).collect()
+}
+
+/// The name of a trait, of its path and parameters only the name.
+fn last_word(text: &str) -> Option<&str> {
+    let text = text.rsplit_once("> ").map_or(text, |(_, behind)| behind);
+    text.split('<').next()?.trim().rsplit("::").next()
+}
+
+/// Whether a line of `text` speaks of the trait as the type implements it.
+fn names_both(text: &str, (name, of): (&str, &str)) -> bool {
+    text.lines().any(|line| line.contains(" as ") && names(line, name) && names(line, of))
+}
+
+/// Whether `name` is a word of `text`.
+fn names(text: &str, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + name.len()..]);
+        !before.ends_with(word) && !behind.starts_with(word)
+    })
+}
+
+/// The sources below a folder. Those for smoltcp are left out: it can panic itself; and those of
+/// an image that are not in its library.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if OUTSIDE.contains(&name) {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else {
+            found.push(fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

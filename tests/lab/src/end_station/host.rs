@@ -1,0 +1,83 @@
+//! What the host at the link does.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use super::told::told;
+use super::{BOARD, PEER};
+use crate::deadline::{DEADLINE, wait_until};
+use crate::qemu::{Machine, Peer, packet, shown};
+
+/// A host at the link, which the board knows.
+pub(super) fn plug_in(machine: &Machine) -> Peer<'_> {
+    let mut peer = Peer::new(machine.link(0));
+    introduce(&mut peer);
+    peer
+}
+
+/// Asks for the board's MAC address and tells its own.
+pub(super) fn introduce(peer: &mut Peer<'_>) {
+    let question = packet::arp_request(&PEER, BOARD.ip);
+    let answer = peer.ask(&question, |frame| packet::arp_reply(frame).is_some());
+    assert_eq!(packet::arp_reply(&answer), Some(BOARD.mac));
+}
+
+/// Sends a datagram and checks that it comes back.
+pub(super) fn echo(peer: &mut Peer<'_>, number: u16, length: usize) {
+    let (payload, port) = (pattern(length), 1024 + number);
+    let request = packet::udp(&PEER, &BOARD, (port, ECHO), &payload);
+    let reply = peer.ask(&request, |frame| packet::udp_payload(frame, port).is_some());
+    assert_eq!(packet::udp_payload(&reply, port), Some(&payload[..]));
+    assert_eq!(reply[..12], [PEER.mac, BOARD.mac].concat());
+}
+
+/// Sends `window` pings of so much data at once and waits for that many answers.
+pub(super) fn burst(peer: &mut Peer<'_>, round: u16, (window, data): (u16, usize)) {
+    for number in 0..window {
+        peer.send(&packet::ping(&PEER, &BOARD, round * window + number, &pattern(data)));
+    }
+    let (start, mut answers) = (Instant::now(), 0);
+    while answers < window {
+        assert!(start.elapsed() < DEADLINE, "{answers} answers to {window} pings");
+        let frame = peer.receive(Duration::from_millis(100));
+        answers += u16::from(frame.is_some_and(|frame| packet::ping_reply(&frame).is_some()));
+    }
+}
+
+/// Asks for counters until there are some, after which the board knows its collector.
+pub(super) fn be_found(machine: &Machine, peer: &mut Peer<'_>) {
+    machine.command("polling 1").unwrap();
+    peer.until("the first datagram", |peer| !peer.exported.is_empty());
+    machine.command("polling 0").unwrap();
+}
+
+/// Ends sampling and waits until all that passed is counted, and all that was chosen has arrived;
+/// returns the frames that passed.
+pub(super) fn quiet(machine: &Machine, peer: &mut Peer<'_>) -> u64 {
+    machine.command("sampling 1 0").unwrap();
+    wait_until("an end of traffic, and a pool of as many frames", || {
+        pool_in_silence(machine, peer).filter(|pool| *pool == peer.frames() as u64)
+    })
+}
+
+/// The same after frames in error: nobody says how many of them the controller took.
+pub(super) fn quiet_after_errors(machine: &Machine, peer: &mut Peer<'_>) {
+    machine.command("sampling 1 0").unwrap();
+    wait_until("an end of traffic", || pool_in_silence(machine, peer));
+}
+
+/// The pool when nothing passes, unless some of what was chosen is still to arrive.
+fn pool_in_silence(machine: &Machine, peer: &mut Peer<'_>) -> Option<u64> {
+    while peer.receive(Duration::from_millis(150)).is_some() {}
+    let lines = machine.command("show").unwrap();
+    let arrived = told(peer).len() as u64 == shown(&lines, "samples", "flow");
+    arrived.then(|| shown(&lines, "port 1", "pool"))
+}
+
+/// Bytes that are not all alike.
+pub(super) fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| at as u8 ^ 0x5a).collect()
+}
+
+/// The UDP port that sends back what it gets.
+pub(super) const ECHO: u16 = 7;

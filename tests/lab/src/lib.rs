@@ -1,0 +1,27 @@
+//! Tools for whole-system tests, each in a module:
+//!
+//! - [`net`]: network namespaces in which the real programs talk over real interfaces.
+//! - [`sim`]: an agent on simulated ports with a simulated clock.
+//! - [`qemu`]: emulated boards whose ports, consoles and frames a test controls.
+//! - [`end_station`]: the scenarios that every end station firmware has to pass on its board.
+//! - [`footprint`]: flash, RAM and stack of firmware, and tables of their limits.
+//! - [`toolchain`]: components of the Rust toolchain, and its build directories.
+//!
+//! Shared by all: [`Program`] runs beside a test, [`wait_until`] polls with a deadline, [`skip`]
+//! records a test that cannot run on this machine, [`Random`] repeats the same numbers in each run.
+
+mod deadline;
+pub mod end_station;
+pub mod footprint;
+pub mod net;
+mod program;
+pub mod qemu;
+mod random;
+pub mod sim;
+mod skipped;
+pub mod toolchain;
+
+pub use self::deadline::{DEADLINE, wait_until};
+pub use self::program::Program;
+pub use self::random::Random;
+pub use self::skipped::{skip, skip_part};

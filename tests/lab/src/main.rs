@@ -1,0 +1,125 @@
+//! The lab's hands inside a namespace: opens the sockets that only a process living there can.
+//!
+//! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE [SEGMENT] |
+//!        sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX
+
+use core::error::Error;
+use std::env;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use flowmote_vectors::unhex;
+use nix::ifaddrs::getifaddrs;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, sendto, setsockopt, socket, sockopt,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["collect", address] => collect(address),
+        ["flood", to, count, size] => flood(to, count.parse()?, size.parse()?, None),
+        ["flood", to, count, size, segment] => {
+            flood(to, count.parse()?, size.parse()?, Some(segment.parse()?))
+        }
+        ["sink", address] => sink(address),
+        ["source", to, bytes] => source(to, bytes.parse()?),
+        ["frame", interface, hex] => frame(interface, hex),
+        _ => Err("see the first lines of its source".into()),
+    }
+}
+
+/// Writes each datagram to standard output, with the time and its length in front; first an empty
+/// one, which says that the socket is open. Ends when standard input does, with all that came.
+fn collect(address: &str) -> Result<(), Box<dyn Error>> {
+    let socket = UdpSocket::bind(address)?;
+    // More than the limit of the system, where that is allowed.
+    let _ = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER));
+    socket.set_nonblocking(true)?;
+    let mut output = io::stdout().lock();
+    write_record(&mut output, &[])?;
+    let input = io::stdin();
+    loop {
+        let mut files = [
+            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(input.as_fd(), PollFlags::POLLIN),
+        ];
+        poll(&mut files, PollTimeout::NONE)?;
+        let ends = files[1].any().unwrap_or_default();
+        receive_all(&socket, &mut output)?;
+        if ends {
+            return Ok(());
+        }
+    }
+}
+
+fn receive_all(socket: &UdpSocket, output: &mut impl Write) -> io::Result<()> {
+    let mut datagram = [0; 65_536];
+    loop {
+        match socket.recv(&mut datagram) {
+            Ok(length) => write_record(output, &datagram[..length])?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn write_record(output: &mut impl Write, datagram: &[u8]) -> io::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
+    let mut record = (now.as_nanos() as u64).to_be_bytes().to_vec();
+    record.extend((datagram.len() as u32).to_be_bytes());
+    record.extend(datagram);
+    output.write_all(&record)?;
+    output.flush()
+}
+
+/// With `segment`, the kernel or the interface cuts what is sent at once into datagrams of that size.
+fn flood(to: &str, count: u32, size: usize, segment: Option<i32>) -> Result<(), Box<dyn Error>> {
+    let any = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
+    let socket = UdpSocket::bind(any)?;
+    if let Some(segment) = segment {
+        setsockopt(&socket, sockopt::UdpGsoSegment, &segment)?;
+    }
+    let datagram = vec![0x5a; size];
+    for _ in 0..count {
+        // Not connected: that nobody listens is no error then.
+        socket.send_to(&datagram, to)?;
+    }
+    Ok(())
+}
+
+fn sink(address: &str) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening");
+    let (mut connection, _) = listener.accept()?;
+    let bytes = io::copy(&mut connection, &mut io::sink())?;
+    println!("{bytes} bytes");
+    Ok(())
+}
+
+fn source(to: &str, bytes: u64) -> Result<(), Box<dyn Error>> {
+    let mut connection = TcpStream::connect(to)?;
+    let copied = io::copy(&mut io::repeat(0x5a).take(bytes), &mut connection)?;
+    connection.shutdown(Shutdown::Write)?;
+    // The other side closes when it has everything.
+    connection.read_to_end(&mut Vec::new())?;
+    if copied == bytes { Ok(()) } else { Err(format!("{copied} bytes only").into()) }
+}
+
+fn frame(interface: &str, hex: &str) -> Result<(), Box<dyn Error>> {
+    let frame = unhex(hex);
+    let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)?;
+    let link = getifaddrs()?
+        .filter(|address| address.interface_name == interface)
+        .find_map(|address| address.address?.as_link_addr().copied());
+    let link = link.ok_or_else(|| format!("no interface {interface}"))?;
+    sendto(socket.as_raw_fd(), &frame, &link, MsgFlags::empty())?;
+    Ok(())
+}
+
+const RECEIVE_BUFFER: usize = 8 << 20;

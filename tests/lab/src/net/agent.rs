@@ -1,0 +1,141 @@
+//! The agent under test.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, ExitStatus};
+
+use nix::sys::signal::Signal;
+
+use super::{Lab, Namespace, flowmote};
+use crate::deadline::{DEADLINE, wait_until};
+use crate::program::Program;
+
+/// `flowmote run`, past the moment at which it told its service manager to be ready.
+#[derive(Debug)]
+pub struct Agent {
+    program: Program,
+    manager: UnixDatagram,
+}
+
+impl Agent {
+    /// Starts `flowmote run` with `arguments`, split at spaces, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    #[must_use]
+    pub fn start(lab: &Lab, namespace: &Namespace, arguments: &str) -> Self {
+        let mut command = namespace.command(flowmote());
+        command.arg("run").args(arguments.split_whitespace());
+        Self::start_command(lab, command)
+    }
+
+    /// Starts a command that ends in `flowmote run`, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    #[must_use]
+    pub fn start_command(lab: &Lab, mut command: Command) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = lab.path().join(format!("manager-{count}"));
+        let manager = UnixDatagram::bind(&path).expect("the service manager's socket");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+        manager.set_nonblocking(true).unwrap();
+        command.env("NOTIFY_SOCKET", &path);
+        let mut agent = Self { program: Program::start(command), manager };
+        agent.wait_notified("READY=1");
+        agent
+    }
+
+    /// Starts it with a configuration file.
+    #[must_use]
+    pub fn start_with(lab: &Lab, namespace: &Namespace, configuration: &str) -> Self {
+        let path = lab.file("flowmote.conf", configuration);
+        Self::start(lab, namespace, &format!("--config {}", path.display()))
+    }
+
+    /// Waits until it tells its service manager `what`.
+    pub fn wait_notified(&mut self, what: &str) {
+        wait_until(&format!("the notification {what}"), || {
+            assert!(self.program.is_running(), "the agent has ended:\n{}", self.program.log());
+            let mut text = [0; 512];
+            let length = self.manager.recv(&mut text).ok()?;
+            String::from_utf8_lossy(&text[..length]).lines().any(|line| line == what).then_some(())
+        });
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Sends SIGUSR1 and returns the statistics that it prints; their last lines are about its
+    /// `collectors`.
+    #[must_use]
+    pub fn statistics(&self, collectors: usize) -> String {
+        let mark = self.program.mark();
+        self.program.signal(Signal::SIGUSR1);
+        wait_until("the statistics", || {
+            let log = self.program.log_since(mark);
+            let text = &log[log.find("statistics after")?..];
+            (text.matches("\n  collector ").count() == collectors).then(|| text.to_owned())
+        })
+    }
+
+    /// The number of its open files.
+    #[must_use]
+    pub fn open_files(&self, namespace: &Namespace) -> usize {
+        namespace.run(&format!("ls /proc/{}/fd", self.program.pid())).lines().count()
+    }
+
+    /// Ends it with SIGTERM, which must succeed, and returns its whole log.
+    pub fn stop(self) -> String {
+        self.stop_with(Signal::SIGTERM)
+    }
+
+    /// Ends it with a signal, which must succeed, and returns its whole log.
+    pub fn stop_with(mut self, signal: Signal) -> String {
+        self.program.signal(signal);
+        let status = self.wait();
+        assert!(status.success(), "{signal}: {status}, within {DEADLINE:?}");
+        self.program.log()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.program.wait()
+    }
+}
+
+/// What the statistics say of an interface, or of all that are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Packets that could have been sampled.
+    pub seen: u64,
+    /// Samples that were taken.
+    pub samples: u64,
+    /// Samples that were lost.
+    pub drops: u64,
+}
+
+impl Totals {
+    /// The last that a log says of what its line names first.
+    ///
+    /// # Panics
+    /// When there is no such line.
+    #[must_use]
+    pub fn last_of(log: &str, name: &str) -> Self {
+        let line = log.lines().rev().find_map(|line| {
+            let rest = line.trim_start().strip_prefix(name)?;
+            rest.contains(" packets seen, ").then_some(rest)
+        });
+        let line = line.unwrap_or_else(|| panic!("no statistics of {name} in\n{log}"));
+        let (_, numbers) = line.rsplit_once(": ").expect("name: numbers");
+        let mut numbers = numbers.split_whitespace().filter_map(|word| word.parse().ok());
+        let [seen, samples, drops] = [(); 3].map(|()| numbers.next().expect("three numbers"));
+        Self { seen, samples, drops }
+    }
+}

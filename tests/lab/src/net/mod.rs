@@ -1,0 +1,145 @@
+//! A lab of network namespaces, in which the real programs talk over real interfaces.
+//!
+//! ```no_run
+//! use flowmote_lab::net::{Agent, Collector, Lab};
+//!
+//! let Some(lab) = Lab::open() else { return };
+//! let (host, peer) = (lab.namespace(), lab.namespace());
+//! lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+//! let collector = Collector::start(&host, "127.0.0.1:6343");
+//! let agent = Agent::start(&lab, &host, "-i lan0 -n 1 -o 127.0.0.1:6343");
+//! host.run("ping -c 3 198.18.1.2");
+//! collector.wait_for("6 samples", |capture| capture.flow_samples().len() == 6);
+//! agent.stop();
+//! collector.finish().check();
+//! ```
+//!
+//! Root makes network namespaces, a normal user makes them inside a user namespace. Everything in
+//! a lab ends with it: the namespaces live as long as a pipe to the test is open, so that they go
+//! even when the test is killed. Nothing touches the interfaces of the machine.
+
+mod agent;
+mod capture;
+mod collector;
+mod kernel;
+mod namespace;
+mod programs;
+mod traffic;
+mod tshark;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::skipped::skip;
+
+pub use self::agent::{Agent, Totals};
+pub use self::capture::{Capture, Received, if_counters, sampled_header, timestamp_ns};
+pub use self::collector::{Collector, wall_clock_ns};
+pub use self::kernel::{LinkCounters, ip_of, peer_ip_of};
+pub use self::namespace::Namespace;
+pub use self::programs::{analyzer, flowmote, helper};
+pub use self::traffic::{Transfer, flood, flood_segmented, send_frame, transfer};
+
+/// A place for network namespaces and files, gone when it is dropped.
+#[derive(Debug)]
+pub struct Lab {
+    /// Where the user namespace lives, if there is one; the other namespaces are made inside.
+    first: Namespace,
+    directory: TempDir,
+}
+
+impl Lab {
+    /// A lab with all privileges that can be had: those of root, else those of a user namespace.
+    /// `None`, and a line among the skipped, where there are neither.
+    #[must_use]
+    pub fn open() -> Option<Self> {
+        Self::with(if nix::unistd::Uid::effective().is_root() {
+            Namespace::of_root
+        } else {
+            Namespace::of_user
+        })
+    }
+
+    /// A lab inside a user namespace, whoever runs the test: bpf(2) is refused there.
+    #[must_use]
+    pub fn unprivileged() -> Option<Self> {
+        Self::with(Namespace::of_user)
+    }
+
+    /// A lab where the agent starts as the real root; skipped otherwise.
+    #[must_use]
+    pub fn of_root() -> Option<Self> {
+        if nix::unistd::Uid::effective().is_root() {
+            return Self::with(Namespace::of_root);
+        }
+        skip("needs root, in a user namespace there is nobody else to become");
+        None
+    }
+
+    fn with(first: fn() -> Result<Namespace, String>) -> Option<Self> {
+        let first = match first() {
+            Ok(first) => first,
+            Err(reason) => {
+                skip(&reason);
+                return None;
+            }
+        };
+        let directory = tempfile::Builder::new().prefix("flowmote-lab-").tempdir();
+        let directory = directory.expect("a directory for temporary files");
+        // The agent reads its configuration again after it has become another user.
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        Some(Self { first, directory })
+    }
+
+    /// Whether bpf(2) is allowed in here, so that the agent counts its sample pool; with the classic
+    /// filter the pool is an estimate unless N is 1.
+    #[must_use]
+    pub fn has_ebpf(&self) -> bool {
+        !self.first.is_in_user_namespace()
+    }
+
+    /// A new network namespace with nothing but a loopback interface, which is up.
+    #[must_use]
+    pub fn namespace(&self) -> Namespace {
+        self.first.sibling()
+    }
+
+    /// A veth pair, up, with the addresses 198.18.`net`.1 and .2.
+    ///
+    /// Nobody asks for the other's MAC address, and without IPv6 there is nobody to discover, so
+    /// that all packets on the link are those of the test.
+    pub fn link(&self, net: u8, a: (&Namespace, &str), b: (&Namespace, &str)) {
+        let (name_a, name_b) = (a.1, b.1);
+        let (mac_a, mac_b) = (kernel::mac(net, 1), kernel::mac(net, 2));
+        a.0.ip(&format!(
+            "link add {name_a} address {mac_a} type veth peer name {name_b} address {mac_b} netns {}",
+            b.0.pid()
+        ));
+        a.0.ip(&kernel::up(net, name_a, 1, 2));
+        b.0.ip(&kernel::up(net, name_b, 2, 1));
+    }
+
+    /// A link with IPv6 too: fd00:`net`::1 and ::2.
+    pub fn link6(&self, net: u8, a: (&Namespace, &str), b: (&Namespace, &str)) {
+        self.link(net, a, b);
+        a.0.ip(&kernel::up6(net, a.1, 1, 2));
+        b.0.ip(&kernel::up6(net, b.1, 2, 1));
+    }
+
+    /// Writes a file that everybody can read, over an older one of this name.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text).expect("writing a file of the lab");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        path
+    }
+
+    /// The directory of its files.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}

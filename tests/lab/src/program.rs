@@ -1,0 +1,121 @@
+//! A program that runs beside the test.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::deadline::wait_until;
+
+/// A running program whose lines are kept; killed when dropped.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Program {
+    /// Starts it, standard output and standard error going into one log.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let lines = Arc::default();
+        let readers = vec![
+            keep(child.stdout.take().expect("a pipe was asked for"), &lines),
+            keep(child.stderr.take().expect("a pipe was asked for"), &lines),
+        ];
+        Self { child, lines, readers }
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it has printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.lines.lock().expect("the readers do not panic").join("\n")
+    }
+
+    /// The same, the first `mark` lines left out.
+    #[must_use]
+    pub fn log_since(&self, mark: usize) -> String {
+        self.lines.lock().expect("the readers do not panic")[mark..].join("\n")
+    }
+
+    /// The number of lines so far, for [`wait_for_line`](Self::wait_for_line).
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.lines.lock().expect("the readers do not panic").len()
+    }
+
+    /// Waits for a line that contains `text`, the first `mark` lines left out.
+    ///
+    /// # Panics
+    /// When none comes, with the whole log.
+    pub fn wait_for_line(&self, mark: usize, text: &str) -> String {
+        let find = || {
+            let lines = self.lines.lock().expect("the readers do not panic");
+            lines.iter().skip(mark).find(|line| line.contains(text)).cloned()
+        };
+        wait_until(&format!("the line {text:?}"), find)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.nix_pid(), signal).expect("the program runs");
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_none()
+    }
+
+    /// Waits for its end; its log is complete then.
+    pub fn wait(&mut self) -> ExitStatus {
+        let status =
+            wait_until("the end of the program", || self.child.try_wait().expect("our own child"));
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        status
+    }
+
+    fn nix_pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.pid()).expect("a process id"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- its log:");
+            self.log().lines().for_each(|line| eprintln!("{line:.300}"));
+            eprintln!("---");
+        }
+    }
+}
+
+fn keep(
+    output: impl std::io::Read + Send + 'static,
+    lines: &Arc<Mutex<Vec<String>>>,
+) -> JoinHandle<()> {
+    let lines = Arc::clone(lines);
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            lines.lock().expect("nobody panics with it").push(line);
+        }
+    })
+}

@@ -1,0 +1,90 @@
+//! Firmware images.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Board, Machine};
+use crate::skipped::skip;
+use crate::toolchain;
+
+/// An image that is built.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub(super) board: Board,
+    elf: PathBuf,
+}
+
+impl Image {
+    /// Builds program `name` of `package` among the firmware images. `None`, and a line among the
+    /// skipped, where the emulator or the target is missing.
+    ///
+    /// # Panics
+    /// When it does not build.
+    #[must_use]
+    pub fn build(board: &Board, package: &str, name: &str) -> Option<Self> {
+        if let Some(reason) = board.is_missing() {
+            skip(&reason);
+            return None;
+        }
+        let Board { target, profile, .. } = *board;
+        let arguments = ["build", "--profile", profile, "--bin", name, "--target", target];
+        cargo(package, &arguments);
+        Some(Self {
+            board: *board,
+            elf: toolchain::target_directory(IMAGES).join(target).join(profile).join(name),
+        })
+    }
+
+    /// The linked program.
+    #[must_use]
+    pub fn elf(&self) -> &Path {
+        &self.elf
+    }
+
+    /// An image that something else than cargo has built. `None`, and a line among the skipped,
+    /// where the emulator is missing.
+    #[must_use]
+    pub fn at(board: &Board, elf: PathBuf) -> Option<Self> {
+        if let Some(reason) = board.is_missing() {
+            skip(&reason);
+            return None;
+        }
+        Some(Self { board: *board, elf })
+    }
+
+    /// Boots it with so many ports.
+    #[must_use]
+    pub fn start(&self, ports: usize) -> Machine {
+        self.start_with(ports, &[])
+    }
+
+    /// The same with more arguments for the emulator.
+    #[must_use]
+    pub fn start_with(&self, ports: usize, arguments: &[&str]) -> Machine {
+        Machine::start(self, ports, arguments)
+    }
+}
+
+/// Runs the tests of the library of `package`, on this machine.
+///
+/// # Panics
+/// When one fails.
+pub fn test_library(package: &str) {
+    cargo(package, &["test", "--lib"]);
+}
+
+fn cargo(package: &str, arguments: &[&str]) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(toolchain::folder(IMAGES))
+        .args(arguments)
+        .args(["--locked", "--quiet", "-p", package]);
+    let output =
+        cargo.arg("--target-dir").arg(toolchain::target_directory(IMAGES)).output().expect("cargo");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo {arguments:?} -p {package}: {told}{error}");
+}
+
+/// The workspace of the images.
+const IMAGES: &str = "platform-baremetal/images";
