@@ -1,13 +1,15 @@
-//! LACP of bond ports, from netlink attributes: what `/proc/net/bonding` prints, without its text.
+//! LACP state of bond ports, from netlink attributes (drivers/net/bonding/bond_netlink.c).
+//!
+//! `/proc/net/bonding` has the same values, but as text whose format changed several times.
 
 use flowmote_core::record::counter::LagPortStats;
 
 use super::message::{LinkMessage, as_counter32};
 use crate::kernel::netlink::attributes::{as_mac, as_u8, as_u16, attributes, find};
 
-/// Takes the states from `IFLA_INFO_SLAVE_DATA` of a port; its aggregator id within the bond, if
-/// the bond speaks LACP.
-pub(crate) fn port(slave_data: &[u8], record: &mut LagPortStats) -> Option<u16> {
+/// Reads the port states from `IFLA_INFO_SLAVE_DATA` into the record. Returns the id of the port's
+/// aggregator within the bond; `None` unless the bond is in mode 802.3ad.
+pub(crate) fn read_port(slave_data: &[u8], record: &mut LagPortStats) -> Option<u16> {
     let state = &mut record.dot3ad_agg_port_state;
     let mut aggregator = None;
     for (kind, value) in attributes(slave_data) {
@@ -25,13 +27,14 @@ pub(crate) fn port(slave_data: &[u8], record: &mut LagPortStats) -> Option<u16> 
     aggregator
 }
 
-/// Takes the system ids from the message of the bond. The partner is told for the active
-/// aggregator alone, so a port of another one keeps it unknown.
-pub(crate) fn systems(bond: &LinkMessage<'_>, aggregator: u16, record: &mut LagPortStats) {
+/// Reads the system ids of a port in `aggregator` from the message of its bond. The kernel reports
+/// the partner of the active aggregator only; for ports of other aggregators it stays unknown.
+pub(crate) fn read_systems(bond: &LinkMessage<'_>, aggregator: u16, record: &mut LagPortStats) {
     let configured = find(bond.kind_data, IFLA_BOND_AD_ACTOR_SYSTEM)
         .and_then(as_mac)
         .filter(|mac| *mac != [0; 6]);
-    // bond_3ad_initialize: the system id is the address of the bond if none is configured.
+    // Without ad_actor_system the bond uses its own MAC address (drivers/net/bonding/bond_3ad.c,
+    // bond_3ad_initialize).
     record.dot3ad_agg_port_actor_system_id = configured.or(bond.mac).unwrap_or_default();
     let active = find(bond.kind_data, IFLA_BOND_AD_INFO).unwrap_or_default();
     if find(active, IFLA_BOND_AD_INFO_AGGREGATOR).and_then(as_u16) == Some(aggregator) {
@@ -40,8 +43,8 @@ pub(crate) fn systems(bond: &LinkMessage<'_>, aggregator: u16, record: &mut LagP
     }
 }
 
-/// Takes the counters from the body of a `RTM_NEWSTATS` message.
-pub(crate) fn lacp_counters(body: &[u8], record: &mut LagPortStats) {
+/// Reads the LACPDU and marker counters from the body of an `RTM_NEWSTATS` message.
+pub(crate) fn read_lacp_counters(body: &[u8], record: &mut LagPortStats) {
     let attribute = |bytes, kind| find(bytes, kind).unwrap_or_default();
     let stats = attribute(body.get(12..).unwrap_or_default(), IFLA_STATS_LINK_XSTATS_SLAVE);
     let lacp = attribute(attribute(stats, LINK_XSTATS_TYPE_BOND), BOND_XSTATS_3AD);
@@ -61,7 +64,7 @@ pub(crate) fn lacp_counters(body: &[u8], record: &mut LagPortStats) {
     }
 }
 
-/// `filter_mask` of `struct if_stats_msg` that asks for the statistics of a port by its master.
+/// `filter_mask` of `struct if_stats_msg`: the statistics that the master keeps of a port.
 pub(crate) const AGGREGATE_STATS_FILTER: u32 = 1 << (IFLA_STATS_LINK_XSTATS_SLAVE - 1);
 
 // linux/if_link.h
@@ -83,10 +86,10 @@ mod tests {
     use crate::kernel::netlink::push_attribute;
     use proptest::prelude::*;
 
-    /// Attributes as the kernel writes them for a port in 802.3ad mode.
+    /// Attributes in the layout of the kernel, for a port in mode 802.3ad.
     #[test]
     #[cfg(target_endian = "little")]
-    fn port_states() {
+    fn port_states_and_aggregator() {
         let slave_data = [
             5, 0, 1, 0, 0, 0, 0, 0, // IFLA_BOND_SLAVE_STATE: active
             6, 0, 6, 0, 2, 0, 0, 0, // aggregator 2
@@ -94,11 +97,11 @@ mod tests {
             6, 0, 8, 0, 0x3f, 0, 0, 0, // partner
         ];
         let mut record = LagPortStats::UNKNOWN;
-        assert_eq!(port(&slave_data, &mut record), Some(2));
+        assert_eq!(read_port(&slave_data, &mut record), Some(2));
         let state = record.dot3ad_agg_port_state;
         assert_eq!((state.actor_admin, state.actor_oper), (0, 0x3d));
         assert_eq!((state.partner_admin, state.partner_oper), (0, 0x3f));
-        assert_eq!(port(&slave_data[..8], &mut record), None, "no LACP");
+        assert_eq!(read_port(&slave_data[..8], &mut record), None, "no LACP");
     }
 
     #[test]
@@ -113,20 +116,20 @@ mod tests {
         let bond =
             LinkMessage { mac: Some([2; 6]), kind_data: &kind_data, ..LinkMessage::default() };
         let mut record = LagPortStats::UNKNOWN;
-        systems(&bond, 2, &mut record);
+        read_systems(&bond, 2, &mut record);
         assert_eq!(record.dot3ad_agg_port_actor_system_id, [2; 6]);
         assert_eq!(record.dot3ad_agg_port_partner_oper_system_id, [0x0c, 1, 2, 3, 4, 5]);
         let mut other = LagPortStats::UNKNOWN;
-        systems(&bond, 3, &mut other);
+        read_systems(&bond, 3, &mut other);
         assert_eq!(other.dot3ad_agg_port_partner_oper_system_id, [0; 6]);
 
         let configured = [10, 0, 26, 0, 4, 4, 4, 4, 4, 4, 0, 0];
-        systems(&LinkMessage { kind_data: &configured, ..bond }, 2, &mut record);
+        read_systems(&LinkMessage { kind_data: &configured, ..bond }, 2, &mut record);
         assert_eq!(record.dot3ad_agg_port_actor_system_id, [4; 6]);
     }
 
     #[test]
-    fn counters_of_a_port() {
+    fn lacp_counters_have_their_fields() {
         let mut lacp = Vec::new();
         for number in 0..9 {
             push_attribute(&mut lacp, number, &(100 + u64::from(number)).to_ne_bytes());
@@ -136,7 +139,7 @@ mod tests {
         push_attribute(&mut stats, LINK_XSTATS_TYPE_BOND, &bond);
         push_attribute(&mut body, IFLA_STATS_LINK_XSTATS_SLAVE, &stats);
         let mut record = LagPortStats::UNKNOWN;
-        lacp_counters(&body, &mut record);
+        read_lacp_counters(&body, &mut record);
         let expected = LagPortStats {
             dot3ad_agg_port_stats_lacpdus_rx: 100,
             dot3ad_agg_port_stats_marker_pdus_rx: 104,
@@ -153,12 +156,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_are_survived(bytes: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
             let mut record = LagPortStats::UNKNOWN;
-            port(&bytes, &mut record);
+            read_port(&bytes, &mut record);
             let bond = LinkMessage { kind_data: &bytes, ..LinkMessage::default() };
-            systems(&bond, 1, &mut record);
-            lacp_counters(&bytes, &mut record);
+            read_systems(&bond, 1, &mut record);
+            read_lacp_counters(&bytes, &mut record);
         }
     }
 }

@@ -1,66 +1,62 @@
 //! Ethernet MAC counters by their IEEE 802.3 names: `ETHTOOL_MSG_STATS_GET` of the generic netlink
-//! family `ethtool` (Linux 5.13 and later), where the driver has them.
+//! family `ethtool` (Linux 5.13 and later).
+//!
+//! Drivers that implement it report standard names. The older `ETHTOOL_GSTATS` has names that each
+//! driver chooses, so its counters cannot be mapped to `ethernet_counters` (0:2).
 
 use std::io;
 
 use flowmote_core::record::counter::EthernetCounters;
-use nix::sys::socket::SockProtocol;
 
 use super::message::as_counter32;
-use crate::kernel::netlink::attributes::{as_u16, as_u32, attributes, find};
-use crate::kernel::netlink::{Message, NetlinkSocket, Request, push_attribute};
+use crate::kernel::netlink::attributes::{as_u32, attributes, find};
+use crate::kernel::netlink::{GENERIC_HEADER, GenericSocket, Message, Request, push_attribute};
 
-/// Asks drivers for their IEEE 802.3 counters.
+/// Reads the IEEE 802.3 counters of interfaces whose driver has them.
 #[derive(Debug)]
 pub struct EthernetReader {
-    socket: NetlinkSocket,
-    family: u16,
+    socket: GenericSocket,
 }
 
 impl EthernetReader {
-    /// Opens a generic netlink socket and looks up the family.
+    /// Opens a socket of the family `ethtool` in the network namespace of the caller.
     ///
     /// # Errors
-    /// `ENOENT` on a kernel without the family, else what the kernel says.
+    /// `ENOENT` on a kernel without the family (before Linux 5.6), `EMFILE` or `ENFILE` if too many
+    /// files are open.
     pub fn open() -> io::Result<Self> {
-        let mut socket = NetlinkSocket::open(SockProtocol::NetlinkGeneric, 0)?;
-        let request = Request::new(GENL_ID_CTRL, 0, &[CTRL_CMD_GETFAMILY, 1, 0, 0])
-            .attribute(CTRL_ATTR_FAMILY_NAME, b"ethtool\0");
-        let mut family = None;
-        socket.request(&request, &mut |message| {
-            let body = message.body.get(GENERIC_HEADER..).unwrap_or_default();
-            family = find(body, CTRL_ATTR_FAMILY_ID).and_then(as_u16).or(family);
-        })?;
-        Ok(Self { socket, family: family.ok_or(io::ErrorKind::InvalidData)? })
+        Ok(Self { socket: GenericSocket::open("ethtool")? })
     }
 
-    /// The dot3 counters of an interface; `None` if its driver has none of them.
+    /// Reads the dot3 counters of an interface; `None` if its driver reports none of them.
     ///
     /// # Errors
-    /// `EOPNOTSUPP` on a kernel that knows no such statistics, `ENODEV` if the interface has gone.
+    /// `EOPNOTSUPP` on a kernel without these statistics, `ENODEV` if the interface was deleted.
     pub fn read(&mut self, index: u32) -> io::Result<Option<EthernetCounters>> {
         let mut counters = None;
-        self.socket.request(&stats_request(self.family, index), &mut |message| {
+        let request = stats_request(&self.socket, index);
+        self.socket.request(&request, &mut |message| {
             counters = parse(message).or(counters);
         })?;
         Ok(counters)
     }
 }
 
-fn stats_request(family: u16, index: u32) -> Request {
+fn stats_request(socket: &GenericSocket, index: u32) -> Request {
     let mut header = Vec::new();
     push_attribute(&mut header, ETHTOOL_A_HEADER_DEV_INDEX, &index.to_ne_bytes());
     let mut groups = Vec::new();
     push_attribute(&mut groups, ETHTOOL_A_BITSET_NOMASK, &[]);
     push_attribute(&mut groups, ETHTOOL_A_BITSET_SIZE, &2_u32.to_ne_bytes());
     push_attribute(&mut groups, ETHTOOL_A_BITSET_VALUE, &GROUPS.to_ne_bytes());
-    Request::new(family, 0, &[ETHTOOL_MSG_STATS_GET, 1, 0, 0])
+    socket
+        .command(ETHTOOL_MSG_STATS_GET)
         .attribute(ETHTOOL_A_STATS_HEADER | NESTED, &header)
         .attribute(ETHTOOL_A_STATS_GROUPS | NESTED, &groups)
 }
 
-/// Reads the answer: per group a nest, in it per counter a nest of one `u64` whose type is the
-/// number of the counter.
+/// Parses the reply: one nested attribute per group, in it one per counter, in it one `u64` whose
+/// type is the number of the counter.
 fn parse(message: Message<'_>) -> Option<EthernetCounters> {
     let mut counters = EthernetCounters::UNKNOWN;
     let mut known = false;
@@ -80,7 +76,7 @@ fn parse(message: Message<'_>) -> Option<EthernetCounters> {
     known.then_some(counters)
 }
 
-/// The dot3 object (RFC 3635, section 3.2) that is the IEEE attribute of this group and number.
+/// The dot3 object for the IEEE attribute of this group and number (RFC 3635, section 3.2).
 fn field(counters: &mut EthernetCounters, group: u32, number: u16) -> Option<&mut u32> {
     Some(match (group, number) {
         (ETH_PHY, 0) => &mut counters.dot3_stats_symbol_errors,
@@ -99,13 +95,7 @@ fn field(counters: &mut EthernetCounters, group: u32, number: u16) -> Option<&mu
     })
 }
 
-const GENERIC_HEADER: usize = 4;
 const NESTED: u16 = netlink_packet_core::NLA_F_NESTED;
-// linux/genetlink.h
-const GENL_ID_CTRL: u16 = 16;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 // linux/ethtool_netlink.h
 const ETHTOOL_MSG_STATS_GET: u8 = 32;
 const ETHTOOL_A_HEADER_DEV_INDEX: u16 = 1;
@@ -119,7 +109,7 @@ const ETHTOOL_A_STATS_GRP_ID: u16 = 2;
 const ETHTOOL_A_STATS_GRP_STAT: u16 = 4;
 const ETH_PHY: u32 = 0;
 const ETH_MAC: u32 = 1;
-/// `eth-phy` and `eth-mac`.
+/// Bits of the groups that contain dot3 objects: `eth-phy` and `eth-mac`.
 const GROUPS: u32 = (1 << ETH_PHY) | (1 << ETH_MAC);
 
 #[cfg(test)]
@@ -131,7 +121,7 @@ mod tests {
         Message { kind: 0x1a, flags: 0, sequence: 1, body }
     }
 
-    fn answer(groups: &[(u32, &[(u16, u64)])]) -> Vec<u8> {
+    fn reply(groups: &[(u32, &[(u16, u64)])]) -> Vec<u8> {
         let mut body = vec![32, 1, 0, 0];
         push_attribute(&mut body, ETHTOOL_A_STATS_HEADER | NESTED, &[8, 0, 1, 0, 4, 0, 0, 0]);
         for (id, stats) in groups {
@@ -148,10 +138,10 @@ mod tests {
         body
     }
 
-    /// A driver that tells symbol errors, collisions and FCS errors, in literal bytes.
+    /// The reply of a driver that reports FCS errors.
     #[test]
     #[cfg(target_endian = "little")]
-    fn literal_answer() {
+    fn reply_bytes() {
         let body = [
             32, 1, 0, 0, // ETHTOOL_MSG_STATS_GET_REPLY, version
             12, 0, 2, 0x80, 8, 0, 1, 0, 4, 0, 0, 0, // header: device 4
@@ -168,9 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn each_attribute_has_its_field() {
+    fn each_counter_has_its_field() {
         let mac: Vec<_> = (0..22).map(|number| (number, 100 + u64::from(number))).collect();
-        let counters = parse(message(&answer(&[(ETH_PHY, &[(0, 9)]), (ETH_MAC, &mac)]))).unwrap();
+        let counters = parse(message(&reply(&[(ETH_PHY, &[(0, 9)]), (ETH_MAC, &mac)]))).unwrap();
         let expected = EthernetCounters {
             dot3_stats_alignment_errors: 105,
             dot3_stats_fcs_errors: 104,
@@ -190,15 +180,15 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_that_tells_nothing_has_no_record() {
-        assert_eq!(parse(message(&answer(&[(ETH_PHY, &[]), (ETH_MAC, &[])]))), None);
-        assert_eq!(parse(message(&answer(&[(ETH_MAC, &[(0, 1), (3, 1)])]))), None);
+    fn reply_without_dot3_counters_is_none() {
+        assert_eq!(parse(message(&reply(&[(ETH_PHY, &[]), (ETH_MAC, &[])]))), None);
+        assert_eq!(parse(message(&reply(&[(ETH_MAC, &[(0, 1), (3, 1)])]))), None);
         assert_eq!(parse(message(&[])), None);
     }
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_are_survived(body: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(body: Vec<u8>) {
             parse(message(&body));
         }
     }

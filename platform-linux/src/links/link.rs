@@ -1,51 +1,52 @@
-//! One network interface as the kernel describes it.
+//! One network interface, from the attributes of `RTM_NEWLINK` (linux/if_link.h).
 
 use super::message::{Address, LinkMessage};
 
-/// A network interface, in the kernel's words a link.
+/// A network interface; rtnetlink calls it a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// ifIndex.
+    /// ifIndex, 1 to 2^31-1.
     pub index: u32,
-    /// Name, at most 15 bytes; what is not UTF-8 in it is replaced.
+    /// Name, at most 15 bytes; bytes that are not UTF-8 are replaced.
     pub name: String,
-    /// `IFLA_IFALIAS`: another name that an administrator gave it.
+    /// Description set by an administrator (`IFLA_IFALIAS`, the ifAlias of RFC 2863).
     pub alias: Option<String>,
-    /// `IFLA_INFO_KIND`: `veth`, `bridge`, `bond`, `vlan`, `tun` ...; `None` for the driver of a
-    /// real device.
+    /// `IFLA_INFO_KIND`: `veth`, `bridge`, `bond`, `vlan`, `tun` and so on; `None` for the drivers of
+    /// most devices.
     pub kind: Option<String>,
-    /// ARPHRD number (linux/if_arp.h): 1 Ethernet, 772 loopback, 65534 none ...
+    /// ARPHRD number (linux/if_arp.h): 1 Ethernet, 772 loopback, 65534 no link-layer header.
     pub hardware: u16,
-    /// Hardware address, where it has six bytes.
+    /// MAC address; `None` if the hardware address has another length than six bytes.
     pub mac: Option<[u8; 6]>,
-    /// Largest packet without link header, bytes.
+    /// Largest packet in bytes, without the link-layer header.
     pub mtu: u32,
-    /// Meant to be up (`IFF_UP`).
+    /// Administratively up (`IFF_UP`).
     pub admin_up: bool,
-    /// Able to pass packets: carrier, and neither dormant nor held down (`IFF_LOWER_UP` and
+    /// Operational: has carrier and is neither dormant nor held down (`IFF_LOWER_UP` and
     /// `IFF_RUNNING`).
     pub carrier: bool,
     /// ifIndex of the bridge, bond, team or VRF that this link is a port of.
     pub master: Option<u32>,
-    /// Kind of that master.
+    /// `IFLA_INFO_SLAVE_KIND`: the kind of the master.
     pub master_kind: Option<String>,
-    /// ifIndex of the link beneath a VLAN or tunnel; of the other end of a veth pair. `None` also
-    /// if that is in another network namespace.
+    /// ifIndex of the link below a VLAN or tunnel, or of the other end of a veth pair. `None` if
+    /// that link is in another network namespace.
     pub parent: Option<u32>,
-    /// Someone wants it promiscuous.
+    /// In promiscuous mode, by at least one user (`IFLA_PROMISCUITY`).
     pub promiscuous: bool,
-    /// There is a device behind it: `IFLA_PARENT_DEV_NAME`.
+    /// Belongs to a device: a PCI function, a virtio or USB device (`IFLA_PARENT_DEV_NAME`, Linux
+    /// 5.14 and later).
     pub device: bool,
-    /// Bits per second; `None`: not known.
+    /// Bits per second; `None` if unknown.
     pub speed_bps: Option<u64>,
-    /// `Some(false)`: half duplex; `None`: not known.
+    /// False for half duplex; `None` if unknown.
     pub full_duplex: Option<bool>,
-    /// IPv4 and IPv6 addresses in the order in which the kernel told them.
+    /// IPv4 and IPv6 addresses in the order in which the kernel reported them.
     pub addresses: Vec<Address>,
 }
 
 impl Link {
-    /// The link of the message, its speed, duplex and addresses still unknown.
+    /// The link of a message. Its speed, duplex and addresses come from elsewhere.
     pub(crate) fn new(message: &LinkMessage<'_>) -> Self {
         let flag = |bit: i32| message.flags & bit.cast_unsigned() != 0;
         Self {
@@ -69,48 +70,48 @@ impl Link {
         }
     }
 
-    /// Whether its counters are polled even if nobody samples it: a physical adapter or an
-    /// aggregate of such (bond, team; rule A17 wants the aggregate as a data source too).
+    /// Returns true if the counters of the link are polled even when it is not sampled: a physical
+    /// adapter, or an aggregate of those (bond, team; rule A17 of docs/sflow-wire.md requires the
+    /// aggregate to be a data source too).
     ///
-    /// Not polled of their own accord are loopback and the plumbing inside the host: bridges, veth
-    /// and tap ends, VLANs, tunnels, dummies. Their packets cross a real interface too, or never
-    /// leave the host.
+    /// Loopback, bridges, veth and tap ends, VLANs, tunnels and dummies are polled only when
+    /// selected. Their packets also cross a real interface, or never leave the host.
     #[must_use]
     pub fn is_real(&self) -> bool {
         self.is_physical() || self.is_aggregate()
     }
 
-    /// Whether a device is behind it: NIC, virtio, ENA, SR-IOV function, Wi-Fi, modem.
+    /// Returns true if the link belongs to a device: NIC, virtio, ENA, SR-IOV function, Wi-Fi, modem.
     ///
-    /// Kernels before 5.14 do not name the device. There a link counts as physical that has no
-    /// kind, as drivers of devices have none and nearly all virtual links have one, and whose
-    /// medium is one that devices have.
+    /// Before Linux 5.14 the kernel does not name the device. There, a link is taken for physical if
+    /// it has no kind, as drivers of devices set none and nearly all virtual links have one, and if
+    /// its medium is Ethernet or InfiniBand.
     #[must_use]
     pub fn is_physical(&self) -> bool {
         let medium = matches!(self.hardware, libc::ARPHRD_ETHER | libc::ARPHRD_INFINIBAND);
         self.device || (self.kind.is_none() && medium)
     }
 
-    /// Whether it joins others into one: bond or team.
+    /// Returns true for a bond or team.
     #[must_use]
     pub fn is_aggregate(&self) -> bool {
         matches!(self.kind.as_deref(), Some("bond" | "team"))
     }
 
-    /// Whether it is a member of a bond or team.
+    /// Returns true for a member of a bond or team.
     #[must_use]
     pub fn is_aggregate_member(&self) -> bool {
         self.master.is_some() && matches!(self.master_kind.as_deref(), Some("bond" | "team"))
     }
 
-    /// Whether it is the loopback interface.
+    /// Returns true for the loopback interface.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.hardware == libc::ARPHRD_LOOPBACK
     }
 
-    /// Adds an address or updates it; whether anything changed.
-    pub(crate) fn put_address(&mut self, address: Address) -> bool {
+    /// Adds an address or updates its flags. Returns true if that changed anything.
+    pub(crate) fn upsert_address(&mut self, address: Address) -> bool {
         match self.addresses.iter_mut().find(|known| known.is_same(address)) {
             Some(known) if *known == address => return false,
             Some(known) => *known = address,
@@ -119,15 +120,15 @@ impl Link {
         true
     }
 
-    /// Removes an address; whether it was there.
+    /// Removes an address. Returns true if the link had it.
     pub(crate) fn remove_address(&mut self, address: Address) -> bool {
         let before = self.addresses.len();
         self.addresses.retain(|known| !known.is_same(address));
         self.addresses.len() != before
     }
 
-    /// What [`Changes::other`](super::Changes::other) stands for.
-    pub(crate) fn rest(&self) -> impl PartialEq {
+    /// The properties whose change is reported as `Changes::other`.
+    pub(crate) fn other_properties(&self) -> impl PartialEq {
         (
             self.kind.clone(),
             (self.hardware, self.mac, self.mtu),
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn carrier_needs_running_too() {
+    fn carrier_requires_running() {
         let state = |flags: i32| {
             let flags = flags.cast_unsigned();
             let link = Link::new(&LinkMessage { index: 2, flags, ..LinkMessage::default() });
@@ -189,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_kept_once() {
+    fn address_is_stored_once_with_its_latest_flags() {
         let mut link = link(None, libc::ARPHRD_ETHER, None);
         let tentative =
             Address { ip: [192, 0, 2, 1].into(), prefix_len: 24, scope: 0, flags: 0x40 };
         let ready = Address { flags: 0x80, ..tentative };
-        assert!(link.put_address(tentative) && link.put_address(ready));
-        assert!(!link.put_address(ready));
+        assert!(link.upsert_address(tentative) && link.upsert_address(ready));
+        assert!(!link.upsert_address(ready));
         assert_eq!(link.addresses, [ready]);
         assert!(link.remove_address(tentative) && !link.remove_address(tentative));
     }

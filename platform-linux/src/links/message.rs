@@ -1,7 +1,8 @@
-//! `RTM_NEWLINK`, `RTM_DELLINK`, `RTM_NEWADDR` and `RTM_DELADDR`: which attributes matter here.
+//! Parser of `RTM_NEWLINK`, `RTM_DELLINK`, `RTM_NEWADDR` and `RTM_DELADDR` (rtnetlink(7)).
 //!
-//! Read by hand over the framing of `netlink-packet-core`: of the eighty attributes of a link these
-//! dozen matter, and one that a younger kernel writes differently must not cost the whole link.
+//! Only the dozen attributes in use are parsed, of about eighty. A crate that parses all of them
+//! rejects the whole link when a newer kernel changes the format of an attribute that is not used
+//! here.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,23 +14,23 @@ use crate::kernel::netlink::{Malformed, Message};
 /// A message of the link or address groups.
 #[derive(Debug, PartialEq)]
 pub(crate) enum RouteMessage<'a> {
-    /// The state of a link, whole.
+    /// The complete state of a link.
     Link(Box<LinkMessage<'a>>),
-    /// A link has gone, by its index.
+    /// The link with this index was deleted.
     LinkGone(u32),
-    /// An address of the link with this index.
+    /// An address of the link with this index, new or with changed flags.
     Address(u32, Address),
-    /// An address has gone from the link with this index.
+    /// An address was removed from the link with this index.
     AddressGone(u32, Address),
-    /// Something that says nothing about links: bridge ports, wireless events, other types.
+    /// A message without the state of a link: bridge ports, wireless events, other types.
     Other,
 }
 
 impl<'a> RouteMessage<'a> {
-    /// Reads a message.
+    /// Parses a message.
     ///
     /// # Errors
-    /// A body shorter than its header, or one without the attributes that its type must have.
+    /// A body shorter than its fixed header or without the attributes that its type requires.
     pub(crate) fn parse(message: Message<'a>) -> Result<Self, Malformed> {
         match message.kind {
             libc::RTM_NEWLINK | libc::RTM_DELLINK => parse_link(message),
@@ -46,7 +47,7 @@ impl<'a> RouteMessage<'a> {
     }
 }
 
-/// What a link message says, borrowed from it.
+/// The attributes of a link message, borrowed from it.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(crate) struct LinkMessage<'a> {
     pub(crate) index: u32,
@@ -54,26 +55,26 @@ pub(crate) struct LinkMessage<'a> {
     pub(crate) hardware: u16,
     /// `IFF_*`.
     pub(crate) flags: u32,
-    /// Without its NUL; any bytes but `/` and white space.
+    /// Name without its NUL: any bytes except `/`, `:` and white space (`dev_valid_name`).
     pub(crate) name: &'a [u8],
-    /// What an administrator calls it, `ip link set dev eth0 alias uplink`.
+    /// Description, as set by `ip link set dev eth0 alias uplink`.
     pub(crate) alias: Option<&'a str>,
     pub(crate) mac: Option<[u8; 6]>,
     pub(crate) mtu: u32,
-    /// Index of the bridge, bond or VRF above.
+    /// Index of the bridge, bond, team or VRF that the link is a port of.
     pub(crate) master: Option<u32>,
-    /// Index of the link below (VLAN) or beside (veth), if it is in the same namespace.
+    /// Index of the link below (VLAN) or of the peer (veth), if it is in the same namespace.
     pub(crate) parent: Option<u32>,
-    /// Users that want promiscuous mode.
+    /// Number of users of promiscuous mode.
     pub(crate) promiscuity: u32,
     pub(crate) kind: Option<&'a str>,
-    /// Attributes of the kind.
+    /// `IFLA_INFO_DATA`: attributes defined by the kind.
     pub(crate) kind_data: &'a [u8],
     /// Kind of the master.
     pub(crate) slave_kind: Option<&'a str>,
-    /// Attributes of the port of a master.
+    /// `IFLA_INFO_SLAVE_DATA`: attributes of a port, defined by the kind of its master.
     pub(crate) slave_data: &'a [u8],
-    /// Name of the device behind, such as `virtio2` or `0000:00:05.0`; Linux 5.14 and later.
+    /// Name of the device, such as `virtio2` or `0000:00:05.0`; Linux 5.14 and later.
     pub(crate) device: Option<&'a str>,
     pub(crate) stats: Option<LinkStats>,
 }
@@ -111,36 +112,36 @@ impl<'a> LinkMessage<'a> {
     }
 }
 
-/// The counters of `struct rtnl_link_stats64` (linux/if_link.h) that sFlow has fields for.
+/// The counters of `struct rtnl_link_stats64` (linux/if_link.h) for which sFlow has fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct LinkStats {
-    /// Packets received, good ones.
+    /// Packets received without error.
     pub rx_packets: u64,
-    /// Packets sent, good ones.
+    /// Packets sent without error.
     pub tx_packets: u64,
-    /// Bytes received.
+    /// Bytes of `rx_packets`, with the link-layer header and without FCS.
     pub rx_bytes: u64,
-    /// Bytes sent.
+    /// Bytes of `tx_packets`, with the link-layer header and without FCS.
     pub tx_bytes: u64,
-    /// Packets received with errors, all kinds together.
+    /// Packets received with errors of any kind.
     pub rx_errors: u64,
-    /// Packets that errors kept from being sent.
+    /// Packets not sent because of errors.
     pub tx_errors: u64,
-    /// Packets received and dropped by driver or stack.
+    /// Packets received and dropped by the driver or the stack.
     pub rx_dropped: u64,
-    /// Packets dropped on their way out.
+    /// Packets dropped before transmission.
     pub tx_dropped: u64,
     /// Multicast packets received.
     pub multicast: u64,
-    /// Packets that the device dropped for lack of buffers.
+    /// Packets that the device dropped because it had no buffer.
     pub rx_missed_errors: u64,
-    /// Packets dropped because the link is not to receive any, such as an idle bond member; Linux
-    /// 4.6 and later.
+    /// Packets dropped because the link has no receive handler for them, such as on an inactive bond
+    /// member; Linux 4.6 and later.
     pub rx_nohandler: u64,
 }
 
 impl LinkStats {
-    /// Reads the structure; `None` if it is shorter than in Linux 2.6.35, where it began.
+    /// Parses the structure; `None` if it is shorter than in Linux 2.6.35, which introduced it.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (words, _) = bytes.as_chunks::<8>();
         let word = |position: usize| words.get(position).copied().map(u64::from_ne_bytes);
@@ -160,7 +161,7 @@ impl LinkStats {
     }
 }
 
-/// An address of an interface.
+/// An IP address of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {
     /// The local address.
@@ -175,7 +176,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether both are the same entry of an interface, whatever its flags are now.
+    /// Returns true if both are the same entry of an interface, regardless of flags: address and
+    /// prefix identify it (net/ipv4/devinet.c, `__inet_insert_ifa`).
     pub(crate) fn is_same(self, other: Self) -> bool {
         (self.ip, self.prefix_len) == (other.ip, other.prefix_len)
     }
@@ -184,7 +186,9 @@ impl Address {
 fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
     let (header, rest) = message.body.split_first_chunk::<16>().ok_or(Malformed)?;
     let [family, ..] = *header;
-    // A port that joins or leaves a bridge is told on the same group, with the family of bridges.
+    // Bridge ports are reported on the same group with family AF_BRIDGE: a port that leaves its
+    // bridge as RTM_DELLINK, although the link itself stays (net/bridge/br_netlink.c,
+    // br_ifinfo_notify).
     if i32::from(family) != libc::AF_UNSPEC {
         return Ok(RouteMessage::Other);
     }
@@ -197,12 +201,14 @@ fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
     if message.kind == libc::RTM_DELLINK {
         return Ok(RouteMessage::LinkGone(link.index));
     }
-    // Wireless drivers send events that describe nothing but themselves.
+    // Wireless events arrive as RTM_NEWLINK with IFLA_WIRELESS alone (net/wireless/wext-core.c,
+    // rtnetlink_ifinfo_prep). A full description always has an MTU.
     if find(rest, libc::IFLA_MTU).is_none() {
         return Ok(RouteMessage::Other);
     }
     attributes(rest).try_for_each(|(kind, value)| link.attribute(kind, value))?;
-    // The index of a link in another namespace would be taken for one of this.
+    // With IFLA_LINK_NETNSID the parent is in another namespace, and its index would denote an
+    // unrelated link of this one.
     if find(rest, IFLA_LINK_NETNSID).is_some() {
         link.parent = None;
     }
@@ -225,7 +231,8 @@ fn parse_address(body: &[u8]) -> Result<(u32, Address), Malformed> {
             _ => {}
         }
     }
-    // IFA_ADDRESS is the far end of a point-to-point link; where there is none, only it is given.
+    // On a point-to-point link IFA_ADDRESS is the far end and IFA_LOCAL the own address. IPv6 sends
+    // IFA_LOCAL only for such links, IPv4 always (linux/if_addr.h).
     let ip = local.or(peer).ok_or(Malformed)?;
     Ok((u32::from_ne_bytes(index), Address { ip, prefix_len, scope, flags }))
 }
@@ -237,7 +244,7 @@ fn as_ip(value: &[u8]) -> Option<IpAddr> {
     <[u8; 16]>::try_from(value).ok().map(|octets| Ipv6Addr::from(octets).into())
 }
 
-/// A `u64` attribute cut to the 32 bits of an sFlow counter, which wraps there.
+/// The low 32 bits of a `u64` attribute: an sFlow counter of 32 bits wraps at the same points.
 pub(crate) fn as_counter32(value: &[u8]) -> Option<u32> {
     as_u64(value).map(|count| (count & u64::from(u32::MAX)) as u32)
 }
@@ -310,7 +317,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn a_parent_in_another_namespace_is_none() {
+    fn parent_in_another_namespace_is_ignored() {
         let mut datagram = bytes(VETH);
         push_attribute(&mut datagram, IFLA_LINK_NETNSID, &[0; 4]);
         let length = u32::try_from(datagram.len()).unwrap();
@@ -335,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_by_position() {
+    fn statistics_have_their_kernel_positions() {
         let words: Vec<u8> = (1..=25_u64).flat_map(u64::to_ne_bytes).collect();
         let stats = LinkStats::parse(&words).unwrap();
         let expected = LinkStats {
@@ -359,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_about_links_is_other() {
+    fn messages_without_link_state_are_other() {
         fn message(kind: u16, body: &[u8]) -> Message<'_> {
             Message { kind, flags: 0, sequence: 0, body }
         }
@@ -382,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_of_a_message_is_survived() {
+    fn truncated_messages_do_not_panic() {
         for hex in [VIRTIO, VETH, ADDRESSES] {
             let datagram = bytes(hex);
             let body = message(&datagram).body;
@@ -397,12 +404,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_are_survived(kind in 16_u16..24, body: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(kind in 16_u16..24, body: Vec<u8>) {
             let _ = RouteMessage::parse(Message { kind, flags: 0, sequence: 0, body: &body });
         }
 
         #[test]
-        fn a_flipped_byte_is_survived(position: prop::sample::Index, value: u8) {
+        fn changed_byte_does_not_panic(position: prop::sample::Index, value: u8) {
             let mut datagram = bytes(VETH);
             let position = position.index(datagram.len());
             datagram[position] = value;

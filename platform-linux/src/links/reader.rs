@@ -1,28 +1,28 @@
-//! Questions about one link that are asked anew at every poll of its counters.
+//! Queries for single links, made at each poll of their counters.
 
 use std::io;
 
 use flowmote_core::record::counter::LagPortStats;
 use nix::sys::socket::SockProtocol;
 
-use super::Link;
 use super::bond::{self, AGGREGATE_STATS_FILTER};
+use super::link::Link;
 use super::message::{LinkMessage, LinkStats, RouteMessage};
 use crate::kernel::netlink::{Message, NetlinkSocket, Request};
 use crate::kernel::sys::ethtool;
 
-/// Asks the kernel about single links: the cost of an answer does not grow with their number.
+/// Queries single links, at a cost that does not grow with the number of links.
 #[derive(Debug)]
 pub struct LinkReader {
     socket: NetlinkSocket,
 }
 
-/// A link at one moment: its state and its counters, from one message.
+/// State and counters of a link, both from one message and so of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// State, with speed and duplex but without addresses.
+pub struct LinkReading {
+    /// State, without addresses.
     pub link: Link,
-    /// The kernel's totals; `None` if the message had none.
+    /// Totals since the link was created; `None` if the message has none.
     pub stats: Option<LinkStats>,
 }
 
@@ -30,33 +30,33 @@ impl LinkReader {
     /// Opens a socket in the network namespace of the caller.
     ///
     /// # Errors
-    /// What the kernel says to `socket` and `bind`.
+    /// `EMFILE` or `ENFILE` if too many files are open.
     pub fn open() -> io::Result<Self> {
         Ok(Self { socket: NetlinkSocket::open(SockProtocol::NetlinkRoute, 0)? })
     }
 
-    /// The link with this ifIndex, now.
+    /// Reads the link with this ifIndex.
     ///
     /// # Errors
-    /// `ENODEV` if it has gone; `InvalidData` if the kernel's answer makes no sense.
-    pub fn read(&mut self, index: u32) -> io::Result<Reading> {
+    /// `ENODEV` if it was deleted; `InvalidData` if the reply does not describe it.
+    pub fn read(&mut self, index: u32) -> io::Result<LinkReading> {
         let mut reading = self.read_state(index)?;
         (reading.link.speed_bps, reading.link.full_duplex) = self.speed(&reading.link.name);
         Ok(reading)
     }
 
-    /// As [`read`](Self::read), but without the question for speed and duplex.
+    /// Reads the link without speed and duplex, which take two more system calls.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
-    pub fn read_state(&mut self, index: u32) -> io::Result<Reading> {
-        self.ask(index, |link| Reading { link: Link::new(link), stats: link.stats })
+    pub fn read_state(&mut self, index: u32) -> io::Result<LinkReading> {
+        self.query(index, |link| LinkReading { link: Link::new(link), stats: link.stats })
     }
 
-    /// LACP of a member of a bond or team; `None` for any other link.
+    /// Reads `lag_port_stats` (0:7) of a member of a bond or team; `None` for any other link.
     ///
-    /// What the kernel does not tell is unknown in the record: the administrative states, and
-    /// everything but the aggregate for a team or for a bond that does not speak LACP.
+    /// Fields that the kernel does not report are unknown: the administrative states, and for teams
+    /// and bonds without LACP everything except the id of the aggregate.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
@@ -66,17 +66,19 @@ impl LinkReader {
         };
         let mut record =
             LagPortStats { dot3ad_agg_port_attached_agg_id: master, ..LagPortStats::UNKNOWN };
-        let aggregator = self.ask(link.index, |port| bond::port(port.slave_data, &mut record))?;
+        let aggregator =
+            self.query(link.index, |port| bond::read_port(port.slave_data, &mut record))?;
         if let Some(aggregator) = aggregator {
-            self.ask(master, |bond| bond::systems(bond, aggregator, &mut record))?;
+            self.query(master, |bond| bond::read_systems(bond, aggregator, &mut record))?;
             self.lacp_counters(link.index, &mut record);
         }
         Ok(Some(record))
     }
 
-    /// Speed in bits per second and full duplex, as far as the driver tells.
+    /// Reads speed in bits per second and full duplex, as far as the driver reports them.
     pub(crate) fn speed(&self, name: &str) -> (Option<u64>, Option<bool>) {
-        // Most virtual links have no such thing, and a link may go between two calls.
+        // Errors are normal: most virtual links have no link settings (EOPNOTSUPP), and the link may
+        // have been deleted since its name was read (ENODEV).
         let settings = ethtool::link_settings(self.socket.as_fd(), name).unwrap_or_default();
         (settings.speed_bps, settings.full_duplex)
     }
@@ -90,27 +92,33 @@ impl LinkReader {
         self.socket.request(&Request::new(libc::RTM_GETADDR, dump, &[0; 8]), visit)
     }
 
-    fn ask<T>(&mut self, index: u32, mut take: impl FnMut(&LinkMessage<'_>) -> T) -> io::Result<T> {
+    fn query<T>(
+        &mut self,
+        index: u32,
+        mut read: impl FnMut(&LinkMessage<'_>) -> T,
+    ) -> io::Result<T> {
+        // struct ifinfomsg: family, padding, type, index, flags, change mask.
         let mut header = [0; 16];
         if let Some(field) = header.get_mut(4..8) {
             field.copy_from_slice(&index.to_ne_bytes());
         }
         let request = Request::new(libc::RTM_GETLINK, 0, &header)
             .attribute(libc::IFLA_EXT_MASK, &SKIP_ADDRESS_FAMILY_STATS);
-        let mut answer = None;
+        let mut found = None;
         self.socket.request(&request, &mut |message| {
             if let Ok(RouteMessage::Link(link)) = RouteMessage::parse(message)
                 && link.index == index
             {
-                answer = Some(take(&link));
+                found = Some(read(&link));
             }
         })?;
-        answer.ok_or_else(|| io::ErrorKind::InvalidData.into())
+        found.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// LACP counters of a bond port: `RTM_GETSTATS`, Linux 5.1 and later. Without them they stay
-    /// unknown.
+    /// Reads the LACP counters of a bond port by `RTM_GETSTATS`. Before Linux 5.1 the kernel has
+    /// none (drivers/net/bonding/bond_netlink.c, `bond_fill_linkxstats`) and they stay unknown.
     fn lacp_counters(&mut self, index: u32, record: &mut LagPortStats) {
+        // struct if_stats_msg: family and padding, index, filter mask.
         let mut header = [0; 12];
         for (field, value) in
             header.as_chunks_mut::<4>().0.iter_mut().skip(1).zip([index, AGGREGATE_STATS_FILTER])
@@ -119,12 +127,13 @@ impl LinkReader {
         }
         let request = Request::new(RTM_GETSTATS, 0, &header);
         let _ = self.socket.request(&request, &mut |message| {
-            bond::lacp_counters(message.body, record);
+            bond::read_lacp_counters(message.body, record);
         });
     }
 }
 
-/// `RTEXT_FILTER_SKIP_STATS`: leaves out the IPv6 statistics of the link, not its own.
+/// `RTEXT_FILTER_SKIP_STATS`: leaves out the IPv6 statistics of the link (`IFLA_AF_SPEC`), which
+/// are most of the message, but not `IFLA_STATS64`.
 const SKIP_ADDRESS_FAMILY_STATS: [u8; 4] = (1_u32 << 3).to_ne_bytes();
-/// libc has it for some C libraries only.
+/// linux/rtnetlink.h; libc defines it for some C libraries only.
 const RTM_GETSTATS: u16 = 94;

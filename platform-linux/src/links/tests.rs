@@ -1,41 +1,20 @@
-//! Links in a network namespace of their own, made with iproute2.
-//!
-//! The outer test starts the inner ones again under `unshare -Urn`, so nothing outside is touched
-//! and nothing is left behind. Where that is refused it says `SKIPPED` and why.
-
-use std::io::Write;
-use std::process::Command;
+//! [`Links`] against the real kernel, in network namespaces.
 
 use nix::poll::{PollFd, PollFlags};
 
 use super::*;
-use crate::modules::interfaces::InterfaceCounters;
+use crate::kernel::testing::{ip, run_in_network_namespaces};
 
 #[test]
 fn in_a_network_namespace() {
-    // Past the capture of the test harness, so that nobody takes it for passed.
-    let skip = |why: &str| {
-        let _ = writeln!(std::io::stderr(), "SKIPPED links in_a_network_namespace: {why}");
-    };
-    match Command::new("unshare").args(["-Urn", "ip", "link"]).output() {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => return skip(String::from_utf8_lossy(&output.stderr).trim()),
-        Err(error) => return skip(&error.to_string()),
-    }
-    for test in ["life_of_a_link", "overrun_is_repaired", "counters_are_the_kernels"] {
-        let status = Command::new("unshare")
-            .arg("-Urn")
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture"])
-            .arg(format!("links::tests::{test}"))
-            .status()
-            .unwrap();
-        assert!(status.success(), "{test}");
-    }
+    run_in_network_namespaces(&[
+        "links::tests::life_of_a_link",
+        "links::tests::overrun_is_repaired_by_a_dump",
+    ]);
 }
 
 #[test]
-fn a_function_below_a_physical_master_counts_in_the_master() {
+fn function_below_a_physical_master_is_not_counted_twice() {
     let mut links = Links::open().unwrap();
     let mut template = links.iter().next().unwrap().clone();
     template.kind = None;
@@ -45,16 +24,10 @@ fn a_function_below_a_physical_master_counts_in_the_master() {
     let bond = Link { kind: Some("bond".to_owned()), device: false, ..link(1003, None) };
     let member = link(1004, Some(1003));
     for link in [&netvsc, &function, &bond, &member] {
-        links.table.put(link.clone(), &mut Vec::new());
+        links.table.upsert(link.clone(), &mut Vec::new());
     }
     assert!(links.counts_once(&netvsc) && !links.counts_once(&function));
     assert!(links.counts_once(&member) && !links.counts_once(&bond));
-}
-
-/// Runs a line of iproute2 that must work.
-fn ip(line: &str) {
-    let output = Command::new("ip").args(line.split_whitespace()).output().unwrap();
-    assert!(output.status.success(), "ip {line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn poll(links: &mut Links) -> Vec<LinkEvent> {
@@ -63,23 +36,23 @@ fn poll(links: &mut Links) -> Vec<LinkEvent> {
     events
 }
 
-/// Polls whenever there is something to read, until the table is as expected.
+/// Polls each time the descriptor is readable, until the table is as expected.
 fn poll_until(links: &mut Links, expected: impl Fn(&Links) -> bool) -> Vec<LinkEvent> {
     let mut events = poll(links);
     while !expected(links) {
         let mut readable = [PollFd::new(links.as_fd(), PollFlags::POLLIN)];
         let ready = nix::poll::poll(&mut readable, LIMIT).unwrap();
-        assert_ne!(ready, 0, "the kernel tells nothing more");
+        assert_ne!(ready, 0, "no further notification");
         events.extend(poll(links));
     }
     events
 }
 
-/// Milliseconds, longer than the kernel waits with any notification.
+/// Milliseconds; longer than any notification takes.
 const LIMIT: u16 = 10_000;
 
 fn index(links: &Links, name: &str) -> u32 {
-    links.by_name(name).unwrap_or_else(|| panic!("{name} is not there")).index
+    links.by_name(name).unwrap_or_else(|| panic!("no link {name}")).index
 }
 
 #[test]
@@ -98,7 +71,7 @@ fn life_of_a_link() {
     assert_eq!((link.parent, link.speed_bps), (Some(vb), Some(10_000_000_000)));
     assert_eq!((link.admin_up, link.carrier, link.is_real()), (false, false, false));
 
-    // The kernel works out the carrier behind the command.
+    // The carrier follows asynchronously (net/core/link_watch.c).
     let state = Changes { state: true, ..Changes::default() };
     ip("link set va up");
     ip("link set vb up");
@@ -112,8 +85,8 @@ fn life_of_a_link() {
         global.map(|address| (address.ip.to_string(), address.prefix_len)).collect()
     };
     let both = [("198.51.100.1".to_owned(), 24), ("2001:db8::1".to_owned(), 64)];
-    let told = poll_until(&mut links, |links| addresses(links) == both);
-    assert!(told.contains(&LinkEvent::AddressesChanged(va)));
+    let changed = poll_until(&mut links, |links| addresses(links) == both);
+    assert!(changed.contains(&LinkEvent::AddressesChanged(va)));
     ip("addr del 198.51.100.1/24 dev va");
     assert!(poll(&mut links).contains(&LinkEvent::AddressesChanged(va)));
     assert_eq!(addresses(&links), both[1..]);
@@ -139,7 +112,7 @@ fn life_of_a_link() {
     );
     assert_eq!(links.get(va).unwrap().master, Some(br));
     assert_eq!(links.get(va).unwrap().master_kind.as_deref(), Some("bridge"));
-    // The kernel tells this as the deletion of a bridge port: the link itself must stay.
+    // Reported as RTM_DELLINK of the bridge port: the link itself must stay in the table.
     ip("link set uplink nomaster");
     let unported = poll(&mut links);
     assert!(!unported.contains(&LinkEvent::Removed(va)));
@@ -152,7 +125,7 @@ fn life_of_a_link() {
 
     ip("link add va type veth peer name vb");
     assert!(poll(&mut links).contains(&LinkEvent::Added(index(&links, "va"))));
-    assert_ne!(index(&links, "va"), va, "a re-created link is a new one");
+    assert_ne!(index(&links, "va"), va, "a link that is created again has a new index");
     for _ in 0..20 {
         ip("link del va");
         ip("link add va type veth peer name vb");
@@ -161,13 +134,13 @@ fn life_of_a_link() {
     ip("link del va");
     ip("link del bridge0");
     poll(&mut links);
-    assert_eq!(links.iter().cloned().collect::<Vec<_>>(), at_first, "nothing leaks");
+    assert_eq!(links.iter().cloned().collect::<Vec<_>>(), at_first, "the table is as at the start");
     assert_eq!(links.stats(), LinksStats::default());
 }
 
 #[test]
 #[ignore = "in_a_network_namespace runs it in one"]
-fn overrun_is_repaired() {
+fn overrun_is_repaired_by_a_dump() {
     let mut links = Links::open().unwrap();
     ip("link add gone type veth peer name gone2");
     ip("link add kept type veth peer name kept2");
@@ -199,38 +172,4 @@ fn overrun_is_repaired() {
     assert!(links.stats().overruns > 0 && links.stats().dumps > 0);
     assert_eq!(links.stats().malformed, 0);
     assert_eq!(links.get(kept).unwrap().mtu, 2499);
-}
-
-#[test]
-#[ignore = "in_a_network_namespace runs it in one"]
-fn counters_are_the_kernels() {
-    ip("link add va type veth peer name vb");
-    // Without IPv6 and multicast nothing but this test sends.
-    for name in ["va", "vb"] {
-        std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1").unwrap();
-        ip(&format!("link set {name} up"));
-    }
-    ip("addr add 198.51.100.1/24 dev va");
-    ip("neigh add 198.51.100.2 lladdr 02:00:00:00:00:02 dev va");
-    let links = Links::open().unwrap();
-    let (va, vb) = (index(&links, "va"), index(&links, "vb"));
-    let mut counters = InterfaceCounters::open().unwrap();
-    let before = counters.read(va).unwrap().if_counters;
-
-    let socket = std::net::UdpSocket::bind("198.51.100.1:0").unwrap();
-    for _ in 0..100 {
-        socket.send_to(&[0xa5; 58], "198.51.100.2:9").unwrap();
-    }
-    let (sent, received) = (counters.read(va).unwrap(), counters.read(vb).unwrap());
-    assert_eq!(sent.name, "va");
-    let after = sent.if_counters;
-    assert_eq!(after.if_out_ucast_pkts - before.if_out_ucast_pkts, 100);
-    assert_eq!(after.if_out_octets - before.if_out_octets, 100 * (14 + 20 + 8 + 58));
-    assert_eq!(received.if_counters.if_in_octets, after.if_out_octets);
-    assert_eq!(received.if_counters.if_in_ucast_pkts, after.if_out_ucast_pkts);
-    assert_eq!((after.if_status, after.if_speed), (3, 10_000_000_000));
-    assert_eq!(after.if_in_broadcast_pkts, u32::MAX);
-    assert_eq!((sent.ethernet, sent.lag_port), (None, None));
-    ip("link del va");
-    assert_eq!(counters.read(va).unwrap_err().raw_os_error(), Some(libc::ENODEV));
 }

@@ -1,9 +1,9 @@
-//! Attributes of a netlink message and the values in them, none of them trusted.
+//! Netlink attributes: `struct nlattr` (linux/netlink.h), length and type, then a value.
 
 use netlink_packet_core::NlasIterator;
 
-/// Type (without its flag bits) and value of each attribute, up to the first with an impossible
-/// length.
+/// Iterates over the attributes: type without `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`, and value.
+/// Ends at the first attribute whose length is impossible.
 pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     NlasIterator::new(bytes).map_while(|attribute| {
         let attribute = attribute.ok()?;
@@ -12,10 +12,22 @@ pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// The first attribute of the type.
+/// The value of the first attribute of type `kind`.
 pub(crate) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(bytes).find_map(|(found, value)| (found == kind).then_some(value))
 }
+
+/// Appends an attribute and its padding to a message or to the value of a nested attribute.
+pub(crate) fn push_attribute(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let value = value.get(..usize::from(u16::MAX - 4)).unwrap_or(value);
+    let length = u16::try_from(value.len().saturating_add(4)).unwrap_or(u16::MAX);
+    bytes.extend_from_slice(&length.to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+}
+
+// Values are in host byte order, except where a family defines otherwise (nfnetlink: big-endian).
 
 pub(crate) fn as_u8(value: &[u8]) -> Option<u8> {
     value.first().copied()
@@ -33,12 +45,12 @@ pub(crate) fn as_u64(value: &[u8]) -> Option<u64> {
     value.first_chunk().copied().map(u64::from_ne_bytes)
 }
 
-/// An Ethernet address; `None` for the longer and shorter ones of other media.
+/// A MAC address of six bytes; `None` for the addresses of other media (InfiniBand: 20 bytes).
 pub(crate) fn as_mac(value: &[u8]) -> Option<[u8; 6]> {
     value.try_into().ok()
 }
 
-/// A string up to its NUL; `None` if it is empty or not UTF-8.
+/// A string up to its first NUL; `None` if it is empty or not UTF-8.
 pub(crate) fn as_str(value: &[u8]) -> Option<&str> {
     let text = value.split(|&byte| byte == 0).next()?;
     core::str::from_utf8(text).ok().filter(|text| !text.is_empty())
@@ -59,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_length_is_the_end() {
+    fn impossible_length_ends_the_iteration() {
         for length in [0, 3, 9] {
             assert_eq!(attributes(&[length, 0, 3, 0, 1, 2, 3, 4]).count(), 0, "length {length}");
         }
     }
 
     #[test]
-    fn short_values_are_none() {
+    fn values_that_are_too_short_are_none() {
         assert_eq!(as_u8(&[]), None);
         assert_eq!(as_u16(&[1]), None);
         assert_eq!(as_u32(&[1, 2, 3]), None);
@@ -79,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_have_an_end(bytes: Vec<u8>) {
+        fn arbitrary_bytes_yield_a_bounded_number_of_attributes(bytes: Vec<u8>) {
             prop_assert!(attributes(&bytes).count() <= bytes.len() / 4 + 1);
         }
     }

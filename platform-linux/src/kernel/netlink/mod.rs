@@ -1,6 +1,15 @@
-//! Netlink framing: sockets, messages and attributes, for every family that uses them.
+//! Netlink, netlink(7): sockets, messages, attributes, and generic netlink families.
+//!
+//! Shared by everything that speaks netlink; the messages of one family are parsed where they are
+//! used. Nothing received is trusted, although the kernel is the only sender that is accepted: a
+//! newer kernel may change a message.
 
 pub(crate) mod attributes;
+mod generic;
+mod message;
 mod socket;
 
-pub(crate) use socket::*;
+pub(crate) use attributes::push_attribute;
+pub(crate) use generic::{GENERIC_HEADER, GenericSocket};
+pub(crate) use message::{Malformed, Message, Messages, Request};
+pub(crate) use socket::{NetlinkSocket, ReceiveError};
