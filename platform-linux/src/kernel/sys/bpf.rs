@@ -1,4 +1,4 @@
-//! `bpf(2)`: the map that the filter counts in, and the filter itself.
+//! `bpf(2)`: the filter of a tap, and the map in which it counts.
 
 use core::slice;
 use core::sync::atomic::{AtomicI64, AtomicU64};
@@ -8,25 +8,26 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use super::mmap::Mapping;
 use super::syscall::{Call, MapCreate, call};
 
-/// What the filter keeps for one CPU, one cache line: only that CPU writes it, but for
-/// `draw_range`, which only user space writes. So neither side needs an atomic read-modify-write.
+/// The filter's counters for one CPU, in one cache line. Only that CPU writes them, and only user
+/// space writes `draw_range`, so that neither side needs an atomic read-modify-write.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub(crate) struct Slot {
     /// Wire packets seen.
     pub(crate) seen: AtomicU64,
-    /// Wire packets still to pass, the chosen one included; zero or less: choices are due.
+    /// Wire packets up to and including the next one to be chosen; zero or less: choices are due.
     pub(crate) skip: AtomicI64,
-    /// Skips are drawn from 1 to this.
+    /// Upper bound of skips, which are drawn from 1 to this.
     pub(crate) draw_range: AtomicU64,
-    /// skbs in which a packet was chosen.
+    /// skbs of which at least one packet was chosen.
     pub(crate) chosen_skbs: AtomicU64,
     /// Packets chosen.
     pub(crate) chosen: AtomicU64,
 }
 
-/// The map of the slots, mapped into this process: reading a counter is a load, not a system
-/// call. A `BPF_MAP_TYPE_ARRAY` of one value, so that the program addresses it directly.
+/// The map of the slots, mapped into this process so that reading a counter is a load instead of a
+/// system call. It is a `BPF_MAP_TYPE_ARRAY` with a single value that holds all slots: the program
+/// then addresses it directly (`BPF_PSEUDO_MAP_VALUE`), without a lookup.
 #[derive(Debug)]
 pub(crate) struct SlotMap {
     fd: OwnedFd,
@@ -35,10 +36,10 @@ pub(crate) struct SlotMap {
 }
 
 impl SlotMap {
-    /// Makes a map of `slots` zeroed slots.
+    /// Creates a map of `slots` zeroed slots.
     ///
     /// # Errors
-    /// What `bpf(2)` and `mmap(2)` answer: EPERM without CAP_BPF, EINVAL before Linux 5.5.
+    /// `EPERM` without `CAP_BPF`, `EINVAL` before Linux 5.5 (no `BPF_F_MMAPABLE`), `ENOMEM`.
     pub(crate) fn new(slots: usize) -> io::Result<Self> {
         let bytes = slots.checked_mul(size_of::<Slot>()).and_then(|n| u32::try_from(n).ok());
         let bytes = bytes.ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
@@ -54,7 +55,7 @@ impl SlotMap {
         Ok(Self { fd, mapping, slots })
     }
 
-    /// The slots, by CPU number.
+    /// The slots, indexed by CPU number.
     pub(crate) fn slots(&self) -> &[Slot] {
         let Some(start) = self.mapping.at(0, self.slots * size_of::<Slot>()) else {
             return &[];
@@ -71,21 +72,21 @@ impl AsFd for SlotMap {
     }
 }
 
-/// Loads a socket filter and answers its descriptor.
+/// Loads a socket filter and returns its descriptor.
 ///
 /// # Errors
-/// What `bpf(2)` answers: EPERM without CAP_BPF, EINVAL or EACCES if the verifier refuses it.
+/// `EPERM` without `CAP_BPF`, `EINVAL` or `EACCES` if the verifier rejects the program.
 pub(crate) fn load_socket_filter(instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
-    // No helper in use is GPL-only; the kernel wants to be told the truth all the same.
+    // The kernel requires a license only for GPL-only helpers, of which none is used.
     owned(call(Call::ProgramLoad { instructions, license: c"Dual MIT/GPL" })?)
 }
 
-/// The descriptor that a system call just answered.
+/// Takes ownership of the descriptor that a system call just returned.
 pub(super) fn owned(result: usize) -> io::Result<OwnedFd> {
     let fd = i32::try_from(result).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: the kernel just opened this descriptor for us and nobody else knows it.
+    // SAFETY: the kernel just opened this descriptor for us; nothing else owns or closes it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    // `bpf(2)` opens close-on-exec; sockets are asked to. A descriptor is never negative.
+    // Close-on-exec is set: `bpf(2)` always sets it, sockets are opened with SOCK_CLOEXEC.
     debug_assert!(fd.as_raw_fd() >= 0);
     Ok(fd)
 }

@@ -1,34 +1,36 @@
 //! Speed and duplex of an interface: `ioctl(SIOCETHTOOL)` with `ETHTOOL_GLINKSETTINGS`.
 //!
-//! The ioctl answers for the network namespace of the socket, so it works where no `/sys` of that
-//! namespace is mounted. Kernels before 4.6 do not know it; there speed and duplex stay unknown.
+//! The ioctl reads from the network namespace of the socket, so it also works where `/sys` belongs to
+//! another namespace. Kernels before 4.6 lack it; there, speed and duplex stay unknown.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// What `ETHTOOL_GLINKSETTINGS` tells of a link.
+/// The link settings in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct LinkSettings {
-    /// Bits per second; `None`: the driver does not know, or the link is down.
+    /// Bits per second; `None` if the driver does not report it or the link is down.
     pub(crate) speed_bps: Option<u64>,
-    /// `Some(true)`: full duplex; `None`: not known.
+    /// False for half duplex; `None` if unknown.
     pub(crate) full_duplex: Option<bool>,
 }
 
-/// Asks the driver of the interface; `fd` is any socket of its network namespace.
+/// Reads the link settings of an interface from its driver. `fd` is any socket of its network
+/// namespace.
 ///
 /// # Errors
-/// `InvalidInput` for a name that no interface can have, else what the kernel says: `EOPNOTSUPP`
-/// where the driver has no link settings, `ENODEV` where the interface has gone.
+/// `InvalidInput` for a name that no interface can have, `EOPNOTSUPP` if the driver has no link
+/// settings, `ENODEV` if there is no such interface.
 pub(crate) fn link_settings(fd: BorrowedFd<'_>, name: &str) -> io::Result<LinkSettings> {
     let mut settings = Settings::new();
-    // The first call only tells how many words a mask of link modes has: a negative number.
+    // The first call, with nwords 0, only returns the number of words of a link mode mask, negated
+    // (net/ethtool/ioctl.c, ethtool_get_link_ksettings).
     call(fd, name, &mut settings)?;
     settings.nwords =
         settings.nwords.checked_neg().filter(|&n| n > 0).ok_or(io::ErrorKind::InvalidData)?;
     settings.cmd = ETHTOOL_GLINKSETTINGS;
     call(fd, name, &mut settings)?;
-    Ok(settings.meaning())
+    Ok(settings.link_settings())
 }
 
 /// `struct ethtool_link_settings` of linux/ethtool.h, followed by room for its masks.
@@ -59,7 +61,7 @@ impl Settings {
         }
     }
 
-    fn meaning(&self) -> LinkSettings {
+    fn link_settings(&self) -> LinkSettings {
         let known = self.speed != 0 && self.speed != SPEED_UNKNOWN;
         LinkSettings {
             speed_bps: known.then(|| u64::from(self.speed) * 1_000_000),
@@ -111,24 +113,24 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn head_is_as_long_as_in_the_kernel_header() {
+    fn layout_is_that_of_the_kernel_header() {
         assert_eq!(size_of::<Settings>(), 48 + 4 * MAX_MASK_WORDS);
         assert_eq!(core::mem::offset_of!(Settings, nwords), 15);
     }
 
     #[test]
-    fn unknown_codes_are_none() {
+    fn unknown_speed_and_duplex_are_none() {
         let mut settings = Settings::new();
         settings.speed = SPEED_UNKNOWN;
-        assert_eq!(settings.meaning(), LinkSettings::default());
+        assert_eq!(settings.link_settings(), LinkSettings::default());
         settings.speed = 400_000;
         settings.duplex = DUPLEX_FULL;
         let known = LinkSettings { speed_bps: Some(400_000_000_000), full_duplex: Some(true) };
-        assert_eq!(settings.meaning(), known);
+        assert_eq!(settings.link_settings(), known);
     }
 
     #[test]
-    fn impossible_names_and_missing_interfaces_are_errors() {
+    fn invalid_names_and_missing_interfaces_are_errors() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         for name in ["", "sixteen-letters-", "a\0b"] {
             let error = link_settings(socket.as_fd(), name).unwrap_err();

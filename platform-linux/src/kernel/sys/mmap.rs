@@ -6,7 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::syscall::{Call, call};
 
-/// A shared mapping of a descriptor, unmapped on drop. It outlives the descriptor.
+/// A shared mapping of a descriptor, unmapped on drop. It stays valid after the descriptor is
+/// closed.
 #[derive(Debug)]
 pub(super) struct Mapping {
     start: NonNull<u8>,
@@ -17,7 +18,7 @@ impl Mapping {
     /// Maps the first `length` bytes of `fd` for reading and writing.
     ///
     /// # Errors
-    /// What `mmap(2)` answers.
+    /// `EINVAL` if the descriptor cannot be mapped at this length, `ENOMEM`.
     pub(super) fn shared(fd: BorrowedFd<'_>, length: usize) -> io::Result<Self> {
         let address = call(Call::Map { fd: fd.as_raw_fd(), length })?;
         let start = NonNull::new(ptr::with_exposed_provenance_mut(address))
@@ -25,8 +26,8 @@ impl Mapping {
         Ok(Self { start, length })
     }
 
-    /// Where `length` bytes at `offset` are, if they are all inside the mapping. What may be done
-    /// there is for the caller to argue: the kernel uses the memory too.
+    /// The address of `length` bytes at `offset`; `None` unless all are inside the mapping. Callers
+    /// must justify each access, because the kernel accesses the memory too.
     pub(super) fn at(&self, offset: usize, length: usize) -> Option<NonNull<u8>> {
         if offset.checked_add(length)? > self.length {
             return None;
@@ -38,7 +39,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // Fails only for arguments that do not come from a mapping.
+        // munmap(2) fails only with EINVAL, for arguments that no mapping has.
         let _ = call(Call::Unmap {
             address: self.start.as_ptr().expose_provenance(),
             length: self.length,
@@ -46,5 +47,5 @@ impl Drop for Mapping {
     }
 }
 
-// SAFETY: the mapping belongs to the process, not to the thread that made it.
+// SAFETY: the mapping belongs to the process, not to the thread that created it.
 unsafe impl Send for Mapping {}

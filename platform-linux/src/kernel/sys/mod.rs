@@ -1,8 +1,8 @@
-//! The kernel behind safe functions: the only place of this crate that may say `unsafe`.
+//! Safe wrappers of system calls: the only folder of this crate with `unsafe`.
 //!
-//! One small module per thing of the kernel. All system calls of the packet path leave through
-//! one function, [`syscall::call`], which a unit test can replace by a scripted kernel, so that
-//! each errno has a test.
+//! One small module per kernel interface. All system calls of the packet path go through one
+//! function, [`syscall::call`], which unit tests replace by a scripted kernel, so that each errno has
+//! a test.
 #![allow(unsafe_code, reason = "system calls and memory shared with the kernel live here only")]
 
 mod mmap;

@@ -9,18 +9,21 @@ use super::bpf::owned;
 use super::ring::{BlockRing, Geometry};
 use super::syscall::{Call, call};
 
-/// An AF_PACKET socket that gives whole frames (SOCK_RAW). It is deaf until [`bind`](Self::bind).
+/// An AF_PACKET socket for frames with link-layer header (SOCK_RAW). It receives nothing before
+/// [`bind`](Self::bind).
 #[derive(Debug)]
 pub(crate) struct PacketSocket {
     fd: OwnedFd,
 }
 
 impl PacketSocket {
-    /// Opens the socket with protocol 0, so that it receives nothing yet.
+    /// Opens the socket.
     ///
     /// # Errors
-    /// EPERM without CAP_NET_RAW in the user namespace of this network namespace.
+    /// `EPERM` without `CAP_NET_RAW` in the user namespace of this network namespace.
     pub(crate) fn open() -> io::Result<Self> {
+        // Protocol 0 registers no receive hook (net/packet/af_packet.c, packet_create). With
+        // ETH_P_ALL unfiltered packets of all interfaces would enter before filter and ring are set.
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let fd = owned(call(Call::Socket { domain: libc::AF_PACKET, kind, protocol: 0 })?)?;
         let socket = Self { fd };
@@ -28,23 +31,29 @@ impl PacketSocket {
         Ok(socket)
     }
 
-    /// Attaches an eBPF socket filter; it replaces what was attached.
+    /// Attaches an eBPF socket filter, which replaces any other filter.
     pub(crate) fn attach_bpf(&self, program: BorrowedFd<'_>) -> io::Result<()> {
         self.set_int(libc::SOL_SOCKET, libc::SO_ATTACH_BPF, program.as_raw_fd())
     }
 
-    /// Attaches a classic BPF program; it replaces what was attached.
+    /// Attaches a classic BPF program, which replaces any other filter.
     pub(crate) fn attach_classic(&self, program: &[sock_filter]) -> io::Result<()> {
         call(Call::AttachClassic { fd: self.fd.as_raw_fd(), program }).map(drop)
     }
 
-    /// Asks for a `virtio_net_hdr` before each frame: it tells what a super-packet stands for.
-    /// Must come before the ring; EINVAL or ENOPROTOOPT where the kernel cannot.
+    /// Requests a `virtio_net_hdr` before each frame, which describes how a super-packet is segmented.
+    ///
+    /// # Errors
+    /// `EBUSY` after the ring was created, `EINVAL` or `ENOPROTOOPT` if the kernel does not support
+    /// it.
     pub(crate) fn enable_vnet_header(&self) -> io::Result<()> {
         self.set_int(libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)
     }
 
-    /// Leaves out what this host sends (Linux 4.20): on loopback each packet is received anyway.
+    /// Excludes outgoing packets (Linux 4.20 and later): on loopback each packet is also received.
+    ///
+    /// # Errors
+    /// `ENOPROTOOPT` on older kernels.
     pub(crate) fn ignore_outgoing(&self) -> io::Result<()> {
         self.set_int(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)
     }
@@ -59,14 +68,14 @@ impl PacketSocket {
         self.set(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
     }
 
-    /// Makes the receive ring and maps it.
+    /// Creates the receive ring and maps it.
     ///
     /// # Errors
-    /// ENOMEM if the kernel has no memory for it, EINVAL for a geometry that it refuses.
+    /// `ENOMEM` if the kernel cannot allocate it, `EINVAL` for invalid dimensions.
     pub(crate) fn receive_ring(&self, geometry: Geometry) -> io::Result<BlockRing> {
-        // struct tpacket_req3: block size, blocks, frame size, frames, time-out (ms), private
-        // size, features. Frames are of variable length in version 3; the two frame words must
-        // only agree with the blocks.
+        // struct tpacket_req3: block size, blocks, frame size, frames, timeout (ms), private size,
+        // features. Frames have variable length in version 3, but packet_set_ring still requires
+        // that frame size and count match the blocks.
         let frames = geometry.length() / FRAME_SIZE as usize;
         let words = [
             geometry.block_size,
@@ -84,11 +93,11 @@ impl PacketSocket {
         BlockRing::map(self.fd.as_fd(), geometry)
     }
 
-    /// Starts to receive every protocol of the interface, in both directions.
+    /// Starts to receive packets of every protocol from the interface, in both directions.
     ///
     /// # Errors
-    /// ENODEV if there is no such interface. One that is down is no error here: the socket hears
-    /// it once it comes up, and says ENETDOWN meanwhile.
+    /// `ENODEV` if there is no such interface. An interface that is down is not an error: the socket
+    /// has ENETDOWN pending and receives packets after the interface comes up.
     pub(crate) fn bind(&self, if_index: u32) -> io::Result<()> {
         let mut address = EMPTY_ADDRESS;
         address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
@@ -96,15 +105,16 @@ impl PacketSocket {
         call(Call::Bind { fd: self.fd.as_raw_fd(), address: &address }).map(drop)
     }
 
-    /// The interface that the socket is bound to; -1 after that interface was deleted
-    /// (net/packet/af_packet.c, packet_notifier).
+    /// The ifIndex that the socket is bound to; -1 after that interface was deleted
+    /// (net/packet/af_packet.c, `packet_notifier`).
     pub(crate) fn bound_interface(&self) -> io::Result<i32> {
         let mut address = EMPTY_ADDRESS;
         call(Call::Name { fd: self.fd.as_raw_fd(), address: &mut address })?;
         Ok(address.sll_ifindex)
     }
 
-    /// skbs that passed the filter and found no room since the last call (cleared on read).
+    /// Number of skbs that passed the filter but found no free block, since the last call: the kernel
+    /// clears the counter on read (`packet_getsockopt`).
     pub(crate) fn lost_skbs(&self) -> io::Result<u32> {
         // struct tpacket_stats_v3: packets, drops, queue freezes.
         let mut statistics = [0; 12];
@@ -157,5 +167,5 @@ const EMPTY_ADDRESS: sockaddr_ll = sockaddr_ll {
 
 /// `enum tpacket_versions`.
 const TPACKET_V3: c_int = 2;
-/// Divides every block size that [`Geometry`] allows.
+/// Divides every block size, which is a multiple of the page size.
 const FRAME_SIZE: u32 = 2048;

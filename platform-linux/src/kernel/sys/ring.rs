@@ -1,4 +1,4 @@
-//! A TPACKET_V3 receive ring: blocks that kernel and user space hand to each other.
+//! A TPACKET_V3 receive ring: blocks that the kernel fills and user space gives back.
 
 use core::mem;
 use core::slice;
@@ -8,14 +8,14 @@ use std::os::fd::BorrowedFd;
 
 use super::mmap::Mapping;
 
-/// Shape of a receive ring.
+/// Dimensions of a receive ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Bytes of a block, a multiple of the page size.
+    /// Bytes of a block; a multiple of the page size.
     pub(crate) block_size: u32,
     /// Number of blocks.
     pub(crate) blocks: u32,
-    /// After how many milliseconds the kernel hands over a block that is not full but not empty.
+    /// Milliseconds after which the kernel hands over a block that is neither full nor empty.
     pub(crate) retire_ms: u32,
 }
 
@@ -26,14 +26,14 @@ impl Geometry {
     }
 }
 
-/// Bytes of a page of memory.
+/// Bytes of a memory page; a power of two from 4096.
 pub(crate) fn page_size() -> u32 {
     // SAFETY: takes no pointers.
     let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u32::try_from(bytes).unwrap_or(4096)
 }
 
-/// The mapped ring and the place of its reader.
+/// A mapped ring and the position of its reader.
 #[derive(Debug)]
 pub(crate) struct BlockRing {
     mapping: Mapping,
@@ -42,18 +42,18 @@ pub(crate) struct BlockRing {
 }
 
 impl BlockRing {
-    /// Maps the ring that `PACKET_RX_RING` gave to the socket.
+    /// Maps the ring that `PACKET_RX_RING` created for the socket.
     pub(super) fn map(fd: BorrowedFd<'_>, geometry: Geometry) -> io::Result<Self> {
         let mapping = Mapping::shared(fd, geometry.length())?;
         Ok(Self { mapping, geometry, next: 0 })
     }
 
-    /// The shape that the ring was made with.
+    /// The dimensions of the ring.
     pub(crate) fn geometry(&self) -> Geometry {
         self.geometry
     }
 
-    /// The next block if the kernel has handed it over. Costs one load and no system call.
+    /// Returns the next block if the kernel has handed it over. Costs one load and no system call.
     pub(crate) fn ready(&mut self) -> Option<ReadyBlock<'_>> {
         // Acquire pairs with the barrier of the kernel before it sets the status
         // (net/packet/af_packet.c, prb_flush_block and prb_close_block): what it wrote into the
@@ -74,7 +74,7 @@ impl BlockRing {
     }
 }
 
-/// A block that belongs to user space; dropping it gives it back to the kernel.
+/// A block that belongs to user space until it is dropped.
 #[derive(Debug)]
 pub(crate) struct ReadyBlock<'a> {
     ring: &'a mut BlockRing,
@@ -82,7 +82,7 @@ pub(crate) struct ReadyBlock<'a> {
 }
 
 impl ReadyBlock<'_> {
-    /// The whole block, its descriptor included. Nothing in it is to be trusted.
+    /// The whole block including its descriptor. The reader checks every offset in it.
     pub(crate) fn bytes(&self) -> &[u8] {
         let length = self.ring.geometry.block_size as usize;
         let Some(start) = self.ring.mapping.at(self.ring.next as usize * length, length) else {
@@ -93,12 +93,13 @@ impl ReadyBlock<'_> {
         unsafe { slice::from_raw_parts(start.as_ptr(), length) }
     }
 
-    /// Whether the kernel had lost skbs, not yet asked for, when it handed the block over.
+    /// Returns true if the kernel had lost skbs when it handed the block over, and `lost_skbs` has
+    /// not been read since.
     pub(crate) fn losing(&self) -> bool {
         self.status & TP_STATUS_LOSING != 0
     }
 
-    /// Keeps the block for the next call of [`BlockRing::ready`]: it was not read to its end.
+    /// Keeps the block for the next call of [`BlockRing::ready`], because it was not read to its end.
     pub(crate) fn keep(self) {
         mem::forget(self);
     }

@@ -1,4 +1,4 @@
-//! The one door to the kernel for the packet path.
+//! The system calls of the packet path, all through one function.
 
 use core::ptr;
 use std::io;
@@ -6,28 +6,28 @@ use std::os::fd::RawFd;
 
 use libc::{c_int, c_void, sock_filter, sock_fprog, sockaddr_ll, socklen_t};
 
-/// A system call with its arguments in Rust's types.
+/// A system call and its arguments.
 #[derive(Debug)]
 pub(crate) enum Call<'a> {
-    /// `socket(2)`; answers the descriptor.
+    /// `socket(2)`; returns the descriptor.
     Socket { domain: c_int, kind: c_int, protocol: c_int },
-    /// `setsockopt(2)` with a value that holds no pointer.
+    /// `setsockopt(2)` with a value that contains no pointer.
     SetOption { fd: RawFd, level: c_int, name: c_int, value: &'a [u8] },
-    /// `getsockopt(2)`; answers how many bytes of `value` were written.
+    /// `getsockopt(2)`; returns the number of bytes written to `value`.
     GetOption { fd: RawFd, level: c_int, name: c_int, value: &'a mut [u8] },
-    /// `setsockopt(2)` `SO_ATTACH_FILTER`: replaces the filter of the socket in one step.
+    /// `setsockopt(2)` `SO_ATTACH_FILTER`: replaces the filter of the socket atomically.
     AttachClassic { fd: RawFd, program: &'a [sock_filter] },
     /// `bind(2)` of a packet socket.
     Bind { fd: RawFd, address: &'a sockaddr_ll },
     /// `getsockname(2)` of a packet socket.
     Name { fd: RawFd, address: &'a mut sockaddr_ll },
-    /// `mmap(2)`, shared, readable and writable, from offset 0; answers the address.
+    /// `mmap(2)`, shared, readable and writable, from offset 0; returns the address.
     Map { fd: RawFd, length: usize },
-    /// `munmap(2)` of a mapping that `Map` made.
+    /// `munmap(2)` of a mapping that `Map` created.
     Unmap { address: usize, length: usize },
-    /// `bpf(2)` `BPF_MAP_CREATE`; answers the descriptor.
+    /// `bpf(2)` `BPF_MAP_CREATE`; returns the descriptor.
     MapCreate { attributes: &'a MapCreate },
-    /// `bpf(2)` `BPF_PROG_LOAD` of a socket filter; answers the descriptor.
+    /// `bpf(2)` `BPF_PROG_LOAD` of a socket filter; returns the descriptor.
     ProgramLoad { instructions: &'a [[u8; 8]], license: &'a core::ffi::CStr },
 }
 
@@ -47,15 +47,15 @@ pub(crate) struct MapCreate {
     pub(crate) map_flags: u32,
 }
 
-/// Makes the call and answers its non-negative result.
+/// Makes the call and returns its non-negative result.
 ///
 /// # Errors
-/// The errno of the kernel.
+/// The errno of the failed call.
 pub(crate) fn call(call: Call<'_>) -> io::Result<usize> {
     #[cfg(test)]
-    let call = match super::fake::answer(call) {
+    let call = match super::fake::intercept(call) {
         Ok(result) => return result,
-        Err(unanswered) => unanswered,
+        Err(call) => call,
     };
     kernel(call)
 }
@@ -90,8 +90,8 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
         Call::Map { fd, length } => map(fd, length),
         Call::Unmap { address, length } => {
             let address = ptr::with_exposed_provenance_mut(address);
-            // SAFETY: only the owner of a mapping makes this call, once, when nothing borrowed
-            // from it is left (see `Mapping`).
+            // SAFETY: only `Mapping::drop` makes this call, once, when nothing borrowed from the
+            // mapping is left.
             checked(unsafe { libc::munmap(address, length) } as isize)
         }
         Call::MapCreate { attributes } => bpf(BPF_MAP_CREATE, attributes),
@@ -121,7 +121,7 @@ fn attach_classic(fd: RawFd, program: &[sock_filter]) -> io::Result<usize> {
 
 fn map(fd: RawFd, length: usize) -> io::Result<usize> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a null hint without MAP_FIXED takes only addresses that nobody uses.
+    // SAFETY: with a null hint and without MAP_FIXED the kernel chooses unused addresses.
     let address =
         unsafe { libc::mmap(ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, 0) };
     if address == libc::MAP_FAILED {
@@ -147,9 +147,9 @@ fn load(instructions: &[[u8; 8]], license: &core::ffi::CStr) -> io::Result<usize
 /// `bpf(2)`; `T` is the head of `union bpf_attr` that the command reads.
 fn bpf<T>(command: c_int, attributes: &T) -> io::Result<usize> {
     let attributes: *const T = attributes;
-    // SAFETY: `attributes` is readable for the size passed, the kernel takes what is missing as
-    // zero, and the pointers inside are to slices that the caller of `call` still borrows. The
-    // two commands used write nothing back.
+    // SAFETY: `attributes` is readable for the size passed; the kernel takes the rest of the union
+    // as zero (kernel/bpf/syscall.c, __sys_bpf). The pointers inside are to slices that the caller
+    // of `call` still borrows. The two commands in use write nothing back.
     checked(unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) } as isize)
 }
 

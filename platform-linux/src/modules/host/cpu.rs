@@ -1,4 +1,4 @@
-//! 2003, from `/proc/stat`, `/proc/loadavg`, `/proc/uptime` and `/proc/cpuinfo`.
+//! `host_cpu` (2003), from `/proc/stat`, `/proc/loadavg`, `/proc/uptime` and `/proc/cpuinfo`.
 
 use flowmote_core::record::counter::HostCpu;
 use nix::unistd::{SysconfVar, sysconf};
@@ -16,7 +16,8 @@ pub(super) fn read(files: &mut Files) -> HostCpu {
     if let Some(text) = files.read("proc/uptime", 128) {
         uptime(&text, &mut cpu);
     }
-    // The kernel works out the frequency of a CPU as it prints it; the first CPU is enough.
+    // 2048 bytes cover the first CPU. On x86 the kernel computes the current frequency of each CPU
+    // as it prints it (arch/x86/kernel/cpu/proc.c, show_cpuinfo), so the rest only costs time.
     if let Some(text) = files.read_optional("proc/cpuinfo", 2048) {
         cpu.cpu_speed = cpuinfo_mhz(&text).unwrap_or(0);
     }
@@ -28,14 +29,15 @@ pub(super) fn read(files: &mut Files) -> HostCpu {
     cpu
 }
 
-/// `USER_HZ`, which is 100 on all machines but Alpha and old ia64.
+/// `USER_HZ`: 100 on every architecture except Alpha (1024).
 fn ticks_per_second() -> u64 {
     let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
     ticks.and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(100)
 }
 
-/// Times, interrupts and context switches. Times are in ticks there (`USER_HZ`), guest time is
-/// part of user time too, as the kernel has it.
+/// Parses `/proc/stat`: times, interrupts, context switches. Times are in ticks (`USER_HZ`). Guest
+/// time is included in user time, as in the kernel's own accounting (kernel/sched/cputime.c,
+/// `account_guest_time`).
 fn stat(text: &str, ticks_per_second: u64, cpu: &mut HostCpu) {
     let mut cpus = 0_u32;
     for line in text.lines() {
@@ -51,7 +53,8 @@ fn stat(text: &str, ticks_per_second: u64, cpu: &mut HostCpu) {
     cpu.cpu_num = cpus;
 }
 
-/// The columns have no names; the kernel only ever added some at the end (proc(5)).
+/// Parses the columns of a `cpu` line. They have no names; kernels have added columns at the end
+/// only (proc_stat(5)).
 fn times<'a>(columns: impl Iterator<Item = &'a str>, ticks_per_second: u64, cpu: &mut HostCpu) {
     let fields = [
         &mut cpu.cpu_user,
@@ -73,8 +76,8 @@ fn times<'a>(columns: impl Iterator<Item = &'a str>, ticks_per_second: u64, cpu:
     }
 }
 
-/// Such as `0.01 0.04 0.05 2/143 9872`: load averages, running and all threads. One of the running
-/// is the reader itself and is left out.
+/// Parses `/proc/loadavg`, such as `0.01 0.04 0.05 2/143 9872`: load averages, running and all
+/// threads. The reading thread is always among the running ones and is subtracted.
 fn loadavg(text: &str, cpu: &mut HostCpu) {
     let mut words = text.split_ascii_whitespace();
     for field in [&mut cpu.load_one, &mut cpu.load_five, &mut cpu.load_fifteen] {
@@ -86,11 +89,12 @@ fn loadavg(text: &str, cpu: &mut HostCpu) {
     cpu.proc_total = number(all).map_or(0, low);
 }
 
+/// Parses `/proc/uptime`, such as `932.05 1820.92`: seconds since boot, idle seconds.
 fn uptime(text: &str, cpu: &mut HostCpu) {
     cpu.uptime = counter(text.split(['.', ' ', '\n']).next());
 }
 
-/// Of the first CPU; x86 and a few others print it.
+/// The frequency of the first CPU in `/proc/cpuinfo`. Few architectures besides x86 print it.
 fn cpuinfo_mhz(text: &str) -> Option<u32> {
     let value = text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -136,7 +140,7 @@ softirq 139817 0 13215 4 3780 74930 0 76 26647 0 21165
     }
 
     #[test]
-    fn columns_that_an_old_kernel_lacks_are_unknown() {
+    fn columns_missing_on_old_kernels_are_unknown() {
         let mut cpu = HostCpu::UNKNOWN;
         stat("cpu 1 2 3 4 5 6 7 8 9\n", 1024, &mut cpu);
         assert_eq!((cpu.cpu_idle, cpu.cpu_guest, cpu.cpu_guest_nice), (3, 8, u32::MAX));
@@ -152,7 +156,7 @@ softirq 139817 0 13215 4 3780 74930 0 76 26647 0 21165
     }
 
     #[test]
-    fn loads() {
+    fn load_averages_and_threads() {
         let mut cpu = HostCpu::UNKNOWN;
         loadavg("0.01 12.50 0.05 2/143 9872\n", &mut cpu);
         assert_eq!((cpu.load_one, cpu.load_five, cpu.load_fifteen), (0.01, 12.5, 0.05));
@@ -162,7 +166,7 @@ softirq 139817 0 13215 4 3780 74930 0 76 26647 0 21165
     }
 
     #[test]
-    fn uptimes_and_speeds() {
+    fn uptime_and_frequency() {
         let mut cpu = HostCpu::UNKNOWN;
         uptime("932.05 1820.92\n", &mut cpu);
         assert_eq!(cpu.uptime, 932);
@@ -174,7 +178,7 @@ softirq 139817 0 13215 4 3780 74930 0 76 26647 0 21165
 
     proptest! {
         #[test]
-        fn arbitrary_text_is_survived(text: String, ticks: u64) {
+        fn arbitrary_text_does_not_panic(text: String, ticks: u64) {
             let mut cpu = HostCpu::UNKNOWN;
             stat(&text, ticks, &mut cpu);
             stat(&format!("cpu {text}"), ticks, &mut cpu);

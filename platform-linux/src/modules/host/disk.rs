@@ -1,4 +1,4 @@
-//! 2005: space from the mounted local file systems, I/O from `/proc/diskstats`.
+//! `host_disk_io` (2005): space from the mounted local file systems, I/O from `/proc/diskstats`.
 
 use flowmote_core::record::counter::HostDiskIo;
 use nix::sys::statvfs::{Statvfs, statvfs};
@@ -6,7 +6,7 @@ use nix::sys::statvfs::{Statvfs, statvfs};
 use super::sums::Sums;
 use super::text::{Files, WHOLE, low, number};
 
-/// Reads 2005.
+/// Reader of `host_disk_io` (2005).
 #[derive(Debug, Default)]
 pub(super) struct Disks {
     sums: Sums<String, 6>,
@@ -21,7 +21,7 @@ impl Disks {
         record
     }
 
-    /// File systems whose size could not be had so far.
+    /// File systems for which statvfs(3) failed so far.
     pub(super) fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -66,20 +66,20 @@ impl Disks {
     }
 }
 
-/// Where the mounts are as the host sees them: those of init. Our own may all be read-only, when
-/// the service manager made them so for us (`ProtectSystem=strict`).
+/// The mount table of init, which is that of the host. In our own mount namespace systemd may have
+/// made every mount read-only (`ProtectSystem=strict`), and read-only file systems are not counted.
 fn mounts_file(files: &Files) -> &'static str {
-    // Not shown with the mount option hidepid.
+    // Hidden if /proc is mounted with hidepid.
     if files.exists("proc/1/mounts") { "proc/1/mounts" } else { "proc/self/mounts" }
 }
 
-/// Mount points, as written there, of the file systems that are counted: of a local block device,
-/// mounted read-write, each device once.
+/// The mount points of the file systems that are counted, still escaped: those on a local block
+/// device, mounted read-write, one per device.
 ///
-/// Only devices count: that leaves out tmpfs, overlays and all that come over the network (NFS,
-/// CIFS, Ceph, sshfs), on which `statvfs` could block for ever. FUSE and cluster file systems on
-/// a device could do so as well and are left out too. ZFS has no device; of a pool the first
-/// dataset counts.
+/// Without a device are tmpfs, overlays and network file systems (NFS, CIFS, Ceph, sshfs), where
+/// statvfs(3) can block indefinitely. It can do so on FUSE and cluster file systems too, which are
+/// left out although they have a device. ZFS datasets name their pool instead of a device; the first
+/// dataset of each pool counts.
 fn filesystems(text: &str) -> impl Iterator<Item = &str> {
     let mut seen = Vec::new();
     text.lines().filter_map(move |line| {
@@ -101,7 +101,8 @@ fn filesystems(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// White space and backslashes are octal in mount points, such as `\040`.
+/// Replaces octal escapes such as `\040`, which the kernel writes for white space, `#` and
+/// backslashes in mount points (fs/proc_namespace.c, `mangle`).
 fn unescape(mount: &str) -> String {
     let mut path = String::with_capacity(mount.len());
     let mut pieces = mount.split('\\');
@@ -122,9 +123,8 @@ fn unescape(mount: &str) -> String {
     path
 }
 
-/// Name and counters of each line: reads, sectors read, milliseconds reading, writes, sectors
-/// written, milliseconds writing. Lines of another form, such as those of partitions on Linux 2.4,
-/// are left out.
+/// Parses `/proc/diskstats`: name, then reads, sectors read, milliseconds reading, writes, sectors
+/// written, milliseconds writing. Lines in another format are left out.
 fn diskstats(text: &str) -> impl Iterator<Item = (&str, [u64; 6])> {
     text.lines().filter_map(|line| {
         let mut words = line.split_ascii_whitespace().skip(2);
@@ -136,10 +136,11 @@ fn diskstats(text: &str) -> impl Iterator<Item = (&str, [u64; 6])> {
     })
 }
 
-/// Whether it is a disk, whole, with a device behind it.
+/// Returns true for a whole disk that has a device.
 ///
-/// `/sys/block` has no partitions, and what stands upon other disks (dm, md, loop, zram, bcache)
-/// has no device there. The paths of a multipath NVMe disk are hidden: the disk itself counts.
+/// `/sys/block` contains no partitions. Block devices on top of other disks or of memory (dm, md,
+/// loop, zram, bcache) have no `device` there. The single paths of a multipath NVMe disk are marked
+/// hidden, and only the disk itself counts.
 fn is_whole_disk(files: &mut Files, name: &str) -> bool {
     let directory = format!("sys/block/{}", name.replace('/', "!"));
     files.exists(&format!("{directory}/device"))
@@ -148,20 +149,21 @@ fn is_whole_disk(files: &mut Files, name: &str) -> bool {
             .is_none_or(|hidden| hidden.trim() != "1")
 }
 
-/// How full it is for its users, in hundredths of a percent, as df(1) works it out; `None` for one
-/// without blocks.
+/// The share of a file system that is in use, in hundredths of a percent, computed as by df(1):
+/// blocks reserved for root count neither as used nor as usable. `None` if there are no blocks.
 fn percent_used(space: &Statvfs) -> Option<i32> {
     let used = u128::from(space.blocks().saturating_sub(space.blocks_free()));
     let usable = used + u128::from(space.blocks_available());
     (used * 10_000).checked_div(usable).and_then(|percent| i32::try_from(percent).ok())
 }
 
-/// The types of statvfs(3) have 32 bits on some machines and 64 on others.
+/// Generic because the types of statvfs(3) have 32 bits on some machines and 64 on others.
 fn bytes(blocks: impl Into<u64>, size: impl Into<u64>) -> u64 {
     blocks.into().saturating_mul(size.into())
 }
 
-/// Sectors of `/proc/diskstats` have 512 bytes, whatever those of the disk have.
+/// Bytes of a sector in `/proc/diskstats`, regardless of the sector size of the disk
+/// (Documentation/admin-guide/iostats.rst).
 const SECTOR: u64 = 512;
 
 #[cfg(test)]
@@ -188,7 +190,7 @@ short line
 ";
 
     #[test]
-    fn local_writable_filesystems_once_a_device() {
+    fn local_writable_filesystems_count_once_per_device() {
         let mounts: Vec<_> = filesystems(MOUNTS).map(unescape).collect();
         assert_eq!(mounts, ["/", "/boot/efi", "/srv/my data", "/tank"]);
     }
@@ -220,7 +222,7 @@ short line
 
     proptest! {
         #[test]
-        fn arbitrary_text_is_survived(text: String) {
+        fn arbitrary_text_does_not_panic(text: String) {
             filesystems(&text).map(unescape).count();
             unescape(&text);
             diskstats(&text).count();

@@ -1,4 +1,4 @@
-//! 2000: who this host is.
+//! `host_descr` (2000): name, UUID and operating system of the host.
 
 use std::ffi::OsStr;
 
@@ -8,19 +8,19 @@ use uuid::Uuid;
 
 use super::text::Files;
 
-/// What 2000 says, at one moment.
+/// The fields of `host_descr` (2000) at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct HostIdentity {
     hostname: String,
     release: String,
     machine: MachineType,
     uuid: [u8; 16],
 }
 
-impl Identity {
-    /// By uname(2): of the UTS namespace of the caller.
+impl HostIdentity {
+    /// Reads host name, release and machine with uname(2), in the UTS namespace of the caller.
     pub(super) fn now(uuid: [u8; 16]) -> Self {
-        // Fails only for an address outside of the process.
+        // uname(2) fails only with EFAULT, which nix's buffer cannot cause.
         let uname = uname().ok();
         let field = |field: fn(&UtsName) -> &OsStr| {
             uname.as_ref().map(|uname| field(uname).to_string_lossy()).unwrap_or_default()
@@ -44,8 +44,8 @@ impl Identity {
     }
 }
 
-/// The UUID of the machine by its firmware (readable by root only), else one derived from its
-/// machine id, else zeros: unknown.
+/// The UUID of the firmware (SMBIOS; readable by root only), else one derived from the machine id,
+/// else zeros: unknown.
 pub(super) fn machine_uuid(files: &mut Files) -> [u8; 16] {
     let firmware = files
         .read_optional("sys/class/dmi/id/product_uuid", 64)
@@ -55,15 +55,16 @@ pub(super) fn machine_uuid(files: &mut Files) -> [u8; 16] {
     uuid.unwrap_or_default()
 }
 
-/// Firmware that was never given a UUID has one of a few that stand for nothing.
+/// Parses the UUID of the firmware. Boards whose vendor never set one report zeros, ones or a
+/// placeholder that many machines share.
 fn firmware_uuid(text: &str) -> Option<[u8; 16]> {
     let uuid = Uuid::try_parse(text.trim()).ok()?;
     let given = !uuid.is_nil() && !uuid.is_max() && uuid != FIRMWARE_PLACEHOLDER;
     given.then_some(uuid.into_bytes())
 }
 
-/// A UUID of version 5 (RFC 9562) in a name space of Flowmote's own. machine-id(5) asks that the
-/// id itself is never shown on a network, but that a hash of it be used.
+/// A UUID of version 5 (RFC 9562) in Flowmote's own name space. machine-id(5) requires that only a
+/// hash of the id leaves the machine, never the id itself.
 fn derived_uuid(text: &str) -> Option<[u8; 16]> {
     let id = text.trim();
     let real = id.len() == 32
@@ -72,7 +73,7 @@ fn derived_uuid(text: &str) -> Option<[u8; 16]> {
     real.then(|| Uuid::new_v5(&MACHINE_ID_NAMESPACE, id.as_bytes()).into_bytes())
 }
 
-/// By what uname(2) calls the machine.
+/// The machine type for `utsname.machine`.
 fn machine_type(machine: &str) -> MachineType {
     const KINDS: [(&str, MachineType); 13] = [
         ("x86_64", MachineType::X86_64),
@@ -94,7 +95,7 @@ fn machine_type(machine: &str) -> MachineType {
 }
 
 const FIRMWARE_PLACEHOLDER: Uuid = Uuid::from_u128(0x0300_0200_0400_0500_0006_0007_0008_0009);
-/// Drawn once at random; never to change, or every host would change its UUID.
+/// Drawn once at random. Changing it would change the UUID of every host.
 const MACHINE_ID_NAMESPACE: Uuid = Uuid::from_u128(0x9f3c_1e0a_7b52_4d68_a1c4_5e0d_2b86_f713);
 
 #[cfg(test)]
@@ -103,7 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn firmware_uuids() {
+    fn firmware_placeholders_are_not_uuids() {
         let uuid = firmware_uuid("ec2a1b3c-0001-0203-0405-060708090a0b\n").unwrap();
         assert_eq!(uuid, [0xec, 0x2a, 0x1b, 0x3c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
         for nothing in [
@@ -119,7 +120,7 @@ mod tests {
 
     /// Reference: Python's `uuid.uuid5`.
     #[test]
-    fn derived_uuids() {
+    fn uuid_is_derived_from_a_valid_machine_id() {
         let uuid = derived_uuid("0123456789abcdef0123456789abcdef\n").unwrap();
         assert_eq!(Uuid::from_bytes(uuid).to_string(), "e6de859d-41f0-5726-aacb-897c11fda8a4");
         assert_eq!(derived_uuid("00000000000000000000000000000000"), None);
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn machines() {
+    fn machine_types() {
         assert_eq!(machine_type("x86_64"), MachineType::X86_64);
         assert_eq!(machine_type("armv7l"), MachineType::ARM);
         assert_eq!(machine_type("i686"), MachineType::X86);
@@ -137,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_text_is_survived(text: String) {
+        fn arbitrary_text_does_not_panic(text: String) {
             firmware_uuid(&text);
             derived_uuid(&text);
             machine_type(&text);

@@ -1,4 +1,4 @@
-//! 2004, from `/proc/meminfo` and `/proc/vmstat`.
+//! `host_memory` (2004), from `/proc/meminfo` and `/proc/vmstat`.
 
 use flowmote_core::record::counter::HostMemory;
 
@@ -16,8 +16,8 @@ pub(super) fn read(files: &mut Files) -> HostMemory {
     memory
 }
 
-/// Sizes, in KiB there. `mem_cached` is what free(1) calls cache: page cache and reclaimable slab.
-/// `mem_shared` is `Shmem`: tmpfs and shared memory.
+/// Parses `/proc/meminfo`: sizes in KiB. `mem_cached` is the page cache and reclaimable slab, the
+/// "cache" of free(1); `mem_shared` is `Shmem`, tmpfs and shared memory.
 fn meminfo(text: &str, memory: &mut HostMemory) {
     let mut cached = 0_u64;
     for line in text.lines() {
@@ -38,7 +38,8 @@ fn meminfo(text: &str, memory: &mut HostMemory) {
     memory.mem_cached = cached;
 }
 
-/// Paging, all four in pages. The kernel counts `pswp*` in pages but `pgpg*` in KiB.
+/// Parses `/proc/vmstat`: paging. All four fields are in pages, but the kernel counts `pgpg*` in
+/// KiB (mm/vmstat.c, `vmstat_start`).
 fn vmstat(text: &str, page_size: u32, memory: &mut HostMemory) {
     let kib_per_page = u64::from(page_size / 1024).max(1);
     for line in text.lines() {
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Linux 6.18, the lines that matter and some between.
+    /// Linux 6.18: the lines in use and a few others.
     const MEMINFO_6_18: &str = "\
 MemTotal:       24684084 kB
 MemFree:        24110196 kB
@@ -126,7 +127,7 @@ SUnreclaim:        32036 kB
 
     proptest! {
         #[test]
-        fn arbitrary_text_is_survived(text: String, page_size: u32) {
+        fn arbitrary_text_does_not_panic(text: String, page_size: u32) {
             let mut memory = HostMemory::UNKNOWN;
             meminfo(&text, &mut memory);
             vmstat(&text, page_size, &mut memory);

@@ -1,7 +1,8 @@
-//! 2007 to 2010, from `/proc/net/snmp`: the IPv4 stack of the network namespace.
+//! The MIB-II groups `mib2_ip_group` (2007) to `mib2_udp_group` (2010), from `/proc/net/snmp`: the
+//! IPv4 stack of the network namespace.
 //!
-//! Columns are found by name: kernels added `InCsumErrors` in the middle of ICMP (3.10), then
-//! `OutRateLimitGlobal` and `OutRateLimitHost` (6.2), and whoever counts columns is wrong since.
+//! Columns are found by name, not by position: kernels added `InCsumErrors` in the middle of ICMP
+//! (3.10), then `OutRateLimitGlobal` and `OutRateLimitHost` (6.2).
 
 use flowmote_core::record::counter::{Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup};
 
@@ -113,8 +114,9 @@ pub(super) fn udp(text: &str) -> Mib2UdpGroup {
     group
 }
 
-/// Name and value of each column of a protocol: two lines that begin with its name, the first with
-/// the names. Values that are no numbers are left out.
+/// Iterates over name and value of each column of a protocol. It has two lines that begin with its
+/// name: one with the names of the columns, one with the values. Values that are not numbers are
+/// left out.
 fn columns<'a>(text: &'a str, protocol: &'a str) -> impl Iterator<Item = (&'a str, u32)> {
     let mut lines = text.lines().filter_map(move |line| {
         let mut words = line.split_ascii_whitespace();
@@ -137,7 +139,7 @@ mod tests {
     /// Linux 3.2: no `InCsumErrors` anywhere.
     const SNMP_3_2: &str = include_str!("testdata/snmp-3.2");
 
-    /// Each ICMP column of the kernel has its position as value there, so a shift would show.
+    /// In this file the value of each ICMP column is its position, so that a shift is noticed.
     #[test]
     fn icmp_of_6_18_is_not_shifted() {
         let group = icmp(SNMP_6_18);
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_the_kernel_lacks_is_unknown() {
+    fn column_missing_on_old_kernels_is_unknown() {
         assert_eq!(tcp(SNMP_3_2).tcp_in_csum_errs, u32::MAX);
         assert_eq!(udp(SNMP_3_2).udp_in_csum_errors, u32::MAX);
         assert_eq!(udp(SNMP_3_2).udp_in_datagrams, 166);
@@ -194,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_text_is_survived(text: String) {
+        fn arbitrary_text_does_not_panic(text: String) {
             let both = format!("Ip: {text}\nIp: {text}\nIcmp: {text}\nTcp: {text}\nUdp: {text}");
             for text in [&text, &both] {
                 ip(text);

@@ -1,7 +1,8 @@
-//! Counters of the host: records 2000, 2001, 2003 to 2006 and 2007 to 2010.
+//! Counters of the host: the ten records of the sFlow host structures, 2000 to 2010 without 2002.
 //!
-//! Each record has its file; the text of `/proc` is read by pure functions, columns and keys by
-//! name. A file that cannot be read leaves its fields unknown and counts in [`HostStats`].
+//! One file per record (the four MIB-II groups share `mib2`). Pure functions parse the text of
+//! `/proc`, and find columns and keys by name, because kernels add some in between. A file that
+//! cannot be read leaves its fields unknown and counts in [`HostStats`].
 
 mod cpu;
 mod disk;
@@ -23,7 +24,7 @@ use flowmote_core::record::counter::{
 
 use crate::links::{LinkReader, Links};
 use disk::Disks;
-use identity::Identity;
+use identity::HostIdentity;
 use net::Adapters;
 use text::Files;
 
@@ -32,8 +33,10 @@ use text::Files;
 pub struct HostCounters {
     files: Files,
     links: LinkReader,
+    /// For `host_descr` (2000): the configured UUID, or that of the machine.
     uuid: [u8; 16],
-    /// Known even where it is not used: later nobody may read it.
+    /// Read at the start even if another UUID is configured: after the privileges are dropped it
+    /// is unreadable, and a reload may need it.
     machine_uuid: [u8; 16],
     disks: Disks,
     adapters: Adapters,
@@ -42,46 +45,46 @@ pub struct HostCounters {
 /// The counters of the host at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostReading {
-    identity: Identity,
+    identity: HostIdentity,
     adapters: Vec<(u32, [[u8; 6]; 1])>,
-    /// 2003.
+    /// `host_cpu` (2003), from `/proc/stat`, `/proc/loadavg`, `/proc/uptime` and `/proc/cpuinfo`.
     pub cpu: HostCpu,
-    /// 2004.
+    /// `host_memory` (2004), from `/proc/meminfo` and `/proc/vmstat`.
     pub memory: HostMemory,
-    /// 2005.
+    /// `host_disk_io` (2005), from statvfs(3) of local file systems and `/proc/diskstats`.
     pub disk_io: HostDiskIo,
-    /// 2006.
+    /// `host_net_io` (2006): sums over the physical adapters, from rtnetlink.
     pub net_io: HostNetIo,
-    /// 2007.
+    /// `mib2_ip_group` (2007), from `/proc/net/snmp`.
     pub ip: Mib2IpGroup,
-    /// 2008.
+    /// `mib2_icmp_group` (2008), from `/proc/net/snmp`.
     pub icmp: Mib2IcmpGroup,
-    /// 2009.
+    /// `mib2_tcp_group` (2009), from `/proc/net/snmp`.
     pub tcp: Mib2TcpGroup,
-    /// 2010.
+    /// `mib2_udp_group` (2010), from `/proc/net/snmp`.
     pub udp: Mib2UdpGroup,
 }
 
-/// What went wrong so far. All are counters.
+/// Counters of failed reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct HostStats {
-    /// Files of `/proc` and `/sys` that could not be read, once for each try.
+    /// Files of `/proc` and `/sys` that could not be read, counted at each attempt.
     pub unreadable_files: u64,
-    /// File systems whose size could not be had.
+    /// File systems for which statvfs(3) failed.
     pub unreadable_filesystems: u64,
-    /// Adapters whose counters could not be had.
+    /// Adapters whose counters could not be read.
     pub unreadable_adapters: u64,
 }
 
 impl HostCounters {
     /// Prepares to read below `root`: `/`, or a directory with copies of `/proc` and `/sys`.
     ///
-    /// `uuid` is the configured one. Without it the machine's is taken, which needs root
-    /// (`/sys/class/dmi/id/product_uuid`), so call this before privileges are dropped; else one is
-    /// derived from `/etc/machine-id`.
+    /// `uuid` is the configured UUID. Without one, that of the firmware is used, else one derived
+    /// from `/etc/machine-id`. Only root can read the former
+    /// (`/sys/class/dmi/id/product_uuid`), so call this before privileges are dropped.
     ///
     /// # Errors
-    /// What the kernel says to an rtnetlink socket.
+    /// `EMFILE` or `ENFILE`: no rtnetlink socket, because too many files are open.
     pub fn new(root: impl Into<PathBuf>, uuid: Option<[u8; 16]>) -> io::Result<Self> {
         let mut files = Files::new(root.into());
         let machine_uuid = identity::machine_uuid(&mut files);
@@ -95,25 +98,25 @@ impl HostCounters {
         })
     }
 
-    /// The UUID that 2000 carries; all zero: none could be had.
+    /// The UUID in `host_descr` (2000); all zero if unknown.
     #[must_use]
     pub fn uuid(&self) -> [u8; 16] {
         self.uuid
     }
 
-    /// Takes another configured UUID for 2000 from now on; `None`: that of the machine.
+    /// Replaces the UUID in `host_descr` (2000); `None` restores that of the machine.
     pub fn set_uuid(&mut self, uuid: Option<[u8; 16]>) {
         self.uuid = uuid.unwrap_or(self.machine_uuid);
     }
 
-    /// The host, now. Its adapters are taken from `links`.
+    /// Reads the counters of the host. `links` supplies its adapters.
     pub fn read(&mut self, links: &Links) -> HostReading {
         let snmp = self.files.read("proc/net/snmp", text::WHOLE).unwrap_or_default();
         let (ip, icmp) = (mib2::ip(&snmp), mib2::icmp(&snmp));
         let (tcp, udp) = (mib2::tcp(&snmp), mib2::udp(&snmp));
         drop(snmp);
         HostReading {
-            identity: Identity::now(self.uuid),
+            identity: HostIdentity::now(self.uuid),
             adapters: net::addresses(links),
             cpu: cpu::read(&mut self.files),
             memory: memory::read(&mut self.files),
@@ -126,7 +129,7 @@ impl HostCounters {
         }
     }
 
-    /// What went wrong so far.
+    /// Counters of failed reads so far.
     #[must_use]
     pub fn stats(&self) -> HostStats {
         HostStats {
@@ -138,14 +141,14 @@ impl HostCounters {
 }
 
 impl HostReading {
-    /// Lends the ten records, in the order of their numbers.
-    pub fn records(&self, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    /// Passes the ten records to `emit`, in the order of their numbers.
+    pub fn records(&self, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let adapters: Vec<_> = self
             .adapters
             .iter()
             .map(|(if_index, mac)| HostAdapter { if_index: *if_index, mac_address: mac })
             .collect();
-        take(&[
+        emit(&[
             &self.descr(),
             &HostAdapters { adapters: &adapters },
             &self.cpu,
@@ -159,13 +162,13 @@ impl HostReading {
         ]);
     }
 
-    /// 2000.
+    /// `host_descr` (2000).
     #[must_use]
     pub fn descr(&self) -> HostDescr<'_> {
         self.identity.descr()
     }
 
-    /// ifIndex and address of each adapter of 2001.
+    /// ifIndex and MAC address of each adapter in `host_adapters` (2001).
     pub fn adapters(&self) -> impl Iterator<Item = (u32, [u8; 6])> {
         self.adapters.iter().map(|&(if_index, [mac])| (if_index, mac))
     }

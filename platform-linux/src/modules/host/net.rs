@@ -1,4 +1,4 @@
-//! 2001 and 2006, from the links of the network namespace.
+//! `host_adapters` (2001) and `host_net_io` (2006), from the links of the network namespace.
 
 use flowmote_core::record::counter::HostNetIo;
 
@@ -6,15 +6,16 @@ use super::sums::Sums;
 use super::text::low;
 use crate::links::{Link, LinkReader, LinkStats, Links};
 
-/// ifIndex and address of the adapters of 2001: physical, up, with an address.
+/// ifIndex and MAC address of the adapters in `host_adapters` (2001): physical, up, with an
+/// address.
 pub(super) fn addresses(links: &Links) -> Vec<(u32, [[u8; 6]; 1])> {
     let address = |link: &Link| Some((link.index, [link.mac.filter(|mac| *mac != [0; 6])?]));
     let adapters = links.iter().filter(|link| link.is_physical() && link.admin_up);
     adapters.filter_map(address).take(MAX_ADAPTERS).collect()
 }
 
-/// The sums of 2006: the kernel's totals of each physical adapter, once. What bridges, veth ends,
-/// VLANs, bonds and tunnels count is left out, as it crosses an adapter too or never leaves.
+/// The sums of `host_net_io` (2006) over the physical adapters. Bridges, veth ends, VLANs, bonds and
+/// tunnels are left out: their packets cross an adapter too, or never leave the host.
 #[derive(Debug, Default)]
 pub(super) struct Adapters {
     sums: Sums<u32, 8>,
@@ -33,13 +34,14 @@ impl Adapters {
         record(self.sums.update(counts))
     }
 
-    /// Adapters whose counters could not be had so far, as they went in between.
+    /// Adapters whose counters could not be read so far, mostly because they were just deleted.
     pub(super) fn unreadable(&self) -> u64 {
         self.unreadable
     }
 }
 
-/// In the order of the record. Drops are made of the same counters as `ifInDiscards`.
+/// The counters of a link in the order of the record. Input drops are the sum that `ifInDiscards`
+/// is in `if_counters` (0:1).
 fn of_link(stats: &LinkStats) -> [u64; 8] {
     let drops = stats.rx_dropped.wrapping_add(stats.rx_missed_errors);
     [
@@ -68,7 +70,8 @@ fn record(sums: [u64; 8]) -> HostNetIo {
     }
 }
 
-/// 516 bytes of 2001, with which all records of the host still fit one datagram of 1400 bytes.
+/// 516 bytes of `host_adapters` (2001): all records of the host still fit one datagram of 1400
+/// bytes.
 const MAX_ADAPTERS: usize = 32;
 
 #[cfg(test)]

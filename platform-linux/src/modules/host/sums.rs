@@ -1,20 +1,20 @@
-//! Sums of the counters of members that come and go.
+//! Sums of the counters of disks or adapters that are added, removed or reset.
 
-/// Adds up N counters over members known by a key, and never goes back: what a member counted
-/// stays in the sum when it goes away or starts over.
+/// Sums of N counters over members that are identified by a key. The sums never decrease: counts of
+/// a member stay included after it is removed or its counters restart from zero.
 #[derive(Debug)]
 pub(super) struct Sums<K, const N: usize> {
     members: Vec<(K, [u64; N])>,
-    /// Of members that have gone or started over.
+    /// Final counts of members that were removed or restarted.
     past: [u64; N],
 }
 
 impl<K: PartialEq, const N: usize> Sums<K, N> {
-    /// Takes the counters of all members as they are now and gives the sums.
+    /// Replaces the counters of all members by their current values and returns the sums.
     pub(super) fn update(&mut self, now: Vec<(K, [u64; N])>) -> [u64; N] {
         for (key, before) in &self.members {
             let current = now.iter().find(|(other, _)| other == key);
-            if current.is_none_or(|(_, counts)| went_back(before, counts)) {
+            if current.is_none_or(|(_, counts)| is_restarted(before, counts)) {
                 add(&mut self.past, before);
             }
         }
@@ -33,7 +33,7 @@ impl<K, const N: usize> Default for Sums<K, N> {
     }
 }
 
-fn went_back<const N: usize>(before: &[u64; N], now: &[u64; N]) -> bool {
+fn is_restarted<const N: usize>(before: &[u64; N], now: &[u64; N]) -> bool {
     before.iter().zip(now).any(|(before, now)| now < before)
 }
 
@@ -48,13 +48,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_come_go_and_start_over() {
+    fn removed_and_restarted_members_stay_in_the_sums() {
         let mut sums = Sums::default();
         assert_eq!(sums.update(vec![]), [0]);
         assert_eq!(sums.update(vec![(1, [10]), (2, [5])]), [15]);
         assert_eq!(sums.update(vec![(1, [12]), (2, [5])]), [17]);
-        assert_eq!(sums.update(vec![(1, [13])]), [18], "2 has gone");
-        assert_eq!(sums.update(vec![(1, [2]), (3, [1])]), [21], "1 starts over, 3 is new");
+        assert_eq!(sums.update(vec![(1, [13])]), [18], "2 was removed");
+        assert_eq!(sums.update(vec![(1, [2]), (3, [1])]), [21], "1 restarted, 3 is new");
         assert_eq!(sums.update(vec![(3, [1])]), [21]);
     }
 }

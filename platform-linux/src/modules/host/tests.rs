@@ -1,11 +1,11 @@
-//! The whole of a host: from a tree of files, and this machine.
+//! All host counters: from a tree of files, and from this machine.
 
 use std::fs;
 use std::path::Path;
 
 use super::*;
 
-/// A directory of files that is removed at the end.
+/// A temporary directory of files.
 struct Tree(PathBuf);
 
 impl Tree {
@@ -41,7 +41,7 @@ const DISKSTATS: &str = "\
 ";
 
 #[test]
-fn from_a_tree_of_files() {
+fn records_of_a_tree_of_files() {
     let tree = Tree::new(
         "host-tree",
         &[
@@ -87,7 +87,7 @@ fn from_a_tree_of_files() {
 }
 
 #[test]
-fn without_files_everything_is_unknown_and_counted() {
+fn missing_files_are_counted_and_leave_fields_unknown() {
     let tree = Tree::new("host-empty", &[("empty", "")]);
     let links = Links::open().unwrap();
     let mut host = HostCounters::new(tree.path(), None).unwrap();
@@ -102,7 +102,7 @@ fn without_files_everything_is_unknown_and_counted() {
 }
 
 #[test]
-fn this_machine() {
+fn records_of_this_machine() {
     let links = Links::open().unwrap();
     let mut host = HostCounters::new("/", None).unwrap();
     let first = host.read(&links);
@@ -118,7 +118,7 @@ fn this_machine() {
 }
 
 #[test]
-fn a_configured_uuid_gives_way_to_that_of_the_machine() {
+fn removing_the_configured_uuid_restores_that_of_the_machine() {
     let machine = HostCounters::new("/", None).unwrap().uuid();
     let mut host = HostCounters::new("/", Some([7; 16])).unwrap();
     assert_eq!(host.uuid(), [7; 16]);

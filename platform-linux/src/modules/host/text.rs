@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Reads text files below a root, each into the same buffer.
+/// Reader of text files below a root directory, with one buffer for all.
 #[derive(Debug)]
 pub(super) struct Files {
     root: PathBuf,
@@ -18,8 +18,8 @@ impl Files {
         Self { root, buffer: Vec::new(), unreadable: 0 }
     }
 
-    /// The first `limit` bytes of a file at this path below the root; `None`, counted, if it
-    /// cannot be read. Bytes that are not UTF-8 are replaced.
+    /// Reads the first `limit` bytes of the file at `path` below the root. A failure is counted and
+    /// returns `None`. Bytes that are not UTF-8 are replaced.
     pub(super) fn read(&mut self, path: &str, limit: u64) -> Option<Cow<'_, str>> {
         self.buffer.clear();
         let file = File::open(self.root.join(path));
@@ -31,7 +31,7 @@ impl Files {
         Some(String::from_utf8_lossy(&self.buffer))
     }
 
-    /// As [`read`](Self::read), for a file that need not be there.
+    /// As [`read`](Self::read), but a file that does not exist is not counted.
     pub(super) fn read_optional(&mut self, path: &str, limit: u64) -> Option<Cow<'_, str>> {
         if !self.exists(path) {
             return None;
@@ -43,7 +43,7 @@ impl Files {
         self.root.join(path).exists()
     }
 
-    /// Where an absolute path lies below the root.
+    /// Translates an absolute path to the path below the root.
     pub(super) fn below_root(&self, path: &str) -> PathBuf {
         self.root.join(Path::new(path).strip_prefix("/").unwrap_or(Path::new(path)))
     }
@@ -52,24 +52,25 @@ impl Files {
         self.unreadable = self.unreadable.saturating_add(1);
     }
 
-    /// Files that could not be read so far.
+    /// Number of failed reads so far.
     pub(super) fn unreadable(&self) -> u64 {
         self.unreadable
     }
 }
 
-/// A number, or `None`; signs as the kernel prints them (-1 is all ones).
+/// Parses a number. A negative one is taken as the unsigned number with the same bits: the kernel
+/// prints some unsigned counters signed (MIB-II `MaxConn` is -1).
 pub(super) fn number(text: &str) -> Option<u64> {
     text.parse().ok().or_else(|| text.parse::<i64>().ok().map(i64::cast_unsigned))
 }
 
-/// The low 32 bits: an sFlow counter wraps where they do.
+/// The low 32 bits: an sFlow counter of 32 bits wraps at the same points.
 pub(super) const fn low(count: u64) -> u32 {
     (count & 0xFFFF_FFFF) as u32
 }
 
-/// More than any file of `/proc` has that is read here, on a machine of any size: with thousands
-/// of interrupts `/proc/stat` has some 100 kB.
+/// Limit for files that are read whole. The largest is `/proc/stat`: about 100 kB on a machine with
+/// thousands of interrupts.
 pub(super) const WHOLE: u64 = 1 << 20;
 
 #[cfg(test)]
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers() {
+    fn negative_numbers_keep_their_bits() {
         assert_eq!(number("18446744073709551615"), Some(u64::MAX));
         assert_eq!(number("-1").map(low), Some(u32::MAX));
         assert_eq!(number("1.5"), None);
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_up_to_the_limit() {
+    fn file_is_read_up_to_the_limit() {
         let mut files = Files::new("/".into());
         assert_eq!(files.read("proc/self/comm", 3).unwrap().len(), 3);
         assert_eq!(files.read("proc/no-such-file", 3), None);
