@@ -16,13 +16,11 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # make image-mps2 IMAGE=small, make image-switch ARCH=riscv64
-IMAGE  ?= smoltcp
-ARCH   ?= aarch64
-PROFILE = $(if $(filter small,$(IMAGE)),small,release)
-IMAGES := platform-baremetal/images
-CROSS  := $(or $(CARGO_TARGET_DIR),$(IMAGES)/target)
+IMAGE    ?= smoltcp
+ARCH     ?= aarch64
+FIRMWARE := platform-baremetal/firmware
 
-.PHONY: help run build test lint bench install uninstall fuzz image-c image-mps2 image-switch
+.PHONY: help run build test lint bench fuzz image-mps2 image-c image-switch install uninstall
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,9 +47,17 @@ bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside
 fuzz: ## each fuzz target for FUZZ_SECONDS=60; installs cargo-fuzz where it is missing
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" fuzz/run
 
-image-switch: ## the switch firmware under QEMU, its console here (Ctrl-A X ends it); ARCH=riscv64
+image-mps2: ## end station on a Cortex-M3 under QEMU, console here; IMAGE=small: without smoltcp
 	@tests/setup firmware
-	@ARCH=$(ARCH) platform-baremetal/images/virt-switch/run
+	@IMAGE=$(IMAGE) $(FIRMWARE)/images/mps2-an385/run
+
+image-c: ## the same end station in C, linked with libflowmote.a
+	@tests/setup firmware
+	@$(MAKE) --no-print-directory -C $(FIRMWARE)/c/firmware run
+
+image-switch: ## switch with four ports under QEMU, console here (Ctrl-A X ends it); ARCH=riscv64
+	@tests/setup firmware
+	@ARCH=$(ARCH) $(FIRMWARE)/images/virt-switch/run
 
 install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }
@@ -68,17 +74,3 @@ install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFI
 uninstall: ## all of that but the configuration
 	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
-
-image-mps2: ## firmware for a Cortex-M3 under QEMU, console here; IMAGE=small: without smoltcp
-	@tests/setup firmware
-	cd $(IMAGES) && $(CARGO) build --profile $(PROFILE) --locked -p mps2-an385 --bin $(IMAGE) \
-	 --target thumbv7m-none-eabi --target-dir $(abspath $(CROSS))
-	@echo "show, sampling PORT N, polling S, collector A.B.C.D; Ctrl-A X ends it"
-	@echo "UDP echo at 127.0.0.1 port 7007, sFlow to 127.0.0.1 port 6343"
-	qemu-system-arm -M mps2-an385 -display none -serial mon:stdio -no-reboot \
-	 -netdev user,id=n0,net=192.0.2.0/24,host=192.0.2.1,hostfwd=udp:127.0.0.1:7007-192.0.2.85:7 \
-	 -net nic,netdev=n0 -kernel $(CROSS)/thumbv7m-none-eabi/$(PROFILE)/$(IMAGE)
-
-image-c: ## the same end station in C, linked with libflowmote.a
-	@tests/setup firmware
-	@$(MAKE) --no-print-directory -C platform-baremetal/c/firmware run

@@ -79,7 +79,7 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
-// Rule of the house: nothing here can panic. The proof is at link time, `platform-baremetal/prover`;
+// Rule of the house: nothing here can panic. The proof is at link time, `platform-baremetal/firmware/prover`;
 // these lints say it where the code is written.
 #![cfg_attr(
     not(test),

@@ -16,7 +16,7 @@
 //! Nothing here panics and nothing blocks; what is lost has a counter.
 #![no_std]
 #![forbid(unsafe_code)]
-// As in `flowmote-core`: proved at link time by `platform-baremetal/prover`.
+// As in `flowmote-core`: proved at link time by `platform-baremetal/firmware/prover`.
 #![cfg_attr(
     not(test),
     deny(

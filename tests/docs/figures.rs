@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-const FIRMWARE: &str = "platform-baremetal/images/mps2-an385/budget.txt";
+const FIRMWARE: &str = "platform-baremetal/firmware/images/mps2-an385/budget.txt";
 const HOST: &str = "benches/instructions.txt";
 
 /// Page, table, row, and the text around the figure.
@@ -30,7 +30,7 @@ const FIGURES: [(&str, &str, &str, &str); 16] = [
     ("docs/porting.md", FIRMWARE, "small-stack-worst", "at most # of stack"),
     (
         "docs/porting.md",
-        "platform-baremetal/c/firmware/budget.txt",
+        "platform-baremetal/firmware/c/firmware/budget.txt",
         "flash",
         "agent takes # bytes of flash",
     ),

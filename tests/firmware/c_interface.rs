@@ -10,9 +10,9 @@ use flowmote_analyzer::Datagram;
 use flowmote_lab::toolchain::{folder, has_target, llvm_tool};
 use flowmote_lab::{skip, skip_part};
 
-const HEADER: &str = "platform-baremetal/c/include/flowmote.h";
-const EXERCISE: &str = "platform-baremetal/c/tests/exercise.c";
-const BAD_POINTERS: &str = "platform-baremetal/c/tests/bad_pointers.c";
+const HEADER: &str = "platform-baremetal/firmware/c/include/flowmote.h";
+const EXERCISE: &str = "platform-baremetal/firmware/c/tests/exercise.c";
+const BAD_POINTERS: &str = "platform-baremetal/firmware/c/tests/bad_pointers.c";
 const TARGETS: [&str; 4] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
@@ -22,7 +22,7 @@ const TARGETS: [&str; 4] = [
 
 #[test]
 fn the_header_is_current() {
-    let library = folder("platform-baremetal/c");
+    let library = folder("platform-baremetal/firmware/c");
     let config = cbindgen::Config::from_file(library.join("cbindgen.toml")).unwrap();
     let sources = cbindgen::Builder::new().with_config(config);
     let sources = sources.with_src(library.join("src/lib.rs"));
@@ -46,7 +46,7 @@ fn every_function_bears_bad_arguments() {
         return skip("a C compiler is missing: apt-get install gcc");
     }
     let scratch = tempfile::tempdir().unwrap();
-    let library = build(scratch.path(), &[]).join("libflowmote.a");
+    let library = build(scratch.path(), "library", &[]).join("libflowmote.a");
     let program = scratch.path().join("exercise");
     let output = Command::new(compiler)
         .args(["-std=c99", "-g", "-Wall", "-Wextra", "-Werror"])
@@ -78,11 +78,8 @@ fn no_function_can_panic() {
             continue;
         }
         let scratch = tempfile::tempdir().unwrap();
-        let checks = "profile.release.overflow-checks=true";
-        let none = "profile.release.package.heapless.overflow-checks=false";
-        let more =
-            ["--features", "prove", "--target", target, "--config", checks, "--config", none];
-        let library = build(scratch.path(), &more).join("libflowmote.a");
+        let more = ["--features", "prove", "--target", target];
+        let library = build(scratch.path(), "proof", &more).join("libflowmote.a");
         let output = link_all(&linker, &library);
         assert!(output.status.success(), "{target}: {}", text(&output.stderr));
         let image = text(&fs::read(library.with_extension("elf")).unwrap());
@@ -182,12 +179,12 @@ fn functions() -> Vec<Function> {
 }
 
 /// Builds the library; returns the folder that it is in.
-fn build(scratch: &Path, more: &[&str]) -> PathBuf {
+fn build(scratch: &Path, profile: &str, more: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--locked"])
+        .args(["build", "--profile", profile, "--locked"])
         .args(more)
-        .current_dir(folder("platform-baremetal/c"))
+        .current_dir(folder("platform-baremetal/firmware/c"))
         .env("CARGO_TARGET_DIR", scratch)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -195,7 +192,7 @@ fn build(scratch: &Path, more: &[&str]) -> PathBuf {
         .expect("cargo runs");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let target = more.iter().skip_while(|&&word| word != "--target").nth(1);
-    target.map_or(scratch.to_path_buf(), |target| scratch.join(target)).join("release")
+    target.map_or(scratch.to_path_buf(), |target| scratch.join(target)).join(profile)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -8,7 +8,7 @@ use flowmote_lab::end_station;
 use flowmote_lab::footprint::Budget;
 use flowmote_lab::qemu::{Board, Image};
 use flowmote_lab::skip;
-use flowmote_lab::toolchain::{folder, target_directory};
+use flowmote_lab::toolchain::{FIRMWARE, folder, target_directory};
 
 flowmote_lab::every_scenario!(image);
 
@@ -36,16 +36,17 @@ fn image() -> Option<Image> {
     }
     static ELF: OnceLock<PathBuf> = OnceLock::new();
     // Asked first, because without the Rust target it does not build.
-    let image = Image::at(&Board::MPS2_AN385, target_directory(C).join("c-firmware/station.elf"))?;
+    let image =
+        Image::at(&Board::MPS2_AN385, target_directory(FIRMWARE).join("c-firmware/station.elf"))?;
     ELF.get_or_init(|| build(&image));
     Some(image)
 }
 
 fn build(image: &Image) -> PathBuf {
     let output = Command::new("make")
-        .current_dir(folder(C).join("firmware"))
+        .current_dir(folder(SOURCES))
         .arg(format!("CARGO={}", env!("CARGO")))
-        .env("CARGO_TARGET_DIR", target_directory(C))
+        .env("CARGO_TARGET_DIR", target_directory(FIRMWARE))
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("MAKEFLAGS")
@@ -55,7 +56,6 @@ fn build(image: &Image) -> PathBuf {
     image.elf().to_owned()
 }
 
-/// The workspace of the C interface; the Makefile builds where cargo does.
-const C: &str = "platform-baremetal/c";
+const SOURCES: &str = "platform-baremetal/firmware/c/firmware";
 const COMPILER: &str = "arm-none-eabi-gcc";
-const BUDGET: &str = include_str!("../../platform-baremetal/c/firmware/budget.txt");
+const BUDGET: &str = include_str!("../../platform-baremetal/firmware/c/firmware/budget.txt");

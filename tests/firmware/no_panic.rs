@@ -1,5 +1,5 @@
 //! No panic and no allocator in `core`, the firmware library and the switch built on it, proved by
-//! the linker for each processor: see `platform-baremetal/prover/src/main.rs`.
+//! the linker for each processor: see `platform-baremetal/firmware/prover/src/main.rs`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -43,7 +43,7 @@ fn no_entry_can_panic_and_none_allocates() {
         let scratch = tempfile::tempdir().unwrap();
         let output = link(target, scratch.path(), &[]);
         assert!(output.status.success(), "{target}: {}", text(&output.stderr));
-        let image = scratch.path().join(target).join("release/flowmote-prover");
+        let image = scratch.path().join(target).join("proof/flowmote-prover");
         check_symbols(&image);
 
         let control = link(target, scratch.path(), &["--features", "index"]);
@@ -56,10 +56,13 @@ fn no_entry_can_panic_and_none_allocates() {
 /// What the prover does not name is not proved.
 #[test]
 fn the_prover_names_every_entry() {
-    let prover = sources(&folder("platform-baremetal/prover/src")).concat();
+    let prover = sources(&folder("platform-baremetal/firmware/prover/src")).concat();
     let (mut missing, mut count) = (BTreeSet::new(), 0);
-    let folders =
-        ["core/src", "platform-baremetal/src", "platform-baremetal/images/virt-switch/src"];
+    let folders = [
+        "core/src",
+        "platform-baremetal/src",
+        "platform-baremetal/firmware/images/virt-switch/src",
+    ];
     for name in folders {
         for source in sources(&folder(name)) {
             let public = source.split("\nmod tests {").next().unwrap_or_default();
@@ -74,7 +77,7 @@ fn the_prover_names_every_entry() {
         }
     }
     assert!(count > 220, "only {count} entries found");
-    assert!(missing.is_empty(), "not in platform-baremetal/prover/src: {missing:?}");
+    assert!(missing.is_empty(), "not in platform-baremetal/firmware/prover/src: {missing:?}");
 }
 
 /// The linker has said it already; this is the belt.
@@ -90,13 +93,13 @@ fn check_symbols(image: &Path) {
     }
 }
 
-/// Links the prover, as released: optimised for size, with overflow checks.
+/// Links the prover: optimised for size as the C library, with overflow checks.
 fn link(target: &str, scratch: &Path, more: &[&str]) -> Output {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Command::new(cargo)
-        .args(["build", "--release", "--locked", "--target", target])
+        .args(["build", "--profile", "proof", "--locked", "--target", target])
         .args(more)
-        .current_dir(folder("platform-baremetal/prover"))
+        .current_dir(folder("platform-baremetal/firmware/prover"))
         .env("CARGO_TARGET_DIR", scratch)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

@@ -32,4 +32,5 @@ fn instructions(image: &Image) -> Vec<Figure> {
 /// smoltcp sends a neighbour solicitation from within, and to a group, which needs no neighbour.
 const ASKS_FOR_NEIGHBOUR: &str = "InterfaceInner::dispatch_ip";
 
-const BUDGET: &str = include_str!("../../../platform-baremetal/images/mps2-an385/budget.txt");
+const BUDGET: &str =
+    include_str!("../../../platform-baremetal/firmware/images/mps2-an385/budget.txt");

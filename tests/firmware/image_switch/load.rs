@@ -158,4 +158,5 @@ impl AddAssign for Cost {
 }
 
 const FRAMES: usize = 1000;
-const BUDGET: &str = include_str!("../../../platform-baremetal/images/virt-switch/budget.txt");
+const BUDGET: &str =
+    include_str!("../../../platform-baremetal/firmware/images/virt-switch/budget.txt");

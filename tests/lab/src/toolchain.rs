@@ -31,6 +31,9 @@ pub fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
+/// The workspace of the images, the C interface and the proof.
+pub const FIRMWARE: &str = "platform-baremetal/firmware";
+
 fn target_libdir(more: &[&str]) -> Option<PathBuf> {
     let mut rustc = Command::new("rustc");
     let output = rustc.args(["--print", "target-libdir"]).args(more).output().ok()?;

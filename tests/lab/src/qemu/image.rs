@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{Board, Machine};
 use crate::skipped::skip;
-use crate::toolchain;
+use crate::toolchain::{self, FIRMWARE};
 
 /// An image that is built.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl Image {
         cargo(package, &arguments);
         Some(Self {
             board: *board,
-            elf: toolchain::target_directory(IMAGES).join(target).join(profile).join(name),
+            elf: toolchain::target_directory(FIRMWARE).join(target).join(profile).join(name),
         })
     }
 
@@ -76,15 +76,15 @@ pub fn test_library(package: &str) {
 fn cargo(package: &str, arguments: &[&str]) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .current_dir(toolchain::folder(IMAGES))
+        .current_dir(toolchain::folder(FIRMWARE))
         .args(arguments)
         .args(["--locked", "--quiet", "-p", package]);
-    let output =
-        cargo.arg("--target-dir").arg(toolchain::target_directory(IMAGES)).output().expect("cargo");
+    let output = cargo
+        .arg("--target-dir")
+        .arg(toolchain::target_directory(FIRMWARE))
+        .output()
+        .expect("cargo");
     let told = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo {arguments:?} -p {package}: {told}{error}");
 }
-
-/// The workspace of the images.
-const IMAGES: &str = "platform-baremetal/images";
