@@ -10,7 +10,7 @@ use flowmote_core::record::flow::{
 use flowmote_core::{
     Agent, AgentConfig, CounterRecord, CounterSample, DataSource, DatagramBuilder, DatagramHead,
     Duration, Encoding, FlowRecord, FlowSample, Instant, Interface, MAX_SAMPLING_RATE, SampleMeta,
-    Sampler, Source,
+    Sampler, SourceSlot,
 };
 
 /// One thing that is measured.
@@ -180,7 +180,7 @@ fn with_agent(ports: u32, measure: impl FnOnce(&mut Agent<'_>)) {
         discard_limit: 10,
         seed: 1,
     };
-    let (mut sources, mut buffer) = ([Source::VACANT; 500], [0; 1400]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 500], [0; 1400]);
     let mut agent = Agent::new(config, &mut sources, &mut buffer);
     for port in 1..=ports {
         let added = agent.add_source(NOW, DataSource::interface(port), Duration::ZERO);

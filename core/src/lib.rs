@@ -47,7 +47,7 @@
 //!     discard_limit: 10,
 //!     seed: 0x5eed,
 //! };
-//! let (mut sources, mut buffer) = ([Source::VACANT; 4], [0; 1400]);
+//! let (mut sources, mut buffer) = ([SourceSlot::VACANT; 4], [0; 1400]);
 //! let mut agent = Agent::new(config, &mut sources, &mut buffer);
 //! let port = DataSource::interface(2);
 //! let boot = Instant::from_millis(5_000);
@@ -98,6 +98,7 @@
 extern crate std;
 
 mod agent;
+mod data_source;
 mod datagram;
 mod drop_reason;
 mod platform;
@@ -105,13 +106,13 @@ mod poller;
 pub mod record;
 mod sample;
 mod sampler;
-mod source;
-mod sources;
+mod source_table;
 mod stats;
 mod time;
 mod xdr;
 
-pub use crate::agent::{AddError, Agent, AgentConfig, HandleError, MAX_DELAY};
+pub use crate::agent::{Agent, AgentConfig, HandleError, MAX_DELAY};
+pub use crate::data_source::{DataSource, Interface, MAX_COMPACT_INDEX, SourceClass};
 pub use crate::datagram::{DatagramBuilder, DatagramHead, DoesNotFit};
 pub use crate::drop_reason::DropReason;
 pub use crate::platform::{CounterSource, SendError, Transport};
@@ -121,8 +122,7 @@ pub use crate::sample::{
     CounterSample, DiscardedPacket, Encoding, FlowSample, FlowValue, MetricValue, RtFlow, RtMetric,
 };
 pub use crate::sampler::{MAX_SAMPLING_RATE, SampleMeta, Sampler};
-pub use crate::source::{DataSource, Interface, MAX_COMPACT_INDEX, SourceClass};
-pub use crate::sources::Source;
+pub use crate::source_table::{AddError, SourceSlot};
 pub use crate::stats::AgentStats;
 pub use crate::time::{Duration, Instant};
 pub use crate::xdr::Encoder;

@@ -1,13 +1,13 @@
 //! The two things that a platform implements.
 
+use crate::data_source::DataSource;
 use crate::record::CounterRecord;
-use crate::source::DataSource;
 
 /// Reads counters: from the kernel, from a MAC, from a switch chip.
 pub trait CounterSource {
-    /// Reads the counters of `source` and hands their records to `take`, once; does not call it
+    /// Reads the counters of `source` and hands their records to `emit`, once; does not call it
     /// if there is nothing to tell. MUST NOT block.
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord]));
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord]));
 }
 
 /// Carries datagrams to the collectors.
@@ -26,8 +26,8 @@ pub trait Transport {
 pub struct SendError;
 
 impl<T: CounterSource> CounterSource for &mut T {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        (**self).counters(source, take);
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        (**self).counters(source, emit);
     }
 }
 

@@ -14,7 +14,7 @@ use flowmote_baremetal::{
 use flowmote_core::record::counter::IfCounters;
 use flowmote_core::{
     Agent, AgentConfig, CounterRecord, CounterSource, DataSource, DatagramHead, Duration, Encoding,
-    Instant, SendError, Source,
+    Instant, SendError, SourceSlot,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
     let port = PortSampler::new(1, 1);
     let queue = SampleQueue::<4>::new();
     let ports = [Port { if_index: 3, sampler: &port }];
-    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0; 600]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0; 600]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
     let wire = Wire { input, rest: input, port: &port, queue: &queue, seen: 0 };
     let uplink = RawUplink::new(wire, UdpSender::new(sender()));
@@ -88,8 +88,8 @@ impl FrameDevice for Wire<'_> {
 struct Counters;
 
 impl CounterSource for Counters {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        take(&[&IfCounters { if_index: source.index(), ..IfCounters::UNKNOWN }]);
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        emit(&[&IfCounters { if_index: source.index(), ..IfCounters::UNKNOWN }]);
     }
 }
 

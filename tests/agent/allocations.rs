@@ -13,7 +13,7 @@ use flowmote::daemon::collectors::Collectors;
 use flowmote::daemon::resolver::Resolver;
 use flowmote::modules::taps::capture::{Tap, TapOptions};
 use flowmote::modules::taps::sample::with_flow_sample;
-use flowmote_core::{Agent, AgentConfig, DataSource, Duration, HandleError, Source};
+use flowmote_core::{Agent, AgentConfig, DataSource, Duration, HandleError, SourceSlot};
 use flowmote_lab::DEADLINE;
 use flowmote_lab::net::{Lab, peer_ip_of};
 use flowmote_lab::sim;
@@ -51,7 +51,7 @@ fn inside(if_index: u32) {
     let mut collectors = Collectors::new(&[address.parse().expect("a collector")]);
     let resolver = Resolver::new().expect("a resolver");
     collectors.maintain(clock::now(), &resolver);
-    let (mut sources, mut buffer) = ([Source::VACANT; 2], [0; 1400]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 2], [0; 1400]);
     let mut agent = Agent::new(agent_config(), &mut sources, &mut buffer);
     let source = DataSource::interface(if_index);
     agent.add_source(clock::now(), source, Duration::ZERO).expect("a source");

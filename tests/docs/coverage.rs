@@ -292,18 +292,18 @@ fn sent_flow_records() -> Numbers {
 /// The counters of this host, and of an interface whose driver and bond tell all that can be told.
 fn sent_counter_records() -> Numbers {
     let mut numbers = Numbers::new();
-    let mut take = |records: &[&dyn CounterRecord]| {
+    let mut emit = |records: &[&dyn CounterRecord]| {
         numbers.extend(records.iter().map(|record| number(record.format())));
     };
     let links = Links::open().unwrap();
-    HostCounters::new("/", None).unwrap().read(&links).records(&mut take);
+    HostCounters::new("/", None).unwrap().read(&links).records(&mut emit);
     let interface = InterfaceReading {
         name: "eth0".into(),
         if_counters: c::IfCounters::UNKNOWN,
         ethernet: Some(c::EthernetCounters::UNKNOWN),
         lag_port: Some(c::LagPortStats::UNKNOWN),
     };
-    interface.records(&mut take);
+    interface.records(&mut emit);
     numbers
 }
 
@@ -332,7 +332,7 @@ fn root() -> PathBuf {
 }
 
 /// One of each flow record that core has.
-fn with_flow_records(take: &mut dyn FnMut(&[&dyn FlowRecord])) {
+fn with_flow_records(emit: &mut dyn FnMut(&[&dyn FlowRecord])) {
     let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
     let ports = (1, 2);
     let socket4 = f::SocketIpv4 {
@@ -350,7 +350,7 @@ fn with_flow_records(take: &mut dyn FnMut(&[&dyn FlowRecord])) {
         remote_port: ports.1,
     };
     let context = f::AppContext { application: "a", operation: "b", attributes: "c" };
-    take(&[
+    emit(&[
         &HEADER,
         &f::SampledEthernet { length: 64, src_mac: [2; 6], dst_mac: [4; 6], ether_type: 0x0800 },
         &f::SampledIpv4 {
@@ -434,8 +434,8 @@ fn with_flow_records(take: &mut dyn FnMut(&[&dyn FlowRecord])) {
 }
 
 /// One of each counter record that core has.
-fn with_counter_records(take: &mut dyn FnMut(&[&dyn CounterRecord])) {
-    take(&[
+fn with_counter_records(emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    emit(&[
         &c::IfCounters::UNKNOWN,
         &c::EthernetCounters::UNKNOWN,
         &c::VlanCounters::UNKNOWN,

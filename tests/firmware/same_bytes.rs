@@ -12,7 +12,7 @@ use flowmote_baremetal::{
 use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::{
     Agent, AgentConfig, AgentStats, CounterRecord, CounterSource, DataSource, Duration, Instant,
-    Sampler, SendError, Source, Transport,
+    Sampler, SendError, SourceSlot, Transport,
 };
 use flowmote_lab::sim;
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
@@ -57,7 +57,7 @@ fn check_same(way: &str, datagrams: &Datagrams, linux: &Datagrams) {
 
 /// As the daemon does it: `daemon/ports.rs`.
 fn by_linux(trace: &[Moment]) -> (Datagrams, AgentStats) {
-    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0; 1400]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0; 1400]);
     let mut agent = Agent::new(config(), &mut sources, &mut buffer);
     agent.add_source(Instant::ZERO, DataSource::interface(PORT), POLLING).unwrap();
     let (mut sampler, mut sink) = (Sampler::new(RATE, SEED), Sink::default());
@@ -134,7 +134,7 @@ fn with_node(
     trace: &[Moment],
     mut packets: impl FnMut(&Moment),
 ) -> Datagrams {
-    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0xa5; 1400]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0xa5; 1400]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
     let ports = [Port { if_index: PORT, sampler }];
     let (counters, uplink) = (Counters(Instant::ZERO), Sink::default());
@@ -179,10 +179,10 @@ fn config() -> AgentConfig {
 struct Counters(Instant);
 
 impl CounterSource for Counters {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let octets = self.0.as_millis() * 125;
         let if_index = source.index();
-        take(&[
+        emit(&[
             &IfCounters { if_index, if_in_octets: octets, ..IfCounters::UNKNOWN },
             &EthernetCounters { dot3_stats_fcs_errors: 7, ..EthernetCounters::UNKNOWN },
         ]);

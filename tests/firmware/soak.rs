@@ -12,7 +12,7 @@ use flowmote_baremetal::{
 use flowmote_core::record::counter::IfCounters;
 use flowmote_core::{
     Agent, AgentConfig, CounterRecord, CounterSource, DataSource, Duration, Instant, SampleMeta,
-    SendError, Source,
+    SendError, SourceSlot,
 };
 use flowmote_lab::net::{if_counters, sampled_header};
 use flowmote_lab::sim;
@@ -23,7 +23,7 @@ static QUEUE: SampleQueue<SLOTS> = SampleQueue::new();
 
 #[test]
 fn sixty_days() {
-    let (mut sources, mut datagram) = ([Source::VACANT; 1], [0xa5; 1400]);
+    let (mut sources, mut datagram) = ([SourceSlot::VACANT; 1], [0xa5; 1400]);
     let ports = [Port { if_index: IF_INDEX, sampler: &PORT }];
     let mut firmware = Firmware {
         node: node(&ports, Agent::new(config(), &mut sources, &mut datagram)),
@@ -265,7 +265,7 @@ impl Traffic {
 }
 
 impl CounterSource for Mac {
-    fn counters(&mut self, _: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, _: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         // Every interval to the millisecond, from some moment of the first one on.
         if let Some(last) = self.last {
             assert_eq!(self.now, last + POLLING);
@@ -273,7 +273,7 @@ impl CounterSource for Mac {
         self.last = Some(self.now);
         let (octets, packets) = (self.octets.total(), self.packets.total());
         self.told.push_back((self.now, packets));
-        take(&[&IfCounters {
+        emit(&[&IfCounters {
             if_in_octets: octets,
             if_in_ucast_pkts: packets as u32,
             ..IfCounters::UNKNOWN

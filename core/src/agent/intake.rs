@@ -1,9 +1,9 @@
 //! What goes into the agent: samples.
 
 use super::{Agent, HandleError, MAX_DELAY, State};
+use crate::data_source::DataSource;
 use crate::datagram::DoesNotFit;
 use crate::sample::{CounterSample, DiscardedPacket, FlowSample, RtFlow, RtMetric};
-use crate::source::DataSource;
 use crate::time::Instant;
 
 impl Agent<'_> {
@@ -22,7 +22,7 @@ impl Agent<'_> {
         let fit = self.datagram.flow_sample_cut(sequence, sample, self.config.header_bytes);
         if fit.is_ok() {
             source.flow_sequence = sequence;
-            self.expect(start);
+            self.reserve_for_another(start);
             self.stats.flow_samples = self.stats.flow_samples.wrapping_add(1);
         }
         self.end(now, fit)
@@ -53,7 +53,7 @@ impl Agent<'_> {
         match fit {
             Ok(()) => {
                 source.discards.sequence = sequence;
-                self.expect(start);
+                self.reserve_for_another(start);
                 self.stats.discarded_packets = self.stats.discarded_packets.wrapping_add(1);
             }
             Err(DoesNotFit) => source.discards = before,
@@ -142,7 +142,7 @@ impl Agent<'_> {
 
     /// Keeps room for another sample as large as the one that began at `start`.
     #[inline]
-    fn expect(&mut self, start: usize) {
+    fn reserve_for_another(&mut self, start: usize) {
         self.reserve = self.reserve.max(self.datagram.len().saturating_sub(start));
     }
 

@@ -1,10 +1,10 @@
 //! What comes out of the agent: datagrams, and who is due.
 
 use super::{Agent, HandleError, State};
+use crate::data_source::DataSource;
 use crate::platform::{CounterSource, Transport};
 use crate::record::CounterRecord;
 use crate::sample::CounterSample;
-use crate::source::DataSource;
 use crate::time::Instant;
 
 impl Agent<'_> {

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::{vec, vec::Vec};
 
 use super::*;
+use crate::data_source::Interface;
 use crate::datagram::tests::HEAD;
 use crate::drop_reason::DropReason;
 use crate::platform::{CounterSource, SendError, Transport};
@@ -13,7 +14,6 @@ use crate::sample::{
     CounterSample, DiscardedPacket, FlowSample, FlowValue, MetricValue, RtFlow, RtMetric,
 };
 use crate::sampler::SampleMeta;
-use crate::source::Interface;
 use crate::xdr::Encoder;
 
 const CONFIG: AgentConfig = AgentConfig {
@@ -96,17 +96,17 @@ impl Counters {
 }
 
 impl CounterSource for Counters {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         self.asked.push(source);
         let blobs: Vec<Blob> = self.sizes.iter().map(|&size| Blob(size)).collect();
         let records: Vec<&dyn CounterRecord> = blobs.iter().map(|blob| blob as _).collect();
-        take(&records);
+        emit(&records);
     }
 }
 
 /// Runs `test` with an agent that knows `PORT`, unpolled.
 fn with_agent(config: AgentConfig, test: impl FnOnce(&mut Agent<'_>)) {
-    let (mut sources, mut buffer) = ([Source::VACANT; 4], [0xa5; 1400]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 4], [0xa5; 1400]);
     let mut agent = Agent::new(config, &mut sources, &mut buffer);
     agent.add_source(BOOT, PORT, Duration::ZERO).unwrap();
     test(&mut agent);
@@ -197,7 +197,7 @@ fn without_delay_each_sample_goes_at_once() {
 #[test]
 fn ready_when_the_largest_sample_would_not_fit() {
     // Room for two samples with all usual records and one byte less than a third needs.
-    let reserve = 128 + LEAST_RESERVE;
+    let reserve = 128 + MIN_RESERVE;
     for (max_bytes, samples) in [
         (28 + 2 * FLOW_BYTES + reserve, 3),
         (28 + 2 * FLOW_BYTES + reserve - 1, 2),

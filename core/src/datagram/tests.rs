@@ -4,6 +4,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use std::{vec, vec::Vec};
 
 use super::*;
+use crate::data_source::{Interface, SourceClass};
 use crate::drop_reason::DropReason;
 use crate::record::counter::{HostDescr, MachineType, OsName, PortName};
 use crate::record::flow::{
@@ -13,7 +14,6 @@ use crate::record::flow::{
 use crate::record::testing::{IF_COUNTERS, word};
 use crate::sample::{FlowValue, MetricValue};
 use crate::sampler::SampleMeta;
-use crate::source::{Interface, SourceClass};
 
 macro_rules! vector {
     ($name:literal) => {

@@ -2,7 +2,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::vec::Vec;
 
 use flowmote_core::record::counter::IfCounters;
-use flowmote_core::{AgentConfig, CounterRecord, DatagramHead, Encoding, Interface, Source};
+use flowmote_core::{AgentConfig, CounterRecord, DatagramHead, Encoding, Interface, SourceSlot};
 
 use super::*;
 use crate::raw::{FrameDevice, RawUplink};
@@ -32,8 +32,8 @@ impl FrameDevice for Wire {
 struct Counters;
 
 impl CounterSource for Counters {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        take(&[&IfCounters { if_index: source.index(), ..IfCounters::UNKNOWN }]);
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        emit(&[&IfCounters { if_index: source.index(), ..IfCounters::UNKNOWN }]);
     }
 }
 
@@ -82,7 +82,7 @@ fn with_node(
     let port = PortSampler::new(1, 1);
     let ports = [Port { if_index: 3, sampler: &port }];
     let queue = SampleQueue::<7>::new();
-    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0xa5; 600]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0xa5; 600]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
     let parts =
         NodeParts { agent, ports: &ports, samples: &queue, counters: Counters, uplink: uplink() };
@@ -184,7 +184,7 @@ fn more_ports_than_sources_are_refused() {
     let port = PortSampler::new(1, 1);
     let ports = [Port { if_index: 3, sampler: &port }, Port { if_index: 4, sampler: &port }];
     let queue = SampleQueue::<2>::new();
-    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0; 600]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0; 600]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
     let parts =
         NodeParts { agent, ports: &ports, samples: &queue, counters: Counters, uplink: uplink() };

@@ -11,7 +11,7 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 
 use flowmote_core::{
     Agent, AgentConfig, CounterRecord, CounterSource, DataSource, DatagramHead, Duration, Encoding,
-    Source,
+    SourceSlot,
 };
 
 use super::*;
@@ -180,7 +180,7 @@ fn a_change_to_ipv6_costs_no_sample_while_the_neighbour_is_looked_for() {
     let mut peer = stack_for(1200, other_end, 2, old);
     let (port, queue) = (PortSampler::new(1, 1), SampleQueue::<8, 16>::new());
     let ports = [Port { if_index: 1, sampler: &port }];
-    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0xa5; 300]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0xa5; 300]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
     let uplink = stack_for(300, cable, 1, old);
     let parts = NodeParts { agent, ports: &ports, samples: &queue, counters: Nothing, uplink };
@@ -217,7 +217,7 @@ fn what_waited_for_the_collector_before_is_counted() {
     let gone = SocketAddr::from((v4(99), 6343));
     let (port, queue) = (PortSampler::new(1, 1), SampleQueue::<8, 16>::new());
     let ports = [Port { if_index: 1, sampler: &port }];
-    let (mut sources, mut buffer) = ([Source::VACANT; 1], [0xa5; 300]);
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0xa5; 300]);
     let agent = Agent::new(config(), &mut sources, &mut buffer);
     let uplink = stack_for(300, Cable::default(), 1, gone);
     let parts = NodeParts { agent, ports: &ports, samples: &queue, counters: Nothing, uplink };

@@ -30,7 +30,7 @@ impl<'a> HostAgent<'a> {
     pub(crate) fn new(
         config: &Config,
         links: &Links,
-        sources: &'a mut [flowmote_core::Source],
+        sources: &'a mut [flowmote_core::SourceSlot],
         buffer: &'a mut [u8],
     ) -> Self {
         let identity = Identity::elect(config, &view::candidates(links));
@@ -157,13 +157,13 @@ const MAX_DELAY: Duration = Duration::from_millis(100);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flowmote_core::{CounterRecord, CounterSample, Source};
+    use flowmote_core::{CounterRecord, CounterSample, SourceSlot};
 
     /// With the links of this machine, which are only read.
     #[test]
     fn data_sources_follow_the_configuration() {
         let links = Links::open().unwrap();
-        let (mut sources, mut buffer) = ([Source::VACANT; 64], [0xa5; MAX_DATAGRAM]);
+        let (mut sources, mut buffer) = ([SourceSlot::VACANT; 64], [0xa5; MAX_DATAGRAM]);
         let mut config = Config { polling_secs: 0, ..Config::default() };
         let mut agent = HostAgent::new(&config, &links, &mut sources, &mut buffer);
         agent.reconcile(Instant::ZERO, &config, &links);
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_reload_keeps_the_sequence_numbers() {
         let links = Links::open().unwrap();
-        let (mut sources, mut buffer) = ([Source::VACANT; 64], [0xa5; MAX_DATAGRAM]);
+        let (mut sources, mut buffer) = ([SourceSlot::VACANT; 64], [0xa5; MAX_DATAGRAM]);
         let mut config = Config::default();
         let mut agent = HostAgent::new(&config, &links, &mut sources, &mut buffer);
         agent.reconcile(Instant::ZERO, &config, &links);

@@ -69,12 +69,12 @@ impl Counters {
 }
 
 impl CounterSource for CountersNow<'_> {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         if source.class() != SourceClass::Interface {
-            return self.counters.host.read(self.links).records(take);
+            return self.counters.host.read(self.links).records(emit);
         }
         match self.counters.interfaces.read(source.index()) {
-            Ok(reading) => reading.records(take),
+            Ok(reading) => reading.records(emit),
             // It is just going; rtnetlink will say so.
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use flowmote_core::{Duration, Instant, Source as SourceState};
+use flowmote_core::{Duration, Instant, SourceSlot};
 use log::{error, info, warn};
 use nix::sys::signal::Signal;
 use sd_notify::NotifyState;
@@ -54,7 +54,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let loaded = options.source.load().map_err(Failure::Configuration)?;
     log_loaded(&loaded);
     let links = Links::open().map_err(runtime("rtnetlink"))?;
-    let mut sources = vec![SourceState::VACANT; MAX_SOURCES];
+    let mut sources = vec![SourceSlot::VACANT; MAX_SOURCES];
     let mut buffer = vec![0; MAX_DATAGRAM];
     let agent = HostAgent::new(&loaded.config, &links, &mut sources, &mut buffer);
     let mut daemon = Daemon::new(options, loaded.config, links, agent)?;

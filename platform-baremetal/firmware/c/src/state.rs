@@ -4,7 +4,7 @@ use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use flowmote_baremetal::{PortSampler, SampleQueue};
-use flowmote_core::{Agent, AgentConfig, Source};
+use flowmote_core::{Agent, AgentConfig, SourceSlot};
 
 use crate::codes::{FLOWMOTE_E_PORT, FLOWMOTE_E_STATE};
 use crate::pointers::checked;
@@ -38,7 +38,7 @@ pub(crate) struct State {
     ports: [Port; FLOWMOTE_PORTS],
     pub(crate) samples: Queue,
     agent: Agent<'static>,
-    sources: [Source; FLOWMOTE_PORTS],
+    sources: [SourceSlot; FLOWMOTE_PORTS],
     buffer: [u8; FLOWMOTE_DATAGRAM_BYTES],
 }
 
@@ -78,7 +78,7 @@ pub(crate) unsafe fn make(memory: *mut flowmote, config: AgentConfig) {
     // without being read, and the references made of two of them are to nobody else's use.
     #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one structure, field by field")]
     unsafe {
-        addr_of_mut!((*state).sources).write([Source::VACANT; FLOWMOTE_PORTS]);
+        addr_of_mut!((*state).sources).write([SourceSlot::VACANT; FLOWMOTE_PORTS]);
         addr_of_mut!((*state).buffer).write([0; FLOWMOTE_DATAGRAM_BYTES]);
         let sources = &mut *addr_of_mut!((*state).sources);
         let buffer = &mut *addr_of_mut!((*state).buffer);

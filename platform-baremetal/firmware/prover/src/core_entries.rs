@@ -118,8 +118,8 @@ pub(crate) struct Unknown {
 }
 
 impl CounterSource for Unknown {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        take((self.records)(source));
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        emit((self.records)(source));
     }
 }
 

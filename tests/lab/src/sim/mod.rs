@@ -10,7 +10,7 @@ mod port;
 use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
 use flowmote_core::{
     Agent, AgentConfig, DataSource, DatagramHead, Duration, Encoding, FlowSample, HandleError,
-    Instant, Interface, Source,
+    Instant, Interface, SourceSlot,
 };
 
 pub use collector::{Collector, Estimate, Tally};
@@ -40,7 +40,7 @@ impl Simulation {
     #[must_use]
     pub fn new(now: Instant, config: AgentConfig, sources: usize) -> Self {
         // The agent borrows its memory; a test ends before it is missed.
-        let sources = vec![Source::VACANT; sources].leak();
+        let sources = vec![SourceSlot::VACANT; sources].leak();
         let buffer = vec![0xa5; config.head.max_bytes].leak();
         Self {
             now,

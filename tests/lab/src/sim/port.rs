@@ -192,7 +192,7 @@ impl Meters {
 }
 
 impl CounterSource for Meters {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let &(since, interval) = self.intervals.get(&source).expect("a source that was added");
         assert!(!interval.is_zero(), "{source:?} is not polled");
         let asked = self.asked.entry(source).or_default();
@@ -208,6 +208,6 @@ impl CounterSource for Meters {
             if_in_ucast_pkts: packets as u32,
             ..IfCounters::UNKNOWN
         };
-        take(&[&counters, &PortName { name: "port" }]);
+        emit(&[&counters, &PortName { name: "port" }]);
     }
 }

@@ -9,10 +9,10 @@ use crate::ethernet::Ethernet;
 pub struct MacCounters<'a>(pub &'a Ethernet);
 
 impl CounterSource for MacCounters<'_> {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         // A copy, because taking them may send a datagram through the controller.
         let mut counted = self.0.statistics();
         counted.generic.if_index = source.index();
-        take(&[&counted.generic, &counted.ethernet]);
+        emit(&[&counted.generic, &counted.ethernet]);
     }
 }

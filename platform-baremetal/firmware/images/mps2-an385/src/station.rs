@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use flowmote_baremetal::{Node, Uplink};
 use flowmote_core::{
     Agent, AgentConfig, CounterSource, DatagramHead, Duration, Encoding, Instant,
-    MAX_SAMPLING_RATE, Source,
+    MAX_SAMPLING_RATE, SourceSlot,
 };
 
 use crate::board::{self, ETHERNET, Uart0};
@@ -48,7 +48,7 @@ pub const ECHO_PORT: u16 = 7;
 pub const DATAGRAM: usize = 1400;
 
 /// The agent of the station.
-pub fn agent<'a>(seed: u64, sources: &'a mut [Source], datagram: &'a mut [u8]) -> Agent<'a> {
+pub fn agent<'a>(seed: u64, sources: &'a mut [SourceSlot], datagram: &'a mut [u8]) -> Agent<'a> {
     let head = DatagramHead {
         address: IpAddr::V4(ADDRESS),
         sub_agent_id: 0,

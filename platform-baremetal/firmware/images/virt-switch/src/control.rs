@@ -13,7 +13,7 @@ use flowmote_baremetal::{
 use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
 use flowmote_core::{
     AddError, Agent, AgentConfig, DataSource, DatagramHead, DiscardedPacket, Duration, Encoding,
-    Instant, Source,
+    Instant, SourceSlot,
 };
 
 use crate::bridge::{BURST, Bridge, Discards, Wire};
@@ -42,7 +42,7 @@ pub struct Memory<'a> {
     /// Where the bridge puts samples in.
     pub samples: &'a SampleQueue<BURST>,
     /// Data sources.
-    pub sources: &'a mut [Source; PORTS],
+    pub sources: &'a mut [SourceSlot; PORTS],
     /// The datagram that is being filled.
     pub datagram: &'a mut [u8; DATAGRAM_BYTES],
 }

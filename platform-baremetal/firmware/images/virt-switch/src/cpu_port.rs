@@ -41,13 +41,13 @@ impl<W: Wire> FrameDevice for CpuPort<'_, W> {
 }
 
 impl<W: Wire> CounterSource for PortRegisters<'_, W> {
-    fn counters(&mut self, source: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let Some(port) = Port::numbered(source.index()) else { return };
         let Ok(bridge) = self.0.try_borrow() else { return };
         let Some(counters) = bridge.counters().get(port.index()).copied() else { return };
         drop(bridge);
         let records: (IfCounters, EthernetCounters) = counters.records(port);
-        take(&[&records.0, &records.1]);
+        emit(&[&records.0, &records.1]);
     }
 }
 

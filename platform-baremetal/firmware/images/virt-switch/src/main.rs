@@ -15,7 +15,7 @@ mod image {
     use core::fmt::Write;
 
     use flowmote_baremetal::{Port as SampledPort, PortSampler, SampleQueue};
-    use flowmote_core::Source;
+    use flowmote_core::SourceSlot;
     use static_cell::{ConstStaticCell, StaticCell};
     use virt_switch::{
         BURST, Bridge, Console, Control, DATAGRAM_BYTES, Memory, PORTS, Port, Stations, Switch,
@@ -30,8 +30,8 @@ mod image {
     static SAMPLES: SampleQueue<BURST> = SampleQueue::new();
     static STATIONS: ConstStaticCell<Stations> = ConstStaticCell::new(Stations::new());
     static BRIDGE: StaticCell<RefCell<Bridge<'static, Nics>>> = StaticCell::new();
-    static SOURCES: ConstStaticCell<[Source; PORTS]> =
-        ConstStaticCell::new([Source::VACANT; PORTS]);
+    static SOURCES: ConstStaticCell<[SourceSlot; PORTS]> =
+        ConstStaticCell::new([SourceSlot::VACANT; PORTS]);
     static DATAGRAM: ConstStaticCell<[u8; DATAGRAM_BYTES]> =
         ConstStaticCell::new([0; DATAGRAM_BYTES]);
 

@@ -13,7 +13,8 @@ use cortex_m_rt::entry;
 use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
 use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::{
-    CounterSample, DataSource, Duration, Instant, MAX_SAMPLING_RATE, SendError, Source, Transport,
+    CounterSample, DataSource, Duration, Instant, MAX_SAMPLING_RATE, SendError, SourceSlot,
+    Transport,
 };
 use mps2_an385::board::{self, Board};
 use mps2_an385::station::{self, DATAGRAM};
@@ -33,7 +34,7 @@ fn main() -> ! {
     systick.clear_current();
     systick.enable_counter();
 
-    let (mut sources, mut datagram) = ([Source::VACANT; 4], [0; DATAGRAM]);
+    let (mut sources, mut datagram) = ([SourceSlot::VACANT; 4], [0; DATAGRAM]);
     let mut agent = station::agent(3, &mut sources, &mut datagram);
     let added = (1..=4).map(DataSource::interface);
     let full =

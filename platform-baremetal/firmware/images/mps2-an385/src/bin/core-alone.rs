@@ -15,13 +15,13 @@ use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
 use flowmote_core::{
     Agent, CounterRecord, CounterSource, DataSource, Duration, FlowSample, Instant, Interface,
-    Sampler, SendError, Source, Transport,
+    Sampler, SendError, SourceSlot, Transport,
 };
 use mps2_an385::station::{self, DATAGRAM};
 
 #[entry]
 fn main() -> ! {
-    static mut SOURCES: [Source; 4] = [Source::VACANT; 4];
+    static mut SOURCES: [SourceSlot; 4] = [SourceSlot::VACANT; 4];
     static mut SAMPLERS: [Sampler; 4] = [const { Sampler::new(0, 0) }; 4];
     static mut BUFFER: [u8; DATAGRAM] = [0; DATAGRAM];
     static mut AGENT: Option<Agent<'static>> = None;
@@ -70,9 +70,9 @@ fn now() -> Instant {
 struct Nowhere;
 
 impl CounterSource for Nowhere {
-    fn counters(&mut self, _: DataSource, take: &mut dyn FnMut(&[&dyn CounterRecord])) {
+    fn counters(&mut self, _: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let records = black_box((IfCounters::UNKNOWN, EthernetCounters::UNKNOWN));
-        take(&[&records.0, &records.1]);
+        emit(&[&records.0, &records.1]);
     }
 }
 

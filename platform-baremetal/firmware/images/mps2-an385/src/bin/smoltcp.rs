@@ -10,7 +10,7 @@ use cortex_m_rt::entry;
 use flowmote_baremetal::{
     Node, NodeParts, Port, PortSampler, SampleQueue, SampledDevice, SmoltcpParts, SmoltcpUplink,
 };
-use flowmote_core::{Duration, Source};
+use flowmote_core::{Duration, SourceSlot};
 use mps2_an385::board::{self, Board, ETHERNET};
 use mps2_an385::console::Console;
 use mps2_an385::counters::MacCounters;
@@ -57,7 +57,7 @@ fn main() -> ! {
     let parts = SmoltcpParts { interface, device, sockets, handle, collector };
     let uplink = SmoltcpUplink::new(parts, DATAGRAM);
 
-    let (mut sources, mut datagram) = ([Source::VACANT; 1], [0; DATAGRAM]);
+    let (mut sources, mut datagram) = ([SourceSlot::VACANT; 1], [0; DATAGRAM]);
     let agent = station::agent(seed, &mut sources, &mut datagram);
     let ports = [Port { if_index: IF_INDEX, sampler: &SAMPLER }];
     let counters = MacCounters(&ETHERNET);

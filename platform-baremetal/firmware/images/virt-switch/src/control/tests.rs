@@ -36,7 +36,7 @@ fn with_switch(test: impl FnOnce(&mut Tested<'_>)) {
     let mut stations = Stations::new();
     let switch = Switch::configured(MAC, &mut stations);
     let bridge = RefCell::new(Bridge::new(switch, Sent::default(), &ports, &samples));
-    let (mut sources, mut datagram) = ([Source::VACANT; PORTS], [0xa5; DATAGRAM_BYTES]);
+    let (mut sources, mut datagram) = ([SourceSlot::VACANT; PORTS], [0xa5; DATAGRAM_BYTES]);
     let memory =
         Memory { ports: &ports, samples: &samples, sources: &mut sources, datagram: &mut datagram };
     test(&mut Control::new(0x5eed, &bridge, memory).unwrap());

@@ -18,7 +18,7 @@ use core::panic::PanicInfo;
 
 use cortex_m_rt::{entry, exception};
 use flowmote_baremetal::{Node, NodeParts, Port, RawUplink, UdpSender, UdpSenderConfig, Uplink};
-use flowmote_core::{CounterSource, Instant, Source};
+use flowmote_core::{CounterSource, Instant, SourceSlot};
 use mps2_an385::board::{self, Board, ETHERNET, Interrupt};
 use mps2_an385::console::Console;
 use mps2_an385::counters::MacCounters;
@@ -44,7 +44,7 @@ fn main() -> ! {
     };
     let uplink = RawUplink::new(Wire, UdpSender::new(config));
 
-    let (mut sources, mut datagram) = ([Source::VACANT; 1], [0; DATAGRAM]);
+    let (mut sources, mut datagram) = ([SourceSlot::VACANT; 1], [0; DATAGRAM]);
     let [a, b, c, d, e, f] = mac;
     let seed = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
     let agent = station::agent(seed, &mut sources, &mut datagram);

@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
+use crate::data_source::DataSource;
 use crate::sample::{CounterSample, DiscardedPacket, Encoding, FlowSample, RtFlow, RtMetric};
-use crate::source::DataSource;
 use crate::xdr::Encoder;
 
 /// Encodes samples in place, once, at the tail of the one buffer that the caller gave.

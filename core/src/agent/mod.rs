@@ -1,14 +1,14 @@
-//! The agent: samples go in, datagrams come out, and it says when to call again.
+//! The agent: samples go in, datagrams and the time of the next call come out.
 
 mod intake;
 mod output;
 
+use crate::data_source::{DataSource, MAX_COMPACT_INDEX};
 use crate::datagram::{DatagramBuilder, DatagramHead};
 use crate::poller::Poller;
 use crate::sample::Encoding;
 use crate::sampler::Random;
-use crate::source::{DataSource, MAX_COMPACT_INDEX};
-use crate::sources::{Source, Sources};
+use crate::source_table::{AddError, SourceSlot, SourceTable};
 use crate::stats::AgentStats;
 use crate::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Agent<'a> {
     config: AgentConfig,
-    sources: Sources<'a>,
+    sources: SourceTable<'a>,
     datagram: DatagramBuilder<'a>,
     state: State,
     /// When this datagram has to go out: its first sample has waited long enough then.
@@ -48,18 +48,6 @@ pub struct AgentConfig {
     pub discard_limit: u32,
     /// Spreads the first polls; agents must not share one.
     pub seed: u64,
-}
-
-/// Why [`Agent::add_source`] or [`Agent::reconfigure`] refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum AddError {
-    /// The slice of sources has no place left.
-    TableFull,
-    /// The data source is there already.
-    Exists,
-    /// The index needs more than 24 bits and the agent's encoding is compact.
-    NeedsExpanded,
 }
 
 /// Why a sample was not taken.
@@ -92,14 +80,14 @@ pub const MAX_DELAY: Duration = Duration::from_secs(1);
 impl<'a> Agent<'a> {
     /// An agent without data sources. `buffer` holds one datagram.
     #[must_use]
-    pub fn new(config: AgentConfig, sources: &'a mut [Source], buffer: &'a mut [u8]) -> Self {
+    pub fn new(config: AgentConfig, sources: &'a mut [SourceSlot], buffer: &'a mut [u8]) -> Self {
         Self {
             config,
-            sources: Sources::new(sources),
+            sources: SourceTable::new(sources),
             datagram: DatagramBuilder::new(buffer, config.head),
             state: State::Filling,
             deadline: Instant::ZERO,
-            reserve: config.header_bytes.saturating_add(LEAST_RESERVE),
+            reserve: config.header_bytes.saturating_add(MIN_RESERVE),
             next_poll: Instant::NEVER,
             sequence: 0,
             random: Random::new(config.seed),
@@ -120,10 +108,10 @@ impl<'a> Agent<'a> {
             return Err(AddError::NeedsExpanded);
         }
         if config.head.encoding != self.config.head.encoding {
-            self.sources.iter_mut().for_each(Source::restart);
+            self.sources.iter_mut().for_each(SourceSlot::restart);
         }
         self.config = config;
-        self.reserve = config.header_bytes.saturating_add(LEAST_RESERVE);
+        self.reserve = config.header_bytes.saturating_add(MIN_RESERVE);
         if self.datagram.is_empty() {
             self.state = State::Lent;
         }
@@ -146,7 +134,7 @@ impl<'a> Agent<'a> {
             return Err(AddError::NeedsExpanded);
         }
         let poller = Poller::new(polling, self.first_poll(now, polling));
-        self.sources.insert(Source::new(source, poller))?;
+        self.sources.insert(SourceSlot::new(source, poller))?;
         self.schedule();
         Ok(())
     }
@@ -199,7 +187,7 @@ impl<'a> Agent<'a> {
 
 /// What a flow sample needs besides its header bytes: expanded sample 52, record 24, and 40 for
 /// the two small records that most packets have, extended_switch and extended_timestamp.
-const LEAST_RESERVE: usize = 52 + 24 + 40;
+const MIN_RESERVE: usize = 52 + 24 + 40;
 
 #[cfg(test)]
 mod tests;

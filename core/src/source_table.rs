@@ -1,15 +1,14 @@
 //! The table of data sources, in memory that the caller gave.
 
-use crate::agent::AddError;
+use crate::data_source::DataSource;
 use crate::poller::Poller;
-use crate::source::DataSource;
 use crate::time::{Duration, Instant};
 
 /// What the agent keeps of one data source. The caller gives a slice of these and never looks
-/// inside: `let mut sources = [Source::VACANT; 8];`
+/// inside: `let mut sources = [SourceSlot::VACANT; 8];`
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Source {
+pub struct SourceSlot {
     pub(crate) key: DataSource,
     pub(crate) poller: Poller,
     pub(crate) flow_sequence: u32,
@@ -17,7 +16,7 @@ pub struct Source {
     pub(crate) discards: Discards,
 }
 
-impl Source {
+impl SourceSlot {
     /// A place for a data source.
     pub const VACANT: Self = Self::new(DataSource::interface(0), Poller::OFF);
 
@@ -69,35 +68,48 @@ impl Discards {
     }
 }
 
+/// Error of [`Agent::add_source`](crate::Agent::add_source) and
+/// [`Agent::reconfigure`](crate::Agent::reconfigure).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum AddError {
+    /// Every slot of the table is in use.
+    TableFull,
+    /// The data source was added before.
+    Exists,
+    /// The index needs more than 24 bits and the encoding of the agent is compact (rule A19).
+    NeedsExpanded,
+}
+
 /// The data sources that are in use, sorted by key, so that a sample finds its own in a few
 /// steps whether there are two ports or five hundred.
 #[derive(Debug)]
-pub(crate) struct Sources<'a> {
-    slots: &'a mut [Source],
+pub(crate) struct SourceTable<'a> {
+    slots: &'a mut [SourceSlot],
     len: usize,
 }
 
-impl<'a> Sources<'a> {
-    pub(crate) fn new(slots: &'a mut [Source]) -> Self {
+impl<'a> SourceTable<'a> {
+    pub(crate) fn new(slots: &'a mut [SourceSlot]) -> Self {
         Self { slots, len: 0 }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Source> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SourceSlot> {
         self.slots.iter().take(self.len)
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Source> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut SourceSlot> {
         self.slots.iter_mut().take(self.len)
     }
 
     #[inline]
-    pub(crate) fn find(&mut self, key: DataSource) -> Option<&mut Source> {
+    pub(crate) fn find(&mut self, key: DataSource) -> Option<&mut SourceSlot> {
         let at = self.position(key).ok()?;
         self.slots.get_mut(at)
     }
 
     /// Puts a new source in its place, if its key is new and the table has one left.
-    pub(crate) fn insert(&mut self, source: Source) -> Result<(), AddError> {
+    pub(crate) fn insert(&mut self, source: SourceSlot) -> Result<(), AddError> {
         let at = self.position(source.key).err().ok_or(AddError::Exists)?;
         let len = self.len.wrapping_add(1);
         // Not `rotate_right`, which checks what is known and panics if it were not so.
@@ -110,7 +122,7 @@ impl<'a> Sources<'a> {
 
     pub(crate) fn remove(&mut self, key: DataSource) -> Option<()> {
         let at = self.position(key).ok()?;
-        let mut carried = Source::VACANT;
+        let mut carried = SourceSlot::VACANT;
         let behind = self.slots.get_mut(at..self.len)?;
         behind.iter_mut().rev().for_each(|slot| core::mem::swap(slot, &mut carried));
         self.len = self.len.saturating_sub(1);
@@ -136,9 +148,9 @@ mod tests {
 
     #[test]
     fn the_table_stays_sorted_and_full_is_full() {
-        let mut slots = [Source::VACANT; 4];
-        let mut sources = Sources::new(&mut slots);
-        let source = |index| Source::new(DataSource::interface(index), Poller::OFF);
+        let mut slots = [SourceSlot::VACANT; 4];
+        let mut sources = SourceTable::new(&mut slots);
+        let source = |index| SourceSlot::new(DataSource::interface(index), Poller::OFF);
         for index in [7, 2, 9, 4] {
             assert_eq!(sources.insert(source(index)), Ok(()));
         }

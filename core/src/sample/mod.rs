@@ -1,0 +1,14 @@
+//! The five kinds of sample, each with its fields in the order of the specification
+//! (section 3 of `docs/sflow-wire.md`).
+
+mod counter;
+mod custom;
+mod discard;
+mod encoding;
+mod flow;
+
+pub use self::counter::CounterSample;
+pub use self::custom::{FlowValue, MetricValue, RtFlow, RtMetric};
+pub use self::discard::DiscardedPacket;
+pub use self::encoding::Encoding;
+pub use self::flow::FlowSample;
