@@ -6,73 +6,61 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use flowmote::daemon::options::{Source, Unusable};
+use flowmote::daemon::options::{ConfigSource, LoadError};
 use flowmote::daemon::{self, Failure, RunOptions};
 use flowmote_core::Duration;
 use log::{Level, LevelFilter};
 
-use crate::cli::{Cli, Command, RunArgs, SourceArgs};
+use crate::cli::{Cli, Command, RunArgs};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run(args),
-        Command::Check(args) => check(args),
+        Command::Check(source) => check(&source),
     }
 }
 
 fn run(args: RunArgs) -> ExitCode {
     log_to_stderr();
     let options = RunOptions {
-        source: args.source.into(),
+        source: args.source,
         user: args.user,
         stats_interval: Duration::from_secs(args.stats_interval),
     };
     match daemon::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Configuration(unusable)) => misused(&unusable),
+        Err(Failure::Configuration(error)) => misused(&error),
         Err(failure) => {
-            complain(&format!("flowmote: {failure}"));
+            eprintln_lossy(&format!("flowmote: {failure}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn check(args: SourceArgs) -> ExitCode {
-    let checked = match daemon::check(&args.into()) {
+fn check(source: &ConfigSource) -> ExitCode {
+    let checked = match daemon::check(source) {
         Ok(checked) => checked,
-        Err(unusable) => return misused(&unusable),
+        Err(error) => return misused(&error),
     };
-    // A reader that has gone, as in `flowmote check | head -1`, is no error.
+    // A closed pipe, as in `flowmote check | head -1`, is not an error.
     let _ = std::io::stdout().write_all(checked.report.as_bytes());
-    checked.warnings.iter().for_each(|line| complain(line));
-    checked.problems.iter().for_each(|line| complain(&format!("error: {line}")));
+    checked.warnings.iter().for_each(|line| eprintln_lossy(line));
+    checked.problems.iter().for_each(|line| eprintln_lossy(&format!("error: {line}")));
     if checked.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(MISUSED) }
 }
 
-fn misused(unusable: &Unusable) -> ExitCode {
-    complain(&unusable.to_string());
+fn misused(error: &LoadError) -> ExitCode {
+    eprintln_lossy(&error.to_string());
     ExitCode::from(MISUSED)
 }
 
-/// Unlike `eprintln!` it does not panic when nobody is there to read.
-fn complain(text: &str) {
+/// Writes a line to standard error. Unlike `eprintln!` it does not panic if that is closed.
+fn eprintln_lossy(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-impl From<SourceArgs> for Source {
-    fn from(args: SourceArgs) -> Self {
-        Self {
-            file: args.config,
-            interfaces: args.interface,
-            sampling: args.sampling,
-            polling: args.polling,
-            collectors: args.collector,
-        }
-    }
-}
-
-/// Plain lines on a terminal; for the journal, lines with the priority that it understands
-/// (sd-daemon(3)). It adds the time itself, as does whatever else collects standard error.
+/// Logs to standard error: lines with a priority prefix (sd-daemon(3)) under systemd, else plain
+/// lines. Neither has a timestamp, because the journal and other log collectors add their own.
 fn log_to_stderr() {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     env_logger::Builder::new()
@@ -92,5 +80,5 @@ fn log_to_stderr() {
         .init();
 }
 
-/// Exit status for a bad command line or configuration, as clap uses it.
+/// Exit status for a bad command line or configuration, the one that clap uses.
 const MISUSED: u8 = 2;

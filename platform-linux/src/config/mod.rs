@@ -47,7 +47,7 @@ pub use self::rate::{
     Bound, DEFAULT_SAMPLING, MAX_SAMPLING, RateReason, RateSetting, Sampling, Speed, SpeedRate,
 };
 pub use self::reference::reference;
-pub use self::tap::{Link, LinkKind, Pattern, Selector, Tap};
+pub use self::tap::{LinkKind, LinkTraits, Pattern, Selector, TapRule};
 pub use self::value::{Cidr, SpeedRange};
 
 /// Where the configuration is looked for, the first that exists.
@@ -76,7 +76,7 @@ pub struct Config {
     /// UUID of the host, in the order of its text; `None`: ask the host.
     pub uuid: Option<[u8; 16]>,
     /// Interfaces with packet samples; see [`Config::tap_for`]. None: counters alone.
-    pub taps: Vec<Tap>,
+    pub taps: Vec<TapRule>,
 }
 
 /// The outcome of parsing.

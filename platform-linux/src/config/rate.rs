@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::Config;
 use super::diagnostic::Position;
-use super::tap::Tap;
+use super::tap::TapRule;
 
 /// The sampling rates of a configuration, beside those of single taps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Config {
     /// The first of these that there is: the tap's own `sampling`; `sampling.<speed>`;
     /// `sampling`; the speed divided by `sampling.bps_ratio`; [`DEFAULT_SAMPLING`] where the
     /// speed is not known. `if_speed` is in bit/s, `None` or 0 if unknown.
-    pub fn sampling_rate(&self, tap: &Tap, if_speed: Option<u64>) -> (u32, RateReason<'_>) {
+    pub fn sampling_rate(&self, tap: &TapRule, if_speed: Option<u64>) -> (u32, RateReason<'_>) {
         let if_speed = if_speed.filter(|&speed| speed != 0);
         if let Some(rate) = tap.sampling {
             return (rate, RateReason::Tap { rate, position: tap.position });
@@ -213,7 +213,7 @@ mod tests {
 
     fn rate(sampling: Sampling, if_speed: Option<u64>) -> (u32, String) {
         let config = Config { sampling, ..Config::default() };
-        let (rate, reason) = config.sampling_rate(&Tap::device("eth0", None), if_speed);
+        let (rate, reason) = config.sampling_rate(&TapRule::device("eth0", None), if_speed);
         (rate, reason.to_string())
     }
 
@@ -264,10 +264,10 @@ mod tests {
         let all = said(50, "sampling = 50 on line 3");
         assert_eq!(rate(sampling.clone(), Some(25 * GBIT)), all);
         let config = Config { sampling, ..Config::default() };
-        let own = Tap::device("eth0", Some(1));
+        let own = TapRule::device("eth0", Some(1));
         let (rate, reason) = config.sampling_rate(&own, Some(10 * GBIT));
         assert_eq!((rate, reason.to_string()), said(1, "sampling = 1 on the command line"));
-        let own = Tap { position: Some(Position { line: 9, column: 3 }), ..own };
+        let own = TapRule { position: Some(Position { line: 9, column: 3 }), ..own };
         let (_, reason) = config.sampling_rate(&own, None);
         assert_eq!(reason.to_string(), "sampling = 1 in the block on line 9");
     }

@@ -7,7 +7,7 @@ use super::collector::{Collector, Host};
 use super::diagnostic::{Diagnostics, Position, quoted};
 use super::rate::{RateSetting, SpeedRate};
 use super::reader::{Reader, Setting};
-use super::tap::{Pattern, Selector, Tap};
+use super::tap::{Pattern, Selector, TapRule};
 use super::tokens::{CollectorKey, Key, TapKey};
 use super::{Config, value};
 
@@ -187,7 +187,7 @@ impl Settings {
             let message = format!("the block on line {} selects the same already", first.line);
             problems.warning(at, message + "; this one has no effect");
         }
-        let tap = Tap { selector, sampling, promiscuous, position: Some(at) };
+        let tap = TapRule { selector, sampling, promiscuous, position: Some(at) };
         push_bounded(&mut self.config.taps, tap, at, problems);
     }
 

@@ -10,7 +10,7 @@ use super::value::SpeedRange;
 
 /// A `pcap { }` or `epcap { }` block, or an interface named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tap {
+pub struct TapRule {
     /// The links that it takes.
     pub selector: Selector,
     /// Its own sampling rate, 1 in N; 0 is off. `None`: the rates of the whole configuration.
@@ -21,7 +21,7 @@ pub struct Tap {
     pub position: Option<Position>,
 }
 
-impl Tap {
+impl TapRule {
     /// The tap of one device by name or alias, as `--interface` asks for it.
     pub fn device(name: impl Into<String>, sampling: Option<u32>) -> Self {
         let selector = Selector { device: Some(name.into()), ..Selector::default() };
@@ -43,7 +43,7 @@ pub struct Selector {
 
 impl Selector {
     /// Whether it takes `link`.
-    pub fn matches(&self, link: &Link<'_>) -> bool {
+    pub fn matches(&self, link: &LinkTraits<'_>) -> bool {
         let named = self.device.as_deref().map(|device| link.is_called(device));
         let pattern = self.pattern.as_ref().is_none_or(|pattern| pattern.matches(link.name));
         let speed = self.speed.is_none_or(|range| range.contains(link.speed));
@@ -54,7 +54,7 @@ impl Selector {
 
 /// What selection has to know of a network interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link<'a> {
+pub struct LinkTraits<'a> {
     /// Its name, `IFLA_IFNAME`.
     pub name: &'a str,
     /// Its alias, `IFLA_IFALIAS`.
@@ -65,7 +65,7 @@ pub struct Link<'a> {
     pub speed: Option<u64>,
 }
 
-impl Link<'_> {
+impl LinkTraits<'_> {
     fn is_called(&self, device: &str) -> bool {
         self.name == device || self.alias == Some(device)
     }
@@ -104,9 +104,9 @@ impl Config {
     ///
     /// A block that names the device goes before one that selects by pattern or speed alone;
     /// among equals the first in the file.
-    pub fn tap_for(&self, link: &Link<'_>) -> Option<&Tap> {
-        let matching = |tap: &&Tap| tap.selector.matches(link);
-        let by_name = |tap: &&Tap| tap.selector.device.is_some();
+    pub fn tap_for(&self, link: &LinkTraits<'_>) -> Option<&TapRule> {
+        let matching = |tap: &&TapRule| tap.selector.matches(link);
+        let by_name = |tap: &&TapRule| tap.selector.device.is_some();
         let mut taps = self.taps.iter();
         taps.clone().filter(by_name).find(matching).or_else(|| taps.find(matching))
     }
@@ -161,7 +161,7 @@ const MAX_NAME_BYTES: usize = 255;
 mod tests {
     use super::*;
 
-    const NIC: Link<'_> = Link {
+    const NIC: LinkTraits<'_> = LinkTraits {
         name: "eth0",
         alias: Some("uplink"),
         kind: LinkKind::Other,
@@ -176,8 +176,8 @@ mod tests {
         Selector { speed: Some(SpeedRange { min, max }), ..Selector::default() }
     }
 
-    fn tap(selector: Selector) -> Tap {
-        Tap { selector, ..Tap::device("", None) }
+    fn tap(selector: Selector) -> TapRule {
+        TapRule { selector, ..TapRule::device("", None) }
     }
 
     #[test]
@@ -187,14 +187,14 @@ mod tests {
         assert!(!by_pattern("^h0").matches(&NIC));
         let both = Selector { pattern: by_pattern("^eth").pattern, ..by_speed(0, 1000) };
         assert!(!both.matches(&NIC));
-        assert!(both.matches(&Link { speed: None, ..NIC }), "unknown counts as 0");
+        assert!(both.matches(&LinkTraits { speed: None, ..NIC }), "unknown counts as 0");
         assert!(Selector::default().matches(&NIC), "no key");
     }
 
     #[test]
     fn a_device_is_found_by_name_and_alias() {
         for (name, found) in [("eth0", true), ("uplink", true), ("ETH0", false), ("eth", false)] {
-            assert_eq!(Tap::device(name, None).selector.matches(&NIC), found, "{name}");
+            assert_eq!(TapRule::device(name, None).selector.matches(&NIC), found, "{name}");
         }
     }
 
@@ -202,11 +202,11 @@ mod tests {
     fn only_a_name_takes_what_shows_the_packets_of_others() {
         use LinkKind::*;
         for kind in [Loopback, BondMaster, Vlan, Veth] {
-            let link = Link { kind, ..NIC };
+            let link = LinkTraits { kind, ..NIC };
             assert!(!by_pattern("eth").matches(&link), "{kind:?}");
             assert!(!by_speed(0, u64::MAX).matches(&link), "{kind:?}");
             assert!(!Selector::default().matches(&link), "{kind:?}");
-            assert!(Tap::device("eth0", None).selector.matches(&link), "{kind:?}");
+            assert!(TapRule::device("eth0", None).selector.matches(&link), "{kind:?}");
         }
     }
 
@@ -223,11 +223,14 @@ mod tests {
     #[test]
     fn a_name_goes_before_a_pattern() {
         let taps =
-            vec![tap(by_pattern("eth")), tap(by_speed(0, u64::MAX)), Tap::device("eth0", None)];
+            vec![tap(by_pattern("eth")), tap(by_speed(0, u64::MAX)), TapRule::device("eth0", None)];
         let config = Config { taps, ..Config::default() };
         assert_eq!(config.tap_for(&NIC), config.taps.get(2));
-        assert_eq!(config.tap_for(&Link { name: "eth1", ..NIC }), config.taps.first());
-        assert_eq!(config.tap_for(&Link { name: "wlan0", alias: None, ..NIC }), config.taps.get(1));
+        assert_eq!(config.tap_for(&LinkTraits { name: "eth1", ..NIC }), config.taps.first());
+        assert_eq!(
+            config.tap_for(&LinkTraits { name: "wlan0", alias: None, ..NIC }),
+            config.taps.get(1)
+        );
         assert_eq!(Config::default().tap_for(&NIC), None);
     }
 

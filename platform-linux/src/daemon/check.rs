@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::config::{Config, Host};
 use crate::daemon::identity::Identity;
-use crate::daemon::options::{Loaded, Source, Unusable};
+use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::resolver::lookup;
 use crate::daemon::view;
 use crate::links::{Link, Links};
@@ -27,7 +27,7 @@ pub struct Checked {
 ///
 /// # Errors
 /// A configuration that cannot be used at all.
-pub fn check(source: &Source) -> Result<Checked, Unusable> {
+pub fn check(source: &ConfigSource) -> Result<Checked, LoadError> {
     let loaded = source.load()?;
     let mut checked = Checked { warnings: loaded.warnings.clone(), ..Checked::default() };
     match Links::open() {

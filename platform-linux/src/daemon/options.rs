@@ -1,22 +1,32 @@
-//! Where the configuration comes from: a file, options, or a file and options that override it.
+//! The configuration in effect: a file, command-line options, or a file that options override.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::config::{Collector, Config, DEFAULT_PATHS, RateSetting, Tap};
+use clap::Args;
 
-/// What the command line says of the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Source {
-    /// The file, if one is named.
+use crate::config::{Collector, Config, DEFAULT_PATHS, MAX_SAMPLING, RateSetting, TapRule};
+
+/// The configuration options of the command line.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigSource {
+    /// Configuration file. Default, unless --interface or --collector is given: the first of
+    /// /etc/flowmote.conf and /etc/hsflowd.conf that exists.
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Interfaces to sample, instead of those that the file selects.
+    /// Sample packets on this interface instead of those selected in the file. Repeatable.
+    #[arg(short = 'i', long = "interface", value_name = "NAME")]
     pub interfaces: Vec<String>,
-    /// N of 1-in-N for every interface.
+    /// Sample 1 in N packets on every interface; 1 samples all packets, 0 none. Default by link
+    /// speed: 1000 at 1 Gbit/s, 10000 at 10 Gbit/s, 400 if the speed is unknown.
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_SAMPLING)))]
     pub sampling: Option<u32>,
-    /// Seconds between polls of counters.
+    /// Interval between counter samples, 0 to 300 seconds; 0 disables them.
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=300))]
     pub polling: Option<u32>,
-    /// Collectors, instead of those of the file.
+    /// Send to this collector instead of those in the file: ADDRESS, ADDRESS:PORT, [IPV6]:PORT,
+    /// NAME or NAME:PORT. The default port is 6343. Repeatable.
+    #[arg(short = 'o', long = "collector", value_name = "COLLECTOR")]
     pub collectors: Vec<Collector>,
 }
 
@@ -33,30 +43,30 @@ pub struct Loaded {
 
 /// Why there is no configuration: one problem a line, errors and warnings in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unusable(pub Vec<String>);
+pub struct LoadError(pub Vec<String>);
 
-impl Source {
+impl ConfigSource {
     /// Reads the file, if there is one, and applies the options.
     ///
     /// # Errors
     /// All that is wrong with file and options.
-    pub fn load(&self) -> Result<Loaded, Unusable> {
+    pub fn load(&self) -> Result<Loaded, LoadError> {
         self.load_from(DEFAULT_PATHS)
     }
 
-    fn load_from(&self, defaults: [&str; 2]) -> Result<Loaded, Unusable> {
+    fn load_from(&self, defaults: [&str; 2]) -> Result<Loaded, LoadError> {
         let mut loaded = match self.path(defaults)? {
             Some(path) => self.read(path)?,
             None => Loaded { config: Config::default(), file: None, warnings: Vec::new() },
         };
         self.apply(&mut loaded.config);
         if loaded.config.collectors.is_empty() {
-            return Err(Unusable::of("no collector: name one with --collector ADDRESS"));
+            return Err(LoadError::of("no collector: name one with --collector ADDRESS"));
         }
         Ok(loaded)
     }
 
-    fn path(&self, defaults: [&str; 2]) -> Result<Option<PathBuf>, Unusable> {
+    fn path(&self, defaults: [&str; 2]) -> Result<Option<PathBuf>, LoadError> {
         if let Some(file) = &self.file {
             return Ok(Some(file.clone()));
         }
@@ -66,17 +76,17 @@ impl Source {
         let found = defaults.into_iter().map(PathBuf::from).find(|path| path.exists());
         let [first, second] = defaults;
         let none = || {
-            Unusable::of(&format!(
+            LoadError::of(&format!(
                 "no configuration: there is neither {first} nor {second}; name a file with --config, or use --interface and --collector"
             ))
         };
         found.map(Some).ok_or_else(none)
     }
 
-    fn read(&self, path: PathBuf) -> Result<Loaded, Unusable> {
+    fn read(&self, path: PathBuf) -> Result<Loaded, LoadError> {
         let name = path.display().to_string();
         let text = Config::read(&path)
-            .map_err(|error| Unusable::of(&format!("{name}: cannot be read: {error}")))?;
+            .map_err(|error| LoadError::of(&format!("{name}: cannot be read: {error}")))?;
         let parsed = if self.collectors.is_empty() {
             Config::parse(&text)
         } else {
@@ -86,7 +96,7 @@ impl Source {
         let lines = lines.collect();
         match parsed.config {
             Some(config) => Ok(Loaded { config, file: Some(path), warnings: lines }),
-            None => Err(Unusable(lines)),
+            None => Err(LoadError(lines)),
         }
     }
 
@@ -95,7 +105,7 @@ impl Source {
             config.collectors.clone_from(&self.collectors);
         }
         if !self.interfaces.is_empty() {
-            config.taps = self.interfaces.iter().map(|name| Tap::device(name, None)).collect();
+            config.taps = self.interfaces.iter().map(|name| TapRule::device(name, None)).collect();
         }
         if let Some(polling) = self.polling {
             config.polling_secs = polling;
@@ -108,19 +118,19 @@ impl Source {
     }
 }
 
-impl Unusable {
+impl LoadError {
     fn of(problem: &str) -> Self {
         Self(vec![problem.to_owned()])
     }
 }
 
-impl fmt::Display for Unusable {
+impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))
     }
 }
 
-impl std::error::Error for Unusable {}
+impl std::error::Error for LoadError {}
 
 #[cfg(test)]
 mod tests {
@@ -160,7 +170,7 @@ mod tests {
     fn the_first_default_file_that_exists_is_taken() {
         let directory = Directory::new("defaults");
         let paths = [directory.path("flowmote.conf"), directory.path("hsflowd.conf")];
-        let load = || Source::default().load_from([&paths[0], &paths[1]]);
+        let load = || ConfigSource::default().load_from([&paths[0], &paths[1]]);
         let none = load().unwrap_err().to_string();
         assert!(none.starts_with("no configuration: there is neither"), "{none}");
         assert!(none.contains(&paths[0]) && none.contains(&paths[1]), "{none}");
@@ -174,7 +184,7 @@ mod tests {
     fn options_override_the_file() {
         let directory = Directory::new("override");
         let file = Some(PathBuf::from(directory.write("a.conf", FILE)));
-        let source = Source {
+        let source = ConfigSource {
             file,
             interfaces: vec!["eth7".to_owned()],
             sampling: Some(5),
@@ -192,10 +202,10 @@ mod tests {
     #[test]
     fn options_alone_are_a_configuration_if_there_is_a_collector() {
         let collectors = vec!["192.0.2.1".parse().unwrap()];
-        let loaded = Source { collectors, ..Source::default() }.load().unwrap();
+        let loaded = ConfigSource { collectors, ..ConfigSource::default() }.load().unwrap();
         assert_eq!((loaded.file, loaded.config.polling_secs), (None, 30));
         let interfaces = vec!["eth0".to_owned()];
-        let error = Source { interfaces, ..Source::default() }.load().unwrap_err();
+        let error = ConfigSource { interfaces, ..ConfigSource::default() }.load().unwrap_err();
         assert_eq!(error.to_string(), "no collector: name one with --collector ADDRESS");
     }
 
@@ -204,10 +214,12 @@ mod tests {
         let directory = Directory::new("wrong");
         let wrong =
             directory.write("wrong.conf", "sflow { smapling = 400 collector { ip = 192.0.2.1 } }");
-        let error = Source { file: Some(wrong.clone().into()), ..Source::default() }.load();
+        let error =
+            ConfigSource { file: Some(wrong.clone().into()), ..ConfigSource::default() }.load();
         assert!(error.unwrap_err().to_string().starts_with(&format!("{wrong}:1:9: error:")));
         let missing = directory.path("missing.conf");
-        let error = Source { file: Some(missing.clone().into()), ..Source::default() }.load();
+        let error =
+            ConfigSource { file: Some(missing.clone().into()), ..ConfigSource::default() }.load();
         let expected = format!("{missing}: cannot be read: ");
         assert!(error.unwrap_err().to_string().starts_with(&expected));
     }

@@ -14,7 +14,7 @@ use crate::daemon::clock;
 use crate::daemon::collectors::Collectors;
 use crate::daemon::counters::Counters;
 use crate::daemon::events::{Events, Signals, Wakeup};
-use crate::daemon::options::{Loaded, Source, Unusable};
+use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
 use crate::daemon::report::Report;
 use crate::daemon::resolver::Resolver;
@@ -28,7 +28,7 @@ use crate::modules::taps::Ports;
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     /// Where the configuration comes from, now and at each SIGHUP.
-    pub source: Source,
+    pub source: ConfigSource,
     /// The user to become when started as root.
     pub user: String,
     /// Time between two reports in the log; zero: only when asked.
@@ -39,7 +39,7 @@ pub struct RunOptions {
 #[derive(Debug)]
 pub enum Failure {
     /// The configuration cannot be used.
-    Configuration(Unusable),
+    Configuration(LoadError),
     /// The kernel refused something that the daemon cannot do without.
     Runtime(String),
 }

@@ -8,8 +8,8 @@ use crate::modules::taps::sample::is_supported;
 
 /// What selects a tap.
 #[must_use]
-pub(crate) fn link(link: &Link) -> config::Link<'_> {
-    config::Link {
+pub(crate) fn link(link: &Link) -> config::LinkTraits<'_> {
+    config::LinkTraits {
         name: &link.name,
         alias: link.alias.as_deref(),
         kind: LinkKind::from_kernel(link.is_loopback(), link.kind.as_deref()),
@@ -84,7 +84,7 @@ fn missing_devices(config: &Config, links: &[&Link]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Collector, Host, Tap};
+    use crate::config::{Collector, Host, TapRule};
 
     /// With the links of this machine, which are only read.
     #[test]
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(complaints(&Config::default()), [""; 0]);
         let mut config = Config::default();
         config.agent.device = Some("no-such-1".to_owned());
-        config.taps = vec![Tap::device("no-such-1", None)];
+        config.taps = vec![TapRule::device("no-such-1", None)];
         let collector = Collector::new(Host::Name("localhost".to_owned()));
         config.collectors = vec![Collector { device: Some("no-such-2".to_owned()), ..collector }];
         let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
