@@ -15,16 +15,14 @@
 //! What hsflowd misreads or crashes on is an error. `docs/configuration.md` has it all for users.
 
 mod agent_address;
-mod collector;
+mod block;
 mod diagnostic;
 mod grammar;
 mod lexer;
 mod parser;
 mod rate;
-mod reader;
 mod reference;
 mod settings;
-mod tap;
 mod tokens;
 mod value;
 
@@ -36,18 +34,18 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use self::diagnostic::Diagnostics;
-use self::settings::Settings;
 
 pub use self::agent_address::{
     AddressClass, AgentChoice, Candidate, CidrRule, Elected, Reason, elect,
 };
-pub use self::collector::{Collector, Host, ParseCollectorError};
+pub use self::block::collector::{Collector, Host, ParseCollectorError};
+pub use self::block::nflog::NflogRule;
+pub use self::block::pcap::{LinkKind, LinkTraits, Pattern, Selector, TapRule};
 pub use self::diagnostic::{Diagnostic, Position, Severity};
 pub use self::rate::{
     Bound, DEFAULT_SAMPLING, MAX_SAMPLING, RateReason, RateSetting, Sampling, Speed, SpeedRate,
 };
 pub use self::reference::reference;
-pub use self::tap::{LinkKind, LinkTraits, Pattern, Selector, TapRule};
 pub use self::value::{Cidr, SpeedRange};
 
 /// Where the configuration is looked for, the first that exists.
@@ -77,6 +75,8 @@ pub struct Config {
     pub uuid: Option<[u8; 16]>,
     /// Interfaces with packet samples; see [`Config::tap_for`]. None: counters alone.
     pub taps: Vec<TapRule>,
+    /// Packets sampled by the firewall; `None`: none.
+    pub nflog: Option<NflogRule>,
 }
 
 /// The outcome of parsing.
@@ -91,12 +91,12 @@ pub struct Parsed {
 impl Config {
     /// Parses the text of a configuration file.
     pub fn parse(text: &str) -> Parsed {
-        parse(text, Settings::new(false))
+        parse(text, true)
     }
 
     /// The same for a file whose collectors the command line replaces: none is needed.
     pub fn parse_without_collectors(text: &str) -> Parsed {
-        parse(text, Settings::new(true))
+        parse(text, false)
     }
 
     /// Reads the text of a configuration file, never more than can be parsed.
@@ -125,22 +125,20 @@ impl Default for Config {
             sub_agent_id: 100_000,
             uuid: None,
             taps: Vec::new(),
+            nflog: None,
         }
     }
 }
 
-fn parse(text: &str, settings: Settings) -> Parsed {
+fn parse(text: &str, needs_collector: bool) -> Parsed {
     if text.len() > MAX_BYTES {
         let mut problems = Diagnostics::default();
         problems.error(Position::START, format!("the file is larger than {MAX_BYTES} bytes"));
         return Parsed { config: None, diagnostics: problems.into_list() };
     }
-    let (config, diagnostics) = parser::parse(text, settings);
+    let (config, diagnostics) = parser::parse(text, needs_collector);
     Parsed { config, diagnostics }
 }
 
 /// Largest file; a configuration of hundreds of interfaces has a tenth of it.
 const MAX_BYTES: usize = 1 << 20;
-/// A counter sample of the host with all its records takes about 700 bytes, more with many
-/// network adaptors.
-const MIN_COMFORTABLE_DATAGRAM: u32 = 1024;

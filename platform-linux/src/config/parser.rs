@@ -3,25 +3,27 @@
 use core::iter::Peekable;
 
 use super::Config;
+use super::block::sflow;
 use super::diagnostic::{Diagnostic, Diagnostics, Position, quoted};
 use super::grammar::SFLOW;
 use super::lexer::{Lexeme, LexemeKind, Lexer};
-use super::reader::Setting;
-use super::settings::Settings;
-use super::tokens::{Block, Kind, Status, Token};
+use super::tokens::{Block, Kind, Setting, Settings, Status, Token, Value};
 
-/// Parses a whole file: what it says, whether an error makes that unusable, and all problems.
-pub(super) fn parse(text: &str, settings: Settings) -> (Option<Config>, Vec<Diagnostic>) {
+/// Parses a whole file: the configuration unless there is an error, and all problems.
+///
+/// A file without a collector is an error if `needs_collector`.
+pub(super) fn parse(text: &str, needs_collector: bool) -> (Option<Config>, Vec<Diagnostic>) {
     let mut parser = Parser {
         lexemes: Lexer::new(text).peekable(),
         end: end_of(text),
         problems: Diagnostics::default(),
-        settings,
+        config: Config::default(),
+        needs_collector,
     };
     parser.file();
-    let Parser { problems, settings, .. } = parser;
+    let Parser { problems, config, .. } = parser;
     let usable = !problems.has_errors();
-    (usable.then_some(settings.config), problems.into_list())
+    (usable.then_some(config), problems.into_list())
 }
 
 struct Parser<'a> {
@@ -29,7 +31,8 @@ struct Parser<'a> {
     /// The last character of the text.
     end: Position,
     problems: Diagnostics,
-    settings: Settings,
+    config: Config,
+    needs_collector: bool,
 }
 
 /// A block that is being read.
@@ -55,15 +58,24 @@ impl Parser<'_> {
                     Some(first) => self.second_sflow(first, at),
                     None => {
                         sflow = Some(at);
-                        self.open_block(Scope { block: &SFLOW, at, live: true });
+                        self.sflow(at);
                     }
                 },
                 _ => self.stray_brace(&kind, at),
             }
         }
-        match sflow {
-            Some(at) => self.settings.finish(at, &mut self.problems),
-            None => self.problems.error(self.end, "there is no sflow { } block"),
+        if sflow.is_none() {
+            self.problems.error(self.end, "there is no sflow { } block");
+        }
+    }
+
+    fn sflow(&mut self, at: Position) {
+        // Without its braces it is an empty block, so that what it lacks is reported too.
+        let list = self.open_block(Scope { block: &SFLOW, at, live: true }).unwrap_or_default();
+        let mut settings = Settings { at, list, problems: &mut self.problems };
+        sflow::read(&mut settings, &mut self.config);
+        if self.needs_collector {
+            sflow::require_collector(&mut settings);
         }
     }
 
@@ -80,86 +92,74 @@ impl Parser<'_> {
         self.lexemes.peek().map(|lexeme| &lexeme.kind)
     }
 
-    /// Reads `{ ... }` behind the name of a block; whether there was one.
-    fn open_block(&mut self, scope: Scope) -> bool {
+    /// Reads `{ ... }` after the name of a block; `None` if it is not there.
+    fn open_block(&mut self, scope: Scope) -> Option<Vec<Setting>> {
         if self.peek() != Some(&LexemeKind::Open) {
             let name = scope.block.name;
             self.problems.error(scope.at, format!("a {{ must follow {}", quoted(name)));
             self.skip_line(scope.at.line);
-            return false;
+            return None;
         }
         self.next();
-        self.body(scope);
-        true
+        Some(self.body(scope))
     }
 
-    /// Reads a block up to and including its `}`.
-    fn body(&mut self, scope: Scope) {
+    /// Reads the content of a block up to and including its `}`.
+    fn body(&mut self, scope: Scope) -> Vec<Setting> {
+        let mut list = Vec::new();
         while let Some(Lexeme { kind, at, .. }) = self.next() {
             match kind {
-                LexemeKind::Close => return,
+                LexemeKind::Close => return list,
                 LexemeKind::BadWord(_) => self.skip_value(Some(scope.block)),
-                LexemeKind::Word(word) => self.statement(scope, &word, at),
+                // What is written in a block without an effect is checked and not kept.
+                LexemeKind::Word(word) => {
+                    list.extend(self.statement(scope, word, at).filter(|_| scope.live));
+                }
                 _ => self.stray_brace(&kind, at),
             }
         }
         let Scope { block, at, .. } = scope;
         let message =
             format!("the file ends inside {} of line {}; a }} is missing", block.name, at.line);
-        // hsflowd takes such a file, so it must go on working.
+        // hsflowd accepts such a file.
         self.problems.warning(self.end, message);
+        list
     }
 
-    fn statement(&mut self, scope: Scope, word: &str, at: Position) {
-        let Some(token) = scope.block.find(word) else {
-            return self.misplaced(Some(scope.block), word, at);
+    fn statement(&mut self, scope: Scope, name: String, at: Position) -> Option<Setting> {
+        let Some(token) = scope.block.find(&name) else {
+            self.misplaced(Some(scope.block), &name, at);
+            return None;
         };
-        match token.kind {
+        let value = match token.kind {
             Kind::Block(block) => {
-                self.inner_block(scope, token, Scope { block, at, live: scope.live })
+                if scope.live {
+                    self.no_effect(token, at);
+                }
+                self.inner_block(Scope { block, at, live: scope.live && block.read.is_some() });
+                None
             }
-            _ => self.setting(
-                scope,
-                token,
-                Setting { token, name: word.into(), at, value: String::new(), value_at: at },
-            ),
-        }
-    }
-
-    fn inner_block(&mut self, outer: Scope, token: &'static Token, mut inner: Scope) {
-        let Status::Supported(key) = token.status else {
-            if outer.live {
-                self.no_effect(token, inner.at);
-            }
-            inner.live = false;
-            self.settings.ignored_block(token.name);
-            self.open_block(inner);
-            return;
-        };
-        self.settings.begin(key);
-        if self.open_block(inner) {
-            self.settings.end(key, inner.at, &mut self.problems);
-        }
-    }
-
-    fn setting(&mut self, scope: Scope, token: &'static Token, mut setting: Setting) {
-        if let Status::Supported(key) = token.status {
-            self.settings.attempt(key);
-        }
-        let Some((value, value_at)) = self.value(scope, token, setting.at) else { return };
-        (setting.value, setting.value_at) = (value, value_at);
-        match token.status {
-            _ if !scope.live => {}
-            Status::Supported(key) => self.settings.set(key, &setting, &mut self.problems),
             _ => {
-                self.no_effect(token, setting.at);
-                self.settings.ignored_setting(&setting);
+                let value = self.value(scope, token, at);
+                if scope.live && value.is_some() {
+                    self.no_effect(token, at);
+                }
+                value
             }
+        };
+        Some(Setting { token, name, at, value })
+    }
+
+    fn inner_block(&mut self, scope: Scope) {
+        let Some(list) = self.open_block(scope) else { return };
+        if let Some(read) = scope.block.read.filter(|_| scope.live) {
+            let mut settings = Settings { at: scope.at, list, problems: &mut self.problems };
+            read(&mut settings, &mut self.config);
         }
     }
 
     /// The word that follows the name of a setting.
-    fn value(&mut self, scope: Scope, token: &Token, at: Position) -> Option<(String, Position)> {
+    fn value(&mut self, scope: Scope, token: &Token, at: Position) -> Option<Value> {
         let is_missing = match self.peek() {
             Some(LexemeKind::Word(word)) => !token.may_be(word) && scope.block.find(word).is_some(),
             Some(LexemeKind::BadWord(_)) => false,
@@ -172,7 +172,7 @@ impl Parser<'_> {
         let Lexeme { kind, at, .. } = self.next()?;
         self.check_cut_short(at);
         match kind {
-            LexemeKind::Word(text) => Some((text, at)),
+            LexemeKind::Word(text) => Some(Value { text, at }),
             _ => None,
         }
     }
@@ -288,7 +288,7 @@ impl Parser<'_> {
     fn no_effect(&mut self, token: &Token, at: Position) {
         let name = quoted(token.name);
         let message = match token.status {
-            Status::Supported(_) => return,
+            Status::Supported => return,
             Status::NotYet => format!("{name} is not supported by Flowmote yet; ignored"),
             Status::Deprecated(why) => format!("{name} is deprecated and ignored: {why}"),
             Status::Unneeded(why) => format!("{name} is ignored: {why}"),

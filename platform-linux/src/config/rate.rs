@@ -3,8 +3,8 @@
 use core::fmt;
 
 use super::Config;
+use super::block::pcap::TapRule;
 use super::diagnostic::Position;
-use super::tap::TapRule;
 
 /// The sampling rates of a configuration, beside those of single taps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

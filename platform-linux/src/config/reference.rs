@@ -1,4 +1,4 @@
-//! The tables of all tokens, as `docs/configuration.md` shows them.
+//! The tables of all tokens in `docs/configuration.md`.
 
 use core::fmt;
 
@@ -12,14 +12,14 @@ pub fn reference() -> impl fmt::Display {
 
 fn write_block(f: &mut fmt::Formatter<'_>, block: &Block) -> fmt::Result {
     writeln!(f, "\n### `{} {{ }}`\n", block.name)?;
-    if block.tokens.is_empty() {
+    if block.tokens().next().is_none() {
         return writeln!(f, "Takes no settings.");
     }
     writeln!(f, "| Token | Value | Default | Status | Meaning |\n|---|---|---|---|---|")?;
-    for token in block.tokens {
+    for token in block.tokens() {
         write_row(f, token)?;
     }
-    for token in block.tokens {
+    for token in block.tokens() {
         if let Kind::Block(inner) = token.kind {
             write_block(f, inner)?;
         }
@@ -38,7 +38,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, token: &Token) -> fmt::Result {
         _ => write!(f, " | {}", token.expects())?,
     }
     let (status, reason) = match token.status {
-        Status::Supported(_) => ("supported", ""),
+        Status::Supported => ("supported", ""),
         Status::NotYet => ("not yet", ""),
         Status::Deprecated(instead) => ("deprecated", instead),
         Status::Unneeded(reason) => ("not needed", reason),

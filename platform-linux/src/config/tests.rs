@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use proptest::prelude::*;
 
 use super::grammar::SFLOW;
-use super::tokens::{Block, Kind};
+use super::tokens::{Block, Kind, Status, Token};
 use super::*;
 
 const DEBIAN: &str = include_str!("testdata/hsflowd-debian.conf");
@@ -83,7 +83,6 @@ mod existing_files {
         let expected = "\
 f:9:3: warning: \"sampling.http\" is not supported by Flowmote yet; ignored
 f:15:3: warning: \"json\" is not supported by Flowmote yet; ignored
-f:18:3: warning: \"nflog\" is not supported by Flowmote yet; ignored
 f:19:3: warning: \"tcp\" is not supported by Flowmote yet; ignored
 f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
         assert_eq!(problems(DEBIAN), expected);
@@ -92,6 +91,7 @@ f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
         assert_eq!(config.polling_secs, 20);
         assert_eq!(config.agent.cidrs.len(), 1);
         assert_eq!(config.taps.len(), 2);
+        assert_eq!(config.nflog, Some(NflogRule { group: 5, sampling_rate: 400 }));
         let ten = LinkTraits {
             name: "enp1s0",
             alias: None,
@@ -467,6 +467,55 @@ mod mistakes {
     }
 
     #[test]
+    fn nflog() {
+        let rule = |group, sampling_rate| Some(NflogRule { group, sampling_rate });
+        assert_eq!(accepted("nflog { group = 5 probability = 0.0025 }").nflog, rule(5, 400));
+        assert_eq!(accepted("NFLOG{GROUP=65535}").nflog, rule(65_535, 1), "every packet");
+        assert_eq!(accepted("nflog { group 1 probability 1e-2 }").nflog, rule(1, 100));
+        assert_eq!(accepted("nflog { group = 1 probability = 0.0033 }").nflog, rule(1, 303));
+        assert_eq!(accepted("polling = 1").nflog, None);
+        assert_eq!(warned("nflog { group = 1 probability = 0.3 }").nflog, rule(1, 3));
+        assert_eq!(warned("nflog { group = 1 probability = 0.7 }").nflog, rule(1, 1));
+        assert_lines(&[
+            (
+                "nflog { group = 1 probability = 0.3 }",
+                "f:2:33: warning: 1 in 3.33 packets is reported as 1 in 3; 0.3 is not 1 / N",
+            ),
+            ("nflog { }", "f:2:1: error: this nflog block has no group"),
+            ("nflog { group = 0 }", r#"f:2:17: error: "group" = 0 is out of range 1..=65535"#),
+            (
+                "nflog { group = 65536 }",
+                r#"f:2:17: error: "group" = 65536 is out of range 1..=65535"#,
+            ),
+            (
+                "nflog { group = 1 probability = 0 }",
+                r#"f:2:33: error: "0" is out of range 0.0000001..=1"#,
+            ),
+            (
+                "nflog { group = 1 probability = 1.5 }",
+                r#"f:2:33: error: "1.5" is out of range 0.0000001..=1"#,
+            ),
+            (
+                "nflog { group = 1 probability = often }",
+                r#"f:2:33: error: "often" is not a decimal fraction"#,
+            ),
+            (
+                "nflogGroup = 5",
+                "f:2:1: warning: \"nflogGroup\" is deprecated and ignored: \
+                 use nflog { group = ... }",
+            ),
+            (
+                "nflogProbability = 0.5",
+                "f:2:1: warning: \"nflogProbability\" is deprecated and ignored: \
+                 use nflog { probability = ... }",
+            ),
+        ]);
+        let twice = "nflog { group = 1 probability = 0.1 } nflog { group = 2 }";
+        assert_eq!(warned(twice).nflog, rule(2, 1));
+        assert_lines(&[(twice, "f:2:39: warning: this nflog block replaces the one before it")]);
+    }
+
+    #[test]
     fn all_problems_are_reported_at_once() {
         let text = "sflow {\n  smapling = 400\n  polling = 999\n  docker { }\n  collector { }\n}\n";
         let expected = "\
@@ -550,10 +599,33 @@ mod reference {
         assert_eq!(tables, super::super::reference().to_string());
     }
 
+    /// The empty value is wrong for all of them, so an error there proves that a block reads it.
+    #[test]
+    fn every_supported_setting_is_read_by_its_block() {
+        fn check(block: &'static Block, open: &str) -> usize {
+            let supported = |token: &&Token| matches!(token.status, Status::Supported);
+            let check_token = |token: &Token| {
+                if let Kind::Block(inner) = token.kind {
+                    return check(inner, &format!("{open} {} {{", inner.name));
+                }
+                let name = token.name.replace("<speed>", "10G");
+                let parsed = Config::parse(&format!("{open}\n{name} \"\""));
+                let is_at_value = |problem: &&Diagnostic| {
+                    (problem.severity, problem.line) == (Severity::Error, 2)
+                        && problem.column as usize == name.len() + 2
+                };
+                assert_eq!(parsed.diagnostics.iter().filter(is_at_value).count(), 1, "{name}");
+                1
+            };
+            block.tokens().filter(supported).map(check_token).sum()
+        }
+        assert!(check(&SFLOW, "sflow {") >= 24);
+    }
+
     #[test]
     fn every_token_can_be_found_by_its_names() {
         fn check(block: &'static Block) {
-            for token in block.tokens {
+            for token in block.tokens() {
                 for name in token.names() {
                     let name = name.replace("<speed>", "10G").replace("<application>", "a");
                     let found = block.find(&name.to_uppercase()).unwrap();
@@ -603,8 +675,7 @@ mod properties {
 
     /// A word of the grammar, a value, or neither.
     fn word() -> impl Strategy<Value = String> {
-        let names: Vec<_> =
-            SFLOW.tokens.iter().chain(collector_and_tap()).flat_map(|t| t.names()).collect();
+        let names: Vec<_> = SFLOW.tokens().chain(inner_tokens()).flat_map(Token::names).collect();
         let values = [
             "{",
             "}",
@@ -653,12 +724,12 @@ mod properties {
         ]
     }
 
-    fn collector_and_tap() -> impl Iterator<Item = &'static super::super::tokens::Token> {
-        let blocks = SFLOW.tokens.iter().filter_map(|token| match token.kind {
+    fn inner_tokens() -> impl Iterator<Item = &'static Token> {
+        let blocks = SFLOW.tokens().filter_map(|token| match token.kind {
             Kind::Block(block) => Some(block),
             _ => None,
         });
-        blocks.flat_map(|block| block.tokens)
+        blocks.flat_map(Block::tokens)
     }
 
     /// Settings that are right more often than not, so that many files are accepted.

@@ -1,116 +1,146 @@
-//! What a word of the grammar is: where it belongs, what value it takes, whether it does anything.
+//! The types of the grammar: blocks, tokens, and settings as they are read from a file.
 
 use core::ops::RangeInclusive;
 
-/// A block of settings, `name { ... }`.
+use super::Config;
+use super::diagnostic::{Diagnostics, Position};
+
+/// A block, `name { ... }`.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) name: &'static str,
-    pub(super) tokens: &'static [Token],
+    /// Its meaning, for the docs.
+    pub(super) about: &'static str,
+    tokens: &'static [Token],
+    /// Further tokens, in lists of their own; only the outermost block has them.
+    more: &'static [&'static [Token]],
+    /// Applies a block of the file to the configuration; `None`: the block has no effect.
+    pub(super) read: Option<Read>,
 }
 
-/// A setting or a nested block.
+/// Applies the settings of a block to the configuration and reports problems in them.
+///
+/// It is called at the end of each block, after the blocks inside of it.
+pub(super) type Read = fn(&mut Settings<'_>, &mut Config);
+
+/// A setting or a nested block, as the grammar describes it.
 #[derive(Debug)]
 pub(super) struct Token {
-    /// As it is shown; compared without regard to case. A part in `<>` stands for any text.
+    /// The name as it is shown, unique in its block; compared without regard to case. A part in
+    /// `<>` stands for any text.
     pub(super) name: &'static str,
     /// A second name of the same thing.
     pub(super) alias: Option<&'static str>,
     pub(super) kind: Kind,
     pub(super) status: Status,
-    /// For the docs, as are the two below; empty: there is none.
+    /// Shown in the docs only, as is `about`; empty: there is none.
     pub(super) default: &'static str,
     pub(super) about: &'static str,
 }
 
-/// What follows a token.
+/// The syntax that follows a token.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// `{ ... }`
     Block(&'static Block),
-    /// A whole number of this range; its limits are in the message when it is outside.
+    /// A whole number in this range.
     Number(RangeInclusive<u64>),
     /// `on` or `off`.
     Switch,
-    /// One word, described for the docs.
+    /// One word; the text describes it in the docs and in messages.
     Word(&'static str),
 }
 
-/// What Flowmote does with a token.
+/// The effect of a token in Flowmote.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Status {
-    /// What it says.
-    Supported(Key),
-    /// Nothing yet, and says so in a warning.
+    /// It has the documented effect.
+    Supported,
+    /// No effect yet; using it is a warning.
     NotYet,
-    /// Nothing; an older way to write this.
+    /// No effect: an older spelling. The text names the current one.
     Deprecated(&'static str),
-    /// Nothing; Flowmote has no need of it, for this reason.
+    /// No effect: Flowmote does not need it, for this reason.
     Unneeded(&'static str),
 }
 
-/// What a supported token sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    Collector,
-    Tap,
-    Sampling,
-    SamplingSpeed,
-    BpsRatio,
-    Polling,
-    HeaderBytes,
-    DatagramBytes,
-    AgentDevice,
-    AgentIp,
-    AgentCidr,
-    SubAgentId,
-    Uuid,
-    InCollector(CollectorKey),
-    InTap(TapKey),
+/// A setting or nested block as it was written in a file.
+pub(super) struct Setting {
+    pub(super) token: &'static Token,
+    /// The name as it was written.
+    pub(super) name: String,
+    pub(super) at: Position,
+    /// `None` for a nested block, and for a value whose absence has been reported.
+    pub(super) value: Option<Value>,
 }
 
-/// What a supported token in a `collector` block sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CollectorKey {
-    Ip,
-    Port,
-    Device,
+/// The word that follows the name of a setting.
+pub(super) struct Value {
+    pub(super) text: String,
+    pub(super) at: Position,
 }
 
-/// What a supported token in a `pcap` block sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TapKey {
-    Device,
-    Pattern,
-    Speed,
-    Promiscuous,
-    Sampling,
+/// The content of one block of a file, read by the functions in `settings.rs`.
+pub(super) struct Settings<'a> {
+    /// The position of the block's name.
+    pub(super) at: Position,
+    /// Everything written in the block, in the order of the file.
+    pub(super) list: Vec<Setting>,
+    pub(super) problems: &'a mut Diagnostics,
 }
 
 impl Block {
-    /// The token that `text` is in this block.
-    pub(super) fn find(&self, text: &str) -> Option<&'static Token> {
-        self.tokens.iter().find(|token| token.is_called(text))
+    /// A block with an effect.
+    pub(super) const fn new(
+        name: &'static str,
+        about: &'static str,
+        tokens: &'static [Token],
+        read: Read,
+    ) -> Self {
+        Self { name, about, tokens, more: &[], read: Some(read) }
     }
 
-    /// The name in this block that `text` was probably meant to be.
+    /// A block that is known and has no effect.
+    pub(super) const fn ignored(
+        name: &'static str,
+        about: &'static str,
+        tokens: &'static [Token],
+    ) -> Self {
+        Self { name, about, tokens, more: &[], read: None }
+    }
+
+    /// The same block with further tokens.
+    pub(super) const fn and(self, more: &'static [&'static [Token]]) -> Self {
+        Self { more, ..self }
+    }
+
+    /// All tokens, in the order of the docs.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &'static Token> + use<> {
+        self.tokens.iter().chain(self.more.iter().copied().flatten())
+    }
+
+    /// Finds the token that `text` names in this block.
+    pub(super) fn find(&self, text: &str) -> Option<&'static Token> {
+        self.tokens().find(|token| token.is_called(text))
+    }
+
+    /// Finds the name in this block that `text` is most likely a misspelling of.
     pub(super) fn nearest(&self, text: &str) -> Option<&'static str> {
         let text = text.to_ascii_lowercase();
         let distance = |name: &str| strsim::osa_distance(&text, &name.to_ascii_lowercase());
-        let names = self.tokens.iter().flat_map(Token::names).filter(|name| !name.contains('<'));
+        let names = self.tokens().flat_map(Token::names).filter(|name| !name.contains('<'));
         let (distance, name) = names.map(|name| (distance(name), name)).min()?;
-        // More edits than about a third of the word is a different word.
+        // More edits than about a third of the word make it a different word.
         (distance <= text.chars().count().div_ceil(3)).then_some(name)
     }
 
-    /// All blocks that have a token called `text`, below this one and itself.
-    pub(super) fn owners(&'static self, text: &str) -> Vec<&'static str> {
-        let inner = self.tokens.iter().filter_map(|token| match token.kind {
+    /// The names of all blocks that have a token called `text`: this one and those inside of it.
+    pub(super) fn owners(&self, text: &str) -> Vec<&'static str> {
+        let inner = self.tokens().filter_map(|token| match token.kind {
             Kind::Block(block) => Some(block.owners(text)),
             _ => None,
         });
-        let own =
-            self.tokens.iter().any(|token| token.names().any(|n| n.eq_ignore_ascii_case(text)));
+        let own = self.tokens().any(|token| token.names().any(|n| n.eq_ignore_ascii_case(text)));
         own.then_some(self.name).into_iter().chain(inner.flatten()).collect()
     }
 }
@@ -121,14 +151,14 @@ impl Token {
         core::iter::once(self.name).chain(self.alias)
     }
 
-    /// What `text` has in the place of the part in `<>`.
+    /// The part of `text` in the place of the part in `<>`.
     pub(super) fn wildcard<'a>(&self, text: &'a str) -> Option<&'a str> {
         let (prefix, _) = self.name.split_once('<')?;
         let (head, rest) = text.split_at_checked(prefix.len())?;
         (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then_some(rest)
     }
 
-    /// What kind of value a message asks for.
+    /// The expected value, for a message.
     pub(super) fn expects(&self) -> String {
         match &self.kind {
             Kind::Block(_) => "a block in braces".into(),
@@ -138,8 +168,9 @@ impl Token {
         }
     }
 
-    /// Whether `word` could be a value of this token; names of settings are no numbers.
+    /// Returns true if `word` can be a value of this token and not the name of the next setting.
     pub(super) fn may_be(&self, word: &str) -> bool {
+        // All names start with a letter, and no number does.
         let is_name = word.starts_with(|c: char| c.is_ascii_alphabetic());
         match self.kind {
             Kind::Number(_) => !is_name,
@@ -153,8 +184,8 @@ impl Token {
         plain || self.wildcard(text).is_some_and(|rest| self.takes(rest))
     }
 
-    /// Speeds start with a digit and applications with a letter. An application may have any
-    /// name, but a slip of the pen in `bps_ratio` is none.
+    /// Returns true if the part in `<>` can be `rest`: a speed starts with a digit, an application
+    /// with a letter. An application can have any name except a misspelling of `bps_ratio`.
     fn takes(&self, rest: &str) -> bool {
         let is_speed = rest.starts_with(|c: char| c.is_ascii_digit());
         let is_slip = strsim::osa_distance(&rest.to_ascii_lowercase(), "bps_ratio") <= 2;
@@ -178,8 +209,14 @@ const fn token(name: &'static str, kind: Kind, status: Status) -> Token {
     Token { name, alias: None, kind, status, default: "", about: "" }
 }
 
-pub(super) const fn supported(key: Key, name: &'static str, kind: Kind) -> Token {
-    token(name, kind, Status::Supported(key))
+/// A nested block.
+pub(super) const fn block(block: &'static Block) -> Token {
+    let status = if block.read.is_some() { Status::Supported } else { Status::NotYet };
+    token(block.name, Kind::Block(block), status).about(block.about)
+}
+
+pub(super) const fn supported(name: &'static str, kind: Kind) -> Token {
+    token(name, kind, Status::Supported)
 }
 
 pub(super) const fn not_yet(name: &'static str, kind: Kind) -> Token {
@@ -193,5 +230,11 @@ pub(super) const fn deprecated(name: &'static str, kind: Kind, instead: &'static
 pub(super) const fn unneeded(name: &'static str, kind: Kind, reason: &'static str) -> Token {
     token(name, kind, Status::Unneeded(reason))
 }
+
+pub(super) const DEVICE: Kind = Kind::Word("a device");
+pub(super) const PATTERN: Kind = Kind::Word("a pattern");
+pub(super) const PROBABILITY: Kind = Kind::Word("a fraction 0..=1");
+/// N of 1 in N packets, at most [`MAX_SAMPLING`](super::MAX_SAMPLING).
+pub(super) const RATE: Kind = Kind::Number(0..=10_000_000);
 
 const SPEED: &str = "<speed>";

@@ -1,12 +1,30 @@
-//! Where datagrams go.
+//! `collector { }`: a receiver of datagrams.
 
 use core::error::Error;
 use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
-use super::diagnostic::quoted;
-use super::value;
+use super::super::Config;
+use super::super::diagnostic::quoted;
+use super::super::settings::push_bounded;
+use super::super::tokens::{Block, DEVICE, Kind, Settings, Token, not_yet, supported};
+use super::super::value;
+
+/// The block.
+pub(in crate::config) static BLOCK: Block = Block::new(
+    "collector",
+    "a receiver of datagrams; repeatable",
+    &[IP, PORT, DEV, NAMESPACE],
+    read,
+);
+
+const IP: Token = supported("ip", Kind::Word("an address or host name"))
+    .about("address or name of the receiver; required. Names are resolved at run time");
+const PORT: Token = supported("udpport", Kind::Number(1..=65535)).default("6343").about("UDP port");
+const DEV: Token = supported("dev", DEVICE).about("the device that datagrams are sent through");
+const NAMESPACE: Token = not_yet("namespace", Kind::Word("a network namespace"))
+    .about("send from this network namespace");
 
 /// A receiver of sFlow datagrams.
 ///
@@ -43,7 +61,7 @@ impl Collector {
 
 impl Host {
     /// Reads an address or a name; the error says in words what is wrong.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         if text.contains('%') || text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
             return value::address(text).map(Self::Address);
         }
@@ -96,6 +114,36 @@ impl fmt::Display for ParseCollectorError {
 }
 
 impl Error for ParseCollectorError {}
+
+/// Applies the block.
+fn read(settings: &mut Settings<'_>, config: &mut Config) {
+    if !settings.has(IP.name) {
+        settings.error("this collector has no ip");
+    }
+    let host = settings.value(&IP, host);
+    let port = settings.number(&PORT).and_then(|port| u16::try_from(port).ok());
+    let device = settings.value(&DEV, value::device);
+    let Some(host) = host else { return };
+    if is_link_local(&host) && device.is_none() {
+        settings.warn("a link-local address is reached only by a device; add dev = ...");
+    }
+    let collector = Collector { host, port: port.unwrap_or(Collector::DEFAULT_PORT), device };
+    if config.collectors.contains(&collector) {
+        settings.warn(format!("{collector} is given twice and gets everything twice"));
+    }
+    push_bounded(&mut config.collectors, collector, settings.at, settings.problems);
+}
+
+fn host(text: &str) -> Result<Host, String> {
+    Host::parse(text).map_err(|why| match text.parse::<Collector>() {
+        Ok(_) => format!("{} holds a port; write it as udpport = ...", quoted(text)),
+        Err(_) => why,
+    })
+}
+
+fn is_link_local(host: &Host) -> bool {
+    matches!(host, Host::Address(IpAddr::V6(address)) if address.is_unicast_link_local())
+}
 
 /// Splits `host:port`; an IPv6 address has a port only behind brackets.
 fn split_port(text: &str) -> (&str, Option<&str>) {

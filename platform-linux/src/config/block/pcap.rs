@@ -1,12 +1,45 @@
-//! Which interfaces are sampled.
+//! `pcap { }` and `epcap { }`: interfaces to sample packets on.
 
 use core::fmt;
 
 use regex_lite::{Regex, RegexBuilder};
 
-use super::Config;
-use super::diagnostic::{Position, quoted};
-use super::value::SpeedRange;
+use super::super::Config;
+use super::super::diagnostic::{Position, quoted};
+use super::super::settings::push_bounded;
+use super::super::tokens::{
+    Block, DEVICE, Kind, PATTERN, RATE, Settings, Token, not_yet, supported,
+};
+use super::super::value::{self, SpeedRange};
+
+/// `pcap { }`, which uses libpcap in hsflowd.
+pub(in crate::config) static PCAP: Block = Block::new(
+    "pcap",
+    "interfaces to sample packets on; an empty block selects all; repeatable",
+    TOKENS,
+    read,
+);
+/// `epcap { }`, which uses eBPF in hsflowd. Flowmote captures in one way for both.
+pub(in crate::config) static EPCAP: Block =
+    Block::new("epcap", "same as `pcap`; repeatable", TOKENS, read);
+
+const TOKENS: &[Token] = &[DEV, DEV_PATTERN, SPEED, SAMPLING, PROMISC, VPORT, DYNAMIC];
+
+const DEV: Token = supported("dev", DEVICE).about("one device, by name or alias");
+const DEV_PATTERN: Token = supported("dev.pattern", PATTERN).about("devices whose names match");
+const SPEED: Token = supported("speed", Kind::Word("a speed, MIN-MAX or MIN-"))
+    .about("devices of these link speeds, in bit/s with K, M, G, T, P");
+const SAMPLING: Token = supported("sampling", RATE)
+    .default("from the sflow block")
+    .about("sample 1 in N packets on these interfaces; 0 disables sampling");
+const PROMISC: Token = supported("promisc", Kind::Switch)
+    .default("off")
+    .about("put these interfaces into promiscuous mode");
+const VPORT: Token =
+    not_yet("vport", Kind::Switch).about("the device is a virtual port of a bridge");
+const DYNAMIC: Token = not_yet("dynamic", Kind::Switch)
+    .default("off")
+    .about("sample nothing until k8s activates the device; the block is ignored");
 
 /// A `pcap { }` or `epcap { }` block, or an interface named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +132,38 @@ impl LinkKind {
     }
 }
 
+/// Applies the block.
+fn read(settings: &mut Settings<'_>, config: &mut Config) {
+    let selector = Selector {
+        device: settings.value(&DEV, value::device),
+        pattern: settings.value(&DEV_PATTERN, Pattern::new),
+        speed: settings.value(&SPEED, value::speed_range),
+    };
+    let sampling = settings.number(&SAMPLING);
+    let promiscuous = settings.value(&PROMISC, value::switch).unwrap_or(false);
+    if is_dynamic(settings) {
+        // hsflowd samples nothing by such a block until its k8s module activates the device.
+        return settings.warn("this block is left out, because nothing asks for it");
+    }
+    let mut same = config.taps.iter().filter(|tap| tap.selector == selector);
+    if let Some(first) = same.next().and_then(|tap| tap.position) {
+        let message = format!("the block on line {} selects the same already", first.line);
+        settings.warn(message + "; this one has no effect");
+    }
+    let tap = TapRule { selector, sampling, promiscuous, position: Some(settings.at) };
+    push_bounded(&mut config.taps, tap, settings.at, settings.problems);
+}
+
+fn is_dynamic(settings: &mut Settings<'_>) -> bool {
+    let mut is_dynamic = false;
+    // Values of tokens without an effect are not checked.
+    settings.each(&DYNAMIC, |setting, _| {
+        let value = setting.value.as_ref().map(|value| value::switch(&value.text));
+        is_dynamic |= value == Some(Ok(true));
+    });
+    is_dynamic
+}
+
 impl Config {
     /// The tap that `link` is sampled by, or `None` if it is not sampled.
     ///
@@ -118,7 +183,7 @@ pub struct Pattern(Regex);
 
 impl Pattern {
     /// Compiles a pattern; the error says in words what is wrong.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub(in crate::config) fn new(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("the pattern is empty".into());
         }

@@ -1,0 +1,97 @@
+//! `nflog { }`: packets that a firewall rule samples and logs to a netlink group.
+
+use super::super::Config;
+use super::super::diagnostic::{Diagnostics, quoted};
+use super::super::rate::MAX_SAMPLING;
+use super::super::tokens::{Block, Kind, PROBABILITY, Setting, Settings, Token, supported};
+
+/// Packets sampled by the firewall and delivered by the kernel's `nfnetlink_log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NflogRule {
+    /// The group of the firewall's log statement, 1..=65535.
+    pub group: u16,
+    /// N of the 1 in N packets that the firewall logs, 1..=[`MAX_SAMPLING`]: the `sampling_rate`
+    /// of the flow samples. 1 unless `probability` is set.
+    pub sampling_rate: u32,
+}
+
+/// The block.
+pub(in crate::config) static BLOCK: Block =
+    Block::new("nflog", "packets sampled by the firewall", &[GROUP, PROBABILITY_TOKEN], read);
+
+/// A group is a 16-bit number in `nfnetlink_log` (`nfgenmsg.res_id`); hsflowd stops at 32. It
+/// takes group 0 for none, and so does Flowmote.
+const GROUP: Token = supported("group", Kind::Number(1..=65_535)).alias("nflogGroup").about(
+    "group of the firewall rule: `log group N` in nftables, `-j NFLOG --nflog-group N` in \
+     iptables; required. hsflowd accepts 1..32",
+);
+const PROBABILITY_TOKEN: Token = supported("probability", PROBABILITY)
+    .alias("nflogProbability")
+    .default("1")
+    .about("fraction of packets that the rule logs: 0.0025 for 1 in 400. It selects nothing");
+
+/// Applies the block. A second one replaces the first.
+fn read(settings: &mut Settings<'_>, config: &mut Config) {
+    if !settings.has(GROUP.name) {
+        settings.error("this nflog block has no group");
+    }
+    let group = settings.number(&GROUP).and_then(|group| u16::try_from(group).ok());
+    let sampling_rate = settings.last(&PROBABILITY_TOKEN, sampling_rate).unwrap_or(1);
+    let Some(group) = group else { return };
+    if config.nflog.replace(NflogRule { group, sampling_rate }).is_some() {
+        settings.warn("this nflog block replaces the one before it");
+    }
+}
+
+/// Reads `probability` and turns it into N, the nearest whole number to its reciprocal.
+fn sampling_rate(setting: &Setting, problems: &mut Diagnostics) -> Option<u32> {
+    let probability = setting.parse(probability, problems)?;
+    let exact = probability.recip();
+    let rate = exact.round();
+    // Up to 1 % is a value written with few digits, such as 0.0033 for 1 in 300.
+    if (rate - exact).abs() > exact / 100.0 {
+        let text = &setting.value.as_ref()?.text;
+        let message =
+            format!("1 in {exact:.2} packets is reported as 1 in {rate}; {text} is not 1 / N");
+        problems.warning(setting.value.as_ref()?.at, message);
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the probability is in a range whose reciprocals fit"
+    )]
+    Some(rate as u32)
+}
+
+/// Parses a fraction as strtod(3), which hsflowd uses, but not its names and hexadecimal digits.
+fn probability(text: &str) -> Result<f64, String> {
+    let is_decimal = text.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let number = text.parse::<f64>().ok().filter(|number| is_decimal && number.is_finite());
+    let number = number.ok_or_else(|| format!("{} is not a decimal fraction", quoted(text)))?;
+    let lowest = f64::from(MAX_SAMPLING).recip();
+    if !(lowest..=1.0).contains(&number) {
+        return Err(format!("{} is out of range {lowest}..=1", quoted(text)));
+    }
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probability_is_a_decimal_fraction() {
+        for (text, value) in
+            [("1", 1.0), ("1.0", 1.0), ("0.0025", 0.0025), (".5", 0.5), ("1e-2", 0.01)]
+        {
+            assert_eq!(probability(text), Ok(value), "{text}");
+        }
+        assert_eq!(probability("0.0000001"), Ok(1e-7));
+        for text in ["0", "0.0", "1.1", "2", "0.00000009", "1e-300"] {
+            assert_eq!(probability(text), Err(format!("{text:?} is out of range 0.0000001..=1")));
+        }
+        for text in ["", "-0.5", "+0.5", "0,5", "1/400", "inf", "nan", "NaN", "0.5K", "1e999"] {
+            assert_eq!(probability(text), Err(format!("{text:?} is not a decimal fraction")));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Blocks and tokens of `hsflowd.conf` without an effect in Flowmote, as data.
+//!
+//! They are known so that a file of hsflowd is accepted with a warning for each of them, and so
+//! that a mistyped name inside of them is still an error.
+
+use super::super::tokens::{
+    Block, DEVICE, Kind, PATTERN, PROBABILITY, RATE, Token, block, deprecated, not_yet, unneeded,
+};
+
+/// The tokens inside `sflow { }` that have no effect.
+pub(in crate::config) const TOKENS: &[Token] = &[
+    not_yet("sampling.http", RATE).about("sampling rate of a web server's sFlow module"),
+    not_yet("sampling.app.<application>", RATE).about("sampling rate of an application"),
+    not_yet("sampling.<application>", RATE).about("sampling rate of another sFlow module"),
+    not_yet("polling.<application>", Kind::Number(0..=300))
+        .about("seconds between counter samples of an application"),
+    block(&DNS_SD),
+    block(&JSON),
+    block(&TCP),
+    block(&ULOG),
+    block(&PSAMPLE),
+    block(&DROPMON),
+    block(&SYSTEMD),
+    block(&DOCKER),
+    block(&CONTAINERD),
+    block(&K8S),
+    block(&KVM),
+    block(&NVML),
+    block(&DBUS),
+    block(&OVS),
+    block(&EAPI),
+    block(&NLROUTE),
+    block(&XEN),
+    block(&VPP),
+    block(&CUMULUS),
+    block(&DENT),
+    block(&OPX),
+    block(&OS10),
+    block(&SONIC),
+    not_yet("refreshVMs", REFRESH).default("60").about("seconds between searches for VMs"),
+    not_yet("forgetVMs", FORGET)
+        .default("180")
+        .about("seconds until the index of a removed VM is reused"),
+    unneeded("modules", PATH, "Flowmote has no modules to load"),
+    unneeded("refreshAdaptors", REFRESH, "the kernel reports interface changes"),
+    unneeded("checkAdaptors", Kind::Number(1..=3600), "the kernel reports interface changes"),
+    deprecated("loopback", Kind::Switch, "it has no effect in hsflowd either"),
+    deprecated("DNSSD", Kind::Switch, "use dns-sd { }"),
+    deprecated("DNSSD_domain", Kind::Word("a domain"), "use dns-sd { domain = ... }"),
+    deprecated(
+        "samplingDirection",
+        Kind::Word("in, out or both"),
+        "it has no effect in hsflowd either",
+    ),
+    deprecated("ulogGroup", Kind::Number(1..=32), "use ulog { group = ... }"),
+    deprecated("ulogProbability", PROBABILITY, "use ulog { probability = ... }"),
+    deprecated("nflogGroup", Kind::Number(1..=32), "use nflog { group = ... }"),
+    deprecated("nflogProbability", PROBABILITY, "use nflog { probability = ... }"),
+    deprecated("jsonPort", PORT, "use json { udpport = ... }"),
+    deprecated("jsonFIFO", PATH, "use json { fifo = ... }"),
+    deprecated("xen.update.dominfo", Kind::Switch, "use xen { update.dominfo = ... }"),
+    deprecated("xen.dsk", Kind::Switch, "use xen { dsk = ... }"),
+];
+
+const PATH: Kind = Kind::Word("a path");
+const FORGET: Kind = Kind::Number(60..=4_294_967_295);
+const REFRESH: Kind = Kind::Number(60..=3600);
+const PORT: Kind = Kind::Number(0..=65535);
+
+pub(super) static DNS_SD: Block = Block::ignored(
+    "dns-sd",
+    "collectors and settings from DNS",
+    &[not_yet("domain", Kind::Word("a domain")).alias("DNSSD_domain")],
+);
+static JSON: Block = Block::ignored(
+    "json",
+    "samples from applications",
+    &[not_yet("udpport", PORT).alias("jsonPort"), not_yet("fifo", PATH).alias("jsonFIFO")],
+);
+static TCP: Block = Block::ignored(
+    "tcp",
+    "round-trip times and losses of sampled connections",
+    &[
+        not_yet("tunnel", Kind::Switch).default("off"),
+        not_yet("udp", Kind::Switch).default("off"),
+        not_yet("dump", Kind::Switch).default("off"),
+    ],
+);
+static ULOG: Block = Block::ignored(
+    "ulog",
+    "packets sampled by the firewall of old kernels",
+    &[
+        not_yet("group", Kind::Number(1..=32)).alias("ulogGroup"),
+        not_yet("probability", PROBABILITY).alias("ulogProbability"),
+    ],
+);
+static PSAMPLE: Block = Block::ignored(
+    "psample",
+    "packets sampled by tc or a switch chip",
+    &[
+        not_yet("group", Kind::Number(1..=32)).default("1"),
+        not_yet("ingress", Kind::Switch).default("on"),
+        not_yet("egress", Kind::Switch).default("off"),
+    ],
+);
+static DROPMON: Block = Block::ignored(
+    "dropmon",
+    "packets dropped by the kernel, with reasons",
+    &[
+        not_yet("group", Kind::Number(1..=4_294_967_295)),
+        not_yet("start", Kind::Switch).default("off"),
+        not_yet("limit", Kind::Number(1..=10_000)).default("100"),
+        not_yet("sw", Kind::Switch).default("on"),
+        not_yet("hw", Kind::Switch).default("on"),
+        not_yet("rn", Kind::Switch).default("on"),
+        not_yet("hw_unknown", Kind::Switch).default("off"),
+        not_yet("hw_function", Kind::Switch),
+        not_yet("sw_passive", Kind::Switch).default("off"),
+        not_yet("hw_passive", Kind::Switch).default("off"),
+        not_yet("force", Kind::Switch).default("on"),
+        not_yet("max", Kind::Number(1..=4_294_967_295)).default("100000"),
+        not_yet("max_trip", Kind::Number(1..=4_294_967_295)).default("2"),
+        not_yet("hide", PATTERN),
+    ],
+);
+static SYSTEMD: Block = Block::ignored(
+    "systemd",
+    "counters of services",
+    &[
+        not_yet("refreshVMs", Kind::Number(10..=3600)).default("60"),
+        not_yet("dropPriv", Kind::Switch).default("off"),
+        not_yet("markTraffic", Kind::Switch).default("off"),
+        not_yet("cgroup_procs", PATH),
+        not_yet("cgroup_acct", PATH),
+    ],
+);
+static DOCKER: Block = Block::ignored(
+    "docker",
+    "counters of containers",
+    &[
+        not_yet("refreshVMs", REFRESH),
+        not_yet("forgetVMs", FORGET),
+        not_yet("hostname", Kind::Switch).default("off"),
+        not_yet("markTraffic", Kind::Switch).default("off"),
+    ],
+);
+static CONTAINERD: Block = Block::ignored(
+    "containerd",
+    "counters of containers",
+    &[
+        not_yet("forgetVMs", FORGET),
+        not_yet("hostname", Kind::Switch),
+        not_yet("markTraffic", Kind::Switch),
+    ],
+);
+static K8S: Block = Block::ignored(
+    "k8s",
+    "counters of pods",
+    &[
+        not_yet("markTraffic", Kind::Switch).default("off"),
+        not_yet("eof", Kind::Switch),
+        not_yet("setIfAlias", Kind::Switch).default("on"),
+        not_yet("setIfName", Kind::Switch).default("on"),
+        not_yet("unixsock", PATH),
+    ],
+);
+static KVM: Block = Block::ignored(
+    "kvm",
+    "counters of virtual machines",
+    &[not_yet("refreshVMs", REFRESH), not_yet("forgetVMs", FORGET)],
+);
+static NVML: Block = Block::ignored("nvml", "counters of GPUs", &[]);
+static DBUS: Block = Block::ignored("dbus", "the agent's own counters on D-Bus", &[]);
+static OVS: Block = Block::ignored("ovs", "set up sFlow in Open vSwitch", &[]);
+static EAPI: Block = Block::ignored("eapi", "settings from Arista EOS", &[]);
+static NLROUTE: Block = Block::ignored(
+    "nlroute",
+    "link and address events",
+    &[
+        not_yet("limit", Kind::Number(0..=500)).default("50"),
+        not_yet("link", Kind::Switch).default("on"),
+        not_yet("addr", Kind::Switch).default("on"),
+        not_yet("setIfAlias", Kind::Switch).default("on"),
+    ],
+);
+static XEN: Block = Block::ignored(
+    "xen",
+    "counters of Xen domains",
+    &[
+        not_yet("update.dominfo", Kind::Switch).alias("xen.update.dominfo"),
+        not_yet("dsk", Kind::Switch).alias("xen.dsk"),
+        not_yet("switchport", PATTERN),
+        not_yet("vbd", PATH),
+        not_yet("refreshVMs", REFRESH),
+        not_yet("forgetVMs", FORGET),
+    ],
+);
+static VPP: Block = Block::ignored(
+    "vpp",
+    "interfaces of VPP",
+    &[
+        not_yet("ifOffset", Kind::Number(0..=4_294_967_295)).default("1000000000"),
+        not_yet("osIndex", Kind::Switch).default("on"),
+    ],
+);
+static CUMULUS: Block =
+    Block::ignored("cumulus", "switch ports of Cumulus Linux", &[not_yet("switchport", PATTERN)]);
+static DENT: Block = Block::ignored(
+    "dent",
+    "switch ports of DENT",
+    &[not_yet("switchport", PATTERN), not_yet("sw", Kind::Switch)],
+);
+static OPX: Block = Block::ignored("opx", "switch ports of OPX", DELL);
+static OS10: Block = Block::ignored("os10", "switch ports of OS10", DELL);
+const DELL: &[Token] =
+    &[not_yet("udpport", PORT), not_yet("switchport", PATTERN), block(&DELL_PORT)];
+static DELL_PORT: Block = Block::ignored("port", "", &[not_yet("dev", DEVICE)]);
+static SONIC: Block = Block::ignored(
+    "sonic",
+    "switch ports of SONiC",
+    &[
+        not_yet("switchport", PATTERN),
+        not_yet("unixsock", Kind::Switch),
+        not_yet("dbconfig", PATH),
+        not_yet("waitReady", Kind::Number(0..=4_294_967_295)).default("180"),
+        not_yet("suppressOther", Kind::Switch).default("on"),
+        not_yet("setIfAlias", Kind::Switch),
+        not_yet("setIfName", Kind::Switch),
+    ],
+);
