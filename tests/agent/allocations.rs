@@ -1,5 +1,5 @@
-//! After its start the agent allocates nothing for a packet, sampled or not: the real path from
-//! the ring of a packet socket to the sockets of the collectors, under a counting allocator.
+//! The running agent allocates nothing for a packet, sampled or not: the path from the ring of a
+//! packet socket to the sockets of the collectors, under a counting allocator.
 
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
@@ -19,20 +19,20 @@ use flowmote_lab::net::{Lab, peer_ip_of};
 use flowmote_lab::sim;
 
 const PACKETS: usize = 5000;
-/// Set in the process that lives in the namespace; its value is the ifIndex to sample.
+/// Set in the process inside the namespace; its value is the ifIndex to sample.
 const INSIDE: &str = "FLOWMOTE_LAB_INTERFACE";
 
 #[test]
-fn a_sampled_packet_allocates_nothing() {
+fn sampled_packet_allocates_nothing() {
     if let Ok(index) = env::var(INSIDE) {
         return inside(index.parse().expect("an ifIndex"));
     }
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
-    // A tap is opened in the namespace of its process: this test once more, in there.
+    // A tap opens in the namespace of its process, so this test starts itself again inside it.
     let mut inside = host.command(env::current_exe().expect("this test"));
-    inside.args(["--exact", "a_sampled_packet_allocates_nothing", "--nocapture"]);
+    inside.args(["--exact", "sampled_packet_allocates_nothing", "--nocapture"]);
     inside.env(INSIDE, host.if_index("lan0").to_string());
     let output = inside.output().expect("this test");
     let text =
@@ -61,7 +61,7 @@ fn inside(if_index: u32) {
     let start = Instant::now();
     let info = measure(|| {
         while samples < PACKETS && start.elapsed() < DEADLINE {
-            // A few at a time, so that none is lost.
+            // Small batches, so that the ring never overflows.
             for _ in 0..16 {
                 let _ = sender.send_to(&[0x5a; 100], (peer_ip_of(1).0, 9));
             }

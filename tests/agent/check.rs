@@ -1,30 +1,30 @@
-//! `flowmote check` says in words what a configuration does and what is wrong with it, and
-//! `flowmote run` ends with 2 for the same faults.
+//! `flowmote check` describes the effect of a configuration and reports its mistakes;
+//! `flowmote run` exits with status 2 for the same mistakes.
 
 use std::path::Path;
 
 use flowmote_lab::net::{Lab, Namespace, flowmote};
 
-/// Exit status, standard output, standard error.
+/// Result of a run of `flowmote`.
 struct Outcome {
     status: i32,
     output: String,
     errors: String,
 }
 
-fn flowmote_says(namespace: &Namespace, arguments: &str) -> Outcome {
+fn run_flowmote(namespace: &Namespace, arguments: &str) -> Outcome {
     let mut command = namespace.command(flowmote());
     let output = command.args(arguments.split_whitespace()).output().expect("flowmote");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Outcome {
-        status: output.status.code().expect("no signal"),
+        status: output.status.code().expect("an exit status"),
         output: text(output.stdout),
         errors: text(output.stderr),
     }
 }
 
 fn check(namespace: &Namespace, file: &Path) -> Outcome {
-    flowmote_says(namespace, &format!("check --config {}", file.display()))
+    run_flowmote(namespace, &format!("check --config {}", file.display()))
 }
 
 fn lab() -> Option<(Lab, Namespace, Namespace)> {
@@ -36,7 +36,7 @@ fn lab() -> Option<(Lab, Namespace, Namespace)> {
 }
 
 #[test]
-fn a_good_configuration_in_words() {
+fn check_describes_a_valid_configuration() {
     let Some((lab, host, _peer)) = lab() else { return };
     let file = lab.file(
         "flowmote.conf",
@@ -49,11 +49,11 @@ fn a_good_configuration_in_words() {
            pcap { dev = lan1 }
          }",
     );
-    let said = check(&host, &file);
-    assert_eq!(said.status, 0, "{}{}", said.output, said.errors);
+    let outcome = check(&host, &file);
+    assert_eq!(outcome.status, 0, "{}{}", outcome.output, outcome.errors);
     let has = |words: &[&str]| {
-        let found = said.output.lines().any(|line| words.iter().all(|word| line.contains(word)));
-        assert!(found, "no line with {words:?} in\n{}", said.output);
+        let found = outcome.output.lines().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "no line with {words:?} in\n{}", outcome.output);
     };
     has(&["agent address", "198.18.1.1", "lan0"]);
     has(&["lan0", "1 in 50", "sampling = 50 in the block on line 6"]);
@@ -65,30 +65,31 @@ fn a_good_configuration_in_words() {
 }
 
 #[test]
-fn a_device_that_does_not_exist_is_an_error_with_those_that_do() {
+fn missing_device_is_an_error_that_lists_existing_ones() {
     let Some((lab, host, _peer)) = lab() else { return };
     let file = lab.file(
         "flowmote.conf",
         "sflow { collector { ip = 127.0.0.1 } pcap { dev = lan0 } pcap { dev = wan9 } }",
     );
-    let said = check(&host, &file);
-    assert_eq!(said.status, 2);
-    let line = said.errors.lines().find(|line| line.contains("wan9")).expect("an error about wan9");
+    let outcome = check(&host, &file);
+    assert_eq!(outcome.status, 2);
+    let line =
+        outcome.errors.lines().find(|line| line.contains("wan9")).expect("an error about wan9");
     assert!(line.starts_with("error: "), "{line}");
     assert!(["lo", "lan0", "lan1"].iter().all(|name| line.contains(name)), "{line}");
-    assert!(said.output.contains("lan0: 1 in"), "the rest is told all the same: {}", said.output);
+    assert!(outcome.output.contains("lan0: 1 in"), "the rest is described too: {}", outcome.output);
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_an_error() {
+fn unresolvable_collector_is_an_error() {
     let Some((_lab, host, _peer)) = lab() else { return };
-    let said = flowmote_says(&host, "check -i lan0 -o collector.invalid");
-    assert_eq!(said.status, 2);
-    assert!(said.errors.contains("collector.invalid"), "{}", said.errors);
+    let outcome = run_flowmote(&host, "check -i lan0 -o collector.invalid");
+    assert_eq!(outcome.status, 2);
+    assert!(outcome.errors.contains("collector.invalid"), "{}", outcome.errors);
 }
 
 #[test]
-fn mistakes_are_told_with_line_and_column_by_check_and_run() {
+fn check_and_run_report_mistakes_with_line_and_column() {
     let Some((lab, host, _peer)) = lab() else { return };
     let good = "collector { ip = 127.0.0.1 }";
     for (text, place, words) in [
@@ -102,29 +103,30 @@ fn mistakes_are_told_with_line_and_column_by_check_and_run() {
     ] {
         let file = lab.file("flowmote.conf", &text);
         for command in ["check", "run"] {
-            let said = flowmote_says(&host, &format!("{command} --config {}", file.display()));
-            assert_eq!(said.status, 2, "{command}: {text}\n{}", said.errors);
-            let told = said.errors.lines().any(|line| line.contains(place) && line.contains(words));
-            assert!(told, "{command}: no {place}…{words} for\n{text}\n{}", said.errors);
+            let outcome = run_flowmote(&host, &format!("{command} --config {}", file.display()));
+            assert_eq!(outcome.status, 2, "{command}: {text}\n{}", outcome.errors);
+            let reported =
+                outcome.errors.lines().any(|line| line.contains(place) && line.contains(words));
+            assert!(reported, "{command}: no {place}…{words} for\n{text}\n{}", outcome.errors);
         }
     }
 }
 
 #[test]
-fn what_is_not_supported_yet_is_a_warning() {
+fn unsupported_block_is_a_warning() {
     let Some((lab, host, _peer)) = lab() else { return };
     let file = lab.file(
         "flowmote.conf",
         "sflow {\n  collector { ip = 127.0.0.1 }\n  pcap { dev = lan0 }\n  docker { }\n}",
     );
-    let said = check(&host, &file);
-    assert_eq!(said.status, 0, "{}", said.errors);
-    let line = said.errors.lines().find(|line| line.contains("docker")).expect("a warning");
+    let outcome = check(&host, &file);
+    assert_eq!(outcome.status, 0, "{}", outcome.errors);
+    let line = outcome.errors.lines().find(|line| line.contains("docker")).expect("a warning");
     assert!(line.contains(":4:3: warning: "), "{line}");
 }
 
 #[test]
-fn a_command_line_that_is_wrong_ends_with_2() {
+fn invalid_command_line_exits_with_2() {
     let Some((_lab, host, _peer)) = lab() else { return };
     for (arguments, words) in [
         ("run --samplin 3", "--sampling"),
@@ -135,19 +137,19 @@ fn a_command_line_that_is_wrong_ends_with_2() {
         ("run --config /nonexistent/flowmote.conf", "/nonexistent/flowmote.conf"),
         ("", "run"),
     ] {
-        let said = flowmote_says(&host, arguments);
-        assert_eq!(said.status, 2, "{arguments}: {}", said.errors);
-        assert!(said.errors.contains(words), "{arguments}: no {words} in\n{}", said.errors);
+        let outcome = run_flowmote(&host, arguments);
+        assert_eq!(outcome.status, 2, "{arguments}: {}", outcome.errors);
+        assert!(outcome.errors.contains(words), "{arguments}: no {words} in\n{}", outcome.errors);
     }
 }
 
 #[test]
 fn version_and_help_go_to_standard_output() {
     let Some((_lab, host, _peer)) = lab() else { return };
-    let version = flowmote_says(&host, "--version");
+    let version = run_flowmote(&host, "--version");
     let expected = format!("flowmote {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!((version.status, version.output), (0, expected));
-    let help = flowmote_says(&host, "run --help");
+    let help = run_flowmote(&host, "run --help");
     assert_eq!(help.status, 0);
     for option in ["--config", "--interface", "--sampling", "--polling", "--collector"] {
         assert!(help.output.contains(option), "{}", help.output);

@@ -1,4 +1,4 @@
-//! Collectors: over IPv6, several, and away for some time.
+//! Collectors: over IPv6, several at a time, and unreachable for some time.
 
 use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, peer_ip_of};
 use flowmote_lab::wait_until;
@@ -14,7 +14,7 @@ fn receives(host: &Namespace, collector: &Collector, more: usize) {
 }
 
 #[test]
-fn a_collector_is_reached_by_ipv6() {
+fn collector_is_reached_over_ipv6() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -27,7 +27,7 @@ fn a_collector_is_reached_by_ipv6() {
 }
 
 #[test]
-fn an_agent_with_ipv6_alone_has_an_ipv6_agent_address() {
+fn host_without_ipv4_has_an_ipv6_agent_address() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link6(1, (&host, "lan0"), (&peer, "lan0"));
@@ -49,7 +49,7 @@ fn an_agent_with_ipv6_alone_has_an_ipv6_agent_address() {
 }
 
 #[test]
-fn two_collectors_get_the_same_datagrams() {
+fn two_collectors_receive_the_same_datagrams() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -77,7 +77,7 @@ fn two_collectors_get_the_same_datagrams() {
 }
 
 #[test]
-fn a_collector_that_is_down_costs_nothing_but_a_counter() {
+fn unreachable_collector_is_counted_and_resumes() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -95,13 +95,13 @@ fn a_collector_that_is_down_costs_nothing_but_a_counter() {
     });
     collector.resume(&host, "127.0.0.1:6343");
     receives(&host, &collector, 2);
-    assert!(sequence(&collector) > before, "the sequence goes on");
+    assert!(sequence(&collector) > before, "the sequence continues");
     agent.stop();
     collector.finish().check_with_gaps();
 }
 
 #[test]
-fn an_address_that_goes_away_and_comes_back_costs_nothing_but_a_counter() {
+fn removed_source_address_is_counted_and_resumes() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -121,12 +121,12 @@ fn an_address_that_goes_away_and_comes_back_costs_nothing_but_a_counter() {
 }
 
 #[test]
-fn a_collector_that_never_was_there_is_no_reason_to_stop() {
+fn unreachable_collectors_do_not_stop_the_agent() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
-    // No route, no such name, nobody there.
+    // No route, no such name, port unreachable.
     let agent = Agent::start(
         &lab,
         &host,

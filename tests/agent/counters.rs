@@ -1,4 +1,4 @@
-//! Counter samples tell what the kernel counts.
+//! Counter samples hold the counters of the kernel.
 
 use core::net::Ipv4Addr;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ fn formats(sample: &CountersSample<'_>) -> Vec<DataFormat> {
 }
 
 #[test]
-fn an_interface_has_the_counters_of_the_kernel() {
+fn interface_counters_equal_those_of_the_kernel() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -39,16 +39,20 @@ fn an_interface_has_the_counters_of_the_kernel() {
     let kernel = LinkCounters::of(&host, "lan0");
     assert!(kernel.rx_packets > 500 && kernel.tx_packets > 0);
     collector.wait_for("counters that are up to date", |capture| {
-        last_counters(capture, lan0).is_some_and(|told| told.if_in_octets == kernel.rx_bytes)
+        last_counters(capture, lan0).is_some_and(|sent| sent.if_in_octets == kernel.rx_bytes)
             && last_counters(capture, lan1).is_some()
     });
     agent.stop();
     let capture = collector.finish();
     capture.check();
-    let told = last_counters(&capture, lan0).expect("lan0 was polled");
-    assert_eq!((told.if_index, told.if_type), (lan0, 53), "propVirtual");
-    assert_eq!((told.if_speed, told.if_direction), (10_000_000_000, 1), "what a veth pair says");
-    assert_eq!((told.if_status, told.if_promiscuous_mode), (3, 0));
+    let sent = last_counters(&capture, lan0).expect("lan0 was polled");
+    assert_eq!((sent.if_index, sent.if_type), (lan0, 53), "propVirtual");
+    assert_eq!(
+        (sent.if_speed, sent.if_direction),
+        (10_000_000_000, 1),
+        "speed and direction of a veth pair"
+    );
+    assert_eq!((sent.if_status, sent.if_promiscuous_mode), (3, 0));
     let [rx, multicast, rx_dropped, tx, tx_dropped] = [
         kernel.rx_packets,
         kernel.multicast,
@@ -57,11 +61,11 @@ fn an_interface_has_the_counters_of_the_kernel() {
         kernel.tx_dropped,
     ]
     .map(|count| count as u32);
-    assert_eq!(told.if_in_ucast_pkts, rx - multicast);
-    assert_eq!((told.if_in_multicast_pkts, told.if_in_broadcast_pkts), (multicast, UNKNOWN));
-    assert_eq!((told.if_in_discards, told.if_in_errors), (rx_dropped, 0));
-    assert_eq!((told.if_out_octets, told.if_out_ucast_pkts), (kernel.tx_bytes, tx));
-    assert_eq!((told.if_out_discards, told.if_out_errors), (tx_dropped, 0));
+    assert_eq!(sent.if_in_ucast_pkts, rx - multicast);
+    assert_eq!((sent.if_in_multicast_pkts, sent.if_in_broadcast_pkts), (multicast, UNKNOWN));
+    assert_eq!((sent.if_in_discards, sent.if_in_errors), (rx_dropped, 0));
+    assert_eq!((sent.if_out_octets, sent.if_out_ucast_pkts), (kernel.tx_bytes, tx));
+    assert_eq!((sent.if_out_discards, sent.if_out_errors), (tx_dropped, 0));
     for (index, name) in [(lan0, "lan0"), (lan1, "lan1")] {
         let samples = capture.counters_of(0, index);
         let record = samples[0].records().flatten().find_map(|record| record.read::<PortName>());
@@ -71,7 +75,7 @@ fn an_interface_has_the_counters_of_the_kernel() {
 }
 
 #[test]
-fn a_link_that_goes_down_is_told() {
+fn link_state_is_reported() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -80,7 +84,7 @@ fn a_link_that_goes_down_is_told() {
     let lan0 = host.if_index("lan0");
     let wait_for_status = |status: u32| {
         collector.wait_for(&format!("status {status}"), |capture| {
-            last_counters(capture, lan0).is_some_and(|told| told.if_status == status)
+            last_counters(capture, lan0).is_some_and(|sent| sent.if_status == status)
         });
     };
     wait_for_status(3);
@@ -96,7 +100,7 @@ fn a_link_that_goes_down_is_told() {
 }
 
 #[test]
-fn the_host_is_told_as_proc_tells_it() {
+fn host_counters_equal_those_of_proc() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -151,9 +155,9 @@ fn check_cpu(first: &CountersSample<'_>, last: &CountersSample<'_>) {
         ("interrupts", before.interrupts, after.interrupts),
         ("context switches", before.contexts, after.contexts),
     ] {
-        assert!(after.wrapping_sub(before) < 1 << 31, "{what} runs back");
+        assert!(after.wrapping_sub(before) < 1 << 31, "{what} decreases");
     }
-    assert_ne!(before.contexts, after.contexts, "nothing counts");
+    assert_ne!(before.contexts, after.contexts, "context switches do not grow");
     let busy =
         after.cpu_user.wrapping_sub(before.cpu_user) + after.cpu_idle.wrapping_sub(before.cpu_idle);
     let passed = 1000 * (after.uptime - before.uptime + 2) * cpus as u32;
@@ -177,12 +181,12 @@ fn check_memory_and_disks(sample: &CountersSample<'_>) {
 
 fn check_network(sample: &CountersSample<'_>, table: &str) {
     let net: HostNetIo = sample.records().flatten().find_map(|record| record.read()).unwrap();
-    assert_eq!((net.bytes_in, net.bytes_out), (0, 0), "a veth pair is no adaptor of the host");
+    assert_eq!((net.bytes_in, net.bytes_out), (0, 0), "a veth pair is not an adapter of the host");
     let now = snmp(table);
     let ip: Mib2IpGroup = sample.records().flatten().find_map(|record| record.read()).unwrap();
     assert_eq!(ip.ip_default_ttl, now["Ip:DefaultTTL"]);
     assert!((1..=now["Ip:InReceives"]).contains(&ip.ip_in_receives), "{ip:?}");
-    // 10 datagrams came before the agent started, and to nobody.
+    // The 10 datagrams sent before the agent started had no receiver.
     let udp: Mib2UdpGroup = sample.records().flatten().find_map(|record| record.read()).unwrap();
     assert_eq!(udp.udp_no_ports, 10, "{udp:?}");
     assert!(udp.udp_in_datagrams <= now["Udp:InDatagrams"], "{udp:?}");

@@ -1,5 +1,5 @@
 //! Floods of UDP datagrams: every packet is in the pool, every sample arrives or is in the drops,
-//! and the estimates are as good as the theory of packet sampling says.
+//! and the estimates keep the error bound of packet sampling.
 
 use flowmote_analyzer::FlowSample;
 use flowmote_lab::net::{
@@ -7,15 +7,15 @@ use flowmote_lab::net::{
 };
 use flowmote_lab::wait_until;
 
-/// The agent's view of a flood that the host receives, and the kernel's.
+/// A flood that the host receives, as seen by the agent and by the kernel.
 struct Outcome {
     capture: Capture,
     index: u32,
-    /// Both directions: the flood, and a few ICMP messages that answer it.
+    /// Both directions: the flood, and a few ICMP messages in reply.
     kernel: LinkCounters,
-    /// What the agent says at its end.
+    /// Statistics of the agent at its end.
     totals: Totals,
-    /// The pool was counted, and skips are uniform; else it was estimated, and they are geometric.
+    /// True: eBPF counted the pool and skips are uniform. False: the pool is estimated, skips geometric.
     exact: bool,
 }
 
@@ -41,7 +41,7 @@ fn flooded(rate: u32, count: u32, size: u32) -> Option<Outcome> {
         if caught_up(kernel) {
             return Some(());
         }
-        // Were the last samples lost, the next one tells of them.
+        // If the last samples were dropped, only the next one reports them.
         flood(&peer, target, 1, size);
         None
     });
@@ -58,21 +58,21 @@ impl Outcome {
         self.capture.flow_samples_of(self.index)
     }
 
-    /// Bytes as they are on the wire, with the FCS.
+    /// Bytes on the wire, with the FCS.
     fn bytes(&self) -> u64 {
         let kernel = &self.kernel;
         kernel.rx_bytes + kernel.tx_bytes + 4 * (kernel.rx_packets + kernel.tx_packets)
     }
 
-    /// Estimates of packets and bytes against the 95 % bound of geometric skips. Uniform ones have a
-    /// third of their variance, so that none in a thousand runs misses it.
+    /// Checks estimates of packets and bytes against the 95 % bound for geometric skips. Uniform
+    /// skips have a third of the variance, so that fewer than one run in a thousand misses it.
     fn check_estimates(&self, rate: u32) {
         let samples = self.samples();
         let packets = samples.len() as f64 * f64::from(rate);
         let lengths = samples.iter().map(|sample| u64::from(sampled_header(sample).frame_length));
         let bytes = lengths.sum::<u64>() as f64 * f64::from(rate);
         let bound = 196.0 * (1.0 / samples.len() as f64).sqrt();
-        // Of geometric skips one run in twenty misses it, but none in ten thousand twice of it.
+        // With geometric skips one run in twenty misses the bound, one in ten thousand twice the bound.
         let bound = if self.exact { bound } else { 2.0 * bound };
         for (what, estimate, truth) in
             [("packets", packets, self.kernel.packets()), ("bytes", bytes, self.bytes())]
@@ -84,7 +84,7 @@ impl Outcome {
 }
 
 #[test]
-fn at_one_in_one_samples_and_drops_account_for_every_packet() {
+fn samples_and_drops_account_for_every_packet_at_1_in_1() {
     let Some(outcome) = flooded(1, 30_000, 18) else { return };
     let samples = outcome.samples();
     let last = samples.last().expect("samples");
@@ -99,13 +99,13 @@ fn at_one_in_one_samples_and_drops_account_for_every_packet() {
 }
 
 #[test]
-fn estimates_at_one_in_ten_are_within_the_bound() {
+fn estimates_at_1_in_10_keep_the_bound() {
     let Some(outcome) = flooded(10, 60_000, 400) else { return };
     outcome.check_estimates(10);
 }
 
 #[test]
-fn estimates_at_one_in_hundred_are_within_the_bound() {
+fn estimates_at_1_in_100_keep_the_bound() {
     let Some(outcome) = flooded(100, 100_000, 1000) else { return };
     outcome.check_estimates(100);
 }

@@ -1,10 +1,10 @@
-//! A configuration file of hsflowd works as it is.
+//! A configuration file of hsflowd works unchanged.
 
 use flowmote_lab::net::{Agent, Collector, Lab, flood, peer_ip_of};
 use flowmote_lab::wait_until;
 
-/// The style of the file that its Debian package brings: comments, deprecated and unsupported
-/// settings, capital letters, separators of all kinds.
+/// In the style of the file of its Debian package: comments, deprecated and unsupported settings,
+/// capital letters, separators of all kinds.
 const HSFLOWD_CONF: &str = "# hsflowd configuration file
 # http://sflow.net/host-sflow-linux-config.php
 
@@ -39,7 +39,7 @@ sflow {
 ";
 
 #[test]
-fn a_file_of_hsflowd_works_unchanged() {
+fn file_of_hsflowd_works_unchanged() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -50,8 +50,8 @@ fn a_file_of_hsflowd_works_unchanged() {
     for unsupported in
         ["\"json\"", "\"nflog\"", "\"tcp\"", "\"systemd\"", "\"docker\"", "\"dropmon\""]
     {
-        let told = log.lines().any(|line| line.contains(unsupported) && line.contains("warn"));
-        assert!(told, "no warning about {unsupported}:\n{log}");
+        let warned = log.lines().any(|line| line.contains(unsupported) && line.contains("warn"));
+        assert!(warned, "no warning about {unsupported}:\n{log}");
     }
     let index = host.if_index("lan0");
     wait_until("samples", || {
@@ -67,7 +67,7 @@ fn a_file_of_hsflowd_works_unchanged() {
     assert_eq!(datagrams[0].agent_address.to_string(), "198.18.7.1");
     assert!(capture.received().iter().all(|received| received.payload.len() <= 1300));
     for sample in capture.flow_samples() {
-        // A veth pair says 10 Gbit/s; sampling.10G goes before sampling.
+        // A veth pair reports 10 Gbit/s; sampling.10G takes precedence over sampling.
         assert_eq!(sample.sampling_rate, 5);
         assert_eq!(flowmote_lab::net::sampled_header(&sample).header.len(), 64);
     }

@@ -1,4 +1,4 @@
-//! Several interfaces in one agent, and interfaces that come, go and change their names.
+//! Several interfaces in one agent, and interfaces that are added, removed and renamed.
 
 use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, peer_ip_of};
 use flowmote_lab::wait_until;
@@ -30,7 +30,7 @@ fn each_interface_has_its_own_rate_pool_and_sequence() {
         flood(&host, (peer_ip_of(net).0, 9).into(), 1000, 10);
     }
     let [one, two, three] = ["lan0", "lan1", "lan2"].map(|name| host.if_index(name));
-    // No uniform skip is longer than 2N - 1; a pool that is estimated may be off by more.
+    // No uniform skip is longer than 2N - 1; an estimated pool can differ by more.
     let rest = if lab.has_ebpf() { (4, 16) } else { (500, 500) };
     collector.wait_for("both pools", |capture| {
         capture.pool_of(one) > 1000 - rest.0 && capture.pool_of(two) > 1000 - rest.1
@@ -43,7 +43,7 @@ fn each_interface_has_its_own_rate_pool_and_sequence() {
         let samples = capture.flow_samples_of(index);
         assert!(samples.iter().all(|sample| sample.sampling_rate == rate));
         assert_eq!(samples[0].sequence_number, 1);
-        // The peer's answers are few, its rate of ICMP messages is limited.
+        // The peer replies rarely: the kernel limits its rate of ICMP messages.
         let (count, pool) = (samples.len() as u32, samples.last().unwrap().sample_pool);
         assert!((500..1600).contains(&(count * rate)), "{count} samples at 1 in {rate}");
         assert!(!lab.has_ebpf() || pool < 1100, "{pool}");
@@ -51,10 +51,10 @@ fn each_interface_has_its_own_rate_pool_and_sequence() {
 }
 
 #[test]
-fn an_interface_that_is_made_again_is_sampled_under_its_new_index() {
+fn recreated_interface_is_sampled_under_its_new_index() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
-    // The first interface gives the agent its address, which stays.
+    // The agent address comes from the first interface, which is never removed.
     lab.link(2, (&host, "mgmt0"), (&peer, "mgmt0"));
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
@@ -66,7 +66,7 @@ fn an_interface_that_is_made_again_is_sampled_under_its_new_index() {
         host.ip("link delete lan0\n");
         lab.link(1, (&host, "lan0"), (&peer, "lan0"));
         let index = host.if_index("lan0");
-        assert!(!indices.contains(&index), "the kernel gives the index {index} again");
+        assert!(!indices.contains(&index), "the kernel reuses index {index}");
         indices.push(index);
         sampled(&host, 1, &collector, index);
     }
@@ -80,7 +80,7 @@ fn an_interface_that_is_made_again_is_sampled_under_its_new_index() {
 }
 
 #[test]
-fn a_new_name_selects_an_interface_or_does_so_no_longer() {
+fn renaming_selects_and_deselects_an_interface() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -108,13 +108,13 @@ fn a_new_name_selects_an_interface_or_does_so_no_longer() {
 }
 
 #[test]
-fn interfaces_that_come_later_are_taken_by_a_pattern() {
+fn pattern_selects_interfaces_added_later() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     let collector = Collector::start(&host, "127.0.0.1:6343");
     let taps = "pcap { dev.pattern = ^(lan|wan)[0-9]+$ sampling = 1 } }";
     let agent = Agent::start_with(&lab, &host, &format!("{CONFIGURATION}{taps}"));
-    // Patterns leave out veth pairs and take bridges, on which the packets of a port appear.
+    // Patterns skip veth pairs but match bridges, which see the packets of their ports.
     for (net, bridge) in [(1, "lan7"), (2, "wan12"), (3, "other0")] {
         lab.link(net, (&host, &format!("veth{net}")), (&peer, &format!("veth{net}")));
         let (end, mac) = (format!("198.18.{net}"), format!("02:00:00:00:{net:02x}:02"));
@@ -141,14 +141,14 @@ fn interfaces_that_come_later_are_taken_by_a_pattern() {
 }
 
 #[test]
-fn a_device_that_does_not_exist_is_waited_for() {
+fn missing_device_is_sampled_once_it_appears() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
     let agent = Agent::start(&lab, &host, "-i wan0 -n 1 -p 0 -o 127.0.0.1:6343");
     let warning = agent.program().wait_for_line(0, "wan0");
-    assert!(warning.contains("lan0"), "the list of those that exist: {warning}");
+    assert!(warning.contains("lan0"), "existing devices are listed: {warning}");
     lab.link(2, (&host, "wan0"), (&peer, "wan0"));
     sampled(&host, 2, &collector, host.if_index("wan0"));
     agent.stop();

@@ -1,24 +1,24 @@
-//! The lab itself: what the other tests rely on.
+//! Properties of the lab on which the other tests rely.
 
 use flowmote_lab::net::{Lab, LinkCounters, flood, peer_ip_of, send_frame, transfer};
 use flowmote_lab::wait_until;
 
 #[test]
-fn nothing_is_on_a_link_but_what_the_test_sends() {
+fn link_carries_only_packets_of_the_test() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     assert_eq!(LinkCounters::of(&host, "lan0"), LinkCounters::default());
     flood(&host, (peer_ip_of(1).0, 9).into(), 100, 10);
     let counters = LinkCounters::of(&host, "lan0");
-    // On a busy machine the other end may have no room for some; they count as dropped.
+    // On a busy machine the backlog of the other end can be full; such packets count as tx_dropped.
     assert_eq!(counters.tx_packets + counters.tx_dropped, 100);
     assert_eq!(counters.tx_bytes, counters.tx_packets * (14 + 20 + 8 + 10));
     assert_eq!(LinkCounters::of(&peer, "lan0").rx_packets, counters.tx_packets);
 }
 
 #[test]
-fn a_frame_goes_out_as_it_is() {
+fn frame_is_sent_unchanged() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -28,11 +28,11 @@ fn a_frame_goes_out_as_it_is() {
 }
 
 #[test]
-fn a_transfer_tells_its_segments() {
+fn transfer_counts_its_segments() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
-    // Without segmentation offload an skb is a packet, so that the kernel counts packets.
+    // Without segmentation offload each skb is one packet, so the kernel counts packets.
     for namespace in [&host, &peer] {
         namespace.run("ethtool -K lan0 tso off gso off gro off");
     }

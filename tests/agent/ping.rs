@@ -1,4 +1,4 @@
-//! At 1:1 every packet of both directions becomes a sample that shows the packet as it was.
+//! At 1 in 1 each packet of either direction becomes a sample with its exact bytes.
 
 use flowmote_analyzer::{FlowSample, Port};
 use flowmote_lab::net::{
@@ -6,7 +6,7 @@ use flowmote_lab::net::{
     wall_clock_ns,
 };
 
-/// What the agent makes of `act`, which puts `packets` packets on interface `lan0` of a host.
+/// The ifIndex and the samples of `act`, which puts `packets` packets on interface `lan0` of a host.
 fn sampled(packets: usize, act: impl Fn(&Namespace, &Namespace)) -> Option<(u32, Capture)> {
     let lab = Lab::open()?;
     let (host, peer) = (lab.namespace(), lab.namespace());
@@ -27,7 +27,7 @@ fn ports(sample: &FlowSample<'_>) -> (Port, Port) {
 }
 
 #[test]
-fn a_ping_is_seen_in_both_directions() {
+fn ping_is_sampled_in_both_directions() {
     let before = wall_clock_ns();
     let ping = |host: &Namespace, _: &Namespace| {
         host.run("ping -c 5 -i 0.01 -s 200 -p a5 198.18.1.2");
@@ -40,16 +40,16 @@ fn a_ping_is_seen_in_both_directions() {
         assert_eq!(ports(sample), if request { (internal, here) } else { (here, internal) });
         assert_eq!((sample.sampling_rate, sample.drops), (1, 0));
         assert_eq!(sample.sequence_number, at as u32 + 1);
-        // The pool is that of the moment at which the agent took the sample over.
+        // The pool is that at the time when the agent read the sample from the ring.
         assert!((at as u32 + 1..=10).contains(&sample.sample_pool), "{}", sample.sample_pool);
         let header = sampled_header(sample);
         assert_eq!((header.protocol, header.stripped), (1, 4));
         assert_eq!(header.frame_length, 14 + 20 + 8 + 200 + 4);
         assert_eq!(header.header.len(), 128);
         assert_eq!(header.header[34], if request { 8 } else { 0 }, "ICMP type");
-        // ping keeps its time in the first 16 bytes.
+        // ping stores its time stamp in the first 16 bytes.
         assert!(header.header[58..].iter().all(|&byte| byte == 0xa5));
-        assert!(timestamp_ns(sample) >= last, "packets in the order of their times");
+        assert!(timestamp_ns(sample) >= last, "packets in order of capture time");
         last = timestamp_ns(sample);
     }
     assert!(last <= wall_clock_ns());
@@ -70,7 +70,7 @@ fn frame(to: [u8; 6], from: [u8; 6], length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn frames_are_sampled_byte_by_byte() {
+fn frames_are_sampled_unchanged() {
     let sent = [
         frame(MAC_PEER, MAC_HOST, 60),
         frame(BROADCAST, MAC_HOST, 127),

@@ -1,4 +1,4 @@
-//! After its start the agent is nobody, with two capabilities.
+//! After its start the agent runs as an unprivileged user with two capabilities.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use flowmote_lab::wait_until;
 /// CAP_NET_RAW and CAP_BPF, linux/capability.h.
 const NEEDED: u64 = 1 << 13 | 1 << 39;
 
-/// /proc/PID/status.
+/// The fields of /proc/PID/status.
 fn status(pid: u32) -> HashMap<String, String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let field = |line: &str| {
@@ -35,14 +35,14 @@ fn check_least_privilege(pid: u32) {
 }
 
 #[test]
-fn root_is_given_up_and_what_is_left_is_enough() {
+fn root_is_dropped_and_two_capabilities_suffice() {
     let Some(lab) = Lab::of_root() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
     let agent = Agent::start(&lab, &host, "-i lan0 -i lan1 -n 1 -p 1 -o 127.0.0.1:6343");
     check_least_privilege(agent.program().pid());
-    // An interface that comes now is opened by nobody.
+    // This interface appears after root was dropped.
     lab.link(2, (&host, "lan1"), (&peer, "lan1"));
     let index = host.if_index("lan1");
     wait_until("samples", || {
@@ -56,9 +56,9 @@ fn root_is_given_up_and_what_is_left_is_enough() {
     collector.finish().check();
 }
 
-/// As the systemd unit starts it: never root, two ambient capabilities.
+/// Started as by the systemd unit: never root, two ambient capabilities.
 #[test]
-fn two_ambient_capabilities_are_enough_from_the_start() {
+fn two_ambient_capabilities_suffice_from_the_start() {
     let Some(lab) = Lab::of_root() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));

@@ -1,15 +1,15 @@
 //! The sampler against theory: mean, variance and distribution of its skips for small and large
-//! rates, and the same packets chosen whether they come one by one or in bursts.
+//! rates, and the same choice of packets for single steps and for bursts.
 //!
-//! Seeds are fixed, so a verdict never changes from run to run; the bounds are those of a 1 in
-//! 10,000 false alarm.
+//! Seeds are fixed, so results never change between runs. The bounds correspond to a false alarm
+//! rate of 1 in 10,000.
 
 use flowmote_core::Sampler;
 
 const RATES: [u32; 6] = [1, 2, 10, 400, 65_536, 1_000_000];
 const SKIPS: usize = 200_000;
 
-/// Gaps between successive samples, taken by bursts so large that each holds a sample.
+/// Gaps between successive samples, from bursts longer than any skip.
 fn skips(rate: u32, seed: u64) -> Vec<u32> {
     let mut sampler = Sampler::new(rate, seed);
     let mut next = || sampler.advance(u32::MAX).expect("a burst longer than any skip");
@@ -31,14 +31,14 @@ fn skips_lie_in_their_range_and_average_to_the_rate() {
 }
 
 #[test]
-fn the_variance_is_that_of_a_uniform_draw() {
+fn variance_of_skips_is_that_of_a_uniform_draw() {
     for rate in RATES {
         let skips = skips(rate, 0xF11);
         let n = f64::from(rate);
         let expected = n * (n - 1.0) / 3.0;
         let variance =
             skips.iter().map(|&skip| (f64::from(skip) - n).powi(2)).sum::<f64>() / SKIPS as f64;
-        // A uniform draw has kurtosis 1.8, so its sample variance has the relative deviation
+        // A uniform distribution has kurtosis 1.8, so its sample variance has the relative deviation
         // sqrt(0.8 / skips).
         let bound = expected * 3.9 * (0.8 / SKIPS as f64).sqrt();
         assert!((variance - expected).abs() <= bound, "rate {rate}: {variance} for {expected}");
@@ -67,7 +67,7 @@ fn chi_square_of_skips_is_that_of_a_uniform_draw() {
 }
 
 #[test]
-fn successive_skips_do_not_depend_on_each_other() {
+fn successive_skips_are_uncorrelated() {
     for rate in RATES.into_iter().filter(|&rate| rate > 1) {
         let skips = skips(rate, 0xF13);
         let n = f64::from(rate);
@@ -83,13 +83,13 @@ fn successive_skips_do_not_depend_on_each_other() {
 }
 
 #[test]
-fn samplers_with_other_seeds_choose_other_packets() {
+fn different_seeds_choose_different_packets() {
     let of = |seed| skips(400, seed).into_iter().take(100).collect::<Vec<_>>();
     assert_ne!(of(1), of(2));
     assert_eq!(of(1), of(1));
 }
 
-/// Positions of the samples among `packets`, fed in bursts whose lengths the closure makes.
+/// Positions of the samples among `packets`, which arrive in bursts of the lengths given by `burst`.
 fn chosen(rate: u32, packets: u64, mut burst: impl FnMut() -> u32) -> Vec<u64> {
     let mut sampler = Sampler::new(rate, 99);
     let (mut seen, mut chosen) = (0, Vec::new());

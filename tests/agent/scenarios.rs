@@ -1,5 +1,5 @@
-//! The agent over hours and days, in virtual time. What every datagram has to obey is checked by
-//! the collector of the simulation; here stands what is special to each scenario.
+//! The agent over hours and days of virtual time. The collector of the simulation checks the rules
+//! for every datagram; each scenario checks its own properties.
 
 use flowmote_core::{DataSource, Duration, Encoding, Instant, MAX_COMPACT_INDEX};
 use flowmote_lab::sim::{Port, Simulation, Traffic, config};
@@ -8,7 +8,7 @@ const BOOT: Instant = Instant::from_millis(12_345);
 const HOUR: Duration = Duration::from_secs(3600);
 const NEVER: Duration = Duration::ZERO;
 
-/// Bursts of a flow every so many milliseconds, from the start on.
+/// A burst of a flow every `every` milliseconds, from the start on.
 fn bursts(flow: u32, every: u32, burst: u32) -> Traffic {
     let every = Duration::from_millis(every);
     Traffic { flow, next: BOOT, every, burst, frame_length: 1518 }
@@ -27,14 +27,14 @@ fn no_sample_waits_longer_than_the_delay() {
         sim.add_port(Port::new(2, 100).with(bursts(1, 1009, 90)), Duration::from_secs(20));
         sim.run(HOUR);
         sim.finish();
-        assert_eq!(sim.collector.longest_wait, bound, "as long as it may and no longer");
+        assert_eq!(sim.collector.longest_wait, bound, "samples use the whole delay and no more");
         let chosen = sim.ports[0].chosen;
         assert_eq!((sim.tally(1).flow_samples, sim.ports[0].dropped), (chosen, 0));
     }
 }
 
 #[test]
-fn a_busy_port_fills_its_datagrams() {
+fn busy_port_fills_its_datagrams() {
     let mut sim = Simulation::new(BOOT, config(), 1);
     sim.add_port(Port::new(1, 1).with(bursts(1, 10, 50)), NEVER);
     sim.run(Duration::from_secs(60));
@@ -44,21 +44,21 @@ fn a_busy_port_fills_its_datagrams() {
 }
 
 #[test]
-fn five_hundred_sources_are_polled_in_turn_and_not_at_once() {
+fn polls_of_500_sources_are_spread_over_the_interval() {
     let interval = Duration::from_secs(20);
     let mut sim = Simulation::new(BOOT, config(), 500);
     for index in 1..=500 {
         sim.add_port(Port::new(index, 0), interval);
     }
     sim.run(Duration::from_secs(600));
-    sim.meters.check_nobody_waits(sim.now);
+    sim.meters.check_none_overdue(sim.now);
     let mut by_second = [0; 20];
     for index in 1..=500 {
-        let asked = &sim.meters.asked[&DataSource::interface(index)];
-        assert_eq!(asked.len(), 30, "every interval");
-        by_second[(asked[0].since(BOOT).as_millis().saturating_sub(1) / 1000) as usize] += 1;
+        let polled = &sim.meters.polled[&DataSource::interface(index)];
+        assert_eq!(polled.len(), 30, "every interval");
+        by_second[(polled[0].since(BOOT).as_millis().saturating_sub(1) / 1000) as usize] += 1;
     }
-    // 25 a second on average; beyond these bounds once in 10,000 runs with random seeds.
+    // 25 a second on average. Random seeds would exceed these bounds once in 10,000 runs.
     assert!(by_second.iter().all(|first| (6..=48).contains(first)), "{by_second:?}");
     sim.finish();
     assert!((1..=500).all(|index| sim.tally(index).counter_samples == 30));
@@ -95,13 +95,13 @@ fn sixty_days_wrap_uptime_and_pool() {
     let tally = sim.tally(1);
     assert_eq!((tally.flow_samples, tally.counter_samples), (port.chosen, 60 * 24));
     let behind = port.total_packets() - tally.sample_pool;
-    assert!(behind < 2 << 20, "the last sample is at most a skip behind");
+    assert!(behind < 2 << 20, "the last sample is at most one skip old");
     assert!(tally.total().error(port.total_packets()) < tally.total().bound());
 }
 
 #[test]
-fn estimates_lie_within_their_bound() {
-    // Flows from one packet in 400 to half of all, of different lengths and rhythms.
+fn estimates_keep_their_bound() {
+    // Flows from 1 in 400 packets to half of all packets, with different lengths and intervals.
     let flows: Vec<Traffic> = (1..=20)
         .map(|flow| Traffic {
             frame_length: 64 + 73 * flow,
@@ -127,18 +127,18 @@ fn estimates_lie_within_their_bound() {
         assert!(total.byte_error(port.total_bytes()) <= total.bound(), "{total:?}");
     }
     assert_eq!(all, 100);
-    assert!(within >= 90, "{within} of {all}, where 95 are to be expected");
+    assert!(within >= 90, "{within} of {all} within the bound, 95 expected");
 }
 
 #[test]
-fn a_full_queue_drops_and_says_so() {
+fn full_queue_counts_drops() {
     let mut sim = Simulation::new(BOOT, config(), 1);
     sim.service = Duration::from_millis(100);
     let mut port = Port::new(1, 10).with(bursts(1, 13, 25));
     port.room = 5;
     sim.add_port(port, NEVER);
     sim.run(HOUR);
-    // The last word needs a sample that gets through after the last drop.
+    // Drops are reported by the next sample that gets through.
     sim.service = Duration::ZERO;
     sim.run(Duration::from_secs(10));
     sim.finish();
@@ -148,11 +148,11 @@ fn a_full_queue_drops_and_says_so() {
     assert_eq!(u64::from(tally.drops), port.dropped, "each lost sample counts once");
     assert_eq!(tally.flow_samples_missing, 0, "a lost sample takes no sequence number");
     let behind = port.total_packets() - tally.sample_pool;
-    assert!(behind < 20, "lost samples stay in the pool");
+    assert!(behind < 20, "packets of lost samples are in the pool");
 }
 
 #[test]
-fn a_collector_that_was_down_sees_exactly_what_it_missed() {
+fn collector_counts_what_it_missed_while_down() {
     let mut sim = Simulation::new(BOOT, config(), 1);
     sim.add_port(Port::new(1, 10).with(bursts(1, 50, 30)), Duration::from_secs(20));
     sim.run(HOUR);
@@ -169,11 +169,11 @@ fn a_collector_that_was_down_sees_exactly_what_it_missed() {
     let (port, tally) = (&sim.ports[0], sim.tally(1));
     assert_eq!(tally.flow_samples + tally.flow_samples_missing, port.chosen);
     assert_eq!(sim.agent.stats().datagrams, sim.collector.received + lost);
-    assert!(sim.collector.longest_wait <= config().max_delay, "nothing was kept for later");
+    assert!(sim.collector.longest_wait <= config().max_delay, "no sample was kept for later");
 }
 
 #[test]
-fn loss_on_the_way_is_known_by_sequence_numbers_alone() {
+fn sequence_numbers_reveal_losses_on_the_way() {
     let mut sim = Simulation::new(BOOT, config(), 1);
     sim.collector.loses_each = 7;
     sim.add_port(Port::new(1, 10).with(bursts(1, 50, 30)), NEVER);
@@ -183,17 +183,17 @@ fn loss_on_the_way_is_known_by_sequence_numbers_alone() {
     sim.finish();
     assert!(sim.collector.lost > 1_000);
     assert_eq!(sim.collector.missing, sim.collector.lost);
-    assert_eq!(sim.agent.stats().send_errors, 0, "nobody told the agent");
+    assert_eq!(sim.agent.stats().send_errors, 0, "the agent cannot detect these losses");
     let (port, tally) = (&sim.ports[0], sim.tally(1));
     assert_eq!(tally.flow_samples + tally.flow_samples_missing, port.chosen);
-    // What arrived, scaled by what the sequence numbers say, still estimates the whole.
+    // Scaled by the losses that the sequence numbers reveal, the samples estimate all traffic.
     let scale = port.chosen as f64 / tally.flow_samples as f64;
     let estimate = tally.total().packets as f64 * scale / port.total_packets() as f64;
     assert!((estimate - 1.0).abs() <= tally.total().bound());
 }
 
 #[test]
-fn a_large_index_changes_the_encoding_once_and_for_all() {
+fn large_index_changes_the_encoding_permanently() {
     let mut sim = Simulation::new(BOOT, config(), 2);
     sim.add_port(Port::new(1, 10).with(bursts(1, 50, 30)), Duration::from_secs(20));
     sim.run(HOUR);
@@ -211,14 +211,14 @@ fn a_large_index_changes_the_encoding_once_and_for_all() {
     assert!(sim.collector.received > before.1);
     for port in &sim.ports {
         let tally = sim.tally(port.index);
-        assert_eq!(tally.flow_samples, port.chosen, "nothing is lost by the change");
+        assert_eq!(tally.flow_samples, port.chosen, "the change loses no sample");
         assert_eq!(tally.flow_samples_missing, 0);
     }
     assert!(sim.tally(1).flow_samples > before.0);
 }
 
 #[test]
-fn a_rate_may_change_at_any_time() {
+fn sampling_rate_changes_at_any_time() {
     let mut sim = Simulation::new(BOOT, config(), 1);
     sim.add_port(Port::new(1, 100).with(bursts(1, 10, 64)), NEVER);
     let rates = [100, 1_000, 1, 37, 0, 100];
@@ -230,15 +230,19 @@ fn a_rate_may_change_at_any_time() {
     let (port, tally) = (&sim.ports[0], sim.tally(1));
     assert_eq!(tally.sampling_rates, [100, 1_000, 1, 37, 100], "0 is off");
     assert_eq!(tally.flow_samples, port.chosen);
-    assert_eq!(port.sampler.meta().sample_pool, port.total_packets() as u32, "counted throughout");
-    // One of the six minutes was not sampled; the scarcest rate bounds the error.
+    assert_eq!(
+        port.sampler.meta().sample_pool,
+        port.total_packets() as u32,
+        "counted without interruption"
+    );
+    // One of the six minutes was not sampled. The rate with the fewest samples bounds the error.
     let sampled = port.total_packets() - port.total_packets() / 6;
     let scarcest = (60 * 100 * 64 / 1_000) as f64;
     assert!(tally.total().error(sampled) <= 1.96 / scarcest.sqrt(), "{:?}", tally.total());
 }
 
 #[test]
-fn a_live_change_of_delay_and_header_loses_nothing() {
+fn change_of_delay_and_header_size_loses_nothing() {
     let mut sim = Simulation::new(BOOT, config(), 1);
     sim.add_port(Port::new(1, 10).with(bursts(1, 50, 30)), Duration::from_secs(20));
     for round in 1..=50 {

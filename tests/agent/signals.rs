@@ -1,4 +1,4 @@
-//! Signals: reload, statistics, and the two ways to end.
+//! Signals: reload, statistics, and termination.
 
 use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, peer_ip_of};
 use flowmote_lab::wait_until;
@@ -12,7 +12,7 @@ fn configuration(sampling: u32, polling: u32) -> String {
     )
 }
 
-/// A host with an agent under a configuration file.
+/// A host whose agent runs with a configuration file.
 fn running(lab: &Lab, sampling: u32) -> (Namespace, Namespace, Collector, Agent) {
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -31,7 +31,7 @@ fn sampled_at(host: &Namespace, collector: &Collector, rate: u32) {
 }
 
 #[test]
-fn sighup_reads_the_configuration_again_without_losing_a_sequence_number() {
+fn sighup_reloads_without_a_gap_in_sequence_numbers() {
     let Some(lab) = Lab::open() else { return };
     let (host, _peer, collector, mut agent) = running(&lab, 1);
     sampled_at(&host, &collector, 1);
@@ -47,12 +47,12 @@ fn sighup_reads_the_configuration_again_without_losing_a_sequence_number() {
     agent.program().signal(Signal::SIGHUP);
     sampled_at(&host, &collector, 1);
     agent.stop();
-    // Sequence numbers of datagrams and samples without a gap and without a new start.
+    // The sequence numbers of datagrams and samples have no gap and do not restart.
     collector.finish().check();
 }
 
 #[test]
-fn a_broken_file_leaves_the_old_configuration_in_force() {
+fn broken_file_keeps_the_old_configuration() {
     let Some(lab) = Lab::open() else { return };
     let (host, _peer, collector, mut agent) = running(&lab, 1);
     sampled_at(&host, &collector, 1);
@@ -72,7 +72,7 @@ fn a_broken_file_leaves_the_old_configuration_in_force() {
 }
 
 #[test]
-fn a_reload_changes_collectors_and_interfaces() {
+fn reload_changes_collectors_and_interfaces() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer, one, agent) = running(&lab, 1);
     lab.link(2, (&host, "lan1"), (&peer, "lan1"));
@@ -95,14 +95,14 @@ fn a_reload_changes_collectors_and_interfaces() {
     let mark = agent.program().mark();
     agent.program().signal(Signal::SIGHUP);
     agent.program().wait_for_line(mark, "configuration");
-    // Printed when the reload is through.
+    // The statistics are printed after the reload.
     let _ = agent.statistics(1);
-    assert_eq!(agent.open_files(&host), files, "the same configuration again");
+    assert_eq!(agent.open_files(&host), files, "a reload of the same configuration leaks nothing");
     agent.stop();
     one.finish().check();
     let capture = two.finish();
     let first = capture.datagrams()[0].sequence_number;
-    assert!(first > 1, "the sequence goes on for the new collector: {first}");
+    assert!(first > 1, "the sequence continues for the new collector: {first}");
     capture.check();
 }
 
@@ -119,8 +119,8 @@ fn sigusr1_prints_the_statistics() {
     collector.finish().check();
 }
 
-/// Packets that were seen just before the end are in the last datagram.
-fn ends_well(signal: Signal) {
+/// Checks that packets seen immediately before the end are in the last datagram.
+fn check_end(signal: Signal) {
     let Some(lab) = Lab::open() else { return };
     let (host, _peer, collector, agent) = running(&lab, 1);
     let index = host.if_index("lan0");
@@ -129,22 +129,22 @@ fn ends_well(signal: Signal) {
     assert!(log.contains("statistics after"), "a summary at the end: {log}");
     let capture = collector.finish();
     capture.check();
-    // The peer answers some of them.
+    // The peer replies to some of them.
     assert!(capture.flow_samples_of(index).len() >= 20, "{}", capture.flow_samples().len());
 }
 
 #[test]
-fn sigterm_sends_what_waits_and_ends_with_0() {
-    ends_well(Signal::SIGTERM);
+fn sigterm_sends_pending_samples_and_exits_with_0() {
+    check_end(Signal::SIGTERM);
 }
 
 #[test]
-fn sigint_sends_what_waits_and_ends_with_0() {
-    ends_well(Signal::SIGINT);
+fn sigint_sends_pending_samples_and_exits_with_0() {
+    check_end(Signal::SIGINT);
 }
 
 #[test]
-fn statistics_come_at_an_interval() {
+fn statistics_are_printed_at_an_interval() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));

@@ -1,5 +1,4 @@
-//! Bulk TCP with segmentation offload: super-packets count as the packets that they become on the
-//! wire.
+//! Bulk TCP with segmentation offload: a super-packet counts as the packets it becomes on the wire.
 
 use flowmote_analyzer::{FlowSample, Port};
 use flowmote_lab::net::{
@@ -25,11 +24,11 @@ struct Outcome {
     wire: Transfer,
 }
 
-/// A transfer of which every packet came to the interface: on a busy machine the kernel may have
-/// no room for some of those that the peer sends, and nobody knows how many segments they were.
+/// A transfer of which every packet reached the interface. On a busy machine the kernel can drop
+/// packets of the peer, and the number of segments in them is unknown; such transfers are repeated.
 fn transferred(direction: Direction, rate: u32, payload: u64) -> Option<Outcome> {
     (0..10).find_map(|_| transferred_once(direction, rate, payload)).or_else(|| {
-        assert!(Lab::open().is_none(), "the kernel drops packets in each of ten transfers");
+        assert!(Lab::open().is_none(), "the kernel dropped packets in each of ten transfers");
         None
     })
 }
@@ -50,7 +49,7 @@ fn transferred_once(direction: Direction, rate: u32, payload: u64) -> Option<Out
     let index = host.if_index("lan0");
     let skbs = LinkCounters::of(&host, "lan0").packets();
     assert!(skbs < wire.segments() / 2, "{skbs} skbs: no offload in {wire:?}");
-    // The classic filter of a user namespace estimates the pool.
+    // In a user namespace the classic filter estimates the pool.
     let exact = lab.has_ebpf() || rate == 1;
     wait_until("the last samples", || {
         let pool = u64::from(collector.so_far().pool_of(index));
@@ -71,7 +70,7 @@ impl Outcome {
         self.capture.flow_samples_of(self.index)
     }
 
-    /// The samples of the direction that the data goes.
+    /// Samples of packets in the direction of the data.
     fn data(&self) -> Vec<FlowSample<'_>> {
         let here = Port::Index(self.index);
         let is_data = |sample: &FlowSample<'_>| match self.direction {
@@ -86,7 +85,7 @@ impl Outcome {
     }
 }
 
-/// At 1:1 with nothing lost all is exact.
+/// Checks exact counts at 1 in 1.
 fn exact(direction: Direction) {
     let Some(outcome) = transferred(direction, 1, 10_000_000) else { return };
     let (samples, wire) = (outcome.samples(), outcome.wire);
@@ -96,7 +95,7 @@ fn exact(direction: Direction) {
     let lengths = || samples.iter().map(|sample| sampled_header(sample).frame_length);
     assert!(lengths().max().unwrap() <= LONGEST, "{:?}", lengths().max());
     if last.drops == 0 {
-        // The two SYN carry 8 bytes more of options, retransmissions carry data twice.
+        // Both SYNs carry 8 more bytes of options, and retransmissions repeat data.
         let truth = wire.payload + wire.segments() * HEADERS;
         let surplus = Outcome::bytes(&samples) as i64 - truth as i64;
         assert!((0..100_000).contains(&surplus), "{surplus} bytes too many for {wire:?}");
@@ -104,16 +103,16 @@ fn exact(direction: Direction) {
 }
 
 #[test]
-fn super_packets_that_are_sent_count_as_wire_packets() {
+fn sent_super_packets_count_as_wire_packets() {
     exact(Direction::Sent);
 }
 
 #[test]
-fn super_packets_that_are_received_count_as_wire_packets() {
+fn received_super_packets_count_as_wire_packets() {
     exact(Direction::Received);
 }
 
-/// A run may miss the 95 % bound, which leaves out one in twenty; three in a row do not.
+/// One run in twenty may miss the 95 % bound; three runs in a row do not.
 fn estimates(direction: Direction) {
     let mut errors = Vec::new();
     for _ in 0..3 {
@@ -135,11 +134,11 @@ fn estimates(direction: Direction) {
 }
 
 #[test]
-fn bytes_sent_are_estimated_within_the_bound() {
+fn estimate_of_sent_bytes_keeps_the_bound() {
     estimates(Direction::Sent);
 }
 
 #[test]
-fn bytes_received_are_estimated_within_the_bound() {
+fn estimate_of_received_bytes_keeps_the_bound() {
     estimates(Direction::Received);
 }

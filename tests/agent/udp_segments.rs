@@ -1,4 +1,4 @@
-//! UDP with segmentation offload (UDP_SEGMENT, as QUIC servers use it): every datagram counts.
+//! UDP with segmentation offload (UDP_SEGMENT, as used by QUIC servers): each datagram counts.
 
 use flowmote_analyzer::FlowSample;
 use flowmote_lab::net::{
@@ -10,7 +10,7 @@ use flowmote_lab::net::{
 const HEADERS_4: u32 = 14 + 20 + 8 + 4;
 const HEADERS_6: u32 = 14 + 40 + 8 + 4;
 
-/// The samples without those of multicast listener reports, which come with IPv6.
+/// Samples without those of the multicast listener reports that IPv6 sends.
 fn ours(capture: &Capture, index: u32) -> Vec<FlowSample<'_>> {
     let is_ours = |sample: &FlowSample<'_>| {
         sampled_header(sample).five_tuple().is_some_and(|flow| flow.dst_port == 9)
@@ -19,15 +19,15 @@ fn ours(capture: &Capture, index: u32) -> Vec<FlowSample<'_>> {
 }
 
 #[test]
-fn datagrams_of_a_super_packet_count_one_by_one() {
+fn each_datagram_of_a_super_packet_counts() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link6(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
     let agent = Agent::start(&lab, &host, "-i lan0 -n 1 -p 0 -o 127.0.0.1:6343");
     let index = host.if_index("lan0");
-    // 10 segments of 1000 bytes and one of 500, sent and received, by IPv4 and IPv6. To a port where
-    // somebody listens, so that nothing comes back.
+    // 10 segments of 1000 bytes and one of 500, sent and received, over IPv4 and IPv6. The ports are
+    // open, so that no ICMP message comes back.
     let _one = Collector::start(&peer, "198.18.1.2:9");
     let _two = Collector::start(&peer, "[fd00:1::2]:9");
     let _three = Collector::start(&host, "198.18.1.1:9");

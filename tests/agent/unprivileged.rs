@@ -1,4 +1,4 @@
-//! In a user namespace bpf(2) is refused: the classic BPF filter samples, and says what is lost.
+//! In a user namespace bpf(2) is refused: the classic BPF filter samples, and its limits are reported.
 
 use flowmote_lab::net::{
     Agent, Collector, Lab, LinkCounters, flood, flowmote, ip_of, peer_ip_of, sampled_header,
@@ -6,7 +6,7 @@ use flowmote_lab::net::{
 };
 
 #[test]
-fn the_classic_filter_samples_and_says_what_is_lost() {
+fn classic_filter_samples_and_reports_its_limits() {
     let Some(lab) = Lab::unprivileged() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
@@ -24,7 +24,7 @@ fn the_classic_filter_samples_and_says_what_is_lost() {
     flood(&peer, (ip_of(1).0, 9).into(), 50_000, 100);
     let packets = LinkCounters::of(&host, "lan0").packets();
     let index = host.if_index("lan0");
-    // Random with probability 1/10: 50,000 packets give 5,000 samples, six deviations are 400.
+    // Probability 1/10: 50,000 packets give 5,000 samples; 400 is six standard deviations.
     collector.wait_for("samples", |capture| capture.flow_samples_of(index).len() >= 4600);
     let log = agent.stop();
     assert!(log.contains("classic BPF filter") && log.contains("sample_pool"), "{log}");
@@ -38,7 +38,7 @@ fn the_classic_filter_samples_and_says_what_is_lost() {
 }
 
 #[test]
-fn at_one_in_one_the_classic_filter_is_exact_too() {
+fn classic_filter_is_exact_at_1_in_1() {
     let Some(lab) = Lab::unprivileged() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));

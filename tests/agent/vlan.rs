@@ -1,4 +1,4 @@
-//! The kernel takes VLAN tags out of frames; the agent puts them back and says so.
+//! The kernel removes VLAN tags from frames; the agent restores and reports them.
 
 use flowmote_analyzer::FlowSample;
 use flowmote_analyzer::flow::ExtendedSwitch;
@@ -6,7 +6,7 @@ use flowmote_lab::net::{Agent, Collector, Lab, sampled_header, send_frame};
 
 /// Priority 5, VLAN 100.
 const TAG: [u8; 4] = [0x81, 0x00, 0xa0, 0x64];
-/// The same as a service tag.
+/// Priority 5, VLAN 100, as a service tag (802.1ad).
 const SERVICE_TAG: [u8; 4] = [0x88, 0xa8, 0xa0, 0x64];
 const UNKNOWN: u32 = u32::MAX;
 
@@ -23,7 +23,7 @@ fn switch(sample: &FlowSample<'_>) -> ExtendedSwitch {
 }
 
 #[test]
-fn a_tag_is_in_the_header_and_in_extended_switch() {
+fn tag_is_in_the_header_and_in_extended_switch() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));

@@ -1,4 +1,4 @@
-//! `flowmote-analyzer listen` on what the agent sends.
+//! `flowmote-analyzer listen` receives datagrams of the agent.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use flowmote_lab::{Program, wait_until};
 use nix::sys::signal::Signal;
 
 #[test]
-fn the_analyzer_prints_every_datagram_as_json() {
+fn listen_prints_every_datagram_as_json() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));

@@ -1,4 +1,4 @@
-//! The lab's hands inside a namespace: opens the sockets that only a process living there can.
+//! Helper of the lab: opens sockets inside a network namespace, which only a process there can do.
 //!
 //! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE [SEGMENT] |
 //!        sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX
@@ -29,15 +29,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["sink", address] => sink(address),
         ["source", to, bytes] => source(to, bytes.parse()?),
         ["frame", interface, hex] => frame(interface, hex),
-        _ => Err("see the first lines of its source".into()),
+        _ => Err("usage: see the first lines of tests/lab/src/main.rs".into()),
     }
 }
 
-/// Writes each datagram to standard output, with the time and its length in front; first an empty
-/// one, which says that the socket is open. Ends when standard input does, with all that came.
+/// Writes each datagram to standard output after its arrival time and length.
+///
+/// An empty first record announces that the socket is open. When standard input ends, it writes the
+/// datagrams still queued and returns.
 fn collect(address: &str) -> Result<(), Box<dyn Error>> {
     let socket = UdpSocket::bind(address)?;
-    // More than the limit of the system, where that is allowed.
+    // RcvBufForce exceeds net.core.rmem_max but needs CAP_NET_ADMIN; RcvBuf is capped.
     let _ = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER));
     socket.set_nonblocking(true)?;
@@ -78,7 +80,7 @@ fn write_record(output: &mut impl Write, datagram: &[u8]) -> io::Result<()> {
     output.flush()
 }
 
-/// With `segment`, the kernel or the interface cuts what is sent at once into datagrams of that size.
+/// With `segment`, kernel or interface cut each payload into datagrams of that size (UDP_SEGMENT).
 fn flood(to: &str, count: u32, size: usize, segment: Option<i32>) -> Result<(), Box<dyn Error>> {
     let any = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
     let socket = UdpSocket::bind(any)?;
@@ -87,7 +89,7 @@ fn flood(to: &str, count: u32, size: usize, segment: Option<i32>) -> Result<(), 
     }
     let datagram = vec![0x5a; size];
     for _ in 0..count {
-        // Not connected: that nobody listens is no error then.
+        // Not connected, so that an ICMP port unreachable is no error of the next send.
         socket.send_to(&datagram, to)?;
     }
     Ok(())
@@ -106,7 +108,7 @@ fn source(to: &str, bytes: u64) -> Result<(), Box<dyn Error>> {
     let mut connection = TcpStream::connect(to)?;
     let copied = io::copy(&mut io::repeat(0x5a).take(bytes), &mut connection)?;
     connection.shutdown(Shutdown::Write)?;
-    // The other side closes when it has everything.
+    // The receiver closes after it has read everything.
     connection.read_to_end(&mut Vec::new())?;
     if copied == bytes { Ok(()) } else { Err(format!("{copied} bytes only").into()) }
 }

@@ -1,4 +1,4 @@
-//! A program that runs beside the test.
+//! A child process whose output is kept.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,53 +19,53 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it, standard output and standard error going into one log.
+    /// Starts `command`; its standard output and standard error go into one log.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If the program cannot be started.
     #[must_use]
     pub fn start(mut command: Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let lines = Arc::default();
         let readers = vec![
-            keep(child.stdout.take().expect("a pipe was asked for"), &lines),
-            keep(child.stderr.take().expect("a pipe was asked for"), &lines),
+            keep(child.stdout.take().expect("stdio is piped"), &lines),
+            keep(child.stderr.take().expect("stdio is piped"), &lines),
         ];
         Self { child, lines, readers }
     }
 
-    /// The process.
+    /// The process ID.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Everything it has printed so far.
+    /// All lines printed so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.lines.lock().expect("the readers do not panic").join("\n")
+        self.lines.lock().expect("no thread panics while it holds the lock").join("\n")
     }
 
-    /// The same, the first `mark` lines left out.
+    /// All lines printed so far except the first `mark`.
     #[must_use]
     pub fn log_since(&self, mark: usize) -> String {
-        self.lines.lock().expect("the readers do not panic")[mark..].join("\n")
+        self.lines.lock().expect("no thread panics while it holds the lock")[mark..].join("\n")
     }
 
-    /// The number of lines so far, for [`wait_for_line`](Self::wait_for_line).
+    /// The number of lines printed so far, for [`wait_for_line`](Self::wait_for_line).
     #[must_use]
     pub fn mark(&self) -> usize {
-        self.lines.lock().expect("the readers do not panic").len()
+        self.lines.lock().expect("no thread panics while it holds the lock").len()
     }
 
-    /// Waits for a line that contains `text`, the first `mark` lines left out.
+    /// Waits for a line after the first `mark` that contains `text`, and returns it.
     ///
     /// # Panics
-    /// When none comes, with the whole log.
+    /// If none comes in time; dropping the program then prints its log.
     pub fn wait_for_line(&self, mark: usize, text: &str) -> String {
         let find = || {
-            let lines = self.lines.lock().expect("the readers do not panic");
+            let lines = self.lines.lock().expect("no thread panics while it holds the lock");
             lines.iter().skip(mark).find(|line| line.contains(text)).cloned()
         };
         wait_until(&format!("the line {text:?}"), find)
@@ -73,15 +73,15 @@ impl Program {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        kill(self.nix_pid(), signal).expect("the program runs");
+        kill(self.nix_pid(), signal).expect("the program has not been waited for");
     }
 
-    /// Whether it still runs.
+    /// Returns true if the program has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("our own child").is_none()
     }
 
-    /// Waits for its end; its log is complete then.
+    /// Waits for the end of the program. Afterwards its log is complete.
     pub fn wait(&mut self) -> ExitStatus {
         let status =
             wait_until("the end of the program", || self.child.try_wait().expect("our own child"));
@@ -101,7 +101,7 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- its log:");
+            eprintln!("--- log of the program:");
             self.log().lines().for_each(|line| eprintln!("{line:.300}"));
             eprintln!("---");
         }
@@ -115,7 +115,7 @@ fn keep(
     let lines = Arc::clone(lines);
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            lines.lock().expect("nobody panics with it").push(line);
+            lines.lock().expect("no thread panics while it holds the lock").push(line);
         }
     })
 }

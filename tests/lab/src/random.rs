@@ -1,11 +1,11 @@
-//! Numbers that look random and are the same in each run.
+//! Pseudo-random numbers that are the same in each run.
 
-/// A linear congruential generator (Knuth, MMIX), of which the low bits are not used.
+/// A linear congruential generator (Knuth, MMIX); its weak low bits are not used.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// Begins with this seed.
+    /// Starts from `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
@@ -17,7 +17,7 @@ impl Random {
         (self.0 >> 33) as usize % end
     }
 
-    /// So many bytes.
+    /// `length` bytes.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.below(256) as u8).collect()
     }

@@ -1,24 +1,23 @@
-//! Where the Rust toolchain has its parts, and where it puts what it builds.
+//! Components of the Rust toolchain and its build directories.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Whether programs can be built for this target.
+/// Returns true if the standard library for `target` is installed.
 #[must_use]
 pub fn has_target(target: &str) -> bool {
     target_libdir(&["--target", target]).is_some_and(|libdir| libdir.is_dir())
 }
 
-/// A program that lies with the toolchain, of the component `llvm-tools` or the linker, if it is
-/// installed.
+/// Path of a program of the component `llvm-tools`, or of the linker of the toolchain, if installed.
 #[must_use]
 pub fn llvm_tool(name: &str) -> Option<PathBuf> {
     let tool = target_libdir(&[])?.with_file_name("bin").join(name);
     tool.is_file().then_some(tool)
 }
 
-/// Where the programs of this workspace, a folder of the project, are built.
+/// The target directory of the workspace in this folder of the project.
 #[must_use]
 pub fn target_directory(workspace: &str) -> PathBuf {
     let own = || folder(workspace).join("target");

@@ -12,7 +12,7 @@ use super::{Lab, Namespace, flowmote};
 use crate::deadline::{DEADLINE, wait_until};
 use crate::program::Program;
 
-/// `flowmote run`, past the moment at which it told its service manager to be ready.
+/// A running `flowmote run` that has notified its service manager that it is ready.
 #[derive(Debug)]
 pub struct Agent {
     program: Program,
@@ -23,7 +23,7 @@ impl Agent {
     /// Starts `flowmote run` with `arguments`, split at spaces, and waits until it is ready.
     ///
     /// # Panics
-    /// When it does not get ready.
+    /// If it does not become ready in time.
     #[must_use]
     pub fn start(lab: &Lab, namespace: &Namespace, arguments: &str) -> Self {
         let mut command = namespace.command(flowmote());
@@ -31,10 +31,10 @@ impl Agent {
         Self::start_command(lab, command)
     }
 
-    /// Starts a command that ends in `flowmote run`, and waits until it is ready.
+    /// Starts a command that executes `flowmote run`, and waits until it is ready.
     ///
     /// # Panics
-    /// When it does not get ready.
+    /// If it does not become ready in time.
     #[must_use]
     pub fn start_command(lab: &Lab, mut command: Command) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -49,31 +49,31 @@ impl Agent {
         agent
     }
 
-    /// Starts it with a configuration file.
+    /// Starts `flowmote run` with this text as its configuration file.
     #[must_use]
     pub fn start_with(lab: &Lab, namespace: &Namespace, configuration: &str) -> Self {
         let path = lab.file("flowmote.conf", configuration);
         Self::start(lab, namespace, &format!("--config {}", path.display()))
     }
 
-    /// Waits until it tells its service manager `what`.
+    /// Waits until the agent sends the notification `what` (sd_notify(3)) to its service manager.
     pub fn wait_notified(&mut self, what: &str) {
         wait_until(&format!("the notification {what}"), || {
-            assert!(self.program.is_running(), "the agent has ended:\n{}", self.program.log());
+            assert!(self.program.is_running(), "the agent ended:\n{}", self.program.log());
             let mut text = [0; 512];
             let length = self.manager.recv(&mut text).ok()?;
             String::from_utf8_lossy(&text[..length]).lines().any(|line| line == what).then_some(())
         });
     }
 
-    /// The process.
+    /// The process and its log.
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// Sends SIGUSR1 and returns the statistics that it prints; their last lines are about its
-    /// `collectors`.
+    /// Sends SIGUSR1 and returns the statistics that the agent prints. They are complete once they
+    /// hold one line for each of its `collectors`.
     #[must_use]
     pub fn statistics(&self, collectors: usize) -> String {
         let mark = self.program.mark();
@@ -85,18 +85,18 @@ impl Agent {
         })
     }
 
-    /// The number of its open files.
+    /// The number of open files of the agent.
     #[must_use]
     pub fn open_files(&self, namespace: &Namespace) -> usize {
         namespace.run(&format!("ls /proc/{}/fd", self.program.pid())).lines().count()
     }
 
-    /// Ends it with SIGTERM, which must succeed, and returns its whole log.
+    /// Ends the agent with SIGTERM, requires exit status 0, and returns its whole log.
     pub fn stop(self) -> String {
         self.stop_with(Signal::SIGTERM)
     }
 
-    /// Ends it with a signal, which must succeed, and returns its whole log.
+    /// Ends the agent with `signal`, requires exit status 0, and returns its whole log.
     pub fn stop_with(mut self, signal: Signal) -> String {
         self.program.signal(signal);
         let status = self.wait();
@@ -104,28 +104,28 @@ impl Agent {
         self.program.log()
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the agent.
     pub fn wait(&mut self) -> ExitStatus {
         self.program.wait()
     }
 }
 
-/// What the statistics say of an interface, or of all that are gone.
+/// Packet counts in the statistics of an interface, or of all removed interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
-    /// Packets that could have been sampled.
+    /// Packets seen by the filter.
     pub seen: u64,
-    /// Samples that were taken.
+    /// Samples taken.
     pub samples: u64,
-    /// Samples that were lost.
+    /// Samples lost.
     pub drops: u64,
 }
 
 impl Totals {
-    /// The last that a log says of what its line names first.
+    /// The counts of the last statistics line in `log` that begins with `name`.
     ///
     /// # Panics
-    /// When there is no such line.
+    /// If there is no such line.
     #[must_use]
     pub fn last_of(log: &str, name: &str) -> Self {
         let line = log.lines().rev().find_map(|line| {

@@ -1,4 +1,4 @@
-//! Datagrams as they were received, and what must hold for every stream of them.
+//! Received datagrams, and the rules that every stream of them must satisfy.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,16 @@ use flowmote_analyzer::{CountersSample, DataSource, Datagram, FlowSample, Sample
 
 use super::tshark;
 
-/// One UDP payload.
+/// One UDP payload with its arrival time.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// When it came, in nanoseconds since 1970.
+    /// Arrival time, in nanoseconds since 1970.
     pub at_ns: u64,
     /// The datagram.
     pub payload: Vec<u8>,
 }
 
-/// Datagrams in the order of their arrival.
+/// Datagrams in order of arrival.
 #[derive(Clone, Debug, Default)]
 pub struct Capture {
     received: Vec<Received>,
@@ -28,7 +28,7 @@ impl Capture {
         self.received.push(received);
     }
 
-    /// The datagrams as they came.
+    /// The datagrams, not decoded.
     #[must_use]
     pub fn received(&self) -> &[Received] {
         &self.received
@@ -37,7 +37,7 @@ impl Capture {
     /// The datagrams, decoded.
     ///
     /// # Panics
-    /// When one cannot be.
+    /// If the decoder rejects one.
     #[must_use]
     pub fn datagrams(&self) -> Vec<Datagram<'_>> {
         let payloads = self.received.iter().map(|received| received.payload.as_slice());
@@ -47,7 +47,7 @@ impl Capture {
     /// All samples in order.
     ///
     /// # Panics
-    /// When one is malformed.
+    /// If one is malformed.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample<'_>> {
         let datagrams = self.datagrams().into_iter();
@@ -84,26 +84,26 @@ impl Capture {
         self.counters_samples().into_iter().filter(|sample| sample.source_id == source).collect()
     }
 
-    /// The sample pool of an interface as the last of its samples tells it; 0 before the first.
+    /// `sample_pool` of the last sample of an interface; 0 before the first.
     #[must_use]
     pub fn pool_of(&self, if_index: u32) -> u32 {
         self.flow_samples_of(if_index).last().map_or(0, |sample| sample.sample_pool)
     }
 
-    /// Checks everything that holds for each stream of datagrams of one agent, nothing of which
-    /// was lost on its way, and has tshark decode it too.
+    /// Checks the rules for a stream of datagrams of one agent without losses, and compares tshark's
+    /// view of it.
     ///
     /// # Panics
-    /// When something does not hold.
+    /// If a rule is violated.
     pub fn check(&self) {
         self.check_stream(Gaps::None);
         tshark::check(self);
     }
 
-    /// The same for a collector that was away for some time.
+    /// Checks the same rules for a collector that missed some datagrams.
     ///
     /// # Panics
-    /// When something does not hold.
+    /// If a rule is violated.
     pub fn check_with_gaps(&self) {
         self.check_stream(Gaps::Allowed);
         tshark::check(self);
@@ -123,7 +123,7 @@ impl Capture {
             assert!(datagram.num_samples > 0, "an empty datagram");
             let mut samples = datagram.samples();
             assert_eq!(samples.by_ref().count(), datagram.num_samples as usize);
-            assert!(samples.remaining().is_empty(), "surplus bytes");
+            assert!(samples.remaining().is_empty(), "surplus bytes after the last sample");
             let host = uptime_ms_at(received.at_ns);
             let apart = host.wrapping_sub(datagram.uptime).cast_signed();
             assert!((-50..5000).contains(&apart), "uptime {} at {host}", datagram.uptime);
@@ -133,7 +133,7 @@ impl Capture {
             gaps.check("datagram", before.sequence_number, after.sequence_number);
             assert_eq!(before.sub_agent_id, after.sub_agent_id);
             assert_eq!(before.agent_address, after.agent_address);
-            assert!(after.uptime.wrapping_sub(before.uptime) < 1 << 31, "uptime runs back");
+            assert!(after.uptime.wrapping_sub(before.uptime) < 1 << 31, "uptime decreases");
         }
     }
 
@@ -147,8 +147,8 @@ impl Capture {
                     if let Some(before) = last_flow.insert(flow.source_id, flow) {
                         gaps.check("flow sample", before.sequence_number, flow.sequence_number);
                         let pool = flow.sample_pool.wrapping_sub(before.sample_pool);
-                        assert!(pool < 1 << 31, "the pool runs back");
-                        assert!(flow.drops.wrapping_sub(before.drops) < 1 << 31, "drops run back");
+                        assert!(pool < 1 << 31, "sample_pool decreases");
+                        assert!(flow.drops.wrapping_sub(before.drops) < 1 << 31, "drops decrease");
                     }
                 }
                 Sample::Counters(counters) => {
@@ -158,7 +158,7 @@ impl Capture {
                         gaps.check("counters sample", before, number);
                     }
                 }
-                other => panic!("{other:?} from an agent that sends no such sample"),
+                other => panic!("the agent sends no such sample: {other:?}"),
             }
         }
     }
@@ -169,8 +169,8 @@ impl Capture {
                 assert_eq!(record.expect("a whole record").check(), Ok(0), "{sample:?}");
             }
             let header = sampled_header(&sample);
-            let told = header.header.len() + header.stripped as usize;
-            assert!(told <= header.frame_length as usize, "{header:?}");
+            let captured = header.header.len() + header.stripped as usize;
+            assert!(captured <= header.frame_length as usize, "{header:?}");
             assert!(sample.sample_pool >= sample.sequence_number || sample.sampling_rate > 1);
         }
         for sample in self.counters_samples() {
@@ -183,7 +183,7 @@ impl Capture {
     }
 }
 
-/// Whether a collector may have missed datagrams.
+/// Tolerance for missing sequence numbers.
 #[derive(Clone, Copy)]
 enum Gaps {
     None,
@@ -199,20 +199,20 @@ impl Gaps {
     }
 }
 
-/// The record with the packet's first bytes, which each flow sample has.
+/// The `sampled_header` (1) record, which every flow sample of the agent has.
 ///
 /// # Panics
-/// When there is none.
+/// If there is none.
 #[must_use]
 pub fn sampled_header<'a>(sample: &FlowSample<'a>) -> SampledHeader<'a> {
     let mut records = sample.records().flatten();
     records.find_map(|record| record.read()).expect("a sampled header in each flow sample")
 }
 
-/// When the packet was seen, in nanoseconds since 1970.
+/// The capture time of the packet from `extended_timestamp` (1043), in nanoseconds since 1970.
 ///
 /// # Panics
-/// When the sample does not say.
+/// If the sample has no such record.
 #[must_use]
 pub fn timestamp_ns(sample: &FlowSample<'_>) -> u64 {
     let mut records = sample.records().flatten();
@@ -220,15 +220,15 @@ pub fn timestamp_ns(sample: &FlowSample<'_>) -> u64 {
     stamp.expect("a timestamp in each flow sample").nanoseconds
 }
 
-/// The counters of the interface, if it is a sample of one.
+/// The `if_counters` (1) record, if the sample has one.
 #[must_use]
 pub fn if_counters(sample: &CountersSample<'_>) -> Option<IfCounters> {
     sample.records().flatten().find_map(|record| record.read())
 }
 
-/// The host's uptime in milliseconds at a time of the wall clock, modulo 2^32.
+/// Uptime of the host in milliseconds at a wall-clock time, modulo 2^32.
 fn uptime_ms_at(wall_ns: u64) -> u32 {
-    // In this order: that it takes time makes the answer later, never earlier.
+    // Read the clock first: a delay between the two reads can only make the result later.
     let now_ns = super::collector::wall_clock_ns();
     let uptime = std::fs::read_to_string("/proc/uptime").expect("/proc/uptime");
     let seconds: f64 =

@@ -1,4 +1,4 @@
-//! The receiving end: keeps every datagram, decodes them with the library, has tshark look too.
+//! The receiving end: keeps every datagram.
 
 use std::io::{BufReader, Read};
 use std::process::{Child, Stdio};
@@ -11,8 +11,8 @@ use crate::deadline::wait_until;
 
 /// A UDP receiver in a namespace.
 ///
-/// The socket has to be opened in there, which only a process that lives there can: the helper
-/// hands what it receives through a pipe.
+/// Only a process in the namespace can open the socket, so a helper process receives the datagrams
+/// and passes them on through a pipe.
 #[derive(Debug)]
 pub struct Collector {
     capture: Arc<Mutex<Capture>>,
@@ -20,7 +20,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Listens on `address`, like 127.0.0.1:6343 or [::1]:6343.
+    /// Listens on `address`, such as 127.0.0.1:6343 or [::1]:6343.
     #[must_use]
     pub fn start(namespace: &Namespace, address: &str) -> Self {
         let mut collector = Self { capture: Arc::default(), receiver: None };
@@ -28,19 +28,19 @@ impl Collector {
         collector
     }
 
-    /// Closes the socket: nobody listens any more. What was received before is there.
+    /// Closes the socket, so that the port becomes unreachable. Datagrams received before are kept.
     pub fn pause(&mut self) {
         let Some((mut helper, reader)) = self.receiver.take() else { return };
-        // The helper ends when its input does, and with it the pipe and the reader.
+        // The helper ends at the end of its input; that closes the pipe and ends the reader.
         drop(helper.stdin.take());
         reader.join().expect("the reader of the helper");
         helper.wait().expect("our own child");
     }
 
-    /// Listens again.
+    /// Opens the socket again after [`pause`](Self::pause).
     ///
     /// # Panics
-    /// When the address is not there.
+    /// If the namespace does not have the address.
     pub fn resume(&mut self, namespace: &Namespace, address: &str) {
         let mut child = namespace
             .command(helper())
@@ -49,7 +49,7 @@ impl Collector {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the helper");
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdio is piped"));
         let listening = read_record(&mut stdout);
         assert!(
             listening.is_some_and(|first| first.payload.is_empty()),
@@ -58,29 +58,28 @@ impl Collector {
         let capture = Arc::clone(&self.capture);
         let reader = std::thread::spawn(move || {
             while let Some(received) = read_record(&mut stdout) {
-                capture.lock().expect("nobody panics with it").push(received);
+                capture.lock().expect("no thread panics while it holds the lock").push(received);
             }
         });
         self.receiver = Some((child, reader));
     }
 
-    /// What has arrived so far.
+    /// All datagrams received so far.
     #[must_use]
     pub fn so_far(&self) -> Capture {
-        self.capture.lock().expect("nobody panics with it").clone()
+        self.capture.lock().expect("no thread panics while it holds the lock").clone()
     }
 
-    /// Waits until what has arrived satisfies `condition`.
+    /// Waits until the datagrams received so far satisfy `condition`.
     ///
     /// # Panics
-    /// When it does not in time.
+    /// If they do not in time.
     pub fn wait_for(&self, what: &str, condition: impl Fn(&Capture) -> bool) {
         let capture = || self.capture.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let ask = || condition(&capture()).then_some(());
-        wait_until(what, ask);
+        wait_until(what, || condition(&capture()).then_some(()));
     }
 
-    /// Closes the socket and returns everything that arrived.
+    /// Closes the socket and returns all datagrams received.
     #[must_use]
     pub fn finish(mut self) -> Capture {
         self.pause();
@@ -97,7 +96,7 @@ impl Drop for Collector {
     }
 }
 
-/// A record of the helper: nanoseconds since 1970, length, datagram.
+/// Reads a record of the helper: nanoseconds since 1970, length, datagram.
 fn read_record(input: &mut impl Read) -> Option<Received> {
     let (mut at, mut length) = ([0; 8], [0; 4]);
     input.read_exact(&mut at).ok()?;
@@ -107,10 +106,10 @@ fn read_record(input: &mut impl Read) -> Option<Received> {
     Some(Received { at_ns: u64::from_be_bytes(at), payload })
 }
 
-/// Nanoseconds since 1970 now.
+/// The wall clock, in nanoseconds since 1970.
 ///
 /// # Panics
-/// Before 1970.
+/// If the clock is set before 1970.
 #[must_use]
 pub fn wall_clock_ns() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -1,11 +1,11 @@
-//! What the kernel says of its interfaces and protocols, and how the lab addresses them.
+//! Counters of the kernel in /proc/net, and the addresses of the lab's links.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Namespace;
 
-/// Counters of an interface, from /proc/net/dev. An skb counts as one packet here, even if it
-/// stands for many.
+/// Counters of an interface, from /proc/net/dev. An skb counts as one packet, even if it holds
+/// several segments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns of /proc/net/dev")]
 pub struct LinkCounters {
@@ -19,10 +19,10 @@ pub struct LinkCounters {
 }
 
 impl LinkCounters {
-    /// Those of interface `name` now.
+    /// Reads the counters of interface `name`.
     ///
     /// # Panics
-    /// When there is no such interface.
+    /// If there is no such interface.
     #[must_use]
     pub fn of(namespace: &Namespace, name: &str) -> Self {
         let table = namespace.proc_net("dev");
@@ -45,16 +45,16 @@ impl LinkCounters {
         }
     }
 
-    /// Packets of both directions, as a packet socket sees them: one that the other end had no
-    /// room for was sent all the same.
+    /// Packets of both directions as a packet socket sees them. A sent packet that the other end
+    /// dropped (`tx_dropped`) passed the packet socket too.
     #[must_use]
     pub fn packets(&self) -> u64 {
         self.rx_packets + self.tx_packets + self.tx_dropped
     }
 }
 
-/// TCP segments that a namespace has sent, each as it is on the wire: first transmissions and
-/// retransmissions (tcp_transmit_skb and __tcp_retransmit_skb count `tcp_skb_pcount`).
+/// TCP segments sent by a namespace, counted as on the wire: first transmissions and
+/// retransmissions (`tcp_transmit_skb` and `__tcp_retransmit_skb` count `tcp_skb_pcount`).
 pub(super) fn tcp_segments_sent(namespace: &Namespace) -> u64 {
     let table = namespace.proc_net("snmp");
     let mut rows = table.lines().filter_map(|line| line.strip_prefix("Tcp:"));
@@ -67,12 +67,12 @@ pub(super) fn tcp_segments_sent(namespace: &Namespace) -> u64 {
         .sum()
 }
 
-/// The MAC address at an end of a link.
+/// MAC address of an end of a link.
 pub(super) fn mac(net: u8, end: u8) -> String {
     format!("02:00:00:00:{net:02x}:{end:02x}")
 }
 
-/// The commands that bring an end of a link up.
+/// Commands of ip(8) that bring an end of a link up.
 pub(super) fn up(net: u8, name: &str, end: u8, other: u8) -> String {
     format!(
         "link set {name} addrgenmode none\n\
@@ -83,7 +83,7 @@ pub(super) fn up(net: u8, name: &str, end: u8, other: u8) -> String {
     )
 }
 
-/// The commands that give it an IPv6 address.
+/// Commands of ip(8) that add the IPv6 address of an end of a link.
 pub(super) fn up6(net: u8, name: &str, end: u8, other: u8) -> String {
     format!(
         "address add fd00:{net:x}::{end}/64 dev {name} nodad\n\
@@ -92,13 +92,13 @@ pub(super) fn up6(net: u8, name: &str, end: u8, other: u8) -> String {
     )
 }
 
-/// The addresses of the first end of a link.
+/// Addresses of the first end of a link.
 #[must_use]
 pub fn ip_of(net: u8) -> (Ipv4Addr, Ipv6Addr) {
     address(net, 1)
 }
 
-/// The addresses of the second end of a link.
+/// Addresses of the second end of a link.
 #[must_use]
 pub fn peer_ip_of(net: u8) -> (Ipv4Addr, Ipv6Addr) {
     address(net, 2)

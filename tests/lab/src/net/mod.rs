@@ -1,4 +1,4 @@
-//! A lab of network namespaces, in which the real programs talk over real interfaces.
+//! A lab of network namespaces in which the real programs communicate over real interfaces.
 //!
 //! ```no_run
 //! use flowmote_lab::net::{Agent, Collector, Lab};
@@ -14,9 +14,9 @@
 //! collector.finish().check();
 //! ```
 //!
-//! Root makes network namespaces, a normal user makes them inside a user namespace. Everything in
-//! a lab ends with it: the namespaces live as long as a pipe to the test is open, so that they go
-//! even when the test is killed. Nothing touches the interfaces of the machine.
+//! Root creates network namespaces directly, a normal user inside a user namespace. Everything in a
+//! lab ends with it: each namespace lives as long as a pipe to the test is open, so it disappears
+//! even if the test is killed. Nothing touches the interfaces of the machine.
 
 mod agent;
 mod capture;
@@ -43,17 +43,17 @@ pub use self::namespace::Namespace;
 pub use self::programs::{analyzer, flowmote, helper};
 pub use self::traffic::{Transfer, flood, flood_segmented, send_frame, transfer};
 
-/// A place for network namespaces and files, gone when it is dropped.
+/// Network namespaces and temporary files, removed on drop.
 #[derive(Debug)]
 pub struct Lab {
-    /// Where the user namespace lives, if there is one; the other namespaces are made inside.
+    /// Holds the user namespace, if there is one; the other namespaces are created inside it.
     first: Namespace,
     directory: TempDir,
 }
 
 impl Lab {
-    /// A lab with all privileges that can be had: those of root, else those of a user namespace.
-    /// `None`, and a line among the skipped, where there are neither.
+    /// A lab with the best privileges available: those of root, else those of a user namespace.
+    /// Without either it records the test as skipped and returns `None`.
     #[must_use]
     pub fn open() -> Option<Self> {
         Self::with(if nix::unistd::Uid::effective().is_root() {
@@ -63,19 +63,19 @@ impl Lab {
         })
     }
 
-    /// A lab inside a user namespace, whoever runs the test: bpf(2) is refused there.
+    /// A lab inside a user namespace, also for root: the kernel refuses bpf(2) there.
     #[must_use]
     pub fn unprivileged() -> Option<Self> {
         Self::with(Namespace::of_user)
     }
 
-    /// A lab where the agent starts as the real root; skipped otherwise.
+    /// A lab in which the agent starts as the real root; otherwise the test is skipped.
     #[must_use]
     pub fn of_root() -> Option<Self> {
         if nix::unistd::Uid::effective().is_root() {
             return Self::with(Namespace::of_root);
         }
-        skip("needs root, in a user namespace there is nobody else to become");
+        skip("needs root: a user namespace has no other user to change to");
         None
     }
 
@@ -89,28 +89,28 @@ impl Lab {
         };
         let directory = tempfile::Builder::new().prefix("flowmote-lab-").tempdir();
         let directory = directory.expect("a directory for temporary files");
-        // The agent reads its configuration again after it has become another user.
+        // The agent reads its configuration again as an unprivileged user.
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         Some(Self { first, directory })
     }
 
-    /// Whether bpf(2) is allowed in here, so that the agent counts its sample pool; with the classic
-    /// filter the pool is an estimate unless N is 1.
+    /// Returns true if bpf(2) is allowed in this lab, so that the agent counts its sample pool. With
+    /// the classic filter the pool is an estimate unless N is 1.
     #[must_use]
     pub fn has_ebpf(&self) -> bool {
         !self.first.is_in_user_namespace()
     }
 
-    /// A new network namespace with nothing but a loopback interface, which is up.
+    /// A new network namespace whose only interface is loopback, which is up.
     #[must_use]
     pub fn namespace(&self) -> Namespace {
         self.first.sibling()
     }
 
-    /// A veth pair, up, with the addresses 198.18.`net`.1 and .2.
+    /// Creates a veth pair that is up, with the addresses 198.18.`net`.1 and .2.
     ///
-    /// Nobody asks for the other's MAC address, and without IPv6 there is nobody to discover, so
-    /// that all packets on the link are those of the test.
+    /// Neighbour entries are permanent and IPv6 is off, so neither ARP nor neighbour discovery sends
+    /// packets: all packets on the link are those of the test.
     pub fn link(&self, net: u8, a: (&Namespace, &str), b: (&Namespace, &str)) {
         let (name_a, name_b) = (a.1, b.1);
         let (mac_a, mac_b) = (kernel::mac(net, 1), kernel::mac(net, 2));
@@ -122,14 +122,14 @@ impl Lab {
         b.0.ip(&kernel::up(net, name_b, 2, 1));
     }
 
-    /// A link with IPv6 too: fd00:`net`::1 and ::2.
+    /// Creates a link that also has the IPv6 addresses fd00:`net`::1 and ::2.
     pub fn link6(&self, net: u8, a: (&Namespace, &str), b: (&Namespace, &str)) {
         self.link(net, a, b);
         a.0.ip(&kernel::up6(net, a.1, 1, 2));
         b.0.ip(&kernel::up6(net, b.1, 2, 1));
     }
 
-    /// Writes a file that everybody can read, over an older one of this name.
+    /// Writes a world-readable file, replacing an older one of this name.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, text).expect("writing a file of the lab");
@@ -137,7 +137,7 @@ impl Lab {
         path
     }
 
-    /// The directory of its files.
+    /// The directory of the lab's files.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.directory.path()

@@ -1,26 +1,26 @@
-//! A network namespace and commands inside of it.
+//! A network namespace, and commands that run in it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-/// A network namespace, held by a process that ends when its input does: with this value, or
-/// with the test.
+/// A network namespace, held by a process that ends at the end of its input: when this value is
+/// dropped, or when the test ends.
 #[derive(Debug)]
 pub struct Namespace {
     holder: Child,
-    /// Whether the holder is in a user namespace of its own, too.
+    /// True if the holder also has a user namespace of its own.
     in_user_namespace: bool,
 }
 
 impl Namespace {
     pub(super) fn of_root() -> Result<Self, String> {
         Self::hold(Command::new("unshare").arg("-n"), false)
-            .map_err(|error| format!("no network namespace can be made as root: {error}"))
+            .map_err(|error| format!("root cannot create a network namespace: {error}"))
     }
 
     pub(super) fn of_user() -> Result<Self, String> {
         Self::hold(Command::new("unshare").arg("-Urn"), true)
-            .map_err(|error| format!("unshare -Urn is refused here: {error}"))
+            .map_err(|error| format!("unshare -Urn is refused: {error}"))
     }
 
     /// Another network namespace in the same user namespace.
@@ -30,7 +30,7 @@ impl Namespace {
     }
 
     fn hold(command: &mut Command, in_user_namespace: bool) -> Result<Self, String> {
-        // `ip` on a line of its own: the loopback interface is up before anybody uses it.
+        // The line "up" guarantees that the loopback interface is up before any test uses it.
         let script = "ip link set lo up && echo up && exec cat";
         let mut holder = command
             .args(["sh", "-c", script])
@@ -41,7 +41,7 @@ impl Namespace {
             .spawn()
             .map_err(|error| format!("unshare: {error}"))?;
         let mut line = String::new();
-        let stdout = holder.stdout.take().expect("a pipe was asked for");
+        let stdout = holder.stdout.take().expect("stdio is piped");
         let _ = BufReader::new(stdout).read_line(&mut line);
         if line != "up\n" {
             let _ = holder.kill();
@@ -55,13 +55,13 @@ impl Namespace {
         self.in_user_namespace
     }
 
-    /// The process that holds it; /proc/PID/net shows the namespace.
+    /// The process that holds the namespace; /proc/PID/net belongs to it.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.holder.id()
     }
 
-    /// A program in this namespace. nsenter becomes the program, so that the child is the program.
+    /// A command that runs a program in this namespace. nsenter executes it, so the child is the program.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
@@ -76,7 +76,7 @@ impl Namespace {
     /// Runs a command line, split at spaces, and returns what it prints.
     ///
     /// # Panics
-    /// When it fails.
+    /// If it fails.
     pub fn run(&self, line: &str) -> String {
         let mut words = line.split_whitespace();
         let output = self.command(words.next().expect("a program")).args(words).output();
@@ -87,10 +87,10 @@ impl Namespace {
         text
     }
 
-    /// Commands of ip(8), a line each.
+    /// Runs commands of ip(8), one a line.
     ///
     /// # Panics
-    /// When one of them fails.
+    /// If one of them fails.
     pub fn ip(&self, lines: &str) {
         let mut child = self
             .command("ip")
@@ -99,13 +99,13 @@ impl Namespace {
             .stderr(Stdio::piped())
             .spawn()
             .expect("ip");
-        child.stdin.take().expect("a pipe was asked for").write_all(lines.as_bytes()).expect("ip");
+        child.stdin.take().expect("stdio is piped").write_all(lines.as_bytes()).expect("ip");
         let output = child.wait_with_output().expect("ip");
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "ip: {error} in\n{lines}");
     }
 
-    /// A file of /proc/net as it looks in here.
+    /// Content of a file of /proc/net of this namespace.
     #[must_use]
     pub fn proc_net(&self, file: &str) -> String {
         let path = format!("/proc/{}/net/{file}", self.pid());
@@ -128,5 +128,5 @@ impl Drop for Namespace {
     }
 }
 
-/// ip(8) and its like are in the directories of the system administrator.
+/// Includes the sbin directories, which hold ip(8), for normal users.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,4 +1,4 @@
-//! Where the programs under test are.
+//! Paths of the programs under test.
 
 use std::env;
 use std::path::PathBuf;
@@ -15,14 +15,14 @@ pub fn analyzer() -> PathBuf {
     program("flowmote-analyzer")
 }
 
-/// The lab's own hands inside a namespace: sockets that must be opened in there.
+/// The helper that opens sockets inside a namespace.
 #[must_use]
 pub fn helper() -> PathBuf {
     program("flowmote-lab")
 }
 
-/// In the directory that FLOWMOTE_PROGRAMS names, else where cargo puts them: beside the
-/// directory of the test.
+/// In the directory named by FLOWMOTE_PROGRAMS, else in the target directory of cargo, above the
+/// directory of the test program.
 fn program(name: &str) -> PathBuf {
     let directory = env::var_os("FLOWMOTE_PROGRAMS").map_or_else(beside_the_test, PathBuf::from);
     let path = directory.join(name);

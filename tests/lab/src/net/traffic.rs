@@ -1,4 +1,4 @@
-//! Packets for the agent to see.
+//! Traffic for the agent to sample.
 
 use core::fmt::Write;
 use core::net::SocketAddr;
@@ -9,19 +9,19 @@ use super::{Namespace, helper};
 use crate::deadline::wait_until;
 use crate::program::Program;
 
-/// Sends `count` UDP datagrams of `size` bytes to `to` as fast as it goes.
+/// Sends `count` UDP datagrams of `size` bytes to `to` without pauses.
 pub fn flood(from: &Namespace, to: SocketAddr, count: u32, size: u32) {
     let helper = helper();
     from.run(&format!("{} flood {to} {count} {size}", helper.display()));
 }
 
-/// The same with segmentation offload: each of `size` bytes becomes datagrams of `segment` bytes,
-/// by the interface if it can, else by the kernel.
+/// Sends `count` super-packets of `size` bytes with UDP_SEGMENT: the interface, or else the kernel,
+/// splits each into datagrams of `segment` bytes.
 pub fn flood_segmented(from: &Namespace, to: SocketAddr, count: u32, (size, segment): (u32, u32)) {
     from.run(&format!("{} flood {to} {count} {size} {segment}", helper().display()));
 }
 
-/// Sends a frame out of an interface, bytes as they are.
+/// Sends a frame out of an interface without changing it.
 pub fn send_frame(from: &Namespace, interface: &str, frame: &[u8]) {
     let hex = frame.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
@@ -30,14 +30,14 @@ pub fn send_frame(from: &Namespace, interface: &str, frame: &[u8]) {
     from.run(&format!("{} frame {interface} {hex}", helper().display()));
 }
 
-/// What a TCP transfer put on the wire.
+/// Segments of a TCP transfer on the wire.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer {
-    /// Bytes of the application.
+    /// Bytes of application data.
     pub payload: u64,
-    /// Segments that the sender has sent: data, and a handful without.
+    /// Segments from the sender: data, and a few without data.
     pub sender_segments: u64,
-    /// Segments that the receiver has sent: acknowledgements.
+    /// Segments from the receiver: acknowledgements.
     pub receiver_segments: u64,
 }
 
@@ -53,7 +53,7 @@ impl Transfer {
 /// sides have closed.
 ///
 /// # Panics
-/// When it does not work.
+/// If the connection fails.
 #[must_use]
 pub fn transfer(from: &Namespace, receiver: &Namespace, to: SocketAddr, payload: u64) -> Transfer {
     let mut sink = receiver.command(helper());
@@ -64,7 +64,7 @@ pub fn transfer(from: &Namespace, receiver: &Namespace, to: SocketAddr, payload:
     let before = sent();
     from.run(&format!("{} source {to} {payload}", helper().display()));
     assert!(sink.wait().success(), "{}", sink.log());
-    // The last acknowledgements are the kernel's and come after the programs have ended.
+    // The kernel sends the last acknowledgements after the programs have ended. State 04 is FIN_WAIT1.
     let closed = |namespace: &Namespace| !namespace.proc_net("tcp").contains(" 04 ");
     wait_until("the end of the connection", || (closed(from) && closed(receiver)).then_some(()));
     let after = sent();

@@ -8,11 +8,10 @@ use flowmote_analyzer::{Address, Datagram, Sample};
 use super::Capture;
 use crate::skipped::skip_part;
 
-/// Writes the datagrams to a pcap file and checks that tshark finds the same samples in it and
-/// nothing malformed.
+/// Checks that tshark finds the same samples in the datagrams, and nothing malformed.
 ///
 /// # Panics
-/// When it finds otherwise.
+/// If tshark disagrees.
 pub(super) fn check(capture: &Capture) {
     let mut file = tempfile::Builder::new().suffix(".pcap").tempfile().expect("a temporary file");
     file.write_all(&pcap(capture)).expect("writing a pcap file");
@@ -42,7 +41,7 @@ pub(super) fn check(capture: &Capture) {
     }
 }
 
-/// What tshark says of a datagram, in the order of [`FIELDS`].
+/// A datagram as dissected by tshark, in the order of [`FIELDS`].
 #[derive(Debug)]
 struct Row<'a> {
     sequence_number: u32,
@@ -62,7 +61,7 @@ impl<'a> Row<'a> {
         };
         let (sequence_numbers, sample_types, frame_lengths) = (numbers(), numbers(), numbers());
         let [sequence_number] = sequence_numbers[..] else { panic!("tshark: {text}") };
-        // Other experts speak of the sampled packets, that segments are missing between them.
+        // Other expert groups concern the sampled packets, such as missing TCP segments between them.
         let malformed = numbers().contains(&PI_MALFORMED);
         Self { sequence_number, sample_types, frame_lengths, malformed, _text: text }
     }
@@ -73,8 +72,8 @@ fn frame_length(sample: Sample<'_>) -> Option<u32> {
     Some(super::sampled_header(&flow).frame_length)
 }
 
-/// tshark 4.0 loses its way behind a counter record that it does not know, and of 2000 to 2010 it
-/// knows none; so it does not get to see them.
+/// Returns true for samples of the host, which are hidden from tshark: tshark 4.0 misreads the rest
+/// of a datagram after an unknown counter record, and knows none of 2000 to 2010.
 fn is_of_host(sample: &Sample<'_>) -> bool {
     matches!(sample, Sample::Counters(counters) if counters.source_id.class == 2)
 }
@@ -105,7 +104,7 @@ fn readable(payload: &[u8]) -> Vec<u8> {
 /// A pcap file (draft-ietf-opsawg-pcap) of IPv4 packets without link layer.
 fn pcap(capture: &Capture) -> Vec<u8> {
     let mut file = Vec::new();
-    // magic with nanoseconds, version 2.4, zone, accuracy, snapshot length, link type
+    // Magic with nanoseconds, version 2.4, zone, accuracy, snapshot length, link type.
     for word in [0xa1b2_3c4d, 0x0002_0004, 0, 0, 0x0004_0000, LINKTYPE_IPV4] {
         file.extend(u32::to_be_bytes(word));
     }
@@ -122,7 +121,7 @@ fn pcap(capture: &Capture) -> Vec<u8> {
     file
 }
 
-/// Headers from 192.0.2.1 to 192.0.2.2, both checksums left out.
+/// Headers from 192.0.2.1 to 192.0.2.2, port 6343, without checksums.
 fn ipv4_udp(payload: u16) -> Vec<u8> {
     let ([udp_0, udp_1], [ip_0, ip_1]) =
         ((payload + 8).to_be_bytes(), (payload + 28).to_be_bytes());
@@ -137,7 +136,7 @@ const FIELDS: [&str; 4] = [
     "sflow_245.header.frame_length",
     "_ws.expert.group",
 ];
-/// The group of experts that find packets malformed (epan/proto.h).
+/// The expert group of malformed packets (epan/proto.h).
 const PI_MALFORMED: u32 = 7 << 24;
 const LINKTYPE_IPV4: u32 = 228;
 const IPV4_UDP: usize = 28;
@@ -169,14 +168,14 @@ mod tests {
     ];
 
     #[test]
-    fn agrees_about_a_sound_sample() {
+    fn sound_sample_passes() {
         check(&capture(50, &FRAME));
         check(&capture(1518, &FRAME));
     }
 
     #[test]
     #[should_panic(expected = "malformed")]
-    fn sees_a_datagram_that_ends_too_early() {
+    fn truncated_datagram_is_malformed() {
         let mut capture = capture(50, &FRAME);
         let mut received = capture.received()[0].clone();
         received.payload.truncate(80);

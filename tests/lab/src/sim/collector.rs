@@ -1,5 +1,5 @@
-//! A collector that believes nothing: it decodes every datagram to the last byte and holds it
-//! against the rules for agents (section 7 of docs/sflow-wire.md).
+//! A strict collector: it decodes every datagram to the last byte and checks it against the rules
+//! for agents (section 7 of docs/sflow-wire.md).
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use super::port::Sampled;
 /// The collector and the link to it.
 #[derive(Debug)]
 pub struct Collector {
-    /// The time, for its own clock.
+    /// Current virtual time.
     pub now: Instant,
-    /// The link is down: the sender is told.
+    /// The link is down: sending returns an error.
     pub down: bool,
-    /// Every so many-th datagram is lost on the way, and nobody is told; 0: none.
+    /// Every n-th datagram is lost on the way without an error; 0: none.
     pub loses_each: u64,
     /// Datagrams that arrived.
     pub received: u64,
-    /// Datagrams that were sent and did not arrive: what really happened.
+    /// Datagrams that did not arrive: the truth.
     pub lost: u64,
-    /// Datagrams missing by their sequence numbers: what a collector can know.
+    /// Datagrams missing by sequence number: the collector's estimate of `lost`.
     pub missing: u64,
     /// The longest time that a sample waited on the device.
     pub longest_wait: Duration,
-    /// Times that a step back in uptime was a wrap.
+    /// Number of times that the uptime wrapped.
     pub uptime_wraps: u64,
-    /// The encodings seen, in order of their first datagram.
+    /// Encodings received, in order of first use.
     pub encodings: Vec<Encoding>,
     max_bytes: usize,
     sequence: u32,
@@ -37,37 +37,37 @@ pub struct Collector {
     tallies: BTreeMap<DataSource, Tally>,
 }
 
-/// What the collector knows about one data source.
+/// The collector's account of one data source.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Flow samples that arrived.
     pub flow_samples: u64,
     /// Flow samples missing by their sequence numbers.
     pub flow_samples_missing: u64,
-    /// `sample_pool` of the last one, extended beyond 32 bits.
+    /// `sample_pool` of the last flow sample, extended beyond 32 bits.
     pub sample_pool: u64,
-    /// `drops` of the last one.
+    /// `drops` of the last flow sample.
     pub drops: u32,
-    /// The rates seen, in order.
+    /// Sampling rates received, in order of change.
     pub sampling_rates: Vec<u32>,
     /// Samples and estimated packets and bytes by flow.
     pub flows: BTreeMap<u32, Estimate>,
-    /// Counter samples that arrived, and octets of the last one.
+    /// Counter samples that arrived.
     pub counter_samples: u64,
-    /// `ifInOctets` of the last one.
+    /// `ifInOctets` of the last counter sample.
     pub octets: u64,
     flow_sequence: u32,
     counter_sequence: u32,
 }
 
-/// Samples of a flow and what they stand for.
+/// Samples of a flow and the totals estimated from them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Estimate {
     /// Samples.
     pub samples: u64,
-    /// Packets: the sum of rates.
+    /// Estimated packets: the sum of the sampling rates.
     pub packets: u64,
-    /// Bytes: the sum of rate times length.
+    /// Estimated bytes: the sum of rate times frame length.
     pub bytes: u64,
 }
 
@@ -90,10 +90,13 @@ impl Collector {
         }
     }
 
-    /// What is known about a source; fails the test if it was never heard of.
+    /// The account of a data source.
+    ///
+    /// # Panics
+    /// If no sample of it has arrived.
     #[must_use]
     pub fn tally(&self, source: DataSource) -> &Tally {
-        self.tallies.get(&source).expect("a source that was heard of")
+        self.tallies.get(&source).expect("a source with samples")
     }
 
     fn receive(&mut self, payload: &[u8]) {
@@ -117,7 +120,7 @@ impl Collector {
         assert!((1..1 << 31).contains(&step), "datagram sequence steps by {step}");
         self.missing += u64::from(step - 1);
         self.sequence = datagram.sequence_number;
-        assert_eq!(datagram.uptime, self.now.uptime(), "uptime is that of sending");
+        assert_eq!(datagram.uptime, self.now.uptime(), "uptime at the time of sending");
         self.uptime_wraps += u64::from(datagram.uptime < self.uptime);
         self.uptime = datagram.uptime;
     }
@@ -126,7 +129,7 @@ impl Collector {
         match sample {
             Sample::Flow(sample) => self.take_flow(&sample),
             Sample::Counters(sample) => self.take_counters(&sample),
-            other => panic!("nobody sent {other:?}"),
+            other => panic!("the agent sends no such sample: {other:?}"),
         }
     }
 
@@ -137,7 +140,7 @@ impl Collector {
         assert_eq!(record.check(), Ok(0), "to the last byte");
         let header = record.read::<SampledHeader>().expect("a sampled header");
         assert!(records.next().is_none() && records.remaining().is_empty());
-        let (flow, arrival) = Sampled::told(header.header);
+        let (flow, arrival) = Sampled::parse(header.header);
         assert!(arrival <= self.now);
         self.longest_wait = self.longest_wait.max(self.now.since(arrival));
 
@@ -161,7 +164,7 @@ impl Collector {
             let record = record.expect("a whole record");
             assert_eq!(record.check(), Ok(0), "to the last byte");
             if let Some(counters) = record.read::<IfCounters>() {
-                assert!(counters.if_in_octets >= tally.octets, "a total that falls");
+                assert!(counters.if_in_octets >= tally.octets, "ifInOctets decreases");
                 tally.octets = counters.if_in_octets;
             }
             kinds.push(record.data_format().0);
@@ -169,8 +172,8 @@ impl Collector {
         assert_eq!(kinds, [1, 1005]);
     }
 
-    /// Never both encodings: once the agent has changed, the old one does not come back. The
-    /// change is a new session, in which all sequences of samples start over.
+    /// Checks that the agent never returns to an encoding. A change starts a new session, in which
+    /// all sequence numbers of samples start again.
     fn take_encoding(&mut self, expanded: bool) {
         let encoding = if expanded { Encoding::Expanded } else { Encoding::Compact };
         if self.encodings.last() == Some(&encoding) {
@@ -202,9 +205,9 @@ impl Tally {
         self.flow_sequence = sample.sequence_number;
         self.flow_samples += 1;
         let grown = sample.sample_pool.wrapping_sub(self.sample_pool as u32);
-        assert!(grown > 0, "a pool that stands still");
+        assert!(grown > 0, "sample_pool does not grow");
         self.sample_pool += u64::from(grown);
-        assert!(sample.drops >= self.drops, "drops that fall");
+        assert!(sample.drops >= self.drops, "drops decrease");
         self.drops = sample.drops;
         if self.sampling_rates.last() != Some(&sample.sampling_rate) {
             self.sampling_rates.push(sample.sampling_rate);
@@ -213,20 +216,20 @@ impl Tally {
 }
 
 impl Estimate {
-    /// How far an estimate from so many samples may be off in 95 of 100 cases: the bound of
-    /// 196 * sqrt(1/c) per cent.
+    /// The relative error not exceeded by 95 % of estimates from this many samples:
+    /// 196 * sqrt(1/c) per cent for c samples.
     #[must_use]
     pub fn bound(&self) -> f64 {
         1.96 / (self.samples as f64).sqrt()
     }
 
-    /// How far the packets are off, relative to the truth.
+    /// Relative error of the packets; `packets` is the true number.
     #[must_use]
     pub fn error(&self, packets: u64) -> f64 {
         (self.packets as f64 / packets as f64 - 1.0).abs()
     }
 
-    /// How far the bytes are off, relative to the truth.
+    /// Relative error of the bytes; `bytes` is the true number.
     #[must_use]
     pub fn byte_error(&self, bytes: u64) -> f64 {
         (self.bytes as f64 / bytes as f64 - 1.0).abs()
@@ -246,8 +249,8 @@ impl Transport for Collector {
     }
 }
 
-/// The data source in the words of the core.
-fn source(told: flowmote_analyzer::DataSource) -> DataSource {
-    assert_eq!(told.class, SourceClass::Interface as u32, "only ports were added");
-    DataSource::interface(told.index)
+/// Converts a data source of the decoder to that of the core.
+fn source(decoded: flowmote_analyzer::DataSource) -> DataSource {
+    assert_eq!(decoded.class, SourceClass::Interface as u32, "only ports were added");
+    DataSource::interface(decoded.index)
 }

@@ -1,8 +1,8 @@
 //! A device in virtual time: ports with traffic, samplers, queues and counters, one agent, and a
 //! collector at the end of a link that can fail.
 //!
-//! Time jumps from one event to the next, so days take seconds. What stands in for a platform is
-//! stricter than any platform: see [`Collector`] and [`Port`].
+//! Time jumps from one event to the next, so days take seconds. The fakes are stricter than any
+//! platform: see [`Collector`] and [`Meters`].
 
 mod collector;
 mod port;
@@ -16,10 +16,10 @@ use flowmote_core::{
 pub use collector::{Collector, Estimate, Tally};
 pub use port::{Meters, Port, Sampled, Traffic};
 
-/// The device, and the world as far as it matters.
+/// The device, its traffic and its collector.
 #[derive(Debug)]
 pub struct Simulation {
-    /// The time.
+    /// Current virtual time.
     pub now: Instant,
     /// The agent under test.
     pub agent: Agent<'static>,
@@ -27,19 +27,19 @@ pub struct Simulation {
     pub ports: Vec<Port>,
     /// Their counters.
     pub meters: Meters,
-    /// Where the datagrams go.
+    /// Receiver of the datagrams.
     pub collector: Collector,
-    /// The main loop looks into the queues this long after the first sample came.
+    /// Time from the first queued sample until the main loop empties the queues.
     pub service: Duration,
     config: AgentConfig,
     serve_at: Option<Instant>,
 }
 
 impl Simulation {
-    /// A device that has been up for `now`, with room for `sources`.
+    /// A device whose uptime is `now`, with room for `sources` data sources.
     #[must_use]
     pub fn new(now: Instant, config: AgentConfig, sources: usize) -> Self {
-        // The agent borrows its memory; a test ends before it is missed.
+        // The agent borrows its memory. Leaking it is harmless in a test.
         let sources = vec![SourceSlot::VACANT; sources].leak();
         let buffer = vec![0xa5; config.head.max_bytes].leak();
         Self {
@@ -68,7 +68,7 @@ impl Simulation {
         self.agent.reconfigure(self.config).expect("an encoding that fits every source");
     }
 
-    /// Lets `duration` pass.
+    /// Advances the time by `duration`.
     pub fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(next) = self.next_event().filter(|&next| next <= end) {
@@ -78,7 +78,7 @@ impl Simulation {
         self.now = end;
     }
 
-    /// Ends traffic and polling, and sends what is left.
+    /// Stops traffic and polling, and sends the remaining samples.
     pub fn finish(&mut self) {
         self.ports.iter_mut().for_each(|port| port.traffic.clear());
         self.drain();
@@ -87,19 +87,19 @@ impl Simulation {
         self.agent.transmit(self.now, &mut self.collector);
     }
 
-    /// What the collector heard of the port.
+    /// The collector's account of a port.
     #[must_use]
     pub fn tally(&self, index: u32) -> &Tally {
         self.collector.tally(DataSource::interface(index))
     }
 
-    /// The earliest thing to happen.
+    /// Time of the earliest event.
     fn next_event(&self) -> Option<Instant> {
         let traffic = self.ports.iter().filter_map(Port::next_arrival).min();
         [traffic, self.serve_at, self.agent.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// All that happens now: packets arrive, then the main loop runs if it has a reason to.
+    /// Handles all events due now: packets arrive, then the main loop runs if there is work.
     fn step(&mut self) {
         self.meters.now = self.now;
         for port in &mut self.ports {
@@ -116,10 +116,13 @@ impl Simulation {
         }
         self.collector.now = self.now;
         let next = self.agent.poll(self.now, &mut self.meters, &mut self.collector);
-        assert!(next.is_none_or(|next| next > self.now), "the agent would spin");
+        assert!(
+            next.is_none_or(|next| next > self.now),
+            "a deadline in the past: the main loop would spin"
+        );
     }
 
-    /// Hands all queued samples to the agent, as the contract says.
+    /// Passes all queued samples to the agent, following the contract of `flowmote_core`.
     fn drain(&mut self) {
         self.serve_at = None;
         self.collector.now = self.now;

@@ -1,4 +1,4 @@
-//! Ports: packets arrive, some are chosen and queued, all are counted.
+//! Simulated ports: all packets are counted, chosen ones are queued.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,18 +7,18 @@ use flowmote_core::{
     CounterRecord, CounterSource, DataSource, Duration, Instant, SampleMeta, Sampler,
 };
 
-/// A port of the device, and the truth about it.
+/// A port of the device with its true counts.
 #[derive(Debug)]
 pub struct Port {
     /// ifIndex.
     pub index: u32,
-    /// Chooses the packets.
+    /// The sampler under test.
     pub sampler: Sampler,
-    /// Samples on their way to the main loop.
+    /// Samples waiting for the main loop.
     pub queue: VecDeque<Sampled>,
-    /// Samples that the queue can hold; one more is dropped.
+    /// Capacity of the queue in samples; further ones are dropped.
     pub room: usize,
-    /// What arrives.
+    /// Traffic that arrives.
     pub traffic: Vec<Traffic>,
     /// Packets that arrived, by flow.
     pub packets: BTreeMap<u32, u64>,
@@ -30,12 +30,12 @@ pub struct Port {
     pub dropped: u64,
 }
 
-/// Packets of one flow, in bursts at regular times.
+/// Packets of one flow, in bursts at regular intervals.
 #[derive(Clone, Debug)]
 pub struct Traffic {
     /// Number of the flow.
     pub flow: u32,
-    /// When the next burst arrives.
+    /// Arrival of the next burst.
     pub next: Instant,
     /// Time between two bursts.
     pub every: Duration,
@@ -48,22 +48,22 @@ pub struct Traffic {
 /// A chosen packet in the queue.
 #[derive(Clone, Debug)]
 pub struct Sampled {
-    /// What the sampler said.
+    /// Rate, pool and drops from the sampler.
     pub meta: SampleMeta,
     /// Number of the flow.
     pub flow: u32,
-    /// When it arrived.
+    /// Arrival of the packet.
     pub arrival: Instant,
     /// Bytes on the wire.
     pub frame_length: u32,
 }
 
-/// Reads the counters of the ports, and fails the test if it is asked out of turn: a source that
-/// is not polled, one that was asked less than an interval ago, or later than is allowed.
+/// A strict counter source for the ports. It fails the test if the agent polls a source that has no
+/// polling interval, or polls one too early or too late.
 #[derive(Debug, Default)]
 pub struct Meters {
-    /// When each source was asked.
-    pub asked: BTreeMap<DataSource, Vec<Instant>>,
+    /// Times at which each source was polled.
+    pub polled: BTreeMap<DataSource, Vec<Instant>>,
     intervals: BTreeMap<DataSource, (Instant, Duration)>,
     totals: BTreeMap<DataSource, (u64, u64)>,
     pub(super) now: Instant,
@@ -86,14 +86,14 @@ impl Port {
         }
     }
 
-    /// The same with some more traffic.
+    /// Adds traffic to the port.
     #[must_use]
     pub fn with(mut self, traffic: Traffic) -> Self {
         self.traffic.push(traffic);
         self
     }
 
-    /// Its data source.
+    /// Data source of the port.
     #[must_use]
     pub fn source(&self) -> DataSource {
         DataSource::interface(self.index)
@@ -115,7 +115,7 @@ impl Port {
         self.traffic.iter().map(|traffic| traffic.next).min()
     }
 
-    /// Takes all bursts that are due; returns whether there were any.
+    /// Receives all bursts that are due; returns true if there were any.
     pub(super) fn receive(&mut self, now: Instant) -> bool {
         let mut received = false;
         for at in 0..self.traffic.len() {
@@ -153,7 +153,7 @@ impl Port {
 }
 
 impl Sampled {
-    /// Header bytes that tell the collector what it has to know to judge the agent.
+    /// Header bytes that carry flow and arrival time to the collector.
     #[must_use]
     pub fn header(&self) -> [u8; 128] {
         let mut header = [0x5a; 128];
@@ -164,7 +164,7 @@ impl Sampled {
 
     /// Flow and arrival from the bytes of [`header`](Self::header).
     #[must_use]
-    pub fn told(header: &[u8]) -> (u32, Instant) {
+    pub fn parse(header: &[u8]) -> (u32, Instant) {
         let flow = header.first_chunk().expect("the flow");
         let arrival = header[4..].first_chunk().expect("the arrival");
         (u32::from_be_bytes(*flow), Instant::from_millis(u64::from_be_bytes(*arrival)))
@@ -172,16 +172,16 @@ impl Sampled {
 }
 
 impl Meters {
-    /// From `now` on, `source` is to be asked every `interval`; zero: never.
+    /// Expects a poll of `source` every `interval` from `now`; zero: never.
     pub fn expect(&mut self, source: DataSource, now: Instant, interval: Duration) {
         self.intervals.insert(source, (now, interval));
     }
 
-    /// Fails the test if a source was not asked for longer than its interval.
-    pub fn check_nobody_waits(&self, now: Instant) {
+    /// Fails the test if a source was not polled for longer than its interval.
+    pub fn check_none_overdue(&self, now: Instant) {
         for (source, &(since, interval)) in &self.intervals {
-            let asked = self.asked.get(source).and_then(|asked| asked.last());
-            let waited = now.since(*asked.unwrap_or(&since));
+            let polled = self.polled.get(source).and_then(|polled| polled.last());
+            let waited = now.since(*polled.unwrap_or(&since));
             assert!(interval.is_zero() || waited <= interval, "{source:?} waits {waited:?}");
         }
     }
@@ -195,12 +195,12 @@ impl CounterSource for Meters {
     fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let &(since, interval) = self.intervals.get(&source).expect("a source that was added");
         assert!(!interval.is_zero(), "{source:?} is not polled");
-        let asked = self.asked.entry(source).or_default();
-        match asked.last() {
+        let polled = self.polled.entry(source).or_default();
+        match polled.last() {
             Some(&last) => assert_eq!(self.now.since(last), interval, "{source:?} out of turn"),
-            None => assert!(self.now.since(since) <= interval, "{source:?} first asked late"),
+            None => assert!(self.now.since(since) <= interval, "{source:?} first polled late"),
         }
-        asked.push(self.now);
+        polled.push(self.now);
         let (packets, bytes) = self.totals.get(&source).copied().unwrap_or_default();
         let counters = IfCounters {
             if_index: source.index(),
