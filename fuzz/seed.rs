@@ -1,7 +1,7 @@
-//! `cargo run --example seed -- DIRECTORY` writes what fuzzing begins with: the test vectors, the
-//! packets sampled in them (for the firmware behind an answer to its ARP), captures of them, and
-//! the configuration files of the repository.
-//! `cargo +nightly fuzz cmin TARGET DIRECTORY/TARGET` then makes few of many.
+//! `cargo run --example seed -- DIRECTORY` writes the seeds of fuzzing: the test vectors, the packets
+//! sampled in them (for the firmware after an ARP reply), captures of them, and the configuration
+//! files of the repository.
+//! `cargo +nightly fuzz cmin TARGET DIRECTORY/TARGET` then reduces their number.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
             write(&to.join("firmware"), &format!("{name}-{at}"), &frames(&packet[1..]))?;
         }
     }
-    // Short ones only: the readers of captures do not look into the payload.
+    // Only short ones: the readers of captures do not inspect the payload.
     for (name, payload) in flowmote_vectors::synthetic() {
         if payload.len() < 120 {
             write(&to.join("capture"), &format!("{name}.pcap"), &pcap(&payload))?;
@@ -35,7 +35,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The sampled packets, each behind a byte for its header protocol.
+/// The sampled packets, each after a byte for its header protocol.
 fn packets(payload: &[u8]) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     let Ok(datagram) = Datagram::parse(payload) else { return packets };
@@ -52,8 +52,7 @@ fn packets(payload: &[u8]) -> Vec<Vec<u8>> {
     packets
 }
 
-/// An answer to the ARP request of the firmware target, a request, and a packet, each behind its
-/// length.
+/// A reply to the ARP request of the firmware target, a request, and a packet, each after its length.
 fn frames(packet: &[u8]) -> Vec<u8> {
     let arp = |operation| {
         let head = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, operation];

@@ -1,7 +1,7 @@
-//! How fast the core is: instructions, exact and repeatable, and nanoseconds of this machine.
+//! Speed of the core: instructions, exact and repeatable, and nanoseconds on this machine.
 //!
-//! Both are taken of the same [`CASES`]. `benches/run` prints them; a test holds the instructions
-//! against the table that is checked in.
+//! Both are measured on the same [`CASES`]. `benches/run` prints them, and a test compares the
+//! instructions with the checked-in table.
 
 pub mod callgrind;
 pub mod cases;

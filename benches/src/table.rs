@@ -1,22 +1,22 @@
-//! The table of instructions that is checked in, and what may differ from it.
+//! The checked-in table of instructions, and the tolerance of a comparison with it.
 
 use core::fmt::Write;
 use std::collections::BTreeMap;
 
-/// Instructions by name of the case, and the compiler that made the code.
+/// Instructions by name of the case, and the compiler that generated the code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// `rustc --version` of the figures.
+    /// `rustc --version` at the time of counting.
     pub compiler: String,
     /// Instructions of one repetition.
     pub instructions: BTreeMap<String, u64>,
 }
 
 impl Table {
-    /// Reads a table: `# rustc 1.95.0 …` once, then `name instructions` by line.
+    /// Parses a table: one line `# rustc 1.95.0 …`, then lines of the form `name instructions`.
     ///
     /// # Errors
-    /// The line that is not of this form.
+    /// The first malformed line.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut table = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -33,7 +33,7 @@ impl Table {
         Ok(table)
     }
 
-    /// What [`parse`](Self::parse) reads.
+    /// The text that [`parse`](Self::parse) reads.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!("{HEAD}# {}\n", self.compiler);
@@ -43,7 +43,7 @@ impl Table {
         text
     }
 
-    /// The cases of `now` that are more than 3 % above this table or not in it, in words.
+    /// Descriptions of the cases of `now` that are more than 3 % above this table or not in it.
     #[must_use]
     pub fn grown(&self, now: &Self) -> Vec<String> {
         let verdict = |(name, &figure): (&String, &u64)| match self.instructions.get(name) {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_back() {
+    fn text_parses_to_the_same_table() {
         let table = table(&[("a", 1), ("flow-sample-500-ports", 230)]);
         assert_eq!(Table::parse(&table.to_text()), Ok(table));
         assert!(Table::parse("name").is_err());
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn three_percent_may_be() {
+    fn growth_above_three_percent_is_reported() {
         let was = table(&[("a", 100), ("b", 200)]);
         assert!(was.grown(&table(&[("a", 103), ("b", 206)])).is_empty());
         assert!(was.grown(&table(&[("a", 1)])).is_empty());

@@ -12,7 +12,7 @@ fuzz_target!(|file: &[u8]| {
         assert!(total <= file.len(), "packets hold more than the file");
         for link_type in [packet.link_type, 1] {
             if let Found::Udp { payload, .. } = find_udp(link_type, packet.bytes, 6343) {
-                assert!(payload.len() < packet.bytes.len(), "headers take room");
+                assert!(payload.len() < packet.bytes.len(), "headers have a length");
             }
         }
     }

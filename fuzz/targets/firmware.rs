@@ -1,6 +1,6 @@
-//! Frames that reach a small firmware: ARP, the sampler, the queue and the node. Each byte pair of
-//! the input is the length of the frame behind it. What goes out must be ARP, or a datagram that
-//! the decoder takes and whose samples hold the start of a frame that came in.
+//! Frames received by a small firmware: ARP, the sampler, the queue and the node. Two bytes of the
+//! input are the length of the frame that follows. Every frame sent must be ARP, or a datagram that
+//! the decoder accepts and whose samples hold the start of a received frame.
 #![no_main]
 
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
     let uplink = RawUplink::new(wire, UdpSender::new(sender()));
     let parts = NodeParts { agent, ports: &ports, samples: &queue, counters: Counters, uplink };
     let mut node = Node::new(Instant::ZERO, parts, Duration::from_secs(1)).unwrap();
-    // Longer than samples are held back for want of a neighbour.
+    // Longer than samples wait for an ARP reply.
     for turn in 0..8 {
         node.poll(Instant::from_millis(turn * 300));
     }
@@ -40,10 +40,10 @@ fuzz_target!(|input: &[u8]| {
     let meta = port.meta();
     assert_eq!(meta.sample_pool, seen, "each frame counts once");
     let sampled = node.stats().flow_samples as u32;
-    assert!(sampled + meta.drops <= seen && seen <= sampled + meta.drops + 4, "or waits");
+    assert!(sampled + meta.drops <= seen && seen <= sampled + meta.drops + 4, "or still queued");
 });
 
-/// Gives the frames of the input, samples them all, and looks at what goes out.
+/// Delivers the frames of the input, samples them all, and checks every frame sent.
 struct Wire<'a> {
     input: &'a [u8],
     rest: &'a [u8],
@@ -54,7 +54,7 @@ struct Wire<'a> {
 
 impl FrameDevice for Wire<'_> {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
-        assert_eq!((head.len(), &head[6..12]), (HEAD_BYTES, &MAC[..]), "from us");
+        assert_eq!((head.len(), &head[6..12]), (HEAD_BYTES, &MAC[..]), "head length and source address");
         if payload.is_empty() {
             assert_eq!(head[12..14], [8, 6], "ARP");
             return Ok(());
@@ -68,7 +68,7 @@ impl FrameDevice for Wire<'_> {
             let header = header.expect("a header").header;
             let came =
                 header.is_empty() || self.input.windows(header.len()).any(|bytes| bytes == header);
-            assert!(came, "not of a frame that came in");
+            assert!(came, "header of no received frame");
         }
         Ok(())
     }

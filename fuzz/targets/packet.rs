@@ -14,18 +14,18 @@ fuzz_target!(|input: &[u8]| {
     let mut count = 0;
     for layer in layers.clone() {
         count += 1;
-        layer.visit(&mut Nobody);
+        layer.visit(&mut Ignore);
         if let Layer::Payload(payload) = layer {
             assert!(payload.len() <= packet.len());
         }
     }
-    assert!(count <= packet.len() + 1, "each layer takes bytes");
+    assert!(count <= packet.len() + 1, "each layer consumes bytes");
     assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple::five_tuple(layers));
 });
 
-struct Nobody;
+struct Ignore;
 
-impl Visitor for Nobody {
+impl Visitor for Ignore {
     fn value(&mut self, _: Field, _: Value<'_>) {}
     fn open(&mut self, _: Field, _: Shape) {}
     fn close(&mut self, _: Shape) {}

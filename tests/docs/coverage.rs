@@ -1,5 +1,5 @@
-//! docs/coverage.md tells the truth: its columns are what core encodes, what the Linux agent
-//! sends and what the analyzer decodes.
+//! The columns of docs/coverage.md are the structures that core encodes, that the Linux agent sends
+//! and that the analyzer decodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,11 +18,11 @@ use flowmote_core::{
     DropReason, Encoding, FlowRecord, FlowSample, Interface, RtFlow, RtMetric, SampleMeta,
 };
 
-/// `enterprise:format`, as the table and the analyzer write it.
+/// `enterprise:format`, as in the table and in the output of the analyzer.
 type Number = String;
 type Numbers = BTreeSet<Number>;
 
-/// One line of the page.
+/// A row of the page.
 struct Row {
     name: String,
     core: bool,
@@ -33,7 +33,7 @@ struct Row {
 type Table = BTreeMap<Number, Row>;
 
 #[test]
-fn each_structure_that_the_analyzer_decodes_is_marked_and_no_other() {
+fn analyzer_column_lists_exactly_the_decoded_structures() {
     for (heading, names) in [
         ("Samples", decoded_samples()),
         ("Flow records", decoded_records::<Flow>()),
@@ -52,7 +52,7 @@ fn each_structure_that_the_analyzer_decodes_is_marked_and_no_other() {
 }
 
 #[test]
-fn each_structure_that_a_vector_holds_is_in_the_table_and_decodes_as_marked() {
+fn vectors_hold_only_listed_structures_and_decode_as_marked() {
     let tables = [table("Samples"), table("Flow records"), table("Counter records")];
     let mut vectors = 0;
     for (file, payload) in flowmote_vectors::synthetic() {
@@ -73,7 +73,7 @@ fn each_structure_that_a_vector_holds_is_in_the_table_and_decodes_as_marked() {
 }
 
 #[test]
-fn each_structure_that_core_encodes_is_marked_and_no_other() {
+fn core_column_lists_exactly_the_encoded_structures() {
     let mut numbers = Numbers::new();
     with_flow_records(&mut |records| {
         assert_eq!(records.len(), implementations("flow"), "a record of core is missing here");
@@ -95,15 +95,15 @@ fn each_structure_that_core_encodes_is_marked_and_no_other() {
 }
 
 #[test]
-fn each_record_that_the_linux_agent_sends_is_marked_and_no_other() {
+fn linux_column_lists_exactly_the_sent_records() {
     assert_eq!(marked(&table("Flow records"), |row| row.linux), sent_flow_records());
     assert_eq!(marked(&table("Counter records"), |row| row.linux), sent_counter_records());
 }
 
-/// The agent sends flow and counter samples, in either encoding; of the rest what it calls core
-/// for.
+/// Sample kinds are detected by the calls of core in the sources of the agent. Flow and counter
+/// samples have two encodings each.
 #[test]
-fn each_sample_that_the_linux_agent_sends_is_marked_and_no_other() {
+fn linux_column_lists_exactly_the_sent_samples() {
     let source = sources(&root().join("platform-linux/src"));
     let calls = [
         (".handle_flow_sample(", ["0:1", "0:3"].as_slice()),
@@ -117,7 +117,7 @@ fn each_sample_that_the_linux_agent_sends_is_marked_and_no_other() {
     assert_eq!(marked(&table("Samples"), |row| row.linux), sent);
 }
 
-/// Rows below a heading: `| number | name | yes or no | yes or no | yes or no | remark |`.
+/// Rows under a heading: `| number | name | yes or no | yes or no | yes or no | remark |`.
 fn table(heading: &str) -> Table {
     let page = fs::read_to_string(root().join("docs/coverage.md")).unwrap();
     let section = page.split("\n## ").find(|part| part.starts_with(heading)).expect(heading);
@@ -134,9 +134,9 @@ fn table(heading: &str) -> Table {
         });
         let name = name.trim_matches('`').to_owned();
         let known = table.insert(number.to_owned(), Row { name, core, linux, analyzer });
-        assert!(known.is_none(), "{number} is there twice");
+        assert!(known.is_none(), "{number} is listed twice");
     }
-    assert!(!table.is_empty(), "no table below {heading}");
+    assert!(!table.is_empty(), "no table under {heading}");
     table
 }
 
@@ -144,7 +144,7 @@ fn marked(table: &Table, column: fn(&Row) -> bool) -> Numbers {
     table.iter().filter(|(_, row)| column(row)).map(|(number, _)| number.clone()).collect()
 }
 
-/// Number and name of all that the analyzer knows of a number space.
+/// Number and name of each record of a number space that the analyzer decodes.
 fn decoded_records<S: Space>() -> BTreeMap<Number, String> {
     formats()
         .filter_map(|format| Some((format.to_string(), S::lookup(format)?.name.to_owned())))
@@ -160,14 +160,14 @@ fn decoded_samples() -> BTreeMap<Number, String> {
     formats().filter_map(known).collect()
 }
 
-/// Every format of every enterprise that sFlow is known to be extended by.
+/// Formats 0 to 4095 of all enterprises known to define sFlow structures.
 fn formats() -> impl Iterator<Item = DataFormat> {
     const ENTERPRISES: [u32; 7] = [0, 1991, 4300, 4413, 5703, 8800, 43_874];
     let all = |enterprise| (0..4096).map(move |format| DataFormat::new(enterprise, format));
     ENTERPRISES.into_iter().flat_map(all)
 }
 
-/// A sample of that number whose body is zeros, long enough for every fixed part.
+/// A sample of this format whose body is zeros, long enough for every fixed part.
 fn datagram_of_one_sample(format: DataFormat) -> Vec<u8> {
     let head = [5, 1, 0xc000_0201, 0, 1, 0, 1, format.0, 64];
     let mut payload: Vec<u8> = head.into_iter().flat_map(u32::to_be_bytes).collect();
@@ -176,7 +176,7 @@ fn datagram_of_one_sample(format: DataFormat) -> Vec<u8> {
 }
 
 fn expect(table: &Table, file: &str, format: DataFormat, decodes: bool) {
-    // Numbers in this one stand for what nobody knows.
+    // The numbers in this vector are unassigned.
     if file == "unknown-everything" && !decodes {
         return;
     }
@@ -191,8 +191,8 @@ fn expect_all<S: Space>(table: &Table, file: &str, records: Records<'_, S>) {
     }
 }
 
-/// Encodes a sample of this one record and answers the number under which the analyzer decodes
-/// it, to the last byte.
+/// Encodes a sample of one record and returns the number under which the analyzer decodes it, to
+/// the last byte.
 fn decoded_alone(flow: Option<&dyn FlowRecord>, counter: Option<&dyn CounterRecord>) -> Number {
     let mut buffer = [0xa5; 1400];
     let mut builder = DatagramBuilder::new(&mut buffer, head(Encoding::Compact));
@@ -218,7 +218,7 @@ fn number_of_one<S: Space>(mut records: Records<'_, S>) -> Number {
     record.data_format().to_string()
 }
 
-/// How many records core implements, by its sources.
+/// Number of records that core implements, counted in its sources.
 fn implementations(space: &str) -> usize {
     let source = sources(&root().join("core/src/record").join(space));
     let by_hand = |line: &&str| line.starts_with("impl") && line.contains("Record for ");
@@ -231,7 +231,7 @@ fn implementations(space: &str) -> usize {
     source.lines().filter(by_hand).count() + source.lines().filter(by_table).count()
 }
 
-/// All Rust sources below a directory, without their tests.
+/// All Rust sources under a directory, without their tests.
 fn sources(directory: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -271,7 +271,7 @@ fn encoded_samples() -> Numbers {
     numbers
 }
 
-/// A packet with a VLAN tag, which has all the records that a packet can have.
+/// Records of a packet with a VLAN tag, which has all possible ones.
 fn sent_flow_records() -> Numbers {
     let packet = Packet {
         header: &[0; 64],
@@ -289,7 +289,7 @@ fn sent_flow_records() -> Numbers {
     })
 }
 
-/// The counters of this host, and of an interface whose driver and bond tell all that can be told.
+/// Records of this host, and of an interface with all optional counters.
 fn sent_counter_records() -> Numbers {
     let mut numbers = Numbers::new();
     let mut emit = |records: &[&dyn CounterRecord]| {

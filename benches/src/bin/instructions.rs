@@ -1,5 +1,5 @@
-//! `instructions [check|update]`: counts instructions, and holds them against
-//! `benches/instructions.txt` or writes it.
+//! `instructions [check|update]`: counts instructions, and compares them with
+//! `benches/instructions.txt` or rewrites that file.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -55,14 +55,14 @@ fn check(now: &Table) -> Result<(), String> {
     let grown = grown.join("\n  ");
     if checked_in.compiler != now.compiler {
         eprintln!(
-            "NOT JUDGED: another compiler ({} here, {} in the table); grown:\n  {grown}",
+            "NOT JUDGED: different compiler ({} here, {} in the table); above the table:\n  {grown}",
             now.compiler, checked_in.compiler
         );
         return Ok(());
     }
     Err(format!(
         "more than 3 % above benches/instructions.txt:\n  {grown}\n\
-         If it has to be so, run `benches/run update` and say why in the commit."
+         If the growth is intended, run `benches/run update` and give the reason in the commit."
     ))
 }
 
@@ -77,7 +77,7 @@ fn table_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.txt")
 }
 
-/// The compiler that cargo uses in this place.
+/// Version of the compiler that cargo uses in this directory.
 fn compiler() -> Result<String, String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output();

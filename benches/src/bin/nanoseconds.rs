@@ -1,7 +1,7 @@
-//! `nanoseconds`: how long each case takes on this machine.
+//! `nanoseconds`: duration of each case on this machine.
 //!
-//! Each run lasts some milliseconds and starts anew; the median of many tells what is usual, the
-//! least what the machine can do undisturbed.
+//! Each run lasts some milliseconds and starts from scratch. The median of many runs is the usual
+//! duration, the least is that without disturbance.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -41,5 +41,5 @@ fn elapsed(case: &Case, times: u32) -> Duration {
 
 const RUNS: usize = 101;
 const RUN: Duration = Duration::from_millis(5);
-/// So many bursts of 64 are fewer packets than the skip of the cases without samples.
+/// Limit at which the bursts of 64 still hold fewer packets than the skip of the unsampled cases.
 const MAX_TIMES: u32 = 1 << 22;

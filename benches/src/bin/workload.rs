@@ -1,4 +1,4 @@
-//! `workload CASE TIMES`: repeats one case, for a counter of instructions to watch.
+//! `workload CASE TIMES`: repeats one case under a counter of instructions.
 
 use std::process::ExitCode;
 

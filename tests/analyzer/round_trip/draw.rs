@@ -1,4 +1,4 @@
-//! Random values of everything that a record is made of, drawn from random bytes.
+//! Random values for all field types of records, drawn from random bytes.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::slice;
@@ -12,7 +12,7 @@ use flowmote_core::record::flow::{
 };
 use flowmote_core::{DropReason, FlowValue, MetricValue};
 
-/// Random bytes, zeros once they are used up, and a place for what values borrow.
+/// Random bytes (zeros once they are used up), and an arena for borrowed values.
 pub(crate) struct Source<'a> {
     bytes: slice::Iter<'a, u8>,
     pub(crate) arena: &'a Bump,
@@ -29,7 +29,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A type that random values can be drawn of.
+/// A type whose values can be drawn at random.
 pub(crate) trait Draw<'a>: Sized {
     fn draw(source: &mut Source<'a>) -> Self;
 }
@@ -52,7 +52,7 @@ impl<'a, T: Draw<'a>, const N: usize> Draw<'a> for [T; N] {
     }
 }
 
-/// Numbers are often at the ends of their range, where they mean "unknown" or wrap.
+/// Integers are often at the ends of their range, where they mean "unknown" or wrap.
 macro_rules! number {
     ($($type:ty),*) => {$(
         impl<'a> Draw<'a> for $type {
@@ -72,7 +72,7 @@ macro_rules! number {
 
 number!(u32, i32, u64, i64);
 
-/// All bit patterns, those that are not a number too.
+/// All bit patterns, including NaN.
 impl<'a> Draw<'a> for f32 {
     fn draw(source: &mut Source<'a>) -> Self {
         Self::from_bits(u32::draw(source))
@@ -99,7 +99,7 @@ impl<'a, T: Draw<'a>> Draw<'a> for &'a [T] {
     }
 }
 
-/// Up to 32 bytes, the least bound that sFlow gives to a string, of one to four bytes a character.
+/// Up to 32 bytes, the smallest limit of a string in sFlow, in characters of one to four bytes.
 impl<'a> Draw<'a> for &'a str {
     fn draw(source: &mut Source<'a>) -> Self {
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What the decoder's types have to hold after a value of the encoder's types was sent.
+//! Comparison of values of the encoder's types with the values decoded from them.
 
 use core::fmt::Debug;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,9 +15,9 @@ use flowmote_core::record::flow::{
 };
 use flowmote_core::{DropReason, FlowValue, MetricValue};
 
-/// A value sent, which the decoder reads as a `D`.
+/// An encoded value that the decoder reads as a `D`.
 pub(crate) trait Equal<D> {
-    /// Panics if `decoded` is another value; `field` is its name.
+    /// Panics if `decoded` differs; `field` is the name in the message.
     fn equal(&self, decoded: &D, field: &str);
 }
 
@@ -47,9 +47,9 @@ equal! {
     &str => Text<'_>: |sent, decoded| sent.as_bytes() == decoded.0;
     &[u8] => &[u8]: |sent, decoded| sent == decoded;
     i32 => Percentage: |sent, decoded| *sent == decoded.0;
-    // a field that younger forms have
+    // A field that only the longer form of a record has.
     u32 => Option<u32>: |sent, decoded| Some(*sent) == *decoded;
-    // VLAN and priority: all ones are unknown
+    // VLAN and priority: all ones mean unknown.
     Option<u32> => u32: |sent, decoded| sent.unwrap_or(u32::MAX) == *decoded;
     LacpState => [u8; 4]: |sent, decoded| {
         [sent.actor_admin, sent.actor_oper, sent.partner_admin, sent.partner_oper] == *decoded
@@ -125,7 +125,7 @@ impl Equal<RtValue<'_>> for (&str, FlowValue<'_>) {
     }
 }
 
-/// Bit by bit: what is not a number is equal to itself here.
+/// Compares bit patterns, so that a NaN equals itself.
 fn equal_values(sent: Value<'_>, decoded: Value<'_>, field: &str) {
     match (sent, decoded) {
         (Value::F32(sent), Value::F32(decoded)) => sent.equal(&decoded, field),

@@ -1,5 +1,5 @@
-//! Whatever `core` can encode, the decoder reads as the same values: every record, every kind of
-//! sample, both encodings, both kinds of agent address, many samples in a row.
+//! The decoder reads the values that `core` encoded: every record, every kind of sample, both
+//! encodings, both kinds of agent address, and datagrams of many samples.
 
 mod draw;
 mod equal;
@@ -20,7 +20,7 @@ use crate::equal::Equal;
 use crate::samples::Sample;
 
 #[test]
-fn every_record_alone() {
+fn every_record_alone_round_trips() {
     for case in records::CASES {
         run(100, 0..400, |source| {
             let sample = Sample::of_record(case, source);
@@ -30,7 +30,7 @@ fn every_record_alone() {
 }
 
 #[test]
-fn datagrams_of_many_samples() {
+fn datagrams_of_many_samples_round_trip() {
     run(4000, 0..4000, |source| {
         let count = u8::draw(source) % 24;
         let samples: Vec<_> = (0..count).map(|_| Sample::draw(source)).collect();
@@ -54,7 +54,7 @@ fn round_trip(source: &mut Source<'_>, samples: &[Sample<'_>]) {
     let samples: Vec<_> = samples.iter().filter(|sample| sample.encode(&mut builder)).collect();
     let payload = builder.finish(sequence, uptime);
 
-    let datagram = Datagram::parse(payload).expect("what core encodes is a datagram");
+    let datagram = Datagram::parse(payload).expect("a datagram");
     assert_eq!(datagram.agent_address.ip(), Some(head.address));
     head.sub_agent_id.equal(&datagram.sub_agent_id, "sub_agent_id");
     sequence.equal(&datagram.sequence_number, "sequence_number");
@@ -63,11 +63,11 @@ fn round_trip(source: &mut Source<'_>, samples: &[Sample<'_>]) {
 
     let mut decoded = datagram.samples();
     for sample in samples {
-        let decoded = decoded.next().expect("all that were encoded").expect("well-formed");
+        let decoded = decoded.next().expect("every encoded sample").expect("well-formed");
         sample.check(decoded, head.encoding);
     }
     assert!(decoded.next().is_none(), "more samples than were encoded");
-    assert_eq!(decoded.remaining(), [0u8; 0], "nothing is left over");
+    assert_eq!(decoded.remaining(), [0u8; 0], "surplus bytes after the last sample");
 }
 
 fn head(source: &mut Source<'_>) -> DatagramHead {
@@ -79,7 +79,7 @@ fn head(source: &mut Source<'_>) -> DatagramHead {
     }
 }
 
-/// Runs `test` on sources of that many random bytes; one that fails is made smaller.
+/// Runs `test` on `cases` sources of random bytes; proptest minimises a failing one.
 fn run(cases: u32, bytes: core::ops::Range<usize>, test: impl Fn(&mut Source<'_>)) {
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let outcome = TestRunner::new(config).run(&vec(any::<u8>(), bytes), |bytes| {

@@ -1,4 +1,4 @@
-//! Samples of every kind with random content, and what the decoder has to make of them.
+//! Samples of every kind with random content, and their comparison with decoded ones.
 
 use flowmote_analyzer::flow::SampledHeader as DecodedHeader;
 use flowmote_analyzer::{DataSource as DecodedSource, Port, Sample as Decoded};
@@ -12,7 +12,7 @@ use crate::draw::{Draw, Source};
 use crate::equal::Equal;
 use crate::records::{CASES, Case, CounterRecord, FlowRecord, Record};
 
-/// A sample as it is handed to the core, and the records in it.
+/// A sample as passed to the core, with its records.
 pub(crate) enum Sample<'a> {
     Flow(u32, FlowSample<'a>, &'a [&'a dyn FlowRecord]),
     Counters(u32, DataSource, CounterSample<'a>, &'a [&'a dyn CounterRecord]),
@@ -42,7 +42,7 @@ impl<'a> Draw<'a> for Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// A sample with this record alone.
+    /// A sample with only this record.
     pub(crate) fn of_record(case: &Case, source: &mut Source<'a>) -> Self {
         match (case.draw)(source) {
             Record::Flow(record) => {
@@ -88,7 +88,7 @@ impl<'a> Sample<'a> {
         Self::Discarded(Draw::draw(source), packet, records)
     }
 
-    /// False if it did not fit.
+    /// Encodes the sample; returns false if it did not fit.
     pub(crate) fn encode(&self, builder: &mut DatagramBuilder<'_>) -> bool {
         match self {
             Self::Flow(sequence, sample, _) => builder.flow_sample(*sequence, sample),
@@ -104,7 +104,7 @@ impl<'a> Sample<'a> {
         .is_ok()
     }
 
-    /// Panics if `decoded` is another sample.
+    /// Panics if `decoded` differs from the sample.
     pub(crate) fn check(&self, decoded: Decoded<'_>, encoding: Encoding) {
         match (self, decoded) {
             (Self::Flow(sequence, sent, records), Decoded::Flow(decoded)) => {
@@ -136,7 +136,7 @@ impl<'a> Sample<'a> {
                 sent.sample_pool.equal(&decoded.sample_pool, "rtflow sample_pool");
                 check_values(sent.fields, decoded.values());
             }
-            (_, decoded) => panic!("another kind of sample: {decoded:?}"),
+            (_, decoded) => panic!("a different kind of sample: {decoded:?}"),
         }
     }
 }
@@ -181,10 +181,10 @@ fn check_flow_records(
         header.header.equal(&decoded.header, "header");
     }
     for record in sent {
-        record.check(decoded.next().expect("all that were encoded").expect("well-formed"));
+        record.check(decoded.next().expect("every encoded item").expect("well-formed"));
     }
     assert!(decoded.next().is_none(), "more records than were encoded");
-    assert_eq!(decoded.remaining(), [0u8; 0], "nothing is left over");
+    assert_eq!(decoded.remaining(), [0u8; 0], "surplus bytes after the last item");
 }
 
 fn check_counter_records(
@@ -192,10 +192,10 @@ fn check_counter_records(
     mut decoded: flowmote_analyzer::CounterRecords<'_>,
 ) {
     for record in sent {
-        record.check(decoded.next().expect("all that were encoded").expect("well-formed"));
+        record.check(decoded.next().expect("every encoded item").expect("well-formed"));
     }
     assert!(decoded.next().is_none(), "more records than were encoded");
-    assert_eq!(decoded.remaining(), [0u8; 0], "nothing is left over");
+    assert_eq!(decoded.remaining(), [0u8; 0], "surplus bytes after the last item");
 }
 
 fn check_values<'d, T, K: flowmote_analyzer::ValueTypes>(
@@ -205,11 +205,11 @@ fn check_values<'d, T, K: flowmote_analyzer::ValueTypes>(
     T: Equal<flowmote_analyzer::RtValue<'d>>,
 {
     for value in sent {
-        let decoded = decoded.next().expect("all that were encoded").expect("well-formed");
+        let decoded = decoded.next().expect("every encoded item").expect("well-formed");
         value.equal(&decoded, "value");
     }
     assert!(decoded.next().is_none(), "more values than were encoded");
-    assert_eq!(decoded.remaining(), 0, "nothing is left over");
+    assert_eq!(decoded.remaining(), 0, "surplus bytes after the last item");
 }
 
 /// Up to three flow records of any kind.
@@ -260,7 +260,7 @@ impl<'a> Draw<'a> for DataSource {
     }
 }
 
-/// Values that both encodings can hold and that mean what they say: 0 is unknown, 0x3fffffff none.
+/// Values that both encodings can hold, without the special ones: 0 is unknown, 0x3fffffff internal.
 impl<'a> Draw<'a> for Interface {
     fn draw(source: &mut Source<'a>) -> Self {
         let value = source.below(0x3fff_fffe);

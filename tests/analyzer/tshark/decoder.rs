@@ -1,4 +1,4 @@
-//! What the decoder says of a datagram, under tshark's names.
+//! The decoder's fields of a datagram, under tshark's names.
 
 use flowmote_analyzer::record::{Record, Records, Space};
 use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
@@ -7,7 +7,7 @@ use flowmote_analyzer::{Address, Datagram, Sample};
 use crate::Fields;
 use crate::names::{self, Name};
 
-/// All values of `payload` that have a name in tshark; `None` if the decoder refuses it.
+/// All values of `payload` that have a name in tshark; `None` if the decoder rejects it.
 pub(crate) fn fields(payload: &[u8]) -> Option<Fields> {
     let datagram = Datagram::parse(payload).ok()?;
     let mut found = Found::default();
@@ -18,13 +18,13 @@ pub(crate) fn fields(payload: &[u8]) -> Option<Fields> {
     Some(found.fields)
 }
 
-/// Collects values while walking.
+/// Collects values during the walk.
 #[derive(Default)]
 struct Found {
     fields: Fields,
-    /// Name of the record that is walked over.
+    /// Name of the current record.
     record: &'static str,
-    /// Names of the lists that are open in it, and their items so far.
+    /// Names of the open lists in the current record, with their item counts so far.
     open: Vec<(&'static str, usize)>,
 }
 
@@ -59,7 +59,7 @@ impl Found {
     }
 
     fn sample(&mut self, sample: Sample<'_>) {
-        // samples and records of other enterprises have no name in tshark
+        // Samples and records of other enterprises have no name in tshark.
         if sample.data_format().enterprise() != 0 {
             return;
         }
@@ -89,7 +89,7 @@ impl Found {
         let Some(name) = record.name() else { return };
         self.record = name;
         self.open.clear();
-        // what is wrong with it was shown as far as it is there
+        // A malformed record still yields the fields before its fault, as in tshark.
         let _ = record.visit(self);
     }
 }
@@ -105,15 +105,15 @@ impl Visitor for Found {
             match name {
                 Name::Value(name) => self.push(name, text(&value)),
                 Name::Text(name) => {
-                    let Value::Bytes(bytes) = value else { panic!("{field} is no bytes") };
+                    let Value::Bytes(bytes) = value else { panic!("{field} is not bytes") };
                     self.push(name, String::from_utf8_lossy(bytes));
                 }
                 Name::Oui(name) => {
-                    let Value::U32(word) = value else { panic!("{field} is no word") };
+                    let Value::U32(word) = value else { panic!("{field} is not a word") };
                     self.push(name, format!("{:#08x}", word >> 8));
                 }
                 Name::LessOne(name) => {
-                    let Value::U32(word) = value else { panic!("{field} is no word") };
+                    let Value::U32(word) = value else { panic!("{field} is not a word") };
                     self.push(name, word - 1);
                 }
                 Name::Address(v4, v6) => match value {
@@ -123,7 +123,7 @@ impl Visitor for Found {
                 },
                 Name::Length(name) => self.push(name, length(&value)),
                 Name::Bits(name, shift, mask) => {
-                    let Value::U32(word) = value else { panic!("{field} is no word") };
+                    let Value::U32(word) = value else { panic!("{field} is not a word") };
                     self.push(name, word >> shift & mask);
                 }
                 Name::Count(_) => {}
@@ -151,7 +151,7 @@ impl Visitor for Found {
     }
 }
 
-/// As tshark writes it.
+/// The value as tshark prints it.
 fn text(value: &Value<'_>) -> String {
     match value {
         Value::U32(value) => value.to_string(),
@@ -163,7 +163,7 @@ fn text(value: &Value<'_>) -> String {
         Value::Ipv4(address) => address.to_string(),
         Value::Ipv6(address) => address.to_string(),
         Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        other => panic!("no such value in tshark: {other:?}"),
+        other => panic!("tshark prints no such value: {other:?}"),
     }
 }
 

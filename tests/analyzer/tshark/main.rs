@@ -1,8 +1,8 @@
 //! Wireshark's dissector and the decoder agree on every vector, field by field.
 //!
 //! Every field of tshark's sFlow dissector is either compared ([`names::FIELDS`]) or listed with
-//! the reason why not ([`faults::NOT_COMPARED`]); where tshark is known to be wrong, vectors and
-//! fields are listed with the reason. Anything else that differs fails.
+//! the reason why not ([`faults::NOT_COMPARED`]). Known faults of tshark are listed with their
+//! vectors, fields and reason. Any other difference fails.
 
 mod decoder;
 mod faults;
@@ -15,7 +15,7 @@ use std::process::Command;
 use flowmote_lab::skip;
 use serde_json::Value;
 
-/// What is said of one datagram: the values of each field in the order of the datagram.
+/// The fields of one datagram: the values of each in the order of the datagram.
 type Fields = BTreeMap<String, Vec<String>>;
 
 #[test]
@@ -23,10 +23,10 @@ fn tshark_and_the_decoder_agree_field_by_field() {
     let Some(known) = fields_of_tshark() else { return };
     let vectors = flowmote_vectors::all();
     let theirs = dissect(&vectors, &known);
-    assert_eq!(theirs.len(), vectors.len(), "datagrams that tshark has seen");
-    let (mut differences, mut compared, mut spoilt) = (Vec::new(), 0, 0);
+    assert_eq!(theirs.len(), vectors.len(), "datagrams dissected by tshark");
+    let (mut differences, mut compared, mut faulty) = (Vec::new(), 0, 0);
     for ((name, payload), theirs) in vectors.iter().zip(&theirs) {
-        // what the decoder refuses as a whole
+        // The decoder rejects some datagrams as a whole.
         let Some(ours) = decoder::fields(payload) else { continue };
         for field in known.iter().filter(|field| names::is_compared(field)) {
             let values = |fields: &Fields| fields.get(field).cloned().unwrap_or_default();
@@ -34,21 +34,21 @@ fn tshark_and_the_decoder_agree_field_by_field() {
             if agree(field, &ours, &theirs) {
                 compared += ours.len();
             } else if faults::is_known(name, field) {
-                spoilt += 1;
+                faulty += 1;
             } else {
                 differences.push(format!("{name}: {field}: ours {ours:?}, tshark's {theirs:?}"));
             }
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-    assert!(compared > LEAST_VALUES, "only {compared} values were compared");
+    assert!(compared > MIN_VALUES, "only {compared} values were compared");
     println!(
-        "{} datagrams, {compared} values, {spoilt} fields that tshark gets wrong",
+        "{} datagrams, {compared} values, {faulty} fields affected by faults of tshark",
         vectors.len()
     );
 }
 
-/// The same values. tshark shows the pad of a sampled header as if it were part of it.
+/// Compares values. tshark shows the padding of a sampled header as part of it.
 fn agree(field: &str, ours: &[String], theirs: &[String]) -> bool {
     if field != "sflow_245.header" {
         return ours == theirs;
@@ -67,7 +67,7 @@ fn every_field_of_tshark_is_compared_or_listed() {
         names::is_compared(field) || faults::NOT_COMPARED.iter().any(|(name, _)| name == field)
     };
     let unlisted: Vec<_> = known.iter().filter(|field| !listed(field)).collect();
-    assert!(unlisted.is_empty(), "tshark has fields nobody thought of: {unlisted:?}");
+    assert!(unlisted.is_empty(), "fields of tshark neither compared nor listed: {unlisted:?}");
 }
 
 #[test]
@@ -77,10 +77,10 @@ fn every_field_compared_is_in_a_vector() {
         seen.extend(decoder::fields(&payload).into_iter().flatten().map(|(field, _)| field));
     }
     let unseen: Vec<_> = names::all().filter(|field| !seen.contains(*field)).collect();
-    assert!(unseen.is_empty(), "in no vector: {unseen:?}");
+    assert!(unseen.is_empty(), "fields in no vector: {unseen:?}");
 }
 
-/// The names of the fields of its sFlow dissector; `None` where there is no tshark.
+/// Names of the fields of tshark's sFlow dissector; without tshark the test is skipped.
 fn fields_of_tshark() -> Option<Vec<String>> {
     let output = match Command::new("tshark").args(["-G", "fields"]).output() {
         Ok(output) => output,
@@ -94,7 +94,7 @@ fn fields_of_tshark() -> Option<Vec<String>> {
     Some(names.filter(|name| name.starts_with("sflow_")).map(String::from).collect())
 }
 
-/// What tshark says of the datagrams.
+/// The datagrams as dissected by tshark.
 fn dissect(vectors: &[(String, Vec<u8>)], fields: &[String]) -> Vec<Fields> {
     let file = tempfile::Builder::new().suffix(".pcap").tempfile().expect("a temporary file");
     std::fs::write(file.path(), vectors::pcap(vectors)).expect("writing a pcap file");
@@ -117,5 +117,5 @@ fn layers(packet: &Value) -> Fields {
     layers.iter().map(|(name, value)| (name.clone(), values(value))).collect()
 }
 
-/// Fewer values compared mean that the test, or the reading of tshark's output, is broken.
-const LEAST_VALUES: usize = 6_500;
+/// Fewer compared values indicate that the test or the parsing of tshark's output is broken.
+const MIN_VALUES: usize = 6_500;

@@ -1,19 +1,19 @@
 //! tshark's names for the fields of records.
 
-/// How a field of a record shows in tshark.
+/// Representation of a field of a record in tshark.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Name {
-    /// Its value.
+    /// The value.
     Value(&'static str),
     /// Bytes that tshark shows as text.
     Text(&'static str),
-    /// The upper three bytes of a word, hexadecimal.
+    /// The upper three bytes of a word, in hexadecimal.
     Oui(&'static str),
     /// Transmissions, which tshark shows as retransmissions.
     LessOne(&'static str),
     /// An address union: one name for IPv4, one for IPv6.
     Address(&'static str, &'static str),
-    /// Its length in bytes.
+    /// The length in bytes.
     Length(&'static str),
     /// Bits of a word: shift and mask.
     Bits(&'static str, u32, u32),
@@ -29,7 +29,7 @@ pub(crate) fn of(record: &str, field: &str) -> impl Iterator<Item = Name> {
     FIELDS.iter().filter(same).map(|entry| entry.2)
 }
 
-/// Whether a field of tshark is compared.
+/// Returns true if a field of tshark is compared.
 pub(crate) fn is_compared(name: &str) -> bool {
     all().any(|known| known == name)
 }
@@ -116,7 +116,7 @@ const FIELDS: &[(&str, &str, Name)] = &[
     ("extended_gateway", "dst_as_path", Count("sflow_245.dstASentries")),
     ("extended_gateway", "as_numbers", Value("sflow_245.dstAS")),
     ("extended_gateway", "communities", Count("sflow_245.communityEntries")),
-    // under the wrong name
+    // Under the wrong name.
     ("extended_gateway", "communities", Value("sflow_245.dstAS")),
     ("extended_gateway", "localpref", Value("sflow_245.localpref")),
     ("extended_user", "src_charset", Value("sflow_5.extended_user.source_character_set")),

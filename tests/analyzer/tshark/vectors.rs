@@ -1,9 +1,9 @@
-//! The test vectors as a file that tshark reads.
+//! A capture file of the test vectors for tshark.
 
 /// A pcap file (draft-ietf-opsawg-pcap) of IPv4 packets without link layer.
 pub(crate) fn pcap(vectors: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut file = Vec::new();
-    // magic, version 2.4, zone, accuracy, snapshot length, link type
+    // Magic, version 2.4, zone, accuracy, snapshot length, link type.
     for word in [0xa1b2_c3d4, 0x0002_0004, 0, 0, 0x0004_0000, LINKTYPE_IPV4] {
         file.extend(u32::to_be_bytes(word));
     }
@@ -18,7 +18,7 @@ pub(crate) fn pcap(vectors: &[(String, Vec<u8>)]) -> Vec<u8> {
     file
 }
 
-/// From 192.0.2.1 to 192.0.2.2, port 6343, both checksums left out.
+/// From 192.0.2.1 to 192.0.2.2, port 6343, without checksums.
 fn ipv4_udp(payload: &[u8]) -> Vec<u8> {
     let length = payload.len() as u16;
     let ([udp_0, udp_1], [ip_0, ip_1]) = ((length + 8).to_be_bytes(), (length + 28).to_be_bytes());

@@ -6,6 +6,7 @@
 //! - [`end_station`]: the scenarios that every end station firmware has to pass on its board.
 //! - [`footprint`]: flash, RAM and stack of firmware, and tables of their limits.
 //! - [`toolchain`]: components of the Rust toolchain, and its build directories.
+//! - [`tree`]: the files of the project.
 //!
 //! Shared by all: [`Program`] runs beside a test, [`wait_until`] polls with a deadline, [`skip`]
 //! records a test that cannot run on this machine, [`Random`] repeats the same numbers in each run.
@@ -20,6 +21,7 @@ mod random;
 pub mod sim;
 mod skipped;
 pub mod toolchain;
+pub mod tree;
 
 pub use self::deadline::{DEADLINE, wait_until};
 pub use self::program::Program;

@@ -1,4 +1,4 @@
-//! What the kernel's accounts say of a process: CPU, memory, context switches.
+//! The kernel's accounts of a process: CPU time, memory, context switches.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 
 /// CPU time of all threads so far.
 ///
-/// The total is exact (nanoseconds of the scheduler, `/proc/PID/task/*/schedstat`); how it splits
-/// into user and system is known from ticks (`/proc/PID/stat`) and good over seconds.
+/// The total is exact (nanoseconds of the scheduler, `/proc/PID/task/*/schedstat`). The split into
+/// user and system time comes from ticks (`/proc/PID/stat`) and is accurate only over seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cpu {
     total: Duration,
@@ -21,9 +21,9 @@ pub(crate) struct Cpu {
 /// CPU time of an interval, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CpuSpent {
-    /// Outside the kernel.
+    /// Time outside the kernel.
     pub(crate) user: f64,
-    /// Inside, with the softirq work that runs on the back of a system call.
+    /// Time in the kernel, including softirq work that runs in the context of a system call.
     pub(crate) system: f64,
 }
 
@@ -34,18 +34,18 @@ pub(crate) struct Memory {
     pub(crate) resident: u64,
     /// `RssAnon`: heap, stacks, written data.
     pub(crate) anonymous: u64,
-    /// `RssFile`: program and libraries, in the page cache anyhow.
+    /// `RssFile`: program and libraries, which are in the page cache in any case.
     pub(crate) file: u64,
-    /// `RssShmem`: shared memory, among it the pages of a packet ring that were touched.
+    /// `RssShmem`: shared memory, including the touched pages of a packet ring.
     pub(crate) shared: u64,
 }
 
 impl Cpu {
-    /// Of the process `pid`.
+    /// Reads the account of the process `pid`.
     ///
     /// # Errors
     ///
-    /// The process is gone.
+    /// The process has ended.
     pub(crate) fn of(pid: Pid) -> Result<Self> {
         let mut nanoseconds = 0;
         for task in tasks(pid)? {
@@ -61,7 +61,7 @@ impl Cpu {
         })
     }
 
-    /// What was spent since `earlier`.
+    /// CPU time spent since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> CpuSpent {
         let total = (self.total - earlier.total).as_nanos() as f64;
         let user = (self.user_ticks - earlier.user_ticks) as f64;
@@ -72,18 +72,18 @@ impl Cpu {
 }
 
 impl CpuSpent {
-    /// Both.
+    /// User and system time.
     pub(crate) fn total(self) -> f64 {
         self.user + self.system
     }
 }
 
 impl Memory {
-    /// Of the process `pid`.
+    /// Reads the account of the process `pid`.
     ///
     /// # Errors
     ///
-    /// The process is gone.
+    /// The process has ended.
     pub(crate) fn of(pid: Pid) -> Result<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         Ok(Self {
@@ -95,11 +95,11 @@ impl Memory {
     }
 }
 
-/// Times that a thread of `pid` was put off a CPU, of its own will or not: each is a wake-up.
+/// Voluntary and involuntary context switches of all threads of `pid`: each is a wake-up.
 ///
 /// # Errors
 ///
-/// The process is gone.
+/// The process has ended.
 pub(crate) fn context_switches(pid: Pid) -> Result<u64> {
     let mut sum = 0;
     for task in tasks(pid)? {
@@ -110,7 +110,7 @@ pub(crate) fn context_switches(pid: Pid) -> Result<u64> {
     Ok(sum)
 }
 
-/// CPU time of the calling thread so far; behind by one tick of the kernel at most.
+/// CPU time of the calling thread so far, late by at most one tick of the kernel.
 ///
 /// # Errors
 ///

@@ -22,23 +22,23 @@ pub(crate) struct Agent {
     program: PathBuf,
 }
 
-/// Which program it is.
+/// Program of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// Ours.
+    /// The agent of this project.
     Flowmote,
     /// Host sFlow.
     Hsflowd,
 }
 
-/// How to run it.
+/// Settings of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     /// Interface to sample.
     pub(crate) interface: &'static str,
-    /// 1-in-N; `None` leaves it to the agent.
+    /// 1 in N; `None` leaves the rate to the agent.
     pub(crate) sampling: Option<u32>,
-    /// Where to send to.
+    /// Address of the collector.
     pub(crate) collector: SocketAddr,
 }
 
@@ -50,11 +50,11 @@ pub(crate) struct Running {
 }
 
 impl Agent {
-    /// Flowmote, from `FLOWMOTE` or beside this program, and what `HSFLOWD` names.
+    /// Flowmote, from `FLOWMOTE` or beside this program, and hsflowd if `HSFLOWD` is set.
     ///
     /// # Errors
     ///
-    /// A program is not there.
+    /// A program does not exist.
     pub(crate) fn all() -> Result<Vec<Self>> {
         let flowmote = match env::var_os("FLOWMOTE") {
             Some(path) => PathBuf::from(path),
@@ -65,21 +65,21 @@ impl Agent {
             agents.push(Self { kind: Kind::Hsflowd, program: PathBuf::from(path) });
         }
         for agent in &agents {
-            ensure!(agent.program.is_file(), "{} is not there", agent.program.display());
+            ensure!(agent.program.is_file(), "{} does not exist", agent.program.display());
         }
         Ok(agents)
     }
 
-    /// Which it is.
+    /// The program.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Starts it; files it needs go to `directory`.
+    /// Starts the agent; its files go to `directory`.
     ///
     /// # Errors
     ///
-    /// It cannot be started.
+    /// The program cannot be started.
     pub(crate) fn start(&self, settings: Settings, directory: &Path) -> Result<Running> {
         let mut command = match self.kind {
             Kind::Flowmote => self.flowmote(settings),
@@ -119,7 +119,7 @@ impl Agent {
         );
         fs::write(&configuration, text)?;
         let pid_file = directory.join("hsflowd.pid");
-        // Left behind by an earlier run, it would keep this one from starting.
+        // A file of an earlier run would prevent hsflowd from starting.
         let _ = fs::remove_file(&pid_file);
         let mut command = Command::new(&self.program);
         command.args(["-d", "-u", "00000000-0000-4000-8000-000000000001"]);
@@ -133,28 +133,28 @@ impl Agent {
 }
 
 impl Running {
-    /// Number of its process.
+    /// Process ID of the agent.
     pub(crate) fn pid(&self) -> Pid {
         self.process.pid()
     }
 
-    /// Calls `probe`, which makes traffic, until a sample arrives; then waits for the last one.
+    /// Calls `probe`, which sends traffic, until a sample arrives; then waits for the last one.
     ///
     /// # Errors
     ///
-    /// It ends, or no sample arrives; what it has written is in the message.
+    /// The agent ends, or no sample arrives; the message holds its output.
     pub(crate) fn ready<T>(
         &mut self,
         collector: &Collector,
         mut probe: impl FnMut() -> Result<T>,
     ) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + READY_TIMEOUT;
         while collector.peek(|tally| tally.samples) == 0 {
             if let Some(status) = self.process.child().try_wait()? {
-                bail!("the agent has ended ({status}):\n{}", self.log());
+                bail!("the agent ended ({status}):\n{}", self.log());
             }
             if Instant::now() > deadline {
-                bail!("no sample after {PATIENCE:?}:\n{}", self.log());
+                bail!("no sample after {READY_TIMEOUT:?}:\n{}", self.log());
             }
             probe()?;
             thread::sleep(Duration::from_millis(100));
@@ -163,7 +163,7 @@ impl Running {
         Ok(())
     }
 
-    /// Ends it.
+    /// Ends the agent.
     ///
     /// # Errors
     ///
@@ -178,8 +178,8 @@ impl Running {
     }
 }
 
-/// Longer than any agent may hold a sample back: one second.
+/// Longer than an agent may delay a sample: one second.
 pub(crate) const QUIET: Duration = Duration::from_millis(1500);
-const PATIENCE: Duration = Duration::from_secs(15);
+const READY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Seconds between counter samples.
 const POLLING: &str = "20";

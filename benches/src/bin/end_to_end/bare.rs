@@ -1,6 +1,6 @@
-//! The bare loop: what sending so many datagrams of such a size costs when nothing else is done.
+//! The bare loop: the cost of only sending the same number of datagrams of the same size.
 //!
-//! A child process, like the agent, so that its CPU time is accounted alike.
+//! A child process, like the agent, so that its CPU time is accounted in the same way.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
@@ -13,19 +13,19 @@ use nix::unistd::Pid;
 use crate::accounts::{Cpu, CpuSpent};
 use crate::children::Process;
 
-/// Runs the loop in a child process and returns what it spent.
+/// Runs the loop in a child process and returns its CPU time.
 ///
 /// # Errors
 ///
-/// It fails, or says something else than it should.
+/// The child fails, or its output is malformed.
 pub(crate) fn measure(collector: SocketAddr, datagrams: u64, size: u64) -> Result<CpuSpent> {
     let arguments = [collector.to_string(), datagrams.to_string(), size.to_string()];
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(SUBCOMMAND).args(arguments).stdout(Stdio::piped());
     let mut process = Process::spawn(&mut command)?;
     let pipe = process.child().stdout.take().context("pipe")?;
-    let said = std::io::read_to_string(pipe)?;
-    let (user, system) = said.trim().split_once(' ').context("the bare loop failed")?;
+    let output = std::io::read_to_string(pipe)?;
+    let (user, system) = output.trim().split_once(' ').context("the bare loop failed")?;
     Ok(CpuSpent { user: user.parse()?, system: system.parse()? })
 }
 
@@ -46,12 +46,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     for _ in 0..datagrams {
         socket.send(&payload)?;
     }
-    // The account of a running thread is behind by up to a tick; that of one that slept is not.
+    // The account of a running thread lags by up to one tick; after a sleep it is current.
     thread::sleep(Duration::from_millis(1));
     let spent = Cpu::of(Pid::this())?.since(before);
     println!("{} {}", spent.user, spent.system);
     Ok(())
 }
 
-/// How `main` knows the child.
+/// Argument that makes `main` run the child.
 pub(crate) const SUBCOMMAND: &str = "bare-loop";

@@ -1,4 +1,4 @@
-//! Bulk TCP to another network namespace, with all offloads on: one skb stands for many packets.
+//! Bulk TCP to another network namespace with all offloads: one skb holds many packets.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -22,7 +22,7 @@ pub(crate) struct Receiver {
     _lines: BufReader<ChildStdout>,
 }
 
-/// What has passed the interface in both directions, as the protocol stack knows it.
+/// Traffic of the interface in both directions, as counted by the protocol stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passed {
     /// Packets on the wire.
@@ -38,7 +38,7 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// No namespace, no `ip`.
+    /// No permission for a namespace, or `ip` is missing.
     pub(crate) fn start() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -53,7 +53,7 @@ impl Receiver {
         Ok(Self { _process: process, _lines: lines })
     }
 
-    /// Sends for so long; returns what passed, from the counters of the TCP layer, which counts
+    /// Sends for `duration`; returns the traffic from the counters of the TCP layer, which counts
     /// segments, not super-packets.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Receiver {
             sent += stream.write(&payload)? as u64;
         }
         stream.shutdown(std::net::Shutdown::Write)?;
-        // The far end closes when it has read everything.
+        // The far end closes after it has read everything.
         stream.read_to_end(&mut Vec::new())?;
         let seconds = start.elapsed().as_secs_f64();
         let packets = segments()? - before;
@@ -81,18 +81,18 @@ impl Receiver {
     }
 }
 
-/// The child: a namespace, then one connection after the other until standard input ends.
+/// The child: enters a namespace, then serves one connection after the other until it is killed.
 ///
 /// # Errors
 ///
-/// No namespace, no `ip`, or as `accept(2)`.
+/// No permission for a namespace, `ip` is missing, or as `accept(2)`.
 pub(crate) fn run() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     silence_ipv6()?;
     println!("namespace");
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    ensure!(line == "linked\n", "the parent has gone");
+    ensure!(line == "linked\n", "the parent has ended");
     ip("link set lo up")?;
     ip(&format!("address add {FAR_ADDRESS}/24 dev {FAR}"))?;
     ip(&format!("link set {FAR} up"))?;
@@ -118,7 +118,7 @@ fn segments() -> Result<u64> {
     columns.into_iter().map(|column| snmp("Tcp", column)).sum()
 }
 
-/// How `main` knows the child.
+/// Argument that makes `main` run the child.
 pub(crate) const SUBCOMMAND: &str = "bulk-receiver";
 const FAR: &str = "bulk1";
 const NEAR_ADDRESS: &str = "198.51.100.1";

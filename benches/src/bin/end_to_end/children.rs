@@ -1,4 +1,4 @@
-//! The processes that we start, and the promise that none of them outlives us.
+//! Child processes, none of which outlives this program.
 
 use std::fs;
 use std::io;
@@ -28,7 +28,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Its number.
+    /// Process ID.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.0.id().cast_signed())
     }
@@ -38,13 +38,13 @@ impl Process {
         &mut self.0
     }
 
-    /// Asks it to end (SIGTERM) and waits; kills it after `patience`.
+    /// Sends SIGTERM and waits; kills the process after `patience`.
     ///
     /// # Errors
     ///
     /// As `Child::try_wait`.
     pub(crate) fn end(mut self, patience: Duration) -> io::Result<ExitStatus> {
-        // ESRCH cannot be: it has not been waited for.
+        // ESRCH is impossible: the process has not been waited for.
         let _ = kill(self.pid(), Signal::SIGTERM);
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
@@ -61,7 +61,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         running(|pids| pids.retain(|pid| *pid != self.pid()));
-        // Both fail if it has ended, which is what we want.
+        // Both fail if the process has ended, which is fine.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -70,7 +70,7 @@ impl Drop for Process {
 /// Ends the whole program with its children on SIGINT, SIGTERM, or after `limit`, and removes
 /// `directory`.
 ///
-/// Must come before the first other thread, which inherits the blocked signals.
+/// Call this before the first other thread starts: threads inherit the blocked signals.
 ///
 /// # Errors
 ///
@@ -89,10 +89,10 @@ pub(crate) fn guard(limit: Duration, directory: PathBuf) -> nix::Result<()> {
                 let _ = kill(*pid, Signal::SIGKILL);
             }
         });
-        // It is in the temporary directory; whoever cleans that up is the last resort.
+        // On failure the directory remains until the temporary directory is cleaned.
         let _ = fs::remove_dir_all(&directory);
         if signal == Ok(Signal::SIGALRM) {
-            eprintln!("end_to_end: not done after {limit:?}, given up");
+            eprintln!("end_to_end: aborted, not finished after {limit:?}");
         }
         std::process::exit(1);
     });

@@ -1,8 +1,7 @@
-//! The collector: one thread that reads datagrams and keeps accounts of them.
+//! The collector: one thread that reads datagrams and counts them.
 //!
-//! It looks once a millisecond and then takes everything there is. So it is asleep or busy, but
-//! never blocked in `recv`, when a datagram comes, and no sender ever pays for waking it up: agent
-//! and bare loop meet the same collector.
+//! It polls once a millisecond and reads everything that is queued. It never blocks in `recv`, so no
+//! sender pays for waking it: agent and bare loop meet the same collector.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,9 +23,9 @@ pub(crate) struct Tally {
     pub(crate) datagrams: u64,
     /// Bytes of UDP payload.
     pub(crate) bytes: u64,
-    /// Datagrams that the sequence numbers say are missing.
+    /// Datagrams missing by sequence number.
     pub(crate) missing: i64,
-    /// Not sFlow, or not whole.
+    /// Datagrams or samples that are malformed.
     pub(crate) malformed: u64,
     /// Flow samples of any packet.
     pub(crate) samples: u64,
@@ -40,9 +39,9 @@ pub(crate) struct Tally {
     pub(crate) pool: u64,
     /// Growth of `drops`.
     pub(crate) drops: u64,
-    /// Of each measured frame: nanoseconds from its sending to the arrival of its sample.
+    /// For each measured frame, the nanoseconds from sending to the arrival of its sample.
     pub(crate) delays: Vec<i64>,
-    /// Of each measured frame: record 1043 minus the time of its sending, nanoseconds.
+    /// For each measured frame, `extended_timestamp` (1043) minus the time of sending, in nanoseconds.
     pub(crate) clock_errors: Vec<i64>,
 }
 
@@ -63,7 +62,7 @@ impl Collector {
     /// As `bind(2)`.
     pub(crate) fn start() -> Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0").context("collector's socket")?;
-        // The second is capped by net.core.rmem_max, but needs no privilege.
+        // RcvBuf needs no privilege, but net.core.rmem_max limits it.
         if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
             setsockopt(&socket, sockopt::RcvBuf, &BUFFER)?;
         }
@@ -75,23 +74,23 @@ impl Collector {
         let thread = thread::spawn(move || {
             while !ended.load(Ordering::Relaxed) {
                 drain(&socket, &shared);
-                thread::sleep(LOOK);
+                thread::sleep(POLL_INTERVAL);
             }
         });
         Ok(Self { address, accounts, stop, thread: Some(thread) })
     }
 
-    /// Where to send to.
+    /// Address of the collector.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The accounts so far.
+    /// Applies `look` to the tally so far.
     pub(crate) fn peek<T>(&self, look: impl FnOnce(&Tally) -> T) -> T {
         self.look(|accounts| look(&accounts.tally))
     }
 
-    /// Closes the accounts and opens new ones.
+    /// Returns the tally and starts a new one.
     pub(crate) fn take(&self) -> Tally {
         self.look(|accounts| {
             accounts.since = Instant::now();
@@ -99,8 +98,8 @@ impl Collector {
         })
     }
 
-    /// Waits until nothing has arrived for `quiet`, or `enough` says so; returns how long after
-    /// [`take`](Self::take) the last datagram came.
+    /// Waits until nothing has arrived for `quiet`, or `enough` returns true. Returns the time from
+    /// [`take`](Self::take) to the last datagram.
     pub(crate) fn settle(&self, quiet: Duration, enough: impl Fn(&Tally) -> bool) -> Duration {
         let start = Instant::now();
         loop {
@@ -124,19 +123,19 @@ impl Drop for Collector {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It cannot panic: it indexes nothing.
+            // The thread cannot panic: it indexes nothing.
             let _ = thread.join();
         }
     }
 }
 
-/// A tally, and what the next sample is compared with.
+/// A tally, and the values of the last sample.
 #[derive(Debug)]
 struct Accounts {
     tally: Tally,
-    /// When the tally was opened.
+    /// Start of the tally.
     since: Instant,
-    /// When the last datagram came.
+    /// Arrival of the last datagram.
     last: Option<Instant>,
     sequence: Option<u32>,
     pool: Option<u32>,
@@ -164,7 +163,7 @@ impl Accounts {
             return;
         };
         let step = growth(&mut self.sequence, datagram.sequence_number);
-        // Negative if they come out of order.
+        // Negative for datagrams out of order.
         self.tally.missing += i64::from((step.unwrap_or(1).wrapping_sub(1)).cast_signed());
         let arrival = unix_nanoseconds();
         for sample in datagram.samples() {
@@ -204,7 +203,7 @@ impl Accounts {
     }
 }
 
-/// How much a wrapping counter has grown since it was last seen.
+/// Growth of a wrapping counter since its last value.
 fn growth(last: &mut Option<u32>, now: u32) -> Option<u32> {
     last.replace(now).map(|last| now.wrapping_sub(last))
 }
@@ -217,8 +216,8 @@ fn drain(socket: &UdpSocket, accounts: &Mutex<Accounts>) {
     }
 }
 
-/// Holds what arrives while the collector is off the CPU.
+/// Receive buffer for datagrams that arrive while the collector is off the CPU.
 const BUFFER: usize = 256 << 20;
-const LOOK: Duration = Duration::from_millis(1);
-/// Delays kept; more are of no use for a quantile.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// Limit of stored delays; more do not improve the quantiles.
 const DELAYS: usize = 100_000;

@@ -1,11 +1,11 @@
-//! The figures, their targets, and the table of them.
+//! The figures, their targets and their table.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::agent::Kind;
 
-/// One line of the table, in the order of the table; `describe` says what each is.
+/// A row of the table, in the order of the table; described by `describe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Figure {
     FloodRate,
@@ -41,31 +41,31 @@ pub(crate) enum Figure {
     ClockError,
 }
 
-/// Whose column it is.
+/// A column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Column {
     /// Without an agent.
-    Nobody,
-    /// With this one.
+    NoAgent,
+    /// With this agent.
     Agent(Kind),
 }
 
-/// All that was measured; several values of one figure are repetitions.
+/// All measured values; several values of one figure are repetitions.
 #[derive(Debug, Default)]
 pub(crate) struct Figures(BTreeMap<(Figure, Column), Vec<f64>>);
 
-/// How a figure is shown.
+/// Presentation of a figure.
 struct Description {
     title: &'static str,
     unit: &'static str,
     decimals: usize,
     target: Option<f64>,
-    /// Of several repetitions, show the one farthest from zero instead of the median.
+    /// Show the repetition farthest from zero instead of the median.
     worst: bool,
 }
 
 impl Figures {
-    /// One more repetition.
+    /// Adds a repetition.
     pub(crate) fn add(&mut self, figure: Figure, column: Column, value: f64) {
         self.0.entry((figure, column)).or_default().push(value);
     }
@@ -105,14 +105,14 @@ impl fmt::Display for Figures {
             let Description { title, unit, target, .. } = figure.describe();
             let title = if unit.is_empty() { title.into() } else { format!("{title}, {unit}") };
             let target = target.map_or(String::new(), |target| format!("≤ {target}"));
-            let nobody = self
-                .value(figure, Column::Nobody)
-                .map_or(String::new(), |_| self.cell(figure, Column::Nobody));
+            let alone = self
+                .value(figure, Column::NoAgent)
+                .map_or(String::new(), |_| self.cell(figure, Column::NoAgent));
             let flowmote = self.cell(figure, Column::Agent(Kind::Flowmote));
             let hsflowd = self.cell(figure, Column::Agent(Kind::Hsflowd));
             writeln!(
                 f,
-                "| {title:54} | {target:>6} | {nobody:>8} | {flowmote:>8} | {hsflowd:>7} |"
+                "| {title:54} | {target:>6} | {alone:>8} | {flowmote:>8} | {hsflowd:>7} |"
             )?;
         }
         Ok(())

@@ -1,9 +1,9 @@
-//! End to end: agents under traffic, as a collector and the kernel's accounts see them.
+//! End to end: agents under traffic, measured by a collector and by the kernel's accounts.
 //!
-//! Makes a network namespace of its own with a veth pair, is the sender at one end, starts the
-//! agent at the other, and is the collector. Runs `flowmote` (beside this program, or `FLOWMOTE`)
-//! and, if `HSFLOWD` names one, `hsflowd` by turns. Prints a table in Markdown. Needs `ip`
-//! (Debian package iproute2); root, or a kernel with user namespaces.
+//! Creates a network namespace with a veth pair, sends at one end, starts the agent at the other,
+//! and collects. Runs `flowmote` (beside this program, or `FLOWMOTE`) and, if `HSFLOWD` is set,
+//! `hsflowd` in turn. Prints a table in Markdown. Needs `ip` (Debian package iproute2), and root or
+//! a kernel with user namespaces.
 
 #![forbid(unsafe_code)]
 
@@ -67,7 +67,7 @@ fn bench(effort: Effort, steps: &[&str]) -> Result<()> {
         Bench { agents: &agents, directory: &directory.0, effort, figures: Figures::default() };
     describe_machine(privilege);
     let outcome = measure(&mut bench, steps);
-    // What was measured before a failure is of use too.
+    // Figures measured before a failure are printed too.
     println!("{}", bench.figures);
     for title in bench.figures.missed() {
         println!("target missed: {title}");
@@ -95,7 +95,9 @@ fn describe_machine(privilege: Privilege) {
     let kernel = read("/proc/sys/kernel/osrelease");
     println!("Linux {}, {count} × {model}", kernel.trim());
     if privilege == Privilege::User {
-        println!("In a user namespace the kernel refuses bpf(2): this is the classic-BPF path.");
+        println!(
+            "In a user namespace the kernel refuses bpf(2): the classic-BPF path is measured."
+        );
     }
     println!();
 }
@@ -153,5 +155,5 @@ const QUICK: Effort = Effort {
     idle: Duration::from_secs(5),
     light: Duration::from_secs(4),
 };
-/// More than twice what it should take.
+/// More than twice the expected duration.
 const LIMIT: Duration = Duration::from_secs(900);

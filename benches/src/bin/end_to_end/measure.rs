@@ -1,5 +1,5 @@
-//! The measurements. Each treats every agent alike: one after the other, or all at once where they
-//! do not disturb each other.
+//! The measurements. Each treats all agents alike: one after the other, or together where they do
+//! not disturb each other.
 
 use std::path::Path;
 use std::thread;
@@ -16,37 +16,37 @@ use crate::figures::{Column, Figure, Figures, quantile};
 use crate::namespace::SAMPLED;
 use crate::traffic::{Flooded, Mark, Sender};
 
-/// How much of everything.
+/// Extent of the measurements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Of what alternates between the agents.
+    /// Repetitions of measurements that alternate between the agents.
     pub(crate) repetitions: u32,
     /// Packets of a flood at N = 1.
     pub(crate) flood: u64,
     /// Packets of a flood at N = 400.
     pub(crate) sparse: u64,
-    /// Of one bulk transfer.
+    /// Duration of one bulk transfer.
     pub(crate) bulk: Duration,
-    /// Without traffic.
+    /// Duration without traffic.
     pub(crate) idle: Duration,
-    /// Of light traffic.
+    /// Duration of light traffic.
     pub(crate) light: Duration,
 }
 
-/// What all measurements need, and what has come out so far.
+/// State shared by all measurements.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
-    /// The agents.
+    /// The agents under test.
     pub(crate) agents: &'a [Agent],
-    /// For their files.
+    /// Directory for files of the agents.
     pub(crate) directory: &'a Path,
-    /// How much.
+    /// Extent of the measurements.
     pub(crate) effort: Effort,
-    /// The results.
+    /// Results so far.
     pub(crate) figures: Figures,
 }
 
-/// An agent at work, and the accounts of what it does.
+/// A running agent with its accounts.
 struct Session {
     column: Column,
     running: Running,
@@ -54,7 +54,7 @@ struct Session {
     cpu: Cpu,
 }
 
-/// What one run was like.
+/// Results of one run.
 struct Run {
     tally: Tally,
     spent: CpuSpent,
@@ -62,15 +62,15 @@ struct Run {
 }
 
 impl Bench<'_> {
-    /// A flood at N = 1, each followed by the bare loop with as many datagrams.
+    /// Floods at N = 1, each followed by the bare loop with the same number of datagrams.
     ///
     /// # Errors
     ///
-    /// An agent does not work, or the kernel refuses something.
+    /// An agent fails, or the kernel refuses an operation.
     pub(crate) fn flood(&mut self, sender: &mut Sender) -> Result<()> {
         for _ in 0..self.effort.repetitions {
             let alone = sender.flood(Mark::Measure, self.effort.flood)?;
-            self.sender([Figure::FloodRate, Figure::FloodSender], Column::Nobody, alone);
+            self.sender([Figure::FloodRate, Figure::FloodSender], Column::NoAgent, alone);
             for agent in self.agents {
                 let mut session = self.start(agent, SAMPLED, Some(1))?;
                 session.ready(|| sender.flood(Mark::Probe, 2))?;
@@ -125,7 +125,7 @@ impl Bench<'_> {
         let sent = self.effort.sparse;
         for _ in 0..self.effort.repetitions {
             let alone = sender.flood(Mark::Measure, sent)?;
-            self.sender([Figure::SparseRate, Figure::SparseSender], Column::Nobody, alone);
+            self.sender([Figure::SparseRate, Figure::SparseSender], Column::NoAgent, alone);
             for agent in self.agents {
                 let mut session = self.start(agent, SAMPLED, Some(SPARSE))?;
                 session.ready(|| sender.flood(Mark::Probe, 2 * u64::from(SPARSE)))?;
@@ -154,7 +154,7 @@ impl Bench<'_> {
         let probe = Duration::from_millis(20);
         for _ in 0..self.effort.repetitions {
             let alone = receiver.transfer(self.effort.bulk)?;
-            self.throughput(Column::Nobody, alone);
+            self.throughput(Column::NoAgent, alone);
             for agent in self.agents {
                 let mut session = self.start(agent, bulk::INTERFACE, Some(SPARSE))?;
                 session.ready(|| receiver.transfer(probe))?;
@@ -208,7 +208,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// How old a packet is when the datagram with its sample arrives, at light traffic.
+    /// Age of a packet when the datagram with its sample arrives, under light traffic.
     ///
     /// # Errors
     ///
@@ -276,14 +276,14 @@ impl Session {
         self.running.ready(&self.collector, probe)
     }
 
-    /// Opens the accounts.
+    /// Starts the accounts.
     fn begin(&mut self) -> Result<()> {
         self.collector.take();
         self.cpu = Cpu::of(self.running.pid())?;
         Ok(())
     }
 
-    /// Closes the accounts when nothing comes any more or `done` says so.
+    /// Closes the accounts once nothing arrives any more or `done` returns true.
     fn finish(&self, done: impl Fn(&Tally) -> bool) -> Result<Run> {
         let seconds = self.collector.settle(QUIET, done).as_secs_f64();
         let spent = Cpu::of(self.running.pid())?.since(self.cpu);
@@ -300,7 +300,7 @@ impl Session {
     }
 }
 
-/// How far `estimate` is off, in units of the 95 % bound 1.96 / sqrt(samples).
+/// Relative error of `estimate`, in units of the 95 % bound 1.96 / sqrt(samples).
 fn against_bound(estimate: u64, truth: u64, samples: u64) -> f64 {
     let error = (estimate as f64 - truth as f64) / truth as f64;
     error * (samples as f64).sqrt() / 1.96
@@ -312,7 +312,7 @@ fn megabytes(kilobytes: u64) -> f64 {
 
 /// N of the sparse runs.
 const SPARSE: u32 = 400;
-/// Packets that any agent samples some of, at the rate it chooses for 10 Gbit/s.
+/// Enough packets for a sample at the rate that any agent chooses for 10 Gbit/s.
 const PROBE_UNKNOWN_RATE: u64 = 40_000;
 /// Packets per second of light traffic.
 const LIGHT: f64 = 50.0;
@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bound_of_ten_thousand_samples_is_two_percent() {
+    fn bound_of_10000_samples_is_1_96_percent() {
         assert!((against_bound(1_019_600, 1_000_000, 10_000) - 1.0).abs() < 1e-9);
         assert!((against_bound(980_400, 1_000_000, 10_000) + 1.0).abs() < 1e-9);
     }

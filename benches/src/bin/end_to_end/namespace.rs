@@ -1,4 +1,4 @@
-//! A network namespace of our own, and the interfaces in it.
+//! The network namespace of the benchmark, and its interfaces.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -10,27 +10,27 @@ use nix::unistd::{getegid, geteuid};
 
 /// The interface that the agents sample.
 pub(crate) const SAMPLED: &str = "bench0";
-/// Its other end, where the sender sits.
+/// The other end of the veth pair, used by the sender.
 pub(crate) const PEER: &str = "bench1";
 /// The address of [`SAMPLED`], which is also the agents' address.
 pub(crate) const ADDRESS: &str = "192.0.2.1";
 
-/// What the namespace allows.
+/// Privileges in the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Privilege {
-    /// Made by root: everything.
+    /// Created by root: all privileges.
     Root,
-    /// Made in a user namespace: the kernel refuses `bpf(2)`, agents fall back to classic BPF.
+    /// Created in a user namespace: the kernel refuses `bpf(2)`, so agents fall back to classic BPF.
     User,
 }
 
 /// Moves this process into a new, empty network namespace.
 ///
-/// Must come before the first thread. The namespace ends with the last process in it.
+/// Call this before the first thread starts. The namespace ends with the last process in it.
 ///
 /// # Errors
 ///
-/// Neither root nor a user namespace is to be had.
+/// Not root, and the kernel refuses user namespaces.
 pub(crate) fn enter() -> Result<Privilege> {
     match unshare(CloneFlags::CLONE_NEWNET) {
         Ok(()) => return Ok(Privilege::Root),
@@ -46,7 +46,7 @@ pub(crate) fn enter() -> Result<Privilege> {
     Ok(Privilege::User)
 }
 
-/// Loopback, and a veth pair that nothing speaks on by itself.
+/// Sets up loopback, and a veth pair on which the kernel sends nothing by itself.
 ///
 /// # Errors
 ///
@@ -60,11 +60,11 @@ pub(crate) fn furnish() -> Result<()> {
     ip(&format!("link set {PEER} up"))
 }
 
-/// No neighbour discovery, no multicast listener reports: idle must be idle.
+/// Disables IPv6: neighbour discovery and multicast listener reports would disturb the idle test.
 ///
 /// # Errors
 ///
-/// The kernel has IPv6 but does not let us switch it off.
+/// The kernel has IPv6 but does not allow disabling it.
 pub(crate) fn silence_ipv6() -> Result<()> {
     for name in ["all", "default"] {
         let path = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
@@ -79,7 +79,7 @@ pub(crate) fn silence_ipv6() -> Result<()> {
 ///
 /// # Errors
 ///
-/// As above; the message of `ip` goes to standard error.
+/// `ip` is missing or fails; its message goes to standard error.
 pub(crate) fn ip(arguments: &str) -> Result<()> {
     let status = Command::new("ip")
         .args(arguments.split_whitespace())

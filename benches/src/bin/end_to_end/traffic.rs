@@ -1,4 +1,4 @@
-//! The sender: frames of 64 bytes, each with a mark and the time of its sending.
+//! The sender: frames of 64 bytes, each with a mark and its time of sending.
 
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,24 +14,24 @@ use nix::sys::socket::{
 use crate::accounts::thread_cpu;
 use crate::namespace::{PEER, SAMPLED};
 
-/// What a frame is for; it comes back in the header of the sample.
+/// Purpose of a frame; it returns in the header of the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// To see whether the agent samples yet.
+    /// Detects when the agent starts to sample.
     Probe,
-    /// To be counted.
+    /// Counted.
     Measure,
 }
 
-/// What a flood was like.
+/// Costs of a flood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flooded {
     /// Packets.
     pub(crate) count: u64,
-    /// Wall clock.
+    /// Wall-clock time.
     pub(crate) time: Duration,
-    /// CPU time of the sender. A veth pair has no hardware: what the kernel does with a packet on
-    /// the receiving interface, taps and their filters among it, it does on the sender's back.
+    /// CPU time of the sender. On a veth pair the kernel also runs the receiving side, with taps and
+    /// their filters, in the context of the sender.
     pub(crate) cpu: Duration,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// Ready to send to the sampled interface.
+    /// Opens a socket that sends to the sampled interface.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Sender {
         })
     }
 
-    /// Sends `count` frames as fast as it can.
+    /// Sends `count` frames without pauses.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Sender {
         Ok(Flooded { count, time: start.elapsed(), cpu: thread_cpu()? - cpu })
     }
 
-    /// Sends single frames at random times, `per_second` on average; returns how many.
+    /// Sends single frames at random times, `per_second` on average; returns their number.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Sender {
         let end = Instant::now() + duration;
         let mut sent = 0;
         while Instant::now() < end {
-            // Exponential gaps: no beat with any timer of an agent.
+            // Exponential gaps never fall into step with a timer of an agent.
             let gap = -(1.0 - random.f64()).ln() / per_second;
             thread::sleep(Duration::from_secs_f64(gap));
             sent += self.send(mark, 1)?;
@@ -125,7 +125,7 @@ impl Mark {
     }
 }
 
-/// Mark and time of sending (nanoseconds since 1970), if `header` is of a frame of ours.
+/// Mark and time of sending (nanoseconds since 1970), if `header` belongs to a frame of the sender.
 pub(crate) fn recognise(header: &[u8]) -> Option<(Mark, u64)> {
     let mark =
         [Mark::Probe, Mark::Measure].into_iter().find(|m| header.get(MARK) == Some(&m.byte()))?;
@@ -142,7 +142,7 @@ pub(crate) fn unix_nanoseconds() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A UDP packet for another host on the link: the kernel drops it without an answer.
+/// A UDP packet to another host on the link, which the kernel drops without a reply.
 fn frame(to: [u8; 6], from: [u8; 6]) -> [u8; FRAME] {
     let mut frame = [0; FRAME];
     frame[..6].copy_from_slice(&to);
@@ -157,7 +157,7 @@ fn frame(to: [u8; 6], from: [u8; 6]) -> [u8; FRAME] {
         .fold(0u32, |sum, pair| sum + u32::from(u16::from_be_bytes([pair[0], pair[1]])));
     let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
     frame[24..26].copy_from_slice(&checksum.to_be_bytes());
-    // source port, discard, length, no checksum
+    // Source port, discard port, length, no checksum.
     frame[34..42].copy_from_slice(&[0xc0, 0, 0, 9, 0, length - 20, 0, 0]);
     frame[SIGNATURE..MARK].copy_from_slice(SIGN);
     frame
@@ -169,7 +169,7 @@ fn link(name: &str) -> Result<LinkAddr> {
         .with_context(|| format!("no interface {name}"))
 }
 
-/// Without the 4 bytes of the frame check sequence: 64 on the wire.
+/// Frame length without the 4 bytes of the frame check sequence: 64 bytes on the wire.
 const FRAME: usize = 60;
 const BATCH: usize = 64;
 const SIGN: &[u8] = b"bench";
@@ -182,9 +182,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_frame_is_valid_ipv4_and_comes_back() {
+    fn frame_is_valid_ipv4_and_is_recognised() {
         let mut frame = frame([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
-        // RFC 791 wants this sum; computed by hand
+        // The header checksum of RFC 791, computed by hand.
         assert_eq!(frame[24..26], [0xb6, 0xb9]);
         assert_eq!(recognise(&frame), None);
         frame[MARK] = b'm';
