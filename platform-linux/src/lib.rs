@@ -1,9 +1,19 @@
-//! The sFlow agent for Linux hosts.
+//! The sFlow agent for Linux hosts: the parts of the program `flowmote`.
 //!
-//! A library with the parts, and the daemon `flowmote` that joins them.
+//! A library only so that tests, examples and benchmarks can use the parts one by one; its
+//! interface has no stability of its own.
+//!
+//! ```text
+//! daemon ──▶ modules ──▶ output ──▶ config, links, kernel
+//! ```
 
+pub mod clock;
 pub mod config;
 pub mod daemon;
+mod events;
 mod kernel;
 pub mod links;
 pub mod modules;
+pub mod output;
+mod selection;
+mod throttle;

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use flowmote::daemon::check::check;
 use flowmote::daemon::options::{ConfigSource, LoadError};
-use flowmote::daemon::{self, Failure, RunOptions};
+use flowmote::daemon::run::{RunError, RunOptions, run};
 use flowmote_core::Duration;
 use log::{Level, LevelFilter};
 
@@ -15,38 +16,39 @@ use crate::cli::{Cli, Command, RunArgs};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run(args) => run(args),
-        Command::Check(source) => check(&source),
+        Command::Run(args) => run_daemon(args),
+        Command::Check(source) => check_configuration(&source),
     }
 }
 
-fn run(args: RunArgs) -> ExitCode {
+fn run_daemon(args: RunArgs) -> ExitCode {
     log_to_stderr();
     let options = RunOptions {
         source: args.source,
         user: args.user,
         stats_interval: Duration::from_secs(args.stats_interval),
     };
-    match daemon::run(&options) {
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Configuration(error)) => misused(&error),
-        Err(failure) => {
-            eprintln_lossy(&format!("flowmote: {failure}"));
+        Err(RunError::Configuration(error)) => misused(&error),
+        Err(error) => {
+            eprintln_lossy(&format!("flowmote: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn check(source: &ConfigSource) -> ExitCode {
-    let checked = match daemon::check(source) {
-        Ok(checked) => checked,
+fn check_configuration(source: &ConfigSource) -> ExitCode {
+    let findings = match check(source) {
+        Ok(findings) => findings,
         Err(error) => return misused(&error),
     };
+    let report: String = findings.lines.iter().map(|line| format!("{line}\n")).collect();
     // A closed pipe, as in `flowmote check | head -1`, is not an error.
-    let _ = std::io::stdout().write_all(checked.report.as_bytes());
-    checked.warnings.iter().for_each(|line| eprintln_lossy(line));
-    checked.problems.iter().for_each(|line| eprintln_lossy(&format!("error: {line}")));
-    if checked.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(MISUSED) }
+    let _ = std::io::stdout().write_all(report.as_bytes());
+    findings.warnings.iter().for_each(|line| eprintln_lossy(line));
+    findings.problems.iter().for_each(|line| eprintln_lossy(&format!("error: {line}")));
+    if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(MISUSED) }
 }
 
 fn misused(error: &LoadError) -> ExitCode {

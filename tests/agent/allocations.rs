@@ -8,12 +8,13 @@ use std::net::UdpSocket;
 use std::time::Instant;
 
 use allocation_counter::measure;
-use flowmote::daemon::clock;
-use flowmote::daemon::collectors::Collectors;
-use flowmote::daemon::resolver::Resolver;
+use flowmote::clock;
 use flowmote::modules::taps::capture::{Tap, TapOptions};
 use flowmote::modules::taps::sample::with_flow_sample;
-use flowmote_core::{Agent, AgentConfig, DataSource, Duration, HandleError, SourceSlot};
+use flowmote::output::Output;
+use flowmote::output::collectors::Collectors;
+use flowmote::output::resolver::Resolver;
+use flowmote_core::{Agent, AgentConfig, DataSource, Duration, SourceSlot};
 use flowmote_lab::DEADLINE;
 use flowmote_lab::net::{Lab, peer_ip_of};
 use flowmote_lab::sim;
@@ -55,6 +56,7 @@ fn inside(if_index: u32) {
     let mut agent = Agent::new(agent_config(), &mut sources, &mut buffer);
     let source = DataSource::interface(if_index);
     agent.add_source(clock::now(), source, Duration::ZERO).expect("a source");
+    let mut output = Output { agent, collectors };
 
     let sender = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
     let mut samples = 0;
@@ -67,21 +69,15 @@ fn inside(if_index: u32) {
             }
             let now = clock::now();
             let drained = tap.drain(4096, &mut |packet| {
-                with_flow_sample(if_index, packet, |sample| {
-                    if agent.handle_flow_sample(now, sample) == Err(HandleError::Full) {
-                        agent.transmit(now, &mut collectors);
-                        let _ = agent.handle_flow_sample(now, sample);
-                    }
-                });
-                agent.transmit(now, &mut collectors);
+                with_flow_sample(if_index, packet, |sample| output.flow_sample(now, sample));
             });
             samples += drained.expect("the ring").samples;
         }
     });
-    let stats = agent.stats();
+    let stats = output.agent.stats();
     assert!(samples >= PACKETS, "{samples} samples within {DEADLINE:?}");
     assert!(stats.flow_samples >= PACKETS as u64 - 8 && stats.datagrams > 100, "{stats:?}");
-    let sent = collectors.iter().map(|destination| destination.stats().sent).sum::<u64>();
+    let sent = output.collectors.iter().map(|destination| destination.stats().sent).sum::<u64>();
     assert_eq!(sent, stats.datagrams);
     assert_eq!((info.count_total, info.bytes_total), (0, 0), "allocations: {info:?}");
 }

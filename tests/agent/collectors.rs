@@ -91,7 +91,7 @@ fn unreachable_collector_is_counted_and_resumes() {
     let before = sequence(&collector);
     wait_until("ICMP errors in the statistics", || {
         flood(&host, (peer_ip_of(1).0, 9).into(), 10, 10);
-        agent.statistics(1).contains("answered by ICMP").then_some(())
+        agent.statistics(1).contains("reported undeliverable by ICMP").then_some(())
     });
     collector.resume(&host, "127.0.0.1:6343");
     receives(&host, &collector, 2);

@@ -60,7 +60,7 @@ fn broken_file_keeps_the_old_configuration() {
     lab.file("flowmote.conf", "sflow {\n  smapling = 7\n}\n");
     agent.program().signal(Signal::SIGHUP);
     agent.program().wait_for_line(mark, "flowmote.conf:2:3: error: unknown token");
-    agent.program().wait_for_line(mark, "the old one stays in force");
+    agent.program().wait_for_line(mark, "the previous one stays in force");
     agent.wait_notified("READY=1");
     let before = collector.so_far().flow_samples().len();
     flood(&host, (peer_ip_of(1).0, 9).into(), 50, 10);

@@ -1,140 +1,147 @@
-//! The agent of this host: who it is, and which data sources it has.
+//! The agent of this host: its address, its encoding and its data sources.
 
 use flowmote_core::{
     AddError, Agent, AgentConfig, DataSource, DatagramHead, Duration, Encoding, Instant,
     MAX_COMPACT_INDEX,
 };
-use log::{error, info, warn};
+use log::{error, info};
 
+use crate::clock;
 use crate::config::Config;
-use crate::daemon::clock;
-use crate::daemon::identity::Identity;
-use crate::daemon::throttle::{Throttle, held_back};
-use crate::daemon::view;
+use crate::daemon::agent_address::AgentAddress;
 use crate::links::Links;
+use crate::selection::candidates;
+use crate::throttle::Throttle;
 
-/// The agent, kept in step with configuration and kernel.
+/// Keeps an [`Agent`] in step with the configuration and the kernel.
 #[derive(Debug)]
-pub(crate) struct HostAgent<'a> {
-    /// What samples go into and datagrams come out of.
-    pub(crate) core: Agent<'a>,
-    identity: Identity,
+pub(super) struct HostAgent {
+    address: AgentAddress,
     encoding: Encoding,
-    /// Data sources that the agent knows.
+    /// The data sources that the agent was given.
     sources: Vec<DataSource>,
     throttle: Throttle,
 }
 
-impl<'a> HostAgent<'a> {
-    /// An agent with no data source yet. Elects its address and tells the log.
-    pub(crate) fn new(
+impl HostAgent {
+    /// Elects and logs the agent address. The agent has no data source yet.
+    pub(super) fn new<'a>(
         config: &Config,
         links: &Links,
         sources: &'a mut [flowmote_core::SourceSlot],
         buffer: &'a mut [u8],
-    ) -> Self {
-        let identity = Identity::elect(config, &view::candidates(links));
-        identity.log();
+    ) -> (Self, Agent<'a>) {
+        let address = AgentAddress::elect(config, &candidates(links));
+        address.log();
         let encoding = encoding(links);
-        Self {
-            core: Agent::new(agent_config(config, &identity, encoding), sources, buffer),
-            identity,
-            encoding,
-            sources: Vec::new(),
-            throttle: Throttle::default(),
+        let agent = Agent::new(agent_config(config, &address, encoding), sources, buffer);
+        (Self { address, encoding, sources: Vec::new(), throttle: Throttle::default() }, agent)
+    }
+
+    /// Applies another configuration.
+    pub(super) fn reconfigure(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
+        self.set_address(AgentAddress::elect(config, &candidates(links)));
+        self.configure(agent, config, links);
+    }
+
+    /// Elects the agent address again after a change of the host's addresses.
+    pub(super) fn update_address(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
+        let address = self.address.keep_or_elect(config, &candidates(links));
+        if self.set_address(address) {
+            self.configure(agent, config, links);
         }
     }
 
-    /// Takes over another configuration.
-    pub(crate) fn reconfigure(&mut self, config: &Config, links: &Links) {
-        let identity = Identity::elect(config, &view::candidates(links));
-        self.identify(identity);
-        self.configure(config, links);
-    }
-
-    /// The addresses of the host have changed.
-    pub(crate) fn follow_addresses(&mut self, config: &Config, links: &Links) {
-        let identity = self.identity.follow(config, &view::candidates(links));
-        if self.identify(identity) {
-            self.configure(config, links);
-        }
-    }
-
-    /// Forgets an interface that was deleted, whose index another one may have already.
-    pub(crate) fn remove_interface(&mut self, if_index: u32) {
+    /// Removes an interface that was deleted. Another one may have its ifIndex already.
+    pub(super) fn remove_interface(&mut self, agent: &mut Agent<'_>, if_index: u32) {
         let source = DataSource::interface(if_index);
-        self.core.remove_source(source);
+        agent.remove_source(source);
         self.sources.retain(|known| *known != source);
     }
 
-    /// Makes the data sources what configuration and kernel say now: the host and every interface
-    /// that is real or selected.
-    pub(crate) fn reconcile(&mut self, now: Instant, config: &Config, links: &Links) {
-        let mut sources = vec![DataSource::HOST];
-        let polled = links.iter().filter(|link| link.is_real() || view::is_selected(config, link));
-        sources.extend(polled.map(|link| DataSource::interface(link.index)));
-        let known = std::mem::replace(&mut self.sources, sources);
-        for gone in known.iter().filter(|known| !self.sources.contains(known)) {
-            self.core.remove_source(*gone);
+    /// Replaces the data sources of the agent; those that stay keep their sequence numbers.
+    pub(super) fn set_sources(
+        &mut self,
+        agent: &mut Agent<'_>,
+        now: Instant,
+        sources: Vec<DataSource>,
+        (config, links): (&Config, &Links),
+    ) {
+        for gone in self.sources.iter().filter(|known| !sources.contains(known)) {
+            agent.remove_source(*gone);
         }
-        let sources = self.sources.clone();
-        let added = sources.iter().filter(|source| self.add(now, **source, config, links)).count();
-        let left_out = sources.len() - added;
-        if left_out > 0
-            && let Some(count) = self.throttle.admit(now)
-        {
-            let text = format!("more than {MAX_SOURCES} data sources: {left_out} are left out");
-            warn!("{text}{}", held_back(count));
+        let mut left_out = 0;
+        for source in &sources {
+            if !self.add_source(agent, now, *source, (config, links)) {
+                left_out += 1;
+            }
+        }
+        self.sources = sources;
+        if left_out > 0 {
+            self.throttle.warn(
+                now,
+                format_args!(
+                    "more than {MAX_SOURCES} data sources: {left_out} are neither sampled nor polled"
+                ),
+            );
         }
     }
 
-    fn add(&mut self, now: Instant, source: DataSource, config: &Config, links: &Links) -> bool {
+    /// Returns false if the agent's table is full.
+    fn add_source(
+        &mut self,
+        agent: &mut Agent<'_>,
+        now: Instant,
+        source: DataSource,
+        (config, links): (&Config, &Links),
+    ) -> bool {
         let polling = Duration::from_secs(config.polling_secs);
-        match self.core.add_source(now, source, polling) {
+        match agent.add_source(now, source, polling) {
             Ok(()) => true,
-            Err(AddError::Exists) => self.core.set_polling(now, source, polling),
+            Err(AddError::Exists) => agent.set_polling(now, source, polling),
             Err(AddError::TableFull) => false,
             Err(AddError::NeedsExpanded) => {
-                info!("ifIndex {} needs expanded encoding: a new session begins", source.index());
-                self.configure(config, links);
-                // The encoding is expanded now, so the same error cannot come again.
-                self.core.add_source(now, source, polling).is_ok()
+                let index = source.index();
+                info!("ifIndex {index} needs expanded encoding: a new sFlow session starts");
+                self.configure(agent, config, links);
+                // The encoding is expanded now, so that this error cannot occur again.
+                agent.add_source(now, source, polling).is_ok()
             }
         }
     }
 
-    /// Returns whether the agent is somebody else now.
-    fn identify(&mut self, identity: Identity) -> bool {
-        if identity == self.identity {
-            return false;
+    /// Returns true if the agent address changed.
+    fn set_address(&mut self, address: AgentAddress) -> bool {
+        let changed = address != self.address;
+        if changed {
+            self.address = address;
+            self.address.log();
         }
-        self.identity = identity;
-        self.identity.log();
-        true
+        changed
     }
 
-    fn configure(&mut self, config: &Config, links: &Links) {
-        // Expanded once is expanded for good: each change is a new session for the collectors.
+    fn configure(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
+        // Never back to compact: for a collector each change of encoding is a new session.
         if self.encoding == Encoding::Compact {
             self.encoding = encoding(links);
         }
-        let config = agent_config(config, &self.identity, self.encoding);
-        if let Err(error) = self.core.reconfigure(config) {
+        let config = agent_config(config, &self.address, self.encoding);
+        if let Err(error) = agent.reconfigure(config) {
             error!("agent not reconfigured: {error:?}");
         }
     }
 }
 
-/// Rule A19.
+/// Compact if every ifIndex fits into 24 bits (rule A19 of docs/sflow-wire.md).
 fn encoding(links: &Links) -> Encoding {
     let compact = links.iter().all(|link| link.index <= MAX_COMPACT_INDEX);
     if compact { Encoding::Compact } else { Encoding::Expanded }
 }
 
-fn agent_config(config: &Config, identity: &Identity, encoding: Encoding) -> AgentConfig {
+fn agent_config(config: &Config, address: &AgentAddress, encoding: Encoding) -> AgentConfig {
     AgentConfig {
         head: DatagramHead {
-            address: identity.address,
+            address: address.address,
             sub_agent_id: config.sub_agent_id,
             encoding,
             max_bytes: config.datagram_bytes as usize,
@@ -146,12 +153,12 @@ fn agent_config(config: &Config, identity: &Identity, encoding: Encoding) -> Age
     }
 }
 
-/// Interfaces beyond are left out, with a warning: a thousand on one host are rare.
-pub(crate) const MAX_SOURCES: usize = 1024;
-/// The largest datagramBytes that the configuration admits.
-pub(crate) const MAX_DATAGRAM: usize = 8192;
-/// How long a sample waits for others to share its datagram: with the at most 100 ms that the
-/// kernel holds a block of the ring, a collector knows within a quarter of a second.
+/// Size of the agent's table. A host rarely has a thousand interfaces that are sampled or polled.
+pub(super) const MAX_SOURCES: usize = 1024;
+/// The upper limit of `datagramBytes`.
+pub(super) const MAX_DATAGRAM: usize = 8192;
+/// How long a sample waits for others to share its datagram. The kernel holds a block of the ring
+/// for at most another 100 ms, so that a collector gets every sample within a quarter of a second.
 const MAX_DELAY: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
@@ -161,46 +168,50 @@ mod tests {
 
     /// With the links of this machine, which are only read.
     #[test]
-    fn data_sources_follow_the_configuration() {
+    fn polling_interval_follows_the_configuration() {
         let links = Links::open().unwrap();
         let (mut sources, mut buffer) = ([SourceSlot::VACANT; 64], [0xa5; MAX_DATAGRAM]);
         let mut config = Config { polling_secs: 0, ..Config::default() };
-        let mut agent = HostAgent::new(&config, &links, &mut sources, &mut buffer);
-        agent.reconcile(Instant::ZERO, &config, &links);
-        assert!(agent.sources.contains(&DataSource::HOST));
-        assert_eq!(agent.core.poll_timeout(), None, "polling is off");
+        let (mut host, mut agent) = HostAgent::new(&config, &links, &mut sources, &mut buffer);
+        let set = |host: &mut HostAgent, agent: &mut Agent<'_>, config: &Config| {
+            host.set_sources(agent, Instant::ZERO, vec![DataSource::HOST], (config, &links));
+        };
+        set(&mut host, &mut agent, &config);
+        assert_eq!(host.sources, [DataSource::HOST]);
+        assert_eq!(agent.poll_timeout(), None, "polling is off");
         config.polling_secs = 20;
-        agent.reconcile(Instant::ZERO, &config, &links);
-        assert!(agent.core.poll_timeout().unwrap() <= Instant::from_millis(20_000));
+        set(&mut host, &mut agent, &config);
+        assert!(agent.poll_timeout().unwrap() <= Instant::from_millis(20_000));
         config.polling_secs = 0;
-        agent.reconcile(Instant::ZERO, &config, &links);
-        assert_eq!(agent.core.poll_timeout(), None);
+        set(&mut host, &mut agent, &config);
+        assert_eq!(agent.poll_timeout(), None);
     }
 
     #[test]
-    fn a_reload_keeps_the_sequence_numbers() {
+    fn reload_keeps_sequence_numbers() {
         let links = Links::open().unwrap();
         let (mut sources, mut buffer) = ([SourceSlot::VACANT; 64], [0xa5; MAX_DATAGRAM]);
         let mut config = Config::default();
-        let mut agent = HostAgent::new(&config, &links, &mut sources, &mut buffer);
-        agent.reconcile(Instant::ZERO, &config, &links);
-        let sequences = |agent: &mut HostAgent<'_>| {
+        let (mut host, mut agent) = HostAgent::new(&config, &links, &mut sources, &mut buffer);
+        let sources = || vec![DataSource::HOST];
+        host.set_sources(&mut agent, Instant::ZERO, sources(), (&config, &links));
+        let sequences = |agent: &mut Agent<'_>| {
             let record = flowmote_core::record::counter::PortName { name: "x" };
             let records: [&dyn CounterRecord; 1] = [&record];
             let sample = CounterSample { records: &records };
-            agent.core.handle_counters(Instant::ZERO, DataSource::HOST, &sample).unwrap();
-            agent.core.flush();
-            let datagram = agent.core.poll_transmit(Instant::ZERO).unwrap().to_vec();
+            agent.handle_counters(Instant::ZERO, DataSource::HOST, &sample).unwrap();
+            agent.flush();
+            let datagram = agent.poll_transmit(Instant::ZERO).unwrap().to_vec();
             let at = if datagram[7] == 1 { 12 } else { 24 };
             let word = |at: usize| u32::from_be_bytes(datagram[at..at + 4].try_into().unwrap());
-            // sub-agent, sequence of the datagram, sequence of its first sample
+            // sub_agent_id, sequence number of the datagram, sequence number of its first sample
             (word(at), word(at + 4), word(at + 24))
         };
         assert_eq!(sequences(&mut agent), (100_000, 1, 1));
         config.sub_agent_id = 7;
         config.datagram_bytes = 500;
-        agent.reconfigure(&config, &links);
-        agent.reconcile(Instant::ZERO, &config, &links);
+        host.reconfigure(&mut agent, &config, &links);
+        host.set_sources(&mut agent, Instant::ZERO, sources(), (&config, &links));
         assert_eq!(sequences(&mut agent), (7, 2, 2));
     }
 }

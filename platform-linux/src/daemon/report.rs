@@ -1,56 +1,41 @@
-//! The numbers of the daemon in words: at the end, on SIGUSR1, and every --stats-interval.
+//! The statistics: logged at the end, on SIGUSR1 and every `--stats-interval`.
 
 use std::fmt;
 
 use flowmote_core::{AgentStats, Duration};
 
-use crate::daemon::collectors::{Collectors, DestinationStats};
-use crate::daemon::counters::CounterStats;
 use crate::links::LinksStats;
-use crate::modules::host::HostStats;
-use crate::modules::interfaces::InterfaceStats;
-use crate::modules::taps::PortStats;
-use crate::modules::taps::capture::TapStats;
+use crate::modules::module::Statistics;
+use crate::output::collectors::Collectors;
+use crate::output::destination::DestinationStats;
 
-/// Everything that was counted, as a text of several lines.
+/// Everything that the daemon counts, as a text of several lines.
 #[derive(Debug)]
-pub(crate) struct Report<'a> {
-    /// How long the daemon has run.
-    pub(crate) uptime: Duration,
-    /// Sampled interfaces, and the totals of those that are no more.
-    pub(crate) ports: (Vec<PortStats>, TapStats),
-    /// What the agent did.
-    pub(crate) agent: AgentStats,
-    /// How the collectors fare.
-    pub(crate) collectors: &'a Collectors,
-    /// What went wrong on rtnetlink.
-    pub(crate) links: LinksStats,
-    /// What could not be read of host and interfaces.
-    pub(crate) counters: CounterStats,
+pub(super) struct Report<'a> {
+    /// Time since the daemon started.
+    pub(super) uptime: Duration,
+    pub(super) modules: Statistics,
+    pub(super) agent: AgentStats,
+    pub(super) collectors: &'a Collectors,
+    pub(super) links: LinksStats,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "statistics after {} s", self.uptime.as_millis() / 1000)?;
-        let (ports, closed) = &self.ports;
-        for port in ports {
-            let name =
-                format!("{} (ifIndex {}, 1 in {})", port.name, port.if_index, port.sampling_rate);
-            tap(f, &name, &port.totals)?;
-        }
-        if *closed != TapStats::default() {
-            tap(f, "interfaces no longer sampled", closed)?;
+        write!(f, "statistics after {} s", self.uptime.as_millis() / 1000)?;
+        for line in &self.modules.lines {
+            write!(f, "\n  {line}")?;
         }
         self.agent(f)?;
         for destination in self.collectors.iter() {
-            let name = format!("collector {}", destination.collector());
-            collector(f, &name, destination.stats())?;
+            let subject = format_args!("collector {}", destination.collector());
+            collector(f, subject, destination.stats())?;
         }
         let former = self.collectors.former();
         if former != DestinationStats::default() {
-            collector(f, &"collectors no longer configured", former)?;
+            collector(f, format_args!("collectors no longer configured"), former)?;
         }
-        self.trouble(f)
+        self.exceptions(f)
     }
 }
 
@@ -60,27 +45,27 @@ impl Report<'_> {
             self.agent;
         write!(
             f,
-            "  agent: {flow_samples} flow samples, {counter_samples} counter samples, \
+            "\n  agent: {flow_samples} flow samples, {counter_samples} counter samples, \
              {datagrams} datagrams ({datagram_bytes} bytes)"
         )
     }
 
-    /// What is usually zero is told only when it is not.
-    fn trouble(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let troubles = agent_troubles(&self.agent)
+    /// Counters that are usually 0 and are left out then.
+    fn exceptions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exceptions = agent_exceptions(&self.agent)
             .into_iter()
-            .chain(links_troubles(self.links))
-            .chain(counter_troubles(self.counters));
-        for (count, what) in troubles.filter(|&(count, _)| count > 0) {
-            write!(f, "\n  besides: {count} {what}")?;
+            .chain(links_exceptions(self.links))
+            .chain(self.modules.exceptions.iter().copied());
+        for (count, what) in exceptions.filter(|&(count, _)| count > 0) {
+            write!(f, "\n  also: {count} {what}")?;
         }
         Ok(())
     }
 }
 
-// Each takes its counters apart by name, so that none can be forgotten here.
+// Each names the counters one by one, so that a new one cannot be forgotten here.
 
-fn agent_troubles(stats: &AgentStats) -> [(u64, &'static str); 8] {
+fn agent_exceptions(stats: &AgentStats) -> [(u64, &'static str); 8] {
     let AgentStats {
         datagrams: _,
         datagram_bytes: _,
@@ -96,63 +81,37 @@ fn agent_troubles(stats: &AgentStats) -> [(u64, &'static str); 8] {
         invalid_name,
     } = *stats;
     [
-        (send_errors, "datagrams that no collector can have got"),
+        (send_errors, "datagrams not delivered to any collector"),
         (too_large, "samples or records larger than a datagram"),
         (unknown_source, "samples of interfaces that are not data sources"),
         (discarded_packets, "discarded packets"),
         (discards_suppressed, "discarded packets beyond the rate limit"),
-        (discards_lost, "discarded packets whose notices were lost"),
+        (discards_lost, "discarded packets whose notifications were lost"),
         (rt_samples, "samples of user metrics"),
         (invalid_name, "user metrics with an invalid name"),
     ]
 }
 
-fn links_troubles(stats: LinksStats) -> [(u64, &'static str); 3] {
+fn links_exceptions(stats: LinksStats) -> [(u64, &'static str); 3] {
     let LinksStats { overruns, malformed, dumps } = stats;
     [
-        (overruns, "overruns of rtnetlink notifications"),
-        (malformed, "rtnetlink messages that made no sense"),
-        (dumps, "dumps of all links to make up for lost notifications"),
+        (overruns, "overruns of the rtnetlink socket"),
+        (malformed, "malformed rtnetlink messages"),
+        (dumps, "dumps of all interfaces after lost notifications"),
     ]
-}
-
-fn counter_troubles(stats: CounterStats) -> [(u64, &'static str); 6] {
-    let CounterStats { host, interfaces, unreadable_interfaces } = stats;
-    let HostStats { unreadable_files, unreadable_filesystems, unreadable_adapters } = host;
-    let InterfaceStats { without_ethernet, without_lag_port } = interfaces;
-    [
-        (unreadable_files, "files of /proc or /sys that could not be read"),
-        (unreadable_filesystems, "file systems without a size"),
-        (unreadable_adapters, "adapters without counters"),
-        (unreadable_interfaces, "interfaces whose counters could not be read"),
-        (without_ethernet, "readings of interfaces whose driver has no dot3 counters"),
-        (without_lag_port, "readings of bond members without LACP counters"),
-    ]
-}
-
-fn tap(f: &mut fmt::Formatter<'_>, name: &str, totals: &TapStats) -> fmt::Result {
-    let TapStats { seen, chosen, delivered, lost, malformed } = totals;
-    write!(f, "  {name}: {seen} packets seen, {delivered} samples, {lost} drops")?;
-    if *malformed > 0 {
-        write!(f, " ({malformed} of them unreadable)")?;
-    }
-    match chosen.saturating_sub(delivered.saturating_add(*lost)) {
-        0 => writeln!(f),
-        waiting => writeln!(f, ", {waiting} on their way"),
-    }
 }
 
 fn collector(
     f: &mut fmt::Formatter<'_>,
-    name: &dyn fmt::Display,
+    subject: fmt::Arguments<'_>,
     stats: DestinationStats,
 ) -> fmt::Result {
     let DestinationStats { sent, unresolved, errors, refused } = stats;
-    write!(f, "\n  {name}: {sent} datagrams")?;
+    write!(f, "\n  {subject}: {sent} datagrams")?;
     let more = [
         (unresolved, "lost without an address or a route"),
-        (errors, "lost in sending"),
-        (refused, "answered by ICMP as not delivered"),
+        (errors, "lost to send errors"),
+        (refused, "reported undeliverable by ICMP"),
     ];
     for (count, what) in more.into_iter().filter(|&(count, _)| count > 0) {
         write!(f, ", {count} {what}")?;
@@ -168,16 +127,15 @@ mod tests {
     fn report(collectors: &Collectors) -> Report<'_> {
         Report {
             uptime: Duration::from_secs(61),
-            ports: (Vec::new(), TapStats::default()),
+            modules: Statistics::default(),
             agent: AgentStats::default(),
             collectors,
             links: LinksStats::default(),
-            counters: CounterStats::default(),
         }
     }
 
     #[test]
-    fn what_is_zero_is_not_told() {
+    fn counters_that_are_zero_are_left_out() {
         let collector: Collector = "192.0.2.1".parse().unwrap();
         let expected = "statistics after 61 s\n  \
             agent: 0 flow samples, 0 counter samples, 0 datagrams (0 bytes)\n  \
@@ -186,25 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn every_loss_is_told() {
+    fn counters_that_are_not_zero_have_a_line_each() {
         let collectors = Collectors::new(&[]);
-        let totals = TapStats { seen: 90, chosen: 9, delivered: 5, lost: 3, malformed: 2 };
-        let name = "eth0".to_owned();
-        let port = PortStats { if_index: 2, name, sampling_rate: 10, totals };
         let mut report = report(&collectors);
-        report.ports = (vec![port], TapStats { seen: 1, ..TapStats::default() });
+        report.modules = Statistics {
+            lines: vec!["eth0 (ifIndex 2, 1 in 10): 90 packets seen".to_owned()],
+            exceptions: vec![(0, "adapters without counters"), (13, "file systems")],
+        };
         report.agent.invalid_name = 11;
         report.links.dumps = 12;
-        report.counters.interfaces.without_lag_port = 13;
-        let text = report.to_string();
-        for line in [
-            "  eth0 (ifIndex 2, 1 in 10): 90 packets seen, 5 samples, 3 drops (2 of them unreadable), 1 on their way",
-            "  interfaces no longer sampled: 1 packets seen, 0 samples, 0 drops",
-            "  besides: 11 user metrics with an invalid name",
-            "  besides: 12 dumps of all links to make up for lost notifications",
-            "  besides: 13 readings of bond members without LACP counters",
-        ] {
-            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
-        }
+        let expected = "statistics after 61 s\n  \
+            eth0 (ifIndex 2, 1 in 10): 90 packets seen\n  \
+            agent: 0 flow samples, 0 counter samples, 0 datagrams (0 bytes)\n  \
+            also: 11 user metrics with an invalid name\n  \
+            also: 12 dumps of all interfaces after lost notifications\n  \
+            also: 13 file systems";
+        assert_eq!(report.to_string(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! From start to end.
+//! `flowmote run`: start, event loop, end.
 
 use std::fmt;
 use std::io;
@@ -8,58 +8,71 @@ use log::{error, info, warn};
 use nix::sys::signal::Signal;
 use sd_notify::NotifyState;
 
+use crate::clock;
 use crate::config::Config;
 use crate::daemon::agent::{HostAgent, MAX_DATAGRAM, MAX_SOURCES};
-use crate::daemon::clock;
-use crate::daemon::collectors::Collectors;
-use crate::daemon::counters::Counters;
-use crate::daemon::events::{Events, Signals, Wakeup};
+use crate::daemon::link_watch::LinkWatch;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
+use crate::daemon::problems::problems;
 use crate::daemon::report::Report;
-use crate::daemon::resolver::Resolver;
-use crate::daemon::throttle::{Throttle, held_back};
-use crate::daemon::view;
-use crate::kernel::sys::text;
-use crate::links::{LinkEvent, Links};
-use crate::modules::taps::Ports;
+use crate::daemon::signals::Signals;
+use crate::events::{Events, Wakeup};
+use crate::links::LinkEvent;
+use crate::modules::Modules;
+use crate::modules::module::World;
+use crate::output::Output;
+use crate::output::collectors::Collectors;
+use crate::output::resolver::Resolver;
 
-/// How to run.
+/// Options of [`run`].
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// Where the configuration comes from, now and at each SIGHUP.
+    /// The origin of the configuration, read at the start and at each SIGHUP.
     pub source: ConfigSource,
     /// The user to become when started as root.
     pub user: String,
-    /// Time between two reports in the log; zero: only when asked.
+    /// Time between two reports in the log; zero: on request only.
     pub stats_interval: Duration,
 }
 
 /// Why the daemon ended other than by a signal.
 #[derive(Debug)]
-pub enum Failure {
+pub enum RunError {
     /// The configuration cannot be used.
     Configuration(LoadError),
-    /// The kernel refused something that the daemon cannot do without.
+    /// The kernel refused something that the daemon cannot work without.
     Runtime(String),
 }
 
 /// Runs the agent until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// A configuration that cannot be used, and what the kernel refuses at the start. Once running,
-/// nothing but a signal ends the daemon.
-pub fn run(options: &RunOptions) -> Result<(), Failure> {
+/// A configuration that cannot be used, and errors of the kernel at the start. Once it is running,
+/// only a signal ends the daemon.
+pub fn run(options: &RunOptions) -> Result<(), RunError> {
     let mut signals = Signals::block().map_err(runtime("signals"))?;
-    let loaded = options.source.load().map_err(Failure::Configuration)?;
+    let loaded = options.source.load().map_err(RunError::Configuration)?;
     log_loaded(&loaded);
-    let links = Links::open().map_err(runtime("rtnetlink"))?;
+    let links = LinkWatch::open().map_err(runtime("rtnetlink"))?;
     let mut sources = vec![SourceSlot::VACANT; MAX_SOURCES];
     let mut buffer = vec![0; MAX_DATAGRAM];
-    let agent = HostAgent::new(&loaded.config, &links, &mut sources, &mut buffer);
-    let mut daemon = Daemon::new(options, loaded.config, links, agent)?;
+    let (host, agent) = HostAgent::new(&loaded.config, links.links(), &mut sources, &mut buffer);
+    let output = Output { agent, collectors: Collectors::new(&loaded.config.collectors) };
+    let mut daemon = Daemon {
+        options,
+        modules: Modules::open(&loaded.config).map_err(runtime("counters"))?,
+        config: loaded.config,
+        links,
+        host,
+        output,
+        resolver: Resolver::new().map_err(runtime("resolver"))?,
+        events: Events::new().map_err(runtime("epoll"))?,
+        started: clock::now(),
+        next_report: None,
+    };
     daemon.start(&signals)?;
-    daemon.serve(&mut signals)?;
+    daemon.event_loop(&mut signals)?;
     daemon.end();
     Ok(())
 }
@@ -67,95 +80,70 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 struct Daemon<'a> {
     options: &'a RunOptions,
     config: Config,
-    links: Links,
-    /// When to ask for links again after an error.
-    links_retry: Option<Instant>,
-    counters: Counters,
-    agent: HostAgent<'a>,
-    ports: Ports,
-    collectors: Collectors,
+    links: LinkWatch,
+    host: HostAgent,
+    modules: Modules,
+    output: Output<'a>,
     resolver: Resolver,
     events: Events,
-    /// When the next report is due.
-    report: Option<Instant>,
     started: Instant,
-    throttle: Throttle,
+    next_report: Option<Instant>,
 }
 
-impl<'a> Daemon<'a> {
-    fn new(
-        options: &'a RunOptions,
-        config: Config,
-        links: Links,
-        agent: HostAgent<'a>,
-    ) -> Result<Self, Failure> {
-        Ok(Self {
-            options,
-            collectors: Collectors::new(&config.collectors),
-            counters: Counters::new(&config).map_err(runtime("counters"))?,
-            config,
-            links,
-            links_retry: None,
-            agent,
-            ports: Ports::default(),
-            resolver: Resolver::new().map_err(runtime("resolver"))?,
-            events: Events::new().map_err(runtime("epoll"))?,
-            report: None,
-            started: clock::now(),
-            throttle: Throttle::default(),
-        })
-    }
-
-    /// All that needs privileges, and then gives them up.
-    fn start(&mut self, signals: &Signals) -> Result<(), Failure> {
+impl Daemon<'_> {
+    /// Opens everything that needs privileges, then drops them.
+    fn start(&mut self, signals: &Signals) -> Result<(), RunError> {
         let watch = |events: &Events| {
             events.watch(signals, Wakeup::Signal)?;
-            events.watch(&self.links, Wakeup::Links)?;
+            events.watch(self.links.links(), Wakeup::Links)?;
             events.watch(&self.resolver, Wakeup::Resolver)
         };
         watch(&self.events).map_err(runtime("epoll"))?;
-        if !self.config.taps.is_empty() {
-            privileges::may_capture().map_err(Failure::Runtime)?;
-        }
+        self.modules.may_start(&self.config).map_err(RunError::Runtime)?;
         let now = clock::now();
-        self.tell_complaints();
+        self.log_problems();
         self.reconcile(now);
-        let outcome = privileges::drop_all(&self.options.user).map_err(runtime("privileges"))?;
+        let kept = self.modules.capabilities(&self.config);
+        let outcome =
+            privileges::drop_all(&self.options.user, &kept).map_err(runtime("privileges"))?;
         info!("{outcome}");
-        self.report = self.next_report(now);
+        self.next_report = self.following_report(now);
         notify(NotifyState::Ready);
-        // A matter of memory only: refused, everything works all the same.
-        let _ = text::release();
         Ok(())
     }
 
-    fn serve(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+    fn event_loop(&mut self, signals: &mut Signals) -> Result<(), RunError> {
         loop {
             let now = clock::now();
-            let deadline = self.work(now);
+            let deadline = self.run_due(now);
             let woken = self.events.wait(now, deadline).map_err(runtime("epoll"))?;
             let now = clock::now();
-            self.collectors.wake(now);
+            self.output.collectors.set_time(now);
             for number in 0..woken {
                 let Some(wakeup) = self.events.woken(number) else { break };
-                if self.react(now, wakeup, signals) {
+                if self.dispatch(now, wakeup, signals) {
                     return Ok(());
                 }
             }
         }
     }
 
-    /// Returns whether this ends the daemon.
-    fn react(&mut self, now: Instant, wakeup: Wakeup, signals: &mut Signals) -> bool {
+    /// Handles one wake-up. Returns true if the daemon is to end.
+    fn dispatch(&mut self, now: Instant, wakeup: Wakeup, signals: &mut Signals) -> bool {
         match wakeup {
-            Wakeup::Tap(index) => {
-                self.ports.drain(now, index, &mut self.agent.core, &mut self.collectors);
+            Wakeup::Module { module, token } => {
+                let world = World::new(&self.config, self.links.links(), &self.events);
+                self.modules.ready(now, (module, token), world, &mut self.output);
             }
-            Wakeup::Links => self.follow_links(now),
-            Wakeup::Resolver => self.take_answers(now),
+            Wakeup::Links => self.update_links(now),
+            Wakeup::Resolver => {
+                while let Some(answer) = self.resolver.answer() {
+                    self.output.collectors.resolved(now, answer);
+                }
+            }
             Wakeup::Signal => {
                 while let Some(signal) = signals.next() {
-                    if self.obey(now, signal) {
+                    if self.handle_signal(now, signal) {
                         return true;
                     }
                 }
@@ -164,59 +152,46 @@ impl<'a> Daemon<'a> {
         false
     }
 
-    /// All that is due now; returns when something is due next.
-    fn work(&mut self, now: Instant) -> Option<Instant> {
+    /// Does everything that is due. Returns when something is due next.
+    fn run_due(&mut self, now: Instant) -> Option<Instant> {
         let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
-        if is_due(self.links_retry) {
-            self.follow_links(now);
+        if is_due(self.links.deadline()) {
+            self.update_links(now);
         }
-        if is_due(self.ports.retry()) {
-            self.reconcile(now);
+        let world = World::new(&self.config, self.links.links(), &self.events);
+        if self.modules.run_due(now, world, &mut self.output) {
+            self.update_sources(now);
         }
-        let collectors = self.collectors.maintain(now, &self.resolver);
-        let mut counters = self.counters.at(now, &self.links);
-        let agent = self.agent.core.poll(now, &mut counters, &mut self.collectors);
-        if is_due(self.report) {
+        let collectors = self.output.collectors.maintain(now, &self.resolver);
+        let agent = self.output.poll(now, &mut self.modules.counters(now, self.links.links()));
+        if is_due(self.next_report) {
             self.print_report(now);
-            self.report = self.next_report(now);
+            self.next_report = self.following_report(now);
         }
-        let deadlines = [agent, collectors, self.links_retry, self.ports.retry(), self.report];
+        let links = self.links.deadline();
+        let deadlines = [agent, collectors, links, self.modules.deadline(), self.next_report];
         deadlines.into_iter().flatten().min()
     }
 
-    /// Interfaces or addresses have changed.
-    fn follow_links(&mut self, now: Instant) {
-        let mut changes = Vec::new();
-        let polled = self.links.poll(LINK_EVENTS, &mut changes);
-        // Notifications that were lost are made up for by asking; nothing else would wake us.
-        self.links_retry = polled.is_err().then_some(now + LINKS_RETRY);
-        if let Err(error) = polled
-            && let Some(count) = self.throttle.admit(now)
-        {
-            warn!("rtnetlink: {error}; trying again{}", held_back(count));
-        }
+    /// Follows changes of interfaces and addresses.
+    fn update_links(&mut self, now: Instant) {
+        let changes = self.links.poll(now);
         if changes.is_empty() {
             return;
         }
         for change in changes {
-            if let LinkEvent::Removed(index) = change {
-                self.ports.remove(index);
-                self.agent.remove_interface(index);
+            if let LinkEvent::Removed(if_index) = change {
+                self.modules.interface_removed(if_index);
+                self.host.remove_interface(&mut self.output.agent, if_index);
             }
         }
         self.reconcile(now);
-        self.collectors.reconsider(now);
-        self.agent.follow_addresses(&self.config, &self.links);
+        self.output.collectors.reconsider(now);
+        self.host.update_address(&mut self.output.agent, &self.config, self.links.links());
     }
 
-    fn take_answers(&mut self, now: Instant) {
-        while let Some(answer) = self.resolver.answer() {
-            self.collectors.resolved(now, answer);
-        }
-    }
-
-    /// Returns whether the signal ends the daemon.
-    fn obey(&mut self, now: Instant, signal: Signal) -> bool {
+    /// Returns true if the signal ends the daemon.
+    fn handle_signal(&mut self, now: Instant, signal: Signal) -> bool {
         match signal {
             Signal::SIGTERM | Signal::SIGINT => return true,
             Signal::SIGHUP => self.reload(now),
@@ -233,86 +208,83 @@ impl<'a> Daemon<'a> {
             Ok(loaded) => {
                 log_loaded(&loaded);
                 self.config = loaded.config;
-                self.tell_complaints();
-                self.collectors.reconfigure(&self.config.collectors);
-                self.counters.reconfigure(&self.config);
-                self.agent.reconfigure(&self.config, &self.links);
+                self.log_problems();
+                self.output.collectors.reconfigure(&self.config.collectors);
+                let links = self.links.links();
+                self.host.reconfigure(&mut self.output.agent, &self.config, links);
                 self.reconcile(now);
             }
             Err(unusable) => {
                 unusable.0.iter().for_each(|line| error!("{line}"));
-                error!("configuration not reloaded, the old one stays in force");
+                error!("configuration not reloaded: the previous one stays in force");
             }
         }
         notify(NotifyState::Ready);
     }
 
-    /// Makes taps and data sources what configuration and kernel say now.
+    /// Brings modules and data sources in line with configuration and interfaces.
     fn reconcile(&mut self, now: Instant) {
-        // What waits in the rings was chosen under the rates that were.
-        for index in self.ports.indices() {
-            self.ports.drain(now, index, &mut self.agent.core, &mut self.collectors);
-        }
-        self.ports.reconcile(now, &self.config, &self.links, &self.events);
-        self.agent.reconcile(now, &self.config, &self.links);
+        let world = World::new(&self.config, self.links.links(), &self.events);
+        self.modules.reconcile(now, world, &mut self.output);
+        self.update_sources(now);
     }
 
-    /// Sends what waits, and says how it went.
+    fn update_sources(&mut self, now: Instant) {
+        let (config, links) = (&self.config, self.links.links());
+        let sources = self.modules.data_sources(config, links);
+        self.host.set_sources(&mut self.output.agent, now, sources, (config, links));
+    }
+
+    /// Sends the samples that wait and logs the statistics.
     fn end(&mut self) {
         notify(NotifyState::Stopping);
-        self.drain_rings();
-        self.agent.core.flush();
-        self.agent.core.transmit(clock::now(), &mut self.collectors);
+        self.drain_modules();
+        self.output.flush(clock::now());
         self.print_report(clock::now());
     }
 
-    /// Takes what was sampled before the end: some of it is in blocks that the kernel hands over
-    /// when they are full or old.
-    fn drain_rings(&mut self) {
-        let open = self.ports.indices();
-        if open.is_empty() {
+    /// Reads what was sampled before the end. The kernel hands over the last of it only after the
+    /// hold time.
+    fn drain_modules(&mut self) {
+        let hold_time = self.modules.hold_time();
+        if hold_time.is_zero() {
             return;
         }
-        std::thread::sleep(BLOCK_AGE);
+        std::thread::sleep(core::time::Duration::from_millis(hold_time.as_millis().into()));
         let end = clock::now() + DRAIN_TIME;
-        for index in open {
-            while self.ports.drain(clock::now(), index, &mut self.agent.core, &mut self.collectors)
-                && clock::now() < end
-            {}
-        }
+        while self.modules.drain(clock::now(), &mut self.output) && clock::now() < end {}
     }
 
     fn print_report(&mut self, now: Instant) {
         let report = Report {
             uptime: now.since(self.started),
-            ports: self.ports.stats(),
-            agent: *self.agent.core.stats(),
-            collectors: &self.collectors,
-            links: self.links.stats(),
-            counters: self.counters.stats(),
+            modules: self.modules.statistics(),
+            agent: *self.output.agent.stats(),
+            collectors: &self.output.collectors,
+            links: self.links.links().stats(),
         };
         info!("{report}");
     }
 
-    fn next_report(&self, now: Instant) -> Option<Instant> {
+    fn following_report(&self, now: Instant) -> Option<Instant> {
         let interval = self.options.stats_interval;
         (!interval.is_zero()).then_some(now + interval)
     }
 
-    /// What `flowmote check` would call an error, in the same words.
-    fn tell_complaints(&self) {
-        for complaint in view::complaints(&self.config, &self.links) {
-            warn!("{complaint}");
+    /// Logs as warnings what `flowmote check` reports as errors, in the same words.
+    fn log_problems(&self) {
+        for problem in problems(&self.config, self.links.links(), &self.modules) {
+            warn!("{problem}");
         }
         if self.config.taps.is_empty() {
             info!(
-                "no interface is selected for packet samples (no pcap {{}} block): counters only"
+                "no packet samples, counters only: no interface is selected (no pcap {{}} block)"
             );
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Configuration(unusable) => write!(f, "{unusable}"),
@@ -321,32 +293,26 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for RunError {}
 
 fn log_loaded(loaded: &Loaded) {
     if let Some(file) = &loaded.file {
         info!("configuration {}", file.display());
     }
-    // The log gives the severity itself.
+    // The log adds the severity itself.
     loaded.warnings.iter().for_each(|line| warn!("{}", line.replacen(" warning:", "", 1)));
 }
 
-fn runtime(what: &str) -> impl FnOnce(io::Error) -> Failure + '_ {
-    move |error| Failure::Runtime(format!("{what}: {error}"))
+fn runtime(what: &str) -> impl FnOnce(io::Error) -> RunError + '_ {
+    move |error| RunError::Runtime(format!("{what}: {error}"))
 }
 
-/// Tells systemd, if it started us.
+/// Reports the state to systemd, if it started the daemon.
 fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        warn!("systemd: {error}");
+        warn!("systemd notification: {error}");
     }
 }
 
-/// The age at which the kernel hands over a block of the ring that is not full.
-const BLOCK_AGE: core::time::Duration = core::time::Duration::from_millis(100);
-/// At the end of a flood the ring may never be empty.
+/// Limit for reading the last samples: in a flood the ring is never empty.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
-/// Notifications taken before packets have their turn again.
-const LINK_EVENTS: usize = 256;
-/// Time to the next try after an error of rtnetlink.
-const LINKS_RETRY: Duration = Duration::from_secs(5);

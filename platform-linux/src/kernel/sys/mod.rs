@@ -14,4 +14,3 @@ pub(crate) mod fake;
 pub(crate) mod packet;
 pub(crate) mod ring;
 pub(crate) mod syscall;
-pub(crate) mod text;

@@ -16,13 +16,16 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
-use flowmote_core::CounterRecord;
 use flowmote_core::record::counter::{
     HostAdapter, HostAdapters, HostCpu, HostDescr, HostDiskIo, HostMemory, HostNetIo,
     Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup,
 };
+use flowmote_core::{CounterRecord, DataSource, Instant};
 
+use crate::config::Config;
 use crate::links::{LinkReader, Links};
+use crate::modules::module::{Module, Statistics, World};
+use crate::output::Output;
 use disk::Disks;
 use identity::HostIdentity;
 use net::Adapters;
@@ -137,6 +140,42 @@ impl HostCounters {
             unreadable_filesystems: self.disks.unreadable(),
             unreadable_adapters: self.adapters.unreadable(),
         }
+    }
+}
+
+impl Module for HostCounters {
+    /// The UUID is the only setting; without it the machine's applies again.
+    fn reconcile(&mut self, _now: Instant, world: &World<'_>, _output: &mut Output<'_>) {
+        self.set_uuid(world.config.uuid);
+    }
+
+    fn data_sources(&self, _config: &Config, _links: &Links, add: &mut dyn FnMut(DataSource)) {
+        add(DataSource::HOST);
+    }
+
+    fn counters(
+        &mut self,
+        _now: Instant,
+        links: &Links,
+        source: DataSource,
+        emit: &mut dyn FnMut(&[&dyn CounterRecord]),
+    ) -> bool {
+        let is_host = source == DataSource::HOST;
+        if is_host {
+            self.read(links).records(emit);
+        }
+        is_host
+    }
+
+    fn report(&mut self, statistics: &mut Statistics) {
+        // Named one by one, so that a new counter cannot be forgotten here.
+        let HostStats { unreadable_files, unreadable_filesystems, unreadable_adapters } =
+            self.stats();
+        statistics.exceptions.extend([
+            (unreadable_files, "failed reads of files in /proc or /sys"),
+            (unreadable_filesystems, "file systems of unknown size"),
+            (unreadable_adapters, "adapters without counters"),
+        ]);
     }
 }
 

@@ -4,12 +4,16 @@
 
 use std::io;
 
-use flowmote_core::CounterRecord;
 use flowmote_core::record::counter::{
     EthernetCounters, IfCounters, IfDirection, IfType, LagPortStats, PortName,
 };
+use flowmote_core::{CounterRecord, DataSource, Instant, SourceClass};
 
-use crate::links::{EthernetReader, Link, LinkReader, LinkReading, LinkStats};
+use crate::config::Config;
+use crate::links::{EthernetReader, Link, LinkReader, LinkReading, LinkStats, Links};
+use crate::modules::module::{Module, Statistics, World};
+use crate::output::Output;
+use crate::throttle::Throttle;
 
 /// Reads the counters of single interfaces, at a cost that does not grow with their number.
 #[derive(Debug)]
@@ -18,11 +22,14 @@ pub struct InterfaceCounters {
     /// `None` on a kernel without ethtool netlink (before Linux 5.6).
     ethernet: Option<EthernetReader>,
     stats: InterfaceStats,
+    throttle: Throttle,
 }
 
 /// Counters of records that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct InterfaceStats {
+    /// Reads that failed, other than because the interface was deleted.
+    pub unreadable: u64,
     /// Reads of a physical interface for which the driver reported no `ethernet_counters` (0:2).
     pub without_ethernet: u64,
     /// Reads of a member of a bond or team for which `lag_port_stats` (0:7) failed.
@@ -53,6 +60,7 @@ impl InterfaceCounters {
             links: LinkReader::open()?,
             ethernet: EthernetReader::open().ok(),
             stats: InterfaceStats::default(),
+            throttle: Throttle::default(),
         })
     }
 
@@ -90,6 +98,49 @@ impl InterfaceCounters {
         let record = self.links.lag_port(link);
         self.stats.without_lag_port += u64::from(record.is_err());
         record.ok().flatten()
+    }
+}
+
+impl Module for InterfaceCounters {
+    fn reconcile(&mut self, _now: Instant, _world: &World<'_>, _output: &mut Output<'_>) {}
+
+    /// Physical interfaces, bonds and teams. A module that samples another one names that itself.
+    fn data_sources(&self, _config: &Config, links: &Links, add: &mut dyn FnMut(DataSource)) {
+        let real = links.iter().filter(|link| link.is_real());
+        real.for_each(|link| add(DataSource::interface(link.index)));
+    }
+
+    fn counters(
+        &mut self,
+        now: Instant,
+        _links: &Links,
+        source: DataSource,
+        emit: &mut dyn FnMut(&[&dyn CounterRecord]),
+    ) -> bool {
+        if source.class() != SourceClass::Interface {
+            return false;
+        }
+        match self.read(source.index()) {
+            Ok(reading) => reading.records(emit),
+            // Deleted a moment ago; RTM_DELLINK is pending and removes the data source.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+            Err(error) => {
+                self.stats.unreadable = self.stats.unreadable.saturating_add(1);
+                let index = source.index();
+                self.throttle.warn(now, format_args!("counters of ifIndex {index}: {error}"));
+            }
+        }
+        true
+    }
+
+    fn report(&mut self, statistics: &mut Statistics) {
+        // Named one by one, so that a new counter cannot be forgotten here.
+        let InterfaceStats { unreadable, without_ethernet, without_lag_port } = self.stats;
+        statistics.exceptions.extend([
+            (unreadable, "failed reads of interface counters"),
+            (without_ethernet, "reads of physical interfaces without ethernet_counters"),
+            (without_lag_port, "reads of bond members without lag_port_stats"),
+        ]);
     }
 }
 

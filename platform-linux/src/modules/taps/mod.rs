@@ -1,168 +1,186 @@
-//! The interfaces that are sampled, each with its own tap, as they come and go.
+//! The interfaces whose packets are sampled, each with its own tap, as they come and go.
 
 pub mod capture;
+mod check;
+mod port;
 pub mod sample;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io;
-use std::num::NonZeroU32;
 
-use flowmote_core::{Agent, Duration, HandleError, Instant, SampleMeta};
-use log::{info, warn};
+use caps::Capability;
+use flowmote_core::{DataSource, Duration, Instant};
+use log::info;
 
 use crate::config::Config;
-use crate::daemon::collectors::Collectors;
-use crate::daemon::events::{Events, Wakeup};
-use crate::daemon::throttle::{Throttle, held_back};
-use crate::daemon::view;
-use crate::links::{Link, Links};
-use crate::modules::taps::capture::{
-    LinkFault, Method, Packet, RingShape, Tap, TapOptions, TapStats,
-};
-use crate::modules::taps::sample::{is_supported, with_flow_sample};
+use crate::kernel::sys::packet::PacketSocket;
+use crate::links::Links;
+use crate::modules::module::{Findings, Module, Statistics, World};
+use crate::modules::taps::capture::{LinkFault, TapOptions, TapStats};
+use crate::modules::taps::port::{Port, tap_options};
+use crate::output::Output;
+use crate::selection;
+use crate::throttle::Throttle;
 
-/// Every tap that the configuration asks for and the kernel has an interface for.
+/// A tap for every interface that a `pcap { }` block or `--interface` selects and that exists.
 #[derive(Debug, Default)]
-pub struct Ports {
+pub(crate) struct Taps {
     open: BTreeMap<u32, Port>,
     /// Interfaces whose tap could not be opened or has died.
-    failed: BTreeMap<u32, Failure>,
-    /// Totals of closed taps of interfaces that there are: the next tap goes on from here.
+    retries: BTreeMap<u32, Retry>,
+    /// Totals of closed taps whose interface still exists; a new tap continues from them.
     ended: BTreeMap<u32, TapStats>,
-    /// Totals of interfaces that are no more, so that none are missing in the summary.
+    /// Totals of interfaces that were deleted, so that the sum in the statistics is complete.
     gone: TapStats,
     throttle: Throttle,
 }
 
-/// A sampled interface.
-#[derive(Debug)]
-pub struct Port {
-    name: String,
-    options: TapOptions,
-    tap: Tap,
-    /// Totals of the taps before this one: pool and drops go on where they ended.
-    before: TapStats,
-}
-
-/// An interface without the tap that it should have.
+/// An interface that is to be sampled and has no tap.
 #[derive(Debug, Default)]
-struct Failure {
-    /// When to try again.
-    retry: Instant,
+struct Retry {
+    at: Instant,
     throttle: Throttle,
 }
 
-impl Ports {
-    /// Opens, changes and closes taps until they are what the configuration says of the
-    /// interfaces that there are now.
-    pub(crate) fn reconcile(
-        &mut self,
-        now: Instant,
-        config: &Config,
-        links: &Links,
-        events: &Events,
-    ) {
-        let wanted: BTreeMap<u32, TapOptions> =
-            links.iter().filter_map(|link| Some((link.index, options(config, link)?))).collect();
-        let unwanted: Vec<u32> =
-            self.open.keys().copied().filter(|index| !wanted.contains_key(index)).collect();
-        unwanted.into_iter().for_each(|index| self.close(index));
-        self.failed.retain(|index, _| wanted.contains_key(index));
-        let gone = self.ended.extract_if(.., |index, _| links.get(*index).is_none());
-        self.gone = gone.fold(self.gone, |sum, (_, totals)| plus(sum, totals));
-        for options in wanted.into_values() {
-            self.settle(now, options, events);
+impl Module for Taps {
+    /// Needed for the interfaces that come up later: a packet socket and a filter program each.
+    fn capabilities(&self, _config: &Config) -> &'static [Capability] {
+        &[Capability::CAP_NET_RAW, Capability::CAP_BPF]
+    }
+
+    /// The capability may be missing, or belong to a user namespace that does not own the network
+    /// namespace, so that only an attempt shows it.
+    fn may_start(&self, config: &Config) -> Result<(), String> {
+        if config.taps.is_empty() {
+            return Ok(());
+        }
+        match PacketSocket::open() {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES)) => {
+                Err(NOT_PERMITTED.to_owned())
+            }
+            // Any other error is logged for each interface that is affected.
+            _ => Ok(()),
         }
     }
 
-    /// When to call [`reconcile`](Self::reconcile) though nothing has happened.
-    #[must_use]
-    pub fn retry(&self) -> Option<Instant> {
-        self.failed.values().map(|failure| failure.retry).min()
+    fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
+        // The samples in the rings were chosen at the old rates.
+        self.drain(now, output);
+        let wanted: BTreeMap<u32, TapOptions> = world
+            .links
+            .iter()
+            .filter_map(|link| Some((link.index, tap_options(world.config, link)?)))
+            .collect();
+        let unwanted: Vec<u32> =
+            self.open.keys().copied().filter(|index| !wanted.contains_key(index)).collect();
+        unwanted.into_iter().for_each(|index| self.close(index));
+        self.retries.retain(|index, _| wanted.contains_key(index));
+        let deleted = self.ended.extract_if(.., |index, _| world.links.get(*index).is_none());
+        deleted.for_each(|(_, totals)| self.gone += totals);
+        for options in wanted.into_values() {
+            self.open_or_update(now, options, world);
+        }
     }
 
-    /// Hands a bounded number of the samples that wait in a tap to the agent; a tap with more
-    /// wakes the loop again. Answers whether there were any.
-    pub fn drain(
-        &mut self,
-        now: Instant,
-        if_index: u32,
-        agent: &mut Agent<'_>,
-        collectors: &mut Collectors,
-    ) -> bool {
+    fn interface_removed(&mut self, if_index: u32) {
+        self.close(if_index);
+        self.retries.remove(&if_index);
+        if let Some(totals) = self.ended.remove(&if_index) {
+            self.gone += totals;
+        }
+    }
+
+    /// Every interface that is selected, also at rate 0: its counters are polled.
+    fn data_sources(&self, config: &Config, links: &Links, add: &mut dyn FnMut(DataSource)) {
+        links
+            .iter()
+            .filter(|link| config.tap_for(&selection::traits(link)).is_some())
+            .for_each(|link| add(DataSource::interface(link.index)));
+    }
+
+    fn ready(&mut self, now: Instant, token: u32, _world: &World<'_>, output: &mut Output<'_>) {
+        self.drain_port(now, token, output);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.retries.values().map(|retry| retry.at).min()
+    }
+
+    fn hold_time(&self) -> Duration {
+        if self.open.is_empty() { Duration::ZERO } else { BLOCK_AGE }
+    }
+
+    fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
+        let open: Vec<u32> = self.open.keys().copied().collect();
+        open.into_iter().fold(false, |more, index| self.drain_port(now, index, output) | more)
+    }
+
+    fn report(&mut self, statistics: &mut Statistics) {
+        for (if_index, port) in &mut self.open {
+            let (name, rate) = (port.name(), port.sampling_rate());
+            let subject = format!("{name} (ifIndex {if_index}, 1 in {rate})");
+            statistics.lines.push(totals_line(&subject, &port.totals()));
+        }
+        let mut closed = self.gone;
+        self.ended.values().for_each(|totals| closed += *totals);
+        if closed != TapStats::default() {
+            statistics.lines.push(totals_line("interfaces no longer sampled", &closed));
+        }
+    }
+
+    fn problems(&self, config: &Config, links: &Links) -> Vec<String> {
+        check::problems(config, links)
+    }
+
+    fn check(&self, config: &Config, links: &Links, findings: &mut Findings) {
+        check::describe(config, links, findings);
+    }
+}
+
+impl Taps {
+    /// Passes a bounded number of the samples that wait in a tap to the agent; what is left wakes
+    /// the loop again. Returns true if there were any.
+    fn drain_port(&mut self, now: Instant, if_index: u32, output: &mut Output<'_>) -> bool {
         let Some(port) = self.open.get_mut(&if_index) else { return false };
-        let before = port.before;
-        let drained = port.tap.drain(BUDGET, &mut |packet| {
-            let packet = Packet { meta: carry_on(packet.meta, before), ..*packet };
-            with_flow_sample(if_index, &packet, |sample| {
-                if agent.handle_flow_sample(now, sample) == Err(HandleError::Full) {
-                    agent.transmit(now, collectors);
-                    // What is refused a second time is counted by the agent.
-                    let _ = agent.handle_flow_sample(now, sample);
-                }
-            });
-            agent.transmit(now, collectors);
-        });
-        match drained {
-            Ok(drained) if drained.samples > 0 => return true,
-            Ok(_) => self.look_for_fault(now, if_index),
-            Err(error) => self.warn(now, &error.to_string()),
+        match port.drain(now, if_index, output) {
+            Ok(0) => self.look_for_fault(now, if_index),
+            Ok(_) => return true,
+            Err(error) => self.throttle.warn(now, format_args!("{error}")),
         }
         false
     }
 
-    /// The ifIndex of each sampled interface.
-    #[must_use]
-    pub fn indices(&self) -> Vec<u32> {
-        self.open.keys().copied().collect()
-    }
-
-    /// Name and totals of each sampled interface, then those of all that no longer are.
-    pub fn stats(&mut self) -> (Vec<PortStats>, TapStats) {
-        let ports = self.open.iter_mut().map(|(&if_index, port)| port.stats(if_index)).collect();
-        (ports, self.ended.values().copied().fold(self.gone, plus))
-    }
-
-    /// Forgets an interface that was deleted. Another one may have its index already.
-    pub(crate) fn remove(&mut self, if_index: u32) {
-        self.close(if_index);
-        self.failed.remove(&if_index);
-        self.gone =
-            self.ended.remove(&if_index).map_or(self.gone, |totals| plus(self.gone, totals));
-    }
-
-    fn settle(&mut self, now: Instant, options: TapOptions, events: &Events) {
+    fn open_or_update(&mut self, now: Instant, options: TapOptions, world: &World<'_>) {
         let if_index = options.if_index;
         if let Some(port) = self.open.get_mut(&if_index) {
-            match port.adapt(&options) {
+            match port.apply_in_place(&options) {
                 Ok(()) => return,
-                Err(reason) => info!("{}: opened anew, {reason}", options.name),
+                Err(reason) => info!("{}: reopening the tap, {reason}", options.name),
             }
             self.end(if_index);
         }
-        if self.failed.get(&if_index).is_some_and(|failure| now < failure.retry) {
+        if self.retries.get(&if_index).is_some_and(|retry| now < retry.at) {
             return;
         }
         let before = self.ended.get(&if_index).copied().unwrap_or_default();
-        match Port::open(options, before, events) {
+        match Port::open(options, before, world) {
             Ok(port) => {
-                self.failed.remove(&if_index);
+                self.retries.remove(&if_index);
                 self.ended.remove(&if_index);
                 self.open.insert(if_index, port);
             }
             Err(error) => {
-                let failure = self.failed.entry(if_index).or_default();
-                failure.retry = now + RETRY;
-                if let Some(count) = failure.throttle.admit(now) {
-                    warn!("{error}; trying again{}", held_back(count));
-                }
+                let retry = self.retries.entry(if_index).or_default();
+                retry.at = now + RETRY;
+                retry.throttle.warn(now, format_args!("{error}; retrying every 5 s"));
             }
         }
     }
 
     fn close(&mut self, if_index: u32) {
         if let Some(port) = self.open.get(&if_index) {
-            info!("{}: no longer sampled", port.name);
+            info!("{}: no longer sampled", port.name());
             self.end(if_index);
         }
     }
@@ -170,157 +188,72 @@ impl Ports {
     /// Closes a tap and keeps its totals.
     fn end(&mut self, if_index: u32) {
         let Some(mut port) = self.open.remove(&if_index) else { return };
-        let mut totals = port.stats(if_index).totals;
-        // What was chosen and is still in the ring is lost with it.
+        let mut totals = port.totals();
+        // Samples that are still in the ring are lost with it.
         totals.lost = totals.lost.max(totals.chosen.saturating_sub(totals.delivered));
         self.ended.insert(if_index, totals);
     }
 
-    /// A wake-up without a sample is an error of the socket, most often the interface going down.
+    /// Handles a wake-up without samples, which is an error of the socket: most often the
+    /// interface went down.
     fn look_for_fault(&mut self, now: Instant, if_index: u32) {
         let Some(port) = self.open.get_mut(&if_index) else { return };
-        match port.tap.take_fault() {
-            Ok(None) => {}
-            // Netlink tells the same; the tap hears packets again once the interface is up.
-            Ok(Some(LinkFault::Down)) => {}
-            // Netlink tells the same and takes the interface away; if it does not, this helps.
+        match port.take_fault() {
+            // The tap receives packets again when the interface is up.
+            Ok(None | Some(LinkFault::Down)) => {}
+            // RTM_DELLINK follows and removes the interface. The retry covers its loss.
             Ok(Some(LinkFault::Gone)) => {
                 self.close(if_index);
-                let failure = Failure { retry: now + RETRY, ..Failure::default() };
-                self.failed.insert(if_index, failure);
+                self.retries.insert(if_index, Retry { at: now + RETRY, ..Retry::default() });
             }
             Ok(Some(LinkFault::Other(errno))) => {
-                let error = io::Error::from_raw_os_error(errno);
-                let text = format!("{}: {error}", port.name);
-                self.warn(now, &text);
+                let (name, error) = (port.name(), io::Error::from_raw_os_error(errno));
+                self.throttle.warn(now, format_args!("{name}: packet socket: {error}"));
             }
-            Err(error) => self.warn(now, &error.to_string()),
-        }
-    }
-
-    fn warn(&mut self, now: Instant, text: &str) {
-        if let Some(count) = self.throttle.admit(now) {
-            warn!("{text}{}", held_back(count));
+            Err(error) => self.throttle.warn(now, format_args!("{error}")),
         }
     }
 }
 
-impl Port {
-    fn open(options: TapOptions, before: TapStats, events: &Events) -> io::Result<Self> {
-        let tap = Tap::open(&options)?;
-        events.watch(&tap, Wakeup::Tap(options.if_index))?;
-        info!(
-            "{}: sampling 1 in {} (ifIndex {}, {})",
-            options.name,
-            options.sampling_rate,
-            options.if_index,
-            method(tap.method())
-        );
-        for shortfall in tap.shortfalls() {
-            warn!("{}: {shortfall}", options.name);
-        }
-        Ok(Self { name: options.name.clone(), options, tap, before })
+/// A line of the statistics.
+fn totals_line(subject: &str, totals: &TapStats) -> String {
+    // Named one by one, so that a new counter cannot be forgotten here.
+    let TapStats { seen, chosen, delivered, lost, malformed } = totals;
+    let mut line = format!("{subject}: {seen} packets seen, {delivered} samples, {lost} drops");
+    // Writing to a String cannot fail.
+    if *malformed > 0 {
+        let _ = write!(line, " ({malformed} of them unreadable)");
     }
-
-    /// Takes over what can change in an open tap; else why it must be opened anew.
-    fn adapt(&mut self, options: &TapOptions) -> Result<(), &'static str> {
-        if self.name != options.name {
-            info!("{}: renamed to {}", self.name, options.name);
-            self.name.clone_from(&options.name);
-        }
-        if self.options.header_bytes != options.header_bytes {
-            return Err("with other header bytes");
-        }
-        if self.options.promiscuous != options.promiscuous {
-            return Err("in another mode");
-        }
-        // The classic filter depends on it, and so do frame lengths without PACKET_VNET_HDR.
-        if self.options.mtu != options.mtu && !self.tap.shortfalls().is_empty() {
-            return Err("for another MTU");
-        }
-        let shape = |options: &TapOptions| RingShape::for_rate(options.sampling_rate);
-        if shape(&self.options) != shape(options) {
-            return Err("with a ring of another size");
-        }
-        if self.options.sampling_rate != options.sampling_rate {
-            let rate = options.sampling_rate;
-            self.tap.set_sampling_rate(rate).map_err(|_| "as the new rate was refused")?;
-            info!("{}: sampling 1 in {rate}", options.name);
-        }
-        self.options = options.clone();
-        Ok(())
-    }
-
-    fn stats(&mut self, if_index: u32) -> PortStats {
-        PortStats {
-            if_index,
-            name: self.name.clone(),
-            sampling_rate: self.options.sampling_rate.get(),
-            totals: plus(self.before, self.tap.stats().unwrap_or_default()),
+    match chosen.saturating_sub(delivered.saturating_add(*lost)) {
+        0 => {}
+        waiting => {
+            let _ = write!(line, ", {waiting} in the ring");
         }
     }
+    line
 }
 
-/// What a tap has counted so far.
-#[derive(Clone, Debug)]
-pub struct PortStats {
-    /// ifIndex.
-    pub if_index: u32,
-    /// Its name now.
-    pub name: String,
-    /// N of 1-in-N.
-    pub sampling_rate: u32,
-    /// Since the interface is sampled.
-    pub totals: TapStats,
-}
-
-/// The sum of both.
-fn plus(one: TapStats, other: TapStats) -> TapStats {
-    TapStats {
-        seen: one.seen.saturating_add(other.seen),
-        chosen: one.chosen.saturating_add(other.chosen),
-        delivered: one.delivered.saturating_add(other.delivered),
-        lost: one.lost.saturating_add(other.lost),
-        malformed: one.malformed.saturating_add(other.malformed),
-    }
-}
-
-/// Pool and drops modulo 2^32 as if the tap had been open from the start.
-fn carry_on(meta: SampleMeta, before: TapStats) -> SampleMeta {
-    SampleMeta {
-        sample_pool: meta.sample_pool.wrapping_add(before.seen as u32),
-        drops: meta.drops.wrapping_add(before.lost as u32),
-        ..meta
-    }
-}
-
-/// Words for who chooses the samples.
-#[must_use]
-pub fn method(method: Method) -> &'static str {
-    match method {
-        Method::Ebpf => "eBPF filter",
-        Method::Classic => "classic BPF filter",
-    }
-}
-
-/// How to tap a link, if the configuration selects it and its rate is not 0.
-#[must_use]
-pub fn options(config: &Config, link: &Link) -> Option<TapOptions> {
-    let tap = config.tap_for(&view::link(link))?;
-    let (rate, _) = config.sampling_rate(tap, link.speed_bps);
-    Some(TapOptions {
-        if_index: link.index,
-        name: link.name.clone(),
-        sampling_rate: NonZeroU32::new(rate).filter(|_| is_supported(link.hardware))?,
-        header_bytes: config.header_bytes,
-        promiscuous: tap.promiscuous,
-        loopback: link.is_loopback(),
-        mtu: link.mtu,
-        ring: None,
-    })
-}
-
-/// Samples handed over before other interfaces, timers and signals have their turn: about a
-/// millisecond.
-const BUDGET: usize = 4096;
+/// The age at which the kernel hands over a block of the ring that is not full: twice the retire
+/// time of the ring.
+const BLOCK_AGE: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(5);
+const NOT_PERMITTED: &str = "CAP_NET_RAW is missing, so no packet can be sampled: start as root \
+    or by the systemd unit, or grant it with \"setcap cap_net_raw,cap_bpf+ep\" on the program";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_line_has_every_loss() {
+        let totals = TapStats { seen: 90, chosen: 9, delivered: 5, lost: 3, malformed: 2 };
+        assert_eq!(
+            totals_line("eth0", &totals),
+            "eth0: 90 packets seen, 5 samples, 3 drops (2 of them unreadable), 1 in the ring"
+        );
+        assert_eq!(
+            totals_line("eth0", &TapStats { seen: 1, ..TapStats::default() }),
+            "eth0: 1 packets seen, 0 samples, 0 drops"
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! A tap on one interface.
 
 use core::num::NonZeroU32;
+use core::ops::AddAssign;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -281,6 +282,18 @@ impl Tap {
         // Only now read what was chosen: see `Losses::reconcile`.
         self.reader.reconcile();
         Ok(())
+    }
+}
+
+/// The sum over several taps, one after the other or side by side.
+impl AddAssign for TapStats {
+    fn add_assign(&mut self, other: Self) {
+        let Self { seen, chosen, delivered, lost, malformed } = other;
+        self.seen = self.seen.saturating_add(seen);
+        self.chosen = self.chosen.saturating_add(chosen);
+        self.delivered = self.delivered.saturating_add(delivered);
+        self.lost = self.lost.saturating_add(lost);
+        self.malformed = self.malformed.saturating_add(malformed);
     }
 }
 

@@ -1,54 +1,56 @@
-//! One collector: its address, its socket, and how it fares.
+//! One collector: its address, its socket and its counters.
 
+use core::ops::AddAssign;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use flowmote_core::{Duration, Instant};
-use log::{info, warn};
+use log::info;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::config::{Collector, Host};
-use crate::daemon::resolver::Resolver;
-use crate::daemon::throttle::{Throttle, held_back};
+use crate::output::resolver::Resolver;
+use crate::throttle::Throttle;
 
-/// One collector and how it fares.
+/// A collector of the configuration with the socket that is connected to it.
 #[derive(Debug)]
 pub struct Destination {
     collector: Collector,
     lookup: Lookup,
-    /// Time to the next question after one that failed.
-    patience: Duration,
+    /// Time to the next lookup after one that failed.
+    backoff: Duration,
     address: Option<SocketAddr>,
     socket: Option<UdpSocket>,
-    /// When to open the socket, if there is none though there is an address.
+    /// When to open the socket, if the address is known and there is no socket.
     open_at: Instant,
     throttle: Throttle,
     stats: DestinationStats,
 }
 
-/// What became of the datagrams for one collector.
+/// Counters of the datagrams for one collector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DestinationStats {
-    /// Handed to the kernel.
+    /// Accepted by the kernel.
     pub sent: u64,
-    /// Lost: no socket yet, because the name has no address or there is no route.
+    /// Lost because there was no socket: the name has no address yet, or there is no route.
     pub unresolved: u64,
-    /// Lost: the kernel refused, or its send buffer is full.
+    /// Lost to errors of send(2), a full send buffer (EAGAIN) included.
     pub errors: u64,
-    /// Times that ICMP told of an earlier datagram that it did not arrive: nobody listened, or
-    /// something on the path is in the way. Not lost a second time: the datagram is in `sent`.
+    /// ICMP errors about earlier datagrams, which are among `sent`: port unreachable, or an
+    /// obstacle on the path.
     pub refused: u64,
 }
 
-/// Where the question for the address stands.
+/// The state of the lookup of the collector's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lookup {
-    /// Nothing to ask: the configuration has the address.
+    /// The configuration has an address instead of a name.
     Never,
-    /// To be asked then.
+    /// To be started at this time.
     Due(Instant),
-    /// Asked under this number; nothing more is asked before the answer.
-    Asked(u64),
+    /// In progress under this number; no other is started before it ends.
+    Pending(u64),
 }
 
 impl Destination {
@@ -60,7 +62,7 @@ impl Destination {
         Self {
             collector: collector.clone(),
             lookup,
-            patience: RETRY,
+            backoff: RETRY,
             address,
             socket: None,
             open_at: Instant::ZERO,
@@ -75,60 +77,60 @@ impl Destination {
         &self.collector
     }
 
-    /// Where its datagrams go, once that is known.
+    /// The address in use, once it is known.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// What became of its datagrams.
+    /// Counters since the collector was configured.
     #[must_use]
     pub fn stats(&self) -> DestinationStats {
         self.stats
     }
 
-    /// Whether this is the question that the collector has asked.
-    pub(super) fn has_asked(&self, question: u64) -> bool {
-        self.lookup == Lookup::Asked(question)
+    /// Returns true if the collector waits for the answer to this question.
+    pub(super) fn waits_for(&self, question: u64) -> bool {
+        self.lookup == Lookup::Pending(question)
     }
 
-    /// Asks and opens what is due; returns when something is due next.
+    /// Starts a lookup and opens the socket if they are due. Returns when something is due next.
     pub(super) fn maintain(&mut self, now: Instant, resolver: &Resolver) -> Option<Instant> {
-        self.ask(now, resolver);
+        self.look_up(now, resolver);
         if self.socket.is_none() && self.open_at <= now {
             self.open(now);
         }
         let lookup = match self.lookup {
             Lookup::Due(due) => Some(due),
-            Lookup::Never | Lookup::Asked(_) => None,
+            Lookup::Never | Lookup::Pending(_) => None,
         };
         let open = (self.socket.is_none() && self.address.is_some()).then_some(self.open_at);
         [lookup, open].into_iter().flatten().min()
     }
 
-    /// Takes the answer to its question.
+    /// Handles the answer to its question.
     pub(super) fn resolved(&mut self, now: Instant, addresses: io::Result<Vec<SocketAddr>>) {
         let first = match &addresses {
             Ok(addresses) => addresses.first().copied(),
             Err(error) => {
-                self.warn(now, &format!("cannot be resolved, trying again: {error}"));
+                self.warn(now, format_args!("name not resolved, retrying: {error}"));
                 None
             }
         };
-        // Without an answer the address that was known goes on being used.
-        let Some(first) = first else { return self.ask_later(now) };
-        (self.lookup, self.patience) = (Lookup::Due(now + RESOLVE_AGAIN), RETRY);
-        // Of several addresses, which name servers rotate, the one in use is as good as any.
-        let stays = |address| addresses.is_ok_and(|addresses| addresses.contains(&address));
-        if !self.address.is_some_and(stays) {
-            info!("collector {}: {}", self.collector, first.ip());
+        // After a failure the last known address stays in use.
+        let Some(first) = first else { return self.look_up_later(now) };
+        (self.lookup, self.backoff) = (Lookup::Due(now + RESOLVE_AGAIN), RETRY);
+        // Name servers rotate several addresses; the one in use is as good as the first.
+        let is_valid = |address| addresses.is_ok_and(|addresses| addresses.contains(&address));
+        if !self.address.is_some_and(is_valid) {
+            info!("collector {}: resolved to {}", self.collector, first.ip());
             self.address = Some(first);
             self.open(now);
         }
     }
 
-    /// Interfaces or addresses have changed: what failed is tried again now, and a socket makes
-    /// room for a new one if the kernel would give that another source address.
+    /// Retries what had failed, after a change of interfaces or addresses. Replaces the socket if
+    /// the kernel would now choose another source address.
     pub(super) fn reconsider(&mut self, now: Instant) {
         if self.address.is_none() && matches!(self.lookup, Lookup::Due(_)) {
             self.lookup = Lookup::Due(now);
@@ -137,15 +139,16 @@ impl Destination {
             self.open_at = now;
             return;
         };
-        // A socket stays with the index of its device, which another one may have taken over.
-        let stays = self.collector.device.is_none()
+        // SO_BINDTODEVICE binds to the ifIndex at the time of the call, and the name may have
+        // moved to another interface since.
+        let is_current = self.collector.device.is_none()
             && connect(address, None).is_ok_and(|new| source(&new) == source(socket));
-        if !stays {
+        if !is_current {
             self.open(now);
         }
     }
 
-    /// Sends to this collector; `false` if the datagram is lost for it.
+    /// Sends to this collector. Returns false if the datagram is lost for it.
     pub(super) fn send(&mut self, now: Instant, datagram: &[u8]) -> bool {
         let Some(socket) = &self.socket else {
             self.stats.unresolved = self.stats.unresolved.saturating_add(1);
@@ -153,8 +156,8 @@ impl Destination {
         };
         let mut outcome = socket.send(datagram);
         if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
-            // What ICMP told of an earlier datagram is reported before this one is tried
-            // (net/core/sock.c, sock_alloc_send_pskb), and once.
+            // An ICMP error about an earlier datagram is returned once, before the kernel tries to
+            // send this one (net/core/sock.c, sock_alloc_send_pskb).
             outcome = socket.send(datagram);
             self.stats.refused = self.stats.refused.saturating_add(u64::from(outcome.is_ok()));
         }
@@ -171,7 +174,7 @@ impl Destination {
         }
     }
 
-    fn ask(&mut self, now: Instant, resolver: &Resolver) {
+    fn look_up(&mut self, now: Instant, resolver: &Resolver) {
         let (Lookup::Due(due), Host::Name(name)) = (self.lookup, &self.collector.host) else {
             return;
         };
@@ -179,19 +182,19 @@ impl Destination {
             return;
         }
         match resolver.ask(name, self.collector.port) {
-            Ok(question) => self.lookup = Lookup::Asked(question),
+            Ok(question) => self.lookup = Lookup::Pending(question),
             Err(error) => {
-                self.warn(now, &format!("cannot be resolved, trying again: {error}"));
-                self.ask_later(now);
+                self.warn(now, format_args!("name not resolved, retrying: {error}"));
+                self.look_up_later(now);
             }
         }
     }
 
-    /// Each time after twice as long, so that a name that does not exist bothers nobody.
-    fn ask_later(&mut self, now: Instant) {
-        self.lookup = Lookup::Due(now + self.patience);
-        let longer = Duration::from_millis(self.patience.as_millis().saturating_mul(2));
-        self.patience = longer.min(RESOLVE_AGAIN);
+    /// Exponential backoff, so that a name that does not exist does not load the resolver.
+    fn look_up_later(&mut self, now: Instant) {
+        self.lookup = Lookup::Due(now + self.backoff);
+        let longer = Duration::from_millis(self.backoff.as_millis().saturating_mul(2));
+        self.backoff = longer.min(RESOLVE_AGAIN);
     }
 
     fn open(&mut self, now: Instant) {
@@ -200,7 +203,7 @@ impl Destination {
         match connect(address, self.collector.device.as_deref()) {
             Ok(socket) => self.socket = Some(socket),
             Err(error) => {
-                self.warn(now, &format!("cannot be reached, trying again: {error}"));
+                self.warn(now, format_args!("socket not opened, retrying in 5 s: {error}"));
                 self.open_at = now + RETRY;
             }
         }
@@ -208,38 +211,35 @@ impl Destination {
 
     #[cold]
     fn failed(&mut self, now: Instant, error: &io::Error) {
+        // A full send buffer is counted only: it is an overload, and a line would add to it.
         if error.kind() == io::ErrorKind::WouldBlock {
             return;
         }
-        self.warn(now, &format!("datagram lost: {error}"));
-        if !error.raw_os_error().is_some_and(|errno| PASSING.contains(&errno)) {
-            // A source address or a route that is gone needs a new socket.
+        self.warn(now, format_args!("datagram lost: {error}"));
+        if !error.raw_os_error().is_some_and(|errno| TRANSIENT.contains(&errno)) {
+            // After the loss of the source address or the route only a new socket helps.
             self.socket = None;
             self.open_at = now + RETRY;
         }
     }
 
-    fn warn(&mut self, now: Instant, text: &str) {
-        if let Some(count) = self.throttle.admit(now) {
-            warn!("collector {}: {text}{}", self.collector, held_back(count));
-        }
+    fn warn(&mut self, now: Instant, text: fmt::Arguments<'_>) {
+        self.throttle.warn(now, format_args!("collector {}: {text}", self.collector));
     }
 }
 
-impl DestinationStats {
-    /// The sum of both.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            sent: self.sent.saturating_add(other.sent),
-            unresolved: self.unresolved.saturating_add(other.unresolved),
-            errors: self.errors.saturating_add(other.errors),
-            refused: self.refused.saturating_add(other.refused),
-        }
+/// The sum over several collectors.
+impl AddAssign for DestinationStats {
+    fn add_assign(&mut self, other: Self) {
+        let Self { sent, unresolved, errors, refused } = other;
+        self.sent = self.sent.saturating_add(sent);
+        self.unresolved = self.unresolved.saturating_add(unresolved);
+        self.errors = self.errors.saturating_add(errors);
+        self.refused = self.refused.saturating_add(refused);
     }
 }
 
-/// A socket connected to `address`, which never blocks; on `device` if one is named.
+/// Opens a non-blocking socket connected to `address`, bound to `device` if there is one.
 fn connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -255,16 +255,17 @@ fn connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// The address that the kernel chose for it; `None` if it does not say.
+/// The source address that the kernel chose for the socket.
 fn source(socket: &UdpSocket) -> Option<IpAddr> {
     socket.local_addr().ok().map(|local| local.ip())
 }
 
-/// Errors that a new socket would meet as well, or that end by themselves: nobody listens, a
-/// firewall of this host, no memory, a path MTU that was just learned.
-const PASSING: [i32; 5] =
+/// Errors that a new socket would meet as well or that pass: no listener, a firewall rule of this
+/// host, no memory, a path MTU that was just learned.
+const TRANSIENT: [i32; 5] =
     [libc::ECONNREFUSED, libc::EPERM, libc::ENOBUFS, libc::ENOMEM, libc::EMSGSIZE];
-/// A burst of a full receive ring at 1:1: the kernel charges about 2.3 kB for 1,400 bytes.
+/// Enough for the samples of a full receive ring at N = 1. The kernel charges about 2.3 kB for a
+/// datagram of 1,400 bytes.
 const SEND_BUFFER: usize = 1 << 20;
 const RETRY: Duration = Duration::from_secs(5);
 const RESOLVE_AGAIN: Duration = Duration::from_secs(300);

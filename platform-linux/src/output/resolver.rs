@@ -1,8 +1,7 @@
-//! Names to addresses, without the event loop ever waiting for a name server.
+//! Lookups of names in the background, so that the event loop never waits for a name server.
 //!
-//! getaddrinfo(3) is the one call that honours nsswitch.conf, and it blocks; so a thread lives as
-//! long as one question takes, and tells its answer through a socket that the loop watches. With
-//! addresses instead of names no thread is ever made.
+//! Only getaddrinfo(3) follows nsswitch.conf, and it blocks. So each lookup runs in a thread of its
+//! own, which wakes the loop through a socket when it ends. Without names there are no threads.
 
 use std::cell::Cell;
 use std::io;
@@ -12,86 +11,85 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-/// Asks for addresses in the background.
+/// Starts lookups and collects their answers.
 #[derive(Debug)]
 pub struct Resolver {
     answers: Receiver<Answer>,
     sender: Sender<Answer>,
-    /// A byte in here for each answer.
-    bell: UnixDatagram,
-    ringer: UnixDatagram,
+    /// Readable when an answer waits: one byte for each.
+    notified: UnixDatagram,
+    notifier: UnixDatagram,
     /// Number of the next question.
     next: Cell<u64>,
     /// Questions whose answer was not taken yet.
-    open: Cell<u32>,
+    pending: Cell<u32>,
 }
 
-/// What became of a question.
+/// The outcome of a lookup.
 #[derive(Debug)]
 pub struct Answer {
-    /// The number of the question; no two questions have the same.
+    /// The number that [`Resolver::ask`] returned, unique for each call.
     pub question: u64,
-    /// At least one address, in the order that the system's resolver prefers.
+    /// At least one address, in the order of getaddrinfo(3).
     pub addresses: io::Result<Vec<SocketAddr>>,
 }
 
 impl Resolver {
-    /// A resolver with nothing to do.
+    /// Creates a resolver without pending lookups.
     ///
     /// # Errors
-    /// When the process may open no more files.
+    /// EMFILE and ENFILE: no descriptor is left.
     pub fn new() -> io::Result<Self> {
         let (sender, answers) = channel();
-        let (bell, ringer) = UnixDatagram::pair()?;
-        bell.set_nonblocking(true)?;
-        ringer.set_nonblocking(true)?;
-        Ok(Self { answers, sender, bell, ringer, next: Cell::new(0), open: Cell::new(0) })
+        let (notified, notifier) = UnixDatagram::pair()?;
+        notified.set_nonblocking(true)?;
+        notifier.set_nonblocking(true)?;
+        Ok(Self { answers, sender, notified, notifier, next: Cell::new(0), pending: Cell::new(0) })
     }
 
-    /// Asks for the addresses of `name` and returns the number of the question; the answer comes
-    /// as [`Answer`] with the same number.
+    /// Starts the lookup of `name` and returns its number, which the [`Answer`] repeats.
     ///
     /// # Errors
-    /// When no thread can be made, or when many questions hang already.
+    /// EAGAIN if no thread can be started; an error with a text if 8 lookups are pending.
     pub fn ask(&self, name: &str, port: u16) -> io::Result<u64> {
-        if self.open.get() >= MAX_OPEN {
-            return Err(io::Error::other(format!("{MAX_OPEN} names are being looked up already")));
+        if self.pending.get() >= MAX_PENDING {
+            return Err(io::Error::other(format!("{MAX_PENDING} lookups are pending already")));
         }
         let question = self.next.get();
         let (name, sender) = (name.to_owned(), self.sender.clone());
-        let ringer = self.ringer.try_clone()?;
+        let notifier = self.notifier.try_clone()?;
         thread::Builder::new().name("resolver".into()).stack_size(STACK).spawn(move || {
             let addresses = lookup(&name, port);
-            // The receiver lives as long as the daemon; at its end nobody wants the answer.
+            // Fails only at the end of the daemon, when the receiver is gone.
             let _ = sender.send(Answer { question, addresses });
-            let _ = ringer.send(&[0]);
+            let _ = notifier.send(&[0]);
         })?;
         self.next.set(question.wrapping_add(1));
-        self.open.set(self.open.get().saturating_add(1));
+        self.pending.set(self.pending.get().saturating_add(1));
         Ok(question)
     }
 
-    /// The next answer, if there is one.
+    /// Takes the next answer, if there is one.
     pub fn answer(&self) -> Option<Answer> {
         let mut byte = [0];
-        // Only the wake-up; that the answer is there is what the channel says.
-        let _ = self.bell.recv(&mut byte);
+        // Clears one wake-up. The answer itself comes through the channel.
+        let _ = self.notified.recv(&mut byte);
         let answer = self.answers.try_recv().ok()?;
-        self.open.set(self.open.get().saturating_sub(1));
+        self.pending.set(self.pending.get().saturating_sub(1));
         Some(answer)
     }
 }
 
 impl AsFd for Resolver {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.notified.as_fd()
     }
 }
 
-/// Resolves a name and waits for it: for `flowmote check` and for the thread.
+/// Looks a name up and blocks until the answer is there.
 ///
 /// # Errors
-/// What the system's resolver says, or that it knows no address.
+/// Those of getaddrinfo(3), and `NotFound` for a name without an address.
 pub fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let addresses: Vec<_> = (name, port).to_socket_addrs()?.collect();
     if addresses.is_empty() {
@@ -100,10 +98,10 @@ pub fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
-/// glibc's resolver wants room for a packet and the NSS modules.
+/// Bytes. glibc's resolver puts a packet of 64 KiB on the stack, and NSS modules add theirs.
 const STACK: usize = 256 * 1024;
-/// Threads at a time, should the name servers hang: below the limit of tasks in the systemd unit.
-const MAX_OPEN: u32 = 8;
+/// Limit for the case that no name server responds: below the `TasksMax` of the systemd unit.
+const MAX_PENDING: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -141,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn threads_do_not_pile_up() {
+    fn number_of_threads_is_limited() {
         let resolver = Resolver::new().unwrap();
-        for _ in 0..MAX_OPEN {
+        for _ in 0..MAX_PENDING {
             resolver.ask("127.0.0.1", 1).unwrap();
         }
         let error = resolver.ask("127.0.0.1", 1).unwrap_err();
-        assert_eq!(error.to_string(), "8 names are being looked up already");
+        assert_eq!(error.to_string(), "8 lookups are pending already");
         wait(&resolver);
         resolver.ask("127.0.0.1", 1).unwrap();
     }

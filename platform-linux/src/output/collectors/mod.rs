@@ -1,27 +1,24 @@
-//! The way out: one UDP socket for each collector.
+//! All collectors, one UDP socket each.
 
 use flowmote_core::{Instant, SendError, Transport};
 
 use crate::config::Collector;
-use crate::daemon::resolver::{Answer, Resolver};
-
-mod destination;
-
-pub use destination::{Destination, DestinationStats};
+use crate::output::destination::{Destination, DestinationStats};
+use crate::output::resolver::{Answer, Resolver};
 
 /// Every collector of the configuration; each gets every datagram.
 #[derive(Debug)]
 pub struct Collectors {
     all: Vec<Destination>,
-    /// Totals of those that are no longer in the configuration.
+    /// Totals of collectors that are no longer configured.
     former: DestinationStats,
-    /// When this wake-up began: sending must not ask the clock for each datagram.
+    /// The time that send errors are logged under; see [`set_time`](Self::set_time).
     now: Instant,
 }
 
 impl Collectors {
-    /// The collectors of a configuration, in its order; sockets follow in
-    /// [`maintain`](Self::maintain).
+    /// The collectors of a configuration in its order. [`maintain`](Self::maintain) opens their
+    /// sockets.
     #[must_use]
     pub fn new(collectors: &[Collector]) -> Self {
         Self {
@@ -31,8 +28,8 @@ impl Collectors {
         }
     }
 
-    /// Takes over a new configuration; a collector that stays keeps its socket, its numbers and
-    /// the question that it has asked.
+    /// Applies a new configuration. A collector that stays keeps its socket, its counters and its
+    /// pending lookup.
     pub fn reconfigure(&mut self, collectors: &[Collector]) {
         let mut old = std::mem::take(&mut self.all);
         for collector in collectors {
@@ -43,33 +40,33 @@ impl Collectors {
             };
             self.all.push(destination);
         }
-        let gone = old.iter().map(Destination::stats);
-        self.former = gone.fold(self.former, DestinationStats::plus);
+        old.iter().for_each(|destination| self.former += destination.stats());
     }
 
-    /// Tells that it is `now`: what is sent from here on fails now.
-    pub fn wake(&mut self, now: Instant) {
+    /// Sets the time used for send errors until the next call, so that sending never reads the
+    /// clock.
+    pub fn set_time(&mut self, now: Instant) {
         self.now = now;
     }
 
-    /// Opens what is not open and asks for names; returns when to call again.
+    /// Opens sockets and starts lookups that are due. Returns when to call again.
     pub fn maintain(&mut self, now: Instant, resolver: &Resolver) -> Option<Instant> {
         self.now = now;
         self.all.iter_mut().filter_map(|destination| destination.maintain(now, resolver)).min()
     }
 
-    /// Takes the answer to a question that `maintain` has asked.
+    /// Handles the answer to a lookup that [`maintain`](Self::maintain) has started.
     pub fn resolved(&mut self, now: Instant, answer: Answer) {
-        let asked = |destination: &&mut Destination| destination.has_asked(answer.question);
-        // Nobody waits for it any more when the configuration has changed meanwhile.
-        if let Some(destination) = self.all.iter_mut().find(asked) {
+        let waits = |destination: &&mut Destination| destination.waits_for(answer.question);
+        // A reload may have removed the collector since.
+        if let Some(destination) = self.all.iter_mut().find(waits) {
             destination.resolved(now, answer.addresses);
         }
     }
 
-    /// The host's interfaces or addresses have changed: what failed is tried again at the next
-    /// [`maintain`](Self::maintain), and a source address that the kernel would not choose any
-    /// more is given up. A socket with the right one stays.
+    /// Handles a change of the host's interfaces or addresses: what had failed is retried at the
+    /// next [`maintain`](Self::maintain), and a socket is replaced if the kernel would now choose
+    /// another source address.
     pub fn reconsider(&mut self, now: Instant) {
         self.all.iter_mut().for_each(|destination| destination.reconsider(now));
     }

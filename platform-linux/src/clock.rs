@@ -1,21 +1,22 @@
-//! The two clocks of the daemon.
+//! The two clocks of the agent.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use flowmote_core::Instant;
 use nix::time::{ClockId, clock_gettime};
 
-/// Time since the host booted, sleep included: CLOCK_BOOTTIME, which is what `uptime` means.
+/// Returns the time since the host booted, suspend included (CLOCK_BOOTTIME): the `uptime` of
+/// section 5 of the sFlow text, which a restart of the daemon does not set back.
 #[must_use]
 pub fn now() -> Instant {
-    // The clock exists since kernel 2.6.39 and reading it cannot fail with a valid id.
+    // clock_gettime fails only for an unknown clock id, and this one exists since Linux 2.6.39.
     let Ok(time) = clock_gettime(ClockId::CLOCK_BOOTTIME) else { return Instant::ZERO };
     let secs = u64::try_from(time.tv_sec()).unwrap_or_default();
     let nanos = u64::try_from(time.tv_nsec()).unwrap_or_default();
     Instant::from_millis(secs.saturating_mul(1000).saturating_add(nanos / 1_000_000))
 }
 
-/// A seed that differs between hosts, boots and starts: wall clock and process.
+/// Returns a seed that differs between hosts, boots and starts: wall clock and process id.
 #[must_use]
 pub fn seed() -> u64 {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;

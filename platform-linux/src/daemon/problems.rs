@@ -1,0 +1,47 @@
+//! Requests of the configuration that this host cannot meet now.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::links::Links;
+use crate::modules::Modules;
+use crate::selection::missing_device;
+
+/// The problems of modules, agent address and collectors, each once: errors of `flowmote check`,
+/// warnings of `flowmote run`, which waits for the devices to appear.
+#[must_use]
+pub(super) fn problems(config: &Config, links: &Links, modules: &Modules) -> Vec<String> {
+    let agent = config.agent.device.as_deref();
+    let agent = agent.and_then(|device| missing_device(links, device, true));
+    let collectors = config.collectors.iter().filter_map(|collector| collector.device.as_deref());
+    // SO_BINDTODEVICE takes names only, not aliases.
+    let collectors = collectors.filter_map(|device| missing_device(links, device, false));
+    let mut seen = BTreeSet::new();
+    let all = modules.problems(config, links).into_iter().chain(agent).chain(collectors);
+    all.filter(|problem| seen.insert(problem.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Collector, Host, TapRule};
+
+    /// With the links of this machine, which are only read.
+    #[test]
+    fn missing_device_is_listed_once_with_those_that_exist() {
+        let links = Links::open().unwrap();
+        let modules = Modules::open(&Config::default()).unwrap();
+        let problems = |config: &Config| problems(config, &links, &modules);
+        assert_eq!(problems(&Config::default()), [""; 0]);
+        let mut config = Config::default();
+        config.agent.device = Some("no-such-1".to_owned());
+        config.taps = vec![TapRule::device("no-such-1", None)];
+        let collector = Collector::new(Host::Name("localhost".to_owned()));
+        config.collectors = vec![Collector { device: Some("no-such-2".to_owned()), ..collector }];
+        let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+        let line =
+            |name| format!("there is no interface \"{name}\"; there are: {}", names.join(", "));
+        let none = "no interface of this host is selected for packet samples".to_owned();
+        assert_eq!(problems(&config), [line("no-such-1"), none, line("no-such-2")]);
+    }
+}

@@ -1,0 +1,72 @@
+//! The part of `flowmote check` that concerns packet samples.
+
+use crate::config::Config;
+use crate::links::{Link, Links};
+use crate::modules::module::Findings;
+use crate::modules::taps::capture::{Method, Tap};
+use crate::modules::taps::port::{method, tap_options};
+use crate::modules::taps::sample::is_supported;
+use crate::selection::{self, missing_device};
+
+/// What the configuration requests for packet samples and this host lacks.
+pub(super) fn problems(config: &Config, links: &Links) -> Vec<String> {
+    let devices = config.taps.iter().filter_map(|rule| rule.selector.device.as_deref());
+    let mut problems: Vec<String> =
+        devices.filter_map(|device| missing_device(links, device, true)).collect();
+    let selected: Vec<&Link> =
+        links.iter().filter(|link| config.tap_for(&selection::traits(link)).is_some()).collect();
+    if selected.is_empty() && !config.taps.is_empty() {
+        problems.push("no interface of this host is selected for packet samples".to_owned());
+    }
+    let unsupported = selected.into_iter().filter(|link| !is_supported(link.hardware));
+    problems.extend(unsupported.map(|link| {
+        format!(
+            "{}: no sFlow header protocol for packets of link type {}",
+            link.name, link.hardware
+        )
+    }));
+    problems
+}
+
+/// Lists the interfaces with their rates and how their packets would be sampled.
+pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) {
+    for link in links.iter() {
+        let Some(rule) = config.tap_for(&selection::traits(link)) else { continue };
+        let (rate, reason) = config.sampling_rate(rule, link.speed_bps);
+        let name = &link.name;
+        if !is_supported(link.hardware) {
+            // Listed with the problems.
+            continue;
+        }
+        if rate == 0 {
+            findings.line("interface", format_args!("{name}: packet sampling off, {reason}"));
+        } else {
+            findings.line("interface", format_args!("{name}: 1 in {rate}, {reason}"));
+            describe_tap(config, link, findings);
+        }
+    }
+    if config.taps.is_empty() {
+        findings
+            .line("interfaces", format_args!("no packet samples: there is no pcap {{ }} block"));
+    }
+}
+
+/// Opens a tap for a moment: only an attempt shows what the kernel refuses.
+fn describe_tap(config: &Config, link: &Link, findings: &mut Findings) {
+    let Some(options) = tap_options(config, link) else { return };
+    match Tap::open(&options) {
+        Ok(tap) => {
+            let effect = match tap.method() {
+                Method::Ebpf => "packets are counted and selected in the kernel",
+                Method::Classic => "packets are selected in the kernel",
+            };
+            findings.line("", format_args!("by the {}: {effect}", method(tap.method())));
+            let warning = |text| format!("warning: {}: {text}", link.name);
+            findings.warnings.extend(tap.shortfalls().iter().map(warning));
+        }
+        Err(error) => findings.problems.push(error.to_string()),
+    }
+    if !link.admin_up {
+        findings.line("", format_args!("the interface is down; sampling starts when it is up"));
+    }
+}

@@ -1,0 +1,53 @@
+//! Log lines that an outside event can repeat, limited to one a minute.
+
+use std::fmt;
+
+use flowmote_core::{Duration, Instant};
+use log::warn;
+
+/// Limits the warnings of one kind and counts those that it suppresses.
+#[derive(Debug, Default)]
+pub(crate) struct Throttle {
+    next: Option<Instant>,
+    suppressed: u64,
+}
+
+impl Throttle {
+    /// Logs a warning, unless the last one is less than a minute old. A line that follows
+    /// suppressed ones ends with their number.
+    pub(crate) fn warn(&mut self, now: Instant, text: fmt::Arguments<'_>) {
+        match self.admit(now) {
+            Some(0) => warn!("{text}"),
+            Some(count) => warn!("{text} ({count} similar lines suppressed)"),
+            None => {}
+        }
+    }
+
+    /// Returns the number of lines suppressed since the last one if a line may be logged now.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        if self.next.is_some_and(|next| now < next) {
+            self.suppressed = self.suppressed.saturating_add(1);
+            return None;
+        }
+        self.next = Some(now + INTERVAL);
+        Some(core::mem::take(&mut self.suppressed))
+    }
+}
+
+const INTERVAL: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_minute_and_the_suppressed_are_counted() {
+        let mut throttle = Throttle::default();
+        let at = |secs: u64| Instant::from_millis(secs * 1000);
+        assert_eq!(throttle.admit(at(1)), Some(0));
+        assert_eq!(throttle.admit(at(2)), None);
+        assert_eq!(throttle.admit(at(60)), None);
+        assert_eq!(throttle.admit(at(61)), Some(2));
+        assert_eq!(throttle.admit(at(121)), Some(0));
+    }
+}
