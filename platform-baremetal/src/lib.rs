@@ -33,34 +33,25 @@
 extern crate std;
 
 #[macro_use]
-mod message;
+mod logging;
 
+mod chip;
 mod clock;
-mod ksz9477;
-mod mib;
 mod node;
-mod port_sampler;
-mod queue;
-mod raw;
-mod sample;
-#[cfg(feature = "smoltcp")]
-mod sampled_device;
-#[cfg(feature = "smoltcp")]
-mod smoltcp_uplink;
-mod udp_sender;
+mod packet;
 mod uplink;
 
+pub use crate::chip::ksz9477::{Ksz9477, Ksz9477Error, Ksz9477Port};
+pub use crate::chip::mib::MibCounter;
 pub use crate::clock::{Clock64, SharedClock};
-pub use crate::ksz9477::{Ksz9477, Ksz9477Error, Ksz9477Port};
-pub use crate::mib::MibCounter;
 pub use crate::node::{Node, NodeParts, Port};
-pub use crate::port_sampler::{Chosen, PortSampler};
-pub use crate::queue::SampleQueue;
-pub use crate::raw::{FrameDevice, RawUplink};
-pub use crate::sample::PacketSample;
+pub use crate::packet::port_sampler::{Chosen, PortSampler};
+pub use crate::packet::queue::SampleQueue;
+pub use crate::packet::sample::PacketSample;
 #[cfg(feature = "smoltcp")]
-pub use crate::sampled_device::{SampledDevice, SampledRxToken, SampledTxToken};
+pub use crate::packet::sampled_device::{SampledDevice, SampledRxToken, SampledTxToken};
+pub use crate::uplink::raw::{FrameDevice, RawUplink};
 #[cfg(feature = "smoltcp")]
-pub use crate::smoltcp_uplink::{SmoltcpParts, SmoltcpUplink, UdpTransport};
-pub use crate::udp_sender::{HEAD_BYTES, Neighbour, UdpSender, UdpSenderConfig};
+pub use crate::uplink::smoltcp_uplink::{SmoltcpParts, SmoltcpUplink, UdpTransport};
+pub use crate::uplink::udp_sender::{HEAD_BYTES, Neighbour, UdpSender, UdpSenderConfig};
 pub use crate::uplink::{CollectorError, Uplink};

@@ -21,14 +21,8 @@ const TARGETS: [&str; 5] = [
 /// The function that does not exist, which only the panic handler calls.
 const SINK: &str = "flowmote_a_panic_can_be_reached";
 
-const OUTSIDE: [&str; 6] = [
-    "tests.rs",
-    "testing.rs",
-    "sampled_device.rs",
-    "smoltcp_uplink.rs",
-    "smoltcp_uplink",
-    "hardware",
-];
+const OUTSIDE: [&str; 6] =
+    ["tests.rs", "testing.rs", "sampled_device.rs", "smoltcp_uplink", "hardware"];
 
 #[test]
 fn no_entry_can_panic_and_none_allocates() {

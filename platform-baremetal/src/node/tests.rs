@@ -5,9 +5,9 @@ use flowmote_core::record::counter::IfCounters;
 use flowmote_core::{AgentConfig, CounterRecord, DatagramHead, Encoding, Interface, SourceSlot};
 
 use super::*;
-use crate::raw::{FrameDevice, RawUplink};
-use crate::sample::PacketSample;
-use crate::udp_sender::{UdpSender, UdpSenderConfig};
+use crate::packet::sample::PacketSample;
+use crate::uplink::raw::{FrameDevice, RawUplink};
+use crate::uplink::udp_sender::{UdpSender, UdpSenderConfig};
 
 /// A device that remembers what was sent, and is stricter than most: one frame out a turn.
 #[derive(Default)]

@@ -24,6 +24,9 @@
 /* SysTick has 24 bits. */
 #define LONGEST_SLEEP_MS 500u
 
+/* By link.ld. */
+extern const uint32_t stack_limit[], stack_top[];
+
 void board_start(void)
 {
     FPGAIO_PRESCALE = TICKS_PER_MS - 1;
@@ -69,6 +72,14 @@ void irq_disable(unsigned irq)
 void irq_raise(unsigned irq)
 {
     NVIC_ISPR = 1u << irq;
+}
+
+size_t board_stack_used(void)
+{
+    const uint32_t *word = stack_limit;
+    while (word < stack_top && *word == STACK_PAINT)
+        word++;
+    return (size_t)(stack_top - word) * sizeof *word;
 }
 
 void board_reset(void)

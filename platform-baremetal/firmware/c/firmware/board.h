@@ -11,6 +11,9 @@
 #define UART0_BASE 0x40004000u
 #define LAN9118_BASE 0x40200000u
 
+/* Written over the unused stack at reset. */
+#define STACK_PAINT 0xccccccccu
+
 /* Numbers in the NVIC. */
 #define IRQ_UART0_RX 0
 #define IRQ_ETHERNET 13

@@ -1,6 +1,4 @@
 /* From reset to main, and the vector table (Armv7-M, B1.5). */
-#include <stddef.h>
-
 #include "board.h"
 #include "console.h"
 
@@ -14,7 +12,6 @@ extern const uint32_t data_load[];
 /* Entries of the table: the first is the stack, and the FPGA has 32 interrupts. */
 #define EXCEPTIONS 16
 #define IRQS 32
-#define PAINT 0xccccccccu
 
 static void fault(void)
 {
@@ -47,15 +44,7 @@ void reset(void)
     /* Volatile, or it becomes a call of memset, whose stack it would overwrite. */
     const volatile uint32_t *here = __builtin_frame_address(0);
     for (volatile uint32_t *word = stack_limit; word < here - 16; word++)
-        *word = PAINT;
+        *word = STACK_PAINT;
     main();
     fault();
-}
-
-size_t board_stack_used(void)
-{
-    const uint32_t *word = stack_limit;
-    while (word < stack_top && *word == PAINT)
-        word++;
-    return (size_t)(stack_top - word) * sizeof *word;
 }

@@ -6,7 +6,7 @@ use flowmote_baremetal::FrameDevice;
 use flowmote_core::{CounterSource, DropReason, Instant};
 use virt_switch::{
     Bridge, Console, Control, CpuPort, Discards, Frame, Packets, Port, PortRegisters, PortSet,
-    Stations, Switch, VlanTable, Wire, WireError, sampled_ports, samplers,
+    Stations, Switch, VlanTable, Wire, WireError, configured_switch, sampled_ports, samplers,
 };
 
 use crate::keep;
@@ -30,7 +30,7 @@ pub(crate) fn keep_all() {
         Control::<AnyWire>::new,
         Control::<AnyWire>::receive,
         Control::<AnyWire>::poll,
-        control_obey,
+        control_execute,
         Console::new,
         Console::push,
         <Console as Default>::default,
@@ -54,7 +54,7 @@ pub(crate) fn keep_all() {
     ];
     keep![
         Switch::new,
-        Switch::configured,
+        configured_switch,
         Switch::forward,
         Switch::forward_own,
         Switch::own_address,
@@ -75,13 +75,13 @@ fn discards_iter(discards: &Discards, take: fn(Option<Port>, DropReason)) {
     discards.iter().for_each(|(port, reason)| take(port, reason));
 }
 
-fn control_obey(
+fn control_execute(
     control: &mut Control<'_, AnyWire>,
     now: Instant,
     console: &Console,
     mut out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    control.obey(now, console, &mut out)
+    control.execute(now, console, &mut out)
 }
 
 fn port_all(take: fn(Port)) {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use flowmote_analyzer::Datagram;
 
 use super::host::{be_found, echo, plug_in, quiet};
-use super::told::{check_sums, datagrams, told};
+use super::received::{check_sums, datagrams, flow_samples};
 use super::{BOARD, OTHER, PEER, start};
 use crate::deadline::wait_until;
 use crate::qemu::{Image, Machine, Refused, Station, packet};
@@ -96,7 +96,7 @@ fn answered_in_time(image: &Image) -> bool {
         return false;
     }
     quiet(&machine, &mut peer);
-    check_sums(&told(&peer));
+    check_sums(&flow_samples(&peer));
     assert_eq!(machine.shown("port 1", "drops"), 0);
     assert_eq!(machine.shown("datagrams", "lost"), 0);
     assert_eq!(machine.shown("datagrams", "sent"), datagrams(&peer).count() as u64);

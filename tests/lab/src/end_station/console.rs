@@ -1,7 +1,7 @@
 //! The commands of the operator.
 
 use super::host::{echo, plug_in, quiet};
-use super::told::told;
+use super::received::flow_samples;
 use super::{OTHER, PEER, start};
 use crate::qemu::{Image, Refused};
 
@@ -22,7 +22,7 @@ pub fn commands_take_effect(image: &Image) {
     assert_eq!(machine.shown("polling", "seconds"), 1);
     assert_eq!(machine.shown("port 1", "sampling"), 1);
     echo(&mut peer, 1, 10);
-    peer.until("a flow sample", |peer| !told(peer).is_empty());
+    peer.until("a flow sample", |peer| !flow_samples(peer).is_empty());
     machine.command("sampling 1 0").unwrap();
     machine.command("polling 0").unwrap();
     quiet(&machine, &mut peer);

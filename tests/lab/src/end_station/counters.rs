@@ -3,7 +3,7 @@
 use flowmote_analyzer::Sample;
 
 use super::host::{echo, plug_in};
-use super::told::datagrams;
+use super::received::datagrams;
 use super::{BOARD, PEER, start};
 use crate::net::if_counters;
 use crate::qemu::{Image, packet};

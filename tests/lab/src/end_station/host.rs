@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use super::told::told;
+use super::received::flow_samples;
 use super::{BOARD, PEER};
 use crate::deadline::{DEADLINE, wait_until};
 use crate::qemu::{Machine, Peer, packet, shown};
@@ -70,7 +70,7 @@ pub(super) fn quiet_after_errors(machine: &Machine, peer: &mut Peer<'_>) {
 fn pool_in_silence(machine: &Machine, peer: &mut Peer<'_>) -> Option<u64> {
     while peer.receive(Duration::from_millis(150)).is_some() {}
     let lines = machine.command("show").unwrap();
-    let arrived = told(peer).len() as u64 == shown(&lines, "samples", "flow");
+    let arrived = flow_samples(peer).len() as u64 == shown(&lines, "samples", "flow");
     arrived.then(|| shown(&lines, "port 1", "pool"))
 }
 

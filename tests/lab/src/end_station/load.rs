@@ -1,8 +1,8 @@
 //! As many packets as the station takes.
 
 use super::host::{be_found, burst, echo, plug_in, quiet};
+use super::received::{check_sums, datagrams, flow_samples};
 use super::start;
-use super::told::{check_sums, datagrams, told};
 use crate::qemu::Image;
 
 /// More packets than samples can be sent: each is a sample or a drop, and nothing stalls. The
@@ -19,18 +19,18 @@ pub fn under_load_samples_and_drops_add_up(image: &Image) {
     }
     let passed = quiet(&machine, &mut peer);
     assert!(passed > 15_000, "{passed} frames");
-    check_sums(&told(&peer));
+    check_sums(&flow_samples(&peer));
     let drops = machine.shown("port 1", "drops");
     assert!(drops > 0, "more packets than samples that can be sent");
     assert_eq!(machine.shown("port 1", "pool"), passed);
     assert_eq!(machine.shown("received", "frames"), peer.sent.len() as u64);
     assert_eq!(machine.shown("transmitted", "frames"), peer.received.len() as u64);
-    assert_eq!(machine.shown("samples", "flow"), told(&peer).len() as u64);
+    assert_eq!(machine.shown("samples", "flow"), flow_samples(&peer).len() as u64);
     assert_eq!(machine.shown("datagrams", "lost"), 0);
     machine.link(0).check_dissected(datagrams(&peer));
     // As quick as ever.
     machine.command("sampling 1 1").unwrap();
-    let before = told(&peer).len();
+    let before = flow_samples(&peer).len();
     echo(&mut peer, 1, 100);
-    peer.until("the samples of one echo", |peer| told(peer).len() >= before + 2);
+    peer.until("the samples of one echo", |peer| flow_samples(peer).len() >= before + 2);
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::host::{ECHO, burst, introduce, pattern, plug_in, quiet_after_errors};
-use super::told::{check_order, datagrams, told};
+use super::received::{check_order, datagrams, flow_samples};
 use super::{BOARD, PEER, start};
 use crate::Random;
 use crate::deadline::wait_until;
@@ -25,7 +25,7 @@ pub fn malformed_frames_never_stop_it(image: &Image) {
     }
     echo_at_last(&mut peer);
     quiet_after_errors(&machine, &mut peer);
-    check_order(&told(&peer));
+    check_order(&flow_samples(&peer));
     machine.link(0).check_dissected(datagrams(&peer));
     assert!(machine.is_running());
 }

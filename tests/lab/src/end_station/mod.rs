@@ -13,7 +13,7 @@
 //! - `malformed`: frames that are none.
 //! - `memory`: flash, RAM and stack, for a budget.
 //!
-//! `host` is what they do at the link, `told` what they check of all that arrived.
+//! `host` is what they do at the link, `received` what they check of all that arrived.
 
 mod answers;
 mod collector;
@@ -23,8 +23,8 @@ mod host;
 mod load;
 mod malformed;
 mod memory;
+mod received;
 mod samples;
-mod told;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use flowmote_analyzer::Port;
 
 use super::host::{burst, echo, plug_in, quiet};
+use super::received::{check_order, check_sums, datagrams, flow_samples};
 use super::start;
-use super::told::{check_order, check_sums, datagrams, told};
 use crate::net::sampled_header;
 use crate::qemu::{Image, Peer};
 
@@ -20,7 +20,7 @@ pub fn every_packet_is_told_once_and_truly(image: &Image) {
         echo(&mut peer, number, usize::from(number) * 7);
     }
     let passed = quiet(&machine, &mut peer);
-    let samples = told(&peer);
+    let samples = flow_samples(&peer);
     assert!(samples.len() > 200, "{} samples", samples.len());
     let frames: HashSet<(&[u8], usize, bool)> = directed(&peer).collect();
     for sample in &samples {
@@ -52,8 +52,8 @@ pub fn one_in_n_packets_is_sampled(image: &Image) {
     }
     let passed = quiet(&machine, &mut peer);
     assert!(passed >= 10_000, "{passed} frames");
-    check_order(&told(&peer));
-    let samples = told(&peer).len() as f64;
+    check_order(&flow_samples(&peer));
+    let samples = flow_samples(&peer).len() as f64;
     let (mean, skip_deviation) = (passed as f64 / 20.0, 20.0 / 3_f64.sqrt());
     let deviation = mean.sqrt() * skip_deviation / 20.0;
     assert!((samples - mean).abs() < 5.0 * deviation, "{samples} of {passed} at 1 in 20");

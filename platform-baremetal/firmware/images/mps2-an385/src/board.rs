@@ -7,8 +7,6 @@ use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{NVIC, SCB, SYST};
 use flowmote_core::Instant;
 
-use crate::ethernet::Ethernet;
-use crate::lan9118::Lan9118;
 use crate::registers::Registers;
 use crate::serial::Serial;
 
@@ -34,9 +32,6 @@ pub struct Clock {
 /// The serial port of the console.
 pub type Uart0 = Serial<0x4000_4000>;
 
-/// The Ethernet controller.
-pub type EthernetChip = Lan9118<0x4020_0000>;
-
 /// Sleeps until an interrupt is pending or a time is over.
 pub struct Sleeper {
     systick: SYST,
@@ -51,10 +46,6 @@ pub enum Interrupt {
     /// The Ethernet controller.
     Ethernet = 13,
 }
-
-/// The Ethernet controller of the board.
-// SAFETY: it is there in the memory map, and used by nobody but through this.
-pub static ETHERNET: Ethernet = Ethernet::new(unsafe { EthernetChip::new() });
 
 impl Board {
     /// The board, once; its interrupts are enabled in the NVIC, and the console is open.

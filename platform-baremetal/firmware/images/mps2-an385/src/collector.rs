@@ -6,7 +6,7 @@ use core::str;
 
 use crate::board::Uart0;
 use crate::console;
-use crate::station::{ADDRESS, ADDRESS_V6};
+use crate::settings::{ADDRESS, ADDRESS_V6};
 
 /// The kind of address that a collector has in an image: [`Ipv4Addr`] or [`IpAddr`].
 pub trait Collector: Copy + From<Ipv4Addr> + Into<IpAddr> {

@@ -1,11 +1,14 @@
 //! The Ethernet controller, shared by interrupt, network stack and counters.
+#![allow(unsafe_code, reason = "claims the registers of the controller")]
 
 use core::cell::RefCell;
 
 use critical_section::Mutex;
 
-use crate::board::EthernetChip;
-use crate::lan9118::Statistics;
+use crate::chip::lan9118::{Lan9118, MAX_FRAME, Statistics};
+
+/// The Ethernet controller of the board, at its place in the memory map (DAI 0385 table 3-1).
+pub type EthernetChip = Lan9118<0x4020_0000>;
 
 /// A controller that is used in critical sections only.
 #[derive(Debug)]
@@ -13,11 +16,15 @@ pub struct Ethernet {
     chip: Mutex<RefCell<EthernetChip>>,
 }
 
+/// The Ethernet controller of the board.
+// SAFETY: the controller is at this address, and only this static accesses it.
+pub static ETHERNET: Ethernet = Ethernet::new(unsafe { EthernetChip::new() });
+
 /// ifIndex of the only port.
 pub const IF_INDEX: u32 = 1;
 
 /// Bytes that a buffer for any frame needs.
-pub const BUFFER: usize = crate::lan9118::MAX_FRAME + 2;
+pub const BUFFER: usize = MAX_FRAME + 2;
 
 impl Ethernet {
     /// Shares a controller.

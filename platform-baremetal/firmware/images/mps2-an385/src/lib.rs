@@ -11,13 +11,14 @@
 #![no_std]
 
 pub mod board;
+pub mod chip;
 pub mod collector;
 pub mod console;
 pub mod counters;
 pub mod ethernet;
-pub mod lan9118;
 mod memory;
 mod registers;
 pub mod serial;
+pub mod settings;
 pub mod station;
 mod vectors;

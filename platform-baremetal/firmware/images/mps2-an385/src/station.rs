@@ -1,6 +1,6 @@
 //! The agent of an end station, and what its operator may change.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 
 use flowmote_baremetal::{Node, Uplink};
 use flowmote_core::{
@@ -8,10 +8,12 @@ use flowmote_core::{
     MAX_SAMPLING_RATE, SourceSlot,
 };
 
-use crate::board::{self, ETHERNET, Uart0};
+use crate::board::{self, Uart0};
+use crate::chip::lan9118::Statistics;
 use crate::collector::Collector;
 use crate::console::{self, Refused};
-use crate::lan9118::Statistics;
+use crate::ethernet::ETHERNET;
+use crate::settings::{ADDRESS, COLLECTOR, DATAGRAM, POLLING_SECONDS, SFLOW_PORT};
 
 /// What the operator may change and the node does not tell.
 #[derive(Clone, Copy, Debug)]
@@ -19,33 +21,6 @@ pub struct Operator<A> {
     collector: A,
     polling: u32,
 }
-
-/// The address of the station, in a network of [`PREFIX`] bits.
-pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 85);
-
-/// The length of its network prefix.
-pub const PREFIX: u8 = 24;
-
-/// Its other address, where the image has IPv6; the network prefix has 64 bits.
-pub const ADDRESS_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x85);
-
-/// Where datagrams go until the operator says otherwise.
-pub const COLLECTOR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), SFLOW_PORT);
-
-/// 1-in-N until the operator says otherwise.
-pub const SAMPLING_RATE: u32 = 100;
-
-/// How often counters are told until the operator says otherwise.
-pub const POLLING: Duration = Duration::from_secs(POLLING_SECONDS);
-
-/// The UDP port of collectors.
-pub const SFLOW_PORT: u16 = 6343;
-
-/// The UDP port that sends back what it gets (RFC 862).
-pub const ECHO_PORT: u16 = 7;
-
-/// A datagram: what fits one Ethernet frame.
-pub const DATAGRAM: usize = 1400;
 
 /// The agent of the station.
 pub fn agent<'a>(seed: u64, sources: &'a mut [SourceSlot], datagram: &'a mut [u8]) -> Agent<'a> {
@@ -76,13 +51,13 @@ impl<A: Collector> Operator<A> {
         node: &mut Node<'_, C, U, SLOTS>,
         serial: &mut Uart0,
     ) {
-        match self.obey(now, line, node, serial) {
+        match self.execute(now, line, node, serial) {
             Ok(()) => serial.text("ok\n"),
             Err(Refused(reason)) => serial.text("error: ").text(reason).text("\n"),
         };
     }
 
-    fn obey<C: CounterSource, U: Uplink, const SLOTS: usize>(
+    fn execute<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
         now: Instant,
         line: &[u8],
@@ -178,5 +153,4 @@ received frames % octets % errors % discards %
 transmitted frames % octets % errors % discards %
 memory stack %
 ";
-const POLLING_SECONDS: u32 = 20;
 const MAX_POLLING: u32 = u32::MAX / 1000;

@@ -3,11 +3,17 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::port::{PORTS, PortSet};
-use crate::switch::{Vlan, VlanTable};
+use crate::switch::{Stations, Switch, Vlan, VlanTable};
+
+/// The switch of the image, with MAC address `own`. The README has a table of its VLANs.
+#[must_use]
+pub fn configured_switch(own: [u8; 6], stations: &mut Stations) -> Switch<'_> {
+    Switch::new(VLANS, stations, own, MANAGEMENT)
+}
 
 /// Ports 1 to 3 are access ports of VLAN 10, port 3 also carries VLAN 20 with a tag. Port 4 is the
 /// trunk: 10 and 20 with a tag, and without one VLAN 1, where the switch itself is.
-pub(crate) const VLANS: VlanTable = VlanTable {
+const VLANS: VlanTable = VlanTable {
     vlans: &[
         Vlan { id: MANAGEMENT, members: PortSet::of(&[4, CPU]), tagged: PortSet::EMPTY },
         Vlan { id: 10, members: PortSet::of(&[1, 2, 3, 4]), tagged: PortSet::of(&[4]) },
@@ -17,7 +23,7 @@ pub(crate) const VLANS: VlanTable = VlanTable {
 };
 
 /// The VLAN of the switch itself.
-pub(crate) const MANAGEMENT: u16 = 1;
+const MANAGEMENT: u16 = 1;
 
 /// Address of the switch itself, and agent address.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

@@ -42,6 +42,7 @@ mod port;
 mod switch;
 
 pub use crate::bridge::{BURST, Bridge, Discards, Wire, WireError};
+pub use crate::config::configured_switch;
 pub use crate::console::Console;
 pub use crate::control::{Control, DATAGRAM_BYTES, Load, Memory, sampled_ports, samplers};
 pub use crate::counters::{CpuCounters, Packets, PortCounters};

@@ -18,8 +18,8 @@ mod image {
     use flowmote_core::SourceSlot;
     use static_cell::{ConstStaticCell, StaticCell};
     use virt_switch::{
-        BURST, Bridge, Console, Control, DATAGRAM_BYTES, Memory, PORTS, Port, Stations, Switch,
-        sampled_ports, samplers,
+        BURST, Bridge, Console, Control, DATAGRAM_BYTES, Memory, PORTS, Port, Stations,
+        configured_switch, sampled_ports, samplers,
     };
 
     use crate::hardware::{Clock, Nics, Serial, paint_stack, processor, stack_used};
@@ -51,7 +51,7 @@ mod image {
         let [a, b, c, d, e, f] = mac;
         let seed = u64::from_be_bytes([0, 0, a, b, c, d, e, f]) ^ clock.ticks().rotate_left(32);
         let ports = &*SAMPLED_PORTS.init(sampled_ports(SAMPLERS.init(samplers(seed))));
-        let switch = Switch::configured(mac, STATIONS.take());
+        let switch = configured_switch(mac, STATIONS.take());
         let bridge = Bridge::new(switch, nics, ports, &SAMPLES);
         let bridge = &*BRIDGE.init(RefCell::new(bridge));
         let (sources, datagram) = (SOURCES.take(), DATAGRAM.take());
@@ -125,7 +125,7 @@ mod image {
             if console.push(byte) {
                 control.load.stack = stack_used();
                 // The console itself cannot fail.
-                let _ = control.obey(clock.now(), console, serial);
+                let _ = control.execute(clock.now(), console, serial);
             }
         }
         true

@@ -17,7 +17,8 @@ use flowmote_core::{
     Transport,
 };
 use mps2_an385::board::{self, Board};
-use mps2_an385::station::{self, DATAGRAM};
+use mps2_an385::settings::DATAGRAM;
+use mps2_an385::station;
 
 /// Chooses no packet as long as this runs.
 static RARELY: PortSampler = PortSampler::new(MAX_SAMPLING_RATE, 3);

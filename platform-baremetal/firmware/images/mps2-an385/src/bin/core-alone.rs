@@ -17,7 +17,8 @@ use flowmote_core::{
     Agent, CounterRecord, CounterSource, DataSource, Duration, FlowSample, Instant, Interface,
     Sampler, SendError, SourceSlot, Transport,
 };
-use mps2_an385::station::{self, DATAGRAM};
+use mps2_an385::settings::DATAGRAM;
+use mps2_an385::station;
 
 #[entry]
 fn main() -> ! {

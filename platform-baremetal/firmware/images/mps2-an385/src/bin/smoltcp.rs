@@ -11,15 +11,15 @@ use flowmote_baremetal::{
     Node, NodeParts, Port, PortSampler, SampleQueue, SampledDevice, SmoltcpParts, SmoltcpUplink,
 };
 use flowmote_core::{Duration, SourceSlot};
-use mps2_an385::board::{self, Board, ETHERNET};
+use mps2_an385::board::{self, Board};
+use mps2_an385::chip::lan9118::MAX_FRAME;
 use mps2_an385::console::Console;
 use mps2_an385::counters::MacCounters;
-use mps2_an385::ethernet::{BUFFER, IF_INDEX};
-use mps2_an385::lan9118::MAX_FRAME;
-use mps2_an385::station::{
-    self, ADDRESS, ADDRESS_V6, COLLECTOR, DATAGRAM, ECHO_PORT, Operator, PREFIX, SAMPLING_RATE,
-    SFLOW_PORT,
+use mps2_an385::ethernet::{BUFFER, ETHERNET, IF_INDEX};
+use mps2_an385::settings::{
+    ADDRESS, ADDRESS_V6, COLLECTOR, DATAGRAM, ECHO_PORT, POLLING, PREFIX, SAMPLING_RATE, SFLOW_PORT,
 };
+use mps2_an385::station::{self, Operator};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::socket::udp::{self, PacketBuffer, PacketMetadata};
@@ -62,7 +62,7 @@ fn main() -> ! {
     let ports = [Port { if_index: IF_INDEX, sampler: &SAMPLER }];
     let counters = MacCounters(&ETHERNET);
     let parts = NodeParts { agent, ports: &ports, samples: &SAMPLES, counters, uplink };
-    let Ok(mut node) = Node::new(board.clock.now(), parts, station::POLLING) else {
+    let Ok(mut node) = Node::new(board.clock.now(), parts, POLLING) else {
         board::fail(&mut board.serial, "more ports than places")
     };
 

@@ -3,9 +3,10 @@ use std::vec::Vec;
 
 use super::*;
 use crate::bridge::WireError;
+use crate::configured_switch;
 use crate::counters::PortCounters;
 use crate::port::PortSet;
-use crate::switch::{Stations, Switch};
+use crate::switch::Stations;
 
 /// Keeps what is sent; a port in `full` has no place left.
 #[derive(Default)]
@@ -34,7 +35,7 @@ fn with_switch(test: impl FnOnce(&mut Tested<'_>)) {
     let samplers = samplers(0x5eed);
     let (ports, samples) = (sampled_ports(&samplers), SampleQueue::new());
     let mut stations = Stations::new();
-    let switch = Switch::configured(MAC, &mut stations);
+    let switch = configured_switch(MAC, &mut stations);
     let bridge = RefCell::new(Bridge::new(switch, Sent::default(), &ports, &samples));
     let (mut sources, mut datagram) = ([SourceSlot::VACANT; PORTS], [0xa5; DATAGRAM_BYTES]);
     let memory =
@@ -73,7 +74,7 @@ fn sent(switch: &Tested<'_>) -> Vec<(u32, Vec<u8>)> {
 fn command(switch: &mut Tested<'_>, now: Instant, line: &str) -> String {
     let (mut console, mut answer) = (Console::new(), String::new());
     assert!(line.bytes().chain([b'\n']).any(|byte| console.push(byte)));
-    switch.obey(now, &console, &mut answer).unwrap();
+    switch.execute(now, &console, &mut answer).unwrap();
     answer
 }
 

@@ -5,17 +5,19 @@
 #![allow(unsafe_code, reason = "registers, DMA and the entry of the image are in here")]
 
 #[cfg(target_arch = "aarch64")]
-#[path = "aarch64/mod.rs"]
-mod machine;
-#[cfg(target_arch = "riscv64")]
-#[path = "riscv64/mod.rs"]
-mod machine;
+mod aarch64;
 mod nics;
 mod pages;
+#[cfg(target_arch = "riscv64")]
+mod riscv64;
 mod serial;
 mod stack;
 
+#[cfg(target_arch = "aarch64")]
+use self::aarch64 as machine;
 pub(crate) use self::machine::{Clock, processor};
 pub(crate) use self::nics::Nics;
+#[cfg(target_arch = "riscv64")]
+use self::riscv64 as machine;
 pub(crate) use self::serial::Serial;
 pub(crate) use self::stack::{paint_stack, stack_used};

@@ -19,11 +19,12 @@ use core::panic::PanicInfo;
 use cortex_m_rt::{entry, exception};
 use flowmote_baremetal::{Node, NodeParts, Port, RawUplink, UdpSender, UdpSenderConfig, Uplink};
 use flowmote_core::{CounterSource, Instant, SourceSlot};
-use mps2_an385::board::{self, Board, ETHERNET, Interrupt};
+use mps2_an385::board::{self, Board, Interrupt};
 use mps2_an385::console::Console;
 use mps2_an385::counters::MacCounters;
-use mps2_an385::ethernet::IF_INDEX;
-use mps2_an385::station::{self, ADDRESS, COLLECTOR, DATAGRAM, Operator, PREFIX, SFLOW_PORT};
+use mps2_an385::ethernet::{ETHERNET, IF_INDEX};
+use mps2_an385::settings::{ADDRESS, COLLECTOR, DATAGRAM, POLLING, PREFIX, SFLOW_PORT};
+use mps2_an385::station::{self, Operator};
 
 use crate::wire::{FRAMES, SAMPLER, SAMPLES, Wire};
 
@@ -51,7 +52,7 @@ fn main() -> ! {
     let ports = [Port { if_index: IF_INDEX, sampler: &SAMPLER }];
     let counters = MacCounters(&ETHERNET);
     let parts = NodeParts { agent, ports: &ports, samples: &SAMPLES, counters, uplink };
-    let Ok(mut node) = Node::new(board.clock.now(), parts, station::POLLING) else {
+    let Ok(mut node) = Node::new(board.clock.now(), parts, POLLING) else {
         board::fail(&mut board.serial, "more ports than places")
     };
 

@@ -1,6 +1,6 @@
 //! Ping (RFC 792) and UDP echo (RFC 862): the answer is the question turned round.
 
-use mps2_an385::station::{ADDRESS, ECHO_PORT};
+use mps2_an385::settings::{ADDRESS, ECHO_PORT};
 
 /// Makes the answer to a frame in its place; `None` if it wants none.
 ///

@@ -5,9 +5,9 @@ use core::cell::RefCell;
 use critical_section::Mutex;
 use flowmote_baremetal::{FrameDevice, PacketSample, PortSampler, SampleQueue};
 use flowmote_core::SendError;
-use mps2_an385::board::{self, ETHERNET, EthernetChip, Interrupt};
-use mps2_an385::ethernet::{BUFFER, IF_INDEX};
-use mps2_an385::station::SAMPLING_RATE;
+use mps2_an385::board::{self, Interrupt};
+use mps2_an385::ethernet::{BUFFER, ETHERNET, EthernetChip, IF_INDEX};
+use mps2_an385::settings::SAMPLING_RATE;
 
 use crate::respond::respond;
 

@@ -7,8 +7,8 @@ use flowmote_core::{
     HandleError, Instant, MAX_DELAY, SendError, Transport,
 };
 
-use crate::port_sampler::PortSampler;
-use crate::queue::SampleQueue;
+use crate::packet::port_sampler::PortSampler;
+use crate::packet::queue::SampleQueue;
 use crate::uplink::{CollectorError, Uplink};
 
 /// An agent with its queue of samples, its counters and its way out.
@@ -123,14 +123,14 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
     pub fn set_sampling_rate(&mut self, if_index: u32, sampling_rate: u32) -> bool {
         let port = self.ports.iter().find(|port| port.if_index == if_index);
         let Some(port) = port else { return false };
-        message!("port {}: sampling 1 in {}", if_index, sampling_rate);
+        log_info!("port {}: sampling 1 in {}", if_index, sampling_rate);
         port.sampler.set_sampling_rate(sampling_rate);
         true
     }
 
     /// Polls the counters of every port at another interval from now on; zero: never.
     pub fn set_polling(&mut self, now: Instant, polling: Duration) {
-        message!("counters every {} ms", polling.as_millis());
+        log_info!("counters every {} ms", polling.as_millis());
         for port in self.ports {
             self.agent.set_polling(now, DataSource::interface(port.if_index), polling);
         }
@@ -145,7 +145,7 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         self.agent.datagrams_lost(lost);
         // It may have to be found first, and what comes meanwhile may wait for that.
         self.held = None;
-        message!("collector {} port {}", collector.ip(), collector.port());
+        log_info!("collector {} port {}", collector.ip(), collector.port());
         Ok(())
     }
 

@@ -140,7 +140,7 @@ impl<'a, W: Wire> Control<'a, W> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn obey(
+    pub fn execute(
         &mut self,
         now: Instant,
         console: &Console,

@@ -4,9 +4,9 @@ use flowmote_core::SampleMeta;
 use smoltcp::phy::{Device, DeviceCapabilities, PacketMeta, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-use crate::port_sampler::PortSampler;
-use crate::queue::SampleQueue;
-use crate::sample::PacketSample;
+use crate::packet::port_sampler::PortSampler;
+use crate::packet::queue::SampleQueue;
+use crate::packet::sample::PacketSample;
 
 /// Wraps the Ethernet device of a smoltcp firmware and samples both directions into a bounded
 /// queue: received frames before smoltcp sees them, frames to send as smoltcp has written them.
@@ -16,14 +16,14 @@ use crate::sample::PacketSample;
 #[derive(Debug)]
 pub struct SampledDevice<'a, D, const SLOTS: usize, const HEADER: usize = 128> {
     device: D,
-    tap: Tap<'a, SLOTS, HEADER>,
+    probe: Probe<'a, SLOTS, HEADER>,
 }
 
 /// The token of a received frame.
 #[derive(Debug)]
 pub struct SampledRxToken<'t, 'a, T, const SLOTS: usize, const HEADER: usize> {
     token: T,
-    tap: &'t Tap<'a, SLOTS, HEADER>,
+    probe: &'t Probe<'a, SLOTS, HEADER>,
     now: Instant,
 }
 
@@ -31,12 +31,12 @@ pub struct SampledRxToken<'t, 'a, T, const SLOTS: usize, const HEADER: usize> {
 #[derive(Debug)]
 pub struct SampledTxToken<'t, 'a, T, const SLOTS: usize, const HEADER: usize> {
     token: T,
-    tap: &'t Tap<'a, SLOTS, HEADER>,
+    probe: &'t Probe<'a, SLOTS, HEADER>,
     now: Instant,
 }
 
 /// What the tokens share: a received frame may be answered while it is held.
-struct Tap<'a, const SLOTS: usize, const HEADER: usize> {
+struct Probe<'a, const SLOTS: usize, const HEADER: usize> {
     if_index: u32,
     sampler: &'a PortSampler,
     queue: &'a SampleQueue<SLOTS, HEADER>,
@@ -53,14 +53,14 @@ impl<'a, D: Device, const SLOTS: usize, const HEADER: usize> SampledDevice<'a, D
         sampler: &'a PortSampler,
         queue: &'a SampleQueue<SLOTS, HEADER>,
     ) -> Self {
-        let tap = Tap { if_index, sampler, queue, epoch_ns: None };
-        Self { device, tap }
+        let probe = Probe { if_index, sampler, queue, epoch_ns: None };
+        Self { device, probe }
     }
 
     /// Gives samples the time of day: `epoch_ns` is that of the zero of smoltcp's clock, in
     /// nanoseconds since 1970, as SNTP or a real-time clock has told. `None`: none.
     pub fn set_epoch(&mut self, epoch_ns: Option<u64>) {
-        self.tap.epoch_ns = epoch_ns;
+        self.probe.epoch_ns = epoch_ns;
     }
 
     /// The device within.
@@ -83,13 +83,13 @@ impl<'a, D: Device, const SLOTS: usize, const HEADER: usize> Device
 
     fn receive(&mut self, now: Instant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
         let (rx, tx) = self.device.receive(now)?;
-        let tap = &self.tap;
-        Some((SampledRxToken { token: rx, tap, now }, SampledTxToken { token: tx, tap, now }))
+        let probe = &self.probe;
+        Some((SampledRxToken { token: rx, probe, now }, SampledTxToken { token: tx, probe, now }))
     }
 
     fn transmit(&mut self, now: Instant) -> Option<Self::TxToken<'_>> {
         let token = self.device.transmit(now)?;
-        Some(SampledTxToken { token, tap: &self.tap, now })
+        Some(SampledTxToken { token, probe: &self.probe, now })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -101,9 +101,9 @@ impl<T: RxToken, const SLOTS: usize, const HEADER: usize> RxToken
     for SampledRxToken<'_, '_, T, SLOTS, HEADER>
 {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
-        let Self { token, tap, now } = self;
+        let Self { token, probe, now } = self;
         token.consume(|frame| {
-            tap.offer(now, |meta| PacketSample::received(tap.if_index, meta, frame));
+            probe.offer(now, |meta| PacketSample::received(probe.if_index, meta, frame));
             take(frame)
         })
     }
@@ -117,10 +117,10 @@ impl<T: TxToken, const SLOTS: usize, const HEADER: usize> TxToken
     for SampledTxToken<'_, '_, T, SLOTS, HEADER>
 {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
-        let Self { token, tap, now } = self;
+        let Self { token, probe, now } = self;
         token.consume(len, |frame| {
             let result = write(frame);
-            tap.offer(now, |meta| PacketSample::sent(tap.if_index, meta, frame));
+            probe.offer(now, |meta| PacketSample::sent(probe.if_index, meta, frame));
             result
         })
     }
@@ -130,7 +130,7 @@ impl<T: TxToken, const SLOTS: usize, const HEADER: usize> TxToken
     }
 }
 
-impl<const SLOTS: usize, const HEADER: usize> Tap<'_, SLOTS, HEADER> {
+impl<const SLOTS: usize, const HEADER: usize> Probe<'_, SLOTS, HEADER> {
     fn offer<'p>(&self, now: Instant, make: impl FnOnce(SampleMeta) -> PacketSample<'p>) {
         self.sampler.offer(self.queue, |meta| {
             let mut sample = make(meta);
@@ -146,9 +146,9 @@ impl<const SLOTS: usize, const HEADER: usize> Tap<'_, SLOTS, HEADER> {
     }
 }
 
-impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for Tap<'_, SLOTS, HEADER> {
+impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for Probe<'_, SLOTS, HEADER> {
     fn fmt(&self, to: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        to.debug_struct("Tap").field("if_index", &self.if_index).finish_non_exhaustive()
+        to.debug_struct("Probe").field("if_index", &self.if_index).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,6 @@ use flowmote_core::{DropReason, Instant};
 
 pub use self::stations::Stations;
 pub use self::vlan::{Vlan, VlanTable};
-use crate::config::{MANAGEMENT, VLANS};
 use crate::frame::{Frame, is_multicast};
 use crate::port::{Port, PortSet};
 
@@ -44,12 +43,6 @@ impl<'a> Switch<'a> {
         management: u16,
     ) -> Self {
         Self { vlans, stations, own, management }
-    }
-
-    /// The switch as the image is built: its VLANs are those of the README.
-    #[must_use]
-    pub fn configured(own: [u8; 6], stations: &'a mut Stations) -> Self {
-        Self::new(VLANS, stations, own, MANAGEMENT)
     }
 
     /// Decides about a frame that came in, and learns where its sender is.

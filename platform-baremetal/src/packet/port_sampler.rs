@@ -6,8 +6,8 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use critical_section::{CriticalSection, Mutex};
 use flowmote_core::{SampleMeta, Sampler};
 
-use crate::queue::SampleQueue;
-use crate::sample::PacketSample;
+use crate::packet::queue::SampleQueue;
+use crate::packet::sample::PacketSample;
 
 /// Counts and chooses packets in an interrupt, while the main loop changes the rate and reads the
 /// totals. Lives in a `static`.

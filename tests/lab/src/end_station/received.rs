@@ -14,7 +14,7 @@ pub(super) fn datagrams<'a>(peer: &'a Peer<'_>) -> impl Iterator<Item = Datagram
 }
 
 /// The flow samples in them.
-pub(super) fn told<'a>(peer: &'a Peer<'_>) -> Vec<FlowSample<'a>> {
+pub(super) fn flow_samples<'a>(peer: &'a Peer<'_>) -> Vec<FlowSample<'a>> {
     let samples = datagrams(peer).flat_map(|datagram| datagram.samples());
     let flow = |sample| if let Sample::Flow(sample) = sample { Some(sample) } else { None };
     samples.filter_map(|sample| flow(sample.expect("a whole sample"))).collect()

@@ -3,7 +3,7 @@
 use embedded_hal::spi::{Operation, SpiDevice};
 use flowmote_core::record::counter::{EthernetCounters, IfCounters, IfDirection, IfType};
 
-use crate::mib::MibCounter;
+use crate::chip::mib::MibCounter;
 
 /// Reads the MIB counters of a KSZ9477, KSZ9567, KSZ9897 or KSZ9893 over SPI.
 ///
@@ -61,7 +61,7 @@ impl<S: SpiDevice> Ksz9477<S> {
     fn counter(&mut self, port: u8, index: u8) -> Result<u64, Ksz9477Error<S::Error>> {
         let control = (u32::from(port) << 12) | MIB_CONTROL;
         self.write(control, MIB_READ | (u32::from(index) << 16))?;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_STATUS_READS {
             let status = self.read(control)?;
             if status & MIB_READ == 0 {
                 let low = self.read((u32::from(port) << 12) | MIB_DATA)?;
@@ -222,7 +222,7 @@ const MIB_READ: u32 = 1 << 25;
 /// Bits 35-32 of a counter of bytes.
 const MIB_DATA_HIGH: u32 = 0xF;
 /// The chip needs a few microseconds, less than a look takes.
-const LOOKS: usize = 16;
+const MAX_STATUS_READS: usize = 16;
 
 #[cfg(test)]
 mod tests {

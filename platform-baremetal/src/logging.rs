@@ -1,7 +1,7 @@
 //! Messages for the log of the firmware: through `log`, `defmt`, both or neither.
 
 /// A message that tells of a change: rare, for people. Its arguments are numbers and addresses.
-macro_rules! message {
+macro_rules! log_info {
     ($($argument:tt)*) => {{
         #[cfg(feature = "log")]
         log::info!($($argument)*);

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use flowmote_core::{Instant, SendError, Transport};
 
-use crate::udp_sender::{Neighbour, UdpSender};
+use crate::uplink::udp_sender::{Neighbour, UdpSender};
 use crate::uplink::{CollectorError, Uplink, check_collector};
 
 /// Sends and receives Ethernet frames: a MAC and its driver. Neither call may block.

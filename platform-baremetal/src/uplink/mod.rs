@@ -1,5 +1,10 @@
 //! The way out of the device.
 
+pub(crate) mod raw;
+#[cfg(feature = "smoltcp")]
+pub(crate) mod smoltcp_uplink;
+pub(crate) mod udp_sender;
+
 use core::net::SocketAddr;
 
 use flowmote_core::{Instant, Transport};

@@ -6,7 +6,7 @@ use critical_section::{CriticalSection, Mutex};
 use flowmote_core::{DataSource, Interface, SampleMeta};
 use heapless::Deque;
 
-use crate::sample::PacketSample;
+use crate::packet::sample::PacketSample;
 
 /// Holds up to `SLOTS` (at least 1) chosen packets with up to `HEADER` bytes of each, and lives in
 /// a `static`: any number of interrupts put samples in, the main loop takes them out. Each does
@@ -34,14 +34,14 @@ pub struct SampleQueue<const SLOTS: usize, const HEADER: usize = 128> {
 /// What is known of each packet, oldest first, and its bytes in a slot beside it, where they are
 /// written and read: only what is small moves, as with the descriptors of a MAC.
 struct Ring<const SLOTS: usize, const HEADER: usize> {
-    packets: Deque<Packet, SLOTS>,
+    packets: Deque<Descriptor, SLOTS>,
     headers: [[u8; HEADER]; SLOTS],
     /// The header slot to fill next.
     next: usize,
 }
 
 /// A [`PacketSample`] whose bytes are the first `used` of a header slot.
-struct Packet {
+struct Descriptor {
     source: DataSource,
     meta: SampleMeta,
     input: Interface,
@@ -119,7 +119,7 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
 
 impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
     const EMPTY: Self = {
-        assert!(SLOTS <= MOST && HEADER <= MOST, "slots and header bytes are at most 65535");
+        assert!(SLOTS <= MAX_U16 && HEADER <= MAX_U16, "slots and header bytes are at most 65535");
         Self { packets: Deque::new(), headers: [[0; HEADER]; SLOTS], next: 0 }
     };
 
@@ -135,7 +135,7 @@ impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
         let used = fill(header, sample.header);
         let rest = header.get_mut(used..).unwrap_or_default();
         let used = used.wrapping_add(fill(rest, sample.payload));
-        self.packets.push_back(Packet::new(&sample, slot as u16, used as u16)).is_ok()
+        self.packets.push_back(Descriptor::new(&sample, slot as u16, used as u16)).is_ok()
     }
 
     /// The oldest again, with its bytes copied to `place`.
@@ -164,7 +164,7 @@ fn fill(place: &mut [u8], bytes: &[u8]) -> usize {
     used
 }
 
-impl Packet {
+impl Descriptor {
     #[inline]
     fn new(sample: &PacketSample<'_>, slot: u16, used: u16) -> Self {
         Self {
@@ -212,8 +212,8 @@ impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for SampleQueue<S
     }
 }
 
-/// What the numbers of a [`Packet`] can say.
-const MOST: usize = 65_535;
+/// What the numbers of a [`Descriptor`] can say.
+const MAX_U16: usize = 65_535;
 
 #[cfg(test)]
 mod tests {

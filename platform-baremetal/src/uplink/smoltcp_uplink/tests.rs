@@ -16,9 +16,9 @@ use flowmote_core::{
 
 use super::*;
 use crate::node::{Node, NodeParts, Port};
-use crate::port_sampler::PortSampler;
-use crate::queue::SampleQueue;
-use crate::sample::PacketSample;
+use crate::packet::port_sampler::PortSampler;
+use crate::packet::queue::SampleQueue;
+use crate::packet::sample::PacketSample;
 
 /// One end of a cable; a frame longer than the MTU is refused, which smoltcp must not make.
 #[derive(Clone, Default)]
