@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use flowmote_analyzer::flow::SampledHeader;
-use flowmote_analyzer::{Datagram, FlowRecords, Sample};
+use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::{Datagram, FlowRecords, Sample};
 
 fn main() -> io::Result<()> {
     let to = PathBuf::from(env::args().nth(1).expect("a directory"));

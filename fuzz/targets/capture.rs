@@ -1,7 +1,7 @@
 //! A capture file, pcap or pcapng, and the datagrams in it.
 #![no_main]
 
-use flowmote_analyzer::capture::{Found, Reader, find_udp};
+use flowmote_decoder::capture::{Found, Reader, find_udp};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {

@@ -1,7 +1,7 @@
 //! A datagram: every sample, record, field and protocol header in it.
 #![no_main]
 
-#[path = "../../analyzer/tests/common/walk.rs"]
+#[path = "../../analyzer/decoder/tests/common/walk.rs"]
 mod walk;
 
 use libfuzzer_sys::fuzz_target;

@@ -5,8 +5,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use flowmote_analyzer::flow::SampledHeader;
-use flowmote_analyzer::{Datagram, Sample};
+use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::{Datagram, Sample};
 use flowmote_baremetal::{
     FrameDevice, HEAD_BYTES, Node, NodeParts, PacketSample, Port, PortSampler, RawUplink,
     SampleQueue, UdpSender, UdpSenderConfig,

@@ -1,11 +1,11 @@
 //! A sampled packet. The first byte is the header protocol.
 #![no_main]
 
-#[path = "../../analyzer/tests/common/five_tuple.rs"]
+#[path = "../../analyzer/decoder/tests/common/five_tuple.rs"]
 mod five_tuple;
 
-use flowmote_analyzer::packet::{FiveTuple, Layer, Layers};
-use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
+use flowmote_decoder::packet::{FiveTuple, Layer, Layers};
+use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -4,11 +4,11 @@ use core::net::Ipv4Addr;
 use std::collections::HashMap;
 use std::fs;
 
-use flowmote_analyzer::counter::{
+use flowmote_decoder::counter::{
     HostCpu, HostDescr, HostDiskIo, HostMemory, HostNetIo, IfCounters, Mib2IpGroup, Mib2UdpGroup,
     PortName,
 };
-use flowmote_analyzer::{CountersSample, DataFormat, DataSource};
+use flowmote_decoder::{CountersSample, DataFormat, DataSource};
 use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, LinkCounters, flood, if_counters, ip_of, send_frame,
 };
@@ -223,7 +223,7 @@ fn first_polls_are_spread_over_the_interval() {
         let mut first: HashMap<DataSource, u32> = HashMap::new();
         for datagram in capture.datagrams() {
             for sample in datagram.samples().flatten() {
-                if let flowmote_analyzer::Sample::Counters(sample) = sample {
+                if let flowmote_decoder::Sample::Counters(sample) = sample {
                     first.entry(sample.source_id).or_insert(datagram.uptime);
                 }
             }

@@ -1,7 +1,7 @@
 //! Floods of UDP datagrams: every packet is in the pool, every sample arrives or is in the drops,
 //! and the estimates keep the error bound of packet sampling.
 
-use flowmote_analyzer::FlowSample;
+use flowmote_decoder::FlowSample;
 use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, LinkCounters, Totals, flood, ip_of, sampled_header,
 };

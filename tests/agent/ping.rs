@@ -1,6 +1,6 @@
 //! At 1 in 1 each packet of either direction becomes a sample with its exact bytes.
 
-use flowmote_analyzer::{FlowSample, Port};
+use flowmote_decoder::{FlowSample, Port};
 use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, Namespace, sampled_header, send_frame, timestamp_ns,
     wall_clock_ns,

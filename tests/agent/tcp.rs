@@ -1,6 +1,6 @@
 //! Bulk TCP with segmentation offload: a super-packet counts as the packets it becomes on the wire.
 
-use flowmote_analyzer::{FlowSample, Port};
+use flowmote_decoder::{FlowSample, Port};
 use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, LinkCounters, Totals, Transfer, ip_of, peer_ip_of,
     sampled_header, transfer,

@@ -1,6 +1,6 @@
 //! UDP with segmentation offload (UDP_SEGMENT, as used by QUIC servers): each datagram counts.
 
-use flowmote_analyzer::FlowSample;
+use flowmote_decoder::FlowSample;
 use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, LinkCounters, flood_segmented, ip_of, peer_ip_of,
     sampled_header,

@@ -1,7 +1,7 @@
 //! The kernel removes VLAN tags from frames; the agent restores and reports them.
 
-use flowmote_analyzer::FlowSample;
-use flowmote_analyzer::flow::ExtendedSwitch;
+use flowmote_decoder::FlowSample;
+use flowmote_decoder::flow::ExtendedSwitch;
 use flowmote_lab::net::{Agent, Collector, Lab, sampled_header, send_frame};
 
 /// Priority 5, VLAN 100.

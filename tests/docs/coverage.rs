@@ -10,13 +10,13 @@ use flowmote::links::Links;
 use flowmote::modules::taps::capture::{Packet, PacketKind, VlanTag};
 use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote::modules::{host::HostCounters, interfaces::InterfaceReading};
-use flowmote_analyzer::record::{Records, Space};
-use flowmote_analyzer::{Counter, DataFormat, Datagram, Flow, Sample};
 use flowmote_core::record::{counter as c, flow as f};
 use flowmote_core::{
     CounterRecord, CounterSample, DataSource, DatagramBuilder, DatagramHead, DiscardedPacket,
     DropReason, Encoding, FlowRecord, FlowSample, Interface, RtFlow, RtMetric, SampleMeta,
 };
+use flowmote_decoder::record::{Records, Space};
+use flowmote_decoder::{Counter, DataFormat, Datagram, Flow, Sample};
 
 /// `enterprise:format`, as in the table and in the output of the analyzer.
 type Number = String;

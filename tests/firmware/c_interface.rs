@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use flowmote_analyzer::Datagram;
+use flowmote_decoder::Datagram;
 use flowmote_lab::toolchain::{folder, has_target, llvm_tool};
 use flowmote_lab::{skip, skip_part};
 

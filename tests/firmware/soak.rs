@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use flowmote_analyzer::{CountersSample, Datagram, FlowSample, Sample};
 use flowmote_baremetal::{
     Clock64, FrameDevice, MibCounter, Node, NodeParts, PacketSample, Port, PortSampler, RawUplink,
     SampleQueue, SharedClock, UdpSender, UdpSenderConfig,
@@ -14,6 +13,7 @@ use flowmote_core::{
     Agent, AgentConfig, CounterRecord, CounterSource, DataSource, Duration, Instant, SampleMeta,
     SendError, SourceSlot,
 };
+use flowmote_decoder::{CountersSample, Datagram, FlowSample, Sample};
 use flowmote_lab::net::{if_counters, sampled_header};
 use flowmote_lab::sim;
 

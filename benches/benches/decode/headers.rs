@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use std::hint::black_box;
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
-use flowmote_analyzer::packet::{FiveTuple, Layers};
+use flowmote_decoder::packet::{FiveTuple, Layers};
 use smoltcp::wire::{
     EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
 };

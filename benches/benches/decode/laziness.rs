@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use flowmote_analyzer::flow::SampledHeader;
-use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
-use flowmote_analyzer::{Datagram, FlowRecord, FlowSample, Sample};
 use flowmote_benches::{Case, callgrind};
+use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
+use flowmote_decoder::{Datagram, FlowRecord, FlowSample, Sample};
 
 use crate::traces;
 

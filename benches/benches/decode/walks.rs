@@ -4,10 +4,10 @@
 //! The others give the bytes of the packet; its 5-tuple is read from them by our decoder of
 //! packets, which spares them a slower one.
 
-use flowmote_analyzer::counter::IfCounters;
-use flowmote_analyzer::flow::SampledHeader;
-use flowmote_analyzer::packet::{FiveTuple, Layers};
-use flowmote_analyzer::{CounterRecords, Datagram, FlowRecords, Interface, Sample};
+use flowmote_decoder::counter::IfCounters;
+use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::packet::{FiveTuple, Layers};
+use flowmote_decoder::{CounterRecords, Datagram, FlowRecords, Interface, Sample};
 use flowparser_sflow::{self as flowparser, SflowSample};
 use sflow_parser::SampleData;
 use sflow_parser::models::{self as sflow_parser_models, CounterData, FlowData};

@@ -3,10 +3,6 @@
 use core::fmt::Debug;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use flowmote_analyzer::flow::AsPathSegment as DecodedSegment;
-use flowmote_analyzer::visit::Value;
-use flowmote_analyzer::xdr::{List, Wire};
-use flowmote_analyzer::{Address, MacAddress, Percentage, RtValue, Text, Uuid};
 use flowmote_core::record::counter::{
     IfDirection, IfType, LacpState, MachineType, OsName, VirtState,
 };
@@ -14,6 +10,10 @@ use flowmote_core::record::flow::{
     AclDirection, AppStatus, AsPathSegment, HeaderProtocol, HttpMethod, PacketDirection,
 };
 use flowmote_core::{DropReason, FlowValue, MetricValue};
+use flowmote_decoder::flow::AsPathSegment as DecodedSegment;
+use flowmote_decoder::visit::Value;
+use flowmote_decoder::xdr::{List, Wire};
+use flowmote_decoder::{Address, MacAddress, Percentage, RtValue, Text, Uuid};
 
 /// An encoded value that the decoder reads as a `D`.
 pub(crate) trait Equal<D> {

@@ -9,8 +9,8 @@ mod samples;
 use core::net::IpAddr;
 
 use bumpalo::Bump;
-use flowmote_analyzer::Datagram;
 use flowmote_core::{DatagramBuilder, DatagramHead, Encoding};
+use flowmote_decoder::Datagram;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;

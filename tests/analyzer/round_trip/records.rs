@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::Path;
 
-use flowmote_analyzer::{CounterData, FlowData, counter as counter_read, flow as flow_read};
 use flowmote_core::record::{counter, flow};
+use flowmote_decoder::{CounterData, FlowData, counter as counter_read, flow as flow_read};
 
 use crate::draw::{Draw, Source};
 use crate::equal::Equal;
@@ -29,13 +29,13 @@ pub(crate) enum Record<'a> {
 /// A flow record that knows what the decoder has to make of it.
 pub(crate) trait FlowRecord: flowmote_core::FlowRecord {
     /// Panics if `decoded` is something else.
-    fn check(&self, decoded: flowmote_analyzer::FlowRecord<'_>);
+    fn check(&self, decoded: flowmote_decoder::FlowRecord<'_>);
 }
 
 /// A counter record that knows what the decoder has to make of it.
 pub(crate) trait CounterRecord: flowmote_core::CounterRecord {
     /// Panics if `decoded` is something else.
-    fn check(&self, decoded: flowmote_analyzer::CounterRecord<'_>);
+    fn check(&self, decoded: flowmote_decoder::CounterRecord<'_>);
 }
 
 /// `Name { field, field => its name in the decoder }`: drawing, comparing, and the list of all.
@@ -132,7 +132,7 @@ macro_rules! field {
 macro_rules! record {
     ($trait:ident $data:ident $space:ident $name:ident $(<$life:lifetime>)?) => {
         impl<'a> $trait for $space::$name $(<$life>)? {
-            fn check(&self, decoded: flowmote_analyzer::$trait<'_>) {
+            fn check(&self, decoded: flowmote_decoder::$trait<'_>) {
                 let format = flowmote_core::$trait::format(self).word();
                 assert_eq!(decoded.data_format().0, format, stringify!($name));
                 assert_eq!(decoded.check(), Ok(0), stringify!($name));

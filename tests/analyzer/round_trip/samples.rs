@@ -1,12 +1,12 @@
 //! Samples of every kind with random content, and their comparison with decoded ones.
 
-use flowmote_analyzer::flow::SampledHeader as DecodedHeader;
-use flowmote_analyzer::{DataSource as DecodedSource, Port, Sample as Decoded};
 use flowmote_core::record::flow::SampledHeader;
 use flowmote_core::{
     CounterSample, DataSource, DatagramBuilder, DiscardedPacket, DropReason, Encoding, FlowSample,
     FlowValue, Interface, MetricValue, RtFlow, RtMetric, SampleMeta, SourceClass,
 };
+use flowmote_decoder::flow::SampledHeader as DecodedHeader;
+use flowmote_decoder::{DataSource as DecodedSource, Port, Sample as Decoded};
 
 use crate::draw::{Draw, Source};
 use crate::equal::Equal;
@@ -143,7 +143,7 @@ impl<'a> Sample<'a> {
 
 fn check_flow(
     sent: &FlowSample<'_>,
-    decoded: &flowmote_analyzer::FlowSample<'_>,
+    decoded: &flowmote_decoder::FlowSample<'_>,
     encoding: Encoding,
 ) {
     check_source(sent.source, decoded.source_id);
@@ -172,7 +172,7 @@ fn port(sent: Interface) -> Port {
 fn check_flow_records(
     header: Option<SampledHeader<'_>>,
     sent: &[&dyn FlowRecord],
-    mut decoded: flowmote_analyzer::FlowRecords<'_>,
+    mut decoded: flowmote_decoder::FlowRecords<'_>,
 ) {
     if let Some(header) = header {
         let decoded = decoded.next().expect("a header").expect("well-formed");
@@ -189,7 +189,7 @@ fn check_flow_records(
 
 fn check_counter_records(
     sent: &[&dyn CounterRecord],
-    mut decoded: flowmote_analyzer::CounterRecords<'_>,
+    mut decoded: flowmote_decoder::CounterRecords<'_>,
 ) {
     for record in sent {
         record.check(decoded.next().expect("every encoded item").expect("well-formed"));
@@ -198,11 +198,11 @@ fn check_counter_records(
     assert_eq!(decoded.remaining(), [0u8; 0], "surplus bytes after the last item");
 }
 
-fn check_values<'d, T, K: flowmote_analyzer::ValueTypes>(
+fn check_values<'d, T, K: flowmote_decoder::ValueTypes>(
     sent: &[T],
-    mut decoded: flowmote_analyzer::RtValues<'d, K>,
+    mut decoded: flowmote_decoder::RtValues<'d, K>,
 ) where
-    T: Equal<flowmote_analyzer::RtValue<'d>>,
+    T: Equal<flowmote_decoder::RtValue<'d>>,
 {
     for value in sent {
         let decoded = decoded.next().expect("every encoded item").expect("well-formed");

@@ -1,8 +1,8 @@
 //! The decoder's fields of a datagram, under tshark's names.
 
-use flowmote_analyzer::record::{Record, Records, Space};
-use flowmote_analyzer::visit::{Field, Shape, Value, Visitor};
-use flowmote_analyzer::{Address, Datagram, Sample};
+use flowmote_decoder::record::{Record, Records, Space};
+use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
+use flowmote_decoder::{Address, Datagram, Sample};
 
 use crate::Fields;
 use crate::names::{self, Name};

@@ -1,7 +1,7 @@
 //! The sFlow datagrams that reached the collector.
 
-use flowmote_analyzer::counter::{EthernetCounters, IfCounters};
-use flowmote_analyzer::{Datagram, DiscardedPacket, FlowSample, Sample};
+use flowmote_decoder::counter::{EthernetCounters, IfCounters};
+use flowmote_decoder::{Datagram, DiscardedPacket, FlowSample, Sample};
 use flowmote_lab::qemu::packet;
 use flowmote_lab::wait_until;
 

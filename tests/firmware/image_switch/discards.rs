@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use flowmote_analyzer::flow::SampledHeader;
+use flowmote_decoder::flow::SampledHeader;
 use flowmote_lab::wait_until;
 
 use super::collected::Collected;

@@ -1,6 +1,6 @@
 //! Pool, samples and drops add up: in peace, without a collector, and under more than fits.
 
-use flowmote_analyzer::FlowSample;
+use flowmote_decoder::FlowSample;
 use flowmote_lab::wait_until;
 
 use super::collected::Collected;

@@ -1,6 +1,6 @@
 //! A flow sample tells the truth about one packet.
 
-use flowmote_analyzer::flow::{ExtendedSwitch, SampledHeader};
+use flowmote_decoder::flow::{ExtendedSwitch, SampledHeader};
 use flowmote_lab::net::sampled_header;
 
 use super::collected::Collected;

@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use flowmote_analyzer::flow::{ExtendedTimestamp, SampledHeader};
-use flowmote_analyzer::{Datagram, FlowSample, Sample};
+use flowmote_decoder::flow::{ExtendedTimestamp, SampledHeader};
+use flowmote_decoder::{Datagram, FlowSample, Sample};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::traffic::{Mark, recognise, unix_nanoseconds};

@@ -3,7 +3,7 @@
 use core::net::Ipv6Addr;
 use core::time::Duration;
 
-use flowmote_analyzer::Datagram;
+use flowmote_decoder::Datagram;
 
 use super::host::{be_found, echo, plug_in, quiet};
 use super::received::{check_sums, datagrams, flow_samples};

@@ -1,6 +1,6 @@
 //! Counter samples.
 
-use flowmote_analyzer::Sample;
+use flowmote_decoder::Sample;
 
 use super::host::{echo, plug_in};
 use super::received::datagrams;

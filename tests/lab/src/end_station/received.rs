@@ -1,6 +1,6 @@
 //! What arrived at the collector.
 
-use flowmote_analyzer::{Datagram, FlowSample, Sample};
+use flowmote_decoder::{Datagram, FlowSample, Sample};
 
 use crate::qemu::Peer;
 

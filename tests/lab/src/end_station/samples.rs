@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use flowmote_analyzer::Port;
+use flowmote_decoder::Port;
 
 use super::host::{burst, echo, plug_in, quiet};
 use super::received::{check_order, check_sums, datagrams, flow_samples};

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use flowmote_analyzer::counter::IfCounters;
-use flowmote_analyzer::flow::{ExtendedTimestamp, SampledHeader};
-use flowmote_analyzer::{CountersSample, DataSource, Datagram, FlowSample, Sample};
+use flowmote_decoder::counter::IfCounters;
+use flowmote_decoder::flow::{ExtendedTimestamp, SampledHeader};
+use flowmote_decoder::{CountersSample, DataSource, Datagram, FlowSample, Sample};
 
 use super::tshark;
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Command;
 
-use flowmote_analyzer::{Address, Datagram, Sample};
+use flowmote_decoder::{Address, Datagram, Sample};
 
 use super::Capture;
 use crate::skipped::skip_part;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use flowmote_analyzer::Datagram;
+use flowmote_decoder::Datagram;
 
 use super::Link;
 use crate::skipped::skip_part;

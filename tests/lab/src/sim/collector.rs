@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use flowmote_analyzer::counter::IfCounters;
-use flowmote_analyzer::flow::SampledHeader;
-use flowmote_analyzer::{CountersSample, Datagram, FlowSample, Sample};
 use flowmote_core::{DataSource, Duration, Encoding, Instant, SendError, SourceClass, Transport};
+use flowmote_decoder::counter::IfCounters;
+use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::{CountersSample, Datagram, FlowSample, Sample};
 
 use super::port::Sampled;
 
@@ -250,7 +250,7 @@ impl Transport for Collector {
 }
 
 /// Converts a data source of the decoder to that of the core.
-fn source(decoded: flowmote_analyzer::DataSource) -> DataSource {
+fn source(decoded: flowmote_decoder::DataSource) -> DataSource {
     assert_eq!(decoded.class, SourceClass::Interface as u32, "only ports were added");
     DataSource::interface(decoded.index)
 }

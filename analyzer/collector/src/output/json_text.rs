@@ -1,0 +1,198 @@
+//! JSON as bytes: names, values, brackets and the commas between them.
+
+use core::fmt::Display;
+use std::io::Write as _;
+
+use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
+use flowmote_decoder::{Address, DataFormat, Text};
+
+use super::numbers::Put;
+
+/// Objects in a row, one a line.
+#[derive(Debug, Default)]
+pub(super) struct JsonText {
+    out: Vec<u8>,
+    /// Something stands already in the object or list that was begun last.
+    more: bool,
+}
+
+impl JsonText {
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Ends the object of a line.
+    pub(super) fn end_line(&mut self) {
+        self.out.extend_from_slice(b"}\n");
+        self.more = false;
+    }
+
+    /// Bytes that belong to nothing known, if there are any.
+    pub(super) fn leftover(&mut self, name: &str, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.bytes(name, bytes);
+        }
+    }
+
+    pub(super) fn begin(&mut self, name: &str, bracket: u8) {
+        self.key(name);
+        self.out.push(bracket);
+        self.more = false;
+    }
+
+    pub(super) fn end(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.more = true;
+    }
+
+    pub(super) fn number(&mut self, name: &str, value: impl itoa::Integer) {
+        self.key(name);
+        self.out.put_decimal(value);
+    }
+
+    /// A string that needs no escapes.
+    pub(super) fn string(&mut self, name: &str, value: &str) {
+        self.key(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(value.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// As text that needs no escapes.
+    pub(super) fn shown(&mut self, name: &str, value: impl Display) {
+        self.key(name);
+        self.quoted(value);
+    }
+
+    pub(super) fn format(&mut self, name: &str, format: DataFormat) {
+        self.key(name);
+        self.data_format(format);
+    }
+
+    pub(super) fn quoted_number(&mut self, number: u32) {
+        self.out.push(b'"');
+        self.out.put_decimal(number);
+        self.out.push(b'"');
+    }
+
+    fn data_format(&mut self, format: DataFormat) {
+        self.out.push(b'"');
+        self.out.put_decimal(format.enterprise());
+        self.out.push(b':');
+        self.out.put_decimal(format.format());
+        self.out.push(b'"');
+    }
+
+    pub(super) fn address(&mut self, address: Address) {
+        match address {
+            Address::V4(address) => {
+                self.out.push(b'"');
+                self.out.put_ipv4(address);
+                self.out.push(b'"');
+            }
+            other => self.quoted(other),
+        }
+    }
+
+    pub(super) fn text(&mut self, name: &str, text: Text<'_>) {
+        self.key(name);
+        self.escaped(text);
+    }
+
+    pub(super) fn bytes(&mut self, name: &str, bytes: &[u8]) {
+        self.key(name);
+        self.hex(bytes);
+    }
+
+    /// Comma and name; an item of a list has no name.
+    #[inline]
+    pub(super) fn key(&mut self, name: &str) {
+        if self.more {
+            self.out.push(b',');
+        }
+        self.more = true;
+        if !name.is_empty() {
+            self.out.push(b'"');
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.extend_from_slice(b"\":");
+        }
+    }
+
+    pub(super) fn put(&mut self, value: impl Display) {
+        // writing to memory does not fail
+        let _ = write!(self.out, "{value}");
+    }
+
+    pub(super) fn quoted(&mut self, value: impl Display) {
+        self.out.push(b'"');
+        self.put(value);
+        self.out.push(b'"');
+    }
+
+    fn hex(&mut self, bytes: &[u8]) {
+        self.out.push(b'"');
+        self.out.put_hex(bytes);
+        self.out.push(b'"');
+    }
+
+    pub(super) fn escaped(&mut self, text: Text<'_>) {
+        self.out.push(b'"');
+        for chunk in text.0.utf8_chunks() {
+            for byte in chunk.valid().bytes() {
+                match byte {
+                    b'"' | b'\\' => self.out.extend([b'\\', byte]),
+                    0..0x20 => self.put(format_args!("\\u{byte:04x}")),
+                    _ => self.out.push(byte),
+                }
+            }
+            if !chunk.invalid().is_empty() {
+                self.out.extend_from_slice("\u{fffd}".as_bytes());
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    fn float(&mut self, value: f64, shown: impl Display) {
+        if value.is_finite() { self.put(shown) } else { self.put("null") }
+    }
+
+    pub(super) fn scalar(&mut self, value: Value<'_>) {
+        match value {
+            Value::U32(value) => self.out.put_decimal(value),
+            Value::U64(value) => self.out.put_decimal(value),
+            Value::I32(value) => self.out.put_decimal(value),
+            Value::I64(value) => self.out.put_decimal(value),
+            Value::Percentage(value) => self.out.put_decimal(value.0),
+            Value::F32(value) => self.float(value.into(), value),
+            Value::F64(value) => self.float(value, value),
+            Value::Bool(value) => self.put(value),
+            Value::Text(value) => self.escaped(value),
+            Value::Bytes(value) => self.hex(value),
+            Value::Mac(value) => {
+                self.out.push(b'"');
+                self.out.put_mac(value);
+                self.out.push(b'"');
+            }
+            Value::Ipv4(value) => self.address(Address::V4(value)),
+            Value::Ipv6(value) => self.quoted(value),
+            Value::Address(value) => self.address(value),
+            Value::Uuid(value) => self.quoted(value),
+            Value::Format(value) => self.data_format(value),
+        }
+    }
+}
+
+impl Visitor for JsonText {
+    fn value(&mut self, field: Field, value: Value<'_>) {
+        self.key(field.name);
+        self.scalar(value);
+    }
+
+    fn open(&mut self, field: Field, shape: Shape) {
+        self.begin(field.name, if shape == Shape::List { b'[' } else { b'{' });
+    }
+
+    fn close(&mut self, shape: Shape) {
+        self.end(if shape == Shape::List { b']' } else { b'}' });
+    }
+}

@@ -1,0 +1,312 @@
+//! What `listen` and `read` write, in each format, and what they say when something is wrong.
+
+mod process;
+
+use core::time::Duration;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use flowmote_decoder::capture::Reader;
+use flowmote_vectors::{all as vectors, named as vector};
+use nix::sys::signal::Signal;
+use process::{Listening, run};
+
+/// Lines that sflowtool 6 (sflow/sflowtool at f5e9229) prints with `-l` for the vectors, each behind
+/// the name of its vector; got by feeding it each as a capture (`-r`). Vectors in which it finds
+/// fault and gives up are left out.
+const SFLOWTOOL: &str = include_str!("data/sflowtool-l.txt");
+
+/// A capture in pcap of datagrams to port 6343, at one microsecond after another.
+fn capture(payloads: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1]);
+    for (at, payload) in payloads.iter().enumerate() {
+        let frame = frame(payload);
+        let len = frame.len() as u32;
+        file.extend(words(&[1_700_000_000, at as u32, len, len]));
+        file.extend(frame);
+    }
+    file
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0; 12];
+    frame.extend([8, 0, 0x45, 0]);
+    frame.extend((28 + payload.len() as u16).to_be_bytes());
+    frame.extend([0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 7, 192, 0, 2, 8, 0x30, 0x39, 0x18, 0xc7]);
+    frame.extend((8 + payload.len() as u16).to_be_bytes());
+    frame.extend([0, 0]);
+    frame.extend(payload);
+    frame
+}
+
+/// A file that goes when the test ends.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("flowmote-analyzer-{}-{name}", std::process::id())))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn csv_has_the_lines_of_sflowtool() {
+    let mut compared = 0;
+    for (name, payload) in vectors() {
+        let expected: Vec<&str> = SFLOWTOOL
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(vector, _)| *vector == name)
+            .map(|(_, line)| line)
+            .collect();
+        if expected.is_empty() {
+            continue;
+        }
+        let read = run(&["read", "-", "--format", "csv"], &capture(&[payload]));
+        let lines = String::from_utf8(read.stdout).unwrap();
+        assert_eq!(lines.lines().collect::<Vec<_>>(), expected, "{name}");
+        compared += expected.len();
+    }
+    assert_eq!(compared, 308);
+}
+
+#[test]
+fn csv_of_a_listener_comes_line_by_line() {
+    let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--format", "csv"]);
+    let expected = "FLOW,172.16.0.17,1194,1043,ffabcdefab64,00ff1234351b,0x0800,32,0,172.16.32.254,\
+        172.16.32.241,1,0x00,124,8,0,0x00,82,60,2048\n";
+    for _ in 0..3 {
+        // nothing follows, and yet it comes
+        listening.send(&vector("goflow2-decode"));
+        assert_eq!(listening.read(expected.len()), expected.as_bytes());
+    }
+    listening.signal(Signal::SIGTERM);
+    assert_eq!(listening.end().code, Some(0));
+}
+
+#[test]
+fn pcap_has_headers_and_original_lengths() {
+    let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--format", "pcap"]);
+    let head = listening.read(24);
+    assert_eq!(head[..4], 0xa1b2_c3d4_u32.to_ne_bytes());
+    assert_eq!(head[20..], 1_u32.to_ne_bytes());
+    listening.send(&vector("goflow2-decode"));
+    let packet = listening.read(16 + 78);
+    // 82 bytes on the wire, of them 4 stripped: the FCS
+    assert_eq!(packet[8..16], [78_u32.to_ne_bytes(), 78_u32.to_ne_bytes()].concat());
+    assert_eq!(packet[16..24], [0x00, 0xff, 0x12, 0x34, 0x35, 0x1b, 0xff, 0xab]);
+    listening.signal(Signal::SIGTERM);
+    assert_eq!(listening.end().code, Some(0));
+
+    let eight = vector("flowparser-real-large-datagram-eight-samples");
+    let read = run(&["read", "-", "--format", "pcap"], &capture(&[eight, vector("flow-0-3")]));
+    assert!(read.stderr.contains("1 flow samples without a packet that fits"), "{}", read.stderr);
+    let mut reader = Reader::new(read.stdout.as_slice()).unwrap();
+    let mut packets = 0;
+    while let Some(packet) = reader.next_packet().unwrap() {
+        packets += 1;
+        assert_eq!(packet.link_type, 1);
+        assert!(packet.bytes.len() >= 60);
+        let since = packet.time.duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(since, Duration::from_secs(1_700_000_000));
+    }
+    assert_eq!(packets, 7);
+}
+
+#[test]
+fn a_capture_reads_as_what_was_received() {
+    let payloads: Vec<_> = vectors().into_iter().map(|(_, payload)| payload).collect();
+    let read = run(&["read", "-", "--json"], &capture(&payloads));
+    assert_eq!(read.code, Some(0), "{}", read.stderr);
+    assert!(read.stderr.contains("209 packets, of them 0 of something else"), "{}", read.stderr);
+    let lines: Vec<serde_json::Value> = read
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), payloads.len());
+    for (at, (line, payload)) in lines.iter().zip(&payloads).enumerate() {
+        assert_eq!(line["from"], "192.0.2.7:12345");
+        let received = line["received"].as_f64().unwrap();
+        assert_eq!(format!("{received:.6}"), format!("1700000000.{at:06}"));
+        assert_eq!(line["length"], payload.len());
+    }
+}
+
+#[test]
+fn what_is_whole_of_a_truncated_capture_is_written() {
+    let mut file = capture(&[vector("goflow2-decode"), vector("discarded")]);
+    file.truncate(file.len() - 1);
+    let output = Temporary::new("whole.json");
+    let source = Temporary::new("cut.pcap");
+    std::fs::write(&source.0, &file).unwrap();
+    let read = run(&["read", source.path(), "--json", "--output", output.path()], b"");
+    assert_eq!(read.code, Some(1));
+    let offset = 24 + 16 + frame(&vector("goflow2-decode")).len();
+    let expected = format!(
+        "{}: the file ends within the packet or block that begins at byte {offset}",
+        source.path()
+    );
+    assert!(read.stderr.contains(&expected), "{}", read.stderr);
+    assert_eq!(std::fs::read_to_string(&output.0).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn other_packets_and_fragments_are_counted() {
+    let sflow = vector("goflow2-decode");
+    let mut file = capture(core::slice::from_ref(&sflow));
+    for (at, byte) in [(14 + 6, 0x20), (14 + 20 + 3, 0xd0)] {
+        let mut frame = frame(&sflow);
+        frame[at] = byte;
+        file.extend(words(&[0, 0, frame.len() as u32, frame.len() as u32]));
+        file.extend(frame);
+    }
+    // of the last only the first sample's head was captured
+    let frame = frame(&sflow);
+    file.extend(words(&[0, 0, 96, frame.len() as u32]));
+    file.extend(&frame[..96]);
+    let read = run(&["read", "-", "--format", "csv"], &file);
+    let expected = "4 packets, of them 1 of something else, 1 skipped IP fragments, \
+        1 cut short by the capture (tcpdump -s0 keeps all)\n2 datagrams";
+    assert!(read.stderr.contains(expected), "{}", read.stderr);
+    assert!(read.stderr.contains("malformed sample_overrun: 1"), "{}", read.stderr);
+    assert_eq!(read.code, Some(0));
+    let elsewhere = run(&["read", "-", "--port", "6344", "--format", "csv"], &file);
+    assert_eq!(elsewhere.stdout, b"");
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let no_capture = run(&["read", file!().rsplit('/').next().unwrap()], b"");
+    assert_eq!(no_capture.code, Some(1));
+    assert!(no_capture.stderr.contains("cannot read formats.rs: No such file"), "{no_capture:?}");
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let read = run(&["read", text.to_str().unwrap()], b"");
+    assert!(
+        read.stderr.contains("Cargo.toml: not a capture file: want pcap or pcapng"),
+        "{read:?}"
+    );
+    assert_eq!(read.code, Some(1));
+    assert!(run(&["read", "/"], b"").stderr.contains("cannot read /: is a directory"));
+    for arguments in [
+        ["read", "-", "--output", "/nonexistent/out"],
+        ["listen", "127.0.0.1:0", "--output", "/nonexistent/out"],
+    ] {
+        let failed = run(&arguments, &capture(&[]));
+        let expected = "flowmote-analyzer: cannot write /nonexistent/out: No such file";
+        assert!(failed.stderr.contains(expected), "{}", failed.stderr);
+        assert_eq!(failed.code, Some(1));
+    }
+    for bad in [["--json", "--format", "csv"], ["--format", "xml", "--json"]] {
+        assert_eq!(run(&[&["read", "-"][..], &bad].concat(), b"").code, Some(2));
+    }
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let device = Path::new("/dev/full");
+    if device.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return;
+    }
+    let file = capture(&[vector("goflow2-decode")]);
+    let failed = run(&["read", "-", "--json", "--output", "/dev/full"], &file);
+    assert_eq!(failed.code, Some(1));
+    assert!(failed.stderr.contains("cannot write /dev/full: No space left"), "{}", failed.stderr);
+}
+
+#[test]
+fn what_the_kernel_dropped_is_counted() {
+    let listening =
+        Listening::start(&["listen", "127.0.0.1:0", "--format", "csv", "--output", "/dev/null"]);
+    listening.signal(Signal::SIGSTOP);
+    while !stopped(listening.pid().as_raw()) {
+        std::thread::yield_now();
+    }
+    let mut datagram = [0xa5; 1400];
+    datagram[..28].copy_from_slice(&[0; 28]);
+    (datagram[3], datagram[7]) = (5, 1);
+    let sent: u32 = 40_000;
+    for number in 0..sent {
+        datagram[16..20].copy_from_slice(&number.to_be_bytes());
+        listening.send(&datagram);
+    }
+    listening.signal(Signal::SIGCONT);
+    listening.signal(Signal::SIGTERM);
+    let ended = listening.end();
+    let number = |what: &str| -> u32 {
+        let line = ended.stderr.lines().find(|line| line.contains(what)).expect(&ended.stderr);
+        line.split_once(what).unwrap().0.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let dropped = number(" dropped by the kernel");
+    assert!(dropped > 0);
+    assert_eq!(number(" datagrams (") + dropped, sent, "{}", ended.stderr);
+}
+
+fn stopped(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    status.rsplit_once(") ").unwrap().1.starts_with('T')
+}
+
+#[test]
+fn the_interval_tells_how_it_goes() {
+    let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--json", "--interval", "0.1"]);
+    listening.send(&vector("goflow2-decode"));
+    let mut said = listening.said();
+    while !said.contains(": 1 datagrams") {
+        assert!(said.starts_with("flowmote-analyzer: "), "{said}");
+        said = listening.said();
+    }
+    let expected = "1 datagrams, 1 samples, 0 datagrams lost, 0 faults, 0 dropped by the kernel\n";
+    assert!(said.ends_with(expected), "{said}");
+    let mut later = vector("goflow2-decode");
+    later[19] += 3;
+    listening.send(&later);
+    while !said.contains(", 2 datagrams lost") {
+        said = listening.said();
+    }
+    let expected =
+        "  agent 172.16.0.17 sub-agent 1: lost 2, reordered 0, duplicates 0, restarts 0\n";
+    assert_eq!(listening.said(), expected);
+    listening.signal(Signal::SIGINT);
+    assert_eq!(listening.end().code, Some(0));
+}
+
+#[test]
+fn a_second_signal_waits_for_no_reader() {
+    let listening = Listening::start(&["listen", "127.0.0.1:0", "--json"]);
+    // more than a pipe holds
+    for _ in 0..200 {
+        listening.send(&vector("goflow2-expandeddecode"));
+    }
+    // two that the kernel does not take for one
+    listening.signal(Signal::SIGTERM);
+    listening.signal(Signal::SIGINT);
+    let ended = listening.end_unread();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("ended before all was written"), "{}", ended.stderr);
+}
+
+#[test]
+fn nobody_who_listens_to_its_words_does_no_harm() {
+    let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--format", "csv"]);
+    listening.deafen();
+    listening.send(&vector("goflow2-decode"));
+    listening.signal(Signal::SIGTERM);
+    let ended = listening.end();
+    assert!(ended.stdout.starts_with(b"FLOW,172.16.0.17,"));
+    assert_eq!(ended.code, Some(0));
+}

@@ -1,0 +1,74 @@
+//! sFlow version 5 decoder: no `std`, no allocation, no unsafe code, no panic on any input.
+//!
+//! ```
+//! use flowmote_decoder::flow::SampledHeader;
+//! use flowmote_decoder::{Datagram, Sample};
+//!
+//! fn bytes_by_port(payload: &[u8], mut add: impl FnMut(u16, u64)) {
+//!     let Ok(datagram) = Datagram::parse(payload) else { return };
+//!     // errors are values with a kind and an offset; whoever counts them matches instead
+//!     for sample in datagram.samples().flatten() {
+//!         let Sample::Flow(sample) = sample else { continue };
+//!         for record in sample.records().flatten() {
+//!             let Some(header) = record.read::<SampledHeader>() else { continue };
+//!             let Some(flow) = header.five_tuple() else { continue };
+//!             let bytes = u64::from(header.frame_length) * u64::from(sample.sampling_rate);
+//!             add(flow.dst_port, bytes);
+//!         }
+//!     }
+//! }
+//! # bytes_by_port(&[], |_, _| ());
+//! ```
+//!
+//! Everything is borrowed from the payload and read when asked for:
+//!
+//! 1. [`Datagram::parse`] reads the header; only what leaves nothing to walk over is an [`Error`].
+//! 2. [`Datagram::samples`] walks by lengths and reads the fixed part of each [`Sample`].
+//! 3. [`FlowSample::records`] and its like walk by lengths and read nothing but numbers.
+//! 4. [`Record::read`](record::Record::read) reads one structure of [`flow`] or [`counter`],
+//!    [`decode`](record::Record::decode) whichever it is, [`visit`](record::Record::visit) shows
+//!    its fields by name.
+//! 5. [`SampledHeader::layers`](flow::SampledHeader::layers) reads the protocol headers of the
+//!    sampled packet, [`five_tuple`](flow::SampledHeader::five_tuple) who talks to whom.
+//!
+//! What is unknown surfaces as bytes with its [`DataFormat`]. A record longer than known is an
+//! extension, its tail is ignored; in a shorter one, absent fields have sFlow's code for "unknown".
+//! A length or count beyond what is left ends the iteration there, after everything whole, with a
+//! [`Malformed`] that says what and where. The structures and their numbers are those of sFlow
+//! version 5 and its extensions; a structure that is missing is a table of a few lines in
+//! [`flow`] or [`counter`], see [`structure`].
+
+// std must not come back by accident; tests name it
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(any(test, feature = "capture"))]
+extern crate std;
+
+#[cfg(feature = "capture")]
+pub mod capture;
+pub mod counter;
+mod datagram;
+pub mod flow;
+mod malformed;
+pub mod packet;
+mod reason;
+pub mod record;
+mod rt;
+mod sample;
+mod source;
+pub mod structure;
+mod value;
+pub mod visit;
+pub mod xdr;
+
+pub use counter::{Counter, CounterData, CounterRecord, CounterRecords};
+pub use datagram::{Datagram, Samples};
+pub use flow::{Flow, FlowData, FlowRecord, FlowRecords};
+pub use malformed::{Error, Malformed, MalformedKind};
+pub use reason::drop_reason_name;
+pub use record::DataFormat;
+pub use rt::{RtFlow, RtMetric, RtValue, RtValues, ValueTypes};
+pub use sample::{CountersSample, DiscardedPacket, FlowSample, Sample, UnknownSample};
+pub use source::{DataSource, Interface, Port};
+pub use value::{Address, MacAddress, Percentage, Text, Uuid};

@@ -1,0 +1,169 @@
+//! No input makes the decoder panic, loop or read what is not there.
+
+mod common;
+
+use common::{five_tuple, vectors, walk};
+use flowmote_decoder::packet::{FiveTuple, Layer, Layers};
+use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+        let _ = walk(&bytes);
+    }
+
+    /// A valid header, so that the arbitrary bytes are reached.
+    #[test]
+    fn arbitrary_samples(kind in 1u32..6, body in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut payload = [5u32, 0, 0, 0, 0, 9].map(u32::to_be_bytes).concat();
+        payload.extend(kind.to_be_bytes());
+        payload.extend((body.len() as u32).to_be_bytes());
+        payload.extend(body);
+        let _ = walk(&payload);
+    }
+
+    /// A few bytes of a real datagram changed: most of it still has its structure.
+    #[test]
+    fn mutated_vectors(
+        pick in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+    ) {
+        let vectors = VECTORS.with(Clone::clone);
+        let (_, mut payload) = vectors[pick.index(vectors.len())].clone();
+        for (at, byte) in changes {
+            let at = at.index(payload.len());
+            payload[at] = byte;
+        }
+        let _ = walk(&payload);
+    }
+
+    /// As above on words, with the values that overflow.
+    #[test]
+    fn mutated_words(
+        pick in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        word in prop_oneof![Just(u32::MAX), Just(0x7fff_ffff), Just(0xffff_fffd), 0u32..64],
+    ) {
+        let vectors = VECTORS.with(Clone::clone);
+        let (_, mut payload) = vectors[pick.index(vectors.len())].clone();
+        let at = at.index(payload.len()) & !3;
+        if let Some(place) = payload.get_mut(at..at + 4) {
+            place.copy_from_slice(&word.to_be_bytes());
+        }
+        let _ = walk(&payload);
+    }
+
+    #[test]
+    fn arbitrary_packets(
+        protocol in 0u32..20,
+        packet in prop::collection::vec(any::<u8>(), 0..256),
+    ) {
+        let layers = Layers::new(protocol, &packet);
+        prop_assert!(layers.clone().count() <= packet.len() + 1);
+        prop_assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple(layers));
+    }
+
+    /// Packets that begin with headers known, so that what follows is reached.
+    #[test]
+    fn stacked_headers(
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 1..8),
+        noise in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let mut packet: Vec<u8> = picks.iter().flat_map(|pick| pick.get(HEADERS).to_vec()).collect();
+        packet.extend(noise);
+        for protocol in [1, 7, 11, 12, 13] {
+            let layers = Layers::new(protocol, &packet);
+            prop_assert!(layers.clone().count() <= packet.len() + 1);
+            prop_assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple(layers));
+            assert_cut_invents_nothing(protocol, &packet);
+        }
+    }
+}
+
+/// Of a packet that is cut off, nothing is read that is not in the whole one.
+fn assert_cut_invents_nothing(protocol: u32, packet: &[u8]) {
+    let whole = shown(Layers::new(protocol, packet));
+    for len in 0..packet.len() {
+        let cut = shown(Layers::new(protocol, &packet[..len]));
+        for ((name, fields), (whole_name, whole_fields)) in cut.iter().zip(&whole) {
+            if matches!(*name, "truncated" | "payload") {
+                break;
+            }
+            assert_eq!(name, whole_name, "cut at {len}");
+            let invented = fields.iter().find(|field| !whole_fields.contains(field));
+            assert_eq!(invented, None, "{name}, cut at {len}: {whole_fields:?}");
+        }
+    }
+}
+
+/// Name and fields of each layer.
+fn shown(layers: Layers<'_>) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+    let fields = |layer: Layer<'_>| {
+        let mut fields = Fields::default();
+        layer.visit(&mut fields);
+        (layer.name(), fields.0)
+    };
+    layers.map(fields).collect()
+}
+
+#[derive(Default)]
+struct Fields(Vec<(&'static str, String)>);
+
+impl Visitor for Fields {
+    fn value(&mut self, field: Field, value: Value<'_>) {
+        self.0.push((field.name, format!("{value:?}")));
+    }
+
+    fn open(&mut self, _: Field, _: Shape) {}
+
+    fn close(&mut self, _: Shape) {}
+}
+
+/// Headers that announce one another.
+const HEADERS: &[&[u8]] = &[
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0, 5, 8, 0],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x86, 0xdd],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0, 60, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x47, 0, 1, 0x10, 64, 0, 1, 0x11, 64],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x64, 0x11, 0, 0, 5, 0, 42, 0, 0x21],
+    &[0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+    &[0x46, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 1, 1, 1, 0],
+    &[0x45, 0, 0, 0, 0, 0, 0, 2, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+    &[0x45, 0, 0, 0, 0, 0, 0, 0, 64, 4, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+    &[0x45, 0, 0, 0, 0, 0, 0, 0, 64, 51, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2],
+    &[
+        0x60, 0, 0, 0, 0, 0, 0, 64, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6,
+        6, 6, 6, 7, 7, 7, 7, 8, 8, 8, 8,
+    ],
+    &[60, 0, 1, 4, 0, 0, 0, 0],
+    &[44, 0, 1, 4, 0, 0, 0, 0],
+    &[6, 0, 0, 8, 0, 0, 0, 1],
+    &[132, 0, 0, 0, 0, 0, 0, 1],
+    &[0x9c, 0x41, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x12, 0x10, 0, 0, 0, 0, 0],
+    &[0x9c, 0x41, 0x12, 0xb5, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 1, 0],
+];
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+thread_local! {
+    static VECTORS: std::rc::Rc<Vec<(String, Vec<u8>)>> = std::rc::Rc::new(vectors());
+}
+
+/// Every word of every vector is taken for a count or a length of four billion.
+#[test]
+fn no_word_costs_more_than_its_datagram_holds() {
+    for (_, payload) in vectors() {
+        for at in (0..payload.len().saturating_sub(3)).step_by(4) {
+            let mut payload = payload.clone();
+            payload[at..at + 4].fill(0xff);
+            let _ = walk(&payload);
+        }
+    }
+}

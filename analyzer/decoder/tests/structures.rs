@@ -1,0 +1,247 @@
+//! Structures that are not just words in a row, on literal bytes.
+
+use flowmote_decoder::counter::{
+    HostAdapters, HostCpu, HostDescr, IfCounters, PortName, Sfp, VlanCounters,
+};
+use flowmote_decoder::flow::{Extended80211Aggregation, ExtendedGateway, ExtendedSwitch};
+use flowmote_decoder::{
+    Address, CounterData, CounterRecord, Datagram, FlowRecord, MacAddress, Malformed,
+    MalformedKind, Sample,
+};
+
+/// A datagram of one sample of one record.
+fn datagram(sample: u32, record: u32, body: &[u8]) -> Vec<u8> {
+    let mut fixed = vec![0, 0, 0, 9, 0, 0, 0, 3];
+    if sample == 1 {
+        fixed.extend([0; 20]);
+    }
+    fixed.extend([0, 0, 0, 1]);
+    let padded = body.len().next_multiple_of(4);
+    let mut payload = vec![0, 0, 0, 5, 0, 0, 0, 1, 10, 0, 0, 1];
+    payload.extend([0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+    payload.extend(sample.to_be_bytes());
+    payload.extend(((fixed.len() + 8 + padded) as u32).to_be_bytes());
+    payload.extend(fixed);
+    payload.extend(record.to_be_bytes());
+    payload.extend((body.len() as u32).to_be_bytes());
+    payload.extend(body);
+    payload.resize(payload.len() + padded - body.len(), 0xa5);
+    payload
+}
+
+fn counter(payload: &[u8]) -> CounterRecord<'_> {
+    let Sample::Counters(sample) =
+        Datagram::parse(payload).unwrap().samples().next().unwrap().unwrap()
+    else {
+        panic!("not counters")
+    };
+    sample.records().next().unwrap().unwrap()
+}
+
+fn flow(payload: &[u8]) -> FlowRecord<'_> {
+    let Sample::Flow(sample) = Datagram::parse(payload).unwrap().samples().next().unwrap().unwrap()
+    else {
+        panic!("not a flow sample")
+    };
+    sample.records().next().unwrap().unwrap()
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+#[test]
+fn hypers_are_aligned_to_four_bytes_only() {
+    let mut body: Vec<u32> = vec![3, 6, 0, 1_000_000_000, 1, 3, 1, 2];
+    body.extend([10, 11, 12, 13, 14, 15]);
+    body.extend([3, 4, 20, 21, 22, 23, 24, 1]);
+    let payload = datagram(2, 1, &words(&body));
+    let record = counter(&payload);
+    let counters: IfCounters = record.read().unwrap();
+    assert_eq!((counters.if_index, counters.if_speed), (3, 1_000_000_000));
+    assert_eq!((counters.if_in_octets, counters.if_out_octets), (0x1_0000_0002, 0x3_0000_0004));
+    assert_eq!((counters.if_in_ucast_pkts, counters.if_in_unknown_protos), (10, 15));
+    assert_eq!((counters.if_out_ucast_pkts, counters.if_promiscuous_mode), (20, 1));
+    assert_eq!(record.decode(), CounterData::IfCounters(counters));
+    assert_eq!(record.check(), Ok(0));
+    assert!(record.read::<HostCpu>().is_none());
+}
+
+#[test]
+fn absent_fields_are_unknown() {
+    let payload = datagram(2, 1, &words(&[3, 6, 0, 1000]));
+    let record = counter(&payload);
+    let counters: IfCounters = record.read().unwrap();
+    assert_eq!((counters.if_index, counters.if_speed), (3, 1000));
+    assert_eq!((counters.if_status, counters.if_in_octets), (0, u64::MAX));
+    assert_eq!(counters.if_out_errors, u32::MAX);
+    let end = payload.len();
+    assert_eq!(record.check(), Err(Malformed { kind: MalformedKind::RecordShort, offset: end }));
+}
+
+#[test]
+fn host_cpu_in_both_lengths() {
+    let mut body = words(&(0..17).collect::<Vec<_>>());
+    body[..4].copy_from_slice(&0.5f32.to_be_bytes());
+    let old = datagram(2, 2003, &body);
+    let cpu: HostCpu = counter(&old).read().unwrap();
+    assert_eq!((cpu.load_one, cpu.contexts, cpu.cpu_steal), (0.5, 16, None));
+    assert_eq!(counter(&old).check(), Ok(0));
+    body.extend(words(&[17, 18, 19, 20]));
+    let new = datagram(2, 2003, &body);
+    let cpu: HostCpu = counter(&new).read().unwrap();
+    assert_eq!((cpu.cpu_steal, cpu.cpu_guest_nice), (Some(17), Some(19)));
+    assert_eq!(counter(&new).check(), Ok(4), "an extension");
+}
+
+#[test]
+fn strings_with_padding() {
+    let mut body = words(&[5]);
+    body.extend(b"web-1\xff\xff\xff");
+    body.extend([7; 16]);
+    body.extend(words(&[3, 2, 0]));
+    let payload = datagram(2, 2000, &body);
+    let descr: HostDescr<'_> = counter(&payload).read().unwrap();
+    assert_eq!((descr.hostname.to_str(), descr.machine_type), (Ok("web-1"), 3));
+    assert_eq!(descr.uuid.to_string(), "07070707-0707-0707-0707-070707070707");
+    assert_eq!(descr.os_release.0, b"");
+    // the last pad is not there, and what it would hold does not matter
+    let payload = datagram(2, 1005, b"\0\0\0\x04eth0");
+    let name: PortName<'_> = counter(&payload).read().unwrap();
+    assert_eq!(name.name.to_string(), "eth0");
+    let payload = datagram(2, 1005, b"\0\0\0\x03\xffth");
+    assert_eq!(counter(&payload).check(), Ok(0));
+    let name: PortName<'_> = counter(&payload).read().unwrap();
+    assert_eq!(name.name.to_string(), "\u{fffd}th");
+}
+
+#[test]
+fn lists_of_lists() {
+    let mut body = words(&[2, 7, 2]);
+    body.extend([2, 0, 0, 0, 0, 1, 9, 9, 2, 0, 0, 0, 0, 2, 9, 9]);
+    body.extend(words(&[8, 0]));
+    let payload = datagram(2, 2001, &body);
+    let adapters: HostAdapters<'_> = counter(&payload).read().unwrap();
+    let all: Vec<_> = adapters
+        .adapters
+        .iter()
+        .map(|adapter| (adapter.if_index, adapter.mac_address.iter().collect::<Vec<_>>()))
+        .collect();
+    let macs = vec![MacAddress([2, 0, 0, 0, 0, 1]), MacAddress([2, 0, 0, 0, 0, 2])];
+    assert_eq!(all, [(7, macs), (8, vec![])]);
+    assert_eq!(counter(&payload).check(), Ok(0));
+}
+
+#[test]
+fn sfp_with_a_temperature_below_zero() {
+    let mut body = vec![1, 1, 3300, (-5000i32).cast_unsigned(), 1];
+    body.extend(1..=10);
+    let payload = datagram(2, 10, &words(&body));
+    let sfp: Sfp<'_> = counter(&payload).read().unwrap();
+    assert_eq!(sfp.module_temperature, -5000);
+    let lane = sfp.lanes.iter().next().unwrap();
+    assert_eq!((lane.index, lane.rx_wavelength), (1, 10));
+}
+
+#[test]
+fn gateway_of_several_segments() {
+    let body = [1, 0x0a00_0001, 65000, 1, 2, 2, 2, 2, 100, 200, 1, 1, 300, 1, 0xfde8_0001, 50];
+    let payload = datagram(1, 1003, &words(&body));
+    let gateway: ExtendedGateway<'_> = flow(&payload).read().unwrap();
+    assert_eq!(gateway.nexthop, Address::V4([10, 0, 0, 1].into()));
+    let path: Vec<_> = gateway
+        .dst_as_path
+        .iter()
+        .map(|segment| (segment.segment_type, segment.as_numbers.iter().collect::<Vec<_>>()))
+        .collect();
+    assert_eq!(path, [(2, vec![100, 200]), (1, vec![300])]);
+    assert_eq!(gateway.communities.iter().collect::<Vec<_>>(), [0xfde8_0001]);
+    assert_eq!((gateway.asn, gateway.localpref), (65000, 50));
+}
+
+#[test]
+fn a_count_beyond_the_record_keeps_what_is_whole() {
+    let payload = datagram(1, 1003, &words(&[0, 1, 2, 3, u32::MAX, 2, 1, 100, 2, 5, 7]));
+    let record = flow(&payload);
+    let gateway: ExtendedGateway<'_> = record.read().unwrap();
+    assert_eq!((gateway.nexthop, gateway.src_peer_as), (Address::Unknown, 3));
+    assert_eq!(gateway.dst_as_path.len(), 1);
+    assert!(gateway.communities.is_empty());
+    let fault = record.check().unwrap_err();
+    assert_eq!(fault.kind, MalformedKind::FieldOverrun);
+}
+
+#[test]
+fn an_address_of_unknown_type_ends_the_record() {
+    let payload = datagram(1, 1002, &words(&[9, 1, 2]));
+    let fault = flow(&payload).check().unwrap_err();
+    assert_eq!((fault.kind, fault.offset), (MalformedKind::UnknownUnion, 76));
+}
+
+#[test]
+fn nesting_is_bounded() {
+    // each aggregation holds one pdu of one record: the next aggregation
+    let mut body = words(&[0]);
+    for _ in 0..8 {
+        let head = [1, 1, 1016, body.len() as u32];
+        body = [words(&head), body].concat();
+    }
+    let payload = datagram(1, 1016, &body);
+    assert_eq!(flow(&payload).check().unwrap_err().kind, MalformedKind::TooDeep);
+    let switch = words(&[1, 1, 1001, 16, 5, 0, 6, 0]);
+    let payload = datagram(1, 1016, &switch);
+    let record = flow(&payload);
+    assert_eq!(record.check(), Ok(0));
+    let aggregation: Extended80211Aggregation<'_> = record.read().unwrap();
+    let pdu = aggregation.pdus.iter().next().unwrap();
+    let inner = pdu.flow_records.iter().next().unwrap().unwrap();
+    assert_eq!(inner.read::<ExtendedSwitch>().unwrap().dst_vlan, 6);
+}
+
+/// Lengths that are no multiple of four, with pads of any value, and bytes after the last record.
+#[test]
+fn pads_and_surplus_bytes_are_skipped() {
+    let mut sample = words(&[9, 3, 2, 1005, 10, 6]);
+    sample.extend(b"eth0.1\xa5\xa5");
+    sample.extend(words(&[5, 28, 7, 0, 1000, 1, 2, 3, 4]));
+    sample.extend([0xa5; 7]);
+    let mut payload = words(&[5, 1, 0x0a00_0001, 0, 1, 0, 2]);
+    for _ in 0..2 {
+        payload.extend(words(&[2, sample.len() as u32]));
+        payload.extend(&sample);
+        // the pad of the sample
+        payload.push(0xa5);
+    }
+    payload.extend([0xa5; 3]);
+    let mut samples = Datagram::parse(&payload).unwrap().samples();
+    for sample in samples.by_ref() {
+        let Ok(Sample::Counters(sample)) = sample else { panic!("{sample:?}") };
+        let mut records = sample.records();
+        let name: PortName<'_> = records.next().unwrap().unwrap().read().unwrap();
+        let vlan: VlanCounters = records.next().unwrap().unwrap().read().unwrap();
+        assert_eq!((name.name.0, vlan.vlan_id, vlan.octets), (&b"eth0.1"[..], 7, 1000));
+        assert!(records.next().is_none());
+        assert_eq!(records.remaining(), [0xa5; 7], "surplus of the sample");
+    }
+    assert_eq!(samples.remaining(), [0xa5; 3], "surplus of the datagram");
+}
+
+#[test]
+fn unknown_samples_records_and_values_harm_nothing() {
+    let mut sample = words(&[9, 0xff00_0003, 2, 0xffff_f123, 4, 7]);
+    sample.extend(words(&[1, 12, 3, 0xffff_fffe, 0]));
+    let mut payload = words(&[5, 1, 0x0a00_0001, 0, 1, 0, 2, 0x0abc_d001, 8, 1, 2]);
+    payload.extend(words(&[2, sample.len() as u32]));
+    payload.extend(&sample);
+    let samples: Vec<_> = Datagram::parse(&payload).unwrap().samples().flatten().collect();
+    let [Sample::Unknown(unknown), Sample::Counters(counters)] = &samples[..] else {
+        panic!("{samples:?}")
+    };
+    assert_eq!(unknown.data_format().to_string(), "43981:1");
+    assert_eq!(unknown.bytes(), words(&[1, 2]));
+    assert_eq!(counters.source_id.to_string(), "255:3", "an unknown class");
+    let records: Vec<_> = counters.records().flatten().collect();
+    assert_eq!((records[0].name(), records[0].decode()), (None, CounterData::Unknown));
+    let interface: IfCounters = records[1].read().unwrap();
+    assert_eq!(interface.if_type, u32::MAX - 1, "an unknown value of an enumeration");
+}

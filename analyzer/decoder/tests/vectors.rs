@@ -1,0 +1,112 @@
+//! Every test vector: those that are `ok` are accounted for to the last byte, `quirk` and
+//! `malformed` ones are handled as the README beside them says.
+
+mod common;
+
+use common::{Walk, vectors, walk};
+use flowmote_decoder::{Datagram, Error, Malformed, MalformedKind};
+
+/// Vectors that are refused, or in which something is malformed or left over.
+const REMARKABLE: &[(&str, Expect)] = &[
+    ("flowparser-unit-invalid-address-type", Expect::Refused(Error::AddressType(3))),
+    ("flowparser-unit-parse-datagram-bad-version", Expect::Refused(Error::Version(4))),
+    ("flowparser-unit-parse-truncated-input", Expect::Refused(Error::Short)),
+    ("flowparser-unit-max-samples-limit", SAMPLES_MISSING),
+    // localpref is missing: the last four bytes of the record
+    ("flowparser-unit-extended-gateway-empty-segments", RECORD_SHORT_AT_104),
+    ("flowparser-unit-parse-extended-gateway", RECORD_SHORT_AT_124),
+    // the string's pad is missing, which harms nobody
+    ("goflow2-decodedropextendedfunction", Expect::Clean),
+    (
+        "tcpdump-print-segv",
+        Expect::Faults(&[
+            Malformed { kind: MalformedKind::RecordOverrun, offset: 76 },
+            Malformed { kind: MalformedKind::SampleOverrun, offset: 200 },
+        ]),
+    ),
+    ("cistern-flow-samples-2", Expect::Trailing(244)),
+    ("goflow2-expandeddecode", Expect::Trailing(332)),
+    // 32-bit count of communities without communities
+    ("gateway-count-bomb", COUNT_BOMB),
+    // eight bytes that a later version of the record may define
+    ("extended-record-tail", Expect::Tail(8)),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Expect {
+    Refused(Error),
+    Faults(&'static [Malformed]),
+    /// Bytes after the last sample.
+    Trailing(usize),
+    /// Bytes after the known fields of a record.
+    Tail(usize),
+    Clean,
+}
+
+const SAMPLES_MISSING: Expect =
+    Expect::Faults(&[Malformed { kind: MalformedKind::SamplesMissing, offset: 28 }]);
+const RECORD_SHORT_AT_104: Expect =
+    Expect::Faults(&[Malformed { kind: MalformedKind::RecordShort, offset: 104 }]);
+const RECORD_SHORT_AT_124: Expect =
+    Expect::Faults(&[Malformed { kind: MalformedKind::RecordShort, offset: 124 }]);
+const COUNT_BOMB: Expect =
+    Expect::Faults(&[Malformed { kind: MalformedKind::FieldOverrun, offset: 104 }]);
+
+#[test]
+fn every_vector_as_its_remark_says() {
+    let vectors = vectors();
+    assert_eq!(vectors.len(), 209, "72 published and 137 synthetic");
+    for (name, payload) in &vectors {
+        let expect = REMARKABLE
+            .iter()
+            .find(|(remarkable, _)| remarkable == name)
+            .map_or(Expect::Clean, |(_, expect)| *expect);
+        check(name, payload, expect);
+    }
+}
+
+fn check(name: &str, payload: &[u8], expect: Expect) {
+    if let Expect::Refused(error) = expect {
+        assert_eq!(Datagram::parse(payload).unwrap_err(), error, "{name}");
+        return;
+    }
+    let walk = walk(payload).unwrap_or_else(|error| panic!("{name}: {error}"));
+    match expect {
+        Expect::Faults(faults) => assert_eq!(walk.faults, faults, "{name}"),
+        Expect::Trailing(len) => {
+            assert_eq!(walk, Walk { trailing: len, ..walk.clone().clean() }, "{name}");
+        }
+        Expect::Tail(len) => {
+            assert_eq!(walk, Walk { tails: len, ..walk.clone().clean() }, "{name}")
+        }
+        _ => assert_eq!(walk, walk.clone().clean(), "{name}"),
+    }
+}
+
+#[test]
+fn every_vector_cut_at_every_length() {
+    for (name, payload) in vectors() {
+        let Ok(whole) = walk(&payload) else { continue };
+        for len in 0..payload.len() {
+            let Ok(cut) = walk(&payload[..len]) else { continue };
+            assert!(cut.records <= whole.records, "{name} cut at {len}");
+            let lost = cut.records < whole.records;
+            assert!(!lost || !cut.faults.is_empty(), "{name} cut at {len}: loss is not reported");
+        }
+    }
+}
+
+#[test]
+fn every_record_kind_of_the_synthetic_vectors_has_a_name() {
+    let mut unnamed = Vec::new();
+    for (name, payload) in vectors() {
+        if name.starts_with("flow-") || name.starts_with("ctr-") {
+            let walk = walk(&payload).unwrap();
+            assert_eq!(walk.records - walk.unknown, walk.records, "{name}");
+            if walk.records == 0 {
+                unnamed.push(name);
+            }
+        }
+    }
+    assert_eq!(unnamed, Vec::<String>::new());
+}

@@ -1,0 +1,2 @@
+//! Analysis of sFlow datagrams: no socket, no clock, no thread.
+#![forbid(unsafe_code)]
