@@ -61,8 +61,8 @@ const TOLERATED_PERCENT: u64 = 3;
 
 const HEAD: &str = "\
 # Instructions of one repetition (benches/src/cases.rs), counted by callgrind on x86-64.
-# `benches/run check` fails when a figure grows by more than 3 %; `benches/run update` writes
-# this file anew: say in the commit why.
+# `benches/run check` fails if a figure grows by more than 3 %. `benches/run update` rewrites this
+# file: give the reason in the commit.
 ";
 
 #[cfg(test)]

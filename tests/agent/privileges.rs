@@ -63,10 +63,10 @@ fn two_ambient_capabilities_suffice_from_the_start() {
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     let collector = Collector::start(&host, "127.0.0.1:6343");
-    let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs \
+    let unprivileged = "setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs \
          --inh-caps=-all,+net_raw,+bpf --ambient-caps=-all,+net_raw,+bpf \
          --bounding-set=-all,+net_raw,+bpf --";
-    let mut words = nobody.split_whitespace();
+    let mut words = unprivileged.split_whitespace();
     let mut command = host.command(words.next().expect("setpriv"));
     command.args(words).arg(flowmote());
     command.args("run -i lan0 -n 1 -p 1 -o 127.0.0.1:6343".split(' '));

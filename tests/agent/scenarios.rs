@@ -94,8 +94,8 @@ fn sixty_days_wrap_uptime_and_pool() {
     assert!(port.total_packets() >> 32 > 60, "the pool wrapped");
     let tally = sim.tally(1);
     assert_eq!((tally.flow_samples, tally.counter_samples), (port.chosen, 60 * 24));
-    let behind = port.total_packets() - tally.sample_pool;
-    assert!(behind < 2 << 20, "the last sample is at most one skip old");
+    let unreported = port.total_packets() - tally.sample_pool;
+    assert!(unreported < 2 << 20, "the last sample is at most one skip old");
     assert!(tally.total().error(port.total_packets()) < tally.total().bound());
 }
 
@@ -147,8 +147,8 @@ fn full_queue_counts_drops() {
     assert_eq!(tally.flow_samples + port.dropped, port.chosen);
     assert_eq!(u64::from(tally.drops), port.dropped, "each lost sample counts once");
     assert_eq!(tally.flow_samples_missing, 0, "a lost sample takes no sequence number");
-    let behind = port.total_packets() - tally.sample_pool;
-    assert!(behind < 20, "packets of lost samples are in the pool");
+    let unreported = port.total_packets() - tally.sample_pool;
+    assert!(unreported < 20, "packets of lost samples are in the pool");
 }
 
 #[test]

@@ -107,9 +107,7 @@ fn link_all(linker: &Path, library: &Path) -> Output {
 fn check_datagrams(hex: &str) {
     let mut samples = 0;
     for line in hex.lines() {
-        let bytes: Vec<u8> = (0..line.len() / 2)
-            .map(|at| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).unwrap())
-            .collect();
+        let bytes = flowmote_vectors::unhex(line);
         let datagram = Datagram::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}: {line}"));
         for sample in datagram.samples() {
             sample.unwrap();

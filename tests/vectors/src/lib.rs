@@ -1,7 +1,7 @@
 //! The checked-in sFlow datagrams beside this crate, each a file of hex digits.
 //!
-//! For tests, benchmarks and fuzz seeds only. README.md lists each datagram with its origin, its
-//! licence and the faults that it is known to have. A vector that is missing or unreadable panics.
+//! For tests, benchmarks and fuzz seeds only. README.md lists each datagram with its origin and its
+//! faults. A missing or unreadable vector is a panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};

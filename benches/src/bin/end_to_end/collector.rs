@@ -16,7 +16,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::traffic::{Mark, recognise, unix_nanoseconds};
 
-/// What has arrived since [`Collector::take`].
+/// Counts of everything received since [`Collector::take`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     /// Datagrams.

@@ -72,8 +72,8 @@ fn frame_length(sample: Sample<'_>) -> Option<u32> {
     Some(super::sampled_header(&flow).frame_length)
 }
 
-/// Returns true for samples of the host, which are hidden from tshark: tshark 4.0 misreads the rest
-/// of a datagram after an unknown counter record, and knows none of 2000 to 2010.
+/// Returns true for samples of the host, which are hidden from tshark: tshark 4.0 does not implement
+/// records 2000 to 2010, and misreads the rest of a datagram after an unknown counter record.
 fn is_of_host(sample: &Sample<'_>) -> bool {
     matches!(sample, Sample::Counters(counters) if counters.source_id.class == 2)
 }

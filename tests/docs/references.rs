@@ -1,0 +1,72 @@
+//! References in the pages: links, paths of files, and names of tests.
+
+use flowmote_lab::toolchain::folder;
+use flowmote_lab::tree::{File, files};
+
+/// Pages about the present state; CHANGELOG.md also names files of the past.
+fn pages() -> Vec<File> {
+    let mut pages = files(".md");
+    pages.retain(|page| page.path != "CHANGELOG.md" && !page.path.starts_with("tests/vectors/"));
+    assert!(pages.len() > 8, "{} pages", pages.len());
+    pages
+}
+
+/// Texts between backticks, without those that span lines.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+fn assert_none(violations: &[String]) {
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}
+
+#[test]
+fn relative_links_lead_to_files() {
+    let mut broken = Vec::new();
+    for page in pages() {
+        let base = folder(&page.path);
+        let base = base.parent().expect("the folder of the page");
+        for link in page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            let is_file = !path.is_empty() && !path.contains("://") && !path.contains(' ');
+            if is_file && !base.join(path).exists() {
+                broken.push(format!("{}: {link}", page.path));
+            }
+        }
+    }
+    assert_none(&broken);
+}
+
+#[test]
+fn tests_named_in_the_comparison_with_hsflowd_exist() {
+    let page = std::fs::read_to_string(folder("docs/hsflowd.md")).expect("docs/hsflowd.md");
+    let (_, section) = page.split_once("## Comparison").expect("a section Comparison");
+    let (section, _) = section.split_once("\n## ").expect("a section after it");
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let tests: Vec<&str> = rows
+        .flat_map(|row| code(row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or(row)))
+        .collect();
+    assert!(tests.len() > 15, "{tests:?}");
+    let sources = files(".rs");
+    let exists = |test: &&&str| {
+        let function = format!("fn {test}(");
+        folder(test).is_file() || sources.iter().any(|file| file.text.contains(&function))
+    };
+    let missing: Vec<_> =
+        tests.iter().filter(|test| !exists(test)).map(ToString::to_string).collect();
+    assert_none(&missing);
+}
+
+#[test]
+fn test_programs_named_in_commands_exist() {
+    let manifest = std::fs::read_to_string(folder("tests/Cargo.toml")).expect("tests/Cargo.toml");
+    let mut missing = Vec::new();
+    for page in pages() {
+        let lines = page.text.lines().filter(|line| line.contains("-p flowmote-tests"));
+        let programs =
+            lines.filter_map(|line| line.split("--test ").nth(1)?.split([' ', '`']).next());
+        let programs = programs.filter(|name| !manifest.contains(&format!("name = \"{name}\"")));
+        missing.extend(programs.map(|name| format!("{}: --test {name}", page.path)));
+    }
+    assert_none(&missing);
+}
