@@ -23,6 +23,8 @@ mod parser;
 mod rate;
 mod reference;
 mod settings;
+#[cfg(any(test, feature = "_testing"))]
+pub mod testing;
 mod tokens;
 mod value;
 

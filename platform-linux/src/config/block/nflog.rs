@@ -78,6 +78,7 @@ fn probability(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::tests::{accepted, assert_lines, warned};
 
     #[test]
     fn probability_is_a_decimal_fraction() {
@@ -93,5 +94,54 @@ mod tests {
         for text in ["", "-0.5", "+0.5", "0,5", "1/400", "inf", "nan", "NaN", "0.5K", "1e999"] {
             assert_eq!(probability(text), Err(format!("{text:?} is not a decimal fraction")));
         }
+    }
+
+    #[test]
+    fn groups_and_probabilities() {
+        let rule = |group, sampling_rate| Some(NflogRule { group, sampling_rate });
+        assert_eq!(accepted("nflog { group = 5 probability = 0.0025 }").nflog, rule(5, 400));
+        assert_eq!(accepted("NFLOG{GROUP=65535}").nflog, rule(65_535, 1), "every packet");
+        assert_eq!(accepted("nflog { group 1 probability 1e-2 }").nflog, rule(1, 100));
+        assert_eq!(accepted("nflog { group = 1 probability = 0.0033 }").nflog, rule(1, 303));
+        assert_eq!(accepted("polling = 1").nflog, None);
+        assert_eq!(warned("nflog { group = 1 probability = 0.3 }").nflog, rule(1, 3));
+        assert_eq!(warned("nflog { group = 1 probability = 0.7 }").nflog, rule(1, 1));
+        assert_lines(&[
+            (
+                "nflog { group = 1 probability = 0.3 }",
+                "f:2:33: warning: 1 in 3.33 packets is reported as 1 in 3; 0.3 is not 1 / N",
+            ),
+            ("nflog { }", "f:2:1: error: this nflog block has no group"),
+            ("nflog { group = 0 }", r#"f:2:17: error: "group" = 0 is out of range 1..=65535"#),
+            (
+                "nflog { group = 65536 }",
+                r#"f:2:17: error: "group" = 65536 is out of range 1..=65535"#,
+            ),
+            (
+                "nflog { group = 1 probability = 0 }",
+                r#"f:2:33: error: "0" is out of range 0.0000001..=1"#,
+            ),
+            (
+                "nflog { group = 1 probability = 1.5 }",
+                r#"f:2:33: error: "1.5" is out of range 0.0000001..=1"#,
+            ),
+            (
+                "nflog { group = 1 probability = often }",
+                r#"f:2:33: error: "often" is not a decimal fraction"#,
+            ),
+            (
+                "nflogGroup = 5",
+                "f:2:1: warning: \"nflogGroup\" is deprecated and ignored: \
+                 use nflog { group = ... }",
+            ),
+            (
+                "nflogProbability = 0.5",
+                "f:2:1: warning: \"nflogProbability\" is deprecated and ignored: \
+                 use nflog { probability = ... }",
+            ),
+        ]);
+        let twice = "nflog { group = 1 probability = 0.1 } nflog { group = 2 }";
+        assert_eq!(warned(twice).nflog, rule(2, 1));
+        assert_lines(&[(twice, "f:2:39: warning: this nflog block replaces the one before it")]);
     }
 }

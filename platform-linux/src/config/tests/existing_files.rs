@@ -1,0 +1,110 @@
+//! Files from the field and the shipped file.
+
+use core::net::IpAddr;
+
+use super::{inside, problems};
+use crate::config::{Config, LinkKind, LinkTraits, NflogRule};
+
+const DEBIAN: &str = include_str!("../testdata/hsflowd-debian.conf");
+const CUMULUS: &str = include_str!("../testdata/hsflowd-cumulus.conf");
+const VYOS: &str = include_str!("../testdata/hsflowd-vyos.conf");
+const SHIPPED: &str = include_str!("../../../flowmote.conf");
+
+#[test]
+fn the_shipped_file_has_no_problem() {
+    let parsed = Config::parse(SHIPPED);
+    assert_eq!(parsed.diagnostics, []);
+    let config = parsed.config.unwrap();
+    let collector = "127.0.0.1".parse().unwrap();
+    assert_eq!(config.collectors, [collector]);
+    let sampled =
+        |name, kind| config.tap_for(&LinkTraits { name, alias: None, kind, speed: None }).is_some();
+    for name in ["eth0", "ens5", "enp3s0f1np1", "eno1", "enx00e04c680001", "ib0", "wlan0"] {
+        assert!(sampled(name, LinkKind::Other), "{name}");
+    }
+    for name in ["docker0", "br-1f2e", "virbr0", "tun0", "wg0", "cni0"] {
+        assert!(!sampled(name, LinkKind::Other), "{name}");
+    }
+    assert!(!sampled("eni1a2b3c", LinkKind::Veth), "a pod's end on EKS");
+    let defaults = Config { collectors: vec![], taps: vec![], ..config.clone() };
+    assert_eq!(defaults, Config::default());
+}
+
+/// The examples in the comments of the shipped file are valid too.
+#[test]
+fn the_examples_of_the_shipped_file_have_no_problem_alone() {
+    let example = |line: &&str| line.contains('=') && !line.contains("=====");
+    let lines = SHIPPED.lines().map(str::trim);
+    let examples: Vec<_> =
+        lines.filter_map(|line| line.strip_prefix("# ")).filter(example).collect();
+    assert_eq!(examples.len(), 16, "{examples:#?}");
+    for line in examples {
+        assert_eq!(inside(line), "", "{line}");
+    }
+}
+
+#[test]
+fn debian_style() {
+    let expected = "\
+f:9:3: warning: \"sampling.http\" is not supported by Flowmote yet; ignored
+f:15:3: warning: \"json\" is not supported by Flowmote yet; ignored
+f:19:3: warning: \"tcp\" is not supported by Flowmote yet; ignored
+f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
+    assert_eq!(problems(DEBIAN), expected);
+    let config = Config::parse(DEBIAN).config.unwrap();
+    assert_eq!(config.collectors.len(), 2);
+    assert_eq!(config.polling_secs, 20);
+    assert_eq!(config.agent.cidrs.len(), 1);
+    assert_eq!(config.taps.len(), 2);
+    assert_eq!(config.nflog, Some(NflogRule { group: 5, sampling_rate: 400 }));
+    let ten = LinkTraits {
+        name: "enp1s0",
+        alias: None,
+        kind: LinkKind::Other,
+        speed: Some(10_000_000_000),
+    };
+    let tap = config.tap_for(&ten).unwrap();
+    let (rate, reason) = config.sampling_rate(tap, ten.speed);
+    assert_eq!((rate, reason.to_string().as_str()), (4000, "sampling.10G = 4000 on line 8"));
+}
+
+#[test]
+fn cumulus_style() {
+    let expected = "\
+f:4:3: warning: \"modules\" is ignored: Flowmote has no modules to load
+f:5:3: warning: \"cumulus\" is not supported by Flowmote yet; ignored
+f:6:3: warning: \"psample\" is not supported by Flowmote yet; ignored
+f:7:3: warning: \"dropmon\" is not supported by Flowmote yet; ignored
+f:16:3: warning: \"loopback\" is deprecated and ignored: it has no effect in hsflowd either
+f:17:18: warning: the file ends inside sflow of line 3; a } is missing";
+    assert_eq!(problems(CUMULUS), expected);
+    let config = Config::parse(CUMULUS).config.unwrap();
+    assert_eq!(config.collectors[0].to_string(), "10.1.2.3:6343 by eth0");
+    assert_eq!(config.sub_agent_id, 7);
+    assert_eq!(config.agent.device.as_deref(), Some("lo"));
+    assert_eq!(config.sampling.by_speed.len(), 4);
+}
+
+#[test]
+fn vyos_style() {
+    let expected = "\
+f:14:1: warning: \"dropmon\" is not supported by Flowmote yet; ignored
+f:15:1: warning: \"dbus\" is not supported by Flowmote yet; ignored";
+    assert_eq!(problems(VYOS), expected);
+    let config = Config::parse(VYOS).config.unwrap();
+    assert_eq!(config.agent.ip, Some(IpAddr::from([192, 0, 2, 14])));
+    assert_eq!(config.collectors[1].to_string(), "[2001:db8::1]:9995");
+    let eth1 =
+        LinkTraits { name: "eth1", alias: None, kind: LinkKind::Other, speed: Some(1_000_000_000) };
+    let (rate, reason) = config.sampling_rate(config.tap_for(&eth1).unwrap(), eth1.speed);
+    assert_eq!((rate, reason.to_string().as_str()), (1000, "sampling = 1000 on line 3"));
+}
+
+#[test]
+fn latin_1_in_a_comment_is_read() {
+    let path = std::env::temp_dir().join(format!("flowmote-latin1-{}", std::process::id()));
+    std::fs::write(&path, b"# caf\xe9\nsflow { collector { ip = 192.0.2.1 } }\n").unwrap();
+    let text = Config::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(problems(&text), "");
+}

@@ -1,0 +1,292 @@
+//! Every mistake and its message: those that crash hsflowd, that it misreads, and that it ignores.
+
+use super::{accepted, assert_lines, inside, problems};
+use crate::config::{Config, Host, MAX_BYTES, Position, Severity, TapRule};
+
+#[test]
+fn what_crashes_hsflowd() {
+    assert_lines(&[
+        ("headerBytes = 13", r#"f:2:15: error: "headerBytes" = 13 is out of range 14..=256"#),
+        ("headerBytes = 0", r#"f:2:15: error: "headerBytes" = 0 is out of range 14..=256"#),
+        ("agent.cidr = ::1/100000", r#"f:2:14: error: "::1/100000": the mask has 0..=128 bits"#),
+        ("agent.cidr = !10.0.0.0/33", r#"f:2:14: error: "10.0.0.0/33": the mask has 0..=32 bits"#),
+        // The missing namespace that ends hsflowd.
+        (
+            "collector { ip = 192.0.2.2 namespace = nosuch }",
+            r#"f:2:28: warning: "namespace" is not supported by Flowmote yet; ignored"#,
+        ),
+    ]);
+    // Ends hsflowd with the first message of an application; here it is off, and that is all.
+    assert_eq!(accepted("sampling = 0").sampling.rate.unwrap().value, 0);
+    // Ends hsflowd where no name server answers.
+    let named = accepted("collector { ip = not-resolvable.invalid }");
+    assert_eq!(named.collectors[1].host, Host::Name("not-resolvable.invalid".into()));
+}
+
+#[test]
+fn what_hsflowd_misreads() {
+    assert_lines(&[
+        ("polling = 25abc", r#"f:2:11: error: "25abc" is not a whole number"#),
+        ("polling = 010", "f:2:11: warning: 010 is octal and means 8; write 8 or 10"),
+        (
+            "polling = 08",
+            r#"f:2:11: error: "08" is not a whole number (a leading 0 makes it octal)"#,
+        ),
+        // 5G becomes 705032704 in 32 bits, 4295M becomes 32704.
+        ("sampling = 5G", r#"f:2:12: error: "sampling" = 5G is out of range 0..=10000000"#),
+        ("sampling = 4295M", r#"f:2:12: error: "sampling" = 4295M is out of range 0..=10000000"#),
+        ("sampling = -1", r#"f:2:12: error: "-1" is not a whole number"#),
+        (
+            "pcap { dev.pattern = eth[0-9]{1} }",
+            "f:2:22: error: a brace cuts this value short; put it in quotes",
+        ),
+        (
+            "pcap { dev.pattern = {1} }",
+            "f:2:8: error: \"dev.pattern\" needs a pattern and no block; \
+             a value with braces must be in quotes",
+        ),
+        (
+            "pcap { dev = \"eth0 }",
+            "f:2:14: error: this quote is not closed on its line \
+             (# starts a comment even inside quotes)\n\
+             f:3:2: warning: the file ends inside sflow of line 1; a } is missing",
+        ),
+    ]);
+    let long = format!("agent = {}", "x".repeat(300));
+    assert_eq!(inside(&long), "f:2:9: error: this word is longer than 255 bytes");
+    // Beyond the 2047th character of a line hsflowd reads nothing, and says nothing.
+    let far = accepted(&format!("{}polling = 7", " ".repeat(3000)));
+    assert_eq!(far.polling_secs, 7);
+}
+
+#[test]
+fn what_does_nothing_in_hsflowd() {
+    assert_lines(&[
+        (
+            "pcap { dev = eth0 dynamic = on }",
+            "f:2:1: warning: this block is left out, because nothing asks for it\n\
+             f:2:19: warning: \"dynamic\" is not supported by Flowmote yet; ignored",
+        ),
+        ("docker { }", r#"f:2:1: warning: "docker" is not supported by Flowmote yet; ignored"#),
+        (
+            "datagramBytes = 300",
+            "f:2:17: warning: datagramBytes below 1024 may be too few for the counters of the \
+             host, which are lost then; hsflowd ignores this setting",
+        ),
+        (
+            "samplingDirection = both",
+            "f:2:1: warning: \"samplingDirection\" is deprecated and ignored: \
+             it has no effect in hsflowd either",
+        ),
+        (
+            "pcap { dev = eth0 }\n pcap { dev = eth0 sampling = 7 }",
+            "f:3:2: warning: the block on line 2 selects the same already; \
+             this one has no effect",
+        ),
+        (
+            "sampling = 50\nsampling.bps_ratio = 1000",
+            "f:3:1: warning: \"sampling.bps_ratio\" has no effect: \
+             sampling = 50 on line 2 is for every interface",
+        ),
+        (
+            "polling = 10\npolling = 20",
+            "f:3:1: warning: \"polling\" is set again and replaces the one on line 2",
+        ),
+        (
+            "sampling.1G = 10\nsampling.1000M = 20",
+            "f:3:1: warning: \"sampling.1000M\" is set again and replaces the one on line 2",
+        ),
+    ]);
+    let dynamic = Config::parse(
+        "sflow { collector { ip = 192.0.2.1 } pcap { dev = eth0 dynamic = on }
+         pcap { dev = eth1 dynamic = off } pcap { } }",
+    );
+    let taps = dynamic.config.unwrap().taps;
+    let devices: Vec<_> = taps.iter().map(|tap| tap.selector.device.as_deref()).collect();
+    assert_eq!(devices, [Some("eth1"), None]);
+    let epcap = accepted("epcap { dev = eth0 sampling = 7 promisc = on }");
+    let expected = TapRule {
+        promiscuous: true,
+        position: Some(Position { line: 2, column: 1 }),
+        ..TapRule::device("eth0", Some(7))
+    };
+    assert_eq!(epcap.taps, [expected]);
+}
+
+#[test]
+fn unknown_and_misplaced_tokens() {
+    assert_lines(&[
+        ("smapling = 400", r#"f:2:1: error: unknown token "smapling"; did you mean "sampling"?"#),
+        (
+            "coletcor { ip = 1.2.3.4 nonsense { } }",
+            r#"f:2:1: error: unknown token "coletcor"; did you mean "collector"?"#,
+        ),
+        (
+            "collector { ip = 192.0.2.2 udprt = 99 }",
+            r#"f:2:28: error: unknown token "udprt"; did you mean "udpport"?"#,
+        ),
+        (
+            "dev = eth0",
+            "f:2:1: error: \"dev\" does not belong in sflow { }; \
+             it belongs in collector, pcap, epcap, port { }",
+        ),
+        ("frobnicate = yes", r#"f:2:1: error: unknown token "frobnicate""#),
+        (
+            "sampling.bps_ration = 5",
+            r#"f:2:1: error: unknown token "sampling.bps_ration"; did you mean "sampling.bps_ratio"?"#,
+        ),
+        ("sampling.10GB = 5", r#"f:2:1: error: "10GB" is not a speed such as 100M, 2.5G or 10G"#),
+        (
+            "ip = 192.0.2.1",
+            r#"f:2:1: error: "ip" does not belong in sflow { }; it belongs in collector { }"#,
+        ),
+        (
+            "collector { ip = 1.2.3.4 polling = 5 }",
+            r#"f:2:26: error: "polling" does not belong in collector { }; it belongs in sflow { }"#,
+        ),
+        (
+            "promisc = on",
+            r#"f:2:1: error: "promisc" does not belong in sflow { }; it belongs in pcap, epcap { }"#,
+        ),
+        (
+            "docker { hostnam = on }",
+            "f:2:1: warning: \"docker\" is not supported by Flowmote yet; ignored\n\
+             f:2:10: error: unknown token \"hostnam\"; did you mean \"hostname\"?",
+        ),
+        ("polling = 20 30", r#"f:2:14: error: unknown token "30""#),
+        ("polling\nsampling = 5", r#"f:2:1: error: "polling" needs a whole number 0..=300"#),
+        // The setting after a word that nobody knows is not lost.
+        (
+            "verbose headerBytes = 5",
+            "f:2:1: error: unknown token \"verbose\"\n\
+             f:2:23: error: \"headerBytes\" = 5 is out of range 14..=256",
+        ),
+    ]);
+    assert_eq!(
+        problems("collector { ip = 1.2.3.4 }\nsflow { collector { ip = 1.2.3.4 } }"),
+        r#"f:1:1: error: "collector" does not belong outside of sflow { }; it belongs in sflow { }"#
+    );
+    assert_eq!(
+        problems("sflwo { collector { ip = 1.2.3.4 } }"),
+        "f:1:1: error: unknown token \"sflwo\"; did you mean \"sflow\"?\n\
+         f:1:36: error: there is no sflow { } block"
+    );
+}
+
+#[test]
+fn blocks() {
+    for (text, expected) in [
+        ("", "f:1:1: error: there is no sflow { } block"),
+        ("# nothing\n", "f:1:10: error: there is no sflow { } block"),
+        ("sflow { }", "f:1:1: error: no collector; add collector { ip = ADDRESS }"),
+        (
+            "sflow { DNS-SD { domain = .example.com } }",
+            "f:1:1: error: no collector remains without dns-sd; \
+             add collector { ip = ADDRESS }\n\
+             f:1:9: warning: \"dns-sd\" is not supported by Flowmote yet; ignored",
+        ),
+        ("sflow { collector { } }", "f:1:9: error: this collector has no ip"),
+        (
+            "sflow { collector { ip = 1.2.3.4 } }\nsflow { polling = 1 }",
+            "f:2:1: error: a second sflow block; the first is on line 1",
+        ),
+        (
+            "sflow { collector { ip = 1.2.3.4 }",
+            "f:1:34: warning: the file ends inside sflow of line 1; a } is missing",
+        ),
+        ("sflow { collector { ip = 1.2.3.4 } } }", "f:1:38: error: this } closes nothing"),
+        ("sflow { { } collector { ip = 1.2.3.4 } }", "f:1:9: error: this { belongs to nothing"),
+        ("sflow { collector ip = 1.2.3.4 }", "f:1:9: error: a { must follow \"collector\""),
+        (
+            "sflow { collector { ip = 1.2.3.4 } x { { { { { } } } } } }",
+            "f:1:36: error: unknown token \"x\"\n\
+             f:1:42: error: more than 3 blocks in each other",
+        ),
+        ("sflow { collector { ip } }", "f:1:21: error: \"ip\" needs an address or host name"),
+        (
+            "sflow { collector { ip = 1.2.3.4 } polling",
+            "f:1:36: error: \"polling\" needs a whole number 0..=300\n\
+             f:1:42: warning: the file ends inside sflow of line 1; a } is missing",
+        ),
+    ] {
+        assert_eq!(problems(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn values() {
+    assert_lines(&[
+        ("polling = 301", r#"f:2:11: error: "polling" = 301 is out of range 0..=300"#),
+        (
+            "subAgentId = 200000",
+            r#"f:2:14: error: "subAgentId" = 200000 is out of range 0..=199999"#,
+        ),
+        (
+            "datagramBytes = 199",
+            r#"f:2:17: error: "datagramBytes" = 199 is out of range 200..=8192"#,
+        ),
+        (
+            "collector { ip = 10.0.0.256 }",
+            r#"f:2:18: error: "10.0.0.256" is neither an address nor a host name"#,
+        ),
+        (
+            "collector { ip = 192.0.2.2 udpport = 65536 }",
+            r#"f:2:38: error: "udpport" = 65536 is out of range 1..=65535"#,
+        ),
+        (
+            "collector { ip = 192.0.2.2:6343 }",
+            r#"f:2:18: error: "192.0.2.2:6343" holds a port; write it as udpport = ..."#,
+        ),
+        (
+            "collector { ip = 192.0.2.1 }",
+            "f:2:1: warning: 192.0.2.1:6343 is given twice and gets everything twice",
+        ),
+        (
+            "collector { ip = fe80::1 }",
+            "f:2:1: warning: a link-local address is reached only by a device; add dev = ...",
+        ),
+        ("agentIP = eth0", r#"f:2:11: error: "eth0" is not an IPv4 or IPv6 address"#),
+        ("agentIP = ff02::1", "f:2:11: error: an agent address cannot be a multicast address"),
+        (
+            "agent.cidr = 10.0.0.0",
+            r#"f:2:14: error: "10.0.0.0" is not an address block such as 10.0.0.0/8"#,
+        ),
+        ("uuid = abc", r#"f:2:8: error: "abc" is not a UUID of 32 hexadecimal digits"#),
+        ("pcap { dev = eth0 promisc = yes }", r#"f:2:29: error: "yes" is neither on nor off"#),
+        (
+            "pcap { speed = 10G-1G }",
+            r#"f:2:16: error: "10G-1G": the range of speeds is upside down"#,
+        ),
+        ("pcap { dev.pattern = \"\" }", "f:2:22: error: the pattern is empty"),
+        ("agent = \"\"", "f:2:9: error: the name of a device is empty"),
+    ]);
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let text = "sflow {\n  smapling = 400\n  polling = 999\n  docker { }\n  collector { }\n}\n";
+    let expected = "\
+f:2:3: error: unknown token \"smapling\"; did you mean \"sampling\"?
+f:3:13: error: \"polling\" = 999 is out of range 0..=300
+f:4:3: warning: \"docker\" is not supported by Flowmote yet; ignored
+f:5:3: error: this collector has no ip";
+    assert_eq!(problems(text), expected);
+    assert_eq!(Config::parse(text).config, None);
+}
+
+#[test]
+fn bounds() {
+    let large = "#".repeat(MAX_BYTES + 1);
+    assert_eq!(problems(&large), "f:1:1: error: the file is larger than 1048576 bytes");
+    let soup = "x ".repeat(MAX_BYTES / 2);
+    assert_eq!(Config::parse(&soup).diagnostics.len(), 101);
+    let deep = format!("sflow {}", "{".repeat(MAX_BYTES - 100));
+    assert!(Config::parse(&deep).config.is_none());
+    let warnings = "docker { } ".repeat(200);
+    let late = format!("sflow {{ collector {{ ip = 192.0.2.1 }} {warnings} nonsense }}");
+    let parsed = Config::parse(&late);
+    assert_eq!(parsed.config, None, "an error counts even when it is not shown");
+    assert_eq!(parsed.diagnostics.last().unwrap().severity, Severity::Error);
+    let many = "collector { ip = 192.0.2.2 } ".repeat(300);
+    assert!(Config::parse(&format!("sflow {{ {many} }}")).config.is_none());
+}
