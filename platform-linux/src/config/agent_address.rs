@@ -1,7 +1,8 @@
 //! Election of the agent address.
 //!
-//! The address identifies the agent at its collectors, so the choice is that of hsflowd, with one
-//! exception: the shared address space 100.64.0.0/10 (RFC 6598) counts as private.
+//! Collectors identify an agent by its address, so a host must keep the address it had with
+//! hsflowd. The rules are the same, with one exception: the shared address space 100.64.0.0/10
+//! (RFC 6598) counts as private.
 
 use core::cmp::Reverse;
 use core::fmt;
@@ -9,30 +10,30 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::value::Cidr;
 
-/// What the configuration says about the agent address.
+/// The settings for the agent address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentChoice {
-    /// `agentIP`: taken as it is, whether or not an interface has it.
+    /// `agentIP`: used as it is, whether or not an interface has it.
     pub ip: Option<IpAddr>,
-    /// `agent`: the device, by name or alias, whose addresses go first.
+    /// `agent`: the device, by name or alias, whose addresses are preferred.
     pub device: Option<String>,
-    /// `agent.cidr`, in the order of the file; the last that contains an address decides.
+    /// `agent.cidr`, in the order of the file; the last one that contains an address applies.
     pub cidrs: Vec<CidrRule>,
 }
 
 /// One `agent.cidr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CidrRule {
-    /// The addresses it is about.
+    /// The addresses that the rule applies to.
     pub cidr: Cidr,
-    /// Written with `!`: these are never elected. Otherwise they go first.
+    /// True for `!`: the addresses are never elected. False: they are preferred.
     pub veto: bool,
 }
 
-/// An address that an interface has.
+/// An address of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate<'a> {
-    /// Index of the interface.
+    /// ifIndex of the interface.
     pub if_index: u32,
     /// Name of the interface.
     pub device: &'a str,
@@ -40,37 +41,37 @@ pub struct Candidate<'a> {
     pub alias: Option<&'a str>,
     /// The address.
     pub address: IpAddr,
-    /// Whether the interface is a VLAN sub-interface.
+    /// True if the interface is a VLAN sub-interface.
     pub is_vlan: bool,
-    /// Whether the interface is up; others have no vote.
+    /// True if the interface is administratively up; addresses of others are not elected.
     pub is_up: bool,
-    /// Whether the address is autoconfigured (RFC 4862), and may change.
+    /// True if the address is autoconfigured (RFC 4862) and can therefore change.
     pub slaac: bool,
 }
 
-/// The agent address; displayed as the reason in words.
+/// The elected agent address, displayed as the reason for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elected<'a> {
     /// The address.
     pub address: IpAddr,
-    /// The interface that has it; `None` if none has.
+    /// The interface with this address; `None` if there is none.
     pub device: Option<&'a str>,
-    /// Why it is this one.
+    /// The criterion that decided.
     pub reason: Reason<'a>,
-    /// The device that `agent` names, if it has no address that could be elected.
+    /// The device named by `agent`, if it has no usable address.
     pub missing: Option<&'a str>,
 }
 
-/// Why an address was elected.
+/// The criterion by which an address was elected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason<'a> {
-    /// `agentIP` says so.
+    /// `agentIP`.
     Configured,
-    /// On the device that `agent` names, here as it is written there.
+    /// On the device named by `agent`; the name is as written in the file.
     NamedDevice(&'a str),
     /// In this `agent.cidr`.
     Preferred(Cidr),
-    /// No address is of a better class.
+    /// The best class of all candidates.
     Best(AddressClass),
 }
 
@@ -101,11 +102,11 @@ pub enum AddressClass {
     PublicV4,
 }
 
-/// Elects the agent address; `None` if there is no usable address at all.
+/// Elects the agent address; `None` if there is no usable address.
 ///
-/// `agentIP` is taken without an election. Else the winner is, in this order of weight: preferred
-/// by an earlier `agent.cidr` or on the device `agent` (which weighs as much as the last
-/// `agent.cidr`), of a better class, not autoconfigured, of a lower interface index, first in
+/// `agentIP` is used without an election. The criteria of the election, in this order: preferred
+/// by an earlier `agent.cidr` or on the device `agent` (which has the weight of the last
+/// `agent.cidr`), better class, not autoconfigured, lower interface index, earlier in
 /// `candidates`.
 pub fn elect<'a>(choice: &'a AgentChoice, candidates: &[Candidate<'a>]) -> Option<Elected<'a>> {
     if let Some(address) = choice.ip {
@@ -114,7 +115,7 @@ pub fn elect<'a>(choice: &'a AgentChoice, candidates: &[Candidate<'a>]) -> Optio
         return Some(Elected { address, device, reason: Reason::Configured, missing: None });
     }
     let ranked = || candidates.iter().filter_map(|candidate| Rank::new(choice, candidate));
-    // max_by_key takes the last of equals, and the first shall win.
+    // max_by_key returns the last of equals; reversed, that is the first.
     let winner = ranked().rev().max_by_key(Rank::key)?;
     let named_is_there = ranked().any(|rank| rank.named.is_some());
     Some(Elected {
@@ -125,18 +126,18 @@ pub fn elect<'a>(choice: &'a AgentChoice, candidates: &[Candidate<'a>]) -> Optio
     })
 }
 
-/// A candidate and what speaks for it.
+/// A candidate with the criteria of the election.
 struct Rank<'a, 'c> {
     candidate: &'c Candidate<'a>,
     class: AddressClass,
-    /// The name by which `agent` means it.
+    /// The value of `agent` if it names the device of this candidate.
     named: Option<&'a str>,
     preferred: Option<Cidr>,
     boost: usize,
 }
 
 impl<'a, 'c> Rank<'a, 'c> {
-    /// `None` if the candidate cannot be elected.
+    /// Ranks a candidate; `None` if it cannot be elected.
     fn new(choice: &'a AgentChoice, candidate: &'c Candidate<'a>) -> Option<Self> {
         if !candidate.is_up {
             return None;
@@ -169,7 +170,7 @@ impl<'a, 'c> Rank<'a, 'c> {
 }
 
 impl AddressClass {
-    /// `None` for what no host can be reached by: multicast, broadcast, unspecified.
+    /// The class; `None` for multicast, broadcast and unspecified addresses.
     fn of(candidate: &Candidate<'_>) -> Option<Self> {
         match candidate.address {
             address if address.is_multicast() || address.is_unspecified() => None,
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn some_addresses_are_never_elected() {
+    fn unusable_addresses_are_never_elected() {
         let down = Candidate { is_up: false, ..on(1, "a", "8.8.8.8") };
         let candidates = [
             down,
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn ties() {
+    fn ties_prefer_fixed_address_then_lower_index_then_order() {
         let slaac = Candidate { slaac: true, ..on(1, "a", "2001:db8::1") };
         let fixed = on(2, "b", "2001:db8::2");
         let choice = AgentChoice::default();
@@ -323,13 +324,13 @@ mod tests {
         assert_eq!(elect(&choice, &[high, low]).unwrap().device, Some("b"));
         let second = on(2, "b", "10.0.0.3");
         assert_eq!(elect(&choice, &[low, second]).unwrap().address, low.address);
-        // A VPN's shared address space is no more public than 10.0.0.0/8.
+        // RFC 6598, used by VPNs, has the class of 10.0.0.0/8.
         let vpn = on(9, "tailscale0", "100.100.1.1");
         assert_eq!(elect(&choice, &[vpn, low]).unwrap().device, Some("b"));
     }
 
     #[test]
-    fn agent_ip_is_taken_as_it_is() {
+    fn agent_ip_is_used_without_an_election() {
         let choice = AgentChoice { ip: Some([192, 0, 2, 1].into()), ..AgentChoice::default() };
         let here = [on(1, "eth0", "192.0.2.1")];
         assert_eq!(outcome(&choice, &here), "192.0.2.1: configured as agentIP, on eth0");
@@ -338,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_device_goes_before_a_better_class() {
+    fn named_device_precedes_a_better_class() {
         let choice = AgentChoice { device: Some("eth1".into()), ..AgentChoice::default() };
         let candidates = [on(1, "eth0", "8.8.8.8"), on(2, "eth1", "10.0.0.1")];
         let named = "10.0.0.1: on eth1, the device named by agent = eth1";
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn cidrs_prefer_in_their_order_and_veto() {
+    fn cidrs_prefer_in_order_and_exclude() {
         let candidates =
             [on(1, "eth0", "8.8.8.8"), on(2, "eth1", "10.1.0.1"), on(3, "eth2", "10.2.0.1")];
         let with = |rules: &[&str], device: Option<&str>| AgentChoice {
@@ -374,9 +375,9 @@ mod tests {
             ),
             (&["!0.0.0.0/1"], Some("eth1"), ""),
             (&["!8.0.0.0/8"], None, "10.1.0.1: best private IPv4 address, on eth1"),
-            // The device weighs as much as one agent.cidr, and there the better class decides.
+            // The device has the weight of one agent.cidr, so the better class decides.
             (&["10.2.0.0/16"], Some("eth0"), "8.8.8.8: on eth0, the device named by agent = eth0"),
-            // Two are heavier than the device.
+            // The first of two outweighs the device.
             (
                 &["10.2.0.0/16", "9.0.0.0/8"],
                 Some("eth0"),

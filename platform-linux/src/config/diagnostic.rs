@@ -1,13 +1,13 @@
-//! What is wrong with a configuration, and where.
+//! Problems in a configuration, each with its position.
 
 use core::fmt;
 
-/// A place in the text of a configuration, both counted from 1, columns in characters.
+/// A position in the text of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line, from 1.
     pub line: u32,
-    /// Character in the line, from 1; a tab counts as one.
+    /// Character in the line, from 1; a tab counts as one character.
     pub column: u32,
 }
 
@@ -16,12 +16,12 @@ impl Position {
     pub const START: Self = Self { line: 1, column: 1 };
 }
 
-/// Whether a configuration with this problem can be used.
+/// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// It cannot: there is no [`Config`](super::Config).
+    /// The configuration cannot be used.
     Error,
-    /// It can; something in it has no effect or probably not the one that was meant.
+    /// The configuration can be used, but part of it has no effect or an unlikely one.
     Warning,
 }
 
@@ -36,23 +36,23 @@ impl fmt::Display for Severity {
 
 /// One problem of a configuration.
 ///
-/// Displayed as `12:5: error: unknown token "smapling"; did you mean "sampling"?`, with the file's
-/// name in front by [`Diagnostic::in_file`].
+/// Displayed as `12:5: error: unknown token "smapling"; did you mean "sampling"?`;
+/// [`Diagnostic::in_file`] adds the name of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether the configuration can be used nevertheless.
+    /// Error or warning.
     pub severity: Severity,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// One sentence in words, without a full stop. Text from the file in it is escaped and cut, so
-    /// that it can go to a terminal or a log.
+    /// One sentence without a full stop. Text from the file is escaped and cut, so that it is safe
+    /// for a terminal or a log.
     pub message: String,
 }
 
 impl Diagnostic {
-    /// The problem with the name of its file in front: `flowmote.conf:12:5: error: ...`.
+    /// Displays the problem after the name of its file: `flowmote.conf:12:5: error: ...`.
     pub fn in_file<'a>(&'a self, file: &'a str) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| write!(f, "{file}:{self}"))
     }
@@ -64,7 +64,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Collects problems, at most [`Diagnostics::LIMIT`] of them in words.
+/// A list of problems that keeps at most [`Diagnostics::LIMIT`] of them.
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -73,7 +73,7 @@ pub(super) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// More than this nobody reads.
+    /// A wrong file, such as a binary, has a problem in every word.
     pub(super) const LIMIT: usize = 100;
 
     pub(super) fn error(&mut self, at: Position, message: impl Into<String>) {
@@ -85,7 +85,7 @@ impl Diagnostics {
         self.push(Severity::Warning, at, message);
     }
 
-    /// Whether nothing more will be shown, so that composing a message is wasted.
+    /// Returns true if further problems are dropped, so that their messages need not be composed.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= Self::LIMIT
     }
@@ -100,7 +100,7 @@ impl Diagnostics {
         list.sort_by_key(|problem| (problem.line, problem.column));
         if self.left_out {
             let (line, column) = list.last().map_or((1, 1), |last| (last.line, last.column));
-            // An error may be among those that are not shown.
+            // One of the dropped problems may be an error.
             let severity = if self.has_errors { Severity::Error } else { Severity::Warning };
             let message = format!("more than {} problems; the rest is not shown", Self::LIMIT);
             list.push(Diagnostic { severity, line, column, message });
@@ -118,7 +118,7 @@ impl Diagnostics {
     }
 }
 
-/// Text from a file, for a message: in quotes, escaped, cut after 60 characters.
+/// Quotes text from a file for a message: escaped, cut after 60 characters.
 pub(super) fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn displays_file_line_column_severity() {
+    fn display_starts_with_file_line_column_severity() {
         let mut diagnostics = Diagnostics::default();
         diagnostics.error(Position { line: 12, column: 5 }, "unknown token \"smapling\"");
         let list = diagnostics.into_list();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded_and_remembers_an_error_that_is_not_shown() {
+    fn dropped_error_counts_as_an_error() {
         let mut diagnostics = Diagnostics::default();
         for _ in 0..Diagnostics::LIMIT {
             diagnostics.warning(Position::START, "w");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_the_file_cannot_write_on_the_terminal() {
+    fn quoted_text_is_escaped_and_cut() {
         assert_eq!(quoted("a\x1b[2Jb\"\n"), r#""a\u{1b}[2Jb\"\n""#);
         assert_eq!(quoted(&"x".repeat(61)), format!("\"{}\"...", "x".repeat(60)));
     }

@@ -1,21 +1,21 @@
-//! From text to words and braces.
+//! Lexical analysis: words and braces.
 //!
-//! The rules of `hsflowd.conf`: blank, tab, CR, LF, `=` and `;` all separate words and mean
-//! nothing more; braces stand alone even without separators; `#` starts a comment wherever it
-//! is. One rule is wider than there: inside double quotes separators and braces are text, so that
-//! a pattern can hold `{1}`.
+//! The rules are those of `hsflowd.conf`: space, tab, CR, LF, `=` and `;` separate words and have
+//! no other meaning; a brace needs no separators; `#` starts a comment anywhere. There is one
+//! extension: inside double quotes separators and braces are text, so that a pattern can contain
+//! `{1}`.
 
 use core::iter::Peekable;
 use core::str::Chars;
 
 use super::diagnostic::Position;
 
-/// A word or a brace, and where it starts.
+/// A word or a brace, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lexeme {
     pub(super) kind: LexemeKind,
     pub(super) at: Position,
-    /// An `=` stands before it: it is surely meant as a value.
+    /// True after an `=`, which marks a value.
     pub(super) after_equals: bool,
 }
 
@@ -27,7 +27,7 @@ pub(super) enum LexemeKind {
     Close,
     /// Text without its quotes.
     Word(String),
-    /// A word that breaks a lexical rule, and what is wrong with it.
+    /// A word that breaks a lexical rule, with the message for it.
     BadWord(&'static str),
 }
 
@@ -35,18 +35,18 @@ pub(super) enum LexemeKind {
 pub(super) struct Lexer<'a> {
     chars: Peekable<Chars<'a>>,
     next: Position,
-    /// Where the last character was read, for a message about the end of the file.
+    /// Position of the last character, for messages about the end of the file.
     last: Position,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        // Some editors leave a byte order mark, and no word starts with one.
+        // Some editors write a byte order mark, and no word starts with one.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self { chars: text.chars().peekable(), next: Position::START, last: Position::START }
     }
 
-    /// Where the text read so far ends.
+    /// Position of the last character that was read.
     pub(super) fn position(&self) -> Position {
         self.last
     }
@@ -62,7 +62,7 @@ impl<'a> Lexer<'a> {
         Some(c)
     }
 
-    /// Skips separators and comments; whether an `=` was among them.
+    /// Skips separators and comments. Returns true if an `=` was among them.
     fn skip_separators(&mut self) -> bool {
         let mut equals = false;
         while let Some(&c) = self.chars.peek() {
@@ -132,7 +132,7 @@ fn is_separator(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n' | '=' | ';')
 }
 
-/// Longest word; hsflowd cuts there without a message.
+/// Longest word. hsflowd cuts longer words without a message.
 const MAX_WORD_BYTES: usize = 255;
 const TOO_LONG: &str = "this word is longer than 255 bytes";
 const OPEN_QUOTE: &str =
@@ -171,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_ends_with_its_line() {
+    fn unclosed_quote_ends_with_its_line() {
         assert_eq!(kinds("\"a b\nc"), [BadWord(OPEN_QUOTE), word("c")]);
         assert_eq!(kinds("\"a # b\""), [BadWord(OPEN_QUOTE)]);
     }
 
     #[test]
-    fn long_words_are_refused() {
+    fn word_of_256_bytes_is_an_error() {
         assert_eq!(kinds(&"x".repeat(255)), [word(&"x".repeat(255))]);
         assert_eq!(kinds(&"x".repeat(256)), [BadWord(TOO_LONG)]);
     }

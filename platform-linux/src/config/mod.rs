@@ -1,4 +1,4 @@
-//! The configuration of the agent: the grammar of `hsflowd.conf`, read strictly.
+//! The configuration of the agent: a strict parser for the syntax of `hsflowd.conf`.
 //!
 //! ```
 //! use flowmote::config::Config;
@@ -11,8 +11,9 @@
 //! );
 //! ```
 //!
-//! A file that hsflowd accepts is accepted; tokens without a meaning here are named in warnings.
-//! What hsflowd misreads or crashes on is an error. `docs/configuration.md` has it all for users.
+//! A file that hsflowd accepts is accepted, with a warning for each token that has no effect in
+//! Flowmote. Input that hsflowd misreads or crashes on is an error. The documentation for users is
+//! `docs/configuration.md`.
 
 mod agent_address;
 mod block;
@@ -50,34 +51,35 @@ pub use self::rate::{
 pub use self::reference::reference;
 pub use self::value::{Cidr, SpeedRange};
 
-/// Where the configuration is looked for, the first that exists.
+/// Default paths of the configuration file; the first that exists is used.
 pub const DEFAULT_PATHS: [&str; 2] = ["/etc/flowmote.conf", "/etc/hsflowd.conf"];
 
-/// What the agent does.
+/// The settings of the agent.
 ///
-/// Every number that [`Config::parse`] gives is in the range of its field. The command line adds
-/// to `collectors` and `taps` and sets `sampling.rate` and `polling_secs`.
+/// [`Config::parse`] guarantees the range of each number. Options of the command line replace
+/// `collectors`, `taps`, `sampling.rate` and `polling_secs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where datagrams go, at least one unless the command line brings them.
+    /// Receivers of datagrams: at least one, except after [`Config::parse_without_collectors`].
     pub collectors: Vec<Collector>,
-    /// Sampling rates, beside those of single taps; see [`Config::sampling_rate`].
+    /// Sampling rates for all interfaces; a tap can override them. See [`Config::sampling_rate`].
     pub sampling: Sampling,
-    /// Seconds between two counter samples of a data source, 0..=300; 0 is off. Default 30.
+    /// Seconds between two counter samples of a data source, 0..=300; 0 disables them. Default 30.
     pub polling_secs: u32,
-    /// Bytes of a sampled packet that are sent, 14..=256. Default 128.
+    /// Bytes to send of each sampled packet, 14..=256. Default 128.
     pub header_bytes: u32,
-    /// Largest UDP payload, 200..=8192. Default 1400.
+    /// Largest UDP payload in bytes, 200..=8192. Default 1400.
     pub datagram_bytes: u32,
-    /// How the agent address is elected; see [`elect`].
+    /// Preferences for the agent address; see [`elect`].
     pub agent: AgentChoice,
-    /// 0..=199,999; the same whatever else is configured. Default 100,000 as in hsflowd.
+    /// Sub-agent id, 0..=199,999. Default 100,000 as in hsflowd, which adds 1 if there are only
+    /// counters; Flowmote does not, so that the id is stable.
     pub sub_agent_id: u32,
-    /// UUID of the host, in the order of its text; `None`: ask the host.
+    /// UUID of the host, in the byte order of its text; `None`: the UUID from DMI or machine-id.
     pub uuid: Option<[u8; 16]>,
-    /// Interfaces with packet samples; see [`Config::tap_for`]. None: counters alone.
+    /// Interfaces to sample packets on; see [`Config::tap_for`]. Empty: counters only.
     pub taps: Vec<TapRule>,
-    /// Packets sampled by the firewall; `None`: none.
+    /// Packets sampled by the firewall; `None`: no such source.
     pub nflog: Option<NflogRule>,
 }
 
@@ -86,7 +88,7 @@ pub struct Config {
 pub struct Parsed {
     /// The configuration; `None` if one of `diagnostics` is an error.
     pub config: Option<Config>,
-    /// All problems in the order of the text; after 100 a last one says that there are more.
+    /// All problems in the order of the text, at most 100 and one that reports that there are more.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -96,20 +98,20 @@ impl Config {
         parse(text, true)
     }
 
-    /// The same for a file whose collectors the command line replaces: none is needed.
+    /// Parses a file that needs no collector, because the command line supplies them.
     pub fn parse_without_collectors(text: &str) -> Parsed {
         parse(text, false)
     }
 
-    /// Reads the text of a configuration file, never more than can be parsed.
+    /// Reads the text of a configuration file, at most one byte more than can be parsed.
     ///
-    /// Bytes that are not UTF-8, as in an old comment in Latin-1, become U+FFFD.
+    /// Bytes that are not UTF-8, for example a comment in Latin-1, become U+FFFD.
     ///
     /// # Errors
-    /// Those of opening and reading the file.
+    /// Any error of opening or reading the file.
     pub fn read(path: &Path) -> io::Result<String> {
         let mut bytes = Vec::new();
-        // One byte more, so that parsing sees a file that is too large as such.
+        // One byte more than the limit, so that `parse` reports a larger file.
         File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -142,5 +144,5 @@ fn parse(text: &str, needs_collector: bool) -> Parsed {
     Parsed { config, diagnostics }
 }
 
-/// Largest file; a configuration of hundreds of interfaces has a tenth of it.
+/// Largest file. A configuration with a block for each of hundreds of interfaces has a tenth.
 const MAX_BYTES: usize = 1 << 20;

@@ -1,4 +1,5 @@
-//! From words and braces to settings, and on after a mistake so that all of them are reported.
+//! The parser. It applies each block at its end and continues after an error, so that all errors
+//! of a file are reported.
 
 use core::iter::Peekable;
 
@@ -28,20 +29,20 @@ pub(super) fn parse(text: &str, needs_collector: bool) -> (Option<Config>, Vec<D
 
 struct Parser<'a> {
     lexemes: Peekable<Lexer<'a>>,
-    /// The last character of the text.
+    /// Position of the last character of the text.
     end: Position,
     problems: Diagnostics,
     config: Config,
     needs_collector: bool,
 }
 
-/// A block that is being read.
+/// The block that is being read.
 #[derive(Clone, Copy)]
 struct Scope {
     block: &'static Block,
-    /// Where its name stands.
+    /// Position of its name.
     at: Position,
-    /// Whether its settings have an effect; else the block has been warned about.
+    /// True if its settings have an effect. Otherwise a warning for the block was reported.
     live: bool,
 }
 
@@ -79,7 +80,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The next lexeme. What is wrong with a broken word is reported here and nowhere else.
+    /// Takes the next lexeme. A bad word is reported here and nowhere else.
     fn next(&mut self) -> Option<Lexeme> {
         let lexeme = self.lexemes.next()?;
         if let LexemeKind::BadWord(problem) = lexeme.kind {
@@ -96,7 +97,7 @@ impl Parser<'_> {
     fn open_block(&mut self, scope: Scope) -> Option<Vec<Setting>> {
         if self.peek() != Some(&LexemeKind::Open) {
             let name = scope.block.name;
-            self.problems.error(scope.at, format!("a {{ must follow {}", quoted(name)));
+            self.problems.error(scope.at, format!("expected {{ after {}", quoted(name)));
             self.skip_line(scope.at.line);
             return None;
         }
@@ -120,7 +121,7 @@ impl Parser<'_> {
         }
         let Scope { block, at, .. } = scope;
         let message =
-            format!("the file ends inside {} of line {}; a }} is missing", block.name, at.line);
+            format!("the file ends inside {} of line {}; }} is missing", block.name, at.line);
         // hsflowd accepts such a file.
         self.problems.warning(self.end, message);
         list
@@ -158,7 +159,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The word that follows the name of a setting.
+    /// Reads the word that follows the name of a setting.
     fn value(&mut self, scope: Scope, token: &Token, at: Position) -> Option<Value> {
         let is_missing = match self.peek() {
             Some(LexemeKind::Word(word)) => !token.may_be(word) && scope.block.find(word).is_some(),
@@ -181,7 +182,7 @@ impl Parser<'_> {
         let mut message = format!("{} needs {}", quoted(token.name), token.expects());
         let is_block = self.peek() == Some(&LexemeKind::Open);
         if is_block {
-            message += " and no block; a value with braces must be in quotes";
+            message += ", not a block; put a value with braces in quotes";
         }
         self.problems.error(at, message);
         if is_block {
@@ -189,24 +190,24 @@ impl Parser<'_> {
         }
     }
 
-    /// A brace behind a value is most likely part of it: `eth[0-9]{1}`.
+    /// Reports a brace after a value; it is most likely part of the value: `eth[0-9]{1}`.
     fn check_cut_short(&mut self, at: Position) {
         if self.peek() == Some(&LexemeKind::Open) {
-            self.problems.error(at, "a brace cuts this value short; put it in quotes");
+            self.problems.error(at, "a brace ends this value; put the value in quotes");
             self.skip_block();
         }
     }
 
-    /// A word that means nothing where it stands; `None`: outside of everything.
+    /// Reports a word that is not a token of `block`; `None`: outside of all blocks.
     fn misplaced(&mut self, block: Option<&'static Block>, word: &str, at: Position) {
-        // Looking for the nearest word is in vain when nobody will see it.
+        // The search for the nearest word takes time, and a binary has thousands of words.
         let is_shown = !self.problems.is_full();
         let message = if is_shown { describe_misplaced(block, word) } else { String::new() };
         self.problems.error(at, message);
         self.skip_value(block);
     }
 
-    /// Skips what probably belongs to a word that nobody knows: its block or its value.
+    /// Skips the block or value that most likely belongs to an unknown word.
     fn skip_value(&mut self, block: Option<&'static Block>) {
         if self.peek() == Some(&LexemeKind::Open) {
             return self.skip_block();
@@ -229,7 +230,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Skips the words of a line, which are most likely settings of a block that is not one.
+    /// Skips the rest of a line after the name of a block without its brace: most likely the
+    /// settings of that block.
     fn skip_line(&mut self, line: u32) {
         while let Some(lexeme) = self.lexemes.peek()
             && lexeme.at.line == line
@@ -242,13 +244,13 @@ impl Parser<'_> {
         }
     }
 
-    /// Skips `{ ... }` with all that is in it.
+    /// Skips `{ ... }` including nested blocks.
     fn skip_block(&mut self) {
         self.next();
         self.skip_rest_of_block();
     }
 
-    /// Skips up to and including the `}` of a block whose `{` has been read.
+    /// Skips the rest of a block after its `{`, up to and including its `}`.
     fn skip_rest_of_block(&mut self) {
         let mut depth = 1_usize;
         while depth > 0
@@ -258,7 +260,7 @@ impl Parser<'_> {
                 LexemeKind::Open => {
                     depth = depth.saturating_add(1);
                     if depth == MAX_DEPTH {
-                        let message = format!("more than {MAX_DEPTH} blocks in each other");
+                        let message = format!("blocks are nested more than {MAX_DEPTH} deep");
                         self.problems.error(at, message);
                     }
                 }
@@ -270,9 +272,9 @@ impl Parser<'_> {
 
     fn stray_brace(&mut self, kind: &LexemeKind, at: Position) {
         if *kind == LexemeKind::Close {
-            return self.problems.error(at, "this } closes nothing");
+            return self.problems.error(at, "unmatched }");
         }
-        self.problems.error(at, "this { belongs to nothing");
+        self.problems.error(at, "{ without the name of a block");
         self.skip_rest_of_block();
     }
 
@@ -284,7 +286,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Warns about a token that does nothing.
+    /// Warns about a token without an effect.
     fn no_effect(&mut self, token: &Token, at: Position) {
         let name = quoted(token.name);
         let message = match token.status {
@@ -315,12 +317,12 @@ fn describe_misplaced(block: Option<&'static Block>, word: &str) -> String {
     format!("unknown token {name}{hint}")
 }
 
-/// The last character of a text.
+/// Position of the last character of a text.
 fn end_of(text: &str) -> Position {
     let mut lexer = Lexer::new(text);
     while lexer.next().is_some() {}
     lexer.position()
 }
 
-/// Blocks in each other, `sflow` among them; the grammar has no more, nor has hsflowd.
+/// Depth of nested blocks including `sflow`; neither this grammar nor that of hsflowd has more.
 const MAX_DEPTH: usize = 3;

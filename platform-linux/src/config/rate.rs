@@ -1,4 +1,4 @@
-//! How the sampling rate of an interface is chosen.
+//! Choice of the sampling rate of an interface.
 
 use core::fmt;
 
@@ -6,23 +6,23 @@ use super::Config;
 use super::block::pcap::TapRule;
 use super::diagnostic::Position;
 
-/// The sampling rates of a configuration, beside those of single taps.
+/// The sampling rates of the `sflow { }` block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sampling {
     /// `sampling = N`: every interface samples 1 in N packets; 0 is off.
     pub rate: Option<RateSetting>,
-    /// `sampling.10G = N`: interfaces of that speed.
+    /// `sampling.10G = N`: 1 in N on interfaces of that speed.
     pub by_speed: Vec<SpeedRate>,
-    /// `sampling.bps_ratio = R`: N is the speed in bit/s divided by R; 0 switches this off.
+    /// `sampling.bps_ratio = R`: N is the speed in bit/s divided by R; with 0 the speed is ignored.
     pub bps_ratio: Option<RateSetting>,
 }
 
-/// A number and where it was set.
+/// A number and its position in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateSetting {
-    /// The number.
+    /// N of 1 in N packets, or the ratio.
     pub value: u32,
-    /// Where; `None` for the command line.
+    /// Position of the setting; `None` for the command line.
     pub position: Option<Position>,
 }
 
@@ -33,56 +33,56 @@ pub struct SpeedRate {
     pub name: String,
     /// The speed in bit/s.
     pub speed: u64,
-    /// N.
+    /// N of 1 in N packets.
     pub rate: RateSetting,
 }
 
-/// Why an interface has its sampling rate; displayed in words.
+/// The reason for the sampling rate of an interface, displayed by `flowmote check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateReason<'a> {
-    /// The tap has its own.
+    /// `sampling` in the block that selected the interface, or on the command line.
     Tap {
-        /// N.
+        /// N of 1 in N packets.
         rate: u32,
-        /// Where the tap's block starts.
+        /// Position of the block; `None` for the command line.
         position: Option<Position>,
     },
     /// `sampling.<speed>`.
     Speed(&'a SpeedRate),
     /// `sampling`.
     Sampling(RateSetting),
-    /// The speed divided by a ratio.
+    /// The link speed divided by a ratio.
     Ratio {
-        /// In bit/s.
+        /// Link speed in bit/s.
         speed: u64,
         /// The divisor.
         ratio: u32,
-        /// What became of the quotient.
+        /// The limit that was applied to the quotient.
         bound: Bound,
     },
-    /// `sampling.bps_ratio = 0`, and no `sampling`.
+    /// `sampling.bps_ratio = 0` without `sampling`.
     RatioOff(RateSetting),
-    /// Nothing is set and the speed is not known.
+    /// No setting applies and the link speed is unknown.
     SpeedUnknown,
 }
 
-/// What becomes of a speed divided by a ratio.
+/// The limit of a link speed divided by a ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// The quotient itself.
+    /// No limit: N is the quotient.
     Exact,
-    /// Raised to this.
+    /// Raised to this N.
     Floor(u32),
     /// Lowered to [`MAX_SAMPLING`].
     Ceiling,
 }
 
 impl Config {
-    /// The sampling rate (1 in N, 0 is off) of an interface that `tap` selected, and why.
+    /// The sampling rate (1 in N, 0 is off) of an interface selected by `tap`, and the reason.
     ///
-    /// The first of these that there is: the tap's own `sampling`; `sampling.<speed>`;
-    /// `sampling`; the speed divided by `sampling.bps_ratio`; [`DEFAULT_SAMPLING`] where the
-    /// speed is not known. `if_speed` is in bit/s, `None` or 0 if unknown.
+    /// The first of these that applies: `sampling` of the tap; `sampling.<speed>`; `sampling`; the
+    /// speed divided by `sampling.bps_ratio`; [`DEFAULT_SAMPLING`] if the speed is unknown.
+    /// `if_speed` is in bit/s, `None` or 0 if unknown.
     pub fn sampling_rate(&self, tap: &TapRule, if_speed: Option<u64>) -> (u32, RateReason<'_>) {
         let if_speed = if_speed.filter(|&speed| speed != 0);
         if let Some(rate) = tap.sampling {
@@ -104,8 +104,8 @@ impl Config {
 }
 
 impl Sampling {
-    /// The setting for exactly this speed, else for its name cut to a whole number as hsflowd does
-    /// it: `sampling.2G` is for links of 2.5 Gbit/s too.
+    /// The setting for exactly this speed, else for the speed rounded down to its unit as in
+    /// hsflowd: `sampling.2G` also applies to 2.5 Gbit/s.
     fn for_speed(&self, speed: u64) -> Option<&SpeedRate> {
         let cut = speed - speed % unit_of(speed);
         let find = |wanted| self.by_speed.iter().find(|entry| entry.speed == wanted);
@@ -183,22 +183,22 @@ fn divide(speed: u64, ratio: u32, floor: u32) -> (u32, RateReason<'static>) {
     (rate, RateReason::Ratio { speed, ratio, bound })
 }
 
-/// The largest unit that `speed` has one of, in bit/s.
+/// The largest unit not greater than `speed`, in bit/s.
 fn unit_of(speed: u64) -> u64 {
     UNITS.iter().map(|&(size, _)| size).find(|&size| size <= speed).unwrap_or(1)
 }
 
-/// Units of speed in bit/s, largest first; hsflowd's names end with T.
+/// Units of speed in bit/s, largest first. hsflowd has no larger unit than T either.
 const UNITS: [(u64, &str); 5] =
     [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"), (1, "")];
 
-/// 1 in 400 where nothing is set and the speed is not known.
+/// The default of 1 in 400, as in hsflowd, if the speed is unknown.
 pub const DEFAULT_SAMPLING: u32 = 400;
-/// 1 in 10,000,000, the largest N of a configuration.
+/// The largest N of a configuration, 1 in 10,000,000.
 pub const MAX_SAMPLING: u32 = 10_000_000;
-/// 10 Gbit/s give 1 in 10,000.
+/// With this ratio, N is 10,000 at 10 Gbit/s.
 const DEFAULT_BPS_RATIO: u32 = 1_000_000;
-/// Of the default ratio; a ratio that the user chose has a floor of 1.
+/// The smallest N with the default ratio; with a configured ratio it is 1.
 const DEFAULT_FLOOR: u32 = 100;
 
 #[cfg(test)]
@@ -217,7 +217,7 @@ mod tests {
         (rate, reason.to_string())
     }
 
-    fn said(rate: u32, reason: &str) -> (u32, String) {
+    fn rated(rate: u32, reason: &str) -> (u32, String) {
         (rate, reason.into())
     }
 
@@ -225,9 +225,9 @@ mod tests {
         SpeedRate { name: name.into(), speed, rate: on_line(line, value) }
     }
 
-    /// What hsflowd chooses by the speed of the link.
+    /// The same N as hsflowd.
     #[test]
-    fn the_speed_alone() {
+    fn default_rate_depends_on_the_speed() {
         for (speed, expected, reason) in [
             (10_000_000, 100, "10 Mbit/s divided by 1000000, but not less than 100"),
             (100_000_000, 100, "100 Mbit/s divided by 1000000"),
@@ -237,69 +237,69 @@ mod tests {
             (25 * GBIT, 25_000, "25 Gbit/s divided by 1000000"),
             (100 * GBIT, 100_000, "100 Gbit/s divided by 1000000"),
         ] {
-            assert_eq!(rate(Sampling::default(), Some(speed)), said(expected, reason));
+            assert_eq!(rate(Sampling::default(), Some(speed)), rated(expected, reason));
         }
         for unknown in [None, Some(0)] {
-            assert_eq!(rate(Sampling::default(), unknown), said(400, "speed unknown, default"));
+            assert_eq!(rate(Sampling::default(), unknown), rated(400, "speed unknown, default"));
         }
     }
 
     #[test]
-    fn sampling_means_every_interface() {
+    fn sampling_applies_to_every_interface() {
         let sampling = Sampling { rate: Some(on_line(3, 50)), ..Sampling::default() };
-        let expected = said(50, "sampling = 50 on line 3");
+        let expected = rated(50, "sampling = 50 on line 3");
         assert_eq!(rate(sampling.clone(), Some(10 * GBIT)), expected);
         assert_eq!(rate(sampling, None), expected);
     }
 
     #[test]
-    fn the_order() {
+    fn tap_precedes_speed_precedes_sampling() {
         let sampling = Sampling {
             rate: Some(on_line(3, 50)),
             by_speed: vec![for_speed("10G", 10 * GBIT, 4, 5000)],
             bps_ratio: Some(on_line(5, 7)),
         };
-        let tenth = said(5000, "sampling.10G = 5000 on line 4");
+        let tenth = rated(5000, "sampling.10G = 5000 on line 4");
         assert_eq!(rate(sampling.clone(), Some(10 * GBIT)), tenth);
-        let all = said(50, "sampling = 50 on line 3");
+        let all = rated(50, "sampling = 50 on line 3");
         assert_eq!(rate(sampling.clone(), Some(25 * GBIT)), all);
         let config = Config { sampling, ..Config::default() };
         let own = TapRule::device("eth0", Some(1));
         let (rate, reason) = config.sampling_rate(&own, Some(10 * GBIT));
-        assert_eq!((rate, reason.to_string()), said(1, "sampling = 1 on the command line"));
+        assert_eq!((rate, reason.to_string()), rated(1, "sampling = 1 on the command line"));
         let own = TapRule { position: Some(Position { line: 9, column: 3 }), ..own };
         let (_, reason) = config.sampling_rate(&own, None);
         assert_eq!(reason.to_string(), "sampling = 1 in the block on line 9");
     }
 
     #[test]
-    fn ratios_of_the_user() {
+    fn configured_ratio_has_a_floor_of_1() {
         let ratio = |value| Sampling { bps_ratio: Some(on_line(2, value)), ..Sampling::default() };
         let (gbit, kbit) = (Some(GBIT), Some(64_000));
-        assert_eq!(rate(ratio(1000), gbit), said(1_000_000, "1 Gbit/s divided by 1000"));
-        let floor = said(1, "64 kbit/s divided by 100000, but not less than 1");
+        assert_eq!(rate(ratio(1000), gbit), rated(1_000_000, "1 Gbit/s divided by 1000"));
+        let floor = rated(1, "64 kbit/s divided by 100000, but not less than 1");
         assert_eq!(rate(ratio(100_000), kbit), floor);
-        let ceiling = said(MAX_SAMPLING, "1 Gbit/s divided by 1, but not more than 10000000");
+        let ceiling = rated(MAX_SAMPLING, "1 Gbit/s divided by 1, but not more than 10000000");
         assert_eq!(rate(ratio(1), gbit), ceiling);
         assert_eq!(rate(ratio(1), Some(u64::MAX)).0, MAX_SAMPLING);
-        let off = said(400, "sampling.bps_ratio = 0 on line 2, default");
+        let off = rated(400, "sampling.bps_ratio = 0 on line 2, default");
         assert_eq!(rate(ratio(0), gbit), off);
         let both = Sampling { rate: Some(on_line(1, 50)), ..ratio(0) };
-        assert_eq!(rate(both, gbit), said(50, "sampling = 50 on line 1"));
+        assert_eq!(rate(both, gbit), rated(50, "sampling = 50 on line 1"));
     }
 
     #[test]
-    fn the_exact_speed_goes_before_the_name_cut_to_a_whole_number() {
+    fn exact_speed_precedes_the_rounded_one() {
         let cut = for_speed("2G", 2 * GBIT, 1, 20);
         let exact = for_speed("2.5G", 5 * GBIT / 2, 2, 25);
         let both = Sampling { by_speed: vec![cut.clone(), exact], ..Sampling::default() };
-        assert_eq!(rate(both, Some(5 * GBIT / 2)), said(25, "sampling.2.5G = 25 on line 2"));
+        assert_eq!(rate(both, Some(5 * GBIT / 2)), rated(25, "sampling.2.5G = 25 on line 2"));
         let one = Sampling { by_speed: vec![cut], ..Sampling::default() };
-        assert_eq!(rate(one, Some(5 * GBIT / 2)), said(20, "sampling.2G = 20 on line 1"));
+        assert_eq!(rate(one, Some(5 * GBIT / 2)), rated(20, "sampling.2G = 20 on line 1"));
     }
 
     #[test]
-    fn speeds_in_words() {
+    fn speed_is_displayed_in_its_largest_unit() {
         for (speed, words) in [
             (0, "0 bit/s"),
             (999, "999 bit/s"),

@@ -5,7 +5,7 @@ use core::fmt;
 use super::grammar::SFLOW;
 use super::tokens::{Block, Kind, Status, Token};
 
-/// Every token of the grammar in tables of Markdown, a table for each block.
+/// Displays all tokens of the grammar as Markdown, one table per block.
 pub fn reference() -> impl fmt::Display {
     fmt::from_fn(|f| write_block(f, &SFLOW))
 }

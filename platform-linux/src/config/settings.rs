@@ -98,7 +98,7 @@ impl Setting {
     /// Warns that this setting replaces the one at `first`.
     pub(super) fn warn_replaced(&self, first: Position, problems: &mut Diagnostics) {
         let (name, line) = (quoted(&self.name), first.line);
-        let message = format!("{name} is set again and replaces the one on line {line}");
+        let message = format!("{name} overrides the value on line {line}");
         problems.warning(self.at, message);
     }
 }
@@ -111,7 +111,7 @@ pub(super) fn push_bounded<T>(
     problems: &mut Diagnostics,
 ) {
     if list.len() >= MAX_REPETITIONS {
-        return problems.error(at, format!("more than {MAX_REPETITIONS} of these"));
+        return problems.error(at, format!("more than {MAX_REPETITIONS} repetitions"));
     }
     list.push(item);
 }

@@ -25,6 +25,14 @@ pub fn assert_sound(text: &str) {
     assert!((14..=256).contains(&config.header_bytes));
     assert!((200..=8192).contains(&config.datagram_bytes));
     assert!(config.sub_agent_id <= 199_999);
+    if let Some(nflog) = config.nflog {
+        assert_ne!(nflog.group, 0);
+        assert!((1..=MAX_SAMPLING).contains(&nflog.sampling_rate));
+    }
+    if let Some(nflog) = config.nflog {
+        assert_ne!(nflog.group, 0);
+        assert!((1..=MAX_SAMPLING).contains(&nflog.sampling_rate));
+    }
     for tap in &config.taps {
         for speed in [None, Some(0), Some(1), Some(10_000_000_000), Some(u64::MAX)] {
             let (rate, reason) = config.sampling_rate(tap, speed);

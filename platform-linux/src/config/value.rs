@@ -1,7 +1,7 @@
-//! Values of settings: numbers, speeds, switches, addresses, names.
+//! Parsers for values: numbers, speeds, switches, addresses, names.
 //!
-//! Stricter than hsflowd, which stops reading a number at the first odd character and multiplies
-//! suffixes in 32 bits: `25abc` is not 25 here and `5G` is not 705032704.
+//! They are stricter than hsflowd, which ends a number at the first character that is no digit
+//! (`25abc` is 25) and multiplies suffixes in 32 bits (`5G` is 705032704).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,12 +11,12 @@ use super::diagnostic::quoted;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub(super) value: u64,
-    /// A leading `0` made it octal and another number, which is rarely meant.
+    /// A leading `0` made the value differ from its decimal reading, which is rarely intended.
     pub(super) octal: bool,
 }
 
-/// Reads a whole number: decimal, `0x` hexadecimal or `0` octal, with a suffix of `suffixes`
-/// (`KMG`: each a thousand times the one before).
+/// Parses a whole number: decimal, `0x` hexadecimal or `0` octal, with an optional suffix out of
+/// `suffixes`. In `KMG`, each is a thousand times the one before.
 pub(super) fn number(text: &str, suffixes: &str) -> Result<Number, String> {
     let malformed = || format!("{} is not a whole number", quoted(text));
     let (digits, multiplier) = split_suffix(text, suffixes);
@@ -30,15 +30,15 @@ pub(super) fn number(text: &str, suffixes: &str) -> Result<Number, String> {
         let why = if octal { " (a leading 0 makes it octal)" } else { "" };
         return Err(malformed() + why);
     }
-    // Digits alone remain, so that only the size can be wrong.
+    // Only digits are left, so the only possible error is the size.
     let value = u64::from_str_radix(digits, radix).ok().and_then(|n| n.checked_mul(multiplier));
     match value {
         Some(value) => Ok(Number { value, octal: radix == 8 && value > 7 }),
-        None => Err(format!("{} is too large a number", quoted(text))),
+        None => Err(format!("{} is too large", quoted(text))),
     }
 }
 
-/// Reads `on` or `off`.
+/// Parses `on` or `off`.
 pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "on" => Ok(true),
@@ -47,12 +47,12 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Reads an address that a host can have; `[...]` around an IPv6 address is allowed.
+/// Parses an address that is not unspecified; `[...]` around an IPv6 address is allowed.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Some((_, zone)) = bare.split_once('%') {
         return Err(format!(
-            "{} names a zone; write the address without it, and dev = {}",
+            "{} contains a zone; remove it and add dev = {}",
             quoted(text),
             zone.escape_debug()
         ));
@@ -61,34 +61,35 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
         .parse::<IpAddr>()
         .map_err(|_| format!("{} is not an IPv4 or IPv6 address", quoted(text)))?;
     if address.is_unspecified() {
-        return Err(format!("{} is no host's address", quoted(text)));
+        return Err(format!("{} is an unspecified address", quoted(text)));
     }
     Ok(address)
 }
 
-/// Reads a UUID: 32 hexadecimal digits, with dashes or without.
+/// Parses a UUID: 32 hexadecimal digits, with or without dashes.
 pub(super) fn uuid(text: &str) -> Result<[u8; 16], String> {
     let malformed = || format!("{} is not a UUID of 32 hexadecimal digits", quoted(text));
     let digits: String = text.chars().filter(|&c| c != '-').collect();
-    // from_str_radix alone would take a sign.
+    // from_str_radix alone accepts a sign.
     if digits.len() != 32 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
         return Err(malformed());
     }
     u128::from_str_radix(&digits, 16).map(u128::to_be_bytes).map_err(|_| malformed())
 }
 
-/// Checks a name or alias of a device.
+/// Checks the name or alias of a device.
 pub(super) fn device(text: &str) -> Result<String, String> {
     if text.is_empty() {
-        return Err("the name of a device is empty".into());
+        return Err("the device name is empty".into());
     }
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') {
-        return Err(format!("{} cannot be the name of a device", quoted(text)));
+        return Err(format!("{} is not a device name", quoted(text)));
     }
     Ok(text.into())
 }
 
-/// Checks a host name (RFC 1123, underscores allowed); what looks like an address is none.
+/// Checks a host name (RFC 1123, underscores allowed). A name in the form of an IPv4 address is
+/// an error.
 pub(super) fn host_name(text: &str) -> Result<String, String> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let label_is_good = |label: &str| {
@@ -97,7 +98,7 @@ pub(super) fn host_name(text: &str) -> Result<String, String> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    // A name ends in a label with a letter, else `10.0.0.256` would be one.
+    // The last label of a name has a letter; without this check `10.0.0.256` is a name.
     let numeric = name.rsplit('.').next().is_none_or(|l| l.chars().all(|c| c.is_ascii_digit()));
     if name.len() > 253 || numeric || !name.split('.').all(label_is_good) {
         return Err(format!("{} is neither an address nor a host name", quoted(text)));
@@ -105,7 +106,7 @@ pub(super) fn host_name(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
-/// An address block, `10.0.0.0/8`; bits behind the mask do not count.
+/// An address block, `10.0.0.0/8`; address bits outside the mask are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr {
     address: IpAddr,
@@ -113,19 +114,19 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// The block of `address` with `prefix_len` bits; `None` if the address has fewer.
+    /// The block of the first `prefix_len` bits of `address`; `None` if it has fewer.
     pub fn new(address: IpAddr, prefix_len: u8) -> Option<Self> {
         (prefix_len <= width(address)).then_some(Self { address, prefix_len })
     }
 
-    /// Whether `address` lies in the block.
+    /// Returns true if `address` is in the block.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (mine, theirs) = match (self.address, address) {
             (IpAddr::V4(a), IpAddr::V4(b)) => (left_aligned_v4(a), left_aligned_v4(b)),
             (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits()),
             _ => return false,
         };
-        // A shift by 128 would overflow; a mask of no bits lets all pass.
+        // With a mask of 0 bits the shift is 128 and checked_shr gives `None`: all addresses match.
         let shift = 128 - u32::from(self.prefix_len.min(128));
         (mine ^ theirs).checked_shr(shift).unwrap_or(0) == 0
     }
@@ -137,7 +138,7 @@ impl core::fmt::Display for Cidr {
     }
 }
 
-/// Reads an address block, `address/bits` or `address/mask`.
+/// Parses an address block, `address/bits` or `address/mask`.
 pub(super) fn cidr(text: &str) -> Result<Cidr, String> {
     let malformed = || format!("{} is not an address block such as 10.0.0.0/8", quoted(text));
     let (address, bits) = text.split_once('/').ok_or_else(malformed)?;
@@ -146,33 +147,33 @@ pub(super) fn cidr(text: &str) -> Result<Cidr, String> {
         return prefix_len(mask)
             .filter(|_| mask.is_ipv4() == address.is_ipv4())
             .and_then(|bits| Cidr::new(address, bits))
-            .ok_or_else(|| format!("{}: the mask is not one of this address", quoted(text)));
+            .ok_or_else(|| format!("{}: not a mask for this kind of address", quoted(text)));
     }
     let bits = number(bits, "").map_err(|_| malformed())?.value;
     u8::try_from(bits)
         .ok()
         .and_then(|bits| Cidr::new(address, bits))
-        .ok_or_else(|| format!("{}: the mask has 0..={} bits", quoted(text), width(address)))
+        .ok_or_else(|| format!("{}: the mask is out of range 0..={}", quoted(text), width(address)))
 }
 
-/// Speeds of links, in bit/s: `1G-10G`, `10G-` or one speed alone.
+/// A range of link speeds: `1G-10G`, `10G-` or a single speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpeedRange {
-    /// Lowest, in bit/s.
+    /// Lowest speed in bit/s.
     pub min: u64,
-    /// Highest, in bit/s, inclusive.
+    /// Highest speed in bit/s, inclusive.
     pub max: u64,
 }
 
 impl SpeedRange {
-    /// Whether a link is in the range; an unknown speed counts as 0, as in hsflowd, so that
-    /// `speed = 0-` takes every link.
+    /// Returns true if a speed in bit/s is in the range. `None`, an unknown speed, counts as 0 as
+    /// in hsflowd, so that `speed = 0-` selects every link.
     pub fn contains(&self, if_speed: Option<u64>) -> bool {
         (self.min..=self.max).contains(&if_speed.unwrap_or(0))
     }
 }
 
-/// Reads `a`, `a-b` or `a-` with suffixes K, M, G, T and P.
+/// Parses `a`, `a-b` or `a-` with suffixes K, M, G, T and P.
 pub(super) fn speed_range(text: &str) -> Result<SpeedRange, String> {
     let speed = |part: &str| {
         let wrong = |_| format!("{} is not a speed such as 1G, 1G-10G or 10G-", quoted(text));
@@ -184,12 +185,12 @@ pub(super) fn speed_range(text: &str) -> Result<SpeedRange, String> {
         Some((min, max)) => (speed(min)?, speed(max)?),
     };
     if max < min {
-        return Err(format!("{}: the range of speeds is upside down", quoted(text)));
+        return Err(format!("{}: the range ends below its start", quoted(text)));
     }
     Ok(SpeedRange { min, max })
 }
 
-/// Reads the speed in `sampling.10G`, in bit/s; fractions are allowed (`2.5G`).
+/// Parses the speed in `sampling.10G`, in bit/s; fractions are allowed (`2.5G`).
 pub(super) fn speed_name(text: &str) -> Option<u64> {
     let (digits, multiplier) = split_suffix(text, SPEED_SUFFIXES);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -202,7 +203,7 @@ pub(super) fn speed_name(text: &str) -> Option<u64> {
     whole.parse::<u64>().ok()?.checked_mul(multiplier)?.checked_add(fraction)
 }
 
-/// Splits a suffix off and gives what it multiplies with.
+/// Splits off a suffix and returns its multiplier, 1 without a suffix.
 fn split_suffix<'a>(text: &'a str, suffixes: &str) -> (&'a str, u64) {
     let last = text.chars().last().map(|c| c.to_ascii_uppercase());
     let found = suffixes.chars().zip(1_u32..).find(|&(suffix, _)| Some(suffix) == last);
@@ -229,9 +230,9 @@ fn left_aligned_v4(address: Ipv4Addr) -> u128 {
     u128::from(address.to_bits()) << (Ipv6Addr::BITS - Ipv4Addr::BITS)
 }
 
-/// Of numbers.
+/// Suffixes of numbers.
 pub(super) const NUMBER_SUFFIXES: &str = "KMG";
-/// Of speeds.
+/// Suffixes of speeds.
 pub(super) const SPEED_SUFFIXES: &str = "KMGTP";
 
 #[cfg(test)]
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_with_anything_else_are_refused() {
+    fn malformed_numbers_are_errors() {
         for text in ["", "25abc", "-1", "+1", "K", "0x", "1T", "1_000", "0x-1", "٣", "é", "1é"] {
             assert_eq!(plain(text), Err(format!("{text:?} is not a whole number")));
         }
@@ -267,7 +268,7 @@ mod tests {
             Err("\"09\" is not a whole number (a leading 0 makes it octal)".into())
         );
         for text in ["18446744073709551616", "18446744073709551G"] {
-            assert_eq!(plain(text), Err(format!("{text:?} is too large a number")));
+            assert_eq!(plain(text), Err(format!("{text:?} is too large")));
         }
     }
 
@@ -275,20 +276,19 @@ mod tests {
     fn addresses() {
         assert_eq!(address("10.0.0.1"), Ok(IpAddr::from([10, 0, 0, 1])));
         assert_eq!(address("[::1]"), Ok(IpAddr::from(Ipv6Addr::LOCALHOST)));
-        assert_eq!(address("::"), Err("\"::\" is no host's address".into()));
+        assert_eq!(address("::"), Err("\"::\" is an unspecified address".into()));
         assert_eq!(
             address("10.0.0.256"),
             Err("\"10.0.0.256\" is not an IPv4 or IPv6 address".into())
         );
         assert_eq!(
             address("fe80::1%eth0"),
-            Err("\"fe80::1%eth0\" names a zone; write the address without it, and dev = eth0"
-                .into())
+            Err("\"fe80::1%eth0\" contains a zone; remove it and add dev = eth0".into())
         );
     }
 
     #[test]
-    fn blocks_of_addresses() {
+    fn address_blocks() {
         let block = cidr("10.1.2.3/8").unwrap();
         assert!(block.contains([10, 255, 0, 1].into()));
         assert!(!block.contains([11, 0, 0, 1].into()));
@@ -297,14 +297,20 @@ mod tests {
         assert!(cidr("::/0").unwrap().contains(Ipv6Addr::from_bits(u128::MAX).into()));
         assert!(!cidr("::1/128").unwrap().contains(Ipv6Addr::UNSPECIFIED.into()));
         assert!(!cidr("1.2.3.4/32").unwrap().contains([1, 2, 3, 5].into()));
-        assert_eq!(cidr("::1/100000"), Err("\"::1/100000\": the mask has 0..=128 bits".into()));
+        assert_eq!(
+            cidr("::1/100000"),
+            Err("\"::1/100000\": the mask is out of range 0..=128".into())
+        );
         assert_eq!(cidr("10.0.0.0/255.240.0.0"), cidr("10.0.0.0/12"));
         assert_eq!(cidr("2001:db8::/ffff:ffff::"), cidr("2001:db8::/32"));
         for text in ["10.0.0.0/255.0.255.0", "10.0.0.0/ffff::", "2001:db8::/255.0.0.0"] {
-            let expected = format!("{text:?}: the mask is not one of this address");
+            let expected = format!("{text:?}: not a mask for this kind of address");
             assert_eq!(cidr(text), Err(expected));
         }
-        assert_eq!(cidr("1.2.3.4/33"), Err("\"1.2.3.4/33\": the mask has 0..=32 bits".into()));
+        assert_eq!(
+            cidr("1.2.3.4/33"),
+            Err("\"1.2.3.4/33\": the mask is out of range 0..=32".into())
+        );
         for text in ["1.2.3.4", "/8", "1.2.3.4/", "1.2.3.4/8x", "eth0/8", "1.2.3.4/8/8"] {
             let expected = format!("{text:?} is not an address block such as 10.0.0.0/8");
             assert_eq!(cidr(text), Err(expected));
@@ -312,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_of_speeds() {
+    fn speed_ranges() {
         assert_eq!(
             speed_range("1G-1T"),
             Ok(SpeedRange { min: 10_u64.pow(9), max: 10_u64.pow(12) })
@@ -324,10 +330,7 @@ mod tests {
         );
         assert!(speed_range("0-").unwrap().contains(None));
         assert!(!speed_range("1-").unwrap().contains(None));
-        assert_eq!(
-            speed_range("2G-1G"),
-            Err("\"2G-1G\": the range of speeds is upside down".into())
-        );
+        assert_eq!(speed_range("2G-1G"), Err("\"2G-1G\": the range ends below its start".into()));
         for text in ["", "-", "-1G", "fast", "1G-2G-3G", "99999P"] {
             let expected = format!("{text:?} is not a speed such as 1G, 1G-10G or 10G-");
             assert_eq!(speed_range(text), Err(expected));
@@ -335,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_speeds() {
+    fn speed_names() {
         assert_eq!(speed_name("100M"), Some(100_000_000));
         assert_eq!(speed_name("2.5G"), Some(2_500_000_000));
         assert_eq!(speed_name("10g"), Some(10_000_000_000));

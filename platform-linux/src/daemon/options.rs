@@ -30,26 +30,28 @@ pub struct ConfigSource {
     pub collectors: Vec<Collector>,
 }
 
-/// A configuration that can be used, and what is odd about it.
+/// A usable configuration and the warnings for it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// The file with the options applied.
+    /// The configuration of the file, with the options applied.
     pub config: Config,
-    /// The file it came from; `None`: options alone.
+    /// The file; `None` if the configuration consists of options only.
     pub file: Option<PathBuf>,
-    /// Warnings, one a line, with file, line and column.
+    /// Warnings, each with file, line and column.
     pub warnings: Vec<String>,
 }
 
-/// Why there is no configuration: one problem a line, errors and warnings in the order of the file.
+/// The problems of an unusable configuration, errors and warnings in the order of the file.
+///
+/// Displayed with one problem per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError(pub Vec<String>);
 
 impl ConfigSource {
-    /// Reads the file, if there is one, and applies the options.
+    /// Reads the file, if any, and applies the options.
     ///
     /// # Errors
-    /// All that is wrong with file and options.
+    /// All problems of the file and the options.
     pub fn load(&self) -> Result<Loaded, LoadError> {
         self.load_from(DEFAULT_PATHS)
     }
@@ -61,7 +63,7 @@ impl ConfigSource {
         };
         self.apply(&mut loaded.config);
         if loaded.config.collectors.is_empty() {
-            return Err(LoadError::of("no collector: name one with --collector ADDRESS"));
+            return Err(LoadError::of("no collector; add --collector ADDRESS"));
         }
         Ok(loaded)
     }
@@ -77,7 +79,7 @@ impl ConfigSource {
         let [first, second] = defaults;
         let none = || {
             LoadError::of(&format!(
-                "no configuration: there is neither {first} nor {second}; name a file with --config, or use --interface and --collector"
+                "no configuration: neither {first} nor {second} exists; use --config FILE, or --interface and --collector"
             ))
         };
         found.map(Some).ok_or_else(none)
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// A directory of its own for each test, gone with it.
+    /// A directory for one test, deleted at its end.
     struct Directory(PathBuf);
 
     impl Directory {
@@ -167,12 +169,12 @@ mod tests {
         "sflow { polling = 7 sampling.10G = 9 collector { ip = 192.0.2.1 } pcap { dev = eth0 } }";
 
     #[test]
-    fn the_first_default_file_that_exists_is_taken() {
+    fn first_existing_default_file_is_read() {
         let directory = Directory::new("defaults");
         let paths = [directory.path("flowmote.conf"), directory.path("hsflowd.conf")];
         let load = || ConfigSource::default().load_from([&paths[0], &paths[1]]);
         let none = load().unwrap_err().to_string();
-        assert!(none.starts_with("no configuration: there is neither"), "{none}");
+        assert!(none.starts_with("no configuration: neither"), "{none}");
         assert!(none.contains(&paths[0]) && none.contains(&paths[1]), "{none}");
         directory.write("hsflowd.conf", FILE);
         assert_eq!(load().unwrap().file, Some(PathBuf::from(&paths[1])));
@@ -200,17 +202,17 @@ mod tests {
     }
 
     #[test]
-    fn options_alone_are_a_configuration_if_there_is_a_collector() {
+    fn options_without_a_file_need_a_collector() {
         let collectors = vec!["192.0.2.1".parse().unwrap()];
         let loaded = ConfigSource { collectors, ..ConfigSource::default() }.load().unwrap();
         assert_eq!((loaded.file, loaded.config.polling_secs), (None, 30));
         let interfaces = vec!["eth0".to_owned()];
         let error = ConfigSource { interfaces, ..ConfigSource::default() }.load().unwrap_err();
-        assert_eq!(error.to_string(), "no collector: name one with --collector ADDRESS");
+        assert_eq!(error.to_string(), "no collector; add --collector ADDRESS");
     }
 
     #[test]
-    fn a_file_that_is_wrong_or_not_there_is_named() {
+    fn errors_start_with_the_name_of_the_file() {
         let directory = Directory::new("wrong");
         let wrong =
             directory.write("wrong.conf", "sflow { smapling = 400 collector { ip = 192.0.2.1 } }");

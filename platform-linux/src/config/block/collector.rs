@@ -32,25 +32,26 @@ const NAMESPACE: Token = not_yet("namespace", Kind::Word("a network namespace"))
 /// `[2001:db8::1]:6343`, `name` or `name:6343`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collector {
-    /// Address or name.
+    /// Address or host name.
     pub host: Host,
     /// UDP port, never 0.
     pub port: u16,
-    /// The device that datagrams leave by (`SO_BINDTODEVICE`); `None` leaves it to the routes.
+    /// The device that datagrams are sent through (`SO_BINDTODEVICE`); `None`: by the routing table.
     pub device: Option<String>,
 }
 
-/// An address, or a name that is resolved while the agent runs.
+/// The host of a collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// Used as it is.
+    /// An IPv4 or IPv6 address.
     Address(IpAddr),
-    /// Not resolved here: a name server that is not up yet is no mistake of the configuration.
+    /// A name. It is resolved at run time, because a name server that is not up yet is not an
+    /// error of the configuration.
     Name(String),
 }
 
 impl Collector {
-    /// The port that IANA gave to sFlow.
+    /// The port assigned to sFlow by IANA.
     pub const DEFAULT_PORT: u16 = 6343;
 
     /// A collector on the default port.
@@ -60,7 +61,7 @@ impl Collector {
 }
 
 impl Host {
-    /// Reads an address or a name; the error says in words what is wrong.
+    /// Parses an address or a host name; the error is a message.
     fn parse(text: &str) -> Result<Self, String> {
         if text.contains('%') || text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
             return value::address(text).map(Self::Address);
@@ -98,12 +99,14 @@ impl FromStr for Collector {
         let port = value::number(port, "").ok().and_then(|n| u16::try_from(n.value).ok());
         match port.filter(|&port| port != 0) {
             Some(port) => Ok(Self { port, ..Self::new(host) }),
-            None => Err(ParseCollectorError(format!("{}: a port is 1..=65535", quoted(text)))),
+            None => {
+                Err(ParseCollectorError(format!("{}: the port must be 1..=65535", quoted(text))))
+            }
         }
     }
 }
 
-/// Why a text names no collector, in words.
+/// The message for a text that is not a collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseCollectorError(String);
 
@@ -125,18 +128,18 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     let device = settings.value(&DEV, value::device);
     let Some(host) = host else { return };
     if is_link_local(&host) && device.is_none() {
-        settings.warn("a link-local address is reached only by a device; add dev = ...");
+        settings.warn("a link-local address needs a device; add dev = ...");
     }
     let collector = Collector { host, port: port.unwrap_or(Collector::DEFAULT_PORT), device };
     if config.collectors.contains(&collector) {
-        settings.warn(format!("{collector} is given twice and gets everything twice"));
+        settings.warn(format!("{collector} is listed twice and receives each datagram twice"));
     }
     push_bounded(&mut config.collectors, collector, settings.at, settings.problems);
 }
 
 fn host(text: &str) -> Result<Host, String> {
     Host::parse(text).map_err(|why| match text.parse::<Collector>() {
-        Ok(_) => format!("{} holds a port; write it as udpport = ...", quoted(text)),
+        Ok(_) => format!("{} contains a port; use udpport = ...", quoted(text)),
         Err(_) => why,
     })
 }
@@ -145,7 +148,7 @@ fn is_link_local(host: &Host) -> bool {
     matches!(host, Host::Address(IpAddr::V6(address)) if address.is_unicast_link_local())
 }
 
-/// Splits `host:port`; an IPv6 address has a port only behind brackets.
+/// Splits `host:port`; an IPv6 address has a port only after brackets.
 fn split_port(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(':') {
         Some((host, port)) if host.ends_with(']') || !host.contains(':') => (host, Some(port)),
@@ -158,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_the_command_line() {
+    fn command_line_forms() {
         for (text, shown) in [
             ("10.0.0.1", "10.0.0.1:6343"),
             ("10.0.0.1:99", "10.0.0.1:99"),
@@ -173,16 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn malformed_collectors_are_errors() {
         for (text, message) in [
             ("", r#""" is neither an address nor a host name"#),
             ("10.0.0.256", r#""10.0.0.256" is neither an address nor a host name"#),
-            ("10.0.0.1:0", r#""10.0.0.1:0": a port is 1..=65535"#),
-            ("10.0.0.1:65536", r#""10.0.0.1:65536": a port is 1..=65535"#),
-            ("10.0.0.1:", r#""10.0.0.1:": a port is 1..=65535"#),
+            ("10.0.0.1:0", r#""10.0.0.1:0": the port must be 1..=65535"#),
+            ("10.0.0.1:65536", r#""10.0.0.1:65536": the port must be 1..=65535"#),
+            ("10.0.0.1:", r#""10.0.0.1:": the port must be 1..=65535"#),
             ("[::1", r#""[::1" is not an IPv4 or IPv6 address"#),
             ("[::1]x", r#""[::1]x" is not an IPv4 or IPv6 address"#),
-            ("0.0.0.0", r#""0.0.0.0" is no host's address"#),
+            ("0.0.0.0", r#""0.0.0.0" is an unspecified address"#),
         ] {
             assert_eq!(text.parse::<Collector>().unwrap_err().to_string(), message);
         }

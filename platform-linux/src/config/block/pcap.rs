@@ -12,14 +12,14 @@ use super::super::tokens::{
 };
 use super::super::value::{self, SpeedRange};
 
-/// `pcap { }`, which uses libpcap in hsflowd.
+/// `pcap { }`; hsflowd captures with libpcap for it.
 pub(in crate::config) static PCAP: Block = Block::new(
     "pcap",
     "interfaces to sample packets on; an empty block selects all; repeatable",
     TOKENS,
     read,
 );
-/// `epcap { }`, which uses eBPF in hsflowd. Flowmote captures in one way for both.
+/// `epcap { }`; hsflowd captures with eBPF for it. Flowmote makes no difference between the two.
 pub(in crate::config) static EPCAP: Block =
     Block::new("epcap", "same as `pcap`; repeatable", TOKENS, read);
 
@@ -44,26 +44,26 @@ const DYNAMIC: Token = not_yet("dynamic", Kind::Switch)
 /// A `pcap { }` or `epcap { }` block, or an interface named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapRule {
-    /// The links that it takes.
+    /// The links that this rule applies to.
     pub selector: Selector,
-    /// Its own sampling rate, 1 in N; 0 is off. `None`: the rates of the whole configuration.
+    /// Sampling rate, 1 in N; 0 is off. `None`: chosen by [`Config::sampling_rate`].
     pub sampling: Option<u32>,
-    /// Whether the interface is put into promiscuous mode.
+    /// Puts the interfaces into promiscuous mode.
     pub promiscuous: bool,
-    /// Where its block starts; `None` for the command line.
+    /// Position of the block; `None` for the command line.
     pub position: Option<Position>,
 }
 
 impl TapRule {
-    /// The tap of one device by name or alias, as `--interface` asks for it.
+    /// The rule for one device by name or alias, as `--interface` creates it.
     pub fn device(name: impl Into<String>, sampling: Option<u32>) -> Self {
         let selector = Selector { device: Some(name.into()), ..Selector::default() };
         Self { selector, sampling, promiscuous: false, position: None }
     }
 }
 
-/// What a tap selects by: each key that is there must match. Without any it takes all links but
-/// those whose packets another link shows as well, and loopback.
+/// A selection of links: all keys that are present must match. Without `device`, only links of
+/// [`LinkKind::Other`] are selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     /// `dev`: name or alias of one device.
@@ -75,26 +75,27 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Whether it takes `link`.
+    /// Returns true if `link` is selected.
     pub fn matches(&self, link: &LinkTraits<'_>) -> bool {
         let named = self.device.as_deref().map(|device| link.is_called(device));
         let pattern = self.pattern.as_ref().is_none_or(|pattern| pattern.matches(link.name));
         let speed = self.speed.is_none_or(|range| range.contains(link.speed));
+        // Packets of other kinds pass a second link too, where they are sampled.
         let wanted = named.unwrap_or(link.kind == LinkKind::Other);
         wanted && pattern && speed
     }
 }
 
-/// What selection has to know of a network interface.
+/// The traits of a network interface that a [`Selector`] compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkTraits<'a> {
-    /// Its name, `IFLA_IFNAME`.
+    /// Name, `IFLA_IFNAME`.
     pub name: &'a str,
-    /// Its alias, `IFLA_IFALIAS`.
+    /// Alias, `IFLA_IFALIAS`.
     pub alias: Option<&'a str>,
-    /// What it is.
+    /// Kind of the link.
     pub kind: LinkKind,
-    /// Its speed in bit/s; `None` when the driver does not tell.
+    /// Speed in bit/s; `None` if the driver does not report it.
     pub speed: Option<u64>,
 }
 
@@ -104,7 +105,7 @@ impl LinkTraits<'_> {
     }
 }
 
-/// Links that a pattern or a range of speeds leaves out, and all others.
+/// Kinds of links as far as a selection distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkKind {
     /// `IFF_LOOPBACK`.
@@ -120,7 +121,7 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
-    /// From the kernel's words: `IFF_LOOPBACK` and `IFLA_INFO_KIND` (absent for NICs).
+    /// The kind by `IFF_LOOPBACK` and `IFLA_INFO_KIND`, which NICs do not have.
     pub fn from_kernel(is_loopback: bool, info_kind: Option<&str>) -> Self {
         match info_kind {
             _ if is_loopback => Self::Loopback,
@@ -143,11 +144,11 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     let promiscuous = settings.value(&PROMISC, value::switch).unwrap_or(false);
     if is_dynamic(settings) {
         // hsflowd samples nothing by such a block until its k8s module activates the device.
-        return settings.warn("this block is left out, because nothing asks for it");
+        return settings.warn("this block is ignored, because nothing activates it");
     }
     let mut same = config.taps.iter().filter(|tap| tap.selector == selector);
     if let Some(first) = same.next().and_then(|tap| tap.position) {
-        let message = format!("the block on line {} selects the same already", first.line);
+        let message = format!("the block on line {} selects the same interfaces", first.line);
         settings.warn(message + "; this one has no effect");
     }
     let tap = TapRule { selector, sampling, promiscuous, position: Some(settings.at) };
@@ -165,10 +166,10 @@ fn is_dynamic(settings: &mut Settings<'_>) -> bool {
 }
 
 impl Config {
-    /// The tap that `link` is sampled by, or `None` if it is not sampled.
+    /// The rule that `link` is sampled by; `None` if it is not sampled.
     ///
-    /// A block that names the device goes before one that selects by pattern or speed alone;
-    /// among equals the first in the file.
+    /// A rule with a device name precedes rules with only a pattern or speed; among equals the
+    /// first in the file applies.
     pub fn tap_for(&self, link: &LinkTraits<'_>) -> Option<&TapRule> {
         let matching = |tap: &&TapRule| tap.selector.matches(link);
         let by_name = |tap: &&TapRule| tap.selector.device.is_some();
@@ -177,12 +178,12 @@ impl Config {
     }
 }
 
-/// A pattern for names of devices; it matches anywhere in a name unless anchored by `^` and `$`.
+/// A pattern for device names; it matches anywhere in a name unless anchored by `^` and `$`.
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// Compiles a pattern; the error says in words what is wrong.
+    /// Compiles a pattern; the error is a message.
     pub(in crate::config) fn new(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("the pattern is empty".into());
@@ -191,9 +192,9 @@ impl Pattern {
         regex.map(Self).map_err(|why| format!("{} is not a pattern: {why}", quoted(text)))
     }
 
-    /// Whether the pattern is found in `name`.
+    /// Returns true if the pattern matches somewhere in `name`.
     pub fn matches(&self, name: &str) -> bool {
-        // The kernel's names have 15 bytes, its alternative names 127.
+        // Kernel limits: a name has 15 bytes (IFNAMSIZ), an alternative name 127 (ALTIFNAMSIZ).
         name.len() <= MAX_NAME_BYTES && self.0.is_match(name)
     }
 
@@ -217,9 +218,9 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// `((a{255}){255})` must not become a large program.
+/// Limit for nested repetitions: `((a{255}){255})` compiles to 65,025 copies.
 const MAX_COMPILED_BYTES: usize = 64 * 1024;
-/// Matching takes time in proportion to pattern times name.
+/// Matching takes time proportional to the product of both lengths.
 const MAX_NAME_BYTES: usize = 255;
 
 #[cfg(test)]
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_must_match() {
+    fn all_keys_must_match() {
         assert!(by_pattern("^eth").matches(&NIC));
         assert!(by_pattern("h0").matches(&NIC), "not anchored");
         assert!(!by_pattern("^h0").matches(&NIC));
@@ -257,14 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_found_by_name_and_alias() {
+    fn device_matches_name_and_alias() {
         for (name, found) in [("eth0", true), ("uplink", true), ("ETH0", false), ("eth", false)] {
             assert_eq!(TapRule::device(name, None).selector.matches(&NIC), found, "{name}");
         }
     }
 
     #[test]
-    fn only_a_name_takes_what_shows_the_packets_of_others() {
+    fn only_a_name_selects_bonds_vlans_veths_and_loopback() {
         use LinkKind::*;
         for kind in [Loopback, BondMaster, Vlan, Veth] {
             let link = LinkTraits { kind, ..NIC };
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_in_the_words_of_the_kernel() {
+    fn kinds_from_kernel_attributes() {
         assert_eq!(LinkKind::from_kernel(true, None), LinkKind::Loopback);
         assert_eq!(LinkKind::from_kernel(false, Some("bond")), LinkKind::BondMaster);
         assert_eq!(LinkKind::from_kernel(false, Some("vlan")), LinkKind::Vlan);
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_goes_before_a_pattern() {
+    fn device_name_precedes_a_pattern() {
         let taps =
             vec![tap(by_pattern("eth")), tap(by_speed(0, u64::MAX)), TapRule::device("eth0", None)];
         let config = Config { taps, ..Config::default() };
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_bounded() {
+    fn pattern_and_name_lengths_are_bounded() {
         let error = Pattern::new("((((a{200}){200}){200}){200})").unwrap_err();
         assert!(
             error.starts_with(r#""((((a{200}){200}){200}){200})" is not a pattern: "#),
@@ -313,7 +314,7 @@ mod tests {
 
     /// Documented in docs/configuration.md.
     #[test]
-    fn what_is_like_posix_and_what_is_not() {
+    fn pattern_syntax_agrees_with_the_docs() {
         let pattern = Pattern::new("^en[[:alpha:]]+[[:digit:]]{1,2}(s|p)?$").unwrap();
         assert!(pattern.matches("eno1"));
         assert!(pattern.matches("ens5"));

@@ -74,13 +74,14 @@ pub(in crate::config) fn read(settings: &mut Settings<'_>, config: &mut Config) 
     config.uuid = settings.value(&UUID, value::uuid);
 }
 
-/// Checks that the file names a collector, even a wrong one.
+/// Reports an error if the file has no collector block. One with an error counts, so that it
+/// is reported once.
 pub(in crate::config) fn require_collector(settings: &mut Settings<'_>) {
     if settings.has(collector::BLOCK.name) {
         return;
     }
     let why = match settings.has(unsupported::DNS_SD.name) {
-        true => "no collector remains without dns-sd",
+        true => "no collector, and dns-sd is not supported",
         false => "no collector",
     };
     settings.error(format!("{why}; add collector {{ ip = ADDRESS }}"));
@@ -92,11 +93,13 @@ fn read_sampling(settings: &mut Settings<'_>, sampling: &mut Sampling) {
     settings.each(&SAMPLING_SPEED, |setting, problems| {
         read_speed(setting, &mut sampling.by_speed, problems);
     });
-    // A ratio of 0 switches the ratio off, which `sampling` does too.
+    // A ratio of 0 disables the ratio, as `sampling` does.
     let ratio = sampling.bps_ratio.filter(|ratio| ratio.value != 0);
     if let (Some(rate), Some(at)) = (sampling.rate, ratio.and_then(|ratio| ratio.position)) {
         let what = "\"sampling.bps_ratio\" has no effect";
-        settings.problems.warning(at, format!("{what}: sampling = {rate} is for every interface"));
+        settings
+            .problems
+            .warning(at, format!("{what}: sampling = {rate} applies to every interface"));
     }
 }
 
@@ -149,14 +152,13 @@ fn datagram_bytes(setting: &Setting, problems: &mut Diagnostics) -> Option<u32> 
     if bytes < MIN_COMFORTABLE_DATAGRAM {
         let at = setting.value.as_ref()?.at;
         let message = format!(
-            "datagramBytes below {MIN_COMFORTABLE_DATAGRAM} may be too few for the counters of \
-             the host, which are lost then; hsflowd ignores this setting"
+            "host counter samples may need more than {bytes} bytes and are lost then; hsflowd \
+             ignores this setting"
         );
         problems.warning(at, message);
     }
     Some(bytes)
 }
 
-/// A counter sample of the host with all its records takes about 700 bytes, more with many
-/// network adaptors.
+/// A host counter sample with all records has about 700 bytes, and 16 more per network adaptor.
 const MIN_COMFORTABLE_DATAGRAM: u32 = 1024;

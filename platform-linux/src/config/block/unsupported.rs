@@ -41,7 +41,7 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     not_yet("forgetVMs", FORGET)
         .default("180")
         .about("seconds until the index of a removed VM is reused"),
-    unneeded("modules", PATH, "Flowmote has no modules to load"),
+    unneeded("modules", PATH, "Flowmote loads no modules"),
     unneeded("refreshAdaptors", REFRESH, "the kernel reports interface changes"),
     unneeded("checkAdaptors", Kind::Number(1..=3600), "the kernel reports interface changes"),
     deprecated("loopback", Kind::Switch, "it has no effect in hsflowd either"),

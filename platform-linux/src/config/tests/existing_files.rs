@@ -1,4 +1,4 @@
-//! Files from the field and the shipped file.
+//! Files written for hsflowd, and the shipped file.
 
 use core::net::IpAddr;
 
@@ -11,7 +11,7 @@ const VYOS: &str = include_str!("../testdata/hsflowd-vyos.conf");
 const SHIPPED: &str = include_str!("../../../flowmote.conf");
 
 #[test]
-fn the_shipped_file_has_no_problem() {
+fn shipped_file_has_no_problem() {
     let parsed = Config::parse(SHIPPED);
     assert_eq!(parsed.diagnostics, []);
     let config = parsed.config.unwrap();
@@ -25,26 +25,25 @@ fn the_shipped_file_has_no_problem() {
     for name in ["docker0", "br-1f2e", "virbr0", "tun0", "wg0", "cni0"] {
         assert!(!sampled(name, LinkKind::Other), "{name}");
     }
-    assert!(!sampled("eni1a2b3c", LinkKind::Veth), "a pod's end on EKS");
+    assert!(!sampled("eni1a2b3c", LinkKind::Veth), "veth of a pod on EKS");
     let defaults = Config { collectors: vec![], taps: vec![], ..config.clone() };
     assert_eq!(defaults, Config::default());
 }
 
-/// The examples in the comments of the shipped file are valid too.
 #[test]
-fn the_examples_of_the_shipped_file_have_no_problem_alone() {
+fn examples_in_the_shipped_file_have_no_problem() {
     let example = |line: &&str| line.contains('=') && !line.contains("=====");
     let lines = SHIPPED.lines().map(str::trim);
     let examples: Vec<_> =
         lines.filter_map(|line| line.strip_prefix("# ")).filter(example).collect();
-    assert_eq!(examples.len(), 16, "{examples:#?}");
+    assert_eq!(examples.len(), 17, "{examples:#?}");
     for line in examples {
         assert_eq!(inside(line), "", "{line}");
     }
 }
 
 #[test]
-fn debian_style() {
+fn debian_file() {
     let expected = "\
 f:9:3: warning: \"sampling.http\" is not supported by Flowmote yet; ignored
 f:15:3: warning: \"json\" is not supported by Flowmote yet; ignored
@@ -69,14 +68,14 @@ f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
 }
 
 #[test]
-fn cumulus_style() {
+fn cumulus_file() {
     let expected = "\
-f:4:3: warning: \"modules\" is ignored: Flowmote has no modules to load
+f:4:3: warning: \"modules\" is ignored: Flowmote loads no modules
 f:5:3: warning: \"cumulus\" is not supported by Flowmote yet; ignored
 f:6:3: warning: \"psample\" is not supported by Flowmote yet; ignored
 f:7:3: warning: \"dropmon\" is not supported by Flowmote yet; ignored
 f:16:3: warning: \"loopback\" is deprecated and ignored: it has no effect in hsflowd either
-f:17:18: warning: the file ends inside sflow of line 3; a } is missing";
+f:17:18: warning: the file ends inside sflow of line 3; } is missing";
     assert_eq!(problems(CUMULUS), expected);
     let config = Config::parse(CUMULUS).config.unwrap();
     assert_eq!(config.collectors[0].to_string(), "10.1.2.3:6343 by eth0");
@@ -86,7 +85,7 @@ f:17:18: warning: the file ends inside sflow of line 3; a } is missing";
 }
 
 #[test]
-fn vyos_style() {
+fn vyos_file() {
     let expected = "\
 f:14:1: warning: \"dropmon\" is not supported by Flowmote yet; ignored
 f:15:1: warning: \"dbus\" is not supported by Flowmote yet; ignored";
@@ -101,7 +100,7 @@ f:15:1: warning: \"dbus\" is not supported by Flowmote yet; ignored";
 }
 
 #[test]
-fn latin_1_in_a_comment_is_read() {
+fn latin_1_in_a_comment_is_accepted() {
     let path = std::env::temp_dir().join(format!("flowmote-latin1-{}", std::process::id()));
     std::fs::write(&path, b"# caf\xe9\nsflow { collector { ip = 192.0.2.1 } }\n").unwrap();
     let text = Config::read(&path).unwrap();

@@ -1,4 +1,4 @@
-//! The grammar as a whole: its docs, and that each token can be found and is read.
+//! The grammar as a whole: docs, lookup, and use of each token.
 
 use crate::config::grammar::SFLOW;
 use crate::config::tokens::{Block, Kind, Status, Token};
@@ -6,15 +6,16 @@ use crate::config::{Config, Diagnostic, Severity};
 
 const DOCS: &str = include_str!("../../../../docs/configuration.md");
 
-/// When this fails, put the expected text between the two comments of the docs.
+/// If this fails, replace the text between the two comments in the docs by the right-hand side.
 #[test]
-fn the_docs_list_every_token_with_its_status() {
+fn docs_list_every_token_with_its_status() {
     let (_, rest) = DOCS.split_once("<!-- tokens -->\n").unwrap();
     let (tables, _) = rest.split_once("\n<!-- /tokens -->").unwrap();
     assert_eq!(tables, crate::config::reference().to_string());
 }
 
-/// The empty value is wrong for all of them, so an error there proves that a block reads it.
+/// The empty value is wrong for all settings, so an error at its position proves that the block
+/// reads the setting.
 #[test]
 fn every_supported_setting_is_read_by_its_block() {
     fn check(block: &'static Block, open: &str) -> usize {
@@ -38,7 +39,7 @@ fn every_supported_setting_is_read_by_its_block() {
 }
 
 #[test]
-fn every_token_can_be_found_by_its_names() {
+fn every_token_is_found_by_name_and_alias() {
     fn check(block: &'static Block) {
         for token in block.tokens() {
             for name in token.names() {

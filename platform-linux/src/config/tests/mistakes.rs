@@ -1,30 +1,36 @@
-//! Every mistake and its message: those that crash hsflowd, that it misreads, and that it ignores.
+//! Mistakes and their messages, grouped by their effect in hsflowd.
 
 use super::{accepted, assert_lines, inside, problems};
 use crate::config::{Config, Host, MAX_BYTES, Position, Severity, TapRule};
 
 #[test]
-fn what_crashes_hsflowd() {
+fn input_that_crashes_hsflowd() {
     assert_lines(&[
         ("headerBytes = 13", r#"f:2:15: error: "headerBytes" = 13 is out of range 14..=256"#),
         ("headerBytes = 0", r#"f:2:15: error: "headerBytes" = 0 is out of range 14..=256"#),
-        ("agent.cidr = ::1/100000", r#"f:2:14: error: "::1/100000": the mask has 0..=128 bits"#),
-        ("agent.cidr = !10.0.0.0/33", r#"f:2:14: error: "10.0.0.0/33": the mask has 0..=32 bits"#),
-        // The missing namespace that ends hsflowd.
+        (
+            "agent.cidr = ::1/100000",
+            r#"f:2:14: error: "::1/100000": the mask is out of range 0..=128"#,
+        ),
+        (
+            "agent.cidr = !10.0.0.0/33",
+            r#"f:2:14: error: "10.0.0.0/33": the mask is out of range 0..=32"#,
+        ),
+        // A missing namespace ends hsflowd.
         (
             "collector { ip = 192.0.2.2 namespace = nosuch }",
             r#"f:2:28: warning: "namespace" is not supported by Flowmote yet; ignored"#,
         ),
     ]);
-    // Ends hsflowd with the first message of an application; here it is off, and that is all.
+    // Ends hsflowd by a division by zero at the first message of an application.
     assert_eq!(accepted("sampling = 0").sampling.rate.unwrap().value, 0);
-    // Ends hsflowd where no name server answers.
+    // Ends hsflowd without a reachable name server.
     let named = accepted("collector { ip = not-resolvable.invalid }");
     assert_eq!(named.collectors[1].host, Host::Name("not-resolvable.invalid".into()));
 }
 
 #[test]
-fn what_hsflowd_misreads() {
+fn input_that_hsflowd_misreads() {
     assert_lines(&[
         ("polling = 25abc", r#"f:2:11: error: "25abc" is not a whole number"#),
         ("polling = 010", "f:2:11: warning: 010 is octal and means 8; write 8 or 10"),
@@ -38,40 +44,40 @@ fn what_hsflowd_misreads() {
         ("sampling = -1", r#"f:2:12: error: "-1" is not a whole number"#),
         (
             "pcap { dev.pattern = eth[0-9]{1} }",
-            "f:2:22: error: a brace cuts this value short; put it in quotes",
+            "f:2:22: error: a brace ends this value; put the value in quotes",
         ),
         (
             "pcap { dev.pattern = {1} }",
-            "f:2:8: error: \"dev.pattern\" needs a pattern and no block; \
-             a value with braces must be in quotes",
+            "f:2:8: error: \"dev.pattern\" needs a pattern, not a block; \
+             put a value with braces in quotes",
         ),
         (
             "pcap { dev = \"eth0 }",
             "f:2:14: error: this quote is not closed on its line \
              (# starts a comment even inside quotes)\n\
-             f:3:2: warning: the file ends inside sflow of line 1; a } is missing",
+             f:3:2: warning: the file ends inside sflow of line 1; } is missing",
         ),
     ]);
     let long = format!("agent = {}", "x".repeat(300));
     assert_eq!(inside(&long), "f:2:9: error: this word is longer than 255 bytes");
-    // Beyond the 2047th character of a line hsflowd reads nothing, and says nothing.
+    // hsflowd silently ignores the text after the 2047th character of a line.
     let far = accepted(&format!("{}polling = 7", " ".repeat(3000)));
     assert_eq!(far.polling_secs, 7);
 }
 
 #[test]
-fn what_does_nothing_in_hsflowd() {
+fn input_without_effect_in_hsflowd() {
     assert_lines(&[
         (
             "pcap { dev = eth0 dynamic = on }",
-            "f:2:1: warning: this block is left out, because nothing asks for it\n\
+            "f:2:1: warning: this block is ignored, because nothing activates it\n\
              f:2:19: warning: \"dynamic\" is not supported by Flowmote yet; ignored",
         ),
         ("docker { }", r#"f:2:1: warning: "docker" is not supported by Flowmote yet; ignored"#),
         (
             "datagramBytes = 300",
-            "f:2:17: warning: datagramBytes below 1024 may be too few for the counters of the \
-             host, which are lost then; hsflowd ignores this setting",
+            "f:2:17: warning: host counter samples may need more than 300 bytes and are lost then; \
+             hsflowd ignores this setting",
         ),
         (
             "samplingDirection = both",
@@ -80,21 +86,18 @@ fn what_does_nothing_in_hsflowd() {
         ),
         (
             "pcap { dev = eth0 }\n pcap { dev = eth0 sampling = 7 }",
-            "f:3:2: warning: the block on line 2 selects the same already; \
+            "f:3:2: warning: the block on line 2 selects the same interfaces; \
              this one has no effect",
         ),
         (
             "sampling = 50\nsampling.bps_ratio = 1000",
             "f:3:1: warning: \"sampling.bps_ratio\" has no effect: \
-             sampling = 50 on line 2 is for every interface",
+             sampling = 50 on line 2 applies to every interface",
         ),
-        (
-            "polling = 10\npolling = 20",
-            "f:3:1: warning: \"polling\" is set again and replaces the one on line 2",
-        ),
+        ("polling = 10\npolling = 20", "f:3:1: warning: \"polling\" overrides the value on line 2"),
         (
             "sampling.1G = 10\nsampling.1000M = 20",
-            "f:3:1: warning: \"sampling.1000M\" is set again and replaces the one on line 2",
+            "f:3:1: warning: \"sampling.1000M\" overrides the value on line 2",
         ),
     ]);
     let dynamic = Config::parse(
@@ -155,7 +158,7 @@ fn unknown_and_misplaced_tokens() {
         ),
         ("polling = 20 30", r#"f:2:14: error: unknown token "30""#),
         ("polling\nsampling = 5", r#"f:2:1: error: "polling" needs a whole number 0..=300"#),
-        // The setting after a word that nobody knows is not lost.
+        // The setting after an unknown word is read.
         (
             "verbose headerBytes = 5",
             "f:2:1: error: unknown token \"verbose\"\n\
@@ -174,14 +177,14 @@ fn unknown_and_misplaced_tokens() {
 }
 
 #[test]
-fn blocks() {
+fn block_structure() {
     for (text, expected) in [
         ("", "f:1:1: error: there is no sflow { } block"),
         ("# nothing\n", "f:1:10: error: there is no sflow { } block"),
         ("sflow { }", "f:1:1: error: no collector; add collector { ip = ADDRESS }"),
         (
             "sflow { DNS-SD { domain = .example.com } }",
-            "f:1:1: error: no collector remains without dns-sd; \
+            "f:1:1: error: no collector, and dns-sd is not supported; \
              add collector { ip = ADDRESS }\n\
              f:1:9: warning: \"dns-sd\" is not supported by Flowmote yet; ignored",
         ),
@@ -192,21 +195,21 @@ fn blocks() {
         ),
         (
             "sflow { collector { ip = 1.2.3.4 }",
-            "f:1:34: warning: the file ends inside sflow of line 1; a } is missing",
+            "f:1:34: warning: the file ends inside sflow of line 1; } is missing",
         ),
-        ("sflow { collector { ip = 1.2.3.4 } } }", "f:1:38: error: this } closes nothing"),
-        ("sflow { { } collector { ip = 1.2.3.4 } }", "f:1:9: error: this { belongs to nothing"),
-        ("sflow { collector ip = 1.2.3.4 }", "f:1:9: error: a { must follow \"collector\""),
+        ("sflow { collector { ip = 1.2.3.4 } } }", "f:1:38: error: unmatched }"),
+        ("sflow { { } collector { ip = 1.2.3.4 } }", "f:1:9: error: { without the name of a block"),
+        ("sflow { collector ip = 1.2.3.4 }", "f:1:9: error: expected { after \"collector\""),
         (
             "sflow { collector { ip = 1.2.3.4 } x { { { { { } } } } } }",
             "f:1:36: error: unknown token \"x\"\n\
-             f:1:42: error: more than 3 blocks in each other",
+             f:1:42: error: blocks are nested more than 3 deep",
         ),
         ("sflow { collector { ip } }", "f:1:21: error: \"ip\" needs an address or host name"),
         (
             "sflow { collector { ip = 1.2.3.4 } polling",
             "f:1:36: error: \"polling\" needs a whole number 0..=300\n\
-             f:1:42: warning: the file ends inside sflow of line 1; a } is missing",
+             f:1:42: warning: the file ends inside sflow of line 1; } is missing",
         ),
     ] {
         assert_eq!(problems(text), expected, "{text}");
@@ -214,7 +217,7 @@ fn blocks() {
 }
 
 #[test]
-fn values() {
+fn malformed_values() {
     assert_lines(&[
         ("polling = 301", r#"f:2:11: error: "polling" = 301 is out of range 0..=300"#),
         (
@@ -235,15 +238,15 @@ fn values() {
         ),
         (
             "collector { ip = 192.0.2.2:6343 }",
-            r#"f:2:18: error: "192.0.2.2:6343" holds a port; write it as udpport = ..."#,
+            r#"f:2:18: error: "192.0.2.2:6343" contains a port; use udpport = ..."#,
         ),
         (
             "collector { ip = 192.0.2.1 }",
-            "f:2:1: warning: 192.0.2.1:6343 is given twice and gets everything twice",
+            "f:2:1: warning: 192.0.2.1:6343 is listed twice and receives each datagram twice",
         ),
         (
             "collector { ip = fe80::1 }",
-            "f:2:1: warning: a link-local address is reached only by a device; add dev = ...",
+            "f:2:1: warning: a link-local address needs a device; add dev = ...",
         ),
         ("agentIP = eth0", r#"f:2:11: error: "eth0" is not an IPv4 or IPv6 address"#),
         ("agentIP = ff02::1", "f:2:11: error: an agent address cannot be a multicast address"),
@@ -253,17 +256,14 @@ fn values() {
         ),
         ("uuid = abc", r#"f:2:8: error: "abc" is not a UUID of 32 hexadecimal digits"#),
         ("pcap { dev = eth0 promisc = yes }", r#"f:2:29: error: "yes" is neither on nor off"#),
-        (
-            "pcap { speed = 10G-1G }",
-            r#"f:2:16: error: "10G-1G": the range of speeds is upside down"#,
-        ),
+        ("pcap { speed = 10G-1G }", r#"f:2:16: error: "10G-1G": the range ends below its start"#),
         ("pcap { dev.pattern = \"\" }", "f:2:22: error: the pattern is empty"),
-        ("agent = \"\"", "f:2:9: error: the name of a device is empty"),
+        ("agent = \"\"", "f:2:9: error: the device name is empty"),
     ]);
 }
 
 #[test]
-fn all_problems_are_reported_at_once() {
+fn all_problems_of_a_file_are_reported() {
     let text = "sflow {\n  smapling = 400\n  polling = 999\n  docker { }\n  collector { }\n}\n";
     let expected = "\
 f:2:3: error: unknown token \"smapling\"; did you mean \"sampling\"?
@@ -275,7 +275,7 @@ f:5:3: error: this collector has no ip";
 }
 
 #[test]
-fn bounds() {
+fn sizes_are_bounded() {
     let large = "#".repeat(MAX_BYTES + 1);
     assert_eq!(problems(&large), "f:1:1: error: the file is larger than 1048576 bytes");
     let soup = "x ".repeat(MAX_BYTES / 2);

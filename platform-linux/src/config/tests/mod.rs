@@ -1,4 +1,4 @@
-//! Whole files, one subject per file. The tests of a single block are beside it in `block/`.
+//! Tests of whole files, one subject per file. Tests of a single block are in its file.
 
 mod existing_files;
 mod grammar;
@@ -9,18 +9,18 @@ mod syntax;
 
 use super::Config;
 
-/// All problems, one a line, as a user sees them.
+/// Parses a file and returns the problems as displayed, one per line.
 pub(in crate::config) fn problems(text: &str) -> String {
     let lines = Config::parse(text).diagnostics;
     lines.iter().map(|line| line.in_file("f").to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// The problems of settings in the sflow block, on line 2, beside a good collector.
+/// Parses settings on line 2 of a file with a collector and returns the problems as displayed.
 pub(in crate::config) fn inside(settings: &str) -> String {
     problems(&format!("sflow {{ collector {{ ip = 192.0.2.1 }}\n{settings}\n}}\n"))
 }
 
-/// The configuration of settings that have no problem.
+/// Parses settings that have no problem.
 pub(in crate::config) fn accepted(settings: &str) -> Config {
     let parsed =
         Config::parse(&format!("sflow {{ collector {{ ip = 192.0.2.1 }}\n{settings}\n}}\n"));
@@ -28,7 +28,7 @@ pub(in crate::config) fn accepted(settings: &str) -> Config {
     parsed.config.unwrap()
 }
 
-/// Settings whose only problem is one warning.
+/// Parses settings that have one warning.
 pub(in crate::config) fn warned(settings: &str) -> Config {
     let parsed =
         Config::parse(&format!("sflow {{ collector {{ ip = 192.0.2.1 }}\n{settings}\n}}\n"));
@@ -36,7 +36,7 @@ pub(in crate::config) fn warned(settings: &str) -> Config {
     parsed.config.unwrap()
 }
 
-/// Asserts the problems of settings in the sflow block, on line 2.
+/// Asserts the problems of settings on line 2, as displayed.
 pub(in crate::config) fn assert_lines(cases: &[(&str, &str)]) {
     for (settings, expected) in cases {
         assert_eq!(inside(settings), *expected, "{settings}");

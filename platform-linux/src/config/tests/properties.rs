@@ -1,4 +1,4 @@
-//! Arbitrary text is parsed without a panic, and what is accepted is in range.
+//! Properties of the parser for arbitrary text: no panic, and accepted values are in range.
 
 use core::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::config::grammar::SFLOW;
 use crate::config::testing::assert_sound;
 use crate::config::tokens::{Block, Kind, Token};
 
-/// A word of the grammar, a value, or neither.
+/// A token, a value, or arbitrary text.
 fn word() -> impl Strategy<Value = String> {
     let names: Vec<_> = SFLOW.tokens().chain(inner_tokens()).flat_map(Token::names).collect();
     let values = [
@@ -47,6 +47,10 @@ fn word() -> impl Strategy<Value = String> {
         "[",
         "1G-",
         "1G-10G",
+        "0.0025",
+        "1e-2",
+        "0.0025",
+        "1e-2",
         "sflow",
         "host.example",
         "sampling.10G",
@@ -68,7 +72,7 @@ fn inner_tokens() -> impl Iterator<Item = &'static Token> {
     blocks.flat_map(Block::tokens)
 }
 
-/// Settings that are right more often than not, so that many files are accepted.
+/// A setting that is mostly valid, so that many files are accepted.
 fn setting() -> impl Strategy<Value = String> {
     let number = prop_oneof![0_u32..400, 0_u32..20_000_000];
     prop_oneof![
@@ -89,6 +93,12 @@ fn setting() -> impl Strategy<Value = String> {
             .prop_map(|(name, n)| format!("{name} = {n}")),
         number.prop_map(|n| format!("pcap {{ speed = {n}- sampling = {n} }}")),
         any::<IpAddr>().prop_map(|ip| format!("collector {{ ip = {ip} }}")),
+        (0_u32..70_000, 0.0..1.1).prop_map(|(group, probability)| {
+            format!("nflog {{ group = {group} probability = {probability} }}")
+        }),
+        (0_u32..70_000, 0.0..1.1).prop_map(|(group, probability)| {
+            format!("nflog {{ group = {group} probability = {probability} }}")
+        }),
         (any::<IpAddr>(), 0_u8..140).prop_map(|(ip, bits)| format!("agent.cidr = {ip}/{bits}")),
     ]
 }
@@ -107,18 +117,18 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_soup_of_tokens(words in proptest::collection::vec(word(), 0..60)) {
+    fn arbitrary_sequence_of_tokens(words in proptest::collection::vec(word(), 0..60)) {
         assert_sound(&format!("sflow {{ collector {{ ip = 192.0.2.1 }} {}", words.join(" ")));
         assert_sound(&words.join(" "));
     }
 
     #[test]
-    fn accepted_files_are_in_their_ranges(settings in proptest::collection::vec(setting(), 0..4)) {
+    fn accepted_values_are_in_range(settings in proptest::collection::vec(setting(), 0..4)) {
         assert_sound(&format!("sflow {{ collector {{ ip = 192.0.2.1 }} {} }}", settings.join("\n")));
     }
 
     #[test]
-    fn arbitrary_collectors(text in "\\PC{0,40}|[0-9a-f.:\\[\\]]{0,40}") {
+    fn displayed_collector_parses_to_itself(text in "\\PC{0,40}|[0-9a-f.:\\[\\]]{0,40}") {
         if let Ok(collector) = text.parse::<Collector>() {
             assert_eq!(collector.to_string().parse::<Collector>(), Ok(collector));
         }

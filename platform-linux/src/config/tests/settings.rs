@@ -6,7 +6,7 @@ use super::accepted;
 use crate::config::{Config, SpeedRange};
 
 #[test]
-fn every_supported_setting_arrives() {
+fn all_settings_are_applied() {
     let config = accepted(
         "polling = 0 headerBytes = 256 datagramBytes = 8192 subAgentId = 0 agent = ens5
          agentIP = 2001:db8::5 agent.cidr = 10.0.0.0/8 agent.cidr = !10.9.0.0/16
@@ -37,7 +37,7 @@ fn every_supported_setting_arrives() {
 }
 
 #[test]
-fn a_command_line_can_bring_the_collectors() {
+fn collectors_of_the_command_line_suffice() {
     let parsed = Config::parse_without_collectors("sflow { polling = 5 }");
     assert_eq!(parsed.diagnostics, []);
     assert_eq!(parsed.config.unwrap().polling_secs, 5);

@@ -1,10 +1,10 @@
-//! The rules of hsflowd's lexer.
+//! Lexical rules, those of hsflowd.
 
 use super::{accepted, warned};
 use crate::config::{Config, MAX_SAMPLING};
 
 #[test]
-fn separators_and_case_do_not_matter() {
+fn separators_and_case_are_equivalent() {
     let spaced = Config::parse("sflow { collector { ip = 1.2.3.4 } polling = 20 }");
     for text in [
         "SFLOW{COLLECTOR{IP=1.2.3.4}POLLING=20}",
@@ -17,7 +17,7 @@ fn separators_and_case_do_not_matter() {
 }
 
 #[test]
-fn numbers() {
+fn numbers_have_suffixes_and_bases() {
     assert_eq!(accepted("sampling = 1K").sampling.rate.unwrap().value, 1000);
     assert_eq!(accepted("sampling = 0x10").sampling.rate.unwrap().value, 16);
     assert_eq!(accepted("sampling = 10M").sampling.rate.unwrap().value, MAX_SAMPLING);
@@ -25,7 +25,7 @@ fn numbers() {
 }
 
 #[test]
-fn braces_in_quotes() {
+fn braces_in_quotes_are_text() {
     let config = accepted(r#"pcap { dev.pattern = "^eth[0-9]{1,2}$" }"#);
     let pattern = config.taps[0].selector.pattern.as_ref().unwrap();
     assert_eq!(pattern.as_str(), "^eth[0-9]{1,2}$");
