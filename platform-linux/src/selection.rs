@@ -34,15 +34,22 @@ pub(crate) fn candidates(links: &Links) -> Vec<Candidate<'_>> {
     links.iter().flat_map(of_link).collect()
 }
 
-/// The text of the problem if no link has this name or, with `by_alias`, this alias; it lists the
-/// names that exist.
-#[must_use]
-pub(crate) fn missing_device(links: &Links, device: &str, by_alias: bool) -> Option<String> {
+/// Adds a problem, once, if no link has this name or, with `by_alias`, this alias.
+pub(crate) fn require_device(
+    links: &Links,
+    device: &str,
+    by_alias: bool,
+    problems: &mut Vec<String>,
+) {
     let is_called =
         |link: &Link| link.name == device || (by_alias && link.alias.as_deref() == Some(device));
     if links.iter().any(is_called) {
-        return None;
+        return;
     }
     let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
-    Some(format!("there is no interface \"{device}\"; there are: {}", names.join(", ")))
+    let names = names.join(", ");
+    let problem = format!("there is no interface \"{device}\"; there are: {names}");
+    if !problems.contains(&problem) {
+        problems.push(problem);
+    }
 }

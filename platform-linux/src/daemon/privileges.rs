@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
-/// The privileges that are left. Displayed as a line for the log.
+/// The privileges that are left. Displayed as `user U with CAP_A and CAP_B`.
 #[derive(Debug)]
 pub(super) struct Outcome {
     /// The user, or the reason why root could not be given up.
@@ -51,7 +51,7 @@ fn is_permitted(capability: Capability) -> bool {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "running as {} with ", self.user)?;
+        write!(f, "{} with ", self.user)?;
         match self.kept.as_slice() {
             [] => write!(f, "no capability"),
             [first, rest @ ..] => {

@@ -1,24 +1,26 @@
 //! Requests of the configuration that this host cannot meet now.
 
-use std::collections::BTreeSet;
-
 use crate::config::Config;
 use crate::links::Links;
 use crate::modules::Modules;
-use crate::selection::missing_device;
+use crate::selection::require_device;
 
 /// The problems of modules, agent address and collectors, each once: errors of `flowmote check`,
 /// warnings of `flowmote run`, which waits for the devices to appear.
 #[must_use]
 pub(super) fn problems(config: &Config, links: &Links, modules: &Modules) -> Vec<String> {
-    let agent = config.agent.device.as_deref();
-    let agent = agent.and_then(|device| missing_device(links, device, true));
-    let collectors = config.collectors.iter().filter_map(|collector| collector.device.as_deref());
-    // SO_BINDTODEVICE takes names only, not aliases.
-    let collectors = collectors.filter_map(|device| missing_device(links, device, false));
-    let mut seen = BTreeSet::new();
-    let all = modules.problems(config, links).into_iter().chain(agent).chain(collectors);
-    all.filter(|problem| seen.insert(problem.clone())).collect()
+    let mut problems = Vec::new();
+    modules.problems(config, links, &mut problems);
+    if let Some(device) = config.agent.device.as_deref() {
+        require_device(links, device, true, &mut problems);
+    }
+    for collector in &config.collectors {
+        // SO_BINDTODEVICE takes names only, not aliases.
+        if let Some(device) = collector.device.as_deref() {
+            require_device(links, device, false, &mut problems);
+        }
+    }
+    problems
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use flowmote_core::{AgentStats, Duration};
 
 use crate::links::LinksStats;
-use crate::modules::module::Statistics;
+use crate::modules::module::{Line, Statistics};
 use crate::output::collectors::Collectors;
 use crate::output::destination::DestinationStats;
 
@@ -23,43 +23,32 @@ pub(super) struct Report<'a> {
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "statistics after {} s", self.uptime.as_millis() / 1000)?;
-        for line in &self.modules.lines {
+        let Statistics { lines, exceptions } = self.all();
+        for line in lines.iter().filter(|line| !line.is_hidden()) {
             write!(f, "\n  {line}")?;
         }
-        self.agent(f)?;
-        for destination in self.collectors.iter() {
-            let subject = format_args!("collector {}", destination.collector());
-            collector(f, subject, destination.stats())?;
+        for (count, what) in exceptions.iter().filter(|(count, _)| *count > 0) {
+            write!(f, "\n  also: {count} {what}")?;
         }
-        let former = self.collectors.former();
-        if former != DestinationStats::default() {
-            collector(f, format_args!("collectors no longer configured"), former)?;
-        }
-        self.exceptions(f)
+        Ok(())
     }
 }
 
 impl Report<'_> {
-    fn agent(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AgentStats { datagrams, datagram_bytes, flow_samples, counter_samples, .. } =
-            self.agent;
-        write!(
-            f,
-            "\n  agent: {flow_samples} flow samples, {counter_samples} counter samples, \
-             {datagrams} datagrams ({datagram_bytes} bytes)"
-        )
-    }
-
-    /// Counters that are usually 0 and are left out then.
-    fn exceptions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exceptions = agent_exceptions(&self.agent)
-            .into_iter()
-            .chain(links_exceptions(self.links))
-            .chain(self.modules.exceptions.iter().copied());
-        for (count, what) in exceptions.filter(|&(count, _)| count > 0) {
-            write!(f, "\n  also: {count} {what}")?;
+    /// All lines and counters, printed or left out.
+    pub(super) fn all(&self) -> Statistics {
+        let mut all = Statistics { lines: self.modules.lines.clone(), ..Statistics::default() };
+        all.lines.push(agent_line(&self.agent));
+        for destination in self.collectors.iter() {
+            let subject = format!("collector {}", destination.collector());
+            all.lines.push(collector_line(subject, destination.stats(), false));
         }
-        Ok(())
+        let former = "collectors no longer configured".to_owned();
+        all.lines.push(collector_line(former, self.collectors.former(), true));
+        all.exceptions.extend(agent_exceptions(&self.agent));
+        all.exceptions.extend(links_exceptions(self.links));
+        all.exceptions.extend(&self.modules.exceptions);
+        all
     }
 }
 
@@ -101,22 +90,33 @@ fn links_exceptions(stats: LinksStats) -> [(u64, &'static str); 3] {
     ]
 }
 
-fn collector(
-    f: &mut fmt::Formatter<'_>,
-    subject: fmt::Arguments<'_>,
-    stats: DestinationStats,
-) -> fmt::Result {
-    let DestinationStats { sent, unresolved, errors, refused } = stats;
-    write!(f, "\n  {subject}: {sent} datagrams")?;
-    let more = [
-        (unresolved, "lost without an address or a route"),
-        (errors, "lost to send errors"),
-        (refused, "reported undeliverable by ICMP"),
-    ];
-    for (count, what) in more.into_iter().filter(|&(count, _)| count > 0) {
-        write!(f, ", {count} {what}")?;
+fn agent_line(stats: &AgentStats) -> Line {
+    let AgentStats { datagrams, datagram_bytes, flow_samples, counter_samples, .. } = *stats;
+    Line {
+        subject: "agent".to_owned(),
+        counters: vec![
+            (flow_samples, "flow samples"),
+            (counter_samples, "counter samples"),
+            (datagrams, "datagrams"),
+            (datagram_bytes, "bytes"),
+        ],
+        exceptions: Vec::new(),
+        optional: false,
     }
-    Ok(())
+}
+
+fn collector_line(subject: String, stats: DestinationStats, optional: bool) -> Line {
+    let DestinationStats { sent, unresolved, errors, refused } = stats;
+    Line {
+        subject,
+        counters: vec![(sent, "datagrams")],
+        exceptions: vec![
+            (unresolved, "lost without an address or a route"),
+            (errors, "lost to send errors"),
+            (refused, "reported undeliverable by ICMP"),
+        ],
+        optional,
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
     fn counters_that_are_zero_are_left_out() {
         let collector: Collector = "192.0.2.1".parse().unwrap();
         let expected = "statistics after 61 s\n  \
-            agent: 0 flow samples, 0 counter samples, 0 datagrams (0 bytes)\n  \
+            agent: 0 flow samples, 0 counter samples, 0 datagrams, 0 bytes\n  \
             collector 192.0.2.1:6343: 0 datagrams";
         assert_eq!(report(&Collectors::new(&[collector])).to_string(), expected);
     }
@@ -148,14 +148,19 @@ mod tests {
         let collectors = Collectors::new(&[]);
         let mut report = report(&collectors);
         report.modules = Statistics {
-            lines: vec!["eth0 (ifIndex 2, 1 in 10): 90 packets seen".to_owned()],
+            lines: vec![Line {
+                subject: "eth0".to_owned(),
+                counters: vec![(90, "packets seen")],
+                exceptions: Vec::new(),
+                optional: false,
+            }],
             exceptions: vec![(0, "adapters without counters"), (13, "file systems")],
         };
         report.agent.invalid_name = 11;
         report.links.dumps = 12;
         let expected = "statistics after 61 s\n  \
-            eth0 (ifIndex 2, 1 in 10): 90 packets seen\n  \
-            agent: 0 flow samples, 0 counter samples, 0 datagrams (0 bytes)\n  \
+            eth0: 90 packets seen\n  \
+            agent: 0 flow samples, 0 counter samples, 0 datagrams, 0 bytes\n  \
             also: 11 user metrics with an invalid name\n  \
             also: 12 dumps of all interfaces after lost notifications\n  \
             also: 13 file systems";

@@ -106,7 +106,7 @@ impl Daemon<'_> {
         let kept = self.modules.capabilities(&self.config);
         let outcome =
             privileges::drop_all(&self.options.user, &kept).map_err(runtime("privileges"))?;
-        info!("{outcome}");
+        info!("running as {outcome}");
         self.next_report = self.following_report(now);
         notify(NotifyState::Ready);
         Ok(())

@@ -162,8 +162,8 @@ impl Modules {
     }
 
     /// What the configuration requests of modules and this host lacks.
-    pub(crate) fn problems(&self, config: &Config, links: &Links) -> Vec<String> {
-        self.all.iter().flat_map(|module| module.problems(config, links)).collect()
+    pub(crate) fn problems(&self, config: &Config, links: &Links, problems: &mut Vec<String>) {
+        self.all.iter().for_each(|module| module.problems(config, links, problems));
     }
 
     /// Describes what each module would do.

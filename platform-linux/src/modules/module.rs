@@ -80,14 +80,12 @@ pub(crate) trait Module: fmt::Debug {
         false
     }
 
-    /// Adds the module's lines to the statistics.
+    /// Adds the module's lines to the statistics. A counter is added whether it is 0 or not.
     fn report(&mut self, _statistics: &mut Statistics) {}
 
     /// Lists what the configuration requests and this host lacks: errors of `flowmote check` and
     /// warnings of `flowmote run`. Opens nothing.
-    fn problems(&self, _config: &Config, _links: &Links) -> Vec<String> {
-        Vec::new()
-    }
+    fn problems(&self, _config: &Config, _links: &Links, _problems: &mut Vec<String>) {}
 
     /// Describes for `flowmote check` what the module would do, beyond
     /// [`problems`](Self::problems). May open what it would use, for a moment.
@@ -126,13 +124,47 @@ impl<'a> World<'a> {
     }
 }
 
-/// The lines of the modules in the statistics.
+/// The part of the statistics that modules contribute.
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
-    /// Always printed, in this order.
-    pub(crate) lines: Vec<String>,
-    /// Counters with their description, printed unless they are 0.
+    /// Printed first, in this order.
+    pub(crate) lines: Vec<Line>,
+    /// Counters with their description that usually are 0, printed last and only if they are not.
     pub(crate) exceptions: Vec<(u64, &'static str)>,
+}
+
+/// A line of the statistics: `SUBJECT: N packets seen, N samples, ...`.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// What was counted, an interface for example.
+    pub(crate) subject: String,
+    /// Counters with their description.
+    pub(crate) counters: Vec<(u64, &'static str)>,
+    /// Counters that are left out if they are 0.
+    pub(crate) exceptions: Vec<(u64, &'static str)>,
+    /// Left out if all its counters are 0.
+    pub(crate) optional: bool,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exceptions = self.exceptions.iter().filter(|(count, _)| *count > 0);
+        let mut separator = ": ";
+        write!(f, "{}", self.subject)?;
+        for (count, what) in self.counters.iter().chain(exceptions) {
+            write!(f, "{separator}{count} {what}")?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    /// Returns true if the line is left out.
+    pub(crate) fn is_hidden(&self) -> bool {
+        let mut counters = self.counters.iter().chain(&self.exceptions);
+        self.optional && counters.all(|(count, _)| *count == 0)
+    }
 }
 
 /// The outcome of `flowmote check`.

@@ -1,7 +1,6 @@
 //! One collector: its address, its socket and its counters.
 
 use core::ops::AddAssign;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -113,7 +112,11 @@ impl Destination {
         let first = match &addresses {
             Ok(addresses) => addresses.first().copied(),
             Err(error) => {
-                self.warn(now, format_args!("name not resolved, retrying: {error}"));
+                let Self { collector, throttle, .. } = self;
+                throttle.warn(
+                    now,
+                    format_args!("collector {collector}: name not resolved, retrying: {error}"),
+                );
                 None
             }
         };
@@ -184,7 +187,11 @@ impl Destination {
         match resolver.ask(name, self.collector.port) {
             Ok(question) => self.lookup = Lookup::Pending(question),
             Err(error) => {
-                self.warn(now, format_args!("name not resolved, retrying: {error}"));
+                let Self { collector, throttle, .. } = self;
+                throttle.warn(
+                    now,
+                    format_args!("collector {collector}: name not resolved, retrying: {error}"),
+                );
                 self.look_up_later(now);
             }
         }
@@ -203,7 +210,11 @@ impl Destination {
         match connect(address, self.collector.device.as_deref()) {
             Ok(socket) => self.socket = Some(socket),
             Err(error) => {
-                self.warn(now, format_args!("socket not opened, retrying in 5 s: {error}"));
+                let Self { collector, throttle, .. } = self;
+                throttle.warn(
+                    now,
+                    format_args!("collector {collector}: no socket, retrying in 5 s: {error}"),
+                );
                 self.open_at = now + RETRY;
             }
         }
@@ -215,16 +226,13 @@ impl Destination {
         if error.kind() == io::ErrorKind::WouldBlock {
             return;
         }
-        self.warn(now, format_args!("datagram lost: {error}"));
+        let Self { collector, throttle, .. } = self;
+        throttle.warn(now, format_args!("collector {collector}: datagram lost: {error}"));
         if !error.raw_os_error().is_some_and(|errno| TRANSIENT.contains(&errno)) {
             // After the loss of the source address or the route only a new socket helps.
             self.socket = None;
             self.open_at = now + RETRY;
         }
-    }
-
-    fn warn(&mut self, now: Instant, text: fmt::Arguments<'_>) {
-        self.throttle.warn(now, format_args!("collector {}: {text}", self.collector));
     }
 }
 

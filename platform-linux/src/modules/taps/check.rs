@@ -6,32 +6,29 @@ use crate::modules::module::Findings;
 use crate::modules::taps::capture::{Method, Tap};
 use crate::modules::taps::port::{method, tap_options};
 use crate::modules::taps::sample::is_supported;
-use crate::selection::{self, missing_device};
+use crate::selection::{require_device, traits};
 
-/// What the configuration requests for packet samples and this host lacks.
-pub(super) fn problems(config: &Config, links: &Links) -> Vec<String> {
-    let devices = config.taps.iter().filter_map(|rule| rule.selector.device.as_deref());
-    let mut problems: Vec<String> =
-        devices.filter_map(|device| missing_device(links, device, true)).collect();
+/// Lists what the configuration requests for packet samples and this host lacks.
+pub(super) fn problems(config: &Config, links: &Links, problems: &mut Vec<String>) {
+    for device in config.taps.iter().filter_map(|rule| rule.selector.device.as_deref()) {
+        require_device(links, device, true, problems);
+    }
     let selected: Vec<&Link> =
-        links.iter().filter(|link| config.tap_for(&selection::traits(link)).is_some()).collect();
+        links.iter().filter(|link| config.tap_for(&traits(link)).is_some()).collect();
     if selected.is_empty() && !config.taps.is_empty() {
         problems.push("no interface of this host is selected for packet samples".to_owned());
     }
-    let unsupported = selected.into_iter().filter(|link| !is_supported(link.hardware));
-    problems.extend(unsupported.map(|link| {
-        format!(
-            "{}: no sFlow header protocol for packets of link type {}",
-            link.name, link.hardware
-        )
-    }));
-    problems
+    for Link { name, hardware, .. } in selected {
+        if !is_supported(*hardware) {
+            problems.push(format!("{name}: sFlow has no header protocol for link type {hardware}"));
+        }
+    }
 }
 
 /// Lists the interfaces with their rates and how their packets would be sampled.
 pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) {
     for link in links.iter() {
-        let Some(rule) = config.tap_for(&selection::traits(link)) else { continue };
+        let Some(rule) = config.tap_for(&traits(link)) else { continue };
         let (rate, reason) = config.sampling_rate(rule, link.speed_bps);
         let name = &link.name;
         if !is_supported(link.hardware) {

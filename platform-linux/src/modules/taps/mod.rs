@@ -6,7 +6,6 @@ mod port;
 pub mod sample;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::io;
 
 use caps::Capability;
@@ -16,7 +15,7 @@ use log::info;
 use crate::config::Config;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::links::Links;
-use crate::modules::module::{Findings, Module, Statistics, World};
+use crate::modules::module::{Findings, Line, Module, Statistics, World};
 use crate::modules::taps::capture::{LinkFault, TapOptions, TapStats};
 use crate::modules::taps::port::{Port, tap_options};
 use crate::output::Output;
@@ -120,17 +119,16 @@ impl Module for Taps {
         for (if_index, port) in &mut self.open {
             let (name, rate) = (port.name(), port.sampling_rate());
             let subject = format!("{name} (ifIndex {if_index}, 1 in {rate})");
-            statistics.lines.push(totals_line(&subject, &port.totals()));
+            statistics.lines.push(totals_line(subject, port.totals(), false));
         }
         let mut closed = self.gone;
         self.ended.values().for_each(|totals| closed += *totals);
-        if closed != TapStats::default() {
-            statistics.lines.push(totals_line("interfaces no longer sampled", &closed));
-        }
+        let subject = "interfaces no longer sampled".to_owned();
+        statistics.lines.push(totals_line(subject, closed, true));
     }
 
-    fn problems(&self, config: &Config, links: &Links) -> Vec<String> {
-        check::problems(config, links)
+    fn problems(&self, config: &Config, links: &Links, problems: &mut Vec<String>) {
+        check::problems(config, links, problems);
     }
 
     fn check(&self, config: &Config, links: &Links, findings: &mut Findings) {
@@ -146,7 +144,10 @@ impl Taps {
         match port.drain(now, if_index, output) {
             Ok(0) => self.look_for_fault(now, if_index),
             Ok(_) => return true,
-            Err(error) => self.throttle.warn(now, format_args!("{error}")),
+            Err(error) => {
+                let name = port.name();
+                self.throttle.warn(now, format_args!("{name}: packet socket: {error}"));
+            }
         }
         false
     }
@@ -210,27 +211,25 @@ impl Taps {
                 let (name, error) = (port.name(), io::Error::from_raw_os_error(errno));
                 self.throttle.warn(now, format_args!("{name}: packet socket: {error}"));
             }
-            Err(error) => self.throttle.warn(now, format_args!("{error}")),
+            Err(error) => {
+                let name = port.name();
+                self.throttle.warn(now, format_args!("{name}: packet socket: {error}"));
+            }
         }
     }
 }
 
-/// A line of the statistics.
-fn totals_line(subject: &str, totals: &TapStats) -> String {
+/// A line of the statistics for one interface or for all that were closed.
+fn totals_line(subject: String, totals: TapStats, optional: bool) -> Line {
     // Named one by one, so that a new counter cannot be forgotten here.
     let TapStats { seen, chosen, delivered, lost, malformed } = totals;
-    let mut line = format!("{subject}: {seen} packets seen, {delivered} samples, {lost} drops");
-    // Writing to a String cannot fail.
-    if *malformed > 0 {
-        let _ = write!(line, " ({malformed} of them unreadable)");
+    let waiting = chosen.saturating_sub(delivered.saturating_add(lost));
+    Line {
+        subject,
+        counters: vec![(seen, "packets seen"), (delivered, "samples"), (lost, "drops")],
+        exceptions: vec![(malformed, "of them unreadable"), (waiting, "in the ring")],
+        optional,
     }
-    match chosen.saturating_sub(delivered.saturating_add(*lost)) {
-        0 => {}
-        waiting => {
-            let _ = write!(line, ", {waiting} in the ring");
-        }
-    }
-    line
 }
 
 /// The age at which the kernel hands over a block of the ring that is not full: twice the retire
@@ -247,13 +246,13 @@ mod tests {
     #[test]
     fn totals_line_has_every_loss() {
         let totals = TapStats { seen: 90, chosen: 9, delivered: 5, lost: 3, malformed: 2 };
+        let line = |totals| totals_line("eth0".to_owned(), totals, true);
         assert_eq!(
-            totals_line("eth0", &totals),
-            "eth0: 90 packets seen, 5 samples, 3 drops (2 of them unreadable), 1 in the ring"
+            line(totals).to_string(),
+            "eth0: 90 packets seen, 5 samples, 3 drops, 2 of them unreadable, 1 in the ring"
         );
-        assert_eq!(
-            totals_line("eth0", &TapStats { seen: 1, ..TapStats::default() }),
-            "eth0: 1 packets seen, 0 samples, 0 drops"
-        );
+        let seen = line(TapStats { seen: 1, ..TapStats::default() });
+        assert_eq!(seen.to_string(), "eth0: 1 packets seen, 0 samples, 0 drops");
+        assert!(!seen.is_hidden() && line(TapStats::default()).is_hidden());
     }
 }

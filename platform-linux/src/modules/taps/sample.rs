@@ -1,4 +1,4 @@
-//! From a captured packet to a flow sample.
+//! The flow sample of a captured packet.
 
 use flowmote_core::record::flow::{
     ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
@@ -7,12 +7,13 @@ use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface};
 
 use crate::modules::taps::capture::{Packet, PacketKind, VlanTag};
 
-/// Makes the flow sample of a packet that was seen on interface `if_index`, and lends it.
+/// Passes the flow sample of a packet on interface `if_index` to `emit`. On the stack, so that a
+/// packet causes no allocation.
 #[inline]
 pub fn with_flow_sample<T>(
     if_index: u32,
     packet: &Packet<'_>,
-    take: impl FnOnce(&FlowSample<'_>) -> T,
+    emit: impl FnOnce(&FlowSample<'_>) -> T,
 ) -> T {
     let (input, output) = interfaces(if_index, packet.kind);
     let timestamp = ExtendedTimestamp { nanoseconds: packet.timestamp_ns };
@@ -25,7 +26,7 @@ pub fn with_flow_sample<T>(
         }
         None => &[&timestamp],
     };
-    take(&FlowSample {
+    emit(&FlowSample {
         source: DataSource::interface(if_index),
         meta: packet.meta,
         input,
@@ -40,14 +41,14 @@ pub fn with_flow_sample<T>(
     })
 }
 
-/// Whether packets of this ARPHRD type begin with a header that sFlow has a number for.
+/// Returns true if packets of this ARPHRD type begin with a header that sFlow has a number for.
 #[must_use]
 pub fn is_supported(hardware_type: u16) -> bool {
     is_ethernet(hardware_type) || BARE_IP.contains(&hardware_type)
 }
 
-/// `input` and `output` by what the kernel says of the packet (section 3.6). A packet for another
-/// host, seen in promiscuous mode or on a bridge port, goes on to nobody knows where.
+/// `input` and `output` by the packet type (section 3.6 of docs/sflow-wire.md). The output of a
+/// packet for another host, seen in promiscuous mode or on a bridge port, is unknown.
 fn interfaces(if_index: u32, kind: PacketKind) -> (Interface, Interface) {
     let here = Interface::Index(if_index);
     match kind {
@@ -59,7 +60,7 @@ fn interfaces(if_index: u32, kind: PacketKind) -> (Interface, Interface) {
     }
 }
 
-/// The tag belongs to the side of the host that has a wire.
+/// `extended_switch` (0:1001): the tag applies to the side with the wire.
 fn extended_switch(tag: VlanTag, kind: PacketKind) -> ExtendedSwitch {
     let (vlan, priority) = (Some(u32::from(tag.id())), Some(u32::from(tag.priority())));
     match kind {
@@ -79,7 +80,7 @@ fn protocol(packet: &Packet<'_>) -> HeaderProtocol {
     }
 }
 
-/// The loopback has Ethernet headers too.
+/// The loopback also has Ethernet headers.
 fn is_ethernet(hardware_type: u16) -> bool {
     matches!(hardware_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
 }
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interfaces_follow_the_kernels_word() {
+    fn input_and_output_follow_the_packet_type() {
         let (here, me) = (Interface::Index(7), Interface::Internal);
         assert_eq!(interfaces(7, PacketKind::Host), (here, me));
         assert_eq!(interfaces(7, PacketKind::Broadcast), (here, me));
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_told_on_the_side_of_the_wire() {
+    fn tag_is_reported_on_the_side_of_the_wire() {
         let tag = VlanTag { tpid: 0x8100, tci: 0xA00C };
         let received = extended_switch(tag, PacketKind::Host);
         assert_eq!((received.src_vlan, received.src_priority), (Some(12), Some(5)));

@@ -6,8 +6,8 @@ use std::os::fd::RawFd;
 /// One instruction slot, `struct bpf_insn`, in the byte order of this machine.
 pub(super) type Instruction = [u8; 8];
 
-/// A register. `R0` takes results, `R1` to `R5` arguments (lost in a call), `R6` to `R9` stay,
-/// `R10` is the read-only end of the stack.
+/// A register. `R0` holds results, `R1` to `R5` arguments (clobbered by a call), `R6` to `R9` are
+/// preserved by calls, `R10` is the read-only end of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Register {
@@ -72,14 +72,14 @@ pub(super) enum Operand {
     Constant(i32),
 }
 
-/// A place in the program that jumps can name before it is known.
+/// The target of a jump, which may be placed after the jump.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Label(usize);
 
-/// Why a program could not be assembled: always a mistake in its source.
+/// The reason why a program could not be assembled, always a bug in its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AssembleError {
-    /// A jump names a label that was never placed.
+    /// The label of a jump was not placed.
     Unplaced,
     /// A jump reaches further than 16 bits.
     TooFar,
@@ -131,7 +131,7 @@ impl Assembler {
         self.program.push(encode(0, (0, 0), 0, 0));
     }
 
-    /// Goes to `label` when `left` compared with `right` says so.
+    /// Jumps to `label` if the comparison of `left` with `right` holds.
     pub(super) fn jump_if(
         &mut self,
         when: When,
@@ -144,7 +144,7 @@ impl Assembler {
         self.push(CLASS_JMP | when as u8 | source, (left, register), 0, constant);
     }
 
-    /// Goes to `label`.
+    /// Jumps to `label`.
     pub(super) fn jump(&mut self, label: Label) {
         self.jumps.push((self.program.len(), label));
         self.push(CLASS_JMP, (Register::R0, Register::R0), 0, 0);

@@ -1,14 +1,14 @@
-//! Sampling where the kernel refuses eBPF: a classic BPF program with `SKF_AD_RANDOM`.
+//! Sampling without eBPF: a classic BPF program with `SKF_AD_RANDOM` (Linux 3.16).
 //!
-//! It keeps no state, so each packet is drawn for itself (geometric skips) and nothing counts the
-//! packets that are passed by: `sample_pool` grows by N for each sample, lost ones included. That
-//! is an estimate without bias, not a count. At N = 1 everything is kept, and the pool counts what
-//! arrived; a lost super-packet counts as one packet.
+//! A classic program keeps no state. So each packet is drawn independently (geometric skips), and
+//! packets that are not selected are not counted: `sample_pool` grows by N for each sample, lost
+//! ones included, which is an unbiased estimate instead of a count. At N = 1 everything is kept and
+//! the pool counts the packets that arrived; a lost super-packet counts as one.
 //!
-//! The program sees neither gso_segs nor gso_size. It estimates from the length for how many
-//! packets `e` an skb stands, and keeps it with probability min(e, N)/N. User space knows the true
-//! number `n` and makes n / min(e, N) samples of it, rounded up or down at random: the expected
-//! number of samples is n/N whatever `e` was.
+//! A classic program can load neither gso_segs nor gso_size. It estimates from the length how many
+//! packets `e` an skb contains and keeps it with probability min(e, N)/N. User space knows the true
+//! number `n` and makes n / min(e, N) samples of it, rounded up or down at random. The expected
+//! number of samples is then n/N for every `e`.
 
 use core::num::NonZeroU32;
 
@@ -16,24 +16,24 @@ use libc::sock_filter;
 
 use super::random::Random;
 
-/// How packets are drawn with a given rate on a given link.
+/// The parameters of the draw for one rate and one MTU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Draw {
     rate: NonZeroU32,
-    /// The longest skb that is one packet.
+    /// Bytes of the longest skb that is a single packet.
     longest: u32,
-    /// Payload of a full TCP segment.
+    /// Payload bytes of a full TCP segment.
     segment: u32,
 }
 
 impl Draw {
-    /// For an interface of this MTU.
+    /// Parameters for an interface of this MTU in bytes.
     pub(super) fn new(rate: NonZeroU32, mtu: u32) -> Self {
         let longest = mtu.saturating_add(ETHERNET_HEADERS);
         Self { rate, longest, segment: mtu.saturating_sub(TCP_HEADERS).max(MIN_SEGMENT) }
     }
 
-    /// The program; it keeps `bytes` of each packet that it chooses.
+    /// The program. It keeps `bytes` of each packet that it selects.
     pub(super) fn program(self, bytes: u32) -> Vec<sock_filter> {
         let keep = statement(libc::BPF_RET | libc::BPF_K, bytes);
         let rate = self.rate.get();
@@ -47,7 +47,7 @@ impl Draw {
         vec![
             statement(libc::BPF_LD | libc::BPF_W | libc::BPF_LEN, 0),
             jump(libc::BPF_JGT | libc::BPF_K, self.longest, (0, 7)),
-            // Several packets by the estimate: kept if random < estimate * threshold.
+            // Several packets by the estimate: keep if random < estimate * threshold.
             statement(libc::BPF_ALU | libc::BPF_ADD | libc::BPF_K, self.segment - 1),
             statement(libc::BPF_ALU | libc::BPF_DIV | libc::BPF_K, self.segment),
             jump(libc::BPF_JGE | libc::BPF_K, rate, (6, 0)),
@@ -55,7 +55,7 @@ impl Draw {
             statement(libc::BPF_MISC | libc::BPF_TAX, 0),
             load_random,
             jump(libc::BPF_JGE | libc::BPF_X, 0, (3, 2)),
-            // One packet: kept if random < threshold.
+            // One packet: keep if random < threshold.
             load_random,
             jump(libc::BPF_JGE | libc::BPF_K, threshold, (1, 0)),
             keep,
@@ -63,7 +63,7 @@ impl Draw {
         ]
     }
 
-    /// For how many wire packets the program took an skb of `length` bytes.
+    /// The number of wire packets that the program assumes for an skb of `length` bytes.
     pub(super) fn estimate(self, length: u32) -> u32 {
         match length > self.longest {
             true => length.saturating_add(self.segment - 1) / self.segment,
@@ -71,7 +71,7 @@ impl Draw {
         }
     }
 
-    /// How many samples to make of an skb of `length` bytes that stands for `packets`.
+    /// The number of samples to make of an skb of `length` bytes that contains `packets`.
     pub(super) fn choices(self, length: u32, packets: u32, random: &mut Random) -> u32 {
         random.round(packets, self.estimate(length).min(self.rate.get()))
     }
@@ -81,7 +81,7 @@ fn statement(code: u32, k: u32) -> sock_filter {
     sock_filter { code: code as u16, jt: 0, jf: 0, k }
 }
 
-/// Skips `.0` instructions if the condition holds, else `.1`.
+/// A jump over `skip.0` instructions if the condition holds, else over `skip.1`.
 fn jump(code: u32, k: u32, skip: (u8, u8)) -> sock_filter {
     sock_filter { code: (libc::BPF_JMP | code) as u16, jt: skip.0, jf: skip.1, k }
 }
@@ -90,7 +90,7 @@ fn jump(code: u32, k: u32, skip: (u8, u8)) -> sock_filter {
 const ETHERNET_HEADERS: u32 = 14 + 4;
 /// IPv4 and TCP with timestamps.
 const TCP_HEADERS: u32 = 20 + 32;
-/// No smaller segment is reckoned with, whatever the MTU says.
+/// Lower limit of the assumed segment, for very small MTUs.
 const MIN_SEGMENT: u32 = 256;
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
         program.iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect()
     }
 
-    /// What the program keeps of an skb when the kernel draws `random`.
+    /// The bytes that the program keeps of an skb when the kernel draws `random`.
     fn run(program: &[sock_filter], length: u32, random: u32) -> u32 {
         let (mut a, mut x, mut pc) = (0_u32, 0_u32, 0);
         loop {
@@ -132,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn every_packet_is_one_word() {
+    fn program_for_n_1_is_one_instruction() {
         assert_eq!(words(&draw(1).program(128)), [(0x06, 0, 0, 128)]);
     }
 
     #[test]
-    fn the_program_is_these_words() {
+    fn program_has_these_instructions() {
         let expected = [
             (0x80, 0, 0, 0),
             (0x25, 0, 7, 1518),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_is_kept_once_in_n_and_a_super_packet_as_often_as_its_packets() {
+    fn packet_is_kept_once_in_n_and_super_packet_once_per_packet() {
         let program = draw(400).program(128);
         assert_eq!(run(&program, 60, 10_737_417), 128);
         assert_eq!(run(&program, 60, 10_737_418), 0);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rate_and_length_overflows() {
+    fn no_rate_or_length_overflows() {
         for rate in [2, 3, 45, 46, 1000, 65_536, 1 << 31] {
             for length in [0, 60, 1518, 1519, 65_535, 524_280] {
                 run(&draw(rate).program(128), length, 0);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn expected_samples_are_packets_over_n_whatever_the_estimate() {
+    fn expected_samples_are_packets_over_n_for_every_estimate() {
         let mut random = Random::from_seed(4);
         for (rate, length, packets) in
             [(2, 60, 1), (2, 9000, 7), (10, 66 + 45 * 536, 45), (400, 64_000, 45), (1, 64_000, 45)]

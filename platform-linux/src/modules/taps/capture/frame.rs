@@ -1,39 +1,40 @@
-//! Reading a block of the ring: `struct tpacket_block_desc`, then for each packet
+//! The layout of a ring block: `struct tpacket_block_desc`, then for each packet
 //! `struct tpacket3_hdr`, `struct sockaddr_ll`, `struct virtio_net_hdr` and the bytes kept
 //! (include/uapi/linux/if_packet.h). Every offset is checked against the block.
 
 use super::packet::{PacketKind, VlanTag};
 use super::segments::Offload;
 
-/// Where the reader is within a block.
+/// A position within a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     offset: usize,
-    /// Packets from here on, by the word of the block.
+    /// Packets from here on, as the block descriptor counts them.
     left: u32,
 }
 
-/// One skb as the ring gives it.
+/// One skb of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     /// The bytes kept, link-layer header first.
     pub(super) bytes: &'a [u8],
-    /// `skb->len`: the length of a super-packet as a whole, without a tag that was taken out.
+    /// `skb->len`: the length of a super-packet as a whole, without a VLAN tag that was removed.
     pub(super) length: u32,
     /// Nanoseconds since 1970 (CLOCK_REALTIME).
     pub(super) timestamp_ns: u64,
-    /// The tag that the kernel or the interface took out of the bytes.
+    /// The VLAN tag that kernel or driver removed from the bytes.
     pub(super) stripped_tag: Option<VlanTag>,
     pub(super) kind: PacketKind,
     /// ARPHRD_* of the interface.
     pub(super) hardware_type: u16,
-    /// Where PACKET_VNET_HDR is on.
+    /// `None` without PACKET_VNET_HDR.
     pub(super) offload: Option<Offload>,
 }
 
-/// The block contradicts itself; how many of its packets cannot be read any more.
+/// An inconsistency in the block, after which the rest of it cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
+    /// The number of packets that are lost by it.
     pub(super) packets: u32,
 }
 
@@ -51,18 +52,18 @@ impl Cursor {
         }
     }
 
-    /// Whether the whole block was read.
+    /// Returns true if the whole block was read.
     pub(super) fn is_done(&self) -> bool {
         self.left == 0
     }
 
-    /// The packet here, and steps to the next one. `vnet`: PACKET_VNET_HDR is on.
+    /// Returns the packet at the cursor and moves to the next one. `vnet`: PACKET_VNET_HDR is on.
     ///
     /// # Errors
-    /// If the packet does not lie within the block; the cursor is done then.
+    /// If the packet does not lie within the block, which ends the walk.
     pub(super) fn next<'a>(&mut self, block: &'a [u8], vnet: bool) -> Result<Frame<'a>, Malformed> {
         let Some(frame) = self.frame(block, vnet) else {
-            // The block cannot hold more packets than headers fit, whatever it says.
+            // Bounded by the headers that fit into the block, whatever its descriptor claims.
             let possible = u32::try_from(block.len() / HEADERS).unwrap_or(u32::MAX);
             let packets = core::mem::take(&mut self.left).min(possible);
             return Err(Malformed { packets });
@@ -90,11 +91,11 @@ impl Cursor {
         Some(frame)
     }
 
-    /// To the next packet; the last one of a block has next offset 0 (prb_close_block).
+    /// Moves to the next packet. In the last one of a block the offset is 0 (prb_close_block).
     fn step(&mut self, next: usize) -> Option<()> {
         let left = self.left.checked_sub(1)?;
         if left > 0 {
-            // Backwards or nowhere would read packets twice.
+            // A smaller offset would lead back into this packet and read it twice.
             self.offset = self.offset.checked_add((next >= HEADERS).then_some(next)?)?;
         }
         self.left = left;
@@ -114,7 +115,8 @@ fn stripped_tag(headers: &[u8; HEADERS]) -> Option<VlanTag> {
     Some(VlanTag { tpid, tci: u32_at(headers, 32)? as u16 })
 }
 
-/// The `virtio_net_hdr` lies just before the frame, after the other headers (tpacket_rcv).
+/// Reads the `virtio_net_hdr`, which tpacket_rcv (net/packet/af_packet.c) puts right before the
+/// frame, after the other headers.
 fn offload(packet: &[u8], mac: usize) -> Option<Offload> {
     let start = mac.checked_sub(VNET_HEADER).filter(|start| *start >= HEADERS)?;
     let header: &[u8; VNET_HEADER] = packet.get(start..)?.first_chunk()?;
@@ -161,7 +163,7 @@ mod tests {
     use super::*;
 
     /// A block of two packets as the kernel lays them out: an untagged super-packet, then a
-    /// frame whose tag was taken out. What is not set is 0xa5.
+    /// frame whose tag was removed. All other bytes are 0xa5.
     fn block() -> Vec<u8> {
         let mut block = vec![0xa5; 512];
         put(&mut block, 12, &2_u32.to_ne_bytes());
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_without_tpid_is_8021q() {
+    fn tag_without_tpid_is_8021q() {
         let mut block = block();
         put(&mut block, 48 + 20, &TP_STATUS_VLAN_VALID.to_ne_bytes());
         let frame = Cursor::start(&block).unwrap().next(&block, false).unwrap();
@@ -216,8 +218,8 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_counted_never_followed() {
-        // Each lie: where, what. Both packets or the second one cannot be read then.
+    fn inconsistent_block_is_counted_and_not_followed() {
+        // Offset, wrong value, number of packets that cannot be read then.
         let lies: &[(usize, u32, u32)] = &[
             (16, 500, 2),               // first packet beyond the block
             (16, u32::MAX, 2),          // far beyond
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announced_flood_of_packets_is_bounded_by_the_block() {
+    fn claimed_number_of_packets_is_bounded_by_the_block() {
         let mut block = block();
         put(&mut block, 12, &u32::MAX.to_ne_bytes());
         let mut cursor = Cursor::start(&block).unwrap();
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_shorter_than_its_descriptor_is_malformed() {
+    fn block_shorter_than_its_descriptor_is_malformed() {
         assert_eq!(Cursor::start(&[0xa5; 19]), Err(Malformed { packets: 0 }));
     }
 }

@@ -1,38 +1,39 @@
-//! How many samples were lost, each once.
+//! The number of lost samples, each counted once.
 
-/// Reconciles what the filter chose with what arrived.
+/// Reconciles the choices of the filter with the samples that arrived.
 ///
-/// The kernel counts lost skbs, but an skb may stand for several samples. Whenever no skb is on
-/// its way (chosen skbs = delivered + lost ones), the lost samples are exactly those chosen and
-/// not delivered; in between, each lost skb counts for one. That never exceeds the exact number,
-/// so the count never runs backwards.
+/// The kernel counts lost skbs (`tp_drops`), but an skb may contain several samples. Whenever no
+/// skb is in the ring (chosen skbs = delivered + lost skbs), the lost samples are exactly those
+/// chosen and not delivered. In between, each lost skb counts as one sample. That never exceeds the
+/// exact number, so the count never decreases.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Losses {
-    /// skbs that the ring gave us, readable or not.
+    /// skbs read from the ring, malformed ones included.
     pub(super) delivered_skbs: u64,
-    /// Samples that came out of them.
+    /// Samples made of them.
     pub(super) delivered: u64,
-    /// skbs that the kernel had no room for.
+    /// skbs for which the ring had no room.
     lost_skbs: u64,
     /// Samples known to be lost.
     lost: u64,
 }
 
 impl Losses {
-    /// The kernel lost `skbs` more.
+    /// Counts `skbs` that the kernel lost.
     pub(super) fn add_lost_skbs(&mut self, skbs: u32) {
         self.lost_skbs += u64::from(skbs);
         self.lost += u64::from(skbs);
     }
 
-    /// `skbs` arrived that could not be read.
+    /// Counts `skbs` that arrived and could not be read.
     pub(super) fn add_malformed(&mut self, skbs: u32) {
         self.delivered_skbs += u64::from(skbs);
         self.lost += u64::from(skbs);
     }
 
-    /// The filter says that it chose `chosen` packets in `chosen_skbs` skbs. Must be read after
-    /// the skbs that are accounted for here.
+    /// Sets the exact number if no skb is in the ring. The counters of the filter must be read
+    /// after the skbs counted here: a later skb then makes the sides unequal, and the exact number
+    /// waits. Read before, they could match although an skb is still in the ring.
     pub(super) fn reconcile(&mut self, chosen: u64, chosen_skbs: u64) {
         if chosen_skbs == self.delivered_skbs + self.lost_skbs {
             self.lost = self.lost.max(chosen.saturating_sub(self.delivered));
@@ -50,11 +51,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lost_super_packet_counts_for_all_its_samples_once_nothing_is_on_its_way() {
+    fn lost_super_packet_counts_all_its_samples_once_the_ring_is_empty() {
         let mut losses = Losses { delivered_skbs: 10, delivered: 30, ..Losses::default() };
         losses.add_lost_skbs(2);
         losses.reconcile(80, 13);
-        assert_eq!(losses.lost(), 2, "one skb is still on its way");
+        assert_eq!(losses.lost(), 2, "one skb is still in the ring");
         losses.delivered_skbs += 1;
         losses.delivered += 5;
         losses.reconcile(80, 13);
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_lost_with_all_its_samples() {
+    fn malformed_skb_is_lost_with_all_its_samples() {
         let mut losses = Losses::default();
         losses.add_malformed(1);
         assert_eq!(losses.lost(), 1);
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_count_never_runs_backwards() {
+    fn count_never_decreases() {
         let mut losses = Losses::default();
         losses.add_lost_skbs(5);
         losses.reconcile(3, 5);

@@ -1,4 +1,4 @@
-//! The packet path: samples of the packets of one interface, chosen in the kernel.
+//! The packet path: samples of the packets of one interface, selected in the kernel.
 //!
 //! ```text
 //! kernel, per packet              shared memory                    our thread
@@ -6,12 +6,11 @@
 //!         └─ chosen bytes ──────▶ TPACKET_V3 ring of blocks ─────▶ Tap::drain ─▶ Packet
 //! ```
 //!
-//! [`Tap`] is the seam: what comes out of [`Tap::drain`] does not tell how it was chosen. A packet
-//! that is not chosen costs the filter and nothing else; a chosen one costs no system call, no
-//! allocation and no copy beyond that of the kernel into the ring.
+//! A packet that is not selected costs the filter and nothing else. A selected one costs no system
+//! call, no allocation and no copy beyond that of the kernel into the ring.
 //!
-//! Everything counts wire packets. An skb of GRO or TSO stands for as many as its segments, has as
-//! many chances, and may come out as several samples.
+//! Everything counts wire packets: an skb of GRO or TSO counts as one for each of its segments, is
+//! as likely to be sampled as they are together, and may become several samples.
 
 mod assembler;
 mod classic;
@@ -23,6 +22,7 @@ mod packet;
 mod random;
 mod reader;
 mod segments;
+mod shortfalls;
 mod tap;
 
 pub use options::{RingShape, TapOptions};

@@ -1,27 +1,27 @@
-//! How to open a tap.
+//! Options of a tap.
 
 use core::num::NonZeroU32;
 use std::io;
 
 use crate::kernel::sys::ring::{Geometry, page_size};
 
-/// What [`Tap::open`](super::Tap::open) needs to know.
+/// Arguments of [`Tap::open`](super::Tap::open).
 #[derive(Clone, Debug)]
 pub struct TapOptions {
     /// ifIndex.
     pub if_index: u32,
     /// Name of the interface, for messages only.
     pub name: String,
-    /// N of 1-in-N, up to 2^31. Rate 0 of sFlow, sampling off, is no tap.
+    /// N of 1-in-N, up to 2^31. There is no tap for rate 0 (sampling off).
     pub sampling_rate: NonZeroU32,
     /// Bytes of each packet to keep, 14 to 1024; 128 is usual, 256 where tunnels are.
     pub header_bytes: u32,
     /// Hold the interface in promiscuous mode.
     pub promiscuous: bool,
-    /// The interface is the loopback: what it sends it also receives, and only that is taken.
+    /// The interface is the loopback: every packet is both sent and received, so that only received
+    /// ones are sampled.
     pub loopback: bool,
-    /// MTU in bytes: where the kernel does not tell segment sizes, no packet is said to be longer
-    /// than fits the link.
+    /// MTU in bytes. Without segment sizes from the kernel it limits `frame_length`.
     pub mtu: u32,
     /// Shape of the ring; `None` chooses by the rate, see [`RingShape::for_rate`].
     pub ring: Option<RingShape>,
@@ -40,8 +40,8 @@ impl TapOptions {
     }
 }
 
-/// Shape of a receive ring. All of it counts as resident memory of the process, since
-/// `vm_insert_page` puts the pages in at `mmap` (net/packet/af_packet.c, packet_mmap).
+/// Shape of a receive ring. All of it counts as resident memory of the process from mmap(2) on,
+/// because packet_mmap (net/packet/af_packet.c) maps every page with `vm_insert_page`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingShape {
     /// Bytes of a block, a power of two from 16 KiB up.
@@ -51,10 +51,11 @@ pub struct RingShape {
 }
 
 impl RingShape {
-    /// 128 KiB, some 600 samples, where they come one by one; 256 KiB below 1 in 256; 2 MiB, some
-    /// 9,000 samples of 128 bytes, below 1 in 32; 8 MiB where a flood is copied up as good as
-    /// whole (N below 4): 50,000 samples of 60 bytes are 140 ms of 370,000 packets/s, and a
-    /// scheduler with other work has been seen to keep a reader waiting for 60 ms.
+    /// The shape for 1 in `rate`: 128 KiB (about 600 samples), 256 KiB below 256, 2 MiB (about
+    /// 9,000 samples of 128 bytes) below 32, 8 MiB below 4.
+    ///
+    /// At such low N a flood is copied almost completely. 8 MiB are 50,000 samples of 60 bytes, or
+    /// 140 ms at 370,000 packets/s; a busy scheduler has been seen to delay the reader by 60 ms.
     #[must_use]
     pub fn for_rate(rate: NonZeroU32) -> Self {
         match rate.get() {
@@ -71,7 +72,7 @@ impl RingShape {
         self.block_size as usize * self.blocks as usize
     }
 
-    /// Half as much, or `None` when it cannot get smaller.
+    /// Half the size, or `None` for the smallest ring.
     pub(super) fn half(self) -> Option<Self> {
         (self.blocks >= 4).then_some(Self { blocks: self.blocks / 2, ..self })
     }
@@ -82,7 +83,7 @@ impl RingShape {
             let shape = "at least 2 blocks of a power of two from 16 KiB up are needed";
             return Err(invalid(format!("ring of {blocks} blocks of {block_size} bytes: {shape}")));
         }
-        // Blocks are whole pages, and a page may be 64 KiB.
+        // packet_set_ring requires blocks of whole pages, and arm64 has pages of up to 64 KiB.
         let block_size = block_size.max(page_size());
         let blocks = u32::try_from(self.bytes() / block_size as usize).unwrap_or(blocks).max(2);
         Ok(Geometry { block_size, blocks, retire_ms: RETIRE_MS })
@@ -100,7 +101,7 @@ fn invalid(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
-/// A block is handed over at the second tick of this timer that finds it the same one, so a
-/// packet waits for at most twice as long; an empty block is never handed over
-/// (net/packet/af_packet.c, prb_retire_rx_blk_timer_expired).
+/// The retire timer, in milliseconds. prb_retire_rx_blk_timer_expired (net/packet/af_packet.c) hands
+/// a block over on the second tick that finds it open, so that a packet waits for at most twice
+/// this time. It never hands over an empty block: an idle interface causes no wake-up.
 const RETIRE_MS: u32 = 50;

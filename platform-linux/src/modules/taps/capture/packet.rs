@@ -1,30 +1,29 @@
-//! What a tap hands out: samples.
+//! The samples that a tap delivers.
 
 use flowmote_core::SampleMeta;
 
 /// One sampled wire packet. Samples of one super-packet share its header bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// The first bytes of the frame, at most the `header_bytes` of the tap, with a VLAN tag that
-    /// the kernel or the interface took out put back. In a sample of a super-packet, lengths and
-    /// sequence numbers inside are those of the super-packet: that is all the kernel has.
+    /// The first bytes of the frame, at most the `header_bytes` of the tap. A VLAN tag that kernel
+    /// or driver removed is put back. In a sample of a super-packet the lengths and sequence
+    /// numbers in the header are those of the super-packet, since the kernel has no others.
     pub header: &'a [u8],
-    /// Bytes of the frame on the wire, FCS and tag included: that of one wire packet, never that
-    /// of a super-packet.
+    /// Bytes of one frame on the wire, FCS and tag included; never those of a super-packet.
     pub frame_length: u32,
     /// Bytes of `frame_length` removed before `header` was taken: 4 (the FCS) on Ethernet, 0 on
     /// interfaces without link-layer header.
     pub stripped: u32,
-    /// Which way the packet goes, by the word of the kernel.
+    /// Direction and destination as classified by the kernel.
     pub kind: PacketKind,
-    /// The outer VLAN tag, whether it had been taken out or not.
+    /// The outer VLAN tag, whether it had been removed or not.
     pub vlan: Option<VlanTag>,
-    /// When the kernel saw the packet: nanoseconds since 1970 (CLOCK_REALTIME).
+    /// Time of capture in the kernel: nanoseconds since 1970 (CLOCK_REALTIME).
     pub timestamp_ns: u64,
     /// ARPHRD_* of the interface: 1 Ethernet, 772 loopback (Ethernet too), 65534 none (tun; the
     /// header begins with IP).
     pub hardware_type: u16,
-    /// What belongs into the flow sample beside the packet.
+    /// Rate, pool and drops for the flow sample.
     pub meta: SampleMeta,
 }
 
@@ -41,7 +40,7 @@ pub enum PacketKind {
     OtherHost,
     /// Sent by this host.
     Outgoing,
-    /// Some other number of the kernel's.
+    /// Another value of `sll_pkttype`.
     Other(u8),
 }
 
@@ -93,8 +92,8 @@ impl VlanTag {
             .then_some(Self { tpid, tci: u16::from_be_bytes([c0, c1]) })
     }
 
-    /// Writes `bytes` with this tag put back after the addresses into `frame`, and answers what
-    /// of it fits. A frame too short for addresses stays as it is.
+    /// Writes `bytes` with this tag after the addresses into `frame` and returns what fits. A frame
+    /// too short for addresses is returned unchanged.
     pub(super) fn put_back<'a>(self, bytes: &'a [u8], frame: &'a mut [u8]) -> &'a [u8] {
         let Some((addresses, rest)) = bytes.split_at_checked(ADDRESSES) else {
             return bytes;
@@ -117,7 +116,7 @@ mod tests {
     const FRAME: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x08, 0, 0x45, 0];
 
     #[test]
-    fn a_tag_goes_between_addresses_and_type() {
+    fn tag_is_put_between_addresses_and_type() {
         let mut scratch = [0xa5; 32];
         let tagged = TAG.put_back(&FRAME, &mut scratch);
         let expected =
@@ -128,21 +127,21 @@ mod tests {
     }
 
     #[test]
-    fn the_header_does_not_grow_beyond_its_limit() {
+    fn header_with_tag_keeps_its_limit() {
         let mut scratch = [0xa5; 16];
         let tagged = TAG.put_back(&FRAME, &mut scratch);
         assert_eq!(tagged, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x88, 0xa8, 0xa0, 0x64]);
     }
 
     #[test]
-    fn a_runt_stays_as_it_is() {
+    fn runt_is_unchanged() {
         assert_eq!(TAG.put_back(&FRAME[..11], &mut [0xa5; 16]), &FRAME[..11]);
         assert_eq!(VlanTag::in_frame(&FRAME[..15]), None);
         assert_eq!(VlanTag::in_frame(&FRAME), None);
     }
 
     #[test]
-    fn kinds_are_those_of_the_kernel() {
+    fn kinds_match_sll_pkttype() {
         let kinds = [0, 1, 2, 3, 4, 5].map(PacketKind::from_kernel);
         let expected = [
             PacketKind::Host,

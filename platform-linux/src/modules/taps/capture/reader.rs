@@ -1,4 +1,4 @@
-//! From frames of the ring to samples: choices, segments, tags, and what to count of them.
+//! Conversion of ring frames to samples: number of choices, segments, VLAN tags and counters.
 
 use flowmote_core::SampleMeta;
 
@@ -6,40 +6,53 @@ use super::classic::Draw;
 use super::filter::{self, Filter};
 use super::frame::Frame;
 use super::losses::Losses;
+use super::options::TapOptions;
 use super::packet::{Packet, VlanTag};
 use super::random::Random;
 use super::segments::Segments;
 
-/// What turns frames into samples; everything of a tap but its socket and its ring.
+/// The part of a tap without socket and ring.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) sampling: Sampling,
     pub(super) losses: Losses,
     pub(super) meta: SampleMeta,
-    pub(super) header_bytes: u32,
+    header_bytes: u32,
     pub(super) mtu: u32,
-    /// Where a frame is put together when a tag goes back into it.
-    pub(super) scratch: Box<[u8]>,
-    pub(super) random: Random,
+    /// Buffer for the header of a frame whose VLAN tag is put back.
+    scratch: Box<[u8]>,
+    random: Random,
 }
 
-/// Who samples, and how its pool is known.
+/// The attached filter and the source of the pool.
 #[derive(Debug)]
 pub(super) enum Sampling {
     /// The eBPF filter, which counts.
     Counted(Filter),
-    /// The classic filter; the pool is an estimate, see [`super::classic`].
+    /// The classic filter, whose pool is an estimate: see [`super::classic`].
     Estimated { draw: Draw, pool: u64, chosen: u64 },
 }
 
 impl Reader {
-    /// Brings the pool up to date; once a block, so that the samples of a burst carry the pool of
-    /// their own moment as nearly as the ring lets us.
+    pub(super) fn new(sampling: Sampling, options: &TapOptions, random: Random) -> Self {
+        let sampling_rate = options.sampling_rate.get();
+        Self {
+            sampling,
+            losses: Losses::default(),
+            meta: SampleMeta { sampling_rate, ..SampleMeta::default() },
+            header_bytes: options.header_bytes,
+            mtu: options.mtu,
+            scratch: vec![0; options.header_bytes as usize].into(),
+            random,
+        }
+    }
+
+    /// Updates the pool of the samples to come.
     pub(super) fn refresh_pool(&mut self) {
         self.meta.sample_pool = self.seen() as u32;
     }
 
-    /// Wire packets seen, or what stands for that number.
+    /// Wire packets seen, or their estimate.
     pub(super) fn seen(&self) -> u64 {
         match &self.sampling {
             Sampling::Counted(filter) => filter.seen(),
@@ -47,7 +60,7 @@ impl Reader {
         }
     }
 
-    /// Packets chosen.
+    /// Packets selected by the filter.
     pub(super) fn chosen(&self) -> u64 {
         match &self.sampling {
             Sampling::Counted(filter) => filter.totals().chosen,
@@ -55,21 +68,21 @@ impl Reader {
         }
     }
 
-    /// The kernel says that it lost `skbs` more.
+    /// Counts `skbs` that the kernel lost.
     pub(super) fn add_lost_skbs(&mut self, skbs: u32) {
         self.losses.add_lost_skbs(skbs);
         self.add_unseen_choices(skbs);
         self.update_drops();
     }
 
-    /// The ring held `skbs` that could not be read.
+    /// Counts `skbs` of the ring that could not be read.
     pub(super) fn add_malformed(&mut self, skbs: u32) {
         self.losses.add_malformed(skbs);
         self.add_unseen_choices(skbs);
         self.update_drops();
     }
 
-    /// Hands each sample of `frame` to `visit`; answers how many there were.
+    /// Passes each sample of `frame` to `visit` and returns their number.
     pub(super) fn read(&mut self, frame: &Frame<'_>, visit: &mut dyn FnMut(&Packet<'_>)) -> u32 {
         let ethernet = is_ethernet(frame.hardware_type);
         let segments = self.segments(frame);
@@ -100,7 +113,7 @@ impl Reader {
                 packet.meta.sample_pool = *pool as u32;
             }
             packet.frame_length = length.saturating_add(around);
-            // The last of a super-packet may be shorter than the bytes kept.
+            // The last packet of a super-packet may be shorter than the bytes kept.
             let whole = packet.frame_length.saturating_sub(packet.stripped) as usize;
             packet.header = header.get(..whole).unwrap_or(header);
             visit(&packet);
@@ -110,7 +123,7 @@ impl Reader {
         choices
     }
 
-    /// Finds out how many samples the lost skbs stood for, if that can be known now.
+    /// Replaces the estimated number of lost samples by the exact one, if that is known now.
     pub(super) fn reconcile(&mut self) {
         if let Sampling::Counted(filter) = &self.sampling {
             let totals = filter.totals();
@@ -139,8 +152,7 @@ impl Reader {
         }
     }
 
-    /// Without a count in the kernel, a choice that never reached us is reckoned as one packet
-    /// chosen of N.
+    /// The classic filter counts nothing, so a lost skb counts as one packet selected of N.
     fn add_unseen_choices(&mut self, choices: u32) {
         if let Sampling::Estimated { pool, chosen, .. } = &mut self.sampling {
             *pool += u64::from(choices) * u64::from(self.meta.sampling_rate);
@@ -157,5 +169,6 @@ fn is_ethernet(hardware_type: u16) -> bool {
     matches!(hardware_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
 }
 
+/// Bytes of the frame check sequence, which AF_PACKET never delivers.
 const FCS: u32 = 4;
 const ETHERNET_HEADER: u32 = 14;

@@ -1,16 +1,16 @@
-//! What a super-packet (TSO, GRO, UDP GSO) stands for on the wire.
+//! The wire packets of a super-packet (TSO, GRO, UDP GSO).
 
 use super::random::Random;
 
-/// What the `virtio_net_hdr` of an skb says about it.
+/// The fields of the `virtio_net_hdr` that describe segmentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Offload {
     /// The segments are UDP datagrams, not TCP segments.
     pub(super) udp: bool,
-    /// Payload bytes of a full segment; 0: not a super-packet.
+    /// Payload bytes of a full segment; 0 if the skb is one packet.
     pub(super) gso_size: u16,
-    /// Where the (innermost) transport header begins, if its checksum is still to be made. Of all
-    /// super-packets that the kernel makes itself, TSO and GRO, this is so.
+    /// Offset of the innermost transport header if its checksum is not computed yet, as in all
+    /// super-packets of the kernel's own TSO and GRO.
     pub(super) checksum_start: Option<u16>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    /// The segments of an skb of `length` bytes that begins with `bytes`.
+    /// The segments of an skb of `length` bytes, of which `bytes` were kept.
     pub(super) fn of(offload: Offload, bytes: &[u8], length: u32) -> Self {
         let whole = Self::one(length);
         if offload.gso_size == 0 {
@@ -45,20 +45,20 @@ impl Segments {
         Self { count: 1, headers: 0, size: length, payload: length }
     }
 
-    /// `count` packets of at most `limit` bytes, when only the length is known.
+    /// An estimate when only the length is known: `count` packets of at most `limit` bytes.
     pub(super) fn estimated(count: u32, length: u32, limit: u32) -> Self {
         let size = length.min(limit);
-        // All full: which one is the last is not known, nor how short it is.
+        // All of full size, because the length of the last one is unknown.
         Self { count: count.max(1), headers: 0, size, payload: size.saturating_mul(count.max(1)) }
     }
 
-    /// How many wire packets.
+    /// Number of wire packets.
     pub(super) fn count(&self) -> u32 {
         self.count
     }
 
-    /// Lengths (without FCS) of `choices` of the packets. Each packet is as likely as any other,
-    /// and none is taken twice before all were taken, so estimated bytes have no bias.
+    /// Lengths (without FCS) of `choices` of the packets. Each packet is equally likely, and none is
+    /// repeated before all were taken, so that byte estimates have no bias.
     pub(super) fn choose(self, choices: u32, random: &mut Random) -> impl Iterator<Item = u32> {
         let start = match choices % self.count {
             0 => 0,
@@ -73,12 +73,14 @@ impl Segments {
     }
 }
 
-/// Bytes that each segment repeats: everything before the payload.
+/// Bytes before the payload, which each segment repeats.
 fn header_length(offload: Offload, bytes: &[u8]) -> Option<u32> {
     let outer = transport_offset(bytes, offload.udp);
     let transport = match (outer, offload.checksum_start.map(usize::from)) {
-        // The checksum starts in an inner header: a tunnel. Up to 4 bytes more may be the tag
-        // that some kernels count although it is not in the bytes.
+        // Beyond the outer transport header the checksum starts in a tunnel's inner header. A
+        // difference of up to 4 bytes is a VLAN tag: until Linux 4.17 virtio_net_hdr_from_skb
+        // (include/linux/virtio_net.h) adds VLAN_HLEN to csum_start if the tag is in the skb's
+        // metadata, although a ring entry does not contain its bytes.
         (Some(outer), Some(inner)) if inner > outer + 4 => inner,
         (Some(outer), _) => outer,
         (None, inner) => inner?,
@@ -90,7 +92,7 @@ fn header_length(offload: Offload, bytes: &[u8]) -> Option<u32> {
     u32::try_from(transport.checked_add(own)?).ok()
 }
 
-/// Where TCP or UDP begins in an Ethernet frame; `None` for what is neither (tunnels).
+/// Offset of TCP or UDP in an Ethernet frame; `None` for other protocols, such as tunnels.
 fn transport_offset(bytes: &[u8], udp: bool) -> Option<usize> {
     let mut network = 14;
     let mut ether_type = u16_at(bytes, 12)?;
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tcp_super_packet_is_full_segments_and_a_rest() {
+    fn tcp_super_packet_is_full_segments_and_a_rest() {
         let segments = Segments::of(TCP, &tcp4(), 66 + 3 * 1448 + 100);
         assert_eq!(segments.count(), 4);
         let mut random = Random::from_seed(1);
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_in_the_bytes_and_ipv6_move_the_headers() {
+    fn tag_and_ipv6_move_the_headers() {
         let mut bytes = vec![0xa5; 128];
         bytes[12..18].copy_from_slice(&[0x81, 0x00, 0x00, 0x64, 0x86, 0xdd]);
         bytes[24] = 17;
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tunnel_is_measured_to_its_inner_payload() {
+    fn tunnel_headers_include_the_inner_ones() {
         // VXLAN: outer UDP at 34, inner TCP header at 84.
         let mut bytes = vec![0xa5; 128];
         bytes[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
@@ -161,19 +163,19 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_counted_but_not_in_the_bytes_changes_nothing() {
+    fn tag_counted_in_csum_start_only_is_ignored() {
         let quirk = Offload { checksum_start: Some(38), ..TCP };
         assert_eq!(Segments::of(quirk, &tcp4(), 66 + 1449).headers, 66);
     }
 
     #[test]
-    fn headers_that_were_not_kept_count_as_none() {
+    fn headers_that_were_not_kept_count_as_0_bytes() {
         let segments = Segments::of(TCP, &tcp4()[..40], 66 + 2 * 1448);
         assert_eq!((segments.count(), segments.headers), (3, 0));
     }
 
     #[test]
-    fn a_packet_that_is_not_super_is_itself() {
+    fn ordinary_packet_is_one_segment() {
         let plain = Offload { gso_size: 0, ..TCP };
         let segments = Segments::of(plain, &tcp4(), 60);
         let lengths: Vec<u32> = segments.choose(2, &mut Random::from_seed(1)).collect();

@@ -1,6 +1,7 @@
 //! The eBPF socket filter that samples in the kernel, and its counters.
 //!
-//! Per packet, on the CPU that handles it (bottom halves are off there, so nothing interrupts):
+//! Per packet, on the CPU that handles it. Bottom halves are off in both callers, so that no other
+//! packet interrupts the program on its CPU, and its counters need no atomic instruction:
 //!
 //! ```text
 //! packets = gso_segs, or what gso_size and the headers say if an untrusted source left it 0, or 1
@@ -12,11 +13,11 @@
 //! keep header_bytes + choices - 1 bytes
 //! ```
 //!
-//! The number of bytes kept is the only word that a filter can send along with a packet, so it
-//! carries the number of choices. Choices that the packet has no bytes for stay in `skip`, which
-//! is then negative, and fall to the next packet. After [`DRAWS`] draws within one super-packet,
-//! the rest of it is chosen in steps of exactly N; which of its segments these are is drawn in
-//! user space anyway. In every case the mean stays N.
+//! The number of bytes kept is the only value that a socket filter can pass along with a packet, so
+//! it carries the number of choices. Choices for which the packet has no bytes stay in `skip`, which
+//! is then negative, and move to the next packet. After [`DRAWS`] draws within one super-packet the
+//! rest of it is chosen in steps of exactly N; user space draws which of its segments these are. In
+//! every case the mean stays N.
 //!
 //! `random` has 32 bits. With range R = 2N-1, which is odd, the mean of `random * R >> 32` over
 //! all 2^32 values is exactly (R-1)/2 · (1 - 2^-32), so the mean skip misses N by less than 2^-32.
@@ -31,7 +32,7 @@ use super::assembler::{Alu, AssembleError, Assembler, Instruction, Label, Regist
 use super::random::Random;
 use crate::kernel::sys::bpf::{self, Slot, SlotMap};
 
-/// A loaded filter with the counters that it shares with us.
+/// A loaded filter with the counters that it shares with user space.
 #[derive(Debug)]
 pub(super) struct Filter {
     program: OwnedFd,
@@ -48,11 +49,12 @@ pub(super) struct Totals {
 }
 
 impl Filter {
-    /// Loads a filter that chooses 1 in `rate` packets and keeps `header_bytes` of them; `cpus` is
-    /// one more than the highest CPU number that can ever be.
+    /// Loads a filter that selects 1 in `rate` packets and keeps `header_bytes` of them. `cpus` is
+    /// one more than the highest CPU number that the machine can have.
     ///
     /// # Errors
-    /// What `bpf(2)` and `mmap(2)` answer.
+    /// Those of bpf(2) and mmap(2): EPERM without CAP_BPF, EINVAL before Linux 5.5, which has no
+    /// `BPF_F_MMAPABLE`.
     pub(super) fn load(
         rate: NonZeroU32,
         header_bytes: u32,
@@ -61,7 +63,7 @@ impl Filter {
     ) -> io::Result<Self> {
         let map = SlotMap::new(cpus)?;
         for slot in map.slots() {
-            // The phase of the first skip must not favour any packet either: uniform on 1..=N.
+            // Uniform on 1..=N, so that the start favours no packet.
             let first = 1 + i64::from(random.below(rate.get()));
             slot.skip.store(first, Ordering::Relaxed);
         }
@@ -77,7 +79,7 @@ impl Filter {
         self.program.as_fd()
     }
 
-    /// Skips drawn from now on have mean `rate`.
+    /// Sets the mean of the skips to be drawn from now on.
     pub(super) fn set_rate(&self, rate: NonZeroU32) {
         for slot in self.map.slots() {
             slot.draw_range.store(draw_range(rate), Ordering::Relaxed);
@@ -89,8 +91,9 @@ impl Filter {
         self.sum(|slot| slot.seen.load(Ordering::Relaxed))
     }
 
-    /// What was chosen. The filter counts an skb before its choices, and they are read here in the
-    /// opposite order: `chosen` never contains an skb that `chosen_skbs` does not.
+    /// Totals of the choices. The filter stores `chosen_skbs` before `chosen`; reading in the
+    /// opposite order, with Acquire against a reordering of the loads, makes sure that `chosen`
+    /// contains no skb that is missing in `chosen_skbs`.
     pub(super) fn totals(&self) -> Totals {
         let chosen = self.sum(|slot| slot.chosen.load(Ordering::Acquire));
         let chosen_skbs = self.sum(|slot| slot.chosen_skbs.load(Ordering::Acquire));
@@ -102,7 +105,7 @@ impl Filter {
     }
 }
 
-/// How many choices the number of bytes kept stands for.
+/// The number of choices that the number of bytes kept encodes.
 pub(super) fn choices(bytes_kept: u32, header_bytes: u32) -> u32 {
     bytes_kept.saturating_sub(header_bytes).saturating_add(1)
 }
@@ -125,7 +128,7 @@ fn assemble(map: RawFd, cpus: usize, header_bytes: u32) -> Result<Vec<Instructio
     asm.finish()
 }
 
-/// R6 = context, R8 = wire packets that the skb stands for.
+/// Sets R6 = context, R8 = number of wire packets in the skb.
 fn count_packets(asm: &mut Assembler) {
     let counted = asm.label();
     asm.alu(Alu::Move, R6, R1);
@@ -138,9 +141,11 @@ fn count_packets(asm: &mut Assembler) {
     asm.place(counted);
 }
 
-/// A super-packet from a guest or a tap device comes with gso_segs 0 (SKB_GSO_DODGY,
-/// include/linux/virtio_net.h): R8 = ceil((len - headers) / gso_size), as qdisc_pkt_len_init in
-/// net/core/dev.c. Leaves R8 = 1 for what is not TCP or UDP over IP over Ethernet.
+/// Sets R8 = ceil((len - headers) / gso_size), as qdisc_pkt_len_init (net/core/dev.c) does.
+///
+/// For super-packets from a guest or a tap device: virtio_net_hdr_to_skb
+/// (include/linux/virtio_net.h) marks them SKB_GSO_DODGY and sets gso_segs to 0. R8 stays 1 for
+/// other protocols than TCP and UDP over IP over Ethernet.
 fn divide_into_segments(asm: &mut Assembler, counted: Label) {
     let (version_4, tcp, add_up) = (asm.label(), asm.label(), asm.label());
     load_network_bytes(asm, None, 16, counted);
@@ -175,7 +180,8 @@ fn divide_into_segments(asm: &mut Assembler, counted: Label) {
     asm.alu(Alu::Move, R8, R1);
 }
 
-/// Copies bytes of the network header to the stack: from its start, or from `R7 + constant`.
+/// Copies bytes of the network header to the stack: from its start, or from `R7 + constant`. By
+/// bpf_skb_load_bytes_relative (Linux 4.18), which counts from the network header.
 fn load_network_bytes(asm: &mut Assembler, after_r7: Option<i32>, length: i32, failed: Label) {
     asm.alu(Alu::Move, R1, R6);
     asm.alu(Alu::Move, R2, 0);
@@ -191,13 +197,14 @@ fn load_network_bytes(asm: &mut Assembler, after_r7: Option<i32>, length: i32, f
     asm.jump_if(When::NotEqual, R0, 0, failed);
 }
 
-/// R7 = the slot of this CPU.
+/// Sets R7 = address of this CPU's slot.
 fn find_slot(asm: &mut Assembler, map: RawFd, cpus: usize) {
     let known = asm.label();
     let last = i32::try_from(cpus.saturating_sub(1)).unwrap_or(i32::MAX);
     asm.call(HELPER_SMP_PROCESSOR_ID);
     asm.jump_if(When::NotAbove, R0, last, known);
-    // Never here, but the verifier wants a bound; better a shared slot than an uncounted packet.
+    // Unreachable, but the verifier requires a bound for the pointer arithmetic. A shared slot is
+    // better than an uncounted packet.
     asm.alu(Alu::Move, R0, last);
     asm.place(known);
     asm.alu(Alu::ShiftLeft, R0, size_of::<Slot>().trailing_zeros().cast_signed());
@@ -205,7 +212,8 @@ fn find_slot(asm: &mut Assembler, map: RawFd, cpus: usize) {
     asm.alu(Alu::Add, R7, R0);
 }
 
-/// Counts the packets; goes to `nothing` unless one of them is chosen. R9 = remaining skip.
+/// Counts the packets and jumps to `nothing` unless one of them is chosen. Sets R9 = remaining
+/// skip.
 fn pass_by(asm: &mut Assembler, nothing: Label) {
     let in_range = asm.label();
     add_to(asm, SEEN, R8);
@@ -213,20 +221,21 @@ fn pass_by(asm: &mut Assembler, nothing: Label) {
     asm.alu(Alu::Sub, R9, R8);
     asm.load(Width::Double, R8, (R7, DRAW_RANGE));
     asm.jump_if(When::NotGreater, R9, R8, in_range);
-    // More than can be drawn: the rate was lowered since.
+    // A remaining skip above the upper bound was drawn before N was lowered.
     asm.alu(Alu::Move, R9, 0);
     draw(asm);
     asm.place(in_range);
     asm.jump_if(When::Greater, R9, 0, nothing);
 }
 
-/// Draws skips until one reaches beyond this skb, and keeps as many bytes as tell how many.
+/// Draws skips until one ends beyond this skb, and keeps a number of bytes that encodes how many.
 ///
-/// Not a loop: with CAP_BPF but without CAP_PERFMON the verifier follows mispredicted branches
-/// too, out of every loop's bound, and gives up ("sequence of 8193 jumps is too complex").
+/// Written out instead of a loop: with CAP_BPF but without CAP_PERFMON the verifier (Linux 5.8 and
+/// later, push_stack for speculative paths) also follows mispredicted branches. They leave the
+/// bound of every loop, and it gives up with "sequence of 8193 jumps is too complex".
 fn choose(asm: &mut Assembler, header_bytes: i32) {
     let (limited, done) = (asm.label(), asm.label());
-    // R6 = how many choices the bytes of this skb can tell (one always); R8 = choices.
+    // R6 = how many choices the length of this skb can encode (at least one); R8 = choices.
     asm.load(Width::Word, R6, (R6, SKB_LEN));
     asm.alu(Alu::Sub, R6, header_bytes - 1);
     asm.jump_if(When::NotGreater, R6, MAX_CHOICES, limited);
@@ -250,8 +259,8 @@ fn choose(asm: &mut Assembler, header_bytes: i32) {
     asm.exit();
 }
 
-/// The rest of a super-packet in steps of exactly N, as many as reach beyond it or can be told:
-/// choices = min(-skip / N + 1, limit - choices).
+/// Chooses from the rest of a super-packet in steps of exactly N, until its end or the limit of
+/// the encoding: choices += min(-skip / N + 1, limit - choices).
 fn choose_evenly(asm: &mut Assembler) {
     let fits = asm.label();
     asm.load(Width::Double, R1, (R7, DRAW_RANGE));
@@ -270,7 +279,7 @@ fn choose_evenly(asm: &mut Assembler) {
     asm.alu(Alu::Add, R9, R2);
 }
 
-/// R9 += 1 + (random * draw_range >> 32).
+/// Adds a random skip: R9 += 1 + (random * draw_range >> 32).
 fn draw(asm: &mut Assembler) {
     asm.call(HELPER_PRANDOM_U32);
     asm.load(Width::Double, R1, (R7, DRAW_RANGE));
@@ -280,15 +289,15 @@ fn draw(asm: &mut Assembler) {
     asm.alu(Alu::Add, R9, 1);
 }
 
-/// Adds `source` to a counter of the slot; R2 is lost.
+/// Adds `source` to a counter of the slot. Clobbers R2.
 fn add_to(asm: &mut Assembler, counter: i16, source: Register) {
     asm.load(Width::Double, R2, (R7, counter));
     asm.alu(Alu::Add, R2, source);
     asm.store(Width::Double, (R7, counter), R2);
 }
 
-/// Choices that one skb may carry: the largest super-packet, 512 KiB at an MSS of 536, stands for
-/// 978 packets.
+/// Limit of choices in one skb. The largest super-packet, 512 KiB at an MSS of 536, contains 978
+/// packets.
 const MAX_CHOICES: i32 = 1024;
 /// Skips drawn at random within one skb.
 const DRAWS: usize = 8;

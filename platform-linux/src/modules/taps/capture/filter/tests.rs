@@ -217,7 +217,7 @@ fn skips_are_uniform_on_1_to_2n_minus_1() {
 }
 
 #[test]
-fn the_mean_is_n_and_nothing_is_lost_with_super_packets() {
+fn mean_skip_is_n_with_super_packets() {
     for rate in [1, 2, 10, 400, 65_536] {
         let mut machine = Machine::new(rate);
         let mut lengths = Random::from_seed(rate.into());
@@ -243,7 +243,7 @@ fn the_mean_is_n_and_nothing_is_lost_with_super_packets() {
 }
 
 #[test]
-fn what_the_bytes_cannot_tell_carries_over() {
+fn choices_beyond_the_encoding_carry_over() {
     let mut machine = Machine::new(1);
     // 64 datagrams of one byte each by UDP GSO: 106 bytes cannot tell more than one choice.
     let tiny = Skb { len: 106, gso_segs: 64, gso_size: 1, network: vec![] };
@@ -263,7 +263,7 @@ fn choices_of_one_skb_are_bounded() {
 }
 
 #[test]
-fn a_super_packet_of_many_choices_leaves_none_behind() {
+fn super_packet_with_many_choices_leaves_no_rest() {
     for rate in [2, 3, 7] {
         let mut machine = Machine::new(rate);
         let mut choices = 0;
@@ -277,7 +277,7 @@ fn a_super_packet_of_many_choices_leaves_none_behind() {
 }
 
 #[test]
-fn a_lowered_rate_takes_effect_at_the_next_packet() {
+fn lowered_n_takes_effect_at_the_next_packet() {
     let mut machine = Machine::new(1_000_000);
     machine.slot[1] = 1_900_000;
     machine.slot[2] = draw_range(NonZeroU32::new(10).unwrap());
@@ -321,7 +321,7 @@ fn untrusted_super_packets_are_divided_by_their_headers() {
 }
 
 #[test]
-fn a_cpu_beyond_the_slots_shares_the_last_one() {
+fn cpu_beyond_the_slots_shares_the_last_one() {
     let program = assemble(3, 3, 128).unwrap();
     let mut machine = Machine { program, ..Machine::new(10) };
     machine.pass(&Skb::plain(60));
@@ -329,12 +329,12 @@ fn a_cpu_beyond_the_slots_shares_the_last_one() {
 }
 
 #[test]
-fn short_packets_tell_one_choice() {
+fn short_packet_encodes_one_choice() {
     assert_eq!([60, 128, 129, 172].map(|kept| choices(kept, 128)), [1, 1, 2, 45]);
 }
 
 #[test]
-fn the_program_stays_small() {
+fn program_has_less_than_192_instructions() {
     let length = assemble(3, 4, 128).unwrap().len();
     assert!(length < 192, "{length} instructions");
 }

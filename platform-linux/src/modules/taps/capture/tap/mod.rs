@@ -1,4 +1,4 @@
-//! A tap on one interface.
+//! A packet socket that samples one interface.
 
 use core::num::NonZeroU32;
 use core::ops::AddAssign;
@@ -11,36 +11,37 @@ use flowmote_core::SampleMeta;
 use super::classic::Draw;
 use super::filter::Filter;
 use super::frame::Cursor;
-use super::losses::Losses;
 use super::options::{RingShape, TapOptions, check_rate};
 use super::packet::Packet;
 use super::random::Random;
 use super::reader::{Reader, Sampling};
+use super::shortfalls;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::kernel::sys::ring::BlockRing;
 
 /// Samples of the packets of one interface, both directions.
 ///
-/// Wait until [`fd`](AsFd::as_fd) is readable (EPOLLIN), then call [`drain`](Self::drain) until it
-/// says that there is no more. On EPOLLERR call [`take_fault`](Self::take_fault), which also stops
-/// epoll from reporting it again. Dropping the tap ends everything it began.
+/// Wait until [`fd`](AsFd::as_fd) is readable (EPOLLIN), then call [`drain`](Self::drain) until
+/// [`Drained::more`] is false. On EPOLLERR call [`take_fault`](Self::take_fault), which also stops
+/// epoll from reporting it again. Dropping the tap closes the socket, and with it the filter, the
+/// ring and promiscuous mode.
 #[derive(Debug)]
 pub struct Tap {
     socket: PacketSocket,
     ring: BlockRing,
-    /// Where the block in hand was left.
+    /// The position in a block that was not read to its end.
     cursor: Option<Cursor>,
     reader: Reader,
     options: TapOptions,
     /// PACKET_VNET_HDR is on.
     vnet: bool,
-    /// The kernel lost skbs that were not asked for yet.
+    /// The kernel has lost skbs whose number was not read yet.
     losing: bool,
     malformed: u64,
     shortfalls: Vec<String>,
 }
 
-/// Who chooses the samples.
+/// The kind of filter that selects packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// An eBPF socket filter: exact pool, uniform skips with mean N.
@@ -49,93 +50,95 @@ pub enum Method {
     Classic,
 }
 
-/// What a call of [`Tap::drain`] did.
+/// The outcome of [`Tap::drain`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Samples handed out.
+    /// Samples passed to `visit`.
     pub samples: usize,
-    /// The budget ended before the ring was empty.
+    /// The budget was used up before the ring was empty.
     pub more: bool,
 }
 
 /// Totals since the tap was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TapStats {
-    /// Wire packets that could have been sampled: what `sample_pool` shows modulo 2^32. With
-    /// [`Method::Classic`] an estimate.
+    /// Wire packets that could have been sampled; `sample_pool` is this modulo 2^32. An estimate
+    /// with [`Method::Classic`].
     pub seen: u64,
-    /// Packets chosen, delivered or not (some may still be on their way).
+    /// Packets selected by the filter: delivered, lost or still in the ring.
     pub chosen: u64,
-    /// Samples handed out by [`Tap::drain`].
+    /// Samples passed on by [`Tap::drain`].
     pub delivered: u64,
-    /// Samples lost: what `drops` shows modulo 2^32.
+    /// Samples lost; `drops` is this modulo 2^32.
     pub lost: u64,
-    /// Of these, ring entries that could not be read.
+    /// Ring entries that could not be read; they are among `lost`.
     pub malformed: u64,
 }
 
-/// Why a tap hears nothing.
+/// A state of the interface in which the tap receives nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkFault {
-    /// The interface is administratively down. The tap hears it again once it is up.
+    /// The interface is administratively down. The tap receives packets again once it is up.
     Down,
-    /// The interface was deleted. This tap never hears anything again: close it.
+    /// The interface was deleted. The tap receives nothing any more and is to be closed.
     Gone,
     /// Another error of the socket (errno).
     Other(i32),
 }
 
 impl Tap {
-    /// Opens a tap. From the first packet on it is sampled: the filter is in place before the
-    /// socket can receive.
+    /// Opens a tap that samples from the first packet on.
     ///
     /// # Errors
-    /// Says which step failed for which interface and what would help: EPERM without CAP_NET_RAW,
-    /// ENODEV for an interface that is not there, ENOMEM without room for even a small ring,
-    /// `InvalidInput` for options out of range. An interface that is down is no error.
+    /// Names the interface, the step that failed and what would help: EPERM without CAP_NET_RAW,
+    /// ENODEV if there is no such interface, ENOMEM without memory for even the smallest ring,
+    /// `InvalidInput` for options out of range. An interface that is down is not an error.
     pub fn open(options: &TapOptions) -> io::Result<Self> {
         options.check()?;
         let at = |step: &'static str| move |error| explain(&options.name, step, error);
+        // Protocol 0 receives nothing: packet_create (net/packet/af_packet.c) registers no hook
+        // for it. With ETH_P_ALL here, packets of all interfaces would fill the queue unfiltered
+        // until the steps below are done.
         let socket = PacketSocket::open().map_err(at("AF_PACKET socket"))?;
         let mut random = Random::from_system();
         let mut shortfalls = Vec::new();
-        let sampling =
-            sample(&socket, options, &mut random, &mut shortfalls).map_err(at("socket filter"))?;
-        let vnet = socket.enable_vnet_header().map_err(|e| shortfalls.push(no_vnet(&e))).is_ok();
-        if options.loopback {
-            // What is refused here costs truth, not function.
-            let _ = socket.ignore_outgoing().map_err(|e| shortfalls.push(seen_twice(&e)));
+        // The filter before the bind, so that no unsampled packet ever reaches the ring.
+        let sampling = attach_filter(&socket, options, &mut random, &mut shortfalls)
+            .map_err(at("socket filter"))?;
+        // Before the ring: packet_setsockopt refuses PACKET_VNET_HDR with EBUSY once a ring exists,
+        // because the header changes where the frame starts in each entry.
+        let vnet = socket.enable_vnet_header();
+        if let Err(error) = &vnet {
+            shortfalls::no_vnet_header(error, &mut shortfalls);
+        }
+        // dev_queue_xmit_nit passes every loopback packet to the socket when it is sent, and
+        // __netif_receive_skb_core once more when it is received. Not fatal: without the option
+        // every loopback packet is counted twice.
+        if options.loopback
+            && let Err(error) = socket.ignore_outgoing()
+        {
+            shortfalls::seen_twice(&error, &mut shortfalls);
         }
         let shape = options.ring.unwrap_or(RingShape::for_rate(options.sampling_rate));
         let ring = receive_ring(&socket, shape, &mut shortfalls).map_err(at("receive ring"))?;
         if options.promiscuous {
             socket.join_promiscuous(options.if_index).map_err(at("promiscuous mode"))?;
         }
+        // Last: from here on packets arrive, and everything that they need is in place.
         socket.bind(options.if_index).map_err(at("bind"))?;
-        let reader = Reader {
-            sampling,
-            losses: Losses::default(),
-            meta: SampleMeta {
-                sampling_rate: options.sampling_rate.get(),
-                ..SampleMeta::default()
-            },
-            header_bytes: options.header_bytes,
-            mtu: options.mtu,
-            scratch: vec![0; options.header_bytes as usize].into(),
-            random,
-        };
-        let options = options.clone();
+        let reader = Reader::new(sampling, options, random);
+        let (options, vnet) = (options.clone(), vnet.is_ok());
         let (cursor, losing, malformed) = (None, false, 0);
         Ok(Self { socket, ring, cursor, reader, options, vnet, losing, malformed, shortfalls })
     }
 
-    /// Hands the samples that are ready to `visit`, about `budget` of them: it stops after the skb
+    /// Passes the samples that are ready to `visit`, about `budget` of them: it stops after the skb
     /// that reaches the budget, and one super-packet may be several samples.
     ///
-    /// Makes no system call, unless the kernel says that it lost something. Allocates nothing.
+    /// Makes no system call unless a block carries TP_STATUS_LOSING. Allocates nothing.
     ///
     /// # Errors
-    /// If the kernel refuses to tell how much it lost; the samples were handed out all the same.
+    /// Those of getsockopt(PACKET_STATISTICS), after the samples were passed on.
     pub fn drain(
         &mut self,
         budget: usize,
@@ -145,21 +148,21 @@ impl Tap {
         while drained.samples < budget {
             match self.read_block(budget - drained.samples, visit) {
                 Some(samples) => drained.samples += samples,
-                None => return self.ask_if_losing().map(|()| drained),
+                None => return self.update_losses_if_losing().map(|()| drained),
             }
         }
         drained.more = self.ring.ready().map(|block| block.keep()).is_some();
-        self.ask_if_losing().map(|()| drained)
+        self.update_losses_if_losing().map(|()| drained)
     }
 
-    /// What goes into a flow sample now: the rate, the pool as of the last block read, the drops
-    /// as of the last time the kernel was asked.
+    /// The numbers of a flow sample: the rate, the pool as of the last block read, the drops as of
+    /// the last read of PACKET_STATISTICS.
     #[must_use]
     pub fn meta(&self) -> SampleMeta {
         self.reader.meta
     }
 
-    /// Who chooses the samples.
+    /// The kind of filter that selects packets.
     #[must_use]
     pub fn method(&self) -> Method {
         match self.reader.sampling {
@@ -168,24 +171,24 @@ impl Tap {
         }
     }
 
-    /// What the kernel refused and what is lost by it, one sentence each; empty if nothing.
+    /// What the kernel refused and what is lost by it, one sentence each.
     #[must_use]
     pub fn shortfalls(&self) -> &[String] {
         &self.shortfalls
     }
 
-    /// The ring in use: smaller than asked for if memory was short.
+    /// The ring in use, which is smaller than requested if memory was short.
     #[must_use]
     pub fn ring(&self) -> RingShape {
         let geometry = self.ring.geometry();
         RingShape { block_size: geometry.block_size, blocks: geometry.blocks }
     }
 
-    /// Samples 1 in `rate` from now on. Samples that are in the ring already were chosen at the
-    /// old rate: drain first. The ring keeps its size; see [`RingShape::for_rate`].
+    /// Samples 1 in `rate` from now on. Samples already in the ring were selected at the old rate,
+    /// so drain first. The ring keeps its size; see [`RingShape::for_rate`].
     ///
     /// # Errors
-    /// `InvalidInput` above 2^31; with [`Method::Classic`], what attaching the new filter answers.
+    /// `InvalidInput` above 2^31; with [`Method::Classic`] those of SO_ATTACH_FILTER.
     pub fn set_sampling_rate(&mut self, rate: NonZeroU32) -> io::Result<()> {
         check_rate(rate)?;
         let (mtu, header_bytes) = (self.reader.mtu, self.options.header_bytes);
@@ -204,12 +207,12 @@ impl Tap {
         Ok(())
     }
 
-    /// Totals up to now. Asks the kernel what it lost (one system call).
+    /// Totals up to now, at the cost of one system call.
     ///
     /// # Errors
-    /// If the kernel refuses to tell.
+    /// Those of getsockopt(PACKET_STATISTICS).
     pub fn stats(&mut self) -> io::Result<TapStats> {
-        self.ask_losses()?;
+        self.update_losses()?;
         self.reader.refresh_pool();
         Ok(TapStats {
             seen: self.reader.seen(),
@@ -220,12 +223,15 @@ impl Tap {
         })
     }
 
-    /// Why the tap hears nothing, if it does not; clears the error that makes epoll report
-    /// EPOLLERR. An interface is taken down before it is deleted: ask again after RTM_DELLINK.
+    /// Returns the reason why the tap receives nothing, if there is one, and clears the error for
+    /// which epoll reports EPOLLERR. An interface is taken down before it is deleted, so that
+    /// `Down` may become `Gone`.
     ///
     /// # Errors
-    /// If the kernel refuses to tell.
+    /// Those of getsockopt(SO_ERROR) and getsockname(2).
     pub fn take_fault(&mut self) -> io::Result<Option<LinkFault>> {
+        // packet_notifier (net/packet/af_packet.c) sets ENETDOWN once on NETDEV_DOWN and keeps the
+        // binding; on NETDEV_UNREGISTER it sets the ifindex to -1, for good.
         let error = self.socket.take_error()?;
         if self.socket.bound_interface()? != self.options.if_index.cast_signed() {
             return Ok(Some(LinkFault::Gone));
@@ -236,8 +242,8 @@ impl Tap {
         }))
     }
 
-    /// Reads from the next block that is ready, at most until `budget` is reached; answers how
-    /// many samples there were, `None` if no block is ready.
+    /// Reads the next block that is ready, at most until `budget` is reached. Returns the number of
+    /// samples, `None` if no block is ready.
     fn read_block(&mut self, budget: usize, visit: &mut dyn FnMut(&Packet<'_>)) -> Option<usize> {
         let block = self.ring.ready()?;
         let reader = &mut self.reader;
@@ -246,6 +252,8 @@ impl Tap {
             self.malformed += u64::from(packets);
         };
         self.losing |= block.losing();
+        // Once a block, not once a packet: the samples of a burst carry the pool of their moment as
+        // nearly as the ring allows.
         reader.refresh_pool();
         let start = || Cursor::start(block.bytes());
         let mut cursor = match self.cursor.take().map_or_else(start, Ok) {
@@ -258,6 +266,7 @@ impl Tap {
         let mut samples = 0;
         while !cursor.is_done() {
             if samples >= budget {
+                // The block stays ours, so that the kernel does not write into it meanwhile.
                 self.cursor = Some(cursor);
                 block.keep();
                 return Some(samples);
@@ -270,16 +279,16 @@ impl Tap {
         Some(samples)
     }
 
-    fn ask_if_losing(&mut self) -> io::Result<()> {
-        if core::mem::take(&mut self.losing) { self.ask_losses() } else { Ok(()) }
+    fn update_losses_if_losing(&mut self) -> io::Result<()> {
+        if core::mem::take(&mut self.losing) { self.update_losses() } else { Ok(()) }
     }
 
-    fn ask_losses(&mut self) -> io::Result<()> {
+    fn update_losses(&mut self) -> io::Result<()> {
         let lost = self.socket.lost_skbs()?;
         if lost > 0 {
             self.reader.add_lost_skbs(lost);
         }
-        // Only now read what was chosen: see `Losses::reconcile`.
+        // The filter's counters only after that: `Losses::reconcile` relies on this order.
         self.reader.reconcile();
         Ok(())
     }
@@ -303,8 +312,8 @@ impl AsFd for Tap {
     }
 }
 
-/// Attaches a filter to the socket: eBPF, or the classic one where the kernel refuses it.
-fn sample(
+/// Attaches the eBPF filter, or the classic one if the kernel refuses that.
+fn attach_filter(
     socket: &PacketSocket,
     options: &TapOptions,
     random: &mut Random,
@@ -318,7 +327,7 @@ fn sample(
     match filter {
         Ok(filter) => Ok(Sampling::Counted(filter)),
         Err(error) => {
-            shortfalls.push(no_ebpf(&error));
+            shortfalls::no_ebpf(&error, shortfalls);
             let draw = Draw::new(rate, options.mtu);
             socket.attach_classic(&draw.program(header_bytes))?;
             Ok(Sampling::Estimated { draw, pool: 0, chosen: 0 })
@@ -326,22 +335,19 @@ fn sample(
     }
 }
 
-/// A ring of this shape, or the largest smaller one that there is memory for.
+/// Creates a ring of this shape, or the largest smaller one for which there is memory.
 fn receive_ring(
     socket: &PacketSocket,
     mut shape: RingShape,
     shortfalls: &mut Vec<String>,
 ) -> io::Result<BlockRing> {
-    let asked = shape.bytes() >> 10;
+    let requested = shape.bytes() >> 10;
     loop {
         let error = match socket.receive_ring(shape.geometry()?) {
             Ok(ring) => {
-                if shape.bytes() >> 10 < asked {
-                    shortfalls.push(format!(
-                        "no memory for a ring of {asked} KiB, {} KiB taken: \
-                         bursts lose samples earlier (counted in drops)",
-                        shape.bytes() >> 10,
-                    ));
+                let obtained = shape.bytes() >> 10;
+                if obtained < requested {
+                    shortfalls::small_ring(requested, obtained, shortfalls);
                 }
                 return Ok(ring);
             }
@@ -354,53 +360,33 @@ fn receive_ring(
     }
 }
 
-/// One more than the highest CPU number that this machine can ever have.
+/// One more than the highest CPU number that this machine can have, hotplug included.
 fn possible_cpus() -> usize {
     fs::read_to_string("/sys/devices/system/cpu/possible")
         .ok()
         .and_then(|list| highest_cpu(&list))
-        // Without sysfs: a page of slots costs nothing, and CPUs beyond share the last one.
+        // Without sysfs: a page of slots is enough for most, and CPUs beyond share the last one.
         .map_or(DEFAULT_CPUS, |highest| highest.saturating_add(1).min(MAX_CPUS))
 }
 
-/// The last number of a list such as `0-1` or `0,2-63`.
+/// The last number of a CPU list such as `0-1` or `0,2-63`.
 fn highest_cpu(list: &str) -> Option<usize> {
     list.trim().rsplit([',', '-']).next()?.parse().ok()
 }
 
+/// Adds the interface, the step and a remedy to an error.
 fn explain(name: &str, step: &str, error: io::Error) -> io::Error {
     let help = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => ": CAP_NET_RAW is needed",
         Some(libc::ENODEV | libc::ENXIO) => ": there is no such interface",
-        Some(libc::ENOMEM | libc::ENOBUFS) => ": no kernel memory, not even for a small ring",
+        Some(libc::ENOMEM | libc::ENOBUFS) => ": no kernel memory even for a small ring",
         _ => "",
     };
     io::Error::new(error.kind(), format!("{name}: {step}: {error}{help}"))
 }
 
-fn no_ebpf(error: &io::Error) -> String {
-    format!(
-        "the kernel refuses the eBPF filter ({error}; CAP_BPF and Linux 5.5 are needed), classic \
-         BPF samples instead: sample_pool is estimated as sampling rate times samples, drops \
-         counts a lost super-packet once, skips are geometric"
-    )
-}
-
-fn no_vnet(error: &io::Error) -> String {
-    format!(
-        "the kernel tells no segment sizes (PACKET_VNET_HDR: {error}): frame_length of a packet \
-         of a super-packet is taken as a full frame"
-    )
-}
-
-fn seen_twice(error: &io::Error) -> String {
-    format!(
-        "PACKET_IGNORE_OUTGOING: {error} (Linux 4.20 is needed): each loopback packet is seen twice"
-    )
-}
-
 const DEFAULT_CPUS: usize = 64;
-/// NR_CPUS of the largest kernels.
+/// The largest NR_CPUS that x86 and arm64 kernels can be configured with.
 const MAX_CPUS: usize = 8192;
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn is_bpf(call: &Call<'_>) -> bool {
 }
 
 #[test]
-fn the_filter_is_in_place_before_anything_can_be_received() {
+fn filter_and_ring_are_in_place_before_bind() {
     let steps = Rc::new(RefCell::new(Vec::new()));
     let log = Rc::clone(&steps);
     let _kernel = but(move |call| {
@@ -85,7 +85,7 @@ fn the_filter_is_in_place_before_anything_can_be_received() {
 }
 
 #[test]
-fn without_cap_net_raw_the_message_says_so() {
+fn missing_cap_net_raw_is_named_in_the_error() {
     let _kernel = but(|call| {
         matches!(call, Call::Socket { .. }).then_some(())?;
         errno(libc::EPERM)
@@ -97,7 +97,7 @@ fn without_cap_net_raw_the_message_says_so() {
 }
 
 #[test]
-fn where_ebpf_is_refused_classic_bpf_samples() {
+fn refused_ebpf_falls_back_to_classic_bpf() {
     for number in [libc::EPERM, libc::ENOSYS, libc::EINVAL] {
         let _kernel = but(move |call| is_bpf(call).then(|| errno(number)).flatten());
         let tap = Tap::open(&options()).unwrap();
@@ -107,7 +107,7 @@ fn where_ebpf_is_refused_classic_bpf_samples() {
 }
 
 #[test]
-fn a_filter_that_cannot_be_attached_is_classic_too() {
+fn refused_attach_falls_back_to_classic_bpf() {
     let _kernel = but(|call| match call {
         Call::SetOption { name: libc::SO_ATTACH_BPF, .. } => errno(libc::ENOPROTOOPT),
         _ => None,
@@ -116,7 +116,7 @@ fn a_filter_that_cannot_be_attached_is_classic_too() {
 }
 
 #[test]
-fn without_segment_sizes_the_tap_works_and_says_what_is_lost() {
+fn missing_vnet_header_is_a_shortfall_not_an_error() {
     for number in [libc::ENOPROTOOPT, libc::EINVAL] {
         let _kernel = but(move |call| {
             is_option(call, libc::PACKET_VNET_HDR).then(|| errno(number)).flatten()
@@ -127,7 +127,7 @@ fn without_segment_sizes_the_tap_works_and_says_what_is_lost() {
 }
 
 #[test]
-fn a_short_memory_gives_a_smaller_ring() {
+fn short_memory_gives_a_smaller_ring() {
     let mut refusals = 1;
     let _kernel = but(move |call| {
         let refuse = is_option(call, libc::PACKET_RX_RING) && refusals > 0;
@@ -136,7 +136,7 @@ fn a_short_memory_gives_a_smaller_ring() {
     });
     let tap = Tap::open(&options()).unwrap();
     assert_eq!(tap.ring().blocks, 2);
-    assert!(tap.shortfalls()[0].contains("64 KiB, 32 KiB taken"));
+    assert!(tap.shortfalls()[0].contains("64 KiB, 32 KiB used"));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn no_memory_at_all_is_an_error() {
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_named() {
+fn missing_interface_is_named_in_the_error() {
     let _kernel = but(|call| match call {
         Call::Bind { .. } => errno(libc::ENODEV),
         _ => None,
@@ -158,7 +158,7 @@ fn an_interface_that_is_not_there_is_named() {
 }
 
 #[test]
-fn options_out_of_range_are_refused_before_any_system_call() {
+fn invalid_options_are_refused_before_any_system_call() {
     let _kernel = Scripted::kernel(|call| panic!("{call:?}"));
     let wrong = [
         TapOptions { sampling_rate: NonZeroU32::new((1 << 31) + 1).unwrap(), ..options() },
@@ -171,7 +171,7 @@ fn options_out_of_range_are_refused_before_any_system_call() {
 }
 
 #[test]
-fn a_link_that_is_down_or_gone_is_told() {
+fn link_that_is_down_or_deleted_is_a_fault() {
     let answers = Rc::new(RefCell::new((0_i32, 7_i32)));
     let script = Rc::clone(&answers);
     let _kernel = but(move |call| match call {
@@ -257,7 +257,7 @@ impl HandWritten {
 }
 
 #[test]
-fn a_budget_ends_within_a_block_and_goes_on_there() {
+fn budget_ends_within_a_block_and_continues_there() {
     let mut hand = HandWritten::new(0);
     hand.hand_over(0, 5, 1);
     hand.hand_over(1, 2, 1);
@@ -274,7 +274,7 @@ fn a_budget_ends_within_a_block_and_goes_on_there() {
 }
 
 #[test]
-fn losses_are_asked_for_when_a_block_says_so_and_counted_once() {
+fn losses_are_read_after_a_losing_block_and_counted_once() {
     let mut hand = HandWritten::new(9);
     hand.hand_over(0, 1, 1);
     hand.drain(10);
@@ -288,7 +288,7 @@ fn losses_are_asked_for_when_a_block_says_so_and_counted_once() {
 }
 
 #[test]
-fn a_block_that_contradicts_itself_is_counted_and_given_back() {
+fn malformed_block_is_counted_and_returned_to_the_kernel() {
     let mut hand = HandWritten::new(0);
     hand.hand_over(0, 100, 1);
     // The 71st packet lies about where the next one is.
@@ -301,6 +301,6 @@ fn a_block_that_contradicts_itself_is_counted_and_given_back() {
 }
 
 #[test]
-fn lists_of_cpus_end_with_the_highest() {
+fn cpu_list_ends_with_the_highest() {
     assert_eq!(["0-1\n", "0", "0,2-63\n", ""].map(highest_cpu), [Some(1), Some(0), Some(63), None]);
 }
