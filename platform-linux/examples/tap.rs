@@ -1,7 +1,7 @@
-//! Opens a tap and prints what passes, once a second: `tap INTERFACE [RATE [SECONDS [BLOCK_KIB BLOCKS]]]`.
+//! Samples an interface and prints the costs once a second:
+//! `tap INTERFACE [RATE [SECONDS [BLOCK_KIB BLOCKS]]]`.
 //!
-//! A measuring tool: the time printed is that spent in `Tap::drain` alone, with a visitor that
-//! only adds up.
+//! A measuring tool: the printed time is that of `Tap::drain` with a visitor that only sums up.
 
 use core::num::NonZeroU32;
 use core::time::Duration;
@@ -15,7 +15,9 @@ use flowmote::modules::taps::capture::{RingShape, Tap, TapOptions};
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().ok_or_else(|| io::Error::other("which interface?"))?;
+    let name = arguments.next().ok_or_else(|| {
+        io::Error::other("usage: tap INTERFACE [RATE [SECONDS [BLOCK_KIB BLOCKS]]]")
+    })?;
     let numbers: Vec<u32> = arguments.filter_map(|argument| argument.parse().ok()).collect();
     let number = |at: usize, default: u32| numbers.get(at).copied().unwrap_or(default);
     let ring = (numbers.len() >= 4)
@@ -60,7 +62,8 @@ fn one_second(tap: &mut Tap) -> io::Result<()> {
             oldest = oldest.max(now.as_nanos() - u128::from(first.unwrap_or_default()));
         }
         if !drained.more {
-            // An agent waits for epoll; this tool only has to be slower than the ring is large.
+            // An agent waits in epoll. Here a short sleep is enough, as long as the ring does not fill
+            // up meanwhile.
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -77,7 +80,7 @@ fn one_second(tap: &mut Tap) -> io::Result<()> {
     Ok(())
 }
 
-/// Index and MTU. From `ip`, because /sys shows the interfaces of the namespace that mounted it.
+/// ifIndex and MTU, from `ip`: /sys shows the interfaces of the namespace in which it was mounted.
 fn interface(name: &str) -> io::Result<(u32, u32)> {
     let output = Command::new("ip").args(["-o", "link", "show", "dev", name]).output()?;
     let text = String::from_utf8_lossy(&output.stdout);

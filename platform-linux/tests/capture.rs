@@ -1,4 +1,4 @@
-//! Taps on real interfaces, in network namespaces of their own.
+//! Taps on real interfaces, in network namespaces.
 
 use core::num::NonZeroU32;
 use core::ops::RangeInclusive;
@@ -37,7 +37,7 @@ fn ebpf_tap(name: &str, rate: u32) -> Tap {
     tap
 }
 
-/// Drains until nothing is on its way any more.
+/// Drains until every chosen packet was delivered or lost.
 fn drain_all(tap: &mut Tap, mut visit: impl FnMut(&Packet<'_>)) -> TapStats {
     drain_until(tap, &mut visit, |stats| stats.chosen == stats.delivered + stats.lost)
 }
@@ -47,19 +47,19 @@ fn drain_until(
     visit: &mut dyn FnMut(&Packet<'_>),
     done: impl Fn(&TapStats) -> bool,
 ) -> TapStats {
-    let patience = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         tap.drain(1000, visit).unwrap();
         let stats = tap.stats().unwrap();
         if done(&stats) {
             return stats;
         }
-        assert!(Instant::now() < patience, "{stats:?}, {:?} TCP segments", tcp_segments());
+        assert!(Instant::now() < deadline, "{stats:?}, {:?} TCP segments", tcp_segments());
         std::thread::yield_now();
     }
 }
 
-/// Sends datagrams of 18 bytes, frames of 60 bytes, from `v0` to `v1`.
+/// Sends datagrams of 18 bytes, in frames of 60 bytes, from `v0` to `v1`.
 fn send_datagrams(count: u32) {
     let socket = UdpSocket::bind("10.0.0.1:4000").unwrap();
     socket.connect("10.0.0.2:4001").unwrap();
@@ -71,8 +71,8 @@ fn send_datagrams(count: u32) {
 }
 
 #[test]
-fn at_n_1_every_packet_arrives_as_it_was_sent() {
-    inside("at_n_1_every_packet_arrives_as_it_was_sent", As::Root, || {
+fn every_packet_is_delivered_unchanged_at_n_1() {
+    inside("every_packet_is_delivered_unchanged_at_n_1", As::Root, || {
         veth();
         let (mut sent, mut received) = (ebpf_tap("v0", 1), ebpf_tap("v1", 1));
         send_datagrams(5000);
@@ -96,8 +96,8 @@ fn at_n_1_every_packet_arrives_as_it_was_sent() {
 }
 
 #[test]
-fn the_pool_is_exact_and_samples_are_one_in_n() {
-    inside("the_pool_is_exact_and_samples_are_one_in_n", As::Root, || {
+fn pool_is_exact_and_one_in_n_is_sampled() {
+    inside("pool_is_exact_and_one_in_n_is_sampled", As::Root, || {
         veth();
         let mut tap = ebpf_tap("v1", 10);
         send_datagrams(20_000);
@@ -105,7 +105,7 @@ fn the_pool_is_exact_and_samples_are_one_in_n() {
         assert_eq!(stats.seen, 20_000);
         // Standard deviation of 2000 uniform skips: about 26 samples.
         assert!((1870..=2130).contains(&stats.delivered), "{stats:?}");
-        // The rate changes on the open tap, upwards and downwards.
+        // The rate changes on the open tap, up and down.
         tap.set_sampling_rate(NonZeroU32::new(1_000_000).unwrap()).unwrap();
         send_datagrams(10_000);
         let before = drain_all(&mut tap, |_| {});
@@ -119,15 +119,15 @@ fn the_pool_is_exact_and_samples_are_one_in_n() {
 }
 
 #[test]
-fn lost_samples_are_counted_exactly() {
-    inside("lost_samples_are_counted_exactly", As::Root, || {
+fn full_ring_counts_each_lost_sample() {
+    inside("full_ring_counts_each_lost_sample", As::Root, || {
         veth();
         let small = flowmote::modules::taps::capture::RingShape { block_size: 16 << 10, blocks: 2 };
         let mut tap = Tap::open(&TapOptions { ring: Some(small), ..options("v1", 1) }).unwrap();
         send_datagrams(3000);
         let mut highest = 0;
         let stats = drain_all(&mut tap, |packet| {
-            assert!(packet.meta.drops >= highest, "drops never runs backwards");
+            assert!(packet.meta.drops >= highest, "drops never decrease");
             highest = packet.meta.drops;
         });
         assert!(stats.lost > 2000, "{stats:?}");
@@ -136,12 +136,12 @@ fn lost_samples_are_counted_exactly() {
     });
 }
 
-/// Bulk TCP from this namespace to a peer, over `v0`. The segments that the kernel sent and
-/// received are in [`tcp_segments`] then.
+/// Sends bulk TCP from this namespace to a peer, over `v0`. Afterwards [`tcp_segments`] returns the
+/// number of segments in both directions.
 fn bulk_tcp(bytes: usize) -> Peer {
     let mut peer = Peer::start();
     ip(&format!("link set v1 netns {}", peer.id()));
-    peer.tell("go");
+    peer.send("go");
     peer.wait_for("listening");
     let mut stream = TcpStream::connect("10.0.0.2:5001").unwrap();
     stream.write_all(&vec![0xa5; bytes]).unwrap();
@@ -152,7 +152,7 @@ fn bulk_tcp(bytes: usize) -> Peer {
 }
 
 #[test]
-#[ignore = "the other end of the TCP tests, started by them"]
+#[ignore = "the receiving end of the TCP tests, which start it"]
 fn peer() {
     if !is_inside() {
         return skip("peer", "-n", "runs only as part of the TCP tests");
@@ -174,14 +174,16 @@ fn peer() {
     }
     println!("received {total} bytes");
     drop(stream);
-    // Until the test ends, so that the interface stays.
+    // The interface exists until this process ends, which must not be before the test does.
     let _ = io::stdin().read_line(&mut line);
 }
 
-/// TCP segments on the wire of this namespace by the count of the kernel: the fewest and the most.
-/// OutSegs counts each segment of a super-packet, and what comes in here are acknowledgements, one
-/// skb each. It leaves out retransmissions (net/ipv4/tcp_output.c, __tcp_transmit_skb), and
-/// RetransSegs counts them before they are cut anew: only without any is the number exact.
+/// The number of TCP segments on the wire of this namespace, as a range.
+///
+/// `OutSegs` counts each segment of a super-packet. Received are acknowledgements only, one skb
+/// each. `OutSegs` excludes retransmissions (net/ipv4/tcp_output.c, `__tcp_transmit_skb`), and
+/// `RetransSegs` counts those before they are segmented again, so that the number is exact only
+/// without retransmissions.
 fn tcp_segments() -> RangeInclusive<u64> {
     let [received, sent, again] = ["InSegs", "OutSegs", "RetransSegs"].map(tcp_counter);
     received + sent..=received + sent + 2 * again
@@ -197,11 +199,11 @@ fn tcp_counter(wanted: &str) -> u64 {
 
 const BULK: usize = 20_000_000;
 
-/// What all packets of a bulk transfer must add up to, at N = 1.
+/// Checks the sums over all packets of a bulk transfer at N = 1.
 fn check_bulk_at_n_1(mut tap: Tap) {
     let _peer = bulk_tcp(BULK);
     let (mut payload, mut skbs, mut last) = (0, 0_u64, 0);
-    // The last acknowledgements may still be under way when the stream has ended.
+    // The last acknowledgements may still be in flight after the stream has ended.
     let done = |stats: &TapStats| tcp_segments().contains(&(stats.delivered + stats.lost));
     let stats = drain_until(
         &mut tap,
@@ -254,8 +256,8 @@ fn super_packets_are_sampled_per_wire_packet() {
 }
 
 #[test]
-fn a_tag_that_the_kernel_took_out_is_put_back() {
-    inside("a_tag_that_the_kernel_took_out_is_put_back", As::Root, || {
+fn stripped_vlan_tag_is_put_back() {
+    inside("stripped_vlan_tag_is_put_back", As::Root, || {
         veth();
         let (mut sent, mut received) = (ebpf_tap("v0", 1), ebpf_tap("v1", 1));
         let mut frame = [0xa5; 100];
@@ -280,8 +282,8 @@ fn a_tag_that_the_kernel_took_out_is_put_back() {
 }
 
 #[test]
-fn on_loopback_a_packet_is_seen_once() {
-    inside("on_loopback_a_packet_is_seen_once", As::Root, || {
+fn loopback_packet_is_seen_once() {
+    inside("loopback_packet_is_seen_once", As::Root, || {
         let mut tap = ebpf_tap("lo", 1);
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -294,17 +296,17 @@ fn on_loopback_a_packet_is_seen_once() {
 }
 
 #[test]
-fn a_tap_follows_its_interface_down_and_up_and_says_when_it_is_gone() {
-    let name = "a_tap_follows_its_interface_down_and_up_and_says_when_it_is_gone";
+fn tap_survives_down_and_up_and_reports_deletion() {
+    let name = "tap_survives_down_and_up_and_reports_deletion";
     inside(name, As::Root, || {
         veth();
         let mut tap = ebpf_tap("v1", 1);
         assert_eq!(tap.take_fault().unwrap(), None);
         ip("link set v1 down");
         assert_eq!(tap.take_fault().unwrap(), Some(LinkFault::Down));
-        assert_eq!(tap.take_fault().unwrap(), None, "told once");
+        assert_eq!(tap.take_fault().unwrap(), None, "reported once");
         ip("link set v1 up");
-        send_until_heard(&mut tap);
+        send_until_seen(&mut tap);
         ip("link del v0");
         assert_eq!(tap.take_fault().unwrap(), Some(LinkFault::Gone));
         assert_eq!(tap.drain(10, &mut |_| {}).unwrap().samples, 0);
@@ -312,31 +314,31 @@ fn a_tap_follows_its_interface_down_and_up_and_says_when_it_is_gone() {
 }
 
 #[test]
-fn an_interface_that_is_down_can_be_tapped_before_it_comes_up() {
-    inside("an_interface_that_is_down_can_be_tapped_before_it_comes_up", As::Root, || {
+fn interface_can_be_tapped_while_it_is_down() {
+    inside("interface_can_be_tapped_while_it_is_down", As::Root, || {
         veth();
         ip("link set v1 down");
         let mut tap = ebpf_tap("v1", 1);
         assert_eq!(tap.take_fault().unwrap(), Some(LinkFault::Down));
         ip("link set v1 up");
-        send_until_heard(&mut tap);
+        send_until_seen(&mut tap);
     });
 }
 
-/// Sends until a packet comes through: after `up` the carrier returns in its own time
+/// Sends until a packet arrives: after `up` the carrier returns asynchronously
 /// (net/core/link_watch.c).
-fn send_until_heard(tap: &mut Tap) {
-    let patience = Instant::now() + Duration::from_secs(20);
+fn send_until_seen(tap: &mut Tap) {
+    let deadline = Instant::now() + Duration::from_secs(20);
     while tap.stats().unwrap().seen == 0 {
-        assert!(Instant::now() < patience);
+        assert!(Instant::now() < deadline);
         send_datagrams(1);
     }
     assert!(drain_all(tap, |_| {}).delivered > 0);
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_an_error() {
-    inside("an_interface_that_is_not_there_is_an_error", As::Root, || {
+fn missing_interface_is_an_error() {
+    inside("missing_interface_is_an_error", As::Root, || {
         let error = Tap::open(&TapOptions { if_index: 999, ..options("lo", 1) }).unwrap_err();
         assert!(error.to_string().contains("no such interface"), "{error}");
     });
@@ -350,8 +352,8 @@ fn classic_tap(name: &str, rate: u32) -> Tap {
 }
 
 #[test]
-fn without_ebpf_every_packet_arrives_at_n_1() {
-    inside("without_ebpf_every_packet_arrives_at_n_1", As::UserNamespace, || {
+fn every_packet_is_delivered_at_n_1_without_ebpf() {
+    inside("every_packet_is_delivered_at_n_1_without_ebpf", As::UserNamespace, || {
         veth();
         let mut tap = classic_tap("v1", 1);
         send_datagrams(2000);
@@ -363,8 +365,8 @@ fn without_ebpf_every_packet_arrives_at_n_1() {
 }
 
 #[test]
-fn without_ebpf_super_packets_count_as_wire_packets_too() {
-    let name = "without_ebpf_super_packets_count_as_wire_packets_too";
+fn super_packets_count_as_wire_packets_without_ebpf() {
+    let name = "super_packets_count_as_wire_packets_without_ebpf";
     inside(name, As::UserNamespace, || {
         veth();
         check_bulk_at_n_1(classic_tap("v0", 1));
@@ -372,12 +374,12 @@ fn without_ebpf_super_packets_count_as_wire_packets_too() {
 }
 
 #[test]
-fn without_ebpf_the_pool_is_an_estimate_without_bias() {
-    inside("without_ebpf_the_pool_is_an_estimate_without_bias", As::UserNamespace, || {
+fn estimated_pool_is_unbiased_without_ebpf() {
+    inside("estimated_pool_is_unbiased_without_ebpf", As::UserNamespace, || {
         veth();
         let mut tap = classic_tap("v0", 10);
         let _peer = bulk_tcp(10 * BULK);
-        // What is on its way is not known here; a block is handed over after 100 ms at the latest.
+        // The number of packets in flight is unknown. A block is handed over after at most 100 ms.
         let end = Instant::now() + Duration::from_millis(500);
         let stats = drain_until(&mut tap, &mut |_| {}, |_| Instant::now() > end);
         assert_eq!(stats.seen, 10 * stats.delivered);

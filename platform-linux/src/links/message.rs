@@ -261,6 +261,7 @@ const IFA_FLAGS: u16 = 8;
 mod tests {
     use super::*;
     use crate::kernel::netlink::{Messages, push_attribute};
+    use flowmote_vectors::unhex;
     use proptest::prelude::*;
 
     /// Captured on Linux 6.18: `RTM_GETLINK` of a virtio adapter, of a veth end in a bridge, and a
@@ -268,12 +269,6 @@ mod tests {
     const VIRTIO: &str = include_str!("testdata/newlink-virtio.hex");
     const VETH: &str = include_str!("testdata/newlink-veth-bridge-port.hex");
     const ADDRESSES: &str = include_str!("testdata/newaddr.hex");
-
-    fn bytes(hex: &str) -> Vec<u8> {
-        let digits: Vec<_> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let byte = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16);
-        digits.chunks(2).map(|pair| byte(pair).unwrap()).collect()
-    }
 
     fn message(datagram: &[u8]) -> Message<'_> {
         Messages::new(datagram).next().unwrap().unwrap()
@@ -289,7 +284,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn captured_virtio_adapter() {
-        let datagram = bytes(VIRTIO);
+        let datagram = unhex(VIRTIO);
         let link = link(&datagram);
         assert_eq!((link.index, link.name), (4, b"eth0".as_slice()));
         assert_eq!((link.hardware, link.mtu), (1, 1400));
@@ -306,7 +301,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn captured_bridge_port() {
-        let datagram = bytes(VETH);
+        let datagram = unhex(VETH);
         let link = link(&datagram);
         assert_eq!((link.index, link.name), (3, b"va".as_slice()));
         assert_eq!((link.kind, link.slave_kind), (Some("veth"), Some("bridge")));
@@ -318,7 +313,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn parent_in_another_namespace_is_ignored() {
-        let mut datagram = bytes(VETH);
+        let mut datagram = unhex(VETH);
         push_attribute(&mut datagram, IFLA_LINK_NETNSID, &[0; 4]);
         let length = u32::try_from(datagram.len()).unwrap();
         datagram[..4].copy_from_slice(&length.to_ne_bytes());
@@ -328,7 +323,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn captured_addresses() {
-        let datagram = bytes(ADDRESSES);
+        let datagram = unhex(ADDRESSES);
         let parsed: Vec<_> = Messages::new(&datagram)
             .map(|message| RouteMessage::parse(message.unwrap()).unwrap())
             .collect();
@@ -391,7 +386,7 @@ mod tests {
     #[test]
     fn truncated_messages_do_not_panic() {
         for hex in [VIRTIO, VETH, ADDRESSES] {
-            let datagram = bytes(hex);
+            let datagram = unhex(hex);
             let body = message(&datagram).body;
             for end in 0..body.len() {
                 for kind in [libc::RTM_NEWLINK, libc::RTM_NEWADDR] {
@@ -410,7 +405,7 @@ mod tests {
 
         #[test]
         fn changed_byte_does_not_panic(position: prop::sample::Index, value: u8) {
-            let mut datagram = bytes(VETH);
+            let mut datagram = unhex(VETH);
             let position = position.index(datagram.len());
             datagram[position] = value;
             for message in Messages::new(&datagram).flatten() {

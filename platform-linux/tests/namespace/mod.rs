@@ -1,11 +1,11 @@
-//! A network namespace of its own for each test: the test runs itself again under `unshare`, so
-//! that everything vanishes with that process, whatever happens to it.
+//! A network namespace per test: the test starts itself again under `unshare`, so that its
+//! interfaces disappear with the process, even if it is killed.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// The rights that a test needs.
+/// The privileges that a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum As {
     /// Root: `bpf(2)` works.
@@ -14,7 +14,7 @@ pub(crate) enum As {
     UserNamespace,
 }
 
-/// Runs `body` in a fresh network namespace; `test` is the name of the calling test.
+/// Runs `body` in a new network namespace; `test` is the name of the calling test.
 pub(crate) fn inside(test: &str, rights: As, body: fn()) {
     if is_inside() {
         ip("link set lo up");
@@ -43,24 +43,24 @@ pub(crate) fn inside(test: &str, rights: As, body: fn()) {
     assert!(out.contains("1 passed"), "no test of this name ran: {out}");
 }
 
-/// Whether this process is already where [`inside`] brings a test.
+/// Returns true in the process that [`inside`] started.
 pub(crate) fn is_inside() -> bool {
     env::var_os(INSIDE).is_some()
 }
 
-/// Runs `ip` with these words.
+/// Runs `ip` with the words of `words` and returns its output.
 pub(crate) fn ip(words: &str) -> String {
     let output = Command::new("ip").args(words.split_whitespace()).output().unwrap();
     assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// ifIndex of an interface. Not from /sys, which shows the namespace that mounted it.
+/// The ifIndex of an interface, from `ip`: /sys shows the namespace in which it was mounted.
 pub(crate) fn if_index(name: &str) -> u32 {
     ip(&format!("-o link show dev {name}")).split(':').next().unwrap().parse().unwrap()
 }
 
-/// A veth pair `v0`, `v1`, both up, on which nobody but the test speaks.
+/// Creates the veth pair `v0`, `v1`, both up and without packets other than those of the test.
 pub(crate) fn veth() {
     ip("link add v0 address 02:00:00:00:00:01 type veth peer name v1 address 02:00:00:00:00:02");
     for name in ["v0", "v1"] {
@@ -94,22 +94,22 @@ impl Peer {
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut peer = Self { child, input, output };
-        // It has left this namespace once it speaks.
+        // Once it prints this line it is in its own namespace.
         peer.wait_for("peer started");
         peer
     }
 
-    /// For `ip link set .. netns`.
+    /// The process id, for `ip link set .. netns`.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a line.
-    pub(crate) fn tell(&mut self, line: &str) {
+    /// Sends a line to its standard input.
+    pub(crate) fn send(&mut self, line: &str) {
         writeln!(self.input, "{line}").unwrap();
     }
 
-    /// Waits for a line that contains `text`, and answers it.
+    /// Waits for a line of output that contains `text` and returns it.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
         let mut line = String::new();
         while !line.contains(text) {
@@ -127,7 +127,7 @@ impl Drop for Peer {
     }
 }
 
-/// Says past the capture of the test harness that a test did not run.
+/// Reports a skipped test directly on stderr, which the test harness does not capture.
 pub(crate) fn skip(test: &str, needs: &str, why: &str) {
     let _ = writeln!(io::stderr(), "SKIPPED: {test} (unshare {needs}): {}", why.trim());
 }
