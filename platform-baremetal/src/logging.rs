@@ -1,7 +1,6 @@
 //! Messages for the log of the firmware: through `log`, `defmt`, both or neither.
 
-/// Logs a change of state at level info. Arguments are numbers and addresses, because `defmt`
-/// cannot format other types of `core`.
+/// A message that tells of a change: rare, for people. Its arguments are numbers and addresses.
 macro_rules! log_info {
     ($($argument:tt)*) => {{
         #[cfg(feature = "log")]

@@ -1,4 +1,4 @@
-//! The queue of samples between packet path and main loop.
+//! The queue between packet path and main loop.
 
 use core::cell::RefCell;
 
@@ -8,11 +8,12 @@ use heapless::Deque;
 
 use crate::packet::sample::PacketSample;
 
-/// A queue of up to `SLOTS` (at least 1) sampled packets with up to `HEADER` bytes each, in a
-/// `static`. Any number of interrupts push, the main loop pops. Both use a critical section, which
-/// lasts for one copy of the header bytes. Packets that are not sampled never reach the queue.
+/// Holds up to `SLOTS` (at least 1) chosen packets with up to `HEADER` bytes of each, and lives in
+/// a `static`: any number of interrupts put samples in, the main loop takes them out. Each does
+/// so in a critical section, which lasts for one copy of the bytes; packets that are not chosen
+/// never come here.
 ///
-/// A slot with 128 header bytes takes 192 bytes.
+/// A slot with 128 header bytes has 192 bytes.
 ///
 /// ```
 /// use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
@@ -30,16 +31,16 @@ pub struct SampleQueue<const SLOTS: usize, const HEADER: usize = 128> {
     ring: Mutex<RefCell<Ring<SLOTS, HEADER>>>,
 }
 
-/// Descriptors of the packets, oldest first, and their header bytes in separate slots. Only the
-/// descriptors move within the deque; header bytes are written and read in place.
+/// What is known of each packet, oldest first, and its bytes in a slot beside it, where they are
+/// written and read: only what is small moves, as with the descriptors of a MAC.
 struct Ring<const SLOTS: usize, const HEADER: usize> {
     packets: Deque<Descriptor, SLOTS>,
     headers: [[u8; HEADER]; SLOTS],
-    /// Index of the header slot to fill next.
+    /// The header slot to fill next.
     next: usize,
 }
 
-/// A [`PacketSample`] whose header is the first `used` bytes of header slot `slot`.
+/// A [`PacketSample`] whose bytes are the first `used` of a header slot.
 struct Descriptor {
     source: DataSource,
     meta: SampleMeta,
@@ -55,20 +56,19 @@ struct Descriptor {
 }
 
 impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
-    /// Creates an empty queue.
+    /// An empty queue.
     #[must_use]
     pub const fn new() -> Self {
         Self { ring: Mutex::new(RefCell::new(Ring::EMPTY)) }
     }
 
-    /// Appends the sample that `make` returns; returns false, without calling `make`, if the queue
-    /// is full.
+    /// Puts in what `make` describes, if there is room; returns whether there was.
     #[inline]
     pub fn push<'p>(&self, make: impl FnOnce() -> PacketSample<'p>) -> bool {
         critical_section::with(|section| self.push_within(section, make))
     }
 
-    /// As [`push`](Self::push), within a critical section.
+    /// The same for who is in a critical section already.
     #[inline]
     pub(crate) fn push_within<'p>(
         &self,
@@ -78,7 +78,7 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
         self.lend(section, |ring| ring.push(make)).unwrap_or_default()
     }
 
-    /// Removes and returns the oldest sample, its bytes copied to `header`. For the main loop.
+    /// Takes out the oldest, with its bytes in `header`. For the main loop.
     #[inline]
     pub fn pop<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
         self.with(|ring| {
@@ -88,14 +88,14 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
         })?
     }
 
-    /// As [`pop`](Self::pop), but the sample stays until [`remove`](Self::remove): for a main loop
-    /// that may be unable to process it yet.
+    /// The same, but it stays there until [`remove`](Self::remove): for a main loop that may not
+    /// be able to hand it on.
     #[inline]
     pub fn peek<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
         self.with(|ring| ring.lend_first(header))?
     }
 
-    /// Removes the oldest sample; returns false if the queue was empty. For the main loop.
+    /// Removes the oldest; returns whether there was one. For the main loop.
     pub fn remove(&self) -> bool {
         self.with(Ring::remove).unwrap_or_default()
     }
@@ -105,8 +105,7 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
         critical_section::with(|section| self.lend(section, act))
     }
 
-    /// Lends the ring. `None` only if a `make` callback uses its own queue, which then appears both
-    /// full and empty.
+    /// `None` only within a `make` that uses the queue: for it the queue is full and empty.
     #[inline]
     fn lend<T>(
         &self,
@@ -139,7 +138,7 @@ impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
         self.packets.push_back(Descriptor::new(&sample, slot as u16, used as u16)).is_ok()
     }
 
-    /// The oldest sample, its bytes copied to `place`.
+    /// The oldest again, with its bytes copied to `place`.
     #[inline]
     fn lend_first<'h>(&self, place: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
         let packet = self.packets.front()?;
@@ -155,7 +154,7 @@ impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
     }
 }
 
-/// Copies as many bytes as fit; returns their number.
+/// Copies as many bytes as there is room for, and returns how many.
 #[inline]
 fn fill(place: &mut [u8], bytes: &[u8]) -> usize {
     let used = bytes.len().min(place.len());
@@ -213,7 +212,7 @@ impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for SampleQueue<S
     }
 }
 
-/// Limit of the `u16` fields of [`Descriptor`].
+/// What the numbers of a [`Descriptor`] can say.
 const MAX_U16: usize = 65_535;
 
 #[cfg(test)]
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn queue_preserves_every_field() {
+    fn every_field_comes_out_as_it_went_in() {
         let queue = SampleQueue::<2, 32>::new();
         let meta = SampleMeta { sampling_rate: 1, sample_pool: 2, drops: 3 };
         let mut sample = PacketSample::switched(4, meta, &[7; 20], Interface::Multiple(5));
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn frame_parts_are_joined_and_truncated() {
+    fn the_parts_of_a_frame_are_joined_and_cut() {
         let queue = SampleQueue::<2, 16>::new();
         let cases: [(&[u8], &[u8], &[u8]); 4] = [
             (&[1; 10], &[2; 10], &[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]),
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn peeked_sample_stays_until_removed() {
+    fn what_was_only_looked_at_stays() {
         let queue = SampleQueue::<2, 16>::new();
         let mut header = [0xa5; 16];
         assert!(queue.peek(&mut header).is_none() && !queue.remove());
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn reentrant_use_finds_the_queue_full_and_empty() {
+    fn in_use_it_is_full_and_empty() {
         let queue = SampleQueue::<2, 4>::new();
         assert!(queue.push(|| {
             assert!(!queue.push(|| sample(1, &[])) && queue.pop(&mut [0; 4]).is_none());

@@ -26,6 +26,7 @@
 pub mod host;
 pub mod interfaces;
 pub(crate) mod module;
+mod nflog;
 pub mod taps;
 
 use std::io;
@@ -38,6 +39,7 @@ use crate::links::Links;
 use crate::modules::host::HostCounters;
 use crate::modules::interfaces::InterfaceCounters;
 use crate::modules::module::{Findings, Module, Statistics, World};
+use crate::modules::nflog::Nflog;
 use crate::modules::taps::Taps;
 use crate::output::Output;
 
@@ -65,6 +67,7 @@ impl Modules {
         Ok(Self {
             all: vec![
                 Box::new(Taps::default()),
+                Box::new(Nflog::default()),
                 Box::new(HostCounters::new("/", config.uuid)?),
                 Box::new(InterfaceCounters::open()?),
             ],

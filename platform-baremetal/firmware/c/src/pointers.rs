@@ -1,4 +1,4 @@
-//! Pointers of C, checked for null and alignment; validity beyond that is the caller's promise.
+//! Pointers of C, checked as far as they can be.
 
 use crate::codes::{FLOWMOTE_E_ALIGNMENT, FLOWMOTE_E_NULL};
 
@@ -10,43 +10,42 @@ pub(crate) fn checked<T>(pointer: *const T) -> Result<*const T, i32> {
     if pointer.is_aligned() { Ok(pointer) } else { Err(FLOWMOTE_E_ALIGNMENT) }
 }
 
-/// Copies the value behind a pointer.
+/// Copies what an argument points to.
 ///
 /// # Safety
-/// The pointer is null, misaligned, or points to a valid `T`.
+/// It points to a valid `T`, unless it is null or misaligned.
 pub(crate) unsafe fn read<T: Copy>(pointer: *const T) -> Result<T, i32> {
     let pointer = checked(pointer)?;
-    // SAFETY: `checked` refused null and misaligned pointers, and the caller promises a valid `T`.
+    // SAFETY: not null, aligned, and the caller says that it is valid.
     Ok(unsafe { pointer.read() })
 }
 
-/// Borrows the value behind a pointer.
+/// Borrows what an argument points to.
 ///
 /// # Safety
-/// The pointer is null, misaligned, or points to a valid `T` that stays unchanged while borrowed.
+/// It points to a valid `T` that nobody changes for as long as it is borrowed, unless it is null or
+/// misaligned.
 pub(crate) unsafe fn borrow<'a, T>(pointer: *const T) -> Result<&'a T, i32> {
     let pointer = checked(pointer)?;
-    // SAFETY: `checked` refused null and misaligned pointers; the caller promises a valid `T` that
-    // stays unchanged while borrowed.
+    // SAFETY: not null, aligned, and the caller says that it is valid.
     Ok(unsafe { &*pointer })
 }
 
-/// Stores a result.
+/// Stores an answer.
 ///
 /// # Safety
-/// The pointer is null, misaligned, or points to writable memory for a `T`.
+/// It points to memory for a `T` that may be written, unless it is null or misaligned.
 pub(crate) unsafe fn write<T>(pointer: *mut T, value: T) -> Result<(), i32> {
     let pointer = checked(pointer.cast_const())?.cast_mut();
-    // SAFETY: `checked` refused null and misaligned pointers, and the caller promises that the
-    // memory is writable; what it held needs no drop, as the arguments of C do not.
+    // SAFETY: not null, aligned, and the caller says that it may be written.
     unsafe { pointer.write(value) };
     Ok(())
 }
 
-/// Borrows `length` bytes; null is accepted for a length of 0.
+/// Borrows bytes; null is allowed if there are none.
 ///
 /// # Safety
-/// The pointer is null or points to `length` bytes that stay unchanged while borrowed.
+/// It points to `length` bytes that nobody changes for as long as they are borrowed.
 pub(crate) unsafe fn bytes<'a>(pointer: *const u8, length: usize) -> Result<&'a [u8], i32> {
     if length == 0 {
         return Ok(&[]);
@@ -55,7 +54,6 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const u8, length: usize) -> Result<&'a 
         return Err(crate::codes::FLOWMOTE_E_RANGE);
     }
     let pointer = checked(pointer)?;
-    // SAFETY: the pointer is not null, the length fits an `isize`, and the caller promises that the
-    // bytes exist and stay unchanged.
+    // SAFETY: not null, of a possible length, and the caller says that the bytes are there.
     Ok(unsafe { core::slice::from_raw_parts(pointer, length) })
 }

@@ -1,4 +1,4 @@
-//! Uplink through smoltcp.
+//! The way out through smoltcp.
 
 use core::net::SocketAddr;
 
@@ -10,16 +10,16 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::uplink::{CollectorError, Uplink, check_collector};
 
-/// A [`Transport`] over a smoltcp UDP socket, for firmware that polls its interface itself.
+/// A smoltcp UDP socket as [`Transport`], for firmware that drives its interface itself.
 ///
-/// A datagram waits in the buffer of the socket until smoltcp has resolved the neighbour (ARP or
-/// neighbour discovery, repeated once a second), so the buffer must hold the datagrams of that
-/// time. A full buffer is a [`SendError`].
+/// A datagram waits in the buffer of the socket until smoltcp has found the neighbour (ARP or
+/// neighbour discovery, asked for once a second): so the buffer needs room for as many datagrams
+/// as come meanwhile. A full buffer is a [`SendError`].
 #[derive(Debug)]
 pub struct UdpTransport<'s, 'a> {
-    /// The socket, already bound.
+    /// The socket, bound.
     pub socket: &'s mut udp::Socket<'a>,
-    /// The destination of the datagrams.
+    /// Where datagrams go.
     pub collector: IpEndpoint,
 }
 
@@ -29,48 +29,48 @@ impl Transport for UdpTransport<'_, '_> {
     }
 }
 
-/// An [`Uplink`] over IPv4 and IPv6 that owns a smoltcp stack with the socket of the agent. Sockets
-/// of the firmware share the stack, see [`sockets_mut`](Self::sockets_mut).
+/// An [`Uplink`] over IPv4 and IPv6: a whole smoltcp stack with the socket of the agent in it.
+/// The sockets of the firmware live beside it, see [`sockets_mut`](Self::sockets_mut).
 pub struct SmoltcpUplink<'a, D> {
     parts: SmoltcpParts<'a, D>,
-    /// Maximum bytes of a datagram.
+    /// Bytes that a datagram may have.
     datagram_bytes: usize,
-    /// Number of datagrams in the buffer of the socket.
+    /// Datagrams in the buffer of the socket.
     waiting: u32,
 }
 
-/// The parts of a [`SmoltcpUplink`].
+/// What a [`SmoltcpUplink`] is made of.
 pub struct SmoltcpParts<'a, D> {
     /// The interface, with its addresses and routes.
     pub interface: Interface,
-    /// The device, usually a [`SampledDevice`](crate::SampledDevice).
+    /// Its device, usually a [`SampledDevice`](crate::SampledDevice).
     pub device: D,
-    /// All sockets, those of the firmware included.
+    /// All sockets of the firmware.
     pub sockets: SocketSet<'a>,
-    /// The handle of the agent's socket: UDP, bound to a port.
+    /// That of the agent: a UDP socket, bound to a port.
     pub handle: SocketHandle,
-    /// The destination of the datagrams.
+    /// Where datagrams go.
     pub collector: SocketAddr,
 }
 
 impl<'a, D: Device> SmoltcpUplink<'a, D> {
-    /// Creates an uplink for datagrams of at most `datagram_bytes`.
+    /// An uplink for datagrams of at most `datagram_bytes`.
     #[must_use]
     pub const fn new(parts: SmoltcpParts<'a, D>, datagram_bytes: usize) -> Self {
         Self { parts, datagram_bytes, waiting: 0 }
     }
 
-    /// Returns all sockets, those of the firmware included.
+    /// All sockets of the firmware.
     pub fn sockets_mut(&mut self) -> &mut SocketSet<'a> {
         &mut self.parts.sockets
     }
 
-    /// Returns the interface, to change addresses and routes.
+    /// The interface, for addresses and routes.
     pub fn interface_mut(&mut self) -> &mut Interface {
         &mut self.parts.interface
     }
 
-    /// Returns the device.
+    /// The device.
     pub fn device_mut(&mut self) -> &mut D {
         &mut self.parts.device
     }
@@ -87,7 +87,7 @@ impl<'a, D: Device> SmoltcpUplink<'a, D> {
         }
     }
 
-    /// Sends at most one packet of each socket; returns false if there was none.
+    /// Sends a packet of each socket; returns whether there was one.
     fn send_one_each(&mut self, now: smoltcp::time::Instant) -> bool {
         let before = self.queued();
         let SmoltcpParts { interface, device, sockets, .. } = &mut self.parts;
@@ -103,8 +103,7 @@ impl<'a, D: Device> SmoltcpUplink<'a, D> {
         self.socket().map_or(0, |socket| socket.send_queue())
     }
 
-    /// Returns true if the interface has a source address of the collector's version. Without one
-    /// smoltcp 0.14 discards a datagram without an error.
+    /// smoltcp drops a datagram without a word if the interface has no address to send from.
     fn has_address(&self) -> bool {
         let interface = &self.parts.interface;
         match self.parts.collector {
@@ -128,7 +127,7 @@ impl<D: Device> Transport for SmoltcpUplink<'_, D> {
 }
 
 impl<D: Device> Uplink for SmoltcpUplink<'_, D> {
-    /// Processes at most 16 received frames and 16 rounds of packets to send.
+    /// Takes at most 16 frames, and sends what the sockets have.
     fn poll(&mut self, now: Instant) {
         let now = time(now);
         let SmoltcpParts { interface, device, sockets, .. } = &mut self.parts;
@@ -168,8 +167,7 @@ impl<D: Device> Uplink for SmoltcpUplink<'_, D> {
         if let Some(socket) = self.socket() {
             let local = socket.endpoint();
             socket.close();
-            // Cannot fail: the socket is closed and its port was not 0. Rebinding empties the
-            // buffer of datagrams to the previous collector.
+            // Neither open nor port 0, so it cannot refuse.
             let _ = socket.bind(local);
         }
         Ok(core::mem::take(&mut self.waiting))
@@ -197,12 +195,11 @@ fn endpoint(address: SocketAddr) -> IpEndpoint {
     IpEndpoint::new(ip, address.port())
 }
 
-/// Converts to smoltcp's time: microseconds in 63 bits, which last 292,000 years.
+/// smoltcp counts microseconds in 63 bits: 292,000 years.
 fn time(now: Instant) -> smoltcp::time::Instant {
     smoltcp::time::Instant::from_micros(now.as_millis().wrapping_mul(1000).cast_signed())
 }
 
-/// Frames per poll in each direction, so that a flood cannot hold up the main loop.
 const FRAMES: usize = 16;
 
 #[cfg(test)]

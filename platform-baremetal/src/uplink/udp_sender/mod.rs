@@ -1,25 +1,25 @@
-//! UDP over IPv4 over Ethernet, for devices too small for an IP stack.
+//! UDP over IPv4 over Ethernet by hand, for parts too small for an IP stack.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use flowmote_core::{Duration, Instant};
 
-/// Writes the headers of datagrams to one collector, and resolves the MAC address of the next hop
-/// (RFC 826). It owns no device: the caller passes received frames and sends the returned ones.
+/// Writes the headers of datagrams to one collector, and finds and keeps the MAC address on the
+/// way to it (RFC 826). It owns no device: frames go in and come out.
 ///
-/// The neighbour is requested before there is a datagram, and again a minute after its last reply.
-/// Meanwhile, and if it does not reply, the known address stays in use.
+/// The neighbour is asked for before there is a datagram, and again a minute after its last
+/// answer; meanwhile, and when it does not answer, the address that is known stays in use.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UdpSender {
     config: UdpSenderConfig,
     neighbour: Neighbour,
-    /// Time of the next ARP request.
-    next_request: Instant,
+    /// When to ask for the neighbour again.
+    ask: Instant,
     identification: u16,
 }
 
-/// Configuration of a [`UdpSender`].
+/// What a [`UdpSender`] is told.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UdpSenderConfig {
@@ -33,47 +33,47 @@ pub struct UdpSenderConfig {
     pub gateway: Option<Ipv4Addr>,
     /// UDP port of the device.
     pub port: u16,
-    /// The collector, usually port 6343. 0.0.0.0: none yet, and no ARP requests are sent.
+    /// Where datagrams go, usually port 6343. The address 0.0.0.0: nowhere yet, nobody is asked
+    /// for.
     pub collector: SocketAddrV4,
 }
 
-/// Link-layer address of the next hop: the collector or a router.
+/// What is known of the host or router that frames go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Neighbour {
-    /// No reply yet.
+    /// Nobody has answered yet.
     Unknown,
     /// Its MAC address.
     Known([u8; 6]),
 }
 
-/// Bytes of Ethernet, IPv4 and UDP header, and of an ARP frame. The device must pad frames below 60
-/// bytes if its hardware does not.
+/// Bytes of Ethernet, IPv4 and UDP header; an ARP frame is as long. Ethernet pads shorter frames
+/// to 60 bytes, which the device has to do if its hardware does not.
 pub const HEAD_BYTES: usize = 42;
 
 impl UdpSender {
-    /// Creates a sender whose neighbour is unknown.
+    /// A sender that does not know its neighbour yet.
     #[must_use]
     pub const fn new(config: UdpSenderConfig) -> Self {
         let neighbour = Neighbour::Unknown;
-        let next_request =
-            if config.collector.ip().is_unspecified() { NEVER } else { Instant::ZERO };
-        Self { config, neighbour, next_request, identification: 0 }
+        let ask = if config.collector.ip().is_unspecified() { NEVER } else { Instant::ZERO };
+        Self { config, neighbour, ask, identification: 0 }
     }
 
-    /// Returns the neighbour; datagrams can be sent once it is known.
+    /// Whether datagrams can leave.
     #[must_use]
     pub const fn neighbour(&self) -> Neighbour {
         self.neighbour
     }
 
-    /// Returns the configuration.
+    /// What it was told.
     #[must_use]
     pub const fn config(&self) -> &UdpSenderConfig {
         &self.config
     }
 
-    /// Changes the collector. A different next hop has to be resolved first.
+    /// Sends elsewhere from now on; a new next hop has to be found first.
     pub fn set_collector(&mut self, collector: SocketAddrV4) {
         let hop = self.next_hop();
         self.config.collector = collector;
@@ -82,8 +82,8 @@ impl UdpSender {
         }
     }
 
-    /// Returns true if `address` can be reached: through the gateway, or as another host on this
-    /// network.
+    /// Whether frames for `address` have somewhere to go: to a router, or to the host itself, if
+    /// it is another one on this network.
     #[must_use]
     pub fn reaches(&self, address: Ipv4Addr) -> bool {
         if !self.is_local(address) {
@@ -95,11 +95,10 @@ impl UdpSender {
         is_host && address != self.config.address
     }
 
-    /// Handles a received frame: learns the neighbour's address, and returns the ARP reply to send,
-    /// if any.
+    /// Takes a received frame, learns from it, and returns the frame to answer with, if any.
     pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) -> Option<[u8; HEAD_BYTES]> {
         let arp = Arp::parse(frame)?;
-        // An ARP probe has the sender 0.0.0.0 (RFC 5227), which is also the unset collector.
+        // Who has no address yet asks as 0.0.0.0 (RFC 5227), which is no collector.
         let is_neighbour = arp.sender == self.next_hop() && !arp.sender.is_unspecified();
         if is_neighbour && arp.target == self.config.address {
             self.learn(now, arp.sender_mac);
@@ -110,23 +109,23 @@ impl UdpSender {
         Some(self.arp(REPLY, arp.sender_mac, (arp.sender_mac, arp.sender)))
     }
 
-    /// Returns the ARP request for the neighbour if one is due.
+    /// The request for the neighbour, if it is time for one.
     pub fn poll(&mut self, now: Instant) -> Option<[u8; HEAD_BYTES]> {
-        if now < self.next_request {
+        if now < self.ask {
             return None;
         }
-        self.next_request = now.saturating_add(RETRY);
+        self.ask = now.saturating_add(RETRY);
         Some(self.arp(REQUEST, BROADCAST, ([0; 6], self.next_hop())))
     }
 
-    /// The time at which [`poll`](Self::poll) returns the next request.
+    /// When [`poll`](Self::poll) has something to say.
     #[must_use]
     pub const fn poll_timeout(&self) -> Instant {
-        self.next_request
+        self.ask
     }
 
-    /// Returns the headers of the frame that carries `payload`; `None` while the neighbour is
-    /// unknown, or if the payload does not fit a UDP datagram.
+    /// The headers of the frame that carries `payload`; `None` as long as the neighbour is not
+    /// known, or if the payload is longer than a datagram can be.
     pub fn head(&mut self, payload: &[u8]) -> Option<[u8; HEAD_BYTES]> {
         let Neighbour::Known(mac) = self.neighbour else { return None };
         let udp_len = u16::try_from(payload.len()).ok()?.checked_add(8)?;
@@ -146,16 +145,15 @@ impl UdpSender {
         frame.word::<34>(port);
         frame.word::<36>(collector.port());
         frame.word::<38>(udp_len);
-        // Bytes 26 to 39 of the frame are addresses, ports and length. The pseudo header (RFC 768)
-        // also has the protocol and the length again.
+        // Addresses, ports and length are there; the rest of the pseudo header is not.
         let sum = Sum(UDP.into()).word(udp_len).bytes(frame.part::<26, 14>());
         let checksum = sum.bytes(payload).finish();
-        // A checksum of 0 would mean "none" (RFC 768), so 0 is sent as its equal, all ones.
+        // 0 would say: no checksum (RFC 768).
         frame.word::<40>(if checksum == 0 { 0xFFFF } else { checksum });
         Some(frame.0)
     }
 
-    /// The next hop on this network; 0.0.0.0 if there is no collector.
+    /// The host on this network that frames go to; 0.0.0.0: none yet.
     fn next_hop(&self) -> Ipv4Addr {
         let collector = *self.config.collector.ip();
         match self.config.gateway {
@@ -164,25 +162,24 @@ impl UdpSender {
         }
     }
 
-    /// Returns true if an address is within the network prefix.
+    /// Whether an address is within the network prefix.
     fn is_local(&self, address: Ipv4Addr) -> bool {
         (address.to_bits() ^ self.config.address.to_bits()) <= self.host_bits()
     }
 
-    /// Mask of the host part of an address.
+    /// The bits of an address that are not of the network prefix.
     fn host_bits(&self) -> u32 {
         u32::MAX.checked_shr(self.config.prefix.into()).unwrap_or_default()
     }
 
     fn learn(&mut self, now: Instant, mac: [u8; 6]) {
-        // A group address (bit 0 of the first byte) cannot be the address of one host.
         if mac.first().is_some_and(|byte| byte & 1 == 0) {
             if self.neighbour == Neighbour::Unknown {
-                log_info!("collector {}: next hop resolved", self.config.collector.ip());
+                log_info!("collector {} has a neighbour", self.config.collector.ip());
             }
             self.neighbour = Neighbour::Known(mac);
         }
-        self.next_request = now.saturating_add(REFRESH);
+        self.ask = now.saturating_add(REFRESH);
     }
 
     fn frame(&self, to: [u8; 6]) -> Frame {
@@ -210,13 +207,12 @@ impl UdpSender {
     }
 }
 
-/// Sum of the Internet checksum (RFC 1071) before folding: 64 KiB of payload stay below 2^32.
+/// The Internet checksum (RFC 1071), before it is folded. A payload of 64 KiB stays below 2^32.
 #[derive(Clone, Copy)]
 struct Sum(u32);
 
 impl Sum {
-    /// Adds bytes. An odd last byte counts as the high byte of a word, so only the last call may
-    /// have one.
+    /// Adds bytes; of an odd number, which only the last ones may be, the last is a high byte.
     fn bytes(self, bytes: &[u8]) -> Self {
         let (pairs, odd) = bytes.as_chunks::<2>();
         let sum = pairs.iter().fold(self, |sum, pair| sum.word(u16::from_be_bytes(*pair)));
@@ -258,8 +254,8 @@ impl Arp {
     }
 }
 
-/// A frame being written. Field offsets are const parameters, so the compiler removes every bounds
-/// check; with run-time offsets the code is twice as large.
+/// A frame that is being written. Where a field is belongs to the type, so that nothing has to be
+/// checked when it runs: that is half the code.
 struct Frame([u8; HEAD_BYTES]);
 
 impl Frame {
@@ -282,18 +278,18 @@ impl Frame {
     }
 }
 
-/// Time of the next request while there is no collector.
+/// The end of time.
 const NEVER: Instant = Instant::from_millis(u64::MAX);
-/// Interval of requests without a reply: at most one per second (RFC 1122, 2.3.2.1).
+/// Without an answer the question is repeated once a second (RFC 1122, 2.3.2.1).
 const RETRY: Duration = Duration::from_secs(1);
-/// Age of a reply after which the neighbour is requested again.
+/// An answer is good for a minute.
 const REFRESH: Duration = Duration::from_secs(60);
 const BROADCAST: [u8; 6] = [0xFF; 6];
-/// EtherType of ARP, then hardware type Ethernet, protocol IPv4, address lengths 6 and 4.
+/// EtherType of ARP; it is about Ethernet and IPv4, with addresses of 6 and 4 bytes.
 const ARP_START: [u8; 8] = [8, 6, 0, 1, 8, 0, 6, 4];
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
-/// EtherType of IPv4.
+/// EtherType.
 const IPV4: u16 = 0x0800;
 const DONT_FRAGMENT: u16 = 0x4000;
 const TTL_64: u16 = 64 << 8;

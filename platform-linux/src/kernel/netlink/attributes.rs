@@ -27,7 +27,7 @@ pub(crate) fn push_attribute(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
 }
 
-// Values are in host byte order, except where a family defines otherwise (nfnetlink: big-endian).
+// Values are in host byte order, except those of nfnetlink, which are big-endian.
 
 pub(crate) fn as_u8(value: &[u8]) -> Option<u8> {
     value.first().copied()
@@ -43,6 +43,14 @@ pub(crate) fn as_u32(value: &[u8]) -> Option<u32> {
 
 pub(crate) fn as_u64(value: &[u8]) -> Option<u64> {
     value.first_chunk().copied().map(u64::from_ne_bytes)
+}
+
+pub(crate) fn as_u16_be(value: &[u8]) -> Option<u16> {
+    value.first_chunk().copied().map(u16::from_be_bytes)
+}
+
+pub(crate) fn as_u32_be(value: &[u8]) -> Option<u32> {
+    value.first_chunk().copied().map(u32::from_be_bytes)
 }
 
 /// A MAC address of six bytes; `None` for the addresses of other media (InfiniBand: 20 bytes).

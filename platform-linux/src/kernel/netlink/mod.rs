@@ -7,6 +7,7 @@
 pub(crate) mod attributes;
 mod generic;
 mod message;
+pub(crate) mod nflog;
 mod socket;
 
 pub(crate) use attributes::push_attribute;

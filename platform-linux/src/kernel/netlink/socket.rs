@@ -45,6 +45,16 @@ impl NetlinkSocket {
         Ok(Self { fd, buffer: vec![0; DATAGRAM_BYTES].into_boxed_slice(), sequence: 0 })
     }
 
+    /// Sets the size of the receive queue in bytes, beyond `net.core.rmem_max` where
+    /// `CAP_NET_ADMIN` permits it.
+    ///
+    /// Best effort: a smaller queue overruns earlier, which [`receive`](Self::receive) reports.
+    pub(crate) fn set_queue_bytes(&self, bytes: usize) {
+        if setsockopt(&self.fd, sockopt::RcvBufForce, &bytes).is_err() {
+            let _ = setsockopt(&self.fd, sockopt::RcvBuf, &bytes);
+        }
+    }
+
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

@@ -42,7 +42,7 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
             describe_tap(config, link, findings);
         }
     }
-    if config.taps.is_empty() {
+    if config.taps.is_empty() && config.nflog.is_none() {
         findings
             .line("interfaces", format_args!("no packet samples: there is no pcap {{ }} block"));
     }

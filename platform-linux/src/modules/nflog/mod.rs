@@ -1,0 +1,274 @@
+//! Packets that the firewall samples: a rule of nftables or iptables logs one in N of them to a
+//! group of `nfnetlink_log`, and each message becomes a flow sample.
+
+mod pools;
+mod sample;
+
+use caps::{CapSet, Capability};
+use flowmote_core::{DataSource, Duration, Instant};
+use log::info;
+
+use crate::config::{Config, NflogRule};
+use crate::kernel::netlink::ReceiveError;
+use crate::kernel::netlink::nflog::{BindError, HOLD_MS, LogGroup, LogPacket};
+use crate::links::Links;
+use crate::modules::module::{Findings, Module, Statistics, World};
+use crate::modules::nflog::pools::{Pools, Sequence};
+use crate::modules::nflog::sample::{data_source, sampled_header, with_flow_sample};
+use crate::output::Output;
+use crate::throttle::Throttle;
+
+/// The group of the `nflog { }` block, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Nflog {
+    group: Option<Group>,
+    /// The group that could not be bound and the time of the next attempt.
+    retry: Option<(u16, Instant)>,
+    sampler: Sampler,
+    throttle: Throttle,
+    /// Datagrams lost on the receive queue, as often as the kernel reported it.
+    overruns: u64,
+    /// Messages that contradict their type.
+    malformed: u64,
+}
+
+/// A bound group.
+#[derive(Debug)]
+struct Group {
+    rule: NflogRule,
+    socket: LogGroup,
+    sequence: Sequence,
+}
+
+/// What counts across groups: pool and drops of a data source continue when the group changes.
+#[derive(Debug, Default)]
+struct Sampler {
+    pools: Pools,
+    samples: u64,
+    drops: u64,
+    /// Drops that no sample has carried yet.
+    unreported_drops: u32,
+    /// Packets without interface, or with a header that sFlow has no number for.
+    unsupported: u64,
+    /// Scratch space for the header of a sample.
+    room: Vec<u8>,
+    /// From the configuration in force.
+    header_bytes: usize,
+    polling: Duration,
+}
+
+impl Module for Nflog {
+    /// Binding a group requires CAP_NET_ADMIN, receiving from it nothing. So the capability is kept
+    /// after the start only if the group could not be bound, for the next attempts.
+    fn capabilities(&self, config: &Config) -> &'static [Capability] {
+        match (&config.nflog, &self.group) {
+            (Some(_), None) => &[Capability::CAP_NET_ADMIN],
+            _ => &[],
+        }
+    }
+
+    fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
+        // The packets in the queue were sampled at the old rate.
+        self.drain(now, output);
+        self.sampler.header_bytes = world.config.header_bytes as usize;
+        self.sampler.polling = Duration::from_secs(world.config.polling_secs);
+        self.sampler.pools.retain(|if_index| world.links.get(if_index).is_some());
+        match world.config.nflog {
+            Some(rule) => self.bind_or_update(now, rule, world),
+            None => {
+                self.close();
+                self.retry = None;
+            }
+        }
+    }
+
+    fn interface_removed(&mut self, if_index: u32) {
+        self.sampler.pools.retain(|known| known != if_index);
+    }
+
+    /// The interfaces of the packets so far: which ones a rule selects, only its packets show.
+    fn data_sources(&self, config: &Config, links: &Links, add: &mut dyn FnMut(DataSource)) {
+        if config.nflog.is_some() {
+            let interfaces = self.sampler.pools.interfaces();
+            interfaces
+                .filter(|&if_index| links.get(if_index).is_some())
+                .for_each(|if_index| add(DataSource::interface(if_index)));
+        }
+    }
+
+    fn ready(&mut self, now: Instant, _token: u32, _world: &World<'_>, output: &mut Output<'_>) {
+        self.drain(now, output);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.retry.map(|(_, at)| at)
+    }
+
+    fn hold_time(&self) -> Duration {
+        let hold = self.group.as_ref().map(|_| Duration::from_millis(HOLD_MS));
+        hold.unwrap_or(Duration::ZERO)
+    }
+
+    fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
+        let mut any = false;
+        for _ in 0..BUDGET {
+            let Some(Group { rule, socket, sequence }) = &mut self.group else { break };
+            let (sampler, rate) = (&mut self.sampler, rule.sampling_rate);
+            let received = socket.receive(&mut |packet| {
+                let lost = packet.sequence.map_or(0, |number| sequence.lost_before(number));
+                sampler.handle(now, packet, rate, lost, output);
+            });
+            match received {
+                Ok(Some(received)) => {
+                    any = true;
+                    self.malformed = self.malformed.saturating_add(received.malformed);
+                }
+                Ok(None) => break,
+                Err(ReceiveError::Overrun) => {
+                    any = true;
+                    self.overruns = self.overruns.saturating_add(1);
+                    let group = rule.group;
+                    self.throttle.warn(
+                        now,
+                        format_args!(
+                            "nflog group {group}: the receive queue overflowed (ENOBUFS), samples \
+                             are lost"
+                        ),
+                    );
+                }
+                Err(ReceiveError::Io(error)) => {
+                    let group = rule.group;
+                    self.throttle
+                        .warn(now, format_args!("nflog group {group}: {error}; binding again"));
+                    self.group = None;
+                    self.retry = Some((group, now + RETRY));
+                }
+            }
+        }
+        any
+    }
+
+    fn report(&mut self, statistics: &mut Statistics) {
+        let Sampler { samples, drops, unsupported, .. } = self.sampler;
+        if let Some(Group { rule: NflogRule { group, sampling_rate }, .. }) = &self.group {
+            statistics.lines.push(format!(
+                "nflog group {group} (1 in {sampling_rate}): {samples} samples, {drops} drops"
+            ));
+        } else if samples > 0 {
+            statistics.lines.push(format!("nflog, not bound: {samples} samples, {drops} drops"));
+        }
+        statistics.exceptions.extend([
+            (self.overruns, "overruns of the nflog receive queue"),
+            (self.malformed, "malformed nflog messages"),
+            (unsupported, "logged packets without an interface or a header that sFlow supports"),
+        ]);
+    }
+
+    fn check(&self, config: &Config, _links: &Links, findings: &mut Findings) {
+        let Some(NflogRule { group, sampling_rate }) = config.nflog else { return };
+        findings
+            .line("nflog", format_args!("group {group}: 1 in {sampling_rate}, by the firewall"));
+        match LogGroup::bind(group, COPY_BYTES) {
+            Ok(_) => {}
+            // Most probably the daemon that is to be reloaded.
+            Err(error @ BindError::InUse) => {
+                findings.warnings.push(format!("warning: nflog group {group}: {error}"));
+            }
+            Err(error) => findings.problems.push(bind_problem(group, &error)),
+        }
+    }
+}
+
+impl Nflog {
+    fn bind_or_update(&mut self, now: Instant, rule: NflogRule, world: &World<'_>) {
+        let NflogRule { group, sampling_rate } = rule;
+        if let Some(open) = self.group.as_mut().filter(|open| open.rule.group == group) {
+            if open.rule != rule {
+                info!("nflog group {group}: sampling 1 in {sampling_rate}");
+                open.rule = rule;
+            }
+            return;
+        }
+        self.close();
+        if self.retry.is_some_and(|(failed, at)| failed == group && now < at) {
+            return;
+        }
+        let bound = LogGroup::bind(group, COPY_BYTES)
+            .and_then(|socket| Ok((world.watch(&socket, 0)?, socket)));
+        match bound {
+            Ok(((), socket)) => {
+                self.group = Some(Group { rule, socket, sequence: Sequence::default() });
+                self.retry = None;
+                give_up_net_admin();
+                info!("nflog group {group}: sampling 1 in {sampling_rate}");
+            }
+            Err(error) => {
+                self.retry = Some((group, now + RETRY));
+                let problem = bind_problem(group, &error);
+                self.throttle.warn(now, format_args!("{problem}; retrying every 5 s"));
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(Group { rule, .. }) = self.group.take() {
+            info!("nflog group {}: no longer sampled", rule.group);
+        }
+    }
+}
+
+impl Sampler {
+    fn handle(
+        &mut self,
+        now: Instant,
+        packet: &LogPacket<'_>,
+        sampling_rate: u32,
+        lost: u32,
+        output: &mut Output<'_>,
+    ) {
+        self.drops = self.drops.saturating_add(u64::from(lost));
+        self.unreported_drops = self.unreported_drops.wrapping_add(lost);
+        let header = sampled_header(packet, &mut self.room, self.header_bytes);
+        let Some((if_index, header)) = data_source(packet).zip(header) else {
+            self.unsupported = self.unsupported.saturating_add(1);
+            return;
+        };
+        if !self.pools.contains(if_index) {
+            // The agent refuses samples of unknown data sources. An error (the table is full, the
+            // index needs expanded encoding) is logged when the sources are reconciled.
+            let _ = output.agent.add_source(now, DataSource::interface(if_index), self.polling);
+        }
+        // The kernel does not report the interfaces of lost packets: the next sample has them.
+        let lost = core::mem::take(&mut self.unreported_drops);
+        let meta = self.pools.count(if_index, sampling_rate, lost);
+        self.samples = self.samples.saturating_add(1);
+        with_flow_sample(packet, if_index, header, meta, |sample| output.flow_sample(now, sample));
+    }
+}
+
+fn bind_problem(group: u16, error: &BindError) -> String {
+    let advice = match error {
+        BindError::NotPermitted => {
+            ": start as root or add the capability to the unit. The daemon gives it up when a group \
+             is bound, so that another group takes a restart"
+        }
+        _ => "",
+    };
+    format!("nflog group {group}: {error}{advice}")
+}
+
+/// Gives up CAP_NET_ADMIN for the rest of the process's life. Errors are ignored: without the
+/// capability there is nothing to give up.
+fn give_up_net_admin() {
+    for set in [CapSet::Effective, CapSet::Permitted] {
+        let _ = caps::drop(None, set, Capability::CAP_NET_ADMIN);
+    }
+}
+
+/// The largest `headerBytes` that the configuration accepts. Independent of the configured value,
+/// so that a reload does not have to configure the group again, which requires CAP_NET_ADMIN.
+const COPY_BYTES: u32 = 256;
+/// Datagrams handled before other descriptors, timers and signals get their turn: some thousand
+/// samples, about a millisecond.
+const BUDGET: usize = 64;
+const RETRY: Duration = Duration::from_secs(5);
