@@ -103,6 +103,7 @@ mod datagram;
 mod drop_reason;
 mod platform;
 mod poller;
+mod random;
 pub mod record;
 mod sample;
 mod sampler;
@@ -117,6 +118,7 @@ pub use crate::datagram::{DatagramBuilder, DatagramHead, DoesNotFit};
 pub use crate::drop_reason::DropReason;
 pub use crate::platform::{CounterSource, SendError, Transport};
 pub use crate::poller::Poller;
+pub use crate::random::Random;
 pub use crate::record::{CounterRecord, DataFormat, FlowRecord};
 pub use crate::sample::{
     CounterSample, DiscardedPacket, Encoding, FlowSample, FlowValue, MetricValue, RtFlow, RtMetric,

@@ -1,5 +1,7 @@
 //! The counting half of packet sampling: which packets are chosen, and what that says.
 
+use crate::random::Random;
+
 /// Chooses one packet in `sampling_rate` at one data source, in the packet path.
 ///
 /// It knows neither time nor datagrams and costs one subtraction and one comparison for a burst
@@ -116,7 +118,7 @@ impl Sampler {
         self.sampling_rate = if in_range { sampling_rate } else { MAX_SAMPLING_RATE };
         self.skip = match self.sampling_rate {
             0 => u32::MAX,
-            rate => self.random.uniform(rate),
+            rate => self.random.below(rate).wrapping_add(1),
         };
         self.pool_at_sample = pool.wrapping_add(self.skip);
     }
@@ -130,42 +132,12 @@ impl Sampler {
             self.pool_at_sample = self.pool_at_sample.wrapping_add(packets);
             return None;
         }
-        self.skip = self.random.uniform((self.sampling_rate.wrapping_mul(2)).wrapping_sub(1));
+        let range = self.sampling_rate.wrapping_mul(2).wrapping_sub(1);
+        self.skip = self.random.below(range).wrapping_add(1);
         self.pool_at_sample = self.pool_at_sample.wrapping_add(self.skip);
         Some(taken)
     }
 }
-
-/// PCG-XSH-RR 64/32 (O'Neill 2014): 64 bits of state, period 2^64, good high bits.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(crate) struct Random {
-    state: u64,
-}
-
-impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
-        let mut random = Self { state: seed.wrapping_add(INCREMENT) };
-        random.next();
-        random
-    }
-
-    /// Uniform on `1..=range`; 1 if the range is empty.
-    pub(crate) const fn uniform(&mut self, range: u32) -> u32 {
-        let product = (self.next() as u64).wrapping_mul(range as u64);
-        ((product >> 32) as u32).wrapping_add(1)
-    }
-
-    const fn next(&mut self) -> u32 {
-        let state = self.state;
-        self.state = state.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT);
-        let xorshifted = (((state >> 18) ^ state) >> 27) as u32;
-        xorshifted.rotate_right((state >> 59) as u32)
-    }
-}
-
-const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
-const INCREMENT: u64 = 1_442_695_040_888_963_407;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use std::hint::black_box;
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use flowmote_core::Random;
 use flowmote_decoder::packet::{FiveTuple, Layers};
 use smoltcp::wire::{
     EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
@@ -20,7 +21,7 @@ const DECODERS: [(&str, Decode); 3] =
 pub(crate) fn compare() {
     println!("5-tuples of packets, M packets/s and packets with ports");
     for (what, ip_length) in [("whole, 128 bytes", 100), ("cut at 128 bytes", 1400)] {
-        let mut random = fastrand::Rng::with_seed(6343);
+        let mut random = Random::new(6343);
         let packets: Vec<_> = (0..1024).map(|_| traces::packet(&mut random, ip_length)).collect();
         let packets: Vec<&[u8]> = packets.iter().map(<[u8; 128]>::as_slice).collect();
         speed(what, &packets);

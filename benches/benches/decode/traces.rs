@@ -6,7 +6,7 @@ use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::record::flow::{ExtendedSwitch, HeaderProtocol, SampledHeader};
 use flowmote_core::{
     CounterSample, DataSource, DatagramBuilder, DatagramHead, Encoding, FlowSample, Interface,
-    SampleMeta,
+    Random, SampleMeta,
 };
 
 /// Datagrams, decoded one after the other.
@@ -22,14 +22,14 @@ pub(crate) fn all() -> [Trace; 3] {
 /// As a switch sends them: six flow samples with 128 bytes of header and the VLAN, 1,324 bytes.
 /// Each datagram holds other packets, more in all than the first-level cache can.
 pub(crate) fn six_samples() -> Trace {
-    let mut random = fastrand::Rng::with_seed(6343);
+    let mut random = Random::new(6343);
     let datagrams = (0..256).map(|_| datagram(&mut random, six_flow_samples)).collect();
     Trace { name: "six flow samples", datagrams }
 }
 
 /// Counters of four ports.
 fn counters() -> Trace {
-    let mut random = fastrand::Rng::with_seed(6343);
+    let mut random = Random::new(6343);
     let datagrams = (0..256).map(|_| datagram(&mut random, four_counter_samples)).collect();
     Trace { name: "counters of four ports", datagrams }
 }
@@ -40,9 +40,9 @@ fn mixed() -> Trace {
     Trace { name: "all sound published vectors", datagrams }
 }
 
-type Fill = fn(&mut fastrand::Rng, &mut DatagramBuilder<'_>);
+type Fill = fn(&mut Random, &mut DatagramBuilder<'_>);
 
-fn datagram(random: &mut fastrand::Rng, fill: Fill) -> Vec<u8> {
+fn datagram(random: &mut Random, fill: Fill) -> Vec<u8> {
     let mut buffer = [0; 1400];
     let head = DatagramHead {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
@@ -52,22 +52,22 @@ fn datagram(random: &mut fastrand::Rng, fill: Fill) -> Vec<u8> {
     };
     let mut builder = DatagramBuilder::new(&mut buffer, head);
     fill(random, &mut builder);
-    builder.finish(random.u32(..), random.u32(..)).to_vec()
+    builder.finish(random.next_u32(), random.next_u32()).to_vec()
 }
 
-fn six_flow_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilder<'_>) {
+fn six_flow_samples(random: &mut Random, builder: &mut DatagramBuilder<'_>) {
     for sequence in 1..=6 {
         let packet = packet(random, 1400);
-        let vlan = Some(random.u32(1..4095));
+        let vlan = Some(1 + random.below(4094));
         let switch = ExtendedSwitch { src_vlan: vlan, dst_vlan: vlan, ..ExtendedSwitch::default() };
         let sample = FlowSample {
-            source: DataSource::interface(random.u32(1..64)),
-            meta: SampleMeta { sampling_rate: 1000, sample_pool: random.u32(..), drops: 0 },
-            input: Interface::Index(random.u32(1..64)),
-            output: Interface::Index(random.u32(1..64)),
+            source: DataSource::interface(1 + random.below(63)),
+            meta: SampleMeta { sampling_rate: 1000, sample_pool: random.next_u32(), drops: 0 },
+            input: Interface::Index(1 + random.below(63)),
+            output: Interface::Index(1 + random.below(63)),
             header: Some(SampledHeader {
                 protocol: HeaderProtocol::ETHERNET,
-                frame_length: random.u32(128..1519),
+                frame_length: 128 + random.below(1391),
                 stripped: 4,
                 header: &packet,
             }),
@@ -80,12 +80,12 @@ fn six_flow_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilder<'_
 
 /// The first 128 bytes of a packet, or all of it, by the length that IP gives: mostly TCP over
 /// IPv4, some UDP, tags and IPv6.
-pub(crate) fn packet(random: &mut fastrand::Rng, ip_length: u16) -> [u8; 128] {
+pub(crate) fn packet(random: &mut Random, ip_length: u16) -> [u8; 128] {
     let mut packet = [0; 128];
     random.fill(&mut packet);
-    let tag: &[u8] = if random.u8(..4) == 0 { &[0x81, 0, 0, 100] } else { &[] };
-    let protocol = if random.u8(..4) == 0 { 17 } else { 6 };
-    let ip: &[u8] = if random.u8(..4) == 0 {
+    let tag: &[u8] = if random.below(4) == 0 { &[0x81, 0, 0, 100] } else { &[] };
+    let protocol = if random.below(4) == 0 { 17 } else { 6 };
+    let ip: &[u8] = if random.below(4) == 0 {
         let [high, low] = (ip_length - 40).to_be_bytes();
         &[0x86, 0xdd, 0x60, 0, 0, 0, high, low, protocol, 64]
     } else {
@@ -101,15 +101,20 @@ pub(crate) fn packet(random: &mut fastrand::Rng, ip_length: u16) -> [u8; 128] {
     packet
 }
 
-fn four_counter_samples(random: &mut fastrand::Rng, builder: &mut DatagramBuilder<'_>) {
+fn four_counter_samples(random: &mut Random, builder: &mut DatagramBuilder<'_>) {
     for port in 1..=4 {
         let interface = IfCounters {
             if_index: port,
-            if_in_octets: random.u64(..),
-            if_out_octets: random.u64(..),
+            if_in_octets: octets(random),
+            if_out_octets: octets(random),
             ..IfCounters::UNKNOWN
         };
         let sample = CounterSample { records: &[&interface, &EthernetCounters::UNKNOWN] };
         builder.counter_sample(DataSource::interface(port), 1, &sample).expect("four fit");
     }
+}
+
+/// A total of octets, uniform on all 64-bit numbers.
+fn octets(random: &mut Random) -> u64 {
+    (u64::from(random.next_u32()) << 32) | u64::from(random.next_u32())
 }

@@ -6,8 +6,8 @@ mod output;
 use crate::data_source::{DataSource, MAX_COMPACT_INDEX};
 use crate::datagram::{DatagramBuilder, DatagramHead};
 use crate::poller::Poller;
+use crate::random::Random;
 use crate::sample::Encoding;
-use crate::sampler::Random;
 use crate::source_table::{AddError, SourceSlot, SourceTable};
 use crate::stats::AgentStats;
 use crate::time::{Duration, Instant};
@@ -176,7 +176,8 @@ impl<'a> Agent<'a> {
 
     /// A random moment of the first interval.
     fn first_poll(&mut self, now: Instant, interval: Duration) -> Instant {
-        now.saturating_add(Duration::from_millis(self.random.uniform(interval.as_millis())))
+        let wait = self.random.below(interval.as_millis()).wrapping_add(1);
+        now.saturating_add(Duration::from_millis(wait))
     }
 
     fn schedule(&mut self) {

@@ -1,7 +1,7 @@
 //! Nothing that a wire can carry stops the switch.
 
-use flowmote_lab::Random;
-use flowmote_lab::wait_until;
+use flowmote_core::Random;
+use flowmote_lab::{random, wait_until};
 
 use super::collected::Collected;
 use super::frames::{BROADCAST, VLAN_10, frame, introduce, mac};
@@ -14,7 +14,7 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
         switch.connect_collector();
         switch.commands(&["sampling 1 4", "sampling 2 4", "sampling 3 4", "sampling 4 4"]);
         let taken = switch.taken();
-        let mut random = Random::new(1);
+        let mut draws = Random::new(1);
         let whole = [
             frame(BROADCAST, mac(1), &VLAN_10, 64),
             frame(mac(2), mac(1), &[], 60),
@@ -25,26 +25,26 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
             let mut bytes = match number % 4 {
                 // Random bytes of every length, cut frames, damaged frames, random payload.
                 0 => {
-                    let length = 1 + random.below(2000);
-                    random.bytes(length)
+                    let length = 1 + random::index(&mut draws, 2000);
+                    random::bytes(&mut draws, length)
                 }
                 1 => {
-                    let frame = &whole[random.below(4)];
-                    frame[..1 + random.below(frame.len())].to_vec()
+                    let frame = &whole[random::index(&mut draws, 4)];
+                    frame[..1 + random::index(&mut draws, frame.len())].to_vec()
                 }
                 2 => {
-                    let mut frame = whole[random.below(4)].clone();
-                    let at = random.below(frame.len());
-                    frame[at] = random.below(256) as u8;
+                    let mut frame = whole[random::index(&mut draws, 4)].clone();
+                    let at = random::index(&mut draws, frame.len());
+                    frame[at] = draws.next_u32() as u8;
                     frame
                 }
-                _ => [&whole[1][..12], &random.bytes(50)].concat(),
+                _ => [&whole[1][..12], &random::bytes(&mut draws, 50)].concat(),
             };
             // Nobody becomes the collector, or the station behind another port.
             if bytes.len() >= 12 && bytes[0] & 1 == 0 {
                 bytes[6..12].copy_from_slice(&mac(200));
             }
-            switch.send(1 + random.below(4), &bytes);
+            switch.send(1 + random::index(&mut draws, 4), &bytes);
         }
         let shown = switch.settle(taken + 20_000);
         assert!(switch.machine.is_running());

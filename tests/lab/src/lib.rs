@@ -9,7 +9,8 @@
 //! - [`tree`]: the files of the project.
 //!
 //! Shared by all: [`Program`] runs beside a test, [`wait_until`] polls with a deadline, [`skip`]
-//! records a test that cannot run on this machine, [`Random`] repeats the same numbers in each run.
+//! records a test that cannot run on this machine, [`random`] draws indices and bytes from the
+//! agent's generator.
 
 mod deadline;
 pub mod end_station;
@@ -17,7 +18,7 @@ pub mod footprint;
 pub mod net;
 mod program;
 pub mod qemu;
-mod random;
+pub mod random;
 pub mod sim;
 mod skipped;
 pub mod toolchain;
@@ -25,5 +26,4 @@ pub mod tree;
 
 pub use self::deadline::{DEADLINE, wait_until};
 pub use self::program::Program;
-pub use self::random::Random;
 pub use self::skipped::{skip, skip_part};

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use flowmote_core::Random;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket,
@@ -89,12 +90,13 @@ impl Sender {
         per_second: f64,
         duration: Duration,
     ) -> Result<u64> {
-        let mut random = fastrand::Rng::new();
+        let mut random = Random::new(unix_nanoseconds());
         let end = Instant::now() + duration;
         let mut sent = 0;
         while Instant::now() < end {
             // Exponential gaps never fall into step with a timer of an agent.
-            let gap = -(1.0 - random.f64()).ln() / per_second;
+            let uniform = f64::from(random.next_u32()) / (f64::from(u32::MAX) + 1.0);
+            let gap = -(1.0 - uniform).ln() / per_second;
             thread::sleep(Duration::from_secs_f64(gap));
             sent += self.send(mark, 1)?;
         }

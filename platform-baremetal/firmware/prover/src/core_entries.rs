@@ -3,7 +3,7 @@
 use flowmote_core::record::flow::HeaderProtocol;
 use flowmote_core::{
     Agent, CounterRecord, CounterSource, DataFormat, DataSource, DatagramBuilder, DropReason,
-    Duration, Encoder, Instant, Interface, Poller, Sampler, SendError, Transport,
+    Duration, Encoder, Instant, Interface, Poller, Random, Sampler, SendError, Transport,
 };
 
 use crate::keep;
@@ -50,6 +50,10 @@ pub(crate) fn keep_all() {
         Poller::interval,
         Poller::due,
         Poller::poll,
+        Random::new,
+        Random::next_u32,
+        Random::below,
+        Random::fill,
         Sampler::new,
         Sampler::advance,
         Sampler::meta,

@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
+use flowmote_core::Random;
+
 use super::host::{ECHO, burst, introduce, pattern, plug_in, quiet_after_errors};
 use super::received::{check_order, datagrams, flow_samples};
 use super::{BOARD, PEER, start};
-use crate::Random;
 use crate::deadline::wait_until;
 use crate::qemu::{Image, Peer, packet};
+use crate::random;
 
 /// Thousands of frames that are cut, altered or random.
 pub fn malformed_frames_never_stop_it(image: &Image) {
@@ -41,7 +43,7 @@ fn echo_at_last(peer: &mut Peer<'_>) {
 }
 
 /// What an attacker, a broken switch or a cable might deliver.
-fn malformed(random: &mut Random) -> Vec<Vec<u8>> {
+fn malformed(draws: &mut Random) -> Vec<Vec<u8>> {
     let data = pattern(40);
     let sound = [
         packet::arp_request(&PEER, BOARD.ip),
@@ -63,15 +65,15 @@ fn malformed(random: &mut Random) -> Vec<Vec<u8>> {
         for _ in 0..300 {
             let mut frame = frame.clone();
             for _ in 0..4 {
-                let at = random.below(frame.len());
-                frame[at] = random.below(256) as u8;
+                let at = random::index(draws, frame.len());
+                frame[at] = draws.next_u32() as u8;
             }
             frames.push(frame);
         }
     }
     for _ in 0..2000 {
-        let length = 1 + random.below(2100);
-        let mut frame = random.bytes(length);
+        let length = 1 + random::index(draws, 2100);
+        let mut frame = random::bytes(draws, length);
         frame.iter_mut().zip(BOARD.mac).for_each(|(byte, mac)| *byte = mac);
         frames.push(frame);
     }

@@ -12,9 +12,8 @@
 
 use core::num::NonZeroU32;
 
+use flowmote_core::Random;
 use libc::sock_filter;
-
-use super::random::Random;
 
 /// The parameters of the draw for one rate and one MTU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +72,20 @@ impl Draw {
 
     /// The number of samples to make of an skb of `length` bytes that contains `packets`.
     pub(super) fn choices(self, length: u32, packets: u32, random: &mut Random) -> u32 {
-        random.round(packets, self.estimate(length).min(self.rate.get()))
+        round(random, packets, self.estimate(length).min(self.rate.get()))
     }
+}
+
+/// Returns `numerator / denominator`, rounded up or down at random so that the mean is the
+/// quotient; 0 if `denominator` is 0.
+fn round(random: &mut Random, numerator: u32, denominator: u32) -> u32 {
+    let (Some(quotient), Some(rest)) =
+        (numerator.checked_div(denominator), numerator.checked_rem(denominator))
+    else {
+        return 0;
+    };
+    let up = rest != 0 && random.below(denominator) < rest;
+    quotient + u32::from(up)
 }
 
 fn statement(code: u32, k: u32) -> sock_filter {
@@ -177,8 +188,18 @@ mod tests {
     }
 
     #[test]
+    fn rounding_keeps_the_mean() {
+        let mut random = Random::new(1);
+        let sum: u32 = (0..100_000).map(|_| round(&mut random, 45, 7)).sum();
+        assert!((f64::from(sum) / 100_000.0 - 45.0 / 7.0).abs() < 0.005);
+        assert_eq!(round(&mut random, 45, 1), 45);
+        assert_eq!(round(&mut random, 44, 44), 1);
+        assert_eq!(round(&mut random, 1, 0), 0);
+    }
+
+    #[test]
     fn expected_samples_are_packets_over_n_for_every_estimate() {
-        let mut random = Random::from_seed(4);
+        let mut random = Random::new(4);
         for (rate, length, packets) in
             [(2, 60, 1), (2, 9000, 7), (10, 66 + 45 * 536, 45), (400, 64_000, 45), (1, 64_000, 45)]
         {

@@ -1,6 +1,6 @@
 //! Conversion of ring frames to samples: number of choices, segments, VLAN tags and counters.
 
-use flowmote_core::SampleMeta;
+use flowmote_core::{Random, SampleMeta};
 
 use super::classic::Draw;
 use super::filter::{self, Filter};
@@ -8,7 +8,6 @@ use super::frame::Frame;
 use super::losses::Losses;
 use super::options::TapOptions;
 use super::packet::{Packet, VlanTag};
-use super::random::Random;
 use super::segments::Segments;
 
 /// The part of a tap without socket and ring.

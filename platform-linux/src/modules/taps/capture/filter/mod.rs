@@ -27,9 +27,10 @@ use core::sync::atomic::Ordering;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+use flowmote_core::Random;
+
 use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
 use super::assembler::{Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width};
-use super::random::Random;
 use crate::kernel::sys::bpf::{self, Slot, SlotMap};
 
 /// A loaded filter with the counters that it shares with user space.

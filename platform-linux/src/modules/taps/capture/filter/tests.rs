@@ -36,8 +36,7 @@ const STACK_END: u64 = (3 << 32) + 64;
 impl Machine {
     fn new(rate: u32) -> Self {
         let program = assemble(3, 4, 128).unwrap();
-        let mut machine =
-            Self { program, slot: [0; 8], random: Random::from_seed(7), stack: [0xa5; 64] };
+        let mut machine = Self { program, slot: [0; 8], random: Random::new(7), stack: [0xa5; 64] };
         machine.slot[2] = draw_range(NonZeroU32::new(rate).unwrap());
         machine.slot[1] = 1 + u64::from(machine.random.below(rate));
         machine
@@ -220,7 +219,7 @@ fn skips_are_uniform_on_1_to_2n_minus_1() {
 fn mean_skip_is_n_with_super_packets() {
     for rate in [1, 2, 10, 400, 65_536] {
         let mut machine = Machine::new(rate);
-        let mut lengths = Random::from_seed(rate.into());
+        let mut lengths = Random::new(rate.into());
         let (mut packets, mut choices) = (0_u64, 0_u64);
         let largest = if rate > 1000 { 60_000 } else { 64 };
         for _ in 0..30_000 {

@@ -6,15 +6,15 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use flowmote_core::SampleMeta;
+use flowmote_core::{Random, SampleMeta};
 
 use super::classic::Draw;
 use super::filter::Filter;
 use super::frame::Cursor;
 use super::options::{RingShape, TapOptions, check_rate};
 use super::packet::Packet;
-use super::random::Random;
 use super::reader::{Reader, Sampling};
+use super::seed::seed;
 use super::shortfalls;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::kernel::sys::ring::BlockRing;
@@ -100,7 +100,7 @@ impl Tap {
         // for it. With ETH_P_ALL here, packets of all interfaces would fill the queue unfiltered
         // until the steps below are done.
         let socket = PacketSocket::open().map_err(at("AF_PACKET socket"))?;
-        let mut random = Random::from_system();
+        let mut random = Random::new(seed());
         let mut shortfalls = Vec::new();
         // The filter before the bind, so that no unsampled packet ever reaches the ring.
         let sampling = attach_filter(&socket, options, &mut random, &mut shortfalls)
