@@ -14,9 +14,17 @@ use flowmote_core::record::{counter as c, flow as f};
 use flowmote_core::{
     CounterRecord, CounterSample, DataSource, DatagramBuilder, DatagramHead, DiscardedPacket,
     DropReason, Encoding, FlowRecord, FlowSample, Interface, RtFlow, RtMetric, SampleMeta,
+    for_each_counter_record, for_each_flow_record,
 };
 use flowmote_decoder::record::{Records, Space};
 use flowmote_decoder::{Counter, DataFormat, Datagram, Flow, Sample};
+
+/// The number of records in a list of core.
+macro_rules! count {
+    ($($module:ident::$record:ident,)*) => {
+        [$(stringify!($record)),*].len()
+    };
+}
 
 /// `enterprise:format`, as in the table and in the output of the analyzer.
 type Number = String;
@@ -76,7 +84,7 @@ fn vectors_hold_only_listed_structures_and_decode_as_marked() {
 fn core_column_lists_exactly_the_encoded_structures() {
     let mut numbers = Numbers::new();
     with_flow_records(&mut |records| {
-        assert_eq!(records.len(), implementations("flow"), "a record of core is missing here");
+        assert_eq!(records.len(), for_each_flow_record!(count), "a record of core is missing here");
         for record in records {
             numbers.insert(decoded_alone(Some(*record), None));
         }
@@ -85,7 +93,11 @@ fn core_column_lists_exactly_the_encoded_structures() {
 
     let mut numbers = Numbers::new();
     with_counter_records(&mut |records| {
-        assert_eq!(records.len(), implementations("counter"), "a record of core is missing here");
+        assert_eq!(
+            records.len(),
+            for_each_counter_record!(count),
+            "a record of core is missing here"
+        );
         for record in records {
             numbers.insert(decoded_alone(None, Some(*record)));
         }
@@ -216,19 +228,6 @@ fn number_of_one<S: Space>(mut records: Records<'_, S>) -> Number {
     assert!(record.name().is_some(), "{} is unknown to the analyzer", record.data_format());
     assert_eq!(record.check(), Ok(0), "{}", record.data_format());
     record.data_format().to_string()
-}
-
-/// Number of records that core implements, counted in its sources.
-fn implementations(space: &str) -> usize {
-    let source = sources(&root().join("core/src/record").join(space));
-    let by_hand = |line: &&str| line.starts_with("impl") && line.contains("Record for ");
-    // `IfCounters = 0:1 {`
-    let by_table = |line: &&str| {
-        let line = line.strip_suffix(" {").and_then(|line| line.split_once(" = "));
-        line.and_then(|(_, number)| number.split_once(':'))
-            .is_some_and(|(enterprise, _)| enterprise.parse::<u32>().is_ok())
-    };
-    source.lines().filter(by_hand).count() + source.lines().filter(by_table).count()
 }
 
 /// All Rust sources under a directory, without their tests.

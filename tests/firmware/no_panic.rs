@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use flowmote_core::{for_each_counter_record, for_each_flow_record};
 use flowmote_lab::toolchain::{folder, has_target, llvm_tool};
 use flowmote_lab::{skip, skip_part};
 
@@ -20,6 +21,18 @@ const TARGETS: [&str; 5] = [
 
 /// The function that does not exist, which only the panic handler calls.
 const SINK: &str = "flowmote_a_panic_can_be_reached";
+
+macro_rules! names {
+    ($($module:ident::$record:ident,)*) => {
+        concat!($(stringify!($record), " "),*)
+    };
+}
+
+/// Calls of the lists in the prover, and the names of the records in them.
+const RECORDS: [(&str, &str); 2] = [
+    ("for_each_flow_record!(keep", for_each_flow_record!(names)),
+    ("for_each_counter_record!(keep", for_each_counter_record!(names)),
+];
 
 /// Files and folders outside the proof: tests, smoltcp (which can panic itself) and hardware.
 const OUTSIDE: &[&str] =
@@ -51,7 +64,16 @@ fn no_entry_can_panic_and_none_allocates() {
 /// What the prover does not name is not proved.
 #[test]
 fn the_prover_names_every_entry() {
-    let prover = sources(&folder("platform-baremetal/firmware/prover/src")).concat();
+    let mut prover = sources(&folder("platform-baremetal/firmware/prover/src"));
+    // It keeps the records by the lists of `core`, not by name.
+    for (list, records) in RECORDS {
+        assert!(
+            prover.iter().any(|source| source.contains(list)),
+            "the prover does not use {list}"
+        );
+        prover.push(records.to_owned());
+    }
+    let prover = prover.concat();
     let (mut missing, mut count) = (BTreeSet::new(), 0);
     let folders = [
         "core/src",

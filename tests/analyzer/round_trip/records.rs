@@ -3,10 +3,8 @@
 //! A new record is one more line in one of the two lists; a test fails if it is missing, the
 //! compiler if a field is.
 
-use std::fs;
-use std::path::Path;
-
 use flowmote_core::record::{counter, flow};
+use flowmote_core::{for_each_counter_record, for_each_flow_record};
 use flowmote_decoder::{CounterData, FlowData, counter as counter_read, flow as flow_read};
 
 use crate::draw::{Draw, Source};
@@ -304,29 +302,16 @@ records! {
     }
 }
 
-/// The names of all records that the sources of the core define, sorted.
-pub(crate) fn of_the_sources() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src/record");
-    let files =
-        ["flow", "counter"].iter().flat_map(|folder| fs::read_dir(root.join(folder)).unwrap());
-    let sources = files.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
-    let mut names: Vec<String> =
-        sources.flat_map(|source| source.lines().filter_map(defined).collect::<Vec<_>>()).collect();
-    names.sort();
-    names
+macro_rules! names {
+    ($($module:ident::$record:ident,)*) => {
+        [$(stringify!($record)),*]
+    };
 }
 
-/// `impl FlowRecord for Name`, `impl CounterRecord for Name`, or a table's `Name = 0:1 {`.
-fn defined(line: &str) -> Option<String> {
-    let name = match line.split_once("Record for ") {
-        Some((_, name)) => name,
-        None => {
-            let (name, number) = line.strip_prefix("    ")?.split_once(" = ")?;
-            let (enterprise, format) = number.strip_suffix(" {")?.split_once(':')?;
-            format.parse::<u32>().and(enterprise.parse::<u32>()).ok()?;
-            name
-        }
-    };
-    let end = name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len());
-    Some(name[..end].to_owned()).filter(|name| !name.is_empty())
+/// The names of all records of the core, by its lists, sorted.
+pub(crate) fn names_in_core() -> Vec<&'static str> {
+    let (flow, counter) = (for_each_flow_record!(names), for_each_counter_record!(names));
+    let mut names = [&flow[..], &counter[..]].concat();
+    names.sort_unstable();
+    names
 }

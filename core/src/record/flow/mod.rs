@@ -1,7 +1,7 @@
-//! Flow records: what is known about one packet, or about one transaction of an application.
+//! Flow records: properties of one packet, or of one transaction of an application.
 //!
-//! Every flow sample has packet-header information, [`SampledHeader`] by preference; the rest adds
-//! to it what the device knows and the header does not say.
+//! Every flow sample of a packet has packet-header information, preferably [`SampledHeader`]. The
+//! other records add what the header does not hold: forwarding, queues, sockets, applications.
 
 mod app;
 mod drop;
@@ -12,20 +12,60 @@ mod http;
 mod sampled;
 mod socket;
 
-pub use app::{AppContext, AppInitiator, AppOperation, AppParentContext, AppStatus, AppTarget};
-pub use drop::{
-    AclDirection, ExtendedAcl, ExtendedEgressQueue, ExtendedFunction, ExtendedHwTrap,
-    ExtendedLinuxDropReason,
-};
-pub use extended::{
-    AsPathSegment, ExtendedGateway, ExtendedQueue, ExtendedRouter, ExtendedSwitch,
-    ExtendedTimestamp, ExtendedTransit,
-};
-pub use header::{HeaderProtocol, SampledHeader};
-pub use host::{ExtendedEntities, ExtendedTcpInfo, PacketDirection};
-pub use http::{ExtendedProxyRequest, HttpMethod, HttpRequest};
-pub use sampled::{SampledEthernet, SampledIpv4, SampledIpv6};
-pub use socket::{
-    ExtendedProxySocketIpv4, ExtendedProxySocketIpv6, ExtendedSocketIpv4, ExtendedSocketIpv6,
-    SocketIpv4, SocketIpv6,
-};
+/// Calls the macro `$then` with every flow record, as `module::Record,`.
+///
+/// The list makes the re-exports below, so the compiler reports a record that is missing here as
+/// unreachable. The proof that nothing panics, the coverage test and the round trip of encoder and
+/// decoder use it as well: a new record is entered here once.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_flow_record {
+    ($then:ident) => {
+        $then! {
+            app::AppInitiator,
+            app::AppOperation,
+            app::AppParentContext,
+            app::AppTarget,
+            drop::ExtendedAcl,
+            drop::ExtendedEgressQueue,
+            drop::ExtendedFunction,
+            drop::ExtendedHwTrap,
+            drop::ExtendedLinuxDropReason,
+            extended::ExtendedGateway,
+            extended::ExtendedQueue,
+            extended::ExtendedRouter,
+            extended::ExtendedSwitch,
+            extended::ExtendedTimestamp,
+            extended::ExtendedTransit,
+            header::SampledHeader,
+            host::ExtendedEntities,
+            host::ExtendedTcpInfo,
+            http::ExtendedProxyRequest,
+            http::HttpRequest,
+            sampled::SampledEthernet,
+            sampled::SampledIpv4,
+            sampled::SampledIpv6,
+            socket::ExtendedProxySocketIpv4,
+            socket::ExtendedProxySocketIpv6,
+            socket::ExtendedSocketIpv4,
+            socket::ExtendedSocketIpv6,
+        }
+    };
+}
+
+macro_rules! reexport {
+    ($($module:ident::$record:ident,)*) => {
+        $(pub use self::$module::$record;)*
+    };
+}
+
+for_each_flow_record!(reexport);
+
+// The types of fields.
+pub use self::app::{AppContext, AppStatus};
+pub use self::drop::AclDirection;
+pub use self::extended::AsPathSegment;
+pub use self::header::HeaderProtocol;
+pub use self::host::PacketDirection;
+pub use self::http::HttpMethod;
+pub use self::socket::{SocketIpv4, SocketIpv6};
