@@ -1,6 +1,6 @@
-//! What samples are about: data sources and the interfaces that a packet used.
+//! Data sources, and the interfaces that a packet used: section 3.6.
 
-/// The thing that a sample describes, `sFlowDataSource`: the key on which everything hangs.
+/// The origin of samples, `sFlowDataSource`: the key of all state in an agent.
 ///
 /// Ordered by class, then index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,44 +14,45 @@ impl DataSource {
     /// The physical host, `2:1`, by the custom of the Host sFlow agent.
     pub const HOST: Self = Self { class: SourceClass::PhysicalEntity, index: 1 };
 
-    /// A data source of any class.
+    /// Creates a data source of any class.
     #[must_use]
     pub const fn new(class: SourceClass, index: u32) -> Self {
         Self { class, index }
     }
 
-    /// An interface, `0:ifIndex`.
+    /// Creates the data source of an interface, `0:ifIndex`.
     #[must_use]
     pub const fn interface(if_index: u32) -> Self {
         Self { class: SourceClass::Interface, index: if_index }
     }
 
-    /// A logical entity such as a virtual machine, a container or an application, `3:n`.
+    /// Creates the data source of a virtual machine, a container or an application, `3:index`.
     #[must_use]
     pub const fn logical(index: u32) -> Self {
         Self { class: SourceClass::LogicalEntity, index }
     }
 
-    /// The class of the data source.
+    /// Returns the class.
     #[must_use]
     pub const fn class(self) -> SourceClass {
         self.class
     }
 
-    /// The index within the class: ifIndex, VLAN id or entity number.
+    /// Returns the index within the class: ifIndex, VLAN id or entity number.
     #[must_use]
     pub const fn index(self) -> u32 {
         self.index
     }
 
-    /// Class and index in one number of the same order, compared at once.
+    /// Returns class and index as one number of the same order, for comparisons in one step.
     #[inline]
     pub(crate) const fn ordinal(self) -> u64 {
         ((self.class as u64) << 32) | self.index as u64
     }
 
-    /// The word of the compact encoding: class in bits 31-24, index in bits 23-0; `None` if the
-    /// index needs more (then the whole agent must use [`Encoding::Expanded`](crate::Encoding)).
+    /// Returns the word of the compact encoding: class in bits 31-24, index in bits 23-0. `None` if
+    /// the index needs more bits: then the whole agent must use
+    /// [`Encoding::Expanded`](crate::Encoding).
     #[must_use]
     pub const fn compact(self) -> Option<u32> {
         if self.index > MAX_COMPACT_INDEX {
@@ -61,7 +62,7 @@ impl DataSource {
     }
 }
 
-/// `sFlowDataSource` classes; the last is an addition of the sFlow host structures text.
+/// The class of a data source. The last is an addition of the sFlow host structures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
@@ -76,29 +77,28 @@ pub enum SourceClass {
     LogicalEntity = 3,
 }
 
-/// The largest index that the compact encoding can carry (rule A19: compact must be used when
-/// every index is below 2^24).
+/// The largest index that the compact encoding can hold, 2^24 - 1 (rule A19).
 pub const MAX_COMPACT_INDEX: u32 = 0x00FF_FFFF;
 
-/// One side of the way of a packet through the device: `input` or `output` of a flow sample.
+/// A port of a packet's path through the device: `input` or `output` of a flow sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Interface {
-    /// Not known.
+    /// Unknown, 0 on the wire.
     #[default]
     Unknown,
     /// A port, by ifIndex (1 to 0x3FFFFFFE).
     Index(u32),
-    /// No port: the packet was made by the device itself (input) or was meant for it (output).
+    /// No port: the device itself sent the packet (input) or was its destination (output).
     Internal,
     /// The packet was discarded, output only; see [`DropReason`](crate::DropReason).
     Discarded(crate::DropReason),
-    /// Sent to this many ports, output only; 0: more than one, number unknown.
+    /// Sent to this many ports, output only; 0: several, number unknown.
     Multiple(u32),
 }
 
 impl Interface {
-    /// Format and value of the expanded encoding; internal is 0xFFFFFFFF there (errata).
+    /// Returns format and value of the expanded encoding. `Internal` is 0xFFFFFFFF there (errata).
     #[must_use]
     pub const fn expanded(self) -> (u32, u32) {
         match self {
@@ -110,8 +110,8 @@ impl Interface {
         }
     }
 
-    /// The word of the compact encoding: format in bits 31-30, value in bits 29-0; a value that
-    /// does not fit becomes unknown.
+    /// Returns the word of the compact encoding: format in bits 31-30, value in bits 29-0. A value
+    /// that does not fit becomes unknown.
     #[must_use]
     pub const fn compact(self) -> u32 {
         if let Self::Internal = self {
@@ -131,7 +131,7 @@ mod tests {
     use crate::DropReason;
 
     #[test]
-    fn compact_source_splits_at_bit_24() {
+    fn compact_source_has_24_bits_of_index() {
         assert_eq!(DataSource::interface(0x00FF_FFFF).compact(), Some(0x00FF_FFFF));
         assert_eq!(DataSource::interface(0x0100_0000).compact(), None);
         assert_eq!(DataSource::HOST.compact(), Some(0x0200_0001));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn interface_words_are_those_of_the_text() {
+    fn interface_words_are_those_of_the_specification() {
         assert_eq!(Interface::Index(2).compact(), 2);
         assert_eq!(Interface::Discarded(DropReason::ACL).compact(), 0x4000_0102);
         assert_eq!(Interface::Multiple(7).compact(), 0x8000_0007);

@@ -1,23 +1,24 @@
-//! Why a packet was discarded.
+//! The reasons of discards.
 
 use crate::record::codes::codes;
 
 codes! {
-    /// A `drop_reason` of a discarded packet, or of an output interface; the list is open-ended.
+    /// The reason for which a packet was discarded, of a discarded packet or an output interface
+    /// (section 6). The list is open-ended.
     ///
-    /// The constants are the codes of the sFlow version 5 text, of the text on dropped packet
-    /// notifications, and of the header that Host sFlow and sflowtool share.
+    /// The constants are the codes of the sFlow version 5 specification, of sFlow Dropped Packet
+    /// Notification Structures, and of the header that Host sFlow and sflowtool share.
     DropReason {
-        // The text of version 5; 0 to 15 are the codes of ICMP destination unreachable.
+        // sFlow version 5. 0 to 15 are the codes of ICMP destination unreachable.
         /// ICMP code 0: no route to the network.
         NET_UNREACHABLE = 0 "net_unreachable",
         /// ICMP code 1: the host cannot be reached.
         HOST_UNREACHABLE = 1 "host_unreachable",
-        /// ICMP code 2: nobody takes this protocol.
+        /// ICMP code 2: the destination host does not handle the protocol.
         PROTOCOL_UNREACHABLE = 2 "protocol_unreachable",
-        /// ICMP code 3: nobody listens at this port.
+        /// ICMP code 3: no socket at the destination port.
         PORT_UNREACHABLE = 3 "port_unreachable",
-        /// ICMP code 4: too large, and must not be fragmented.
+        /// ICMP code 4: too large, and fragmentation is not permitted.
         FRAG_NEEDED = 4 "frag_needed",
         /// ICMP code 5: the source route failed.
         SRC_ROUTE_FAILED = 5 "src_route_failed",
@@ -37,18 +38,18 @@ codes! {
         DST_HOST_TOS_UNREACHEABLE = 12 "dst_host_tos_unreacheable",
         /// ICMP code 13: forbidden by a filter.
         COMM_ADMIN_PROHIBITED = 13 "comm_admin_prohibited",
-        /// ICMP code 14: the host may not use this precedence.
+        /// ICMP code 14: precedence not permitted for the host.
         HOST_PRECEDENCE_VIOLATION = 14 "host_precedence_violation",
-        /// ICMP code 15: precedence below the least that the network takes.
+        /// ICMP code 15: precedence below the minimum of the network.
         PRECEDENCE_CUTOFF = 15 "precedence_cutoff",
-        /// Reason not known.
+        /// Unknown reason.
         UNKNOWN = 256 "unknown",
-        /// TTL or hop limit used up; devlink `ttl_value_is_too_small`.
+        /// TTL or hop limit exceeded; devlink `ttl_value_is_too_small`.
         TTL_EXCEEDED = 257 "ttl_exceeded",
         /// Denied by an access list; devlink `ingress_flow_action_drop`,
         /// `egress_flow_action_drop`.
         ACL = 258 "acl",
-        /// No buffer left; devlink `tail_drop`.
+        /// No free buffer; devlink `tail_drop`.
         NO_BUFFER_SPACE = 259 "no_buffer_space",
         /// Random early detection; devlink `early_drop`.
         RED = 260 "red",
@@ -57,22 +58,22 @@ codes! {
         /// Larger than the MTU; devlink `mtu_value_is_too_small`.
         PKT_TOO_BIG = 262 "pkt_too_big",
 
-        // The text of dropped packet notifications, October 2020; 263 to 288 are devlink traps.
+        // sFlow Dropped Packet Notification Structures, October 2020. 263 to 288 are devlink traps.
         /// Source MAC is a multicast address.
         SRC_MAC_IS_MULTICAST = 263 "src_mac_is_multicast",
-        /// VLAN tag that the port does not take.
+        /// VLAN tag that the port does not accept.
         VLAN_TAG_MISMATCH = 264 "vlan_tag_mismatch",
-        /// The port is no member of the VLAN, seen at ingress.
+        /// The input port is not a member of the VLAN.
         INGRESS_VLAN_FILTER = 265 "ingress_vlan_filter",
-        /// Spanning tree blocks the port.
+        /// The input port is blocked by spanning tree.
         INGRESS_SPANNING_TREE_FILTER = 266 "ingress_spanning_tree_filter",
-        /// Flooding found no port to send to.
+        /// No output port, such as for a flooded frame.
         PORT_LIST_IS_EMPTY = 267 "port_list_is_empty",
-        /// The only way out is the port that it came in by.
+        /// The only output port is the input port.
         PORT_LOOPBACK_FILTER = 268 "port_loopback_filter",
-        /// Route that says: drop.
+        /// Blackhole route.
         BLACKHOLE_ROUTE = 269 "blackhole_route",
-        /// To be routed, but neither IPv4 nor IPv6.
+        /// To be routed, and neither IPv4 nor IPv6.
         NON_IP = 270 "non_ip",
         /// Unicast destination address in a frame with a multicast MAC.
         UC_DIP_OVER_MC_DMAC = 271 "uc_dip_over_mc_dmac",
@@ -90,33 +91,33 @@ codes! {
         IPV6_MC_DIP_RESERVED_SCOPE = 277 "ipv6_mc_dip_reserved_scope",
         /// IPv6 multicast destination of the interface-local scope.
         IPV6_MC_DIP_INTERFACE_LOCAL_SCOPE = 278 "ipv6_mc_dip_interface_local_scope",
-        /// The link-layer address of the next hop is not known.
+        /// Unknown link-layer address of the next hop.
         UNRESOLVED_NEIGH = 279 "unresolved_neigh",
         /// Multicast that failed the reverse path check.
         MC_REVERSE_PATH_FORWARDING = 280 "mc_reverse_path_forwarding",
-        /// Reached the router, but is not to be routed.
+        /// Reached the router and must not be routed.
         NON_ROUTABLE_PACKET = 281 "non_routable_packet",
-        /// Tunnel header that cannot be taken off.
+        /// Tunnel header that cannot be removed.
         DECAP_ERROR = 282 "decap_error",
         /// Source MAC within the tunnel is a multicast address.
         OVERLAY_SMAC_IS_MC = 283 "overlay_smac_is_mc",
-        /// Layer 2, nothing finer known; devlink group `l2_drops`.
+        /// Layer 2, no further detail; devlink group `l2_drops`.
         UNKNOWN_L2 = 284 "unknown_l2",
-        /// Layer 3, nothing finer known; devlink group `l3_drops`.
+        /// Layer 3, no further detail; devlink group `l3_drops`.
         UNKNOWN_L3 = 285 "unknown_l3",
-        /// Layer 3 exception, nothing finer known; devlink group `l3_exceptions`.
+        /// Layer 3 exception, no further detail; devlink group `l3_exceptions`.
         UNKNOWN_L3_EXCEPTION = 286 "unknown_l3_exception",
-        /// Buffers, nothing finer known; devlink group `buffer_drops`.
+        /// Buffers, no further detail; devlink group `buffer_drops`.
         UNKNOWN_BUFFER = 287 "unknown_buffer",
-        /// Tunnel, nothing finer known; devlink group `tunnel_drops`.
+        /// Tunnel, no further detail; devlink group `tunnel_drops`.
         UNKNOWN_TUNNEL = 288 "unknown_tunnel",
-        /// Layer 4, nothing finer known.
+        /// Layer 4, no further detail.
         UNKNOWN_L4 = 289 "unknown_l4",
         /// Source is the unspecified address.
         SIP_IS_UNSPECIFIED = 290 "sip_is_unspecified",
         /// Isolation between ports of a multi-chassis aggregate.
         MLAG_PORT_ISOLATION = 291 "mlag_port_isolation",
-        /// Neighbour entry that says: drop.
+        /// Blackhole neighbour entry.
         BLACKHOLE_ARP_NEIGH = 292 "blackhole_arp_neigh",
         /// Source and destination MAC are the same.
         SRC_MAC_IS_DMAC = 293 "src_mac_is_dmac",
@@ -124,7 +125,7 @@ codes! {
         DMAC_IS_RESERVED = 294 "dmac_is_reserved",
         /// Source is a class E address.
         SIP_IS_CLASS_E = 295 "sip_is_class_e",
-        /// Multicast MAC that does not fit the destination address.
+        /// Multicast MAC that does not match the destination address.
         MC_DMAC_MISMATCH = 296 "mc_dmac_mismatch",
         /// Source and destination address are the same.
         SIP_IS_DIP = 297 "sip_is_dip",
@@ -134,19 +135,19 @@ codes! {
         DIP_IS_LINK_LOCAL = 299 "dip_is_link_local",
         /// Source and destination MAC within the tunnel are the same.
         OVERLAY_SMAC_IS_DMAC = 300 "overlay_smac_is_dmac",
-        /// The port is no member of the VLAN, seen at egress.
+        /// The output port is not a member of the VLAN.
         EGRESS_VLAN_FILTER = 301 "egress_vlan_filter",
         /// Unicast that failed the reverse path check.
         UC_REVERSE_PATH_FORWARDING = 302 "uc_reverse_path_forwarding",
-        /// Split horizon: not back to where it came from.
+        /// Split horizon: must not return to its origin.
         SPLIT_HORIZON = 303 "split_horizon",
 
         // Only in the headers of Host sFlow and sflowtool, later than 2020.
-        /// The port is locked and does not know the source MAC.
+        /// Unknown source MAC on a locked port.
         LOCKED_PORT = 304 "locked_port",
         /// Destination MAC filter.
         DMAC_FILTER = 305 "dmac_filter",
-        /// Next hop that says: drop.
+        /// Blackhole next hop.
         BLACKHOLE_NEXTHOP = 306 "blackhole_nexthop",
         /// Malformed VXLAN.
         VXLAN_PARSING = 307 "vxlan_parsing",
@@ -162,7 +163,7 @@ codes! {
         ARP_PARSING = 312 "arp_parsing",
         /// Malformed first IP header.
         IP_1_PARSING = 313 "ip_1_parsing",
-        /// Malformed IP header behind the first.
+        /// Malformed IP header after the first.
         IP_N_PARSING = 314 "ip_n_parsing",
         /// Malformed GRE.
         GRE_PARSING = 315 "gre_parsing",
@@ -180,15 +181,15 @@ codes! {
         GTP_PARSING = 321 "gtp_parsing",
         /// Malformed ESP.
         ESP_PARSING = 322 "esp_parsing",
-        /// Malformed, nothing finer known; devlink group `parser_error_drops`.
+        /// Malformed, no further detail; devlink group `parser_error_drops`.
         UNKNOWN_PARSING = 323 "unknown_parsing",
         /// Shorter than its headers.
         PKT_TOO_SMALL = 324 "pkt_too_small",
-        /// Protocol that nobody handles.
+        /// Protocol without a handler.
         UNHANDLED_PROTO = 325 "unhandled_proto",
         /// IPv6 is disabled on the interface.
         IPV6DISABLED = 326 "ipv6disabled",
-        /// Protocol that is not valid here.
+        /// Protocol that is invalid in this place.
         INVALID_PROTO = 327 "invalid_proto",
         /// Deprecated: use [`PROTOCOL_UNREACHABLE`](Self::PROTOCOL_UNREACHABLE).
         IP_NOPROTO = 328 "ip_noproto",
@@ -198,8 +199,8 @@ codes! {
         SKB_UCOPY_FAULT = 330 "skb_ucopy_fault",
         /// The device is not ready.
         DEV_READY = 331 "dev_ready",
-        /// The link-layer header could not be made. Host sFlow's header prints 33, out of
-        /// sequence, and it sends that.
+        /// The link-layer header could not be built. The header of Host sFlow has 33, out of
+        /// sequence, and Host sFlow sends that.
         DEV_HDR = 332 "dev_hdr",
         /// Fragment received twice.
         DUP_FRAG = 333 "dup_frag",
@@ -209,19 +210,19 @@ codes! {
         REVERSE_PATH_FORWARDING = 335 "reverse_path_forwarding",
         /// Malformed ICMP; Linux `ICMP_CSUM`.
         ICMP_PARSING = 336 "icmp_parsing",
-        /// TCP MD5 signature expected and not there.
+        /// TCP MD5 signature missing.
         TCP_MD5NOTFOUND = 337 "tcp_md5notfound",
-        /// TCP MD5 signature there and not expected.
+        /// TCP MD5 signature not expected.
         TCP_MD5UNEXPECTED = 338 "tcp_md5unexpected",
         /// TCP MD5 signature wrong.
         TCP_MD5FAILURE = 339 "tcp_md5failure",
-        /// TCP flags that do not fit the state.
+        /// TCP flags that do not match the state.
         TCP_FLAGS = 340 "tcp_flags",
         /// TCP receive window is zero.
         TCP_ZEROWINDOW = 341 "tcp_zerowindow",
-        /// TCP data that is already there.
+        /// TCP data that was received before.
         TCP_OLD_DATA = 342 "tcp_old_data",
-        /// TCP data behind the receive window.
+        /// TCP data beyond the receive window.
         TCP_OVERWINDOW = 343 "tcp_overwindow",
         /// TCP data that is already in the queue of out-of-order segments.
         TCP_OFOMERGE = 344 "tcp_ofomerge",
@@ -247,7 +248,7 @@ codes! {
         TCP_OFO_QUEUE_PRUNE = 354 "tcp_ofo_queue_prune",
         /// No room in the queue of out-of-order TCP segments.
         TCP_OFO_DROP = 355 "tcp_ofo_drop",
-        /// TTL below the least that the TCP socket takes.
+        /// TTL below the minimum of the TCP socket.
         TCP_MINTTL = 356 "tcp_minttl",
         /// Bad IPv6 extension header.
         IPV6_BAD_EXTHDR = 357 "ipv6_bad_exthdr",
@@ -267,8 +268,8 @@ codes! {
         TAP_TXFILTER = 364 "tap_txfilter",
         /// Traffic control at ingress.
         TC_INGRESS = 365 "tc_ingress",
-        /// Traffic control at egress. Host sFlow's header prints 36, out of sequence, and it
-        /// sends that.
+        /// Traffic control at egress. The header of Host sFlow has 36, out of sequence, and Host
+        /// sFlow sends that.
         TC_EGRESS = 366 "tc_egress",
         /// XDP program.
         XDP = 367 "xdp",
@@ -290,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_without_gaps_between_its_ranges() {
+    fn code_ranges_have_no_gaps() {
         for code in (0..=15).chain(256..=372) {
             assert!(DropReason::new(code).name().is_some(), "{code}");
         }
@@ -300,14 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn no_two_codes_share_a_name() {
+    fn names_are_unique() {
         let names = (0..=372).filter_map(|code| DropReason::new(code).name());
         let names: std::collections::BTreeSet<_> = names.collect();
         assert_eq!(names.len(), 16 + 117);
     }
 
     #[test]
-    fn codes_are_those_of_the_texts() {
+    fn codes_are_those_of_the_specifications() {
         assert_eq!(DropReason::PORT_UNREACHABLE.code(), 3);
         assert_eq!(DropReason::UNKNOWN.code(), 256);
         assert_eq!(DropReason::ACL.code(), 258);

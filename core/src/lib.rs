@@ -1,26 +1,28 @@
 //! sFlow version 5 agent core: sampling, scheduling and encoding, for hosts and for firmware.
 //!
-//! `no_std`, no allocator, no unsafe code, and no panic: a platform pushes packets and counters
-//! in, and carries finished datagrams out.
+//! `no_std`, without allocator, unsafe code or panics. A platform hands in sampled packets and
+//! counters, and sends the finished datagrams.
 //!
 //! ```text
 //! packet path (kernel filter, ISR, RX burst)      main loop (thread, task, superloop)
 //!  Sampler::advance ── chosen ──▶ queue ──▶ Agent::handle_flow_sample ─┐
 //!                                           Agent::poll_counters       ├▶ Agent::poll_transmit
 //!                                           Agent::handle_counters    ─┘
-//!                                           Agent::poll_timeout: when to call next
+//!                                           Agent::poll_timeout: time of the next call
 //! ```
 //!
 //! Sections and rules named in these docs ("section 3.6", "rule A19") are those of
-//! `docs/sflow-wire.md`, which has every byte of the protocol with its source.
+//! `docs/sflow-wire.md`, which describes every byte of the protocol with its source. "Errata" are
+//! the corrections to the specifications that it lists.
 //!
 //! # The calling contract
 //!
-//! > **After every `handle_*`, call [`Agent::poll_transmit`] until it returns `None`;** a
-//! > `handle_*` that answers [`HandleError::Full`] took nothing: do so, then hand it in again.
+//! > **After every `handle_*`, call [`Agent::poll_transmit`] until it returns `None`.** If a
+//! > `handle_*` returned [`HandleError::Full`], it left the sample to you: hand it in again after
+//! > that.
 //!
-//! [`Agent::poll`] keeps the contract for counters and time; [`Agent::transmit`] for the samples
-//! that a platform hands in itself:
+//! [`Agent::poll`] keeps the contract for counters and for time. [`Agent::transmit`] keeps it after
+//! the samples that a platform hands in itself:
 //!
 //! ```
 //! use core::net::{IpAddr, Ipv4Addr};
@@ -64,8 +66,8 @@
 //!         output: Interface::Internal,
 //!         header: Some(SampledHeader {
 //!             protocol: HeaderProtocol::ETHERNET,
-//!             frame_length: 64, // the FCS counts
-//!             stripped: 4,      // and was taken off
+//!             frame_length: 64, // with FCS
+//!             stripped: 4,      // the FCS is not in `header`
 //!             header: &frame,
 //!         }),
 //!         records: &[],
@@ -79,8 +81,8 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
-// Rule of the house: nothing here can panic. The proof is at link time, `platform-baremetal/firmware/prover`;
-// these lints say it where the code is written.
+// Nothing here can panic. The proof is at link time, `platform-baremetal/firmware/prover`. These
+// lints report most violations earlier and at their line.
 #![cfg_attr(
     not(test),
     deny(
@@ -93,7 +95,8 @@
     )
 )]
 
-// Spelled out, so that no prelude of std gets into code that is not a test.
+// Instead of `#![cfg_attr(not(test), no_std)]`, which would bring the prelude of std into scope
+// and so let code compile in tests that does not compile in firmware.
 #[cfg(test)]
 extern crate std;
 

@@ -1,26 +1,28 @@
-//! The two things that a platform implements.
+//! The two traits that a platform implements.
 
 use crate::data_source::DataSource;
 use crate::record::CounterRecord;
 
-/// Reads counters: from the kernel, from a MAC, from a switch chip.
+/// A reader of counters, such as those of a kernel, a MAC or a switch chip.
 pub trait CounterSource {
-    /// Reads the counters of `source` and hands their records to `emit`, once; does not call it
-    /// if there is nothing to tell. MUST NOT block.
+    /// Reads the counters of `source` and passes their records to `emit`.
+    ///
+    /// Calls `emit` once, or not at all if nothing could be read. MUST NOT block.
     fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord]));
 }
 
-/// Carries datagrams to the collectors.
+/// A way to the collectors, such as a UDP socket or the uplink of a firmware.
 pub trait Transport {
-    /// Sends one datagram to every collector, or takes note that it could not. MUST NOT block:
-    /// a datagram that cannot go now is lost.
+    /// Sends one datagram to every collector.
+    ///
+    /// MUST NOT block: a datagram that cannot be sent immediately is lost.
     ///
     /// # Errors
-    /// [`SendError`] if no collector can have got it.
+    /// [`SendError`] if the datagram was sent to no collector.
     fn send(&mut self, datagram: &[u8]) -> Result<(), SendError>;
 }
 
-/// A datagram was lost before it left.
+/// Error of [`Transport::send`]: the datagram was sent to no collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SendError;

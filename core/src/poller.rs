@@ -1,8 +1,8 @@
-//! When the counters of a data source are due.
+//! The schedule of counter polls.
 
 use crate::time::{Duration, Instant};
 
-/// The schedule of one data source: it never reads a counter, it only knows whose turn it is.
+/// The poll schedule of one data source. It holds times only and reads no counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Poller {
@@ -14,33 +14,33 @@ impl Poller {
     /// A poller that is never due.
     pub const OFF: Self = Self { interval: Duration::ZERO, due: Instant::ZERO };
 
-    /// A poller due every `interval`, at `first` for the first time; an empty interval is off.
+    /// Creates a poller that is due at `first` and then every `interval`; a zero interval is off.
     /// Pollers of one agent should start at different times (rule A16).
     #[must_use]
     pub const fn new(interval: Duration, first: Instant) -> Self {
         Self { interval, due: first }
     }
 
-    /// The time between two polls; zero is off.
+    /// Returns the time between two polls; zero is off.
     #[must_use]
     pub const fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// When the next poll is due; `None` when off. Changes only in [`poll`](Self::poll).
+    /// Returns the time of the next poll; `None` when off. Changes only in [`poll`](Self::poll).
     #[must_use]
     pub const fn due(&self) -> Option<Instant> {
         if self.interval.is_zero() { None } else { Some(self.due) }
     }
 
-    /// Whether a poll is due now; if so it is taken as done, and the next one is due at the next
-    /// multiple of the interval that lies in the future. Missed turns are not made up for.
+    /// Returns true if a poll is due, and schedules the next one at the first multiple of the
+    /// interval after `now`. Missed polls are not made up for.
     pub fn poll(&mut self, now: Instant) -> bool {
         if self.interval.is_zero() || now < self.due {
             return false;
         }
-        // In 32 bits, because a division in 64 would cost a small processor a kilobyte of flash: who
-        // is more than 49 days late begins a new phase.
+        // In 32 bits, because a 64-bit division costs a small processor a kilobyte of flash.
+        // `since` saturates: a poll more than 49 days late starts a new phase.
         let interval = self.interval.as_millis();
         let late = now.since(self.due).as_millis().checked_rem(interval).unwrap_or_default();
         self.due = now.saturating_add(Duration::from_millis(interval.saturating_sub(late)));
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn due_at_first_and_then_every_interval() {
+    fn poller_is_due_at_first_and_then_every_interval() {
         let mut poller = Poller::new(Duration::from_secs(20), at(5_000));
         assert!(!poller.poll(at(4_999)));
         assert!(poller.poll(at(5_000)));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn missed_turns_are_skipped_and_the_phase_kept() {
+    fn missed_polls_are_skipped_and_the_phase_is_kept() {
         let mut poller = Poller::new(Duration::from_secs(20), at(5_000));
         assert!(poller.poll(at(66_000)));
         assert_eq!(poller.due(), Some(at(85_000)));

@@ -1,21 +1,20 @@
-//! The counting half of packet sampling: which packets are chosen, and what that says.
+//! The part of packet sampling that belongs into the packet path: counting and choosing.
 
 use crate::random::Random;
 
-/// Chooses one packet in `sampling_rate` at one data source, in the packet path.
+/// A 1-in-N sampler of the packets of one data source.
 ///
-/// It knows neither time nor datagrams and costs one subtraction and one comparison for a burst
-/// that is shorter than the current skip. Skips are drawn uniformly from `1..=2N-1`, the first one
-/// from `1..=N` (rules A3 and A4), by multiply-shift from a generator with 64 bits of state: every
-/// value of the range occurs, and the mean is N less (2N-1)/2^33, so within half a packet of N for
-/// every N up to [`MAX_SAMPLING_RATE`].
+/// A burst that is shorter than the current skip costs one subtraction and one comparison. Skips
+/// are uniform on `1..=2N-1`, the first one on `1..=N` (rules A3 and A4), by multiply-shift from a
+/// generator with 64 bits of state. Every value of the range occurs, and the mean is N less
+/// (2N-1)/2^33, so within half a packet of N for every N up to [`MAX_SAMPLING_RATE`].
 ///
 /// ```
 /// use flowmote_core::Sampler;
 ///
 /// let mut sampler = Sampler::new(400, 0x5eed);
 /// let mut samples = 0;
-/// let mut burst = 64; // packets received since the last look
+/// let mut burst = 64; // packets received since the last call
 /// while let Some(taken) = sampler.advance(burst) {
 ///     samples += 1; // the packet at position `taken`, counted from 1, is the sample
 ///     burst -= taken;
@@ -28,32 +27,33 @@ use crate::random::Random;
 pub struct Sampler {
     /// Packets up to and including the next sample.
     skip: u32,
-    /// What the pool will be when the next sample is taken. So an unsampled packet touches one
-    /// word only, and the pool is this less `skip`.
+    /// The pool at the next sample. The pool now is this less `skip`, so that a packet that is not
+    /// sampled changes one word only.
     pool_at_sample: u32,
     sampling_rate: u32,
     drops: u32,
     random: Random,
 }
 
-/// What a flow sample says of the sampler that chose it: sections 3.1 and 3.3 of `docs/sflow-wire.md`.
+/// The fields of a flow sample that come from the sampler: sections 3.1 and 3.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SampleMeta {
-    /// N of 1-in-N, as in force when the packet was chosen.
+    /// N of 1-in-N when the packet was chosen; 0: off.
     pub sampling_rate: u32,
-    /// Packets that could have been sampled, modulo 2^32.
+    /// Packets that could have been sampled: skipped and sampled ones, modulo 2^32.
     pub sample_pool: u32,
     /// Samples lost for lack of resources since the agent started, modulo 2^32.
     pub drops: u32,
 }
 
-/// The largest N; with a larger one `2N-1` would not fit 32 bits.
+/// The largest N of 1-in-N: 2^31, so that `2N-1` fits 32 bits.
 pub const MAX_SAMPLING_RATE: u32 = 1 << 31;
 
 impl Sampler {
-    /// A sampler for 1-in-`sampling_rate`: 1 samples every packet, 0 none, and what is above
-    /// [`MAX_SAMPLING_RATE`] counts as that. Samplers must not share a `seed`.
+    /// Creates a sampler for 1-in-`sampling_rate`: 1 samples every packet, 0 none, and more than
+    /// [`MAX_SAMPLING_RATE`] counts as that. Samplers must not share a `seed`, or they choose in
+    /// step.
     #[must_use]
     pub const fn new(sampling_rate: u32, seed: u64) -> Self {
         let mut sampler = Self {
@@ -69,7 +69,7 @@ impl Sampler {
 
     /// Counts `packets` more packets.
     ///
-    /// `Some(i)`: the i-th of them, from 1, is a sample; the rest is not yet counted, so call
+    /// `Some(i)`: the i-th of them, counted from 1, is a sample. The rest is not counted yet: call
     /// again with `packets - i`, until it returns `None`.
     #[inline]
     pub fn advance(&mut self, packets: u32) -> Option<u32> {
@@ -80,7 +80,7 @@ impl Sampler {
         self.choose(packets)
     }
 
-    /// What to attach to the sample that [`advance`](Self::advance) has just chosen.
+    /// Returns the fields for the sample that [`advance`](Self::advance) has just chosen.
     #[inline]
     #[must_use]
     pub const fn meta(&self) -> SampleMeta {
@@ -91,44 +91,46 @@ impl Sampler {
         }
     }
 
-    /// Notes that a chosen packet was lost before it reached the agent.
+    /// Counts a sample that was lost before it reached the agent, such as for lack of a buffer.
     #[inline]
     pub fn dropped(&mut self) {
         self.drops = self.drops.wrapping_add(1);
     }
 
-    /// Packets up to and including the next sample; off, up to a moment without meaning. A packet
-    /// path may count down a copy of it and tell [`advance`](Self::advance) later.
+    /// Returns the packets up to and including the next sample; without meaning when off.
+    ///
+    /// A packet path may count down a copy and call [`advance`](Self::advance) later.
     #[inline]
     #[must_use]
     pub const fn until_sample(&self) -> u32 {
         self.skip
     }
 
-    /// N of 1-in-N; 0 is off.
+    /// Returns N of 1-in-N; 0 is off.
     #[must_use]
     pub const fn sampling_rate(&self) -> u32 {
         self.sampling_rate
     }
 
-    /// Changes N from the next packet on; the pool goes on counting.
+    /// Changes N from the next packet on. The pool continues.
     pub const fn set_sampling_rate(&mut self, sampling_rate: u32) {
         let pool = self.meta().sample_pool;
         let in_range = sampling_rate <= MAX_SAMPLING_RATE;
         self.sampling_rate = if in_range { sampling_rate } else { MAX_SAMPLING_RATE };
         self.skip = match self.sampling_rate {
+            // The longest skip: `advance` needs no second comparison for a sampler that is off.
             0 => u32::MAX,
             rate => self.random.below(rate).wrapping_add(1),
         };
         self.pool_at_sample = pool.wrapping_add(self.skip);
     }
 
-    /// The rare half of `advance`: at least `skip` packets came.
+    /// The rare half of `advance`: the burst reaches the sample.
     #[cold]
     fn choose(&mut self, packets: u32) -> Option<u32> {
         let taken = self.skip;
         if self.sampling_rate == 0 {
-            // Off, and 2^32 packets went by: wind up again, the pool goes on.
+            // Off, and the longest skip ran out: start it again without a sample.
             self.pool_at_sample = self.pool_at_sample.wrapping_add(packets);
             return None;
         }
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn one_samples_every_packet() {
+    fn rate_one_samples_every_packet() {
         let mut sampler = Sampler::new(1, 7);
         for pool in 1..=1000 {
             assert_eq!(sampler.advance(1), Some(1));
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_samples_nothing_for_ever() {
+    fn rate_zero_never_samples() {
         let mut sampler = Sampler::new(0, 7);
         for _ in 0..5 {
             assert_eq!(sampler.advance(u32::MAX), None);
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_rate_keeps_its_mean() {
+    fn largest_rate_keeps_its_mean() {
         let count = 100_000;
         let sum: u64 = skips(MAX_SAMPLING_RATE, count).map(u64::from).sum();
         let mean = sum as f64 / count as f64;
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_counts_across_a_change_of_rate_and_wraps() {
+    fn pool_continues_across_a_change_of_rate_and_wraps() {
         let mut sampler = Sampler::new(400, 1);
         let count = |sampler: &mut Sampler, mut packets: u32| {
             while let Some(taken) = sampler.advance(packets) {

@@ -1,11 +1,13 @@
-//! The table of data sources, in memory that the caller gave.
+//! The table of data sources, in memory of the caller.
 
 use crate::data_source::DataSource;
 use crate::poller::Poller;
 use crate::time::{Duration, Instant};
 
-/// What the agent keeps of one data source. The caller gives a slice of these and never looks
-/// inside: `let mut sources = [SourceSlot::VACANT; 8];`
+/// The state of one data source in an agent: key, poller and sequence numbers.
+///
+/// The caller provides a slice of slots, one for each data source that the agent may have:
+/// `let mut sources = [SourceSlot::VACANT; 8];`
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SourceSlot {
@@ -17,53 +19,55 @@ pub struct SourceSlot {
 }
 
 impl SourceSlot {
-    /// A place for a data source.
+    /// An unused slot.
     pub const VACANT: Self = Self::new(DataSource::interface(0), Poller::OFF);
 
     pub(crate) const fn new(key: DataSource, poller: Poller) -> Self {
         Self { key, poller, flow_sequence: 0, counter_sequence: 0, discards: Discards::NONE }
     }
 
-    /// Begins a new session: every sequence starts over.
+    /// Begins a new session: resets every sequence, keeps the poller.
     pub(crate) fn restart(&mut self) {
         *self = Self::new(self.key, self.poller);
     }
 
-    /// The next sequence number of flow samples; the first is 1.
+    /// Returns the next sequence number of flow samples; the first is 1.
     pub(crate) fn next_flow(&self) -> u32 {
         self.flow_sequence.wrapping_add(1)
     }
 
-    /// The next sequence number of counter samples; the first is 1.
+    /// Returns the next sequence number of counter samples; the first is 1.
     pub(crate) fn next_counter(&self) -> u32 {
         self.counter_sequence.wrapping_add(1)
     }
 }
 
-/// The discarded packets of one data source, and how many of them this second may still be told.
+/// Sequence, drops and rate limit of the discarded packets of one data source.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Discards {
     pub(crate) sequence: u32,
     pub(crate) drops: u32,
+    /// Start of the second in which `admitted` counts.
     window: Instant,
-    told: u32,
+    admitted: u32,
 }
 
 impl Discards {
-    const NONE: Self = Self { sequence: 0, drops: 0, window: Instant::ZERO, told: 0 };
+    const NONE: Self = Self { sequence: 0, drops: 0, window: Instant::ZERO, admitted: 0 };
 
-    /// Whether one more may be told now, at `limit` a second; if not it is counted (rule A25).
+    /// Returns true if one more notification may be sent now, at most `limit` per second. Otherwise
+    /// counts it in `drops` (rule A25).
     pub(crate) fn admit(&mut self, now: Instant, limit: u32) -> bool {
         if now.since(self.window) >= Duration::from_secs(1) {
             self.window = now;
-            self.told = 0;
+            self.admitted = 0;
         }
-        if self.told >= limit {
+        if self.admitted >= limit {
             self.drops = self.drops.wrapping_add(1);
             return false;
         }
-        self.told = self.told.wrapping_add(1);
+        self.admitted = self.admitted.wrapping_add(1);
         true
     }
 }
@@ -81,8 +85,8 @@ pub enum AddError {
     NeedsExpanded,
 }
 
-/// The data sources that are in use, sorted by key, so that a sample finds its own in a few
-/// steps whether there are two ports or five hundred.
+/// The data sources in use, sorted by key, so that a lookup takes about ten comparisons at most
+/// even with 500 ports.
 #[derive(Debug)]
 pub(crate) struct SourceTable<'a> {
     slots: &'a mut [SourceSlot],
@@ -108,14 +112,14 @@ impl<'a> SourceTable<'a> {
         self.slots.get_mut(at)
     }
 
-    /// Puts a new source in its place, if its key is new and the table has one left.
+    /// Inserts a source at its place in the order, and moves those after it.
     pub(crate) fn insert(&mut self, source: SourceSlot) -> Result<(), AddError> {
         let at = self.position(source.key).err().ok_or(AddError::Exists)?;
         let len = self.len.wrapping_add(1);
-        // Not `rotate_right`, which checks what is known and panics if it were not so.
+        // `rotate_right` would be shorter, but contains a panic that the compiler does not remove.
         let mut carried = source;
-        let behind = self.slots.get_mut(at..len).ok_or(AddError::TableFull)?;
-        behind.iter_mut().for_each(|slot| core::mem::swap(slot, &mut carried));
+        let after = self.slots.get_mut(at..len).ok_or(AddError::TableFull)?;
+        after.iter_mut().for_each(|slot| core::mem::swap(slot, &mut carried));
         self.len = len;
         Ok(())
     }
@@ -123,16 +127,17 @@ impl<'a> SourceTable<'a> {
     pub(crate) fn remove(&mut self, key: DataSource) -> Option<()> {
         let at = self.position(key).ok()?;
         let mut carried = SourceSlot::VACANT;
-        let behind = self.slots.get_mut(at..self.len)?;
-        behind.iter_mut().rev().for_each(|slot| core::mem::swap(slot, &mut carried));
+        let after = self.slots.get_mut(at..self.len)?;
+        after.iter_mut().rev().for_each(|slot| core::mem::swap(slot, &mut carried));
         self.len = self.len.saturating_sub(1);
         Some(())
     }
 
+    /// Returns the position of `key`, or the one at which to insert it.
     #[inline]
     fn position(&self, key: DataSource) -> Result<usize, usize> {
         let used = self.slots.get(..self.len).unwrap_or_default();
-        // Ports mostly have numbers that follow each other.
+        // The ifIndexes of ports are mostly consecutive: the distance to the first is the position.
         let first = used.first().map_or(0, |source| source.key.index());
         let guess = key.index().wrapping_sub(first) as usize;
         if used.get(guess).is_some_and(|source| source.key == key) {
@@ -147,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_stays_sorted_and_full_is_full() {
+    fn table_stays_sorted_and_a_full_one_refuses() {
         let mut slots = [SourceSlot::VACANT; 4];
         let mut sources = SourceTable::new(&mut slots);
         let source = |index| SourceSlot::new(DataSource::interface(index), Poller::OFF);
@@ -166,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn discards_are_limited_by_the_second() {
+    fn discards_are_limited_per_second() {
         let mut discards = Discards::NONE;
         let at = Instant::from_millis;
-        let told = (0..100).filter(|_| discards.admit(at(5_000), 10)).count();
-        assert_eq!((told, discards.drops), (10, 90));
+        let admitted = (0..100).filter(|_| discards.admit(at(5_000), 10)).count();
+        assert_eq!((admitted, discards.drops), (10, 90));
         assert!(!discards.admit(at(5_999), 10));
         assert!(discards.admit(at(6_000), 10));
-        assert!(!discards.admit(at(6_000), 0), "0 tells nothing");
+        assert!(!discards.admit(at(6_000), 0), "0 admits none");
     }
 }

@@ -1,16 +1,16 @@
-//! What the agent did and what it could not do.
+//! Statistics of the agent.
 
-/// Totals since the agent was made: everything that is lost has its counter here or in the
-/// `drops` of a [`Sampler`](crate::Sampler).
+/// Totals since the agent was created. Every loss is counted here or in the `drops` of a
+/// [`Sampler`](crate::Sampler).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AgentStats {
-    /// Datagrams lent out to be sent.
+    /// Datagrams lent by [`Agent::poll_transmit`](crate::Agent::poll_transmit).
     pub datagrams: u64,
-    /// Their bytes, without UDP and IP headers.
+    /// Bytes of these datagrams, without UDP and IP headers.
     pub datagram_bytes: u64,
-    /// Datagrams that the transport of [`Agent::poll`](crate::Agent::poll) refused, or lost
-    /// afterwards; the collector sees a gap in the sequence numbers.
+    /// Datagrams that the [`Transport`](crate::Transport) refused, or lost later. The collector
+    /// sees a gap in the sequence numbers.
     pub send_errors: u64,
     /// Flow samples encoded.
     pub flow_samples: u64,
@@ -18,17 +18,17 @@ pub struct AgentStats {
     pub counter_samples: u64,
     /// Discarded packets encoded.
     pub discarded_packets: u64,
-    /// Discarded packets held back by the rate limit; also in the `drops` of those sent.
+    /// Discarded packets above the limit per second; also in the `drops` of those sent.
     pub discards_suppressed: u64,
-    /// Discarded packets whose notices were lost before the agent had them, as
-    /// [`Agent::discards_lost`](crate::Agent::discards_lost) was told; also in those `drops`.
+    /// Discarded packets whose notifications were lost before the agent got them, by
+    /// [`Agent::discards_lost`](crate::Agent::discards_lost); also in the `drops` of those sent.
     pub discards_lost: u64,
-    /// Samples of user metrics (rtmetric and rtflow) encoded.
+    /// Samples of user-defined metrics and flows (`rtmetric`, `rtflow`) encoded.
     pub rt_samples: u64,
-    /// Samples refused because their data source was never added.
+    /// Samples refused because their data source was not added.
     pub unknown_source: u64,
-    /// Samples or records refused because they are larger than a datagram.
+    /// Samples and counter records refused because they are larger than a datagram.
     pub too_large: u64,
-    /// User metrics refused because a name breaks the rules.
+    /// User-defined metrics and flows refused because a name breaks the rules of section 3.7.
     pub invalid_name: u64,
 }

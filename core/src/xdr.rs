@@ -1,76 +1,76 @@
-//! XDR (RFC 4506) as sFlow uses it: big-endian words at the tail of a buffer of fixed size.
+//! XDR (RFC 4506) as sFlow uses it: big-endian words in a buffer of fixed size.
 
-/// Appends XDR values to a buffer that it borrows.
+/// An encoder that appends XDR values to a borrowed buffer.
 ///
-/// A value that does not fit is not written, and neither is anything after it: the encoder
-/// remembers the overflow, the caller asks once, at the end of a structure, and throws the
-/// structure away as a whole. So encoders read like the tables of the specification.
+/// A value that does not fit is not written, nor is any value after it. The caller checks
+/// [`overflowed`](Self::overflowed) once, at the end of a structure, and discards the structure as
+/// a whole. This way encoders read like the tables of the specification.
 #[derive(Debug)]
 pub struct Encoder<'a> {
-    /// After an overflow no longer than what was written, so that nothing more fits.
+    /// Cut to the bytes written after an overflow, so that nothing more fits.
     buffer: &'a mut [u8],
     len: usize,
     overflow: bool,
 }
 
 impl<'a> Encoder<'a> {
-    /// An encoder at the start of `buffer`.
+    /// Creates an encoder at the start of `buffer`.
     #[must_use]
     pub fn new(buffer: &'a mut [u8]) -> Self {
         Self { buffer, len: 0, overflow: false }
     }
 
-    /// Bytes written, always a multiple of 4.
+    /// Returns the bytes written, a multiple of 4.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing was written.
+    /// Returns true if nothing was written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether a value did not fit.
+    /// Returns true if a value did not fit.
     #[must_use]
     pub fn overflowed(&self) -> bool {
         self.overflow
     }
 
-    /// What was written.
+    /// Returns the bytes written.
     #[must_use]
     pub fn written(&self) -> &[u8] {
         self.buffer.get(..self.len).unwrap_or_default()
     }
 
-    /// `unsigned int`, an enum, a flag.
+    /// Writes an `unsigned int`, an enum or a flag.
     pub fn u32(&mut self, value: u32) {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// `int`.
+    /// Writes an `int`.
     pub fn i32(&mut self, value: i32) {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// `unsigned hyper`: 8 bytes, aligned to 4 only.
+    /// Writes an `unsigned hyper`: 8 bytes, aligned to 4 only.
     pub fn u64(&mut self, value: u64) {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// `float`, IEEE 754 single precision.
+    /// Writes a `float`, IEEE 754 single precision.
     pub fn f32(&mut self, value: f32) {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// `double`, IEEE 754 double precision.
+    /// Writes a `double`, IEEE 754 double precision.
     pub fn f64(&mut self, value: f64) {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// Several `unsigned int` at the price of one check. Inlined, or it is there once for each
-    /// number of words.
+    /// Writes several `unsigned int` with one bounds check.
+    // Inlined, so that the program does not contain a copy for each number of words.
     #[inline(always)]
     pub fn words<const N: usize>(&mut self, words: [u32; N]) {
         self.all_words(&words);
@@ -82,12 +82,12 @@ impl<'a> Encoder<'a> {
         slots.zip(words).for_each(|(slot, word)| *slot = word.to_be_bytes());
     }
 
-    /// `opaque[n]`: no length word, zero padding to a multiple of 4.
+    /// Writes an `opaque[n]`: no length word, zero padding to a multiple of 4.
     #[inline]
     pub fn opaque_fixed(&mut self, bytes: &[u8]) {
-        // No slice is longer than isize::MAX, so nothing wraps.
+        // No slice is longer than isize::MAX, so the sum does not wrap.
         let Some(tail) = self.tail(bytes.len().wrapping_add(3) & !3) else { return };
-        // The last word first, so that its padding is zero whatever the buffer held.
+        // The last word first: its padding must be zero whatever the buffer contained.
         if bytes.len() & 3 != 0
             && let Some(word) = tail.last_chunk_mut::<4>()
         {
@@ -98,32 +98,32 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// `opaque<>`: a length word, the bytes, zero padding to a multiple of 4.
+    /// Writes an `opaque<>`: a length word, the bytes, zero padding to a multiple of 4.
     pub fn opaque(&mut self, bytes: &[u8]) {
-        // A slice too long for its length word is too long for any buffer of ours.
+        // A slice that is too long for its length word overflows the buffer anyway.
         self.u32(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         self.opaque_fixed(bytes);
     }
 
-    /// `string<max>`: like [`opaque`](Self::opaque), cut at the last character that ends within
-    /// `max` bytes.
+    /// Writes a `string<max>`: as [`opaque`](Self::opaque), cut after the last character that ends
+    /// within `max` bytes.
     pub fn string(&mut self, string: &str, max: usize) {
         let end = string.floor_char_boundary(max);
         self.opaque(string.as_bytes().get(..end).unwrap_or_default());
     }
 
-    /// A MAC address: `opaque[6]`, so 8 bytes.
+    /// Writes a MAC address, `opaque[6]`: 8 bytes.
     pub fn mac(&mut self, mac: [u8; 6]) {
         self.opaque_fixed(&mac);
     }
 
-    /// Bytes left.
+    /// Returns the bytes left in the buffer.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.buffer.len().saturating_sub(self.len)
     }
 
-    /// Notes a value that does not fit.
+    /// Records an overflow and makes the buffer full.
     #[cold]
     pub(crate) fn overflow(&mut self) {
         let buffer = core::mem::take(&mut self.buffer);
@@ -131,7 +131,7 @@ impl<'a> Encoder<'a> {
         self.overflow = true;
     }
 
-    /// Overwrites the word at `offset`, once its value is known: lengths and counts.
+    /// Overwrites the word at `offset`, for lengths that are known after the structure is written.
     pub(crate) fn patch(&mut self, offset: usize, value: u32) {
         if let Some(slot) = self.buffer.get_mut(offset..).and_then(<[u8]>::first_chunk_mut) {
             *slot = value.to_be_bytes();
@@ -144,7 +144,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The next `len` bytes, claimed; `None` and the overflow noted if there are not as many.
+    /// Claims the next `len` bytes; `None` after recording the overflow if there are fewer.
     #[inline]
     fn tail(&mut self, len: usize) -> Option<&mut [u8]> {
         let start = self.len;
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literal_bytes() {
+    fn values_are_these_bytes() {
         let mut buffer = [0xa5; 64];
         let mut xdr = Encoder::new(&mut buffer);
         xdr.u32(1);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_stops_everything_behind_it() {
+    fn nothing_is_written_after_a_value_that_does_not_fit() {
         let mut buffer = [0xa5; 8];
         let mut xdr = Encoder::new(&mut buffer);
         xdr.u32(1);
@@ -220,7 +220,7 @@ mod tests {
         let mut xdr = Encoder::new(&mut buffer);
         xdr.opaque(&[1, 2, 3, 4, 5]);
         assert!(xdr.overflowed());
-        assert_eq!(xdr.written(), [0, 0, 0, 5], "the body is missing, and the structure void");
+        assert_eq!(xdr.written(), [0, 0, 0, 5], "the body is missing and the structure void");
     }
 
     #[test]

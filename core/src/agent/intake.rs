@@ -1,4 +1,4 @@
-//! What goes into the agent: samples.
+//! The input side of the agent: samples, and losses that it cannot see itself.
 
 use super::{Agent, HandleError, MAX_DELAY, State};
 use crate::data_source::DataSource;
@@ -7,10 +7,11 @@ use crate::sample::{CounterSample, DiscardedPacket, FlowSample, RtFlow, RtMetric
 use crate::time::Instant;
 
 impl Agent<'_> {
-    /// Takes a packet that was chosen, and encodes it at once.
+    /// Encodes a sampled packet into the datagram.
     ///
     /// # Errors
-    /// [`HandleError::Full`], `UnknownSource` or `TooLarge`.
+    /// [`HandleError::Full`], [`UnknownSource`](HandleError::UnknownSource) or
+    /// [`TooLarge`](HandleError::TooLarge).
     pub fn handle_flow_sample(
         &mut self,
         now: Instant,
@@ -28,12 +29,15 @@ impl Agent<'_> {
         self.end(now, fit)
     }
 
-    /// Takes a packet that the device discarded, as far as the limit allows: what is beyond it is
-    /// counted in `drops` and in [`AgentStats`], and is no error.
+    /// Encodes a packet that the device discarded, within the configured limit per second.
+    ///
+    /// A packet above the limit is no error. It is counted in `drops` of the next notification and
+    /// in [`AgentStats::discards_suppressed`](crate::AgentStats::discards_suppressed).
     ///
     /// # Errors
-    /// [`HandleError::Full`], `UnknownSource` or `TooLarge`. A notice that is not handed in again
-    /// is told to [`discards_lost`](Self::discards_lost).
+    /// [`HandleError::Full`], [`UnknownSource`](HandleError::UnknownSource) or
+    /// [`TooLarge`](HandleError::TooLarge). If a refused notification is not handed in again, call
+    /// [`discards_lost`](Self::discards_lost).
     pub fn handle_discard(
         &mut self,
         now: Instant,
@@ -56,14 +60,17 @@ impl Agent<'_> {
                 self.reserve_for_another(start);
                 self.stats.discarded_packets = self.stats.discarded_packets.wrapping_add(1);
             }
+            // A refused notification must not use up the limit: it is handed in again.
             Err(DoesNotFit) => source.discards = before,
         }
         self.end(now, fit)
     }
 
-    /// Notes that the notices of so many discarded packets were lost on the way here, for lack of
-    /// resources: in `drops` of the next notice and in [`AgentStats`](crate::AgentStats). Returns
-    /// whether the data source is there.
+    /// Counts notifications of discarded packets that were lost before the agent got them, such as
+    /// in a full queue; returns false if the data source is not there.
+    ///
+    /// They appear in `drops` of the next notification and in
+    /// [`AgentStats::discards_lost`](crate::AgentStats::discards_lost).
     pub fn discards_lost(&mut self, source: DataSource, lost: u32) -> bool {
         let Some(source) = self.sources.find(source) else { return false };
         source.discards.drops = source.discards.drops.wrapping_add(lost);
@@ -71,11 +78,12 @@ impl Agent<'_> {
         true
     }
 
-    /// Takes the counters of a data source.
+    /// Encodes the counters of a data source into the datagram.
     ///
     /// # Errors
-    /// [`HandleError::Full`], `UnknownSource` or `TooLarge`; in the last case hand the records in
-    /// by halves, as [`poll`](Self::poll) does.
+    /// [`HandleError::Full`], [`UnknownSource`](HandleError::UnknownSource) or
+    /// [`TooLarge`](HandleError::TooLarge). In the last case hand in the records by halves, as
+    /// [`poll`](Self::poll) does.
     pub fn handle_counters(
         &mut self,
         now: Instant,
@@ -93,10 +101,11 @@ impl Agent<'_> {
         self.end(now, fit)
     }
 
-    /// Takes metrics of the user's own choice.
+    /// Encodes metrics that a user defines into the datagram.
     ///
     /// # Errors
-    /// [`HandleError::Full`], `TooLarge` or `InvalidName`.
+    /// [`HandleError::Full`], [`TooLarge`](HandleError::TooLarge) or
+    /// [`InvalidName`](HandleError::InvalidName).
     pub fn handle_rt_metric(
         &mut self,
         now: Instant,
@@ -111,10 +120,11 @@ impl Agent<'_> {
         self.end(now, fit)
     }
 
-    /// Takes a flow of the user's own making.
+    /// Encodes a flow with fields that a user defines into the datagram.
     ///
     /// # Errors
-    /// [`HandleError::Full`], `TooLarge` or `InvalidName`.
+    /// [`HandleError::Full`], [`TooLarge`](HandleError::TooLarge) or
+    /// [`InvalidName`](HandleError::InvalidName).
     pub fn handle_rt_flow(&mut self, now: Instant, flow: &RtFlow<'_>) -> Result<(), HandleError> {
         if !flow.is_valid() {
             return self.invalid_name();
@@ -125,12 +135,12 @@ impl Agent<'_> {
         self.end(now, fit)
     }
 
-    /// Empties the buffer if it was lent out; returns where the next sample begins. A finished
-    /// datagram takes no more: it may be one of the configuration before.
+    /// Returns the offset of the next sample in the datagram, after restarting one that was lent.
     #[inline]
     fn begin(&mut self) -> Result<usize, HandleError> {
         match self.state {
             State::Filling => {}
+            // Even if it had room: after `reconfigure` it has the head of the old configuration.
             State::Ready => return Err(HandleError::Full),
             State::Lent => {
                 self.datagram.restart(self.config.head);
@@ -140,13 +150,13 @@ impl Agent<'_> {
         Ok(self.datagram.len())
     }
 
-    /// Keeps room for another sample as large as the one that began at `start`.
+    /// Reserves room for another sample as large as the one that began at `start`.
     #[inline]
     fn reserve_for_another(&mut self, start: usize) {
         self.reserve = self.reserve.max(self.datagram.len().saturating_sub(start));
     }
 
-    /// Books the outcome of a sample.
+    /// Updates the state of the datagram after an attempt to append a sample.
     #[inline]
     fn end(&mut self, now: Instant, fit: Result<(), DoesNotFit>) -> Result<(), HandleError> {
         if fit.is_err() {

@@ -1,4 +1,4 @@
-//! The agent: samples go in, datagrams and the time of the next call come out.
+//! The agent: takes samples, returns datagrams and the time of the next call.
 
 mod intake;
 mod output;
@@ -12,9 +12,9 @@ use crate::source_table::{AddError, SourceSlot, SourceTable};
 use crate::stats::AgentStats;
 use crate::time::{Duration, Instant};
 
-/// One sFlow agent, which makes one stream of datagrams.
+/// An sFlow agent, which produces one stream of datagrams.
 ///
-/// It owns no memory: data sources and the datagram live in slices of the caller. It has no
+/// Data sources and the datagram under construction live in slices of the caller. The agent has no
 /// clock, no socket and no source of randomness: `now` and the seed are arguments.
 #[derive(Debug)]
 pub struct Agent<'a> {
@@ -22,63 +22,75 @@ pub struct Agent<'a> {
     sources: SourceTable<'a>,
     datagram: DatagramBuilder<'a>,
     state: State,
-    /// When this datagram has to go out: its first sample has waited long enough then.
+    /// The time at which the first sample of the datagram has waited for the configured delay.
     deadline: Instant,
-    /// The largest sample of a packet to expect: as long as one more of these fits, the datagram
-    /// may wait. Counters do not count: they are rare, and one large host sample would otherwise
-    /// cut all datagrams short for ever.
+    /// Bytes of the largest packet sample to expect. As long as that many are free, the datagram
+    /// may wait for another sample. Counter samples are ignored: one large host sample would make
+    /// every later datagram short.
     reserve: usize,
-    /// When the next counters are due, so that nobody walks the table to find out.
+    /// The earliest due time of all pollers, so that most polls do not walk the table.
     next_poll: Instant,
     sequence: u32,
     random: Random,
     stats: AgentStats,
 }
 
-/// What an [`Agent`] is told once.
+/// The configuration of an [`Agent`], from [`Agent::new`] or [`Agent::reconfigure`].
 #[derive(Clone, Copy, Debug)]
 pub struct AgentConfig {
-    /// Who speaks; the encoding must be [`Encoding::Expanded`] if an ifIndex can be 2^24 or more.
+    /// Identity of the agent and layout of its datagrams. The encoding must be
+    /// [`Encoding::Expanded`] if an ifIndex can be 2^24 or more (rule A19).
     pub head: DatagramHead,
-    /// Packet header bytes a sample may carry: sFlowFsMaximumHeaderSize, typically 128.
+    /// Most bytes of a packet in a sample: sFlowFsMaximumHeaderSize, typically 128 (rule A13).
     pub header_bytes: usize,
-    /// How long a sample may wait for its datagram to fill, at most one second (rule A11).
+    /// Longest time that a sample waits for its datagram to fill; more than [`MAX_DELAY`] counts
+    /// as that (rule A11).
     pub max_delay: Duration,
-    /// Discarded packets told a second and data source; the text's default is 10 (rule A25).
+    /// Most discarded packets sent per second and data source; 10 is the default of the
+    /// specification (rule A25), 0 sends none.
     pub discard_limit: u32,
-    /// Spreads the first polls; agents must not share one.
+    /// Seed of the first poll times. Agents must not share one, or they poll in step.
     pub seed: u64,
 }
 
-/// Why a sample was not taken.
+/// Error of the `handle_*` calls of an [`Agent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum HandleError {
     /// The datagram is finished: call [`Agent::poll_transmit`], then hand the sample in again.
     Full,
-    /// The data source was not added; counted.
+    /// The data source was not added. Counted in
+    /// [`AgentStats::unknown_source`](crate::AgentStats::unknown_source).
     UnknownSource,
-    /// Larger than an empty datagram; counted.
+    /// The sample does not fit an empty datagram. Counted in
+    /// [`AgentStats::too_large`](crate::AgentStats::too_large).
     TooLarge,
-    /// A name breaks the rules of section 3.7; counted.
+    /// A name breaks the rules of section 3.7. Counted in
+    /// [`AgentStats::invalid_name`](crate::AgentStats::invalid_name).
     InvalidName,
 }
 
+/// State of the one datagram buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Room for more.
+    /// Accepts samples.
     Filling,
-    /// To be lent out at the next chance.
+    /// Finished; the next `poll_transmit` lends it.
     Ready,
-    /// Lent out; the next call that needs the buffer empties it.
+    /// Lent to the caller. The bytes stay in the buffer until the next sample restarts the
+    /// datagram.
     Lent,
 }
 
-/// No sample waits longer than this: section 5 of the sFlow version 5 text.
+/// Upper bound of [`AgentConfig::max_delay`]: one second, from section 5 of the sFlow version 5
+/// specification (rule A11).
 pub const MAX_DELAY: Duration = Duration::from_secs(1);
 
 impl<'a> Agent<'a> {
-    /// An agent without data sources. `buffer` holds one datagram.
+    /// Creates an agent without data sources.
+    ///
+    /// `sources` is the table of data sources, at most as many as it has slots. `buffer` holds one
+    /// datagram; its length bounds that of datagrams, as [`DatagramHead::max_bytes`] does.
     #[must_use]
     pub fn new(config: AgentConfig, sources: &'a mut [SourceSlot], buffer: &'a mut [u8]) -> Self {
         Self {
@@ -95,13 +107,15 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Takes a new configuration; the seed is ignored. Samples that wait go out under the old one
-    /// at the next [`poll_transmit`](Self::poll_transmit). All sequences go on, unless the encoding
-    /// changes: that is a new session, and those of samples start at 1.
+    /// Replaces the configuration, except for the seed.
+    ///
+    /// Samples that wait are sent with the old configuration at the next
+    /// [`poll_transmit`](Self::poll_transmit). Sequence numbers continue. If the encoding changes,
+    /// those of samples start again at 1, because no session may mix encodings (rule A19).
     ///
     /// # Errors
     /// [`AddError::NeedsExpanded`] if the new encoding is compact and the index of a data source
-    /// needs more than 24 bits; nothing has changed.
+    /// needs more than 24 bits. Nothing has changed then.
     pub fn reconfigure(&mut self, config: AgentConfig) -> Result<(), AddError> {
         let compact = config.head.encoding == Encoding::Compact;
         if compact && self.sources.iter().any(|source| source.key.index() > MAX_COMPACT_INDEX) {
@@ -113,17 +127,20 @@ impl<'a> Agent<'a> {
         self.config = config;
         self.reserve = config.header_bytes.saturating_add(MIN_RESERVE);
         if self.datagram.is_empty() {
+            // As after a loan: the next sample restarts the datagram, with the new head.
             self.state = State::Lent;
         }
         self.flush();
         Ok(())
     }
 
-    /// Adds a data source, polled every `polling` (zero: never) and for the first time at a
-    /// random moment within the first interval (rule A16).
+    /// Adds a data source whose counters are due every `polling`, zero: never.
+    ///
+    /// The first poll is at a random time within the first interval, so that sources added together
+    /// are not polled together (rule A16).
     ///
     /// # Errors
-    /// See [`AddError`]; nothing has changed.
+    /// See [`AddError`]. Nothing has changed then.
     pub fn add_source(
         &mut self,
         now: Instant,
@@ -139,16 +156,20 @@ impl<'a> Agent<'a> {
         Ok(())
     }
 
-    /// Forgets a data source; samples of it that wait in the datagram are still sent. Returns
-    /// whether it was there. Added again it starts at sequence number 1.
+    /// Removes a data source; returns false if it was not there.
+    ///
+    /// Its samples that wait in the datagram are still sent. If it is added again, its sequence
+    /// numbers start at 1.
     pub fn remove_source(&mut self, source: DataSource) -> bool {
         let removed = self.sources.remove(source).is_some();
         self.schedule();
         removed
     }
 
-    /// Polls a data source at another interval from now on; returns whether it is there. A turn
-    /// that was to come earlier than the new schedule begins is kept.
+    /// Changes the polling interval of a data source; returns false if it is not there.
+    ///
+    /// A poll that is due before the new schedule begins is kept, so that repeated changes do not
+    /// postpone it.
     pub fn set_polling(&mut self, now: Instant, source: DataSource, polling: Duration) -> bool {
         let first = self.first_poll(now, polling);
         let Some(source) = self.sources.find(source) else { return false };
@@ -160,34 +181,38 @@ impl<'a> Agent<'a> {
         true
     }
 
-    /// Tells that the counters of a data source started over: so does the sequence of its
-    /// counter samples, and a collector leaves out one difference (rule A9).
+    /// Restarts the sequence of counter samples of a data source at 1.
+    ///
+    /// To be called when its counters were reset: a collector then skips the difference between the
+    /// last value before and the first value after (rule A9). Does nothing for an unknown source.
     pub fn counters_reset(&mut self, source: DataSource) {
         if let Some(source) = self.sources.find(source) {
             source.counter_sequence = 0;
         }
     }
 
-    /// Totals since the agent was made.
+    /// Returns the totals since the agent was created.
     #[must_use]
     pub fn stats(&self) -> &AgentStats {
         &self.stats
     }
 
-    /// A random moment of the first interval.
+    /// Returns a random time within the first interval, 1 ms from now at the earliest.
     fn first_poll(&mut self, now: Instant, interval: Duration) -> Instant {
         let wait = self.random.below(interval.as_millis()).wrapping_add(1);
         now.saturating_add(Duration::from_millis(wait))
     }
 
+    /// Updates `next_poll` after a change of the table or of a poller.
     fn schedule(&mut self) {
         let due = self.sources.iter().filter_map(|source| source.poller.due());
         self.next_poll = due.fold(Instant::NEVER, Instant::min);
     }
 }
 
-/// What a flow sample needs besides its header bytes: expanded sample 52, record 24, and 40 for
-/// the two small records that most packets have, extended_switch and extended_timestamp.
+/// Bytes of a flow sample without its packet header: the expanded sample head 8 + 44, the head of
+/// the `sampled_header` record 8 + 16, and 40 for two small records that most packets have,
+/// `extended_switch` (1001) and `extended_timestamp` (1043).
 const MIN_RESERVE: usize = 52 + 24 + 40;
 
 #[cfg(test)]

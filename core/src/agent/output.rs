@@ -1,4 +1,4 @@
-//! What comes out of the agent: datagrams, and who is due.
+//! The output side of the agent: datagrams, data sources that are due, and the next deadline.
 
 use super::{Agent, HandleError, State};
 use crate::data_source::DataSource;
@@ -8,9 +8,10 @@ use crate::sample::CounterSample;
 use crate::time::Instant;
 
 impl Agent<'_> {
-    /// Whose counters are due. The turn counts as taken, so answer with
-    /// [`handle_counters`](Self::handle_counters). Walks the sources once, and only when one is
-    /// due.
+    /// Returns a data source whose counters are due, and schedules its next poll.
+    ///
+    /// Read its counters and hand them to [`handle_counters`](Self::handle_counters); call again
+    /// until `None`. Walks the table of sources, but only if one is due.
     pub fn poll_counters(&mut self, now: Instant) -> Option<DataSource> {
         if now < self.next_poll {
             return None;
@@ -23,8 +24,12 @@ impl Agent<'_> {
         due
     }
 
-    /// Lends the finished datagram, if there is one: it is full, or its oldest sample has waited
-    /// long enough. Changes after each `handle_*`, after [`flush`](Self::flush), and with time.
+    /// Lends the datagram if it is full or if its oldest sample has waited for the configured
+    /// delay.
+    ///
+    /// Each datagram is lent once. The answer can change after each `handle_*`, after
+    /// [`flush`](Self::flush) and [`reconfigure`](Self::reconfigure), and with time.
+    // Called from several places: one copy keeps firmware small.
     #[inline(never)]
     pub fn poll_transmit(&mut self, now: Instant) -> Option<&[u8]> {
         let ready = match self.state {
@@ -35,6 +40,8 @@ impl Agent<'_> {
         if !ready {
             return None;
         }
+        // From here on the datagram counts as sent: if the transport loses it, the collector sees a
+        // gap in the sequence numbers, which is the truth.
         self.state = State::Lent;
         self.sequence = self.sequence.wrapping_add(1);
         self.stats.datagrams = self.stats.datagrams.wrapping_add(1);
@@ -43,15 +50,18 @@ impl Agent<'_> {
         Some(self.datagram.finish(self.sequence, now.uptime()))
     }
 
-    /// Makes the datagram ready as it is, before the end of the program.
+    /// Finishes the datagram before it is full or old, such as at the end of the program.
     pub fn flush(&mut self) {
         if self.state == State::Filling && !self.datagram.is_empty() {
             self.state = State::Ready;
         }
     }
 
-    /// When to call `poll_counters` and `poll_transmit` again, [`Instant::ZERO`] for at once;
-    /// `None`: not before a sample was handed in. Changes after every other call.
+    /// Returns the time at which to call [`poll_counters`](Self::poll_counters) and
+    /// [`poll_transmit`](Self::poll_transmit) again.
+    ///
+    /// [`Instant::ZERO`]: immediately. `None`: not before a sample was handed in or a source added.
+    /// The answer can change after every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let transmit = match self.state {
@@ -63,9 +73,13 @@ impl Agent<'_> {
         if next == Instant::NEVER { None } else { Some(next) }
     }
 
-    /// All that is due: sends what is ready, asks for the counters whose turn it is, and says
-    /// when to call again. Each source is asked at most once; send errors are counted, and what
-    /// was lost by them shows as a gap in the sequence numbers.
+    /// Does everything that is due: sends finished datagrams, reads the counters of sources that
+    /// are due, and returns the time of the next call.
+    ///
+    /// Reads each source at most once. Send errors are counted in [`AgentStats::send_errors`]; the
+    /// collector sees a gap in the sequence numbers.
+    ///
+    /// [`AgentStats::send_errors`]: crate::AgentStats::send_errors
     pub fn poll(
         &mut self,
         now: Instant,
@@ -82,7 +96,7 @@ impl Agent<'_> {
         self.poll_timeout()
     }
 
-    /// Sends what is ready.
+    /// Sends finished datagrams until there is none.
     pub fn transmit(&mut self, now: Instant, transport: &mut impl Transport) {
         while let Some(datagram) = self.poll_transmit(now) {
             if transport.send(datagram).is_err() {
@@ -91,14 +105,17 @@ impl Agent<'_> {
         }
     }
 
-    /// Notes that so many datagrams were lost behind the transport, which had taken them: they
-    /// count as `send_errors`.
+    /// Adds datagrams that the transport accepted and lost later to
+    /// [`AgentStats::send_errors`](crate::AgentStats::send_errors).
     pub fn datagrams_lost(&mut self, lost: u32) {
         self.stats.send_errors = self.stats.send_errors.wrapping_add(lost.into());
     }
 
-    /// Hands in counters, sending what is in their way; records that do not fit one datagram
-    /// together go out in several samples.
+    /// Hands in the records of one poll, and sends datagrams that have no room for them.
+    ///
+    /// Records that do not fit one datagram together are divided among several samples: the number
+    /// per sample is halved until it fits. A single record that does not fit is dropped and
+    /// counted.
     fn submit(
         &mut self,
         now: Instant,
@@ -108,19 +125,19 @@ impl Agent<'_> {
     ) {
         let mut rest = records;
         let mut count = rest.len();
-        while let Some((records, behind)) = rest.split_at_checked(count) {
+        while let Some((records, after)) = rest.split_at_checked(count) {
             if records.is_empty() {
                 return;
             }
             match self.handle_counters(now, source, &CounterSample { records }) {
-                Ok(()) => (rest, count) = (behind, behind.len()),
+                Ok(()) => (rest, count) = (after, after.len()),
                 Err(HandleError::Full) => {}
                 Err(HandleError::TooLarge) if count > 1 => {
                     count = count.div_ceil(2);
-                    // Nothing is lost yet.
+                    // `handle_counters` counted a loss, but the records are tried again.
                     self.stats.too_large = self.stats.too_large.wrapping_sub(1);
                 }
-                Err(_) => (rest, count) = (behind, behind.len()),
+                Err(_) => (rest, count) = (after, after.len()),
             }
             self.transmit(now, transport);
         }

@@ -1,4 +1,4 @@
-//! The contract of the agent, call by call.
+//! The contract of the agent.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::{vec, vec::Vec};
@@ -53,7 +53,7 @@ const DISCARD: DiscardedPacket<'_> = DiscardedPacket {
 /// Bytes of `FLOW` with 128 header bytes, compact.
 const FLOW_BYTES: usize = 8 + 32 + 24 + 128;
 
-/// A counter record of the wanted size.
+/// A counter record of any size.
 struct Blob(usize);
 
 impl CounterRecord for Blob {
@@ -66,7 +66,7 @@ impl CounterRecord for Blob {
     }
 }
 
-/// Keeps what it is given, and loses it while it is down.
+/// A transport that keeps the datagrams, and refuses them while it is down.
 #[derive(Default)]
 struct Wire {
     datagrams: Vec<Vec<u8>>,
@@ -83,28 +83,28 @@ impl Transport for Wire {
     }
 }
 
-/// Answers with records of these sizes, and takes note of who was asked.
+/// A counter source with records of these sizes, which records the sources that were polled.
 struct Counters {
     sizes: Vec<usize>,
-    asked: Vec<DataSource>,
+    polled: Vec<DataSource>,
 }
 
 impl Counters {
     fn new(sizes: &[usize]) -> Self {
-        Self { sizes: sizes.to_vec(), asked: Vec::new() }
+        Self { sizes: sizes.to_vec(), polled: Vec::new() }
     }
 }
 
 impl CounterSource for Counters {
     fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        self.asked.push(source);
+        self.polled.push(source);
         let blobs: Vec<Blob> = self.sizes.iter().map(|&size| Blob(size)).collect();
         let records: Vec<&dyn CounterRecord> = blobs.iter().map(|blob| blob as _).collect();
         emit(&records);
     }
 }
 
-/// Runs `test` with an agent that knows `PORT`, unpolled.
+/// Runs `test` with an agent that has the data source `PORT`, without polling.
 fn with_agent(config: AgentConfig, test: impl FnOnce(&mut Agent<'_>)) {
     let (mut sources, mut buffer) = ([SourceSlot::VACANT; 4], [0xa5; 1400]);
     let mut agent = Agent::new(config, &mut sources, &mut buffer);
@@ -120,7 +120,7 @@ fn word(bytes: &[u8], offset: usize) -> u32 {
     u32::from_be_bytes(*bytes[offset..].first_chunk().unwrap())
 }
 
-/// `data_format` and body of each sample of a datagram with an IPv4 agent.
+/// Returns `data_format` and body of each sample of a datagram with an IPv4 agent address.
 fn samples(datagram: &[u8]) -> Vec<(u32, &[u8])> {
     let (mut samples, mut at) = (Vec::new(), 28);
     while at < datagram.len() {
@@ -132,13 +132,13 @@ fn samples(datagram: &[u8]) -> Vec<(u32, &[u8])> {
     samples
 }
 
-/// The sequence numbers of the samples.
+/// Returns the sequence numbers of the samples.
 fn sequences(datagram: &[u8]) -> Vec<u32> {
     samples(datagram).into_iter().map(|(_, body)| word(body, 0)).collect()
 }
 
 #[test]
-fn nothing_in_nothing_out() {
+fn agent_without_samples_sends_nothing() {
     with_agent(CONFIG, |agent| {
         assert_eq!(agent.poll_timeout(), None);
         assert!(agent.poll_transmit(after(100_000)).is_none());
@@ -150,7 +150,7 @@ fn nothing_in_nothing_out() {
 }
 
 #[test]
-fn a_sample_waits_for_the_delay_and_no_longer() {
+fn oldest_sample_determines_the_deadline() {
     with_agent(CONFIG, |agent| {
         agent.handle_flow_sample(BOOT, &FLOW).unwrap();
         assert_eq!(agent.poll_timeout(), Some(BOOT + DELAY));
@@ -173,7 +173,7 @@ fn a_sample_waits_for_the_delay_and_no_longer() {
 }
 
 #[test]
-fn the_delay_is_at_most_a_second() {
+fn delay_is_limited_to_one_second() {
     let config = AgentConfig { max_delay: Duration::from_secs(30), ..CONFIG };
     with_agent(config, |agent| {
         agent.handle_flow_sample(BOOT, &FLOW).unwrap();
@@ -184,7 +184,7 @@ fn the_delay_is_at_most_a_second() {
 }
 
 #[test]
-fn without_delay_each_sample_goes_at_once() {
+fn zero_delay_sends_each_sample_immediately() {
     with_agent(AgentConfig { max_delay: Duration::ZERO, ..CONFIG }, |agent| {
         for sequence in 1..4 {
             agent.handle_flow_sample(BOOT, &FLOW).unwrap();
@@ -195,7 +195,7 @@ fn without_delay_each_sample_goes_at_once() {
 }
 
 #[test]
-fn ready_when_the_largest_sample_would_not_fit() {
+fn datagram_is_ready_when_the_largest_sample_would_not_fit() {
     // Room for two samples with all usual records and one byte less than a third needs.
     let reserve = 128 + MIN_RESERVE;
     for (max_bytes, samples) in [
@@ -209,14 +209,14 @@ fn ready_when_the_largest_sample_would_not_fit() {
                 assert!(agent.poll_transmit(BOOT).is_none(), "{handed} of {samples}");
                 agent.handle_flow_sample(BOOT, &FLOW).unwrap();
             }
-            assert_eq!(agent.poll_timeout(), Some(Instant::ZERO), "at once");
+            assert_eq!(agent.poll_timeout(), Some(Instant::ZERO), "immediately");
             assert_eq!(sequences(agent.poll_transmit(BOOT).unwrap()).len(), samples);
         });
     }
 }
 
 #[test]
-fn the_largest_sample_seen_is_expected_again_unless_it_is_one_of_counters() {
+fn room_is_reserved_for_the_largest_packet_sample_but_not_for_counters() {
     let config = AgentConfig { header_bytes: 16, ..CONFIG };
     let large = crate::record::flow::ExtendedAcl {
         number: 1,
@@ -240,7 +240,7 @@ fn the_largest_sample_seen_is_expected_again_unless_it_is_one_of_counters() {
 }
 
 #[test]
-fn full_then_transmit_then_again() {
+fn refused_sample_is_accepted_after_transmit_with_the_same_sequence() {
     with_agent(CONFIG, |agent| {
         let large = CounterSample { records: &[&Blob(1000)] };
         agent.handle_flow_sample(BOOT, &FLOW).unwrap();
@@ -266,7 +266,7 @@ fn full_then_transmit_then_again() {
 }
 
 #[test]
-fn a_lent_datagram_stays_until_the_next_sample() {
+fn lent_datagram_is_unchanged_until_the_next_sample() {
     with_agent(CONFIG, |agent| {
         agent.handle_flow_sample(BOOT, &FLOW).unwrap();
         agent.flush();
@@ -305,7 +305,7 @@ fn header_bytes_are_cut_to_the_configured_size() {
 }
 
 #[test]
-fn what_is_unknown_or_too_large_is_counted_and_costs_nothing_else() {
+fn unknown_source_and_oversized_sample_are_counted_and_change_nothing_else() {
     let config = AgentConfig { head: DatagramHead { max_bytes: 200, ..HEAD }, ..CONFIG };
     with_agent(config, |agent| {
         let stranger = FlowSample { source: OTHER, ..FLOW };
@@ -328,7 +328,7 @@ fn what_is_unknown_or_too_large_is_counted_and_costs_nothing_else() {
 
         agent.handle_counters(BOOT, PORT, &none).unwrap();
         let full = agent.handle_flow_sample(BOOT, &FLOW);
-        assert_eq!(full, Err(HandleError::Full), "behind others it may fit an empty one");
+        assert_eq!(full, Err(HandleError::Full), "it may fit an empty datagram");
         assert_eq!(sequences(agent.poll_transmit(BOOT).unwrap()), [1]);
         assert_eq!(agent.handle_flow_sample(BOOT, &FLOW), Err(HandleError::TooLarge));
         assert_eq!(agent.stats().too_large, 5);
@@ -336,7 +336,7 @@ fn what_is_unknown_or_too_large_is_counted_and_costs_nothing_else() {
 }
 
 #[test]
-fn user_metrics_need_good_names() {
+fn user_metrics_with_invalid_names_are_refused() {
     with_agent(CONFIG, |agent| {
         let metric = RtMetric { datasource: "web1", metrics: &[("m", MetricValue::Gauge32(1))] };
         let flow = RtFlow {
@@ -379,7 +379,7 @@ fn sequence_numbers_wrap() {
 }
 
 #[test]
-fn discards_are_limited_by_the_second_and_counted() {
+fn discards_above_the_limit_per_second_are_counted_in_drops() {
     with_agent(AgentConfig { discard_limit: 3, ..CONFIG }, |agent| {
         let mut wire = Wire::default();
         for millis in (0..2_000).step_by(100) {
@@ -390,18 +390,18 @@ fn discards_are_limited_by_the_second_and_counted() {
         assert_eq!(agent.stats().discards_suppressed, 14);
         agent.flush();
         agent.transmit(after(2_000), &mut wire);
-        let told: Vec<(u32, u32)> = wire
+        let sent: Vec<(u32, u32)> = wire
             .datagrams
             .iter()
             .flat_map(|datagram| samples(datagram))
             .map(|(_, body)| (word(body, 0), word(body, 12)))
             .collect();
-        assert_eq!(told, [(1, 0), (2, 0), (3, 0), (4, 7), (5, 7), (6, 7)], "sequence and drops");
+        assert_eq!(sent, [(1, 0), (2, 0), (3, 0), (4, 7), (5, 7), (6, 7)], "sequence and drops");
     });
 }
 
 #[test]
-fn a_discard_that_does_not_fit_is_not_told_yet() {
+fn refused_discard_uses_neither_sequence_nor_limit() {
     let max_bytes = 28 + 2 * (8 + 32 + 24 + 128);
     let head = DatagramHead { max_bytes, ..HEAD };
     with_agent(AgentConfig { head, discard_limit: 2, ..CONFIG }, |agent| {
@@ -420,7 +420,7 @@ fn a_discard_that_does_not_fit_is_not_told_yet() {
 }
 
 #[test]
-fn the_end_of_time_is_no_endless_turn() {
+fn poll_at_the_last_instant_terminates() {
     with_agent(CONFIG, |agent| {
         agent.set_polling(BOOT, PORT, Duration::from_millis(1));
         let end = Instant::from_millis(u64::MAX);
@@ -431,7 +431,7 @@ fn the_end_of_time_is_no_endless_turn() {
 }
 
 #[test]
-fn lost_notices_are_in_the_drops_of_the_next() {
+fn lost_notifications_are_in_the_drops_of_the_next() {
     with_agent(CONFIG, |agent| {
         assert!(agent.discards_lost(DISCARD.source, 3));
         assert!(!agent.discards_lost(DataSource::interface(77), 1), "no such source");
@@ -445,7 +445,7 @@ fn lost_notices_are_in_the_drops_of_the_next() {
 }
 
 #[test]
-fn a_source_that_is_due_is_asked_once_an_interval() {
+fn due_source_is_polled_once_per_interval() {
     with_agent(CONFIG, |agent| {
         agent.add_source(BOOT, OTHER, Duration::from_secs(20)).unwrap();
         let first = agent.poll_timeout().unwrap();
@@ -453,21 +453,21 @@ fn a_source_that_is_due_is_asked_once_an_interval() {
         let (mut counters, mut wire) = (Counters::new(&[88]), Wire::default());
         let just_before = Instant::from_millis(first.as_millis() - 1);
         assert_eq!(agent.poll(just_before, &mut counters, &mut wire), Some(first));
-        assert!(counters.asked.is_empty());
+        assert!(counters.polled.is_empty());
         assert_eq!(agent.poll(first, &mut counters, &mut wire), Some(first + DELAY));
-        assert_eq!(counters.asked, [OTHER]);
+        assert_eq!(counters.polled, [OTHER]);
         let next = first + Duration::from_secs(20);
         assert_eq!(agent.poll(first + DELAY, &mut counters, &mut wire), Some(next));
         assert_eq!(agent.poll(next, &mut counters, &mut wire), Some(next + DELAY));
-        assert_eq!(counters.asked, [OTHER, OTHER]);
+        assert_eq!(counters.polled, [OTHER, OTHER]);
         agent.poll(next + DELAY, &mut counters, &mut wire);
-        let told: Vec<u32> = wire.datagrams.iter().flat_map(|bytes| sequences(bytes)).collect();
-        assert_eq!(told, [1, 2]);
+        let sent: Vec<u32> = wire.datagrams.iter().flat_map(|bytes| sequences(bytes)).collect();
+        assert_eq!(sent, [1, 2]);
     });
 }
 
 #[test]
-fn counters_that_do_not_fit_one_datagram_go_in_several_samples() {
+fn counters_larger_than_a_datagram_are_divided_among_samples() {
     let head = DatagramHead { max_bytes: 400, ..HEAD };
     with_agent(AgentConfig { head, ..CONFIG }, |agent| {
         agent.add_source(BOOT, OTHER, Duration::from_secs(1)).unwrap();
@@ -478,12 +478,12 @@ fn counters_that_do_not_fit_one_datagram_go_in_several_samples() {
         agent.poll(due, &mut counters, &mut wire);
         agent.flush();
         agent.transmit(due, &mut wire);
-        let told: Vec<(u32, &[u8])> =
+        let sent: Vec<(u32, &[u8])> =
             wire.datagrams.iter().flat_map(|datagram| samples(datagram)).collect();
-        let sequences: Vec<u32> = told.iter().map(|(_, body)| word(body, 0)).collect();
-        assert_eq!(sequences, Vec::from_iter(1..=told.len() as u32));
+        let sequences: Vec<u32> = sent.iter().map(|(_, body)| word(body, 0)).collect();
+        assert_eq!(sequences, Vec::from_iter(1..=sent.len() as u32));
         let mut lengths = Vec::new();
-        for (format, body) in told {
+        for (format, body) in sent {
             assert_eq!([format, word(body, 4)], [2, 6]);
             let mut at = 12;
             for _ in 0..word(body, 8) {
@@ -494,12 +494,12 @@ fn counters_that_do_not_fit_one_datagram_go_in_several_samples() {
         }
         assert_eq!(lengths, [100, 100, 100, 100, 340, 4], "all but one, in their order");
         assert_eq!(agent.stats().too_large, 1);
-        assert_eq!(counters.asked, [OTHER], "asked once");
+        assert_eq!(counters.polled, [OTHER], "polled once");
     });
 }
 
 #[test]
-fn send_errors_are_counted_and_show_as_a_gap() {
+fn send_errors_are_counted_and_leave_a_sequence_gap() {
     with_agent(CONFIG, |agent| {
         let mut wire = Wire::default();
         for round in 0..5 {
@@ -508,15 +508,15 @@ fn send_errors_are_counted_and_show_as_a_gap() {
             agent.flush();
             agent.transmit(BOOT, &mut wire);
         }
-        let told: Vec<u32> = wire.datagrams.iter().map(|bytes| word(bytes, 16)).collect();
-        assert_eq!(told, [1, 4, 5]);
+        let sent: Vec<u32> = wire.datagrams.iter().map(|bytes| word(bytes, 16)).collect();
+        assert_eq!(sent, [1, 4, 5]);
         assert_eq!((agent.stats().datagrams, agent.stats().send_errors), (5, 2));
         assert_eq!(agent.stats().datagram_bytes, 5 * (28 + FLOW_BYTES as u64));
     });
 }
 
 #[test]
-fn sources_are_added_once_and_as_far_as_there_is_room() {
+fn sources_are_added_once_and_until_the_table_is_full() {
     with_agent(CONFIG, |agent| {
         let add = |agent: &mut Agent<'_>, index| {
             agent.add_source(BOOT, DataSource::interface(index), Duration::ZERO)
@@ -534,7 +534,7 @@ fn sources_are_added_once_and_as_far_as_there_is_room() {
 }
 
 #[test]
-fn a_source_removed_and_added_again_starts_at_one() {
+fn source_added_again_starts_at_sequence_one() {
     with_agent(CONFIG, |agent| {
         agent.handle_flow_sample(BOOT, &FLOW).unwrap();
         agent.handle_counters(BOOT, PORT, &CounterSample { records: &[] }).unwrap();
@@ -549,7 +549,7 @@ fn a_source_removed_and_added_again_starts_at_one() {
 }
 
 #[test]
-fn the_last_polled_source_removed_leaves_no_deadline() {
+fn removal_of_the_last_polled_source_clears_the_deadline() {
     with_agent(CONFIG, |agent| {
         agent.add_source(BOOT, OTHER, Duration::from_secs(20)).unwrap();
         assert!(agent.poll_timeout().is_some());
@@ -560,7 +560,7 @@ fn the_last_polled_source_removed_leaves_no_deadline() {
 }
 
 #[test]
-fn counters_that_start_over_restart_their_sequence_alone() {
+fn counters_reset_restarts_only_the_counter_sequence() {
     with_agent(CONFIG, |agent| {
         for _ in 0..2 {
             agent.handle_flow_sample(BOOT, &FLOW).unwrap();
@@ -573,7 +573,7 @@ fn counters_that_start_over_restart_their_sequence_alone() {
 }
 
 #[test]
-fn another_interval_keeps_an_earlier_turn() {
+fn new_interval_keeps_an_earlier_due_time() {
     with_agent(CONFIG, |agent| {
         agent.add_source(BOOT, OTHER, Duration::from_secs(20)).unwrap();
         let first = agent.poll_timeout().unwrap();
@@ -592,7 +592,7 @@ fn another_interval_keeps_an_earlier_turn() {
 }
 
 #[test]
-fn reconfigure_keeps_sequences_and_sends_what_waits_under_the_old_address() {
+fn reconfigure_keeps_sequences_and_sends_waiting_samples_with_the_old_address() {
     let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
     let new = AgentConfig { head: DatagramHead { address, ..HEAD }, ..CONFIG };
     with_agent(CONFIG, |agent| {
@@ -628,7 +628,7 @@ fn reconfigure_keeps_sequences_and_sends_what_waits_under_the_old_address() {
 }
 
 #[test]
-fn another_encoding_is_a_new_session_and_never_mixes() {
+fn change_of_encoding_starts_a_new_session() {
     let expanded =
         AgentConfig { head: DatagramHead { encoding: Encoding::Expanded, ..HEAD }, ..CONFIG };
     with_agent(CONFIG, |agent| {
@@ -667,7 +667,7 @@ fn another_encoding_is_a_new_session_and_never_mixes() {
 }
 
 #[test]
-fn an_ipv6_agent_has_a_head_of_40_bytes() {
+fn ipv6_agent_address_makes_a_head_of_40_bytes() {
     let address = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
     let head = DatagramHead { address: IpAddr::V6(address), sub_agent_id: 9, ..HEAD };
     with_agent(AgentConfig { head, ..CONFIG }, |agent| {

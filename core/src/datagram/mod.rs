@@ -1,4 +1,4 @@
-//! The datagram under construction.
+//! The datagram under construction: section 2.
 
 use core::net::IpAddr;
 
@@ -6,42 +6,43 @@ use crate::data_source::DataSource;
 use crate::sample::{CounterSample, DiscardedPacket, Encoding, FlowSample, RtFlow, RtMetric};
 use crate::xdr::Encoder;
 
-/// Encodes samples in place, once, at the tail of the one buffer that the caller gave.
+/// A builder that encodes samples in place, at the tail of one buffer of the caller.
 ///
-/// A sample that does not fit was never begun: nothing counts until it is whole. The header is written last, by
-/// [`finish`](Self::finish), when sequence number, uptime and count are known.
+/// A sample that does not fit leaves the datagram unchanged. The header is written last, by
+/// [`finish`](Self::finish), when sequence number, uptime and the number of samples are known.
 #[derive(Debug)]
 pub struct DatagramBuilder<'a> {
     buffer: &'a mut [u8],
     head: DatagramHead,
-    /// Bytes used, with room for the header; more than `limit` if not even that fits.
+    /// Bytes used, including the room for the header; more than `limit` if not even that fits.
     len: usize,
-    /// Bytes that may be used.
+    /// Bytes that may be used: the smaller of `max_bytes` and the buffer.
     limit: usize,
     samples: u32,
 }
 
-/// Who speaks, and how: what all datagrams of an agent have in common.
+/// The properties that all datagrams of an agent share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DatagramHead {
-    /// agent_address: the stable identity of the device (rule A21).
+    /// `agent_address`: the identity of the device, which must not change with its interfaces (rule
+    /// A21).
     pub address: IpAddr,
-    /// sub_agent_id: tells apart several streams of one device; 0 if there is one.
+    /// `sub_agent_id`: distinguishes several streams of one device; 0 if there is one.
     pub sub_agent_id: u32,
     /// The layout of flow and counter samples.
     pub encoding: Encoding,
-    /// sFlowRcvrMaximumDatagramSize: bytes of UDP payload, typically 1400.
+    /// sFlowRcvrMaximumDatagramSize: most bytes of UDP payload, typically 1400 (rule A12).
     pub max_bytes: usize,
 }
 
-/// A sample did not fit behind those that are there, or its data source not into the compact
-/// encoding; nothing of it was written.
+/// Error of [`DatagramBuilder`]: the sample does not fit, or the index of its data source needs
+/// more than the 24 bits of the compact encoding. The datagram is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DoesNotFit;
 
 impl<'a> DatagramBuilder<'a> {
-    /// An empty datagram in a buffer that bounds its length, too.
+    /// Creates an empty datagram. The length of `buffer` bounds its own, as `head.max_bytes` does.
     #[must_use]
     pub fn new(buffer: &'a mut [u8], head: DatagramHead) -> Self {
         let mut builder = Self { buffer, head, len: 0, limit: 0, samples: 0 };
@@ -49,7 +50,7 @@ impl<'a> DatagramBuilder<'a> {
         builder
     }
 
-    /// Forgets the samples and begins a datagram with this head.
+    /// Removes all samples and begins a datagram with this head.
     pub fn restart(&mut self, head: DatagramHead) {
         self.head = head;
         self.len = head.len();
@@ -57,25 +58,25 @@ impl<'a> DatagramBuilder<'a> {
         self.samples = 0;
     }
 
-    /// Whether there is no sample yet.
+    /// Returns true if there is no sample yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples == 0
     }
 
-    /// Whether there is exactly one sample.
+    /// Returns true if there is exactly one sample.
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.samples == 1
     }
 
-    /// Bytes used so far, the header included.
+    /// Returns the bytes used so far, including the header.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Bytes left for further samples.
+    /// Returns the bytes left for further samples.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.limit.saturating_sub(self.len)
@@ -84,7 +85,7 @@ impl<'a> DatagramBuilder<'a> {
     /// Appends a flow sample.
     ///
     /// # Errors
-    /// [`DoesNotFit`], and the datagram is as it was. So for all that follow.
+    /// [`DoesNotFit`]; the datagram is unchanged. The same holds for the other kinds of sample.
     pub fn flow_sample(
         &mut self,
         sequence: u32,
@@ -93,7 +94,7 @@ impl<'a> DatagramBuilder<'a> {
         self.flow_sample_cut(sequence, sample, usize::MAX)
     }
 
-    /// The same with at most `header_bytes` of the packet.
+    /// Appends a flow sample with at most `header_bytes` of the packet.
     pub(crate) fn flow_sample_cut(
         &mut self,
         sequence: u32,
@@ -115,7 +116,8 @@ impl<'a> DatagramBuilder<'a> {
         self.append(|xdr| sample.encode(encoding, source, sequence, xdr))
     }
 
-    /// Appends a discarded packet; `drops` counts the notifications that were suppressed.
+    /// Appends a discarded packet. `drops` is the total of notifications that were suppressed or
+    /// lost.
     pub fn discarded_packet(
         &mut self,
         sequence: u32,
@@ -125,24 +127,25 @@ impl<'a> DatagramBuilder<'a> {
         self.append(|xdr| packet.encode(sequence, drops, xdr))
     }
 
-    /// Appends metrics of the user's own choice.
+    /// Appends user-defined metrics.
     pub fn rt_metric(&mut self, metric: &RtMetric<'_>) -> Result<(), DoesNotFit> {
         self.append(|xdr| metric.encode(xdr))
     }
 
-    /// Appends a flow of the user's own making.
+    /// Appends a user-defined flow.
     pub fn rt_flow(&mut self, flow: &RtFlow<'_>) -> Result<(), DoesNotFit> {
         self.append(|xdr| flow.encode(xdr))
     }
 
-    /// Writes the header and lends the whole datagram; [`restart`](Self::restart) begins the next.
+    /// Writes the header and returns the whole datagram; [`restart`](Self::restart) begins the
+    /// next.
     pub fn finish(&mut self, sequence: u32, uptime: u32) -> &[u8] {
         let mut xdr = Encoder::new(self.buffer);
         self.head.encode([sequence, uptime, self.samples], &mut xdr);
         self.buffer.get(..self.len).unwrap_or_default()
     }
 
-    /// Lets the sample be written into what is left, and keeps it if it fitted.
+    /// Encodes a sample into the rest of the buffer, and keeps it only if all of it fits.
     #[inline]
     fn append(&mut self, encode: impl FnOnce(&mut Encoder<'_>)) -> Result<(), DoesNotFit> {
         let tail = self.buffer.get_mut(self.len..self.limit).ok_or(DoesNotFit)?;
@@ -158,7 +161,7 @@ impl<'a> DatagramBuilder<'a> {
 }
 
 impl DatagramHead {
-    /// Bytes on the wire: 28 with an IPv4 agent address, 40 with IPv6.
+    /// Returns the bytes on the wire: 28 with an IPv4 agent address, 40 with IPv6.
     fn len(&self) -> usize {
         match self.address {
             IpAddr::V4(_) => 28,
@@ -166,8 +169,7 @@ impl DatagramHead {
         }
     }
 
-    /// The datagram head of section 2. The words are sequence_number, uptime and the number of
-    /// samples.
+    /// Writes the head. The words are `sequence_number`, `uptime` and the number of samples.
     fn encode(&self, [sequence, uptime, samples]: [u32; 3], xdr: &mut Encoder<'_>) {
         match self.address {
             IpAddr::V4(address) => xdr.words([VERSION, 1, address.to_bits()]),
@@ -180,6 +182,7 @@ impl DatagramHead {
     }
 }
 
+/// The version of sFlow.
 const VERSION: u32 = 5;
 
 #[cfg(test)]

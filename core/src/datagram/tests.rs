@@ -1,4 +1,4 @@
-//! Whole datagrams, byte by byte, against the synthetic vectors.
+//! Whole datagrams against the bytes of the synthetic vectors.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::{vec, vec::Vec};
@@ -25,7 +25,7 @@ macro_rules! vector {
     };
 }
 
-/// What the synthetic vectors have in common.
+/// The head of the synthetic vectors.
 pub(crate) const HEAD: DatagramHead = DatagramHead {
     address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
     sub_agent_id: 0,
@@ -100,7 +100,7 @@ const DISCARD: DiscardedPacket<'_> = DiscardedPacket {
 
 type Build<'b> = &'b dyn Fn(&mut DatagramBuilder<'_>) -> Result<(), DoesNotFit>;
 
-/// The datagram with sequence 1 at uptime 1000, in a buffer that held something else.
+/// Returns the datagram with sequence 1 at uptime 1000, from a buffer of 0xa5.
 fn datagram(head: DatagramHead, build: Build<'_>) -> Vec<u8> {
     let mut buffer = [0xa5; 1400];
     let mut builder = DatagramBuilder::new(&mut buffer, head);
@@ -108,8 +108,8 @@ fn datagram(head: DatagramHead, build: Build<'_>) -> Vec<u8> {
     builder.finish(1, 1000).to_vec()
 }
 
-/// One sample in room for none to all of its bytes, behind a sample that is there already: it
-/// is written whole or not at all.
+/// Appends a sample to another one in buffers with room for none to all of its bytes: it is written
+/// whole or not at all.
 fn whole_or_not_at_all(head: DatagramHead, build: Build<'_>) {
     let before = |builder: &mut DatagramBuilder<'_>| {
         builder.counter_sample(PORT, 1, &CounterSample { records: &[] })
@@ -193,7 +193,7 @@ fn flow_samples_with_every_form_of_output() {
 }
 
 #[test]
-fn flow_sample_of_a_packet_of_our_own() {
+fn flow_sample_of_a_locally_generated_packet() {
     let output = Interface::Index(5);
     let sample = FlowSample { input: Interface::Internal, output, ..FLOW };
     assert_eq!(datagram(HEAD, &|to| to.flow_sample(1, &sample)), vector!("flow-input-internal"));
@@ -257,7 +257,7 @@ fn counter_samples_of_every_class() {
 }
 
 #[test]
-fn counter_sample_of_a_host_that_knows_nothing() {
+fn counter_sample_of_a_host_with_every_field_unknown() {
     let descr = HostDescr {
         machine_type: MachineType::UNKNOWN,
         os_name: OsName::UNKNOWN,
@@ -313,7 +313,7 @@ fn head_of_28_or_40_bytes() {
 }
 
 #[test]
-fn a_buffer_too_small_for_its_head_takes_nothing() {
+fn buffer_smaller_than_the_head_refuses_samples() {
     let smallest = CounterSample { records: &[] };
     for head in [HEAD, EXPANDED] {
         for len in 0..60 {
@@ -333,7 +333,7 @@ fn a_buffer_too_small_for_its_head_takes_nothing() {
 }
 
 #[test]
-fn restart_forgets_the_samples_and_takes_the_new_bound() {
+fn restart_removes_samples_and_applies_the_new_bound() {
     let mut buffer = [0xa5; 1400];
     let mut builder = DatagramBuilder::new(&mut buffer, HEAD);
     builder.flow_sample(1, &FLOW).unwrap();
@@ -347,7 +347,7 @@ fn restart_forgets_the_samples_and_takes_the_new_bound() {
 }
 
 #[test]
-fn compact_refuses_an_index_of_more_than_24_bits() {
+fn compact_encoding_refuses_an_index_of_more_than_24_bits() {
     let mut buffer = [0xa5; 1400];
     let mut builder = DatagramBuilder::new(&mut buffer, HEAD);
     let source = DataSource::interface(0x0100_0000);

@@ -1,9 +1,9 @@
-//! Lists of codes that grow with time, each as one table: constant, number, published name.
+//! The macro for code lists that grow with time.
 
-/// Declares a code list: a `u32` with a constant per known code.
+/// Declares a code list: `CONSTANT = number "published name",` per known code.
 ///
-/// The lists of sFlow are open-ended, so these are numbers with names, not enums: a code that is
-/// younger than this program can still be sent.
+/// The lists of sFlow are open-ended, so these are numbers with names, not enums: a code that was
+/// added later than this program can still be sent.
 macro_rules! codes {
     (
         $(#[$about:meta])*
@@ -19,19 +19,19 @@ macro_rules! codes {
         impl $list {
             $($(#[$meaning])* pub const $constant: Self = Self($code);)*
 
-            /// A code by its number, known here or not.
+            /// Creates a code from any number, listed here or not.
             #[must_use]
             pub const fn new(code: u32) -> Self {
                 Self(code)
             }
 
-            /// The number on the wire.
+            /// Returns the number on the wire.
             #[must_use]
             pub const fn code(self) -> u32 {
                 self.0
             }
 
-            /// The published name; `None` for a number that is not in this list.
+            /// Returns the published name; `None` for a number that is not in this list.
             #[must_use]
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {

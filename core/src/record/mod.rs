@@ -1,8 +1,9 @@
-//! The records of samples, each with its fields in the order of the specification.
+//! The records of samples, each with its fields in the order of the specification (sections 4 and
+//! 5).
 //!
-//! A record knows its `data_format` and how to write its body; the sample around it writes the
-//! length. Flow records and counter records are two number spaces and two traits, so that one
-//! cannot stand where the other belongs. A vendor's own record is one more implementation.
+//! A record returns its `data_format` and writes its body; the sample around it writes the length.
+//! Flow records and counter records have separate number spaces, hence two traits: the compiler
+//! refuses a record of the wrong kind. A vendor's record is one more implementation of a trait.
 
 pub(crate) mod codes;
 pub mod counter;
@@ -18,19 +19,20 @@ use crate::xdr::Encoder;
 pub struct DataFormat(u32);
 
 impl DataFormat {
-    /// A format of the enterprise (0: sFlow itself); only the low 20 and 12 bits are kept.
+    /// Creates a format from the enterprise (20 bits, 0: sFlow) and the number (12 bits). Higher
+    /// bits are dropped.
     #[must_use]
     pub const fn new(enterprise: u32, format: u32) -> Self {
         Self((enterprise << 12) | (format & 0xFFF))
     }
 
-    /// A format of sFlow itself, enterprise 0.
+    /// Creates a format of sFlow, enterprise 0.
     #[must_use]
     pub const fn standard(format: u32) -> Self {
         Self::new(0, format)
     }
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     #[must_use]
     pub const fn word(self) -> u32 {
         self.0
@@ -39,23 +41,23 @@ impl DataFormat {
 
 /// A record of a flow sample (`flow_data`) or of a discarded packet.
 pub trait FlowRecord {
-    /// The number under which collectors know the record.
+    /// Returns the number by which collectors recognise the record.
     fn format(&self) -> DataFormat;
 
-    /// Writes the body, without data_format and length.
+    /// Writes the body, without `data_format` and length.
     fn encode(&self, xdr: &mut Encoder<'_>);
 }
 
 /// A record of a counter sample (`counter_data`).
 pub trait CounterRecord {
-    /// The number under which collectors know the record.
+    /// Returns the number by which collectors recognise the record.
     fn format(&self) -> DataFormat;
 
-    /// Writes the body, without data_format and length.
+    /// Writes the body, without `data_format` and length.
     fn encode(&self, xdr: &mut Encoder<'_>);
 }
 
-/// The count word in front of `items`; a list too long for it fits no buffer either.
+/// Returns the count word of a list. A list that is too long for it overflows the buffer anyway.
 fn count<T>(items: &[T]) -> u32 {
     u32::try_from(items.len()).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! The checks that every record has to pass, and the values that the synthetic vectors hold.
+//! Checks that every record must pass, and the values in the synthetic vectors.
 
 use std::{vec, vec::Vec};
 
@@ -36,22 +36,22 @@ pub(crate) fn counter_bytes(record: &dyn CounterRecord, format: DataFormat, body
     check(&|xdr| record.encode(xdr), body);
 }
 
-/// The 32-bit value of the n-th field in the synthetic vectors.
+/// Returns the 32-bit value of the n-th field in the synthetic vectors.
 pub(crate) const fn word(n: u32) -> u32 {
     0x0100_0000 + n * 0x0101
 }
 
-/// The 64-bit value of the n-th field in the synthetic vectors.
+/// Returns the 64-bit value of the n-th field in the synthetic vectors.
 pub(crate) const fn hyper(n: u64) -> u64 {
     (n << 32) | n
 }
 
-/// The MAC address of the n-th field in the synthetic vectors.
+/// Returns the MAC address of the n-th field in the synthetic vectors.
 pub(crate) const fn mac(n: u8) -> [u8; 6] {
     [2, 0, 0, 0, 0, n]
 }
 
-/// The record of `ctr-0-1`, which other vectors hold too.
+/// The record of the vector `ctr-0-1`, which other vectors contain too.
 pub(crate) const IF_COUNTERS: IfCounters = IfCounters {
     if_index: word(1),
     if_type: IfType::new(word(2)),
@@ -74,7 +74,7 @@ pub(crate) const IF_COUNTERS: IfCounters = IfCounters {
     if_promiscuous_mode: word(19),
 };
 
-/// The body, in a buffer of every size, behind something that was there before.
+/// Encodes after other bytes into buffers of every size, and compares the body.
 fn check(encode: &dyn Fn(&mut Encoder<'_>), body: &[u8]) {
     const BEFORE: [u8; 4] = [0xde, 0xad, 0xbe, 0xef];
     assert!(!body.is_empty() && body.len().is_multiple_of(4));
@@ -97,7 +97,7 @@ fn check(encode: &dyn Fn(&mut Encoder<'_>), body: &[u8]) {
     }
 }
 
-/// `data_format` and body of the record whose head is at `offset`.
+/// Returns `data_format` and body of the record whose head is at `offset`.
 fn record_at(datagram: &str, offset: usize) -> (u32, Vec<u8>) {
     let bytes = unhex(datagram);
     let word = |offset: usize| *bytes[offset..].first_chunk::<4>().unwrap();

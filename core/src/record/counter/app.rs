@@ -1,41 +1,42 @@
-//! Records of an application.
+//! Counter records of an application.
 
 use super::table::{Counter32, Gauge32, Gauge64, counter_record};
 use crate::record::{CounterRecord, DataFormat};
 use crate::xdr::Encoder;
 
-/// `app_operations`, 0:2202: operations by how they ended; every application source sends it.
+/// `app_operations` (0:2202): operations by outcome. Mandatory for every application.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AppOperations<'a> {
     /// Name of the application, at most 32 bytes; empty: unknown.
     pub application: &'a str,
-    /// Ended well.
+    /// Operations that succeeded.
     pub success: Counter32,
-    /// Failed for a reason that is not listed.
+    /// Operations with any other failure.
     pub other: Counter32,
-    /// Took too long.
+    /// Operations that timed out.
     pub timeout: Counter32,
-    /// Failed within the application.
+    /// Operations in which the application failed.
     pub internal_error: Counter32,
-    /// Were not understood.
+    /// Malformed requests.
     pub bad_request: Counter32,
-    /// Were not permitted.
+    /// Requests for which the client lacks the permission.
     pub forbidden: Counter32,
-    /// Were too large.
+    /// Requests that were too large.
     pub too_large: Counter32,
-    /// Asked for what the application does not do.
+    /// Requests that the application does not implement.
     pub not_implemented: Counter32,
-    /// Asked for what is not there.
+    /// Requests for an object that does not exist.
     pub not_found: Counter32,
-    /// Found the application or what it needs out of service.
+    /// Requests refused because the application, or a service that it depends on, was out of
+    /// service.
     pub unavailable: Counter32,
-    /// Lacked the credentials.
+    /// Requests of clients that were not authenticated.
     pub unauthorized: Counter32,
 }
 
 impl AppOperations<'_> {
-    /// Every field unknown: start from here and fill in what the platform knows.
+    /// Every field unknown, to be completed with `..UNKNOWN`.
     pub const UNKNOWN: Self = Self {
         application: "",
         success: Counter32::MAX,
@@ -82,37 +83,37 @@ impl CounterRecord for AppOperations<'_> {
 }
 
 counter_record! {
-    /// `app_resources`, 0:2203: what an application uses.
+    /// `app_resources` (0:2203): the resources of an application.
     AppResources = 0:2203 {
-        /// Milliseconds of CPU in user mode.
+        /// CPU time in user mode, milliseconds.
         user_time: Counter32,
-        /// Milliseconds of CPU in the kernel.
+        /// CPU time in the kernel, milliseconds.
         system_time: Counter32,
-        /// Bytes of memory used.
+        /// Memory in use, bytes.
         mem_used: Gauge64,
-        /// Bytes of memory that it may use.
+        /// Limit of memory, bytes.
         mem_max: Gauge64,
-        /// File descriptors open.
+        /// Open file descriptors.
         fd_open: Gauge32,
-        /// File descriptors that it may open.
+        /// Limit of open file descriptors.
         fd_max: Gauge32,
-        /// Connections open.
+        /// Open connections.
         conn_open: Gauge32,
-        /// Connections that it may open.
+        /// Limit of open connections.
         conn_max: Gauge32,
     }
 }
 
 counter_record! {
-    /// `app_workers`, 0:2206: the threads or processes that serve an application.
+    /// `app_workers` (0:2206): the threads or processes that serve an application.
     AppWorkers = 0:2206 {
         /// Workers busy.
         workers_active: Gauge32,
         /// Workers idle.
         workers_idle: Gauge32,
-        /// Workers that there may be.
+        /// Limit of workers.
         workers_max: Gauge32,
-        /// Requests that had to wait for a worker.
+        /// Requests that waited for a worker.
         req_delayed: Counter32,
         /// Requests dropped because no worker was free.
         req_dropped: Counter32,
@@ -120,37 +121,37 @@ counter_record! {
 }
 
 counter_record! {
-    /// `http_counters`, 0:2201: requests that a web server answered, by method and by status.
+    /// `http_counters` (0:2201): requests to a web server, by method and by status.
     HttpCounters = 0:2201 {
-        /// OPTIONS.
+        /// Requests with method OPTIONS.
         method_option_count: Counter32,
-        /// GET.
+        /// Requests with method GET.
         method_get_count: Counter32,
-        /// HEAD.
+        /// Requests with method HEAD.
         method_head_count: Counter32,
-        /// POST.
+        /// Requests with method POST.
         method_post_count: Counter32,
-        /// PUT.
+        /// Requests with method PUT.
         method_put_count: Counter32,
-        /// DELETE.
+        /// Requests with method DELETE.
         method_delete_count: Counter32,
-        /// TRACE.
+        /// Requests with method TRACE.
         method_trace_count: Counter32,
-        /// CONNECT.
+        /// Requests with method CONNECT.
         method_connect_count: Counter32,
-        /// Any other method.
+        /// Requests with any other method.
         method_other_count: Counter32,
-        /// Status 100 to 199.
+        /// Responses with status 100 to 199.
         status_1xx_count: Counter32,
-        /// Status 200 to 299.
+        /// Responses with status 200 to 299.
         status_2xx_count: Counter32,
-        /// Status 300 to 399.
+        /// Responses with status 300 to 399.
         status_3xx_count: Counter32,
-        /// Status 400 to 499.
+        /// Responses with status 400 to 499.
         status_4xx_count: Counter32,
-        /// Status 500 to 599.
+        /// Responses with status 500 to 599.
         status_5xx_count: Counter32,
-        /// Any other status.
+        /// Responses with any other status.
         status_other_count: Counter32,
     }
 }

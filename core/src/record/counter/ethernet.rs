@@ -1,11 +1,11 @@
-//! Records of an Ethernet port.
+//! Counter records of an Ethernet port.
 
 use super::table::{Counter32, counter_record};
 
 counter_record! {
-    /// `ethernet_counters`, 0:2: `dot3StatsTable` of the EtherLike-MIB (RFC 2358), in frames.
+    /// `ethernet_counters` (0:2): `dot3StatsTable` of the EtherLike-MIB (RFC 2358), in frames.
     EthernetCounters = 0:2 {
-        /// Received with a bad FCS and a length that is no whole number of octets.
+        /// Received with a bad FCS and a length that is not a whole number of octets.
         dot3_stats_alignment_errors: Counter32,
         /// Received with a bad FCS.
         dot3_stats_fcs_errors: Counter32,
@@ -17,15 +17,15 @@ counter_record! {
         dot3_stats_sqe_test_errors: Counter32,
         /// Sent late because the medium was busy.
         dot3_stats_deferred_transmissions: Counter32,
-        /// Collisions later than one slot time into the frame.
+        /// Collisions more than one slot time into the frame.
         dot3_stats_late_collisions: Counter32,
         /// Not sent because of too many collisions.
         dot3_stats_excessive_collisions: Counter32,
         /// Not sent because of an error within the MAC.
         dot3_stats_internal_mac_transmit_errors: Counter32,
-        /// Times that the carrier was lost or missing while sending.
+        /// Carrier lost or missing while sending.
         dot3_stats_carrier_sense_errors: Counter32,
-        /// Received and longer than permitted.
+        /// Received with more than the permitted length.
         dot3_stats_frame_too_longs: Counter32,
         /// Not received because of an error within the MAC.
         dot3_stats_internal_mac_receive_errors: Counter32,
@@ -35,21 +35,21 @@ counter_record! {
 }
 
 counter_record! {
-    /// `pfc_counters`, 0:11: priority flow control (IEEE 802.1Qbb) of a port, all priorities
-    /// together. Goes with [`IfCounters`](super::IfCounters).
+    /// `pfc_counters` (0:11): priority flow control (IEEE 802.1Qbb) of a port, all priorities
+    /// together. Sent with [`IfCounters`](super::IfCounters) (rule A17).
     ///
-    /// The direction of the first two is in doubt: the MIB names requests the frames sent, Host
-    /// sFlow puts there the frames received.
+    /// The direction of the first two fields is ambiguous: requests are frames sent in the MIB and
+    /// frames received in Host sFlow.
     PfcCounters = 0:11 {
-        /// `ieee8021PfcRequests`.
+        /// `ieee8021PfcRequests`, frames.
         requests: Counter32,
-        /// `ieee8021PfcIndications`.
+        /// `ieee8021PfcIndications`, frames.
         indications: Counter32,
-        /// Microseconds paused.
+        /// Time paused, microseconds.
         pause_duration: Counter32,
-        /// Times that the watchdog saw a storm of pause frames begin.
+        /// Storms of pause frames that the watchdog detected.
         storm_detected: Counter32,
-        /// Times that it saw one end.
+        /// Storms that ended.
         storm_restored: Counter32,
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown() {
+    fn ethernet_counters_unknown() {
         let format = crate::record::DataFormat::standard(2);
         testing::counter_bytes(&EthernetCounters::default(), format, &[0xff; 52]);
     }

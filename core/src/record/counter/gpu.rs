@@ -1,29 +1,29 @@
-//! The record of NVIDIA GPUs.
+//! The counter record of NVIDIA GPUs.
 
 use super::table::{Counter32, Gauge32, Gauge64, counter_record};
 
 counter_record! {
-    /// `nvidia_gpu`, 5703:1: what NVML says of the GPUs of the host, all together.
+    /// `nvidia_gpu` (5703:1): the GPUs of the host, all together, from NVML.
     NvidiaGpu = 5703:1 {
-        /// GPUs.
+        /// Number of GPUs.
         device_count: Gauge32,
-        /// Compute processes that run.
+        /// Running compute processes.
         processes: Gauge32,
-        /// Milliseconds with a kernel running, sum over the GPUs.
+        /// Time with a kernel running, milliseconds, sum of the GPUs.
         gpu_time: Counter32,
-        /// Milliseconds with device memory being read or written, sum over the GPUs.
+        /// Time with device memory being read or written, milliseconds, sum of the GPUs.
         mem_time: Counter32,
-        /// Bytes of device memory.
+        /// Device memory, bytes.
         mem_total: Gauge64,
-        /// Bytes of device memory free.
+        /// Free device memory, bytes.
         mem_free: Gauge64,
         /// Volatile ECC errors.
         ecc_errors: Counter32,
-        /// Millijoules.
+        /// Energy consumed, millijoules.
         energy: Counter32,
-        /// Degrees Celsius of the hottest GPU.
+        /// Temperature of the hottest GPU, degrees Celsius.
         temperature: Gauge32,
-        /// Percent of full speed of the fastest fan.
+        /// Speed of the fastest fan, percent of its maximum.
         fan_speed: Gauge32,
     }
 }

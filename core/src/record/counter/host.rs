@@ -1,17 +1,17 @@
-//! Records of a host: a physical machine, or a virtual machine or container upon it.
+//! Counter records of a host: a physical machine, a virtual machine or a container.
 
 use super::table::{Counter32, Counter64, Gauge32, Gauge64, Load, Percentage, counter_record};
 use crate::record::codes::codes;
 use crate::record::{CounterRecord, DataFormat, count};
 use crate::xdr::Encoder;
 
-/// `host_descr`, 0:2000: which host this is.
+/// `host_descr` (0:2000): the identity of the host.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HostDescr<'a> {
     /// Host name, at most 64 bytes; empty: unknown.
     pub hostname: &'a str,
-    /// UUID of the machine; all zero: unknown. No length word on the wire (errata).
+    /// UUID of the machine, without length word on the wire (errata); all zero: unknown.
     pub uuid: [u8; 16],
     /// Kind of processor.
     pub machine_type: MachineType,
@@ -22,7 +22,7 @@ pub struct HostDescr<'a> {
 }
 
 impl HostDescr<'_> {
-    /// Every field unknown: start from here and fill in what the platform knows.
+    /// Every field unknown, to be completed with `..UNKNOWN`.
     pub const UNKNOWN: Self = Self {
         hostname: "",
         uuid: [0; 16],
@@ -52,11 +52,11 @@ impl CounterRecord for HostDescr<'_> {
 }
 
 codes! {
-    /// `machine_type` of [`HostDescr`]. There is no code for RISC-V.
+    /// `machine_type` of [`HostDescr`] (section 5.1). RISC-V has no code yet: send `OTHER`.
     MachineType {
-        /// Not known.
+        /// Unknown.
         UNKNOWN = 0 "unknown",
-        /// None of the listed.
+        /// Not listed.
         OTHER = 1 "other",
         /// 32-bit x86.
         X86 = 2 "x86",
@@ -84,11 +84,11 @@ codes! {
 }
 
 codes! {
-    /// `os_name` of [`HostDescr`].
+    /// `os_name` of [`HostDescr`] (section 5.1).
     OsName {
-        /// Not known.
+        /// Unknown.
         UNKNOWN = 0 "unknown",
-        /// None of the listed.
+        /// Not listed.
         OTHER = 1 "other",
         /// Linux.
         LINUX = 2 "linux",
@@ -115,18 +115,18 @@ codes! {
     }
 }
 
-/// `host_adapters`, 0:2001: the network adapters of the host.
+/// `host_adapters` (0:2001): the network adapters of the host.
 ///
-/// 4 bytes, and 16 for an adapter with one address; the text sets no most.
+/// 4 bytes plus 16 per adapter with one address. The specification sets no maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HostAdapters<'a> {
-    /// The adapters.
+    /// Adapters, in any order.
     pub adapters: &'a [HostAdapter<'a>],
 }
 
 impl HostAdapters<'_> {
-    /// No adapter known.
+    /// No adapter.
     pub const UNKNOWN: Self = Self { adapters: &[] };
 }
 
@@ -147,9 +147,10 @@ impl CounterRecord for HostAdapters<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HostAdapter<'a> {
-    /// `ifIndex`; 0: unknown. For a virtual machine the one that the virtual switch exports.
+    /// ifIndex; 0: unknown. For a virtual machine, that of its port at the virtual switch, if the
+    /// switch sends sFlow.
     pub if_index: Gauge32,
-    /// MAC addresses.
+    /// MAC addresses; empty: unknown.
     pub mac_address: &'a [[u8; 6]],
 }
 
@@ -163,10 +164,10 @@ impl HostAdapter<'_> {
 }
 
 counter_record! {
-    /// `host_parent`, 0:2002: the data source upon which this one runs. Only a child sends it; the
-    /// physical host is the root.
+    /// `host_parent` (0:2002): the data source on which this one runs. The physical host is the
+    /// root and does not send it.
     HostParent = 0:2002 {
-        /// Data source class of the parent: 2 or 3.
+        /// Data source class of the parent, see [`SourceClass`](crate::SourceClass).
         container_type: Gauge32,
         /// Data source index of the parent.
         container_index: Gauge32,
@@ -174,67 +175,68 @@ counter_record! {
 }
 
 counter_record! {
-    /// `host_cpu`, 0:2003, in the 80 bytes of December 2014. Times are sums over all CPUs.
+    /// `host_cpu` (0:2003), in the form of December 2014 (80 bytes). Times are sums over all CPUs
+    /// in milliseconds, which wrap after 49.7 days divided by the number of CPUs.
     HostCpu = 0:2003 {
-        /// Load average of a minute.
+        /// Load average of 1 minute.
         load_one: Load,
         /// Load average of 5 minutes.
         load_five: Load,
         /// Load average of 15 minutes.
         load_fifteen: Load,
-        /// Processes running.
+        /// Running processes.
         proc_run: Gauge32,
-        /// Processes in all.
+        /// All processes.
         proc_total: Gauge32,
-        /// CPUs.
+        /// Number of CPUs.
         cpu_num: Gauge32,
-        /// Megahertz.
+        /// Clock rate, megahertz.
         cpu_speed: Gauge32,
         /// Seconds since boot.
         uptime: Counter32,
-        /// Milliseconds in user mode.
+        /// Time in user mode.
         cpu_user: Counter32,
-        /// Milliseconds in user mode at low priority.
+        /// Time in user mode at low priority.
         cpu_nice: Counter32,
-        /// Milliseconds in the kernel.
+        /// Time in the kernel.
         cpu_system: Counter32,
-        /// Milliseconds idle.
+        /// Idle time.
         cpu_idle: Counter32,
-        /// Milliseconds idle while waiting for I/O.
+        /// Idle time while waiting for I/O.
         cpu_wio: Counter32,
-        /// Milliseconds in interrupts.
+        /// Time in interrupts.
         cpu_intr: Counter32,
-        /// Milliseconds in soft interrupts.
+        /// Time in soft interrupts.
         cpu_sintr: Counter32,
         /// Interrupts.
         interrupts: Counter32,
         /// Context switches.
         contexts: Counter32,
-        /// Milliseconds that the hypervisor gave to others.
+        /// Time that the hypervisor gave to other machines.
         cpu_steal: Counter32,
-        /// Milliseconds running virtual CPUs.
+        /// Time running virtual CPUs.
         cpu_guest: Counter32,
-        /// Milliseconds running virtual CPUs at low priority.
+        /// Time running virtual CPUs at low priority.
         cpu_guest_nice: Counter32,
     }
 }
 
 counter_record! {
-    /// `host_memory`, 0:2004.
+    /// `host_memory` (0:2004): memory and swap space.
     HostMemory = 0:2004 {
-        /// Bytes of memory.
+        /// Memory, bytes.
         mem_total: Gauge64,
-        /// Bytes free.
+        /// Free memory, bytes.
         mem_free: Gauge64,
-        /// Bytes shared.
+        /// Shared memory, bytes.
         mem_shared: Gauge64,
-        /// Bytes in buffers.
+        /// Buffers, bytes.
         mem_buffers: Gauge64,
-        /// Bytes in the page cache.
+        /// Page cache, bytes.
         mem_cached: Gauge64,
-        /// Bytes of swap space.
+        /// Swap space, bytes.
         swap_total: Gauge64,
-        /// Bytes of swap space free.
+        /// Free swap space, bytes.
         swap_free: Gauge64,
         /// Pages read from disk.
         page_in: Counter32,
@@ -248,31 +250,31 @@ counter_record! {
 }
 
 counter_record! {
-    /// `host_disk_io`, 0:2005: sums over the disks.
+    /// `host_disk_io` (0:2005): sums over the disks.
     HostDiskIo = 0:2005 {
-        /// Bytes on disk.
+        /// Capacity, bytes.
         disk_total: Gauge64,
-        /// Bytes free.
+        /// Free space, bytes.
         disk_free: Gauge64,
-        /// How full the fullest partition is.
+        /// Used space of the fullest partition.
         part_max_used: Percentage,
         /// Reads.
         reads: Counter32,
         /// Bytes read.
         bytes_read: Counter64,
-        /// Milliseconds spent reading.
+        /// Time spent reading, milliseconds.
         read_time: Counter32,
         /// Writes.
         writes: Counter32,
         /// Bytes written.
         bytes_written: Counter64,
-        /// Milliseconds spent writing.
+        /// Time spent writing, milliseconds.
         write_time: Counter32,
     }
 }
 
 counter_record! {
-    /// `host_net_io`, 0:2006: sums over the physical adapters.
+    /// `host_net_io` (0:2006): sums over the physical adapters.
     HostNetIo = 0:2006 {
         /// Bytes received.
         bytes_in: Counter64,
@@ -280,15 +282,15 @@ counter_record! {
         pkts_in: Counter32,
         /// Packets received with errors.
         errs_in: Counter32,
-        /// Packets dropped on their way in.
+        /// Inbound packets dropped.
         drops_in: Counter32,
         /// Bytes sent.
         bytes_out: Counter64,
         /// Packets sent.
         pkts_out: Counter32,
-        /// Packets that errors kept from being sent.
+        /// Packets not sent because of errors.
         errs_out: Counter32,
-        /// Packets dropped on their way out.
+        /// Outbound packets dropped.
         drops_out: Counter32,
     }
 }

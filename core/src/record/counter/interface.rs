@@ -1,4 +1,4 @@
-//! Records of a port or VLAN, whatever its medium.
+//! Counter records of a port or VLAN of any medium.
 
 use super::table::{Counter32, Counter64, Gauge32, Gauge64, counter_record};
 use crate::record::codes::codes;
@@ -6,64 +6,65 @@ use crate::record::{CounterRecord, DataFormat};
 use crate::xdr::Encoder;
 
 counter_record! {
-    /// `if_counters`, 0:1: what the interfaces table of IF-MIB (RFC 2863) counts. Goes wherever
-    /// possible with every interface (rule A17).
+    /// `if_counters` (0:1): the counters of the IF-MIB (RFC 2863). Sent for every interface if
+    /// possible (rule A17).
     IfCounters = 0:1 {
-        /// `ifIndex` of the interface.
+        /// ifIndex of the interface.
         if_index: Gauge32,
-        /// `ifType`.
+        /// ifType.
         if_type: IfType,
-        /// Bits per second.
+        /// ifSpeed, bits per second.
         if_speed: Gauge64,
-        /// Duplex, or the one direction of a one-way interface.
+        /// Duplex, or the direction of a one-way interface.
         if_direction: IfDirection,
-        /// [`ADMIN_UP`](Self::ADMIN_UP) and [`OPER_UP`](Self::OPER_UP); both clear: down.
+        /// Bits [`ADMIN_UP`](Self::ADMIN_UP) and [`OPER_UP`](Self::OPER_UP); 0: down, or unknown.
         if_status: Gauge32,
-        /// Bytes received, framing included.
+        /// Bytes received, including framing.
         if_in_octets: Counter64,
-        /// Packets received that were neither multicast nor broadcast.
+        /// Unicast packets received: neither multicast nor broadcast.
         if_in_ucast_pkts: Counter32,
         /// Multicast packets received.
         if_in_multicast_pkts: Counter32,
         /// Broadcast packets received.
         if_in_broadcast_pkts: Counter32,
-        /// Good packets received and discarded all the same, for instance for lack of buffers.
+        /// Packets received without error and discarded, such as for lack of buffers.
         if_in_discards: Counter32,
         /// Packets received with errors.
         if_in_errors: Counter32,
-        /// Packets received and discarded because nobody knew their protocol.
+        /// Packets received and discarded because of an unknown protocol.
         if_in_unknown_protos: Counter32,
-        /// Bytes sent, framing included.
+        /// Bytes sent, including framing.
         if_out_octets: Counter64,
-        /// Packets sent that were neither multicast nor broadcast.
+        /// Unicast packets sent: neither multicast nor broadcast.
         if_out_ucast_pkts: Counter32,
         /// Multicast packets sent.
         if_out_multicast_pkts: Counter32,
         /// Broadcast packets sent.
         if_out_broadcast_pkts: Counter32,
-        /// Packets to be sent that were discarded though nothing was wrong with them.
+        /// Outbound packets without error that were discarded, such as for lack of buffers.
         if_out_discards: Counter32,
-        /// Packets that errors kept from being sent.
+        /// Packets not sent because of errors.
         if_out_errors: Counter32,
-        /// 1: promiscuous, 0: not; the text gives no coding, agents send these two.
+        /// 1: promiscuous, 0: not. The specification defines no coding; agents send these values.
         if_promiscuous_mode: Gauge32,
     }
 }
 
 impl IfCounters {
-    /// `if_status`: the interface is meant to be up (`ifAdminStatus`).
+    /// Bit of `if_status`: ifAdminStatus is up.
     pub const ADMIN_UP: u32 = 1;
 
-    /// `if_status`: the interface is up (`ifOperStatus`).
+    /// Bit of `if_status`: ifOperStatus is up.
     pub const OPER_UP: u32 = 2;
 }
 
 codes! {
-    /// `ifType`, the IANAifType-MIB numbers of interfaces that a Linux host or a switch has.
+    /// `if_type` of [`IfCounters`]: those numbers of the IANAifType-MIB that a Linux host or a
+    /// switch needs.
     IfType {
-        /// Not known.
+        /// Unknown.
         UNKNOWN = 0 "unknown",
-        /// None of the listed.
+        /// Not listed.
         OTHER = 1 "other",
         /// Ethernet of any speed.
         ETHERNET_CSMACD = 6 "ethernetCsmacd",
@@ -89,9 +90,9 @@ codes! {
 }
 
 codes! {
-    /// `ifDirection` of [`IfCounters`].
+    /// `if_direction` of [`IfCounters`].
     IfDirection {
-        /// Not known.
+        /// Unknown.
         UNKNOWN = 0 "unknown",
         /// Full duplex.
         FULL_DUPLEX = 1 "full-duplex",
@@ -105,11 +106,11 @@ codes! {
 }
 
 counter_record! {
-    /// `vlan_counters`, 0:5: what a VLAN carried.
+    /// `vlan_counters` (0:5): the traffic of a VLAN.
     VlanCounters = 0:5 {
-        /// 1 to 4094.
+        /// VLAN id, 1 to 4094.
         vlan_id: Gauge32,
-        /// Bytes.
+        /// Bytes carried.
         octets: Counter64,
         /// Unicast packets.
         ucast_pkts: Counter32,
@@ -123,14 +124,14 @@ counter_record! {
 }
 
 counter_record! {
-    /// `queue_length`, 0:1003: how long a queue of the port was when packets joined it. One record
-    /// a queue, beside [`IfCounters`].
+    /// `queue_length` (0:1003): a histogram of the length of a queue when packets joined it. One
+    /// record per queue, sent with [`IfCounters`].
     QueueLength = 0:1003 {
-        /// The queue, by an index within the port that lasts.
+        /// Persistent index of the queue within the port.
         queue_index: Gauge32,
         /// Bytes in a segment.
         segment_size: Gauge32,
-        /// Segments that the queue may hold.
+        /// Capacity of the queue, segments.
         queue_segments: Gauge32,
         /// Packets that found the queue empty.
         queue_length0: Counter32,
@@ -150,32 +151,32 @@ counter_record! {
         queue_length1024: Counter32,
         /// Packets that found more than 1024 segments.
         queue_length_more: Counter32,
-        /// Packets that found no room.
+        /// Packets dropped because the queue was full.
         dropped: Counter32,
     }
 }
 
 counter_record! {
-    /// `of_port`, 0:1004: which OpenFlow port this is. Goes with the counters of every port under
-    /// OpenFlow control.
+    /// `of_port` (0:1004): the OpenFlow identity of the port. Mandatory for ports under OpenFlow
+    /// control (rule A17).
     OfPort = 0:1004 {
-        /// The datapath, by its OpenFlow id.
+        /// OpenFlow datapath id.
         datapath_id: Gauge64,
-        /// The port within it, numbered as in OpenFlow 1.1 (`OFPP_LOCAL` is 0xFFFFFFFE).
+        /// Port number of OpenFlow 1.1 (`OFPP_LOCAL` is 0xFFFFFFFE).
         port_no: Gauge32,
     }
 }
 
-/// `port_name`, 0:1005: the name of an interface.
+/// `port_name` (0:1005): the name of an interface.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PortName<'a> {
-    /// `ifName` or the OpenFlow name, at most 255 bytes; empty: unknown.
+    /// ifName or the OpenFlow name, at most 255 bytes; empty: unknown.
     pub name: &'a str,
 }
 
 impl PortName<'_> {
-    /// The name unknown.
+    /// An unknown name.
     pub const UNKNOWN: Self = Self { name: "" };
 }
 
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn interface_of_which_nothing_is_known() {
+    fn if_counters_unknown() {
         let mut bytes = [0xff; 88];
         bytes[..24].fill(0);
         bytes[84..].fill(0);

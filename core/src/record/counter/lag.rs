@@ -1,21 +1,21 @@
-//! The record of a port in a link aggregate.
+//! The counter record of a port in a link aggregate.
 
 use super::table::Counter32;
 use crate::record::{CounterRecord, DataFormat};
 use crate::xdr::Encoder;
 
-/// `lag_port_stats`, 0:7: `dot3adAggPortTable` of the IEEE8023-LAG-MIB for one member port.
+/// `lag_port_stats` (0:7): `dot3adAggPortTable` of the IEEE8023-LAG-MIB for one member port.
 ///
-/// Goes with [`IfCounters`](super::IfCounters). All members have the same polling interval and
+/// Sent with [`IfCounters`](super::IfCounters). All members must have the same polling interval and
 /// sampling rate, and the aggregate is a data source too (rule A17).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LagPortStats {
-    /// System id of this end; all zero: unknown.
+    /// System id of this device; all zero: unknown.
     pub dot3ad_agg_port_actor_system_id: [u8; 6],
-    /// System id of the far end; all zero: unknown.
+    /// System id of the partner; all zero: unknown.
     pub dot3ad_agg_port_partner_oper_system_id: [u8; 6],
-    /// `ifIndex` of the aggregate; 0: none or unknown.
+    /// ifIndex of the aggregate; 0: none or unknown.
     pub dot3ad_agg_port_attached_agg_id: u32,
     /// LACP state of both ends.
     pub dot3ad_agg_port_state: LacpState,
@@ -25,9 +25,9 @@ pub struct LagPortStats {
     pub dot3ad_agg_port_stats_marker_pdus_rx: Counter32,
     /// Marker responses received.
     pub dot3ad_agg_port_stats_marker_response_pdus_rx: Counter32,
-    /// Frames of slow protocols received and not known.
+    /// Frames of an unknown slow protocol received.
     pub dot3ad_agg_port_stats_unknown_rx: Counter32,
-    /// Frames of slow protocols received and malformed.
+    /// Malformed frames of slow protocols received.
     pub dot3ad_agg_port_stats_illegal_rx: Counter32,
     /// LACPDUs sent.
     pub dot3ad_agg_port_stats_lacpdus_tx: Counter32,
@@ -38,7 +38,7 @@ pub struct LagPortStats {
 }
 
 impl LagPortStats {
-    /// Every field unknown: start from here and fill in what the platform knows.
+    /// Every field unknown, to be completed with `..UNKNOWN`.
     pub const UNKNOWN: Self = Self {
         dot3ad_agg_port_actor_system_id: [0; 6],
         dot3ad_agg_port_partner_oper_system_id: [0; 6],
@@ -89,22 +89,22 @@ impl CounterRecord for LagPortStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LacpState {
-    /// This end, as configured.
+    /// This device, as configured.
     pub actor_admin: u8,
-    /// This end, as it is.
+    /// This device, in operation.
     pub actor_oper: u8,
-    /// The far end, as assumed without word from it.
+    /// The partner, as assumed without LACPDUs from it.
     pub partner_admin: u8,
-    /// The far end, as it is.
+    /// The partner, in operation.
     pub partner_oper: u8,
 }
 
 impl LacpState {
-    /// No state known, all bits clear.
+    /// No state, all bits clear.
     pub const UNKNOWN: Self =
         Self { actor_admin: 0, actor_oper: 0, partner_admin: 0, partner_oper: 0 };
 
-    /// The four octets in the order of the text, whatever the byte order of the machine.
+    /// Returns the four octets in the order of the specification, on machines of any byte order.
     const fn word(self) -> u32 {
         u32::from_be_bytes([
             self.actor_admin,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown() {
+    fn lag_port_stats_unknown() {
         let mut bytes = [0; 56];
         bytes[24..].fill(0xff);
         testing::counter_bytes(&LagPortStats::default(), DataFormat::standard(7), &bytes);

@@ -1,56 +1,57 @@
-//! Records of the IP stack of a host: groups of MIB-II, as Linux prints them in `/proc/net/snmp`.
+//! Counter records of the IP stack of a host: the groups of MIB-II that Linux prints in
+//! `/proc/net/snmp`.
 
 use super::table::{Counter32, Gauge32, counter_record};
 
 counter_record! {
-    /// `mib2_ip_group`, 0:2007: IP (RFC 4293), in datagrams where nothing else is said.
+    /// `mib2_ip_group` (0:2007): IP (RFC 4293), in datagrams unless another unit is given.
     Mib2IpGroup = 0:2007 {
-        /// 1: forwards for others, 2: does not.
+        /// 1: forwards datagrams, 2: does not.
         ip_forwarding: Gauge32,
-        /// Hop limit of datagrams made here.
+        /// TTL of datagrams that originate here.
         ip_default_ttl: Gauge32,
-        /// Received, good or bad.
+        /// Received, including those with errors.
         ip_in_receives: Counter32,
-        /// Discarded for an error in the header.
+        /// Discarded because of an error in the header.
         ip_in_hdr_errors: Counter32,
-        /// Discarded for an address that is not of this host.
+        /// Discarded because the destination is not an address of this host.
         ip_in_addr_errors: Counter32,
-        /// Forwarded, or tried to.
+        /// Forwarded, including failed attempts.
         ip_forw_datagrams: Counter32,
-        /// Discarded for an unknown protocol.
+        /// Discarded because of an unknown protocol.
         ip_in_unknown_protos: Counter32,
-        /// Received, good, and discarded all the same, for instance for lack of buffers.
+        /// Received without error and discarded, such as for lack of buffers.
         ip_in_discards: Counter32,
-        /// Delivered to their protocol.
+        /// Delivered to a protocol.
         ip_in_delivers: Counter32,
-        /// Made here and handed to IP.
+        /// Passed to IP by local protocols.
         ip_out_requests: Counter32,
-        /// To be sent, good, and discarded all the same.
+        /// Outbound without error and discarded, such as for lack of buffers.
         ip_out_discards: Counter32,
         /// Discarded for lack of a route.
         ip_out_no_routes: Counter32,
-        /// Seconds that a fragment waits for the others.
+        /// Time that a fragment waits for reassembly, seconds.
         ip_reasm_timeout: Gauge32,
-        /// Fragments to reassemble.
+        /// Fragments that needed reassembly.
         ip_reasm_reqds: Counter32,
         /// Reassembled.
         ip_reasm_oks: Counter32,
-        /// Times that reassembly failed.
+        /// Failed reassemblies.
         ip_reasm_fails: Counter32,
         /// Fragmented.
         ip_frag_oks: Counter32,
-        /// Discarded because they must not be fragmented.
+        /// Discarded because fragmentation was needed and not permitted.
         ip_frag_fails: Counter32,
-        /// Fragments made.
+        /// Fragments created.
         ip_frag_creates: Counter32,
     }
 }
 
 counter_record! {
-    /// `mib2_icmp_group`, 0:2008: ICMP (RFC 2011), in messages. The text leaves out
-    /// `icmpInTimestampReps`, and so does everyone.
+    /// `mib2_icmp_group` (0:2008): ICMP (RFC 2011), in messages. `icmpInTimestampReps` is missing
+    /// in the specification and in all implementations.
     Mib2IcmpGroup = 0:2008 {
-        /// Received, good or bad.
+        /// Received, including those with errors.
         icmp_in_msgs: Counter32,
         /// Received with errors.
         icmp_in_errors: Counter32,
@@ -74,9 +75,9 @@ counter_record! {
         icmp_in_addr_masks: Counter32,
         /// Address mask reply, received.
         icmp_in_addr_mask_reps: Counter32,
-        /// Sent, or tried to.
+        /// Sent, including failed attempts.
         icmp_out_msgs: Counter32,
-        /// Not sent because of a problem within ICMP.
+        /// Not sent because of a problem within ICMP, such as lack of buffers.
         icmp_out_errors: Counter32,
         /// Destination unreachable, sent.
         icmp_out_dest_unreachs: Counter32,
@@ -104,30 +105,30 @@ counter_record! {
 }
 
 counter_record! {
-    /// `mib2_tcp_group`, 0:2009: TCP (RFC 4022) and Linux's count of bad checksums.
+    /// `mib2_tcp_group` (0:2009): TCP (RFC 4022), and bad checksums as Linux counts them.
     Mib2TcpGroup = 0:2009 {
-        /// How the retransmission timeout is found: 1 other, 2 constant, 3 MIL-STD-1778, 4 Van
+        /// Algorithm of the retransmission timeout: 1 other, 2 constant, 3 MIL-STD-1778, 4 Van
         /// Jacobson, 5 RFC 2988.
         tcp_rto_algorithm: Gauge32,
-        /// Least retransmission timeout, milliseconds.
+        /// Minimum retransmission timeout, milliseconds.
         tcp_rto_min: Gauge32,
-        /// Greatest retransmission timeout, milliseconds.
+        /// Maximum retransmission timeout, milliseconds.
         tcp_rto_max: Gauge32,
-        /// Most connections; -1, all ones on the wire: no fixed limit.
+        /// Limit of connections; all ones (-1): no fixed limit.
         tcp_max_conn: Gauge32,
-        /// Connections opened from here.
+        /// Connections opened by this host.
         tcp_active_opens: Counter32,
-        /// Connections opened from afar.
+        /// Connections opened by other hosts.
         tcp_passive_opens: Counter32,
         /// Connections that failed to open.
         tcp_attempt_fails: Counter32,
-        /// Connections reset when established or closing.
+        /// Connections reset in state ESTABLISHED or CLOSE-WAIT.
         tcp_estab_resets: Counter32,
-        /// Connections now established or in CLOSE-WAIT.
+        /// Connections in state ESTABLISHED or CLOSE-WAIT.
         tcp_curr_estab: Gauge32,
-        /// Segments received, good or bad.
+        /// Segments received, including those with errors.
         tcp_in_segs: Counter32,
-        /// Segments sent, without those that only retransmit.
+        /// Segments sent, without pure retransmissions.
         tcp_out_segs: Counter32,
         /// Segments retransmitted.
         tcp_retrans_segs: Counter32,
@@ -141,11 +142,11 @@ counter_record! {
 }
 
 counter_record! {
-    /// `mib2_udp_group`, 0:2010: UDP (RFC 4113) and Linux's own counts, in datagrams.
+    /// `mib2_udp_group` (0:2010): UDP (RFC 4113) and the additions of Linux, in datagrams.
     Mib2UdpGroup = 0:2010 {
-        /// Delivered.
+        /// Delivered to a socket.
         udp_in_datagrams: Counter32,
-        /// Received for a port at which nobody listened.
+        /// Received for a port without a socket.
         udp_no_ports: Counter32,
         /// Received and not delivered for other reasons.
         udp_in_errors: Counter32,

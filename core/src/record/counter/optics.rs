@@ -1,29 +1,29 @@
-//! The record of a pluggable optical module.
+//! The counter record of a pluggable optical module.
 
 use super::table::Gauge32;
 use crate::record::{CounterRecord, DataFormat, count};
 use crate::xdr::Encoder;
 
-/// `sfp`, 0:10: what the monitor of an optical module reads (SFF-8472, SFF-8636, CMIS).
+/// `sfp` (0:10): the readings of an optical module (SFF-8472, SFF-8636, CMIS).
 ///
-/// 20 bytes and 40 for each lane; the text sets no most.
+/// 20 bytes plus 40 per lane. The specification sets no maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Sfp<'a> {
-    /// A number that tells the module from the others of the device; 0: unknown.
+    /// Number of the module, unique within the device; 0: unknown.
     pub module_id: Gauge32,
-    /// Lanes that the module has; 0: unknown.
+    /// Number of lanes of the module; 0: unknown.
     pub module_num_lanes: Gauge32,
-    /// Millivolts; 0: unknown.
+    /// Supply voltage, millivolts; 0: unknown.
     pub module_supply_voltage: Gauge32,
-    /// Thousandths of a degree Celsius; 0: unknown.
+    /// Temperature, thousandths of a degree Celsius; 0: unknown.
     pub module_temperature: i32,
-    /// The lanes that this interface uses.
+    /// Lanes of this interface.
     pub lanes: &'a [SfpLane],
 }
 
 impl Sfp<'_> {
-    /// Every field unknown: start from here and fill in what the platform knows.
+    /// Every field unknown, to be completed with `..UNKNOWN`.
     pub const UNKNOWN: Self = Self {
         module_id: 0,
         module_num_lanes: 0,
@@ -52,29 +52,29 @@ impl CounterRecord for Sfp<'_> {
     }
 }
 
-/// One lane of an optical module; 0: unknown, in every field.
+/// One lane of an optical module. In every field 0: unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SfpLane {
-    /// The lane within the module, from 1.
+    /// Number of the lane within the module, from 1.
     pub index: Gauge32,
-    /// Microamperes.
+    /// Transmitter bias current, microamperes.
     pub tx_bias_current: Gauge32,
-    /// Microwatts.
+    /// Transmitted power, microwatts.
     pub tx_power: Gauge32,
-    /// Microwatts, minimum.
+    /// Minimum transmitted power, microwatts.
     pub tx_power_min: Gauge32,
-    /// Microwatts, maximum.
+    /// Maximum transmitted power, microwatts.
     pub tx_power_max: Gauge32,
-    /// Nanometres.
+    /// Transmitter wavelength, nanometres.
     pub tx_wavelength: Gauge32,
-    /// Microwatts.
+    /// Received power, microwatts.
     pub rx_power: Gauge32,
-    /// Microwatts, minimum.
+    /// Minimum received power, microwatts.
     pub rx_power_min: Gauge32,
-    /// Microwatts, maximum.
+    /// Maximum received power, microwatts.
     pub rx_power_max: Gauge32,
-    /// Nanometres.
+    /// Receiver wavelength, nanometres.
     pub rx_wavelength: Gauge32,
 }
 
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn no_lane_and_frost() {
+    fn sfp_without_lanes_and_below_zero() {
         let record = Sfp { module_temperature: -1, ..Sfp::UNKNOWN };
         let bytes = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
         testing::counter_bytes(&record, DataFormat::standard(10), &bytes);
     }
 
     #[test]
-    fn as_many_lanes_as_a_datagram_holds() {
+    fn sfp_with_lanes_that_fill_a_datagram() {
         let lanes = [SfpLane { index: 0x0101_0101, ..SfpLane::default() }; 34];
         let mut bytes = Vec::from([0; 20]);
         bytes[19] = 34;

@@ -1,19 +1,19 @@
-//! The record of a switch or router's own processor.
+//! The counter record of the management processor of a switch or router.
 
 use super::table::{Gauge64, Percentage, counter_record};
 
 counter_record! {
-    /// `processor`, 0:1001: load and memory of the management processor.
+    /// `processor` (0:1001): load and memory of the management processor.
     Processor = 0:1001 {
-        /// CPU use, mean of 5 seconds.
+        /// Mean CPU use of 5 seconds.
         cpu_5s: Percentage,
-        /// CPU use, mean of a minute.
+        /// Mean CPU use of a minute.
         cpu_1m: Percentage,
-        /// CPU use, mean of 5 minutes.
+        /// Mean CPU use of 5 minutes.
         cpu_5m: Percentage,
-        /// Bytes of memory.
+        /// Memory, bytes.
         total_memory: Gauge64,
-        /// Bytes of memory free.
+        /// Free memory, bytes.
         free_memory: Gauge64,
     }
 }

@@ -1,29 +1,29 @@
-//! Counter records of fixed size, written as the tables of the specification.
+//! The macro for counter records of fixed size, and the types of their fields.
 
-/// A counter: it wraps modulo 2^32. All ones: unknown.
+/// A counter modulo 2^32. All ones: unknown.
 pub type Counter32 = u32;
 
-/// A counter: it wraps modulo 2^64. All ones: unknown.
+/// A counter modulo 2^64. All ones: unknown.
 pub type Counter64 = u64;
 
-/// A gauge, a setting or an identity. 0: unknown.
+/// A gauge, a setting or an identifier of 32 bits. 0: unknown.
 pub type Gauge32 = u32;
 
-/// A gauge, a setting or an identity. 0: unknown.
+/// A gauge, a setting or an identifier of 64 bits. 0: unknown.
 pub type Gauge64 = u64;
 
-/// Hundredths of a percent, 0 to 10000. -1: unknown.
+/// A percentage in hundredths of a percent, 0 to 10000. -1: unknown.
 pub type Percentage = i32;
 
-/// A load average, in processes. -1.0: unknown.
+/// A load average in processes. -1.0: unknown.
 pub type Load = f32;
 
-/// Declares a counter record: `Name = enterprise:format { field: kind, ... }`, the fields in the
-/// order of the wire.
+/// Declares a counter record: `Name = enterprise:format { field: kind, ... }`, with the fields in
+/// the order of the wire.
 ///
-/// The kind of a field gives its Rust type, its "unknown" code and its words on the wire: one of
-/// the aliases above, or a list of codes, which has `UNKNOWN` and `code()`. A record made this way
-/// is written at the price of one bounds check.
+/// The kind of a field determines its Rust type, its "unknown" code and its words on the wire. It
+/// is one of the aliases above, or a list of codes, which has `UNKNOWN` and `code()`. The whole
+/// record is written with one bounds check.
 macro_rules! counter_record {
     (
         $(#[$about:meta])*
@@ -39,7 +39,7 @@ macro_rules! counter_record {
         }
 
         impl $record {
-            /// Every field unknown: start from here and fill in what the platform knows.
+            /// Every field unknown, to be completed with `..UNKNOWN`.
             pub const UNKNOWN: Self = Self { $($field: counter_record!(@unknown $kind),)* };
         }
 
@@ -68,7 +68,7 @@ macro_rules! counter_record {
     (@unknown Load) => { -1.0 };
     (@unknown $codes:ident) => { $codes::UNKNOWN };
 
-    // Field by field from the list behind the brackets to the words within them.
+    // Moves one field after the other from the list into words within the brackets.
     (@words $self:ident $xdr:ident [$($words:tt)*]) => {
         $xdr.words([$($words)*])
     };
@@ -104,12 +104,12 @@ macro_rules! counter_record {
 
 pub(crate) use counter_record;
 
-/// The first word of an `unsigned hyper`.
+/// Returns the first word of an `unsigned hyper`.
 pub(crate) const fn high(value: u64) -> u32 {
     low(value >> 32)
 }
 
-/// The second word of an `unsigned hyper`.
+/// Returns the second word of an `unsigned hyper`.
 pub(crate) const fn low(value: u64) -> u32 {
     (value & 0xFFFF_FFFF) as u32
 }
@@ -124,7 +124,7 @@ mod tests {
     codes! {
         /// A list with one code.
         Colour {
-            /// Not known.
+            /// Unknown.
             UNKNOWN = 0 "unknown",
         }
     }

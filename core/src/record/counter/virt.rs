@@ -1,46 +1,46 @@
-//! Records of virtual machines and containers, and of the hypervisor that runs them.
+//! Counter records of virtual machines and containers, and of their hypervisor.
 
 use super::table::{Counter32, Counter64, Gauge32, Gauge64, counter_record};
 use crate::record::codes::codes;
 
 counter_record! {
-    /// `virt_node`, 0:2100: the hypervisor; goes with the records of the physical host.
+    /// `virt_node` (0:2100): the hypervisor. Sent with the records of the physical host.
     VirtNode = 0:2100 {
-        /// Megahertz of a CPU.
+        /// Clock rate of a CPU, megahertz.
         mhz: Gauge32,
-        /// Active CPUs.
+        /// Number of active CPUs.
         cpus: Gauge32,
-        /// Bytes of memory.
+        /// Memory, bytes.
         memory: Gauge64,
-        /// Bytes given to nobody.
+        /// Memory not assigned to a domain, bytes.
         memory_free: Gauge64,
-        /// Domains that run.
+        /// Number of active domains.
         num_domains: Gauge32,
     }
 }
 
 counter_record! {
-    /// `virt_cpu`, 0:2101: the CPUs of one domain.
+    /// `virt_cpu` (0:2101): the CPUs of one domain.
     VirtCpu = 0:2101 {
-        /// What the domain does.
+        /// State of the domain.
         state: VirtState,
-        /// Milliseconds of CPU used.
+        /// CPU time used, milliseconds.
         cpu_time: Counter32,
-        /// Virtual CPUs.
+        /// Number of virtual CPUs.
         nr_virt_cpu: Gauge32,
     }
 }
 
 codes! {
-    /// `state` of [`VirtCpu`]: libvirt's `virDomainState`.
+    /// `state` of [`VirtCpu`]: `virDomainState` of libvirt.
     VirtState {
         /// No state, `VIR_DOMAIN_NOSTATE`.
         UNKNOWN = 0 "nostate",
         /// Running.
         RUNNING = 1 "running",
-        /// Waits for a resource.
+        /// Waiting for a resource.
         BLOCKED = 2 "blocked",
-        /// Paused by its user.
+        /// Paused by the user.
         PAUSED = 3 "paused",
         /// Shutting down.
         SHUTDOWN = 4 "shutdown",
@@ -54,24 +54,23 @@ codes! {
 }
 
 counter_record! {
-    /// `virt_memory`, 0:2102: the memory of one domain.
+    /// `virt_memory` (0:2102): the memory of one domain.
     VirtMemory = 0:2102 {
-        /// Bytes used.
+        /// Memory in use, bytes.
         memory: Gauge64,
-        /// Bytes that it may use.
+        /// Limit of memory, bytes.
         max_memory: Gauge64,
     }
 }
 
 counter_record! {
-    /// `virt_disk_io`, 0:2103: the disks of one domain.
+    /// `virt_disk_io` (0:2103): the disks of one domain.
     VirtDiskIo = 0:2103 {
-        /// Bytes that the guest sees.
+        /// Size of the disks as the guest sees them, bytes.
         capacity: Gauge64,
-        /// Bytes that its disks take up now.
+        /// Space that the disks occupy, bytes.
         allocation: Gauge64,
-        /// Bytes of the container on the host (errata; the text of 2010 calls the field
-        /// `available`).
+        /// Physical size on the host, bytes (errata; `available` in the specification of 2010).
         physical: Gauge64,
         /// Reads.
         rd_req: Counter32,
@@ -87,7 +86,7 @@ counter_record! {
 }
 
 counter_record! {
-    /// `virt_net_io`, 0:2104: the network adapters of one domain.
+    /// `virt_net_io` (0:2104): the network adapters of one domain.
     VirtNetIo = 0:2104 {
         /// Bytes received.
         rx_bytes: Counter64,
@@ -95,15 +94,15 @@ counter_record! {
         rx_packets: Counter32,
         /// Packets received with errors.
         rx_errs: Counter32,
-        /// Packets dropped on their way in.
+        /// Inbound packets dropped.
         rx_drop: Counter32,
         /// Bytes sent.
         tx_bytes: Counter64,
         /// Packets sent.
         tx_packets: Counter32,
-        /// Packets that errors kept from being sent.
+        /// Packets not sent because of errors.
         tx_errs: Counter32,
-        /// Packets dropped on their way out.
+        /// Outbound packets dropped.
         tx_drop: Counter32,
     }
 }

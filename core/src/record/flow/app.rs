@@ -1,25 +1,25 @@
-//! A transaction of an application.
+//! Records of a transaction of an application.
 
 use crate::record::codes::codes;
 use crate::record::{DataFormat, FlowRecord};
 use crate::xdr::Encoder;
 
-/// `app_operation`, 0:2202: one operation and how it ended. Goes with a socket record, such as
-/// [`ExtendedSocketIpv4`](super::ExtendedSocketIpv4).
+/// `app_operation` (0:2202): one operation and its outcome. Sent with a socket record, such as
+/// [`ExtendedSocketIpv4`](super::ExtendedSocketIpv4) (rule A26).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AppOperation<'a> {
-    /// What was asked for.
+    /// Name of the operation.
     pub context: AppContext<'a>,
-    /// The status in words, at most 64 bytes; may be empty.
+    /// Description of the status, at most 64 bytes; may be empty.
     pub status_descr: &'a str,
     /// Bytes of the body of the request.
     pub req_bytes: u64,
     /// Bytes of the body of the response.
     pub resp_bytes: u64,
-    /// Microseconds that the operation took; `uS` in the text.
+    /// Duration in microseconds; `uS` in the specification.
     pub duration_us: u32,
-    /// How it ended.
+    /// Outcome.
     pub status: AppStatus,
 }
 
@@ -37,7 +37,7 @@ impl FlowRecord for AppOperation<'_> {
     }
 }
 
-/// `context`: the name of an operation.
+/// The name of an operation, `context` in the specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AppContext<'a> {
@@ -60,37 +60,37 @@ impl AppContext<'_> {
 codes! {
     /// `status` of [`AppOperation`].
     AppStatus {
-        /// Ended well.
+        /// The operation succeeded.
         SUCCESS = 0 "SUCCESS",
-        /// Failed for a reason that is not listed.
+        /// Any other failure.
         OTHER = 1 "OTHER",
-        /// Took too long.
+        /// The operation timed out.
         TIMEOUT = 2 "TIMEOUT",
-        /// Failed within the application.
+        /// The application failed.
         INTERNAL_ERROR = 3 "INTERNAL_ERROR",
-        /// Was not understood.
+        /// The request was malformed.
         BAD_REQUEST = 4 "BAD_REQUEST",
-        /// Was not permitted.
+        /// The client lacks the permission.
         FORBIDDEN = 5 "FORBIDDEN",
-        /// Was too large.
+        /// The request was too large.
         TOO_LARGE = 6 "TOO_LARGE",
-        /// Asked for what the application does not do.
+        /// The application does not implement the operation.
         NOT_IMPLEMENTED = 7 "NOT_IMPLEMENTED",
-        /// Asked for what is not there.
+        /// The object of the operation does not exist.
         NOT_FOUND = 8 "NOT_FOUND",
-        /// Found the application or what it needs out of service.
+        /// The application, or a service that it depends on, was out of service.
         UNAVAILABLE = 9 "UNAVAILABLE",
-        /// Lacked the credentials.
+        /// The client was not authenticated.
         UNAUTHORIZED = 10 "UNAUTHORIZED",
     }
 }
 
-/// `app_parent_context`, 0:2203: the operation that a server was busy with when, as a client, it
-/// did the one of the sample.
+/// `app_parent_context` (0:2203): the operation of a server that caused the sampled operation, in
+/// which it was the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AppParentContext<'a> {
-    /// The operation of the server.
+    /// Name of the operation of the server.
     pub context: AppContext<'a>,
 }
 
@@ -104,11 +104,11 @@ impl FlowRecord for AppParentContext<'_> {
     }
 }
 
-/// `app_initiator`, 0:2204: who asked for the operation.
+/// `app_initiator` (0:2204): the party that requested the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AppInitiator<'a> {
-    /// A name from the business, such as a customer number, at most 64 bytes.
+    /// Identifier in business terms, such as a customer number, at most 64 bytes.
     pub actor: &'a str,
 }
 
@@ -122,11 +122,11 @@ impl FlowRecord for AppInitiator<'_> {
     }
 }
 
-/// `app_target`, 0:2205: whom the operation is about.
+/// `app_target` (0:2205): the party that the operation concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AppTarget<'a> {
-    /// A name from the business, such as a customer number, at most 64 bytes.
+    /// Identifier in business terms, such as a customer number, at most 64 bytes.
     pub actor: &'a str,
 }
 

@@ -1,12 +1,10 @@
-//! What was behind a discard: queue, access list, kernel function, trap. These go with a
-//! discarded packet.
+//! Records of a discarded packet: queue, access list, kernel function, trap.
 
 use crate::record::codes::codes;
 use crate::record::{DataFormat, FlowRecord};
 use crate::xdr::Encoder;
 
-/// `extended_egress_queue`, 0:1036: the queue that was chosen. The sample must name the output
-/// port.
+/// `extended_egress_queue` (0:1036): the queue at the output port, which the sample must contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedEgressQueue {
@@ -24,15 +22,16 @@ impl FlowRecord for ExtendedEgressQueue {
     }
 }
 
-/// `extended_acl`, 0:1037: the access list that matched.
+/// `extended_acl` (0:1037): the access list that matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedAcl<'a> {
     /// Number of the access list; 0: unknown.
     pub number: u32,
-    /// Name of the access list; empty: unknown. The text sets no most, 255 bytes are sent.
+    /// Name of the access list, cut to 255 bytes although the specification sets no maximum; empty:
+    /// unknown.
     pub name: &'a str,
-    /// Where it matched.
+    /// Direction of the packet when it matched.
     pub direction: AclDirection,
 }
 
@@ -51,20 +50,20 @@ impl FlowRecord for ExtendedAcl<'_> {
 codes! {
     /// `direction` of [`ExtendedAcl`].
     AclDirection {
-        /// Not known.
+        /// Unknown.
         UNKNOWN = 0 "unknown",
-        /// On the way in.
+        /// Inbound.
         INGRESS = 1 "ingress",
-        /// On the way out.
+        /// Outbound.
         EGRESS = 2 "egress",
     }
 }
 
-/// `extended_function`, 0:1038: the software function that dropped the packet.
+/// `extended_function` (0:1038): the software function that dropped the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedFunction<'a> {
-    /// Its symbol, such as `tcp_v4_rcv`, at most 64 bytes.
+    /// Symbol of the function, such as `tcp_v4_rcv`, at most 64 bytes.
     pub symbol: &'a str,
 }
 
@@ -78,7 +77,7 @@ impl FlowRecord for ExtendedFunction<'_> {
     }
 }
 
-/// `extended_hw_trap`, 0:1041: the devlink trap by which the hardware reported the packet.
+/// `extended_hw_trap` (0:1041): the devlink trap by which the hardware reported the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedHwTrap<'a> {
@@ -99,7 +98,7 @@ impl FlowRecord for ExtendedHwTrap<'_> {
     }
 }
 
-/// `extended_linux_drop_reason`, 0:1042: why the kernel freed the packet.
+/// `extended_linux_drop_reason` (0:1042): the reason for which the kernel freed the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedLinuxDropReason<'a> {
@@ -117,7 +116,8 @@ impl FlowRecord for ExtendedLinuxDropReason<'_> {
     }
 }
 
-/// The text sets no most for names that come from the kernel; sflowtool and Host sFlow take 64.
+/// Bytes of a name from the kernel: the specification sets no maximum, sflowtool and Host sFlow
+/// read at most 64.
 const NAME_MAX: usize = 64;
 
 #[cfg(test)]

@@ -1,26 +1,26 @@
-//! What the device did with the packet: switching, routing, queueing, timing.
+//! Records of forwarding: switching, routing, queueing, timing.
 
 use core::net::IpAddr;
 
 use crate::record::{DataFormat, FlowRecord, count};
 use crate::xdr::Encoder;
 
-/// `extended_switch`, 0:1001: VLAN and 802.1p priority on either side. `None`: unknown.
+/// `extended_switch` (0:1001): VLAN and 802.1p priority on both sides. `None`: unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedSwitch {
-    /// VLAN in; of an untagged packet, the one that its port assigns.
+    /// VLAN at the input port, 1 to 4094; for an untagged packet, the one that the port assigns.
     pub src_vlan: Option<u32>,
-    /// Priority in.
+    /// Priority at the input port, 0 to 7.
     pub src_priority: Option<u32>,
-    /// VLAN out, as if the port were tagged.
+    /// VLAN at the output port, whether the port sends the tag or not.
     pub dst_vlan: Option<u32>,
-    /// Priority out.
+    /// Priority at the output port, 0 to 7.
     pub dst_priority: Option<u32>,
 }
 
 impl ExtendedSwitch {
-    /// All ones, where the rule for the rest of sFlow would have 0 (errata).
+    /// All ones (errata), because 0 is a valid priority.
     const UNKNOWN: u32 = 0xFFFF_FFFF;
 }
 
@@ -39,15 +39,15 @@ impl FlowRecord for ExtendedSwitch {
     }
 }
 
-/// `extended_router`, 0:1002: the route that the packet took.
+/// `extended_router` (0:1002): the route of the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedRouter {
     /// The next router; `None`: unknown.
     pub nexthop: Option<IpAddr>,
-    /// Bits of the prefix of the source.
+    /// Prefix length of the route to the source, bits.
     pub src_mask_len: u32,
-    /// Bits of the prefix of the destination.
+    /// Prefix length of the route to the destination, bits.
     pub dst_mask_len: u32,
 }
 
@@ -62,24 +62,24 @@ impl FlowRecord for ExtendedRouter {
     }
 }
 
-/// `extended_gateway`, 0:1003: what BGP knows of source and destination. An AS number of 0:
+/// `extended_gateway` (0:1003): the BGP attributes of source and destination. An AS number of 0:
 /// unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedGateway<'a> {
     /// Border router for the destination; `None`: unknown.
     pub nexthop: Option<IpAddr>,
-    /// AS of this router; `as` in the text.
+    /// AS of this router; `as` in the specification.
     pub as_number: u32,
     /// AS of the source.
     pub src_as: u32,
-    /// Neighbouring AS towards the source.
+    /// Neighbour AS towards the source.
     pub src_peer_as: u32,
-    /// Way to the destination, neighbour first; empty: within this AS, or unknown.
+    /// AS path to the destination, neighbour first; empty: within this AS, or unknown.
     pub dst_as_path: &'a [AsPathSegment<'a>],
     /// Communities of the route.
     pub communities: &'a [u32],
-    /// `LOCAL_PREF` of the route.
+    /// `LOCAL_PREF` of the route; 0: unknown.
     pub localpref: u32,
 }
 
@@ -99,13 +99,13 @@ impl FlowRecord for ExtendedGateway<'_> {
     }
 }
 
-/// A segment of an AS path.
+/// A segment of an AS path (RFC 4271, section 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum AsPathSegment<'a> {
-    /// `AS_SET`: AS numbers in no order.
+    /// `AS_SET`: AS numbers without order.
     Set(&'a [u32]),
-    /// `AS_SEQUENCE`: AS numbers in order.
+    /// `AS_SEQUENCE`: AS numbers in the order of the path.
     Sequence(&'a [u32]),
 }
 
@@ -120,11 +120,11 @@ impl AsPathSegment<'_> {
     }
 }
 
-/// `extended_transit`, 0:1039: how long the packet was in the device.
+/// `extended_transit` (0:1039): the time that the packet spent in the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedTransit {
-    /// Nanoseconds; 0xFFFFFFFF: that many or more.
+    /// Nanoseconds; 0xFFFFFFFF: that much or more.
     pub delay: u32,
 }
 
@@ -138,12 +138,12 @@ impl FlowRecord for ExtendedTransit {
     }
 }
 
-/// `extended_queue`, 0:1040: how full the queue was that the packet joined. Goes with
+/// `extended_queue` (0:1040): the depth of the queue when the packet joined it. Sent with
 /// [`ExtendedEgressQueue`](super::ExtendedEgressQueue) (rule A26).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedQueue {
-    /// Bytes; with virtual output queues, the sum over all that feed the output queue.
+    /// Bytes; with virtual output queues, the sum of all that feed the output queue.
     pub depth: u32,
 }
 
@@ -157,7 +157,8 @@ impl FlowRecord for ExtendedQueue {
     }
 }
 
-/// `extended_timestamp`, 0:1043: when the packet was seen, by the best clock there is.
+/// `extended_timestamp` (0:1043): the time at which the packet was seen, by the best clock of the
+/// device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedTimestamp {
@@ -175,7 +176,7 @@ impl FlowRecord for ExtendedTimestamp {
     }
 }
 
-/// `address`: its type and as many bytes as that type has.
+/// Writes an `address`: a type word, then 0, 4 or 16 bytes.
 fn address(xdr: &mut Encoder<'_>, address: Option<IpAddr>) {
     match address {
         None => xdr.u32(0),
@@ -187,7 +188,7 @@ fn address(xdr: &mut Encoder<'_>, address: Option<IpAddr>) {
     }
 }
 
-/// `unsigned int<>`.
+/// Writes an `unsigned int<>`: a count, then the words.
 fn list(xdr: &mut Encoder<'_>, items: &[u32]) {
     xdr.u32(count(items));
     for &item in items {
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn extended_switch_tells_unknown_from_priority_0() {
+    fn unknown_priority_differs_from_priority_0() {
         let record = ExtendedSwitch { dst_priority: Some(0), ..ExtendedSwitch::default() };
         let mut bytes = [0xff; 16];
         bytes[12..].fill(0);
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn extended_gateway_of_its_own_as() {
+    fn extended_gateway_within_one_as() {
         let record = ExtendedGateway { localpref: 100, ..ExtendedGateway::default() };
         let mut bytes = [0; 28];
         bytes[27] = 100;

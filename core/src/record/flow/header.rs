@@ -1,34 +1,35 @@
-//! The start of a packet as it was on the wire.
+//! The record of the first bytes of a packet.
 
 use crate::record::codes::codes;
 use crate::record::{DataFormat, FlowRecord};
 use crate::xdr::Encoder;
 
-/// `sampled_header`, 0:1: the first bytes of the packet.
+/// `sampled_header` (0:1): the first bytes of the packet (rules A13 and A14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SampledHeader<'a> {
-    /// What `header` starts with.
+    /// Protocol at the start of `header`.
     pub protocol: HeaderProtocol,
-    /// Length of the packet on the wire in bytes, with FCS and everything that was stripped, but
+    /// Length of the packet on the wire in bytes, with FCS and everything that was stripped,
     /// without preamble.
     pub frame_length: u32,
-    /// Bytes taken off the packet before `header` was cut from its front, at either end: at least
-    /// the 4 of the FCS on Ethernet, 8 if the hardware also took a VLAN tag.
+    /// Bytes removed from the packet before `header` was copied, at either end: at least the 4 of
+    /// the FCS on Ethernet, 8 if the hardware also removed a VLAN tag.
     pub stripped: u32,
-    /// The first bytes of what was left; of Ethernet, from the destination MAC on.
+    /// The first bytes of the rest; for Ethernet, from the destination MAC on.
     pub header: &'a [u8],
 }
 
 impl SampledHeader<'_> {
-    /// The same with at most so many bytes of the packet.
+    /// Returns the record with `header` cut to `bytes`.
     #[inline]
     pub(crate) fn cut(self, bytes: usize) -> Self {
         Self { header: self.header.get(..bytes).unwrap_or(self.header), ..self }
     }
 
-    /// Writes the whole record. Nearly every sample has this one, and its length is known
-    /// beforehand: so it is one run of words and one copy.
+    /// Writes the record with `data_format` and length.
+    // Nearly every flow sample has this record, and its length is known in advance. One run of
+    // words and one copy are cheaper than writing the record and patching its length.
     #[inline]
     pub(crate) fn encode_record(&self, xdr: &mut Encoder<'_>) {
         let header_length = self.header.len() as u32;
@@ -56,9 +57,9 @@ impl FlowRecord for SampledHeader<'_> {
 }
 
 codes! {
-    /// `header_protocol`: what the bytes of a [`SampledHeader`] start with.
+    /// `header_protocol`: the protocol at the start of a [`SampledHeader`] (section 4.0).
     HeaderProtocol {
-        /// Ethernet, from the destination MAC.
+        /// Ethernet, from the destination MAC on.
         ETHERNET = 1 "ETHERNET-ISO88023",
         /// Token bus.
         TOKENBUS = 2 "ISO88024-TOKENBUS",
@@ -76,19 +77,19 @@ codes! {
         SMDS = 8 "SMDS",
         /// ATM adaptation layer 5.
         AAL5 = 9 "AAL5",
-        /// IP right upon ATM adaptation layer 5.
+        /// IP directly over ATM adaptation layer 5.
         AAL5_IP = 10 "AAL5-IP",
-        /// IPv4, no link layer.
+        /// IPv4 without link layer.
         IPV4 = 11 "IPv4",
-        /// IPv6, no link layer.
+        /// IPv6 without link layer.
         IPV6 = 12 "IPv6",
-        /// MPLS, from the label stack.
+        /// MPLS, from the label stack on.
         MPLS = 13 "MPLS",
         /// PPP over SONET/SDH (RFC 1662, RFC 2615).
         POS = 14 "POS",
-        /// Wi-Fi, from the MAC header.
+        /// Wi-Fi, from the MAC header on.
         IEEE80211_MAC = 15 "IEEE80211MAC",
-        /// Wi-Fi, from the MPDU delimiter.
+        /// Wi-Fi, from the MPDU delimiter on.
         IEEE80211_AMPDU = 16 "IEEE80211-AMPDU",
         /// Wi-Fi, a subframe of an aggregate.
         IEEE80211_AMSDU_SUBFRAME = 17 "IEEE80211-AMSDU-Subframe",
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_padded_with_zeros_and_its_length_is_not() {
+    fn header_is_padded_with_zeros_that_its_length_excludes() {
         for len in 0..=5 {
             let record = SampledHeader { header: &[0xff; 5][..len], ..HEADER };
             let mut bytes = std::vec::Vec::from([0, 0, 0, 1, 0, 0, 0, 50, 0, 0, 0, 4, 0, 0, 0]);

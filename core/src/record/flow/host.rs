@@ -1,38 +1,38 @@
-//! What a host knows of the packet and its switch does not: the state of its TCP connection, and
-//! the entities that sent and received it.
+//! Records that only a host can add to a packet: the state of its TCP connection, and the entities
+//! that sent and received it.
 
 use crate::record::codes::codes;
 use crate::record::{DataFormat, FlowRecord};
 use crate::xdr::Encoder;
 
-/// `extended_tcp_info`, 0:2209: the state of the connection when its packet was sampled, from
-/// Linux's `struct tcp_info`. 0: unknown, in every field.
+/// `extended_tcp_info` (0:2209): the state of the connection when the packet was sampled, from
+/// `struct tcp_info` of Linux. In every field 0: unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedTcpInfo {
-    /// Which way the packet went.
+    /// Direction of the packet.
     pub dir: PacketDirection,
-    /// Largest segment to send, bytes.
+    /// Send MSS, bytes.
     pub snd_mss: u32,
-    /// Largest segment received, bytes.
+    /// Receive MSS, bytes.
     pub rcv_mss: u32,
     /// Segments sent and not yet acknowledged.
     pub unacked: u32,
-    /// Segments thought lost.
+    /// Segments considered lost.
     pub lost: u32,
     /// Segments retransmitted and not yet acknowledged.
     pub retrans: u32,
     /// Path MTU, bytes.
     pub pmtu: u32,
-    /// Round trip, smoothed, microseconds.
+    /// Smoothed round-trip time, microseconds.
     pub rtt: u32,
-    /// Variation of the round trip, microseconds.
+    /// Variation of the round-trip time, microseconds.
     pub rttvar: u32,
     /// Congestion window, segments.
     pub snd_cwnd: u32,
-    /// Reordering, segments.
+    /// Reordering distance, segments.
     pub reordering: u32,
-    /// Shortest round trip, microseconds.
+    /// Minimum round-trip time, microseconds.
     pub min_rtt: u32,
 }
 
@@ -62,17 +62,17 @@ impl FlowRecord for ExtendedTcpInfo {
 codes! {
     /// `dir` of [`ExtendedTcpInfo`].
     PacketDirection {
-        /// Not known.
+        /// Unknown.
         UNKNOWN = 0 "unknown",
         /// Received by the owner of the socket.
         RECEIVED = 1 "received",
-        /// Sent by it.
+        /// Sent by the owner of the socket.
         SENT = 2 "sent",
     }
 }
 
-/// `extended_entities`, 0:2210: the data sources, such as virtual machines or containers, between
-/// which the packet went. Class 0 with index 0: unknown.
+/// `extended_entities` (0:2210): the data sources that sent and received the packet, such as
+/// virtual machines or containers. Class 0 with index 0: unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedEntities {

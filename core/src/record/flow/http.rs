@@ -1,17 +1,17 @@
-//! A request to a web server or proxy.
+//! Records of a request to a web server or proxy.
 
 use crate::record::codes::codes;
 use crate::record::{DataFormat, FlowRecord};
 use crate::xdr::Encoder;
 
-/// `http_request`, 0:2206: one request and its response. Goes with a socket record, such as
-/// [`ExtendedSocketIpv4`](super::ExtendedSocketIpv4). Any string may be empty.
+/// `http_request` (0:2206): one request and its response. Sent with a socket record, such as
+/// [`ExtendedSocketIpv4`](super::ExtendedSocketIpv4) (rule A26). Any string may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HttpRequest<'a> {
-    /// Method.
+    /// Method of the request.
     pub method: HttpMethod,
-    /// Version of HTTP: 1000 times major, plus minor, so 1001 for HTTP/1.1.
+    /// Version of HTTP: 1000 times major plus minor, such as 1001 for HTTP/1.1.
     pub protocol: u32,
     /// URI as received, at most 255 bytes.
     pub uri: &'a str,
@@ -23,15 +23,15 @@ pub struct HttpRequest<'a> {
     pub useragent: &'a str,
     /// `X-Forwarded-For`, at most 64 bytes.
     pub xff: &'a str,
-    /// Who logged in (RFC 1413 identity or HTTP authentication), at most 32 bytes.
+    /// Authenticated user (RFC 1413 identity or HTTP authentication), at most 32 bytes.
     pub authuser: &'a str,
     /// Media type of the response, at most 64 bytes.
     pub mime_type: &'a str,
-    /// `Content-Length` of the request.
+    /// `Content-Length` of the request, bytes.
     pub req_bytes: u64,
-    /// `Content-Length` of the response.
+    /// `Content-Length` of the response, bytes.
     pub resp_bytes: u64,
-    /// Microseconds that the request took; `uS` in the text.
+    /// Duration in microseconds; `uS` in the specification.
     pub duration_us: u32,
     /// Status code of the response.
     pub status: i32,
@@ -61,7 +61,7 @@ impl FlowRecord for HttpRequest<'_> {
 codes! {
     /// `method` of [`HttpRequest`].
     HttpMethod {
-        /// Any other.
+        /// Any other method.
         OTHER = 0 "OTHER",
         /// OPTIONS.
         OPTIONS = 1 "OPTIONS",
@@ -82,13 +82,14 @@ codes! {
     }
 }
 
-/// `extended_proxy_request`, 0:2207: what a proxy asked instead. Only if it changed either.
+/// `extended_proxy_request` (0:2207): the request as a proxy forwarded it. Sent only if the proxy
+/// changed URI or host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedProxyRequest<'a> {
-    /// URI as sent on, at most 255 bytes.
+    /// URI as forwarded, at most 255 bytes.
     pub uri: &'a str,
-    /// `Host` as sent on, at most 64 bytes.
+    /// `Host` as forwarded, at most 64 bytes.
     pub host: &'a str,
 }
 

@@ -1,21 +1,21 @@
-//! The header of a packet field by field, for hardware that cannot give its bytes.
+//! Records of packet headers by field, for hardware that cannot copy the first bytes of a packet.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::record::{DataFormat, FlowRecord};
 use crate::xdr::Encoder;
 
-/// `sampled_ethernet`, 0:2.
+/// `sampled_ethernet` (0:2): the fields of an Ethernet header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SampledEthernet {
-    /// Bytes of the frame as received, with FCS.
+    /// Bytes of the frame as received, including FCS.
     pub length: u32,
     /// Source MAC address.
     pub src_mac: [u8; 6],
     /// Destination MAC address.
     pub dst_mac: [u8; 6],
-    /// EtherType, in the low 16 bits; `type` in the text.
+    /// EtherType, in the low 16 bits; `type` in the specification.
     pub ether_type: u32,
 }
 
@@ -32,11 +32,11 @@ impl FlowRecord for SampledEthernet {
     }
 }
 
-/// `sampled_ipv4`, 0:3.
+/// `sampled_ipv4` (0:3): the fields of IPv4 and transport headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SampledIpv4 {
-    /// Bytes of the packet, IP header included, link layer excluded.
+    /// Bytes of the packet with IP header, without link layer.
     pub length: u32,
     /// IP protocol, such as 6 for TCP.
     pub protocol: u32,
@@ -44,13 +44,13 @@ pub struct SampledIpv4 {
     pub src_ip: Ipv4Addr,
     /// Destination address.
     pub dst_ip: Ipv4Addr,
-    /// TCP or UDP source port, or its like; 0: none.
+    /// Source port of TCP, UDP or a similar protocol; 0: none.
     pub src_port: u32,
-    /// TCP or UDP destination port, or its like; 0: none.
+    /// Destination port of TCP, UDP or a similar protocol; 0: none.
     pub dst_port: u32,
-    /// TCP flags.
+    /// TCP flags, FIN in bit 0; 0: not TCP.
     pub tcp_flags: u32,
-    /// Type of service: DSCP and ECN.
+    /// Type of service, 8 bits: DSCP and ECN.
     pub tos: u32,
 }
 
@@ -73,11 +73,11 @@ impl FlowRecord for SampledIpv4 {
     }
 }
 
-/// `sampled_ipv6`, 0:4.
+/// `sampled_ipv6` (0:4): the fields of IPv6 and transport headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SampledIpv6 {
-    /// Bytes of the packet, IP header included, link layer excluded: 40 and the payload length.
+    /// Bytes of the packet with IP header, without link layer: 40 plus the payload length.
     pub length: u32,
     /// Next header, such as 6 for TCP.
     pub protocol: u32,
@@ -85,13 +85,13 @@ pub struct SampledIpv6 {
     pub src_ip: Ipv6Addr,
     /// Destination address.
     pub dst_ip: Ipv6Addr,
-    /// TCP or UDP source port, or its like; 0: none.
+    /// Source port of TCP, UDP or a similar protocol; 0: none.
     pub src_port: u32,
-    /// TCP or UDP destination port, or its like; 0: none.
+    /// Destination port of TCP, UDP or a similar protocol; 0: none.
     pub dst_port: u32,
-    /// TCP flags.
+    /// TCP flags, FIN in bit 0; 0: not TCP.
     pub tcp_flags: u32,
-    /// Traffic class.
+    /// Traffic class, 8 bits.
     pub priority: u32,
 }
 

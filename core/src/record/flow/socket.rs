@@ -1,6 +1,6 @@
-//! The connection of an application transaction. One of these goes with every
-//! [`AppOperation`](super::AppOperation) or [`HttpRequest`](super::HttpRequest) that came through
-//! a network socket.
+//! Records of the connection of an application transaction. One of them is sent with every
+//! [`AppOperation`](super::AppOperation) or [`HttpRequest`](super::HttpRequest) that used a network
+//! socket (rule A26).
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -13,13 +13,13 @@ use crate::xdr::Encoder;
 pub struct SocketIpv4 {
     /// IP protocol, such as 6 for TCP.
     pub protocol: u32,
-    /// Address of this end.
+    /// Local address.
     pub local_ip: Ipv4Addr,
-    /// Address of the far end.
+    /// Remote address.
     pub remote_ip: Ipv4Addr,
-    /// Port of this end.
+    /// Local port.
     pub local_port: u32,
-    /// Port of the far end.
+    /// Remote port.
     pub remote_port: u32,
 }
 
@@ -41,13 +41,13 @@ impl SocketIpv4 {
 pub struct SocketIpv6 {
     /// IP protocol, such as 6 for TCP.
     pub protocol: u32,
-    /// Address of this end.
+    /// Local address.
     pub local_ip: Ipv6Addr,
-    /// Address of the far end.
+    /// Remote address.
     pub remote_ip: Ipv6Addr,
-    /// Port of this end.
+    /// Local port.
     pub local_port: u32,
-    /// Port of the far end.
+    /// Remote port.
     pub remote_port: u32,
 }
 
@@ -60,8 +60,8 @@ impl SocketIpv6 {
     }
 }
 
-/// `extended_socket_ipv4`, 0:2100: the connection between this application and its client, or
-/// the server that it asks.
+/// `extended_socket_ipv4` (0:2100): the connection between this application and its client or
+/// server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedSocketIpv4(pub SocketIpv4);
@@ -76,8 +76,8 @@ impl FlowRecord for ExtendedSocketIpv4 {
     }
 }
 
-/// `extended_socket_ipv6`, 0:2101: the connection between this application and its client, or
-/// the server that it asks.
+/// `extended_socket_ipv6` (0:2101): the connection between this application and its client or
+/// server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedSocketIpv6(pub SocketIpv6);
@@ -92,7 +92,7 @@ impl FlowRecord for ExtendedSocketIpv6 {
     }
 }
 
-/// `extended_proxy_socket_ipv4`, 0:2102: the connection between a proxy and the server behind it.
+/// `extended_proxy_socket_ipv4` (0:2102): the connection from a proxy to its upstream server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedProxySocketIpv4(pub SocketIpv4);
@@ -107,7 +107,7 @@ impl FlowRecord for ExtendedProxySocketIpv4 {
     }
 }
 
-/// `extended_proxy_socket_ipv6`, 0:2103: the connection between a proxy and the server behind it.
+/// `extended_proxy_socket_ipv6` (0:2103): the connection from a proxy to its upstream server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ExtendedProxySocketIpv6(pub SocketIpv6);
