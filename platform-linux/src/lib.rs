@@ -14,6 +14,8 @@ mod events;
 mod kernel;
 pub mod links;
 pub mod modules;
+#[cfg(test)]
+mod operations;
 pub mod output;
 mod selection;
 mod throttle;

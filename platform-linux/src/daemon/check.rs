@@ -81,7 +81,9 @@ fn collectors(config: &Config, findings: &mut Findings) {
             }
             // `lookup` returns at least one address.
             Ok([]) => {}
-            Err(error) => findings.problems.push(format!("collector {collector}: {error}")),
+            Err(error) => {
+                findings.problems.push(format!("collector {collector}: name not resolved: {error}"))
+            }
         }
     }
 }

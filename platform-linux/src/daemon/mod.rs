@@ -13,6 +13,6 @@ mod link_watch;
 pub mod options;
 mod privileges;
 mod problems;
-mod report;
+pub(crate) mod report;
 pub mod run;
 mod signals;

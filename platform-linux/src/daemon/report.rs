@@ -11,13 +11,13 @@ use crate::output::destination::DestinationStats;
 
 /// Everything that the daemon counts, as a text of several lines.
 #[derive(Debug)]
-pub(super) struct Report<'a> {
+pub(crate) struct Report<'a> {
     /// Time since the daemon started.
-    pub(super) uptime: Duration,
-    pub(super) modules: Statistics,
-    pub(super) agent: AgentStats,
-    pub(super) collectors: &'a Collectors,
-    pub(super) links: LinksStats,
+    pub(crate) uptime: Duration,
+    pub(crate) modules: Statistics,
+    pub(crate) agent: AgentStats,
+    pub(crate) collectors: &'a Collectors,
+    pub(crate) links: LinksStats,
 }
 
 impl fmt::Display for Report<'_> {
@@ -36,7 +36,7 @@ impl fmt::Display for Report<'_> {
 
 impl Report<'_> {
     /// All lines and counters, printed or left out.
-    pub(super) fn all(&self) -> Statistics {
+    pub(crate) fn all(&self) -> Statistics {
         let mut all = Statistics { lines: self.modules.lines.clone(), ..Statistics::default() };
         all.lines.push(agent_line(&self.agent));
         for destination in self.collectors.iter() {

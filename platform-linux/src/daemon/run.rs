@@ -276,10 +276,8 @@ impl Daemon<'_> {
         for problem in problems(&self.config, self.links.links(), &self.modules) {
             warn!("{problem}");
         }
-        if self.config.taps.is_empty() && self.config.nflog.is_none() {
-            info!(
-                "no packet samples, counters only: no interface is selected (no pcap {{}} block)"
-            );
+        if !self.modules.sample_packets(&self.config) {
+            info!("counters only: no block of the configuration samples packets");
         }
     }
 }

@@ -90,6 +90,11 @@ impl Modules {
         self.all.iter().try_for_each(|module| module.may_start(config))
     }
 
+    /// Returns true if some module samples packets under this configuration.
+    pub(crate) fn sample_packets(&self, config: &Config) -> bool {
+        self.all.iter().any(|module| module.samples_packets(config))
+    }
+
     /// Brings every module in line with configuration and interfaces.
     pub(crate) fn reconcile(&mut self, now: Instant, world: World<'_>, output: &mut Output<'_>) {
         self.reconcile_if(now, world, output, |_| true);

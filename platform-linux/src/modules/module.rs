@@ -32,6 +32,11 @@ pub(crate) trait Module: fmt::Debug {
         Ok(())
     }
 
+    /// Returns true if the module samples packets under this configuration.
+    fn samples_packets(&self, _config: &Config) -> bool {
+        false
+    }
+
     /// Brings the module in line with configuration, interfaces and time.
     ///
     /// Called at the start while the process still has its privileges, after a reload, after

@@ -12,7 +12,7 @@ use crate::config::{Config, NflogRule};
 use crate::kernel::netlink::ReceiveError;
 use crate::kernel::netlink::nflog::{BindError, HOLD_MS, LogGroup, LogPacket};
 use crate::links::Links;
-use crate::modules::module::{Findings, Module, Statistics, World};
+use crate::modules::module::{Findings, Line, Module, Statistics, World};
 use crate::modules::nflog::pools::{Pools, Sequence};
 use crate::modules::nflog::sample::{data_source, sampled_header, with_flow_sample};
 use crate::output::Output;
@@ -65,6 +65,10 @@ impl Module for Nflog {
             (Some(_), None) => &[Capability::CAP_NET_ADMIN],
             _ => &[],
         }
+    }
+
+    fn samples_packets(&self, config: &Config) -> bool {
+        config.nflog.is_some()
     }
 
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
@@ -150,13 +154,18 @@ impl Module for Nflog {
 
     fn report(&mut self, statistics: &mut Statistics) {
         let Sampler { samples, drops, unsupported, .. } = self.sampler;
-        if let Some(Group { rule: NflogRule { group, sampling_rate }, .. }) = &self.group {
-            statistics.lines.push(format!(
-                "nflog group {group} (1 in {sampling_rate}): {samples} samples, {drops} drops"
-            ));
-        } else if samples > 0 {
-            statistics.lines.push(format!("nflog, not bound: {samples} samples, {drops} drops"));
-        }
+        let bound = self.group.as_ref().map(|bound| bound.rule);
+        statistics.lines.push(Line {
+            subject: match bound {
+                Some(NflogRule { group, sampling_rate }) => {
+                    format!("nflog group {group} (1 in {sampling_rate})")
+                }
+                None => "nflog, not bound".to_owned(),
+            },
+            counters: vec![(samples, "samples"), (drops, "drops")],
+            exceptions: Vec::new(),
+            optional: bound.is_none(),
+        });
         statistics.exceptions.extend([
             (self.overruns, "overruns of the nflog receive queue"),
             (self.malformed, "malformed nflog messages"),
@@ -174,7 +183,10 @@ impl Module for Nflog {
             Err(error @ BindError::InUse) => {
                 findings.warnings.push(format!("warning: nflog group {group}: {error}"));
             }
-            Err(error) => findings.problems.push(bind_problem(group, &error)),
+            Err(error) => {
+                let advice = advice(&error);
+                findings.problems.push(format!("nflog group {group}: {error}{advice}"));
+            }
         }
     }
 }
@@ -204,8 +216,11 @@ impl Nflog {
             }
             Err(error) => {
                 self.retry = Some((group, now + RETRY));
-                let problem = bind_problem(group, &error);
-                self.throttle.warn(now, format_args!("{problem}; retrying every 5 s"));
+                let advice = advice(&error);
+                self.throttle.warn(
+                    now,
+                    format_args!("nflog group {group}: {error}; retrying every 5 s{advice}"),
+                );
             }
         }
     }
@@ -246,15 +261,15 @@ impl Sampler {
     }
 }
 
-fn bind_problem(group: u16, error: &BindError) -> String {
-    let advice = match error {
+/// A remedy to end a line with.
+fn advice(error: &BindError) -> &'static str {
+    match error {
         BindError::NotPermitted => {
-            ": start as root or add the capability to the unit. The daemon gives it up when a group \
+            ". Start as root or add the capability to the unit; the daemon gives it up when a group \
              is bound, so that another group takes a restart"
         }
         _ => "",
-    };
-    format!("nflog group {group}: {error}{advice}")
+    }
 }
 
 /// Gives up CAP_NET_ADMIN for the rest of the process's life. Errors are ignored: without the

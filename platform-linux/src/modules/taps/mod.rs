@@ -63,6 +63,10 @@ impl Module for Taps {
         }
     }
 
+    fn samples_packets(&self, config: &Config) -> bool {
+        !config.taps.is_empty()
+    }
+
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
         // The samples in the rings were chosen at the old rates.
         self.drain(now, output);
