@@ -119,7 +119,7 @@ fn linux_column_lists_exactly_the_sent_samples() {
     let source = sources(&root().join("platform-linux/src"));
     let calls = [
         (".handle_flow_sample(", ["0:1", "0:3"].as_slice()),
-        (".poll(now, &mut counters", &["0:2", "0:4"]),
+        ("agent.poll(", &["0:2", "0:4"]),
         (".handle_discard(", &["0:5"]),
         (".handle_rt_metric(", &["4300:1002"]),
         (".handle_rt_flow(", &["4300:1003"]),

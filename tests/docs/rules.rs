@@ -1,8 +1,9 @@
-//! Rules for the manifests of the project.
+//! Rules for the manifests, module files and module borders of the project.
 
 use std::collections::BTreeSet;
 
-use flowmote_lab::tree::{File, files};
+use flowmote_lab::toolchain::folder;
+use flowmote_lab::tree::{File, files, files_under};
 
 /// Panics with a line for each violation.
 fn assert_none(violations: impl IntoIterator<Item = String>) {
@@ -73,4 +74,88 @@ fn versions_of_third_parties_are_only_in_workspace_dependencies() {
         }
     }
     assert_none(violations);
+}
+
+#[test]
+fn modules_with_children_are_mod_rs_and_have_no_path_attribute() {
+    let sources = files(".rs");
+    let beside = |file: &File| {
+        let folder = format!("{}/", file.path.trim_end_matches(".rs"));
+        sources.iter().any(|other| other.path.starts_with(&folder))
+    };
+    let twins = sources.iter().filter(|file| beside(file));
+    assert_none(twins.map(|file| format!("{}: belongs into its folder as mod.rs", file.path)));
+    // Integration tests and fuzz targets of several crates share a walk; unit tests have folders.
+    let attribute = concat!("#[", "path");
+    let redirected = sources.iter().filter(|file| file.path.contains("/src/"));
+    let redirected = redirected.filter(|file| file.text.contains(attribute));
+    assert_none(redirected.map(|file| format!("{}: has {attribute} = …]", file.path)));
+}
+
+/// The identifiers in paths that begin with `crate::` or `super::`, one list for each path.
+fn paths(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let starts = text.match_indices("crate::").chain(text.match_indices("super::"));
+    starts.map(|(at, _)| {
+        let path = &text[at..];
+        // `use crate::{a, b::{c, d}};` ends at the semicolon, a path in an expression earlier.
+        let end = path.find([';', '(', ')', ' ', '<', '>', ',', '\n']).unwrap_or(path.len());
+        let is_group = path[..end].contains('{');
+        let end = if is_group { path.find(';').unwrap_or(path.len()) } else { end };
+        let words = path[..end].split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.filter(|word| !word.is_empty()).collect()
+    })
+}
+
+#[test]
+fn modules_of_the_agent_do_not_use_each_other_or_the_daemon() {
+    let sources = files_under("platform-linux/src/modules", ".rs");
+    let module_of = |file: &File| {
+        let path = file.path.trim_start_matches("platform-linux/src/modules/").to_owned();
+        path.split(['/', '.']).next().unwrap_or_default().to_owned()
+    };
+    let mut names: BTreeSet<String> = sources.iter().map(module_of).collect();
+    // The seam that all modules implement.
+    names.retain(|name| name != "mod" && name != "module");
+    assert!(names.len() >= 3, "modules: {names:?}");
+    let mut violations = Vec::new();
+    for file in sources.iter().filter(|file| names.contains(&module_of(file))) {
+        let own = module_of(file);
+        for path in paths(&file.text) {
+            let into_modules = path.contains(&"modules") || path[0] == "super";
+            let foreign = |word: &&str| {
+                *word == "daemon" || into_modules && *word != own && names.contains(*word)
+            };
+            if path.iter().any(foreign) {
+                violations.push(format!("{}: {}", file.path, path.join("::")));
+            }
+        }
+    }
+    assert_none(violations);
+}
+
+#[test]
+fn engine_has_no_socket_clock_thread_or_file() {
+    const FORBIDDEN: [&str; 9] = [
+        "UdpSocket",
+        "TcpStream",
+        "TcpListener",
+        "std::thread",
+        "std::fs",
+        "std::process",
+        "Instant::now",
+        "SystemTime",
+        "use flowmote_analyzer",
+    ];
+    let sources = files_under("analyzer/engine/src", ".rs");
+    assert!(!sources.is_empty(), "no sources of the engine");
+    let mut violations = Vec::new();
+    for file in &sources {
+        let code = file.text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        let found = FORBIDDEN.iter().filter(|word| code.contains(*word));
+        violations.extend(found.map(|word| format!("{}: {word}", file.path)));
+    }
+    assert_none(violations);
+    assert!(folder("analyzer/engine/src/lib.rs").exists(), "the root of the engine");
 }
