@@ -1,4 +1,4 @@
-//! What is measured: short loops around one call each, as a platform makes it.
+//! The measured cases: short loops around one call each, as a platform makes it.
 
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr};
@@ -13,20 +13,20 @@ use flowmote_core::{
     Sampler, SourceSlot,
 };
 
-/// One thing that is measured.
+/// A measured case.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// Its name in tables and on command lines.
+    /// Name in tables and on command lines.
     pub name: &'static str,
-    /// What one repetition is.
+    /// Unit of the figures.
     pub unit: &'static str,
-    /// How many of these units one repetition holds.
+    /// Units per repetition.
     pub units: u32,
-    /// Does it this many times, after some preparation that is the same whatever the number.
+    /// Runs this number of repetitions, after a preparation that does not depend on the number.
     pub repeat: fn(u32),
 }
 
-/// All that is measured.
+/// All cases.
 pub const CASES: [Case; 9] = [
     Case { name: "unsampled-single", unit: "packet", units: 1, repeat: unsampled::<1> },
     Case { name: "unsampled-burst-64", unit: "packet", units: 64, repeat: unsampled::<64> },
@@ -51,7 +51,7 @@ fn unsampled<const BURST: u32>(times: u32) {
     black_box(sampler.meta());
 }
 
-/// Packets that are chosen, each of them: what drawing a skip costs.
+/// Packets that are all chosen: the cost of drawing a skip.
 #[inline(never)]
 fn sampled(times: u32) {
     let mut sampler = Sampler::new(1, 1);
@@ -62,8 +62,8 @@ fn sampled(times: u32) {
     }
 }
 
-/// Encoding alone: flow samples with 128 header bytes, forty to a datagram, so that its head
-/// counts for next to nothing.
+/// Encoding alone: flow samples with 128 header bytes, forty per datagram, so that the datagram
+/// header hardly counts.
 #[inline(never)]
 fn encode_flow_sample(times: u32) {
     let header = [0x5a; 128];
@@ -80,13 +80,13 @@ fn encode_flow_sample(times: u32) {
     }
 }
 
-/// Flow samples with 128 header bytes, six to a datagram that is lent out when it is full.
+/// Flow samples with 128 header bytes, six per datagram, which is lent out when it is full.
 #[inline(never)]
 fn flow_sample(times: u32) {
     flow_samples(times, 2, &[]);
 }
 
-/// The same with the records that Linux adds to a tagged packet.
+/// Flow samples as above, with the records that Linux adds for a tagged packet.
 #[inline(never)]
 fn flow_sample_vlan_time(times: u32) {
     let vlan = ExtendedSwitch {
@@ -99,13 +99,13 @@ fn flow_sample_vlan_time(times: u32) {
     flow_samples(times, 2, &[&vlan, &time]);
 }
 
-/// The same without them, from all ports of a large switch in turn.
+/// Flow samples without further records, from all ports of a large switch in turn.
 #[inline(never)]
 fn flow_sample_500_ports(times: u32) {
     flow_samples(times, 500, &[]);
 }
 
-/// Counters of an interface and its name.
+/// Counter samples with the counters of an interface and its name.
 #[inline(never)]
 fn counter_sample(times: u32) {
     let counters = IfCounters { if_index: 1, if_speed: 10_000_000_000, ..IfCounters::UNKNOWN };
@@ -165,7 +165,7 @@ fn flow_sample_of<'a>(
     }
 }
 
-/// The contract: after every `handle_*`, `poll_transmit` until there is nothing.
+/// The contract of the agent: after every `handle_*`, call `poll_transmit` until it returns `None`.
 fn lend(agent: &mut Agent<'_>) {
     while let Some(datagram) = agent.poll_transmit(NOW) {
         black_box(datagram);

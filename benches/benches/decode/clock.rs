@@ -1,9 +1,9 @@
-//! Taking turns, and the median.
+//! Measurement in turns, and the median.
 
 use nix::time::{ClockId, clock_gettime};
 
-/// Seconds that one call of `run` takes for each of `runners`: the median of [`ROUNDS`] rounds, in
-/// each of which everybody runs once.
+/// Seconds per call of `run` for each of `runners`: the median of [`ROUNDS`] rounds, in each of which
+/// every runner takes one turn.
 pub(crate) fn take_turns(runners: usize, run: impl Fn(usize)) -> Vec<f64> {
     let calls: Vec<u32> = (0..runners).map(|at| calls_for(|| run(at))).collect();
     let mut times = vec![Vec::new(); runners];
@@ -17,7 +17,7 @@ pub(crate) fn take_turns(runners: usize, run: impl Fn(usize)) -> Vec<f64> {
     times.into_iter().map(median).collect()
 }
 
-/// So many calls last about [`TURN`] seconds.
+/// Number of calls that last about [`TURN`] seconds.
 fn calls_for(run: impl Fn()) -> u32 {
     let mut calls = 1;
     loop {
@@ -35,7 +35,7 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-/// Seconds that this thread has run.
+/// CPU time of this thread, in seconds.
 fn now() -> f64 {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every Linux has this clock");
     time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9

@@ -54,7 +54,7 @@ fn tolerance(packets: &[&[u8]]) {
     }
 }
 
-/// Of how many percent of the packets the ports are found.
+/// Percentage of packets whose ports are found.
 fn with_ports(decode: Decode, packets: &[&[u8]]) -> f64 {
     let found = packets.iter().filter_map(|packet| decode(packet));
     100.0 * found.filter(|tuple| tuple.dst_port != 0).count() as f64 / packets.len() as f64
@@ -87,7 +87,7 @@ fn etherparse(packet: &[u8]) -> Option<FiveTuple> {
     Some(tuple((src, dst), protocol, (src_port, dst_port)))
 }
 
-/// smoltcp knows no tags; they are skipped by hand.
+/// smoltcp does not parse VLAN tags; they are skipped by hand.
 fn smoltcp(packet: &[u8]) -> Option<FiveTuple> {
     let frame = EthernetFrame::new_checked(packet).ok()?;
     let (mut kind, mut rest) = (frame.ethertype(), frame.payload());

@@ -1,4 +1,4 @@
-//! What each thing that is read costs: instructions for each flow sample, counted by callgrind.
+//! Cost of each value read: instructions per flow sample, counted by callgrind.
 
 use std::hint::black_box;
 
@@ -18,12 +18,12 @@ const CASES: [Case; 6] = [
     case("every field by name", |times| repeat_with(times, every_field)),
 ];
 
-/// A repetition is a datagram of six samples; the median of them is what a sample costs.
+/// A repetition is a datagram of six samples; the printed figure is that of one sample.
 const fn case(name: &'static str, repeat: fn(u32)) -> Case {
     Case { name, unit: "sample", units: 6, repeat }
 }
 
-/// Counts and prints, or says why not.
+/// Prints the instructions of each case, or the reason why they cannot be counted.
 pub(crate) fn count() {
     println!("instructions for each flow sample, by what is read of it");
     if let Some(reason) = callgrind::unavailable() {
@@ -40,7 +40,7 @@ pub(crate) fn count() {
     }
 }
 
-/// Repeats one case, for callgrind to watch; false if there is none of this name.
+/// Repeats one case under callgrind; returns false if no case has this name.
 pub(crate) fn repeat(name: &str, times: &str) -> bool {
     let case = CASES.iter().find(|case| case.name == name);
     let (Some(case), Ok(times)) = (case, times.parse()) else { return false };

@@ -1,9 +1,8 @@
 //! `cargo bench --bench decode`: the decoder side by side with the other sFlow decoders in Rust,
 //! and its decoder of packet headers with two crates for that.
 //!
-//! All take turns within one run, so that what else the machine does hits all alike; times are
-//! those of this thread on its processor. Everybody has to arrive at the same digest of what was
-//! read.
+//! All take turns within one run, so that other load on the machine affects all alike. Times are CPU
+//! times of this thread. All decoders have to compute the same digest of the values they read.
 
 mod clock;
 mod headers;
@@ -69,7 +68,7 @@ fn compare(trace: &Trace) {
             seen.refused,
         );
         let agree = seen.refused > 0 || seen.digest == ours.digest;
-        assert!(agree, "{} has read something else in {}", walk.name, trace.name);
+        assert!(agree, "{} read different values in {}", walk.name, trace.name);
     }
 }
 

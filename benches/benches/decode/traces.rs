@@ -1,4 +1,4 @@
-//! What is decoded.
+//! Input of the decoders.
 
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -9,7 +9,7 @@ use flowmote_core::{
     Random, SampleMeta,
 };
 
-/// Datagrams, decoded one after the other.
+/// Datagrams that are decoded one after the other.
 pub(crate) struct Trace {
     pub(crate) name: &'static str,
     pub(crate) datagrams: Vec<Vec<u8>>,
@@ -19,8 +19,8 @@ pub(crate) fn all() -> [Trace; 3] {
     [six_samples(), counters(), mixed()]
 }
 
-/// As a switch sends them: six flow samples with 128 bytes of header and the VLAN, 1,324 bytes.
-/// Each datagram holds other packets, more in all than the first-level cache can.
+/// Datagrams as from a switch: six flow samples with 128 bytes of header and the VLAN, 1,324 bytes.
+/// Each holds different packets; together they exceed the first-level cache.
 pub(crate) fn six_samples() -> Trace {
     let mut random = Random::new(6343);
     let datagrams = (0..256).map(|_| datagram(&mut random, six_flow_samples)).collect();
@@ -34,7 +34,7 @@ fn counters() -> Trace {
     Trace { name: "counters of four ports", datagrams }
 }
 
-/// All published vectors whose every byte is in order.
+/// All published vectors without malformed or surplus bytes.
 fn mixed() -> Trace {
     let datagrams = flowmote_vectors::sound().into_iter().map(|(_, payload)| payload).collect();
     Trace { name: "all sound published vectors", datagrams }
@@ -78,8 +78,8 @@ fn six_flow_samples(random: &mut Random, builder: &mut DatagramBuilder<'_>) {
     assert_eq!(builder.len(), 1324);
 }
 
-/// The first 128 bytes of a packet, or all of it, by the length that IP gives: mostly TCP over
-/// IPv4, some UDP, tags and IPv6.
+/// The first 128 bytes of a packet whose IP header gives the length `ip_length`: mostly TCP over
+/// IPv4, some UDP, VLAN tags and IPv6.
 pub(crate) fn packet(random: &mut Random, ip_length: u16) -> [u8; 128] {
     let mut packet = [0; 128];
     random.fill(&mut packet);
@@ -95,7 +95,7 @@ pub(crate) fn packet(random: &mut Random, ip_length: u16) -> [u8; 128] {
     packet[12..][..tag.len()].copy_from_slice(tag);
     packet[12 + tag.len()..][..ip.len()].copy_from_slice(ip);
     let transport = 12 + tag.len() + if ip[0] == 8 { 22 } else { 42 };
-    // no tunnel behind the port, a short UDP datagram, a TCP header of 20 bytes
+    // A port without a tunnel protocol, a short UDP datagram, a TCP header of 20 bytes.
     packet[transport + 2..][..4].copy_from_slice(&[1, 0xbb, 0, 40]);
     packet[transport + 12] = 0x50;
     packet

@@ -1,8 +1,8 @@
-//! The same walk with each decoder: of flow samples the rate, ports, frame length and 5-tuple, of
-//! counters the octets of each interface.
+//! The same walk with each decoder: rate, ports, frame length and 5-tuple of flow samples, octets of
+//! each interface from counters.
 //!
-//! The others give the bytes of the packet; its 5-tuple is read from them by our decoder of
-//! packets, which spares them a slower one.
+//! The other decoders return the bytes of the packet. Our decoder of packets reads the 5-tuple from
+//! them, so that no other decoder is charged for a slower one.
 
 use flowmote_decoder::counter::IfCounters;
 use flowmote_decoder::flow::SampledHeader;
@@ -18,19 +18,19 @@ pub(crate) struct Walk {
     pub(crate) walk: fn(&[u8], &mut Seen),
 }
 
-/// Ours comes first.
+/// The decoders; that of this project comes first.
 pub(crate) const WALKS: [Walk; 3] = [
     Walk { name: "flowmote-analyzer", walk: ours },
     Walk { name: "sflow-parser", walk: sflow_parser },
     Walk { name: "flowparser-sflow", walk: flowparser_sflow },
 ];
 
-/// What was found.
+/// Counts and digest of the values read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) flow_samples: u64,
     pub(crate) counter_samples: u64,
-    /// Datagrams of which nothing can be read.
+    /// Datagrams that the decoder rejects.
     pub(crate) refused: u64,
     pub(crate) digest: u64,
 }

@@ -24,15 +24,15 @@ pub(crate) enum Record<'a> {
     Counter(&'a dyn CounterRecord),
 }
 
-/// A flow record that knows what the decoder has to make of it.
+/// A flow record that can be compared with a decoded one.
 pub(crate) trait FlowRecord: flowmote_core::FlowRecord {
-    /// Panics if `decoded` is something else.
+    /// Panics if `decoded` differs.
     fn check(&self, decoded: flowmote_decoder::FlowRecord<'_>);
 }
 
-/// A counter record that knows what the decoder has to make of it.
+/// A counter record that can be compared with a decoded one.
 pub(crate) trait CounterRecord: flowmote_core::CounterRecord {
-    /// Panics if `decoded` is something else.
+    /// Panics if `decoded` differs.
     fn check(&self, decoded: flowmote_decoder::CounterRecord<'_>);
 }
 
