@@ -90,9 +90,15 @@ impl Setting {
             let decimal = text.trim_start_matches('0');
             let value = number.value;
             let message = format!("{text} is octal and means {value}; write {value} or {decimal}");
-            problems.warning(*at, message);
+            self.warn(message, problems);
         }
         u32::try_from(number.value).ok()
+    }
+
+    /// Reports a warning at the value.
+    pub(super) fn warn(&self, message: impl Into<String>, problems: &mut Diagnostics) {
+        let at = self.value.as_ref().map_or(self.at, |value| value.at);
+        problems.warning(at, message);
     }
 
     /// Warns that this setting replaces the one at `first`.

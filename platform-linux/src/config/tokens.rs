@@ -233,7 +233,7 @@ pub(super) const fn unneeded(name: &'static str, kind: Kind, reason: &'static st
 
 pub(super) const DEVICE: Kind = Kind::Word("a device");
 pub(super) const PATTERN: Kind = Kind::Word("a pattern");
-pub(super) const PROBABILITY: Kind = Kind::Word("a fraction 0..=1");
+pub(super) const FRACTION: Kind = Kind::Word("a fraction up to 1");
 /// N of 1 in N packets, at most [`MAX_SAMPLING`](super::MAX_SAMPLING).
 pub(super) const RATE: Kind = Kind::Number(0..=10_000_000);
 

@@ -1,7 +1,8 @@
 //! The blocks of the grammar, one file each: tokens, checks, and the part of the configuration
 //! that the block sets.
 //!
-//! To add a block, write its file, declare it here, and list it in `grammar.rs`.
+//! To add a block, write its file, declare it here, list it in `grammar.rs`, and add a field for
+//! its result to `Config`. A unit test holds the table of its tokens in `docs/configuration.md`.
 
 pub(super) mod collector;
 pub(super) mod nflog;

@@ -3,7 +3,7 @@
 use super::super::Config;
 use super::super::diagnostic::{Diagnostics, quoted};
 use super::super::rate::MAX_SAMPLING;
-use super::super::tokens::{Block, Kind, PROBABILITY, Setting, Settings, Token, supported};
+use super::super::tokens::{Block, FRACTION, Kind, Setting, Settings, Token, supported};
 
 /// Packets sampled by the firewall and delivered by the kernel's `nfnetlink_log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,18 +17,18 @@ pub struct NflogRule {
 
 /// The block.
 pub(in crate::config) static BLOCK: Block =
-    Block::new("nflog", "packets sampled by the firewall", &[GROUP, PROBABILITY_TOKEN], read);
+    Block::new("nflog", "packets sampled by the firewall", &[GROUP, PROBABILITY], read);
 
-/// A group is a 16-bit number in `nfnetlink_log` (`nfgenmsg.res_id`); hsflowd stops at 32. It
-/// takes group 0 for none, and so does Flowmote.
+/// `nfnetlink_log` has 16-bit groups (`nfgenmsg.res_id`). Group 0 is excluded as in hsflowd, where
+/// it means that there is no group.
 const GROUP: Token = supported("group", Kind::Number(1..=65_535)).alias("nflogGroup").about(
     "group of the firewall rule: `log group N` in nftables, `-j NFLOG --nflog-group N` in \
      iptables; required. hsflowd accepts 1..32",
 );
-const PROBABILITY_TOKEN: Token = supported("probability", PROBABILITY)
+const PROBABILITY: Token = supported("probability", FRACTION)
     .alias("nflogProbability")
     .default("1")
-    .about("fraction of packets that the rule logs: 0.0025 for 1 in 400. It selects nothing");
+    .about("fraction of packets that the rule logs, 0.0025 for 1 in 400; reported, not applied");
 
 /// Applies the block. A second one replaces the first.
 fn read(settings: &mut Settings<'_>, config: &mut Config) {
@@ -36,24 +36,25 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
         settings.error("this nflog block has no group");
     }
     let group = settings.number(&GROUP).and_then(|group| u16::try_from(group).ok());
-    let sampling_rate = settings.last(&PROBABILITY_TOKEN, sampling_rate).unwrap_or(1);
+    let sampling_rate = settings.last(&PROBABILITY, sampling_rate).unwrap_or(1);
     let Some(group) = group else { return };
     if config.nflog.replace(NflogRule { group, sampling_rate }).is_some() {
         settings.warn("this nflog block replaces the one before it");
     }
 }
 
-/// Reads `probability` and turns it into N, the nearest whole number to its reciprocal.
+/// Reads `probability` as N of 1 in N, the whole number nearest to its reciprocal.
 fn sampling_rate(setting: &Setting, problems: &mut Diagnostics) -> Option<u32> {
     let probability = setting.parse(probability, problems)?;
     let exact = probability.recip();
     let rate = exact.round();
-    // Up to 1 % is a value written with few digits, such as 0.0033 for 1 in 300.
+    // Smaller differences come from values with few digits, such as 0.0033 for 1 in 300.
     if (rate - exact).abs() > exact / 100.0 {
         let text = &setting.value.as_ref()?.text;
-        let message =
-            format!("1 in {exact:.2} packets is reported as 1 in {rate}; {text} is not 1 / N");
-        problems.warning(setting.value.as_ref()?.at, message);
+        setting.warn(
+            format!("1 in {exact:.2} packets is reported as 1 in {rate}; {text} is not 1 / N"),
+            problems,
+        );
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -63,7 +64,8 @@ fn sampling_rate(setting: &Setting, problems: &mut Diagnostics) -> Option<u32> {
     Some(rate as u32)
 }
 
-/// Parses a fraction as strtod(3), which hsflowd uses, but not its names and hexadecimal digits.
+/// Parses a fraction like strtod(3), which hsflowd uses, but without `inf`, `nan`, hexadecimal
+/// digits and trailing text.
 fn probability(text: &str) -> Result<f64, String> {
     let is_decimal = text.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     let number = text.parse::<f64>().ok().filter(|number| is_decimal && number.is_finite());

@@ -150,12 +150,11 @@ fn cidr_rule(text: &str) -> Result<CidrRule, String> {
 fn datagram_bytes(setting: &Setting, problems: &mut Diagnostics) -> Option<u32> {
     let bytes = setting.number(problems)?;
     if bytes < MIN_COMFORTABLE_DATAGRAM {
-        let at = setting.value.as_ref()?.at;
         let message = format!(
             "host counter samples may need more than {bytes} bytes and are lost then; hsflowd \
              ignores this setting"
         );
-        problems.warning(at, message);
+        setting.warn(message, problems);
     }
     Some(bytes)
 }

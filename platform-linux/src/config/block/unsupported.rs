@@ -4,7 +4,7 @@
 //! that a mistyped name inside of them is still an error.
 
 use super::super::tokens::{
-    Block, DEVICE, Kind, PATTERN, PROBABILITY, RATE, Token, block, deprecated, not_yet, unneeded,
+    Block, DEVICE, FRACTION, Kind, PATTERN, RATE, Token, block, deprecated, not_yet, unneeded,
 };
 
 /// The tokens inside `sflow { }` that have no effect.
@@ -53,9 +53,9 @@ pub(in crate::config) const TOKENS: &[Token] = &[
         "it has no effect in hsflowd either",
     ),
     deprecated("ulogGroup", Kind::Number(1..=32), "use ulog { group = ... }"),
-    deprecated("ulogProbability", PROBABILITY, "use ulog { probability = ... }"),
+    deprecated("ulogProbability", FRACTION, "use ulog { probability = ... }"),
     deprecated("nflogGroup", Kind::Number(1..=32), "use nflog { group = ... }"),
-    deprecated("nflogProbability", PROBABILITY, "use nflog { probability = ... }"),
+    deprecated("nflogProbability", FRACTION, "use nflog { probability = ... }"),
     deprecated("jsonPort", PORT, "use json { udpport = ... }"),
     deprecated("jsonFIFO", PATH, "use json { fifo = ... }"),
     deprecated("xen.update.dominfo", Kind::Switch, "use xen { update.dominfo = ... }"),
@@ -91,7 +91,7 @@ static ULOG: Block = Block::ignored(
     "packets sampled by the firewall of old kernels",
     &[
         not_yet("group", Kind::Number(1..=32)).alias("ulogGroup"),
-        not_yet("probability", PROBABILITY).alias("ulogProbability"),
+        not_yet("probability", FRACTION).alias("ulogProbability"),
     ],
 );
 static PSAMPLE: Block = Block::ignored(
