@@ -1,11 +1,11 @@
 //! A capture file, pcap or pcapng, and the datagrams in it.
 #![no_main]
 
-use flowmote_decoder::capture::{Found, Reader, find_udp};
+use flowmote_decoder::capture::{CaptureReader, Found, find_udp};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
-    let Ok(mut reader) = Reader::new(file) else { return };
+    let Ok(mut reader) = CaptureReader::new(file) else { return };
     let mut total = 0;
     while let Ok(Some(packet)) = reader.next_packet() {
         total += packet.bytes.len();

@@ -1,9 +1,6 @@
 //! A sampled packet. The first byte is the header protocol.
 #![no_main]
 
-#[path = "../../analyzer/decoder/tests/common/five_tuple.rs"]
-mod five_tuple;
-
 use flowmote_decoder::packet::{FiveTuple, Layer, Layers};
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     assert!(count <= packet.len() + 1, "each layer consumes bytes");
-    assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple::five_tuple(layers));
+    assert_eq!(FiveTuple::from_layers(layers.clone()), flowmote_vectors::five_tuple(layers));
 });
 
 struct Ignore;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use flowmote_decoder::capture::{CaptureError, Found, Reader, find_udp};
+use flowmote_decoder::capture::{CaptureError, CaptureReader, Found, find_udp};
 
 use crate::args::ReadArguments;
 use crate::output::Received;
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &ReadArguments) -> Result<()> {
     let path = arguments.file.as_path();
     let name = path.display();
     let source = open(path).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let mut reader = Reader::new(source).map_err(|error| format!("{name}: {error}"))?;
+    let mut reader = CaptureReader::new(source).map_err(|error| format!("{name}: {error}"))?;
     let mut writer = Writer::new(arguments.output.format(), arguments.output.path())?;
     let mut counts = Counts::default();
     let read = loop {
@@ -70,7 +70,7 @@ enum Failure {
 
 /// False at the end.
 fn read_packet(
-    reader: &mut Reader<Box<dyn Read>>,
+    reader: &mut CaptureReader<Box<dyn Read>>,
     writer: &mut Writer,
     port: u16,
     counts: &mut Counts,

@@ -1,17 +1,14 @@
 //! The collector as a process: what is sent to it comes out of it.
 
 mod process;
-#[path = "../../decoder/tests/common/walk.rs"]
-mod walk;
 
 use std::net::UdpSocket;
 use std::process::Command;
 
-use flowmote_vectors::{all as vectors, named as vector};
+use flowmote_vectors::{all as vectors, named as vector, walk};
 use nix::sys::signal::Signal;
 use process::Listening;
 use serde_json::{Value, json};
-use walk::walk;
 
 /// A collector on a port of its own.
 fn start(command: &str, arguments: &[&str]) -> Listening {

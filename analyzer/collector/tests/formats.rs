@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use flowmote_decoder::capture::Reader;
+use flowmote_decoder::capture::CaptureReader;
 use flowmote_vectors::{all as vectors, named as vector};
 use nix::sys::signal::Signal;
 use process::{Listening, run};
@@ -114,7 +114,7 @@ fn pcap_has_headers_and_original_lengths() {
     let eight = vector("flowparser-real-large-datagram-eight-samples");
     let read = run(&["read", "-", "--format", "pcap"], &capture(&[eight, vector("flow-0-3")]));
     assert!(read.stderr.contains("1 flow samples without a packet that fits"), "{}", read.stderr);
-    let mut reader = Reader::new(read.stdout.as_slice()).unwrap();
+    let mut reader = CaptureReader::new(read.stdout.as_slice()).unwrap();
     let mut packets = 0;
     while let Some(packet) = reader.next_packet().unwrap() {
         packets += 1;

@@ -1,7 +1,7 @@
 //! The datagram: its header, and the walk over its samples.
 
+use crate::format::DataFormat;
 use crate::malformed::{Error, Malformed, MalformedKind};
-use crate::record::DataFormat;
 use crate::sample::Sample;
 use crate::value::Address;
 use crate::xdr::Span;

@@ -1,43 +1,13 @@
 //! Flow and counter records: numbered, length-prefixed structures inside a sample.
 
-use core::fmt;
 use core::marker::PhantomData;
 
+use crate::format::DataFormat;
 use crate::malformed::{Malformed, MalformedKind};
 use crate::structure::{Numbered, Structure};
 use crate::value::Text;
 use crate::visit::{Field, Ignore, Kind, Shape, Value, Visitor};
 use crate::xdr::{Cursor, Span, Wire};
-
-/// Enterprise and format of a sample or record: the data_format word.
-///
-/// Samples, flow records and counter records are three separate number spaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DataFormat(pub u32);
-
-impl DataFormat {
-    /// From an SMI private enterprise code (20 bits) and a format (12 bits).
-    pub const fn new(enterprise: u32, format: u32) -> Self {
-        Self(enterprise << 12 | format & 0xfff)
-    }
-
-    /// SMI private enterprise code; 0 is sFlow.org.
-    pub const fn enterprise(self) -> u32 {
-        self.0 >> 12
-    }
-
-    /// Number within the enterprise.
-    pub const fn format(self) -> u32 {
-        self.0 & 0xfff
-    }
-}
-
-/// Written `enterprise:format`.
-impl fmt::Display for DataFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.enterprise(), self.format())
-    }
-}
 
 /// A number space of records: [`Flow`](crate::Flow) or [`Counter`](crate::Counter).
 pub trait Space: Sized {
@@ -65,6 +35,46 @@ impl<'a> Known<'a> {
         Self { name: T::NAME, visit: T::visit_fields }
     }
 }
+
+/// Lists the records of one number space: the enum of all of them, and finding one by number.
+macro_rules! registry {
+    ($(#[$doc:meta])* $data:ident of $space:ident {
+        $($name:ident $(<$life:lifetime>)?,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum $data<'a> {
+            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name $(<$life>)?),)*
+            /// A number that this library does not know; the record's bytes are all there is.
+            Unknown,
+        }
+
+        impl $crate::record::Space for $crate::$space {
+            type Data<'a> = $data<'a>;
+
+            fn read<'a>(
+                format: $crate::DataFormat,
+                cursor: &mut $crate::xdr::Cursor<'a>,
+            ) -> $data<'a> {
+                $(if format == <$name as $crate::structure::Numbered<'_, Self>>::FORMAT {
+                    return $data::$name($crate::xdr::Wire::read(cursor)
+                        .unwrap_or_else(|| $crate::xdr::Wire::unknown($crate::visit::Kind::Gauge)));
+                })*
+                $data::Unknown
+            }
+
+            fn lookup<'a>(format: $crate::DataFormat) -> Option<$crate::record::Known<'a>> {
+                $(if format == <$name as $crate::structure::Numbered<'_, Self>>::FORMAT {
+                    return Some($crate::record::Known::of::<$name>());
+                })*
+                None
+            }
+        }
+    };
+}
+
+pub(crate) use registry;
 
 /// One record, not yet read: its number and its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! The samples: flow samples, counters samples, discarded packets, and the vendor's two.
 
 use crate::counter::CounterRecords;
+use crate::custom::{RtFlow, RtMetric};
 use crate::flow::FlowRecords;
+use crate::format::DataFormat;
 use crate::malformed::{Malformed, MalformedKind};
-use crate::record::{DataFormat, Records};
-use crate::rt::{RtFlow, RtMetric};
+use crate::record::Records;
 use crate::source::{DataSource, Interface};
 use crate::xdr::Span;
 

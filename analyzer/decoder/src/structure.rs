@@ -1,22 +1,23 @@
-//! How structures are described: one macro whose input reads like the specification's table.
+//! Description of structures by a macro whose input reads like the table in the specification.
 //!
 //! ```text
 //! structures! { Counter:
 //!     /// Doc of the structure.
 //!     VlanCounters = 0:5 as "vlan_counters" {
 //!         /// Doc of the field: meaning, unit, unknown value if it is not the kind's.
-//!         I vlan_id: u32,
-//!         C ucast_pkts "ucastPkts": u32,
+//!         Identity vlan_id: u32,
+//!         Counter ucast_pkts "ucastPkts": u32,
 //!     }
 //! }
 //! ```
 //!
-//! The letter is the field's [`Kind`](crate::visit::Kind): **C**ounter, **G**auge, **E**numeration,
-//! **I**dentity, **T**ime. The string is the published name where it is not the Rust one. A
-//! structure without a number (`= 0:5`) is part of others. `Option` marks fields that an older
-//! published form lacks. A record is known to the decoder once `registry!` lists it.
+//! The first word of a field is its [`Kind`](crate::visit::Kind). The string is the published name
+//! if it differs from the Rust name. A structure without a number (`= 0:5`) is part of others.
+//! `Option` marks fields that an older published form lacks. `registry!` in `flow/mod.rs` or
+//! `counter/mod.rs` lists the records that [`Record::decode`](crate::record::Record::decode) and
+//! `visit` support.
 
-use crate::record::DataFormat;
+use crate::format::DataFormat;
 use crate::visit::Visitor;
 use crate::xdr::{Cursor, Wire};
 
@@ -50,7 +51,7 @@ macro_rules! structures {
         pub struct $name $(<$life>)? {
             $($(#[$field_doc])* #[doc = ""] #[doc = concat!(
                 "`", $crate::structure::published!($field $($field_name)?), "`: ",
-                $crate::structure::kind!(doc $kind)
+                "[`", stringify!($kind), "`](crate::visit::Kind::", stringify!($kind), ")."
             )]
             pub $field: $type,)*
         }
@@ -58,12 +59,12 @@ macro_rules! structures {
         impl<'a> $crate::xdr::Wire<'a> for $name $(<$life>)? {
             #[inline]
             fn read(cursor: &mut $crate::xdr::Cursor<'a>) -> Option<Self> {
-                Some(Self { $($field: cursor.field($crate::structure::kind!($kind)),)* })
+                Some(Self { $($field: cursor.field($crate::visit::Kind::$kind),)* })
             }
 
             fn unknown(_: $crate::visit::Kind) -> Self {
                 Self {
-                    $($field: $crate::xdr::Wire::unknown($crate::structure::kind!($kind)),)*
+                    $($field: $crate::xdr::Wire::unknown($crate::visit::Kind::$kind),)*
                 }
             }
 
@@ -92,7 +93,7 @@ macro_rules! structures {
                     cursor,
                     $crate::visit::Field {
                         name: $crate::structure::published!($field $($field_name)?),
-                        kind: $crate::structure::kind!($kind),
+                        kind: $crate::visit::Kind::$kind,
                     },
                     visitor,
                 );)*
@@ -122,75 +123,4 @@ macro_rules! published {
     };
 }
 
-macro_rules! kind {
-    (C) => {
-        $crate::visit::Kind::Counter
-    };
-    (G) => {
-        $crate::visit::Kind::Gauge
-    };
-    (E) => {
-        $crate::visit::Kind::Enumeration
-    };
-    (I) => {
-        $crate::visit::Kind::Identity
-    };
-    (T) => {
-        $crate::visit::Kind::Time
-    };
-    (doc C) => {
-        "[counter](crate::visit::Kind::Counter)."
-    };
-    (doc G) => {
-        "[gauge](crate::visit::Kind::Gauge)."
-    };
-    (doc E) => {
-        "[enumeration](crate::visit::Kind::Enumeration)."
-    };
-    (doc I) => {
-        "[identity](crate::visit::Kind::Identity)."
-    };
-    (doc T) => {
-        "[time](crate::visit::Kind::Time)."
-    };
-}
-
-/// Lists the records of one number space: the enum of all of them, and finding one by number.
-macro_rules! registry {
-    ($(#[$doc:meta])* $data:ident of $space:ident {
-        $($name:ident $(<$life:lifetime>)?,)*
-    }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq)]
-        #[non_exhaustive]
-        pub enum $data<'a> {
-            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name $(<$life>)?),)*
-            /// A number that this library does not know; the record's bytes are all there is.
-            Unknown,
-        }
-
-        impl $crate::record::Space for $crate::$space {
-            type Data<'a> = $data<'a>;
-
-            fn read<'a>(
-                format: $crate::DataFormat,
-                cursor: &mut $crate::xdr::Cursor<'a>,
-            ) -> $data<'a> {
-                $(if format == <$name as $crate::structure::Numbered<'_, Self>>::FORMAT {
-                    return $data::$name($crate::xdr::Wire::read(cursor)
-                        .unwrap_or_else(|| $crate::xdr::Wire::unknown($crate::visit::Kind::Gauge)));
-                })*
-                $data::Unknown
-            }
-
-            fn lookup<'a>(format: $crate::DataFormat) -> Option<$crate::record::Known<'a>> {
-                $(if format == <$name as $crate::structure::Numbered<'_, Self>>::FORMAT {
-                    return Some($crate::record::Known::of::<$name>());
-                })*
-                None
-            }
-        }
-    };
-}
-
-pub(crate) use {kind, number, published, registry, structures};
+pub(crate) use {number, published, structures};

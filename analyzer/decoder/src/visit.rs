@@ -3,7 +3,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::record::DataFormat;
+use crate::format::DataFormat;
 use crate::value::{Address, MacAddress, Percentage, Text, Uuid};
 
 /// Sees the fields of a structure in the order of the specification.

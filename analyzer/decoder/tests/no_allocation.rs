@@ -1,12 +1,10 @@
 //! The decoder allocates nothing: no list, no string, whatever the datagram says.
 
-mod common;
-
-use common::vectors;
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::record::{Records, Space};
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
 use flowmote_decoder::{Datagram, Sample};
+use flowmote_vectors::all as vectors;
 
 #[test]
 fn reading_everything_allocates_nothing() {

@@ -1,10 +1,8 @@
 //! No input makes the decoder panic, loop or read what is not there.
 
-mod common;
-
-use common::{five_tuple, vectors, walk};
 use flowmote_decoder::packet::{FiveTuple, Layer, Layers};
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
+use flowmote_vectors::{all as vectors, five_tuple, walk};
 use proptest::prelude::*;
 
 proptest! {

@@ -1,10 +1,8 @@
 //! Every test vector: those that are `ok` are accounted for to the last byte, `quirk` and
 //! `malformed` ones are handled as the README beside them says.
 
-mod common;
-
-use common::{Walk, vectors, walk};
 use flowmote_decoder::{Datagram, Error, Malformed, MalformedKind};
+use flowmote_vectors::{Walk, all as vectors, walk};
 
 /// Vectors that are refused, or in which something is malformed or left over.
 const REMARKABLE: &[(&str, Expect)] = &[

@@ -3,8 +3,18 @@
 //! For tests, benchmarks and fuzz seeds only. README.md lists each datagram with its origin and its
 //! faults. A missing or unreadable vector is a panic.
 
+#[cfg(feature = "walk")]
+mod five_tuple;
+#[cfg(feature = "walk")]
+mod walk;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+#[cfg(feature = "walk")]
+pub use five_tuple::five_tuple;
+#[cfg(feature = "walk")]
+pub use walk::{Walk, walk};
 
 /// A datagram with the name of its file, without `.hex`.
 pub type Vector = (String, Vec<u8>);

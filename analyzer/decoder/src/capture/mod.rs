@@ -21,7 +21,7 @@ use source::Source;
 
 /// Reads packets from a capture file.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub struct CaptureReader<R> {
     source: Source<R>,
     format: Format,
 }
@@ -64,7 +64,7 @@ enum Format {
     PcapNg(PcapNg),
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> CaptureReader<R> {
     /// Reads the head of the file.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::*;
 type Read = (Vec<(u64, u32, u16, Vec<u8>)>, Option<CaptureError>);
 
 fn read(file: &[u8]) -> Read {
-    let mut reader = match Reader::new(file) {
+    let mut reader = match CaptureReader::new(file) {
         Ok(reader) => reader,
         Err(error) => return (Vec::new(), Some(error)),
     };

@@ -9,39 +9,39 @@ structures! { Counter:
     /// power_factor: -2147483647 is 0x80000001.
     Energy = 0:3000 as "energy" {
         /// In millivolts.
-        G voltage: u32,
+        Gauge voltage: u32,
         /// In milliamperes.
-        G current: u32,
+        Gauge current: u32,
         /// In milliwatts.
-        G real_power: u32,
+        Gauge real_power: u32,
         /// Hundredths of a percent, -10000..10000 for AC; -2147483647 unknown AC; 2147483647 DC.
-        G power_factor: i32,
+        Gauge power_factor: i32,
         /// In millijoules.
-        C energy: u32,
+        Counter energy: u32,
         /// Over/under voltage, over current, over power.
-        C errors: u32,
+        Counter errors: u32,
     }
 
     /// Counter record 0:3001, 12 bytes (source: proposal on the sFlow list).
     Temperature = 0:3001 as "temperature" {
         /// Tenths of a degree C, coolest sensor.
-        G minimum: i32,
+        Gauge minimum: i32,
         /// Tenths of a degree C, hottest sensor.
-        G maximum: i32,
-        C errors: u32,
+        Gauge maximum: i32,
+        Counter errors: u32,
     }
 
     /// Counter record 0:3002, 4 bytes (source: proposal on the sFlow list).
     Humidity = 0:3002 as "humidity" {
         /// In percent.
-        G relative: i32,
+        Gauge relative: i32,
     }
 
     /// Counter record 0:3003, 12 bytes (source: proposal on the sFlow list).
     Fans = 0:3003 as "fans" {
-        G total: u32,
-        G failed: u32,
+        Gauge total: u32,
+        Gauge failed: u32,
         /// Average, percent.
-        G speed: u32,
+        Gauge speed: u32,
     }
 }

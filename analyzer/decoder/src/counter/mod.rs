@@ -16,8 +16,7 @@ pub use mib2::*;
 pub use vendor::*;
 pub use virt::*;
 
-use crate::record::{Record, Records};
-use crate::structure::registry;
+use crate::record::{Record, Records, registry};
 
 /// The number space of counter records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,16 +12,16 @@ structures! { Counter:
     /// Data_format 0x010CC002. No public definition found; skip by length.
     XenVif = 4300:2 as "xen_vif" {
         /// Observed 1.
-        I word0: u32,
+        Identity word0: u32,
         /// Observed an IPv4 address (word0=1 looks like an address type, i.e. an sFlow address
         /// union).
-        I vm_address: Ipv4Addr,
+        Identity vm_address: Ipv4Addr,
         /// Small integer, domain id ?.
-        I word2: u32,
+        Identity word2: u32,
         /// Small integer, network/VIF index ?.
-        I word3: u32,
+        Identity word3: u32,
         /// Observed 0.
-        I word4: u32,
+        Identity word4: u32,
     }
 
     /// Counter record 4413:1, 8 bytes (source: Broadcom BroadView).
@@ -29,87 +29,87 @@ structures! { Counter:
     /// Data_format 0x0113D001. Peak since last export.
     BstDeviceBuffers = 4413:1 as "bst_device_buffers" {
         /// Unicast buffer use, peak since last export.
-        G uc_pc: Percentage,
+        Gauge uc_pc: Percentage,
         /// Multicast.
-        G mc_pc: Percentage,
+        Gauge mc_pc: Percentage,
     }
 
     /// Counter record 4413:2, at least 24 bytes (source: Broadcom BroadView).
     ///
     /// Data_format 0x0113D002. Peak since last export; -1 unknown.
     BstPortBuffers<'a> = 4413:2 as "bst_port_buffers" {
-        G ingress_uc_pc: Percentage,
-        G ingress_mc_pc: Percentage,
-        G egress_uc_pc: Percentage,
-        G egress_mc_pc: Percentage,
+        Gauge ingress_uc_pc: Percentage,
+        Gauge ingress_mc_pc: Percentage,
+        Gauge egress_uc_pc: Percentage,
+        Gauge egress_mc_pc: Percentage,
         /// At most 8 bytes entries.
-        G egress_queue_uc_pc: List<'a, Percentage>,
+        Gauge egress_queue_uc_pc: List<'a, Percentage>,
         /// At most 8 bytes entries.
-        G egress_queue_mc_pc: List<'a, Percentage>,
+        Gauge egress_queue_mc_pc: List<'a, Percentage>,
     }
 
     /// Counter record 4413:3, 144 bytes (source: sFlow Broadcom table structures).
     ///
     /// Data_format 0x0113D003. The text misprints the 8th field as ipv6_ipv6_entries_max.
     HwTables = 4413:3 as "hw_tables" {
-        G host_entries: u32,
-        G host_entries_max: u32,
-        G ipv4_entries: u32,
-        G ipv4_entries_max: u32,
-        G ipv6_entries: u32,
-        G ipv6_entries_max: u32,
-        G ipv4_ipv6_entries: u32,
-        G ipv4_ipv6_entries_max: u32,
-        G long_ipv6_entries: u32,
-        G long_ipv6_entries_max: u32,
-        G total_routes: u32,
-        G total_routes_max: u32,
-        G ecmp_nexthops: u32,
-        G ecmp_nexthops_max: u32,
-        G mac_entries: u32,
-        G mac_entries_max: u32,
-        G ipv4_neighbors: u32,
-        G ipv6_neighbors: u32,
-        G ipv4_routes: u32,
-        G ipv6_routes: u32,
-        G acl_ingress_entries: u32,
-        G acl_ingress_entries_max: u32,
-        G acl_ingress_counters: u32,
-        G acl_ingress_counters_max: u32,
-        G acl_ingress_meters: u32,
-        G acl_ingress_meters_max: u32,
-        G acl_ingress_slices: u32,
-        G acl_ingress_slices_max: u32,
-        G acl_egress_entries: u32,
-        G acl_egress_entries_max: u32,
-        G acl_egress_counters: u32,
-        G acl_egress_counters_max: u32,
-        G acl_egress_meters: u32,
-        G acl_egress_meters_max: u32,
-        G acl_egress_slices: u32,
-        G acl_egress_slices_max: u32,
+        Gauge host_entries: u32,
+        Gauge host_entries_max: u32,
+        Gauge ipv4_entries: u32,
+        Gauge ipv4_entries_max: u32,
+        Gauge ipv6_entries: u32,
+        Gauge ipv6_entries_max: u32,
+        Gauge ipv4_ipv6_entries: u32,
+        Gauge ipv4_ipv6_entries_max: u32,
+        Gauge long_ipv6_entries: u32,
+        Gauge long_ipv6_entries_max: u32,
+        Gauge total_routes: u32,
+        Gauge total_routes_max: u32,
+        Gauge ecmp_nexthops: u32,
+        Gauge ecmp_nexthops_max: u32,
+        Gauge mac_entries: u32,
+        Gauge mac_entries_max: u32,
+        Gauge ipv4_neighbors: u32,
+        Gauge ipv6_neighbors: u32,
+        Gauge ipv4_routes: u32,
+        Gauge ipv6_routes: u32,
+        Gauge acl_ingress_entries: u32,
+        Gauge acl_ingress_entries_max: u32,
+        Gauge acl_ingress_counters: u32,
+        Gauge acl_ingress_counters_max: u32,
+        Gauge acl_ingress_meters: u32,
+        Gauge acl_ingress_meters_max: u32,
+        Gauge acl_ingress_slices: u32,
+        Gauge acl_ingress_slices_max: u32,
+        Gauge acl_egress_entries: u32,
+        Gauge acl_egress_entries_max: u32,
+        Gauge acl_egress_counters: u32,
+        Gauge acl_egress_counters_max: u32,
+        Gauge acl_egress_meters: u32,
+        Gauge acl_egress_meters_max: u32,
+        Gauge acl_egress_slices: u32,
+        Gauge acl_egress_slices_max: u32,
     }
 
     /// Counter record 5703:1, 48 bytes (source: sFlow NVML GPU structures).
     NvidiaGpu = 5703:1 as "nvidia_gpu" {
-        I device_count: u32,
+        Identity device_count: u32,
         /// Compute processes.
-        G processes: u32,
+        Gauge processes: u32,
         /// Milliseconds with a kernel running, summed.
-        C gpu_time: u32,
+        Counter gpu_time: u32,
         /// Milliseconds with device memory busy, summed.
-        C mem_time: u32,
+        Counter mem_time: u32,
         /// Bytes, summed.
-        G mem_total: u64,
+        Gauge mem_total: u64,
         /// Bytes, summed.
-        G mem_free: u64,
+        Gauge mem_free: u64,
         /// Volatile ECC errors, summed.
-        C ecc_errors: u32,
+        Counter ecc_errors: u32,
         /// mJ, summed.
-        C energy: u32,
+        Counter energy: u32,
         /// Deg C, hottest.
-        G temperature: u32,
+        Gauge temperature: u32,
         /// Percent, fastest.
-        G fan_speed: u32,
+        Gauge fan_speed: u32,
     }
 }

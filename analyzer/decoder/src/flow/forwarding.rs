@@ -10,13 +10,13 @@ structures! { Flow:
     /// Must be present whenever vlantunnel (1012) is.
     ExtendedSwitch = 0:1001 as "extended_switch" {
         /// 802.1Q VLAN id in; untagged port: its assigned VLAN; 0xFFFFFFFF unknown (errata).
-        I src_vlan: u32,
+        Identity src_vlan: u32,
         /// 802.1p in; 0xFFFFFFFF unknown.
-        I src_priority: u32,
+        Identity src_priority: u32,
         /// VLAN id out (as if the egress port were tagged); 0xFFFFFFFF unknown.
-        I dst_vlan: u32,
+        Identity dst_vlan: u32,
         /// 802.1p out; 0xFFFFFFFF unknown.
-        I dst_priority: u32,
+        Identity dst_priority: u32,
     }
 
     /// Flow record 0:1002, at least 12 bytes (source: sFlow version 5 with errata).
@@ -24,20 +24,20 @@ structures! { Flow:
     /// 16 bytes with IPv4 next hop, 28 with IPv6, 12 with unknown.
     ExtendedRouter = 0:1002 as "extended_router" {
         /// Next-hop router (errata: the immediate one).
-        I nexthop: Address,
+        Identity nexthop: Address,
         /// Source prefix length, bits.
-        I src_mask_len: u32,
+        Identity src_mask_len: u32,
         /// Destination prefix length, bits.
-        I dst_mask_len: u32,
+        Identity dst_mask_len: u32,
     }
 
     /// One `segment` of `extended_gateway`.
     AsPathSegment<'a> as "segment" {
         /// 1 AS_SET (unordered), 2 AS_SEQUENCE (ordered); 3/4 (BGP confederation) are seen from
         /// real agents but undefined by sFlow.
-        E segment_type "type": u32,
+        Enumeration segment_type "type": u32,
         /// 32-bit AS numbers.
-        I as_numbers: List<'a, u32>,
+        Identity as_numbers: List<'a, u32>,
     }
 
     /// Flow record 0:1003, at least 28 bytes (source: sFlow version 5).
@@ -46,94 +46,94 @@ structures! { Flow:
     /// destination. Empty path (0 segments) = own AS / unknown.
     ExtendedGateway<'a> = 0:1003 as "extended_gateway" {
         /// BGP next hop: border router for the destination network.
-        I nexthop: Address,
+        Identity nexthop: Address,
         /// AS of the router.
-        I asn "as": u32,
+        Identity asn "as": u32,
         /// Origin AS of the source.
-        I src_as: u32,
+        Identity src_as: u32,
         /// Neighbour AS toward the source.
-        I src_peer_as: u32,
+        Identity src_peer_as: u32,
         /// Count of segments, then each: type, AS count, AS numbers.
-        I dst_as_path: List<'a, AsPathSegment<'a>>,
+        Identity dst_as_path: List<'a, AsPathSegment<'a>>,
         /// BGP communities, 32-bit.
-        I communities: List<'a, u32>,
+        Identity communities: List<'a, u32>,
         /// LocalPref.
-        I localpref: u32,
+        Identity localpref: u32,
     }
 
     /// Flow record 0:1004, at least 16 bytes (source: sFlow version 5).
     ExtendedUser<'a> = 0:1004 as "extended_user" {
         /// IANA MIBenum (106 = UTF-8), 0 unknown.
-        E src_charset: u32,
+        Enumeration src_charset: u32,
         /// User id at the source; empty unknown.
-        I src_user: &'a [u8],
+        Identity src_user: &'a [u8],
         /// MIBenum.
-        E dst_charset: u32,
+        Enumeration dst_charset: u32,
         /// User id at the destination.
-        I dst_user: &'a [u8],
+        Identity dst_user: &'a [u8],
     }
 
     /// Flow record 0:1005, at least 12 bytes (source: sFlow version 5, deprecated).
     ExtendedUrl<'a> = 0:1005 as "extended_url" {
         /// 1 source address is the server, 2 destination address is the server.
-        E direction: u32,
+        Enumeration direction: u32,
         /// HTTP request line.
-        I url: Text<'a>,
+        Identity url: Text<'a>,
         /// Host header.
-        I host: Text<'a>,
+        Identity host: Text<'a>,
     }
 
     /// Flow record 0:1006, at least 12 bytes (source: sFlow version 5).
     ExtendedMpls<'a> = 0:1006 as "extended_mpls" {
         /// Next hop.
-        I nexthop: Address,
+        Identity nexthop: Address,
         /// Label stack received, top first; each RFC 3032 word label:20 exp:3 S:1 TTL:8; may be
         /// empty, or just the innermost label.
-        I in_stack: List<'a, u32>,
+        Identity in_stack: List<'a, u32>,
         /// Label stack sent.
-        I out_stack: List<'a, u32>,
+        Identity out_stack: List<'a, u32>,
     }
 
     /// Flow record 0:1007, at least 8 bytes (source: sFlow version 5).
     ExtendedNat = 0:1007 as "extended_nat" {
         /// Translated source; equal to the header one if not translated.
-        I src_address: Address,
+        Identity src_address: Address,
         /// Translated destination.
-        I dst_address: Address,
+        Identity dst_address: Address,
     }
 
     /// Flow record 0:1008, at least 12 bytes (source: sFlow version 5).
     ExtendedMplsTunnel<'a> = 0:1008 as "extended_mpls_tunnel" {
         /// Tunnel name.
-        I tunnel_lsp_name: Text<'a>,
+        Identity tunnel_lsp_name: Text<'a>,
         /// Tunnel id.
-        I tunnel_id: u32,
+        Identity tunnel_id: u32,
         /// Tunnel COS.
-        I tunnel_cos: u32,
+        Identity tunnel_cos: u32,
     }
 
     /// Flow record 0:1009, at least 12 bytes (source: sFlow version 5).
     ExtendedMplsVc<'a> = 0:1009 as "extended_mpls_vc" {
         /// VC instance name.
-        I vc_instance_name: Text<'a>,
+        Identity vc_instance_name: Text<'a>,
         /// VLL/VC id.
-        I vll_vc_id: u32,
+        Identity vll_vc_id: u32,
         /// VC label COS.
-        I vc_label_cos: u32,
+        Identity vc_label_cos: u32,
     }
 
     /// Flow record 0:1010, at least 8 bytes (source: sFlow version 5).
     ExtendedMplsFtn<'a> = 0:1010 as "extended_mpls_FTN" {
         /// MPLS-FTN-STD-MIB.
-        I mpls_ftn_descr "mplsFTNDescr": Text<'a>,
+        Identity mpls_ftn_descr "mplsFTNDescr": Text<'a>,
         /// MPLS-FTN-STD-MIB.
-        I mpls_ftn_mask "mplsFTNMask": u32,
+        Identity mpls_ftn_mask "mplsFTNMask": u32,
     }
 
     /// Flow record 0:1011, 4 bytes (source: sFlow version 5).
     ExtendedMplsLdpFec = 0:1011 as "extended_mpls_LDP_FEC" {
         /// MPLS-LDP-STD-MIB; bits.
-        I mpls_fec_addr_prefix_length "mplsFecAddrPrefixLength": u32,
+        Identity mpls_fec_addr_prefix_length "mplsFecAddrPrefixLength": u32,
     }
 
     /// Flow record 0:1012, at least 4 bytes (source: sFlow version 5).
@@ -141,38 +141,38 @@ structures! { Flow:
     /// Only when nested tags existed, the device is VLAN aware, and one or more tags were stripped.
     ExtendedVlantunnel<'a> = 0:1012 as "extended_vlantunnel" {
         /// Stripped outer tags, outermost first; each word `TPID << 16 | TCI`.
-        I stack: List<'a, u32>,
+        Identity stack: List<'a, u32>,
     }
 
     /// Flow record 0:1018, 16 bytes (source: proposal on the sFlow list, RFC 4625).
     ExtendedFc = 0:1018 as "extended_fc" {
         /// FC source mask bits.
-        I src_mask_len: u32,
+        Identity src_mask_len: u32,
         /// FC destination mask bits.
-        I dst_mask_len: u32,
+        Identity dst_mask_len: u32,
         /// 24-bit FC address, top byte 0.
-        I next_hop: u32,
+        Identity next_hop: u32,
         /// Bit31 t11FcRouteType, bits30-24 t11FcRouteProto, bits23-0 t11FcRouteMetric.
-        I metric: u32,
+        Identity metric: u32,
     }
 
     /// Flow record 0:1020, 8 bytes (source: sFlow port NAT structures).
     ExtendedNatPort = 0:1020 as "extended_nat_port" {
         /// Translated L4 source port; equal to the header one if untouched.
-        I src_port: u32,
+        Identity src_port: u32,
         /// Translated L4 destination port.
-        I dst_port: u32,
+        Identity dst_port: u32,
     }
 
     /// Flow record 0:1034, at least 4 bytes (source: proposal on the sFlow list).
     ExtendedVlanin<'a> = 0:1034 as "extended_vlanin" {
         /// Ingress tags, outermost first, `TPID << 16 | TCI`.
-        I stack: List<'a, u32>,
+        Identity stack: List<'a, u32>,
     }
 
     /// Flow record 0:1035, at least 4 bytes (source: proposal on the sFlow list).
     ExtendedVlanout<'a> = 0:1035 as "extended_vlanout" {
         /// Egress tags, outermost first.
-        I stack: List<'a, u32>,
+        Identity stack: List<'a, u32>,
     }
 }

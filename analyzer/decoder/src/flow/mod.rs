@@ -18,8 +18,7 @@ pub use tunnel::*;
 pub use vendor::*;
 pub use wireless::*;
 
-use crate::record::{Record, Records};
-use crate::structure::registry;
+use crate::record::{Record, Records, registry};
 
 /// The number space of flow records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,17 +21,17 @@ structures! { Flow:
     SampledHeader<'a> = 0:1 as "sampled_header" {
         /// 1 Ethernet, 7 PPP, 11 IPv4, 12 IPv6, 13 MPLS, 14 POS, 15 802.11, 18 InfiniBand; others
         /// are possible.
-        E protocol: u32,
+        Enumeration protocol: u32,
         /// Original frame length on the wire, bytes; for a layer-2 protocol: all octets of the
         /// frame including FCS, without preamble/framing bits. Bytes added to make up for
         /// encapsulation removed by hardware are added here and to stripped.
-        I frame_length: u32,
+        Identity frame_length: u32,
         /// Octets removed from the frame before `header` was taken (leading encapsulation + its
         /// trailers + trailer of the outermost layer kept). Plain 802.3: >= 4 (FCS); 8 when a VLAN
         /// tag was also removed.
-        I stripped: u32,
+        Identity stripped: u32,
         /// The first bytes of the packet, from the destination MAC address on if it is Ethernet.
-        I header: &'a [u8],
+        Identity header: &'a [u8],
     }
 
     /// Flow record 0:2, 24 bytes (source: sFlow version 5).
@@ -40,53 +40,53 @@ structures! { Flow:
     SampledEthernet = 0:2 as "sampled_ethernet" {
         /// MAC frame length as received, bytes: excludes lower-layer encapsulation and framing
         /// bits, includes FCS.
-        I length: u32,
+        Identity length: u32,
         /// Source MAC.
-        I src_mac: MacAddress,
+        Identity src_mac: MacAddress,
         /// Destination MAC.
-        I dst_mac: MacAddress,
+        Identity dst_mac: MacAddress,
         /// Ethernet type, in the low 16 bits.
-        I ether_type "type": u32,
+        Identity ether_type "type": u32,
     }
 
     /// Flow record 0:3, 32 bytes (source: sFlow version 5).
     SampledIpv4 = 0:3 as "sampled_ipv4" {
         /// IP packet length (IP header included), bytes, no lower layer.
-        I length: u32,
+        Identity length: u32,
         /// IP protocol (6 TCP, 17 UDP, 1 ICMP).
-        I protocol: u32,
+        Identity protocol: u32,
         /// Source address.
-        I src_ip: Ipv4Addr,
+        Identity src_ip: Ipv4Addr,
         /// Destination address.
-        I dst_ip: Ipv4Addr,
+        Identity dst_ip: Ipv4Addr,
         /// TCP/UDP source port or equivalent.
-        I src_port: u32,
+        Identity src_port: u32,
         /// TCP/UDP destination port or equivalent.
-        I dst_port: u32,
+        Identity dst_port: u32,
         /// TCP flag byte, low 8 bits.
-        E tcp_flags: u32,
+        Enumeration tcp_flags: u32,
         /// IPv4 TOS byte (DSCP+ECN).
-        I tos: u32,
+        Identity tos: u32,
     }
 
     /// Flow record 0:4, 56 bytes (source: sFlow version 5).
     SampledIpv6 = 0:4 as "sampled_ipv6" {
         /// Length of the whole IPv6 packet in bytes, no lower layer (40 + payload length: derived,
         /// the header has no such field).
-        I length: u32,
+        Identity length: u32,
         /// IPv6 next header.
-        I protocol: u32,
+        Identity protocol: u32,
         /// Source address.
-        I src_ip: Ipv6Addr,
+        Identity src_ip: Ipv6Addr,
         /// Destination address.
-        I dst_ip: Ipv6Addr,
+        Identity dst_ip: Ipv6Addr,
         /// Source port or equivalent.
-        I src_port: u32,
+        Identity src_port: u32,
         /// Destination port or equivalent.
-        I dst_port: u32,
+        Identity dst_port: u32,
         /// TCP flag byte.
-        E tcp_flags: u32,
+        Enumeration tcp_flags: u32,
         /// IP priority (traffic class).
-        I priority: u32,
+        Identity priority: u32,
     }
 }

@@ -6,21 +6,21 @@ structures! { Flow:
     /// Flow record 4413:1, 4 bytes (source: Broadcom BroadView).
     ExtendedBstEgressQueue = 4413:1 as "extended_bst_egress_queue" {
         /// Egress queue number.
-        I queue: u32,
+        Identity queue: u32,
     }
 
     /// Flow record 8800:2, 8 bytes (source: seen in captures).
     ///
     /// 8 bytes observed.
     PmacctTagOld = 8800:2 as "pmacct_tag_old" {
-        I tag: u32,
-        I tag2: u32,
+        Identity tag: u32,
+        Identity tag2: u32,
     }
 
     /// Flow record 43874:1, 16 bytes (source: pmacct).
     PmacctClassOld = 43874:1 as "pmacct_class_old" {
         /// Fixed 16-byte class name, no length word.
-        I class: [u8; 16],
+        Identity class: [u8; 16],
     }
 
     /// Flow record 43874:2, 16 bytes (source: pmacct).
@@ -28,13 +28,13 @@ structures! { Flow:
     /// Data_format 0x0AB62002; older builds (e.g. VyOS) used enterprise 8800 format 2 with two u32
     /// (8 bytes).
     PmacctTag = 43874:2 as "pmacct_tag" {
-        I tag: u64,
-        I tag2: u64,
+        Identity tag: u64,
+        Identity tag2: u64,
     }
 
     /// Flow record 43874:3, 8 bytes (source: pmacct).
     PmacctNdpiClass = 43874:3 as "pmacct_ndpi_class" {
-        I master_protocol: u32,
-        I app_protocol: u32,
+        Identity master_protocol: u32,
+        Identity app_protocol: u32,
     }
 }

@@ -13,62 +13,62 @@ structures! { Flow:
     /// text says.
     Extended80211Payload<'a> = 0:1013 as "extended_80211_payload" {
         /// `OUI << 8 | suite`: 000FAC-0 use group, -1 WEP-40, -2 TKIP, -4 CCMP, -5 WEP-104.
-        E ciphersuite: u32,
+        Enumeration ciphersuite: u32,
         /// Unencrypted bytes from the 802.2 LLC on, no encryption trailer.
-        I data: &'a [u8],
+        Identity data: &'a [u8],
     }
 
     /// Flow record 0:1014, at least 40 bytes (source: sFlow 802.11 structures).
     Extended80211Rx<'a> = 0:1014 as "extended_80211_rx" {
         /// At most 32 bytes bytes.
-        I ssid: Text<'a>,
+        Identity ssid: Text<'a>,
         /// BSSID.
-        I bssid: MacAddress,
+        Identity bssid: MacAddress,
         /// 1 a, 2 b, 3 g, 4 n.
-        E version: u32,
+        Enumeration version: u32,
         /// Channel number.
-        I channel: u32,
+        Identity channel: u32,
         /// bit/s (unit not given in the text).
-        G speed: u64,
+        Gauge speed: u64,
         /// Received SNR indicator, dot11FrameRprtRSNI.
-        G rsni: u32,
+        Gauge rsni: u32,
         /// Received channel power indicator, dot11FrameRprtLastRCPI.
-        G rcpi: u32,
+        Gauge rcpi: u32,
         /// Microseconds on air, 0 unknown.
-        T packet_duration: u32,
+        Time packet_duration: u32,
     }
 
     /// Flow record 0:1015, at least 44 bytes (source: sFlow 802.11 structures).
     Extended80211Tx<'a> = 0:1015 as "extended_80211_tx" {
         /// At most 32 bytes bytes.
-        I ssid: Text<'a>,
+        Identity ssid: Text<'a>,
         /// BSSID.
-        I bssid: MacAddress,
+        Identity bssid: MacAddress,
         /// 1 a, 2 b, 3 g, 4 n.
-        E version: u32,
+        Enumeration version: u32,
         /// 0 unknown, 1 first try, n>1 = n-1 retries.
-        G transmissions: u32,
+        Gauge transmissions: u32,
         /// Microseconds, 0 unknown.
-        T packet_duration: u32,
+        Time packet_duration: u32,
         /// Microseconds of failed tries, 0 unknown.
-        T retrans_duration: u32,
+        Time retrans_duration: u32,
         /// Channel.
-        I channel: u32,
+        Identity channel: u32,
         /// In bit/s.
-        G speed: u64,
+        Gauge speed: u64,
         /// In milliwatts.
-        G power: u32,
+        Gauge power: u32,
     }
 
     /// One `pdu` of `extended_80211_aggregation`.
     Pdu<'a> as "pdu" {
         /// Nested flow_record list: count, then count x (data_format, length, bytes).
-        I flow_records: NestedRecords<'a, Flow>,
+        Identity flow_records: NestedRecords<'a, Flow>,
     }
 
     /// Flow record 0:1016, at least 4 bytes (source: sFlow 802.11 structures).
     Extended80211Aggregation<'a> = 0:1016 as "extended_80211_aggregation" {
         /// Count, then per PDU a nested flow_record list (recursive: bound the depth).
-        I pdus: List<'a, Pdu<'a>>,
+        Identity pdus: List<'a, Pdu<'a>>,
     }
 }

@@ -1,29 +1,41 @@
-//! A walk over everything in a datagram, shared with the fuzz target.
+//! A walk over everything in a datagram, which checks the bounds of what the decoder returns.
 
+use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::record::{Records, Space};
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
-use flowmote_decoder::{Datagram, Error, Malformed, Sample};
+use flowmote_decoder::{Datagram, Error, FlowSample, Malformed, RtValues, Sample, ValueTypes};
 
-/// What a walk over a datagram met.
+/// The totals of a walk over one datagram.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Walk {
-    pub(crate) samples: usize,
-    pub(crate) records: usize,
-    /// Records of unknown number.
-    pub(crate) unknown: usize,
-    /// Values shown.
-    pub(crate) values: usize,
-    pub(crate) faults: Vec<Malformed>,
-    /// Bytes after the last sample.
-    pub(crate) trailing: usize,
+pub struct Walk {
+    /// Samples read.
+    pub samples: usize,
+    /// Records found in them, read or not.
+    pub records: usize,
+    /// Records with an unknown number.
+    pub unknown: usize,
+    /// Values passed to the visitor, those of protocol headers included.
+    pub values: usize,
+    /// Faults, in the order of the walk.
+    pub faults: Vec<Malformed>,
+    /// Bytes after the last sample; 0 if there are faults.
+    pub trailing: usize,
     /// Bytes in samples after the last record.
-    pub(crate) surplus: usize,
+    pub surplus: usize,
     /// Bytes in records after the known fields.
-    pub(crate) tails: usize,
+    pub tails: usize,
 }
 
-/// Reads everything in `payload`; panics if more is found than its bytes can hold.
-pub(crate) fn walk(payload: &[u8]) -> Result<Walk, Error> {
+/// Reads everything in `payload`.
+///
+/// # Errors
+///
+/// The error of [`Datagram::parse`].
+///
+/// # Panics
+///
+/// If the decoder returns more than the bytes of `payload` can hold.
+pub fn walk(payload: &[u8]) -> Result<Walk, Error> {
     let datagram = Datagram::parse(payload)?;
     let mut walk = Walk::default();
     let mut samples = datagram.samples();
@@ -33,23 +45,28 @@ pub(crate) fn walk(payload: &[u8]) -> Result<Walk, Error> {
             Err(fault) => walk.faults.push(fault),
         }
     }
-    walk.trailing = samples.remaining().len();
-    if !walk.faults.is_empty() {
-        walk.trailing = 0;
-    }
+    // After a fault the rest of the datagram is lost, not left over.
+    walk.trailing = if walk.faults.is_empty() { samples.remaining().len() } else { 0 };
     walk.check(payload.len());
     Ok(walk)
 }
 
 impl Walk {
-    /// Whatever counts and lengths say, nothing is found that is not there.
+    /// The same totals without faults and without bytes left over.
+    #[must_use]
+    pub fn clean(self) -> Self {
+        Self { faults: Vec::new(), trailing: 0, surplus: 0, tails: 0, ..self }
+    }
+
+    /// Panics if the totals are more than `len` bytes can hold, whatever their counts and lengths.
     fn check(&self, len: usize) {
         assert!(self.faults.iter().all(|fault| fault.offset <= len), "{:?}", self.faults);
+        // Number and length of each sample and record are eight bytes.
         assert!((self.samples + self.records) * 8 <= len, "{self:?}");
         assert!(self.trailing + self.surplus + self.tails <= len, "{self:?}");
-        // the headers of packets are read bit by bit
+        // Protocol headers have fields of single bits, so there are more values than words.
         assert!(self.values <= 2 * len, "{self:?}");
-        // a sample and a record each have at most one fault, the datagram one
+        // At most one fault for each sample and record, and one for the datagram.
         assert!(self.faults.len() * 8 <= len, "{self:?}");
     }
 
@@ -57,12 +74,7 @@ impl Walk {
         self.samples += 1;
         match sample {
             Sample::Flow(sample) => {
-                for record in sample.records().flatten() {
-                    if let Some(header) = record.read::<flowmote_decoder::flow::SampledHeader>() {
-                        header.layers().for_each(|layer| layer.visit(self));
-                        header.five_tuple();
-                    }
-                }
+                self.packets(sample);
                 self.records(sample.records());
             }
             Sample::Counters(sample) => self.records(sample.records()),
@@ -70,6 +82,15 @@ impl Walk {
             Sample::RtMetric(sample) => self.values(sample.values()),
             Sample::RtFlow(sample) => self.values(sample.values()),
             _ => {}
+        }
+    }
+
+    fn packets(&mut self, sample: FlowSample<'_>) {
+        for record in sample.records().flatten() {
+            if let Some(header) = record.read::<SampledHeader<'_>>() {
+                header.layers().for_each(|layer| layer.visit(self));
+                header.five_tuple();
+            }
         }
     }
 
@@ -91,10 +112,7 @@ impl Walk {
         self.surplus += records.remaining().len();
     }
 
-    fn values<'a, T: flowmote_decoder::ValueTypes>(
-        &mut self,
-        mut values: flowmote_decoder::RtValues<'a, T>,
-    ) {
+    fn values<T: ValueTypes>(&mut self, mut values: RtValues<'_, T>) {
         for value in values.by_ref() {
             match value {
                 Ok(_) => self.values += 1,

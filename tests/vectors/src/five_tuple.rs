@@ -1,20 +1,23 @@
-//! A second way to the 5-tuple, shared with the fuzz target.
+//! The 5-tuple of a packet, found without the decoder's shortcut.
 
-use core::net::IpAddr;
+use std::net::IpAddr;
 
 use flowmote_decoder::packet::{FiveTuple, Layer, Layers};
 
-/// The 5-tuple by iterating over all layers: slow, and without a way of its own.
-pub(crate) fn five_tuple(layers: Layers<'_>) -> Option<FiveTuple> {
+/// Finds the 5-tuple by iterating over all layers.
+///
+/// [`FiveTuple::from_layers`] skips most of that work and must return the same.
+#[must_use]
+pub fn five_tuple(layers: Layers<'_>) -> Option<FiveTuple> {
     let mut found: Option<FiveTuple> = None;
     for layer in layers {
         let (src_port, dst_port) = match (layer, &mut found) {
             (Layer::Ipv4(ip), None) => {
-                found = Some(tuple(ip.src.into(), ip.dst.into(), ip.protocol));
+                found = Some(without_ports(ip.src.into(), ip.dst.into(), ip.protocol));
                 continue;
             }
             (Layer::Ipv6(ip), None) => {
-                found = Some(tuple(ip.src.into(), ip.dst.into(), ip.next_header));
+                found = Some(without_ports(ip.src.into(), ip.dst.into(), ip.next_header));
                 continue;
             }
             (_, None) => continue,
@@ -32,6 +35,6 @@ pub(crate) fn five_tuple(layers: Layers<'_>) -> Option<FiveTuple> {
     found
 }
 
-fn tuple(src: IpAddr, dst: IpAddr, protocol: u8) -> FiveTuple {
+fn without_ports(src: IpAddr, dst: IpAddr, protocol: u8) -> FiveTuple {
     FiveTuple { src, dst, protocol, src_port: 0, dst_port: 0 }
 }
