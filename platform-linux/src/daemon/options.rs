@@ -21,7 +21,8 @@ pub struct ConfigSource {
     /// speed: 1000 at 1 Gbit/s, 10000 at 10 Gbit/s, 400 if the speed is unknown.
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_SAMPLING)))]
     pub sampling: Option<u32>,
-    /// Interval between counter samples, 0 to 300 seconds; 0 disables them.
+    /// Interval between counter samples, 0 to 300 seconds; 0 disables them. Default 30, or as set in
+    /// the file.
     #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=300))]
     pub polling: Option<u32>,
     /// Send to this collector instead of those in the file: ADDRESS, ADDRESS:PORT, [IPV6]:PORT,
