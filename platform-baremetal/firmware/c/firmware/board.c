@@ -24,7 +24,7 @@
 /* SysTick has 24 bits. */
 #define LONGEST_SLEEP_MS 500u
 
-/* By link.ld. */
+/* Defined by link.ld. */
 extern const uint32_t stack_limit[], stack_top[];
 
 void board_start(void)
@@ -54,7 +54,7 @@ void board_sleep(uint64_t ms)
     SYST_CSR = SYST_CSR_ON;
     __asm__ volatile("dsb\n\twfi" ::: "memory");
     SYST_CSR = 0;
-    /* Its only purpose was to end the sleep. */
+    /* The exception was only to end the sleep: WFI wakes even with interrupts off. */
     SCB_ICSR = ICSR_PENDSTCLR;
 }
 
@@ -88,8 +88,8 @@ void board_reset(void)
         SCB_AIRCR = AIRCR_RESET;
 }
 
-/* What Flowmote asks of a firmware: interrupts off, and back as they were. On a processor whose
- * urgent interrupts never call Flowmote, BASEPRI in place of PRIMASK leaves those alone. */
+/* The two functions that Flowmote requires: disable interrupts, and restore the previous state. If
+ * the most urgent interrupts never call Flowmote, BASEPRI instead of PRIMASK leaves them enabled. */
 uint32_t flowmote_enter_critical(void)
 {
     uint32_t primask;

@@ -1,4 +1,4 @@
-/* What the operator may type. The answer ends with "ok", or with "error: " and the reason. */
+/* Console commands. Each response ends with "ok", or with "error: " and the reason. */
 #include <stdbool.h>
 
 #include "board.h"
@@ -41,7 +41,7 @@ static void show_mac(void)
     entry(" discards ", generic.if_out_discards);
 }
 
-/* A topic a line, each with words and their numbers. */
+/* Prints one topic per line, as words followed by numbers. */
 static const char *show(uint64_t now)
 {
     flowmote_stats stats = {0};
@@ -91,7 +91,7 @@ static const char *set_polling(const char *seconds, uint64_t now)
 static const char *set_collector(const char *host)
 {
     uint8_t address[4];
-    /* There is no router. */
+    /* There is no router, so only other hosts of the network are reachable. */
     if (!parse_address(host, address) || memcmp(address, station_address, 3) != 0
         || address[3] == 0 || address[3] == 255 || address[3] == station_address[3]
         || flowmote_udp_set_collector(&sender, address, SFLOW_PORT) != FLOWMOTE_OK)
@@ -109,7 +109,7 @@ static bool is(const char *word, const char *name)
     return *word == *name;
 }
 
-/* Null, or what is wrong with the line. */
+/* Executes a line; returns null, or the error. */
 static const char *execute(char *line, uint64_t now)
 {
     if (strlen(line) > CONSOLE_LINE_BYTES)

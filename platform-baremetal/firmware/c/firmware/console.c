@@ -20,7 +20,8 @@ void console_start(void)
     CTRL = CTRL_TX_RX_INTERRUPT;
 }
 
-/* The main loop is awake now, and listens again when it has looked, before it sleeps. */
+/* The interrupt only ends the sleep. It stays disabled until console_listen, because the main loop
+ * reads the byte. */
 void uart_interrupt(void)
 {
     irq_disable(IRQ_UART0_RX);
@@ -44,7 +45,7 @@ void console_text(const char *text)
         put(*text++);
 }
 
-/* Puts a byte into the line and shows it, as a terminal does not; true at the end of a line. */
+/* Appends a byte to the line and echoes it, as the terminal does not; true at the end of a line. */
 static bool take(char byte, char *line, size_t *length)
 {
     if (byte == '\n' || byte == '\r') {
@@ -69,7 +70,7 @@ char *console_poll(void)
     static char line[CONSOLE_LINE_BYTES + 2];
     static size_t length;
     char *typed = NULL;
-    /* Forgotten before the last look, so that a byte in between raises it again. */
+    /* Cleared before the last check for a byte, so that a later byte raises it again. */
     for (INTCLEAR = INT_RX; typed == NULL && (STATE & STATE_RX_FULL) != 0; INTCLEAR = INT_RX) {
         if (take((char)DATA, line, &length)) {
             line[length] = '\0';
@@ -80,8 +81,8 @@ char *console_poll(void)
     return typed;
 }
 
-/* Without division, which takes a kilobyte for 64 bits: doubles the decimal digits, and adds one,
- * for each bit. */
+/* Without division, which takes a kilobyte for 64 bits: for each bit, doubles the decimal digits
+ * and adds the bit. */
 void console_number(uint64_t number)
 {
     char digits[20] = {0};

@@ -10,22 +10,23 @@
 
 void console_start(void);
 
-/* The line that was typed, without its end; null: not yet. One that is too long comes as its first
- * CONSOLE_LINE_BYTES and one more character. It is there until the next call. */
+/* Returns a complete input line without its end; null: none yet. A line that is too long is cut to
+ * CONSOLE_LINE_BYTES + 1 characters. Valid until the next call. */
 char *console_poll(void);
 
-/* Lets the next byte end a sleep. Call it before each, with interrupts off. */
+/* Enables the receive interrupt, so that the next byte ends a sleep. Call it before each sleep,
+ * with interrupts off. */
 void console_listen(void);
 
-/* Writing waits for the line: 60 characters take 5 ms. */
+/* Writing blocks until the UART accepts each byte: 60 characters take 5 ms. */
 void console_text(const char *text);
 void console_number(uint64_t number);
 void console_address(const uint8_t address[4]);
 
-/* The next word of a line, which it takes off; empty at its end. */
+/* Removes and returns the first word of a line; an empty word at its end. */
 char *next_word(char **line);
 
-/* False, and nothing stored: no decimal number of 32 bits, or no address. */
+/* Parse a decimal number of 32 bits, or an IPv4 address. On false nothing is stored. */
 bool parse_number(const char *word, uint32_t *number);
 bool parse_address(const char *word, uint8_t address[4]);
 

@@ -1,8 +1,8 @@
-/* SMSC/Microchip LAN9118: 10/100 Ethernet MAC and PHY behind a FIFO interface. Names of registers
- * and numbers of sections are those of the data sheet, DS00002266.
+/* SMSC/Microchip LAN9118: 10/100 Ethernet MAC and PHY with a FIFO interface. Register names and
+ * section numbers are those of the data sheet, DS00002266.
  *
- * The chip has no statistics registers but one, RX_DROP: everything else is counted here, from the
- * status word that comes with every frame in either direction. */
+ * The chip has one statistics register, RX_DROP. The driver counts everything else from the status
+ * word of each frame in either direction. */
 #include "ethernet.h"
 
 #include "board.h"
@@ -68,8 +68,8 @@ enum phy_register { PHY_CONTROL = 0, PHY_STATUS = 1, PHY_ADVERTISED = 4, PHY_PAR
 #define PHY_100_HALF (1u << 7)
 #define PHY_10_FULL (1u << 6)
 
-/* Counted in the form in which Flowmote takes them; what the chip tells nobody is unknown.
- * Received frames are counted by the interrupt, sent ones by the main loop. */
+/* Counters in the structures of Flowmote; those that the chip does not report stay unknown. The
+ * interrupt counts received frames, the main loop sent ones, so no field has two writers. */
 static flowmote_if_counters counters = {
     .if_type = 6, /* ethernetCsmacd */
     .if_in_unknown_protos = FLOWMOTE_UNKNOWN,
@@ -80,7 +80,7 @@ static flowmote_ethernet_counters details = {
     .dot3_stats_internal_mac_receive_errors = FLOWMOTE_UNKNOWN,
 };
 
-/* How often a bit is read that the chip clears by itself, before we go on without. */
+/* Maximum reads of a self-clearing bit before the driver continues regardless. */
 static void wait_clear(volatile uint32_t *reg, uint32_t bits)
 {
     uint32_t patience = 100000;
@@ -148,7 +148,7 @@ void ethernet_acknowledge(void)
     INT_STS = INT_RSFL;
 }
 
-/* Which of three counters counts a frame to this address. */
+/* Selects the counter of a frame by its destination: unicast, multicast or broadcast. */
 static uint32_t *by_destination(const uint8_t *frame, uint32_t *unicast, uint32_t *multicast,
                                 uint32_t *broadcast)
 {
@@ -158,7 +158,7 @@ static uint32_t *by_destination(const uint8_t *frame, uint32_t *unicast, uint32_
     return (frame[0] & 1) != 0 ? multicast : unicast;
 }
 
-/* Counts a frame in error; false: it is none. */
+/* Counts a frame with an error; false: it has none. */
 static bool is_bad(uint32_t status, uint32_t length)
 {
     bool too_long = length > ETHERNET_FRAME_BYTES;
@@ -198,7 +198,7 @@ size_t ethernet_receive(uint8_t *frame)
     return 0;
 }
 
-/* Takes what the chip says of frames that it sent, so that its FIFO never fills up. */
+/* Drains the status words of sent frames: a full status FIFO would stop the transmitter. */
 static void take_send_status(void)
 {
     for (uint32_t waiting = TX_FIFO_INF >> 16 & 0xff; waiting > 0; waiting--) {
@@ -249,10 +249,11 @@ bool ethernet_send(const uint8_t *head, size_t head_length, const uint8_t *rest,
     return true;
 }
 
-/* Asks the PHY what both ends agreed upon, and has the MAC follow. */
+/* Reads the result of auto-negotiation from the PHY and sets the MAC accordingly. */
 static void ask_link(void)
 {
-    /* The bit stays clear until it is read once after the link went down and came back. */
+    /* Latched low (IEEE 802.3, 22.2.4.2.13): after a loss of link the first read returns 0, so only
+     * the second one is current. */
     phy_read(PHY_STATUS);
     bool up = (phy_read(PHY_STATUS) & PHY_STATUS_LINK) != 0;
     uint32_t common = phy_read(PHY_ADVERTISED) & phy_read(PHY_PARTNER);
@@ -269,7 +270,7 @@ void ethernet_counters(flowmote_if_counters *generic, flowmote_ethernet_counters
     take_send_status();
     ask_link();
     uint32_t state = flowmote_enter_critical();
-    counters.if_in_discards += RX_DROP; /* clears itself when read */
+    counters.if_in_discards += RX_DROP; /* cleared by reading */
     *generic = counters;
     *ethernet = details;
     flowmote_exit_critical(state);

@@ -18,9 +18,9 @@
 #include "station.h"
 
 #define SAMPLING_RATE 100u
-/* Frames on their way from the interrupt to the main loop. */
+/* Received frames that wait for the main loop. */
 #define FRAMES 4u
-/* A sample may wait for its datagram no longer, sFlow says. */
+/* The longest that the sFlow standard lets a sample wait for its datagram. */
 #define MAX_HOLD_MS 1000u
 
 const uint8_t station_address[4] = {192, 0, 2, 85};
@@ -40,7 +40,7 @@ static struct {
 } frames[FRAMES];
 static atomic_uint received, taken;
 
-/* Since when the way to the collector is being looked for. */
+/* While the next hop is being resolved: since when, in milliseconds since boot. */
 static bool holding;
 static uint64_t held_since;
 
@@ -52,9 +52,9 @@ static _Noreturn void fail(const char *reason)
     board_reset();
 }
 
-/* Counts a frame, and has Flowmote copy its header if it is chosen. A full queue is counted there,
- * as a drop, so there is nothing to do about it here. */
-static void tell(uint32_t direction, const uint8_t *header, size_t header_length,
+/* Counts a frame; Flowmote copies its header if it is sampled. The return code is ignored, because
+ * a full queue is already counted as a drop. */
+static void count_packet(uint32_t direction, const uint8_t *header, size_t header_length,
                  const uint8_t *payload, size_t payload_length)
 {
     size_t length = header_length + payload_length;
@@ -71,8 +71,8 @@ static void tell(uint32_t direction, const uint8_t *header, size_t header_length
     flowmote_packet_seen(&agent, port, &packet);
 }
 
-/* Takes frames out of the controller as long as there is a place for them. The rest stays there,
- * and the interrupt off, until the main loop has made room. */
+/* Moves frames from the controller into the ring. When the ring is full, the rest stays in the
+ * controller, and the interrupt disabled, until the main loop has made room. */
 void ethernet_interrupt(void)
 {
     ethernet_acknowledge();
@@ -81,7 +81,7 @@ void ethernet_interrupt(void)
         size_t length = ethernet_receive(frame);
         if (length == 0)
             return;
-        tell(FLOWMOTE_RECEIVED, frame, length, NULL, 0);
+        count_packet(FLOWMOTE_RECEIVED, frame, length, NULL, 0);
         frames[received % FRAMES].length = length;
         received++;
     }
@@ -92,15 +92,15 @@ static bool send(const uint8_t *head, size_t head_length, const uint8_t *rest, s
 {
     if (!ethernet_send(head, head_length, rest, rest_length))
         return false;
-    /* A port is told its packets by one at a time: not by the interrupt now. */
+    /* Packets of one port are counted from one context at a time, so keep the interrupt out. */
     uint32_t state = flowmote_enter_critical();
-    tell(FLOWMOTE_SENT, head, head_length, rest, rest_length);
+    count_packet(FLOWMOTE_SENT, head, head_length, rest, rest_length);
     flowmote_exit_critical(state);
     return true;
 }
 
-/* Answers the oldest frame that waits: one a turn of the main loop, so that the agent has emptied
- * its queue before the next. Whoever gets no answer for lack of room asks again. */
+/* Answers the oldest waiting frame: one per turn of the main loop, so that the agent empties its
+ * queue before the next one. If the FIFO has no room for the reply it is lost; the host repeats. */
 static void receive(uint64_t now)
 {
     if (received == taken)
@@ -114,7 +114,8 @@ static void receive(uint64_t now)
     if (answer > 0)
         send(frame, answer, NULL, 0);
     taken++;
-    /* There is a place again, also for a frame that came when there was none. */
+    /* There is room again. Raise the interrupt, because frames may have arrived while the ring was
+     * full and the chip signals a level only once. */
     ethernet_listen(true);
     irq_raise(IRQ_ETHERNET);
 }
@@ -126,8 +127,9 @@ static void ask_for_neighbour(uint64_t now)
         send(arp, sizeof arp, NULL, 0);
 }
 
-/* Whether samples have to wait in the agent: there is no way to the collector yet, but not for
- * long. After that datagrams are made and lost, because old samples would be untrue. */
+/* True if samples have to wait in the agent: the next hop has been unresolved for less than
+ * MAX_HOLD_MS. After that datagrams are encoded and lost, because the collector would take old
+ * samples for new ones. */
 static bool must_hold(uint64_t now)
 {
     bool ready = flowmote_udp_ready(&sender) == FLOWMOTE_YES;
@@ -163,7 +165,8 @@ static void report_counters(uint64_t now)
     }
 }
 
-/* Sleeps until something comes in or something is due. */
+/* Sleeps until an interrupt or until something is due. Interrupts are off from the last check to
+ * the sleep, so that none is missed. */
 static void sleep(uint64_t now, bool may_send)
 {
     uint64_t due = UINT64_MAX;
@@ -195,7 +198,7 @@ static void start_flowmote(void)
         || flowmote_add_port(&agent, board_now_ms(), IF_INDEX, SAMPLING_RATE,
                              POLLING_SECONDS * 1000, &port) != FLOWMOTE_OK
         || flowmote_udp_init(&sender, sizeof sender, &udp) != FLOWMOTE_OK)
-        fail("Flowmote does not like its configuration");
+        fail("invalid configuration of Flowmote");
 }
 
 int main(void)
@@ -219,7 +222,7 @@ int main(void)
             report_counters(now);
             send_datagrams(now);
         }
-        /* Behind one line there may be another. */
+        /* Another line may already be in the FIFO of the UART. */
         if (line == NULL)
             sleep(now, may_send);
     }

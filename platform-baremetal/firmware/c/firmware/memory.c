@@ -1,15 +1,15 @@
-/* Copying and clearing memory in little flash. A firmware with a C library needs none of this;
- * without both, libflowmote.a brings functions that are faster and take 2 KiB more. */
+/* Memory functions in little flash. A firmware with a C library does not need this file; without
+ * either, the linker takes faster functions from libflowmote.a, which are 2 KiB larger. */
 #include "memory.h"
 
 #include <stdint.h>
 
-/* A word at any address and of any type: this processor does not mind. */
+/* A word that may alias any type and lie at any address: the Cortex-M3 supports unaligned access. */
 typedef struct {
     uint32_t value;
 } __attribute__((packed, may_alias)) word;
 
-/* Else the compiler would see what a loop does, and call the function that the loop is in. */
+/* Prevents gcc from recognising the loop as memcpy or memset and calling the function itself. */
 #define LITERALLY __attribute__((optimize("no-tree-loop-distribute-patterns")))
 
 LITERALLY void *memcpy(void *restrict to, const void *restrict from, size_t length)
@@ -68,7 +68,7 @@ LITERALLY size_t strlen(const char *text)
     return length;
 }
 
-/* What compilers call for Arm (RTABI 4.3.4): the same by other names, or with other arguments. */
+/* Functions that compilers call on Arm (RTABI 4.3.4): other names, or another order of arguments. */
 #define ALIAS(of) __attribute__((alias(#of)))
 void *__aeabi_memcpy(void *restrict, const void *restrict, size_t) ALIAS(memcpy);
 void *__aeabi_memcpy4(void *restrict, const void *restrict, size_t) ALIAS(memcpy);

@@ -1,4 +1,4 @@
-/* The part of string.h that a firmware without a C library needs. */
+/* The functions of string.h that a firmware without a C library needs. */
 #ifndef MEMORY_H
 #define MEMORY_H
 

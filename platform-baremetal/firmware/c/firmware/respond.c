@@ -16,7 +16,7 @@ static uint32_t word(const uint8_t *bytes)
     return (uint32_t)bytes[0] << 8 | bytes[1];
 }
 
-/* Whether the Internet checksum over all of it is right (RFC 1071). */
+/* True if the Internet checksum over all bytes is correct (RFC 1071). */
 static bool is_sound(const uint8_t *bytes, size_t length)
 {
     uint32_t sum = 0;
@@ -37,7 +37,7 @@ static void swap(uint8_t *bytes, size_t length)
     }
 }
 
-/* Not a multicast, broadcast, loopback or unknown source, which must not be answered. */
+/* False for multicast, broadcast, loopback and unspecified sources, which must not be answered. */
 static bool is_host(const uint8_t address[4])
 {
     return address[0] != 0 && address[0] != 127 && address[0] < 224 && address[3] != 255;
@@ -48,7 +48,7 @@ static bool answer_ping(uint8_t *message, size_t length)
     if (length < 4 || message[0] != ICMP_ECHO_REQUEST || message[1] != 0
         || !is_sound(message, length))
         return false;
-    /* The type goes from 8 to 0, so the sum falls by 0x0800 (RFC 1624). */
+    /* The type changes from 8 to 0, so the sum falls by 0x0800 (RFC 1624). */
     uint32_t sum = word(message + 2) + 0x0800;
     sum = (sum & 0xffff) + (sum >> 16);
     message[0] = 0;
@@ -57,10 +57,10 @@ static bool answer_ping(uint8_t *message, size_t length)
     return true;
 }
 
-/* Its checksum stays right, or as wrong as it was. */
+/* Swapping ports leaves the checksum unchanged. */
 static bool answer_echo(uint8_t *segment, size_t length)
 {
-    /* Two that echo would never stop. */
+    /* Two echo services would answer each other without end. */
     if (length < UDP || word(segment + 2) != ECHO_PORT || word(segment) == ECHO_PORT
         || word(segment + 4) != length)
         return false;
@@ -76,7 +76,7 @@ size_t respond(uint8_t *frame, size_t length, const uint8_t mac[6], const uint8_
     uint8_t *packet = frame + ETHERNET;
     size_t total = word(packet + 2);
     bool whole = (word(packet + 6) & ~DONT_FRAGMENT) == 0;
-    /* Beyond `total` there is padding. */
+    /* Bytes after `total` are padding. */
     if (!ours || packet[0] != 0x45 || total < IPV4 || total > length - ETHERNET || !whole
         || !is_sound(packet, IPV4) || memcmp(packet + 16, address, 4) != 0
         || !is_host(packet + 12))
@@ -88,7 +88,7 @@ size_t respond(uint8_t *frame, size_t length, const uint8_t mac[6], const uint8_
         answered = answer_echo(packet + IPV4, total - IPV4);
     if (!answered)
         return 0;
-    /* No checksum notices that addresses change sides. */
+    /* The checksum does not depend on the order of the addresses. */
     swap(packet + 12, 4);
     memcpy(frame, frame + 6, 6);
     memcpy(frame + 6, mac, 6);

@@ -5,11 +5,11 @@
 void reset(void);
 int main(void);
 
-/* By link.ld. */
+/* Defined by link.ld. */
 extern uint32_t data_start[], data_end[], bss_start[], bss_end[], stack_limit[], stack_top[];
 extern const uint32_t data_load[];
 
-/* Entries of the table: the first is the stack, and the FPGA has 32 interrupts. */
+/* Entries of the table. The first is the initial stack pointer; the FPGA has 32 interrupts. */
 #define EXCEPTIONS 16
 #define IRQS 32
 
@@ -41,7 +41,8 @@ void reset(void)
         *word = *from++;
     for (uint32_t *word = bss_start; word < bss_end; word++)
         *word = 0;
-    /* Volatile, or it becomes a call of memset, whose stack it would overwrite. */
+    /* Volatile, or gcc turns the loop into a call of memset, whose own frame it would overwrite. 16
+     * words of margin for the frame of this function. */
     const volatile uint32_t *here = __builtin_frame_address(0);
     for (volatile uint32_t *word = stack_limit; word < here - 16; word++)
         *word = STACK_PAINT;

@@ -1,4 +1,4 @@
-/* Every pointer of every function: null, misaligned, and to a state that was not made there.
+/* Every pointer of every function: null, misaligned, and to an uninitialised state.
  * tests/firmware/c_interface.rs compares this with the header. */
 #include <string.h>
 
@@ -153,7 +153,7 @@ void bad_pointers(flowmote *state, uint32_t port)
     CHECK(flowmote_sample(state, 0, port, &packet, &meta), FLOWMOTE_E_NULL);
     CHECK(flowmote_discard(state, 0, port, &packet, 258), FLOWMOTE_E_NULL);
 
-    /* A copy: what it holds points into the original. */
+    /* A copy of a state: it points into the original. */
     memcpy(&unmade, state, sizeof unmade);
     CHECK(flowmote_poll_timeout(&unmade, &at), FLOWMOTE_E_STATE);
 }

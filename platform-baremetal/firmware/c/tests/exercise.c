@@ -1,4 +1,4 @@
-/* Calls every function of flowmote.h, with good and with bad arguments. Built with AddressSanitizer
+/* Calls every function of flowmote.h, with valid and invalid arguments. Built with AddressSanitizer
  * and UBSan by tests/firmware/c_interface.rs. Prints the datagrams in hexadecimal. */
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +89,7 @@ static void refused(flowmote *state, uint32_t port, flowmote_packet packet)
     CHECK(flowmote_discard(state, 0, port, &packet, 258), FLOWMOTE_E_RANGE);
 }
 
-/* Each frame has its own allocation, so that a byte too far is found. */
+/* Each frame is allocated separately, so that AddressSanitizer finds a read past its end. */
 static void packets(flowmote *state, uint32_t port)
 {
     flowmote_meta meta;
@@ -121,7 +121,7 @@ static void packets(flowmote *state, uint32_t port)
     CHECK(meta.drops, 1);
 }
 
-/* A packet to send whose header is in another place than the rest: the test looks for both. */
+/* A packet to send in two buffers: the test searches the datagram for both. */
 static void parts(flowmote *state, uint32_t port)
 {
     uint8_t *header = malloc(14), *payload = malloc(50);

@@ -1,4 +1,4 @@
-/* What exercise.c and bad_pointers.c share. */
+/* Declarations shared by exercise.c and bad_pointers.c. */
 #ifndef EXERCISE_H
 #define EXERCISE_H
 
@@ -16,7 +16,7 @@
         }                                                                                          \
     } while (0)
 
-/* Any pointer that is not aligned for what it should point to. */
+/* A pointer that is misaligned for every type of the interface. */
 #define CROOKED(type) ((type *)(uintptr_t)1)
 
 static inline flowmote_config good_config(void)
