@@ -1,4 +1,4 @@
-//! Names the linker scripts: that of the start-up crate, and where the memory of the machine is.
+//! Passes two linker scripts to the linker: that of the start-up crate, and the memory layout.
 
 fn main() {
     println!("cargo::rerun-if-changed=memory-aarch64.ld");

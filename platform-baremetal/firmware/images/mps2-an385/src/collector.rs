@@ -1,4 +1,4 @@
-//! How the operator writes the address of a collector.
+//! Addresses of a collector, as typed on the console.
 
 use core::fmt::Write;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,12 +8,12 @@ use crate::board::Uart0;
 use crate::console;
 use crate::settings::{ADDRESS, ADDRESS_V6};
 
-/// The kind of address that a collector has in an image: [`Ipv4Addr`] or [`IpAddr`].
+/// The type of collector addresses in an image: [`Ipv4Addr`] or [`IpAddr`].
 pub trait Collector: Copy + From<Ipv4Addr> + Into<IpAddr> {
-    /// What the operator may write.
+    /// The syntax, for an error message.
     const USAGE: &str;
 
-    /// The address; `None` if it is none, or one that the uplink would take and not reach.
+    /// Parses an address; `None` if it is invalid, or if the uplink would accept but not reach it.
     fn parse(word: &[u8]) -> Option<Self>;
 
     /// Writes it on the console.
@@ -23,7 +23,7 @@ pub trait Collector: Copy + From<Ipv4Addr> + Into<IpAddr> {
 impl Collector for Ipv4Addr {
     const USAGE: &str = "collector A.B.C.D: in 192.0.2.0/24, no IPv6 here";
 
-    /// `UdpSender` itself refuses what it does not reach.
+    /// Does not check reachability: `UdpSender` does.
     fn parse(word: &[u8]) -> Option<Self> {
         console::address(word)
     }
@@ -36,7 +36,7 @@ impl Collector for Ipv4Addr {
 impl Collector for IpAddr {
     const USAGE: &str = "collector A.B.C.D or X:X::X: in 192.0.2.0/24, 2001:db8::/64 or fe80::/64";
 
-    /// smoltcp takes any host, and there is no router here.
+    /// Checks that the host is on the network: smoltcp accepts any, and there is no router.
     fn parse(word: &[u8]) -> Option<Self> {
         if let Some(address) = console::address(word) {
             let ([a, b, c, _], [x, y, z, host]) = (ADDRESS.octets(), address.octets());
@@ -46,13 +46,13 @@ impl Collector for IpAddr {
         let address: Ipv6Addr = str::from_utf8(word).ok()?.parse().ok()?;
         let ([a, b, c, d, ..], [x, y, z, w, ..]) = (ADDRESS_V6.segments(), address.segments());
         let ours = [x, y, z, w] == [a, b, c, d] || [x, y, z, w] == [0xfe80, 0, 0, 0];
-        // The address of all zeros behind the prefix is that of routers (RFC 4291, 2.6.1).
+        // All zeros after the prefix is the subnet-router anycast address (RFC 4291, 2.6.1).
         let host = address.to_bits() as u64 != 0 && address != ADDRESS_V6;
         (ours && host).then_some(address.into())
     }
 
     fn show(self, serial: &mut Uart0) {
-        // The console loses nothing.
+        // Writing to the console cannot fail.
         let _ = write!(serial, "{self}");
     }
 }

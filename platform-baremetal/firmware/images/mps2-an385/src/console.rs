@@ -1,29 +1,29 @@
-//! Lines that the operator types, and what is in them.
+//! Input lines of the operator, and their parsing.
 
 use core::net::Ipv4Addr;
 
 use crate::board::Uart0;
 
-/// Collects a line from the serial port.
+/// Buffer of a line from the serial port.
 #[derive(Debug)]
 pub struct Console {
     line: [u8; MAX_LINE + 1],
     length: usize,
 }
 
-/// Why a line was not obeyed; the text is for the operator.
+/// Error of a line, with a text for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub &'static str);
 
 impl Console {
-    /// A console without a line.
+    /// Creates a console with an empty line.
     #[must_use]
     pub const fn new() -> Self {
         Self { line: [0; MAX_LINE + 1], length: 0 }
     }
 
-    /// Takes what came, up to the end of a line, and shows it, as a terminal does not; `None` if
-    /// the line has no end yet, or is empty.
+    /// Reads received bytes up to the end of a line and echoes them, as the terminal does not.
+    /// `None` if the line is incomplete or empty.
     pub fn poll(&mut self, serial: &mut Uart0) -> Option<&[u8]> {
         while let Some(byte) = serial.read() {
             if matches!(byte, b'\n' | b'\r') {
@@ -53,11 +53,11 @@ impl Default for Console {
     }
 }
 
-/// The words of a line, empty where there are fewer. Bytes and not `str`, of which only the
-/// splitting would take a kilobyte.
+/// Returns the words of a line, empty if there are fewer than four. Bytes, because splitting a
+/// `str` takes a kilobyte of flash.
 ///
 /// # Errors
-/// If the line is longer than the console keeps.
+/// If the line is longer than the buffer.
 pub fn words(line: &[u8]) -> Result<[&[u8]; 4], Refused> {
     if line.len() > MAX_LINE {
         return Err(Refused("a line has at most 63 characters"));
@@ -73,7 +73,7 @@ pub fn words(line: &[u8]) -> Result<[&[u8]; 4], Refused> {
     }))
 }
 
-/// Takes off the line what is before the next separator, or all of it, and the separator.
+/// Removes and returns the part of the line before the next separator, and the separator.
 fn until<'a>(separator: u8, line: &mut &'a [u8]) -> &'a [u8] {
     let mut end = 0;
     while line.get(end).is_some_and(|byte| *byte != separator) {
@@ -84,7 +84,7 @@ fn until<'a>(separator: u8, line: &mut &'a [u8]) -> &'a [u8] {
     word
 }
 
-/// A number of digits only.
+/// Parses a decimal number.
 #[must_use]
 pub fn number(word: &[u8]) -> Option<u32> {
     let append = |number: u32, byte: &u8| {
@@ -94,7 +94,7 @@ pub fn number(word: &[u8]) -> Option<u32> {
     if word.is_empty() { None } else { word.iter().try_fold(0, append) }
 }
 
-/// An IPv4 address.
+/// Parses an IPv4 address.
 #[must_use]
 pub fn address(word: &[u8]) -> Option<Ipv4Addr> {
     let mut rest = word;

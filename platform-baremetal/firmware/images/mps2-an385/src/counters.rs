@@ -1,4 +1,4 @@
-//! What the Ethernet controller counted, as a counter sample.
+//! Counter samples from the Ethernet controller.
 
 use flowmote_core::{CounterRecord, CounterSource, DataSource};
 
@@ -10,7 +10,7 @@ pub struct MacCounters<'a>(pub &'a Ethernet);
 
 impl CounterSource for MacCounters<'_> {
     fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        // A copy, because taking them may send a datagram through the controller.
+        // A copy, not a borrow: encoding the sample may send a datagram through the controller.
         let mut counted = self.0.statistics();
         counted.generic.if_index = source.index();
         emit(&[&counted.generic, &counted.ethernet]);

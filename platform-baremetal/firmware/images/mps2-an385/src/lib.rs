@@ -1,13 +1,14 @@
-//! Arm's MPS2 board with the FPGA image AN385 (Cortex-M3), as far as an end station needs it.
+//! Arm's MPS2 board with the FPGA image AN385 (Cortex-M3): the parts that an end station needs.
 //!
 //! The board is `mps2-an385` of QEMU, and its documents are Arm DAI 0385 (memory map, interrupts),
 //! DDI 0479 (UART) and Microchip's data sheet DS00002266 (LAN9118).
 //!
-//! - [`board`]: which peripheral is where, the clock, sleeping
-//! - [`lan9118`]: the Ethernet controller, and [`ethernet`]: the one of this board, shared
-//! - [`counters`]: what the controller counted, as sFlow records
+//! - [`board`]: addresses of the peripherals, the clock, sleep
+//! - [`chip`]: drivers of Ethernet controllers, and [`ethernet`]: the one of this board, shared
+//! - [`counters`]: counter samples from the controller
 //! - [`serial`]: the UART, and text without `core::fmt`, which would be a third of the small image
-//! - [`console`]: the lines of the operator, [`station`]: what they do, and [`collector`]: addresses
+//! - [`console`]: input lines, [`station`]: the agent and its commands, [`settings`]: addresses and
+//!   initial values, [`collector`]: addresses typed by the operator
 #![no_std]
 
 pub mod board;

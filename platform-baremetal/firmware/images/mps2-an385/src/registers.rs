@@ -1,15 +1,15 @@
-//! Memory-mapped registers: all `unsafe` of this crate.
+//! Memory-mapped registers.
 #![allow(unsafe_code, reason = "reads and writes the registers")]
 
-/// A block of 32-bit registers of one peripheral. Where it is belongs to its type, so that it takes
-/// no memory and addresses are constants.
+/// The block of 32-bit registers of one peripheral. The base address is part of the type, so the
+/// value takes no memory and addresses are constants.
 #[derive(Debug)]
 pub(crate) struct Registers<const BASE: usize>(());
 
 impl<const BASE: usize> Registers<BASE> {
     /// # Safety
-    /// From `BASE` on there is the register block of one peripheral, at least as long as the
-    /// largest offset that the owner uses, and touching it has no effect on memory of Rust.
+    /// `BASE` must be the register block of one peripheral, longer than the largest offset that the
+    /// owner uses, and access to it must not affect memory that Rust knows.
     pub(crate) const unsafe fn new() -> Self {
         Self(())
     }
@@ -17,7 +17,7 @@ impl<const BASE: usize> Registers<BASE> {
     #[inline]
     pub(crate) fn read(&self, offset: usize) -> u32 {
         let register = (BASE + offset) as *const u32;
-        // SAFETY: a register of the peripheral, by the promise made to `new`; word-aligned, since
+        // SAFETY: a register of the peripheral, as promised to `new`, and aligned to a word, as
         // block and offsets are.
         unsafe { register.read_volatile() }
     }
@@ -25,7 +25,8 @@ impl<const BASE: usize> Registers<BASE> {
     #[inline]
     pub(crate) fn write(&mut self, offset: usize, value: u32) {
         let register = (BASE + offset) as *mut u32;
-        // SAFETY: as in `read`.
+        // SAFETY: as in `read`; access to it does not affect memory that Rust knows, as promised to
+        // `new`.
         unsafe { register.write_volatile(value) }
     }
 }

@@ -5,7 +5,8 @@ use core::net::Ipv4Addr;
 
 use crate::registers::Registers;
 
-/// A serial port. Writing waits for the line: 60 characters take 5 ms at 115200 baud.
+/// A serial port. Writing blocks until the UART accepts each byte: 60 characters take 5 ms at
+/// 115200 baud.
 #[derive(Debug)]
 pub struct Serial<const BASE: usize> {
     registers: Registers<BASE>,
@@ -13,9 +14,9 @@ pub struct Serial<const BASE: usize> {
 
 impl<const BASE: usize> Serial<BASE> {
     /// # Safety
-    /// `BASE` is where a CMSDK UART is, and nobody else uses it.
+    /// `BASE` must be the address of a CMSDK UART, and this must be its only owner.
     pub const unsafe fn new() -> Self {
-        // SAFETY: by the promise of our caller; all offsets are those of the UART.
+        // SAFETY: the caller promises a UART at `BASE`, and all offsets here are within its block.
         Self { registers: unsafe { Registers::new() } }
     }
 
@@ -25,8 +26,8 @@ impl<const BASE: usize> Serial<BASE> {
         self.registers.write(CTRL, CTRL_TX | CTRL_RX | CTRL_RX_INTERRUPT);
     }
 
-    /// The next byte received; the interrupt is forgotten first, so that a byte in between
-    /// raises it again.
+    /// Returns the next received byte. Clears the interrupt first, so that a later byte raises it
+    /// again.
     pub fn read(&mut self) -> Option<u8> {
         self.registers.write(INTCLEAR, INT_RX);
         let full = self.registers.read(STATE) & STATE_RX_FULL != 0;
@@ -39,7 +40,7 @@ impl<const BASE: usize> Serial<BASE> {
         self
     }
 
-    /// Writes a text in which each `%` stands for the next of the numbers.
+    /// Writes a text in which each `%` is replaced by the next number.
     pub fn report(&mut self, text: &str, numbers: &[u64]) -> &mut Self {
         let mut numbers = numbers.iter();
         for byte in text.bytes() {
@@ -62,7 +63,7 @@ impl<const BASE: usize> Serial<BASE> {
         self.report("%.%.%.%", &address.octets().map(u64::from))
     }
 
-    /// By long division, 16 bits at a time: dividing 64 would be a kilobyte of code.
+    /// Long division, 16 bits at a time: a 64-bit division takes a kilobyte of flash.
     fn decimal(&mut self, mut number: u64) {
         let mut digits = [b'0'; 20];
         let mut used = 0;

@@ -1,4 +1,4 @@
-//! The agent of an end station, and what its operator may change.
+//! The agent of an end station, and its console commands.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -15,14 +15,14 @@ use crate::console::{self, Refused};
 use crate::ethernet::ETHERNET;
 use crate::settings::{ADDRESS, COLLECTOR, DATAGRAM, POLLING_SECONDS, SFLOW_PORT};
 
-/// What the operator may change and the node does not tell.
+/// Settings of the operator that the node cannot return.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator<A> {
     collector: A,
     polling: u32,
 }
 
-/// The agent of the station.
+/// Creates the agent of the station.
 pub fn agent<'a>(seed: u64, sources: &'a mut [SourceSlot], datagram: &'a mut [u8]) -> Agent<'a> {
     let head = DatagramHead {
         address: IpAddr::V4(ADDRESS),
@@ -36,13 +36,13 @@ pub fn agent<'a>(seed: u64, sources: &'a mut [SourceSlot], datagram: &'a mut [u8
 }
 
 impl<A: Collector> Operator<A> {
-    /// An operator who has not said anything yet.
+    /// Returns the initial settings.
     #[must_use]
     pub fn new() -> Self {
         Self { collector: A::from(*COLLECTOR.ip()), polling: POLLING_SECONDS }
     }
 
-    /// Does what the operator wants, and says on the console how it went.
+    /// Executes a line and prints the result on the console.
     #[inline(never)]
     pub fn serve<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &mut self,
@@ -94,7 +94,7 @@ impl<A: Collector> Operator<A> {
         Ok(())
     }
 
-    /// A topic a line, each with words and their numbers.
+    /// Prints one topic per line, as words followed by numbers.
     fn show<C: CounterSource, U: Uplink, const SLOTS: usize>(
         &self,
         now: Instant,
@@ -141,7 +141,7 @@ impl<A: Collector> Default for Operator<A> {
     }
 }
 
-/// The frames of all destinations.
+/// Frames to destinations of all kinds.
 fn sum(unicast: u32, multicast: u32, broadcast: u32) -> u64 {
     unicast.wrapping_add(multicast).wrapping_add(broadcast).into()
 }

@@ -1,6 +1,5 @@
-//! The data plane, in the part of the switch chip: it forwards, counts and samples, and punts to
-//! the processor what is for it: samples with their metadata, discards, and frames for the switch
-//! itself.
+//! The data plane, in the role of the switch chip. It forwards, counts and samples, and punts to
+//! the processor samples with their metadata, discards, and frames for the switch itself.
 
 use flowmote_baremetal::{PacketSample, Port as SampledPort, SampleQueue};
 use flowmote_core::{DropReason, Instant, Interface, SendError};
@@ -11,32 +10,33 @@ use crate::frame::Frame;
 use crate::port::{PORTS, Port, PortSet};
 use crate::switch::{Forwarding, Switch};
 
-/// Frames taken from a port before the next one has its turn, and samples that the processor can
-/// be told between two turns of its own: so no sample of a burst is lost.
+/// Maximum frames taken from a port in one turn, and capacity of the sample queue. They are equal,
+/// so that no sample of a burst is lost before the processor's turn.
 pub const BURST: usize = 32;
 
-/// Sends frames.
+/// The transmit side of the ports.
 pub trait Wire {
-    /// Sends one frame by `port`: the parts one behind the other. MUST NOT block.
+    /// Sends one frame by `port`, made of the parts in order. MUST NOT block.
     ///
     /// # Errors
-    /// Why the frame was lost.
+    /// The reason why the frame was lost.
     fn send(&mut self, port: Port, parts: &[&[u8]]) -> Result<(), WireError>;
 }
 
-/// A frame was not sent.
+/// Reason why a frame was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireError {
-    /// The transmit ring of the port has no place left.
+    /// The transmit ring of the port is full.
     Full,
-    /// The device did not take it.
+    /// The device refused the frame.
     Refused,
 }
 
 /// The bridge between the ports and the processor.
 ///
-/// A packet is a candidate once, at the port that it came in by, and only if at least one copy
-/// was sent or the switch itself got it (rules A1 and A2). What the switch itself sends is none.
+/// A packet is eligible for sampling once, at its ingress port, and only if at least one copy was
+/// sent or the switch itself received it (docs/sflow-wire.md, rules A1 and A2). Frames that the
+/// switch itself sends are not eligible.
 #[derive(Debug)]
 pub struct Bridge<'a, W> {
     switch: Switch<'a>,
@@ -46,40 +46,40 @@ pub struct Bridge<'a, W> {
     counters: [PortCounters; PORTS],
     cpu: CpuQueue,
     now: Instant,
-    /// Whether the processor has not looked yet.
+    /// True if something was punted since the last turn of the processor.
     punted: bool,
 }
 
-/// What was not sent of a frame.
+/// The discards of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discards {
-    /// Why all of it was discarded, before any port was to have it.
+    /// Reason why the whole frame was discarded before a forwarding decision.
     whole: Option<DropReason>,
-    /// Why the copy for a port was; the place behind the front ports is that of [`Port::CPU`].
+    /// Reason per egress port; the last entry is that of [`Port::CPU`].
     copies: [Option<WireError>; PORTS + 1],
 }
 
-/// Frames for the switch itself, without tag.
+/// Queue of untagged frames for the switch itself.
 #[derive(Debug)]
 struct CpuQueue {
     frames: Deque<CpuFrame, CPU_FRAMES>,
     counters: CpuCounters,
 }
 
-/// The first bytes of a frame: all of it that an agent can be interested in, which is ARP.
+/// The first bytes of a frame, enough for ARP, the only protocol that the agent receives.
 #[derive(Debug)]
 pub(crate) struct CpuFrame {
     bytes: [u8; CPU_BYTES],
     length: usize,
 }
 
-/// A frame on its way out, before it is known whether with a tag.
+/// A frame to send; the egress port decides whether it is tagged.
 struct Outgoing<'a> {
     addresses: &'a [u8; 12],
-    /// 802.1Q: TPID and TCI.
+    /// 802.1Q tag: TPID and TCI.
     tag: [u8; 4],
     body: &'a [u8],
-    /// What comes behind the body of a frame of our own.
+    /// Second part of a frame of the switch itself.
     payload: &'a [u8],
 }
 
@@ -87,8 +87,8 @@ const CPU_FRAMES: usize = 16;
 const CPU_BYTES: usize = 64;
 
 impl<'a, W: Wire> Bridge<'a, W> {
-    /// A bridge that forwards as `switch` decides and sends by `wire`. The samplers of `ports`, in
-    /// the order of the front, choose packets, and `samples` takes them.
+    /// Creates a bridge that forwards by the decisions of `switch` and sends through `wire`.
+    /// `ports` has the samplers in order of the front ports, `samples` is the queue that they fill.
     #[must_use]
     pub fn new(
         switch: Switch<'a>,
@@ -108,7 +108,7 @@ impl<'a, W: Wire> Bridge<'a, W> {
         }
     }
 
-    /// Takes a frame that came in by a front port; `None`: all of it was sent.
+    /// Processes a frame received at a front port; `None`: nothing was discarded.
     #[inline]
     pub fn receive(&mut self, now: Instant, input: Port, bytes: &[u8]) -> Option<Discards> {
         self.now = now;
@@ -128,41 +128,42 @@ impl<'a, W: Wire> Bridge<'a, W> {
         }
     }
 
-    /// What sends and receives.
+    /// Returns the wire.
     pub fn wire_mut(&mut self) -> &mut W {
         &mut self.wire
     }
 
-    /// The forwarding decision and its tables.
+    /// Returns the switch with its tables.
     #[must_use]
     pub fn switch(&self) -> &Switch<'a> {
         &self.switch
     }
 
-    /// The counters of the front ports, in order.
+    /// Returns the counters of the front ports, in order.
     #[must_use]
     pub fn counters(&self) -> &[PortCounters; PORTS] {
         &self.counters
     }
 
-    /// The counters of the port behind which the processor is.
+    /// Returns the counters of the CPU port.
     #[must_use]
     pub fn cpu_counters(&self) -> CpuCounters {
         self.cpu.counters
     }
 
-    /// Takes note of the time; says whether anything was punted since the last call.
+    /// Sets the time; returns true if anything was punted since the last call.
     pub(crate) fn begin_turn(&mut self, now: Instant) -> bool {
         self.now = now;
         core::mem::take(&mut self.punted)
     }
 
-    /// The next frame for the switch itself.
+    /// Returns the next frame for the switch itself.
     pub(crate) fn next_for_cpu(&mut self) -> Option<CpuFrame> {
         self.cpu.frames.pop_front()
     }
 
-    /// Sends a frame of the switch itself, addresses first; an error if it left by no port.
+    /// Sends a frame of the switch itself, which starts with its addresses; an error if no port
+    /// sent it.
     pub(crate) fn send_own(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
         let (addresses, body) = head.split_first_chunk::<12>().ok_or(SendError)?;
         let [a, b, c, d, e, f, ..] = *addresses;
@@ -177,7 +178,7 @@ impl<'a, W: Wire> Bridge<'a, W> {
         sent
     }
 
-    /// Sends a frame by the ports that it is for, then counts and perhaps samples it.
+    /// Sends a frame by its egress ports, then counts it, and samples it if chosen.
     #[inline]
     fn forward(
         &mut self,
@@ -211,7 +212,7 @@ impl<'a, W: Wire> Bridge<'a, W> {
         (discards != Discards::NONE).then_some(discards)
     }
 
-    /// Counts a packet at its port, and punts it if it is chosen.
+    /// Advances the sampler of the ingress port, and queues the packet if it is chosen.
     #[inline]
     fn sample(&mut self, input: Port, (frame, tci): (&Frame<'_>, u16), reached: PortSet) {
         let Some(port) = self.ports.get(input.index()) else { return };
@@ -231,7 +232,7 @@ impl<'a, W: Wire> Bridge<'a, W> {
         }
     }
 
-    /// Sends a frame by one port, with a tag if the port wants one, and counts it.
+    /// Sends a frame by one port, tagged if the port is a tagged member, and counts it.
     #[inline]
     fn emit(&mut self, port: Port, tagged: PortSet, frame: &Outgoing<'_>) -> Result<(), WireError> {
         let tag = if tagged.contains(port) { &frame.tag[..] } else { &[] };
@@ -254,7 +255,7 @@ impl<'a, W: Wire> Bridge<'a, W> {
 impl Discards {
     const NONE: Self = Self { whole: None, copies: [None; PORTS + 1] };
 
-    /// Each of them: the port that was to have it, if one was, and the reason.
+    /// Returns the discards: the egress port, if there was one, and the reason.
     pub fn iter(&self) -> impl Iterator<Item = (Option<Port>, DropReason)> {
         let whole = self.whole.map(|reason| (None, reason));
         let ports = Port::all().map(Some).chain([None]);
@@ -288,14 +289,14 @@ impl CpuFrame {
         Self { bytes, length }
     }
 
-    /// From the destination address on.
+    /// Returns the bytes from the destination address on.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or(&self.bytes)
     }
 }
 
-/// Where a packet went: section 3.6. The copy for the switch itself is told only if there is no
-/// other.
+/// The `output` of a sample (docs/sflow-wire.md, section 3.6). The copy for the switch itself
+/// counts only if there is no other.
 fn output(reached: PortSet) -> Interface {
     let mut ports = reached.iter();
     match (ports.next(), ports.next()) {
@@ -312,7 +313,7 @@ fn reason(error: WireError) -> DropReason {
     }
 }
 
-/// An 802.1Q tag.
+/// Returns an 802.1Q tag.
 fn tag(tci: u16) -> [u8; 4] {
     let [high, low] = tci.to_be_bytes();
     [0x81, 0x00, high, low]

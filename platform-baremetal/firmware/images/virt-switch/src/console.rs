@@ -1,4 +1,4 @@
-//! The serial console: lines, and what they say.
+//! The serial console: input lines and their commands.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -7,7 +7,7 @@ use flowmote_core::MAX_SAMPLING_RATE;
 
 use crate::port::Port;
 
-/// Collects the bytes of a line.
+/// Buffer of one input line.
 #[derive(Debug)]
 pub struct Console {
     line: [u8; LONGEST],
@@ -15,20 +15,20 @@ pub struct Console {
     ended: bool,
 }
 
-/// A line that was understood.
+/// A command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Command {
-    /// What was seen, sampled, dropped and sent.
+    /// Prints totals of packets, samples, drops and datagrams.
     Show,
-    /// 1-in-N at a port, 0: off.
+    /// Samples 1-in-N at a port, 0: off.
     Sampling(Port, u32),
-    /// Seconds between two counter samples of a port, 0: off.
+    /// Sets the seconds between counter samples, 0: off.
     Polling(u32),
-    /// Where to send.
+    /// Sets the collector.
     Collector(Ipv4Addr),
 }
 
-/// Why a line was not understood.
+/// Error of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum BadCommand {
     TooLong,
@@ -42,13 +42,13 @@ pub(crate) enum BadCommand {
 const LONGEST: usize = 80;
 
 impl Console {
-    /// Nothing typed yet.
+    /// Creates a console with an empty line.
     #[must_use]
     pub const fn new() -> Self {
         Self { line: [0; LONGEST], length: 0, ended: false }
     }
 
-    /// Takes a byte; says whether it ends a line, which the next byte throws away.
+    /// Adds a byte; returns true if it ends a line. The next byte starts a new one.
     pub fn push(&mut self, byte: u8) -> bool {
         if self.ended {
             (self.length, self.ended) = (0, false);
@@ -60,14 +60,14 @@ impl Console {
                 if let Some(place) = self.line.get_mut(self.length) {
                     *place = byte;
                 }
-                // One more than fits says that it did not.
+                // Keep one byte beyond the limit, as the mark of a line that is too long.
                 self.length = self.length.saturating_add(1).min(LONGEST + 1);
             }
         }
         self.ended
     }
 
-    /// What the line says.
+    /// Parses the line.
     pub(crate) fn command(&self) -> Result<Command, BadCommand> {
         let line = self.line.get(..self.length).ok_or(BadCommand::TooLong)?;
         Command::parse(core::str::from_utf8(line).map_err(|_| BadCommand::Unknown)?)
@@ -107,7 +107,9 @@ impl fmt::Display for BadCommand {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::TooLong => "a line has at most 80 bytes",
-            Self::Unknown => "say: show | sampling PORT N | polling SECONDS | collector A.B.C.D",
+            Self::Unknown => {
+                "commands: show | sampling PORT N | polling SECONDS | collector A.B.C.D"
+            }
             Self::Port => "PORT is 1 to 4",
             Self::SamplingRate => "N is 0 (off) to 2147483648",
             Self::Seconds => "SECONDS is 0 (off) to 86400",
@@ -118,7 +120,7 @@ impl fmt::Display for BadCommand {
 
 const BACKSPACE: u8 = 8;
 const DELETE: u8 = 127;
-/// A day.
+/// Largest polling interval: one day.
 const LONGEST_POLLING: u32 = 86_400;
 
 #[cfg(test)]
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_four_commands() {
+    fn every_command_is_parsed() {
         let port = Port::numbered(2).unwrap();
         assert_eq!(typed("show\r"), Some(Ok(Command::Show)));
         assert_eq!(typed("  sampling  2 400 \n"), Some(Ok(Command::Sampling(port, 400))));
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_lines_name_their_error() {
         let bad = |line| typed(line).unwrap().unwrap_err();
         assert_eq!(bad("sampling 5 1\n"), BadCommand::Port);
         assert_eq!(bad("sampling 0 1\n"), BadCommand::Port);
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_can_be_too_long_and_the_next_one_is_whole() {
+    fn line_after_an_overlong_one_is_parsed() {
         let mut console = Console::new();
         for _ in 0..1000 {
             assert!(!console.push(b'x'));

@@ -1,4 +1,4 @@
-//! What a port counts, and how that is told: if_counters and ethernet_counters.
+//! Counters of a port, and their sFlow records `if_counters` (0:1) and `ethernet_counters` (0:2).
 
 use flowmote_core::DropReason;
 use flowmote_core::record::counter::{EthernetCounters, IfCounters, IfDirection, IfType};
@@ -7,18 +7,18 @@ use crate::frame::{BROADCAST, is_multicast};
 use crate::port::Port;
 
 /// Totals of a port. Octets include the FCS (RFC 3635, 3.2.6), which the virtual wire does not
-/// carry: 4 for each frame.
+/// carry: 4 bytes are added per frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PortCounters {
-    /// Octets of all frames that came in.
+    /// Octets of all received frames.
     pub in_octets: u64,
-    /// Good frames that came in and were not discarded.
+    /// Good frames received and not discarded.
     pub received: Packets,
-    /// Good frames that came in and were discarded.
+    /// Good frames received and discarded.
     pub in_discards: u32,
-    /// Frames that came in too short, too long, or cut within their tag.
+    /// Frames received that were too short, too long, or truncated within their tag.
     pub in_errors: u32,
-    /// The part of `in_errors` that was too long.
+    /// Frames of `in_errors` that were too long.
     pub too_long: u32,
     /// Octets of all frames sent.
     pub out_octets: u64,
@@ -28,37 +28,37 @@ pub struct PortCounters {
     pub out_discards: u32,
     /// Frames not sent because the device refused them.
     pub out_errors: u32,
-    /// Packets that came in, were chosen and put into the queue of samples.
+    /// Packets sampled into the queue.
     pub sampled: u64,
 }
 
 /// Frames for the switch itself, modulo 2^32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuCounters {
-    /// Put into the queue of the processor.
+    /// Frames put into the queue to the processor.
     pub received: u32,
-    /// Lost because it was full.
+    /// Frames lost because the queue was full.
     pub discarded: u32,
 }
 
-/// Packets by the kind of their destination, modulo 2^32.
+/// Packets by kind of destination, modulo 2^32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packets {
-    /// To one station.
+    /// Unicast packets.
     pub unicast: u32,
-    /// To a group.
+    /// Multicast packets.
     pub multicast: u32,
-    /// To all.
+    /// Broadcast packets.
     pub broadcast: u32,
 }
 
 impl PortCounters {
-    /// A frame of so many bytes, without FCS, came in.
+    /// Counts a received frame of `length` bytes without FCS.
     pub(crate) fn arrived(&mut self, length: usize) {
         self.in_octets = self.in_octets.wrapping_add(octets(length));
     }
 
-    /// It was not forwarded.
+    /// Counts a received frame that was discarded.
     pub(crate) fn refused(&mut self, reason: DropReason) {
         match reason {
             DropReason::PKT_TOO_SMALL | DropReason::VLAN_PARSING => increment(&mut self.in_errors),
@@ -70,14 +70,14 @@ impl PortCounters {
         }
     }
 
-    /// A frame of so many bytes was sent.
+    /// Counts a sent frame of `length` bytes without FCS.
     pub(crate) fn sent(&mut self, destination: [u8; 6], length: usize) {
         self.out_octets = self.out_octets.wrapping_add(octets(length));
         self.sent.count(destination);
     }
 
-    /// The records of a poll. Of the wire itself a virtio port knows nothing, but nothing can
-    /// collide on it.
+    /// Returns the records of a counter sample. A virtio port has no physical layer, so speed and
+    /// FCS errors are unknown; collisions are impossible, so those are 0.
     pub(crate) fn records(&self, port: Port) -> (IfCounters, EthernetCounters) {
         let interface = IfCounters {
             if_index: port.if_index(),
@@ -121,7 +121,7 @@ impl Packets {
         });
     }
 
-    /// All of them.
+    /// Returns the sum of all kinds.
     #[must_use]
     pub fn total(&self) -> u32 {
         self.unicast.wrapping_add(self.multicast).wrapping_add(self.broadcast)
@@ -136,5 +136,5 @@ fn octets(length: usize) -> u64 {
     (length as u64).wrapping_add(u64::from(FCS))
 }
 
-/// Bytes of the frame check sequence.
+/// Bytes of the FCS.
 pub(crate) const FCS: u32 = 4;

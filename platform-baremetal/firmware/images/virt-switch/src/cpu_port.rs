@@ -1,8 +1,9 @@
-//! The processor's side of the bridge: the port behind which the agent is, and the registers that
-//! it reads counters from.
+//! The processor's side of the bridge: the CPU port that the agent sends by, and the counter
+//! registers.
 //!
-//! Data plane and agent take turns with the bridge. Neither holds it while it calls the other, so
-//! it is never found taken; asking whether it is costs less than a panic that has to be ruled out.
+//! Data plane and agent borrow the bridge in turn, and neither holds the borrow while it calls the
+//! other, so `try_borrow` never fails. It is used because `borrow` could panic, which the
+//! proof would have to exclude.
 
 use core::cell::RefCell;
 
@@ -13,11 +14,11 @@ use flowmote_core::{CounterRecord, CounterSource, DataSource, SendError};
 use crate::bridge::{Bridge, Wire};
 use crate::port::Port;
 
-/// The port of the processor: what the agent sends goes through the switch like any frame.
+/// The CPU port: frames of the agent go through the switch like any other.
 #[derive(Debug)]
 pub struct CpuPort<'a, W>(pub(crate) &'a RefCell<Bridge<'a, W>>);
 
-/// The counters of the front ports.
+/// The counter registers of the front ports.
 #[derive(Debug)]
 pub struct PortRegisters<'a, W>(pub(crate) &'a RefCell<Bridge<'a, W>>);
 
@@ -25,7 +26,7 @@ impl<W: Wire> FrameDevice for CpuPort<'_, W> {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
         let length = head.len().saturating_add(payload.len());
         let missing = SHORTEST.len().saturating_sub(length);
-        // Only ARP is that short, and it has no payload.
+        // Pad to the minimum of Ethernet. Only ARP frames are that short, and they have no payload.
         let padding = SHORTEST.get(..missing).filter(|_| payload.is_empty());
         let mut bridge = self.0.try_borrow_mut().map_err(|_| SendError)?;
         bridge.send_own(head, padding.unwrap_or(payload))
@@ -51,5 +52,5 @@ impl<W: Wire> CounterSource for PortRegisters<'_, W> {
     }
 }
 
-/// The shortest frame of Ethernet, without FCS.
+/// Minimum frame length without FCS.
 const SHORTEST: [u8; 60] = [0; 60];

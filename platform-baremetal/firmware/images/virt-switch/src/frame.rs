@@ -1,28 +1,28 @@
-//! Ethernet frames, without FCS, and their 802.1Q tag.
+//! Ethernet frames without FCS, and their 802.1Q tag.
 
 use flowmote_core::DropReason;
 
-/// The largest payload that the switch forwards, in bytes: what is between EtherType and FCS.
+/// Largest payload that the switch forwards in bytes, from after the EtherType to the FCS.
 pub const MTU: usize = 1500;
 
-/// A frame as it came in; every length in it has been looked at.
+/// A received frame whose lengths have been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// Destination and source.
+    /// Destination and source address.
     pub addresses: &'a [u8; 12],
     /// Priority, DEI and VLAN id of the 802.1Q tag, if there is one.
     pub tci: Option<u16>,
-    /// From the EtherType on, without the tag: at least 2 bytes, at most 2 + [`MTU`].
+    /// The frame from the EtherType on, without the tag: 2 to 2 + [`MTU`] bytes.
     pub body: &'a [u8],
-    /// All of it.
+    /// The whole frame.
     pub bytes: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Takes a frame apart.
+    /// Parses a frame.
     ///
     /// # Errors
-    /// PKT_TOO_SMALL if there is no EtherType, VLAN_PARSING if none is behind the tag,
+    /// PKT_TOO_SMALL if there is no EtherType, VLAN_PARSING if none follows the tag,
     /// PKT_TOO_BIG if the payload is above [`MTU`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DropReason> {
         let (addresses, rest) = bytes.split_first_chunk().ok_or(DropReason::PKT_TOO_SMALL)?;
@@ -39,14 +39,14 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Where it goes to.
+    /// Returns the destination address.
     #[must_use]
     pub fn destination(&self) -> [u8; 6] {
         let [a, b, c, d, e, f, ..] = *self.addresses;
         [a, b, c, d, e, f]
     }
 
-    /// Where it comes from.
+    /// Returns the source address.
     #[must_use]
     pub fn source(&self) -> [u8; 6] {
         let [.., a, b, c, d, e, f] = *self.addresses;
@@ -54,7 +54,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Whether this is a group address; broadcast is one too.
+/// Returns true for group addresses, broadcast included.
 #[must_use]
 pub(crate) fn is_multicast(address: [u8; 6]) -> bool {
     let [first, ..] = address;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_is_taken_off() {
+    fn tag_is_removed() {
         let untagged = bytes(&[], 46);
         let frame = Frame::parse(&untagged).unwrap();
         assert_eq!((frame.destination(), frame.source(), frame.tci), ([1; 6], [2; 6], None));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_are_exact() {
+    fn size_limits_are_exact() {
         let tag = [0x81, 0, 0, 1];
         assert!(Frame::parse(&bytes(&[], MTU)).is_ok());
         assert!(Frame::parse(&bytes(&tag, MTU)).is_ok());
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_refused() {
+    fn truncated_frames_are_refused() {
         let tagged = bytes(&[0x81, 0, 0, 1], 0);
         for length in 0..tagged.len() {
             let reason = Frame::parse(&tagged[..length]).unwrap_err();

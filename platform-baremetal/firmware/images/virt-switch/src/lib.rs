@@ -1,9 +1,9 @@
-//! A VLAN-aware learning switch with an sFlow agent: everything that does not touch hardware.
+//! A VLAN-aware learning switch with an sFlow agent, without the hardware access.
 //!
-//! `no_std`, no allocator, no unsafe code. It shows how samples that a switch chip makes reach the
-//! agent of `flowmote-baremetal`: [`Bridge`] is in the part of the chip, [`Control`] is the
-//! firmware of its processor. The image (`main.rs`) brings frames from the ports to
-//! [`Control::receive`] and calls [`Control::poll`] when it is due; a [`Wire`] sends.
+//! `no_std`, no allocator, no unsafe code. It shows how samples made by a switch chip reach the
+//! agent of `flowmote-baremetal`: [`Bridge`] plays the chip, [`Control`] is the firmware of its
+//! processor. The image (`main.rs`) passes frames from the ports to [`Control::receive`] and calls
+//! [`Control::poll`] when it is due; a [`Wire`] sends.
 //!
 //! ```text
 //! port ──▶ Frame::parse ──▶ Switch::forward ──▶ Wire::send, a call for each port ──▶ PortSampler

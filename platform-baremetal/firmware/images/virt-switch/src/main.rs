@@ -1,8 +1,8 @@
 //! Firmware for QEMU's `virt` machines, aarch64 and riscv64: the switch on four virtio-net ports.
 //!
-//! One loop: frames from each port in turn, at most [`BURST`] of them, bytes from the serial
-//! console, then the agent. When nothing came the processor sleeps until a device or the timer
-//! wakes it. `README.md` says how to run it.
+//! One loop: at most [`BURST`] frames from each port in turn, bytes from the serial console, then
+//! the agent. If there was nothing to do, the processor sleeps until a device or the timer wakes
+//! it. `README.md` explains how to run it.
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(target_os = "none", no_main)]
 
@@ -24,7 +24,7 @@ mod image {
 
     use crate::hardware::{Clock, Nics, Serial, paint_stack, processor, stack_used};
 
-    // All that the library keeps, so that the stack stays small.
+    // Static memory of the library, so that the stack stays small.
     static SAMPLERS: StaticCell<[PortSampler; PORTS]> = StaticCell::new();
     static SAMPLED_PORTS: StaticCell<[SampledPort<'static>; PORTS]> = StaticCell::new();
     static SAMPLES: SampleQueue<BURST> = SampleQueue::new();
@@ -35,10 +35,10 @@ mod image {
     static DATAGRAM: ConstStaticCell<[u8; DATAGRAM_BYTES]> =
         ConstStaticCell::new([0; DATAGRAM_BYTES]);
 
-    /// Console bytes taken before the ports have their turn again.
+    /// Console bytes processed before the ports are served again.
     const TYPED: usize = 64;
 
-    /// What the start-up code of each machine calls.
+    /// Entry point, called by the start-up code of each machine.
     pub(crate) fn main() -> ! {
         paint_stack();
         let (clock, mut serial) = (Clock::new(), Serial::open());
@@ -58,7 +58,7 @@ mod image {
         let memory = Memory { ports, samples: &SAMPLES, sources, datagram };
         let mut control = match Control::new(seed, bridge, memory) {
             Ok(control) => control,
-            Err(error) => panic!("the agent does not take its ports: {error:?}"),
+            Err(error) => panic!("the agent refuses its ports: {error:?}"),
         };
         let mut console = Console::new();
         let _ = writeln!(serial, "virt-switch: {PORTS} ports\nready");
@@ -87,14 +87,15 @@ mod image {
         }
     }
 
-    /// Takes a burst of frames from a port; returns how many.
+    /// Processes a burst of frames from a port; returns their number.
     fn serve(
         clock: &Clock,
         bridge: &RefCell<Bridge<'_, Nics>>,
         control: &mut Control<'_, Nics>,
         port: Port,
     ) -> u64 {
-        // Before the look at the ring: what comes after it asserts the interrupt again.
+        // Acknowledge before reading the ring: a frame that arrives later asserts the interrupt
+        // again.
         nics(bridge).acknowledge(port);
         let now = clock.now();
         let mut frames = 0;
@@ -107,12 +108,12 @@ mod image {
         frames
     }
 
-    /// The ports. Between two calls of the library nobody holds the bridge.
+    /// Borrows the ports. Never fails: the library holds no borrow of the bridge between its calls.
     fn nics<'b>(bridge: &'b RefCell<Bridge<'_, Nics>>) -> RefMut<'b, Nics> {
         RefMut::map(bridge.borrow_mut(), Bridge::wire_mut)
     }
 
-    /// Takes what was typed; returns whether there was anything.
+    /// Processes typed bytes; returns false if there were none.
     fn listen(
         clock: &Clock,
         serial: &mut Serial,
@@ -124,7 +125,7 @@ mod image {
             serial.echo(byte);
             if console.push(byte) {
                 control.load.stack = stack_used();
-                // The console itself cannot fail.
+                // Writing to the serial port cannot fail.
                 let _ = control.execute(clock.now(), console, serial);
             }
         }
@@ -132,7 +133,7 @@ mod image {
     }
 }
 
-/// Built for a host, where only the library and its tests are of use.
+/// Entry point of a build for a host, where only the library and its tests are useful.
 #[cfg(not(target_os = "none"))]
 fn main() {
     eprintln!("this is firmware; build it with --target aarch64-unknown-none");

@@ -1,39 +1,40 @@
 //! The ports of the switch, and sets of them.
 
-/// Front ports of the switch.
+/// Number of front ports.
 pub const PORTS: usize = 4;
 const CPU: u8 = PORTS as u8;
 
-/// A front port, or the port behind which the switch itself is.
+/// A front port, or the CPU port of the switch itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port(u8);
 
 impl Port {
-    /// The switch itself: its address in the management VLAN.
+    /// The CPU port: the address of the switch in the management VLAN.
     pub const CPU: Self = Self(CPU);
 
     /// The first front port.
     pub const FIRST: Self = Self(0);
 
-    /// The front port with this number, from 1; `None` if there is none.
+    /// Returns the front port with this number, from 1; `None` if it does not exist.
     #[must_use]
     pub fn numbered(number: u32) -> Option<Self> {
         let index = u8::try_from(number).ok()?.checked_sub(1)?;
         (usize::from(index) < PORTS).then_some(Self(index))
     }
 
-    /// All front ports in order.
+    /// Returns all front ports in order.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..PORTS as u8).map(Self)
     }
 
-    /// The place of the port in a table of [`PORTS`]; that of [`Port::CPU`] is beyond its end.
+    /// Returns the index of the port in a table of [`PORTS`]; that of [`Port::CPU`] is past its
+    /// end.
     #[must_use]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// ifIndex: the number on the front, from 1.
+    /// Returns the ifIndex: the number on the front, from 1.
     #[must_use]
     pub fn if_index(self) -> u32 {
         u32::from(self.0) + 1
@@ -49,11 +50,11 @@ impl Port {
 pub struct PortSet(u8);
 
 impl PortSet {
-    /// No port.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// Front ports by their numbers, from 1, and [`Port::CPU`] by [`PORTS`] + 1; what is beyond
-    /// does not exist and is left out.
+    /// Returns the set of the ports with these numbers: front ports from 1, [`Port::CPU`] as
+    /// [`PORTS`] + 1. Other numbers are ignored.
     #[must_use]
     pub const fn of(numbers: &[u8]) -> Self {
         let mut bits = 0;
@@ -67,37 +68,37 @@ impl PortSet {
         Self(bits)
     }
 
-    /// The set with `port`.
+    /// Returns the set with `port` added.
     #[must_use]
     pub fn with(self, port: Port) -> Self {
         Self(self.0 | port.bit())
     }
 
-    /// The set without `port`.
+    /// Returns the set with `port` removed.
     #[must_use]
     pub fn without(self, port: Port) -> Self {
         Self(self.0 & !port.bit())
     }
 
-    /// Whether `port` is in it.
+    /// Returns true if `port` is in the set.
     #[must_use]
     pub fn contains(self, port: Port) -> bool {
         self.0 & port.bit() != 0
     }
 
-    /// Whether no port is in it.
+    /// Returns true if the set is empty.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// How many front ports are in it.
+    /// Returns the number of front ports in the set.
     #[must_use]
     pub fn front(self) -> u32 {
         self.without(Port::CPU).0.count_ones()
     }
 
-    /// The front ports in it, in order.
+    /// Returns the front ports of the set, in order.
     pub fn iter(self) -> impl Iterator<Item = Port> {
         Port::all().filter(move |port| self.contains(*port))
     }
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_begin_at_one() {
+    fn port_numbers_start_at_one() {
         assert_eq!(Port::numbered(0), None);
         assert_eq!(Port::numbered(1).map(Port::index), Some(0));
         assert_eq!(Port::numbered(4).map(Port::if_index), Some(4));
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_knows_its_ports() {
+    fn set_contains_the_added_ports() {
         let set = PortSet::of(&[1, 3, 5, 9, 0]);
         assert_eq!(set.iter().map(Port::if_index).collect::<Vec<_>>(), [1, 3]);
         assert!(set.contains(Port::CPU));

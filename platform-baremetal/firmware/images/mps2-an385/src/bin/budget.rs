@@ -1,7 +1,7 @@
-//! How many instructions the paths of a packet and of a counter sample take, on the console.
+//! Measures the instructions of a packet and of a counter sample, and prints them on the console.
 //!
-//! For QEMU with `-icount shift=10,sleep=off`: there an instruction takes 1024 ns, which is 25.6
-//! ticks of SysTick, and so the count is exact. Instructions, not cycles.
+//! For QEMU with `-icount shift=10,sleep=off`: there an instruction takes 1024 ns, or 25.6
+//! ticks of SysTick, so the count is exact. Instructions, not cycles.
 #![no_std]
 #![no_main]
 
@@ -20,9 +20,9 @@ use mps2_an385::board::{self, Board};
 use mps2_an385::settings::DATAGRAM;
 use mps2_an385::station;
 
-/// Chooses no packet as long as this runs.
+/// Samples no packet during the measurement.
 static RARELY: PortSampler = PortSampler::new(MAX_SAMPLING_RATE, 3);
-/// Chooses every packet.
+/// Samples every packet.
 static ALWAYS: PortSampler = PortSampler::new(1, 3);
 static QUEUE: SampleQueue<8> = SampleQueue::new();
 
@@ -41,12 +41,12 @@ fn main() -> ! {
     let full =
         added.map(|port| agent.add_source(NOW, port, Duration::ZERO)).any(|one| one.is_err());
     if full {
-        board::fail(&mut serial, "no place for four ports");
+        board::fail(&mut serial, "no slots for four ports");
     }
     let (frame, mut header) = (Frame([0x5a; 256]), [0; 128]);
     let records = (IfCounters::default(), EthernetCounters::default());
 
-    // The loop itself.
+    // The cost of the loop itself, subtracted from the others.
     let nothing = ticks(|| black_box(()));
     let unsampled = ticks(|| {
         if let Some(chosen) = black_box(&RARELY).advance(1) {
@@ -80,9 +80,9 @@ fn main() -> ! {
     }
 }
 
-/// The ticks of many repetitions and of the loop around them.
+/// Returns the ticks of all repetitions, including the loop around them.
 fn ticks(mut run: impl FnMut()) -> u32 {
-    // Whatever is done only once is done before.
+    // Run once before measuring, so that one-time work is excluded.
     run();
     let start = SYST::get_current();
     for _ in 0..black_box(REPETITIONS) {
@@ -91,12 +91,12 @@ fn ticks(mut run: impl FnMut()) -> u32 {
     start.wrapping_sub(SYST::get_current()) & TOP
 }
 
-/// The instructions of one repetition, rounded.
+/// Returns the instructions of one repetition, rounded.
 fn instructions(ticks: u32) -> u32 {
     (ticks * 10 + 128 * REPETITIONS) / (256 * REPETITIONS)
 }
 
-/// Where DMA puts it, at a multiple of 4.
+/// A frame aligned to 4 bytes, as DMA delivers it.
 #[repr(align(4))]
 struct Frame([u8; 256]);
 

@@ -1,6 +1,6 @@
-//! What `flowmote-core` takes by itself: flow samples of four ports, and their generic and Ethernet
-//! counters. Made to be measured, not to be run: packets, counters and the time come from nowhere,
-//! as far as the compiler can tell, and datagrams go there.
+//! The size of `flowmote-core` alone: flow samples of four ports, with their generic and Ethernet
+//! counters. Built to be measured, not run: packets, counters, time and transport are opaque to the
+//! compiler and have no hardware.
 //!
 //! Its flash is that of `core` with the vector table, the start-up code and these lines; its RAM is
 //! the state of the agent, four data sources, four samplers and one datagram.

@@ -29,12 +29,13 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, Ipv6Add
 /// The sampler of the only port.
 static SAMPLER: PortSampler = PortSampler::new(SAMPLING_RATE, 0x5eed);
 
-/// Its samples. The node takes at most 16 frames at a time, each of which may be answered.
+/// The queue of samples. The node processes at most 16 frames per poll, each of which may be
+/// answered.
 static SAMPLES: SampleQueue<48> = SampleQueue::new();
 
 #[entry]
 fn main() -> ! {
-    // The main loop looks at the peripherals itself; interrupts only end its sleep.
+    // The main loop polls the peripherals; interrupts only end its sleep.
     cortex_m::interrupt::disable();
     let Some(mut board) = Board::take() else { board::panicked() };
     let Ok(mac) = ETHERNET.with(|chip| chip.start()) else {
@@ -63,7 +64,7 @@ fn main() -> ! {
     let counters = MacCounters(&ETHERNET);
     let parts = NodeParts { agent, ports: &ports, samples: &SAMPLES, counters, uplink };
     let Ok(mut node) = Node::new(board.clock.now(), parts, POLLING) else {
-        board::fail(&mut board.serial, "more ports than places")
+        board::fail(&mut board.serial, "more ports than slots")
     };
 
     let (mut operator, mut console) = (Operator::<IpAddr>::new(), Console::new());
@@ -84,15 +85,15 @@ fn main() -> ! {
     }
 }
 
-/// The service that sends datagrams back.
+/// The UDP echo service.
 struct Echo {
     handle: SocketHandle,
-    /// Since when an answer waits for its neighbour.
+    /// Since when a reply has been waiting for its neighbour.
     stuck: Option<flowmote_core::Instant>,
 }
 
 impl Echo {
-    /// Answers one datagram; returns whether there was one.
+    /// Answers one datagram; returns false if there was none.
     fn serve(&mut self, now: flowmote_core::Instant, sockets: &mut SocketSet<'_>) -> bool {
         let socket = sockets.get_mut::<udp::Socket<'_>>(self.handle);
         self.unblock(now, socket);
@@ -100,18 +101,18 @@ impl Echo {
             return false;
         }
         let mut payload = [0; MAX_FRAME];
-        // Two that echo would never stop.
+        // Two echo services would answer each other without end.
         if let Ok((length, from)) = socket.recv_slice(&mut payload)
             && from.endpoint.port != ECHO_PORT
         {
-            // No room for the answer: it is UDP.
+            // Without room the reply is lost, as UDP permits.
             let _ = socket.send_slice(payload.get(..length).unwrap_or_default(), from.endpoint);
         }
         true
     }
 
-    /// smoltcp asks for a neighbour for ever, and a sender that does not exist would block the
-    /// service: so the answers are given up after a while.
+    /// Drops replies whose neighbour does not answer. smoltcp repeats its request without end, so a
+    /// forged sender address would block the service.
     fn unblock(&mut self, now: flowmote_core::Instant, socket: &mut udp::Socket<'_>) {
         if socket.send_queue() == 0 {
             self.stuck = None;
@@ -120,14 +121,14 @@ impl Echo {
         let since = *self.stuck.get_or_insert(now);
         if now.since(since) >= PATIENCE {
             socket.close();
-            // Closed, and the port is not 0.
+            // Cannot fail: the socket is closed and the port is not 0.
             let _ = socket.bind(ECHO_PORT);
             self.stuck = None;
         }
     }
 }
 
-/// The controller as smoltcp wants it.
+/// The smoltcp device of the controller.
 struct Device {
     receive: [u8; BUFFER],
     send: [u8; BUFFER],
@@ -143,7 +144,7 @@ impl phy::Device for Device {
 
     fn receive(&mut self, now: Instant) -> Option<(RxToken<'_>, TxToken<'_>)> {
         let Self { receive, send } = self;
-        // A frame that could not be answered waits.
+        // Leave the frame in the controller until it can be answered.
         let answer = transmit(send, now)?;
         Some((RxToken(ETHERNET.receive(receive)?), answer))
     }
@@ -172,16 +173,16 @@ impl phy::RxToken for RxToken<'_> {
 
 impl phy::TxToken for TxToken<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
-        // smoltcp keeps to the MTU that it was told, and the buffer is longer.
+        // smoltcp stays within the MTU of `capabilities`, and the buffer is longer.
         let frame = &mut self.0[..length];
         let result = write(frame);
-        // There was room; what the controller does not send it counts.
+        // There was room; the driver counts frames that the controller fails to send.
         let _ = ETHERNET.with(|chip| chip.send(frame, &[]));
         result
     }
 }
 
-/// Memory of one direction of a socket.
+/// Buffer for one direction of a socket.
 struct Memory<const PACKETS: usize, const BYTES: usize> {
     packets: [PacketMetadata; PACKETS],
     bytes: [u8; BYTES],
@@ -202,7 +203,7 @@ fn bound<'a>(
     tx: PacketBuffer<'a>,
 ) -> SocketHandle {
     let mut socket = udp::Socket::new(rx, tx);
-    // Open for the first time, and the port is not 0.
+    // Cannot fail: the socket is new and the port is not 0.
     let _ = socket.bind(port);
     sockets.add(socket)
 }
@@ -216,24 +217,25 @@ fn interface(mac: [u8; 6], seed: u64, device: &mut impl phy::Device) -> Interfac
         IpCidr::new(IpAddress::Ipv6(ADDRESS_V6), 64),
         IpCidr::new(IpAddress::Ipv6(link_local(mac)), 64),
     ];
-    // A feature of smoltcp makes room for three.
+    // Cannot fail: the feature `iface-max-addr-count-3` gives room for three.
     interface.update_ip_addrs(|addresses| addresses.extend(ours));
     interface
 }
 
-/// fe80:: and the modified EUI-64 of the MAC address (RFC 4291, appendix A).
+/// Returns the link-local address: fe80::/64 and the modified EUI-64 of the MAC address (RFC 4291,
+/// appendix A).
 fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Address {
     let pair = |high, low| u16::from_be_bytes([high, low]);
     Ipv6Address::new(0xfe80, 0, 0, 0, pair(a ^ 2, b), pair(c, 0xff), pair(0xfe, d), pair(e, f))
 }
 
-/// Stations must differ.
+/// Returns a seed from the MAC address, because stations must not sample in step.
 fn seed([a, b, c, d, e, f]: [u8; 6]) -> u64 {
     u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
 const ETHERNET_MTU: usize = 1514;
-/// How long an answer waits for the address of its neighbour.
+/// The longest that a reply waits for the address of its neighbour.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[panic_handler]

@@ -1,4 +1,4 @@
-//! The control plane: the library's node over the bridge, and the console that changes it.
+//! The control plane: the library's node on top of the bridge, and the console commands.
 
 mod report;
 
@@ -23,53 +23,54 @@ use crate::counters::FCS;
 use crate::cpu_port::{CpuPort, PortRegisters};
 use crate::port::{PORTS, Port};
 
-/// The agent of a switch, whose data sources are its ports.
+/// The agent of a switch. Its data sources are the ports.
 pub struct Control<'a, W> {
     bridge: &'a RefCell<Bridge<'a, W>>,
     node: AgentNode<'a, W>,
-    /// When the node wants to be called; `None`: not before something is punted.
+    /// The time by which to poll the node; `None`: only after something is punted.
     due: Option<Instant>,
     polling: Duration,
-    /// What the processor does for it, for [`Console`] to show.
+    /// Load of the processor, printed by `show`.
     pub load: Load,
 }
 
-/// What the agent keeps, in memory of the caller.
+/// Memory of the agent, provided by the caller.
 #[derive(Debug)]
 pub struct Memory<'a> {
-    /// Those that the bridge has, too.
+    /// The ports, shared with the bridge.
     pub ports: &'a [SampledPort<'a>; PORTS],
-    /// Where the bridge puts samples in.
+    /// The queue that the bridge fills.
     pub samples: &'a SampleQueue<BURST>,
-    /// Data sources.
+    /// Slots for the data sources.
     pub sources: &'a mut [SourceSlot; PORTS],
-    /// The datagram that is being filled.
+    /// Buffer for the datagram being filled.
     pub datagram: &'a mut [u8; DATAGRAM_BYTES],
 }
 
-/// What only the image knows.
+/// Load figures that only the image can measure.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
     /// Frames received.
     pub frames: u64,
-    /// Rounds of the main loop that had one.
+    /// Rounds of the main loop that had a frame.
     pub rounds: u64,
     /// Ticks of the clock spent in those.
     pub ticks: u64,
-    /// The most that was ever on the stack, in bytes.
+    /// Maximum stack use in bytes.
     pub stack: usize,
 }
 
 type AgentNode<'a, W> = Node<'a, PortRegisters<'a, W>, RawUplink<CpuPort<'a, W>>, BURST>;
 
-/// Samplers for the ports, all off. `seed` should differ from one switch and one start to the next.
+/// Returns samplers for the ports, all off. `seed` should differ between switches and between
+/// starts.
 #[must_use]
 pub fn samplers(seed: u64) -> [PortSampler; PORTS] {
     let mut seeds = (1..).map(|number: u64| seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     [(); PORTS].map(|()| PortSampler::new(0, seeds.next().unwrap_or(seed)))
 }
 
-/// The ports with their samplers.
+/// Returns the ports with their samplers.
 #[must_use]
 pub fn sampled_ports(samplers: &[PortSampler; PORTS]) -> [SampledPort<'_>; PORTS] {
     let mut if_index = 0;
@@ -79,20 +80,20 @@ pub fn sampled_ports(samplers: &[PortSampler; PORTS]) -> [SampledPort<'_>; PORTS
     })
 }
 
-/// Header bytes in a sample, bytes in a datagram, and notices a second and port: the defaults of
-/// the text (rules A13, A12, A25).
+/// Header bytes of a sample, and discard notifications per second and port: the defaults of the
+/// standard (docs/sflow-wire.md, rules A13 and A25).
 const HEADER_BYTES: usize = 128;
-/// The largest payload of a datagram: fits the MTU of the management VLAN.
+/// Maximum bytes of a datagram, which fit the MTU of the management VLAN.
 pub const DATAGRAM_BYTES: usize = 1400;
 const DISCARD_LIMIT: u32 = 10;
-/// A datagram waits this long for another sample.
+/// The longest that a sample waits for its datagram to fill.
 const MAX_DELAY: Duration = Duration::from_millis(100);
 
 impl<'a, W: Wire> Control<'a, W> {
-    /// The agent of `bridge`. Sampling and polling are off and there is no collector.
+    /// Creates the agent of `bridge`, with sampling and polling off and no collector.
     ///
     /// # Errors
-    /// None: there is a place for each port, no index twice, all of them small.
+    /// None: there is a slot for each port, and every index is small and unique.
     pub fn new(
         seed: u64,
         bridge: &'a RefCell<Bridge<'a, W>>,
@@ -113,10 +114,10 @@ impl<'a, W: Wire> Control<'a, W> {
         Ok(Self { bridge, node, due: Some(Instant::ZERO), polling, load })
     }
 
-    /// Has the bridge take a frame that came in by a front port, and tells what it discards.
+    /// Passes a frame received at a front port to the bridge, and reports its discards.
     #[inline]
     pub fn receive(&mut self, now: Instant, input: Port, bytes: &[u8]) {
-        // Nobody else has it, see `cpu_port`.
+        // Never borrowed here, see `cpu_port`.
         let Ok(mut bridge) = self.bridge.try_borrow_mut() else { return };
         let discards = bridge.receive(now, input, bytes);
         drop(bridge);
@@ -125,8 +126,8 @@ impl<'a, W: Wire> Control<'a, W> {
         }
     }
 
-    /// Does what is due: frames for the switch itself, samples, counters, datagrams. Says when to
-    /// call again at the latest; call also after frames were received.
+    /// Does everything that is due: frames for the switch itself, samples, counters, datagrams.
+    /// Returns the time by which to call again; call also after frames were received.
     pub fn poll(&mut self, now: Instant) -> Option<Instant> {
         let punted = self.bridge.try_borrow_mut().is_ok_and(|mut bridge| bridge.begin_turn(now));
         if punted || self.due.is_some_and(|due| due <= now) {
@@ -135,11 +136,11 @@ impl<'a, W: Wire> Control<'a, W> {
         self.due
     }
 
-    /// Obeys the line that was typed, and answers: the last line of an answer is `ok` or begins
-    /// with `error`.
+    /// Executes the typed line and prints the response, whose last line is `ok` or starts with
+    /// `error`.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of `out`.
     pub fn execute(
         &mut self,
         now: Instant,
@@ -179,7 +180,7 @@ impl<'a, W: Wire> Control<'a, W> {
         Ok(())
     }
 
-    /// Tells of what was discarded of a frame.
+    /// Submits notifications of the discards of a frame.
     #[cold]
     fn notify(&mut self, now: Instant, input: Port, (bytes, discards): (&[u8], &Discards)) {
         for (output, reason) in discards.iter() {
@@ -204,14 +205,14 @@ impl<'a, W: Wire> Control<'a, W> {
         self.due = Some(now);
     }
 
-    /// The collector, unless none was named yet.
+    /// Returns the collector, if one is set.
     fn collector(&mut self) -> Option<Ipv4Addr> {
         let address = *self.node.uplink_mut().sender().config().collector.ip();
         (address != *NO_COLLECTOR.ip()).then_some(address)
     }
 }
 
-/// Why a command was not obeyed.
+/// Error of a command.
 enum Refusal {
     Line(BadCommand),
     Collector(CollectorError),

@@ -1,4 +1,4 @@
-//! What `show` prints: a topic a line, each with words and their numbers.
+//! The output of `show`: one topic per line, as words followed by numbers.
 
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -11,7 +11,7 @@ use crate::bridge::{Bridge, Wire};
 use crate::config::ADDRESS;
 
 impl<W: Wire> Control<'_, W> {
-    /// Everything that was seen, sampled, dropped and sent.
+    /// Prints totals of packets, samples, drops and datagrams.
     pub(super) fn show(&mut self, now: Instant, out: &mut impl fmt::Write) -> fmt::Result {
         self.show_agent(out)?;
         self.show_collector(out)?;
@@ -90,7 +90,8 @@ fn show_bridge<W: Wire>(
     writeln!(out, "stations known {known} moved {moved} evicted {evicted}")
 }
 
-/// An address; the standard library's way to write one has a panic in it, for want of room.
+/// An IPv4 address in dotted notation. `Display` of the standard library is not used, because its
+/// buffer handling contains a panic.
 struct Dotted(Ipv4Addr);
 
 impl fmt::Display for Dotted {

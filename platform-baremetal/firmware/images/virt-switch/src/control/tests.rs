@@ -8,7 +8,7 @@ use crate::counters::PortCounters;
 use crate::port::PortSet;
 use crate::switch::Stations;
 
-/// Keeps what is sent; a port in `full` has no place left.
+/// A wire that records sent frames; ports in `full` have no room.
 #[derive(Default)]
 struct Sent {
     frames: Vec<(u32, Vec<u8>)>,
@@ -66,7 +66,7 @@ fn receive(switch: &mut Tested<'_>, number: u32, frame: &[u8]) {
     switch.receive(at(0), port(number), frame);
 }
 
-/// What was sent since the last call.
+/// Frames sent since the last call.
 fn sent(switch: &Tested<'_>) -> Vec<(u32, Vec<u8>)> {
     std::mem::take(&mut switch.bridge.borrow_mut().wire_mut().frames)
 }
@@ -78,7 +78,7 @@ fn command(switch: &mut Tested<'_>, now: Instant, line: &str) -> String {
     answer
 }
 
-/// Gives the switch a collector at port 4 that has answered to ARP.
+/// Sets a collector at port 4 that has answered ARP.
 fn connect(switch: &mut Tested<'_>) {
     assert_eq!(command(switch, at(0), "collector 192.0.2.99"), "ok\n");
     switch.poll(at(0));
@@ -115,12 +115,12 @@ fn pool_and_drops(switch: &Tested<'_>, number: u32) -> (u32, u32) {
 }
 
 #[test]
-fn a_tag_is_inserted_and_taken_off() {
+fn tag_is_inserted_and_removed() {
     with_switch(|switch| {
         receive(switch, 1, &frame(2, 1, &[], 60));
         let (plain, tagged) = (frame(2, 1, &[], 60), frame(2, 1, &[0x81, 0, 0, 10], 64));
         assert_eq!(sent(switch), [(2, plain.clone()), (3, plain), (4, tagged)]);
-        // Priority 5 and DEI: they go with a tagged copy, an untagged one has no place for them.
+        // Priority 5 and DEI: a tagged copy keeps them, an untagged one cannot carry them.
         receive(switch, 4, &frame(1, 4, &[0x81, 0, 0xb0, 10], 64));
         assert_eq!(sent(switch), [(1, frame(1, 4, &[], 60))]);
         let tagged = frame(9, 8, &[0x81, 0, 0xb0, 20], 64);
@@ -130,7 +130,7 @@ fn a_tag_is_inserted_and_taken_off() {
 }
 
 #[test]
-fn a_flooded_frame_is_one_sample_that_says_how_many_ports() {
+fn flooded_frame_is_one_sample_with_its_port_count() {
     with_switch(|switch| {
         connect(switch);
         assert_eq!(command(switch, at(0), "sampling 1 1"), "ok\n");
@@ -142,7 +142,7 @@ fn a_flooded_frame_is_one_sample_that_says_how_many_ports() {
         let datagrams = datagrams(switch);
         let [datagram] = &datagrams[..] else { panic!("{} datagrams", datagrams.len()) };
         assert_eq!(count(datagram), 2, "samples: port 2 is off");
-        // Behind the head of 28 bytes: format, length, sequence, source, rate, pool, drops, input,
+        // After the header of 28 bytes: format, length, sequence, source, rate, pool, drops, input,
         // output.
         let first = words(datagram, 28);
         assert_eq!(first[2..], [1, 1, 1, 1, 0, 1, 0x8000_0003]);
@@ -153,7 +153,7 @@ fn a_flooded_frame_is_one_sample_that_says_how_many_ports() {
 }
 
 #[test]
-fn a_full_ring_is_told_and_keeps_the_frame_out_of_the_pool() {
+fn full_ring_is_reported_and_not_counted_in_the_pool() {
     with_switch(|switch| {
         connect(switch);
         command(switch, at(0), "sampling 1 1");
@@ -169,7 +169,7 @@ fn a_full_ring_is_told_and_keeps_the_frame_out_of_the_pool() {
         switch.poll(at(0));
         switch.poll(at(100));
         let datagrams = datagrams(switch);
-        assert_eq!(count(&datagrams[0]), 4, "three notices, a sample");
+        assert_eq!(count(&datagrams[0]), 4, "three notifications, a sample");
         let mut place = 28;
         for (sequence, output) in [(1, 2), (2, 2), (3, 3)] {
             let notice = words(&datagrams[0], place);
@@ -177,12 +177,12 @@ fn a_full_ring_is_told_and_keeps_the_frame_out_of_the_pool() {
             assert_eq!(notice[2..], [sequence, 0, 1, 0, 1, output, 259][..7]);
             place += 8 + notice[1] as usize;
         }
-        assert_eq!(words(&datagrams[0], place)[8], 4, "the sample tells the one port it reached");
+        assert_eq!(words(&datagrams[0], place)[8], 4, "the sample names the one port it reached");
     });
 }
 
 #[test]
-fn nothing_is_lost_to_arp_but_what_has_no_room() {
+fn samples_wait_for_arp() {
     with_switch(|switch| {
         command(switch, at(0), "sampling 1 1");
         command(switch, at(0), "collector 192.0.2.99");
@@ -203,11 +203,11 @@ fn nothing_is_lost_to_arp_but_what_has_no_room() {
 }
 
 #[test]
-fn a_notice_without_room_is_in_the_drops_of_the_next() {
+fn lost_notification_counts_as_a_drop_of_the_next() {
     with_switch(|switch| {
         command(switch, at(0), "collector 192.0.2.99");
         switch.poll(at(0));
-        // Ten a port: 40 notices of 104 bytes and more, of which 13 fit one datagram.
+        // Ten per port: 40 notifications of 104 bytes and more, of which 13 fit one datagram.
         for _ in 0..10 {
             for number in 1..=4 {
                 receive(switch, number, &frame(9, 9, &[], 60));
@@ -227,20 +227,20 @@ fn a_notice_without_room_is_in_the_drops_of_the_next() {
 }
 
 #[test]
-fn without_a_collector_datagrams_are_lost_and_counted() {
+fn datagrams_without_a_collector_count_as_lost() {
     with_switch(|switch| {
         command(switch, at(0), "polling 1");
         let mut now = at(0);
         while now < at(5000) {
             now = switch.poll(now).expect("polling is on").max(now + Duration::from_millis(1));
         }
-        assert_eq!(sent(switch), [], "nobody is asked for");
+        assert_eq!(sent(switch), [], "no ARP request");
         assert!(switch.node.stats().send_errors > 3);
     });
 }
 
 #[test]
-fn the_switch_answers_for_its_address() {
+fn switch_answers_arp_for_its_address() {
     with_switch(|switch| {
         receive(switch, 4, &arp(1, [192, 0, 2, 1]));
         switch.poll(at(0));
@@ -248,7 +248,7 @@ fn the_switch_answers_for_its_address() {
         let [(4, answer)] = &answers[..] else { panic!("{answers:x?}") };
         assert_eq!(answer[..12], [COLLECTOR, MAC].concat());
         assert_eq!(answer[12..22], [8, 6, 0, 1, 8, 0, 6, 4, 0, 2]);
-        assert_eq!(answer[42..], [0; 18], "as long as Ethernet wants it");
+        assert_eq!(answer[42..], [0; 18], "padded to the minimum of Ethernet");
         for _ in 0..100 {
             receive(switch, 4, &arp(1, [192, 0, 2, 1]));
         }
@@ -258,7 +258,7 @@ fn the_switch_answers_for_its_address() {
 }
 
 #[test]
-fn counters_are_told_at_the_interval_asked_for() {
+fn counters_are_sent_at_the_polling_interval() {
     with_switch(|switch| {
         connect(switch);
         command(switch, at(0), "polling 10");
@@ -269,7 +269,7 @@ fn counters_are_told_at_the_interval_asked_for() {
             now = switch.poll(now).expect("polling is on").max(now + Duration::from_millis(1));
         }
         let samples: u32 = datagrams(switch).iter().map(|datagram| count(datagram)).sum();
-        assert_eq!(samples, 4 * 6 + 1, "and one notice");
+        assert_eq!(samples, 4 * 6 + 1, "and one notification");
         let one = counters(switch, 1);
         assert_eq!((one.in_octets, one.received.unicast), (1518 + 1519, 1));
         assert_eq!((one.in_errors, one.too_long, one.in_discards), (1, 1, 0));
@@ -279,7 +279,7 @@ fn counters_are_told_at_the_interval_asked_for() {
 }
 
 #[test]
-fn commands_answer() {
+fn commands_return_ok_or_an_error() {
     with_switch(|switch| {
         for wrong in ["10.0.0.1", "192.0.2.1", "192.0.2.0", "192.0.2.255"] {
             let error = command(switch, at(0), &std::format!("collector {wrong}"));

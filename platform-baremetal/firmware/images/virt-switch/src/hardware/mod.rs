@@ -1,8 +1,7 @@
-//! The two `virt` machines of QEMU: what they have in common, and a folder for what each has of
-//! its own.
+//! The two `virt` machines of QEMU: the devices that they share, and a folder for each machine.
 //!
-//! All unsafe code of the image is in here.
-#![allow(unsafe_code, reason = "registers, DMA and the entry of the image are in here")]
+//! All unsafe code of the image is here.
+#![allow(unsafe_code, reason = "registers, DMA and the entry of the image are here")]
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

@@ -1,4 +1,4 @@
-//! The ports: four virtio-net devices, and buffers that belong either to them or to us.
+//! The ports: four virtio-net devices, and buffers owned either by a device or by the driver.
 
 use core::fmt;
 use core::mem;
@@ -16,42 +16,42 @@ use super::pages::Pages;
 /// All ports in order.
 pub(crate) struct Nics(&'static mut [Nic; PORTS]);
 
-/// A port. A buffer that the device has lies in the place of the token which stands for it; the
-/// queue has one descriptor for each buffer, so a token is below [`RING`].
+/// A port. A buffer owned by the device is stored at the index of its token. The queue has one
+/// descriptor per buffer, so a token is below [`RING`].
 struct Nic {
     device: VirtIONetRaw<Pages, MmioTransport<'static>, RING>,
     rings: &'static mut Rings,
-    /// Buffers in `spare`.
+    /// Number of buffers in `spare`.
     spares: usize,
 }
 
-/// Who has the buffers of a port.
+/// Owners of the buffers of a port.
 struct Rings {
     receiving: [Option<&'static mut Buffer>; RING],
     sending: [Option<(&'static mut Buffer, usize)>; RING],
-    /// Buffers to send with, in the first places.
+    /// Free transmit buffers, in the first entries.
     spare: [Option<&'static mut Buffer>; RING],
 }
 
-/// A frame that came in, in a buffer that has to go back.
+/// A received frame, in a buffer that must be recycled.
 pub(crate) struct Received {
     buffer: &'static mut Buffer,
     start: usize,
     end: usize,
 }
 
-/// Why the ports could not be opened.
+/// Error of opening the ports.
 #[derive(Debug)]
 pub(crate) enum OpenError {
     Missing,
     Device(virtio_drivers::Error),
 }
 
-/// Descriptors of a queue, and buffers for it.
+/// Number of descriptors of a queue, and of its buffers.
 const RING: usize = 64;
 /// virtio_net_hdr of version 1.
 const HEADER: usize = 12;
-/// Room for header and frame. Longer frames are dropped by the device, and it does not say so.
+/// Bytes of a buffer, for header and frame. The device drops longer frames without reporting them.
 const BUFFER: usize = 2048;
 type Buffer = [u8; BUFFER];
 
@@ -62,7 +62,7 @@ static RINGS: ConstStaticCell<[Rings; PORTS]> =
 static NICS: StaticCell<[Nic; PORTS]> = StaticCell::new();
 
 impl Nics {
-    /// Takes the first four network devices.
+    /// Opens the first four network devices.
     ///
     /// # Panics
     /// When called twice.
@@ -76,25 +76,25 @@ impl Nics {
         Ok(Self(NICS.init([open(a)?, open(b)?, open(c)?, open(d)?])))
     }
 
-    /// The address of the first port, which is that of the switch.
+    /// Returns the MAC address of the first port, which is that of the switch.
     pub(crate) fn mac(&self) -> [u8; 6] {
         let [first, ..] = &*self.0;
         first.device.mac_address()
     }
 
-    /// Tells the device that its interrupt was seen.
+    /// Acknowledges the interrupt of the device.
     pub(crate) fn acknowledge(&mut self, port: Port) {
         if let Some(nic) = self.0.get_mut(port.index()) {
             nic.device.ack_interrupt();
         }
     }
 
-    /// The next frame that came in.
+    /// Returns the next received frame.
     pub(crate) fn receive(&mut self, port: Port) -> Option<Received> {
         self.0.get_mut(port.index())?.receive()
     }
 
-    /// Gives a buffer back to the device.
+    /// Returns a buffer to the device.
     pub(crate) fn recycle(&mut self, port: Port, received: Received) {
         if let Some(nic) = self.0.get_mut(port.index()) {
             nic.offer(received.buffer);
@@ -125,13 +125,13 @@ impl Nic {
         Ok(nic)
     }
 
-    /// Lets the device receive into a buffer.
+    /// Passes a buffer to the device to receive into.
     fn offer(&mut self, buffer: &'static mut Buffer) {
         // SAFETY: the buffer goes to `receiving` and stays there untouched until the device has
         // completed the token.
         let token = unsafe { self.device.receive_begin(buffer) };
-        // There is a descriptor for each buffer, so this does not fail; and if it did, the port
-        // would have one buffer less.
+        // Cannot fail, because there is a descriptor for each buffer. If it did, the port would
+        // only lose a buffer.
         let place = token.ok().and_then(|token| self.rings.receiving.get_mut(usize::from(token)));
         if let Some(place) = place {
             *place = Some(buffer);
@@ -141,9 +141,9 @@ impl Nic {
     fn receive(&mut self) -> Option<Received> {
         let token = self.device.poll_receive()?;
         let buffer = self.rings.receiving.get_mut(usize::from(token))?.take()?;
-        // SAFETY: the buffer in the place of a token is the one that was begun with.
+        // SAFETY: the buffer stored at the index of a token is the one passed to `receive_begin`.
         let completed = unsafe { self.device.receive_complete(token, buffer) };
-        // A length that makes no sense is an empty frame: refused and counted.
+        // An impossible length yields an empty frame, which is discarded and counted.
         let (start, length) = completed.unwrap_or((HEADER, 0));
         let end = start.saturating_add(length).min(BUFFER);
         Some(Received { buffer, start: start.min(end), end })
@@ -177,13 +177,14 @@ impl Nic {
         }
     }
 
-    /// Takes back the buffers that were sent.
+    /// Collects the buffers of sent frames.
     fn reclaim(&mut self) {
         while let Some(token) = self.device.poll_transmit() {
             let place = self.rings.sending.get_mut(usize::from(token)).and_then(mem::take);
             let Some((buffer, length)) = place else { return };
             let filled = buffer.get(..length).unwrap_or_default();
-            // SAFETY: the buffer in the place of a token is the one that was begun with.
+            // SAFETY: the buffer stored at the index of a token is the one passed to
+            // `transmit_begin`.
             let _ = unsafe { self.device.transmit_complete(token, filled) };
             self.put_back(buffer);
         }
@@ -206,7 +207,7 @@ impl Rings {
 }
 
 impl Received {
-    /// From the destination address on.
+    /// Returns the bytes from the destination address on.
     pub(crate) fn frame(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
@@ -215,13 +216,13 @@ impl Received {
 impl fmt::Display for OpenError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => out.write_str("there are less"),
+            Self::Missing => out.write_str("there are fewer"),
             Self::Device(error) => write!(out, "{error}"),
         }
     }
 }
 
-/// Writes an empty header and the parts; returns the length, unless they do not fit.
+/// Writes an empty header and the parts; returns the length, or `None` if they do not fit.
 fn gather(buffer: &mut Buffer, parts: &[&[u8]]) -> Option<usize> {
     buffer.get_mut(..HEADER)?.fill(0);
     let mut end = HEADER;
@@ -233,16 +234,18 @@ fn gather(buffer: &mut Buffer, parts: &[&[u8]]) -> Option<usize> {
     Some(end)
 }
 
-/// The network devices in the order of the command line: QEMU gives the last slot to the first.
+/// The network devices in the order of the command line. QEMU assigns slots from the last one down,
+/// so the slots are scanned in reverse.
 fn network_devices() -> impl Iterator<Item = MmioTransport<'static>> {
     let slot = |slot: usize| {
         let header = NonNull::new((VIRTIO + slot * VIRTIO_STEP) as *mut VirtIOHeader)?;
-        // SAFETY: a virtio slot of the machine, reached as device memory; each is looked at once.
+        // SAFETY: a virtio slot of the machine, mapped as device memory; each slot is opened at
+        // most once.
         unsafe { MmioTransport::new(header, REGISTERS) }.ok()
     };
     let is_network = |device: &MmioTransport<'_>| device.device_type() == DeviceType::Network;
     (0..VIRTIO_SLOTS).rev().filter_map(slot).filter(is_network)
 }
 
-/// Bytes of the registers of a slot.
+/// Bytes of the register block of a slot.
 const REGISTERS: usize = 0x200;

@@ -1,4 +1,4 @@
-//! Memory that virtio devices share with the image: a pool that is only ever taken from.
+//! Memory shared with virtio devices: a pool that is never returned to.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
@@ -6,28 +6,28 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 
-/// The image as virtio-drivers sees it: addresses are physical ones, caches are coherent.
+/// The `Hal` of virtio-drivers: addresses are physical, caches are coherent.
 pub(crate) struct Pages;
 
-/// Two queues for each of four devices, two areas each, one page each; as many again to spare.
+/// Four devices with two queues of two areas of one page each, and as much again in reserve.
 const PAGES: usize = 32;
 
 #[repr(C, align(4096))]
 struct Pool(UnsafeCell<[[u8; PAGE_SIZE]; PAGES]>);
 
-// SAFETY: nobody looks inside; each page is handed out once, as a pointer.
+// SAFETY: the pool is never borrowed; each page is handed out once, as a pointer.
 unsafe impl Sync for Pool {}
 
 static POOL: Pool = Pool(UnsafeCell::new([[0; PAGE_SIZE]; PAGES]));
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: pages come zeroed from the pool and are handed out once; every address is a physical one,
-// be it without translation or through a page table that maps it to itself.
+// SAFETY: pages come zeroed from the pool and are handed out once. Every address is physical: there
+// is no translation on riscv64, and an identity mapping on aarch64.
 unsafe impl Hal for Pages {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let first = TAKEN.fetch_add(pages, Ordering::Relaxed);
         if first.saturating_add(pages) > PAGES {
-            // Address 0 is how an error is said here.
+            // The interface reports an error as address 0.
             return (0, NonNull::dangling());
         }
         let pool = POOL.0.get().cast::<u8>();
@@ -40,12 +40,12 @@ unsafe impl Hal for Pages {
     }
 
     unsafe fn dma_dealloc(_: PhysAddr, _: NonNull<u8>, _: usize) -> i32 {
-        // Devices live as long as the image; one that could not be opened ends it.
+        // Devices live as long as the image, and the image ends if one cannot be opened.
         0
     }
 
     unsafe fn mmio_phys_to_virt(address: PhysAddr, _: usize) -> NonNull<u8> {
-        // Only PCI asks for this; 0 is mapped too, but nothing is there.
+        // Only the PCI transport calls this, which the image does not use.
         NonNull::new(address as *mut u8).unwrap_or(NonNull::dangling())
     }
 

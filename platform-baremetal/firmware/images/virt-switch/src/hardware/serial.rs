@@ -8,18 +8,18 @@ use super::machine::Uart;
 pub(crate) struct Serial(Uart);
 
 impl Serial {
-    /// Opens it as QEMU starts it; speed means nothing there. Opened twice, which only the panic
-    /// handler does, both write.
+    /// Opens the UART as QEMU initialises it; the emulated line has no speed. The panic handler
+    /// opens it a second time, and both may write.
     pub(crate) fn open() -> Self {
         Self(Uart::open())
     }
 
-    /// The next byte that was typed.
+    /// Returns the next typed byte.
     pub(crate) fn read(&mut self) -> Option<u8> {
         self.0.read()
     }
 
-    /// Shows what was typed.
+    /// Echoes a typed byte.
     pub(crate) fn echo(&mut self, byte: u8) {
         match byte {
             b'\r' | b'\n' => self.newline(),

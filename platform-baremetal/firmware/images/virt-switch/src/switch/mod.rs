@@ -1,6 +1,6 @@
-//! The forwarding decision: which ports a frame goes to, or why it goes nowhere.
+//! The forwarding decision: the egress ports of a frame, or the reason to discard it.
 //!
-//! IEEE 802.1Q in its independent learning form: one station table, its key VLAN and address.
+//! IEEE 802.1Q with independent learning: one station table, keyed by VLAN and address.
 
 mod stations;
 mod vlan;
@@ -21,20 +21,21 @@ pub struct Switch<'a> {
     management: u16,
 }
 
-/// Where a frame goes.
+/// A decision to forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forwarding {
-    /// Its VLAN: that of the tag, else that of the port.
+    /// VLAN of the frame: from the tag, else that of the port.
     pub vlan: u16,
-    /// Where to, never empty, never the port that it came in by; with [`Port::CPU`] if the switch
-    /// itself is meant too.
+    /// Egress ports: never empty, never the ingress port. Includes [`Port::CPU`] if the frame is
+    /// also for the switch itself.
     pub ports: PortSet,
-    /// Those of them that want it with a tag.
+    /// The egress ports that send it tagged.
     pub tagged: PortSet,
 }
 
 impl<'a> Switch<'a> {
-    /// A switch that knows `stations`. Frames for `own` in the VLAN `management` are its own.
+    /// Creates a switch with the station table `stations`. Frames to the address `own` in the VLAN
+    /// `management` are for the switch itself.
     #[must_use]
     pub fn new(
         vlans: VlanTable,
@@ -45,10 +46,10 @@ impl<'a> Switch<'a> {
         Self { vlans, stations, own, management }
     }
 
-    /// Decides about a frame that came in, and learns where its sender is.
+    /// Decides about a received frame, and learns the port of its sender.
     ///
     /// # Errors
-    /// Why the frame is discarded.
+    /// The reason to discard the frame.
     #[inline]
     pub fn forward(
         &mut self,
@@ -59,6 +60,7 @@ impl<'a> Switch<'a> {
         let (destination, source) = (frame.destination(), frame.source());
         check_addresses(destination, source)?;
         let vlan = self.vlans.classify(input, frame.tci)?;
+        // A frame with our own source address is a loop or an attack: never learn it.
         if source != self.own {
             self.stations.learn(now, (vlan.id, source), input);
         }
@@ -73,7 +75,7 @@ impl<'a> Switch<'a> {
         Ok(Forwarding { vlan: vlan.id, ports, tagged: vlan.tagged })
     }
 
-    /// Decides about a frame that the switch itself sends; `None` if no port can have it.
+    /// Decides about a frame that the switch itself sends; `None` if there is no egress port.
     #[must_use]
     pub fn forward_own(&self, now: Instant, destination: [u8; 6]) -> Option<Forwarding> {
         let vlan = self.vlans.find(self.management)?;
@@ -85,19 +87,19 @@ impl<'a> Switch<'a> {
         (!ports.is_empty()).then_some(forwarding)
     }
 
-    /// The address of the switch itself.
+    /// Returns the MAC address of the switch itself.
     #[must_use]
     pub fn own_address(&self) -> [u8; 6] {
         self.own
     }
 
-    /// Who was learnt.
+    /// Returns the station table.
     #[must_use]
     pub fn stations(&self) -> &Stations {
         self.stations
     }
 
-    /// Behind which port a station is, if it is known.
+    /// Returns the port of a station, if known.
     #[inline]
     fn find(&self, now: Instant, vlan: &Vlan, destination: [u8; 6]) -> Option<Port> {
         if is_multicast(destination) {
@@ -110,12 +112,12 @@ impl<'a> Switch<'a> {
     }
 }
 
-/// All members; but a station that nobody knows is none of the business of the switch itself.
+/// Returns the ports to flood to: all members, without the CPU port for an unknown unicast address.
 fn flood(vlan: &Vlan, destination: [u8; 6]) -> PortSet {
     if is_multicast(destination) { vlan.members } else { vlan.members.without(Port::CPU) }
 }
 
-/// What no port takes, whatever the VLAN.
+/// Checks the addresses, independently of the VLAN.
 fn check_addresses(destination: [u8; 6], source: [u8; 6]) -> Result<(), DropReason> {
     if is_multicast(source) {
         return Err(DropReason::SRC_MAC_IS_MULTICAST);

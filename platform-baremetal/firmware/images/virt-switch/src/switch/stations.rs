@@ -1,13 +1,13 @@
-//! The station table: behind which port an address was seen last.
+//! The station table: the port at which each address was last seen.
 
 use flowmote_core::{Duration, Instant};
 
 use crate::port::Port;
 
-/// Who is where: a hash table of fixed size, four places for each hash.
+/// A hash table of fixed size with four entries per hash.
 ///
-/// An entry is forgotten 300 s after the station's last frame. Where all four places are
-/// taken the one unheard of for longest gives way.
+/// An entry expires 300 s after the last frame of the station. If all four entries of a hash are in
+/// use, the least recently seen one is evicted.
 #[derive(Debug)]
 pub struct Stations {
     sets: [[Station; WAYS]; SETS],
@@ -20,28 +20,28 @@ type Key = (u16, [u8; 6]);
 
 #[derive(Clone, Copy, Debug)]
 struct Station {
-    /// VLAN id 0: vacant.
+    /// Key; VLAN id 0: vacant.
     key: u64,
     port: Port,
     seen: Instant,
 }
 
-/// How long a silent station is remembered: the recommended value of IEEE 802.1Q, 8.8.3.
+/// Ageing time: the value recommended by IEEE 802.1Q, 8.8.3.
 pub(crate) const AGEING: Duration = Duration::from_secs(300);
 
 const SETS: usize = 256;
 const WAYS: usize = 4;
-/// Nothing but zeros, so that an empty table takes no flash.
+/// All zeros, so that an empty table is in .bss and takes no flash.
 const VACANT: Station = Station { key: 0, port: Port::FIRST, seen: Instant::ZERO };
 
 impl Stations {
-    /// An empty table.
+    /// Creates an empty table.
     #[must_use]
     pub const fn new() -> Self {
         Self { sets: [[VACANT; WAYS]; SETS], moved: 0, evicted: 0 }
     }
 
-    /// Takes note that the station was heard at `port`.
+    /// Records that a frame of the station arrived at `port`.
     #[inline]
     pub fn learn(&mut self, now: Instant, key: Key, port: Port) {
         let key = pack(key);
@@ -62,7 +62,7 @@ impl Stations {
         *oldest = Station { key, port, seen: now };
     }
 
-    /// Where the station was heard last, unless that is too long ago.
+    /// Returns the port of the station, unless its entry has expired.
     #[inline]
     #[must_use]
     pub fn find(&self, now: Instant, key: Key) -> Option<Port> {
@@ -72,20 +72,20 @@ impl Stations {
         station.is_alive(now).then_some(station.port)
     }
 
-    /// How many stations are known.
+    /// Returns the number of stations that have not expired.
     #[must_use]
     pub fn count(&self, now: Instant) -> usize {
         let alive = self.sets.iter().flatten().filter(|station| station.is_alive(now));
         alive.fold(0, |count, _| usize::wrapping_add(count, 1))
     }
 
-    /// How often a station was heard at another port than before.
+    /// Returns how often a station moved to another port.
     #[must_use]
     pub fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// Stations forgotten before their time because their places were needed.
+    /// Returns the number of stations evicted before they expired.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_station_is_found_in_its_own_vlan_only() {
+    fn lookup_is_per_vlan() {
         let mut stations = Stations::new();
         let now = Instant::from_millis(1000);
         stations.learn(now, (10, mac(1)), port(1));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_station_that_moves_is_found_at_its_new_port() {
+    fn moved_station_is_found_at_its_new_port() {
         let mut stations = Stations::new();
         stations.learn(Instant::ZERO, (1, mac(1)), port(1));
         stations.learn(Instant::ZERO, (1, mac(1)), port(2));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_station_is_forgotten_to_the_millisecond() {
+    fn station_expires_after_exactly_300_seconds() {
         let mut stations = Stations::new();
         let heard = Instant::from_millis(5000);
         stations.learn(heard, (1, mac(1)), port(1));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_addresses_evicts_the_oldest_and_no_more() {
+    fn overflow_evicts_only_the_oldest() {
         let mut stations = Stations::new();
         for number in 0..10_000 {
             let now = Instant::from_millis(u64::from(number));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn stations_that_have_aged_make_room_without_an_eviction() {
+    fn expired_entries_are_reused_without_eviction() {
         let mut stations = Stations::new();
         for number in 0..1000 {
             stations.learn(Instant::ZERO, (1, mac(number)), port(1));

@@ -42,7 +42,7 @@ fn forward(
 }
 
 #[test]
-fn an_unknown_station_is_flooded_to_and_then_learnt() {
+fn unknown_station_is_flooded_then_learnt() {
     let mut switch = switch();
     let there = (mac(2), mac(1));
     assert_eq!(forward(&mut switch, 1, there, None), Ok((10, [2, 3, 4].to_vec())));
@@ -51,7 +51,7 @@ fn an_unknown_station_is_flooded_to_and_then_learnt() {
 }
 
 #[test]
-fn a_vlan_ends_at_its_members() {
+fn frames_stay_within_the_members_of_their_vlan() {
     let mut switch = switch();
     let all = |from| ([0xff; 6], mac(from));
     assert_eq!(forward(&mut switch, 3, all(3), Some(20)), Ok((20, [4].to_vec())));
@@ -66,7 +66,7 @@ fn a_vlan_ends_at_its_members() {
 }
 
 #[test]
-fn the_same_address_in_two_vlans_is_two_stations() {
+fn same_address_in_two_vlans_is_two_stations() {
     let mut switch = switch();
     forward(&mut switch, 3, ([0xff; 6], mac(7)), Some(20)).unwrap();
     // Known in VLAN 20 at port 3, unknown in VLAN 10.
@@ -75,7 +75,7 @@ fn the_same_address_in_two_vlans_is_two_stations() {
 }
 
 #[test]
-fn the_switch_itself_is_in_the_management_vlan_only() {
+fn switch_is_reachable_only_in_the_management_vlan() {
     let mut switch = switch();
     assert_eq!(forward(&mut switch, 4, (OWN, mac(9)), None), Ok((1, [5].to_vec())));
     assert_eq!(forward(&mut switch, 4, ([0xff; 6], mac(9)), None), Ok((1, [5].to_vec())));
@@ -87,14 +87,14 @@ fn the_switch_itself_is_in_the_management_vlan_only() {
 }
 
 #[test]
-fn nobody_takes_the_address_of_the_switch() {
+fn own_address_is_never_learnt() {
     let mut switch = switch();
     forward(&mut switch, 1, ([0xff; 6], OWN), None).unwrap();
     assert_eq!(switch.stations().count(Instant::ZERO), 0);
 }
 
 #[test]
-fn a_frame_never_goes_back() {
+fn frame_is_never_sent_to_its_ingress_port() {
     let mut switch = switch();
     forward(&mut switch, 1, ([0xff; 6], mac(1)), None).unwrap();
     let back = forward(&mut switch, 1, (mac(1), mac(2)), None);
@@ -102,7 +102,7 @@ fn a_frame_never_goes_back() {
 }
 
 #[test]
-fn addresses_that_no_port_takes() {
+fn invalid_and_reserved_addresses_are_discarded() {
     let mut switch = switch();
     let mut reason = |to, from| forward(&mut switch, 1, (to, from), None).unwrap_err();
     assert_eq!(reason(mac(2), [3, 0, 0, 0, 0, 1]), DropReason::SRC_MAC_IS_MULTICAST);
@@ -110,7 +110,7 @@ fn addresses_that_no_port_takes() {
     assert_eq!(reason(mac(2), mac(2)), DropReason::SRC_MAC_IS_DMAC);
     assert_eq!(reason([1, 0x80, 0xc2, 0, 0, 0], mac(1)), DropReason::DMAC_IS_RESERVED);
     assert_eq!(reason([1, 0x80, 0xc2, 0, 0, 0xe], mac(1)), DropReason::DMAC_IS_RESERVED);
-    assert_eq!(switch.stations().count(Instant::ZERO), 0, "nobody is learnt from them");
+    assert_eq!(switch.stations().count(Instant::ZERO), 0, "none is learnt from them");
     let beyond = [1, 0x80, 0xc2, 0, 0, 0x10];
     assert!(forward(&mut switch, 1, (beyond, mac(1)), None).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The VLAN filter: which VLAN a frame belongs to, and whether its port may say so.
+//! The VLAN filter: classification of frames, and membership of their ports.
 
 use flowmote_core::DropReason;
 
@@ -7,30 +7,30 @@ use crate::port::{PORTS, Port, PortSet};
 /// A VLAN and its member ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vlan {
-    /// 1 to 4094.
+    /// VLAN id: 1 to 4094.
     pub id: u16,
-    /// Who sends into it and gets its frames.
+    /// Member ports: they accept and receive its frames.
     pub members: PortSet,
-    /// Those of them that get its frames with a tag.
+    /// Member ports that send its frames tagged.
     pub tagged: PortSet,
 }
 
-/// All VLANs, and the one that each port puts untagged frames into.
+/// All VLANs, and the VLAN of untagged frames for each port.
 #[derive(Clone, Copy, Debug)]
 pub struct VlanTable {
-    /// The VLANs; a handful, so they are searched one by one.
+    /// The VLANs; few enough for a linear search.
     pub vlans: &'static [Vlan],
-    /// PVID of each port; `None`: the port takes tagged frames only.
+    /// PVID of each port; `None`: the port accepts only tagged frames.
     pub pvids: [Option<u16>; PORTS],
 }
 
 impl VlanTable {
-    /// The VLAN of a frame with this tag that came in by `input`. VLAN id 0 is a tag that carries
-    /// a priority only.
+    /// Returns the VLAN of a frame with this tag received at `input`. VLAN id 0 marks a tag that
+    /// carries only a priority.
     ///
     /// # Errors
-    /// VLAN_TAG_MISMATCH: no VLAN id, and the port has none to give; INGRESS_VLAN_FILTER: there
-    /// is no such VLAN, or the port is no member.
+    /// VLAN_TAG_MISMATCH: no VLAN id, and the port has no PVID. INGRESS_VLAN_FILTER: the VLAN does
+    /// not exist, or the port is not a member.
     #[inline]
     pub fn classify(&self, input: Port, tci: Option<u16>) -> Result<Vlan, DropReason> {
         let id = match tci.map(|tci| tci & 0x0fff) {
@@ -42,7 +42,7 @@ impl VlanTable {
         vlan.ok_or(DropReason::INGRESS_VLAN_FILTER)
     }
 
-    /// The VLAN with this id.
+    /// Returns the VLAN with this id.
     #[must_use]
     #[inline]
     pub fn find(&self, id: u16) -> Option<Vlan> {

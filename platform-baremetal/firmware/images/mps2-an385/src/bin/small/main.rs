@@ -1,5 +1,5 @@
-//! The smallest end station: no IP stack, ARP and UDP over IPv4 by hand. Answers ping and UDP echo,
-//! and samples in the interrupt that takes frames out of the controller.
+//! The smallest end station, without an IP stack: ARP and UDP over IPv4 only. Answers ping and UDP
+//! echo, and samples in the interrupt that reads frames from the controller.
 //!
 //! ```text
 //! interrupt                                       main loop
@@ -53,7 +53,7 @@ fn main() -> ! {
     let counters = MacCounters(&ETHERNET);
     let parts = NodeParts { agent, ports: &ports, samples: &SAMPLES, counters, uplink };
     let Ok(mut node) = Node::new(board.clock.now(), parts, POLLING) else {
-        board::fail(&mut board.serial, "more ports than places")
+        board::fail(&mut board.serial, "more ports than slots")
     };
 
     let (mut operator, mut console) = (Operator::<Ipv4Addr>::new(), Console::new());
@@ -73,8 +73,8 @@ fn main() -> ! {
     }
 }
 
-/// Out of line, so that the node is reached through a pointer and not across the whole stack frame
-/// of `main`: that is shorter by a quarter of a kilobyte.
+/// Out of line, so that the node is accessed through a pointer and not by offsets into the stack
+/// frame of `main`; this saves 256 bytes of flash.
 #[inline(never)]
 fn turn<C: CounterSource, U: Uplink, const SLOTS: usize>(
     node: &mut Node<'_, C, U, SLOTS>,
@@ -83,13 +83,14 @@ fn turn<C: CounterSource, U: Uplink, const SLOTS: usize>(
     node.poll(now)
 }
 
-/// All interrupts of the board come here.
+/// The handler of all interrupts of the board.
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
     if number == Interrupt::Ethernet as i16 {
         FRAMES.interrupt();
     } else {
-        // The main loop is awake now, and listens again when it has looked, before it sleeps.
+        // The interrupt only ends the sleep. The main loop reads the byte, and enables the
+        // interrupt again before it sleeps.
         board::ignore(Interrupt::SerialReceive);
     }
 }

@@ -1,11 +1,12 @@
-//! Ping (RFC 792) and UDP echo (RFC 862): the answer is the question turned round.
+//! Replies to ping (RFC 792) and UDP echo (RFC 862), made in place by swapping addresses.
 
 use mps2_an385::settings::{ADDRESS, ECHO_PORT};
 
-/// Makes the answer to a frame in its place; `None` if it wants none.
+/// Turns a request into its reply in place; `None` if the frame is not a request.
 ///
-/// Addresses and ports change sides, which no checksum notices; only the type of a ping has to be
-/// put right in its own. A frame to a single station is to this one: the controller takes no other.
+/// Swapping addresses and ports leaves the checksums unchanged; only the new type of a ping has to
+/// be corrected in its own. A unicast frame is for this station, because the controller filters
+/// others.
 #[inline(never)]
 pub(crate) fn respond(frame: &mut [u8]) -> Option<&[u8]> {
     let (ethernet, packet) = frame.split_first_chunk_mut::<ETHERNET>()?;
@@ -30,7 +31,7 @@ pub(crate) fn respond(frame: &mut [u8]) -> Option<&[u8]> {
     }
     swap(6, frame)?;
     swap(4, frame.get_mut(ETHERNET + 12..)?)?;
-    // Without the padding of Ethernet.
+    // Without the padding of the request.
     frame.get(..ETHERNET + length)
 }
 
@@ -46,40 +47,40 @@ fn answer_ping(message: &mut [u8]) -> Option<()> {
         return None;
     }
     *kind = ECHO_REPLY;
-    // The type goes from 8 to 0, so the sum falls by 0x0800 (RFC 1624).
+    // The type changes from 8 to 0, so the sum falls by 0x0800 (RFC 1624).
     let (sum, carry) = u16::from_be_bytes([*high, *low]).overflowing_add(0x0800);
     [*high, *low] = sum.wrapping_add(u16::from(carry)).to_be_bytes();
     Some(())
 }
 
-/// The checksum of UDP stays right, or as wrong as it was.
+/// Swaps the ports, which leaves the UDP checksum unchanged.
 fn answer_echo(segment: &mut [u8]) -> Option<()> {
     let (&[a, b, c, d, high, low, ..], _) = segment.split_first_chunk::<8>()?;
     let length = usize::from(u16::from_be_bytes([high, low]));
     let ours = [c, d] == ECHO_PORT.to_be_bytes();
-    // Two that echo would never stop.
+    // Two echo services would answer each other without end.
     if !ours || [a, b] == ECHO_PORT.to_be_bytes() || length != segment.len() {
         return None;
     }
     swap(2, segment)
 }
 
-/// Exchanges the first `count` bytes and the `count` behind them.
+/// Swaps the first `count` bytes with the next `count`.
 fn swap(count: usize, bytes: &mut [u8]) -> Option<()> {
     let (first, rest) = bytes.split_at_mut_checked(count)?;
     first.iter_mut().zip(rest).for_each(|(one, other)| core::mem::swap(one, other));
     Some(())
 }
 
-/// Whether it is to our address, and not from a multicast, broadcast, loopback or unknown one,
-/// which must not be answered.
+/// Returns true for packets to our address, except from multicast, broadcast, loopback or
+/// unspecified sources, which must not be answered.
 fn is_to_us(
     &[_, _, _, _, _, _, _, _, _, _, _, _, first, _, _, last, ref to @ ..]: &[u8; IPV4],
 ) -> bool {
     !matches!(first, 0 | 127 | 224..) && last != 255 && *to == ADDRESS.octets()
 }
 
-/// Whether the Internet checksum over all of it is right (RFC 1071).
+/// Returns true if the Internet checksum over all bytes is correct (RFC 1071).
 fn is_sound(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks();
     let last = rest.first().map_or(0, |byte| u32::from(*byte) << 8);
@@ -91,7 +92,7 @@ fn is_sound(bytes: &[u8]) -> bool {
 
 const ETHERNET: usize = 14;
 const IPV4: usize = 20;
-/// The bit of a first byte that says: not a single station.
+/// The group bit of a MAC address, in its first byte.
 const GROUP: u8 = 1;
 const DONT_FRAGMENT: u8 = 0x40;
 const ICMP: u8 = 1;

@@ -14,23 +14,23 @@ use crate::respond::respond;
 /// The sampler of the only port.
 pub(crate) static SAMPLER: PortSampler = PortSampler::new(SAMPLING_RATE, 0x5eed);
 
-/// Its samples.
+/// The queue of samples.
 pub(crate) static SAMPLES: SampleQueue<16> = SampleQueue::new();
 
-/// Received frames on their way to the main loop.
+/// Received frames that wait for the main loop.
 pub(crate) static FRAMES: Frames = Frames { ring: Mutex::new(RefCell::new(Ring::EMPTY)) };
 
-/// A ring of frames that the interrupt fills.
+/// A ring of frames, filled by the interrupt.
 pub(crate) struct Frames {
     ring: Mutex<RefCell<Ring>>,
 }
 
-/// The small fields first, where they are in reach of a short instruction.
+/// Small fields first, within the offset range of 16-bit instructions.
 #[repr(C)]
 struct Ring {
     first: usize,
     filled: usize,
-    frames: [Frame; PLACES],
+    frames: [Frame; SLOTS],
 }
 
 #[derive(Clone, Copy)]
@@ -40,8 +40,8 @@ struct Frame {
 }
 
 impl Frames {
-    /// Takes frames out of the controller as long as there is a place for them. The rest stays
-    /// there, and the interrupt off, until the main loop has made room.
+    /// Moves frames from the controller into the ring. When the ring is full, the rest stays in the
+    /// controller, and the interrupt disabled, until the main loop has made room.
     pub(crate) fn interrupt(&self) {
         self.with(|ring| {
             ETHERNET.with(|chip| {
@@ -52,15 +52,16 @@ impl Frames {
         });
     }
 
-    /// Whether a frame waits.
+    /// Returns true if a frame waits.
     pub(crate) fn has_frame(&self) -> bool {
         critical_section::with(|section| self.ring.borrow_ref(section).filled > 0)
     }
 
-    /// Copies the oldest frame to the front of `buffer` and gives its place back.
+    /// Copies the oldest frame to the start of `buffer` and frees its slot.
     fn take<'b>(&self, buffer: &'b mut [u8; BUFFER]) -> Option<&'b mut [u8]> {
         let length = self.with(|ring| ring.pop(buffer))?;
-        // There is a place again, also for a frame that came when there was none.
+        // There is room again. Raise the interrupt, for frames that arrived while the ring was
+        // full.
         board::raise(Interrupt::Ethernet);
         buffer.get_mut(..length)
     }
@@ -73,11 +74,12 @@ impl Frames {
 impl Ring {
     const EMPTY: Self = {
         let empty = Frame { length: 0, bytes: [0; BUFFER] };
-        Self { frames: [empty; PLACES], first: 0, filled: 0 }
+        Self { frames: [empty; SLOTS], first: 0, filled: 0 }
     };
 
-    /// Takes frames as long as there is a place; returns whether that was all. A frame in error
-    /// takes no place, and is thrown away faster than the next one can come.
+    /// Moves frames while there is room; returns true if the controller is empty. A frame in error
+    /// takes no slot. The loop ends even under a flood of them, because discarding one is faster
+    /// than receiving the next.
     fn fill(&mut self, chip: &mut EthernetChip) -> bool {
         while let Some(frame) = self.vacant() {
             let Some(received) = chip.receive(&mut frame.bytes) else { return true };
@@ -91,15 +93,15 @@ impl Ring {
     }
 
     fn vacant(&mut self) -> Option<&mut Frame> {
-        let free = self.filled < PLACES;
-        let at = (self.first + self.filled) % PLACES;
+        let free = self.filled < SLOTS;
+        let at = (self.first + self.filled) % SLOTS;
         self.frames.get_mut(at).filter(|_| free)
     }
 
     fn pop(&mut self, buffer: &mut [u8; BUFFER]) -> Option<usize> {
         let frame = self.frames.get(self.first).filter(|_| self.filled > 0)?;
         buffer.get_mut(..frame.length)?.copy_from_slice(frame.bytes.get(..frame.length)?);
-        self.first = (self.first + 1) % PLACES;
+        self.first = (self.first + 1) % SLOTS;
         self.filled -= 1;
         Some(frame.length)
     }
@@ -110,7 +112,7 @@ pub(crate) struct Wire;
 
 impl FrameDevice for Wire {
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError> {
-        // With interrupts off: the sampler must be told by one at a time.
+        // With interrupts off, because only one context at a time may advance the sampler.
         ETHERNET.with(|chip| {
             chip.send(head, payload).map_err(|_| SendError)?;
             sample(false, head, payload);
@@ -123,15 +125,15 @@ impl FrameDevice for Wire {
         let Some(frame) = FRAMES.take(&mut buffer) else { return false };
         take(frame);
         if let Some(answer) = respond(frame) {
-            // No room for the answer: whoever asked asks again.
+            // Without room the reply is lost: the host repeats its request.
             let _ = self.send(answer, &[]);
         }
         true
     }
 }
 
-/// Tells the sampler of a frame in two parts. One place for both directions, because what makes a
-/// sample is there once for each place.
+/// Offers a frame in two parts to the sampler. One call for both directions, because each call of
+/// the inlined `offer` takes flash.
 fn sample(received: bool, head: &[u8], payload: &[u8]) {
     SAMPLER.offer(&SAMPLES, |meta| {
         if received {
@@ -142,4 +144,4 @@ fn sample(received: bool, head: &[u8], payload: &[u8]) {
     });
 }
 
-const PLACES: usize = 4;
+const SLOTS: usize = 4;

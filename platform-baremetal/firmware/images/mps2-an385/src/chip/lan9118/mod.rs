@@ -1,8 +1,8 @@
-//! SMSC/Microchip LAN9118: 10/100 Ethernet MAC and PHY behind a FIFO interface.
+//! SMSC/Microchip LAN9118: 10/100 Ethernet MAC and PHY with a FIFO interface.
 //!
-//! Register and section names are those of the data sheet, DS00002266. The chip has no statistics
-//! registers but one, RX_DROP: everything else is counted here, from the status word that comes
-//! with every frame in either direction.
+//! Register names and section numbers are those of the data sheet, DS00002266. The chip has one
+//! statistics register, RX_DROP. The driver counts everything else from the status word of each
+//! frame in either direction.
 #![allow(unsafe_code, reason = "claims the registers of the controller")]
 
 mod statistics;
@@ -18,36 +18,37 @@ pub use self::statistics::Statistics;
 pub struct Lan9118<const BASE: usize> {
     registers: Registers<BASE>,
     statistics: Statistics,
-    /// A bit that the chip clears by itself stayed set: nothing that is read through it is true.
+    /// A self-clearing bit stayed set; values read through MAC and PHY are invalid.
     stuck: bool,
 }
 
-/// The longest frame that is taken or sent: 1500 bytes behind an Ethernet and a VLAN header.
+/// Maximum frame length, received or sent: 1500 bytes after an Ethernet and a VLAN header.
 pub const MAX_FRAME: usize = 1518;
 
-/// What [`Lan9118::start`] found wrong: something else answers at this address, or nothing.
+/// Error of [`Lan9118::start`]: there is no LAN9118 at the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoChip;
 
-/// A frame was not sent: longer than [`MAX_FRAME`] or no room in the FIFO; counted.
+/// A frame was not sent and counted as such: longer than [`MAX_FRAME`], or no room in the FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSent;
 
-/// A received frame was thrown away: in error, too long or longer than the buffer; counted.
+/// A received frame was discarded and counted: in error, too long, or longer than the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discarded;
 
 impl<const BASE: usize> Lan9118<BASE> {
     /// # Safety
-    /// `BASE` is where the chip is, and nobody else uses it.
+    /// `BASE` must be the address of the chip, and this must be its only owner.
     pub const unsafe fn new() -> Self {
-        // SAFETY: by the promise of our caller; all offsets are those of `mod register`.
+        // SAFETY: the caller promises the chip at `BASE`, and all offsets are those of `mod
+        // register`.
         let registers = unsafe { Registers::new() };
         Self { registers, statistics: Statistics::ZERO, stuck: false }
     }
 
-    /// Resets the chip and starts both directions, the receive interrupt enabled: frames to its
-    /// own address, to groups and to all are taken. Returns that address, from its EEPROM.
+    /// Resets the chip and starts both directions with the receive interrupt enabled. It receives
+    /// frames to its own, multicast and broadcast addresses. Returns its address, from the EEPROM.
     ///
     /// # Errors
     /// [`NoChip`].
@@ -74,18 +75,18 @@ impl<const BASE: usize> Lan9118<BASE> {
         if self.stuck { Err(NoChip) } else { Ok([a, b, c, d, e, f]) }
     }
 
-    /// Takes the next frame out of the FIFO into the front of `buffer`, which has room for it and
-    /// up to three bytes more; `None` if there is none.
+    /// Reads the next frame from the FIFO to the start of `buffer`, which needs up to three bytes
+    /// more than the frame, because the FIFO delivers whole words. `None` if there is none.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Result<usize, Discarded>> {
         if !self.has_frame() {
             return None;
         }
         let status = self.registers.read(register::RX_STATUS_FIFO);
         let octets = (status >> 16) & RX_STATUS_LENGTH;
-        // The last four are the FCS.
+        // The length includes the four bytes of the FCS.
         let length = (octets as usize).saturating_sub(FCS);
         let bad = status & RX_STATUS_ERROR != 0 || !(HEADER..=MAX_FRAME).contains(&length);
-        // It comes in whole words.
+        // The FIFO delivers whole words.
         let room = buffer.get_mut(..(length + 3) & !3).filter(|_| !bad);
         let Some(room) = room else {
             self.statistics.count_discarded(status, bad, length > MAX_FRAME);
@@ -100,7 +101,7 @@ impl<const BASE: usize> Lan9118<BASE> {
         Some(Ok(length))
     }
 
-    /// Whether a received frame waits in the FIFO.
+    /// Returns true if a received frame waits in the FIFO.
     #[must_use]
     pub fn has_frame(&self) -> bool {
         self.registers.read(register::RX_FIFO_INF) & RX_FIFO_INF_STATUS_USED != 0
@@ -111,22 +112,22 @@ impl<const BASE: usize> Lan9118<BASE> {
         self.registers.write(register::INT_EN, if listen { INT_RSFL } else { 0 });
     }
 
-    /// Forgets the receive interrupt: call before [`receive`](Self::receive) is called until it
-    /// returns `None`, so that a frame in between raises it again.
+    /// Clears the receive interrupt. Call it before draining with [`receive`](Self::receive), so
+    /// that a frame after the last read raises it again.
     pub fn acknowledge(&mut self) {
         self.registers.write(register::INT_STS, INT_RSFL);
     }
 
-    /// Whether the FIFO has room for a frame of any length, in two parts.
+    /// Returns true if the FIFO has room for a frame of maximum length in two parts.
     pub fn has_room(&mut self) -> bool {
         self.registers.read(register::TX_FIFO_INF) & TX_FIFO_INF_FREE >= ROOM
     }
 
-    /// Sends the frame that consists of `head`, which has the Ethernet header, and `payload`. The
-    /// chip pads it to the shortest that Ethernet allows.
+    /// Sends the frame that consists of `head`, which includes the Ethernet header, and `payload`.
+    /// The chip pads it to the minimum of Ethernet.
     ///
     /// # Errors
-    /// [`NotSent`]; nothing of it went out.
+    /// [`NotSent`]; no part of the frame was sent.
     pub fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), NotSent> {
         self.take_send_status();
         let length = head.len() + payload.len();
@@ -145,22 +146,23 @@ impl<const BASE: usize> Lan9118<BASE> {
         Ok(())
     }
 
-    /// What was counted until now, and how the port is.
+    /// Returns the counters and the state of the port.
     pub fn statistics(&mut self) -> Statistics {
         self.take_send_status();
         self.follow_link();
-        // Clears itself when read.
+        // Cleared by reading.
         self.statistics.count_dropped(self.registers.read(register::RX_DROP));
         self.statistics
     }
 
-    /// Asks the PHY, and has the MAC follow it.
+    /// Reads the result of auto-negotiation from the PHY and sets the MAC accordingly.
     fn follow_link(&mut self) {
-        // The bit stays clear until it is read once after the link went down and came back.
+        // Latched low (IEEE 802.3, 22.2.4.2.13): after a loss of link the first read returns 0, so
+        // only the second one is current.
         self.phy_read(PHY_STATUS);
         let up = self.phy_read(PHY_STATUS) & PHY_STATUS_LINK != 0;
         let common = self.phy_read(PHY_ADVERTISED) & self.phy_read(PHY_PARTNER);
-        // The best that both can do.
+        // The best mode that both ends support.
         let (speed, full) = match common {
             _ if common & PHY_100_FULL != 0 => (100_000_000, true),
             _ if common & PHY_100_HALF != 0 => (100_000_000, false),
@@ -180,8 +182,8 @@ impl<const BASE: usize> Lan9118<BASE> {
         }
     }
 
-    /// Reads a frame into nowhere. RX_DP_CTRL would be faster, but not for frames of under four
-    /// words, and QEMU forgets to give their room back.
+    /// Reads and discards a frame. RX_DP_CTRL would be faster, but it does not work for frames of
+    /// less than four words, and QEMU does not free the space of skipped frames.
     fn discard(&mut self, octets: u32) {
         for _ in 0..octets.div_ceil(4) {
             self.registers.read(register::RX_DATA_FIFO);
@@ -202,7 +204,7 @@ impl<const BASE: usize> Lan9118<BASE> {
         }
     }
 
-    /// Takes what the chip says of frames that it sent, so that its FIFO never fills up.
+    /// Drains the status words of sent frames: a full status FIFO would stop the transmitter.
     fn take_send_status(&mut self) {
         let waiting = (self.registers.read(register::TX_FIFO_INF) >> 16) & 0xff;
         for _ in 0..waiting {
@@ -243,7 +245,7 @@ impl<const BASE: usize> Lan9118<BASE> {
 
     fn mii_access(&mut self, command: u32) {
         self.mac_write(MAC_MII_ACC, PHY_ADDRESS << 11 | command | MII_BUSY);
-        // Each look takes as long as an access to the MAC.
+        // Each read takes as long as an access to the MAC.
         self.stuck |= !(0..PATIENCE).any(|_| self.mac_read(MAC_MII_ACC) & MII_BUSY == 0);
     }
 
@@ -276,10 +278,10 @@ mod register {
 
 const FCS: usize = 4;
 const HEADER: usize = 14;
-/// Of each of two parts: two command words, and up to three bytes of alignment.
+/// FIFO bytes per part of a frame beyond its data: two command words, three bytes of alignment.
 const OVERHEAD: usize = 2 * 12;
 const ROOM: u32 = (MAX_FRAME + OVERHEAD) as u32;
-/// How often a bit is read that the chip clears by itself.
+/// Maximum reads of a self-clearing bit.
 const PATIENCE: u32 = 100_000;
 
 const BYTE_ORDER: u32 = 0x8765_4321;
@@ -289,7 +291,7 @@ const HW_CFG_SF: u32 = 1 << 20;
 const HW_CFG_TX_FIF_SZ_5K: u32 = 5 << 16;
 /// Flow control levels for this FIFO size, section 5.3.24.
 const AFC_CFG_LEVELS: u32 = 0x006e_3740;
-/// RX status level 0: interrupt from the first frame on. TX data level as after reset.
+/// RX status level 0: interrupt from the first frame on. TX data level: the reset value.
 const FIFO_INT_FIRST_FRAME: u32 = 0x4800_0000;
 const INT_RSFL: u32 = 1 << 3;
 const IRQ_CFG_EN: u32 = 1 << 8;
@@ -305,7 +307,7 @@ const TX_COMMAND_LAST: u32 = 1 << 12;
 const RX_STATUS_LENGTH: u32 = 0x3fff;
 const RX_STATUS_ERROR: u32 = 1 << 15;
 
-/// MAC registers, section 5.4, which are reached through MAC_CSR_CMD.
+/// MAC registers, section 5.4, accessed through MAC_CSR_CMD.
 const MAC_CR: u32 = 1;
 const MAC_ADDRH: u32 = 2;
 const MAC_ADDRL: u32 = 3;
@@ -318,7 +320,7 @@ const MAC_CR_MCPAS: u32 = 1 << 19;
 const MAC_CR_TXEN: u32 = 1 << 3;
 const MAC_CR_RXEN: u32 = 1 << 2;
 
-/// PHY registers, section 5.5, which are reached through MAC_MII_ACC.
+/// PHY registers, section 5.5, accessed through MAC_MII_ACC.
 const PHY_ADDRESS: u32 = 1;
 const MII_WRITE: u32 = 1 << 1;
 const MII_BUSY: u32 = 1 << 0;
@@ -326,7 +328,7 @@ const PHY_CONTROL: u32 = 0;
 const PHY_STATUS: u32 = 1;
 const PHY_ADVERTISED: u32 = 4;
 const PHY_PARTNER: u32 = 5;
-/// Negotiate, and begin now.
+/// Enable and restart auto-negotiation.
 const PHY_CONTROL_NEGOTIATE: u32 = 1 << 12 | 1 << 9;
 const PHY_STATUS_LINK: u32 = 1 << 2;
 const PHY_100_FULL: u32 = 1 << 8;

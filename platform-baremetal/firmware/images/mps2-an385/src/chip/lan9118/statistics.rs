@@ -1,21 +1,21 @@
-//! What the controller has counted.
+//! Counters of the controller.
 
 use flowmote_core::record::counter::{EthernetCounters, IfCounters, IfType};
 
 use super::FCS;
 
-/// Frames and octets (with FCS) since the start, and the state of the port, in the records that
-/// sFlow tells them in.
+/// Frames and octets (including the FCS) since the start, and the state of the port, as the records
+/// of sFlow.
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics {
-    /// Of any port; `if_index` is the business of the caller.
+    /// Generic counters; the caller sets `if_index`.
     pub generic: IfCounters,
-    /// Of Ethernet.
+    /// Ethernet counters.
     pub ethernet: EthernetCounters,
 }
 
 impl Statistics {
-    /// All zero, so that a `static` of it takes no flash.
+    /// All zeros, so that a `static` is in .bss and takes no flash.
     pub(super) const ZERO: Self = Self {
         generic: IfCounters {
             if_in_octets: 0,
@@ -50,8 +50,8 @@ impl Statistics {
         },
     };
 
-    /// What stays as it is, and what the chip does not tell: frames of unknown protocols, SQE test
-    /// errors, and errors within itself.
+    /// Sets the constant fields, and those that the chip does not report to unknown: unknown
+    /// protocols, SQE test errors, and internal MAC errors.
     pub(super) fn start(&mut self) {
         self.generic.if_type = IfType::ETHERNET_CSMACD;
         self.generic.if_in_unknown_protos = u32::MAX;
@@ -60,7 +60,7 @@ impl Statistics {
         self.ethernet.dot3_stats_internal_mac_receive_errors = u32::MAX;
     }
 
-    /// A good frame of this length came that begins like `start`.
+    /// Counts a good received frame of this length that begins with `start`.
     pub(super) fn count_received(&mut self, start: &[u8], length: usize) {
         let generic = &mut self.generic;
         let kinds = [
@@ -71,7 +71,7 @@ impl Statistics {
         count(start, length, &mut generic.if_in_octets, kinds);
     }
 
-    /// A frame of this length that begins like `start` goes out; the chip pads it.
+    /// Counts a frame to send of this length that begins with `start`; the chip pads it.
     pub(super) fn count_sent(&mut self, start: &[u8], length: usize) {
         let generic = &mut self.generic;
         let kinds = [
@@ -82,13 +82,13 @@ impl Statistics {
         count(start, length.max(SHORTEST), &mut generic.if_out_octets, kinds);
     }
 
-    /// Good frames found no room.
+    /// Counts good frames that were dropped for lack of room.
     pub(super) fn count_dropped(&mut self, frames: u32) {
         self.generic.if_in_discards = self.generic.if_in_discards.wrapping_add(frames);
     }
 
-    /// A received frame was thrown away: in error, or longer than the buffer. RX status, section
-    /// 3.13.3.
+    /// Counts a received frame that was discarded: in error, or longer than the buffer. RX status,
+    /// section 3.13.3.
     pub(super) fn count_discarded(&mut self, status: u32, bad: bool, too_long: bool) {
         if !bad {
             return self.count_dropped(1);
@@ -106,12 +106,13 @@ impl Statistics {
         });
     }
 
-    /// A frame was not sent: no room in the FIFO, or too long.
+    /// Counts a frame that was not sent: no room in the FIFO, or too long.
     pub(super) fn count_not_sent(&mut self) {
         increment(&mut self.generic.if_out_discards);
     }
 
-    /// What the chip says of a frame that it sent, or could not send. TX status, section 3.12.4.
+    /// Counts the status of a frame that the chip sent or failed to send. TX status, section
+    /// 3.12.4.
     pub(super) fn count_send_status(&mut self, status: u32) {
         let Self { generic, ethernet } = self;
         let count = |bits: u32, counter: &mut u32| {
@@ -132,7 +133,7 @@ impl Statistics {
     }
 }
 
-/// Counts a frame that begins like `start`, by the kind of its destination: unicast, multicast,
+/// Counts a frame that begins with `start` by the kind of its destination: unicast, multicast or
 /// broadcast.
 fn count(start: &[u8], length: usize, octets: &mut u64, kinds: [&mut u32; 3]) {
     *octets = octets.wrapping_add((length + FCS) as u64);
@@ -149,7 +150,7 @@ fn increment(counter: &mut u32) {
     *counter = counter.wrapping_add(1);
 }
 
-/// Bytes of the shortest frame, without FCS.
+/// Minimum frame length without FCS.
 const SHORTEST: usize = 60;
 
 const RX_MII: u32 = 1 << 3;

@@ -9,7 +9,7 @@ pub(crate) use self::clock::Clock;
 pub(super) use self::start::{STACK_BEGIN, STACK_END};
 pub(super) use self::uart::Uart;
 
-/// VIRT_MMIO: where the virtio devices are, one every so many bytes, and how many can be.
+/// VIRT_MMIO: address of the first virtio slot, bytes per slot, number of slots.
 pub(super) const VIRTIO: usize = 0x0a00_0000;
 pub(super) const VIRTIO_STEP: usize = 0x200;
 pub(super) const VIRTIO_SLOTS: usize = 32;

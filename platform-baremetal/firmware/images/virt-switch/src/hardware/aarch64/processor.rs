@@ -1,13 +1,13 @@
 //! Sleep, and the interrupts that end it.
 //!
-//! Interrupts are masked in the processor and never acknowledged in the GIC. All of them are
-//! levels: the line falls when the device has been served, and until then WFI does not sleep. So
-//! no wake-up is lost between the last look at the devices and WFI.
+//! Interrupts are masked in the processor and never acknowledged in the GIC. All are
+//! level-triggered: the line falls when the device has been served, and until then WFI returns
+//! immediately. So no wake-up is lost between the last check of the devices and WFI.
 
 use core::arch::asm;
 use core::ptr;
 
-/// Lets the interrupts of timer, console and network devices through to the processor.
+/// Enables the interrupts of timer, console and network devices at the processor.
 pub(crate) fn enable_interrupts() {
     for (register, value) in [
         (GICD_CTLR, 1),
@@ -19,14 +19,16 @@ pub(crate) fn enable_interrupts() {
         (GICC_PMR, 0xff),
         (GICC_CTLR, 1),
     ] {
-        // SAFETY: a register of the GICv2, mapped as device memory and used by nobody else.
+        // SAFETY: a register of the GICv2, mapped as device memory, which only this function
+        // accesses.
         unsafe { ptr::write_volatile(register as *mut u32, value) };
     }
 }
 
-/// Sleeps until a device or the timer wants something.
+/// Sleeps until a device or the timer asserts its interrupt.
 pub(crate) fn wait_for_interrupt() {
-    // SAFETY: WFI changes nothing but the time; memory that devices write is read behind it.
+    // SAFETY: WFI changes no state. Without `nomem` the compiler reads memory that devices write
+    // only after it.
     unsafe { asm!("dsb sy", "wfi", options(nostack)) };
 }
 
@@ -49,7 +51,7 @@ const VIRTIO: usize = 32 + 16;
 struct Alone;
 critical_section::set_impl!(Alone);
 
-// SAFETY: there is one processor, and it takes no interrupt: nobody can come between.
+// SAFETY: there is one processor and it takes no interrupts, so nothing can preempt a section.
 unsafe impl critical_section::Impl for Alone {
     unsafe fn acquire() -> critical_section::RawRestoreState {}
 

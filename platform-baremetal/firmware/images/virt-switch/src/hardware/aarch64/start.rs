@@ -37,13 +37,13 @@ fn start(_: u64, _: u64, _: u64, _: u64) -> ! {
 
 exception_handlers!(Exceptions);
 
-/// Interrupts stay masked, they only end the sleep of the processor; so every exception is a
-/// fault, and the default is to panic.
+/// Interrupts stay masked and only end the sleep of the processor. So every exception is a fault,
+/// for which the default is to panic.
 struct Exceptions;
 
 impl ExceptionHandlers for Exceptions {}
 
-/// Says why, then ends the machine: a test sees both.
+/// Prints the reason and ends the machine; tests check both.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let _ = writeln!(Serial::open(), "\n{info}");
@@ -54,10 +54,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 }
 
 unsafe extern "C" {
-    /// The lowest byte of the stack; of aarch64-rt's linker script.
+    /// The lowest byte of the stack, defined by the linker script of aarch64-rt.
     #[link_name = "boot_stack_begin"]
     pub(in crate::hardware) static STACK_BEGIN: u8;
-    /// The byte behind its highest.
+    /// The byte after the highest one.
     #[link_name = "boot_stack_end"]
     pub(in crate::hardware) static STACK_END: u8;
 }

@@ -1,47 +1,48 @@
 //! Sleep, and the interrupts that end it.
 //!
 //! Interrupts are masked in the hart (mstatus.MIE) and enabled one by one (mie), so they end WFI
-//! and nothing else. What the PLIC has pending is claimed after the sleep and before the devices
-//! are served: a device that wants something later is pending again, and WFI does not sleep.
+//! and have no other effect. Interrupts pending in the PLIC are claimed after the sleep and before
+//! the devices are served: a later request becomes pending again, and WFI returns immediately.
 
 use core::ptr;
 
 use riscv::register::mie;
 
-/// Lets the interrupts of timer, console and network devices through to the hart.
+/// Enables the interrupts of timer, console and network devices at the hart.
 pub(crate) fn enable_interrupts() {
     for source in SOURCES {
-        // SAFETY: a register of the PLIC, used by nobody else.
+        // SAFETY: a priority register of the PLIC, which only this function accesses.
         unsafe { ptr::write_volatile((PLIC_PRIORITY + 4 * source) as *mut u32, 1) };
     }
     let enabled = SOURCES.fold(0u32, |bits, source| bits | 1 << source);
     for (register, value) in [(PLIC_ENABLE, enabled), (PLIC_THRESHOLD, 0)] {
-        // SAFETY: as above.
+        // SAFETY: an enable or threshold register of the PLIC, which only this function accesses.
         unsafe { ptr::write_volatile(register as *mut u32, value) };
     }
-    // SAFETY: mstatus.MIE stays off, so that nothing is taken as a trap.
+    // SAFETY: mstatus.MIE stays off, so the enabled interrupt is never taken as a trap.
     unsafe { mie::set_mtimer() };
-    // SAFETY: as above.
+    // SAFETY: mstatus.MIE stays off here as well.
     unsafe { mie::set_mext() };
 }
 
-/// Sleeps until a device or the timer wants something.
+/// Sleeps until a device or the timer asserts its interrupt.
 pub(crate) fn wait_for_interrupt() {
     riscv::asm::wfi();
     for _ in SOURCES {
-        // SAFETY: reading claims an interrupt, which nobody else does.
+        // SAFETY: the claim register of the PLIC; reading it claims an interrupt, which only this
+        // function does.
         let source = unsafe { ptr::read_volatile(PLIC_CLAIM as *const u32) };
         if source == 0 {
             break;
         }
-        // SAFETY: writing back what was claimed completes it.
+        // SAFETY: the same register; writing the claimed number completes the interrupt.
         unsafe { ptr::write_volatile(PLIC_CLAIM as *mut u32, source) };
     }
 }
 
 /// Ends the machine.
 pub(crate) fn end() -> ! {
-    // SAFETY: VIRT_TEST; this value means power off.
+    // SAFETY: the register of VIRT_TEST, for which this value means power off.
     unsafe { ptr::write_volatile(0x0010_0000 as *mut u32, 0x5555) };
     loop {
         riscv::asm::wfi();

@@ -19,7 +19,7 @@ fn fault(_: &mut TrapFrame) -> ! {
     panic!("exception {} at {:#x}", mcause::read().code(), mepc::read());
 }
 
-/// Says why, then ends the machine: a test sees both.
+/// Prints the reason and ends the machine; tests check both.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let _ = writeln!(Serial::open(), "\n{info}");
@@ -27,10 +27,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 }
 
 unsafe extern "C" {
-    /// The lowest byte of the stack; of riscv-rt's linker script.
+    /// The lowest byte of the stack, defined by the linker script of riscv-rt.
     #[link_name = "__estack"]
     pub(in crate::hardware) static STACK_BEGIN: u8;
-    /// The byte behind its highest.
+    /// The byte after the highest one.
     #[link_name = "__sstack"]
     pub(in crate::hardware) static STACK_END: u8;
 }
