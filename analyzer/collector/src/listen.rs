@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         written => written?,
     }
     received?;
-    say(format_args!("{}\n{}", writer.tally, dropped(&drops)));
+    say(format_args!("{}\n{}", writer.summary(), dropped(&drops)));
     Ok(())
 }
 

@@ -11,9 +11,7 @@ mod queue;
 mod read;
 mod receiver;
 mod say;
-mod sequence;
 mod signals;
-mod tally;
 mod top;
 mod writer;
 

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &ReadArguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         flushed => flushed?,
     }
-    say(format_args!("{counts}\n{}", writer.tally));
+    say(format_args!("{counts}\n{}", writer.summary()));
     Ok(read.map_err(|error| format!("{name}: {error}"))?)
 }
 

@@ -7,19 +7,19 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use flowmote_engine::{Gaps, Tally};
+
 use crate::drops::Drops;
 use crate::output::{Format, Kind, Received};
 use crate::queue::{Next, Queue};
 use crate::say::say;
-use crate::sequence::Gaps;
-use crate::tally::Tally;
 
 /// A format, where it goes, and the count of what went there.
 pub(crate) struct Writer {
     format: Box<dyn Format>,
     out: File,
     path: Option<PathBuf>,
-    pub(crate) tally: Tally,
+    tally: Tally,
 }
 
 impl Writer {
@@ -46,6 +46,14 @@ impl Writer {
     pub(crate) fn datagram(&mut self, received: &Received<'_>) -> io::Result<()> {
         self.format.datagram(received, &mut self.tally);
         if self.format.buffer().len() < CHUNK { Ok(()) } else { self.flush() }
+    }
+
+    /// The totals as a summary of several lines.
+    pub(crate) fn summary(&self) -> String {
+        match self.format.not_written() {
+            0 => self.tally.to_string(),
+            count => format!("{}\n  {count} flow samples without a packet that fits", self.tally),
+        }
     }
 
     /// Writes all that came so far.

@@ -3,31 +3,30 @@
 use std::io::Write as _;
 
 use flowmote_decoder::counter::IfCounters;
-use flowmote_decoder::{Address, CountersSample, FlowSample, MacAddress, Sample};
+use flowmote_decoder::{Address, CountersSample, Datagram, FlowSample, MacAddress, Sample};
+use flowmote_engine::{Sink, Tally, walk};
 
 use super::flow_line::FlowLine;
 use super::numbers::Put;
-use super::{Format, Received, count_records};
-use crate::tally::Tally;
+use super::{Format, Received};
 
 /// Writes a line for each flow sample and each counters sample.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Csv {
     out: Vec<u8>,
+    /// The agent address of the current datagram, a column of every line.
+    agent: Address,
+}
+
+impl Default for Csv {
+    fn default() -> Self {
+        Self { out: Vec::new(), agent: Address::Unknown }
+    }
 }
 
 impl Format for Csv {
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
-        let Some(datagram) = received.open(tally) else { return };
-        for sample in datagram.samples() {
-            match sample {
-                Ok(sample) => {
-                    tally.samples += 1;
-                    self.sample(datagram.agent_address, &sample, tally);
-                }
-                Err(fault) => tally.malformed(fault),
-            }
-        }
+        walk(received.payload, tally, self);
     }
 
     fn buffer(&mut self) -> &mut Vec<u8> {
@@ -35,23 +34,21 @@ impl Format for Csv {
     }
 }
 
-impl Csv {
-    fn sample(&mut self, agent: Address, sample: &Sample<'_>, tally: &mut Tally) {
+impl Sink for Csv {
+    fn datagram(&mut self, datagram: &Datagram<'_>) {
+        self.agent = datagram.agent_address;
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>) {
         match sample {
-            Sample::Flow(flow) => {
-                count_records(flow.records(), tally);
-                self.flow(agent, flow);
-            }
-            Sample::Counters(counters) => {
-                count_records(counters.records(), tally);
-                self.counters(agent, counters);
-            }
-            Sample::Discarded(packet) => count_records(packet.records(), tally),
-            Sample::Unknown(_) => tally.unknown += 1,
+            Sample::Flow(flow) => self.flow(self.agent, flow),
+            Sample::Counters(counters) => self.counters(self.agent, counters),
             _ => {}
         }
     }
+}
 
+impl Csv {
     fn flow(&mut self, agent: Address, sample: &FlowSample<'_>) {
         let line = FlowLine::of(sample);
         self.out.extend_from_slice(b"FLOW");
@@ -71,7 +68,7 @@ impl Csv {
         self.out.push(b'\n');
     }
 
-    /// A line of zeros where the counters are others than those of an interface.
+    /// A line of zeros if the counters are not those of an interface, as `sflowtool` prints it.
     fn counters(&mut self, agent: Address, sample: &CountersSample<'_>) {
         let read = sample.records().flatten().filter_map(|record| record.read::<IfCounters>());
         let columns = read.last().map_or([0; 19], |counters| columns(&counters));
@@ -105,7 +102,7 @@ impl Csv {
         self.out.put_hex(&address.0);
     }
 
-    /// Numbers from 2^31 on come out negative, as `sflowtool` prints them.
+    /// Numbers of 2^31 and more become negative, as `sflowtool` prints them.
     fn signed<const N: usize>(&mut self, numbers: [u32; N]) {
         for number in numbers {
             self.out.push(b',');
@@ -114,12 +111,12 @@ impl Csv {
     }
 
     fn put(&mut self, text: core::fmt::Arguments<'_>) {
-        // writing to memory does not fail
+        // Writing to memory does not fail.
         let _ = self.out.write_fmt(text);
     }
 }
 
-/// In the order of the structure.
+/// The counters in the order of `if_counters` (1).
 fn columns(counters: &IfCounters) -> [u64; 19] {
     [
         counters.if_index.into(),

@@ -5,15 +5,15 @@ use std::time::SystemTime;
 
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::packet::Layer;
-use flowmote_decoder::record::{Record, Records, Space};
+use flowmote_decoder::record::{Record, Space};
 use flowmote_decoder::{
     Address, CounterRecord, DataSource, Datagram, Error, FlowRecord, Interface, Malformed, Port,
-    RtValue, RtValues, Sample, ValueTypes, drop_reason_name,
+    RtValue, Sample, drop_reason_name,
 };
+use flowmote_engine::{Level, Sink, Tally, walk};
 
 use super::json_text::JsonText;
 use super::{Format, Received};
-use crate::tally::Tally;
 
 /// Writes datagrams as JSON, one line each.
 #[derive(Debug, Default)]
@@ -27,16 +27,119 @@ impl Format for Json {
         self.malformed.clear();
         self.out.begin("", b'{');
         self.received(received);
-        tally.received(received.payload);
-        match Datagram::parse(received.payload) {
-            Ok(datagram) => self.parsed(&datagram, tally),
-            Err(error) => self.refused(error, received.payload, tally),
-        }
+        walk(received.payload, tally, self);
         self.out.end_line();
     }
 
     fn buffer(&mut self) -> &mut Vec<u8> {
         self.out.buffer()
+    }
+}
+
+impl Sink for Json {
+    fn refused(&mut self, error: Error, payload: &[u8]) {
+        self.out.string("error", error.name());
+        self.out.shown("message", error);
+        self.out.bytes("bytes", payload);
+    }
+
+    fn datagram(&mut self, datagram: &Datagram<'_>) {
+        self.out.key("agent_address");
+        self.out.address(datagram.agent_address);
+        self.out.number("sub_agent_id", datagram.sub_agent_id);
+        self.out.number("sequence_number", datagram.sequence_number);
+        self.out.number("uptime", datagram.uptime);
+        self.out.number("num_samples", datagram.num_samples);
+        self.out.begin("samples", b'[');
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>) {
+        self.out.begin("", b'{');
+        self.out.string("sample", sample.name().unwrap_or("unknown"));
+        self.out.format("data_format", sample.data_format());
+        match sample {
+            Sample::Flow(flow) => {
+                self.out.number("sequence_number", flow.sequence_number);
+                self.source(flow.source_id);
+                self.out.number("sampling_rate", flow.sampling_rate);
+                self.out.number("sample_pool", flow.sample_pool);
+                self.out.number("drops", flow.drops);
+                self.interface("input", flow.input);
+                self.interface("output", flow.output);
+                self.list("num_records", flow.num_records, "records");
+            }
+            Sample::Counters(counters) => {
+                self.out.number("sequence_number", counters.sequence_number);
+                self.source(counters.source_id);
+                self.list("num_records", counters.num_records, "records");
+            }
+            Sample::Discarded(packet) => {
+                self.out.number("sequence_number", packet.sequence_number);
+                self.source(packet.source_id);
+                self.out.number("drops", packet.drops);
+                self.out.number("input_if_index", packet.input_if_index);
+                self.out.number("output_if_index", packet.output_if_index);
+                self.out.number("reason", packet.reason);
+                if let Some(name) = drop_reason_name(packet.reason) {
+                    self.out.string("reason_name", name);
+                }
+                self.list("num_records", packet.num_records, "records");
+            }
+            Sample::RtMetric(metric) => {
+                self.out.text("datasource", metric.datasource);
+                self.list("num_values", metric.num_values, "values");
+            }
+            Sample::RtFlow(flow) => {
+                self.out.text("datasource", flow.datasource);
+                self.out.number("sampling_rate", flow.sampling_rate);
+                self.out.number("sample_pool", flow.sample_pool);
+                self.list("num_values", flow.num_values, "values");
+            }
+            Sample::Unknown(unknown) => self.out.bytes("bytes", unknown.bytes()),
+            _ => {}
+        }
+    }
+
+    fn flow_record(&mut self, record: &FlowRecord<'_>) -> Result<usize, Malformed> {
+        self.record(record, record.read())
+    }
+
+    fn counter_record(&mut self, record: &CounterRecord<'_>) -> Result<usize, Malformed> {
+        self.record(record, None)
+    }
+
+    fn value(&mut self, value: &RtValue<'_>) {
+        self.out.begin("", b'{');
+        self.out.text("name", value.name);
+        self.out.number("type", value.type_code);
+        self.out.key("value");
+        self.out.scalar(value.value);
+        self.out.end(b'}');
+    }
+
+    fn fault(&mut self, _: Level, fault: Malformed) {
+        self.malformed.push(fault);
+    }
+
+    fn end_of_sample(&mut self, sample: &Sample<'_>, surplus: &[u8]) {
+        if !matches!(sample, Sample::Unknown(_)) {
+            self.out.end(b']');
+            self.out.leftover("surplus", surplus);
+        }
+        self.out.end(b'}');
+    }
+
+    fn end(&mut self, trailing: &[u8]) {
+        self.out.end(b']');
+        self.out.leftover("trailing", trailing);
+        self.out.begin("malformed", b'[');
+        for fault in self.malformed.drain(..) {
+            self.out.begin("", b'{');
+            self.out.string("kind", fault.kind.name());
+            self.out.number("offset", fault.offset);
+            self.out.end(b'}');
+        }
+        self.out.end(b']');
     }
 }
 
@@ -51,98 +154,10 @@ impl Json {
         self.out.number("length", received.payload.len());
     }
 
-    fn refused(&mut self, error: Error, payload: &[u8], tally: &mut Tally) {
-        tally.refuse(error);
-        self.out.string("error", error.name());
-        self.out.shown("message", error);
-        self.out.bytes("bytes", payload);
-    }
-
-    fn parsed(&mut self, datagram: &Datagram<'_>, tally: &mut Tally) {
-        tally.sequences.note(datagram);
-        self.out.key("agent_address");
-        self.out.address(datagram.agent_address);
-        self.out.number("sub_agent_id", datagram.sub_agent_id);
-        self.out.number("sequence_number", datagram.sequence_number);
-        self.out.number("uptime", datagram.uptime);
-        self.out.number("num_samples", datagram.num_samples);
-        self.out.begin("samples", b'[');
-        let mut samples = datagram.samples();
-        for sample in samples.by_ref() {
-            match sample {
-                Ok(sample) => {
-                    tally.samples += 1;
-                    self.out.begin("", b'{');
-                    self.sample(&sample, tally);
-                    self.out.end(b'}');
-                }
-                Err(fault) => self.malformed.push(fault),
-            }
-        }
-        self.out.end(b']');
-        self.out.leftover("trailing", samples.remaining());
-        self.faults(tally);
-    }
-
-    fn faults(&mut self, tally: &mut Tally) {
-        self.out.begin("malformed", b'[');
-        for fault in core::mem::take(&mut self.malformed) {
-            tally.malformed(fault);
-            self.out.begin("", b'{');
-            self.out.string("kind", fault.kind.name());
-            self.out.number("offset", fault.offset);
-            self.out.end(b'}');
-        }
-        self.out.end(b']');
-    }
-
-    fn sample(&mut self, sample: &Sample<'_>, tally: &mut Tally) {
-        self.out.string("sample", sample.name().unwrap_or("unknown"));
-        self.out.format("data_format", sample.data_format());
-        match sample {
-            Sample::Flow(flow) => {
-                self.out.number("sequence_number", flow.sequence_number);
-                self.source(flow.source_id);
-                self.out.number("sampling_rate", flow.sampling_rate);
-                self.out.number("sample_pool", flow.sample_pool);
-                self.out.number("drops", flow.drops);
-                self.interface("input", flow.input);
-                self.interface("output", flow.output);
-                self.records(flow.num_records, flow.records(), tally);
-            }
-            Sample::Counters(counters) => {
-                self.out.number("sequence_number", counters.sequence_number);
-                self.source(counters.source_id);
-                self.records(counters.num_records, counters.records(), tally);
-            }
-            Sample::Discarded(packet) => {
-                self.out.number("sequence_number", packet.sequence_number);
-                self.source(packet.source_id);
-                self.out.number("drops", packet.drops);
-                self.out.number("input_if_index", packet.input_if_index);
-                self.out.number("output_if_index", packet.output_if_index);
-                self.out.number("reason", packet.reason);
-                if let Some(name) = drop_reason_name(packet.reason) {
-                    self.out.string("reason_name", name);
-                }
-                self.records(packet.num_records, packet.records(), tally);
-            }
-            Sample::RtMetric(metric) => {
-                self.out.text("datasource", metric.datasource);
-                self.values(metric.num_values, metric.values());
-            }
-            Sample::RtFlow(flow) => {
-                self.out.text("datasource", flow.datasource);
-                self.out.number("sampling_rate", flow.sampling_rate);
-                self.out.number("sample_pool", flow.sample_pool);
-                self.values(flow.num_values, flow.values());
-            }
-            Sample::Unknown(unknown) => {
-                tally.unknown += 1;
-                self.out.bytes("bytes", unknown.bytes());
-            }
-            _ => {}
-        }
+    /// The declared number of items, and the start of their list.
+    fn list(&mut self, number: &str, declared: u32, items: &str) {
+        self.out.number(number, declared);
+        self.out.begin(items, b'[');
     }
 
     fn source(&mut self, source: DataSource) {
@@ -164,47 +179,27 @@ impl Json {
         self.out.end(b'}');
     }
 
-    fn records<'a, S: Space>(
+    fn record<S: Space>(
         &mut self,
-        declared: u32,
-        mut records: Records<'a, S>,
-        tally: &mut Tally,
-    ) where
-        Record<'a, S>: Packet,
-    {
-        self.out.number("num_records", declared);
-        self.out.begin("records", b'[');
-        for record in records.by_ref() {
-            match record {
-                Ok(record) => self.record(&record, tally),
-                Err(fault) => self.malformed.push(fault),
-            }
-        }
-        self.out.end(b']');
-        self.out.leftover("surplus", records.remaining());
-    }
-
-    fn record<'a, S: Space>(&mut self, record: &Record<'a, S>, tally: &mut Tally)
-    where
-        Record<'a, S>: Packet,
-    {
-        tally.records += 1;
-        let name = record.name();
-        tally.unknown += u64::from(name.is_none());
+        record: &Record<'_, S>,
+        packet: Option<SampledHeader<'_>>,
+    ) -> Result<usize, Malformed> {
         self.out.begin("", b'{');
-        self.out.string("record", name.unwrap_or("unknown"));
+        self.out.string("record", record.name().unwrap_or("unknown"));
         self.out.format("data_format", record.data_format());
-        match record.visit(&mut self.out) {
+        let outcome = record.visit(&mut self.out);
+        match outcome {
             Ok(tail) => {
                 let known = record.bytes().len().saturating_sub(tail);
                 self.out.leftover("tail", record.bytes().get(known..).unwrap_or_default());
             }
             Err(fault) => self.malformed.push(fault),
         }
-        if let Some(header) = record.sampled_header() {
+        if let Some(header) = packet {
             self.packet(&header);
         }
         self.out.end(b'}');
+        outcome
     }
 
     fn packet(&mut self, header: &SampledHeader<'_>) {
@@ -234,41 +229,5 @@ impl Json {
         }
         self.out.end(b']');
         self.out.end(b'}');
-    }
-
-    fn values<K: ValueTypes>(&mut self, declared: u32, values: RtValues<'_, K>) {
-        self.out.number("num_values", declared);
-        self.out.begin("values", b'[');
-        for value in values {
-            match value {
-                Ok(RtValue { name, type_code, value, .. }) => {
-                    self.out.begin("", b'{');
-                    self.out.text("name", name);
-                    self.out.number("type", type_code);
-                    self.out.key("value");
-                    self.out.scalar(value);
-                    self.out.end(b'}');
-                }
-                Err(fault) => self.malformed.push(fault),
-            }
-        }
-        self.out.end(b']');
-    }
-}
-
-/// The packet in a record, where it holds one.
-pub(super) trait Packet {
-    fn sampled_header(&self) -> Option<SampledHeader<'_>>;
-}
-
-impl Packet for FlowRecord<'_> {
-    fn sampled_header(&self) -> Option<SampledHeader<'_>> {
-        self.read()
-    }
-}
-
-impl Packet for CounterRecord<'_> {
-    fn sampled_header(&self) -> Option<SampledHeader<'_>> {
-        None
     }
 }

@@ -12,10 +12,7 @@ use core::net::SocketAddr;
 use std::time::SystemTime;
 
 use clap::ValueEnum;
-use flowmote_decoder::Datagram;
-use flowmote_decoder::record::{Records, Space};
-
-use crate::tally::Tally;
+use flowmote_engine::Tally;
 
 /// A UDP payload and how it came.
 pub(crate) struct Received<'a> {
@@ -45,6 +42,11 @@ pub(crate) trait Format: Send {
 
     /// What was written and not yet sent on.
     fn buffer(&mut self) -> &mut Vec<u8>;
+
+    /// Flow samples without a packet that the format can hold.
+    fn not_written(&self) -> u64 {
+        0
+    }
 }
 
 impl Kind {
@@ -55,39 +57,6 @@ impl Kind {
             Self::Json => Box::<json::Json>::default(),
             Self::Csv => Box::<csv::Csv>::default(),
             Self::Pcap => Box::new(pcap::Pcap::new()),
-        }
-    }
-}
-
-impl Received<'_> {
-    /// Counts the datagram and reads its header; `None` if it is refused.
-    fn open(&self, tally: &mut Tally) -> Option<Datagram<'_>> {
-        tally.received(self.payload);
-        match Datagram::parse(self.payload) {
-            Ok(datagram) => {
-                tally.sequences.note(&datagram);
-                Some(datagram)
-            }
-            Err(error) => {
-                tally.refuse(error);
-                None
-            }
-        }
-    }
-}
-
-/// Counts the records of a sample for a format that does not show them all.
-fn count_records<S: Space>(records: Records<'_, S>, tally: &mut Tally) {
-    for record in records {
-        match record {
-            Ok(record) => {
-                tally.records += 1;
-                tally.unknown += u64::from(record.name().is_none());
-                if let Err(fault) = record.check() {
-                    tally.malformed(fault);
-                }
-            }
-            Err(fault) => tally.malformed(fault),
         }
     }
 }

@@ -9,42 +9,30 @@ use std::time::SystemTime;
 
 use flowmote_decoder::Sample;
 use flowmote_decoder::flow::SampledHeader;
+use flowmote_engine::{Sink, Tally, walk};
 
-use super::{Format, Received, count_records};
-use crate::tally::Tally;
+use super::{Format, Received};
 
 /// Writes the sampled headers of flow samples.
 #[derive(Debug)]
 pub(super) struct Pcap {
     out: Vec<u8>,
+    /// Arrival of the current datagram, the time of its packets.
+    time: SystemTime,
+    /// Flow samples without a packet that fits the link type.
+    not_written: u64,
 }
 
 impl Pcap {
     pub(super) fn new() -> Self {
-        let mut pcap = Self { out: Vec::new() };
-        // version 2.4; no correction of time, no accuracy
+        let mut pcap = Self { out: Vec::new(), time: SystemTime::UNIX_EPOCH, not_written: 0 };
+        // Version 2.4; no correction of time, no accuracy.
         pcap.words([MAGIC, 4 << 16 | 2, 0, 0, SNAPLEN, ETHERNET]);
         pcap
     }
 
-    fn sample(&mut self, sample: &Sample<'_>, time: SystemTime, tally: &mut Tally) {
-        tally.samples += 1;
-        match sample {
-            Sample::Flow(flow) => {
-                count_records(flow.records(), tally);
-                let mut headers = flow.records().flatten().filter_map(|record| record.read());
-                let written = headers.next().and_then(|header| self.packet(time, &header));
-                tally.not_written += u64::from(written.is_none());
-            }
-            Sample::Counters(counters) => count_records(counters.records(), tally),
-            Sample::Discarded(packet) => count_records(packet.records(), tally),
-            Sample::Unknown(_) => tally.unknown += 1,
-            _ => {}
-        }
-    }
-
-    /// Nothing is written of a link layer that does not fit.
-    fn packet(&mut self, time: SystemTime, header: &SampledHeader<'_>) -> Option<()> {
+    /// Writes the packet; `None` if its link layer is not Ethernet and has no substitute.
+    fn packet(&mut self, header: &SampledHeader<'_>) -> Option<()> {
         let link: &[u8] = match header.protocol {
             1 => &[],
             11 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00],
@@ -55,7 +43,7 @@ impl Pcap {
         let captured = (link.len() + header.header.len()) as u32;
         let length = header.frame_length.saturating_sub(header.stripped);
         let length = length.saturating_add(link.len() as u32).max(captured);
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = self.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.words([since.as_secs() as u32, since.subsec_micros(), captured, length]);
         self.out.extend_from_slice(link);
         self.out.extend_from_slice(header.header);
@@ -69,17 +57,25 @@ impl Pcap {
 
 impl Format for Pcap {
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
-        let Some(datagram) = received.open(tally) else { return };
-        for sample in datagram.samples() {
-            match sample {
-                Ok(sample) => self.sample(&sample, received.time, tally),
-                Err(fault) => tally.malformed(fault),
-            }
-        }
+        self.time = received.time;
+        walk(received.payload, tally, self);
     }
 
     fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.out
+    }
+
+    fn not_written(&self) -> u64 {
+        self.not_written
+    }
+}
+
+impl Sink for Pcap {
+    fn sample(&mut self, sample: &Sample<'_>) {
+        let Sample::Flow(flow) = sample else { return };
+        let mut headers = flow.records().flatten().filter_map(|record| record.read());
+        let written = headers.next().and_then(|header| self.packet(&header));
+        self.not_written += u64::from(written.is_none());
     }
 }
 

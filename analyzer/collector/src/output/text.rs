@@ -6,15 +6,14 @@ use std::time::SystemTime;
 
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::packet::Layer;
-use flowmote_decoder::record::{Record, Records, Space};
+use flowmote_decoder::record::{Record, Space};
 use flowmote_decoder::visit::{Field, Kind, Shape, Value, Visitor};
 use flowmote_decoder::{
-    Datagram, Malformed, RtValue, RtValues, Sample, ValueTypes, drop_reason_name,
+    CounterRecord, Datagram, Error, FlowRecord, Malformed, RtValue, Sample, drop_reason_name,
 };
+use flowmote_engine::{Level, Sink, Tally, walk};
 
-use super::json::Packet;
 use super::{Format, Received};
-use crate::tally::Tally;
 
 /// Writes datagrams as text, one block and an empty line each.
 #[derive(Debug, Default)]
@@ -28,7 +27,6 @@ pub(super) struct Text {
 
 impl Format for Text {
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
-        tally.received(received.payload);
         self.line = self.out.len();
         self.indent = 4;
         self.put(time_of_day(received.time));
@@ -37,14 +35,7 @@ impl Format for Text {
             self.put(from);
         }
         self.word("bytes", received.payload.len());
-        match Datagram::parse(received.payload) {
-            Ok(datagram) => self.parsed(&datagram, tally),
-            Err(error) => {
-                tally.refuse(error);
-                self.begin(2, "refused: ");
-                self.put(error);
-            }
-        }
+        walk(received.payload, tally, self);
         self.out.extend_from_slice(b"\n\n");
     }
 
@@ -53,28 +44,21 @@ impl Format for Text {
     }
 }
 
-impl Text {
-    fn parsed(&mut self, datagram: &Datagram<'_>, tally: &mut Tally) {
-        tally.sequences.note(datagram);
+impl Sink for Text {
+    fn refused(&mut self, error: Error, _: &[u8]) {
+        self.begin(2, "refused: ");
+        self.put(error);
+    }
+
+    fn datagram(&mut self, datagram: &Datagram<'_>) {
         self.word("agent", datagram.agent_address);
         self.word("sub-agent", datagram.sub_agent_id);
         self.word("sequence", datagram.sequence_number);
         self.word("uptime", format_args!("{:.3} s", f64::from(datagram.uptime) / 1000.0));
         self.word("samples", datagram.num_samples);
-        let mut samples = datagram.samples();
-        for sample in samples.by_ref() {
-            match sample {
-                Ok(sample) => self.sample(&sample, tally),
-                Err(fault) => self.fault(2, fault, tally),
-            }
-        }
-        if !samples.remaining().is_empty() {
-            self.begin(2, format_args!("{} bytes after the samples", samples.remaining().len()));
-        }
     }
 
-    fn sample(&mut self, sample: &Sample<'_>, tally: &mut Tally) {
-        tally.samples += 1;
+    fn sample(&mut self, sample: &Sample<'_>) {
         self.begin(2, sample.name().unwrap_or("unknown sample"));
         self.put(" ");
         self.put(sample.data_format());
@@ -87,12 +71,10 @@ impl Text {
                 self.word("drops", flow.drops);
                 self.word("input", flow.input.port());
                 self.word("output", flow.output.port());
-                self.records(flow.records(), tally);
             }
             Sample::Counters(counters) => {
                 self.word("sequence", counters.sequence_number);
                 self.word("source", counters.source_id);
-                self.records(counters.records(), tally);
             }
             Sample::Discarded(packet) => {
                 self.word("sequence", packet.sequence_number);
@@ -102,54 +84,59 @@ impl Text {
                 self.word("output", packet.output_if_index);
                 self.word("reason", packet.reason);
                 self.word("that is", drop_reason_name(packet.reason).unwrap_or("unknown"));
-                self.records(packet.records(), tally);
             }
             Sample::RtMetric(metric) => {
                 self.word("datasource", format_args!("{:?}", metric.datasource.to_string()));
-                self.values(metric.values(), tally);
             }
             Sample::RtFlow(flow) => {
                 self.word("datasource", format_args!("{:?}", flow.datasource.to_string()));
                 self.word("rate", flow.sampling_rate);
                 self.word("pool", flow.sample_pool);
-                self.values(flow.values(), tally);
             }
-            Sample::Unknown(unknown) => {
-                tally.unknown += 1;
-                self.word("bytes", unknown.bytes().len());
-            }
+            Sample::Unknown(unknown) => self.word("bytes", unknown.bytes().len()),
             _ => {}
         }
     }
 
-    fn records<'a, S: Space>(&mut self, records: Records<'a, S>, tally: &mut Tally)
-    where
-        Record<'a, S>: Packet,
-    {
-        for record in records {
-            match record {
-                Ok(record) => self.record(&record, tally),
-                Err(fault) => self.fault(4, fault, tally),
-            }
-        }
-    }
-
-    fn record<'a, S: Space>(&mut self, record: &Record<'a, S>, tally: &mut Tally)
-    where
-        Record<'a, S>: Packet,
-    {
-        tally.records += 1;
-        let name = record.name();
-        tally.unknown += u64::from(name.is_none());
-        self.begin(4, name.unwrap_or("unknown record"));
-        self.put(" ");
-        self.put(record.data_format());
-        if let Err(fault) = record.visit(self) {
-            self.fault(6, fault, tally);
-        }
-        if let Some(header) = record.sampled_header() {
+    fn flow_record(&mut self, record: &FlowRecord<'_>) -> Result<usize, Malformed> {
+        let outcome = self.record(record);
+        if let Some(header) = record.read() {
             self.packet(&header);
         }
+        outcome
+    }
+
+    fn counter_record(&mut self, record: &CounterRecord<'_>) -> Result<usize, Malformed> {
+        self.record(record)
+    }
+
+    fn value(&mut self, value: &RtValue<'_>) {
+        self.begin(4, format_args!("{:?}", value.name.to_string()));
+        self.put(" = ");
+        self.scalar(Kind::Identity, value.value);
+    }
+
+    fn fault(&mut self, level: Level, fault: Malformed) {
+        self.malformed(if level == Level::Datagram { 2 } else { 4 }, fault);
+    }
+
+    fn end(&mut self, trailing: &[u8]) {
+        if !trailing.is_empty() {
+            self.begin(2, format_args!("{} bytes after the samples", trailing.len()));
+        }
+    }
+}
+
+impl Text {
+    fn record<S: Space>(&mut self, record: &Record<'_, S>) -> Result<usize, Malformed> {
+        self.begin(4, record.name().unwrap_or("unknown record"));
+        self.put(" ");
+        self.put(record.data_format());
+        let outcome = record.visit(self);
+        if let Err(fault) = outcome {
+            self.malformed(6, fault);
+        }
+        outcome
     }
 
     fn packet(&mut self, header: &SampledHeader<'_>) {
@@ -163,21 +150,7 @@ impl Text {
         }
     }
 
-    fn values<K: ValueTypes>(&mut self, values: RtValues<'_, K>, tally: &mut Tally) {
-        for value in values {
-            match value {
-                Ok(RtValue { name, value, .. }) => {
-                    self.begin(4, format_args!("{:?}", name.to_string()));
-                    self.put(" = ");
-                    self.scalar(Kind::Identity, value);
-                }
-                Err(fault) => self.fault(4, fault, tally),
-            }
-        }
-    }
-
-    fn fault(&mut self, indent: usize, fault: Malformed, tally: &mut Tally) {
-        tally.malformed(fault);
+    fn malformed(&mut self, indent: usize, fault: Malformed) {
         self.begin(indent, "malformed: ");
         self.put(fault);
     }
@@ -195,7 +168,7 @@ impl Text {
         self.put(format_args!("{name} {value}"));
     }
 
-    /// Before the next field: a blank, or a new line where this one is full.
+    /// Separates fields: by a blank, or by a new line if this one is full.
     fn space(&mut self) {
         if self.out.len() - self.line < WIDTH {
             return self.out.push(b' ');
@@ -207,7 +180,7 @@ impl Text {
     }
 
     fn put(&mut self, value: impl Display) {
-        // writing to memory does not fail
+        // Writing to memory does not fail.
         let _ = write!(self.out, "{value}");
     }
 
@@ -269,7 +242,7 @@ impl Visitor for Text {
     }
 }
 
-/// Of the day, in UTC.
+/// Hours, minutes, seconds and milliseconds, in UTC.
 fn time_of_day(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (seconds, millis) = (since.as_secs() % 86_400, since.subsec_millis());
@@ -277,5 +250,5 @@ fn time_of_day(time: SystemTime) -> String {
     format!("{hours:02}:{minutes:02}:{:02}.{millis:03}", seconds % 60)
 }
 
-/// A line this long is continued on the next.
+/// Columns after which a line is continued on the next.
 const WIDTH: usize = 88;

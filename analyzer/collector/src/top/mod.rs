@@ -1,13 +1,7 @@
 //! `top`: the live view, on a terminal or as plain text.
 
 mod child;
-mod clock;
-mod flows;
-mod hosts;
-mod interfaces;
 mod screen;
-mod state;
-mod table;
 mod units;
 mod view;
 
@@ -16,6 +10,8 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
+use flowmote_engine::{Engine, Instant as EngineTime};
+
 use crate::args::TopArguments;
 use crate::receiver::{Batch, Receiver};
 use crate::say::say;
@@ -23,7 +19,6 @@ use crate::signals::Signals;
 use crate::writer::dropped;
 use child::Companion;
 use screen::{Key, Screen};
-use state::State;
 use view::{Line, Page, Role, Sort, View};
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
@@ -48,7 +43,8 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
         listening,
         companion,
         screen: if on_screen { Some(Screen::open()?) } else { None },
-        state: State::new(start, arguments.window),
+        start,
+        engine: Engine::new(EngineTime::default(), arguments.window),
         page: Page::Overview,
         sort: Sort::Bits,
     };
@@ -68,7 +64,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     }
     say(format_args!(
         "flowmote-analyzer: {}\n{}",
-        top.state.tally,
+        top.engine.tally(),
         dropped(&top.receiver.drops()?)
     ));
     let Some((said, ended)) = stopped else { return Ok(()) };
@@ -85,7 +81,9 @@ struct Top {
     listening: String,
     companion: Option<Companion>,
     screen: Option<Screen>,
-    state: State,
+    /// When the clock of the engine was 0.
+    start: Instant,
+    engine: Engine,
     page: Page,
     sort: Sort,
 }
@@ -137,15 +135,19 @@ impl Top {
 
     /// Takes in what has arrived, up to a bound, so that keys and signals are seen in a flood.
     fn drain(&mut self) -> io::Result<()> {
-        let now = Instant::now();
+        let now = self.engine_time(Instant::now());
         for _ in 0..MAX_BATCHES {
             self.receiver.receive(&mut self.batch, usize::MAX)?;
             if self.batch.is_empty() {
                 break;
             }
-            self.batch.iter().for_each(|(payload, _)| self.state.receive(payload, now));
+            self.batch.iter().for_each(|(payload, _)| self.engine.ingest(now, payload));
         }
         Ok(())
+    }
+
+    fn engine_time(&self, now: Instant) -> EngineTime {
+        EngineTime::after_start(now.saturating_duration_since(self.start))
     }
 
     fn press(&mut self, key: Key) {
@@ -164,18 +166,18 @@ impl Top {
     }
 
     fn show(&mut self, now: Instant) -> io::Result<()> {
-        let moment = self.state.clock.moment(now);
-        self.state.expire(moment);
+        let now = self.engine_time(now);
+        self.engine.tick(now);
         let mut view = View { page: self.page, sort: self.sort, width: 200, height: 60 };
         let Some(screen) = &mut self.screen else {
-            return print(&view.lines(&self.state, moment));
+            return print(&view.lines(&self.engine, now));
         };
         (view.width, view.height) = screen.size()?;
         let log = log_lines(self.companion.as_ref(), view.height);
         let (title, footer) = (title(&self.listening, view), footer(view));
         view.height = view.height.saturating_sub(log.len() + 2);
         let mut lines = vec![title];
-        lines.extend(view.lines(&self.state, moment));
+        lines.extend(view.lines(&self.engine, now));
         lines.resize_with(view.height + 1, || Line { role: Role::Row, text: String::new() });
         lines.extend(log);
         lines.push(footer);

@@ -1,4 +1,4 @@
-//! What was received, counted.
+//! Counts of everything that a walk meets.
 
 use core::fmt;
 
@@ -6,31 +6,35 @@ use flowmote_decoder::{Error, Malformed, MalformedKind};
 
 use crate::sequence::Sequences;
 
-/// Totals since the start.
+/// Totals since the start. All are counters of 64 bits.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) datagrams: u64,
-    pub(crate) bytes: u64,
-    pub(crate) samples: u64,
-    pub(crate) records: u64,
-    /// Samples and records of unknown number.
-    pub(crate) unknown: u64,
-    /// Datagrams refused as a whole: too short, wrong version, wrong address type.
+pub struct Tally {
+    /// UDP payloads, those that were refused included.
+    pub datagrams: u64,
+    /// Bytes of these payloads.
+    pub bytes: u64,
+    /// Samples whose fixed part could be read.
+    pub samples: u64,
+    /// Records of these samples, malformed ones included.
+    pub records: u64,
+    /// Samples and records of a number that the decoder does not know.
+    pub unknown: u64,
+    /// Datagrams refused as a whole: too short, another version, another address type.
     refused: [u64; 3],
     malformed: [u64; MalformedKind::ALL.len()],
-    /// Flow samples without a packet that the format can hold.
-    pub(crate) not_written: u64,
-    pub(crate) sequences: Sequences,
+    /// Sequence numbers of each stream of datagrams.
+    pub sequences: Sequences,
 }
 
 impl Tally {
-    /// Takes note of a UDP payload.
+    /// Counts a UDP payload.
     pub(crate) fn received(&mut self, payload: &[u8]) {
         self.datagrams += 1;
         self.bytes += payload.len() as u64;
     }
 
-    pub(crate) fn refuse(&mut self, error: Error) {
+    /// Counts a datagram that cannot be walked.
+    pub(crate) fn refused(&mut self, error: Error) {
         let [short, version, address_type] = &mut self.refused;
         *match error {
             Error::Short => short,
@@ -39,6 +43,7 @@ impl Tally {
         } += 1;
     }
 
+    /// Counts a fault inside a datagram.
     pub(crate) fn malformed(&mut self, fault: Malformed) {
         let index = MalformedKind::ALL.iter().position(|kind| *kind == fault.kind);
         if let Some(count) = index.and_then(|index| self.malformed.get_mut(index)) {
@@ -46,16 +51,16 @@ impl Tally {
         }
     }
 
-    /// The totals in one line.
-    pub(crate) fn line(&self) -> String {
+    /// Faults of all kinds, refused datagrams included.
+    pub fn faults(&self) -> u64 {
+        self.refused.iter().chain(&self.malformed).sum()
+    }
+
+    /// The totals in one line, for a report during the run.
+    pub fn line(&self) -> String {
         let (lost, faults) = (self.sequences.totals.lost, self.faults());
         let Self { datagrams, samples, .. } = self;
         format!("{datagrams} datagrams, {samples} samples, {lost} datagrams lost, {faults} faults")
-    }
-
-    /// Faults of all kinds, refused datagrams included.
-    pub(crate) fn faults(&self) -> u64 {
-        self.refused.iter().chain(&self.malformed).sum()
     }
 
     fn faults_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
@@ -66,7 +71,7 @@ impl Tally {
     }
 }
 
-/// The summary at the end.
+/// The totals as a summary of several lines; faults and gaps only where there are any.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { datagrams, bytes, samples, records, unknown, .. } = self;
@@ -77,9 +82,6 @@ impl fmt::Display for Tally {
         let totals = self.sequences.totals;
         write!(f, "\n{} sub-agents, {} datagrams lost", self.sequences.len(), totals.lost)?;
         write!(f, ", {} faults", self.faults())?;
-        if self.not_written != 0 {
-            write!(f, "\n  {} flow samples without a packet that fits", self.not_written)?;
-        }
         for (kind, count) in self.faults_by_kind() {
             write!(f, "\n  malformed {kind}: {count}")?;
         }

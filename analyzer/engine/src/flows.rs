@@ -1,4 +1,4 @@
-//! Who talks to whom, as one data source sees it.
+//! Conversations, as one data source sees them.
 
 use core::net::IpAddr;
 
@@ -6,31 +6,64 @@ use flowmote_decoder::flow::{SampledEthernet, SampledHeader, SampledIpv4, Sample
 use flowmote_decoder::packet::{FiveTuple, Layer};
 use flowmote_decoder::{Address, DataSource, FlowSample, MacAddress};
 
-/// Where samples come from. A packet that passes two data sources is seen by both, so estimates are
-/// kept apart.
+use crate::window::Rate;
+
+/// The data source of samples. A packet that passes two data sources is seen by both, so estimates
+/// are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Origin {
-    pub(super) agent: Address,
-    pub(super) sub_agent_id: u32,
-    pub(super) source: DataSource,
+pub struct Origin {
+    /// The agent address of the datagram.
+    pub agent: Address,
+    /// The sub-agent id of the datagram.
+    pub sub_agent_id: u32,
+    /// The data source of the sample.
+    pub source: DataSource,
 }
 
 /// A flow: IP by its 5-tuple, everything else by its MAC addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Conversation {
+pub enum Conversation {
+    /// Addresses, protocol and ports; ports are 0 where the protocol has none.
     Ip(FiveTuple),
+    /// A packet that is not IP.
+    #[expect(missing_docs, reason = "fields of the Ethernet header")]
     Ethernet { src: MacAddress, dst: MacAddress, ether_type: u16 },
 }
 
 /// The two ends of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Pair {
+pub enum Pair {
+    /// Source and destination of IP packets.
     Ip(IpAddr, IpAddr),
+    /// Source and destination of other packets.
     Ethernet(MacAddress, MacAddress),
 }
 
+/// A flow and its estimate over the window.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowRate {
+    /// The data source that saw it.
+    pub origin: Origin,
+    /// Its ends.
+    pub flow: Conversation,
+    /// The estimate.
+    pub rate: Rate,
+}
+
+/// A pair of addresses and its estimate over the window.
+#[derive(Clone, Copy, Debug)]
+pub struct PairRate {
+    /// The data source that saw it.
+    pub origin: Origin,
+    /// The two addresses.
+    pub pair: Pair,
+    /// The estimate.
+    pub rate: Rate,
+}
+
 impl Conversation {
-    pub(super) fn pair(&self) -> Pair {
+    /// The flow without protocol and ports.
+    pub fn pair(&self) -> Pair {
         match self {
             Self::Ip(flow) => Pair::Ip(flow.src, flow.dst),
             Self::Ethernet { src, dst, .. } => Pair::Ethernet(*src, *dst),
@@ -38,8 +71,9 @@ impl Conversation {
     }
 }
 
-/// The packet of a sample: its flow and its length on the wire; `None` if the sample is no packet.
-pub(super) fn packet(sample: &FlowSample<'_>) -> Option<(Conversation, u32)> {
+/// The flow of the sampled packet and its length on the wire; `None` if the sample has no record of a
+/// packet that is understood.
+pub(crate) fn packet(sample: &FlowSample<'_>) -> Option<(Conversation, u32)> {
     sample.records().flatten().find_map(|record| {
         if let Some(header) = record.read::<SampledHeader<'_>>() {
             return conversation(&header).map(|flow| (flow, header.frame_length));

@@ -1,17 +1,17 @@
-//! A table of bounded size: where it is full, the entries untouched for longest make room.
+//! A table of bounded size. If it is full, the entries untouched for longest are evicted.
 
 use core::hash::Hash;
 use std::collections::HashMap;
 
 /// Entries by key.
 #[derive(Debug)]
-pub(super) struct Table<K, V> {
+pub(crate) struct Table<K, V> {
     entries: HashMap<K, Entry<V>>,
     capacity: usize,
     /// Touches so far.
     clock: u64,
-    /// Entries that had to make room.
-    pub(super) evicted: u64,
+    /// Entries evicted so far.
+    pub(crate) evicted: u64,
 }
 
 #[derive(Debug)]
@@ -21,12 +21,12 @@ struct Entry<V> {
 }
 
 impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: HashMap::new(), capacity, clock: 0, evicted: 0 }
     }
 
-    /// The entry of `key`, new if there was none.
-    pub(super) fn touch(&mut self, key: K) -> &mut V {
+    /// The entry of `key`, new if absent.
+    pub(crate) fn touch(&mut self, key: K) -> &mut V {
         self.clock += 1;
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
             self.make_room();
@@ -37,20 +37,16 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
         &mut entry.value
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, entry)| (key, &entry.value))
     }
 
-    /// Forgets what is not worth keeping.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+    /// Removes the entries for which `keep` is false.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
         self.entries.retain(|_, entry| keep(&entry.value));
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Removes a quarter at once, so that the search for the oldest is paid for by many touches.
+    /// Removes a quarter in one pass, so that the search for the oldest is shared by many touches.
     fn make_room(&mut self) {
         let mut touched: Vec<u64> = self.entries.values().map(|entry| entry.touched).collect();
         let quarter = touched.len() / 4;
@@ -67,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_make_room() {
+    fn full_table_evicts_the_oldest_quarter() {
         let mut table: Table<u32, u32> = Table::new(8);
         for key in 0..8 {
             *table.touch(key) = key;
@@ -75,19 +71,19 @@ mod tests {
         table.touch(0);
         table.touch(100);
         assert_eq!(table.evicted, 3);
-        assert_eq!(table.len(), 6);
+        assert_eq!(table.iter().len(), 6);
         let mut keys: Vec<u32> = table.iter().map(|(key, _)| *key).collect();
         keys.sort();
         assert_eq!(keys, [0, 4, 5, 6, 7, 100]);
     }
 
     #[test]
-    fn a_flood_of_keys_stays_bounded() {
+    fn table_stays_bounded_in_a_flood_of_keys() {
         let mut table: Table<u32, u32> = Table::new(1000);
         for key in 0..100_000 {
             table.touch(key);
         }
-        assert!(table.len() <= 1000);
-        assert_eq!(table.evicted, 100_000 - table.len() as u64);
+        assert!(table.iter().len() <= 1000);
+        assert_eq!(table.evicted, 100_000 - table.iter().len() as u64);
     }
 }

@@ -2,32 +2,35 @@
 
 use flowmote_decoder::counter::{HostCpu, HostMemory};
 
-use super::interfaces::{Taken, delta32};
+use crate::interfaces::{SampleTime, delta32};
 
 /// One host.
 #[derive(Debug, Default)]
-pub(super) struct Host {
-    pub(super) name: Option<String>,
-    pub(super) cpu: Option<(Taken, HostCpu)>,
-    /// Share of time not idle between the last two samples, in percent.
-    pub(super) busy: Option<f64>,
-    pub(super) memory: Option<HostMemory>,
+pub struct Host {
+    /// Name from `host_descr` (2000); control characters are removed.
+    pub name: Option<String>,
+    /// The last `host_cpu` (2003) and its time.
+    pub cpu: Option<(SampleTime, HostCpu)>,
+    /// Share of time not idle between the last two samples, in percent; `None` before the second one.
+    pub busy: Option<f64>,
+    /// The last `host_memory` (2004).
+    pub memory: Option<HostMemory>,
 }
 
 impl Host {
-    pub(super) fn update_cpu(&mut self, taken: Taken, cpu: HostCpu) {
+    pub(crate) fn update_cpu(&mut self, time: SampleTime, cpu: HostCpu) {
         if let Some((before, old)) = &self.cpu {
-            match taken.since(before) {
+            match time.since(before) {
                 Some(_) => self.busy = busy(old, &cpu),
-                None if taken.sequence_number == before.sequence_number => return,
+                None if time.sequence_number == before.sequence_number => return,
                 None => self.busy = None,
             }
         }
-        self.cpu = Some((taken, cpu));
+        self.cpu = Some((time, cpu));
     }
 }
 
-/// Time in guests is part of user time and not counted again.
+/// Time in guests is part of user time and is not added.
 fn busy(old: &HostCpu, new: &HostCpu) -> Option<f64> {
     let idle = delta32(old.cpu_idle, new.cpu_idle)?;
     let working = [

@@ -1,30 +1,31 @@
 //! Means over a sliding window.
 
 use core::time::Duration;
-use std::time::Instant;
 
-/// Divides time into the slots of which a [`Window`] remembers the last [`SLOTS`].
+use crate::instant::Instant;
+
+/// Divides time into slots; a [`Window`] keeps the last [`SLOTS`] of them.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     start: Instant,
     slot: Duration,
 }
 
-/// A moment as windows see it.
+/// An instant as a slot number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     slot: u64,
     /// Seconds that a window covers at this moment, more than 0.
     covered: f64,
 }
 
 impl Clock {
-    pub(super) fn new(start: Instant, window: Duration) -> Self {
+    pub(crate) fn new(start: Instant, window: Duration) -> Self {
         Self { start, slot: window / (SLOTS as u32 - 1) }
     }
 
-    pub(super) fn moment(&self, now: Instant) -> Moment {
-        let elapsed = now.saturating_duration_since(self.start).as_secs_f64();
+    pub(crate) fn moment(&self, now: Instant) -> Moment {
+        let elapsed = now.since(self.start).as_secs_f64();
         let slot_length = self.slot.as_secs_f64();
         let slot = (elapsed / slot_length) as u64;
         let oldest = slot.saturating_sub(SLOTS as u64 - 1) as f64 * slot_length;
@@ -32,35 +33,38 @@ impl Clock {
     }
 }
 
-/// Samples of the recent past and what they stand for.
+/// Sums over the recent past, a slot each.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Window {
+pub(crate) struct Window {
     slots: [Sum; SLOTS],
     newest: u64,
 }
 
 /// Sums over samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sum {
-    pub(super) samples: u64,
+pub(crate) struct Sum {
+    pub(crate) samples: u64,
     /// Estimated: the sum of the sampling rates.
-    pub(super) packets: u64,
+    pub(crate) packets: u64,
     /// Estimated: the sum of rate times length.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
-/// Means per second.
+/// Means over the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Rate {
-    /// Samples that the means rest on, not per second.
-    pub(super) samples: u64,
-    pub(super) samples_per_second: f64,
-    pub(super) packets: f64,
-    pub(super) bits: f64,
+pub struct Rate {
+    /// Samples in the window: a count, not a rate.
+    pub samples: u64,
+    /// Samples per second.
+    pub samples_per_second: f64,
+    /// Estimated packets per second.
+    pub packets: f64,
+    /// Estimated bits per second.
+    pub bits: f64,
 }
 
 impl Window {
-    pub(super) fn add(&mut self, now: Moment, sum: Sum) {
+    pub(crate) fn add(&mut self, now: Moment, sum: Sum) {
         self.advance(now);
         if let Some(slot) = self.slots.get_mut((now.slot % SLOTS as u64) as usize) {
             slot.samples = slot.samples.saturating_add(sum.samples);
@@ -69,10 +73,10 @@ impl Window {
         }
     }
 
-    pub(super) fn rate(&self, now: Moment) -> Rate {
+    pub(crate) fn rate(&self, now: Moment) -> Rate {
         let mut current = self.clone();
         current.advance(now);
-        // forged samples can claim anything
+        // Forged samples can carry any rate and length, so sums saturate.
         let total =
             |field: fn(&Sum) -> u64| current.slots.iter().map(field).fold(0, u64::saturating_add);
         let per_second = |count: u64| count as f64 / now.covered;
@@ -98,13 +102,16 @@ impl Window {
 }
 
 impl Rate {
-    /// Bound that the relative error of the estimates keeps in 95 % of cases, in percent.
-    pub(super) fn error(&self) -> f64 {
+    /// Bound on the relative error of the estimates in 95 % of cases, in percent.
+    ///
+    /// 196·sqrt(1/c) % for c samples; infinite without samples. From "Packet Sampling Basics",
+    /// sflow.org.
+    pub fn error(&self) -> f64 {
         if self.samples == 0 { f64::INFINITY } else { 196.0 / (self.samples as f64).sqrt() }
     }
 }
 
-/// One more than the slots that fill the window: the newest is not over yet.
+/// One more than the slots that fill the window, because the newest is not over yet.
 const SLOTS: usize = 11;
 
 #[cfg(test)]
@@ -112,14 +119,14 @@ mod tests {
     use super::*;
 
     fn at(seconds: f64) -> Moment {
-        let start = Instant::now();
-        Clock::new(start, Duration::from_secs(10)).moment(start + Duration::from_secs_f64(seconds))
+        let clock = Clock::new(Instant::default(), Duration::from_secs(10));
+        clock.moment(Instant::after_start(Duration::from_secs_f64(seconds)))
     }
 
     const ONE: Sum = Sum { samples: 1, packets: 100, bytes: 6400 };
 
     #[test]
-    fn means_over_what_has_passed_at_first() {
+    fn rate_before_a_full_window_is_over_the_time_elapsed() {
         let mut window = Window::default();
         window.add(at(0.5), ONE);
         let rate = window.rate(at(2.0));
@@ -127,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn means_over_the_window_later() {
+    fn rate_is_over_the_window() {
         let mut window = Window::default();
         for second in 0..100 {
             window.add(at(f64::from(second) + 0.5), ONE);
@@ -138,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_the_window_is_gone() {
+    fn samples_older_than_the_window_are_dropped() {
         let mut window = Window::default();
         window.add(at(0.5), ONE);
         assert_eq!(window.rate(at(10.9)).samples, 1);
@@ -160,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn error_of_the_rule_of_thumb() {
+    fn error_is_196_over_the_root_of_the_samples() {
         assert_eq!(Rate { samples: 100, ..Rate::default() }.error(), 19.6);
         assert_eq!(Rate::default().error(), f64::INFINITY);
     }

@@ -7,30 +7,35 @@ use flowmote_decoder::{Address, Datagram};
 
 /// One stream of datagrams: agent and sub-agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Stream {
-    pub(crate) agent: Address,
-    pub(crate) sub_agent_id: u32,
+pub struct Stream {
+    /// The agent address of the datagram header.
+    pub agent: Address,
+    /// The sub-agent id of the datagram header.
+    pub sub_agent_id: u32,
 }
 
-/// Where each stream is and what it lost.
+/// The position of each stream of datagrams, and its gaps. Streams beyond 16,384 are counted and not
+/// followed, so that forged addresses cannot take all memory.
 #[derive(Debug, Default)]
-pub(crate) struct Sequences {
+pub struct Sequences {
     streams: HashMap<Stream, Position>,
-    pub(crate) totals: Gaps,
+    /// Sums over all streams.
+    pub totals: Gaps,
 }
 
-/// What the sequence numbers say.
+/// Irregularities of sequence numbers, in datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Gaps {
-    /// Datagrams that were sent and did not arrive.
-    pub(crate) lost: u64,
+pub struct Gaps {
+    /// Sent and not arrived: steps of more than one, less what arrived late.
+    pub lost: u64,
     /// Arrived after a later one.
-    pub(crate) reordered: u64,
-    pub(crate) duplicates: u64,
-    /// The agent started over.
-    pub(crate) restarts: u64,
+    pub reordered: u64,
+    /// The number of the datagram before once more.
+    pub duplicates: u64,
+    /// Starts of a new sequence: a step too far forward or back.
+    pub restarts: u64,
     /// Datagrams of streams beyond the number that is followed.
-    pub(crate) untracked: u64,
+    pub untracked: u64,
 }
 
 #[derive(Debug)]
@@ -41,8 +46,8 @@ struct Position {
 }
 
 impl Sequences {
-    /// Takes note of a datagram.
-    pub(crate) fn note(&mut self, datagram: &Datagram<'_>) {
+    /// Compares the sequence number of a datagram with that of its stream.
+    pub fn note(&mut self, datagram: &Datagram<'_>) {
         let stream = Stream { agent: datagram.agent_address, sub_agent_id: datagram.sub_agent_id };
         let (sequence_number, uptime) = (datagram.sequence_number, datagram.uptime);
         let full = self.streams.len() >= MAX_STREAMS;
@@ -57,16 +62,17 @@ impl Sequences {
     }
 
     /// Number of streams seen.
-    pub(crate) fn len(&self) -> usize {
+    #[expect(clippy::len_without_is_empty, reason = "a count, not a collection")]
+    pub fn len(&self) -> usize {
         self.streams.len()
     }
 
     /// Number of agents seen.
-    pub(crate) fn agents(&self) -> usize {
+    pub fn agents(&self) -> usize {
         self.streams.keys().map(|stream| stream.agent).collect::<HashSet<_>>().len()
     }
 
-    /// The streams that are not without a gap, in order.
+    /// The streams with gaps, by agent and sub-agent.
     fn with_gaps(&self) -> Vec<(Stream, Gaps)> {
         let mut streams: Vec<_> = self
             .streams
@@ -79,7 +85,7 @@ impl Sequences {
     }
 }
 
-/// A line, begun with a new line, for each stream that is not without a gap.
+/// A line for each stream with gaps, each after a line feed.
 impl fmt::Display for Sequences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let streams = self.with_gaps();
@@ -105,7 +111,7 @@ impl Position {
         };
         match step {
             0 => return both(|gaps, by| gaps.duplicates += by, 1),
-            // late: sent before the last one, so not after it by the agent's clock
+            // Late: sent before the last one, so not after it by the clock of the agent.
             MAX_REORDER..0 if (MAX_LATE_MS..=0).contains(&elapsed) => {
                 both(|gaps, by| gaps.reordered += by, 1);
                 return both(|gaps, by| gaps.lost = gaps.lost.saturating_sub(by), 1);
@@ -117,15 +123,15 @@ impl Position {
     }
 }
 
-/// Streams followed at once: a bound on memory when addresses are forged.
+/// Streams followed: a bound on memory when addresses are forged.
 const MAX_STREAMS: usize = 16_384;
 /// Streams listed, those of lowest address.
 const MAX_LINES: usize = 1000;
-/// A larger step forward is taken for a restart.
+/// A larger step forward counts as a restart.
 const MAX_GAP: i32 = 100_000;
-/// A larger step back is taken for a restart.
+/// A larger step back counts as a restart.
 const MAX_REORDER: i32 = -256;
-/// A datagram whose uptime is further back is of another life of the agent.
+/// A datagram whose uptime is further back was sent before a restart of the agent, in milliseconds.
 const MAX_LATE_MS: i32 = -10_000;
 
 #[cfg(test)]
@@ -146,20 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn steps_of_one_across_the_wrap() {
+    fn steps_of_one_across_the_wrap_are_no_gap() {
         let datagrams = [(u32::MAX - 1, 0), (u32::MAX, 1), (0, 2), (1, 3)];
         assert_eq!(totals(&datagrams), Gaps::default());
     }
 
     #[test]
-    fn a_gap_is_lost_and_a_late_one_found_again() {
+    fn late_datagram_is_no_longer_lost() {
         assert_eq!(totals(&[(1, 0), (5, 10)]).lost, 3);
         let late = totals(&[(1, 0), (3, 20), (2, 10), (4, 30)]);
         assert_eq!(late, Gaps { reordered: 1, ..Gaps::default() });
     }
 
     #[test]
-    fn gaps_are_listed_by_stream() {
+    fn streams_with_gaps_are_listed() {
         let mut sequences = Sequences::default();
         let mut payload = [0u8; 28];
         (payload[3], payload[7]) = (5, 1);
@@ -172,9 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_and_restarts() {
+    fn duplicates_and_restarts_are_not_losses() {
         assert_eq!(totals(&[(7, 0), (7, 0)]).duplicates, 1);
-        // an agent whose uptime is its own, one whose uptime is the host's
+        // An agent that sends its own uptime, and one that sends that of the host.
         for uptime in [5, 100_000] {
             let restart = totals(&[(50, 60_000), (1, uptime), (2, uptime + 1)]);
             assert_eq!(restart, Gaps { restarts: 1, ..Gaps::default() });

@@ -1,0 +1,110 @@
+//! Lines of a view over known datagrams.
+
+use core::time::Duration;
+
+use super::*;
+
+/// A datagram of one sample, all in words.
+fn datagram(sequence: u32, uptime: u32, format: u32, sample: &[u32]) -> Vec<u8> {
+    let mut words = vec![5, 1, 0x0a00_0001, 0, sequence, uptime, 1];
+    words.extend([format, 4 * sample.len() as u32]);
+    words.extend(sample);
+    words.into_iter().flat_map(u32::to_be_bytes).collect()
+}
+
+/// Interface 3, named eth0, after so many octets in; what goes out is not known.
+fn counters(sequence: u32, octets: u32) -> Vec<u32> {
+    let mut sample = vec![sequence, 3, 2, 1, 88, 3, 6, 0, 1_000_000_000, 1, 3, 0, octets];
+    sample.extend([octets / 100, 0, u32::MAX, sequence, 0, u32::MAX]);
+    sample.extend([u32::MAX; 8]);
+    sample.extend([1005, 8, 4, u32::from_be_bytes(*b"eth0")]);
+    sample
+}
+
+/// 1 in 100: 10.0.0.1:40000 > 10.0.0.2:443, TCP, 1500 bytes.
+fn flow(sequence: u32) -> Vec<u32> {
+    let ip = [1500, 6, 0x0a00_0001, 0x0a00_0002, 40_000, 443, 0x10, 0];
+    [&[sequence, 3, 100, 100 * sequence, 0, 3, 0, 1, 3, 32][..], &ip].concat()
+}
+
+fn host(sequence: u32, idle: u32, user: u32) -> Vec<u32> {
+    let load = [0.5f32, 0.25, -1.0].map(f32::to_bits);
+    let cpu = [1, 100, 4, 2400, 60, user, 0, 0, idle, 0, 0, 0, 0, 0];
+    let memory = [1, 0, 0, 1 << 30, 0, 0, 0, 0, 0, 1 << 30, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut sample = vec![sequence, 2 << 24 | 1, 2, 2003, 68];
+    sample.extend(load);
+    sample.extend(cpu);
+    sample.extend([2004, 72]);
+    sample.extend(memory);
+    sample
+}
+
+fn shown(engine: &Engine, page: Page, width: usize) -> Vec<String> {
+    let now = at(10);
+    let view = View { page, sort: Sort::Bits, width, height: 20 };
+    view.lines(engine, now).into_iter().map(|line| line.text.trim_end().to_owned()).collect()
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::after_start(Duration::from_secs(seconds))
+}
+
+fn engine() -> Engine {
+    let mut engine = Engine::new(at(0), Duration::from_secs(10));
+    let mut sequence = 0;
+    let mut receive = |seconds: u64, format: u32, sample: &[u32]| {
+        sequence += 1;
+        let payload = datagram(sequence, 1000 * seconds as u32, format, sample);
+        engine.ingest(at(seconds), &payload);
+    };
+    receive(0, 2, &counters(1, 1_000_000));
+    receive(0, 2, &host(1, u32::MAX - 9_999, 500));
+    (1..=100).for_each(|count| receive(5, 1, &flow(count)));
+    receive(10, 2, &counters(2, 13_500_000));
+    // Across the wrap: 30 s of idle time, 10 s of work
+    receive(10, 2, &host(2, 20_000, 10_500));
+    engine
+}
+
+#[test]
+fn estimates_are_shown_with_their_error() {
+    let engine = engine();
+    let lines = shown(&engine, Page::Flows, 80);
+    assert_eq!(lines[0], "agents 1  datagrams/s 10.4  flow samples/s 10  lost 0  malformed 0");
+    // 100 samples at 1 in 100 in 10 s: 1000 packets/s of 1500 bytes
+    assert_eq!(lines[1], "estimated 1.00k packets/s, 12.0M bit/s ±20% from 100 samples");
+    let flow = lines[3].split_whitespace().collect::<Vec<_>>();
+    assert_eq!(flow, ["10.0.0.1:40000", "10.0.0.2:443", "tcp", "12.0M", "1.00k", "20%"]);
+    assert!(shown(&engine, Page::Flows, 120)[3].ends_with("20%  eth0"));
+    let pair = &shown(&engine, Page::Pairs, 80)[3];
+    assert!(pair.starts_with("10.0.0.1 ") && pair.contains(" 12.0M "), "{pair}");
+}
+
+#[test]
+fn counters_are_shown_as_rates() {
+    let engine = engine();
+    let lines = shown(&engine, Page::Interfaces, 80);
+    let port = lines[3].split_whitespace().collect::<Vec<_>>();
+    // 12.5 MB in 10 s; 125,000 packets; one discard; output counters are unknown
+    let expected = ["eth0", "up/up", "1.00G", "10.0M", "-", "12.5k", "-", "0", "0.10"];
+    assert_eq!(port, expected);
+    let lines = shown(&engine, Page::Hosts, 80);
+    let host = lines[3].split_whitespace().collect::<Vec<_>>();
+    let load = ["0.50", "0.25", "-"];
+    let memory = ["2.00Gi", "/", "4.00Gi", "50%"];
+    assert_eq!(host, [&["10.0.0.1", "2:1", "25.0%", "4"][..], &load, &memory].concat());
+}
+
+#[test]
+fn every_page_fits_its_size() {
+    let engine = engine();
+    for page in Page::ALL {
+        for (width, height) in [(0, 0), (1, 1), (20, 3), (80, 24), (200, 50)] {
+            let view = View { page, sort: Sort::Name, width, height };
+            let now = at(10);
+            let lines = view.lines(&engine, now);
+            assert!(lines.len() <= height, "{page:?}");
+            assert!(lines.iter().all(|line| line.text.chars().count() <= width), "{page:?}");
+        }
+    }
+}

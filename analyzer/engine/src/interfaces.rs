@@ -1,0 +1,161 @@
+//! Rates of interfaces, from the differences of their counters.
+
+use core::time::Duration;
+
+use flowmote_decoder::counter::IfCounters;
+
+use crate::instant::Instant;
+
+/// The time of a counter sample, by the clocks of receiver and agent.
+#[derive(Clone, Copy, Debug)]
+pub struct SampleTime {
+    /// Arrival, by the clock of the receiver.
+    pub arrival: Instant,
+    /// Uptime in the datagram, by the clock of the agent: milliseconds modulo 2^32.
+    pub uptime: u32,
+    /// The sequence number of the sample.
+    pub sequence_number: u32,
+}
+
+impl SampleTime {
+    /// Time since `earlier`; `None` if the counters cannot be compared: the same sample again, an
+    /// older one, or a source that started a new sequence.
+    pub(crate) fn since(&self, earlier: &Self) -> Option<Duration> {
+        let step = self.sequence_number.wrapping_sub(earlier.sequence_number);
+        if step == 0 || step > MAX_STEP {
+            return None;
+        }
+        let arrival = self.arrival.since(earlier.arrival);
+        let uptime = Duration::from_millis(self.uptime.wrapping_sub(earlier.uptime).into());
+        // The clock of the agent is free of network delays. It is used if it roughly agrees.
+        let near = uptime >= arrival / 2 && uptime <= arrival * 2;
+        let elapsed = if near { uptime } else { arrival };
+        (elapsed >= Duration::from_millis(10)).then_some(elapsed)
+    }
+}
+
+/// One interface.
+#[derive(Debug, Default)]
+pub struct Interface {
+    /// Name from `port_name` (1005); control characters are removed.
+    pub name: Option<String>,
+    /// The last counters and their time.
+    pub counters: Option<(SampleTime, IfCounters)>,
+    /// Rates between the last two samples; `None` before the second one.
+    pub rates: Option<InterfaceRates>,
+}
+
+/// Rates per second between the last two samples; `None` for counters that the agent reports as
+/// unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct InterfaceRates {
+    /// `ifInOctets`, in bits.
+    pub in_bits: Option<f64>,
+    /// `ifOutOctets`, in bits.
+    pub out_bits: Option<f64>,
+    /// Unicast, multicast and broadcast packets received; the sum of those known.
+    pub in_packets: Option<f64>,
+    /// Unicast, multicast and broadcast packets sent; the sum of those known.
+    pub out_packets: Option<f64>,
+    /// `ifInErrors` and `ifOutErrors`; the sum of those known.
+    pub errors: Option<f64>,
+    /// `ifInDiscards` and `ifOutDiscards`; the sum of those known.
+    pub discards: Option<f64>,
+}
+
+impl Interface {
+    pub(crate) fn update(&mut self, time: SampleTime, counters: IfCounters) {
+        if let Some((before, old)) = &self.counters {
+            match time.since(before) {
+                Some(elapsed) => self.rates = Some(rates(old, &counters, elapsed)),
+                None if time.sequence_number == before.sequence_number => return,
+                None => self.rates = None,
+            }
+        }
+        self.counters = Some((time, counters));
+    }
+}
+
+fn rates(old: &IfCounters, new: &IfCounters, elapsed: Duration) -> InterfaceRates {
+    let per_second = |count: u64| count as f64 / elapsed.as_secs_f64();
+    let bits = |old, new| delta64(old, new).map(|octets| per_second(octets) * 8.0);
+    let sum = |pairs: [(u32, u32); 3]| {
+        let known = pairs.into_iter().filter_map(|(old, new)| delta32(old, new));
+        known.reduce(u64::saturating_add).map(per_second)
+    };
+    let none = (u32::MAX, u32::MAX);
+    InterfaceRates {
+        in_bits: bits(old.if_in_octets, new.if_in_octets),
+        out_bits: bits(old.if_out_octets, new.if_out_octets),
+        in_packets: sum([
+            (old.if_in_ucast_pkts, new.if_in_ucast_pkts),
+            (old.if_in_multicast_pkts, new.if_in_multicast_pkts),
+            (old.if_in_broadcast_pkts, new.if_in_broadcast_pkts),
+        ]),
+        out_packets: sum([
+            (old.if_out_ucast_pkts, new.if_out_ucast_pkts),
+            (old.if_out_multicast_pkts, new.if_out_multicast_pkts),
+            (old.if_out_broadcast_pkts, new.if_out_broadcast_pkts),
+        ]),
+        errors: sum([
+            (old.if_in_errors, new.if_in_errors),
+            (old.if_out_errors, new.if_out_errors),
+            none,
+        ]),
+        discards: sum([
+            (old.if_in_discards, new.if_in_discards),
+            (old.if_out_discards, new.if_out_discards),
+            none,
+        ]),
+    }
+}
+
+/// The difference modulo 2^32; `None` if either value is unknown (all ones).
+pub(crate) fn delta32(old: u32, new: u32) -> Option<u64> {
+    (old != u32::MAX && new != u32::MAX).then(|| new.wrapping_sub(old).into())
+}
+
+/// The difference; `None` if either value is unknown, and after a step back, which is a reset: 64 bits
+/// do not wrap in the lifetime of a device.
+fn delta64(old: u64, new: u64) -> Option<u64> {
+    if old == u64::MAX || new == u64::MAX { None } else { new.checked_sub(old) }
+}
+
+/// A larger step of the sequence number, or a step back, is the start of a new sequence.
+const MAX_STEP: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(sequence_number: u32, seconds: u64, uptime: u32) -> SampleTime {
+        let arrival = Instant::after_start(Duration::from_secs(seconds));
+        SampleTime { arrival, uptime, sequence_number }
+    }
+
+    #[test]
+    fn agent_clock_is_used_if_plausible() {
+        let before = sample(u32::MAX, 0, u32::MAX - 999);
+        // Across both wraps.
+        let elapsed = sample(0, 21, 19_000).since(&before);
+        assert_eq!(elapsed, Some(Duration::from_secs(20)));
+        // An agent without a clock.
+        assert_eq!(sample(0, 21, 0).since(&sample(u32::MAX, 0, 0)), Some(Duration::from_secs(21)));
+    }
+
+    #[test]
+    fn new_sequence_gives_no_difference() {
+        let before = sample(500, 0, 0);
+        assert_eq!(sample(1, 20, 20_000).since(&before), None);
+        assert_eq!(sample(500, 20, 20_000).since(&before), None);
+    }
+
+    #[test]
+    fn unknown_counters_and_resets_give_no_difference() {
+        assert_eq!(delta32(u32::MAX - 1, 8), Some(10));
+        assert_eq!(delta32(u32::MAX, 8), None);
+        assert_eq!(delta64(5, 4), None);
+        assert_eq!(delta64(4, 5), Some(1));
+        assert_eq!(delta64(4, u64::MAX), None);
+    }
+}
