@@ -6,6 +6,8 @@ mod json;
 mod json_text;
 mod numbers;
 mod pcap;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use core::net::SocketAddr;

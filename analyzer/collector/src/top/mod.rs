@@ -28,13 +28,15 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let receiver = Receiver::bind(arguments.address)?;
     let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
     let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
+    // Blocked before the announcement, so that from then on a signal ends with the summary; but not
+    // before a command starts, which would inherit the mask and never receive SIGTERM.
+    let early = arguments.command.is_empty().then(Signals::block).transpose()?;
     if !on_screen {
         say(format_args!("listening on {}", receiver.local_address()?));
     }
-    // before the screen, so that a failure is seen
+    // Before the screen, so that a failure is visible.
     let companion = Companion::start(&arguments.command, on_screen)?;
-    // after the command, which would inherit the mask and never see SIGTERM
-    let signals = Signals::block()?;
+    let signals = early.map_or_else(Signals::block, Ok)?;
     let start = Instant::now();
     let mut top = Top {
         receiver,

@@ -1,0 +1,58 @@
+//! Every format and the tables of the engine count the same.
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use clap::ValueEnum;
+use flowmote_engine::{Engine, Instant, Tally};
+
+use super::{Kind, Received};
+
+/// The summary of each sink after these payloads: every count, by kind and by stream.
+fn summaries(payloads: &[Vec<u8>]) -> Vec<String> {
+    let mut summaries: Vec<String> = Kind::value_variants()
+        .iter()
+        .map(|kind| {
+            let (mut format, mut tally) = (kind.format(), Tally::default());
+            for payload in payloads {
+                let time = SystemTime::UNIX_EPOCH;
+                format.datagram(&Received { time, from: None, payload }, &mut tally);
+                format.buffer().clear();
+            }
+            tally.to_string()
+        })
+        .collect();
+    let mut engine = Engine::new(Instant::default(), Duration::from_secs(10));
+    payloads.iter().for_each(|payload| engine.ingest(Instant::default(), payload));
+    summaries.push(engine.tally().to_string());
+    summaries
+}
+
+fn assert_equal(payloads: &[Vec<u8>], what: &str) {
+    let summaries = summaries(payloads);
+    let (first, others) = summaries.split_first().unwrap();
+    others.iter().for_each(|other| assert_eq!(other, first, "{what}"));
+}
+
+#[test]
+fn all_sinks_count_the_same() {
+    let payloads: Vec<Vec<u8>> =
+        flowmote_vectors::all().into_iter().map(|(_, payload)| payload).collect();
+    assert_equal(&payloads, "all vectors");
+    let summary = summaries(&payloads).remove(0);
+    assert!(summary.contains("malformed") && summary.contains("unknown kind"), "{summary}");
+}
+
+#[test]
+fn all_sinks_count_the_same_faults_in_damaged_datagrams() {
+    for (name, payload) in flowmote_vectors::all() {
+        let cuts = (0..payload.len()).step_by(11).map(|length| payload[..length].to_vec());
+        assert_equal(&cuts.collect::<Vec<_>>(), &format!("{name} cut short"));
+        let flips = (0..payload.len()).step_by(5).map(|at| {
+            let mut damaged = payload.clone();
+            damaged[at] ^= 0xff;
+            damaged
+        });
+        assert_equal(&flips.collect::<Vec<_>>(), &format!("{name} with damaged bytes"));
+    }
+}
