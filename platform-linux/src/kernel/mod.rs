@@ -1,4 +1,4 @@
-//! The kernel's interfaces: system calls and netlink. Knows nothing of the rest of the crate.
+//! The kernel's interfaces: system calls and netlink. Depends on no other room of the crate.
 
 pub(crate) mod netlink;
 pub(crate) mod sys;

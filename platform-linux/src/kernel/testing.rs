@@ -1,7 +1,7 @@
 //! Unit tests in a network namespace of their own, with interfaces made by iproute2.
 //!
-//! A test that is not ignored starts the ignored ones again under `unshare -Urn`. So they change
-//! nothing outside, leave nothing behind and need no privileges.
+//! A test that is not ignored starts the ignored ones again under `unshare -Urn`. So they need
+//! no privileges, and their interfaces disappear with the process.
 
 use std::io::Write;
 use std::process::Command;

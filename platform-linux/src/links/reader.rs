@@ -48,7 +48,7 @@ impl LinkReader {
     /// Reads the link without speed and duplex, which take two more system calls.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read).
+    /// The errors of [`read`](Self::read).
     pub fn read_state(&mut self, index: u32) -> io::Result<LinkReading> {
         self.query(index, |link| LinkReading { link: Link::new(link), stats: link.stats })
     }
@@ -59,7 +59,7 @@ impl LinkReader {
     /// and bonds without LACP everything except the id of the aggregate.
     ///
     /// # Errors
-    /// Those of [`read`](Self::read).
+    /// The errors of [`read`](Self::read).
     pub fn lag_port(&mut self, link: &Link) -> io::Result<Option<LagPortStats>> {
         let Some(master) = link.master.filter(|_| link.is_aggregate_member()) else {
             return Ok(None);

@@ -41,7 +41,7 @@ impl GenericSocket {
     /// with [`GENERIC_HEADER`] bytes.
     ///
     /// # Errors
-    /// Those of [`NetlinkSocket::request`].
+    /// The errors of [`NetlinkSocket::request`].
     pub(crate) fn request(
         &mut self,
         request: &Request,

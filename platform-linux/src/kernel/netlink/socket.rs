@@ -22,7 +22,7 @@ use super::message::{Message, Messages, Request, status};
 pub(crate) struct NetlinkSocket {
     fd: OwnedFd,
     buffer: Box<[u8]>,
-    /// Of the last request.
+    /// Sequence number of the last request.
     sequence: u32,
 }
 

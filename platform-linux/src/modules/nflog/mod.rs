@@ -40,7 +40,7 @@ struct Group {
     sequence: Sequence,
 }
 
-/// What counts across groups: pool and drops of a data source continue when the group changes.
+/// Counters that continue when the group changes, and the conversion of packets to samples.
 #[derive(Debug, Default)]
 struct Sampler {
     pools: Pools,

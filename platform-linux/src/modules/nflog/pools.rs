@@ -1,4 +1,4 @@
-//! What the kernel does not count: pool and drops per data source.
+//! Sample pool and drops per data source, which the kernel does not count.
 
 use std::collections::BTreeMap;
 

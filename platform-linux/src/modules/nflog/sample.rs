@@ -10,7 +10,7 @@ use crate::kernel::netlink::nflog::{LogPacket, StrippedTag};
 /// The ifIndex of the data source of a packet: its input interface, else its output interface;
 /// `None` if the kernel reported neither.
 ///
-/// Of a bridged packet these are the ports, which have the wire, not the bridge.
+/// For a bridged packet these are the bridge ports: they have the wire, the bridge has none.
 pub(super) fn data_source(packet: &LogPacket<'_>) -> Option<u32> {
     input(packet).or(output(packet))
 }
