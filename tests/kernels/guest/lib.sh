@@ -1,0 +1,126 @@
+# What the checks have in common. `peer` runs a command on the other side of every cable.
+
+pass() { echo "PASS $1"; }
+skip() { echo "SKIP $1: $2"; }
+# The end of the log of the agent says most about what went wrong.
+fail() {
+    echo "FAIL $1: $2"
+    tail -n 12 /tmp/agent.log 2>/dev/null | cut -c1-300 | sed 's/^/|  /'
+}
+# check NAME REASON TEST...: by the status of the test.
+check() {
+    name=$1 reason=$2
+    shift 2
+    if "$@"; then pass "$name"; else fail "$name" "$reason"; fi
+}
+peer() { ip netns exec peer "$@"; }
+
+# until_true SECONDS COMMAND...: the machine is emulated, nothing is fast.
+until_true() {
+    tries=$(($1 * 10))
+    shift
+    while ! "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+# Ways of starting, each for a background job, which they become.
+as_root() { exec "$@"; }
+# As systemd would by the unit: user, capabilities, locked memory, no new privileges.
+as_unit() {
+    given=$(unit AmbientCapabilities | tr 'A-Z' 'a-z' | sed 's/cap_/+/g; s/ /,/g')
+    with_capabilities "$given" "$@"
+}
+without_bpf() { with_capabilities +net_raw "$@"; }
+with_capabilities() {
+    capabilities=$1
+    shift
+    exec prlimit --memlock="$(unit_locked_memory)" setpriv --reuid 990 --regid 990 --clear-groups \
+        --no-new-privs --bounding-set "-all,$capabilities" --inh-caps "-all,$capabilities" \
+        --ambient-caps "-all,$capabilities" "$@"
+}
+unit() { sed -n "s/^$1=//p" /etc/flowmote.service | tail -1; }
+# Without a limit in the unit it is systemd's: 64 KiB from the kernel before Debian 12, 8 MiB after.
+unit_locked_memory() {
+    case $(unit LimitMEMLOCK) in
+    infinity) echo unlimited ;;
+    *M) echo $(($(unit LimitMEMLOCK | tr -d M) << 20)) ;;
+    *K) echo $(($(unit LimitMEMLOCK | tr -d K) << 10)) ;;
+    ?*) unit LimitMEMLOCK ;;
+    '') case $(uname -r) in 5.*) echo 65536 ;; *) echo 8388608 ;; esac ;;
+    esac
+}
+
+# configure SAMPLING POLLING INTERFACE...
+configure() {
+    {
+        echo "sflow {"
+        echo "  collector { ip = 127.0.0.1 }"
+        echo "  sampling = $1"
+        echo "  polling = $2"
+        shift 2
+        for interface in "$@"; do echo "  pcap { dev = $interface }"; done
+        echo "}"
+    } >/etc/flowmote.conf
+}
+
+# start WAY: the agent with that configuration, until it has opened what there is.
+start() {
+    : >/tmp/agent.log
+    "$1" flowmote run >>/tmp/agent.log 2>&1 &
+    agent=$!
+    until_true 20 grep -q 'running as' /tmp/agent.log
+}
+stop() {
+    kill $agent
+    wait $agent
+}
+# The counters as of now, at the end of the log.
+report() {
+    reports=$(grep -c 'statistics after' /tmp/agent.log)
+    kill -USR1 $agent
+    until_true 10 reported
+    # All lines of the report.
+    until_true 10 eval 'tail -n 20 /tmp/agent.log | grep -q "  agent: "'
+}
+reported() { [ "$(grep -c 'statistics after' /tmp/agent.log)" -gt "$reports" ]; }
+
+# counted INTERFACE FIELD: one number of the last report.
+counted() {
+    line=$(grep " $1 (ifIndex .* packets seen" /tmp/agent.log | tail -1)
+    case $2 in
+    seen) echo "$line" | sed -n 's/.*: \([0-9]*\) packets seen.*/\1/p' ;;
+    samples) echo "$line" | sed -n 's/.* \([0-9]*\) samples.*/\1/p' ;;
+    drops) echo "$line" | sed -n 's/.* \([0-9]*\) drops.*/\1/p' ;;
+    unreadable) echo "$line" | sed -n 's/.*(\([0-9]*\) of them unreadable.*/\1/p' | grep . || echo 0 ;;
+    esac
+}
+# method INTERFACE: the filter that samples it.
+method() {
+    line=$(grep "$1: sampling 1 in" /tmp/agent.log | tail -1)
+    case $line in
+    *eBPF*) echo eBPF ;;
+    *classic*) echo classic ;;
+    *) echo none ;;
+    esac
+}
+
+# collect FORMAT: the collector, all that it receives in /tmp/samples.
+collect() {
+    : >/tmp/samples
+    flowmote-analyzer listen 127.0.0.1:6343 --format "$1" --output /tmp/samples 2>/tmp/collector.log &
+    collector=$!
+    sleep 0.5
+}
+collected() {
+    sleep 1
+    kill -INT $collector
+    wait $collector
+}
+# record NAME: the last counter record of that name in JSON, flat.
+records() { grep -o "\"record\":\"$1\"[^}]*" /tmp/samples; }
+
+# within VALUE EXPECTED MORE: at least what was expected, and at most that many more.
+within() { [ "$1" -ge "$2" ] && [ "$1" -le $(($2 + $3)) ]; }

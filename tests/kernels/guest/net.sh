@@ -1,0 +1,17 @@
+# The tests of the agent in namespaces, as they are, by the kernel of this machine.
+
+export FLOWMOTE_PROGRAMS=/bin FLOWMOTE_SKIPPED=/tmp/skipped RUST_BACKTRACE=0 RUST_TEST_THREADS=1
+: >/tmp/skipped
+for test in /net/net_*; do
+    name=$(basename "$test")
+    [ -x "$test" ] || { skip net "the tests are not built"; break; }
+    timeout 150 "$test" >/tmp/test.log 2>&1
+    status=$?
+    if [ $status = 0 ]; then
+        pass "$name"
+    else
+        echo "FAIL $name: status $status, $(grep -a '^test .*FAILED' /tmp/test.log | tr '\n' ' ')"
+        grep -a -A3 'panicked at' /tmp/test.log | cut -c1-300 | head -n 24 | sed 's/^/|  /'
+    fi
+done
+sed 's/^SKIPPED/SKIP/' /tmp/skipped | cut -c1-200 | sort -u

@@ -1,0 +1,56 @@
+# Super-packets: TCP against the kernel's count of segments, UDP against the number sent.
+
+offload on
+segments() { awk '/^Tcp:/ && !head {split($0, name); head = 1; next}
+    /^Tcp:/ {for (at = 1; at <= NF; at++) if (name[at] ~ /^(In|Out)Segs$/) sum += $at}
+    END {print sum}' /proc/net/snmp; }
+
+for interface in $cards veth vlan7 bridge; do
+    case $interface in virtio) n=1 ;; e1000e) n=2 ;; vmxnet3) n=3 ;; veth) n=4 ;; vlan7) n=7 ;; bridge) n=9 ;; esac
+    configure 20 0 "$interface"
+    start as_root
+    report
+    tcp=$(segments) saw=$(counted "$interface" seen)
+    peer timeout 20 busybox nc -l -p 7000 >/dev/null </dev/null &
+    listener=$!
+    sleep 0.3
+    (head -c 2000000 /dev/zero; sleep 1) | timeout 20 busybox nc "10.0.$n.2" 7000 >/dev/null
+    kill $listener 2>/dev/null
+    wait $listener
+    sleep 0.5
+    report
+    tcp=$(($(segments) - tcp)) saw=$(($(counted "$interface" seen) - saw))
+    # Besides there are a few packets of ARP and IPv6.
+    check "tcp.$interface" "TCP counted $tcp segments, the agent $saw packets" eval \
+        "[ $tcp -gt 1300 ] && within $saw $tcp 20"
+    stop
+done
+
+# Every sample is wanted, so that one that shows another packet is noticed. First the ring is filled
+# with packets that cannot be mistaken for those of the super-packets.
+[ -x /bin/flowmote-lab ] || { skip udp "flowmote-lab is not built"; exit 0; }
+peer flowmote-analyzer listen 10.0.4.2:9 --for 100 >/dev/null 2>&1 &
+configure 1 0 veth
+collect csv
+start as_root
+flowmote-lab flood 10.0.4.2:9 60000 101
+sleep 1
+report
+before=$(counted veth seen) given=$(($(counted veth samples) + $(counted veth drops)))
+dropped=$(counted veth drops) unreadable=$(counted veth unreadable)
+old=$(grep -c ',143,' /tmp/samples)
+# 300 super-packets, cut by the kernel into 11 datagrams of at most 1000 bytes each.
+flowmote-lab flood 10.0.4.2:9 300 10500 1000
+sleep 1
+report
+seen=$(($(counted veth seen) - before))
+given=$(($(counted veth samples) + $(counted veth drops) - given))
+dropped=$(($(counted veth drops) - dropped)) unreadable=$(($(counted veth unreadable) - unreadable))
+stop
+collected
+old=$(($(grep -c ',143,' /tmp/samples) - old))
+check udp.pool "3300 datagrams sent, $seen in the pool" within "$seen" 3300 20
+check udp.accounted "$seen packets chosen, $given samples and drops" [ "$given" = "$seen" ]
+check udp.readable "$unreadable unreadable" [ "$unreadable" = 0 ]
+check udp.samples "$dropped of 3300 dropped" [ "$dropped" -lt 330 ]
+check udp.no-old-packets "$old samples show packets from before" [ "$old" -le 0 ]

@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# What a virtual machine boots: archives that the kernel unpacks one after the other into its first
+# root directory. Sourced by `run` after packages.sh; expects `cache`, `here`, `work`, `cargo`.
+
+# archive DIRECTORY FILE: its root must be open to all, else an agent without root reads no /proc.
+archive() {
+    chmod 755 "$1"
+    (cd "$1" && find . | cpio -o -H newc --quiet -R 0:0) >"$2.new" && mv "$2.new" "$2"
+}
+
+# userland ARCH: Debian programs with all packages that they depend on; prints the archive's path.
+userland() {
+    packages="busybox-static dash coreutils util-linux iproute2 iputils-ping ethtool nftables"
+    out=$cache/userland-$1-$(echo "$packages" | cksum | cut -d' ' -f1).cpio
+    if [ ! -e "$out" ]; then
+        # shellcheck disable=SC2086
+        closure=$(apt_of "$1" apt-get install -qq -y --no-install-recommends --print-uris $packages |
+            sed -E "s/^'([^']*)' .*/\1/; s#.*/##; s/_.*//") || return
+        # shellcheck disable=SC2086
+        debs=$(fetch "$1" $closure) || return
+        root=$(mktemp -d)
+        for deb in $debs; do
+            dpkg -x "$deb" "$root" || return
+        done
+        find "$root" -path '*/gconv' -prune -exec rm -rf {} +
+        rm -rf "$root/usr/share" "$root/var/lib/dpkg" "$root/usr/lib/systemd" "$root/etc/init.d"
+        ln -sf dash "$root/bin/sh"
+        # For the modules that the kernel asks for by itself.
+        ln -sf /bin/busybox "$root/sbin/modprobe"
+        archive "$root" "$out" || return
+        rm -rf "$root"
+    fi
+    echo "$out"
+}
+
+# programs TRIPLE: agent, analyzer and the tests net_*, statically linked. Optimised, since an emulated
+# processor runs them, but linked without the whole-program optimisation, which takes minutes.
+programs() {
+    (
+        export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+        export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_STRIP=symbols
+        linker=CARGO_TARGET_$(echo "$1" | tr 'a-z-' 'A-Z_')_LINKER
+        # Part of the Rust toolchain, so that no cross compiler is needed.
+        export "$linker=rust-lld"
+        set -- --release --locked --target "$1" --target-dir "$work/build"
+        "$cargo" build -q "$@" -p flowmote -p flowmote-analyzer || exit
+        [ "$nets" = yes ] || exit 0
+        "$cargo" test -q "$@" --no-run --workspace --bin flowmote-lab --test 'net_*'
+    )
+}
+
+# guest TRIPLE: programs, checks and the unit whose way of starting the checks take.
+guest() {
+    root=$(mktemp -d) out=$work/guest-$1.cpio
+    mkdir -p "$root/bin" "$root/etc" "$root/checks" "$root/net"
+    built=$work/build/$1/release
+    cp "$built/flowmote" "$built/flowmote-analyzer" "$root/bin" || return
+    if [ "$nets" = yes ]; then
+        cp "$built/flowmote-lab" "$root/bin" || return
+        # The newest program of each test: an earlier build may have left others.
+        for test in $(find "$built/deps" -name 'net_*' -type f -perm -1 | sed 's#.*/##; s/-[0-9a-f]*$//' | sort -u); do
+            newest=$(find "$built/deps" -name "$test-*" -type f -perm -1 -printf '%T@ %p\n' | sort -n | tail -1)
+            cp "${newest#* }" "$root/net/$test"
+        done
+    fi
+    cp "$here"/guest/*.sh "$root/checks"
+    cp "$here/../../platform-linux/dist/flowmote.service" "$root/etc"
+    install -m 755 "$here/guest/init" "$root/init"
+    printf '%s\n' root:x:0:0::/:/bin/sh flowmote:x:990:990::/:/bin/false nobody:x:65534:65534::/:/bin/false >"$root/etc/passwd"
+    printf '%s\n' root:x:0: flowmote:x:990: nogroup:x:65534: >"$root/etc/group"
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
+    echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
+    archive "$root" "$out" || return
+    rm -rf "$root"
+    echo "$out"
+}
