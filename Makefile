@@ -9,6 +9,7 @@ PORT     ?= 6343
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 HSFLOWD  ?=
+KERNELS  ?=
 FUZZ_SECONDS ?= 60
 
 CARGO  ?= cargo
@@ -20,7 +21,7 @@ IMAGE    ?= smoltcp
 ARCH     ?= aarch64
 FIRMWARE := platform-baremetal/firmware
 
-.PHONY: help run build test lint bench fuzz image-mps2 image-c image-switch install uninstall
+.PHONY: help run build test test-kernels lint bench fuzz image-mps2 image-c image-switch install uninstall
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +35,10 @@ build: ## the two programs, optimised
 test: ## installs what is missing, then lints and every test
 	@tests/setup
 	@tests/all
+
+test-kernels: ## agent and analyzer on kernels of Debian in virtual machines; KERNELS="6.1-amd64"
+	@tests/setup kernels
+	@CARGO="$(CARGO)" tests/kernels/run $(KERNELS)
 
 lint: ## rustfmt and clippy, warnings are errors
 	$(CARGO) fmt --all --check

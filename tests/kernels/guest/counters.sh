@@ -12,7 +12,7 @@ stop
 collected
 for interface in $sampled; do
     index=$(cat "/sys/class/net/$interface/ifindex")
-    octets=$(records if_counters | grep "\"if_index\":$index,"| grep -o '"in_octets":[^,]*' | tail -1 | cut -d: -f2)
+    octets=$(records if_counters | grep "\"ifIndex\":$index,"| grep -o '"ifInOctets":[^,}]*' | tail -1 | cut -d: -f2)
     check "counters.$interface" "received octets at the collector: ${octets:-no record}" \
         eval "[ '${octets:-null}' != null ] && [ ${octets:-0} -gt 0 ]"
 done
@@ -24,5 +24,5 @@ check counters.vlan "no sample names VLAN 7" \
     eval 'grep -q "\"record\":\"extended_switch\"[^}]*vlan\":7" /tmp/samples'
 for type in 6 135 161 209; do
     check "counters.type-$type" "no interface of ifType $type" \
-        eval 'records if_counters | grep -q "\"if_type\":$type[,}]"'
+        eval 'records if_counters | grep -q "\"ifType\":$type[,}]"'
 done

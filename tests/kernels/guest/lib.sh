@@ -13,6 +13,7 @@ check() {
     shift 2
     if "$@"; then pass "$name"; else fail "$name" "$reason"; fi
 }
+now() { cut -d. -f1 /proc/uptime; }
 peer() { ip netns exec peer "$@"; }
 
 # until_true SECONDS COMMAND...: the machine is emulated, nothing is fast.
@@ -41,7 +42,7 @@ with_capabilities() {
         --no-new-privs --bounding-set "-all,$capabilities" --inh-caps "-all,$capabilities" \
         --ambient-caps "-all,$capabilities" "$@"
 }
-unit() { sed -n "s/^$1=//p" /etc/flowmote.service | tail -1; }
+unit() { sed -n "s/^$1=//p" /lib/systemd/system/flowmote.service | tail -1; }
 # Without a limit in the unit it is systemd's: 64 KiB from the kernel before Debian 12, 8 MiB after.
 unit_locked_memory() {
     case $(unit LimitMEMLOCK) in

@@ -1,6 +1,15 @@
 # The network of all checks: here the sampled side, the other side in the namespace `peer`.
 # Addresses are 10.0.N.1 and 10.0.N.2. $cards are the network cards, $sampled all interfaces.
 
+# Without devices that the modules would make by themselves.
+modprobe bonding max_bonds=0
+modprobe dummy numdummies=0
+modprobe ifb numifbs=0
+for module in virtio_pci virtio_net e1000e vmxnet3 veth 8021q bridge; do
+    modprobe $module 2>/dev/null
+done
+ip link set lo up
+mkdir -p /run/netns
 ip netns add peer
 peer ip link set lo up
 join() { # NUMBER INTERFACE PEER

@@ -8,24 +8,25 @@ archive() {
     (cd "$1" && find . | cpio -o -H newc --quiet -R 0:0) >"$2.new" && mv "$2.new" "$2"
 }
 
-# userland ARCH: Debian programs with all packages that they depend on; prints the archive's path.
+# userland ARCH PACKAGE...: Debian's packages with all that they depend on; prints the archive's path.
 userland() {
-    packages="busybox-static dash coreutils util-linux iproute2 iputils-ping ethtool nftables"
-    out=$cache/userland-$1-$(echo "$packages" | cksum | cut -d' ' -f1).cpio
+    user_arch=$1
+    shift
+    set -- busybox-static dash coreutils util-linux iproute2 iputils-ping ethtool nftables "$@"
+    out=$cache/userland-$user_arch-$(echo "$*" | cksum | cut -d' ' -f1).cpio
     if [ ! -e "$out" ]; then
-        # shellcheck disable=SC2086
-        closure=$(apt_of "$1" apt-get install -qq -y --no-install-recommends --print-uris $packages |
+        closure=$(apt_of "$user_arch" apt-get install -qq -y --no-install-recommends --print-uris "$@" |
             sed -E "s/^'([^']*)' .*/\1/; s#.*/##; s/_.*//") || return
         # shellcheck disable=SC2086
-        debs=$(fetch "$1" $closure) || return
+        debs=$(fetch "$user_arch" $closure) || return
         root=$(mktemp -d)
         for deb in $debs; do
             dpkg -x "$deb" "$root" || return
         done
         find "$root" -path '*/gconv' -prune -exec rm -rf {} +
-        rm -rf "$root/usr/share" "$root/var/lib/dpkg" "$root/usr/lib/systemd" "$root/etc/init.d"
+        rm -rf "$root/usr/share" "$root/var/lib/dpkg" "$root/etc/init.d"
         ln -sf dash "$root/bin/sh"
-        # For the modules that the kernel asks for by itself.
+        # For the modules that the kernel requests.
         ln -sf /bin/busybox "$root/sbin/modprobe"
         archive "$root" "$out" || return
         rm -rf "$root"
@@ -43,20 +44,21 @@ programs() {
         # Part of the Rust toolchain, so that no cross compiler is needed.
         export "$linker=rust-lld"
         set -- --release --locked --target "$1" --target-dir "$work/build"
-        "$cargo" build -q "$@" -p flowmote -p flowmote-analyzer || exit
+        "$cargo" build -q "$@" -p flowmote -p flowmote-analyzer -p flowmote-lab || exit
         [ "$nets" = yes ] || exit 0
-        "$cargo" test -q "$@" --no-run --workspace --bin flowmote-lab --test 'net_*'
+        "$cargo" test -q "$@" --no-run --workspace --test 'net_*'
     )
 }
 
 # guest TRIPLE: programs, checks and the unit whose way of starting the checks take.
 guest() {
     root=$(mktemp -d) out=$work/guest-$1.cpio
-    mkdir -p "$root/bin" "$root/etc" "$root/checks" "$root/net"
+    units=$root/etc/systemd/system
+    mkdir -p "$root/bin" "$root/checks" "$root/net" "$root/usr/local/sbin" "$root/lib/systemd/system" \
+        "$units/multi-user.target.wants"
     built=$work/build/$1/release
-    cp "$built/flowmote" "$built/flowmote-analyzer" "$root/bin" || return
+    cp "$built/flowmote" "$built/flowmote-analyzer" "$built/flowmote-lab" "$root/bin" || return
     if [ "$nets" = yes ]; then
-        cp "$built/flowmote-lab" "$root/bin" || return
         # The newest program of each test: an earlier build may have left others.
         for test in $(find "$built/deps" -name 'net_*' -type f -perm -1 | sed 's#.*/##; s/-[0-9a-f]*$//' | sort -u); do
             newest=$(find "$built/deps" -name "$test-*" -type f -perm -1 -printf '%T@ %p\n' | sort -n | tail -1)
@@ -64,7 +66,11 @@ guest() {
         done
     fi
     cp "$here"/guest/*.sh "$root/checks"
-    cp "$here/../../platform-linux/dist/flowmote.service" "$root/etc"
+    # As `make install` has them.
+    ln -s /bin/flowmote "$root/usr/local/sbin/flowmote"
+    cp "$here/../../platform-linux/dist/flowmote.service" "$root/lib/systemd/system"
+    cp "$here/guest/checks.service" "$units"
+    ln -s ../checks.service "$units/multi-user.target.wants"
     install -m 755 "$here/guest/init" "$root/init"
     printf '%s\n' root:x:0:0::/:/bin/sh flowmote:x:990:990::/:/bin/false nobody:x:65534:65534::/:/bin/false >"$root/etc/passwd"
     printf '%s\n' root:x:0: flowmote:x:990: nogroup:x:65534: >"$root/etc/group"
