@@ -5,7 +5,7 @@ skip() { echo "SKIP $1: $2"; }
 # The end of the log of the agent says most about what went wrong.
 fail() {
     echo "FAIL $1: $2"
-    tail -n 12 /tmp/agent.log 2>/dev/null | cut -c1-300 | sed 's/^/|  /'
+    tail -n 6 /tmp/agent.log 2>/dev/null | cut -c1-300 | sed 's/^/|  /'
 }
 # check NAME REASON TEST...: by the status of the test.
 check() {
@@ -95,6 +95,7 @@ counted() {
     seen) echo "$line" | sed -n 's/.*: \([0-9]*\) packets seen.*/\1/p' ;;
     samples) echo "$line" | sed -n 's/.* \([0-9]*\) samples.*/\1/p' ;;
     drops) echo "$line" | sed -n 's/.* \([0-9]*\) drops.*/\1/p' ;;
+    waiting) echo "$line" | sed -n 's/.* \([0-9]*\) on their way.*/\1/p' | grep . || echo 0 ;;
     unreadable) echo "$line" | sed -n 's/.*(\([0-9]*\) of them unreadable.*/\1/p' | grep . || echo 0 ;;
     esac
 }
