@@ -87,7 +87,7 @@ impl LinkReader {
     pub(crate) fn dump(&mut self, visit: &mut dyn FnMut(Message<'_>)) -> io::Result<()> {
         let dump = netlink_packet_core::NLM_F_DUMP;
         let links = Request::new(libc::RTM_GETLINK, dump, &[0; 16])
-            .attribute(libc::IFLA_EXT_MASK, &SKIP_ADDRESS_FAMILY_STATS);
+            .attribute(libc::IFLA_EXT_MASK, &SKIP_STATS);
         self.socket.request(&links, visit)?;
         self.socket.request(&Request::new(libc::RTM_GETADDR, dump, &[0; 8]), visit)
     }
@@ -102,8 +102,8 @@ impl LinkReader {
         if let Some(field) = header.get_mut(4..8) {
             field.copy_from_slice(&index.to_ne_bytes());
         }
-        let request = Request::new(libc::RTM_GETLINK, 0, &header)
-            .attribute(libc::IFLA_EXT_MASK, &SKIP_ADDRESS_FAMILY_STATS);
+        // Without IFLA_EXT_MASK: the counters are wanted, see `SKIP_STATS`.
+        let request = Request::new(libc::RTM_GETLINK, 0, &header);
         let mut found = None;
         self.socket.request(&request, &mut |message| {
             if let Ok(RouteMessage::Link(link)) = RouteMessage::parse(message)
@@ -132,8 +132,9 @@ impl LinkReader {
     }
 }
 
-/// `RTEXT_FILTER_SKIP_STATS`: leaves out the IPv6 statistics of the link (`IFLA_AF_SPEC`), which
-/// are most of the message, but not `IFLA_STATS64`.
-const SKIP_ADDRESS_FAMILY_STATS: [u8; 4] = (1_u32 << 3).to_ne_bytes();
+/// `RTEXT_FILTER_SKIP_STATS`: leaves out statistics, which are most of a message and of no use to a
+/// dump of the table. Up to Linux 6.12 those are the IPv6 statistics (`IFLA_AF_SPEC`) only, in 7.3
+/// `IFLA_STATS64` too. A request whose counters are read must not have it.
+const SKIP_STATS: [u8; 4] = (1_u32 << 3).to_ne_bytes();
 /// linux/rtnetlink.h; libc defines it for some C libraries only.
 const RTM_GETSTATS: u16 = 94;
