@@ -50,8 +50,6 @@ pub(super) enum When {
     NotEqual = 0x50,
     /// Signed greater.
     Greater = 0x60,
-    /// Unsigned less or equal.
-    NotAbove = 0xb0,
     /// Signed less or equal.
     NotGreater = 0xd0,
 }

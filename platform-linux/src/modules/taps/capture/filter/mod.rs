@@ -62,13 +62,15 @@ impl Filter {
         cpus: usize,
         random: &mut Random,
     ) -> io::Result<Self> {
-        let map = SlotMap::new(cpus)?;
+        // A power of two, so that the mask in `find_slot` is the number of the last slot.
+        let slots = cpus.next_power_of_two();
+        let map = SlotMap::new(slots)?;
         for slot in map.slots() {
             // Uniform on 1..=N, so that the start favours no packet.
             let first = 1 + i64::from(random.below(rate.get()));
             slot.skip.store(first, Ordering::Relaxed);
         }
-        let program = assemble(map.as_fd().as_raw_fd(), cpus, header_bytes)
+        let program = assemble(map.as_fd().as_raw_fd(), slots, header_bytes)
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
         let filter = Self { program: bpf::load_socket_filter(&program)?, map };
         filter.set_rate(rate);
@@ -115,11 +117,15 @@ fn draw_range(rate: NonZeroU32) -> u64 {
     2 * u64::from(rate.get()) - 1
 }
 
-fn assemble(map: RawFd, cpus: usize, header_bytes: u32) -> Result<Vec<Instruction>, AssembleError> {
+fn assemble(
+    map: RawFd,
+    slots: usize,
+    header_bytes: u32,
+) -> Result<Vec<Instruction>, AssembleError> {
     let mut asm = Assembler::default();
     let nothing = asm.label();
     count_packets(&mut asm);
-    find_slot(&mut asm, map, cpus);
+    find_slot(&mut asm, map, slots);
     pass_by(&mut asm, nothing);
     choose(&mut asm, i32::try_from(header_bytes).unwrap_or(i32::MAX));
     asm.place(nothing);
@@ -198,16 +204,14 @@ fn load_network_bytes(asm: &mut Assembler, after_r7: Option<i32>, length: i32, f
     asm.jump_if(When::NotEqual, R0, 0, failed);
 }
 
-/// Sets R7 = address of this CPU's slot.
-fn find_slot(asm: &mut Assembler, map: RawFd, cpus: usize) {
-    let known = asm.label();
-    let last = i32::try_from(cpus.saturating_sub(1)).unwrap_or(i32::MAX);
+/// Sets R7 = address of the slot of this CPU; `slots` is a power of two.
+fn find_slot(asm: &mut Assembler, map: RawFd, slots: usize) {
+    let last = i32::try_from(slots.saturating_sub(1)).unwrap_or(i32::MAX);
     asm.call(HELPER_SMP_PROCESSOR_ID);
-    asm.jump_if(When::NotAbove, R0, last, known);
-    // Unreachable, but the verifier requires a bound for the pointer arithmetic. A shared slot is
-    // better than an uncounted packet.
-    asm.alu(Alu::Move, R0, last);
-    asm.place(known);
+    // The verifier requires a bound. It has to be one instruction: without CAP_PERFMON, Linux 5.10
+    // and 6.1 refuse pointer arithmetic whose offset has another range on another path
+    // (kernel/bpf/verifier.c, sanitize_ptr_alu), and a comparison makes two paths.
+    asm.alu(Alu::And, R0, last);
     asm.alu(Alu::ShiftLeft, R0, size_of::<Slot>().trailing_zeros().cast_signed());
     asm.map_value(R7, map);
     asm.alu(Alu::Add, R7, R0);

@@ -337,3 +337,17 @@ fn program_has_less_than_192_instructions() {
     let length = assemble(3, 4, 128).unwrap().len();
     assert!(length < 192, "{length} instructions");
 }
+
+#[test]
+fn slot_address_is_computed_on_one_path() {
+    const ALU_OR_WIDE_LOAD: [u8; 4] = [0x57, 0x67, 0x18, 0x0f];
+    for (cpus, last) in [(1_usize, 0_i32), (2, 1), (3, 3), (64, 63), (65, 127)] {
+        let program = assemble(3, cpus.next_power_of_two(), 128).unwrap();
+        let helper = i32::to_le_bytes(HELPER_SMP_PROCESSOR_ID);
+        let call = program.iter().position(|i| i[0] == 0x85 && i[4..] == helper).unwrap();
+        assert_eq!(program[call + 1][4..], last.to_le_bytes(), "mask for {cpus} CPUs");
+        // And, shift, the two halves of the map's address, add.
+        let codes = program[call + 1..call + 6].iter().map(|i| i[0]).filter(|&code| code != 0);
+        assert_eq!(codes.collect::<Vec<_>>(), ALU_OR_WIDE_LOAD, "{cpus} CPUs");
+    }
+}
