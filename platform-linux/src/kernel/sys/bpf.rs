@@ -75,10 +75,35 @@ impl AsFd for SlotMap {
 /// Loads a socket filter and returns its descriptor.
 ///
 /// # Errors
-/// `EPERM` without `CAP_BPF`, `EINVAL` or `EACCES` if the verifier rejects the program.
+/// `EPERM` without `CAP_BPF`, or before Linux 5.11 beyond `RLIMIT_MEMLOCK`. `EINVAL` or `EACCES` if
+/// the verifier rejects the program, with its reason in the text.
 pub(crate) fn load_socket_filter(instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
-    // The kernel requires a license only for GPL-only helpers, of which none is used.
-    owned(call(Call::ProgramLoad { instructions, license: c"Dual MIT/GPL" })?)
+    let load = |log: &mut [u8]| {
+        // The kernel requires a license only for GPL-only helpers, of which none is used.
+        call(Call::ProgramLoad { instructions, license: c"Dual MIT/GPL", log }).and_then(owned)
+    };
+    load(&mut []).or_else(|error| match error.raw_os_error() {
+        Some(libc::EINVAL | libc::EACCES) => {
+            // A log makes the verifier slow, so only the second attempt has one. It has to hold all
+            // of it: before Linux 6.4 the end, where the reason is, would be missing.
+            let mut log = vec![0; VERIFIER_LOG];
+            load(&mut log).map_err(|_| with_reason(error, &log))
+        }
+        _ => Err(error),
+    })
+}
+
+/// Adds the last line of the verifier's log that is not a statistic.
+fn with_reason(error: io::Error, log: &[u8]) -> io::Error {
+    let text = log.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let reason = text.lines().rev().find(|line| !line.is_empty() && !line.starts_with(STATISTIC));
+    match reason {
+        Some(reason) => {
+            io::Error::new(error.kind(), format!("{error}; verifier: {}", reason.escape_debug()))
+        }
+        None => error,
+    }
 }
 
 /// Takes ownership of the descriptor that a system call just returned.
@@ -93,3 +118,40 @@ pub(super) fn owned(result: usize) -> io::Result<OwnedFd> {
 
 const BPF_MAP_TYPE_ARRAY: u32 = 2;
 const BPF_F_MMAPABLE: u32 = 1 << 10;
+const VERIFIER_LOG: usize = 1 << 20;
+/// "processed 61 insns (limit 1000000) ...".
+const STATISTIC: &str = "processed ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::sys::fake::{Scripted, errno};
+
+    /// A verifier that refuses with `number` and writes `text` where it is given room.
+    fn refusal(number: i32, text: &'static [u8]) -> io::Error {
+        let _kernel = Scripted::kernel(move |call| {
+            if let Call::ProgramLoad { log, .. } = call
+                && let Some(room) = log.get_mut(..text.len())
+            {
+                room.copy_from_slice(text);
+            }
+            errno(number)
+        });
+        load_socket_filter(&[[0; 8]]).unwrap_err()
+    }
+
+    #[test]
+    fn rejected_program_names_the_verifiers_reason() {
+        let log = b"0: (bf) r6 = r1\n9: (0f) r7 += r0\nR7 has two ranges\nprocessed 12 insns\n";
+        let error = refusal(libc::EACCES, log);
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let text = error.to_string();
+        assert!(text.ends_with("(os error 13); verifier: R7 has two ranges"), "{text}");
+    }
+
+    #[test]
+    fn refusal_without_a_log_keeps_its_errno() {
+        assert_eq!(refusal(libc::EPERM, b"unread\n").raw_os_error(), Some(libc::EPERM));
+        assert_eq!(refusal(libc::EINVAL, b"").raw_os_error(), Some(libc::EINVAL));
+    }
+}

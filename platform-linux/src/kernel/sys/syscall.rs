@@ -27,8 +27,9 @@ pub(crate) enum Call<'a> {
     Unmap { address: usize, length: usize },
     /// `bpf(2)` `BPF_MAP_CREATE`; returns the descriptor.
     MapCreate { attributes: &'a MapCreate },
-    /// `bpf(2)` `BPF_PROG_LOAD` of a socket filter; returns the descriptor.
-    ProgramLoad { instructions: &'a [[u8; 8]], license: &'a core::ffi::CStr },
+    /// `bpf(2)` `BPF_PROG_LOAD` of a socket filter; returns the descriptor. The verifier writes to
+    /// `log`, up to a NUL, unless it is empty.
+    ProgramLoad { instructions: &'a [[u8; 8]], license: &'a core::ffi::CStr, log: &'a mut [u8] },
 }
 
 /// The head of `union bpf_attr` for `BPF_MAP_CREATE` (include/uapi/linux/bpf.h).
@@ -95,7 +96,7 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             checked(unsafe { libc::munmap(address, length) } as isize)
         }
         Call::MapCreate { attributes } => bpf(BPF_MAP_CREATE, attributes),
-        Call::ProgramLoad { instructions, license } => load(instructions, license),
+        Call::ProgramLoad { instructions, license, log } => load(instructions, license, log),
     }
 }
 
@@ -130,16 +131,22 @@ fn map(fd: RawFd, length: usize) -> io::Result<usize> {
     Ok(address.expose_provenance())
 }
 
-fn load(instructions: &[[u8; 8]], license: &core::ffi::CStr) -> io::Result<usize> {
+fn load(instructions: &[[u8; 8]], license: &core::ffi::CStr, log: &mut [u8]) -> io::Result<usize> {
+    let log_size =
+        u32::try_from(log.len()).map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
     let attributes = ProgramLoad {
         program_type: BPF_PROG_TYPE_SOCKET_FILTER,
         instruction_count: u32::try_from(instructions.len())
             .map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?,
         instructions: instructions.as_ptr().expose_provenance() as u64,
         license: license.as_ptr().expose_provenance() as u64,
-        log_level: 0,
-        log_size: 0,
-        log_buffer: 0,
+        log_level: u32::from(log_size > 0),
+        log_size,
+        // The kernel refuses an address without a level (kernel/bpf/verifier.c, bpf_check).
+        log_buffer: match log_size {
+            0 => 0,
+            _ => log.as_mut_ptr().expose_provenance() as u64,
+        },
     };
     bpf(BPF_PROG_LOAD, &attributes)
 }
@@ -149,7 +156,8 @@ fn bpf<T>(command: c_int, attributes: &T) -> io::Result<usize> {
     let attributes: *const T = attributes;
     // SAFETY: `attributes` is readable for the size passed; the kernel takes the rest of the union
     // as zero (kernel/bpf/syscall.c, __sys_bpf). The pointers inside are to slices that the caller
-    // of `call` still borrows. The two commands in use write nothing back.
+    // of `call` still borrows. The two commands in use write nothing but the verifier's log, at most
+    // `log_size` bytes of it, to a slice that the caller borrows exclusively.
     checked(unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) } as isize)
 }
 

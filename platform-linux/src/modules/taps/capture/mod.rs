@@ -20,6 +20,7 @@ mod losses;
 mod options;
 mod packet;
 mod reader;
+mod refusal;
 mod seed;
 mod segments;
 mod shortfalls;

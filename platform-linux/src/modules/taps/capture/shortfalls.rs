@@ -3,12 +3,15 @@
 
 use std::io;
 
+use super::refusal;
+
 /// The classic filter samples because the eBPF filter was refused.
 pub(super) fn no_ebpf(error: &io::Error, shortfalls: &mut Vec<String>) {
+    let error = refusal::explain(error);
     shortfalls.push(format!(
-        "the kernel refuses the eBPF filter ({error}; CAP_BPF and Linux 5.5 are needed), classic \
-         BPF samples instead: sample_pool is estimated as sampling rate times samples, drops \
-         counts a lost super-packet once, skips are geometric"
+        "the kernel refuses the eBPF filter ({error}), classic BPF samples instead: sample_pool is \
+         estimated as sampling rate times samples, drops counts a lost super-packet once, skips \
+         are geometric"
     ));
 }
 
