@@ -5,6 +5,7 @@ use flowmote_core::SourceClass;
 use crate::config::{Config, Host};
 use crate::daemon::agent_address::AgentAddress;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
+use crate::daemon::privileges;
 use crate::daemon::problems::problems;
 use crate::links::Links;
 use crate::modules::Modules;
@@ -18,6 +19,8 @@ use crate::selection::candidates;
 /// A configuration that cannot be used at all. Everything else is among the findings.
 pub fn check(source: &ConfigSource) -> Result<Findings, LoadError> {
     let loaded = source.load()?;
+    // As `run` does, so that both get the same filters.
+    privileges::raise_locked_memory();
     let mut findings = Findings { warnings: loaded.warnings.clone(), ..Findings::default() };
     let opened = Links::open().and_then(|links| Ok((links, Modules::open(&loaded.config)?)));
     match opened {

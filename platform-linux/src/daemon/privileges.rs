@@ -7,6 +7,7 @@ use std::io;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
 /// The privileges that are left. Displayed as `user U with CAP_A and CAP_B`.
@@ -15,6 +16,19 @@ pub(super) struct Outcome {
     /// The user, or the reason why root could not be given up.
     user: String,
     kept: Vec<Capability>,
+}
+
+/// Raises the limit of locked memory as far as this process may: before Linux 5.11 it covers eBPF
+/// maps and programs, and 64 KiB, the kernel's default then, are used up by five interfaces.
+pub(super) fn raise_locked_memory() {
+    let limit = Resource::RLIMIT_MEMLOCK;
+    // Raising the hard limit takes CAP_SYS_RESOURCE.
+    if setrlimit(limit, RLIM_INFINITY, RLIM_INFINITY).is_err()
+        && let Ok((_, hard)) = getrlimit(limit)
+    {
+        // Too little shows at each interface that gets the classic filter, with this reason.
+        let _ = setrlimit(limit, hard, hard);
+    }
 }
 
 /// Gives up root, supplementary groups and all capabilities but `needed`, permanently.

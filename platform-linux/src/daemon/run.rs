@@ -100,6 +100,8 @@ impl Daemon<'_> {
         };
         watch(&self.events).map_err(runtime("epoll"))?;
         self.modules.may_start(&self.config).map_err(RunError::Runtime)?;
+        // Before the first tap, and while there may still be the right to.
+        privileges::raise_locked_memory();
         let now = clock::now();
         self.log_problems();
         self.reconcile(now);

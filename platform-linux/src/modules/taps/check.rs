@@ -27,6 +27,9 @@ pub(super) fn problems(config: &Config, links: &Links, problems: &mut Vec<String
 
 /// Lists the interfaces with their rates and how their packets would be sampled.
 pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) {
+    // Open together as in `run`: what the kernel limits is what all of them need, locked memory for
+    // example.
+    let mut open = Vec::new();
     for link in links.iter() {
         let Some(rule) = config.tap_for(&traits(link)) else { continue };
         let (rate, reason) = config.sampling_rate(rule, link.speed_bps);
@@ -39,7 +42,7 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
             findings.line("interface", format_args!("{name}: packet sampling off, {reason}"));
         } else {
             findings.line("interface", format_args!("{name}: 1 in {rate}, {reason}"));
-            describe_tap(config, link, findings);
+            open.extend(describe_tap(config, link, findings));
         }
     }
     if config.taps.is_empty() && config.nflog.is_none() {
@@ -48,10 +51,11 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
     }
 }
 
-/// Opens a tap for a moment: only an attempt shows what the kernel refuses.
-fn describe_tap(config: &Config, link: &Link, findings: &mut Findings) {
-    let Some(options) = tap_options(config, link) else { return };
-    match Tap::open(&options) {
+/// Opens a tap: only an attempt shows what the kernel refuses.
+fn describe_tap(config: &Config, link: &Link, findings: &mut Findings) -> Option<Tap> {
+    let options = tap_options(config, link)?;
+    let tap = Tap::open(&options);
+    match &tap {
         Ok(tap) => {
             let effect = match tap.method() {
                 Method::Ebpf => "packets are counted and selected in the kernel",
@@ -66,4 +70,5 @@ fn describe_tap(config: &Config, link: &Link, findings: &mut Findings) {
     if !link.admin_up {
         findings.line("", format_args!("the interface is down; sampling starts when it is up"));
     }
+    tap.ok()
 }
