@@ -15,7 +15,7 @@ sleep 1
 report
 began=$(now)
 for interface in $sampled; do
-    eval "kernel_$interface=$(packets "$interface") agent_$interface=$(counted "$interface" seen)"
+    eval "kernel_$interface=$(packets "$interface") agent_$interface=$(counted "$interface" "packets seen")"
 done
 for number in 1 2 3 4 7 8 9; do
     ip -4 addr | grep -q "10.0.$number.1/" || continue
@@ -26,7 +26,7 @@ sleep 1
 report
 for interface in $sampled; do
     eval "kernel=\$(($(packets "$interface") - kernel_$interface))"
-    eval "agent_saw=\$(($(counted "$interface" seen) - agent_$interface))"
+    eval "agent_saw=\$(($(counted "$interface" "packets seen") - agent_$interface))"
     samples=$(counted "$interface" samples)
     # A bond counts its LACPDUs, four a second, which packet sockets on it do not get.
     slack=4

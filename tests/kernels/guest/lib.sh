@@ -88,16 +88,11 @@ report() {
 }
 reported() { [ "$(grep -c 'statistics after' /tmp/agent.log)" -gt "$reports" ]; }
 
-# counted INTERFACE FIELD: one number of the last report.
+# counted INTERFACE WHAT: one number of the last report, in the words of its line: "packets seen",
+# "samples", "drops", "unreadable", "in the ring". What is 0 may be left out there.
 counted() {
-    line=$(grep " $1 (ifIndex .* packets seen" /tmp/agent.log | tail -1)
-    case $2 in
-    seen) echo "$line" | sed -n 's/.*: \([0-9]*\) packets seen.*/\1/p' ;;
-    samples) echo "$line" | sed -n 's/.* \([0-9]*\) samples.*/\1/p' ;;
-    drops) echo "$line" | sed -n 's/.* \([0-9]*\) drops.*/\1/p' ;;
-    waiting) echo "$line" | sed -n 's/.* \([0-9]*\) on their way.*/\1/p' | grep . || echo 0 ;;
-    unreadable) echo "$line" | sed -n 's/.*(\([0-9]*\) of them unreadable.*/\1/p' | grep . || echo 0 ;;
-    esac
+    grep "  $1 .*packets seen" /tmp/agent.log | tail -1 | grep -o "[0-9]* \(of them \)\?$2" |
+        cut -d' ' -f1 | grep . || echo 0
 }
 # method INTERFACE: the filter that samples it.
 method() {

@@ -10,7 +10,7 @@ for interface in $cards veth vlan7 bridge; do
     configure 20 0 "$interface"
     start as_root
     report
-    tcp=$(segments) saw=$(counted "$interface" seen)
+    tcp=$(segments) saw=$(counted "$interface" "packets seen")
     : >/tmp/sink
     peer timeout 60 flowmote-lab sink "10.0.$n.2:7000" >/tmp/sink &
     sink=$!
@@ -20,7 +20,7 @@ for interface in $cards veth vlan7 bridge; do
     wait $sink
     sleep 0.5
     report
-    tcp=$(($(segments) - tcp)) saw=$(($(counted "$interface" seen) - saw))
+    tcp=$(($(segments) - tcp)) saw=$(($(counted "$interface" "packets seen") - saw))
     # Besides there are a few packets of ARP and IPv6.
     check "tcp.$interface" "TCP counted $tcp segments, the agent $saw packets" eval \
         "[ $tcp -gt 1300 ] && within $saw $tcp 20"
@@ -36,20 +36,20 @@ start as_root
 flowmote-lab flood 10.0.4.2:9 50000 101
 sleep 1
 report
-before=$(counted veth seen) dropped=$(counted veth drops) unreadable=$(counted veth unreadable)
+before=$(counted veth "packets seen") dropped=$(counted veth drops) unreadable=$(counted veth unreadable)
 old=$(grep -c ',143,' /tmp/samples)
 # 300 super-packets, cut by the kernel into 11 datagrams of at most 1000 bytes each.
 flowmote-lab flood 10.0.4.2:9 300 10500 1000
 sleep 1
 report
-seen=$(($(counted veth seen) - before))
+seen=$(($(counted veth "packets seen") - before))
 dropped=$(($(counted veth drops) - dropped)) unreadable=$(($(counted veth unreadable) - unreadable))
 stop
 collected
 old=$(($(grep -c ',143,' /tmp/samples) - old))
 check udp.pool "3300 datagrams sent, $seen in the pool" within "$seen" 3300 20
-check udp.accounted "$(counted veth waiting) chosen packets are neither samples nor drops" \
-    [ "$(counted veth waiting)" = 0 ]
+check udp.accounted "$(counted veth "in the ring") chosen packets are neither samples nor drops" \
+    [ "$(counted veth "in the ring")" = 0 ]
 check udp.readable "$unreadable unreadable" [ "$unreadable" = 0 ]
 check udp.samples "$dropped drops of about 825" [ "$dropped" -lt 80 ]
 check udp.no-old-packets "$old samples show packets from before" [ "$old" = 0 ]
