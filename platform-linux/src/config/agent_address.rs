@@ -386,8 +386,8 @@ mod tests {
         ] {
             let choice = with(rules, device);
             let elected = elect(&choice, &candidates);
-            let said = elected.map(|e| format!("{}: {e}", e.address)).unwrap_or_default();
-            assert_eq!(said, expected, "{rules:?} {device:?}");
+            let shown = elected.map(|e| format!("{}: {e}", e.address)).unwrap_or_default();
+            assert_eq!(shown, expected, "{rules:?} {device:?}");
         }
     }
 }

@@ -25,8 +25,8 @@ pub struct ConfigSource {
     /// the file.
     #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=300))]
     pub polling: Option<u32>,
-    /// Send to this collector instead of those in the file: ADDRESS, ADDRESS:PORT, [IPV6]:PORT,
-    /// NAME or NAME:PORT. The default port is 6343. Repeatable.
+    /// Send to this collector instead of those in the file: an address or a host name, optionally
+    /// followed by :PORT; an IPv6 address is then in brackets. The default port is 6343. Repeatable.
     #[arg(short = 'o', long = "collector", value_name = "COLLECTOR")]
     pub collectors: Vec<Collector>,
 }
