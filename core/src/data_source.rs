@@ -1,5 +1,7 @@
 //! Data sources, and the interfaces that a packet used: section 3.6.
 
+use crate::drop_reason::DropReason;
+
 /// The origin of samples, `sFlowDataSource`: the key of all state in an agent.
 ///
 /// Ordered by class, then index.
@@ -91,8 +93,8 @@ pub enum Interface {
     Index(u32),
     /// No port: the device itself sent the packet (input) or was its destination (output).
     Internal,
-    /// The packet was discarded, output only; see [`DropReason`](crate::DropReason).
-    Discarded(crate::DropReason),
+    /// The packet was discarded, output only.
+    Discarded(DropReason),
     /// Sent to this many ports, output only; 0: several, number unknown.
     Multiple(u32),
 }
@@ -128,7 +130,6 @@ impl Interface {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::DropReason;
 
     #[test]
     fn compact_source_has_24_bits_of_index() {

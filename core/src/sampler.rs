@@ -73,6 +73,7 @@ impl Sampler {
     /// again with `packets - i`, until it returns `None`.
     #[inline]
     pub fn advance(&mut self, packets: u32) -> Option<u32> {
+        // The skip is at least 1, so zero packets never reach it.
         if packets < self.skip {
             self.skip = self.skip.wrapping_sub(packets);
             return None;
@@ -120,6 +121,7 @@ impl Sampler {
         self.skip = match self.sampling_rate {
             // The longest skip: `advance` needs no second comparison for a sampler that is off.
             0 => u32::MAX,
+            // Not 1..=2N-1: each of the first N packets has the chance 1/N, too (rule A4).
             rate => self.random.below(rate).wrapping_add(1),
         };
         self.pool_at_sample = pool.wrapping_add(self.skip);

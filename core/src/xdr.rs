@@ -126,6 +126,7 @@ impl<'a> Encoder<'a> {
     /// Records an overflow and makes the buffer full.
     #[cold]
     pub(crate) fn overflow(&mut self) {
+        // Moved out, because a reborrow through `&mut self` does not live as long as `'a`.
         let buffer = core::mem::take(&mut self.buffer);
         self.buffer = buffer.get_mut(..self.len).unwrap_or_default();
         self.overflow = true;

@@ -21,6 +21,7 @@ impl Agent<'_> {
         let Some(source) = self.sources.find(sample.source) else { return self.unknown_source() };
         let sequence = source.next_flow();
         let fit = self.datagram.flow_sample_cut(sequence, sample, self.config.header_bytes);
+        // A refused sample must not use up its number: a gap means a lost sample to a collector.
         if fit.is_ok() {
             source.flow_sequence = sequence;
             self.reserve_for_another(start);
@@ -94,6 +95,7 @@ impl Agent<'_> {
         let Some(state) = self.sources.find(source) else { return self.unknown_source() };
         let sequence = state.next_counter();
         let fit = self.datagram.counter_sample(source, sequence, sample);
+        // No `reserve_for_another`: see `Agent::reserve`.
         if fit.is_ok() {
             state.counter_sequence = sequence;
             self.stats.counter_samples = self.stats.counter_samples.wrapping_add(1);
@@ -162,6 +164,7 @@ impl Agent<'_> {
         if fit.is_err() {
             return self.refuse();
         }
+        // The oldest sample determines the deadline: rule A11 is about each sample.
         if self.datagram.is_first() {
             self.deadline = now.saturating_add(self.config.max_delay.min(MAX_DELAY));
         }
@@ -171,8 +174,10 @@ impl Agent<'_> {
         Ok(())
     }
 
+    /// Returns the error for a sample that does not fit.
     #[cold]
     fn refuse(&mut self) -> Result<(), HandleError> {
+        // It does not fit an empty datagram, so another attempt would fail too.
         if self.datagram.is_empty() {
             self.stats.too_large = self.stats.too_large.wrapping_add(1);
             return Err(HandleError::TooLarge);

@@ -34,6 +34,7 @@ impl Agent<'_> {
     pub fn poll_transmit(&mut self, now: Instant) -> Option<&[u8]> {
         let ready = match self.state {
             State::Ready => true,
+            // An empty datagram is never sent (rule A11).
             State::Filling => !self.datagram.is_empty() && self.deadline <= now,
             State::Lent => false,
         };
@@ -86,6 +87,7 @@ impl Agent<'_> {
         counters: &mut impl CounterSource,
         transport: &mut impl Transport,
     ) -> Option<Instant> {
+        // First, so that the counters find an empty datagram if one is due.
         self.transmit(now, transport);
         while let Some(source) = self.poll_counters(now) {
             counters.counters(source, &mut |records| {
@@ -124,6 +126,7 @@ impl Agent<'_> {
         transport: &mut impl Transport,
     ) {
         let mut rest = records;
+        // Records in the next attempt: all that are left, or fewer after `TooLarge`.
         let mut count = rest.len();
         while let Some((records, after)) = rest.split_at_checked(count) {
             if records.is_empty() {

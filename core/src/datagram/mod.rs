@@ -148,9 +148,12 @@ impl<'a> DatagramBuilder<'a> {
     /// Encodes a sample into the rest of the buffer, and keeps it only if all of it fits.
     #[inline]
     fn append(&mut self, encode: impl FnOnce(&mut Encoder<'_>)) -> Result<(), DoesNotFit> {
+        // `None` if `len` is beyond `limit`: the head alone does not fit.
         let tail = self.buffer.get_mut(self.len..self.limit).ok_or(DoesNotFit)?;
         let mut xdr = Encoder::new(tail);
         encode(&mut xdr);
+        // The bytes written remain in the buffer after `len`, where the next sample overwrites
+        // them.
         if xdr.overflowed() {
             return Err(DoesNotFit);
         }
