@@ -1,7 +1,7 @@
 //! The sFlow agent for Linux hosts: the parts of the program `flowmote`.
 //!
-//! A library only so that tests, examples and benchmarks can use the parts one by one; its
-//! interface has no stability of its own.
+//! A library only so that tests, examples and benchmarks can use the parts one by one. Its
+//! interface may change in any release.
 //!
 //! ```text
 //! daemon ──▶ modules ──▶ output ──▶ config, links, kernel

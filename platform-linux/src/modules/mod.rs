@@ -207,3 +207,6 @@ impl CounterSource for Counters<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

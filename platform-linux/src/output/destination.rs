@@ -88,7 +88,7 @@ impl Destination {
         self.stats
     }
 
-    /// Returns true if the collector waits for the answer to this question.
+    /// Returns true if the lookup with this number is the collector's.
     pub(super) fn waits_for(&self, question: u64) -> bool {
         self.lookup == Lookup::Pending(question)
     }
@@ -107,7 +107,7 @@ impl Destination {
         [lookup, open].into_iter().flatten().min()
     }
 
-    /// Handles the answer to its question.
+    /// Handles the outcome of its lookup.
     pub(super) fn resolved(&mut self, now: Instant, addresses: io::Result<Vec<SocketAddr>>) {
         let first = match &addresses {
             Ok(addresses) => addresses.first().copied(),
@@ -184,7 +184,7 @@ impl Destination {
         if now < due {
             return;
         }
-        match resolver.ask(name, self.collector.port) {
+        match resolver.start(name, self.collector.port) {
             Ok(question) => self.lookup = Lookup::Pending(question),
             Err(error) => {
                 let Self { collector, throttle, .. } = self;

@@ -28,7 +28,7 @@ pub struct Resolver {
 /// The outcome of a lookup.
 #[derive(Debug)]
 pub struct Answer {
-    /// The number that [`Resolver::ask`] returned, unique for each call.
+    /// The number that [`Resolver::start`] returned, unique for each call.
     pub question: u64,
     /// At least one address, in the order of getaddrinfo(3).
     pub addresses: io::Result<Vec<SocketAddr>>,
@@ -51,7 +51,7 @@ impl Resolver {
     ///
     /// # Errors
     /// EAGAIN if no thread can be started; an error with a text if 8 lookups are pending.
-    pub fn ask(&self, name: &str, port: u16) -> io::Result<u64> {
+    pub fn start(&self, name: &str, port: u16) -> io::Result<u64> {
         if self.pending.get() >= MAX_PENDING {
             return Err(io::Error::other(format!("{MAX_PENDING} lookups are pending already")));
         }
@@ -122,7 +122,7 @@ mod tests {
     fn each_question_gets_its_own_answer() {
         let resolver = Resolver::new().unwrap();
         assert!(resolver.answer().is_none());
-        let questions = [resolver.ask("localhost", 7), resolver.ask("192.0.2.1", 8)];
+        let questions = [resolver.start("localhost", 7), resolver.start("192.0.2.1", 8)];
         let [first, second] = questions.map(Result::unwrap);
         assert_ne!(first, second);
         for _ in 0..2 {
@@ -142,11 +142,11 @@ mod tests {
     fn number_of_threads_is_limited() {
         let resolver = Resolver::new().unwrap();
         for _ in 0..MAX_PENDING {
-            resolver.ask("127.0.0.1", 1).unwrap();
+            resolver.start("127.0.0.1", 1).unwrap();
         }
-        let error = resolver.ask("127.0.0.1", 1).unwrap_err();
+        let error = resolver.start("127.0.0.1", 1).unwrap_err();
         assert_eq!(error.to_string(), "8 lookups are pending already");
         wait(&resolver);
-        resolver.ask("127.0.0.1", 1).unwrap();
+        resolver.start("127.0.0.1", 1).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Against real sockets on loopback. Time is an argument, so nothing here waits for it.
+//! Collectors with real sockets on loopback. Time is an argument, so that no test waits for it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -10,7 +10,7 @@ use super::*;
 use crate::config::Host;
 
 #[test]
-fn each_gets_every_datagram_over_ipv4_and_ipv6() {
+fn every_collector_gets_every_datagram_over_ipv4_and_ipv6() {
     let mut listeners = vec![listener("127.0.0.1:0")];
     match UdpSocket::bind("[::1]:0") {
         Ok(listener) => listeners.push(listener),
@@ -19,7 +19,7 @@ fn each_gets_every_datagram_over_ipv4_and_ipv6() {
     let wanted: Vec<_> = listeners.iter().map(to).collect();
     let mut collectors = Collectors::new(&wanted);
     assert_eq!(collectors.send(b"early"), Err(SendError));
-    assert_eq!(maintain(&mut collectors, 0), None, "nothing is left to do");
+    assert_eq!(maintain(&mut collectors, 0), None, "nothing more is due");
     for datagram in [b"one".as_slice(), b"two"] {
         assert_eq!(collectors.send(datagram), Ok(()));
         listeners.iter().for_each(|listener| assert_eq!(received(listener), datagram));
@@ -28,9 +28,9 @@ fn each_gets_every_datagram_over_ipv4_and_ipv6() {
     assert!(collectors.iter().all(|destination| destination.stats() == expected));
 }
 
-/// ICMP comes within `send` on loopback.
+/// On loopback the ICMP error arrives before send(2) returns.
 #[test]
-fn where_nobody_listens_nothing_but_a_counter_moves() {
+fn port_unreachable_is_counted_and_the_socket_kept() {
     let closed = listener("127.0.0.1:0");
     let address = closed.local_addr().unwrap();
     let mut collectors = Collectors::new(&[to(&closed)]);
@@ -39,7 +39,7 @@ fn where_nobody_listens_nothing_but_a_counter_moves() {
     for _ in 0..3 {
         assert_eq!(collectors.send(b"lost"), Ok(()));
     }
-    assert_eq!(maintain(&mut collectors, 1), None, "no reason to open the socket anew");
+    assert_eq!(maintain(&mut collectors, 1), None, "the socket stays open");
     let back = UdpSocket::bind(address).unwrap();
     assert_eq!(collectors.send(b"found"), Ok(()));
     assert_eq!(received(&back), b"found");
@@ -48,8 +48,8 @@ fn where_nobody_listens_nothing_but_a_counter_moves() {
 }
 
 #[test]
-fn an_address_without_a_way_is_tried_again_every_five_seconds() {
-    // A broadcast address, which a socket may not use unless it says so.
+fn unreachable_address_is_retried_every_five_seconds() {
+    // connect(2) to a broadcast address fails with EACCES without SO_BROADCAST.
     let broadcast = Collector::new(Host::Address(IpAddr::V4(Ipv4Addr::BROADCAST)));
     let missing = Collector { device: Some("no-such-device".to_owned()), ..broadcast.clone() };
     let mut collectors = Collectors::new(&[broadcast, missing]);
@@ -58,13 +58,13 @@ fn an_address_without_a_way_is_tried_again_every_five_seconds() {
     assert_eq!(collectors.send(b"lost"), Err(SendError));
     assert_eq!(maintain(&mut collectors, 15), Some(at(20)));
     collectors.reconsider(at(16));
-    assert_eq!(maintain(&mut collectors, 16), Some(at(21)), "tried as things have changed");
+    assert_eq!(maintain(&mut collectors, 16), Some(at(21)), "retried after the change");
     let expected = DestinationStats { unresolved: 1, ..DestinationStats::default() };
     assert_eq!(stats(&collectors), [expected, expected]);
 }
 
 #[test]
-fn who_stays_keeps_its_socket_and_its_numbers() {
+fn collector_that_stays_keeps_socket_and_counters() {
     let (one, two) = (listener("127.0.0.1:0"), listener("127.0.0.1:0"));
     let mut collectors = Collectors::new(&[to(&one), to(&two)]);
     maintain(&mut collectors, 0);
@@ -80,7 +80,7 @@ fn who_stays_keeps_its_socket_and_its_numbers() {
 }
 
 #[test]
-fn a_name_is_resolved_in_the_background() {
+fn name_is_resolved_in_the_background() {
     // Both families, since the first address of localhost may be of either.
     let listener = UdpSocket::bind("[::]:0").unwrap_or_else(|_| listener("127.0.0.1:0"));
     let port = listener.local_addr().unwrap().port();
@@ -89,18 +89,18 @@ fn a_name_is_resolved_in_the_background() {
     assert_eq!(collectors.maintain(at(0), &resolver), None, "the answer wakes the loop");
     assert_eq!(collectors.send(b"early"), Err(SendError));
     collectors.resolved(at(1), answer(&resolver));
-    assert_eq!(collectors.maintain(at(1), &resolver), Some(at(301)), "asked again then");
+    assert_eq!(collectors.maintain(at(1), &resolver), Some(at(301)), "looked up again then");
     collectors.send(b"found").unwrap();
     assert_eq!(received(&listener), b"found");
 }
 
 #[test]
-fn one_question_at_a_time_and_only_its_own_answer() {
+fn answer_of_another_lookup_is_ignored() {
     let name = Collector::new(Host::Name("localhost".to_owned()));
     let other = Collector { port: 99, ..name.clone() };
     let (mut collectors, resolver) = (Collectors::new(&[name]), Resolver::new().unwrap());
     collectors.maintain(at(0), &resolver);
-    assert_eq!(collectors.maintain(at(100_000), &resolver), None, "still the same question");
+    assert_eq!(collectors.maintain(at(100_000), &resolver), None, "still the same lookup");
     collectors.reconfigure(&[other]);
     collectors.maintain(at(100_001), &resolver);
     let stale = Answer { question: 0, addresses: Ok(vec![ADDRESS]) };
@@ -112,7 +112,7 @@ fn one_question_at_a_time_and_only_its_own_answer() {
 }
 
 #[test]
-fn a_question_survives_a_reload() {
+fn pending_lookup_survives_a_reload() {
     let name = Collector::new(Host::Name("localhost".to_owned()));
     let before = Collector::new(Host::Address(ADDRESS.ip()));
     let resolver = Resolver::new().unwrap();
@@ -125,7 +125,7 @@ fn a_question_survives_a_reload() {
 }
 
 #[test]
-fn an_address_in_use_stays_while_the_name_has_it() {
+fn address_in_use_is_kept_while_the_name_has_it() {
     let second: SocketAddr = "127.0.0.2:9".parse().unwrap();
     let name = Collector::new(Host::Name("localhost".to_owned()));
     let (mut collectors, resolver) = (Collectors::new(&[name]), Resolver::new().unwrap());
@@ -133,7 +133,7 @@ fn an_address_in_use_stays_while_the_name_has_it() {
     for (question, answer, expected, again) in [
         (0, Ok(vec![ADDRESS, second]), Some(ADDRESS), 300),
         (1, Ok(vec![second, ADDRESS]), Some(ADDRESS), 300),
-        // No answer is no reason to stop; asked again after 5, 10, 20 s ...
+        // After a failure the address stays in use; the next lookups follow after 5, 10, 20 s ...
         (2, Err(io::ErrorKind::NotFound.into()), Some(ADDRESS), 5),
         (3, Err(io::ErrorKind::NotFound.into()), Some(ADDRESS), 10),
         (4, Ok(vec![second]), Some(second), 300),
@@ -144,7 +144,7 @@ fn an_address_in_use_stays_while_the_name_has_it() {
         collectors.resolved(at(now), Answer { question, addresses: answer });
         assert_eq!(address(&collectors), expected);
         assert_eq!(collectors.maintain(at(now), &resolver), Some(at(now + again)));
-        // Its own answer is nobody's any more; takes it off the count of open questions.
+        // Takes the real answer, so that it no longer counts as pending.
         self::answer(&resolver);
     }
 }
@@ -165,7 +165,7 @@ fn received(listener: &UdpSocket) -> Vec<u8> {
     buffer[..length].to_vec()
 }
 
-/// Whom the next datagram comes from.
+/// The source address of the next datagram.
 fn source(listener: &UdpSocket) -> SocketAddr {
     readable(listener);
     listener.recv_from(&mut [0; 64]).unwrap().1
@@ -182,7 +182,7 @@ fn answer(resolver: &Resolver) -> Answer {
 
 fn readable(file: &impl AsFd) {
     let mut files = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-    assert_ne!(poll(&mut files, 60_000_u16).unwrap(), 0, "nothing comes");
+    assert_ne!(poll(&mut files, 60_000_u16).unwrap(), 0, "timeout");
 }
 
 fn maintain(collectors: &mut Collectors, secs: u64) -> Option<Instant> {

@@ -54,7 +54,7 @@ impl Machine {
         self.slot[4]
     }
 
-    /// Runs the filter and answers the number of choices that user space reads off: 0 if nothing
+    /// Runs the filter and returns the number of choices that user space decodes: 0 if nothing
     /// was kept.
     fn pass(&mut self, skb: &Skb) -> u32 {
         match self.run(skb) {
@@ -244,7 +244,7 @@ fn mean_skip_is_n_with_super_packets() {
 #[test]
 fn choices_beyond_the_encoding_carry_over() {
     let mut machine = Machine::new(1);
-    // 64 datagrams of one byte each by UDP GSO: 106 bytes cannot tell more than one choice.
+    // 64 datagrams of one byte each by UDP GSO: 106 bytes encode one choice only.
     let tiny = Skb { len: 106, gso_segs: 64, gso_size: 1, network: vec![] };
     assert_eq!(machine.pass(&tiny), 1);
     assert_eq!(machine.skip(), -62);

@@ -38,7 +38,7 @@ fn able(call: &mut Call<'_>) -> Option<io::Result<usize>> {
     })
 }
 
-/// That kernel, but for what `but` answers.
+/// That kernel, except for the calls that `but` handles.
 fn but(mut but: impl FnMut(&mut Call<'_>) -> Option<io::Result<usize>> + 'static) -> Scripted {
     Scripted::kernel(move |call| but(call).or_else(|| able(call)))
 }
@@ -278,7 +278,7 @@ fn losses_are_read_after_a_losing_block_and_counted_once() {
     let mut hand = HandWritten::new(9);
     hand.hand_over(0, 1, 1);
     hand.drain(10);
-    assert_eq!(hand.tap.meta().drops, 0, "no block said that anything was lost");
+    assert_eq!(hand.tap.meta().drops, 0, "no block carried TP_STATUS_LOSING");
     hand.hand_over(1, 1, 1 | 4);
     hand.drain(10);
     assert_eq!(hand.tap.meta().drops, 9);
