@@ -21,20 +21,32 @@ fn assert_none(violations: &[String]) {
 }
 
 #[test]
-fn relative_links_lead_to_files() {
+fn relative_links_lead_to_files_and_headings() {
     let mut broken = Vec::new();
     for page in pages() {
         let base = folder(&page.path);
-        let base = base.parent().expect("the folder of the page");
-        for link in page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = link.split('#').next().unwrap_or_default();
-            let is_file = !path.is_empty() && !path.contains("://") && !path.contains(' ');
-            if is_file && !base.join(path).exists() {
+        let links = page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://") && !link.contains(' ')) {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { base.clone() } else { base.with_file_name(path) };
+            let text = std::fs::read_to_string(&target).unwrap_or_default();
+            let has_anchor = anchor.is_empty() || anchors(&text).any(|known| known == anchor);
+            if !target.exists() || !has_anchor {
                 broken.push(format!("{}: {link}", page.path));
             }
         }
     }
     assert_none(&broken);
+}
+
+/// The anchors that GitHub gives to the headings of a page.
+fn anchors(page: &str) -> impl Iterator<Item = String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings.map(|heading| {
+        let text = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
 }
 
 #[test]

@@ -159,3 +159,28 @@ fn engine_has_no_socket_clock_thread_or_file() {
     assert_none(violations);
     assert!(folder("analyzer/engine/src/lib.rs").exists(), "the root of the engine");
 }
+
+#[test]
+fn every_test_program_is_listed_with_the_prefix_of_a_group() {
+    // `tests/all` selects groups by these prefixes.
+    const GROUPS: [&str; 6] = ["net_", "sim_", "decoder_", "firmware_", "image_", "docs_"];
+    let manifests = files_under("tests", "Cargo.toml");
+    let manifest = manifests.iter().find(|manifest| manifest.path == "tests/Cargo.toml");
+    let manifest = &manifest.expect("tests/Cargo.toml").text;
+    let mut violations = Vec::new();
+    for subject in ["agent", "analyzer", "firmware", "docs"] {
+        for file in files_under(&format!("tests/{subject}"), ".rs") {
+            let path = file.path.trim_start_matches("tests/");
+            let is_program = path.matches('/').count() == 1 || path.ends_with("/main.rs");
+            if is_program && !manifest.contains(&format!("path = \"{path}\"")) {
+                violations
+                    .push(format!("{}: not in tests/Cargo.toml, so it never runs", file.path));
+            }
+        }
+    }
+    let names = manifest.split("[[test]]\nname = \"").skip(1);
+    let names = names.filter_map(|rest| rest.split('"').next());
+    let strays = names.filter(|name| !GROUPS.iter().any(|group| name.starts_with(group)));
+    violations.extend(strays.map(|name| format!("tests/Cargo.toml: {name} is in no group")));
+    assert_none(violations);
+}
