@@ -96,7 +96,9 @@ impl Filter {
 
     /// Totals of the choices. The filter stores `chosen_skbs` before `chosen`; reading in the
     /// opposite order, with Acquire against a reordering of the loads, makes sure that `chosen`
-    /// contains no skb that is missing in `chosen_skbs`.
+    /// contains no skb that is missing in `chosen_skbs`. That holds where the CPU keeps stores in
+    /// order (x86); the filter's stores are plain, because eBPF has no store-release before Linux
+    /// 6.15, and on arm64 the two may become visible in the other order.
     pub(super) fn totals(&self) -> Totals {
         let chosen = self.sum(|slot| slot.chosen.load(Ordering::Acquire));
         let chosen_skbs = self.sum(|slot| slot.chosen_skbs.load(Ordering::Acquire));
