@@ -1,7 +1,9 @@
-//! `cargo run --example seed -- DIRECTORY` writes the seeds of fuzzing: the test vectors, the packets
-//! sampled in them (for the firmware after an ARP reply), captures of them, and the configuration
-//! files of the repository.
-//! `cargo +nightly fuzz cmin TARGET DIRECTORY/TARGET` then reduces their number.
+//! Writes the seed corpus of each fuzz target: the test vectors, the packets sampled in them (for
+//! the firmware after an ARP reply), captures that contain them, and the configuration files of the
+//! repository.
+//!
+//! `cargo run --example seed -- DIRECTORY`, then `cargo +nightly fuzz cmin TARGET DIRECTORY/TARGET`
+//! to drop seeds that add no coverage.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -19,7 +21,7 @@ fn main() -> io::Result<()> {
             write(&to.join("firmware"), &format!("{name}-{at}"), &frames(&packet[1..]))?;
         }
     }
-    // Only short ones: the readers of captures do not inspect the payload.
+    // Only short ones: the capture readers do not inspect the payload.
     for (name, payload) in flowmote_vectors::synthetic() {
         if payload.len() < 120 {
             write(&to.join("capture"), &format!("{name}.pcap"), &pcap(&payload))?;
@@ -35,7 +37,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The sampled packets, each after a byte for its header protocol.
+/// The sampled packets of a datagram, each after one byte with its header protocol.
 fn packets(payload: &[u8]) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     let Ok(datagram) = Datagram::parse(payload) else { return packets };
@@ -52,7 +54,8 @@ fn packets(payload: &[u8]) -> Vec<Vec<u8>> {
     packets
 }
 
-/// A reply to the ARP request of the firmware target, a request, and a packet, each after its length.
+/// Input of the target `firmware`: an ARP reply to its request, an ARP request and a packet, each
+/// after its length.
 fn frames(packet: &[u8]) -> Vec<u8> {
     let arp = |operation| {
         let head = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, operation];
@@ -93,7 +96,7 @@ fn words<const N: usize>(words: [u32; N]) -> Vec<u8> {
     words.into_iter().flat_map(u32::to_le_bytes).collect()
 }
 
-/// From 192.0.2.1 to 192.0.2.2, port 6343, without checksums.
+/// A packet from 192.0.2.1 to 192.0.2.2, port 6343, without checksums.
 fn ipv4_udp(payload: &[u8]) -> Vec<u8> {
     let length = payload.len() as u16;
     let ([udp_0, udp_1], [ip_0, ip_1]) = ((length + 8).to_be_bytes(), (length + 28).to_be_bytes());

@@ -1,4 +1,4 @@
-//! A capture file, pcap or pcapng, and the datagrams in it.
+//! Capture file, pcap or pcapng, and the search for datagrams in its packets.
 #![no_main]
 
 use flowmote_decoder::capture::{CaptureReader, Found, find_udp};
@@ -9,10 +9,10 @@ fuzz_target!(|file: &[u8]| {
     let mut total = 0;
     while let Ok(Some(packet)) = reader.next_packet() {
         total += packet.bytes.len();
-        assert!(total <= file.len(), "packets hold more than the file");
+        assert!(total <= file.len(), "the packets are longer than the file");
         for link_type in [packet.link_type, 1] {
             if let Found::Udp { payload, .. } = find_udp(link_type, packet.bytes, 6343) {
-                assert!(payload.len() < packet.bytes.len(), "headers have a length");
+                assert!(payload.len() < packet.bytes.len(), "the payload excludes the headers");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A datagram: every sample, record, field and protocol header in it.
+//! Datagram: every sample, record, field and protocol header. The walk checks the bounds.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

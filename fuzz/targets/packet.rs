@@ -1,4 +1,4 @@
-//! A sampled packet. The first byte is the header protocol.
+//! Sampled packet: layers and 5-tuple. The first byte of the input is the header protocol.
 #![no_main]
 
 use flowmote_decoder::packet::{FiveTuple, Layer, Layers};

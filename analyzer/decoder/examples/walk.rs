@@ -1,4 +1,4 @@
-//! How fast is a walk that reads rate, ports, frame length and 5-tuple of each flow sample?
+//! Speed of a walk that reads rate, ports, frame length and 5-tuple of each flow sample.
 //!
 //! `cargo run --release -p flowmote-decoder --example walk -- FILE.hex...`
 
@@ -28,7 +28,7 @@ fn main() {
     }
 }
 
-/// Flow samples in `payload`.
+/// Walks over `payload` and returns the number of flow samples.
 fn walk(payload: &[u8]) -> u32 {
     let Ok(datagram) = Datagram::parse(payload) else { return 0 };
     let mut samples = 0;

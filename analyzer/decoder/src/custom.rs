@@ -1,4 +1,4 @@
-//! InMon's samples of named values: rtmetric (4300:1002) and rtflow (4300:1003).
+//! Samples of named values by InMon: `rtmetric` (4300:1002) and `rtflow` (4300:1003).
 
 use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -8,13 +8,13 @@ use crate::value::{MacAddress, Text};
 use crate::visit::Value;
 use crate::xdr::{Cursor, Span, Wire};
 
-/// Custom metrics of one source.
+/// Custom metrics of one source: `rtmetric` (4300:1002).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RtMetric<'a> {
     /// Name of the source.
     pub datasource: Text<'a>,
-    /// Metrics that the sample declares.
+    /// Declared number of metrics; [`values`](RtMetric::values) yields those present.
     pub num_values: u32,
     values: Span<'a>,
 }
@@ -33,17 +33,17 @@ impl<'a> RtMetric<'a> {
     }
 }
 
-/// A custom flow of one source.
+/// A custom flow of one source: `rtflow` (4300:1003).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RtFlow<'a> {
     /// Name of the source.
     pub datasource: Text<'a>,
-    /// N of the 1-in-N in force.
+    /// Sampling rate: N of 1 in N.
     pub sampling_rate: u32,
-    /// What could have been sampled, so far; 0 if not used.
+    /// Total number of flows that could have been sampled; 0 if unused.
     pub sample_pool: u32,
-    /// Attributes that the sample declares.
+    /// Declared number of attributes; [`values`](RtFlow::values) yields those present.
     pub num_values: u32,
     values: Span<'a>,
 }
@@ -68,18 +68,18 @@ impl<'a> RtFlow<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RtValue<'a> {
-    /// Its name.
+    /// Name of the metric or attribute.
     pub name: Text<'a>,
-    /// Its type as numbered by the sample's kind.
+    /// Type number; its meaning depends on the sample, see [`ValueTypes`].
     pub type_code: u32,
-    /// The value.
+    /// The value, read by its type.
     pub value: Value<'a>,
 }
 
 /// The values of an [`RtMetric`] or [`RtFlow`], in order.
 ///
-/// Values carry no length, so after one of unknown type nothing more can be found: the iterator
-/// yields the fault and ends.
+/// Values have no length word. A value of unknown type hides all after it: the iterator yields the
+/// fault and ends.
 #[derive(Clone, Copy, Debug)]
 pub struct RtValues<'a, K> {
     cursor: Cursor<'a>,
@@ -92,7 +92,7 @@ impl<'a, K> RtValues<'a, K> {
         Self { cursor: Cursor::new(span, 0), left, kind: PhantomData }
     }
 
-    /// Bytes not walked over yet.
+    /// Number of bytes not walked over yet.
     pub fn remaining(&self) -> usize {
         self.cursor.remaining()
     }
@@ -111,7 +111,7 @@ impl<'a, K: ValueTypes> Iterator for RtValues<'a, K> {
     }
 }
 
-/// How a kind of sample numbers the types of its values.
+/// The type numbers of a kind of sample, `rtmetric` or `rtflow`: the two differ.
 pub trait ValueTypes {
     /// Reads a value of the type numbered `code`.
     fn read_value<'a>(code: u32, cursor: &mut Cursor<'a>) -> Option<Value<'a>>;

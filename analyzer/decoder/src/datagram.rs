@@ -1,4 +1,4 @@
-//! The datagram: its header, and the walk over its samples.
+//! The datagram: header, and walk over the samples.
 
 use crate::format::DataFormat;
 use crate::malformed::{Error, Malformed, MalformedKind};
@@ -9,16 +9,16 @@ use crate::xdr::Span;
 /// An sFlow version 5 datagram, borrowed from the bytes of the UDP payload.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
-    /// The agent's identity; need not be the address the datagram came from.
+    /// Address that identifies the agent; may differ from the source address of the UDP packet.
     pub agent_address: Address,
-    /// Tells apart the datagram streams of one agent.
+    /// Distinguishes the datagram streams of one agent.
     pub sub_agent_id: u32,
-    /// +1 per datagram of this sub-agent, wraps.
+    /// Increases by 1 per datagram of this sub-agent; wraps.
     pub sequence_number: u32,
-    /// Milliseconds since the device (some agents: the agent) started, wraps after 49.7 days.
+    /// Milliseconds since the start of the device (some agents: of the agent); wraps after 49.7
+    /// days.
     pub uptime: u32,
-    /// Samples that the header declares; [`samples`](Datagram::samples) finds out how many there
-    /// are.
+    /// Declared number of samples; [`samples`](Datagram::samples) yields those present.
     pub num_samples: u32,
     samples: Span<'a>,
 }
@@ -28,8 +28,8 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     ///
-    /// Only what leaves nothing to walk over: too short for a header, a version other than 5, an
-    /// address type that sFlow does not have.
+    /// If no sample can be found: the header is incomplete, the version is not 5, or the address
+    /// type is undefined, so that the length of the address is unknown.
     #[inline]
     pub fn parse(payload: &'a [u8]) -> Result<Self, Error> {
         let mut span = Span::new(payload);
@@ -64,8 +64,8 @@ impl<'a> Datagram<'a> {
 
 /// The samples of a datagram, in order.
 ///
-/// Yields an error for a sample that is too short for its kind, and goes on; yields an error where
-/// the walk cannot go on, and ends.
+/// Yields an error for a sample that is too short for its kind, and continues with the next. Yields
+/// an error where the walk cannot continue, and ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a> {
     span: Span<'a>,
@@ -73,7 +73,7 @@ pub struct Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// Bytes not walked over yet; at the end, surplus bytes in the datagram (to be ignored).
+    /// Bytes not walked over yet. At the end, surplus bytes of the datagram, to be ignored.
     pub fn remaining(&self) -> &'a [u8] {
         self.span.bytes()
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_with_ipv4_agent() {
+    fn header_with_ipv4_agent_is_read() {
         let payload = [
             0, 0, 0, 5, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 3, 0xe8, 0, 0, 0, 0,
         ];
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_as_a_whole() {
+    fn incomplete_header_wrong_version_and_address_type_are_refused() {
         assert_eq!(Datagram::parse(&[]).unwrap_err(), Error::Short);
         assert_eq!(Datagram::parse(&[0, 0, 0, 4, 0, 0, 0, 1]).unwrap_err(), Error::Version(4));
         assert_eq!(Datagram::parse(&[0, 0, 0, 5, 0, 0, 0, 3]).unwrap_err(), Error::AddressType(3));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_without_samples_costs_one_step() {
+    fn count_without_samples_is_one_fault() {
         let mut payload = [0u8; 28];
         payload[3] = 5;
         payload[7] = 1;

@@ -1,15 +1,15 @@
-//! The number of a sample or record.
+//! Numbers of samples and records.
 
 use core::fmt;
 
-/// Enterprise and format of a sample or record: the data_format word.
+/// The `data_format` word of a sample or record: enterprise and format.
 ///
 /// Samples, flow records and counter records are three separate number spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DataFormat(pub u32);
 
 impl DataFormat {
-    /// From an SMI private enterprise code (20 bits) and a format (12 bits).
+    /// Combines an SMI private enterprise code (20 bits) and a format (12 bits).
     pub const fn new(enterprise: u32, format: u32) -> Self {
         Self(enterprise << 12 | format & 0xfff)
     }
@@ -19,7 +19,7 @@ impl DataFormat {
         self.0 >> 12
     }
 
-    /// Number within the enterprise.
+    /// Number within the enterprise, 0..=4095.
     pub const fn format(self) -> u32 {
         self.0 & 0xfff
     }

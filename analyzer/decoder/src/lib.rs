@@ -6,7 +6,7 @@
 //!
 //! fn bytes_by_port(payload: &[u8], mut add: impl FnMut(u16, u64)) {
 //!     let Ok(datagram) = Datagram::parse(payload) else { return };
-//!     // errors are values with a kind and an offset; whoever counts them matches instead
+//!     // Faults are skipped here. To count them, match on the `Malformed` instead.
 //!     for sample in datagram.samples().flatten() {
 //!         let Sample::Flow(sample) = sample else { continue };
 //!         for record in sample.records().flatten() {
@@ -20,25 +20,25 @@
 //! # bytes_by_port(&[], |_, _| ());
 //! ```
 //!
-//! Everything is borrowed from the payload and read when asked for:
+//! All values borrow from the payload and are read lazily:
 //!
-//! 1. [`Datagram::parse`] reads the header; only what leaves nothing to walk over is an [`Error`].
+//! 1. [`Datagram::parse`] reads the header. It returns an [`Error`] only if no sample can be found.
 //! 2. [`Datagram::samples`] walks by lengths and reads the fixed part of each [`Sample`].
-//! 3. [`FlowSample::records`] and its like walk by lengths and read nothing but numbers.
-//! 4. [`Record::read`](record::Record::read) reads one structure of [`flow`] or [`counter`],
-//!    [`decode`](record::Record::decode) whichever it is, [`visit`](record::Record::visit) shows
-//!    its fields by name.
+//! 3. [`FlowSample::records`] and its counterparts walk by lengths and read only record numbers.
+//! 4. [`Record::read`](record::Record::read) reads one given structure of [`flow`] or [`counter`],
+//!    [`decode`](record::Record::decode) reads any of them, and
+//!    [`visit`](record::Record::visit) passes the fields to a visitor by name.
 //! 5. [`SampledHeader::layers`](flow::SampledHeader::layers) reads the protocol headers of the
-//!    sampled packet, [`five_tuple`](flow::SampledHeader::five_tuple) who talks to whom.
+//!    sampled packet; [`five_tuple`](flow::SampledHeader::five_tuple) reads only its addresses,
+//!    protocol and ports.
 //!
-//! What is unknown surfaces as bytes with its [`DataFormat`]. A record longer than known is an
-//! extension, its tail is ignored; in a shorter one, absent fields have sFlow's code for "unknown".
-//! A length or count beyond what is left ends the iteration there, after everything whole, with a
-//! [`Malformed`] that says what and where. The structures and their numbers are those of sFlow
-//! version 5 and its extensions; a structure that is missing is a table of a few lines in
-//! [`flow`] or [`counter`], see [`structure`].
+//! Unknown samples and records are returned as bytes with their [`DataFormat`]. A record longer
+//! than its structure is an extension: the tail is ignored. In a shorter record, absent fields have
+//! sFlow's code for "unknown". A length or count beyond the bytes left ends the iteration there,
+//! after all whole items, with a [`Malformed`] that contains kind and offset. The structures and
+//! their numbers are those of sFlow version 5 and its extensions. To add one, see [`structure`].
 
-// std must not come back by accident; tests name it
+// Unconditional, so that no module uses std by accident. Tests and `capture` name it.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,19 +1,19 @@
-//! What can be wrong with a datagram, as values that can be counted.
+//! Faults in datagrams, as values that can be counted.
 
 use core::fmt;
 
-/// A fault inside a datagram: everything before it was whole and has been handed out.
+/// A fault inside a datagram. All items before it were whole and have been returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Malformed {
-    /// What is wrong.
+    /// The kind of fault.
     pub kind: MalformedKind,
-    /// Where reading could not go on, in bytes from the start of the datagram.
+    /// Offset where reading stopped, in bytes from the start of the datagram.
     pub offset: usize,
 }
 
 impl Malformed {
-    /// The same fault seen from the list around the item: an item that is cut short means that the
-    /// list's count is wrong.
+    /// The same fault, seen from the list around the item: if an item is cut short, the count of
+    /// the list is wrong.
     pub(crate) fn in_list(self) -> Self {
         match self.kind {
             MalformedKind::RecordShort => Self { kind: MalformedKind::FieldOverrun, ..self },
@@ -37,7 +37,7 @@ pub enum MalformedKind {
     SamplesMissing,
     /// A sample's length is beyond the end of the datagram; the walk ends.
     SampleOverrun,
-    /// A sample is shorter than its fixed part; the next sample is still read.
+    /// A sample is shorter than its fixed part; the walk continues with the next sample.
     SampleShort,
     /// A sample ends before all declared records; its walk ends.
     RecordsMissing,
@@ -47,7 +47,8 @@ pub enum MalformedKind {
     RecordShort,
     /// A length or count inside a structure is beyond the structure's end.
     FieldOverrun,
-    /// A union's discriminant is unknown, so what follows in the structure cannot be found.
+    /// The discriminant of a union is unknown, so its length is, and the rest of the structure
+    /// cannot be found.
     UnknownUnion,
     /// Record lists nest deeper than [`Cursor::MAX_DEPTH`](crate::xdr::Cursor::MAX_DEPTH).
     TooDeep,
@@ -67,7 +68,7 @@ impl MalformedKind {
         Self::TooDeep,
     ];
 
-    /// Stable name, as the collector prints it.
+    /// Stable name, as the collector prints it in text and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::SamplesMissing => "samples_missing",
@@ -89,19 +90,19 @@ impl fmt::Display for MalformedKind {
     }
 }
 
-/// Why a datagram is refused as a whole.
+/// A reason to refuse a whole datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
     /// The datagram ends within its header.
     Short,
-    /// Not version 5; versions 2 and 4 have another layout.
+    /// The version is not 5; versions 2 and 4 have another layout.
     Version(u32),
     /// The agent's address type is none of 0 (unknown), 1 (IPv4), 2 (IPv6).
     AddressType(u32),
 }
 
 impl Error {
-    /// Stable name, as the collector prints it.
+    /// Stable name, as the collector prints it in text and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Short => "datagram_short",

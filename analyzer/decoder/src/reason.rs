@@ -1,10 +1,10 @@
-//! Names of the reasons why a packet was discarded: `discarded_packet.reason`, and the value of an
-//! output interface of format 1.
+//! Names of discard reasons: `discarded_packet.reason`, and the value of an output interface of
+//! format 1.
 
-/// The published name of a reason; `None` for a code that none of the sources knows.
+/// Returns the published name of a reason; `None` for an undefined code.
 ///
-/// The codes 33 and 36, which the reference agent sends by a slip of its header, are named as what
-/// they are meant to be, 332 and 366.
+/// The reference agent sends 33 and 36 because of two misprints in its header file. They have the
+/// names of the codes meant: 332 and 366.
 pub fn drop_reason_name(code: u32) -> Option<&'static str> {
     let code = match code {
         33 => 332,

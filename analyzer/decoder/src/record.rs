@@ -10,6 +10,8 @@ use crate::visit::{Field, Ignore, Kind, Shape, Value, Visitor};
 use crate::xdr::{Cursor, Span, Wire};
 
 /// A number space of records: [`Flow`](crate::Flow) or [`Counter`](crate::Counter).
+///
+/// `registry!` implements it from the list of records.
 pub trait Space: Sized {
     /// The enum of all records of the space.
     type Data<'a>;
@@ -17,16 +19,16 @@ pub trait Space: Sized {
     /// Reads the record numbered `format`.
     fn read<'a>(format: DataFormat, cursor: &mut Cursor<'a>) -> Self::Data<'a>;
 
-    /// Finds what is known about `format`.
+    /// Finds name and fields of the record numbered `format`; `None` for an unknown number.
     fn lookup<'a>(format: DataFormat) -> Option<Known<'a>>;
 }
 
-/// What is known about a numbered structure.
+/// Name and fields of a numbered structure.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     /// The published name.
     pub name: &'static str,
-    /// Shows its fields.
+    /// Reads the fields and passes them to the visitor, as far as they are present.
     pub visit: fn(&mut Cursor<'a>, &mut dyn Visitor),
 }
 
@@ -36,7 +38,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Lists the records of one number space: the enum of all of them, and finding one by number.
+/// Lists the records of one number space: defines the enum of all of them and the search by number.
 macro_rules! registry {
     ($(#[$doc:meta])* $data:ident of $space:ident {
         $($name:ident $(<$life:lifetime>)?,)*
@@ -46,7 +48,8 @@ macro_rules! registry {
         #[non_exhaustive]
         pub enum $data<'a> {
             $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name $(<$life>)?),)*
-            /// A number that this library does not know; the record's bytes are all there is.
+            /// A number without a structure here; [`Record::bytes`](crate::record::Record::bytes)
+            /// has the content.
             Unknown,
         }
 
@@ -76,7 +79,7 @@ macro_rules! registry {
 
 pub(crate) use registry;
 
-/// One record, not yet read: its number and its bytes.
+/// One record, not yet read: number and bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a, S> {
     format: DataFormat,
@@ -106,10 +109,10 @@ impl<'a, S: Space> Record<'a, S> {
         S::lookup(self.format).map(|known| known.name)
     }
 
-    /// Reads the record as a `T`; `None` if it is another structure.
+    /// Reads the record as a `T`; `None` if it has another number.
     ///
-    /// What the record does not hold has the unknown value of its kind;
-    /// [`visit`](Record::visit) tells what was absent.
+    /// Absent fields have the unknown value of their kind. [`visit`](Record::visit) omits them, so
+    /// it distinguishes an absent field from one sent as unknown.
     #[inline]
     pub fn read<T: Numbered<'a, S>>(&self) -> Option<T> {
         if self.format != T::FORMAT {
@@ -118,18 +121,18 @@ impl<'a, S: Space> Record<'a, S> {
         T::read(&mut self.cursor())
     }
 
-    /// Reads the record as whatever it is.
+    /// Reads the record by its number.
     pub fn decode(&self) -> S::Data<'a> {
         S::read(self.format, &mut self.cursor())
     }
 
-    /// Shows the fields; an unknown record shows its content as `bytes`.
+    /// Passes the fields to `visitor`; an unknown record has one field, `bytes`.
     ///
-    /// Returns how many bytes follow the fields known: an extension that is to be ignored.
+    /// Returns the number of bytes after the known fields: an extension, to be ignored.
     ///
     /// # Errors
     ///
-    /// The first fault in the structure; the fields before it have been shown.
+    /// The first fault in the structure. The fields before it have been visited.
     pub fn visit(&self, visitor: &mut dyn Visitor) -> Result<usize, Malformed> {
         let mut cursor = self.cursor();
         match S::lookup(self.format) {
@@ -142,7 +145,7 @@ impl<'a, S: Space> Record<'a, S> {
         cursor.fault().map_or(Ok(cursor.remaining()), Err)
     }
 
-    /// Reads every field and tells what is wrong with the record; as [`visit`](Record::visit).
+    /// Reads every field to find the first fault; returns the same as [`visit`](Record::visit).
     ///
     /// # Errors
     ///
@@ -158,7 +161,7 @@ impl<'a, S: Space> Record<'a, S> {
 
 /// The records of a sample, in order.
 ///
-/// Yields an error where the walk cannot go on, and then ends.
+/// Yields an error where the walk cannot continue, and then ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Records<'a, S> {
     span: Span<'a>,
@@ -172,7 +175,7 @@ impl<'a, S> Records<'a, S> {
         Self { span, left: count, depth, space: PhantomData }
     }
 
-    /// Bytes not walked over yet; at the end, surplus bytes in the sample (to be ignored).
+    /// Bytes not walked over yet. At the end, surplus bytes of the sample, to be ignored.
     pub fn remaining(&self) -> &'a [u8] {
         self.span.bytes()
     }
@@ -217,8 +220,9 @@ impl<'a, S: Space> NestedRecords<'a, S> {
 }
 
 impl<'a, S: Space> Wire<'a> for NestedRecords<'a, S> {
-    /// Walks over the records to find where the list ends.
+    /// Walks over the records to find the end of the list, which has no length of its own.
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+        // Bounds the recursion of `visit`: the stack on a small target is a few kilobytes.
         if cursor.depth() >= Cursor::MAX_DEPTH {
             cursor.fail(MalformedKind::TooDeep);
             return None;
@@ -244,6 +248,7 @@ impl<'a, S: Space> Wire<'a> for NestedRecords<'a, S> {
             let name = record.name().unwrap_or("unknown");
             visitor.value(TYPE, Value::Text(Text(name.as_bytes())));
             visitor.value(FORMAT, Value::Format(record.format));
+            // Closed before the fault is noted, so that brackets match even in a malformed record.
             let fault = record.visit(visitor).err();
             visitor.close(Shape::Structure);
             if let Some(fault) = fault {

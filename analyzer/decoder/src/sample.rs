@@ -1,4 +1,4 @@
-//! The samples: flow samples, counters samples, discarded packets, and the vendor's two.
+//! Samples: flow samples, counters samples, discarded packets, and the two of InMon.
 
 use crate::counter::CounterRecords;
 use crate::custom::{RtFlow, RtMetric};
@@ -9,21 +9,21 @@ use crate::record::Records;
 use crate::source::{DataSource, Interface};
 use crate::xdr::Span;
 
-/// A sample, its fixed part read and its records not.
+/// A sample. Its fixed part has been read, its records have not.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Sample<'a> {
-    /// 0:1 flow_sample and 0:3 flow_sample_expanded.
+    /// `flow_sample` (0:1) or `flow_sample_expanded` (0:3).
     Flow(FlowSample<'a>),
-    /// 0:2 counters_sample and 0:4 counters_sample_expanded.
+    /// `counters_sample` (0:2) or `counters_sample_expanded` (0:4).
     Counters(CountersSample<'a>),
-    /// 0:5 discarded_packet.
+    /// `discarded_packet` (0:5).
     Discarded(DiscardedPacket<'a>),
-    /// 4300:1002 rtmetric.
+    /// `rtmetric` (4300:1002).
     RtMetric(RtMetric<'a>),
-    /// 4300:1003 rtflow.
+    /// `rtflow` (4300:1003).
     RtFlow(RtFlow<'a>),
-    /// Anything else.
+    /// A sample with any other number.
     Unknown(UnknownSample<'a>),
 }
 
@@ -77,23 +77,23 @@ impl<'a> Sample<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FlowSample<'a> {
-    /// +1 per flow sample of this source, wraps.
+    /// Increases by 1 per flow sample of this source; wraps.
     pub sequence_number: u32,
-    /// Where it was taken.
+    /// Data source of the sampler.
     pub source_id: DataSource,
-    /// N of the 1-in-N in force.
+    /// Sampling rate in force: N of 1 in N.
     pub sampling_rate: u32,
-    /// Packets that could have been sampled, so far; wraps.
+    /// Total number of packets that could have been sampled; wraps.
     pub sample_pool: u32,
-    /// Samples lost for lack of resources, so far; 0 also if the agent cannot tell.
+    /// Total number of samples lost for lack of resources; 0 also if the agent does not count them.
     pub drops: u32,
-    /// Where the packet came in.
+    /// Interface that received the packet.
     pub input: Interface,
-    /// Where it went out.
+    /// Interface or interfaces that the packet was sent to, or the reason for its discard.
     pub output: Interface,
-    /// Flow records that the sample declares.
+    /// Declared number of flow records.
     pub num_records: u32,
-    /// Whether it came in the expanded encoding (0:3).
+    /// True for the expanded encoding (0:3).
     pub expanded: bool,
     records: Span<'a>,
 }
@@ -146,13 +146,13 @@ impl<'a> FlowSample<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CountersSample<'a> {
-    /// +1 per counters sample of this source, wraps; starts over when a counter does.
+    /// Increases by 1 per counters sample of this source; wraps. Restarts when a counter is reset.
     pub sequence_number: u32,
-    /// Whose counters.
+    /// Data source of the counters.
     pub source_id: DataSource,
-    /// Counter records that the sample declares.
+    /// Declared number of counter records.
     pub num_records: u32,
-    /// Whether it came in the expanded encoding (0:4).
+    /// True for the expanded encoding (0:4).
     pub expanded: bool,
     records: Span<'a>,
 }
@@ -177,23 +177,23 @@ impl<'a> CountersSample<'a> {
     }
 }
 
-/// Notice of one packet that the device discarded.
+/// Notification of one packet that the device discarded.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DiscardedPacket<'a> {
-    /// +1 per notice of this source, wraps.
+    /// Increases by 1 per notification of this source; wraps.
     pub sequence_number: u32,
-    /// Where it was noticed.
+    /// Data source that discarded the packet.
     pub source_id: DataSource,
-    /// Notices suppressed or lost, so far; 0 also if unknown.
+    /// Total number of notifications suppressed or lost; 0 also if unknown.
     pub drops: u32,
-    /// ifIndex of the port the packet came in by; 0 unknown.
+    /// ifIndex of the interface that received the packet; 0 unknown.
     pub input_if_index: u32,
-    /// ifIndex of the port the packet would have left by; 0 unless dropped on egress.
+    /// ifIndex of the selected output interface; 0 unless dropped on egress.
     pub output_if_index: u32,
-    /// Why; [`drop_reason_name`](crate::drop_reason_name) names it.
+    /// Reason code; see [`drop_reason_name`](crate::drop_reason_name).
     pub reason: u32,
-    /// Flow records that the sample declares.
+    /// Declared number of flow records.
     pub num_records: u32,
     records: Span<'a>,
 }
@@ -221,7 +221,7 @@ impl<'a> DiscardedPacket<'a> {
     }
 }
 
-/// A sample of a kind that this library does not know.
+/// A sample with an unknown number.
 #[derive(Clone, Copy, Debug)]
 pub struct UnknownSample<'a> {
     data_format: DataFormat,

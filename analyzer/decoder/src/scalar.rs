@@ -1,4 +1,4 @@
-//! Reading of the types that are one value.
+//! [`Wire`] for the types that are one [`Value`].
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -50,7 +50,7 @@ scalar! {
     &'a [u8] as Bytes: |c| c.opaque(), unknown |_| &[];
 }
 
-/// Opaque data of fixed length.
+/// Opaque data of fixed length: no length word, no pad.
 impl<'a, const N: usize> Wire<'a> for [u8; N] {
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         cursor.array()
@@ -74,6 +74,7 @@ fn read_address(cursor: &mut Cursor<'_>) -> Option<Address> {
         1 => Wire::read(cursor).map(Address::V4),
         2 => Wire::read(cursor).map(Address::V6),
         _ => {
+            // The fault is at the type word, not after it.
             *cursor = before;
             cursor.fail(MalformedKind::UnknownUnion);
             None

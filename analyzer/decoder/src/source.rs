@@ -1,18 +1,18 @@
-//! Where a sample was taken and where its packet went.
+//! Data sources of samples; input and output interfaces of packets.
 
 use core::fmt;
 
-/// A data source: what a sampler or poller watches.
+/// A data source: the object that a sampler or poller observes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DataSource {
-    /// 0 interface, 1 VLAN, 2 physical entity, 3 logical entity; others are accepted.
+    /// 0 interface, 1 VLAN, 2 physical entity, 3 logical entity; undefined values are accepted.
     pub class: u32,
     /// ifIndex, VLAN id or entity number; class 0 with index 0 stands for all ports.
     pub index: u32,
 }
 
 impl DataSource {
-    /// From the word of the compact encoding: 8 bits of class, 24 of index.
+    /// Splits the word of the compact encoding: 8 bits of class, 24 of index.
     pub const fn from_compact(word: u32) -> Self {
         Self { class: word >> 24, index: word & 0x00ff_ffff }
     }
@@ -25,25 +25,26 @@ impl fmt::Display for DataSource {
     }
 }
 
-/// The input or output of a sampled packet, as it was sent.
+/// The input or output of a sampled packet, as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Interface {
-    /// What `value` is: 0 an interface, 1 a reason for a discard, 2 a number of interfaces.
+    /// Meaning of `value`: 0 an interface, 1 a reason for a discard, 2 a number of interfaces.
     pub format: u32,
     /// 30 bits in the compact encoding, 32 in the expanded one.
     pub value: u32,
 }
 
 impl Interface {
-    /// The value of format 0 that means "no interface" (compact; also seen in expanded samples).
+    /// The value of format 0 for "no interface". Defined for the compact encoding; some agents send
+    /// it in expanded samples too, where the value is `0xffff_ffff`.
     const INTERNAL: u32 = 0x3fff_ffff;
 
-    /// From the word of the compact encoding: 2 bits of format, 30 of value.
+    /// Splits the word of the compact encoding: 2 bits of format, 30 of value.
     pub const fn from_compact(word: u32) -> Self {
         Self { format: word >> 30, value: word & 0x3fff_ffff }
     }
 
-    /// What the two numbers say.
+    /// The meaning of format and value.
     pub const fn port(self) -> Port {
         match (self.format, self.value) {
             (0, 0) => Port::Unknown,
@@ -59,15 +60,15 @@ impl Interface {
 /// The meaning of an [`Interface`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Port {
-    /// Not known.
+    /// Unknown interface (both words 0).
     Unknown,
-    /// An ifIndex.
+    /// ifIndex of an interface.
     Index(u32),
-    /// None: made by (input) or meant for (output) the device itself.
+    /// No interface: sent (input) or received (output) by the device itself.
     Internal,
-    /// Discarded, for a reason that [`drop_reason_name`](crate::drop_reason_name) names.
+    /// Discarded; [`drop_reason_name`](crate::drop_reason_name) names the reason.
     Discarded(u32),
-    /// Sent to that many interfaces; 0 is an unknown number above 1.
+    /// Sent to this number of interfaces; 0 is an unknown number above 1.
     Multiple(u32),
     /// A format that sFlow does not define.
     #[expect(missing_docs, reason = "the two words of Interface")]
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interface_words_of_the_sheet() {
+    fn compact_interface_words_are_split() {
         let port = |word| Interface::from_compact(word).port();
         assert_eq!(port(0x0000_0002), Port::Index(2));
         assert_eq!(port(0x4000_0102), Port::Discarded(258));
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn both_internal_values_in_expanded_samples() {
+    fn both_internal_values_are_accepted_in_expanded_samples() {
         for value in [0x3fff_ffff, 0xffff_ffff] {
             assert_eq!(Interface { format: 0, value }.port(), Port::Internal);
         }

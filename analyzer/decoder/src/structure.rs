@@ -26,7 +26,7 @@ pub trait Structure<'a>: Wire<'a> {
     /// The published name, `if_counters` for instance.
     const NAME: &'static str;
 
-    /// Shows the fields, in order, as far as they are there.
+    /// Reads the fields in order and passes those present to `visitor`.
     fn visit_fields(cursor: &mut Cursor<'a>, visitor: &mut dyn Visitor);
 }
 
@@ -104,7 +104,7 @@ macro_rules! structures {
     )*};
 }
 
-/// The number of a structure, for those that have one.
+/// Implements [`Numbered`] for a structure that has a number.
 macro_rules! number {
     ($space:ident [$($type:tt)*]) => {};
     ($space:ident [$($type:tt)*] $enterprise:literal $format:literal) => {
@@ -114,6 +114,7 @@ macro_rules! number {
     };
 }
 
+/// The published name of a field: the given one, else the Rust name.
 macro_rules! published {
     ($field:ident) => {
         stringify!($field)

@@ -1,10 +1,10 @@
-//! The small types that fields are made of, and how each is read.
+//! Types of fields: addresses, text, percentages.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str;
 
-/// The address union of sFlow.
+/// The address union of sFlow: a type word, then 0, 4 or 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Address {
     /// Type 0: unknown.
@@ -36,7 +36,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// A MAC address: 6 bytes, 8 on the wire.
+/// A MAC address: 6 bytes, padded to 8 in structures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MacAddress(pub [u8; 6]);
 
@@ -47,7 +47,7 @@ impl fmt::Display for MacAddress {
     }
 }
 
-/// A UUID; all zero if unknown.
+/// A UUID of 16 bytes without a length word; all zero if unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Uuid(pub [u8; 16]);
 
@@ -68,24 +68,28 @@ impl fmt::Display for Uuid {
 pub struct Percentage(pub i32);
 
 impl Percentage {
-    /// Percent, if known.
+    /// The value in percent; `None` if it is unknown (negative).
     pub fn percent(self) -> Option<f32> {
         (self.0 >= 0).then_some(self.0 as f32 / 100.0)
     }
 }
 
-/// A string as it was sent: mostly UTF-8, never trusted to be.
+/// A string as received: usually UTF-8, but not checked. No NUL terminator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Text<'a>(pub &'a [u8]);
 
 impl<'a> Text<'a> {
-    /// The text, if it is UTF-8.
+    /// Returns the text as `str`.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not UTF-8; `Display` replaces the invalid ones instead.
     pub fn to_str(self) -> Result<&'a str, str::Utf8Error> {
         str::from_utf8(self.0)
     }
 }
 
-/// Writes U+FFFD for what is not UTF-8.
+/// Writes U+FFFD for each invalid sequence.
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {

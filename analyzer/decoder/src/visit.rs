@@ -1,14 +1,14 @@
-//! Walking a structure field by field, with names: what text, JSON and field-by-field comparison
-//! are made from.
+//! Walk over a structure field by field, with names. Text and JSON output and the comparison with
+//! other decoders are visitors.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::format::DataFormat;
 use crate::value::{Address, MacAddress, Percentage, Text, Uuid};
 
-/// Sees the fields of a structure in the order of the specification.
+/// Receives the fields of a structure in the order of the specification.
 ///
-/// Absent fields are not shown. Structures and lists are bracketed by [`open`](Visitor::open) and
+/// Absent fields are omitted. Structures and lists are bracketed by [`open`](Visitor::open) and
 /// [`close`](Visitor::close); the items of a list have the empty name.
 pub trait Visitor {
     /// One value.
@@ -19,31 +19,31 @@ pub trait Visitor {
     fn close(&mut self, shape: Shape);
 }
 
-/// A field's name and nature.
+/// Name and kind of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// The published name, `ifInOctets` for instance; empty for an item of a list.
     pub name: &'static str,
-    /// What the number means.
+    /// The kind of quantity, which determines the unknown value.
     pub kind: Kind,
 }
 
-/// The nature of a field, which also tells how sFlow writes "unknown".
+/// The kind of a field, which also determines the code for "unknown".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Counts up and wraps modulo 2^32 or 2^64; unknown is all ones.
+    /// Counts up and wraps modulo 2^32 or 2^64. Unknown is all ones.
     Counter,
-    /// May rise and fall; unknown is 0, for a percentage -1, for a load average -1.0.
+    /// Rises and falls. Unknown is 0; for a percentage -1, for a load average -1.0.
     Gauge,
-    /// Enumeration or bit field; unknown values must be accepted; unknown is 0.
+    /// Enumeration or bit field; undefined values are accepted. Unknown is 0.
     Enumeration,
-    /// Identity, setting or attribute of a packet; unknown is 0, an empty string, address type 0.
+    /// Identity, setting or attribute of a packet. Unknown is 0, an empty string or address type 0.
     Identity,
-    /// Point in time or duration; unknown is 0.
+    /// Point in time or duration. Unknown is 0.
     Time,
 }
 
-/// What [`Visitor::open`] opens.
+/// The two kinds of brackets of [`Visitor::open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// Named fields follow.
@@ -74,7 +74,7 @@ pub enum Value<'a> {
     Bool(bool),
 }
 
-/// Sees everything and does nothing: for checking a structure.
+/// Discards everything; used to find faults only.
 pub(crate) struct Ignore;
 
 impl Visitor for Ignore {

@@ -1,15 +1,15 @@
-//! Reading XDR (RFC 4506) the way a tolerant sFlow decoder has to.
+//! XDR (RFC 4506) for a tolerant sFlow decoder.
 //!
-//! Two readers: `Span` walks the frame of a datagram by lengths, [`Cursor`] reads the fields of one
-//! structure. A cursor never fails as a whole: what the record does not hold reads as *absent*, the
-//! first fault is kept with its offset, and nothing after it is read.
+//! Two readers: `Span` walks samples and records by lengths, [`Cursor`] reads the fields of one
+//! structure. A cursor never fails as a whole: fields beyond the end read as *absent*, the first
+//! fault is kept with its offset, and nothing after it is read.
 
 use core::marker::PhantomData;
 
 use crate::malformed::{Malformed, MalformedKind};
 use crate::visit::{Field, Kind, Shape, Visitor};
 
-/// Bytes, and where they stand in the datagram.
+/// Bytes and their offset in the datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span<'a> {
     bytes: &'a [u8],
@@ -30,7 +30,7 @@ impl<'a> Span<'a> {
         self.end.wrapping_sub(self.bytes.len())
     }
 
-    /// The next `N` words in host order.
+    /// The next `N` words in host order; on `None` nothing is taken.
     #[inline]
     pub(crate) fn words<const N: usize>(&mut self) -> Option<[u32; N]> {
         let (head, rest) = self.bytes.split_at_checked(const { 4 * N })?;
@@ -46,7 +46,8 @@ impl<'a> Span<'a> {
         Some(*head)
     }
 
-    /// The next `len` bytes; the zero pad to a multiple of 4 is skipped as far as it is there.
+    /// The next `len` bytes. The pad to a multiple of 4 is skipped as far as it is present: some
+    /// agents omit the last pad of a datagram.
     #[inline]
     pub(crate) fn opaque(&mut self, len: u32) -> Option<Span<'a>> {
         let len = usize::try_from(len).ok()?;
@@ -64,8 +65,7 @@ impl<'a> Span<'a> {
 
 /// Reads the fields of one structure in order.
 ///
-/// Handed to implementations of [`Wire`]; users of the library meet it only when they describe a
-/// structure of their own.
+/// Passed to implementations of [`Wire`]; needed only to describe further structures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor<'a> {
     span: Span<'a>,
@@ -75,35 +75,35 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// How deep record lists may nest (only `extended_80211_aggregation` nests them).
+    /// Limit for nested record lists. Only `extended_80211_aggregation` (1016) nests them.
     pub const MAX_DEPTH: u8 = 4;
 
     pub(crate) fn new(span: Span<'a>, depth: u8) -> Self {
         Self { span, fault: None, depth }
     }
 
-    /// True where the record has no more bytes or a fault has ended it.
+    /// Returns true if no bytes are left or a fault has ended the record.
     pub fn is_empty(&self) -> bool {
         self.span.bytes.is_empty()
     }
 
-    /// The first fault met, if any.
+    /// The first fault, if any.
     pub fn fault(&self) -> Option<Malformed> {
         self.fault
     }
 
-    /// Bytes not read yet; after a fault none.
+    /// Number of bytes not read yet; 0 after a fault.
     pub fn remaining(&self) -> usize {
         self.span.bytes.len()
     }
 
-    /// Reads one field; what is absent reads as the unknown value of its kind.
+    /// Reads one field; an absent one reads as the unknown value of its kind.
     #[inline]
     pub fn field<T: Wire<'a>>(&mut self, kind: Kind) -> T {
         T::read(self).unwrap_or_else(|| T::unknown(kind))
     }
 
-    /// The next `N` bytes as they stand.
+    /// The next `N` bytes, without pad.
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let read = self.span.array();
@@ -119,13 +119,13 @@ impl<'a> Cursor<'a> {
         self.opaque_span().map(Span::bytes)
     }
 
-    /// Notes a fault here and gives up the rest of the structure.
+    /// Records a fault at this offset and ends the structure.
     #[cold]
     pub fn fail(&mut self, kind: MalformedKind) {
         self.fail_with(self.span.malformed(kind));
     }
 
-    /// Notes a fault found elsewhere in the structure and gives up the rest.
+    /// Records a fault at another offset and ends the structure. The first fault is kept.
     pub(crate) fn fail_with(&mut self, fault: Malformed) {
         self.fault.get_or_insert(fault);
         self.span = Span { bytes: &[], end: self.span.end };
@@ -152,20 +152,20 @@ impl<'a> Cursor<'a> {
 
 /// A type that can be read from XDR.
 pub trait Wire<'a>: Sized {
-    /// Reads one value; `None` where the record ends before it, with the fault noted.
+    /// Reads one value; `None` if the record ends before it, with the fault recorded.
     fn read(cursor: &mut Cursor<'a>) -> Option<Self>;
 
-    /// The value that sFlow gives to an unknown field of this type and `kind`.
+    /// The code of sFlow for an unknown field of this type and `kind`.
     fn unknown(kind: Kind) -> Self;
 
-    /// Reads one value and shows it to `visitor`; what is absent is not shown.
+    /// Reads one value and passes it to `visitor`; an absent one is omitted.
     fn visit(cursor: &mut Cursor<'a>, field: Field, visitor: &mut dyn Visitor);
 }
 
-/// A counted array whose items are read when asked for.
+/// A counted array whose items are read on iteration.
 ///
-/// Holds only items that are whole; a count beyond what the record holds costs nothing and is
-/// reported as [`MalformedKind::FieldOverrun`] by whoever read the list.
+/// Contains only whole items. A count beyond the end of the record costs no time or memory;
+/// [`Record::check`](crate::record::Record::check) reports it as [`MalformedKind::FieldOverrun`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct List<'a, T> {
     items: Span<'a>,
@@ -180,7 +180,7 @@ impl<'a, T: Wire<'a>> List<'a, T> {
         self.len
     }
 
-    /// True for a list without items.
+    /// Returns true for a list without items.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -197,6 +197,8 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
         let count = u32::read(cursor)?;
         let list = |len| Self { items: cursor.span, len, depth: cursor.depth, item: PhantomData };
         let (all, mut ahead) = (list(count), *cursor);
+        // Items have no length of their own, so the end of the list is found by reading them. The
+        // first absent one ends the loop: work is bounded by the bytes left, not by the count.
         for whole in 0..count {
             T::read(&mut ahead);
             if let Some(fault) = ahead.fault {
@@ -227,7 +229,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
     }
 }
 
-/// A field that older forms of its structure do not have: its absence is no fault.
+/// A field that older forms of a structure lack: its absence is not a fault.
 impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     #[inline]
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! The decoder allocates nothing: no list, no string, whatever the datagram says.
+//! The decoder does not allocate, neither for sound nor for corrupted datagrams.
 
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::record::{Records, Space};
@@ -11,7 +11,7 @@ fn reading_everything_allocates_nothing() {
     for (name, mut payload) in vectors() {
         let info = allocation_counter::measure(|| read(&payload));
         assert_eq!(info.count_total, 0, "{name}");
-        // counts and lengths of four billion
+        // Each word as a count or length of four billion.
         for at in (0..payload.len().saturating_sub(3)).step_by(4) {
             let word = payload[at..at + 4].to_vec();
             payload[at..at + 4].fill(0xff);
@@ -23,7 +23,7 @@ fn reading_everything_allocates_nothing() {
 }
 
 #[test]
-fn the_counter_counts() {
+fn allocation_counter_detects_an_allocation() {
     let info = allocation_counter::measure(|| drop(std::hint::black_box(vec![1u8])));
     assert_eq!(info.count_total, 1);
 }
@@ -48,20 +48,20 @@ fn read(payload: &[u8]) {
 fn packets(records: flowmote_decoder::FlowRecords<'_>) {
     for header in records.flatten().filter_map(|record| record.read::<SampledHeader<'_>>()) {
         std::hint::black_box(header.five_tuple());
-        header.layers().for_each(|layer| layer.visit(&mut Nobody));
+        header.layers().for_each(|layer| layer.visit(&mut Discard));
     }
 }
 
 fn records<S: Space>(records: Records<'_, S>) {
     for record in records.flatten() {
-        let _ = record.visit(&mut Nobody);
+        let _ = record.visit(&mut Discard);
         std::hint::black_box(&record.decode());
     }
 }
 
-struct Nobody;
+struct Discard;
 
-impl Visitor for Nobody {
+impl Visitor for Discard {
     fn value(&mut self, _: Field, value: Value<'_>) {
         std::hint::black_box(value);
     }

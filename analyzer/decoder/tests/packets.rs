@@ -12,7 +12,7 @@ const IPV6: &[u8] = &[
 ];
 const TCP: &[u8] = &[0x9c, 0x41, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x12, 0x10, 0, 0, 0, 0, 0];
 
-/// IPv4 of total length 0, as segmentation offload leaves it.
+/// An IPv4 header with a total length of 0, as segmentation offload leaves it.
 fn ipv4(protocol: u8) -> Vec<u8> {
     vec![0x45, 0xb8, 0, 0, 0x12, 0x34, 0x40, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]
 }
@@ -35,7 +35,7 @@ fn five_tuple(packet: &[u8]) -> Option<FiveTuple> {
 }
 
 #[test]
-fn ethernet_ipv4_tcp() {
+fn ethernet_ipv4_tcp_is_read_to_the_payload() {
     let packet = packet(&[MACS, &[8, 0], &ipv4(6), TCP, b"data"]);
     let layers: Vec<_> = Layers::ethernet(&packet).collect();
     let [Layer::Ethernet(ethernet), Layer::Ipv4(ip), Layer::Tcp(tcp), Layer::Payload(b"data")] =
@@ -56,10 +56,10 @@ fn ethernet_ipv4_tcp() {
 }
 
 #[test]
-fn two_tags_ipv6_extensions_udp() {
+fn udp_is_found_after_two_tags_and_ipv6_extensions() {
     let mut ip = IPV6.to_vec();
     ip[6] = 0;
-    // hop-by-hop of 8 bytes, then destination options of 16
+    // Hop-by-hop options of 8 bytes, then destination options of 16.
     let hop = [60, 0, 1, 4, 0, 0, 0, 0];
     let destination = [17, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let tags = [0x88, 0xa8, 0xe0, 0x64, 0x81, 0, 0x10, 0x0a, 0x86, 0xdd];
@@ -91,7 +91,7 @@ fn later_fragments_have_no_ports() {
 }
 
 #[test]
-fn options_are_skipped_and_padding_is_no_payload() {
+fn ip_options_are_skipped_and_frame_padding_is_not_payload() {
     let mut ip = ipv4(17);
     ip[0] = 0x46;
     ip[3] = 32;
@@ -102,7 +102,7 @@ fn options_are_skipped_and_padding_is_no_payload() {
 }
 
 #[test]
-fn arp_and_llc() {
+fn arp_and_llc_are_read() {
     let arp = [
         8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1,
     ];
@@ -119,7 +119,7 @@ fn arp_and_llc() {
 }
 
 #[test]
-fn tunnels() {
+fn headers_inside_tunnels_are_read() {
     let inner = packet(&[MACS, &[8, 0], &ipv4(6), TCP]);
     let vxlan = [8, 0, 0, 0, 0, 0x12, 0x34, 0];
     let geneve = [1, 0, 0x65, 0x58, 0, 0x12, 0x34, 0, 0, 0, 0, 0];
@@ -145,7 +145,7 @@ fn tunnels() {
 }
 
 #[test]
-fn vxlan_network_and_five_tuple_of_the_outer_packet() {
+fn five_tuple_of_a_tunnel_is_that_of_the_outer_packet() {
     let inner = packet(&[MACS, &[8, 0], &ipv4(6), TCP]);
     let packet =
         packet(&[MACS, &[8, 0], &ipv4(17), &udp(4789), &[8, 0, 0, 0, 0, 0x12, 0x34, 0], &inner]);
@@ -158,7 +158,7 @@ fn vxlan_network_and_five_tuple_of_the_outer_packet() {
 }
 
 #[test]
-fn cut_anywhere() {
+fn packet_cut_anywhere_keeps_the_headers_before() {
     let whole = packet(&[MACS, &[0x81, 0, 0, 5, 8, 0], &ipv4(6), TCP]);
     for len in 0..whole.len() {
         let layers: Vec<_> = Layers::ethernet(&whole[..len]).collect();
@@ -167,14 +167,14 @@ fn cut_anywhere() {
         match len {
             0..38 => assert_eq!((last, flow), (Some("truncated"), None), "{len}"),
             38..42 => assert_eq!(flow.unwrap().src_port, 0, "{len}"),
-            // ports are enough
+            // The first four bytes of TCP are enough for the ports.
             _ => assert_eq!((last, flow.unwrap().src_port), (Some("tcp"), 40001), "{len}"),
         }
     }
 }
 
 #[test]
-fn other_header_protocols() {
+fn first_header_depends_on_the_header_protocol() {
     let ip = packet(&[&ipv4(6), TCP]);
     for (protocol, bytes) in [(11, &ip[..]), (7, &[&[0xff, 3, 0, 0x21], &ip[..]].concat())] {
         let layers = Layers::new(protocol, bytes);

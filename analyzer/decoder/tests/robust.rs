@@ -1,4 +1,4 @@
-//! No input makes the decoder panic, loop or read what is not there.
+//! No input makes the decoder panic, loop, or return more than its bytes can hold.
 
 use flowmote_decoder::packet::{FiveTuple, Layer, Layers};
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
@@ -13,7 +13,7 @@ proptest! {
         let _ = walk(&bytes);
     }
 
-    /// A valid header, so that the arbitrary bytes are reached.
+    /// Arbitrary bytes after a valid header, so that the readers of samples are reached.
     #[test]
     fn arbitrary_samples(kind in 1u32..6, body in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut payload = [5u32, 0, 0, 0, 0, 9].map(u32::to_be_bytes).concat();
@@ -23,7 +23,7 @@ proptest! {
         let _ = walk(&payload);
     }
 
-    /// A few bytes of a real datagram changed: most of it still has its structure.
+    /// Vectors with a few changed bytes, so that most of the structure remains.
     #[test]
     fn mutated_vectors(
         pick in any::<prop::sample::Index>(),
@@ -38,7 +38,7 @@ proptest! {
         let _ = walk(&payload);
     }
 
-    /// As above on words, with the values that overflow.
+    /// Vectors with one word changed to a value near an overflow.
     #[test]
     fn mutated_words(
         pick in any::<prop::sample::Index>(),
@@ -64,7 +64,7 @@ proptest! {
         prop_assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple(layers));
     }
 
-    /// Packets that begin with headers known, so that what follows is reached.
+    /// Packets that begin with valid headers, so that the readers of later ones are reached.
     #[test]
     fn stacked_headers(
         picks in prop::collection::vec(any::<prop::sample::Index>(), 1..8),
@@ -76,13 +76,13 @@ proptest! {
             let layers = Layers::new(protocol, &packet);
             prop_assert!(layers.clone().count() <= packet.len() + 1);
             prop_assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple(layers));
-            assert_cut_invents_nothing(protocol, &packet);
+            assert_cut_adds_no_field(protocol, &packet);
         }
     }
 }
 
-/// Of a packet that is cut off, nothing is read that is not in the whole one.
-fn assert_cut_invents_nothing(protocol: u32, packet: &[u8]) {
+/// Checks that a cut packet yields only fields of the whole one.
+fn assert_cut_adds_no_field(protocol: u32, packet: &[u8]) {
     let whole = shown(Layers::new(protocol, packet));
     for len in 0..packet.len() {
         let cut = shown(Layers::new(protocol, &packet[..len]));
@@ -91,8 +91,8 @@ fn assert_cut_invents_nothing(protocol: u32, packet: &[u8]) {
                 break;
             }
             assert_eq!(name, whole_name, "cut at {len}");
-            let invented = fields.iter().find(|field| !whole_fields.contains(field));
-            assert_eq!(invented, None, "{name}, cut at {len}: {whole_fields:?}");
+            let added = fields.iter().find(|field| !whole_fields.contains(field));
+            assert_eq!(added, None, "{name}, cut at {len}: {whole_fields:?}");
         }
     }
 }
@@ -120,7 +120,7 @@ impl Visitor for Fields {
     fn close(&mut self, _: Shape) {}
 }
 
-/// Headers that announce one another.
+/// Headers that select one another.
 const HEADERS: &[&[u8]] = &[
     &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0],
     &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd],
@@ -154,9 +154,9 @@ thread_local! {
     static VECTORS: std::rc::Rc<Vec<(String, Vec<u8>)>> = std::rc::Rc::new(vectors());
 }
 
-/// Every word of every vector is taken for a count or a length of four billion.
+/// Each word of each vector as a count or length of four billion; `walk` checks the bounds.
 #[test]
-fn no_word_costs_more_than_its_datagram_holds() {
+fn counts_and_lengths_are_bounded_by_the_datagram() {
     for (_, payload) in vectors() {
         for at in (0..payload.len().saturating_sub(3)).step_by(4) {
             let mut payload = payload.clone();

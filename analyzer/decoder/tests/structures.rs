@@ -1,4 +1,4 @@
-//! Structures that are not just words in a row, on literal bytes.
+//! Structures with strings, lists, unions or several lengths, on literal bytes.
 
 use flowmote_decoder::counter::{
     HostAdapters, HostCpu, HostDescr, IfCounters, PortName, Sfp, VlanCounters,
@@ -51,7 +51,7 @@ fn words(words: &[u32]) -> Vec<u8> {
 }
 
 #[test]
-fn hypers_are_aligned_to_four_bytes_only() {
+fn u64_fields_need_only_four_byte_alignment() {
     let mut body: Vec<u32> = vec![3, 6, 0, 1_000_000_000, 1, 3, 1, 2];
     body.extend([10, 11, 12, 13, 14, 15]);
     body.extend([3, 4, 20, 21, 22, 23, 24, 1]);
@@ -80,7 +80,7 @@ fn absent_fields_are_unknown() {
 }
 
 #[test]
-fn host_cpu_in_both_lengths() {
+fn host_cpu_is_read_in_both_lengths() {
     let mut body = words(&(0..17).collect::<Vec<_>>());
     body[..4].copy_from_slice(&0.5f32.to_be_bytes());
     let old = datagram(2, 2003, &body);
@@ -95,7 +95,7 @@ fn host_cpu_in_both_lengths() {
 }
 
 #[test]
-fn strings_with_padding() {
+fn pads_of_strings_are_skipped_with_any_content() {
     let mut body = words(&[5]);
     body.extend(b"web-1\xff\xff\xff");
     body.extend([7; 16]);
@@ -105,7 +105,7 @@ fn strings_with_padding() {
     assert_eq!((descr.hostname.to_str(), descr.machine_type), (Ok("web-1"), 3));
     assert_eq!(descr.uuid.to_string(), "07070707-0707-0707-0707-070707070707");
     assert_eq!(descr.os_release.0, b"");
-    // the last pad is not there, and what it would hold does not matter
+    // The last pad is missing: some agents omit it.
     let payload = datagram(2, 1005, b"\0\0\0\x04eth0");
     let name: PortName<'_> = counter(&payload).read().unwrap();
     assert_eq!(name.name.to_string(), "eth0");
@@ -116,7 +116,7 @@ fn strings_with_padding() {
 }
 
 #[test]
-fn lists_of_lists() {
+fn lists_inside_lists_are_read() {
     let mut body = words(&[2, 7, 2]);
     body.extend([2, 0, 0, 0, 0, 1, 9, 9, 2, 0, 0, 0, 0, 2, 9, 9]);
     body.extend(words(&[8, 0]));
@@ -133,7 +133,7 @@ fn lists_of_lists() {
 }
 
 #[test]
-fn sfp_with_a_temperature_below_zero() {
+fn sfp_temperature_is_signed() {
     let mut body = vec![1, 1, 3300, (-5000i32).cast_unsigned(), 1];
     body.extend(1..=10);
     let payload = datagram(2, 10, &words(&body));
@@ -144,7 +144,7 @@ fn sfp_with_a_temperature_below_zero() {
 }
 
 #[test]
-fn gateway_of_several_segments() {
+fn gateway_with_several_segments_is_read() {
     let body = [1, 0x0a00_0001, 65000, 1, 2, 2, 2, 2, 100, 200, 1, 1, 300, 1, 0xfde8_0001, 50];
     let payload = datagram(1, 1003, &words(&body));
     let gateway: ExtendedGateway<'_> = flow(&payload).read().unwrap();
@@ -160,7 +160,7 @@ fn gateway_of_several_segments() {
 }
 
 #[test]
-fn a_count_beyond_the_record_keeps_what_is_whole() {
+fn count_beyond_the_record_keeps_the_whole_items() {
     let payload = datagram(1, 1003, &words(&[0, 1, 2, 3, u32::MAX, 2, 1, 100, 2, 5, 7]));
     let record = flow(&payload);
     let gateway: ExtendedGateway<'_> = record.read().unwrap();
@@ -172,7 +172,7 @@ fn a_count_beyond_the_record_keeps_what_is_whole() {
 }
 
 #[test]
-fn an_address_of_unknown_type_ends_the_record() {
+fn address_of_unknown_type_ends_the_record() {
     let payload = datagram(1, 1002, &words(&[9, 1, 2]));
     let fault = flow(&payload).check().unwrap_err();
     assert_eq!((fault.kind, fault.offset), (MalformedKind::UnknownUnion, 76));
@@ -180,7 +180,7 @@ fn an_address_of_unknown_type_ends_the_record() {
 
 #[test]
 fn nesting_is_bounded() {
-    // each aggregation holds one pdu of one record: the next aggregation
+    // Each aggregation contains one PDU with one record: the next aggregation.
     let mut body = words(&[0]);
     for _ in 0..8 {
         let head = [1, 1, 1016, body.len() as u32];
@@ -209,7 +209,7 @@ fn pads_and_surplus_bytes_are_skipped() {
     for _ in 0..2 {
         payload.extend(words(&[2, sample.len() as u32]));
         payload.extend(&sample);
-        // the pad of the sample
+        // The pad of the sample.
         payload.push(0xa5);
     }
     payload.extend([0xa5; 3]);
@@ -227,7 +227,7 @@ fn pads_and_surplus_bytes_are_skipped() {
 }
 
 #[test]
-fn unknown_samples_records_and_values_harm_nothing() {
+fn unknown_samples_records_and_values_are_skipped() {
     let mut sample = words(&[9, 0xff00_0003, 2, 0xffff_f123, 4, 7]);
     sample.extend(words(&[1, 12, 3, 0xffff_fffe, 0]));
     let mut payload = words(&[5, 1, 0x0a00_0001, 0, 1, 0, 2, 0x0abc_d001, 8, 1, 2]);

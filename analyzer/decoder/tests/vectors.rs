@@ -1,19 +1,19 @@
-//! Every test vector: those that are `ok` are accounted for to the last byte, `quirk` and
-//! `malformed` ones are handled as the README beside them says.
+//! All test vectors. In those with status `ok` every byte is accounted for; those with status
+//! `quirk` or `malformed` (tests/vectors/README.md) have the faults listed here.
 
 use flowmote_decoder::{Datagram, Error, Malformed, MalformedKind};
 use flowmote_vectors::{Walk, all as vectors, walk};
 
-/// Vectors that are refused, or in which something is malformed or left over.
+/// Vectors that are refused, or have faults or bytes left over.
 const REMARKABLE: &[(&str, Expect)] = &[
     ("flowparser-unit-invalid-address-type", Expect::Refused(Error::AddressType(3))),
     ("flowparser-unit-parse-datagram-bad-version", Expect::Refused(Error::Version(4))),
     ("flowparser-unit-parse-truncated-input", Expect::Refused(Error::Short)),
     ("flowparser-unit-max-samples-limit", SAMPLES_MISSING),
-    // localpref is missing: the last four bytes of the record
+    // `localpref` is missing, the last four bytes of the record.
     ("flowparser-unit-extended-gateway-empty-segments", RECORD_SHORT_AT_104),
     ("flowparser-unit-parse-extended-gateway", RECORD_SHORT_AT_124),
-    // the string's pad is missing, which harms nobody
+    // The pad of the last string is missing; the string is complete.
     ("goflow2-decodedropextendedfunction", Expect::Clean),
     (
         "tcpdump-print-segv",
@@ -24,9 +24,9 @@ const REMARKABLE: &[(&str, Expect)] = &[
     ),
     ("cistern-flow-samples-2", Expect::Trailing(244)),
     ("goflow2-expandeddecode", Expect::Trailing(332)),
-    // 32-bit count of communities without communities
+    // A count of 2^32 - 1 communities, of which none is present.
     ("gateway-count-bomb", COUNT_BOMB),
-    // eight bytes that a later version of the record may define
+    // Eight bytes that a later version of the record may define.
     ("extended-record-tail", Expect::Tail(8)),
 ];
 
@@ -51,7 +51,7 @@ const COUNT_BOMB: Expect =
     Expect::Faults(&[Malformed { kind: MalformedKind::FieldOverrun, offset: 104 }]);
 
 #[test]
-fn every_vector_as_its_remark_says() {
+fn every_vector_has_exactly_the_expected_faults() {
     let vectors = vectors();
     assert_eq!(vectors.len(), 209, "72 published and 137 synthetic");
     for (name, payload) in &vectors {
@@ -82,7 +82,7 @@ fn check(name: &str, payload: &[u8], expect: Expect) {
 }
 
 #[test]
-fn every_vector_cut_at_every_length() {
+fn cut_vector_reports_what_it_lost() {
     for (name, payload) in vectors() {
         let Ok(whole) = walk(&payload) else { continue };
         for len in 0..payload.len() {
@@ -95,7 +95,7 @@ fn every_vector_cut_at_every_length() {
 }
 
 #[test]
-fn every_record_kind_of_the_synthetic_vectors_has_a_name() {
+fn every_record_of_the_synthetic_vectors_is_known() {
     let mut unnamed = Vec::new();
     for (name, payload) in vectors() {
         if name.starts_with("flow-") || name.starts_with("ctr-") {

@@ -42,4 +42,5 @@ fn now() -> f64 {
 }
 
 const ROUNDS: usize = 51;
+/// Seconds of one turn: long against the resolution of the clock, short against changes of load.
 const TURN: f64 = 0.01;

@@ -1,5 +1,5 @@
-//! Our decoder of packet headers, etherparse and smoltcp: the 5-tuple of the same packets, whole
-//! and cut at every length.
+//! 5-tuples of the same packets, whole and cut at every length, by our packet headers, etherparse
+//! and smoltcp.
 
 use core::net::IpAddr;
 use std::hint::black_box;
@@ -16,7 +16,7 @@ use crate::{clock, traces};
 type Decode = fn(&[u8]) -> Option<FiveTuple>;
 
 const DECODERS: [(&str, Decode); 3] =
-    [("flowmote-analyzer", ours), ("etherparse (lax)", etherparse), ("smoltcp wire", smoltcp)];
+    [("flowmote-decoder", ours), ("etherparse (lax)", etherparse), ("smoltcp wire", smoltcp)];
 
 pub(crate) fn compare() {
     println!("5-tuples of packets, M packets/s and packets with ports");
@@ -45,7 +45,7 @@ fn speed(what: &str, packets: &[&[u8]]) {
     }
 }
 
-/// Every packet cut at every length.
+/// Prints how many ports are found in packets cut at every length.
 fn tolerance(packets: &[&[u8]]) {
     let cut: Vec<_> =
         packets.iter().flat_map(|packet| (0..128).map(|len| &packet[..len])).collect();

@@ -25,7 +25,7 @@ const fn case(name: &'static str, repeat: fn(u32)) -> Case {
 
 /// Prints the instructions of each case, or the reason why they cannot be counted.
 pub(crate) fn count() {
-    println!("instructions for each flow sample, by what is read of it");
+    println!("instructions per flow sample, by the data read");
     if let Some(reason) = callgrind::unavailable() {
         return println!("  SKIPPED: {reason}");
     }

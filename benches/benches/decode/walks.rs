@@ -12,7 +12,7 @@ use flowparser_sflow::{self as flowparser, SflowSample};
 use sflow_parser::SampleData;
 use sflow_parser::models::{self as sflow_parser_models, CounterData, FlowData};
 
-/// A decoder.
+/// A decoder under test.
 pub(crate) struct Walk {
     pub(crate) name: &'static str,
     pub(crate) walk: fn(&[u8], &mut Seen),
@@ -20,7 +20,7 @@ pub(crate) struct Walk {
 
 /// The decoders; that of this project comes first.
 pub(crate) const WALKS: [Walk; 3] = [
-    Walk { name: "flowmote-analyzer", walk: ours },
+    Walk { name: "flowmote-decoder", walk: ours },
     Walk { name: "sflow-parser", walk: sflow_parser },
     Walk { name: "flowparser-sflow", walk: flowparser_sflow },
 ];

@@ -1,8 +1,8 @@
 //! Capture files, pcap and pcapng, read packet by packet, and the UDP datagrams in them.
 //!
-//! Needs the feature `capture`, which brings `std`. Both byte orders, microseconds and nanoseconds,
-//! any resolution and any number of sections and interfaces of pcapng. Memory is bounded whatever
-//! the file says, and nothing in it panics.
+//! Requires the feature `capture`, which uses `std`. Supports both byte orders, microseconds and
+//! nanoseconds, any resolution, and any number of sections and interfaces of pcapng. Memory is
+//! bounded for any content of the file, and no content causes a panic.
 
 mod pcap;
 mod pcapng;
@@ -29,31 +29,31 @@ pub struct CaptureReader<R> {
 /// One packet of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// When it was captured; 1970 if the file does not tell.
+    /// Time of capture; 1970-01-01 if the file has none.
     pub time: SystemTime,
-    /// What its first header is: a number of <https://www.tcpdump.org/linktypes.html>.
+    /// Type of the first header: a number of <https://www.tcpdump.org/linktypes.html>.
     pub link_type: u16,
-    /// What was captured of it.
+    /// The captured bytes, which may be fewer than the packet had.
     pub bytes: &'a [u8],
 }
 
-/// Why reading a capture had to end.
+/// A reason to stop reading a capture.
 #[derive(Debug)]
 pub enum CaptureError {
     /// The source could not be read.
     Io(io::Error),
-    /// It does not begin as a capture does.
+    /// The file does not begin with a magic number of pcap or pcapng.
     NotACapture,
-    /// It ends in the middle of what begins at `offset`; everything before was whole.
+    /// The file ends within the packet or block at `offset`; all packets before it were whole.
     Truncated {
         /// Bytes from the start of the file.
         offset: u64,
     },
-    /// What stands at `offset` makes no sense; everything before did.
+    /// The packet or block at `offset` is inconsistent; all packets before it were whole.
     Corrupt {
         /// Bytes from the start of the file.
         offset: u64,
-        /// What is wrong there.
+        /// The inconsistency.
         what: &'static str,
     },
 }
@@ -65,14 +65,14 @@ enum Format {
 }
 
 impl<R: Read> CaptureReader<R> {
-    /// Reads the head of the file.
+    /// Reads the header of the file.
     ///
     /// # Errors
     ///
-    /// If it is none, or cannot be read.
+    /// If the file cannot be read, or is neither pcap nor pcapng.
     pub fn new(inner: R) -> Result<Self, CaptureError> {
         let mut source = Source::new(inner);
-        // one shorter than the number that tells is none
+        // A file shorter than the magic number is not a truncated capture, but none at all.
         let magic = source.array().map_err(|error| match error {
             CaptureError::Truncated { .. } => CaptureError::NotACapture,
             other => other,
@@ -85,11 +85,11 @@ impl<R: Read> CaptureReader<R> {
         Ok(Self { source, format })
     }
 
-    /// The next packet; `None` at the end.
+    /// Reads the next packet; `None` at the end of the file.
     ///
     /// # Errors
     ///
-    /// Where the file ends within a packet or makes no sense; nothing can be read from then on.
+    /// If the file ends within a packet or is inconsistent. No packet after that can be read.
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         match &mut self.format {
             Format::Pcap(pcap) => pcap.next_packet(&mut self.source),
@@ -97,7 +97,8 @@ impl<R: Read> CaptureReader<R> {
         }
     }
 
-    /// True if nothing of the next packet has been read yet, so that a pipe may let wait for it.
+    /// Returns true if no byte of the next packet is buffered, so that a read from a pipe may
+    /// block.
     pub fn may_block(&self) -> bool {
         self.source.is_empty()
     }
@@ -120,7 +121,7 @@ impl fmt::Display for CaptureError {
 
 impl core::error::Error for CaptureError {}
 
-/// Numbers in the byte order of a file.
+/// The byte order of the numbers in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ByteOrder {
     Big,
@@ -142,7 +143,7 @@ impl ByteOrder {
         }
     }
 
-    /// The next number in `bytes`.
+    /// Takes the next number from `bytes`.
     fn take_u16(self, bytes: &mut &[u8]) -> Option<u16> {
         let (head, rest) = bytes.split_first_chunk()?;
         *bytes = rest;

@@ -1,4 +1,4 @@
-//! The classic format: a header of 24 bytes, then packets behind headers of 16.
+//! The classic format: a header of 24 bytes, then packets, each after a header of 16.
 
 use core::ops::ControlFlow;
 use core::time::Duration;
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::source::Source;
 use super::{ByteOrder, CaptureError, Packet};
 
-/// What the head of the file says.
+/// The header of the file.
 #[derive(Debug)]
 pub(super) struct Pcap {
     order: ByteOrder,
@@ -29,10 +29,10 @@ impl Pcap {
             0x4d3c_b2a1 => (ByteOrder::Little, 1),
             _ => return Err(CaptureError::NotACapture),
         };
-        // version, time zone, accuracy, snapshot length: of no use
+        // Not needed: all versions have this layout, and zone and accuracy are 0 in practice.
         let [_version, _zone, _accuracy, _snapshot, link] =
             [source.array()?, source.array()?, source.array()?, source.array()?, source.array()?];
-        // the upper half tells of checksums at the end of frames
+        // The upper half describes the FCS at the end of frames.
         let link_type = order.u32(link) as u16;
         Ok(Self { order, unit, link_type })
     }
@@ -56,5 +56,5 @@ impl Pcap {
     }
 }
 
-/// Four times what libpcap takes for the longest packet.
+/// Four times the limit of libpcap (`MAXIMUM_SNAPLEN`); a bound on memory.
 const MAX_CAPTURED: u32 = 1 << 20;

@@ -1,4 +1,4 @@
-//! The newer format: sections of blocks, each with its number and length (draft-ietf-opsawg-pcapng).
+//! The newer format: sections of blocks, each with number and length (draft-ietf-opsawg-pcapng).
 
 use core::ops::{ControlFlow, Range};
 use core::time::Duration;
@@ -9,7 +9,7 @@ use std::vec::Vec;
 use super::source::Source;
 use super::{ByteOrder, CaptureError, Packet};
 
-/// How a file begins: the number of a section header block, the same in both byte orders.
+/// First bytes of a file: the number of a section header block, equal in both byte orders.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
 /// The section being read.
@@ -22,19 +22,19 @@ pub(super) struct PcapNg {
 #[derive(Clone, Copy, Debug)]
 struct Interface {
     link_type: u16,
-    /// 0 for no bound.
+    /// Bytes; 0 for no limit.
     snapshot_length: u32,
     resolution: Resolution,
-    /// Seconds to be added to time stamps.
+    /// Seconds to add to time stamps.
     offset: i64,
 }
 
 /// The unit of time stamps.
 #[derive(Clone, Copy, Debug)]
 enum Resolution {
-    /// Ten to this power parts of a second.
+    /// 10^-n seconds.
     Decimal(u32),
-    /// Two to this power parts of a second.
+    /// 2^-n seconds.
     Binary(u32),
 }
 
@@ -42,12 +42,12 @@ enum Resolution {
 struct Place {
     time: SystemTime,
     link_type: u16,
-    /// In the content of the block.
+    /// Position in the content of the block.
     range: Range<usize>,
 }
 
 impl PcapNg {
-    /// Reads the first section header, whose number has been read.
+    /// Reads the first section header, after its number.
     pub(super) fn open<R: Read>(source: &mut Source<R>) -> Result<Self, CaptureError> {
         let mut pcapng = Self { order: ByteOrder::Little, interfaces: Vec::new() };
         let length = source.array()?;
@@ -76,7 +76,7 @@ impl PcapNg {
         }
     }
 
-    /// Begins a section, whose byte order stands behind its length.
+    /// Reads a section header. Its byte order follows its length, which is therefore still raw.
     fn section<R: Read>(
         &mut self,
         length: [u8; 4],
@@ -87,12 +87,13 @@ impl PcapNg {
             [0x4d, 0x3c, 0x2b, 0x1a] => ByteOrder::Little,
             _ => return Err(source.corrupt("a section of unknown byte order")),
         };
+        // Interfaces are numbered from 0 in each section.
         self.interfaces.clear();
-        // version and options: of no use
+        // Version and options are not needed.
         self.read_content(length, 12, source)
     }
 
-    /// Reads what is left of a block after the first `read` bytes, but for the length that ends it.
+    /// Reads the content of a block after its first `read` bytes, and skips the length at its end.
     fn read_content<R: Read>(
         &self,
         length: [u8; 4],
@@ -108,7 +109,7 @@ impl PcapNg {
         source.skip::<4>()
     }
 
-    /// The packet in a block; `None` if the block does not add up.
+    /// The packet in a block, if the block contains one; the outer `None` if it is inconsistent.
     fn block(&mut self, kind: u32, content: &[u8]) -> Option<Option<Place>> {
         let mut rest = content;
         let numbers = &mut rest;
@@ -134,7 +135,7 @@ impl PcapNg {
         }
     }
 
-    /// A packet whose time stamp and lengths come next in `numbers`, the end of `content`.
+    /// The packet whose time stamp and lengths are next in `numbers`, the tail of `content`.
     fn place(&self, interface: u32, numbers: &mut &[u8], content: &[u8]) -> Option<Place> {
         let interface = self.interfaces.get(usize::try_from(interface).ok()?)?;
         let (high, low) = (self.take_u32(numbers)?, self.take_u32(numbers)?);
@@ -156,7 +157,7 @@ impl PcapNg {
         let snapshot_length = self.take_u32(rest)?;
         let mut interface =
             Interface { link_type, snapshot_length, resolution: Resolution::Decimal(6), offset: 0 };
-        // options that make no sense end the list
+        // An inconsistent option ends the list, not the file: only the time stamps depend on it.
         while let Some((code, value)) = self.option(rest) {
             interface.set(self.order, code, value);
         }
@@ -218,7 +219,7 @@ impl Interface {
     }
 }
 
-/// The time of a packet that has none.
+/// The time of a packet without a time stamp.
 const UNKNOWN: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// Numbers of blocks.
@@ -231,7 +232,7 @@ const ENHANCED: u32 = 6;
 const TIME_RESOLUTION: u16 = 9;
 const TIME_OFFSET: u16 = 14;
 
-/// More than any block holds.
+/// Bytes of one block; a bound on memory.
 const MAX_CONTENT: u32 = 16 << 20;
-/// In one section; a bound on memory.
+/// Interfaces of one section; a bound on memory.
 const MAX_INTERFACES: usize = 65_536;

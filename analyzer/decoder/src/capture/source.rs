@@ -1,4 +1,4 @@
-//! Bytes of a file, with a count of them.
+//! Buffered bytes of a file, with their offset for errors.
 
 use core::ops::ControlFlow;
 use std::io::{BufReader, ErrorKind, Read};
@@ -6,12 +6,12 @@ use std::vec::Vec;
 
 use super::CaptureError;
 
-/// A buffered source that knows where it is.
+/// A buffered source that counts its bytes.
 #[derive(Debug)]
 pub(super) struct Source<R> {
     inner: BufReader<R>,
     offset: u64,
-    /// Where the packet or block being read begins.
+    /// Offset of the packet or block being read.
     start: u64,
     content: Vec<u8>,
 }
@@ -22,12 +22,12 @@ impl<R: Read> Source<R> {
         Self { inner, offset: 0, start: 0, content: Vec::new() }
     }
 
-    /// Nothing is buffered.
+    /// Returns true if nothing is buffered.
     pub(super) fn is_empty(&self) -> bool {
         self.inner.buffer().is_empty()
     }
 
-    /// The fixed part of the next packet or block, or the end of the file.
+    /// Reads the fixed part of the next packet or block; `Break` at the end of the file.
     pub(super) fn begin<const N: usize>(
         &mut self,
     ) -> Result<ControlFlow<(), [u8; N]>, CaptureError> {
@@ -62,13 +62,13 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
-    /// Reads the next `len` bytes to be seen as [`content`](Source::content).
+    /// Reads the next `len` bytes, which [`content`](Source::content) then returns.
     pub(super) fn read(&mut self, len: u32) -> Result<(), CaptureError> {
         self.take(len.into())?;
         if self.content.len() as u64 == u64::from(len) { Ok(()) } else { Err(self.truncated()) }
     }
 
-    /// What was read last.
+    /// The bytes read last.
     pub(super) fn content(&self) -> &[u8] {
         &self.content
     }
@@ -77,12 +77,13 @@ impl<R: Read> Source<R> {
         CaptureError::Truncated { offset: self.start }
     }
 
-    /// What was begun last makes no sense.
+    /// The error for an inconsistency in the packet or block being read.
     pub(super) fn corrupt(&self, what: &'static str) -> CaptureError {
         CaptureError::Corrupt { offset: self.start, what }
     }
 
-    /// Up to `len` bytes: fewer at the end of the file. Memory is taken only for what is there.
+    /// Reads up to `len` bytes, fewer at the end of the file. `read_to_end` allocates only for
+    /// bytes that exist, so a wrong length does not cost memory.
     fn take(&mut self, len: u64) -> Result<(), CaptureError> {
         self.content.clear();
         let taken = self.inner.by_ref().take(len).read_to_end(&mut self.content);

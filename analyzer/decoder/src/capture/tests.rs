@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Seconds, nanoseconds, link type and bytes of each packet, and how it ended.
+/// Seconds, nanoseconds, link type and bytes of each packet, and the error at the end.
 type Read = (Vec<(u64, u32, u16, Vec<u8>)>, Option<CaptureError>);
 
 fn read(file: &[u8]) -> Read {
@@ -57,7 +57,7 @@ impl Order {
     }
 
     fn section(self) -> Vec<u8> {
-        // version 1.0, length unknown
+        // Version 1.0, unknown length.
         let content = [0x1a2b_3c4d, self.halves(1, 0), u32::MAX, u32::MAX];
         self.block(0x0a0d_0d0a, &self.words(&content))
     }
@@ -80,10 +80,10 @@ impl Order {
 const ORDERS: [Order; 2] = [Order { big: true }, Order { big: false }];
 
 #[test]
-fn pcap_in_both_orders_and_units() {
+fn pcap_is_read_in_both_byte_orders_and_time_units() {
     for order in ORDERS {
         for (magic, fraction, nanoseconds) in [(0xa1b2_c3d4, 5, 5000), (0xa1b2_3c4d, 5, 5)] {
-            // a link type with the bits of a checksum at the end
+            // A link type with the FCS bits in the upper half.
             let mut file = order.words(&[magic, order.halves(2, 4), 0, 0, 65_535, 0x5400_0071]);
             file.extend(order.words(&[1_700_000_000, fraction, 3, 60]));
             file.extend(b"abc");
@@ -98,25 +98,25 @@ fn pcap_in_both_orders_and_units() {
 }
 
 #[test]
-fn pcapng_with_interfaces_of_their_own_kind() {
+fn pcapng_interfaces_have_their_own_link_type_and_resolution() {
     for order in ORDERS {
         let mut file = order.section();
         file.extend(order.interface(1, 0, &[]));
-        // nanoseconds and a comment; an option of length 1 is padded
+        // Nanoseconds and a comment; an option of length 1 is padded.
         let mut options = order.words(&[order.halves(1, 3), 0x6161_6161]);
         options.extend(order.words(&[order.halves(9, 1)]));
         options.extend([9, 0, 0, 0]);
         options.extend(order.words(&[order.halves(0, 0)]));
         file.extend(order.interface(276, 0, &options));
-        file.extend(order.block(0x0bad, b"nobody knows"));
+        file.extend(order.block(0x0bad, b"unknown block"));
         file.extend(order.enhanced(0, 1_700_000_000_000_007, b"hello"));
         file.extend(order.enhanced(1, 1_700_000_000_000_000_007, b"world!!!"));
-        // a new section forgets the interfaces of the old one and may have another byte order
+        // A new section resets the interfaces and may have another byte order.
         let other = Order { big: !order.big };
         file.extend(other.section());
         file.extend(other.interface(101, 4, &[]));
         file.extend(other.block(3, &[other.words(&[60]), b"wxyz".to_vec()].concat()));
-        file.extend(other.enhanced(1, 0, b"of no interface"));
+        file.extend(other.enhanced(1, 0, b"no interface 1"));
         let (packets, error) = read(&file);
         assert_eq!(
             packets,
@@ -132,7 +132,7 @@ fn pcapng_with_interfaces_of_their_own_kind() {
 }
 
 #[test]
-fn units_of_pcapng() {
+fn pcapng_time_resolutions_and_offset() {
     let order = Order { big: true };
     for (resolution, ticks, since) in [
         (0, 9, Duration::from_secs(9)),
@@ -154,7 +154,7 @@ fn units_of_pcapng() {
 }
 
 #[test]
-fn every_cut_keeps_what_was_whole() {
+fn file_cut_anywhere_yields_the_whole_packets() {
     let order = Order { big: false };
     let mut pcap = order.words(&[0xa1b2_c3d4, 0, 0, 0, 65_535, 1]);
     let mut pcapng = [order.section(), order.interface(1, 0, &[])].concat();
@@ -184,7 +184,7 @@ fn every_cut_keeps_what_was_whole() {
 }
 
 #[test]
-fn what_is_no_capture_is_said_to_be_none() {
+fn other_files_are_not_a_capture() {
     for file in [b"".as_slice(), b"\xd4\xc3", b"#!/bin/sh\necho no capture here, ever"] {
         let error = read(file).1.unwrap();
         assert!(matches!(error, CaptureError::NotACapture), "{error}");
@@ -208,7 +208,7 @@ fn ipv4(fragment: u16, payload: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The same over IPv6 from ::1, behind an extension header.
+/// The same over IPv6 from ::1, after an extension header.
 fn ipv6(extension: &[u8], number: u8, payload: &[u8]) -> Vec<u8> {
     let udp = (8 + payload.len()) as u16;
     let mut packet = vec![0x60, 0, 0, 0];
@@ -222,34 +222,34 @@ fn ipv6(extension: &[u8], number: u8, payload: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn behind(head: &[u8], packet: &[u8]) -> Vec<u8> {
+fn after(head: &[u8], packet: &[u8]) -> Vec<u8> {
     [head, packet].concat()
 }
 
 #[test]
-fn datagrams_behind_every_link_layer() {
+fn datagrams_are_found_after_every_link_layer() {
     let mac = [0; 12];
     let v4 = ipv4(0x4000, b"sflow");
     let v6 = ipv6(&[17, 0, 1, 4, 0, 0, 0, 0], 60, b"sflow");
     for (link_type, packet, from) in [
-        (1, behind(&[&mac[..], &[8, 0]].concat(), &v4), "10.0.0.1:1000"),
-        (1, behind(&[&mac[..], &[0x81, 0, 0, 5, 0x86, 0xdd]].concat(), &v6), "[::1]:1000"),
+        (1, after(&[&mac[..], &[8, 0]].concat(), &v4), "10.0.0.1:1000"),
+        (1, after(&[&mac[..], &[0x81, 0, 0, 5, 0x86, 0xdd]].concat(), &v6), "[::1]:1000"),
         (
             1,
-            behind(&[&mac[..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0]].concat(), &v4),
+            after(&[&mac[..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0]].concat(), &v4),
             "10.0.0.1:1000",
         ),
-        (113, behind(&[0, 4, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0], &v4), "10.0.0.1:1000"),
-        (276, behind(&[&[0x86, 0xdd][..], &[0; 18]].concat(), &v6), "[::1]:1000"),
+        (113, after(&[0, 4, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0], &v4), "10.0.0.1:1000"),
+        (276, after(&[&[0x86, 0xdd][..], &[0; 18]].concat(), &v6), "[::1]:1000"),
         (101, v4.clone(), "10.0.0.1:1000"),
         (101, v6.clone(), "[::1]:1000"),
         (228, v4.clone(), "10.0.0.1:1000"),
         (229, v6.clone(), "[::1]:1000"),
-        (0, behind(&[2, 0, 0, 0], &v4), "10.0.0.1:1000"),
-        (108, behind(&[0, 0, 0, 24], &v6), "[::1]:1000"),
+        (0, after(&[2, 0, 0, 0], &v4), "10.0.0.1:1000"),
+        (108, after(&[0, 0, 0, 24], &v6), "[::1]:1000"),
     ] {
-        // what fills up a short frame is not ours
-        let padded = behind(&packet, &[0; 9]);
+        // Padding of a short frame is not payload.
+        let padded = after(&packet, &[0; 9]);
         let found = Found::Udp { from: from.parse().unwrap(), payload: b"sflow", cut: false };
         assert_eq!(find_udp(link_type, &padded, 6343), found, "{link_type}");
         assert_eq!(find_udp(link_type, &padded, 6344), Found::Other);
@@ -258,7 +258,7 @@ fn datagrams_behind_every_link_layer() {
 }
 
 #[test]
-fn fragments_and_cut_datagrams() {
+fn fragments_and_cut_datagrams_are_reported() {
     for fragment in [0x2000, 0x2003, 0x0003] {
         assert_eq!(find_udp(101, &ipv4(fragment, b"sflow"), 6343), Found::Fragment);
     }
@@ -266,7 +266,7 @@ fn fragments_and_cut_datagrams() {
         let header = [17, 0, place[0], place[1], 0, 0, 0, 7];
         assert_eq!(find_udp(101, &ipv6(&header, 44, b"sflow"), 6343), Found::Fragment);
     }
-    // a fragment that is the whole
+    // An atomic fragment (RFC 6946): offset 0, no more fragments.
     let packet = ipv6(&[17, 0, 0, 0, 0, 0, 0, 7], 44, b"sflow");
     let whole = find_udp(101, &packet, 6343);
     assert!(matches!(whole, Found::Udp { payload: b"sflow", cut: false, .. }));
@@ -277,7 +277,7 @@ fn fragments_and_cut_datagrams() {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_do_no_harm(
+    fn arbitrary_bytes_do_not_panic(
         magic in prop::sample::select(vec![0xa1b2_c3d4_u32, 0xd4c3_b2a1, 0x0a0d_0d0a, 0]),
         bytes in prop::collection::vec(any::<u8>(), 0..400),
         link_type in any::<u16>(),
@@ -291,7 +291,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_blocks_do_no_harm(
+    fn arbitrary_blocks_do_not_panic(
         blocks in prop::collection::vec((0_u32..8, prop::collection::vec(any::<u8>(), 0..60)), 0..9),
     ) {
         let order = Order { big: false };

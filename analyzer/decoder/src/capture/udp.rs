@@ -4,26 +4,28 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::packet::{Layer, Layers};
 
-/// What a captured packet is.
+/// Result of the search in a captured packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// A UDP datagram to the port asked for.
+    /// A UDP datagram to the given port.
     Udp {
-        /// Who sent it.
+        /// Source address and port.
         from: SocketAddr,
-        /// What it holds, as far as it was captured.
+        /// The payload, as far as it was captured.
         payload: &'a [u8],
-        /// It held more.
+        /// True if the payload is longer than the captured part.
         cut: bool,
     },
-    /// A fragment of a UDP datagram; to which port, only the first could tell.
+    /// A fragment of a UDP datagram. Only the first contains the port.
     Fragment,
     /// Anything else.
     Other,
 }
 
-/// Looks for a UDP datagram to `port` in a packet of the link types Ethernet, Linux cooked (both
-/// versions), raw IP and BSD loopback; below VLAN tags, MPLS, PPPoE and tunnels too.
+/// Searches a captured packet for a UDP datagram to `port`.
+///
+/// Link types: Ethernet, Linux cooked (both versions), raw IP and BSD loopback. The datagram may be
+/// inside VLAN tags, MPLS, PPPoE and tunnels.
 pub fn find_udp(link_type: u16, packet: &[u8], port: u16) -> Found<'_> {
     let Some(mut layers) = layers(link_type, packet) else { return Found::Other };
     let mut src: Option<IpAddr> = None;
@@ -43,7 +45,7 @@ pub fn find_udp(link_type: u16, packet: &[u8], port: u16) -> Found<'_> {
             Layer::Udp(udp) if udp.dst_port == port => {
                 let (Some(src), Some(length)) = (src, udp.length) else { return Found::Other };
                 let rest = layers.rest();
-                // 0 is what segmentation offload leaves
+                // Segmentation offload leaves a length of 0.
                 let declared = match usize::from(length) {
                     0 => rest.len(),
                     length => length.saturating_sub(HEADER),
@@ -64,31 +66,31 @@ pub fn find_udp(link_type: u16, packet: &[u8], port: u16) -> Found<'_> {
 fn layers(link_type: u16, packet: &[u8]) -> Option<Layers<'_>> {
     match link_type {
         ETHERNET => Some(Layers::ethernet(packet)),
-        // what the packet is comes last of 16 bytes
+        // The EtherType is at the end of the 16 bytes.
         LINUX_SLL => {
             let (head, rest) = packet.split_first_chunk::<16>()?;
             let [.., high, low] = *head;
             Some(Layers::ether_type(u16::from_be_bytes([high, low]), rest))
         }
-        // what the packet is comes first of 20
+        // The EtherType is at the start of the 20 bytes.
         LINUX_SLL2 => {
             let (head, rest) = packet.split_first_chunk::<20>()?;
             let [high, low, ..] = *head;
             Some(Layers::ether_type(u16::from_be_bytes([high, low]), rest))
         }
         RAW | RAW_BSD | RAW_OPENBSD | IPV4 | IPV6 => Some(Layers::ip(packet)),
-        // the address family differs between systems, the version of IP does not
+        // The number of an address family differs between systems; the version of IP does not.
         NULL | LOOP => Some(Layers::ip(packet.get(4..)?)),
         _ => None,
     }
 }
 
-/// Protocol number.
+/// Protocol number of UDP.
 const UDP: u8 = 17;
 /// Bytes of the UDP header.
 const HEADER: usize = 8;
 
-/// Link types.
+/// Link types, `LINKTYPE_` of libpcap.
 const NULL: u16 = 0;
 const ETHERNET: u16 = 1;
 const RAW_BSD: u16 = 12;

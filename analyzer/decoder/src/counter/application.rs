@@ -6,7 +6,7 @@ use crate::value::Text;
 structures! { Counter:
     /// Counter record 0:2200, 144 bytes (source: proposal on the sFlow list).
     ///
-    /// Note misses-before-hits order, reversed in 2204.
+    /// Misses precede hits; in `memcache_counters` (0:2204) hits precede misses.
     MemcachedCounters = 0:2200 as "memcached_counters" {
         /// In seconds.
         Counter uptime: u32,
@@ -135,7 +135,7 @@ structures! { Counter:
 
     /// Counter record 0:2205, 92 bytes (source: header of the reference decoder).
     ///
-    /// Absent from the registry copy; only sflowtool defines it.
+    /// Not in the registry of sflow.org; only sflowtool defines it.
     VdiCounters = 0:2205 as "vdi_counters" {
         Gauge sessions_current: u32,
         Counter sessions_total: u32,

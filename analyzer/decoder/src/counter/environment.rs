@@ -5,8 +5,8 @@ use crate::structure::structures;
 structures! { Counter:
     /// Counter record 0:3000, 24 bytes (source: proposal on the sFlow list).
     ///
-    /// Unknown is printed as 4,294,976,295 - a digit transposition; use 0xFFFFFFFF (4,294,967,295).
-    /// power_factor: -2147483647 is 0x80000001.
+    /// Unknown is 0xFFFFFFFF. The text has 4,294,976,295, which swaps two digits and exceeds 32
+    /// bits.
     Energy = 0:3000 as "energy" {
         /// In millivolts.
         Gauge voltage: u32,

@@ -7,11 +7,11 @@ use crate::xdr::List;
 structures! { Counter:
     /// Counter record 0:1001, 28 bytes (source: sFlow version 5).
     Processor = 0:1001 as "processor" {
-        /// Hundredths of a percent, -1 unknown.
+        /// Load over 5 seconds, hundredths of a percent; -1 unknown.
         Gauge cpu_5s: Percentage,
-        /// As above.
+        /// As `cpu_5s`.
         Gauge cpu_1m: Percentage,
-        /// As above.
+        /// As `cpu_5s`.
         Gauge cpu_5m: Percentage,
         /// In bytes.
         Gauge total_memory: u64,
@@ -21,15 +21,15 @@ structures! { Counter:
 
     /// Counter record 0:2000, at least 32 bytes (source: sFlow host structures with errata).
     ///
-    /// `uuid` has no length word: errata and captures agree against the text of 2010.
+    /// `uuid` has no length word: errata and captures contradict the text of 2010.
     HostDescr<'a> = 0:2000 as "host_descr" {
         /// At most 64 bytes, empty unknown.
         Identity hostname: Text<'a>,
         /// 16 bytes without a length word (errata); all zero unknown.
         Identity uuid: Uuid,
-        /// Table 5.1.
+        /// 0 unknown, 1 other, 2 x86, 3 x86_64, ...: section 5.1 of docs/sflow-wire.md.
         Enumeration machine_type: u32,
-        /// Table 5.1.
+        /// 0 unknown, 1 other, 2 Linux, 3 Windows, ...: section 5.1 of docs/sflow-wire.md.
         Enumeration os_name: u32,
         /// At most 32 bytes, empty unknown.
         Identity os_release: Text<'a>,
@@ -62,8 +62,9 @@ structures! { Counter:
     /// Counter record 0:2003, 68 or 80 bytes (source: sFlow host structures, three fields more
     /// since 2014).
     ///
-    /// 68 bytes in the 2010 text, 80 since Dec 2014 (host-sflow sends 80). Accept both by length.
-    /// ms totals over all CPUs wrap fast (32-bit ms, N CPUs: 49.7/N days).
+    /// 68 bytes in the text of 2010, 80 since December 2014 (host-sflow sends 80); both are read.
+    /// Times are totals over all processors, in 32-bit milliseconds: with N processors they wrap
+    /// after 49.7/N days.
     HostCpu = 0:2003 as "host_cpu" {
         /// 1 min load average, IEEE 754 single big-endian; -1.0 unknown.
         Gauge load_one: f32,

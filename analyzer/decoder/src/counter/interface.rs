@@ -7,7 +7,7 @@ use crate::xdr::List;
 structures! { Counter:
     /// Counter record 0:1, 88 bytes (source: sFlow version 5).
     ///
-    /// Include wherever possible with any interface data source. Multicast is not part of Ucast.
+    /// Present for every interface data source if possible. Unicast counts exclude multicast.
     IfCounters = 0:1 as "if_counters" {
         /// IF-MIB ifIndex.
         Identity if_index "ifIndex": u32,
@@ -46,14 +46,14 @@ structures! { Counter:
         Counter if_out_discards "ifOutDiscards": u32,
         /// In packets.
         Counter if_out_errors "ifOutErrors": u32,
-        /// No coding given in the text; IF-MIB TruthValue would be 1 true / 2 false, host-sflow and
-        /// most agents send 0/1. Take 1 as true, other as false.
+        /// 1 true, anything else false. The specification gives no coding: TruthValue of the IF-MIB
+        /// is 1 true, 2 false, but host-sflow and most agents send 0 and 1.
         Enumeration if_promiscuous_mode "ifPromiscuousMode": u32,
     }
 
     /// Counter record 0:2, 52 bytes (source: sFlow version 5).
     ///
-    /// In frames; RFC 2358.
+    /// In frames; EtherLike-MIB, RFC 2358.
     EthernetCounters = 0:2 as "ethernet_counters" {
         Counter dot3_stats_alignment_errors "dot3StatsAlignmentErrors": u32,
         Counter dot3_stats_fcs_errors "dot3StatsFCSErrors": u32,
@@ -72,7 +72,7 @@ structures! { Counter:
 
     /// Counter record 0:3, 72 bytes (source: sFlow version 5).
     ///
-    /// RFC 1748.
+    /// Token Ring MIB, RFC 1748.
     TokenringCounters = 0:3 as "tokenring_counters" {
         Counter dot5_stats_line_errors "dot5StatsLineErrors": u32,
         Counter dot5_stats_burst_errors "dot5StatsBurstErrors": u32,
@@ -96,7 +96,7 @@ structures! { Counter:
 
     /// Counter record 0:4, 80 bytes (source: sFlow version 5).
     ///
-    /// RFC 2020.
+    /// 100VG-AnyLAN MIB, RFC 2020.
     VgCounters = 0:4 as "vg_counters" {
         Counter dot12_in_high_priority_frames "dot12InHighPriorityFrames": u32,
         Counter dot12_in_high_priority_octets "dot12InHighPriorityOctets": u64,
@@ -127,7 +127,7 @@ structures! { Counter:
 
     /// Counter record 0:6, 80 bytes (source: sFlow 802.11 structures).
     ///
-    /// Dot11AssociatedStationCount is a gauge, the rest are counters.
+    /// IEEE 802.11 MIB.
     Ieee80211Counters = 0:6 as "ieee80211_counters" {
         Counter dot11_transmitted_fragment_count "dot11TransmittedFragmentCount": u32,
         Counter dot11_multicast_transmitted_frame_count "dot11MulticastTransmittedFrameCount": u32,
@@ -153,9 +153,7 @@ structures! { Counter:
 
     /// Counter record 0:7, 56 bytes (source: sFlow LAG port statistics).
     ///
-    /// Port in a LAG: counters_sample must hold if_counters and this. All members are ifIndex data
-    /// sources with the same polling interval and sampling rate; a data source for the aggregate
-    /// should exist.
+    /// Sent with `if_counters` for each member of a link aggregation. IEEE8023-LAG-MIB.
     LagPortStats = 0:7 as "lag_port_stats" {
         Identity dot3ad_agg_port_actor_system_id "dot3adAggPortActorSystemID": MacAddress,
         Identity dot3ad_agg_port_partner_oper_system_id "dot3adAggPortPartnerOperSystemID": MacAddress,
@@ -178,7 +176,7 @@ structures! { Counter:
 
     /// Counter record 0:8, 24 bytes (source: proposal on the sFlow list).
     ///
-    /// Packets handled in software.
+    /// Packets forwarded in software, by cause.
     SlowPathCounts = 0:8 as "slow_path_counts" {
         Counter unknown: u32,
         Counter other: u32,
@@ -232,7 +230,7 @@ structures! { Counter:
 
     /// Counter record 0:10, at least 20 bytes (source: sFlow optical interface structures).
     ///
-    /// Size 20 + 40 x lanes.
+    /// 20 bytes, and 40 per lane.
     Sfp<'a> = 0:10 as "sfp" {
         /// Module identifier.
         Identity module_id: u32,
@@ -248,9 +246,9 @@ structures! { Counter:
 
     /// Counter record 0:11, 20 bytes (source: draft of the sFlow PFC structures, 0.3).
     ///
-    /// Port with PFC: counters_sample must hold if_counters and this. Not in the 2025 registry
-    /// snapshot. host-sflow puts received PFC frames in requests and sent ones in indications and
-    /// 0xFFFFFFFF in the last three; MIB naming would be the reverse - treat direction as doubtful.
+    /// Sent with `if_counters` for a port with priority flow control. host-sflow puts received PFC
+    /// frames in `requests`, sent ones in `indications`, and 0xFFFFFFFF in the other three. The
+    /// names in the MIB suggest the reverse, so the direction is doubtful.
     PfcCounters = 0:11 as "pfc_counters" {
         /// ieee8021PfcRequests.
         Counter requests: u32,
@@ -276,8 +274,8 @@ structures! { Counter:
 
     /// Counter record 0:1003, 52 bytes (source: proposal on the sFlow list).
     ///
-    /// Histogram: packets enqueued when the length was 0, 1, 2, 3-4, 5-8, 9-32, 33-128, 129-1024,
-    /// >1024 segments. One record per queue beside if_counters.
+    /// Histogram: packets enqueued when the queue held 0, 1, 2, 3-4, 5-8, 9-32, 33-128, 129-1024
+    /// and more than 1024 segments. One record per queue, with `if_counters`.
     QueueLength = 0:1003 as "queue_length" {
         /// Persistent index in port.
         Identity queue_index "queueIndex": u32,

@@ -5,7 +5,8 @@ use crate::structure::structures;
 structures! { Counter:
     /// Counter record 0:2007, 76 bytes (source: sFlow host TCP/IP counters).
     ///
-    /// IpForwarding (1 forwarding, 2 not), ipDefaultTTL, ipReasmTimeout (s) are not counters.
+    /// `ipForwarding` (1 forwarding, 2 not), `ipDefaultTTL` and `ipReasmTimeout` (seconds) are
+    /// settings.
     Mib2IpGroup = 0:2007 as "mib2_ip_group" {
         Gauge ip_forwarding "ipForwarding": u32,
         Gauge ip_default_ttl "ipDefaultTTL": u32,
@@ -30,7 +31,7 @@ structures! { Counter:
 
     /// Counter record 0:2008, 100 bytes (source: sFlow host TCP/IP counters).
     ///
-    /// 25 fields: MIB-II icmpInTimestampReps is absent, here and in every codec. Do not add it.
+    /// 25 fields: `icmpInTimestampReps` of MIB-II is not part of the record.
     Mib2IcmpGroup = 0:2008 as "mib2_icmp_group" {
         Counter icmp_in_msgs "icmpInMsgs": u32,
         Counter icmp_in_errors "icmpInErrors": u32,
@@ -61,7 +62,8 @@ structures! { Counter:
 
     /// Counter record 0:2009, 60 bytes (source: sFlow host TCP/IP counters).
     ///
-    /// First four are settings (RTO in ms; tcpMaxConn -1 = dynamic), tcpCurrEstab is a gauge.
+    /// The first four are settings: retransmission timeouts in milliseconds; `tcpMaxConn` is -1 if
+    /// dynamic.
     Mib2TcpGroup = 0:2009 as "mib2_tcp_group" {
         Gauge tcp_rto_algorithm "tcpRtoAlgorithm": u32,
         Gauge tcp_rto_min "tcpRtoMin": u32,

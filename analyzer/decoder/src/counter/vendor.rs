@@ -9,48 +9,48 @@ use crate::xdr::List;
 structures! { Counter:
     /// Counter record 4300:2, 20 bytes (source: seen in captures).
     ///
-    /// Data_format 0x010CC002. No public definition found; skip by length.
+    /// No public definition; the meanings are guesses from captures.
     XenVif = 4300:2 as "xen_vif" {
-        /// Observed 1.
+        /// 1 in captures.
         Identity word0: u32,
-        /// Observed an IPv4 address (word0=1 looks like an address type, i.e. an sFlow address
-        /// union).
+        /// An IPv4 address in captures. With the word before, which is 1, it may be the address
+        /// union.
         Identity vm_address: Ipv4Addr,
-        /// Small integer, domain id ?.
+        /// Small number in captures, possibly the domain id.
         Identity word2: u32,
-        /// Small integer, network/VIF index ?.
+        /// Small number in captures, possibly the index of the virtual interface.
         Identity word3: u32,
-        /// Observed 0.
+        /// 0 in captures.
         Identity word4: u32,
     }
 
     /// Counter record 4413:1, 8 bytes (source: Broadcom BroadView).
     ///
-    /// Data_format 0x0113D001. Peak since last export.
+    /// Peaks since the last export.
     BstDeviceBuffers = 4413:1 as "bst_device_buffers" {
-        /// Unicast buffer use, peak since last export.
+        /// Unicast buffer use.
         Gauge uc_pc: Percentage,
-        /// Multicast.
+        /// Multicast buffer use.
         Gauge mc_pc: Percentage,
     }
 
     /// Counter record 4413:2, at least 24 bytes (source: Broadcom BroadView).
     ///
-    /// Data_format 0x0113D002. Peak since last export; -1 unknown.
+    /// Peaks since the last export; -1 unknown.
     BstPortBuffers<'a> = 4413:2 as "bst_port_buffers" {
         Gauge ingress_uc_pc: Percentage,
         Gauge ingress_mc_pc: Percentage,
         Gauge egress_uc_pc: Percentage,
         Gauge egress_mc_pc: Percentage,
-        /// At most 8 bytes entries.
+        /// At most 8 entries.
         Gauge egress_queue_uc_pc: List<'a, Percentage>,
-        /// At most 8 bytes entries.
+        /// At most 8 entries.
         Gauge egress_queue_mc_pc: List<'a, Percentage>,
     }
 
     /// Counter record 4413:3, 144 bytes (source: sFlow Broadcom table structures).
     ///
-    /// Data_format 0x0113D003. The text misprints the 8th field as ipv6_ipv6_entries_max.
+    /// The text misprints the eighth field as `ipv6_ipv6_entries_max`.
     HwTables = 4413:3 as "hw_tables" {
         Gauge host_entries: u32,
         Gauge host_entries_max: u32,
@@ -95,21 +95,21 @@ structures! { Counter:
         Identity device_count: u32,
         /// Compute processes.
         Gauge processes: u32,
-        /// Milliseconds with a kernel running, summed.
+        /// Milliseconds with a kernel running, total of all devices.
         Counter gpu_time: u32,
-        /// Milliseconds with device memory busy, summed.
+        /// Milliseconds with device memory busy, total of all devices.
         Counter mem_time: u32,
-        /// Bytes, summed.
+        /// Bytes, total of all devices.
         Gauge mem_total: u64,
-        /// Bytes, summed.
+        /// Bytes, total of all devices.
         Gauge mem_free: u64,
-        /// Volatile ECC errors, summed.
+        /// Volatile ECC errors, total of all devices.
         Counter ecc_errors: u32,
-        /// mJ, summed.
+        /// Millijoules, total of all devices.
         Counter energy: u32,
-        /// Deg C, hottest.
+        /// Degrees C, hottest device.
         Gauge temperature: u32,
-        /// Percent, fastest.
+        /// Percent, fastest device.
         Gauge fan_speed: u32,
     }
 }

@@ -43,7 +43,7 @@ structures! { Counter:
         Gauge capacity: u64,
         /// In bytes.
         Gauge allocation: u64,
-        /// Bytes; errata. The 2010 text and headers call it available (free bytes).
+        /// In bytes (errata). The text of 2010 and the headers call it available, i.e. free bytes.
         Gauge physical: u64,
         Counter rd_req: u32,
         /// In bytes.
@@ -80,7 +80,7 @@ structures! { Counter:
 
     /// Counter record 0:2106, 108 (old: 100) bytes (source: sFlow Java virtual machine structures).
     ///
-    /// 108 bytes; an older 100-byte form lacks the two fd fields.
+    /// The older form lacks the two `fd` fields.
     JvmStatistics = 0:2106 as "jvm_statistics" {
         /// In bytes.
         Gauge heap_initial: u64,

@@ -33,7 +33,7 @@ structures! { Flow:
     /// Flow record 0:2002, 12 bytes (source: proposal on the sFlow list).
     ExtendedScsiStorageTransaction = 0:2002 as "extended_scsi_storage_transaction" {
         Identity lun: u32,
-        /// Maxint = unknown.
+        /// 0xFFFFFFFF unknown.
         Enumeration operation: u32,
         /// SCSI status.
         Enumeration status: u32,
@@ -131,10 +131,10 @@ structures! { Flow:
 
     /// Flow record 0:2201, at least 48 bytes (source: proposal on the sFlow list).
     ///
-    /// At least three layouts were in use; this is the one that the reference decoder knows. Read
-    /// the fields with that in mind.
+    /// At least three layouts were in use under this number; this is the one of the reference
+    /// decoder, so the fields of another agent may be wrong.
     HttpRequestDeprecated<'a> = 0:2201 as "http_request_deprecated" {
-        /// See 2206.
+        /// As in `http_request` (2206).
         Enumeration method: u32,
         Enumeration protocol: u32,
         /// At most 255 bytes.
@@ -157,7 +157,7 @@ structures! { Flow:
         Enumeration status: i32,
     }
 
-    /// What an application operation was asked to do; part of `app_operation` and
+    /// The request of an application operation; part of `app_operation` and
     /// `app_parent_context`.
     Context<'a> as "context" {
         /// Name of the application, at most 32 bytes.
@@ -170,7 +170,7 @@ structures! { Flow:
 
     /// Flow record 0:2202, at least 40 bytes (source: sFlow application structures).
     ///
-    /// With it: a socket record (2100/2101).
+    /// A socket record (0:2100 or 0:2101) accompanies it.
     AppOperation<'a> = 0:2202 as "app_operation" {
         /// Application, operation, attributes strings in that order.
         Identity context: Context<'a>,

@@ -1,4 +1,4 @@
-//! The way through the device: queues, access lists, delays, reasons for a discard, time.
+//! Path through the device: queues, access lists, delays, reasons for a discard, time.
 
 use crate::structure::structures;
 use crate::value::Text;
@@ -18,7 +18,7 @@ structures! { Flow:
 
     /// Flow record 0:1019, 8 bytes (source: proposal on the sFlow list).
     ///
-    /// If sent, queue_length (counter 1003) records must go with if_counters.
+    /// If sent, `queue_length` (counter record 0:1003) must accompany `if_counters`.
     ExtendedQueueLength = 0:1019 as "extended_queue_length" {
         /// Persistent queue index within the port.
         Identity queue_index "queueIndex": u32,
@@ -57,7 +57,7 @@ structures! { Flow:
 
     /// Flow record 0:1040, 4 bytes (source: sFlow transit delay structures).
     ///
-    /// Extended_egress_queue (1036) must accompany it.
+    /// `extended_egress_queue` (1036) must accompany it.
     ExtendedQueue = 0:1040 as "extended_queue" {
         /// Bytes in the selected queue when the packet was enqueued; VOQ systems: sum over all VOQs
         /// feeding that output queue.
@@ -80,7 +80,7 @@ structures! { Flow:
 
     /// Flow record 0:1043, 8 bytes (source: headers of the reference agent and decoder).
     ///
-    /// No sflow.org text found; layout from both headers and both codecs.
+    /// Not specified by sflow.org; the layout is that of both programs.
     ExtendedTimestamp = 0:1043 as "extended_timestamp" {
         /// Nanoseconds since 1970-01-01 UTC, best available clock.
         Time nanoseconds: u64,

@@ -1,4 +1,4 @@
-//! What switch and router did with the packet: VLANs, routes, MPLS, NAT, users.
+//! Forwarding by switch and router: VLANs, routes, MPLS, NAT, users.
 
 use crate::structure::structures;
 use crate::value::{Address, Text};
@@ -7,7 +7,7 @@ use crate::xdr::List;
 structures! { Flow:
     /// Flow record 0:1001, 16 bytes (source: sFlow version 5 with errata).
     ///
-    /// Must be present whenever vlantunnel (1012) is.
+    /// Must accompany `extended_vlantunnel` (0:1012).
     ExtendedSwitch = 0:1001 as "extended_switch" {
         /// 802.1Q VLAN id in; untagged port: its assigned VLAN; 0xFFFFFFFF unknown (errata).
         Identity src_vlan: u32,

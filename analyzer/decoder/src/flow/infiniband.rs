@@ -7,8 +7,7 @@ use crate::structure::structures;
 structures! { Flow:
     /// Flow record 0:1031, 40 bytes (source: sFlow InfiniBand structures, draft 2).
     ///
-    /// Local Routing Header fields, in then out. Spec tags it ib_lrh_data instead of flow_data
-    /// (typo).
+    /// Fields of the Local Routing Header: ingress, then egress.
     ExtendedIbLrh = 0:1031 as "extended_ib_lrh" {
         Identity src_vl: u32,
         Identity src_sl: u32,

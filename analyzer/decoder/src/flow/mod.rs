@@ -1,4 +1,4 @@
-//! Flow records: what is known about one sampled packet or transaction.
+//! Flow records: attributes of one sampled packet or transaction.
 
 mod application;
 mod device;

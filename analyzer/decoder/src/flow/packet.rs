@@ -1,4 +1,4 @@
-//! What a sampled packet looked like: its first bytes, or fields taken from them.
+//! The sampled packet: its first bytes, or fields taken from them.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -16,8 +16,8 @@ structures! { Flow:
     ///
     /// Payload length of the inner packet = frame_length - stripped - offset_of_layer.
     ///
-    /// The reference agent adds 4 bytes for the FCS to the length of an Ethernet frame and says 4
-    /// in `stripped`; for a bare IP packet it says 18 and adds as many.
+    /// The reference agent adds 4 bytes for the FCS to the length of an Ethernet frame and sends 4
+    /// in `stripped`. For a bare IP packet it adds 18 and sends 18.
     SampledHeader<'a> = 0:1 as "sampled_header" {
         /// 1 Ethernet, 7 PPP, 11 IPv4, 12 IPv6, 13 MPLS, 14 POS, 15 802.11, 18 InfiniBand; others
         /// are possible.
@@ -36,7 +36,7 @@ structures! { Flow:
 
     /// Flow record 0:2, 24 bytes (source: sFlow version 5).
     ///
-    /// 24 bytes: each 6-byte MAC is padded to 8.
+    /// Each MAC address is padded from 6 to 8 bytes.
     SampledEthernet = 0:2 as "sampled_ethernet" {
         /// MAC frame length as received, bytes: excludes lower-layer encapsulation and framing
         /// bits, includes FCS.

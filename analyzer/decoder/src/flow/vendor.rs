@@ -11,7 +11,7 @@ structures! { Flow:
 
     /// Flow record 8800:2, 8 bytes (source: seen in captures).
     ///
-    /// 8 bytes observed.
+    /// The form before `pmacct_tag` (43874:2), with words of 32 bits.
     PmacctTagOld = 8800:2 as "pmacct_tag_old" {
         Identity tag: u32,
         Identity tag2: u32,
@@ -25,8 +25,7 @@ structures! { Flow:
 
     /// Flow record 43874:2, 16 bytes (source: pmacct).
     ///
-    /// Data_format 0x0AB62002; older builds (e.g. VyOS) used enterprise 8800 format 2 with two u32
-    /// (8 bytes).
+    /// Older builds (VyOS for instance) send `pmacct_tag_old` (8800:2).
     PmacctTag = 43874:2 as "pmacct_tag" {
         Identity tag: u64,
         Identity tag2: u64,

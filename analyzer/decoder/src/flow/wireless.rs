@@ -9,8 +9,8 @@ use crate::xdr::List;
 structures! { Flow:
     /// Flow record 0:1013, at least 8 bytes (source: sFlow 802.11 structures).
     ///
-    /// The reference decoder reads a whole `sampled_header` in place of `data`; this is what the
-    /// text says.
+    /// As in the specification. The reference decoder reads a whole `sampled_header` in place of
+    /// `data`.
     Extended80211Payload<'a> = 0:1013 as "extended_80211_payload" {
         /// `OUI << 8 | suite`: 000FAC-0 use group, -1 WEP-40, -2 TKIP, -4 CCMP, -5 WEP-104.
         Enumeration ciphersuite: u32,
@@ -20,7 +20,7 @@ structures! { Flow:
 
     /// Flow record 0:1014, at least 40 bytes (source: sFlow 802.11 structures).
     Extended80211Rx<'a> = 0:1014 as "extended_80211_rx" {
-        /// At most 32 bytes bytes.
+        /// At most 32 bytes.
         Identity ssid: Text<'a>,
         /// BSSID.
         Identity bssid: MacAddress,
@@ -40,7 +40,7 @@ structures! { Flow:
 
     /// Flow record 0:1015, at least 44 bytes (source: sFlow 802.11 structures).
     Extended80211Tx<'a> = 0:1015 as "extended_80211_tx" {
-        /// At most 32 bytes bytes.
+        /// At most 32 bytes.
         Identity ssid: Text<'a>,
         /// BSSID.
         Identity bssid: MacAddress,

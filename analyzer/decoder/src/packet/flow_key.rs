@@ -1,4 +1,4 @@
-//! Who talks to whom.
+//! The 5-tuple of a packet.
 
 use core::net::IpAddr;
 
@@ -13,16 +13,16 @@ pub struct FiveTuple {
     pub dst: IpAddr,
     /// IP protocol number, after any IPv6 extension headers.
     pub protocol: u8,
-    /// Source port of TCP, UDP or SCTP; 0 for others, later fragments and where it is cut off.
+    /// Source port of TCP, UDP or SCTP; 0 for others, for later fragments, or if cut off.
     pub src_port: u16,
-    /// Destination port, likewise.
+    /// Destination port; 0 as for `src_port`.
     pub dst_port: u16,
 }
 
 impl FiveTuple {
-    /// That of the outermost IP packet; `None` if no IP header is among the layers.
+    /// Returns the 5-tuple of the outermost IP packet; `None` if there is no IP header.
     ///
-    /// The same as from iterating over them, without the cost of making every layer.
+    /// Equal to the result of iterating over the layers, but does not build each [`Layer`].
     #[inline]
     pub fn from_layers(mut layers: Layers<'_>) -> Option<Self> {
         loop {
@@ -39,13 +39,13 @@ impl FiveTuple {
                     let (src, dst) = (ip.src.into(), ip.dst.into());
                     return Some(Self::new(src, dst, ip.next_header, next, rest));
                 }
-                // whatever else there is between the link and IP
+                // Rare layers between the link and IP: LLC, MPLS, PPPoE, PPP.
                 _ => _ = skip(&mut layers)?,
             }
         }
     }
 
-    /// Finds the ports in what comes `next` after the IP header.
+    /// Finds the ports, in the headers from `next` on.
     #[inline]
     fn new(src: IpAddr, dst: IpAddr, protocol: u8, next: Next, mut rest: &[u8]) -> Self {
         let mut key = Self { src, dst, protocol, src_port: 0, dst_port: 0 };
@@ -63,7 +63,7 @@ impl FiveTuple {
     }
 }
 
-/// Out of the way of the common case.
+/// Out of line, so that the loop over the common layers stays small.
 #[cold]
 fn skip<'a>(layers: &mut Layers<'a>) -> Option<Layer<'a>> {
     layers.next()

@@ -1,11 +1,11 @@
-//! How headers of packets are described.
+//! Description of packet headers by a macro.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::value::MacAddress;
 use crate::visit::{Field, Kind, Value, Visitor};
 
-/// Defines the value of a header, and its walk by names.
+/// Defines the struct of a header, and the visit of its fields.
 macro_rules! layer {
     ($(#[$doc:meta])* $name:ident {
         $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
@@ -27,7 +27,7 @@ macro_rules! layer {
 
 pub(super) use layer;
 
-/// A type of field in a packet header; `None` is not shown.
+/// A type of field in a packet header; `None` is omitted.
 pub(super) trait Show {
     fn show(self, name: &'static str, visitor: &mut dyn Visitor);
 }

@@ -19,7 +19,7 @@ layer! {
 layer! {
     /// A VLAN tag (IEEE 802.1Q, 802.1ad).
     Vlan {
-        /// The type that announced the tag: 0x8100, 0x88a8, 0x9100 or 0x9200.
+        /// EtherType of the tag: 0x8100, 0x88a8, 0x9100 or 0x9200.
         tpid: u16,
         /// Priority code point, 0..=7.
         priority: u8,
@@ -27,7 +27,7 @@ layer! {
         drop_eligible: bool,
         /// VLAN id, 0..=4095.
         id: u16,
-        /// EtherType of what follows.
+        /// EtherType of the next header.
         ether_type: u16,
     }
 }
@@ -67,9 +67,9 @@ layer! {
     Pppoe {
         /// 0 for session data.
         code: u8,
-        /// Session.
+        /// Session number.
         session_id: u16,
-        /// Length of what follows.
+        /// Bytes after this header.
         length: u16,
     }
 }
@@ -129,8 +129,8 @@ pub(super) fn mpls<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     Some((Layer::Mpls(Mpls { label: word >> 12, traffic_class, bottom, ttl }), next))
 }
 
-/// MPLS does not say what it carries: IP by its version, a pseudowire by its control word of zero
-/// nibble (RFC 4385), which Ethernet follows most often.
+/// MPLS has no field for the protocol it carries. IP is recognised by its version, a pseudowire by
+/// a control word that begins with four zero bits (RFC 4385); most pseudowires carry Ethernet.
 fn below_mpls(rest: &mut &[u8]) -> Next {
     if rest.first().is_some_and(|byte| byte >> 4 == 0) && skip(rest, 4).is_some() {
         return Next::Ethernet;
@@ -146,7 +146,8 @@ pub(super) fn pppoe<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     Some((Layer::Pppoe(Pppoe { code, session_id, length }), next))
 }
 
-/// With or without address and control bytes, with or without protocol field compression.
+/// Reads PPP with or without address and control bytes, with or without protocol field compression
+/// (RFC 1661).
 pub(super) fn ppp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     if rest.starts_with(&[0xff, 0x03]) {
         skip(rest, 2)?;

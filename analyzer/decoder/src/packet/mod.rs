@@ -1,9 +1,8 @@
-//! The sampled packet: protocol headers within the captured bytes, nested to any depth, cut
-//! anywhere.
+//! Protocol headers of a sampled packet, nested to any depth and cut at any byte.
 //!
-//! [`Layers`] yields one header after the other and never fails: where the capture ends inside a
-//! header comes [`Layer::Truncated`], where decoding ends comes [`Layer::Payload`]. Each step
-//! consumes bytes, so work is bounded by the length of the capture.
+//! [`Layers`] yields one header after the other and never fails. If the capture ends inside a
+//! header, the last item is [`Layer::Truncated`]; where decoding ends, [`Layer::Payload`]. Each
+//! step consumes bytes, so work is bounded by the length of the capture.
 
 mod flow_key;
 mod layer;
@@ -45,7 +44,7 @@ pub enum Layer<'a> {
     Vxlan(Vxlan),
     Geneve(Geneve),
     GtpU(GtpU),
-    /// Bytes that are not decoded any further.
+    /// Bytes that are not decoded further.
     Payload(&'a [u8]),
     /// The capture ends inside a header of this protocol.
     Truncated(&'static str),
@@ -79,7 +78,8 @@ impl Layer<'_> {
         }
     }
 
-    /// Shows the header's fields; nothing for [`Layer::Payload`] and [`Layer::Truncated`].
+    /// Passes the fields of the header to `visitor`; [`Layer::Payload`] and [`Layer::Truncated`]
+    /// have none.
     pub fn visit(&self, visitor: &mut dyn Visitor) {
         match self {
             Self::Ethernet(layer) => layer.visit(visitor),
@@ -113,9 +113,9 @@ pub struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    /// The headers of `packet`, whose first is given by `header_protocol`, the enumeration of
-    /// [`SampledHeader::protocol`]: 1 Ethernet, 7 and 14 PPP, 11 IPv4, 12 IPv6, 13 MPLS. Of other
-    /// protocols only the payload is shown.
+    /// Returns the headers of `packet`. `header_protocol` is the first of them, coded as
+    /// [`SampledHeader::protocol`]: 1 Ethernet, 7 and 14 PPP, 11 IPv4, 12 IPv6, 13 MPLS. With any
+    /// other, the whole packet is payload.
     #[inline]
     pub fn new(header_protocol: u32, packet: &'a [u8]) -> Self {
         let next = match header_protocol {
@@ -129,22 +129,22 @@ impl<'a> Layers<'a> {
         Self { next, rest: packet }
     }
 
-    /// The headers of a packet that begins with an Ethernet header.
+    /// Returns the headers of a packet that begins with an Ethernet header.
     pub fn ethernet(packet: &'a [u8]) -> Self {
         Self { next: Next::Ethernet, rest: packet }
     }
 
-    /// The headers of a packet whose first is announced by an EtherType.
+    /// Returns the headers of a packet that begins with the protocol of `ether_type`.
     pub fn ether_type(ether_type: u16, packet: &'a [u8]) -> Self {
         Self { next: Next::from_ether_type(ether_type), rest: packet }
     }
 
-    /// The headers of an IP packet of either version.
+    /// Returns the headers of an IP packet of either version.
     pub fn ip(packet: &'a [u8]) -> Self {
         Self { next: Next::from_ip_version(packet), rest: packet }
     }
 
-    /// The bytes after the headers seen so far, within the lengths that IP declares.
+    /// The bytes after the headers returned so far, within the lengths that IP declares.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -204,7 +204,7 @@ impl<'a> SampledHeader<'a> {
     }
 }
 
-/// What comes next in a packet.
+/// The protocol of the next header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Ethernet,
@@ -241,10 +241,10 @@ impl Next {
             0x0806 => Self::Arp,
             0x8847 | 0x8848 => Self::Mpls,
             0x8863 | 0x8864 => Self::Pppoe,
-            // transparent Ethernet bridging: GRE, GENEVE
+            // Transparent Ethernet bridging, in GRE and GENEVE.
             0x6558 => Self::Ethernet,
             0x880b => Self::Ppp,
-            // IEEE 802.3: a length, not a type
+            // IEEE 802.3: a length, not a type.
             0..=0x05dc => Self::Llc,
             _ => Self::Payload,
         }
@@ -267,7 +267,7 @@ impl Next {
         }
     }
 
-    /// IPv4 or IPv6 by the version that the next byte holds.
+    /// IPv4 or IPv6, by the version in the next byte.
     fn from_ip_version(rest: &[u8]) -> Self {
         match rest.first().map(|byte| byte >> 4) {
             Some(4) => Self::Ipv4,
@@ -302,10 +302,10 @@ impl Next {
     }
 }
 
-/// A header read, and what follows it.
+/// A header, and the protocol of the next.
 type Read<'a> = Option<(Layer<'a>, Next)>;
 
-/// Makes a layer of a header.
+/// Wraps a header in its layer.
 #[inline(always)]
 fn of<'a, T>(layer: fn(T) -> Layer<'a>) -> impl Fn((T, Next)) -> (Layer<'a>, Next) {
     move |(header, next)| (layer(header), next)

@@ -35,9 +35,9 @@ layer! {
         tos: u8,
         /// Bytes of the packet, this header included.
         total_length: u16,
-        /// Identification.
+        /// Identification, equal in all fragments of a packet.
         id: u16,
-        /// Don't fragment.
+        /// Don't Fragment flag.
         dont_fragment: bool,
         /// More fragments follow.
         more_fragments: bool,
@@ -82,7 +82,7 @@ layer! {
         length: u16,
         /// Fragment: offset, bytes.
         fragment_offset: Option<u16>,
-        /// Fragment: more follow.
+        /// Fragment: more fragments follow.
         more_fragments: Option<bool>,
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn arp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
         target_mac: MacAddress(take(rest)?),
         target_ip: take(rest).map(Ipv4Addr::from_octets)?,
     };
-    // what follows is Ethernet padding
+    // The rest is Ethernet padding.
     *rest = &[];
     Some((Layer::Arp(arp), Next::Payload))
 }
@@ -136,7 +136,7 @@ pub(super) fn ipv4(rest: &mut &[u8]) -> Option<(Ipv4, Next)> {
         *rest = &[];
     }
     let payload = usize::from(header.total_length).saturating_sub(header_length);
-    // a total length of 0 is what segmentation offload leaves
+    // Segmentation offload leaves a total length of 0: such a packet is not cut to its length.
     if header.total_length != 0 {
         *rest = rest.get(..payload).unwrap_or(rest);
     }
@@ -157,7 +157,7 @@ pub(super) fn ipv6(rest: &mut &[u8]) -> Option<(Ipv6, Next)> {
     let src = take(rest).map(Ipv6Addr::from_octets)?;
     let dst = take(rest).map(Ipv6Addr::from_octets)?;
     let payload_length = u16::from_be_bytes([l0, l1]);
-    // 0 with a jumbo option or segmentation offload
+    // 0 for a jumbogram (RFC 2675) or with segmentation offload.
     if payload_length != 0 {
         *rest = rest.get(..usize::from(payload_length)).unwrap_or(rest);
     }

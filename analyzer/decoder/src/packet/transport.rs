@@ -1,4 +1,4 @@
-//! Layer 4: TCP, UDP, SCTP, ICMP. Ports are read even where the rest of the header is cut off.
+//! Layer 4: TCP, UDP, SCTP, ICMP. Ports are read even if the rest of the header is cut off.
 
 use super::layer::layer;
 use super::{Layer, Next, Read, skip, take};
@@ -48,9 +48,9 @@ layer! {
 layer! {
     /// ICMP or ICMPv6 header (RFC 792, 4443).
     Icmp {
-        /// Type.
+        /// Type, numbered separately for ICMP and ICMPv6.
         icmp_type: u8,
-        /// Code.
+        /// Code within the type.
         code: u8,
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn tcp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     Some((Layer::Tcp(tcp), Next::Payload))
 }
 
-/// What follows the ports; where one field is cut off, so are all after it.
+/// Reads the fields after the ports; if one is cut off, all after it are `None`.
 #[inline]
 fn tcp_fields(tcp: &mut Tcp, rest: &mut &[u8]) -> Option<()> {
     tcp.sequence = Some(u32::from_be_bytes(take(rest)?));
@@ -74,7 +74,7 @@ fn tcp_fields(tcp: &mut Tcp, rest: &mut &[u8]) -> Option<()> {
     let [offset, flags] = take(rest)?;
     tcp.flags = Some(flags);
     tcp.window = Some(u16::from_be_bytes(take(rest)?));
-    // checksum, urgent pointer, options
+    // Checksum, urgent pointer and options. A data offset below 5 is invalid and taken as 5.
     skip(rest, usize::from(offset >> 4).saturating_mul(4).max(20) - 16)
 }
 
@@ -86,6 +86,7 @@ pub(super) fn udp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     if cut {
         *rest = &[];
     }
+    // By the destination port only: tunnels take a random source port for load balancing.
     let next = match dst_port {
         _ if cut => Next::Payload,
         4789 | 8472 => Next::Vxlan,
@@ -107,7 +108,7 @@ pub(super) fn sctp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
 
 pub(super) fn icmp(rest: &mut &[u8]) -> Option<Icmp> {
     let [icmp_type, code] = take(rest)?;
-    // checksum
+    // Checksum.
     if skip(rest, 2).is_none() {
         *rest = &[];
     }

@@ -8,9 +8,9 @@ layer! {
     Gre {
         /// 0, or 1 for PPTP.
         version: u8,
-        /// EtherType of what follows.
+        /// EtherType of the next header.
         ether_type: u16,
-        /// Key, if there is one.
+        /// Key, if present.
         key: Option<u32>,
     }
 }
@@ -28,7 +28,7 @@ layer! {
     Geneve {
         /// Virtual network, 24 bits.
         vni: u32,
-        /// EtherType of what follows.
+        /// EtherType of the next header.
         ether_type: u16,
         /// Bytes of options.
         options_length: u8,
@@ -51,7 +51,7 @@ pub(super) fn gre<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     let [flags, more, high, low] = take(rest)?;
     let (version, ether_type) = (more & 7, u16::from_be_bytes([high, low]));
     if flags & 0xc0 != 0 {
-        // checksum or routing: both bring checksum and offset
+        // Either flag, checksum or routing, adds both words: checksum and offset.
         skip(rest, 4)?;
     }
     let key = if flags & 0x20 != 0 { Some(u32::from_be_bytes(take(rest)?)) } else { None };
@@ -59,10 +59,10 @@ pub(super) fn gre<'a>(rest: &mut &'a [u8]) -> Read<'a> {
         skip(rest, 4)?;
     }
     if version == 1 && more & 0x80 != 0 {
-        // acknowledgment number of PPTP
+        // Acknowledgment number of PPTP.
         skip(rest, 4)?;
     }
-    // source routing is obsolete and of any length
+    // Source routing is obsolete and has no fixed length.
     let next = if flags & 0x40 != 0 { Next::Payload } else { Next::from_ether_type(ether_type) };
     Some((Layer::Gre(Gre { version, ether_type, key }), next))
 }
@@ -99,7 +99,7 @@ pub(super) fn gtp_u<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     Some((Layer::GtpU(header), next))
 }
 
-/// Skips an extension header of GTP-U and gives the type of the next one.
+/// Skips an extension header of GTP-U and returns the type of the next one.
 fn skip_extension(rest: &mut &[u8]) -> Option<u8> {
     let units = usize::from(*rest.first()?);
     let last = (units * 4).checked_sub(1)?;
