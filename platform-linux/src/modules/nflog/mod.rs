@@ -116,37 +116,10 @@ impl Module for Nflog {
     fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
         let mut any = false;
         for _ in 0..BUDGET {
-            let Some(Group { rule, socket, sequence }) = &mut self.group else { break };
-            let (sampler, rate) = (&mut self.sampler, rule.sampling_rate);
-            let received = socket.receive(&mut |packet| {
-                let lost = packet.sequence.map_or(0, |number| sequence.lost_before(number));
-                sampler.handle(now, packet, rate, lost, output);
-            });
-            match received {
-                Ok(Some(received)) => {
-                    any = true;
-                    self.malformed = self.malformed.saturating_add(received.malformed);
-                }
-                Ok(None) => break,
-                Err(ReceiveError::Overrun) => {
-                    any = true;
-                    self.overruns = self.overruns.saturating_add(1);
-                    let group = rule.group;
-                    self.throttle.warn(
-                        now,
-                        format_args!(
-                            "nflog group {group}: the receive queue overflowed (ENOBUFS), samples \
-                             are lost"
-                        ),
-                    );
-                }
-                Err(ReceiveError::Io(error)) => {
-                    let group = rule.group;
-                    self.throttle
-                        .warn(now, format_args!("nflog group {group}: {error}; binding again"));
-                    self.group = None;
-                    self.retry = Some((group, now + RETRY));
-                }
+            match self.receive(now, output) {
+                Ok(true) => any = true,
+                Ok(false) => break,
+                Err(error) => self.receive_failed(now, error),
             }
         }
         any
@@ -192,6 +165,41 @@ impl Module for Nflog {
 }
 
 impl Nflog {
+    /// Passes the packets of one datagram to `output`. Returns false if there was none.
+    fn receive(&mut self, now: Instant, output: &mut Output<'_>) -> Result<bool, ReceiveError> {
+        let Some(Group { rule, socket, sequence }) = &mut self.group else { return Ok(false) };
+        let (sampler, malformed) = (&mut self.sampler, &mut self.malformed);
+        socket.receive(&mut |packet| match packet {
+            Ok(packet) => {
+                let lost = packet.sequence.map_or(0, |number| sequence.lost_before(number));
+                sampler.handle(now, &packet, rule.sampling_rate, lost, output);
+            }
+            Err(_) => *malformed = malformed.saturating_add(1),
+        })
+    }
+
+    fn receive_failed(&mut self, now: Instant, error: ReceiveError) {
+        let Some(group) = self.group.as_ref().map(|open| open.rule.group) else { return };
+        match error {
+            ReceiveError::Overrun => {
+                self.overruns = self.overruns.saturating_add(1);
+                self.throttle.warn(
+                    now,
+                    format_args!(
+                        "nflog group {group}: the receive queue overflowed (ENOBUFS), samples are \
+                         lost"
+                    ),
+                );
+            }
+            ReceiveError::Io(error) => {
+                self.throttle
+                    .warn(now, format_args!("nflog group {group}: {error}; binding again"));
+                self.group = None;
+                self.retry = Some((group, now + RETRY));
+            }
+        }
+    }
+
     fn bind_or_update(&mut self, now: Instant, rule: NflogRule, world: &World<'_>) {
         let NflogRule { group, sampling_rate } = rule;
         if let Some(open) = self.group.as_mut().filter(|open| open.rule.group == group) {

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::socket::SockProtocol;
 
-use super::message::{Messages, Request};
+use super::message::{Malformed, Messages, Request};
 use super::socket::{NetlinkSocket, ReceiveError};
 
 pub(crate) use packet::{LogPacket, StrippedTag};
@@ -19,15 +19,6 @@ pub(crate) use packet::{LogPacket, StrippedTag};
 #[derive(Debug)]
 pub(crate) struct LogGroup {
     socket: NetlinkSocket,
-}
-
-/// The contents of one datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct Received {
-    /// Packets passed on.
-    pub(crate) packets: usize,
-    /// Messages that contradict their type; their packets are lost.
-    pub(crate) malformed: u64,
 }
 
 impl LogGroup {
@@ -58,30 +49,26 @@ impl LogGroup {
         }
     }
 
-    /// Takes one datagram out of the receive queue and passes its packets to `visit`; `None` if the
-    /// queue is empty. The kernel puts up to [`BATCH`] packets into a datagram.
+    /// Takes one datagram out of the receive queue and passes its packets to `visit`, at most
+    /// [`BATCH`]. Returns false if the queue is empty.
     ///
     /// # Errors
     /// [`ReceiveError::Overrun`] if the queue was full (`ENOBUFS`). The sequence number of the next
     /// packet shows how many packets were lost.
     pub(crate) fn receive(
         &mut self,
-        visit: &mut dyn FnMut(&LogPacket<'_>),
-    ) -> Result<Option<Received>, ReceiveError> {
-        let Some(datagram) = self.socket.receive()? else { return Ok(None) };
-        let mut received = Received::default();
+        visit: &mut dyn FnMut(Result<LogPacket<'_>, Malformed>),
+    ) -> Result<bool, ReceiveError> {
+        let Some(datagram) = self.socket.receive()? else { return Ok(false) };
         for message in Messages::new(datagram) {
             match message.and_then(LogPacket::parse) {
-                Ok(Some(packet)) => {
-                    received.packets += 1;
-                    visit(&packet);
-                }
+                Ok(Some(packet)) => visit(Ok(packet)),
                 // NLMSG_DONE ends a datagram of several packets (__nfulnl_send).
                 Ok(None) => {}
-                Err(_) => received.malformed += 1,
+                Err(malformed) => visit(Err(malformed)),
             }
         }
-        Ok(Some(received))
+        Ok(true)
     }
 }
 
@@ -224,7 +211,7 @@ mod tests {
         };
         assert!(matches!(LogGroup::bind(5, 128), Err(BindError::InUse)));
         let other = LogGroup::bind(6, 128).unwrap();
-        assert_eq!(first.receive(&mut |_| {}).unwrap(), None);
+        assert!(!first.receive(&mut |_| {}).unwrap(), "no packets yet");
         drop(first);
         drop(other);
         LogGroup::bind(5, 128).unwrap();
