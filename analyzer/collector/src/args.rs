@@ -36,13 +36,20 @@ pub(crate) struct ListenArguments {
     pub(crate) address: SocketAddr,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+/// Limits and reports of a run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
     /// End after N datagrams
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
     /// End after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) duration: Option<Duration>,
-    /// Say on standard error how it goes, this often
+    /// Print the totals on standard error at this interval
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) interval: Option<Duration>,
 }
@@ -79,15 +86,8 @@ pub(crate) struct ForwardArguments {
     /// Where to listen: ADDR:PORT, ADDR or PORT
     #[arg(long, value_name = "ADDR", default_value = "[::]:6343", value_parser = parse_address)]
     pub(crate) listen: SocketAddr,
-    /// End after N datagrams
-    #[arg(long, value_name = "N")]
-    pub(crate) count: Option<u64>,
-    /// End after this time
-    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
-    pub(crate) duration: Option<Duration>,
-    /// Say on standard error how it goes, this often
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
-    pub(crate) interval: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
 }
 
 #[derive(Debug, Args)]

@@ -3,24 +3,18 @@
 //! Exit status: 0 after an ordinary end, 1 after a failure, 2 for a bad command line.
 
 mod args;
-mod drops;
-mod forward;
-mod listen;
+mod commands;
 mod output;
-mod queue;
-mod read;
-mod receiver;
-mod say;
-mod signals;
-mod top;
-mod writer;
+mod receive;
+mod stderr;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::{Arguments, Command};
-use say::say;
+use commands::{forward, listen, read, top};
+use stderr::eprintln_lossy;
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
@@ -32,7 +26,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("flowmote-analyzer: {error}"));
+            eprintln_lossy(format_args!("flowmote-analyzer: {error}"));
             ExitCode::FAILURE
         }
     }

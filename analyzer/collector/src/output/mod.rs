@@ -9,6 +9,9 @@ mod pcap;
 #[cfg(test)]
 mod tests;
 mod text;
+mod writer;
+
+pub(crate) use writer::{Report, Writer};
 
 use core::net::SocketAddr;
 use std::time::SystemTime;

@@ -13,11 +13,10 @@ use std::time::Instant;
 use flowmote_engine::{Engine, Instant as EngineTime};
 
 use crate::args::TopArguments;
-use crate::receiver::{Batch, Receiver};
-use crate::say::say;
-use crate::signals::Signals;
-use crate::writer::dropped;
-use child::Companion;
+use crate::receive::Signals;
+use crate::receive::{Batch, Receiver};
+use crate::stderr::eprintln_lossy;
+use child::Child;
 use screen::{Key, Screen};
 use view::{Line, Page, Role, Sort, View};
 
@@ -32,10 +31,10 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     // before a command starts, which would inherit the mask and never receive SIGTERM.
     let early = arguments.command.is_empty().then(Signals::block).transpose()?;
     if !on_screen {
-        say(format_args!("listening on {}", receiver.local_address()?));
+        eprintln_lossy(format_args!("listening on {}", receiver.local_address()?));
     }
     // Before the screen, so that a failure is visible.
-    let companion = Companion::start(&arguments.command, on_screen)?;
+    let child = Child::start(&arguments.command, on_screen)?;
     let signals = early.map_or_else(Signals::block, Ok)?;
     let start = Instant::now();
     let mut top = Top {
@@ -43,7 +42,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
         batch: Batch::new(),
         signals,
         listening,
-        companion,
+        child,
         screen: if on_screen { Some(Screen::open()?) } else { None },
         start,
         engine: Engine::new(EngineTime::default(), arguments.window),
@@ -55,7 +54,7 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let ended = top.run(interval, deadline);
     // what follows belongs on the ordinary screen
     top.screen = None;
-    let stopped = top.companion.take().map(Companion::stop);
+    let stopped = top.child.take().map(Child::stop);
     // an agent flushes when it ends
     top.drain()?;
     let ended = ended.and_then(|()| if on_screen { Ok(()) } else { top.show(Instant::now()) });
@@ -64,14 +63,14 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         ended => ended?,
     }
-    say(format_args!(
+    eprintln_lossy(format_args!(
         "flowmote-analyzer: {}\n{}",
         top.engine.tally(),
-        dropped(&top.receiver.drops()?)
+        top.receiver.drops()?
     ));
     let Some((said, ended)) = stopped else { return Ok(()) };
     for line in said {
-        say(line);
+        eprintln_lossy(line);
     }
     Ok(ended?)
 }
@@ -81,7 +80,7 @@ struct Top {
     batch: Batch,
     signals: Signals,
     listening: String,
-    companion: Option<Companion>,
+    child: Option<Child>,
     screen: Option<Screen>,
     /// When the clock of the engine was 0.
     start: Instant,
@@ -104,10 +103,10 @@ impl Top {
                 return Ok(());
             }
             let until = deadline.map_or(next_draw, |deadline| deadline.min(next_draw));
-            let timeout = until.saturating_duration_since(now).min(LOOK);
+            let timeout = until.saturating_duration_since(now).min(CHILD_POLL);
             let fds = [
                 Some(self.receiver.as_fd()),
-                self.companion.as_ref().and_then(Companion::fd),
+                self.child.as_ref().and_then(Child::fd),
                 self.screen.as_ref().map(Screen::fd),
             ];
             let Some([datagrams, output, _]) = self.signals.wait(fds, Some(timeout))? else {
@@ -116,11 +115,11 @@ impl Top {
             if datagrams {
                 self.drain()?;
             }
-            if let Some(companion) = &mut self.companion {
+            if let Some(child) = &mut self.child {
                 if output {
-                    companion.read();
+                    child.read();
                 }
-                if companion.ended() {
+                if child.ended() {
                     return Ok(());
                 }
             }
@@ -175,7 +174,7 @@ impl Top {
             return print(&view.lines(&self.engine, now));
         };
         (view.width, view.height) = screen.size()?;
-        let log = log_lines(self.companion.as_ref(), view.height);
+        let log = log_lines(self.child.as_ref(), view.height);
         let (title, footer) = (title(&self.listening, view), footer(view));
         view.height = view.height.saturating_sub(log.len() + 2);
         let mut lines = vec![title];
@@ -209,14 +208,12 @@ fn footer(view: View) -> Line {
 }
 
 /// The last lines of the command, more where there is room.
-fn log_lines(companion: Option<&Companion>, height: usize) -> Vec<Line> {
-    let Some(companion) = companion else { return Vec::new() };
+fn log_lines(child: Option<&Child>, height: usize) -> Vec<Line> {
+    let Some(child) = child else { return Vec::new() };
     let rows = (height / 8).clamp(2, 6);
-    let mut lines =
-        vec![Line { role: Role::Header, text: format!("OUTPUT OF {}", companion.name()) }];
-    lines.extend(
-        companion.last_lines(rows).map(|text| Line { role: Role::Row, text: text.to_owned() }),
-    );
+    let mut lines = vec![Line { role: Role::Header, text: format!("OUTPUT OF {}", child.name()) }];
+    lines
+        .extend(child.last_lines(rows).map(|text| Line { role: Role::Row, text: text.to_owned() }));
     lines.resize_with(rows + 1, || Line { role: Role::Row, text: String::new() });
     lines
 }
@@ -224,6 +221,6 @@ fn log_lines(companion: Option<&Companion>, height: usize) -> Vec<Line> {
 /// How often the screen is drawn.
 const REFRESH: Duration = Duration::from_secs(1);
 /// How often the command is looked after.
-const LOOK: Duration = Duration::from_millis(250);
+const CHILD_POLL: Duration = Duration::from_millis(250);
 /// Batches of datagrams between two looks at everything else.
 const MAX_BATCHES: usize = 16;

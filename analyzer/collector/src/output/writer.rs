@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use flowmote_engine::{Gaps, Tally};
 
-use crate::drops::Drops;
-use crate::output::{Format, Kind, Received};
-use crate::queue::{Next, Queue};
-use crate::say::say;
+use super::{Format, Kind, Received};
+use crate::receive::Drops;
+use crate::receive::{Next, Queue};
+use crate::stderr::eprintln_lossy;
 
 /// A format, where it goes, and the count of what went there.
 pub(crate) struct Writer {
@@ -116,20 +116,12 @@ impl Report {
             return;
         }
         self.next = now + self.interval;
-        let mut words = format!("flowmote-analyzer: {}, {}", tally.line(), dropped(&self.drops));
+        let mut words = format!("flowmote-analyzer: {}, {}", tally.line(), self.drops);
         if self.gaps != tally.sequences.totals {
             self.gaps = tally.sequences.totals;
             words += &tally.sequences.to_string();
         }
-        say(words);
-    }
-}
-
-/// What the kernel dropped, in words.
-pub(crate) fn dropped(drops: &Drops) -> String {
-    match drops.count() {
-        Some(count) => format!("{count} dropped by the kernel"),
-        None => "drops by the kernel unknown: no /proc/net/udp".to_owned(),
+        eprintln_lossy(words);
     }
 }
 

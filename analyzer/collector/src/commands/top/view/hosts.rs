@@ -3,7 +3,7 @@
 use flowmote_engine::{Engine, Host, Origin};
 
 use super::{Line, Sort, View, section};
-use crate::top::units::{bytes, fit};
+use crate::commands::top::units::{bytes, fit};
 
 impl View {
     pub(super) fn hosts(&self, engine: &Engine, height: usize) -> Vec<Line> {

@@ -3,7 +3,7 @@
 use flowmote_engine::{Engine, Interface, InterfaceRates};
 
 use super::{Line, Sort, View, label, section};
-use crate::top::units::{fit, known, si};
+use crate::commands::top::units::{fit, known, si};
 
 impl View {
     pub(super) fn interfaces(&self, engine: &Engine, height: usize) -> Vec<Line> {

@@ -7,11 +7,11 @@ use std::time::Instant;
 use std::{panic, process, thread};
 
 use crate::args::ListenArguments;
-use crate::queue::Queue;
-use crate::receiver::{Limit, Receiver};
-use crate::say::say;
-use crate::signals::Signals;
-use crate::writer::{Report, Writer, dropped};
+use crate::output::{Report, Writer};
+use crate::receive::Queue;
+use crate::receive::Signals;
+use crate::receive::{Limit, Receiver};
+use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
@@ -22,13 +22,13 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
     let mut writer = Writer::new(arguments.output.format(), arguments.output.path())?;
     receiver.announce()?;
     let drops = receiver.drops()?;
-    let mut report = match arguments.interval {
+    let mut report = match arguments.run.interval {
         Some(interval) => Some(Report::new(interval, receiver.drops()?)),
         None => None,
     };
     // its closing tells the thread that receives that the other has ended
     let (ended, ending) = io::pipe()?;
-    let limit = Limit::new(arguments.count, arguments.duration);
+    let limit = Limit::new(arguments.run.count, arguments.run.duration);
     let mut listener = Listener { receiver, signals, ended, limit };
     let queue = Queue::default();
     let (received, written) = thread::scope(|scope| {
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         written => written?,
     }
     received?;
-    say(format_args!("{}\n{}", writer.summary(), dropped(&drops)));
+    eprintln_lossy(format_args!("{}\n{}", writer.summary(), drops));
     Ok(())
 }
 
@@ -74,8 +74,8 @@ impl Listener {
                 return self.finish(queue);
             }
             // what comes thick is taken by the handful: that saves both threads most wake-ups
-            if drained.is_some_and(|drained| drained.elapsed() < THICK) {
-                thread::sleep(HANDFUL);
+            if drained.is_some_and(|drained| drained.elapsed() < BURST_GAP) {
+                thread::sleep(COALESCE_DELAY);
             }
             self.drain(queue)?;
             drained = Some(Instant::now());
@@ -90,7 +90,7 @@ impl Listener {
                 Ok(Some([false])) => {}
                 Ok(Some([true])) | Err(_) => return,
                 Ok(None) => {
-                    say("flowmote-analyzer: ended before all was written");
+                    eprintln_lossy("flowmote-analyzer: ended before all was written");
                     process::exit(1);
                 }
             }
@@ -99,7 +99,7 @@ impl Listener {
 
     /// Takes also what came before the signal and is still in the kernel's buffer.
     fn finish(&mut self, queue: &Queue) -> io::Result<()> {
-        let end = Instant::now() + GRACE;
+        let end = Instant::now() + DRAIN_LIMIT;
         while self.drain(queue)? && Instant::now() < end {}
         Ok(())
     }
@@ -108,7 +108,7 @@ impl Listener {
     /// true if there may be more.
     fn drain(&mut self, queue: &Queue) -> io::Result<bool> {
         for _ in 0..MAX_BATCHES {
-            let Some(mut batch) = queue.spare(PATIENCE) else { return Ok(true) };
+            let Some(mut batch) = queue.spare(QUEUE_WAIT) else { return Ok(true) };
             self.receiver.receive(&mut batch, self.limit.room())?;
             if batch.is_empty() {
                 queue.give_back(batch);
@@ -126,11 +126,11 @@ impl Listener {
 /// Batches between two looks at signals and clock.
 const MAX_BATCHES: usize = 64;
 /// How long a full queue is waited for between two looks at signals and clock.
-const PATIENCE: Duration = Duration::from_millis(100);
+const QUEUE_WAIT: Duration = Duration::from_millis(100);
 /// Datagrams closer together than this come thick.
-const THICK: Duration = Duration::from_millis(1);
+const BURST_GAP: Duration = Duration::from_millis(1);
 /// How long a handful is collected in the kernel's buffer, the smallest of which (rmem_max of old,
 /// 208 KiB) is full after 0.3 ms of 300,000 datagrams/s.
-const HANDFUL: Duration = Duration::from_micros(250);
+const COALESCE_DELAY: Duration = Duration::from_micros(250);
 /// How long a flood may go on after the end was asked for.
-const GRACE: Duration = Duration::from_secs(1);
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);

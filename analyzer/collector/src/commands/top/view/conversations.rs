@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use flowmote_engine::{Conversation, Engine, Instant, Origin, Pair, Rate};
 
 use super::{Line, Sort, View, label, section};
-use crate::top::units::{fit, si};
+use crate::commands::top::units::{fit, si};
 
 impl View {
     pub(super) fn flows(&self, engine: &Engine, now: Instant, height: usize) -> Vec<Line> {

@@ -11,11 +11,10 @@ use std::time::Instant;
 use nix::sys::socket::{setsockopt, sockopt::SndBuf};
 
 use crate::args::ForwardArguments;
-use crate::drops::Drops;
-use crate::receiver::{Batch, Limit, Receiver};
-use crate::say::say;
-use crate::signals::Signals;
-use crate::writer::dropped;
+use crate::receive::Drops;
+use crate::receive::Signals;
+use crate::receive::{Batch, Limit, Receiver};
+use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
@@ -25,7 +24,7 @@ pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
     let receiver = Receiver::bind(arguments.listen)?;
     let destinations = arguments.destinations.iter().map(|address| Destination::open(*address));
     let mut forwarder = Forwarder {
-        limit: Limit::new(arguments.count, arguments.duration),
+        limit: Limit::new(arguments.run.count, arguments.run.duration),
         destinations: destinations.collect::<core::result::Result<_, _>>()?,
         datagrams: 0,
         bytes: 0,
@@ -33,8 +32,8 @@ pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
     };
     forwarder.receiver.announce()?;
     let drops = forwarder.receiver.drops()?;
-    forwarder.run(&signals, arguments.interval, &drops)?;
-    say(format_args!("{forwarder:#}\n{}", dropped(&drops)));
+    forwarder.run(&signals, arguments.run.interval, &drops)?;
+    eprintln_lossy(format_args!("{forwarder:#}\n{}", drops));
     Ok(())
 }
 
@@ -73,7 +72,7 @@ impl Forwarder {
                 break;
             }
             if next_report.is_some_and(|next| Instant::now() >= next) {
-                say(format_args!("flowmote-analyzer: {self}, {}", dropped(drops)));
+                eprintln_lossy(format_args!("flowmote-analyzer: {self}, {}", drops));
                 next_report = next();
             }
         }

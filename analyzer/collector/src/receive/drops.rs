@@ -3,6 +3,7 @@
 //! Read from the socket's line in /proc/net/udp, which also knows of drops that no datagram has
 //! followed yet; the ancillary data of SO_RXQ_OVFL come with the next datagram only.
 
+use core::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::net::UdpSocket;
@@ -27,6 +28,16 @@ impl Drops {
     /// Datagrams dropped since the socket was made; `None` without /proc or after its closing.
     pub(crate) fn count(&self) -> Option<u64> {
         parse(&fs::read_to_string(self.path).ok()?, self.inode)
+    }
+}
+
+/// The count for a report.
+impl fmt::Display for Drops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count() {
+            Some(count) => write!(f, "{count} dropped by the kernel"),
+            None => f.write_str("drops by the kernel unknown: no /proc/net/udp"),
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use flowmote_decoder::capture::{CaptureError, CaptureReader, Found, find_udp};
 
 use crate::args::ReadArguments;
 use crate::output::Received;
-use crate::say::say;
-use crate::writer::Writer;
+use crate::output::Writer;
+use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &ReadArguments) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         flushed => flushed?,
     }
-    say(format_args!("{counts}\n{}", writer.summary()));
+    eprintln_lossy(format_args!("{counts}\n{}", writer.summary()));
     Ok(read.map_err(|error| format!("{name}: {error}"))?)
 }
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::receiver::Batch;
+use super::receiver::Batch;
 
 /// The queue, shared by both threads.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ impl Queue {
     }
 }
 
-/// Memory of waiting batches: with the datagrams of [`RECEIVE_BUFFER`](crate::receiver) this is
+/// Memory of waiting batches: with the datagrams of [`RECEIVE_BUFFER`](super::receiver) this is
 /// what a stall may cost.
 const MAX_BYTES: usize = 256 << 20;
 const MAX_SPARE: usize = 64;

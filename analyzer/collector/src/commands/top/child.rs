@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -15,16 +15,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// A running command; ended when dropped.
-pub(super) struct Companion {
+pub(super) struct Child {
     name: String,
-    child: Child,
+    process: std::process::Child,
     status: Option<ExitStatus>,
     /// What it writes; `None` where it writes to the user directly, and after the end.
     output: Option<PipeReader>,
     log: Log,
 }
 
-impl Companion {
+impl Child {
     /// Starts `command`, with its output captured or not.
     ///
     /// It gets a process group of its own: Ctrl-C ends the view, and the view ends the command.
@@ -42,10 +42,10 @@ impl Companion {
             // what the view prints must stay apart
             starting.stdout(io::stderr());
         }
-        let child = starting
+        let process = starting
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("cannot run {name}: {error}")))?;
-        Ok(Some(Self { name, child, status: None, output, log: Log::default() }))
+        Ok(Some(Self { name, process, status: None, output, log: Log::default() }))
     }
 
     /// The program's name, as given.
@@ -53,7 +53,7 @@ impl Companion {
         &self.name
     }
 
-    /// To be polled, then [`read`](Companion::read).
+    /// To be polled, then [`read`](Child::read).
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.output.as_ref().map(AsFd::as_fd)
     }
@@ -79,7 +79,7 @@ impl Companion {
     /// True once the command has ended by itself.
     pub(super) fn ended(&mut self) -> bool {
         if self.status.is_none() {
-            self.status = self.child.try_wait().ok().flatten();
+            self.status = self.process.try_wait().ok().flatten();
         }
         self.status.is_some()
     }
@@ -95,16 +95,16 @@ impl Companion {
         if !by_itself {
             self.signal(Signal::SIGTERM);
         }
-        let killed = !self.wait(PATIENCE);
+        let killed = !self.wait(END_LIMIT);
         if killed {
             self.signal(Signal::SIGKILL);
-            self.wait(PATIENCE);
+            self.wait(END_LIMIT);
         }
         let said = if by_itself { MAX_LINES } else { (self.log.total - before) as usize };
         let last: Vec<String> = self.last_lines(said).map(str::to_owned).collect();
         let ended = match self.status {
             _ if killed => {
-                Err(format!("{} did not end within {PATIENCE:?} and was killed", self.name))
+                Err(format!("{} did not end within {END_LIMIT:?} and was killed", self.name))
             }
             Some(status) if !status.success() => Err(format!("{}: {status}", self.name)),
             _ => Ok(()),
@@ -134,11 +134,11 @@ impl Companion {
 
     fn signal(&self, signal: Signal) {
         // it may just have ended
-        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
+        let _ = kill(Pid::from_raw(self.process.id().cast_signed()), signal);
     }
 }
 
-impl Drop for Companion {
+impl Drop for Child {
     fn drop(&mut self) {
         if !self.ended() {
             self.signal(Signal::SIGTERM);
@@ -181,7 +181,7 @@ impl Log {
 const MAX_LINE: usize = 1024;
 const MAX_LINES: usize = 100;
 /// How long a command may take to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+const END_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -201,35 +201,35 @@ mod tests {
         assert!(log.lines.iter().all(|line| line.len() <= MAX_LINE));
     }
 
-    fn start(script: &str) -> Companion {
+    fn start(script: &str) -> Child {
         let command = ["sh", "-c", script].map(OsString::from);
-        Companion::start(&command, true).unwrap().unwrap()
+        Child::start(&command, true).unwrap().unwrap()
     }
 
     #[test]
     fn a_command_is_asked_to_end_and_heard_out() {
-        let mut companion =
+        let mut child =
             start("trap 'echo summary; exit 0' TERM; echo ready; while :; do sleep 0.01; done");
-        companion.read();
-        assert_eq!(companion.last_lines(5).collect::<Vec<_>>(), ["ready"]);
-        let (said, ended) = companion.stop();
+        child.read();
+        assert_eq!(child.last_lines(5).collect::<Vec<_>>(), ["ready"]);
+        let (said, ended) = child.stop();
         assert_eq!((said, ended), (vec!["summary".to_owned()], Ok(())));
     }
 
     #[test]
     fn a_command_that_fails_says_why() {
-        let mut companion = start("echo no such interface >&2; exit 2");
-        while !companion.ended() {
+        let mut child = start("echo no such interface >&2; exit 2");
+        while !child.ended() {
             thread::yield_now();
         }
-        let (said, ended) = companion.stop();
+        let (said, ended) = child.stop();
         assert_eq!(said, ["no such interface"]);
         assert_eq!(ended, Err("sh: exit status: 2".to_owned()));
     }
 
     #[test]
     fn a_command_that_does_not_exist() {
-        let error = Companion::start(&["/nonexistent".into()], true).err().unwrap();
+        let error = Child::start(&["/nonexistent".into()], true).err().unwrap();
         assert!(error.to_string().starts_with("cannot run /nonexistent: "), "{error}");
     }
 }

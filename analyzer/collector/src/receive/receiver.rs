@@ -3,11 +3,10 @@
 use core::fmt;
 use core::iter;
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use core::time::Duration;
 use std::io::{self, IoSliceMut};
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{Ipv6V6Only, RcvBuf, RcvBufForce};
@@ -16,8 +15,8 @@ use nix::sys::socket::{
     recvmmsg, setsockopt, socket,
 };
 
-use crate::drops::Drops;
-use crate::say::say;
+use super::drops::Drops;
+use crate::stderr::eprintln_lossy;
 
 /// A bound socket that does not block.
 pub(crate) struct Receiver {
@@ -49,17 +48,17 @@ impl Receiver {
         let socket = bound.map_err(|errno| BindError { address, errno })?;
         Ok(Self {
             socket: UdpSocket::from(socket),
-            headers: MultiHeaders::preallocate(AT_ONCE, None),
-            buffer: vec![0; AT_ONCE * MAX_DATAGRAM].into_boxed_slice(),
+            headers: MultiHeaders::preallocate(BATCH_SIZE, None),
+            buffer: vec![0; BATCH_SIZE * MAX_DATAGRAM].into_boxed_slice(),
         })
     }
 
     /// Says on standard error where it listens, and whether bursts may be lost.
     pub(crate) fn announce(&self) -> io::Result<()> {
-        say(format_args!("listening on {}", self.local_address()?));
+        eprintln_lossy(format_args!("listening on {}", self.local_address()?));
         let size = self.buffer_size()?;
         if size < RECEIVE_BUFFER {
-            say(format_args!(
+            eprintln_lossy(format_args!(
                 "flowmote-analyzer: receive buffer of {} KiB instead of {}: bursts may be lost; \
                  run with CAP_NET_ADMIN or raise net.core.rmem_max",
                 size >> 10,
@@ -107,7 +106,7 @@ impl Receiver {
         batch.time = SystemTime::now();
         for message in received {
             let from = message.address.and_then(|address| plain(&address));
-            batch.push(from.unwrap_or(NOWHERE), message.iovs().next().unwrap_or_default());
+            batch.push(from.unwrap_or(UNKNOWN_PEER), message.iovs().next().unwrap_or_default());
         }
         Ok(())
     }
@@ -167,39 +166,7 @@ impl Batch {
     }
 }
 
-/// Datagrams for a time: until `--count` or `--for` is reached.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    left: u64,
-    deadline: Option<Instant>,
-}
-
-impl Limit {
-    pub(crate) fn new(count: Option<u64>, duration: Option<Duration>) -> Self {
-        let deadline = duration.and_then(|time| Instant::now().checked_add(time));
-        Self { left: count.unwrap_or(u64::MAX), deadline }
-    }
-
-    pub(crate) fn reached(&self) -> bool {
-        self.left == 0 || self.timeout().is_some_and(|timeout| timeout.is_zero())
-    }
-
-    /// Time left.
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.deadline.map(|end| end.saturating_duration_since(Instant::now()))
-    }
-
-    /// Datagrams that may still be received.
-    pub(crate) fn room(&self) -> usize {
-        usize::try_from(self.left).unwrap_or(usize::MAX)
-    }
-
-    pub(crate) fn note(&mut self, batch: &Batch) {
-        self.left = self.left.saturating_sub(batch.len() as u64);
-    }
-}
-
-/// Why an address cannot be listened on, and what to do about it.
+/// The error of binding an address, with the remedy.
 #[derive(Debug)]
 pub(crate) struct BindError {
     address: SocketAddr,
@@ -250,9 +217,10 @@ fn plain(address: &SockaddrStorage) -> Option<SocketAddr> {
     Some(SocketAddr::new(from.ip().to_canonical(), from.port()))
 }
 
-const NOWHERE: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+/// The peer of a datagram whose source address the kernel did not report.
+const UNKNOWN_PEER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
 /// Datagrams in one system call.
-const AT_ONCE: usize = 64;
+const BATCH_SIZE: usize = 64;
 /// The largest UDP payload.
 const MAX_DATAGRAM: usize = 65_535;
 /// Memory an empty batch may keep.
@@ -295,7 +263,7 @@ mod tests {
         let mut received = Vec::new();
         for limit in [3, usize::MAX, usize::MAX] {
             receiver.receive(&mut batch, limit).unwrap();
-            assert!(batch.len() <= limit.min(AT_ONCE));
+            assert!(batch.len() <= limit.min(BATCH_SIZE));
             received.extend(batch.iter().map(|(payload, from)| (payload.to_vec(), from)));
         }
         let from = sender.local_addr().unwrap();

@@ -1,0 +1,6 @@
+//! The commands of the program, a file or folder each.
+
+pub(crate) mod forward;
+pub(crate) mod listen;
+pub(crate) mod read;
+pub(crate) mod top;

@@ -1,0 +1,13 @@
+//! From the socket to the thread that writes.
+
+mod drops;
+mod limit;
+mod queue;
+mod receiver;
+mod signals;
+
+pub(crate) use drops::Drops;
+pub(crate) use limit::Limit;
+pub(crate) use queue::{Next, Queue};
+pub(crate) use receiver::{Batch, Receiver};
+pub(crate) use signals::Signals;
