@@ -1,5 +1,5 @@
-//! The C interface: its header is current, every function bears bad arguments under the
-//! sanitizers, what it sends can be read, and none of it can panic.
+//! The C interface: the header is current, every function refuses invalid pointers under the
+//! sanitizers, its datagrams decode, and no function can panic.
 
 use std::collections::HashSet;
 use std::fs;
@@ -40,7 +40,7 @@ fn the_header_is_current() {
 }
 
 #[test]
-fn every_function_bears_bad_arguments() {
+fn every_function_refuses_invalid_pointers() {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     if Command::new(&compiler).arg("--version").output().is_err() {
         return skip("a C compiler is missing: apt-get install gcc");
@@ -67,7 +67,7 @@ fn every_function_bears_bad_arguments() {
     check_all_are_called();
 }
 
-/// Links every function, with the panic handler calling one that does not exist.
+/// Links every function with a panic handler that calls an undefined function.
 #[test]
 fn no_function_can_panic() {
     let Some(linker) = llvm_tool("rust-lld") else { return skip("rust-lld is missing") };
@@ -103,7 +103,7 @@ fn link_all(linker: &Path, library: &Path) -> Output {
     command.arg(library).arg("-o").arg(library.with_extension("elf")).output().unwrap()
 }
 
-/// Each line is a datagram, and the decoder finds nothing wrong in it.
+/// Checks that each line is a datagram that decodes without errors.
 fn check_datagrams(hex: &str) {
     let mut samples = 0;
     for line in hex.lines() {
@@ -115,12 +115,12 @@ fn check_datagrams(hex: &str) {
         }
     }
     assert!(samples > 200, "{samples} samples");
-    // The frame in two parts, as exercise.c has made it.
+    // The frame in two buffers that exercise.c made.
     assert!(hex.contains(&("11".repeat(14) + &"22".repeat(50))));
 }
 
-/// Each function is called, and each pointer of it is tried as null, as misaligned if its type has
-/// an alignment, and as one to a state that was not made if it is one to a state.
+/// Checks that each function is called, and each of its pointers passed as null, misaligned if its
+/// type has an alignment, and uninitialised if it points to a state.
 fn check_all_are_called() {
     let good = fs::read_to_string(folder(EXERCISE)).unwrap();
     let bad = fs::read_to_string(folder(BAD_POINTERS)).unwrap();
@@ -142,21 +142,21 @@ fn check_all_are_called() {
         assert!(good.contains(&format!("{name}(")), "{name} is not exercised");
         assert!(tried("FLOWMOTE_E_NULL") >= pointers.len() - may_be_null, "{name}: null");
         assert!(tried("FLOWMOTE_E_ALIGNMENT") >= aligned, "{name}: misaligned");
-        assert!(tried("FLOWMOTE_E_STATE") >= states, "{name}: a state that was not made");
+        assert!(tried("FLOWMOTE_E_STATE") >= states, "{name}: an uninitialised state");
     }
 }
 
-/// What the header says of a function.
+/// A function of the header.
 #[derive(Debug)]
 struct Function {
     name: String,
     /// The types that its arguments point to, such as `size_t *`.
     pointers: Vec<String>,
-    /// How many of them may be null.
+    /// Number of pointers that may be null.
     may_be_null: usize,
 }
 
-/// The functions that the header declares, but for those that the firmware defines.
+/// The functions that the header declares, without those that the firmware defines.
 fn functions() -> Vec<Function> {
     let header = fs::read_to_string(folder(HEADER)).unwrap();
     let items = header.split("\n\n").filter_map(|item| {
@@ -176,7 +176,7 @@ fn functions() -> Vec<Function> {
     items.collect()
 }
 
-/// Builds the library; returns the folder that it is in.
+/// Builds the library; returns its folder.
 fn build(scratch: &Path, profile: &str, more: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

@@ -24,8 +24,7 @@ fn the_budget_is_kept() {
     image().iter().for_each(|image| budget.check(&end_station::memory(image, "", &[])));
 }
 
-/// The firmware, built once as its README says; `None` and a line among the skipped where something
-/// is missing.
+/// The firmware, built once as in its README. `None`, reported as skipped, if a tool is missing.
 fn image() -> Option<Image> {
     for program in [COMPILER, "make"] {
         if Command::new(program).arg("--version").output().is_err() {
@@ -35,7 +34,7 @@ fn image() -> Option<Image> {
         }
     }
     static ELF: OnceLock<PathBuf> = OnceLock::new();
-    // Asked first, because without the Rust target it does not build.
+    // Checked first, because the build fails without the Rust target.
     let image =
         Image::at(&Board::MPS2_AN385, target_directory(FIRMWARE).join("c-firmware/station.elf"))?;
     ELF.get_or_init(|| build(&image));

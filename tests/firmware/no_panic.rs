@@ -1,5 +1,5 @@
-//! No panic and no allocator in `core`, the firmware library and the switch built on it, proved by
-//! the linker for each processor: see `platform-baremetal/firmware/prover/src/main.rs`.
+//! Proof by the linker, for each processor, that `core`, the firmware library and the switch
+//! contain no panic and no allocator: see `platform-baremetal/firmware/prover/src/main.rs`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -19,7 +19,7 @@ const TARGETS: [&str; 5] = [
     "aarch64-unknown-none",
 ];
 
-/// The function that does not exist, which only the panic handler calls.
+/// The undefined function that only the panic handler calls.
 const SINK: &str = "flowmote_a_panic_can_be_reached";
 
 macro_rules! names {
@@ -97,7 +97,7 @@ fn the_prover_names_every_entry() {
     assert!(missing.is_empty(), "not in platform-baremetal/firmware/prover/src: {missing:?}");
 }
 
-/// The linker has said it already; this is the belt.
+/// Checks the symbols of the image as well, in case the linker accepted an undefined one.
 fn check_symbols(image: &Path) {
     let Some(nm) = llvm_tool("llvm-nm") else {
         return skip_part("llvm-nm is missing: rustup component add llvm-tools");
@@ -124,7 +124,7 @@ fn link(target: &str, scratch: &Path, more: &[&str]) -> Output {
         .expect("cargo runs")
 }
 
-/// The names of public functions and of records.
+/// Returns the names of public functions and of records.
 fn entries(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in source.lines() {
@@ -141,7 +141,8 @@ fn entries(source: &str) -> Vec<String> {
     found
 }
 
-/// The traits that public types of the file implement by hand, records left out, and the types.
+/// Returns the traits implemented by hand for public types of the file, without records, and the
+/// types.
 fn implementations<'s>(source: &'s str) -> Vec<(&'s str, &'s str)> {
     let pair = |line: &'s str| {
         let (left, right) = line.strip_prefix("impl")?.split_once(" for ")?;
@@ -153,18 +154,18 @@ fn implementations<'s>(source: &'s str) -> Vec<(&'s str, &'s str)> {
     source.lines().filter_map(pair).collect()
 }
 
-/// The name of a trait, of its path and parameters only the name.
+/// Returns the name of a trait without path and parameters.
 fn last_word(text: &str) -> Option<&str> {
     let text = text.rsplit_once("> ").map_or(text, |(_, behind)| behind);
     text.split('<').next()?.trim().rsplit("::").next()
 }
 
-/// Whether a line of `text` speaks of the trait as the type implements it.
+/// Returns true if a line of `text` names the trait and the type of an implementation.
 fn names_both(text: &str, (name, of): (&str, &str)) -> bool {
     text.lines().any(|line| line.contains(" as ") && names(line, name) && names(line, of))
 }
 
-/// Whether `name` is a word of `text`.
+/// Returns true if `name` is a word of `text`.
 fn names(text: &str, name: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(name).any(|(at, _)| {
@@ -173,8 +174,7 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
-/// The sources below a folder. Those for smoltcp are left out: it can panic itself; and those of
-/// an image that are not in its library.
+/// Returns the sources below a folder, without those [`OUTSIDE`] the proof.
 fn sources(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

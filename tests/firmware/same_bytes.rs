@@ -1,5 +1,5 @@
-//! One trace of packets, counters and times gives the same datagrams, byte for byte, by every way
-//! into the agent: the one of the Linux daemon, an interrupt with its queue, a smoltcp device.
+//! One trace of packets, counters and times gives the same datagrams, byte for byte, through every
+//! packet path: the Linux daemon, an interrupt with its queue, a smoltcp device.
 
 use std::net::SocketAddr;
 
@@ -21,10 +21,10 @@ const PORT: u32 = 3;
 const RATE: u32 = 3;
 const SEED: u64 = 0x5eed;
 const POLLING: Duration = Duration::from_secs(1);
-/// When the device was switched on, in nanoseconds since 1970.
+/// Time of boot in nanoseconds since 1970.
 const BOOT_NS: u64 = 1_790_000_000_000_000_000;
 
-/// A moment of the trace: what came and went since the one before.
+/// A moment of the trace: the packets since the previous one.
 struct Moment {
     now: Instant,
     frames: Vec<Frame>,
@@ -38,7 +38,7 @@ struct Frame {
 type Datagrams = Vec<Vec<u8>>;
 
 #[test]
-fn every_way_in_gives_the_same_datagrams() {
+fn all_packet_paths_give_the_same_datagrams() {
     let trace = trace();
     let (linux, stats) = by_linux(&trace);
     assert!(stats.flow_samples > 1000 && stats.counter_samples > 10, "{stats:?}");
@@ -47,7 +47,7 @@ fn every_way_in_gives_the_same_datagrams() {
     check_same("smoltcp", &by_smoltcp(&trace), &linux);
 }
 
-/// Shows the first datagram that differs, and no more.
+/// Compares two streams; on a difference prints only the first datagram that differs.
 fn check_same(way: &str, datagrams: &Datagrams, linux: &Datagrams) {
     for (at, (datagram, expected)) in datagrams.iter().zip(linux).enumerate() {
         assert_eq!(datagram, expected, "datagram {at} by {way}");
@@ -88,7 +88,7 @@ fn by_linux(trace: &[Moment]) -> (Datagrams, AgentStats) {
     (sink.0, *agent.stats())
 }
 
-/// As an interrupt handler and a superloop do it.
+/// Runs the trace as an interrupt handler and a main loop.
 fn by_interrupt(trace: &[Moment]) -> Datagrams {
     let sampler = PortSampler::new(RATE, SEED);
     let queue = SampleQueue::<32>::new();
@@ -106,7 +106,7 @@ fn by_interrupt(trace: &[Moment]) -> Datagrams {
     })
 }
 
-/// As a smoltcp firmware does it.
+/// Runs the trace as a smoltcp firmware.
 fn by_smoltcp(trace: &[Moment]) -> Datagrams {
     let sampler = PortSampler::new(RATE, SEED);
     let queue = SampleQueue::<32>::new();
@@ -149,7 +149,7 @@ fn with_node(
     std::mem::take(&mut node.uplink_mut().0)
 }
 
-/// Twenty seconds of bursts: tagged and not, in and out, from 60 bytes to 1514.
+/// Returns twenty seconds of bursts: tagged and untagged, received and sent, 60 to 1514 bytes.
 fn trace() -> Vec<Moment> {
     let mut random = 1_u32;
     let mut next = |below: u32| {
@@ -189,7 +189,7 @@ impl CounterSource for Counters {
     }
 }
 
-/// A way out that takes everything.
+/// An uplink that accepts everything.
 #[derive(Default)]
 struct Sink(Datagrams);
 
@@ -216,7 +216,7 @@ impl Uplink for Sink {
     }
 }
 
-/// A MAC that has at most one frame.
+/// A MAC that holds at most one frame.
 #[derive(Default)]
 struct Mac(Option<Vec<u8>>);
 struct Rx(Vec<u8>);

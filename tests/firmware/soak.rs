@@ -1,5 +1,5 @@
-//! Sixty days of a small firmware in a few seconds: its tick, its MAC's registers, its pool of
-//! packets and the uptime on the wire all wrap, and nothing is lost, doubled or late by it.
+//! Sixty days of a small firmware in a few seconds. Its tick, the MAC registers, the sample pool
+//! and the uptime on the wire all wrap, and no sample or counter is lost, duplicated or late.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -22,7 +22,7 @@ static PORT: PortSampler = PortSampler::new(RATE, 0x5eed);
 static QUEUE: SampleQueue<SLOTS> = SampleQueue::new();
 
 #[test]
-fn sixty_days() {
+fn sixty_days_without_loss_or_drift() {
     let (mut sources, mut datagram) = ([SourceSlot::VACANT; 1], [0xa5; 1400]);
     let ports = [Port { if_index: IF_INDEX, sampler: &PORT }];
     let mut firmware = Firmware {
@@ -39,18 +39,18 @@ fn sixty_days() {
     firmware.check();
 }
 
-/// The main loop, its interrupts, and what the world knows of them.
+/// The main loop, its interrupts, and the true values to compare with.
 struct Firmware<'a> {
     node: Node<'a, Mac, RawUplink<Wire>, SLOTS>,
-    /// Ticks of the oscillator since boot; the firmware sees 24 bits of them.
+    /// Oscillator ticks since boot, of which the firmware reads 24 bits.
     ticks: u64,
-    /// When the node wants to be asked again.
+    /// The time by which to poll the node.
     wake: Instant,
     traffic: Traffic,
     collector: Collector,
 }
 
-/// What truly passed.
+/// True totals.
 #[derive(Default)]
 struct Traffic {
     packets: u64,
@@ -60,30 +60,30 @@ struct Traffic {
     random: u32,
 }
 
-/// What arrives, and what has to.
+/// Received and expected samples.
 #[derive(Default)]
 struct Collector {
-    /// Samples in the queue or in the datagram.
+    /// Samples still in the queue or in the datagram.
     expected: VecDeque<SampleMeta>,
     datagrams: u32,
     flow_samples: u32,
     counter_samples: u32,
-    /// Datagrams whose uptime was below that of the one before.
+    /// Datagrams with an uptime below that of the previous one.
     wraps: u32,
     uptime: u32,
 }
 
-/// A MAC whose registers of 32 bits wrap.
+/// A MAC with 32-bit registers that wrap.
 struct Mac {
     now: Instant,
     octets: MibCounter,
     packets: MibCounter,
-    /// When the agent asked, and what was true then.
+    /// Times of the reads, and the true values then.
     told: VecDeque<(Instant, u64)>,
     last: Option<Instant>,
 }
 
-/// A cable to a collector that answers ARP.
+/// A link to a collector that answers ARP.
 #[derive(Default)]
 struct Wire {
     incoming: VecDeque<Vec<u8>>,
@@ -93,16 +93,16 @@ struct Wire {
 }
 
 impl Firmware<'_> {
-    /// What happens at the beginning of an hour.
+    /// Applies the events at the start of an hour.
     fn event(&mut self, hour: u64) {
         match hour {
-            // The cable is plugged in half a second after the start.
+            // The link comes up half a second after the start.
             0 => {
                 self.wire().silent = true;
                 self.run_until(HZ / 2);
                 self.wire().silent = false;
             }
-            // Nobody answers ARP for an hour: the address that is known stays in use.
+            // No ARP reply for an hour: the known address stays in use.
             240 => self.wire().silent = true,
             241 => self.wire().silent = false,
             480 => {
@@ -119,11 +119,11 @@ impl Firmware<'_> {
         }
     }
 
-    /// Sleeps until an interrupt or until the node wants to be asked, again and again.
+    /// Runs the main loop, sleeping until an interrupt or until the node is due.
     fn run_until(&mut self, end: u64) {
         while self.ticks < end {
             let wake = self.wake.as_millis() * (HZ / 1000);
-            // The interrupt of the wrap is a bit early each time.
+            // The wrap interrupt fires slightly early each time.
             let next = (self.ticks + PERIOD - 1).min(wake.max(self.ticks + 1)).min(end);
             let before = std::mem::replace(&mut self.ticks, next);
             self.now();
@@ -139,7 +139,7 @@ impl Firmware<'_> {
         }
     }
 
-    /// One turn of the main loop.
+    /// Runs one turn of the main loop.
     fn turn(&mut self) {
         let now = self.now();
         self.read_registers();
@@ -152,7 +152,7 @@ impl Firmware<'_> {
         }
     }
 
-    /// Long before the registers have wrapped twice.
+    /// Reads the registers, long before they can wrap twice.
     fn read_registers(&mut self) {
         let Traffic { octets, packets, .. } = self.traffic;
         let mac = self.node.counters_mut();
@@ -160,14 +160,14 @@ impl Firmware<'_> {
         assert_eq!(mac.packets.read(packets as u32), packets);
     }
 
-    /// Asks the clock, as main loop and interrupts do.
+    /// Reads the clock, as main loop and interrupts do.
     fn now(&self) -> Instant {
         let now = CLOCK.now(|| (self.ticks % PERIOD) as u32);
         assert_eq!(now.as_millis(), self.ticks / (HZ / 1000));
         now
     }
 
-    /// What the receive interrupt does with a burst of packets of 1000 bytes.
+    /// Runs the receive interrupt for a burst of packets of 1000 bytes.
     fn pass(&mut self, packets: u32) {
         let mut rest = packets;
         while let Some(chosen) = PORT.advance(rest) {
@@ -192,7 +192,7 @@ impl Firmware<'_> {
         self.node.uplink_mut().device_mut()
     }
 
-    /// What adds up in the end.
+    /// Checks the sums at the end.
     fn check(&mut self) {
         self.run_until(self.ticks + HZ);
         let (traffic, collector, stats) = (&self.traffic, &self.collector, self.node.stats());
@@ -205,7 +205,7 @@ impl Firmware<'_> {
         assert_eq!(stats.flow_samples, u64::from(collector.flow_samples));
         let polls = DAYS as u32 * 86_400 / (POLLING.as_millis() / 1000);
         assert!((polls..=polls + 1).contains(&collector.counter_samples));
-        // All of that across the end of everything.
+        // All counters wrapped at least once.
         assert_eq!(collector.wraps, 1, "uptime");
         assert!(traffic.packets >> 32 > 50 && traffic.octets >> 32 > 50_000);
         assert!(traffic.drops > 1000 && collector.flow_samples > 10_000);
@@ -257,7 +257,7 @@ impl Collector {
 }
 
 impl Traffic {
-    /// Below `limit`: the same in each run.
+    /// Returns a number below `limit`, the same in each run.
     fn next(&mut self, limit: u32) -> u32 {
         self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         ((u64::from(self.random) * u64::from(limit)) >> 32) as u32
@@ -266,7 +266,7 @@ impl Traffic {
 
 impl CounterSource for Mac {
     fn counters(&mut self, _: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        // Every interval to the millisecond, from some moment of the first one on.
+        // Each interval is exact to the millisecond, starting within the first one.
         if let Some(last) = self.last {
             assert_eq!(self.now, last + POLLING);
         }
@@ -302,7 +302,7 @@ impl FrameDevice for Wire {
     }
 }
 
-/// The ARP reply to a request: whoever was asked for has the collector's MAC address.
+/// Returns the ARP reply to a request, with the collector's MAC address for any target.
 fn answer(question: &[u8]) -> Vec<u8> {
     let (asker, asked) = (&question[22..32], &question[38..42]);
     let head = [&asker[..6], &COLLECTOR_MAC, &question[12..20], &[0, 2]].concat();
@@ -339,6 +339,6 @@ const IF_INDEX: u32 = 1;
 const RATE: u32 = 20_000_000;
 const POLLING: Duration = Duration::from_secs(60);
 const SLOTS: usize = 8;
-/// More packets than slots.
+/// Packets per burst: more than the queue has slots.
 const BURST: u32 = 20;
 const COLLECTOR_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];

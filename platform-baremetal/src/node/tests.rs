@@ -99,7 +99,7 @@ fn sent(node: &mut Node<'_, Counters, RawUplink<Wire>, 7>) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn nothing_is_lost_while_the_neighbour_is_looked_for() {
+fn samples_wait_while_the_neighbour_is_resolved() {
     with_node(Duration::ZERO, |node, packets| {
         packets(7);
         assert_eq!(node.poll(at(10)), Some(at(1010)));
@@ -134,7 +134,7 @@ fn without_a_neighbour_losses_are_counted() {
 }
 
 #[test]
-fn a_sample_of_a_chip_keeps_its_own_numbers() {
+fn chip_sample_keeps_its_own_pool_and_drops() {
     with_node(Duration::ZERO, |node, _| {
         let meta = flowmote_core::SampleMeta { sampling_rate: 512, sample_pool: 7, drops: 2 };
         let sample = PacketSample::switched(3, meta, &[0; 64], Interface::Index(4));
@@ -154,7 +154,7 @@ fn a_sample_of_a_chip_keeps_its_own_numbers() {
 }
 
 #[test]
-fn rate_interval_and_collector_change_while_it_runs() {
+fn rate_interval_and_collector_change_at_run_time() {
     with_node(Duration::ZERO, |node, packets| {
         node.uplink_mut().device_mut().incoming.push(ANSWER.to_vec());
         node.poll(at(0));

@@ -1,4 +1,4 @@
-//! Flash, RAM, stack and instructions, against the table that is checked in.
+//! Flash, RAM, stack and instructions, compared with the checked-in table.
 
 use flowmote_lab::end_station::{RAM, memory};
 use flowmote_lab::footprint::{Budget, Figure};
@@ -29,7 +29,8 @@ fn instructions(image: &Image) -> Vec<Figure> {
     figures.map(figure).collect()
 }
 
-/// smoltcp sends a neighbour solicitation from within, and to a group, which needs no neighbour.
+/// Functions that may be entered twice: smoltcp calls itself to send a neighbour solicitation. It
+/// goes to a multicast address, which needs no neighbour, so there is no third time.
 const ASKS_FOR_NEIGHBOUR: &str = "InterfaceInner::dispatch_ip";
 
 const BUDGET: &str =

@@ -1,4 +1,4 @@
-//! The sFlow datagrams that reached the collector.
+//! The sFlow datagrams received by the collector.
 
 use flowmote_decoder::counter::{EthernetCounters, IfCounters};
 use flowmote_decoder::{Datagram, DiscardedPacket, FlowSample, Sample};
@@ -17,7 +17,7 @@ impl Collected {
         self.0.extend(frames.filter(|frame| frame.get(12..14) == Some(&[8, 0])));
     }
 
-    /// Waits until what was collected satisfies `condition`.
+    /// Waits until the collected datagrams satisfy `condition`.
     pub(crate) fn wait_for(
         &mut self,
         switch: &Switch,
@@ -30,8 +30,8 @@ impl Collected {
         });
     }
 
-    /// Waits until so many flow samples came, those left out that are in a datagram which met a full
-    /// ring; then has tshark read them all, too.
+    /// Waits for this many flow samples, without those in datagrams lost to a full ring; then
+    /// decodes all datagrams with tshark as well.
     pub(crate) fn wait_for_samples(&mut self, switch: &Switch, told: u64) {
         self.wait_for(switch, &format!("{told} samples"), |all| {
             let lost = switch.show().value("datagrams", "lost");
@@ -40,7 +40,7 @@ impl Collected {
         self.check_read(switch);
     }
 
-    /// Their payloads, decoded; addresses and checksums are right.
+    /// Returns the decoded payloads, after checking addresses and checksums.
     pub(crate) fn datagrams(&self) -> Vec<Datagram<'_>> {
         let check = |frame: &Vec<u8>| {
             assert_eq!(frame[..12], [COLLECTOR.mac, SWITCH.mac].concat());
@@ -67,7 +67,7 @@ impl Collected {
         self.samples().into_iter().filter_map(notice).collect()
     }
 
-    /// The last counters of a port.
+    /// Returns the last counters of a port.
     pub(crate) fn counters(&self, port: u32) -> Option<(IfCounters, EthernetCounters)> {
         let last = |sample| match sample {
             Sample::Counters(one) if (one.source_id.class, one.source_id.index) == (0, port) => {
@@ -80,12 +80,12 @@ impl Collected {
         self.samples().into_iter().filter_map(last).next_back()
     }
 
-    /// What holds for every stream of one agent; and that tshark reads the same.
+    /// Checks the invariants of a stream of one agent, and that tshark decodes the same.
     pub(crate) fn check(&self, switch: &Switch) {
         self.check_behind(switch, 0);
     }
 
-    /// The same where so many datagrams were lost before the first that came.
+    /// As above, for a stream whose first `lost` datagrams were lost.
     pub(crate) fn check_behind(&self, switch: &Switch, lost: u32) {
         let datagrams = self.datagrams();
         for (datagram, sequence) in datagrams.iter().zip(lost + 1..) {
@@ -108,13 +108,13 @@ impl Collected {
         self.check_read(switch);
     }
 
-    /// Whether tshark reads the same datagrams and finds none malformed; some may be missing.
+    /// Checks that tshark decodes the same datagrams and finds none malformed. Some may be missing.
     pub(crate) fn check_read(&self, switch: &Switch) {
         switch.link(COLLECTOR_PORT).check_dissected(self.datagrams());
     }
 }
 
-/// Without a gap, and from 1 if no datagram was lost.
+/// Checks that a sequence has no gap, and starts at 1 if no datagram was lost.
 fn consecutive(mut sequence: impl Iterator<Item = u32>, lost: u32) {
     let Some(first) = sequence.next() else { return };
     assert!(first == 1 || lost > 0, "begins with {first}");
@@ -123,5 +123,5 @@ fn consecutive(mut sequence: impl Iterator<Item = u32>, lost: u32) {
     }
 }
 
-/// A flow sample of this switch has at least 92 bytes, a datagram 1372 for samples.
+/// Maximum samples in a datagram: a flow sample here has at least 92 bytes, and 1372 are available.
 const MOST_SAMPLES: u64 = 14;

@@ -1,4 +1,4 @@
-//! What is typed on the console takes effect.
+//! Console commands take effect.
 
 use flowmote_lab::wait_until;
 
@@ -15,7 +15,7 @@ fn console_commands_take_effect() {
         assert_eq!(error(&switch, "polling -1"), "SECONDS is 0 (off) to 86400");
         assert_eq!(error(&switch, "collector 192.0.2"), "A.B.C.D is an IPv4 address");
         assert!(error(&switch, "collector 10.0.0.1").contains("no router"));
-        assert!(error(&switch, "reboot").starts_with("say: show"));
+        assert!(error(&switch, "reboot").starts_with("commands: show"));
         assert_eq!(error(&switch, &"x".repeat(300)), "a line has at most 80 bytes");
         introduce(&switch);
         switch.connect_collector();
@@ -39,7 +39,8 @@ fn console_commands_take_effect() {
         assert_eq!(switch.show().value("polling", "seconds"), 1);
         switch.commands(&["polling 0"]);
         let before = told(&switch);
-        // Two intervals and more, by the clock of the switch: its samples tell the time.
+        // At least two intervals by the clock of the switch, as shown by the uptime of its
+        // datagrams.
         switch.commands(&["sampling 2 1"]);
         let (mut collected, mut begin) = (Collected::default(), None);
         wait_until("two seconds", || {
@@ -50,7 +51,7 @@ fn console_commands_take_effect() {
             (uptime.wrapping_sub(begin) > 2100).then_some(())
         });
         assert_eq!(told(&switch), before, "off");
-        // Another collector, which nobody is: what was for the first one no longer goes there.
+        // A collector that does not exist: the first one no longer receives datagrams.
         switch.commands(&["collector 192.0.2.98"]);
         assert_eq!(switch.show().line("collector"), "collector 192.0.2.98 not found yet");
         let sent = switch.show().value("datagrams", "sent");

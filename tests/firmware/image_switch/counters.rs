@@ -1,4 +1,4 @@
-//! Counters of the ports are those of their wires.
+//! Counters of the ports match the frames on their links.
 
 use super::collected::Collected;
 use super::frames::{BROADCAST, VLAN_20, frame, introduce, mac};
@@ -7,7 +7,7 @@ use super::switch::switches;
 const UNKNOWN_COUNTER: u32 = u32::MAX;
 
 #[test]
-fn counters_are_those_of_the_frames_that_were_sent() {
+fn counters_match_the_frames_on_the_wire() {
     for switch in switches() {
         introduce(&switch);
         let group = [1, 0, 0x5e, 0, 0, 1];
@@ -33,8 +33,8 @@ fn counters_are_those_of_the_frames_that_were_sent() {
         let all_ports = |all: &Collected| (1..=4).all(|port| all.counters(port).is_some());
         collected.wait_for(&switch, "counters of all ports", all_ports);
         let (one, ethernet) = collected.counters(1).expect("port 1");
-        // Each port also got or sent one broadcast of 64 bytes from each of the stations, in VLAN 10;
-        // octets count 4 of FCS each.
+        // Each port also received or sent one broadcast of 64 bytes from each station in VLAN 10.
+        // Octets include 4 of FCS per frame.
         let octets =
             frames.iter().map(|(count, frame)| count * (frame.len() + 4)).sum::<usize>() as u64;
         assert_eq!((one.if_index, one.if_type, one.if_in_octets), (1, 6, octets + 68));

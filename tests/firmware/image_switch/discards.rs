@@ -1,4 +1,4 @@
-//! Discarded packets are told with their reasons, and not too often.
+//! Discarded packets are reported with their reasons, at a limited rate.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use super::frames::{BROADCAST, VLAN_10, VLAN_20, frame, introduce, mac};
 use super::switch::{Options, switches, switches_with};
 
 #[test]
-fn discards_are_told_with_their_reason_and_a_limit() {
+fn discards_are_reported_with_reason_and_rate_limit() {
     for switch in switches() {
         introduce(&switch);
         switch.connect_collector();
@@ -48,7 +48,7 @@ fn discards_are_told_with_their_reason_and_a_limit() {
             assert_eq!(header.header, &frame[..frame.len().min(128)]);
             assert_eq!(header.frame_length as usize, frame.len() + 4);
         }
-        // A storm: ten a second and port are told, the others counted.
+        // A storm: ten per second and port are reported, the others counted.
         let begin = Instant::now();
         for _ in 0..3000 {
             switch.send(1, &frame(mac(2), mac(1), &VLAN_20, 64));
@@ -59,7 +59,7 @@ fn discards_are_told_with_their_reason_and_a_limit() {
         assert!((10..=10 * seconds).contains(&told), "{told} in {seconds} s");
         let suppressed = shown.value("samples", "suppressed");
         assert_eq!(told + suppressed, 3000);
-        // A second later one more is told, and says how many were not.
+        // A second later the next notification carries the number of suppressed ones.
         wait_until("the next notice", || {
             switch.send(1, &frame(mac(2), mac(1), &VLAN_20, 64));
             collected.take(&switch);
@@ -71,7 +71,7 @@ fn discards_are_told_with_their_reason_and_a_limit() {
 }
 
 #[test]
-fn a_full_ring_is_told_and_nothing_else_is_lost() {
+fn full_ring_is_reported_and_loses_nothing_else() {
     for switch in switches_with(Options { unread: 2, ..Options::default() }) {
         switch.send(2, &frame(BROADCAST, mac(2), &[], 60));
         assert_eq!(switch.receive(1, 1).len(), 1);
@@ -79,12 +79,12 @@ fn a_full_ring_is_told_and_nothing_else_is_lost() {
         let before = switch.show();
         let taken = switch.taken();
         switch.commands(&["sampling 1 1000"]);
-        // More than the ring and a socket that nobody reads have room for, also where the system
-        // lets 512 frames wait there.
+        // More than the ring and an unread socket can hold, even where the system lets 512 frames
+        // wait there.
         for _ in 0..SENT {
             switch.send(1, &frame(mac(2), mac(1), &[], 60));
         }
-        // The others go on as if nothing were.
+        // The other ports are not affected.
         switch.send(3, &frame(mac(1), mac(3), &[], 60));
         let shown = switch.settle(taken + SENT + 1);
         assert_eq!(switch.receive(1, 1).len(), 1);
@@ -99,7 +99,7 @@ fn a_full_ring_is_told_and_nothing_else_is_lost() {
         }
         let sent = frame(mac(2), mac(1), &[], 60);
         let arrived = switch.read_unread(2, shown.port(2, "sent"));
-        // What was sent is not lost.
+        // Frames that were sent are not lost.
         assert!(arrived.iter().all(|frame| *frame == sent), "{arrived:x?}");
         let last = frame(mac(2), mac(1), &[], 61);
         switch.send(1, &last);

@@ -1,10 +1,10 @@
-//! Frames go where a learning switch sends them, and nowhere else.
+//! Frames are forwarded as by a learning switch, and to no other port.
 
 use super::frames::{BROADCAST, VLAN_20, frame, mac};
 use super::switch::{PORTS, switches};
 
 #[test]
-fn it_floods_learns_and_forwards() {
+fn unknown_stations_are_flooded_then_learnt() {
     for switch in switches() {
         let (plain, tagged) =
             (frame(mac(2), mac(1), &[], 60), frame(mac(2), mac(1), &[0x81, 0, 0, 10], 64));
@@ -12,7 +12,7 @@ fn it_floods_learns_and_forwards() {
         assert_eq!(switch.receive(2, 1), [plain.as_slice()]);
         assert_eq!(switch.receive(3, 1), [plain.as_slice()]);
         assert_eq!(switch.receive(4, 1), [tagged], "the trunk gets a tag");
-        // Now the answer, and then a thousand frames of every length, go one way only.
+        // The reply, and then a thousand frames of every length, leave by one port only.
         let answer = frame(mac(1), mac(2), &[], 60);
         switch.send(2, &answer);
         assert_eq!(switch.receive(1, 1), [answer]);
@@ -34,7 +34,7 @@ fn vlans_are_separate() {
         let in_20 = frame(BROADCAST, mac(3), &VLAN_20, 64);
         switch.send(3, &in_20);
         assert_eq!(switch.receive(4, 1), [in_20.as_slice()]);
-        // The same station in VLAN 10 is unknown, and the other way round.
+        // The same station is unknown in VLAN 10, and vice versa.
         let in_10 = frame(mac(3), mac(1), &[], 60);
         switch.send(1, &in_10);
         assert_eq!(switch.receive(2, 1), [in_10.as_slice()]);
@@ -42,7 +42,7 @@ fn vlans_are_separate() {
         assert_eq!(switch.receive(4, 1).len(), 1);
         switch.send(4, &frame(mac(3), mac(4), &VLAN_20, 64));
         assert_eq!(switch.receive(3, 1), [frame(mac(3), mac(4), &VLAN_20, 64)]);
-        // No member, no such VLAN, and VLAN 1, where only the switch itself is.
+        // Not a member, no such VLAN, and VLAN 1, which contains only the switch itself.
         switch.send(1, &frame(BROADCAST, mac(1), &VLAN_20, 64));
         switch.send(2, &frame(BROADCAST, mac(2), &[0x81, 0, 0x0f, 0xa0], 64));
         switch.send(4, &frame(mac(1), mac(4), &[], 60));

@@ -1,4 +1,4 @@
-//! Frames for the switch, which is in VLAN 10 but where a test says otherwise.
+//! Frames to send into the switch, in VLAN 10 unless a test sets another.
 
 use super::switch::{PORTS, Switch};
 
@@ -19,7 +19,7 @@ pub(crate) fn frame(to: [u8; 6], from: [u8; 6], tag: &[u8], length: usize) -> Ve
     frame
 }
 
-/// What everybody is to have learnt: station n is at port n, in VLAN 10.
+/// Broadcasts that teach the switch its stations: station n is at port n, in VLAN 10.
 pub(crate) fn introduce(switch: &Switch) {
     for port in 1..=4u8 {
         let tag = if port == 4 { &VLAN_10[..] } else { &[] };

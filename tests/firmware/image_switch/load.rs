@@ -1,5 +1,4 @@
-//! What forwarding and sampling cost, and what the image takes, against the table that is checked
-//! in.
+//! Cost of forwarding and sampling, and size of the image, compared with the checked-in table.
 
 use core::ops::AddAssign;
 use std::sync::OnceLock;
@@ -11,29 +10,29 @@ use flowmote_lab::wait_until;
 use super::frames::{VLAN_20, frame, introduce, mac};
 use super::switch::{BOARDS, Options, Switch};
 
-/// What was counted in a run.
+/// Load of a run.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     instructions: f64,
-    /// Of the main loop, with frames.
+    /// Rounds of the main loop with frames.
     rounds: f64,
     frames: f64,
     samples: f64,
 }
 
 struct Load {
-    /// Of all turns with sampling off and with 1 in 64.
+    /// Bursts of frames, with sampling off and at 1-in-64.
     off: Cost,
     one_in_64: Cost,
-    /// Of frames that come one by one, with sampling off and with 1 in 1.
+    /// Single frames, with sampling off and at 1-in-1.
     alone: Cost,
     alone_sampled: Cost,
-    /// The most bytes that were on the stack, after everything that the image can do.
+    /// Maximum stack use in bytes, after exercising every function.
     stack: u64,
 }
 
 #[test]
-fn sampling_costs_less_than_a_twentieth_of_the_rate() {
+fn sampling_costs_less_than_5_percent_of_the_rate() {
     for (board, load) in loads() {
         let name = board.target();
         let (off, on) = (load.off, load.one_in_64);
@@ -43,7 +42,7 @@ fn sampling_costs_less_than_a_twentieth_of_the_rate() {
             off.instructions / off.frames,
             on.instructions / on.frames,
         );
-        // A turn has about 16, deviation about 2.3.
+        // About 16 samples are expected, with a deviation of about 2.3.
         assert!((700.0..900.0).contains(&on.samples), "{name}: {} samples", on.samples);
         assert!(rate >= 0.95, "{name}: {rate}");
     }
@@ -66,7 +65,7 @@ fn the_budget_is_kept() {
 }
 
 impl Load {
-    /// Rows of the table.
+    /// Returns the rows of the table.
     fn figures(&self, image: &Image) -> [(&'static str, u64); 7] {
         let size = image.footprint(0..u64::MAX);
         let (round, frame, sample) = self.shares();
@@ -81,8 +80,9 @@ impl Load {
         ]
     }
 
-    /// What a round, a frame and a sample take. With more frames a round than one for each the
-    /// first two can be told apart; how many it is depends on what else this machine does.
+    /// Returns the cost of a round, a frame and a sample. Round and frame can be separated because
+    /// the two runs have different numbers of frames per round; those depend on the load of the
+    /// host.
     fn shares(&self) -> (f64, f64, f64) {
         let (one, many, sampled) = (self.alone, self.off, self.alone_sampled);
         let determinant = one.rounds * many.frames - many.rounds * one.frames;
@@ -94,7 +94,7 @@ impl Load {
     }
 }
 
-/// Of each machine that there is here, measured once for both tests.
+/// Returns the load of each available machine, measured once for both tests.
 fn loads() -> impl Iterator<Item = (&'static Board, &'static Load)> {
     static LOADS: [OnceLock<Option<Load>>; BOARDS.len()] =
         [const { OnceLock::new() }; BOARDS.len()];
@@ -116,8 +116,8 @@ fn measure(board: &Board) -> Option<Load> {
         alone_sampled: cost(&switch, 1, 1),
         stack: 0,
     };
-    // By turns: how many frames come at once depends on what else this machine does, and with it
-    // the cost of a round of the main loop for each of them.
+    // Alternate the two rates: frames per round, and so the cost per frame, depend on the load of
+    // the host, which then affects both equally.
     for _ in 0..50 {
         load.off += cost(&switch, 0, 32);
         load.one_in_64 += cost(&switch, 64, 32);
@@ -129,7 +129,7 @@ fn measure(board: &Board) -> Option<Load> {
     Some(load)
 }
 
-/// Forwards a thousand frames of 64 bytes, so many on their way at once.
+/// Forwards a thousand frames of 64 bytes, at most `window` in flight.
 fn cost(switch: &Switch, rate: u32, window: usize) -> Cost {
     switch.commands(&[&format!("sampling 1 {rate}")]);
     let before = switch.show();

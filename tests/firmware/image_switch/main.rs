@@ -1,4 +1,4 @@
-//! The switch image under QEMU: what it forwards, what it tells, and that nothing stops it.
+//! The switch image under QEMU: forwarding, sFlow export and robustness.
 
 mod collected;
 mod console;
@@ -18,7 +18,7 @@ fn the_library_passes_its_own_tests() {
 }
 
 #[test]
-fn nothing_is_left_behind() {
+fn emulator_leaves_no_process_behind() {
     for switch in switch::switches() {
         switch.machine.end();
     }

@@ -1,4 +1,4 @@
-//! Nothing that a wire can carry stops the switch.
+//! No sequence of frames stops the switch.
 
 use flowmote_core::Random;
 use flowmote_lab::{random, wait_until};
@@ -8,7 +8,7 @@ use super::frames::{BROADCAST, VLAN_10, frame, introduce, mac};
 use super::switch::{COLLECTOR, PORTS, SWITCH, switches};
 
 #[test]
-fn malformed_frames_by_the_thousand_do_not_stop_it() {
+fn malformed_frames_do_not_stop_the_switch() {
     for mut switch in switches() {
         introduce(&switch);
         switch.connect_collector();
@@ -23,7 +23,7 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
         ];
         for number in 0..20_000u64 {
             let mut bytes = match number % 4 {
-                // Random bytes of every length, cut frames, damaged frames, random payload.
+                // Random bytes of every length, truncated frames, damaged frames, random payload.
                 0 => {
                     let length = 1 + random::index(&mut draws, 2000);
                     random::bytes(&mut draws, length)
@@ -40,7 +40,7 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
                 }
                 _ => [&whole[1][..12], &random::bytes(&mut draws, 50)].concat(),
             };
-            // Nobody becomes the collector, or the station behind another port.
+            // No frame takes over the address of the collector or of a station at another port.
             if bytes.len() >= 12 && bytes[0] & 1 == 0 {
                 bytes[6..12].copy_from_slice(&mac(200));
             }
@@ -49,7 +49,7 @@ fn malformed_frames_by_the_thousand_do_not_stop_it() {
         let shown = switch.settle(taken + 20_000);
         assert!(switch.machine.is_running());
         assert!(shown.value("samples", "discards") > 0 && shown.value("samples", "flow") > 0);
-        // What it told of all that is sound.
+        // All exported datagrams decode.
         let told = shown.value("samples", "flow");
         Collected::default().wait_for_samples(&switch, told);
         let all = frame(BROADCAST, mac(1), &[], 60);

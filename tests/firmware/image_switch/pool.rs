@@ -1,4 +1,4 @@
-//! Pool, samples and drops add up: in peace, without a collector, and under more than fits.
+//! Pool, samples and drops add up: normally, without a collector, and under overload.
 
 use flowmote_decoder::FlowSample;
 use flowmote_lab::wait_until;
@@ -8,10 +8,10 @@ use super::frames::{BROADCAST, VLAN_20, frame, introduce, mac};
 use super::switch::{PORTS, switches};
 
 #[test]
-fn the_pool_is_what_passed_and_samples_and_drops_add_up() {
+fn pool_equals_packets_and_samples_plus_drops_add_up() {
     for switch in switches() {
         introduce(&switch);
-        // Nobody answers to ARP: for a second samples wait, those without room are dropped.
+        // No ARP reply: samples wait for a second, and those without room are dropped.
         switch.commands(&["collector 192.0.2.99", "sampling 1 1"]);
         let before = switch.show().port(1, "pool");
         for _ in 0..50 {
@@ -21,7 +21,7 @@ fn the_pool_is_what_passed_and_samples_and_drops_add_up() {
         let (waiting, dropped) = (shown.port(1, "sampled"), shown.port(1, "drops"));
         assert_eq!((waiting + dropped, shown.port(1, "pool") - before), (50, 50));
         assert_eq!(shown.value("datagrams", "sent"), 0);
-        // After that they are sent to nobody, which counts.
+        // After that datagrams are lost, and counted.
         wait_until("the end of waiting", || {
             let shown = switch.show();
             let all = shown.value("samples", "flow") == waiting;
@@ -35,7 +35,7 @@ fn the_pool_is_what_passed_and_samples_and_drops_add_up() {
         let to = |number: usize| if number.is_multiple_of(64) { BROADCAST } else { mac(2) };
         let passing = (0..8000).map(|number| frame(to(number), mac(1), &[], 60 + number % 900));
         switch.send_paced((1, 2), passing);
-        // Frames of a VLAN that the port is not in are no candidates.
+        // Frames of a VLAN that the port is not a member of are not eligible.
         for _ in 0..80 {
             switch.send(1, &frame(mac(2), mac(1), &VLAN_20, 64));
         }
@@ -66,15 +66,15 @@ fn the_pool_is_what_passed_and_samples_and_drops_add_up() {
 }
 
 #[test]
-fn more_than_it_can_take_is_accounted_for() {
+fn overload_is_fully_accounted_for() {
     for switch in switches() {
         introduce(&switch);
         switch.connect_collector();
         switch.commands(&["sampling 1 8", "sampling 2 8"]);
         let before = switch.show();
         let taken = switch.taken();
-        // As fast as the sockets take them, both ways, so that the transmit rings overflow; and more
-        // than 2^16, where the indices of the rings wrap.
+        // In both directions as fast as the sockets accept them, so that the transmit rings
+        // overflow. More than 2^16 frames, so that the indices of the rings wrap.
         std::thread::scope(|scope| {
             let switch = &switch;
             for (from, to) in [(1, 2), (2, 1)] {

@@ -1,4 +1,4 @@
-//! A flow sample tells the truth about one packet.
+//! Flow samples describe their packet exactly.
 
 use flowmote_decoder::flow::{ExtendedSwitch, SampledHeader};
 use flowmote_lab::net::sampled_header;
@@ -8,7 +8,7 @@ use super::frames::{BROADCAST, VLAN_10, VLAN_20, frame, introduce, mac};
 use super::switch::{COLLECTOR, SWITCH, switches};
 
 #[test]
-fn each_sample_says_where_its_packet_came_in_and_went_out() {
+fn samples_carry_ingress_and_egress_of_their_packet() {
     for switch in switches() {
         introduce(&switch);
         switch.connect_collector();
@@ -25,7 +25,7 @@ fn each_sample_says_where_its_packet_came_in_and_went_out() {
         let taken = switch.taken();
         for (number, (port, frame)) in frames.iter().enumerate() {
             switch.send(*port, frame);
-            // Ports have their turns in order, so frames of two ports might overtake each other.
+            // The ports are served in order, so frames of two ports could overtake each other.
             switch.settle(taken + number as u64 + 1);
         }
         let mut collected = Collected::default();

@@ -12,29 +12,29 @@ pub(crate) struct Switch {
     listeners: Vec<Option<Listener>>,
 }
 
-/// How a switch is started.
+/// Options for starting a switch.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Options {
-    /// The port where nobody reads what comes out; 0: none.
+    /// The port whose output is not read; 0: none.
     pub unread: usize,
-    /// One tick of the clock for each instruction, so that costs can be compared.
+    /// Advance the clock by one tick per instruction, so that costs can be compared.
     pub count_instructions: bool,
 }
 
-/// What `show` said.
+/// The output of `show`.
 #[derive(Debug)]
 pub(crate) struct Shown(Vec<String>);
 
 /// The machines that the image runs on.
 pub(crate) static BOARDS: [Board; 2] = [Board::VIRT_AARCH64, Board::VIRT_RISCV64];
-/// Where the collector is: the only port in the management VLAN.
+/// The port of the collector: the only one in the management VLAN.
 pub(crate) const COLLECTOR_PORT: usize = 4;
 /// The switch itself: the MAC address of its first port.
 pub(crate) const SWITCH: Station = station([2, 0xf1, 0, 0, 0, 1], 1);
 pub(crate) const COLLECTOR: Station = station([2, 0, 0, 0, 0, 99], 99);
 pub(crate) const PORTS: [usize; 4] = [1, 2, 3, 4];
 
-/// A switch on each machine that there is here, one after the other.
+/// Runs a test with a switch on each available machine in turn.
 pub(crate) fn switches() -> impl Iterator<Item = Switch> {
     switches_with(Options::default())
 }
@@ -44,7 +44,7 @@ pub(crate) fn switches_with(options: Options) -> impl Iterator<Item = Switch> {
 }
 
 impl Switch {
-    /// `None`, and a line among the skipped, where it cannot be built or run.
+    /// Starts a switch; `None`, reported as skipped, if it cannot be built or run here.
     pub(crate) fn start(board: &Board, options: Options) -> Option<Self> {
         let image = Image::build(board, "virt-switch", "virt-switch")?;
         let more = if options.count_instructions { board.counting } else { &[] };
@@ -55,7 +55,7 @@ impl Switch {
         Some(Self { machine, listeners })
     }
 
-    /// Types a command and returns the answer.
+    /// Types a command and returns the response.
     pub(crate) fn command(&self, command: &str) -> Result<Vec<String>, String> {
         self.machine.command(command).map_err(|Refused(reason)| reason)
     }
@@ -71,7 +71,7 @@ impl Switch {
         Shown(self.command("show").expect("statistics"))
     }
 
-    /// Gives the switch the collector at port 4 and waits until it knows its MAC address.
+    /// Sets the collector at port 4 and waits until its MAC address is resolved.
     pub(crate) fn connect_collector(&self) {
         self.answer_arp(true);
         self.commands(&["collector 192.0.2.99"]);
@@ -80,7 +80,7 @@ impl Switch {
         });
     }
 
-    /// Whether the collector answers to ARP.
+    /// Enables or disables ARP replies of the collector.
     pub(crate) fn answer_arp(&self, answer: bool) {
         self.listener(COLLECTOR_PORT).answer_as(answer.then_some(COLLECTOR));
     }
@@ -90,23 +90,23 @@ impl Switch {
         self.link(port).send(frame);
     }
 
-    /// What came out of a port since the last call.
+    /// Returns the frames sent by a port since the last call.
     pub(crate) fn received(&self, port: usize) -> Vec<Vec<u8>> {
         self.listener(port).take()
     }
 
-    /// The same once there are so many frames, or more.
+    /// As above, after waiting for at least this many frames.
     pub(crate) fn receive(&self, port: usize, count: usize) -> Vec<Vec<u8>> {
         self.listener(port).wait_for(count)
     }
 
-    /// Sends frames into port `from`, all of which leave by port `to` among others, with less on
-    /// their way than a transmit ring holds: so that none is lost to a full one.
+    /// Sends frames into port `from` that all leave by port `to`, among others. Fewer are in flight
+    /// than a transmit ring holds, so that none is lost to a full ring.
     pub(crate) fn send_paced(&self, way: (usize, usize), frames: impl Iterator<Item = Vec<u8>>) {
         self.send_in_window(way, WINDOW, frames);
     }
 
-    /// The same with so many frames on their way at most.
+    /// As above, with at most `window` frames in flight.
     pub(crate) fn send_in_window(
         &self,
         (from, to): (usize, usize),
@@ -125,19 +125,19 @@ impl Switch {
         }
     }
 
-    /// Reads so many frames at a port that nobody reads.
+    /// Reads this many frames at the port whose output is not read.
     pub(crate) fn read_unread(&self, port: usize, count: u64) -> Vec<Vec<u8>> {
         let next = |_| self.link(port).receive(DEADLINE).expect("one more frame");
         (0..count).map(next).collect()
     }
 
-    /// How many frames the switch has taken from all its ports together.
+    /// Returns the number of frames received at all ports together.
     pub(crate) fn taken(&self) -> u64 {
         let shown = self.show();
         PORTS.iter().map(|port| shown.taken(*port)).sum()
     }
 
-    /// Waits until the switch has taken this many frames.
+    /// Waits until the switch has received this many frames.
     pub(crate) fn settle(&self, frames: u64) -> Shown {
         wait_until(&format!("{frames} frames"), || {
             let shown = self.show();
@@ -157,7 +157,7 @@ impl Switch {
 }
 
 impl Shown {
-    /// A value, for instance `port 1` `sampled`.
+    /// Returns a value, for instance `port 1` `sampled`.
     pub(crate) fn value(&self, topic: &str, word: &str) -> u64 {
         shown(&self.0, topic, word)
     }
@@ -166,12 +166,12 @@ impl Shown {
         self.value(&format!("port {port}"), word)
     }
 
-    /// All frames that a port took: forwarded or not.
+    /// Returns all frames received at a port, forwarded or not.
     pub(crate) fn taken(&self, port: usize) -> u64 {
         ["received", "discarded", "errors"].iter().map(|word| self.port(port, word)).sum()
     }
 
-    /// What is said about a topic.
+    /// Returns the line of a topic.
     pub(crate) fn line(&self, topic: &str) -> &str {
         let find = |line: &&String| line.starts_with(&format!("{topic} "));
         self.0.iter().find(find).unwrap_or_else(|| panic!("no {topic} in {self:?}"))
@@ -182,5 +182,5 @@ const fn station(mac: [u8; 6], host: u8) -> Station {
     Station { mac, ip: Ipv4Addr::new(192, 0, 2, host), ip6: Ipv6Addr::UNSPECIFIED }
 }
 
-/// Frames on their way at most; a ring holds 64.
+/// Maximum frames in flight; a ring holds 64.
 const WINDOW: usize = 32;

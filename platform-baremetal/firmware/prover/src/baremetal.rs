@@ -1,4 +1,4 @@
-//! Every call of `flowmote-baremetal` that needs no smoltcp.
+//! All public functions of `flowmote-baremetal` that do not need smoltcp.
 
 use core::fmt::Debug;
 use core::net::SocketAddr;
@@ -120,7 +120,7 @@ fn with_flow_sample(sample: &PacketSample<'_>, take: fn(&FlowSample<'_>)) {
     sample.with_flow_sample(take);
 }
 
-/// A bus of which nothing is known.
+/// A bus that is opaque to the compiler.
 pub(crate) struct Spi(fn(&mut [Operation<'_, u8>]) -> Result<(), core::convert::Infallible>);
 
 impl ErrorType for Spi {
@@ -133,7 +133,7 @@ impl SpiDevice for Spi {
     }
 }
 
-/// A MAC of which nothing is known.
+/// A MAC that is opaque to the compiler.
 pub(crate) struct Mac {
     send: fn(&[u8], &[u8]) -> Result<(), SendError>,
     receive: fn(Take<'_>) -> bool,
@@ -151,7 +151,7 @@ impl FrameDevice for Mac {
     }
 }
 
-/// A way out of which nothing is known.
+/// An uplink that is opaque to the compiler.
 pub(crate) struct AnyUplink {
     send: fn(&[u8]) -> Result<(), SendError>,
     ready: fn() -> bool,

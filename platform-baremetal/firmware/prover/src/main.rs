@@ -1,9 +1,9 @@
-//! An image that is linked and never run: it takes the address of every public entry of `core`, of
-//! this library's own code, and of the switch built on it, so all of it is there for arguments of
-//! any value. The panic handler calls a function that does not exist. So if it links, no panic can
-//! be reached.
+//! An image that is linked and never run. It takes the address of every public function of `core`,
+//! of the firmware library and of the switch, so that the compiler must assume arguments of any
+//! value. The panic handler calls an undefined function, so the image links only if no panic can be
+//! reached.
 //!
-//! What belongs to smoltcp is not in it: smoltcp itself can panic. `tests/firmware/no_panic.rs`
+//! Code for smoltcp is not included, because smoltcp itself can panic. `tests/firmware/no_panic.rs`
 //! builds it, checks that no entry is missing, and that the feature `index` does not link.
 #![allow(unsafe_code, reason = "names symbols for the linker")]
 #![no_std]
@@ -17,7 +17,7 @@ mod switch_entries;
 #[cfg(feature = "index")]
 use core::hint::black_box;
 
-/// Takes the addresses of functions, so that they are linked whatever they are called with.
+/// Takes the addresses of functions, so that they are linked for any arguments.
 #[macro_export]
 macro_rules! keep {
     ($($function:expr),* $(,)?) => {
@@ -25,7 +25,7 @@ macro_rules! keep {
     };
 }
 
-/// Where linking begins.
+/// The entry point.
 #[unsafe(no_mangle)]
 pub extern "C" fn _start() {
     core_entries::keep_all();
@@ -36,14 +36,14 @@ pub extern "C" fn _start() {
     black_box(indexed(black_box(&[1, 2, 3]), black_box(7)));
 }
 
-/// What must not link.
+/// The control: a slice index, which must not link.
 #[cfg(feature = "index")]
 fn indexed(bytes: &[u8], at: usize) -> u8 {
     bytes[at]
 }
 
 unsafe extern "C" {
-    /// Exists nowhere: the linker names it if a panic can be reached.
+    /// Undefined: the linker reports it if a panic can be reached.
     safe fn flowmote_a_panic_can_be_reached() -> !;
 }
 
@@ -56,7 +56,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 struct NoInterrupts;
 critical_section::set_impl!(NoInterrupts);
 
-// SAFETY: nothing is run, so nothing can interrupt it.
+// SAFETY: the image never runs, so no section is ever entered.
 unsafe impl critical_section::Impl for NoInterrupts {
     unsafe fn acquire() -> critical_section::RawRestoreState {
         0

@@ -1,4 +1,4 @@
-//! Every call of `virt-switch` that needs no hardware.
+//! All public functions of `virt-switch` that do not need hardware.
 
 use core::fmt;
 
@@ -92,7 +92,7 @@ fn port_set_iter(set: PortSet, take: fn(Port)) {
     set.iter().for_each(take);
 }
 
-/// Ports of which nothing is known.
+/// Ports that are opaque to the compiler.
 pub(crate) struct AnyWire {
     send: fn(Port, &[&[u8]]) -> Result<(), WireError>,
 }

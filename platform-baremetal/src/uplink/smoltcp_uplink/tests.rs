@@ -117,7 +117,7 @@ fn received(stack: &mut SmoltcpUplink<'_, Cable>) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_neighbour_that_answers_late_costs_no_datagram() {
+fn late_neighbour_loses_no_datagram() {
     let collectors = [
         SocketAddr::V4(SocketAddrV4::new(v4(2), 6343)),
         SocketAddr::V6(SocketAddrV6::new(v6(2), 6343, 0, 0)),
@@ -144,7 +144,7 @@ fn a_neighbour_that_answers_late_costs_no_datagram() {
 }
 
 #[test]
-fn another_collector_does_not_wait_behind_one_that_is_gone() {
+fn new_collector_does_not_wait_for_an_unreachable_one() {
     let cable = Cable::default();
     let other_end = Cable { sent: Rc::clone(&cable.arrived), arrived: Rc::clone(&cable.sent) };
     let gone = SocketAddr::V4(SocketAddrV4::new(v4(99), 6343));
@@ -164,7 +164,7 @@ fn another_collector_does_not_wait_behind_one_that_is_gone() {
 }
 
 #[test]
-fn without_an_address_nothing_is_sent_silently() {
+fn send_without_an_address_is_an_error() {
     let collector = SocketAddr::V4(SocketAddrV4::new(v4(2), 6343));
     let mut device = stack(Cable::default(), 1, collector);
     device.interface_mut().update_ip_addrs(|addresses| addresses.clear());
@@ -173,7 +173,7 @@ fn without_an_address_nothing_is_sent_silently() {
 }
 
 #[test]
-fn a_change_to_ipv6_costs_no_sample_while_the_neighbour_is_looked_for() {
+fn change_to_ipv6_loses_no_sample() {
     let (old, new) = (SocketAddr::from((v4(2), 6343)), SocketAddr::from((v6(2), 6343)));
     let cable = Cable::default();
     let other_end = Cable { sent: Rc::clone(&cable.arrived), arrived: Rc::clone(&cable.sent) };
@@ -213,7 +213,7 @@ fn a_change_to_ipv6_costs_no_sample_while_the_neighbour_is_looked_for() {
 }
 
 #[test]
-fn what_waited_for_the_collector_before_is_counted() {
+fn datagrams_waiting_for_the_old_collector_count_as_lost() {
     let gone = SocketAddr::from((v4(99), 6343));
     let (port, queue) = (PortSampler::new(1, 1), SampleQueue::<8, 16>::new());
     let ports = [Port { if_index: 1, sampler: &port }];

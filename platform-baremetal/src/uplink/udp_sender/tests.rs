@@ -28,7 +28,7 @@ fn at(millis: u64) -> Instant {
 }
 
 #[test]
-fn asks_every_second_and_a_minute_after_the_answer() {
+fn requests_repeat_each_second_and_a_minute_after_a_reply() {
     let mut sender = UdpSender::new(CONFIG);
     let question = sender.poll(at(5)).unwrap();
     assert_eq!(
@@ -49,7 +49,7 @@ fn asks_every_second_and_a_minute_after_the_answer() {
 }
 
 #[test]
-fn answers_questions_and_learns_from_the_collectors() {
+fn replies_to_requests_and_learns_from_the_collectors() {
     let mut sender = UdpSender::new(CONFIG);
     let answer = sender.handle_frame(at(0), &QUESTION).unwrap();
     assert_eq!(
@@ -70,7 +70,7 @@ fn answers_questions_and_learns_from_the_collectors() {
 }
 
 #[test]
-fn without_a_collector_nobody_is_asked_for_nor_learnt() {
+fn no_arp_without_a_collector() {
     let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 6343);
     let mut sender = UdpSender::new(UdpSenderConfig { collector: nowhere, ..CONFIG });
     assert_eq!((sender.poll(at(0)), sender.poll(at(1_000_000))), (None, None));
@@ -91,7 +91,7 @@ fn without_a_collector_nobody_is_asked_for_nor_learnt() {
 }
 
 #[test]
-fn a_host_is_reached_on_this_network_or_through_the_gateway() {
+fn reachable_on_this_network_or_through_the_gateway() {
     let reaches = |prefix, gateway, address: [u8; 4]| {
         let config = UdpSenderConfig { prefix, gateway, ..CONFIG };
         UdpSender::new(config).reaches(address.into())
@@ -108,7 +108,7 @@ fn a_host_is_reached_on_this_network_or_through_the_gateway() {
 }
 
 #[test]
-fn a_datagram_by_the_byte() {
+fn datagram_bytes_are_exact() {
     let mut sender = UdpSender::new(CONFIG);
     sender.handle_frame(at(0), &ANSWER);
     let head = sender.head(b"abc").unwrap();
@@ -139,7 +139,7 @@ fn the_next_hop_is_the_gateway_outside_the_prefix() {
 }
 
 #[test]
-fn cut_frames_and_multicast_senders_are_nothing() {
+fn truncated_frames_and_multicast_senders_are_ignored() {
     let mut sender = UdpSender::new(CONFIG);
     for len in 0..42 {
         assert_eq!(sender.handle_frame(at(0), &ANSWER[..len]), None);

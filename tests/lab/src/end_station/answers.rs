@@ -20,7 +20,7 @@ pub fn answers_arp_ping_and_udp_echo(image: &Image) {
     }
 }
 
-/// The same over IPv6, where there is IPv6.
+/// The same over IPv6, for images that support it.
 pub fn answers_over_ipv6(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);

@@ -1,4 +1,4 @@
-//! A collector whose MAC address is not known, and one with IPv6.
+//! A collector whose MAC address is unknown, and one with IPv6.
 
 use core::net::Ipv6Addr;
 use core::time::Duration;
@@ -11,15 +11,15 @@ use super::{BOARD, OTHER, PEER, start};
 use crate::deadline::wait_until;
 use crate::qemu::{Image, Machine, Refused, Station, packet};
 
-/// Samples wait until the station's question is answered, and none is lost.
-pub fn pending_arp_costs_no_sample(image: &Image) {
-    // They wait for a second, which on a busy machine may be over before there is an answer.
+/// Samples wait until the ARP request of the station is answered, and none is lost.
+pub fn samples_wait_for_arp_without_loss(image: &Image) {
+    // Samples wait for a second, which on a loaded host can pass before the reply arrives.
     let in_time = (1..=20).find(|_| answered_in_time(image));
     println!("answered within a second at attempt {}", in_time.expect("one of 20"));
 }
 
-/// A collector that never answers costs datagrams, which are counted, and nothing else.
-pub fn a_silent_collector_stops_nothing(image: &Image) {
+/// A collector that never answers ARP: datagrams are lost and counted, and the services continue.
+pub fn unresolved_collector_loses_only_datagrams(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);
     machine.command("collector 192.0.2.77").unwrap();
@@ -40,7 +40,7 @@ pub fn a_silent_collector_stops_nothing(image: &Image) {
     echo(&mut peer, 2, 100);
 }
 
-/// Where there is IPv6.
+/// An IPv6 collector, for images that support it.
 pub fn an_ipv6_collector_gets_datagrams(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);
@@ -63,7 +63,7 @@ pub fn an_ipv6_collector_gets_datagrams(image: &Image) {
     }
 }
 
-/// Where there is none, it is refused for that `reason`.
+/// An IPv6 collector is refused with `reason`, for images without IPv6.
 pub fn an_ipv6_collector_is_refused(image: &Image, reason: &str) {
     let machine = start(image);
     refuses(&machine, "2001:db8::1", reason);
@@ -71,7 +71,7 @@ pub fn an_ipv6_collector_is_refused(image: &Image, reason: &str) {
     assert!(shown.contains(&format!("collector {}", PEER.ip)), "{shown:#?}");
 }
 
-/// False: the station has given up before, and nothing is proved.
+/// Returns false if the station gave up before the reply, so that nothing was tested.
 fn answered_in_time(image: &Image) -> bool {
     let machine = start(image);
     let mut peer = plug_in(&machine);
@@ -82,8 +82,8 @@ fn answered_in_time(image: &Image) -> bool {
     machine.command("collector 192.0.2.9").unwrap();
     let before = machine.shown("port 1", "pool");
     peer.send(&packet::ping(&PEER, &BOARD, 1, &[]));
-    // The question, unless it was counted before, the ping and its answer; and then as long as a
-    // sample would wait for others.
+    // The request (unless counted before), the ping and its reply, then the longest that a sample
+    // waits for others.
     wait_until("the answer", || {
         let answered = machine.shown("port 1", "pool") >= before + 2;
         (answered && uptime(&machine) >= asked + 300).then_some(())

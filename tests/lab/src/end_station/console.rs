@@ -5,7 +5,7 @@ use super::received::flow_samples;
 use super::{OTHER, PEER, start};
 use crate::qemu::{Image, Refused};
 
-/// What the console changes is changed, and what it cannot do it says.
+/// Valid commands take effect, and invalid ones return an error.
 pub fn commands_take_effect(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);
@@ -36,13 +36,13 @@ pub fn commands_take_effect(image: &Image) {
         let Err(Refused(text)) = machine.command(line) else { panic!("{line:?} was taken") };
         assert!(text.contains(reason), "{line:?}: {text}");
     }
-    // The terminal shows what comes back, with a wrong letter wiped out.
+    // The echo, with a wrong letter erased.
     let shown = machine.command("shoe\x08w").unwrap();
     assert_eq!(shown[0], "shoe\x08 \x08w");
     assert!(machine.command(&"x".repeat(300)).is_err_and(|Refused(text)| text.contains("most 63")));
 }
 
-/// Lines, and what is said of them.
+/// Invalid lines and their errors.
 const REFUSED: [(&str, &str); 12] = [
     ("sho", "show, sampling"),
     ("sampling 2 7", "the only port is 1"),

@@ -8,8 +8,8 @@ use super::{BOARD, PEER, start};
 use crate::net::if_counters;
 use crate::qemu::{Image, packet};
 
-/// They tell what was sent and received.
-pub fn the_counters_are_those_of_the_link(image: &Image) {
+/// Counter samples match the frames that were sent and received.
+pub fn counter_samples_match_the_link(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);
     machine.command("sampling 1 0").unwrap();
@@ -21,7 +21,7 @@ pub fn the_counters_are_those_of_the_link(image: &Image) {
     peer.send(&packet::ethernet([1, 0, 0x5e, 0, 0, 1], PEER.mac, 0x88b5, &[0; 46]));
     peer.send(&packet::ethernet(BOARD.mac, PEER.mac, 0x88b5, &[0; 1600]));
     let before = peer.exported.len();
-    // The second from now on was certainly read after all of that.
+    // Only the second sample from now on is certain to have been read after all of these frames.
     peer.until("two more counter samples", |peer| peer.exported.len() >= before + 2);
     let datagram = datagrams(&peer).last().unwrap();
     let sample = datagram.samples().map(Result::unwrap).last().unwrap();
@@ -36,7 +36,7 @@ pub fn the_counters_are_those_of_the_link(image: &Image) {
     assert_eq!(counters.if_in_broadcast_pkts, broadcast as u32);
     assert_eq!(counters.if_in_multicast_pkts, 1);
     assert_eq!(counters.if_in_errors, 1, "the frame of 1614 bytes");
-    // It was read before the datagram that carries it went out.
+    // The counters were read before the datagram that carries them was sent.
     let received = &peer.received[..peer.received.len() - 1];
     let octets: usize = received.iter().map(|frame| frame.len().max(60) + 4).sum();
     assert_eq!(counters.if_out_octets, octets as u64);

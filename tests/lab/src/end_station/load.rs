@@ -1,4 +1,4 @@
-//! As many packets as the station takes.
+//! The station at its limit.
 
 use super::host::{be_found, burst, echo, plug_in, quiet};
 use super::received::{check_sums, datagrams, flow_samples};
@@ -6,8 +6,8 @@ use super::start;
 use crate::qemu::Image;
 
 /// More packets than samples can be sent: each is a sample or a drop, and nothing stalls. The
-/// controller has room for 10,540 bytes: so many frames at once are what it takes.
-pub fn under_load_samples_and_drops_add_up(image: &Image) {
+/// controller has room for 10,540 bytes, which limits the frames in flight.
+pub fn samples_and_drops_add_up_under_load(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);
     be_found(&machine, &mut peer);
@@ -28,7 +28,7 @@ pub fn under_load_samples_and_drops_add_up(image: &Image) {
     assert_eq!(machine.shown("samples", "flow"), flow_samples(&peer).len() as u64);
     assert_eq!(machine.shown("datagrams", "lost"), 0);
     machine.link(0).check_dissected(datagrams(&peer));
-    // As quick as ever.
+    // The station responds as before.
     machine.command("sampling 1 1").unwrap();
     let before = flow_samples(&peer).len();
     echo(&mut peer, 1, 100);

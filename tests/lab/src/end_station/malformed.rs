@@ -1,4 +1,4 @@
-//! Frames that are none.
+//! Malformed frames.
 
 use core::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::deadline::wait_until;
 use crate::qemu::{Image, Peer, packet};
 use crate::random;
 
-/// Thousands of frames that are cut, altered or random.
-pub fn malformed_frames_never_stop_it(image: &Image) {
+/// Sends thousands of truncated, altered or random frames.
+pub fn malformed_frames_do_not_stop_the_station(image: &Image) {
     let mut machine = start(image);
     let mut peer = plug_in(&machine);
     machine.command("sampling 1 3").unwrap();
     let frames = malformed(&mut Random::new(0x5eed));
     assert!(frames.len() > 5000, "{} frames", frames.len());
-    // So much fits into the controller at once.
+    // As many as fit into the controller.
     for (round, frames) in (0..).zip(frames.chunks(4)) {
         frames.iter().for_each(|frame| peer.send(frame));
-        // What was malformed may have told another MAC address.
+        // A malformed frame may have announced another MAC address.
         introduce(&mut peer);
         burst(&mut peer, round, (1, 0));
     }
@@ -32,7 +32,7 @@ pub fn malformed_frames_never_stop_it(image: &Image) {
     assert!(machine.is_running());
 }
 
-/// An echo where an answer to a sender who does not exist may be in the way for seconds.
+/// Waits for an echo, which a reply to a non-existent sender can delay for seconds.
 fn echo_at_last(peer: &mut Peer<'_>) {
     let request = packet::udp(&PEER, &BOARD, (1024, ECHO), b"still there?");
     wait_until("an echo", || {
@@ -42,7 +42,7 @@ fn echo_at_last(peer: &mut Peer<'_>) {
     });
 }
 
-/// What an attacker, a broken switch or a cable might deliver.
+/// Returns frames as an attacker, a broken switch or a bad cable might deliver them.
 fn malformed(draws: &mut Random) -> Vec<Vec<u8>> {
     let data = pattern(40);
     let sound = [

@@ -1,4 +1,4 @@
-//! What an image takes of its memory.
+//! Memory use of an image.
 
 use core::ops::Range;
 
@@ -7,12 +7,12 @@ use super::start;
 use crate::footprint::Figure;
 use crate::qemu::Image;
 
-/// Flash, static RAM, the stack that was used under load, and the deepest that is possible; bytes,
-/// rows of a [`Budget`](crate::footprint::Budget) whose names begin with `prefix`. Functions that
-/// may be entered `twice` are as in [`Image::worst_stack`].
+/// Measures flash, static RAM, stack use under load, and the deepest possible stack, in bytes, as
+/// rows of a [`Budget`](crate::footprint::Budget) whose names start with `prefix`. `twice` is as in
+/// [`Image::worst_stack`].
 ///
 /// # Panics
-/// When the deepest stack is none: less than what was used, or more than there is.
+/// When the computed worst stack is less than the measured use, or more than the RAM.
 #[must_use]
 pub fn memory(image: &Image, prefix: &str, twice: &[&str]) -> [Figure; 4] {
     let size = image.footprint(RAM);
@@ -45,5 +45,5 @@ fn stack_under_load(image: &Image) -> u64 {
     machine.shown("memory", "stack")
 }
 
-/// The RAM of the images, as memory.x and link.ld have it.
+/// Bytes of RAM of the images, as in memory.x and link.ld.
 pub const RAM: Range<u64> = 0x2000_0000..0x2001_0000;

@@ -1,19 +1,19 @@
-//! The end stations on mps2-an385, whatever they are written in: they have the same address,
-//! services and console, so the same scenarios say whether they do what they should.
+//! Scenarios for the end stations on mps2-an385. The images in Rust and in C have the same address,
+//! services and console, so the same scenarios test them all.
 //!
-//! A scenario boots the image, is the host at the other end of its link, and panics when something
-//! is not as it should be. All that the station sends is decoded with flowmote-analyzer, and by
-//! tshark. [`every_scenario!`](crate::every_scenario) makes tests of those that hold for all:
+//! A scenario boots the image, plays the host at the other end of its link, and panics on a
+//! failure. All frames of the station are decoded with flowmote-analyzer and tshark.
+//! [`every_scenario!`](crate::every_scenario) turns the common ones into tests:
 //!
-//! - `answers`: ARP, ping and UDP echo, whose traffic the others sample.
-//! - `samples`: what is told of packets, and of how many; `load`: of more than can be told.
-//! - `counters`: what the samples of counters say.
-//! - `console`: what the operator types.
-//! - `collector`: one whose MAC address is late or never known, and one with IPv6.
-//! - `malformed`: frames that are none.
+//! - `answers`: ARP, ping and UDP echo, the traffic that the others sample.
+//! - `samples`: content and number of flow samples; `load`: the same under overload.
+//! - `counters`: counter samples.
+//! - `console`: commands.
+//! - `collector`: a collector that answers ARP late or never, and one with IPv6.
+//! - `malformed`: malformed frames.
 //! - `memory`: flash, RAM and stack, for a budget.
 //!
-//! `host` is what they do at the link, `received` what they check of all that arrived.
+//! `host` has their actions at the link, `received` their checks of the datagrams.
 
 mod answers;
 mod collector;
@@ -33,28 +33,28 @@ use crate::qemu::{Image, Machine, Station};
 pub use self::answers::*;
 pub use self::collector::*;
 pub use self::console::commands_take_effect;
-pub use self::counters::the_counters_are_those_of_the_link;
-pub use self::load::under_load_samples_and_drops_add_up;
-pub use self::malformed::malformed_frames_never_stop_it;
+pub use self::counters::counter_samples_match_the_link;
+pub use self::load::samples_and_drops_add_up_under_load;
+pub use self::malformed::malformed_frames_do_not_stop_the_station;
 pub use self::memory::{RAM, memory};
 pub use self::samples::*;
 
-/// Tests of what every end station does, on the image that a function has built; it returns `None`
-/// where that cannot be.
+/// Defines the tests common to all end stations, on the image that a function builds; it returns
+/// `None` if the image cannot be built or run here.
 #[macro_export]
 macro_rules! every_scenario {
     ($image:path) => {
         $crate::every_scenario! { $image:
             answers_arp_ping_and_udp_echo
-            every_packet_is_told_once_and_truly
+            each_packet_yields_one_accurate_sample
             one_in_n_packets_is_sampled
-            under_load_samples_and_drops_add_up
-            the_counters_are_those_of_the_link
+            samples_and_drops_add_up_under_load
+            counter_samples_match_the_link
             commands_take_effect
-            pending_arp_costs_no_sample
-            a_silent_collector_stops_nothing
-            malformed_frames_never_stop_it
-            nothing_is_left_behind
+            samples_wait_for_arp_without_loss
+            unresolved_collector_loses_only_datagrams
+            malformed_frames_do_not_stop_the_station
+            emulator_leaves_no_process_behind
         }
     };
     ($image:path: $($scenario:ident)*) => {
@@ -67,8 +67,8 @@ macro_rules! every_scenario {
     };
 }
 
-/// The emulator ends with its machine.
-pub fn nothing_is_left_behind(image: &Image) {
+/// The emulator process ends with its machine.
+pub fn emulator_leaves_no_process_behind(image: &Image) {
     start(image).end();
 }
 
@@ -79,11 +79,11 @@ fn start(image: &Image) -> Machine {
     machine
 }
 
-/// The host at the link, and the collector until the console names another.
+/// The host at the link, and the initial collector.
 const PEER: Station = Station::PEER;
-/// Another one there.
+/// Another host at the link.
 const OTHER: Station = Station { mac: [2, 0, 0, 0, 0, 9], ip: Ipv4Addr::new(192, 0, 2, 9), ..PEER };
-/// The station; its MAC address is what QEMU gives the first card.
+/// The station, with the MAC address that QEMU gives to the first NIC.
 const BOARD: Station = Station {
     mac: [0x52, 0x54, 0, 0x12, 0x34, 0x56],
     ip: Ipv4Addr::new(192, 0, 2, 85),

@@ -1,10 +1,10 @@
-//! What arrived at the collector.
+//! Datagrams received by the collector, and checks of them.
 
 use flowmote_decoder::{Datagram, FlowSample, Sample};
 
 use crate::qemu::Peer;
 
-/// The datagrams that arrived, without a gap.
+/// Returns the received datagrams, after checking that none is missing.
 pub(super) fn datagrams<'a>(peer: &'a Peer<'_>) -> impl Iterator<Item = Datagram<'a>> {
     (1..).zip(&peer.exported).map(|(number, one)| {
         let datagram = Datagram::parse(&one.payload).expect("an sFlow datagram");
@@ -13,14 +13,14 @@ pub(super) fn datagrams<'a>(peer: &'a Peer<'_>) -> impl Iterator<Item = Datagram
     })
 }
 
-/// The flow samples in them.
+/// Returns the flow samples of all received datagrams.
 pub(super) fn flow_samples<'a>(peer: &'a Peer<'_>) -> Vec<FlowSample<'a>> {
     let samples = datagrams(peer).flat_map(|datagram| datagram.samples());
     let flow = |sample| if let Sample::Flow(sample) = sample { Some(sample) } else { None };
     samples.filter_map(|sample| flow(sample.expect("a whole sample"))).collect()
 }
 
-/// With 1 in 1 from some moment on, each packet since is a sample or a drop.
+/// Checks that at 1-in-1 each packet since the first sample is a sample or a drop.
 pub(super) fn check_sums(samples: &[FlowSample<'_>]) {
     check_order(samples);
     let apart =
@@ -32,7 +32,7 @@ pub(super) fn check_sums(samples: &[FlowSample<'_>]) {
     }
 }
 
-/// Whole samples in a row, in which pool and drops only grow.
+/// Checks that samples are complete and consecutive, and that pool and drops only grow.
 pub(super) fn check_order(samples: &[FlowSample<'_>]) {
     for (number, sample) in (1..).zip(samples) {
         assert_eq!(sample.sequence_number, number);

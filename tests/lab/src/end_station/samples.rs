@@ -1,4 +1,4 @@
-//! What is told of packets, and how many of them are.
+//! Content and number of flow samples.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,8 @@ use super::start;
 use crate::net::sampled_header;
 use crate::qemu::{Image, Peer};
 
-/// 1 in 1, slowly: a sample for each frame of the link, as the link carried it.
-pub fn every_packet_is_told_once_and_truly(image: &Image) {
+/// At 1-in-1, each frame of the link yields a sample with the same bytes and length.
+pub fn each_packet_yields_one_accurate_sample(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);
     machine.command("sampling 1 1").unwrap();
@@ -36,13 +36,13 @@ pub fn every_packet_is_told_once_and_truly(image: &Image) {
         assert!(frame.is_some(), "no such frame on the link: {header:?}");
         assert!(header.header.len() >= 128.min(length.min(42)), "{header:?}");
     }
-    // Those of before the rate was set are in the pool and no samples.
+    // Frames before the change of rate are in the pool but not sampled.
     check_sums(&samples);
     assert_eq!(machine.shown("port 1", "pool"), passed);
     machine.link(0).check_dissected(datagrams(&peer));
 }
 
-/// The number of samples is what 1 in N promises.
+/// The number of samples matches 1-in-N.
 pub fn one_in_n_packets_is_sampled(image: &Image) {
     let machine = start(image);
     let mut peer = plug_in(&machine);
@@ -59,7 +59,7 @@ pub fn one_in_n_packets_is_sampled(image: &Image) {
     assert!((samples - mean).abs() < 5.0 * deviation, "{samples} of {passed} at 1 in 20");
 }
 
-/// Each frame with its length, and whether the board received it.
+/// Returns each frame with its length, and true if the board received it.
 fn directed<'a>(peer: &'a Peer<'_>) -> impl Iterator<Item = (&'a [u8], usize, bool)> {
     let received = peer.sent.iter().map(|frame| (&frame[..], frame.len(), true));
     received.chain(peer.received.iter().map(|frame| (&frame[..], frame.len(), false)))

@@ -1,4 +1,4 @@
-//! Tables of what images take, checked in beside them.
+//! Tables of the resources that images use, checked in beside them.
 
 use std::fmt::Write;
 use std::process::Command;
@@ -16,17 +16,17 @@ use crate::skipped::skip_part;
 /// small-stack-used                         4688
 /// ```
 ///
-/// Lines with `#` are comments. Those before the first empty line are what the compilers say of
-/// themselves, or its beginning: others give other figures. The rest are rows: a name, a figure
-/// and, where there is one, a target.
+/// Lines with `#` are comments. Those before the first empty line are versions of the compilers, or
+/// their beginnings: other versions give other figures. The rest are rows of a name, a figure and
+/// an optional target.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget<'a> {
     text: &'a str,
     prefixes: &'a [String],
 }
 
-/// What was measured: the name of a row, and the number; `None` if that cannot be measured here,
-/// which is to be noted among the skipped.
+/// A measurement: the name of a row and the number; `None`, reported as skipped, if it cannot be
+/// measured here.
 pub type Figure = (String, Option<u64>);
 
 #[derive(Clone, Copy)]
@@ -37,24 +37,23 @@ struct Row<'a> {
 }
 
 impl<'a> Budget<'a> {
-    /// Reads a table.
+    /// Parses a table.
     #[must_use]
     pub const fn new(text: &'a str) -> Self {
         Self { text, prefixes: &[] }
     }
 
-    /// Only the rows whose names begin with one of these.
+    /// Keeps only rows whose names start with one of these.
     #[must_use]
     pub const fn of(self, prefixes: &'a [String]) -> Self {
         Self { prefixes, ..self }
     }
 
-    /// Compares with what was measured. With other compilers nothing is compared, which is noted
-    /// among the skipped.
+    /// Compares the table with measurements. With other compilers nothing is compared, which is
+    /// reported as skipped.
     ///
-    /// # Panics
-    /// When a figure is above its target or off by more than its tolerance, or the rows are others:
-    /// with all that is wrong, and the table that would be true.
+    /// # Panics When a figure exceeds its target or deviates by more than its tolerance, or rows
+    /// are missing. The message lists all differences and the corrected table.
     pub fn check(&self, measured: &[Figure]) {
         let (table, wrong) = self.compare(measured);
         if let Some(other) = self.other_compiler() {
@@ -63,7 +62,7 @@ impl<'a> Budget<'a> {
         assert!(wrong.is_empty(), "{wrong:#?}\nThis would be true:\n{table}");
     }
 
-    /// The table with these figures in it, and what is wrong with them.
+    /// Returns the table with these figures, and the differences.
     fn compare(&self, measured: &[Figure]) -> (String, Vec<String>) {
         let (mut table, mut wrong) = (String::new(), Vec::new());
         let mut rest: Vec<&Figure> = measured.iter().collect();
@@ -95,7 +94,7 @@ impl<'a> Budget<'a> {
         self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
 
-    /// A compiler of the table which is not here.
+    /// Returns a compiler of the table that is not installed.
     fn other_compiler(&self) -> Option<&'a str> {
         let head = self.text.lines().take_while(|line| !line.is_empty());
         let mut compilers = head.map(|line| line.trim_start_matches("# "));
@@ -109,7 +108,7 @@ impl<'a> Budget<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `None` if the line is none; one that makes no sense is a mistake in the table.
+    /// Parses a row; `None` for comments. A malformed row is an error in the table.
     fn read(line: &'a str) -> Option<Self> {
         if line.is_empty() || line.starts_with('#') {
             return None;
@@ -131,7 +130,7 @@ impl<'a> Row<'a> {
         format!("{name} {figure:>width$}{target}")
     }
 
-    /// What is wrong with the figure of now.
+    /// Returns the error of the measured figure.
     fn compare(&self, now: u64) -> Option<String> {
         let Self { name, figure, target } = *self;
         if let Some(target) = target.filter(|target| now > *target) {
@@ -142,7 +141,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// In percent. How deep an interrupt finds the stack is chance, from none to the deepest.
+/// Tolerance in percent. Larger for the used stack, because an interrupt hits it at a random depth.
 fn tolerance(name: &str) -> u64 {
     if name.ends_with("stack-used") { 30 } else { 3 }
 }
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_near_is_right_and_the_table_is_written_again() {
+    fn small_deviation_passes_and_rewrites_the_table() {
         let (table, wrong) = Budget::new(TABLE).compare(&figures(103, 78));
         assert!(wrong.is_empty(), "{wrong:?}");
         let (flash, stack) =
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn drift_and_targets_are_told() {
+    fn drift_and_missed_targets_are_reported() {
         assert_eq!(wrong(104, 60), ["a-flash: 104, in the table 100"]);
         assert_eq!(wrong(96, 79).len(), 2);
         assert_eq!(wrong(111, 60), ["a-flash: 111 is above its target, 110"]);
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_those_that_were_measured() {
+    fn rows_must_match_the_measurements() {
         let (table, wrong) = Budget::new(TABLE).compare(&figures(100, 60)[..1]);
         assert_eq!(wrong, ["a-stack-used: not measured"]);
         assert!(table.ends_with("a-stack-used 60\n"));
@@ -207,7 +206,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no row: a 1 < 2")]
-    fn a_mistake_in_the_table_is_told() {
+    fn malformed_table_row_is_reported() {
         let _ = Budget::new("# rustc 1.\n\na 1 < 2\n").compare(&[]);
     }
 }

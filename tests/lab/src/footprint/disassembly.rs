@@ -1,4 +1,4 @@
-//! What a disassembly says of the functions of a Thumb image.
+//! Functions of a Thumb image, from its disassembly.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,23 +7,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub(super) struct Program {
     functions: BTreeMap<u32, Function>,
     pub(super) vectors: Vec<u32>,
-    /// Those whose address is a constant.
+    /// Functions whose address is a constant in the image.
     pub(super) taken: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
 pub(super) struct Function {
     pub(super) name: String,
-    /// Bytes of the stack, or why nobody knows how many.
+    /// Bytes of the frame, or the reason why its size is unknown.
     pub(super) frame: Result<u64, String>,
-    /// Addresses branched to.
+    /// Branch targets.
     pub(super) calls: BTreeSet<u32>,
-    /// An indirect call may reach all that is taken.
+    /// True if an indirect call may reach every function whose address is taken.
     pub(super) anything: bool,
 }
 
 impl Program {
-    /// Reads the output of llvm-objdump `-d` of code, and `-s` of the vector table and of data.
+    /// Parses the output of llvm-objdump `-d` of code, and `-s` of the vector table and of data.
     pub(super) fn read(code: &str, data: &str) -> Self {
         let literals: HashMap<u32, u32> = code.lines().filter_map(literal).collect();
         let headings: Vec<(u32, &str)> = code.lines().filter_map(heading).collect();
@@ -41,8 +41,8 @@ impl Program {
             }
             program.functions.insert(*start, function);
         }
-        // A function is entered where it begins. What else leads out of one is no branch, but what
-        // the linker fills gaps with: 0xd4d4 reads like `bmi`.
+        // A call enters a function at its start. Other branches out of a function are padding of
+        // the linker: 0xd4d4 disassembles as `bmi`.
         let starts: BTreeSet<u32> = program.functions.keys().copied().collect();
         program.functions.values_mut().for_each(|one| one.calls.retain(|to| starts.contains(to)));
         let (vectors, data) = words(data);
@@ -54,7 +54,7 @@ impl Program {
         program
     }
 
-    /// The function that begins at this address.
+    /// Returns the function that starts at this address.
     pub(super) fn at(&self, address: u32) -> Option<&Function> {
         self.functions.get(&address)
     }
@@ -81,7 +81,8 @@ impl Function {
             }
             _ if mnemonic.starts_with('b') || mnemonic.starts_with("cb") => {
                 let target = operands.split(' ').find_map(|word| hex(word.strip_prefix("0x")?));
-                // Within a function there are loops; a `bl` to its own start is a call.
+                // A branch within the function is a loop, except that a `bl` to its start is a
+                // call.
                 let inside = |to: &u32| registers.function.contains(to) && mnemonic != "bl";
                 self.calls.extend(target.filter(|to| !inside(to)));
             }
@@ -91,19 +92,19 @@ impl Function {
     }
 }
 
-/// What is known of the registers within a function.
+/// Known register contents within a function.
 struct Registers<'p> {
     literals: &'p HashMap<u32, u32>,
-    /// The addresses of the function.
+    /// Address range of the function.
     function: std::ops::Range<u32>,
-    /// Function addresses that are loaded into a register anywhere before.
+    /// Function addresses loaded into a register at any earlier point.
     loaded: HashMap<String, BTreeSet<u32>>,
-    /// Registers that such a load was the last to write.
+    /// Registers last written by such a load.
     constant: BTreeSet<String>,
 }
 
 impl Registers<'_> {
-    /// The functions that may be in the register, and whether no others can be.
+    /// Returns the functions whose address the register may hold, and true if the list is complete.
     fn hold(&self, register: &str) -> (BTreeSet<u32>, bool) {
         let loaded = self.loaded.get(register).cloned().unwrap_or_default();
         (loaded, self.constant.contains(register))
@@ -129,7 +130,7 @@ impl Registers<'_> {
     }
 }
 
-/// The bytes that an instruction takes from the stack; `None` if nobody knows.
+/// Returns the stack bytes that an instruction allocates; `None` if unknown.
 fn frame(mnemonic: &str, operands: &str) -> Option<u64> {
     let registers = || operands.split_once('{').map(|(_, list)| 4 * list.split(',').count() as u64);
     let number = || {
@@ -148,7 +149,7 @@ fn frame(mnemonic: &str, operands: &str) -> Option<u64> {
     }
 }
 
-/// A function address as an immediate: all code is below 64 KiB.
+/// Returns a function address that is an immediate: all code is below 64 KiB.
 fn immediate(instruction: &str) -> Option<u32> {
     hex(instruction.strip_prefix("movw\t")?.split_once("#0x")?.1)
 }
@@ -157,27 +158,27 @@ fn hex(digits: &str) -> Option<u32> {
     u32::from_str_radix(digits.trim(), 16).ok()
 }
 
-/// The address and the name of a function.
+/// Parses address and name of a function.
 fn heading(line: &str) -> Option<(u32, &str)> {
     let (address, name) = line.strip_suffix(">:")?.split_once(" <")?;
     Some((hex(address)?, name))
 }
 
-/// The address and the value of a constant among the code.
+/// Parses address and value of a constant among the code.
 fn literal(line: &str) -> Option<(u32, u32)> {
     let (address, rest) = line.trim_start().split_once(':')?;
     let (_, word) = rest.split_once(".word\t0x")?;
     Some((hex(address)?, hex(word)?))
 }
 
-/// The words of the vector table, and those of all other sections.
+/// Parses the words of the vector table, and those of all other sections.
 fn words(dump: &str) -> (Vec<u32>, Vec<u32>) {
     let (mut vectors, mut data, mut of_vectors) = (Vec::new(), Vec::new(), false);
     for line in dump.lines() {
         if let Some(section) = line.strip_prefix("Contents of section ") {
             of_vectors = section.starts_with(".vector_table");
         }
-        // An address, four words, two spaces, the same as text.
+        // Format: address, four words, two spaces, the same bytes as text.
         let Some((words, _)) = line.strip_prefix(' ').and_then(|line| line.split_once("  ")) else {
             continue;
         };

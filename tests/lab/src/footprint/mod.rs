@@ -1,9 +1,9 @@
-//! What a firmware image takes, and tables of what it may take.
+//! Resource use of firmware images, and tables of the limits.
 //!
 //! - [`Footprint`]: flash and variables, from its ELF file: [`Image::footprint`].
-//! - [`WorstStack`]: the deepest that its stack can be, from its disassembly:
+//! - [`WorstStack`]: the deepest possible stack, from the disassembly:
 //!   [`Image::worst_stack`], for Thumb only.
-//! - [`Budget`]: a table that is checked in beside the image, with which all of that is compared.
+//! - [`Budget`]: the checked-in table to compare with.
 //!
 //! [`Image::footprint`]: crate::qemu::Image::footprint
 //! [`Image::worst_stack`]: crate::qemu::Image::worst_stack

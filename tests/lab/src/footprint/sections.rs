@@ -1,24 +1,24 @@
-//! How much memory an image takes, from its ELF file.
+//! Memory use of an image, from its ELF file.
 
 use core::ops::Range;
 
 use crate::qemu::Image;
 
-/// Bytes of an image.
+/// Sizes of an image in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
-    /// Code, constants and the first values of variables.
+    /// Flash: code, constants and initial values of variables.
     pub flash: u64,
-    /// Variables. The stack comes on top.
+    /// RAM: variables, without the stack.
     pub ram: u64,
 }
 
 impl Image {
-    /// Adds up the sections that are there when the image runs (ELF, figure 4-8). Those that can be
-    /// written and begin within `ram` are variables, but for one that keeps a place for the stack.
+    /// Sums the allocated sections (ELF, figure 4-8). Writable sections within `ram` are variables,
+    /// except for one that reserves space for the stack.
     ///
     /// # Panics
-    /// When it is no little-endian ELF file.
+    /// When the file is not a little-endian ELF file.
     #[must_use]
     pub fn footprint(&self, ram: Range<u64>) -> Footprint {
         let bytes = std::fs::read(self.elf()).expect("the image was built");
@@ -44,7 +44,7 @@ struct Elf<'a> {
 }
 
 struct Section<'a> {
-    /// And all names behind it.
+    /// And all names after it.
     name: &'a [u8],
     kind: u64,
     flags: u64,

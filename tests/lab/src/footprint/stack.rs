@@ -1,15 +1,14 @@
-//! The deepest that the stack of a Thumb image can be, from its disassembly.
+//! The deepest possible stack of a Thumb image, computed from its disassembly.
 //!
-//! What a function takes is the sum of all that it pushes and subtracts from the stack pointer, as
-//! if it did all of it at once. What it calls is each function that it branches to. An indirect call
-//! reaches what the function loads into that register from its own constants or, where the last that
-//! was written to it, in the order of the code, is something else, every function whose address is
-//! anywhere among constants and variables. That is more than the truth: so a function that an indirect
-//! call would enter for a second time is left out. Direct recursion is an error, and so is a frame
-//! whose size is not in the code.
+//! The frame of a function is the sum of everything that it pushes and subtracts from the stack
+//! pointer, as if all of it happened together. Its callees are all branch targets. An indirect call
+//! reaches the functions whose addresses the function loads into that register from its own
+//! constants. If the last write to the register, in the order of the code, is anything else, it
+//! reaches every function whose address is among constants and variables. That overestimates, so a
+//! function that an indirect call would enter a second time is left out. Direct recursion is an
+//! error, and so is a frame whose size is not in the code.
 //!
-//! The compiler does not matter, Rust and GCC have been tried; the instruction set does, so images of
-//! other processors have no such figure.
+//! This works for any compiler (tested with Rust and GCC), but only for the Thumb instruction set.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -23,9 +22,9 @@ use crate::toolchain;
 /// The deepest stack of the main program, and of one interrupt on top of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorstStack {
-    /// From the reset handler.
+    /// The main program, from the reset handler.
     pub main: Path,
-    /// The worst of the other handlers, all of one priority.
+    /// The deepest of the other handlers, all of one priority.
     pub interrupt: Path,
 }
 
@@ -34,12 +33,12 @@ pub struct WorstStack {
 pub struct Path(pub Vec<(String, u64)>);
 
 impl Image {
-    /// Finds its deepest stack; functions with these names may be entered for a second time from
-    /// within, once. `None`, and a line among the skipped, where there is no llvm-objdump.
+    /// Computes the deepest stack. Functions named in `twice` may recurse once. `None`, reported as
+    /// skipped, without llvm-objdump.
     ///
     /// # Panics
-    /// When it is no Thumb image with a `.vector_table`, or the deepest cannot be found: see the
-    /// beginning of the module.
+    /// When the image is not a Thumb image with a `.vector_table`, or the deepest stack cannot be
+    /// computed: see the module documentation.
     #[must_use]
     pub fn worst_stack(&self, twice: &[&str]) -> Option<WorstStack> {
         let Some(objdump) = toolchain::llvm_tool("llvm-objdump") else {
@@ -58,7 +57,7 @@ impl Image {
 }
 
 impl WorstStack {
-    /// Bytes of both, and of what the processor saves in between.
+    /// Bytes of both, and of the registers that the processor saves in between.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.main.bytes() + EXCEPTION_FRAME + self.interrupt.bytes()
@@ -66,7 +65,7 @@ impl WorstStack {
 }
 
 impl Path {
-    /// Bytes of all frames.
+    /// Returns the bytes of all frames.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.0.iter().map(|(_, frame)| frame).sum()
@@ -86,7 +85,7 @@ impl fmt::Display for WorstStack {
 }
 
 fn worst_stack(program: &Program, twice: &[&str]) -> Result<WorstStack, String> {
-    // The first word is the stack pointer, and what is 0 or even is reserved.
+    // The first word is the initial stack pointer. Words that are 0 or even are reserved.
     let handlers = program.vectors.iter().skip(1).filter(|word| **word & 1 == 1);
     let handlers: Vec<u32> = handlers.map(|word| word & !1).collect();
     let (reset, others) = handlers.split_first().ok_or("no reset vector")?;
@@ -103,16 +102,16 @@ fn worst_stack(program: &Program, twice: &[&str]) -> Result<WorstStack, String> 
 /// A walk through all chains of calls.
 struct Search<'p> {
     program: &'p Program,
-    /// Names of functions that may be on the way twice.
+    /// Names of functions that may be in a chain twice.
     twice: &'p [&'p str],
-    /// Functions that reach no indirect call, whose result does not depend on the way there.
+    /// Results for functions that reach no indirect call, which do not depend on the path.
     known: HashMap<u32, Path>,
-    /// The way to where it is: functions, and whether they were entered by an indirect call.
+    /// The current path: functions, and true if entered by an indirect call.
     way: Vec<(u32, bool)>,
 }
 
 impl Search<'_> {
-    /// The deepest chain from here, and whether it is so whatever led here.
+    /// Returns the deepest chain from here, and true if it does not depend on the path.
     fn deepest(&mut self, at: u32, indirect: bool) -> Result<(Path, bool), String> {
         let function = self.program.at(at).ok_or_else(|| format!("no function at {at:#x}"))?;
         if let Some(known) = self.known.get(&at) {
@@ -146,14 +145,14 @@ impl Search<'_> {
     }
 }
 
-/// Eight registers, and a word to align them.
+/// Exception frame: eight registers, and a word of alignment.
 const EXCEPTION_FRAME: u64 = 36;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// As llvm-objdump writes it. `main` calls `leaf` by a constant, and by a pointer `dynamic`,
+    /// Output of llvm-objdump. `main` calls `leaf` by a constant, and by a pointer `dynamic`,
     /// whose address is in the data.
     const CODE: &str = "
 00000100 <reset>:

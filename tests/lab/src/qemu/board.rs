@@ -1,4 +1,4 @@
-//! The boards that images are for.
+//! Boards of the images.
 
 use std::process::Command;
 
@@ -10,16 +10,16 @@ use crate::toolchain;
 pub struct Board {
     /// The emulator.
     pub(super) emulator: &'static str,
-    /// The target of its images.
+    /// Rust target of its images.
     pub(super) target: &'static str,
-    /// The profile they are built with.
+    /// Cargo profile of its images.
     pub(super) profile: &'static str,
-    /// Which machine, and with what.
+    /// Machine arguments of the emulator.
     pub(super) arguments: &'static [&'static str],
-    /// The arguments that make time pass by the instruction: one tick of the counter that the
-    /// images measure load with (25.6 on an MPS2).
+    /// Arguments that advance time per instruction: by one tick of the counter that the images use
+    /// to measure load (25.6 ticks on an MPS2).
     pub counting: &'static [&'static str],
-    /// The arguments that connect a port, counted from 0, to the network backend of this name.
+    /// Returns the arguments that connect a port, from 0, to the network backend of this name.
     pub(super) port: fn(usize, &str) -> [String; 2],
 }
 
@@ -34,7 +34,7 @@ impl Board {
         port: |_, backend| ["-net".to_owned(), format!("nic,netdev={backend}")],
     };
 
-    /// The same, for an image that is built to be small.
+    /// The same board, for an image built with profile `small`.
     pub const MPS2_AN385_SMALL: Self = Self { profile: "small", ..Self::MPS2_AN385 };
 
     /// QEMU's own aarch64 machine; its ports are virtio-net devices.
@@ -60,14 +60,14 @@ impl Board {
         port: virtio,
     };
 
-    /// Its name among the targets of the compiler.
+    /// Architecture: the first part of the target name.
     #[must_use]
     pub fn target(&self) -> &'static str {
         self.target
     }
 
-    /// Those of `boards` that images can be built for and run on here; the others are noted among
-    /// the skipped: in part, unless there is none.
+    /// Returns the boards whose images can be built and run here. The others are reported as
+    /// skipped in part, or skipped if there is none.
     #[must_use]
     pub fn available(boards: &[Self]) -> Vec<&Self> {
         let (here, missing): (Vec<&Self>, Vec<&Self>) =
@@ -79,7 +79,7 @@ impl Board {
         here
     }
 
-    /// Why no image can be built or run here.
+    /// Returns the reason why no image can be built or run here.
     pub(super) fn is_missing(&self) -> Option<String> {
         if Command::new(self.emulator).arg("--version").output().is_err() {
             return Some(format!("{} is not installed", self.emulator));
@@ -89,10 +89,10 @@ impl Board {
     }
 }
 
-/// virtio 1 registers, not those from before.
+/// Registers of virtio 1, not the legacy ones.
 const MODERN: &str = "virtio-mmio.force-legacy=false";
 
-/// Port 0 is 02:f1:00:00:00:01.
+/// MAC address of a port: port 0 is 02:f1:00:00:00:01.
 fn virtio(number: usize, backend: &str) -> [String; 2] {
     let mac = format!("02:f1:00:00:00:{:02x}", number + 1);
     ["-device".to_owned(), format!("virtio-net-device,netdev={backend},mac={mac}")]

@@ -1,4 +1,4 @@
-//! The second opinion on what a board sends: Wireshark, which shares no code with ours.
+//! Wireshark as a second decoder of the frames of a board, independent of ours.
 
 use std::process::Command;
 
@@ -11,20 +11,20 @@ use crate::skipped::skip_part;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Dissected {
     sequence_number: u32,
-    /// How many.
+    /// Number of samples.
     samples: u32,
 }
 
 impl Link {
-    /// Has tshark read all sFlow datagrams that passed: the first of them are these. A line among the
-    /// skipped where it is not installed.
+    /// Decodes all sFlow datagrams of the link with tshark and compares the first of them with
+    /// these. Reported as skipped if tshark is not installed.
     ///
     /// # Panics
-    /// When it reads others, or finds one malformed.
+    /// When tshark decodes others, or finds one malformed.
     pub fn check_dissected<'d>(&self, datagrams: impl IntoIterator<Item = Datagram<'d>>) {
         let Some(dissected) = self.dissect() else { return };
         let ours: Vec<Dissected> = datagrams.into_iter().map(Dissected::from).collect();
-        // Others may have come since.
+        // More may have arrived since.
         assert_eq!(dissected.get(..ours.len()), Some(&ours[..]));
     }
 
@@ -32,7 +32,7 @@ impl Link {
         let mut command = Command::new("tshark");
         command.arg("-r").arg(self.pcap()).args(["-n", "-d", "udp.port==6343,sflow"]);
         command.args(["-o", "ip.check_checksum:TRUE", "-Y", "sflow", "-T", "fields"]);
-        // A sampled packet may be malformed, or a datagram itself: it is not looked into.
+        // Do not dissect sampled packets, which may be malformed or sFlow themselves.
         command.args(["-o", "sflow.enable_dissection:FALSE", "-E", "separator=|"]);
         for field in ["sflow_245.sequence_number", "sflow_245.numsamples", "_ws.malformed"] {
             command.args(["-e", field]);
@@ -51,7 +51,7 @@ impl Link {
 }
 
 impl From<Datagram<'_>> for Dissected {
-    /// What tshark should read.
+    /// The expected output of tshark.
     fn from(datagram: Datagram<'_>) -> Self {
         Self { sequence_number: datagram.sequence_number, samples: datagram.num_samples }
     }

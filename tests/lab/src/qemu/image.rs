@@ -7,7 +7,7 @@ use super::{Board, Machine};
 use crate::skipped::skip;
 use crate::toolchain::{self, FIRMWARE};
 
-/// An image that is built.
+/// A built image.
 #[derive(Clone, Debug)]
 pub struct Image {
     pub(super) board: Board,
@@ -15,11 +15,11 @@ pub struct Image {
 }
 
 impl Image {
-    /// Builds program `name` of `package` among the firmware images. `None`, and a line among the
-    /// skipped, where the emulator or the target is missing.
+    /// Builds program `name` of `package` in the firmware workspace. `None`, reported as skipped,
+    /// if the emulator or the target is missing.
     ///
     /// # Panics
-    /// When it does not build.
+    /// When the build fails.
     #[must_use]
     pub fn build(board: &Board, package: &str, name: &str) -> Option<Self> {
         if let Some(reason) = board.is_missing() {
@@ -35,14 +35,13 @@ impl Image {
         })
     }
 
-    /// The linked program.
+    /// Returns the path of the linked program.
     #[must_use]
     pub fn elf(&self) -> &Path {
         &self.elf
     }
 
-    /// An image that something else than cargo has built. `None`, and a line among the skipped,
-    /// where the emulator is missing.
+    /// Wraps an image not built by cargo. `None`, reported as skipped, if the emulator is missing.
     #[must_use]
     pub fn at(board: &Board, elf: PathBuf) -> Option<Self> {
         if let Some(reason) = board.is_missing() {
@@ -52,20 +51,20 @@ impl Image {
         Some(Self { board: *board, elf })
     }
 
-    /// Boots it with so many ports.
+    /// Boots the image with this many ports.
     #[must_use]
     pub fn start(&self, ports: usize) -> Machine {
         self.start_with(ports, &[])
     }
 
-    /// The same with more arguments for the emulator.
+    /// As [`start`](Self::start), with more arguments for the emulator.
     #[must_use]
     pub fn start_with(&self, ports: usize, arguments: &[&str]) -> Machine {
         Machine::start(self, ports, arguments)
     }
 }
 
-/// Runs the tests of the library of `package`, on this machine.
+/// Runs the unit tests of the library of `package` on the host.
 ///
 /// # Panics
 /// When one fails.

@@ -1,11 +1,11 @@
-//! The cable between a port of an emulated board and the test.
+//! The link between a port of an emulated board and the test.
 
 use core::time::Duration;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
-/// A port, and what the emulator wrote down of it.
+/// A port, and the capture that the emulator writes of it.
 #[derive(Debug)]
 pub struct Link {
     socket: UnixDatagram,
@@ -15,7 +15,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Opens our end, before the emulator opens its own: a frame sent to nobody is lost.
+    /// Opens the end of the test. Must precede the emulator, because frames sent to a missing
+    /// socket are lost.
     pub(super) fn open(directory: &Path, number: usize) -> Self {
         let file = |what| directory.join(format!("port{number}.{what}"));
         let (ours, theirs, pcap) = (file("test"), file("board"), file("pcap"));
@@ -23,7 +24,7 @@ impl Link {
         Self { socket, ours, theirs, pcap }
     }
 
-    /// The network backend of this name, as arguments of the emulator.
+    /// Returns the network backend of this name, as arguments of the emulator.
     pub(super) fn arguments(&self, name: &str) -> [String; 4] {
         let Self { ours, theirs, pcap, .. } = self;
         let (ours, theirs, pcap) = (ours.display(), theirs.display(), pcap.display());
@@ -36,10 +37,10 @@ impl Link {
         ]
     }
 
-    /// Sends a frame; waits while the board takes none.
+    /// Sends a frame; waits while the board accepts none.
     ///
     /// # Panics
-    /// When the board is gone.
+    /// When the board has ended.
     pub fn send(&self, frame: &[u8]) {
         self.try_send(frame).expect("the board runs");
     }
@@ -53,13 +54,13 @@ impl Link {
         }
     }
 
-    /// The next frame that the board sent; `None` when none comes in that time.
+    /// Returns the next frame of the board; `None` on timeout.
     ///
     /// # Panics
     /// When the socket fails.
     #[must_use]
     pub fn receive(&self, patience: Duration) -> Option<Vec<u8>> {
-        // Zero would mean to wait for ever.
+        // A timeout of zero would mean no timeout.
         let patience = patience.max(Duration::from_micros(1));
         self.socket.set_read_timeout(Some(patience)).expect("a time limit");
         let mut frame = vec![0; 65536];
@@ -73,14 +74,14 @@ impl Link {
         }
     }
 
-    /// All frames of both directions, written by the emulator.
+    /// Path of the capture of both directions, written by the emulator.
     #[must_use]
     pub fn pcap(&self) -> &Path {
         &self.pcap
     }
 }
 
-/// Nothing came, or the process was stopped for a while.
+/// Returns true for errors of a timeout or an interrupted call.
 fn is_passing(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! A link that is read all the time.
+//! A link that is read continuously.
 
 use core::time::Duration;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use super::{Link, Station, packet};
 use crate::deadline::wait_until;
 
-/// Reads a link in the background, so that the board never waits for the test, and answers for a
-/// host there, so that the test need not.
+/// A background reader of a link, so that the board never waits for the test. It also answers ARP
+/// for a host.
 #[derive(Debug)]
 pub struct Listener {
     shared: Arc<Shared>,
@@ -36,27 +36,27 @@ impl Listener {
         Self { shared }
     }
 
-    /// Answers to ARP and neighbour discovery as this host from now on, or as nobody.
+    /// Sets the host for which ARP and neighbour discovery are answered; `None`: no replies.
     pub fn answer_as(&self, host: Option<Station>) {
         *self.shared.host.lock().expect("nobody panics with it") = host;
     }
 
-    /// How many frames came since the last [`take`](Self::take), ARP left out.
+    /// Returns the number of frames since the last [`take`](Self::take), without ARP.
     #[must_use]
     pub fn count(&self) -> usize {
         self.shared.received.lock().expect("nobody panics with it").len()
     }
 
-    /// These frames.
+    /// Removes and returns the frames.
     #[must_use]
     pub fn take(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut *self.shared.received.lock().expect("nobody panics with it"))
     }
 
-    /// The same once there are so many frames, or more.
+    /// As [`take`](Self::take), after waiting for at least this many frames.
     ///
     /// # Panics
-    /// When there are not in time.
+    /// On timeout.
     #[must_use]
     pub fn wait_for(&self, count: usize) -> Vec<Vec<u8>> {
         wait_until(&format!("{count} frames"), || (self.count() >= count).then_some(()));
@@ -76,7 +76,7 @@ impl Shared {
             let Some(frame) = self.link.receive(PATIENCE) else { continue };
             let host = *self.host.lock().expect("nobody panics with it");
             if let Some(answer) = host.and_then(|host| packet::answer(&host, &frame)) {
-                // A board that is gone needs no answer.
+                // The board may have ended; it needs no reply then.
                 let _ = self.link.try_send(&answer);
             } else if frame.get(12..14) != Some(&[8, 6]) {
                 self.received.lock().expect("nobody panics with it").push(frame);
@@ -85,5 +85,5 @@ impl Shared {
     }
 }
 
-/// Between two looks at whether it is over.
+/// Interval of the checks for the end of the reader.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! A board that runs.
+//! A running board.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -12,7 +12,7 @@ use super::{Image, Link, Listener};
 use crate::deadline::wait_until;
 use crate::program::Program;
 
-/// An emulated board, its serial console and its links; it ends when dropped.
+/// An emulated board with its serial console and links. Ends when dropped.
 #[derive(Debug)]
 pub struct Machine {
     program: Program,
@@ -21,7 +21,7 @@ pub struct Machine {
     _directory: TempDir,
 }
 
-/// What the firmware had against a command.
+/// Error that the firmware returned for a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused(pub String);
 
@@ -42,37 +42,37 @@ impl Machine {
         Self { program: Program::start(command), console, links, _directory: directory }
     }
 
-    /// Waits for the line that the firmware writes when it is ready for frames.
+    /// Waits until the firmware prints that it is ready.
     pub fn ready(&self) {
         self.program.wait_for_line(0, "ready");
     }
 
-    /// The same, with the lines before it.
+    /// As [`ready`](Self::ready); returns the lines before it.
     #[must_use]
     pub fn until_ready(&self) -> Vec<String> {
         self.ready();
         self.log().lines().take_while(|line| *line != "ready").map(str::to_owned).collect()
     }
 
-    /// The cable of a port, in the order of the command line.
+    /// Returns the link of a port, in the order of the command line.
     #[must_use]
     pub fn link(&self, port: usize) -> &Link {
         &self.links[port]
     }
 
-    /// Has the cable of a port read all the time.
+    /// Starts a background reader of the link of a port.
     #[must_use]
     pub fn listen(&self, port: usize) -> Listener {
         Listener::start(Arc::clone(&self.links[port]))
     }
 
-    /// Types a command into the console and returns the lines of its answer.
+    /// Types a command on the console and returns the lines of the response.
     ///
     /// # Errors
     /// [`Refused`] with the firmware's reason.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// On timeout.
     pub fn command(&self, line: &str) -> Result<Vec<String>, Refused> {
         let mark = self.program.mark();
         (&self.console).write_all(format!("{line}\n").as_bytes()).expect("the board runs");
@@ -87,17 +87,17 @@ impl Machine {
         })
     }
 
-    /// The number that `show` tells behind `word` in the line of `topic`.
+    /// Returns the number after `word` in the line of `topic` of `show`.
     ///
     /// # Panics
-    /// When it tells none.
+    /// When there is none.
     #[must_use]
     pub fn shown(&self, topic: &str, word: &str) -> u64 {
         let lines = self.command("show").expect("show is a command");
         shown(&lines, topic, word)
     }
 
-    /// Whether it still runs, and has not started over.
+    /// Checks that the firmware still runs and has not restarted.
     ///
     /// # Panics
     /// When the firmware panicked.
@@ -107,22 +107,22 @@ impl Machine {
         self.program.is_running() && log.matches("ready").count() == 1
     }
 
-    /// Everything that it wrote to its console.
+    /// Returns the whole console output.
     #[must_use]
     pub fn log(&self) -> String {
         self.program.log()
     }
 
-    /// The process, for tests of the lab itself.
+    /// Returns the process, for tests of the lab itself.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.program.pid()
     }
 
-    /// Ends it, and waits until no process of it is left.
+    /// Ends the board, and waits until none of its processes is left.
     ///
     /// # Panics
-    /// When one is.
+    /// When one remains.
     pub fn end(self) {
         let pid = self.pid();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -138,7 +138,7 @@ impl Machine {
     }
 }
 
-/// The number behind `word` in the line of `topic`.
+/// Returns the number after `word` in the line of `topic`.
 ///
 /// # Panics
 /// When there is none.
@@ -154,10 +154,10 @@ pub fn shown(lines: &[String], topic: &str, word: &str) -> u64 {
     number.unwrap_or_else(|| panic!("no {topic} {word} in {lines:#?}"))
 }
 
-/// A command that cannot outlive this thread, nor its time.
+/// Returns a command that outlives neither this thread nor its time limit.
 ///
-/// The first setpriv has timeout(1) killed with us; were it killed alone, the second one has the
-/// emulator follow.
+/// The first setpriv sets the parent-death signal of timeout(1), so that it dies with this thread;
+/// the second one that of the emulator, so that it dies with timeout.
 fn limited(emulator: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "timeout", "--signal=KILL", TIME_LIMIT]);
@@ -165,9 +165,9 @@ fn limited(emulator: &str) -> Command {
     command
 }
 
-/// In seconds. A test takes a few, and many times that where others build.
+/// Time limit in seconds. A test takes a few, and many times that on a loaded host.
 const TIME_LIMIT: &str = "300";
 
-/// A reset, which is how the firmware answers a panic, ends the emulator.
+/// Ends the emulator on a reset, which is how the firmware reacts to a panic.
 const ALWAYS: [&str; 7] =
     ["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"];

@@ -11,13 +11,13 @@
 //! link.send(&[0xff; 60]);
 //! ```
 //!
-//! A link is a pair of Unix datagram sockets: a datagram is a frame, and what the board sends is
-//! not lost, however late it is read. A [`Peer`] reads when the test asks it to, a [`Listener`] all
-//! the time. What a controller has no room for is lost, so a test of a small board sends no more
-//! than a window of frames before it waits for an answer; a virtio device makes the sender wait.
+//! A link is a pair of Unix datagram sockets, one datagram per frame. Frames of the board are not
+//! lost even if they are read late. A [`Peer`] reads on request, a [`Listener`] continuously. A
+//! frame for which a controller has no room is lost, so a test of a small board limits the frames
+//! in flight; a virtio device makes the sender wait instead.
 //!
-//! No machine outlives its test: it is killed when dropped, when the thread of the test ends,
-//! whatever ends it, and by timeout(1) in any case.
+//! No machine outlives its test: it is killed when dropped, when the thread of the test ends for
+//! any reason, and finally by timeout(1).
 
 mod board;
 mod dissector;

@@ -1,30 +1,30 @@
-//! Packets by the byte.
+//! Packets, built and parsed byte by byte.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Station;
 
-/// An Ethernet frame, not padded.
+/// Builds an Ethernet frame without padding.
 #[must_use]
 pub fn ethernet(to: [u8; 6], from: [u8; 6], ether_type: u16, payload: &[u8]) -> Vec<u8> {
     [&to[..], &from, &ether_type.to_be_bytes(), payload].concat()
 }
 
-/// Who has this address?
+/// Builds an ARP request.
 #[must_use]
 pub fn arp_request(from: &Station, whose: Ipv4Addr) -> Vec<u8> {
     let payload = arp(1, from, ([0; 6], whose));
     ethernet([0xff; 6], from.mac, ARP, &payload)
 }
 
-/// The address that an ARP reply tells.
+/// Returns the MAC address in an ARP reply.
 #[must_use]
 pub fn arp_reply(frame: &[u8]) -> Option<[u8; 6]> {
     let packet = frame.strip_prefix(&Station::PEER.mac)?.get(6..)?.strip_prefix(&[8, 6])?;
     packet.strip_prefix(&[0, 1, 8, 0, 6, 4, 0, 2])?.first_chunk().copied()
 }
 
-/// The same question over IPv6, which tells who asks (RFC 4861).
+/// Builds a neighbour solicitation with the source address option (RFC 4861).
 #[must_use]
 pub fn neighbour_solicitation(from: &Station, to: &Station) -> Vec<u8> {
     let message = [&[135, 0, 0, 0, 0, 0, 0, 0], &to.ip6.octets()[..], &[1, 1], &from.mac].concat();
@@ -32,7 +32,7 @@ pub fn neighbour_solicitation(from: &Station, to: &Station) -> Vec<u8> {
     ethernet(to.mac, from.mac, IPV6, &ipv6(from.ip6, to.ip6, (58, 255), &message))
 }
 
-/// A UDP datagram over IPv4 in a frame.
+/// Builds a frame with a UDP datagram over IPv4.
 #[must_use]
 pub fn udp(from: &Station, to: &Station, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
     let (from_ip, to_ip) = (from.ip.octets(), to.ip.octets());
@@ -48,7 +48,7 @@ pub fn udp6(from: &Station, to: &Station, ports: (u16, u16), payload: &[u8]) -> 
     ethernet(to.mac, from.mac, IPV6, &ipv6(from.ip6, to.ip6, (17, 64), &segment))
 }
 
-/// An echo request over IPv4.
+/// Builds an echo request over IPv4.
 #[must_use]
 pub fn ping(from: &Station, to: &Station, sequence: u16, data: &[u8]) -> Vec<u8> {
     let [high, low] = sequence.to_be_bytes();
@@ -58,7 +58,7 @@ pub fn ping(from: &Station, to: &Station, sequence: u16, data: &[u8]) -> Vec<u8>
     ethernet(to.mac, from.mac, IPV4, &ipv4(from.ip, to.ip, 1, &message))
 }
 
-/// An echo request over IPv6.
+/// Builds an echo request over IPv6.
 #[must_use]
 pub fn ping6(from: &Station, to: &Station, sequence: u16, data: &[u8]) -> Vec<u8> {
     let [high, low] = sequence.to_be_bytes();
@@ -67,8 +67,8 @@ pub fn ping6(from: &Station, to: &Station, sequence: u16, data: &[u8]) -> Vec<u8
     ethernet(to.mac, from.mac, IPV6, &ipv6(from.ip6, to.ip6, (58, 64), &message))
 }
 
-/// The message of an echo reply without type, code and checksum: identifier, sequence, data.
-/// Both checksums are right.
+/// Returns identifier, sequence and data of an echo reply over IPv4 whose two checksums are
+/// correct.
 #[must_use]
 pub fn ping_reply(frame: &[u8]) -> Option<&[u8]> {
     let packet = ipv4_payload(frame, 1)?;
@@ -84,8 +84,8 @@ pub fn ping6_reply(frame: &[u8]) -> Option<&[u8]> {
     message.strip_prefix(&[129, 0]).filter(|_| right)?.get(2..)
 }
 
-/// The payload of a UDP datagram over IPv4 or IPv6 to this port, all checksums of which are
-/// right.
+/// Returns the payload of a UDP datagram over IPv4 or IPv6 to this port whose checksums are
+/// correct.
 #[must_use]
 pub fn udp_payload(frame: &[u8], port: u16) -> Option<&[u8]> {
     let (addresses, segment) = match frame.get(12..14)? {
@@ -101,7 +101,7 @@ pub fn udp_payload(frame: &[u8], port: u16) -> Option<&[u8]> {
     segment.get(8..).filter(|_| right && here)
 }
 
-/// Where an IP packet goes.
+/// Returns the destination of an IP packet.
 #[must_use]
 pub fn destination(frame: &[u8]) -> Option<IpAddr> {
     match frame.get(12..14)? {
@@ -111,7 +111,7 @@ pub fn destination(frame: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// What a host answers to a question for one of its addresses.
+/// Returns the reply of a host to an ARP request or neighbour solicitation for its address.
 #[must_use]
 pub fn answer(host: &Station, frame: &[u8]) -> Option<Vec<u8>> {
     let from: [u8; 6] = *frame.get(6..)?.first_chunk()?;
@@ -172,13 +172,13 @@ fn icmp6(from: Ipv6Addr, to: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-/// What a checksum over IPv6 covers (RFC 8200, 8.1).
+/// Returns the pseudo-header and payload covered by a checksum over IPv6 (RFC 8200, 8.1).
 fn pseudo6(addresses: &[u8], next: u8, message: &[u8]) -> Vec<u8> {
     let length = (message.len() as u32).to_be_bytes();
     [addresses, &length, &[0, 0, 0, next], message].concat()
 }
 
-/// The payload of an IPv4 packet of this protocol whose header checksum is right.
+/// Returns the payload of an IPv4 packet of this protocol whose header checksum is correct.
 fn ipv4_payload(frame: &[u8], protocol: u8) -> Option<&[u8]> {
     let packet = frame.get(12..)?.strip_prefix(&[8, 0])?;
     let length = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
@@ -186,7 +186,7 @@ fn ipv4_payload(frame: &[u8], protocol: u8) -> Option<&[u8]> {
     packet.get(20..length).filter(|_| head[0] == 0x45 && head[9] == protocol)
 }
 
-/// RFC 1071.
+/// Returns the Internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> [u8; 2] {
     let word = |pair: &[u8]| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low));
     let sum: u32 = bytes.chunks(2).map(word).sum();

@@ -7,16 +7,16 @@ use std::time::Instant;
 use super::{Link, packet};
 use crate::deadline::DEADLINE;
 
-/// A host that answers ARP and neighbour discovery, keeps the sFlow datagrams that it gets, and
-/// counts every frame of the link.
+/// A host that answers ARP and neighbour discovery, stores received sFlow datagrams, and counts
+/// every frame of the link.
 #[derive(Debug)]
 pub struct Peer<'a> {
     link: &'a Link,
-    /// Hosts that it is.
+    /// Hosts that it answers for.
     hosts: Vec<Station>,
     /// Frames sent to the board.
     pub sent: Vec<Vec<u8>>,
-    /// Frames that came from it.
+    /// Frames received from the board.
     pub received: Vec<Vec<u8>>,
     /// The datagrams to port 6343, in order.
     pub exported: Vec<Exported>,
@@ -25,9 +25,9 @@ pub struct Peer<'a> {
 /// An sFlow datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
-    /// Who got it.
+    /// Destination address.
     pub to: IpAddr,
-    /// The payload of UDP.
+    /// UDP payload.
     pub payload: Vec<u8>,
 }
 
@@ -52,19 +52,19 @@ impl Station {
 }
 
 impl<'a> Peer<'a> {
-    /// The host at this link.
+    /// Creates a host at this link.
     #[must_use]
     pub fn new(link: &'a Link) -> Self {
         let hosts = vec![Station::PEER];
         Self { link, hosts, sent: Vec::new(), received: Vec::new(), exported: Vec::new() }
     }
 
-    /// Lets it be another host as well.
+    /// Adds another host.
     pub fn add_host(&mut self, host: Station) {
         self.hosts.push(host);
     }
 
-    /// Frames of both directions.
+    /// Returns the number of frames in both directions.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.sent.len() + self.received.len()
@@ -76,8 +76,8 @@ impl<'a> Peer<'a> {
         self.sent.push(frame.to_vec());
     }
 
-    /// The next frame that is neither a question for an address nor sFlow; those are dealt with.
-    /// `None` when nothing comes in that time.
+    /// Returns the next frame that is neither an address request nor sFlow, which are handled here.
+    /// `None` on timeout.
     pub fn receive(&mut self, patience: Duration) -> Option<Vec<u8>> {
         let start = Instant::now();
         loop {
@@ -94,10 +94,10 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// Sends a frame and waits for the answer that `is_it`.
+    /// Sends a frame and waits for a reply that satisfies `is_it`.
     ///
     /// # Panics
-    /// When there is none.
+    /// On timeout.
     pub fn ask(&mut self, frame: &[u8], is_it: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         self.send(frame);
         let start = Instant::now();
@@ -110,10 +110,10 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// Takes what there is until `done`.
+    /// Handles frames until `done` returns true.
     ///
     /// # Panics
-    /// When it is not in time.
+    /// On timeout.
     pub fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
         let start = Instant::now();
         while !done(self) {
