@@ -19,6 +19,7 @@ pub(crate) fn read_port(slave_data: &[u8], record: &mut LagPortStats) -> Option<
                 state.actor_oper = as_u8(value).unwrap_or(0);
             }
             IFLA_BOND_SLAVE_AD_PARTNER_OPER_PORT_STATE => {
+                // An 8-bit state that the kernel sends as u16 (bond_fill_slave_info).
                 state.partner_oper = as_u16(value).map_or(0, |bits| (bits & 0xFF) as u8);
             }
             _ => {}
@@ -60,6 +61,7 @@ pub(crate) fn read_lacp_counters(body: &[u8], record: &mut LagPortStats) {
             7 => &mut record.dot3ad_agg_port_stats_marker_response_pdus_tx,
             _ => continue,
         };
+        // The value that means unknown in sFlow.
         *field = as_counter32(value).unwrap_or(u32::MAX);
     }
 }

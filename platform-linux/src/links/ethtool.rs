@@ -45,6 +45,8 @@ impl EthernetReader {
 fn stats_request(socket: &GenericSocket, index: u32) -> Request {
     let mut header = Vec::new();
     push_attribute(&mut header, ETHTOOL_A_HEADER_DEV_INDEX, &index.to_ne_bytes());
+    // A bit set without mask lists the groups that are requested; the names of the counters are not,
+    // as their numbers are stable.
     let mut groups = Vec::new();
     push_attribute(&mut groups, ETHTOOL_A_BITSET_NOMASK, &[]);
     push_attribute(&mut groups, ETHTOOL_A_BITSET_SIZE, &2_u32.to_ne_bytes());
@@ -73,6 +75,7 @@ fn parse(message: Message<'_>) -> Option<EthernetCounters> {
             }
         }
     }
+    // The reply of a driver without counters has the groups, but they are empty.
     known.then_some(counters)
 }
 
@@ -95,6 +98,8 @@ fn field(counters: &mut EthernetCounters, group: u32, number: u16) -> Option<&mu
     })
 }
 
+/// Required on nested attributes: families newer than Linux 5.2 are validated strictly
+/// (`NL_VALIDATE_NESTED`).
 const NESTED: u16 = netlink_packet_core::NLA_F_NESTED;
 // linux/ethtool_netlink.h
 const ETHTOOL_MSG_STATS_GET: u8 = 32;

@@ -60,6 +60,7 @@ impl LinkTable {
         events: &mut Vec<LinkEvent>,
     ) -> Result<(), Malformed> {
         match RouteMessage::parse(message)? {
+            // RTM_NEWLINK reports changes as well as new links.
             RouteMessage::Link(message) => {
                 let mut link = Link::new(&message);
                 (link.speed_bps, link.full_duplex) = reader.speed(&link.name);
@@ -91,6 +92,7 @@ impl LinkTable {
             RouteMessage::Link(message) => {
                 self.links.insert(message.index, Link::new(&message));
             }
+            // Links are dumped before addresses: one without link was deleted in between.
             RouteMessage::Address(index, address) => {
                 if let Some(link) = self.links.get_mut(&index) {
                     link.upsert_address(address);
@@ -127,6 +129,8 @@ impl LinkTable {
 
     /// Replaces the table by a newly dumped one and reports the differences.
     pub(super) fn replace_with(&mut self, fresh: Self, events: &mut Vec<LinkEvent>) {
+        // Removals are reported first, so that a consumer frees what belonged to a name before
+        // another link has it.
         self.links.retain(|index, _| {
             let kept = fresh.links.contains_key(index);
             events.extend((!kept).then_some(LinkEvent::Removed(*index)));

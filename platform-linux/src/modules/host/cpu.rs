@@ -43,6 +43,8 @@ fn stat(text: &str, ticks_per_second: u64, cpu: &mut HostCpu) {
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
         match words.next() {
+            // The sums include CPUs that are offline now; the lines of single CPUs do not
+            // (fs/proc/stat.c, show_stat).
             Some("cpu") => times(words, ticks_per_second, cpu),
             Some("intr") => cpu.interrupts = counter(words.next()),
             Some("ctxt") => cpu.contexts = counter(words.next()),
@@ -69,6 +71,7 @@ fn times<'a>(columns: impl Iterator<Item = &'a str>, ticks_per_second: u64, cpu:
         &mut cpu.cpu_guest_nice,
     ];
     for (field, ticks) in fields.into_iter().zip(columns) {
+        // The product of an arbitrary u64 overflows 64 bits.
         let milliseconds = number(ticks)
             .map(u128::from)
             .and_then(|ticks| (ticks * 1000).checked_div(u128::from(ticks_per_second)));
@@ -82,6 +85,7 @@ fn loadavg(text: &str, cpu: &mut HostCpu) {
     let mut words = text.split_ascii_whitespace();
     for field in [&mut cpu.load_one, &mut cpu.load_five, &mut cpu.load_fifteen] {
         let load = words.next().and_then(|word| word.parse::<f32>().ok());
+        // -1 is the unknown value; `parse` also accepts "inf" and "nan".
         *field = load.filter(|load| load.is_finite() && *load >= 0.0).unwrap_or(-1.0);
     }
     let Some((running, all)) = words.next().and_then(|word| word.split_once('/')) else { return };

@@ -36,6 +36,7 @@ impl Disks {
                 self.unreadable = self.unreadable.saturating_add(1);
                 continue;
             };
+            // Available to unprivileged users, as df(1) shows it: without the blocks reserved for root.
             record.disk_total =
                 record.disk_total.saturating_add(bytes(space.blocks(), space.fragment_size()));
             record.disk_free = record
@@ -47,6 +48,8 @@ impl Disks {
     }
 
     fn io(&mut self, files: &mut Files, record: &mut HostDiskIo) {
+        // Only /sys/block distinguishes disks from partitions and from devices on top of others.
+        // Sums over all of them would count each transfer several times.
         if !files.exists("sys/block") {
             files.count_unreadable();
             return;
@@ -93,6 +96,7 @@ fn filesystems(text: &str) -> impl Iterator<Item = &str> {
         };
         let may_block = kind.starts_with("fuse") || matches!(kind, "gfs2" | "ocfs2" | "lustre");
         let writable = options.split(',').any(|option| option == "rw");
+        // A device appears again for each bind mount and each btrfs subvolume.
         if may_block || !writable || seen.contains(&device) {
             return None;
         }
@@ -127,6 +131,7 @@ fn unescape(mount: &str) -> String {
 /// written, milliseconds writing. Lines in another format are left out.
 fn diskstats(text: &str) -> impl Iterator<Item = (&str, [u64; 6])> {
     text.lines().filter_map(|line| {
+        // Before the name are the major and minor numbers of the device.
         let mut words = line.split_ascii_whitespace().skip(2);
         let name = words.next()?;
         let mut column = || words.next().and_then(number);
@@ -142,6 +147,7 @@ fn diskstats(text: &str) -> impl Iterator<Item = (&str, [u64; 6])> {
 /// loop, zram, bcache) have no `device` there. The single paths of a multipath NVMe disk are marked
 /// hidden, and only the disk itself counts.
 fn is_whole_disk(files: &mut Files, name: &str) -> bool {
+    // sysfs replaces the slash in names such as cciss/c0d0 (lib/kobject.c, kobject_set_name_vargs).
     let directory = format!("sys/block/{}", name.replace('/', "!"));
     files.exists(&format!("{directory}/device"))
         && files

@@ -114,9 +114,11 @@ impl HostCounters {
 
     /// Reads the counters of the host. `links` supplies its adapters.
     pub fn read(&mut self, links: &Links) -> HostReading {
+        // One read for four records, so that they are of one moment.
         let snmp = self.files.read("proc/net/snmp", text::WHOLE).unwrap_or_default();
         let (ip, icmp) = (mib2::ip(&snmp), mib2::icmp(&snmp));
         let (tcp, udp) = (mib2::tcp(&snmp), mib2::udp(&snmp));
+        // The text borrows the buffer into which the next file is read.
         drop(snmp);
         HostReading {
             identity: HostIdentity::now(self.uuid),

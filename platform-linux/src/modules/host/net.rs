@@ -10,6 +10,7 @@ use crate::links::{Link, LinkReader, LinkStats, Links};
 /// address.
 pub(super) fn addresses(links: &Links) -> Vec<(u32, [[u8; 6]; 1])> {
     let address = |link: &Link| Some((link.index, [link.mac.filter(|mac| *mac != [0; 6])?]));
+    // Adapters that are down are left out: they may be unused ports by the dozen.
     let adapters = links.iter().filter(|link| link.is_physical() && link.admin_up);
     adapters.filter_map(address).take(MAX_ADAPTERS).collect()
 }
@@ -28,6 +29,7 @@ impl Adapters {
         for link in links.iter().filter(|link| links.counts_once(link)) {
             match reader.read_state(link.index).ok().and_then(|reading| reading.stats) {
                 Some(stats) => counts.push((link.index, of_link(&stats))),
+                // Its last counts stay in the sums.
                 None => self.unreadable = self.unreadable.saturating_add(1),
             }
         }

@@ -14,6 +14,8 @@ impl<K: PartialEq, const N: usize> Sums<K, N> {
     pub(super) fn update(&mut self, now: Vec<(K, [u64; N])>) -> [u64; N] {
         for (key, before) in &self.members {
             let current = now.iter().find(|(other, _)| other == key);
+            // Without this the sum would drop, and a collector would take that for a wrap: billions
+            // of packets in one interval.
             if current.is_none_or(|(_, counts)| is_restarted(before, counts)) {
                 add(&mut self.past, before);
             }

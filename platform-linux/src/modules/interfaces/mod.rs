@@ -85,6 +85,7 @@ impl InterfaceCounters {
     }
 
     fn ethernet(&mut self, link: &Link) -> Option<EthernetCounters> {
+        // Virtual links have no MAC counters; the request would only cost time at each poll.
         if !link.is_physical() {
             return None;
         }
@@ -178,6 +179,7 @@ fn if_counters(link: &Link, stats: Option<LinkStats>) -> IfCounters {
     let identity = IfCounters {
         if_index: link.index,
         if_type: if_type(link),
+        // 0 means unknown.
         if_speed: link.speed_bps.unwrap_or(0),
         if_direction: match link.full_duplex {
             Some(true) => IfDirection::FULL_DUPLEX,
@@ -192,6 +194,7 @@ fn if_counters(link: &Link, stats: Option<LinkStats>) -> IfCounters {
     let discards = stats.rx_dropped.wrapping_add(stats.rx_missed_errors);
     IfCounters {
         if_in_octets: stats.rx_bytes,
+        // Saturating: adapters that count in hardware count multicast packets that are later dropped.
         if_in_ucast_pkts: low(stats.rx_packets.saturating_sub(stats.multicast)),
         if_in_multicast_pkts: low(stats.multicast),
         if_in_discards: low(discards.wrapping_add(stats.rx_nohandler)),
