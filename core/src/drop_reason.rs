@@ -71,7 +71,6 @@ codes! {
         PORT_LIST_IS_EMPTY = 267 "port_list_is_empty",
         /// The only output port is the input port.
         PORT_LOOPBACK_FILTER = 268 "port_loopback_filter",
-        /// Blackhole route.
         BLACKHOLE_ROUTE = 269 "blackhole_route",
         /// To be routed, and neither IPv4 nor IPv6.
         NON_IP = 270 "non_ip",
@@ -147,7 +146,6 @@ codes! {
         LOCKED_PORT = 304 "locked_port",
         /// Destination MAC filter.
         DMAC_FILTER = 305 "dmac_filter",
-        /// Blackhole next hop.
         BLACKHOLE_NEXTHOP = 306 "blackhole_nexthop",
         /// Malformed VXLAN.
         VXLAN_PARSING = 307 "vxlan_parsing",

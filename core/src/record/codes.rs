@@ -1,6 +1,7 @@
 //! The macro for code lists that grow with time.
 
-/// Declares a code list: `CONSTANT = number "published name",` per known code.
+/// Declares a code list: `CONSTANT = number "published name",` per known code. The documentation of
+/// a constant begins with its name and number; only a name that needs an explanation has more.
 ///
 /// The lists of sFlow are open-ended, so these are numbers with names, not enums: a code that was
 /// added later than this program can still be sent.
@@ -17,7 +18,12 @@ macro_rules! codes {
         pub struct $list(u32);
 
         impl $list {
-            $($(#[$meaning])* pub const $constant: Self = Self($code);)*
+            $(
+                #[doc = concat!("`", $name, "` (", $code, ").")]
+                #[doc = ""]
+                $(#[$meaning])*
+                pub const $constant: Self = Self($code);
+            )*
 
             /// Creates a code from any number, listed here or not.
             #[must_use]

@@ -54,7 +54,6 @@ impl CounterRecord for HostDescr<'_> {
 codes! {
     /// `machine_type` of [`HostDescr`] (section 5.1). RISC-V has no code yet: send `OTHER`.
     MachineType {
-        /// Unknown.
         UNKNOWN = 0 "unknown",
         /// Not listed.
         OTHER = 1 "other",
@@ -64,15 +63,12 @@ codes! {
         X86_64 = 3 "x86_64",
         /// Itanium.
         IA64 = 4 "ia64",
-        /// SPARC.
         SPARC = 5 "sparc",
-        /// Alpha.
         ALPHA = 6 "alpha",
         /// PowerPC, 32 and 64 bits.
         POWERPC = 7 "powerpc",
         /// Motorola 68000.
         M68K = 8 "m68k",
-        /// MIPS.
         MIPS = 9 "mips",
         /// Arm, 32 and 64 bits.
         ARM = 10 "arm",
@@ -86,31 +82,22 @@ codes! {
 codes! {
     /// `os_name` of [`HostDescr`] (section 5.1).
     OsName {
-        /// Unknown.
         UNKNOWN = 0 "unknown",
         /// Not listed.
         OTHER = 1 "other",
-        /// Linux.
         LINUX = 2 "linux",
-        /// Windows.
         WINDOWS = 3 "windows",
         /// macOS.
         DARWIN = 4 "darwin",
-        /// HP-UX.
         HPUX = 5 "hpux",
-        /// AIX.
         AIX = 6 "aix",
         /// DragonFly BSD.
         DRAGONFLY = 7 "dragonfly",
-        /// FreeBSD.
         FREEBSD = 8 "freebsd",
-        /// NetBSD.
         NETBSD = 9 "netbsd",
-        /// OpenBSD.
         OPENBSD = 10 "openbsd",
         /// OSF/1, Tru64.
         OSF = 11 "osf",
-        /// Solaris.
         SOLARIS = 12 "solaris",
     }
 }

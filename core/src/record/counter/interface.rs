@@ -62,13 +62,11 @@ codes! {
     /// `if_type` of [`IfCounters`]: those numbers of the IANAifType-MIB that a Linux host or a
     /// switch needs.
     IfType {
-        /// Unknown.
         UNKNOWN = 0 "unknown",
         /// Not listed.
         OTHER = 1 "other",
         /// Ethernet of any speed.
         ETHERNET_CSMACD = 6 "ethernetCsmacd",
-        /// PPP.
         PPP = 23 "ppp",
         /// Loopback.
         SOFTWARE_LOOPBACK = 24 "softwareLoopback",
@@ -82,7 +80,6 @@ codes! {
         L2VLAN = 135 "l2vlan",
         /// A link aggregate: bond, team.
         IEEE8023AD_LAG = 161 "ieee8023adLag",
-        /// InfiniBand.
         INFINIBAND = 199 "infiniband",
         /// A bridge.
         BRIDGE = 209 "bridge",
@@ -92,11 +89,8 @@ codes! {
 codes! {
     /// `if_direction` of [`IfCounters`].
     IfDirection {
-        /// Unknown.
         UNKNOWN = 0 "unknown",
-        /// Full duplex.
         FULL_DUPLEX = 1 "full-duplex",
-        /// Half duplex.
         HALF_DUPLEX = 2 "half-duplex",
         /// Receives only.
         IN = 3 "in",

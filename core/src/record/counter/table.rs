@@ -124,7 +124,6 @@ mod tests {
     codes! {
         /// A list with one code.
         Colour {
-            /// Unknown.
             UNKNOWN = 0 "unknown",
         }
     }

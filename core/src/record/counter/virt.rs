@@ -36,7 +36,6 @@ codes! {
     VirtState {
         /// No state, `VIR_DOMAIN_NOSTATE`.
         UNKNOWN = 0 "nostate",
-        /// Running.
         RUNNING = 1 "running",
         /// Waiting for a resource.
         BLOCKED = 2 "blocked",
@@ -44,9 +43,7 @@ codes! {
         PAUSED = 3 "paused",
         /// Shutting down.
         SHUTDOWN = 4 "shutdown",
-        /// Shut off.
         SHUTOFF = 5 "shutoff",
-        /// Crashed.
         CRASHED = 6 "crashed",
         /// Suspended by the power management of the guest.
         PMSUSPENDED = 7 "pmsuspended",

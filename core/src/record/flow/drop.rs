@@ -50,7 +50,6 @@ impl FlowRecord for ExtendedAcl<'_> {
 codes! {
     /// `direction` of [`ExtendedAcl`].
     AclDirection {
-        /// Unknown.
         UNKNOWN = 0 "unknown",
         /// Inbound.
         INGRESS = 1 "ingress",

@@ -65,15 +65,10 @@ codes! {
         TOKENBUS = 2 "ISO88024-TOKENBUS",
         /// Token ring.
         TOKENRING = 3 "ISO88025-TOKENRING",
-        /// FDDI.
         FDDI = 4 "FDDI",
-        /// Frame relay.
         FRAME_RELAY = 5 "FRAME-RELAY",
-        /// X.25.
         X25 = 6 "X25",
-        /// PPP.
         PPP = 7 "PPP",
-        /// SMDS.
         SMDS = 8 "SMDS",
         /// ATM adaptation layer 5.
         AAL5 = 9 "AAL5",
@@ -93,7 +88,6 @@ codes! {
         IEEE80211_AMPDU = 16 "IEEE80211-AMPDU",
         /// Wi-Fi, a subframe of an aggregate.
         IEEE80211_AMSDU_SUBFRAME = 17 "IEEE80211-AMSDU-Subframe",
-        /// InfiniBand.
         INFINIBAND = 18 "INFINIBAND",
     }
 }

@@ -62,7 +62,6 @@ impl FlowRecord for ExtendedTcpInfo {
 codes! {
     /// `dir` of [`ExtendedTcpInfo`].
     PacketDirection {
-        /// Unknown.
         UNKNOWN = 0 "unknown",
         /// Received by the owner of the socket.
         RECEIVED = 1 "received",

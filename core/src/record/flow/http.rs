@@ -63,21 +63,13 @@ codes! {
     HttpMethod {
         /// Any other method.
         OTHER = 0 "OTHER",
-        /// OPTIONS.
         OPTIONS = 1 "OPTIONS",
-        /// GET.
         GET = 2 "GET",
-        /// HEAD.
         HEAD = 3 "HEAD",
-        /// POST.
         POST = 4 "POST",
-        /// PUT.
         PUT = 5 "PUT",
-        /// DELETE.
         DELETE = 6 "DELETE",
-        /// TRACE.
         TRACE = 7 "TRACE",
-        /// CONNECT.
         CONNECT = 8 "CONNECT",
     }
 }
