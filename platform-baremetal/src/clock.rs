@@ -1,4 +1,4 @@
-//! From a tick that wraps to the time since boot.
+//! Time since boot, from a hardware tick that wraps.
 
 use core::cell::Cell;
 
@@ -7,20 +7,20 @@ use flowmote_core::Instant;
 
 /// Extends a free-running tick, such as SysTick or a 32-bit timer, to 64 bits.
 ///
-/// It has to see the tick at least once a period: a 24-bit SysTick at 25 MHz wraps in 671 ms, a
-/// 32-bit timer at 1 MHz in 71 minutes. Where the main loop may be slower than that, call it from
-/// the interrupt of the wrap as well, through [`SharedClock`]. Milliseconds are exact at every rate.
+/// Pass it the tick at least once per period: a 24-bit SysTick at 25 MHz wraps in 671 ms, a 32-bit
+/// timer at 1 MHz in 71 minutes. If the main loop can be slower than that, call it from the wrap
+/// interrupt as well, through [`SharedClock`]. Milliseconds are exact at every rate.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Clock64 {
-    /// Ticks since boot as far as they were seen.
+    /// Ticks since boot, up to the last call.
     ticks: u64,
-    /// The tick seen last.
+    /// The tick of the last call.
     last: u32,
     period: u64,
     ticks_per_second: u32,
-    /// The same in seconds and the ticks of the running one, so that nothing is divided in 64
-    /// bits.
+    /// The same time as whole seconds, and in `rest` the ticks of the current second. Kept so that
+    /// no 64-bit division is needed, which takes a kilobyte of flash on a Cortex-M3.
     seconds: u64,
     rest: u32,
 }
@@ -34,7 +34,7 @@ impl Clock64 {
         Self { ticks: 0, last: 0, period, ticks_per_second, seconds: 0, rest: 0 }
     }
 
-    /// Takes a tick and returns the ticks since boot.
+    /// Advances to the register value `tick` and returns the ticks since boot.
     pub fn ticks(&mut self, tick: u32) -> u64 {
         let (last, tick) = (u64::from(self.last), u64::from(tick).min(self.period.wrapping_sub(1)));
         let wrap = if tick < last { self.period } else { 0 };
@@ -45,30 +45,32 @@ impl Clock64 {
         self.ticks
     }
 
-    /// The same for a tick that counts down from `period - 1` to 0, as SysTick does.
+    /// As [`ticks`](Self::ticks), for a tick that counts down from `period - 1` to 0, as SysTick
+    /// does.
     pub fn ticks_down(&mut self, tick: u32) -> u64 {
         let top = self.period.wrapping_sub(1) as u32;
         self.ticks(top.saturating_sub(tick))
     }
 
-    /// Takes a tick and returns the time since boot; a clock without a frequency stands still.
+    /// Advances to the register value `tick` and returns the time since boot, which stays 0 for a
+    /// clock of 0 ticks per second.
     pub fn now(&mut self, tick: u32) -> Instant {
         self.ticks(tick);
         self.instant()
     }
 
-    /// The same for a tick that counts down.
+    /// As [`now`](Self::now), for a tick that counts down.
     pub fn now_down(&mut self, tick: u32) -> Instant {
         self.ticks_down(tick);
         self.instant()
     }
 
-    /// Adds ticks, fewer than a period.
+    /// Adds `elapsed` ticks, fewer than a period, to seconds and rest.
     fn count(&mut self, elapsed: u32) {
         let rate = self.ticks_per_second;
         let seconds = elapsed.checked_div(rate).unwrap_or_default();
         let more = elapsed.checked_rem(rate).unwrap_or_default();
-        // Both are below the rate, so at most one second is full.
+        // `more` and `rest` are both below the rate, so they complete at most one second.
         let missing = rate.wrapping_sub(self.rest);
         let full = rate > 0 && more >= missing;
         self.rest = if full { more.wrapping_sub(missing) } else { self.rest.wrapping_add(more) };
@@ -81,8 +83,8 @@ impl Clock64 {
     }
 }
 
-/// `part * 1000 / whole` for a `part` below `whole`, else 0: bit by bit, because there are ten of
-/// them and a division of 64 bits is a kilobyte.
+/// Returns `part * 1000 / whole` for a `part` below `whole`, else 0. Long division by bits: the
+/// quotient has only ten, and a 64-bit division would take a kilobyte of flash.
 fn thousandths(part: u32, whole: u32) -> u32 {
     if part >= whole {
         return 0;
@@ -101,7 +103,7 @@ fn thousandths(part: u32, whole: u32) -> u32 {
     quotient
 }
 
-/// A [`Clock64`] that interrupts and the main loop may ask, each in a critical section.
+/// A [`Clock64`] shared by interrupts and the main loop, read in a critical section.
 ///
 /// ```
 /// use flowmote_baremetal::{Clock64, SharedClock};
@@ -123,12 +125,13 @@ impl SharedClock {
         Self { clock: Mutex::new(Cell::new(clock)) }
     }
 
-    /// The time since boot; `tick` reads the register, which counts up, within the section.
+    /// Returns the time since boot. `tick` reads the register, which counts up; it runs within the
+    /// critical section, because an older value passed after a newer one would look like a wrap.
     pub fn now(&self, tick: impl FnOnce() -> u32) -> Instant {
         self.with(|clock| clock.now(tick()))
     }
 
-    /// The same for a register that counts down.
+    /// As [`now`](Self::now), for a register that counts down.
     pub fn now_down(&self, tick: impl FnOnce() -> u32) -> Instant {
         self.with(|clock| clock.now_down(tick()))
     }
@@ -144,7 +147,7 @@ impl SharedClock {
     }
 }
 
-/// What 32 bits can count.
+/// Number of values of a 32-bit register.
 const MAX_PERIOD: u64 = 1 << 32;
 
 #[cfg(test)]
@@ -152,9 +155,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sixty_days_of_a_24_bit_tick() {
+    fn a_24_bit_tick_is_exact_for_sixty_days() {
         let mut clock = Clock64::new(1 << 24, 25_000_000);
-        let step = (1 << 24) - 1; // as rarely as it may be asked
+        let step = (1 << 24) - 1; // the longest permitted interval
         let mut tick = 0u64;
         let end = 60 * 86_400 * 25_000_000;
         while tick < end {
@@ -166,13 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn a_period_that_is_no_power_of_two_and_counts_down() {
+    fn a_down_counter_may_have_any_period() {
         let mut clock = Clock64::new(25_000, 25_000_000);
         assert_eq!(clock.ticks_down(24_999), 0);
         assert_eq!(clock.ticks_down(0), 24_999);
         assert_eq!(clock.ticks_down(24_999), 25_000);
         assert_eq!(clock.now_down(24_999).as_millis(), 1);
-        assert_eq!(clock.now_down(25_500).as_millis(), 1, "no such tick: taken as the top");
+        assert_eq!(
+            clock.now_down(25_500).as_millis(),
+            1,
+            "a tick above the period counts as the top"
+        );
     }
 
     #[test]
@@ -214,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_does_not_panic() {
+    fn zero_and_oversized_periods_do_not_panic() {
         assert_eq!(Clock64::new(0, 0).now(7), Instant::ZERO);
         assert_eq!(
             Clock64::new(u64::MAX, 1).now_down(7).as_millis(),

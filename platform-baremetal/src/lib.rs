@@ -1,11 +1,12 @@
 //! The sFlow agent that firmware links: `no_std`, no allocator, no unsafe code.
 //!
-//! `flowmote-core` samples, schedules and encodes. This crate brings packets and counters of a
-//! microcontroller or a switch to it, and datagrams out. Three ways in, see `docs/porting.md`:
+//! `flowmote-core` samples, schedules and encodes. This crate connects it to the packets, counters
+//! and network of a microcontroller or a switch. Packets enter in one of three ways, see
+//! `docs/porting.md`:
 //!
 //! 1. [`SampledDevice`] (feature `smoltcp`) wraps the device of a smoltcp firmware.
-//! 2. [`PortSampler::offer`] in an interrupt or DMA handler puts the header into a queue.
-//! 3. [`Node::handle_flow_sample`] takes what a switch chip has sampled itself.
+//! 2. [`PortSampler::offer`] in an interrupt or DMA handler copies the header into a queue.
+//! 3. [`Node::handle_flow_sample`] accepts samples that a switch chip made.
 //!
 //! ```text
 //! interrupt, DMA handler, SampledDevice            main loop
@@ -13,10 +14,11 @@
 //!                                        full: drops += 1       └▶ CounterSource: MAC, switch chip
 //! ```
 //!
-//! Nothing here panics and nothing blocks; what is lost has a counter.
+//! Nothing here panics or blocks, and every loss is counted.
 #![no_std]
 #![forbid(unsafe_code)]
-// As in `flowmote-core`: proved at link time by `platform-baremetal/firmware/prover`.
+// As in `flowmote-core`, no code here can panic. The proof is made at link time by
+// `platform-baremetal/firmware/prover`.
 #![cfg_attr(
     not(test),
     deny(

@@ -1,6 +1,7 @@
 //! Messages for the log of the firmware: through `log`, `defmt`, both or neither.
 
-/// A message that tells of a change: rare, for people. Its arguments are numbers and addresses.
+/// Logs a change of state at level info. Arguments are numbers and addresses, because `defmt`
+/// cannot format other types of `core`.
 macro_rules! log_info {
     ($($argument:tt)*) => {{
         #[cfg(feature = "log")]

@@ -7,11 +7,11 @@ use crate::chip::mib::MibCounter;
 
 /// Reads the MIB counters of a KSZ9477, KSZ9567, KSZ9897 or KSZ9893 over SPI.
 ///
-/// A register is addressed by a command of 3 bits, 24 bits of address and 5 bits to turn round,
-/// then come 4 bytes, high byte first. A counter is asked for through the port's MIB control and
-/// status register (0xN500), whose bit 25 falls when the value is in the MIB data register
-/// (0xN504); reading clears it. So says the data sheet, and so does Linux
-/// (`drivers/net/dsa/microchip/ksz9477.c`).
+/// A transfer starts with 3 bits of command, 24 bits of address and 5 turn-around bits, followed by
+/// 4 data bytes, high byte first. Writing an index to the port's MIB control and status register
+/// (0xN500) requests a counter; bit 25 clears when the value is in the MIB data register (0xN504).
+/// Reading the value clears the counter. Source: the data sheet, and Linux
+/// `drivers/net/dsa/microchip/ksz9477.c`, `ksz9477_r_mib_cnt`.
 #[derive(Debug)]
 pub struct Ksz9477<S> {
     spi: S,
@@ -21,34 +21,35 @@ pub struct Ksz9477<S> {
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ksz9477Port {
-    /// Number of the port on the chip, from 1.
+    /// Port number on the chip, from 1.
     port: u8,
     counters: [MibCounter; COUNT],
 }
 
-/// Why counters could not be read. Those that were read before it are kept.
+/// Error of a counter read. Counters read before it keep their values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Ksz9477Error<E> {
-    /// The bus failed.
+    /// The SPI transfer failed.
     Spi(E),
-    /// The chip did not deliver within 16 looks.
+    /// The chip did not deliver the counter within 16 status reads.
     Timeout,
 }
 
 impl<S: SpiDevice> Ksz9477<S> {
-    /// A chip behind `spi` (mode 0 or 3, at most 50 MHz).
+    /// Creates a reader for the chip on `spi` (mode 0 or 3, at most 50 MHz).
     #[must_use]
     pub const fn new(spi: S) -> Self {
         Self { spi }
     }
 
-    /// Reads every counter of a port: 22 counters, at least 66 transfers of 8 bytes, which is
-    /// half a millisecond at 10 MHz. Each of 30 bits wraps within 12 minutes of smallest frames
-    /// at 1 Gbit/s.
+    /// Reads every counter of a port: 22 counters in at least 66 transfers of 8 bytes, half a
+    /// millisecond at 10 MHz. Call it every 12 minutes at least: that is how long a 30-bit packet
+    /// counter lasts with minimum-size frames at 1 Gbit/s.
     ///
     /// # Errors
-    /// [`Ksz9477Error`]; what was not read is read the next time.
+    /// [`Ksz9477Error`]. Counters that were not read continue to count on the chip, so the next
+    /// call includes them.
     pub fn update(&mut self, port: &mut Ksz9477Port) -> Result<(), Ksz9477Error<S::Error>> {
         let number = port.port;
         for (index, counter) in INDEXES.iter().zip(port.counters.iter_mut()) {
@@ -87,14 +88,14 @@ impl<S: SpiDevice> Ksz9477<S> {
 }
 
 impl Ksz9477Port {
-    /// A port of the chip, from 1.
+    /// Creates the counters of a port, numbered from 1.
     #[must_use]
     pub const fn new(port: u8) -> Self {
         Self { port, counters: [MibCounter::clear_on_read(); COUNT] }
     }
 
-    /// The generic counters. Speed and status are the business of the PHY: set `if_speed`,
-    /// `if_direction` and `if_status` of the answer.
+    /// Returns the generic interface counters. Speed, duplex and status are in the PHY, not in the
+    /// chip's counters: set `if_speed`, `if_direction` and `if_status` of the result.
     #[must_use]
     pub fn if_counters(&self, if_index: u32) -> IfCounters {
         let errors = [
@@ -126,7 +127,7 @@ impl Ksz9477Port {
         }
     }
 
-    /// The Ethernet counters; what the chip does not count stays unknown.
+    /// Returns the Ethernet counters. Those that the chip does not have stay unknown.
     #[must_use]
     pub fn ethernet_counters(&self) -> EthernetCounters {
         let too_long = self.low(Mib::RxOversize).wrapping_add(self.low(Mib::RxJabbers));
@@ -149,13 +150,13 @@ impl Ksz9477Port {
         at.and_then(|at| self.counters.get(at)).map_or(0, MibCounter::total)
     }
 
-    /// A 32-bit counter of sFlow is the total modulo 2^32.
+    /// The total modulo 2^32, as the 32-bit counters of sFlow are.
     fn low(&self, mib: Mib) -> u32 {
         self.total(mib) as u32
     }
 }
 
-/// The indices of the counters that sFlow has a place for.
+/// Indices of the MIB counters that map to sFlow counters.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 enum Mib {
@@ -219,9 +220,9 @@ const WRITE: u32 = 0b010;
 const MIB_CONTROL: u32 = 0x0500;
 const MIB_DATA: u32 = 0x0504;
 const MIB_READ: u32 = 1 << 25;
-/// Bits 35-32 of a counter of bytes.
+/// Bits 35 to 32 of an octet counter, in the status register.
 const MIB_DATA_HIGH: u32 = 0xF;
-/// The chip needs a few microseconds, less than a look takes.
+/// The chip takes a few microseconds, about as long as one status read; 16 leave a wide margin.
 const MAX_STATUS_READS: usize = 16;
 
 #[cfg(test)]
@@ -233,8 +234,8 @@ mod tests {
 
     use super::*;
 
-    /// A chip that is stricter than the real one: it takes nothing but whole commands for a MIB
-    /// register, and delivers only what was asked for and is ready.
+    /// A chip model stricter than the real one: it accepts only whole commands for MIB registers,
+    /// and delivers only a counter that was requested and is ready.
     #[derive(Default)]
     struct Chip {
         counters: BTreeMap<(u8, u8), u64>,
@@ -265,7 +266,7 @@ mod tests {
             }
             let [Operation::Write(command), data] = operations else { panic!("not one command") };
             let word = u32::from_be_bytes((*command).try_into().unwrap());
-            assert_eq!(word & 0x1F, 0, "turn round");
+            assert_eq!(word & 0x1F, 0, "turn-around bits");
             let address = (word >> 5) & 0x00FF_FFFF;
             let (port, register) = ((address >> 12) as u8, address & 0xFFF);
             match (word >> 29, register, data) {
@@ -296,7 +297,7 @@ mod tests {
         }
 
         fn deliver(&mut self) -> [u8; 4] {
-            assert!(self.ready, "read before it was ready");
+            assert!(self.ready, "read before the counter was ready");
             let value = self.counters.remove(&self.asked.take().unwrap()).unwrap_or(0);
             (value as u32).to_be_bytes()
         }
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_come_from_their_registers_and_add_up() {
+    fn counters_are_read_from_their_registers_and_summed() {
         let mut chip = chip_with_index_plus_one_on_port(3);
         let mut port = Ksz9477Port::new(3);
         chip.update(&mut port).unwrap();
@@ -325,11 +326,11 @@ mod tests {
         assert_eq!(ethernet.dot3_stats_fcs_errors, 7);
         assert_eq!(ethernet.dot3_stats_frame_too_longs, 4 + 5);
         assert_eq!(ethernet.dot3_stats_sqe_test_errors, u32::MAX);
-        assert!(chip.spi.counters.is_empty(), "all were read: {:?}", chip.spi.counters);
+        assert!(chip.spi.counters.is_empty(), "not read: {:?}", chip.spi.counters);
     }
 
     #[test]
-    fn a_slow_chip_and_a_broken_bus_are_errors_and_lose_nothing() {
+    fn timeouts_and_bus_errors_lose_no_counts() {
         let mut chip = chip_with_index_plus_one_on_port(1);
         let mut port = Ksz9477Port::new(1);
         chip.spi.slow = 16;

@@ -1,4 +1,4 @@
-//! The body of the superloop.
+//! The body of the main loop: agent, sample queue, counters and uplink.
 
 use core::net::SocketAddr;
 
@@ -11,34 +11,34 @@ use crate::packet::port_sampler::PortSampler;
 use crate::packet::queue::SampleQueue;
 use crate::uplink::{CollectorError, Uplink};
 
-/// An agent with its queue of samples, its counters and its way out.
+/// An agent with its sample queue, counters and uplink.
 ///
-/// As long as the uplink looks for its neighbour (ARP, neighbour discovery), samples wait in the
-/// queue and in the datagram, at most for a second; what does not fit counts as `drops`. After
-/// that datagrams are made and lost, and count as `send_errors`.
+/// While the uplink resolves its neighbour (ARP, neighbour discovery), samples wait in the queue
+/// and in the datagram for at most one second, and those that do not fit count as `drops`. After
+/// that second datagrams are encoded and lost, and count as `send_errors`.
 pub struct Node<'a, C, U, const SLOTS: usize, const HEADER: usize = 128> {
     agent: Agent<'a>,
     ports: &'a [Port<'a>],
     samples: &'a SampleQueue<SLOTS, HEADER>,
     counters: C,
     uplink: U,
-    /// Until when samples wait for the uplink, which cannot send.
+    /// The end of the wait for an uplink that cannot send; `None` while it can.
     held: Option<Instant>,
-    /// Where the bytes of a sample are while it is encoded.
+    /// Buffer for the header bytes of the sample being encoded.
     header: [u8; HEADER],
 }
 
-/// What a [`Node`] is made of.
+/// The parts of a [`Node`].
 pub struct NodeParts<'a, C, U, const SLOTS: usize, const HEADER: usize = 128> {
-    /// An agent without data sources, with room for the ports.
+    /// An agent without data sources, with slots for all ports.
     pub agent: Agent<'a>,
     /// The ports.
     pub ports: &'a [Port<'a>],
-    /// Where the samples of packets come out.
+    /// The queue that the packet path fills.
     pub samples: &'a SampleQueue<SLOTS, HEADER>,
-    /// Reads the counters of the ports.
+    /// The reader of the ports' counters.
     pub counters: C,
-    /// The way out.
+    /// The connection to the collector.
     pub uplink: U,
 }
 
@@ -47,18 +47,18 @@ pub struct NodeParts<'a, C, U, const SLOTS: usize, const HEADER: usize = 128> {
 pub struct Port<'a> {
     /// Its ifIndex.
     pub if_index: u32,
-    /// Its sampler, which the packet path has, too. Of a chip that samples itself, one that is
-    /// never told a packet.
+    /// Its sampler, shared with the packet path. For a chip with a hardware sampler, one that is
+    /// never advanced.
     pub sampler: &'a PortSampler,
 }
 
 impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
     Node<'a, C, U, SLOTS, HEADER>
 {
-    /// Adds every port to the agent, polled every `polling` (zero: never).
+    /// Adds every port to the agent, with counter samples every `polling` (zero: never).
     ///
     /// # Errors
-    /// [`AddError`] if the agent cannot take them all.
+    /// [`AddError`] if the agent cannot hold them all.
     pub fn new(
         now: Instant,
         parts: NodeParts<'a, C, U, SLOTS, HEADER>,
@@ -71,10 +71,9 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         Ok(Self { agent, ports, samples, counters, uplink, held: None, header: [0; HEADER] })
     }
 
-    /// All that is due: the network, the samples in the queue, counters, datagrams. Returns when
-    /// to call again at the latest; call at once when an interrupt has put a sample into the
-    /// queue or a frame has arrived. Takes as many samples as the queue holds, so the work is
-    /// bounded.
+    /// Does everything that is due: network, queued samples, counters, datagrams. Returns the time
+    /// by which to call again; call immediately when an interrupt queued a sample or a frame
+    /// arrived. The work is bounded: at most as many samples as the queue has slots.
     pub fn poll(&mut self, now: Instant) -> Option<Instant> {
         self.uplink.poll(now);
         if self.must_hold(now) {
@@ -91,11 +90,11 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         earliest(due, self.uplink.poll_timeout(now))
     }
 
-    /// Takes a sample that a switch chip has made, with the `meta` that it gave, and sends what is
-    /// in its way.
+    /// Encodes a sample made by a switch chip, with the chip's `meta`, and sends datagrams that are
+    /// ready.
     ///
     /// # Errors
-    /// [`HandleError`]; `Full`: the uplink cannot send yet, hand it in again after
+    /// [`HandleError`]. `Full`: the uplink cannot send yet; submit the sample again after
     /// [`poll`](Self::poll), or count it as a drop.
     pub fn handle_flow_sample(
         &mut self,
@@ -105,11 +104,11 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         self.handle(now, |agent| agent.handle_flow_sample(now, sample))
     }
 
-    /// Takes a packet that the device discarded.
+    /// Encodes a notification of a packet that the device discarded.
     ///
     /// # Errors
-    /// As [`handle_flow_sample`](Self::handle_flow_sample); a notice that is not handed in again is
-    /// told to [`Agent::discards_lost`].
+    /// As [`handle_flow_sample`](Self::handle_flow_sample). Report a notification that is not
+    /// submitted again to [`Agent::discards_lost`].
     pub fn handle_discard(
         &mut self,
         now: Instant,
@@ -118,8 +117,8 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         self.handle(now, |agent| agent.handle_discard(now, packet))
     }
 
-    /// Samples 1 in `sampling_rate` packets of a port from now on, 0: none; returns whether there
-    /// is such a port.
+    /// Changes the sampling rate of a port to 1-in-`sampling_rate`, 0: off. Returns false if no
+    /// port has this ifIndex.
     pub fn set_sampling_rate(&mut self, if_index: u32, sampling_rate: u32) -> bool {
         let port = self.ports.iter().find(|port| port.if_index == if_index);
         let Some(port) = port else { return false };
@@ -128,7 +127,7 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         true
     }
 
-    /// Polls the counters of every port at another interval from now on; zero: never.
+    /// Changes the interval of the counter samples of every port; zero: never.
     pub fn set_polling(&mut self, now: Instant, polling: Duration) {
         log_info!("counters every {} ms", polling.as_millis());
         for port in self.ports {
@@ -136,48 +135,49 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
         }
     }
 
-    /// Sends to another collector from now on.
+    /// Changes the collector. Datagrams to the previous one that the uplink still buffered count as
+    /// `send_errors`.
     ///
     /// # Errors
-    /// [`CollectorError`], and nothing has changed.
+    /// [`CollectorError`]; the collector is unchanged.
     pub fn set_collector(&mut self, collector: SocketAddr) -> Result<(), CollectorError> {
         let lost = self.uplink.set_collector(collector)?;
         self.agent.datagrams_lost(lost);
-        // It may have to be found first, and what comes meanwhile may wait for that.
+        // The new neighbour may have to be resolved first: allow a full second for it.
         self.held = None;
         log_info!("collector {} port {}", collector.ip(), collector.port());
         Ok(())
     }
 
-    /// The ports, whose samplers know what was seen and dropped.
+    /// Returns the ports; their samplers hold pool and drops.
     #[must_use]
     pub fn ports(&self) -> &'a [Port<'a>] {
         self.ports
     }
 
-    /// What the agent sent and could not send.
+    /// Returns the totals of datagrams, samples and send errors.
     #[must_use]
     pub fn stats(&self) -> &AgentStats {
         self.agent.stats()
     }
 
-    /// The agent, for what the node has no call for.
+    /// Returns the agent, for calls that the node does not wrap.
     pub fn agent_mut(&mut self) -> &mut Agent<'a> {
         &mut self.agent
     }
 
-    /// The reader of counters.
+    /// Returns the counter source.
     pub fn counters_mut(&mut self) -> &mut C {
         &mut self.counters
     }
 
-    /// The way out.
+    /// Returns the uplink.
     pub fn uplink_mut(&mut self) -> &mut U {
         &mut self.uplink
     }
 
-    /// Takes the next sample from the queue; false if there is none. One that the agent refuses
-    /// is counted there.
+    /// Encodes the next sample from the queue; returns false if the queue is empty. The agent
+    /// counts a sample that it refuses.
     fn handle_next(&mut self, now: Instant) -> bool {
         let Some(sample) = self.samples.pop(&mut self.header) else { return false };
         let mut outbox = Outbox { uplink: &mut self.uplink, now };
@@ -191,14 +191,15 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
     fn handle(
         &mut self,
         now: Instant,
-        mut take: impl FnMut(&mut Agent<'a>) -> Result<(), HandleError>,
+        mut handle: impl FnMut(&mut Agent<'a>) -> Result<(), HandleError>,
     ) -> Result<(), HandleError> {
         let holding = self.must_hold(now);
         let mut outbox = Outbox { uplink: &mut self.uplink, now };
-        if holding { take(&mut self.agent) } else { submit(&mut self.agent, &mut outbox, take) }
+        if holding { handle(&mut self.agent) } else { submit(&mut self.agent, &mut outbox, handle) }
     }
 
-    /// Whether datagrams have to wait: the uplink cannot send, and not for long.
+    /// Returns true if datagrams have to wait: the uplink has been unable to send for less than
+    /// `MAX_DELAY`, the longest that the standard lets a sample wait.
     fn must_hold(&mut self, now: Instant) -> bool {
         if self.uplink.is_ready() {
             self.held = None;
@@ -208,7 +209,7 @@ impl<'a, C: CounterSource, U: Uplink, const SLOTS: usize, const HEADER: usize>
     }
 }
 
-/// The uplink within one turn: makes room in it before it says that it has none.
+/// The uplink during one poll. Polls it before reporting it full, because that may free a buffer.
 struct Outbox<'u, U> {
     uplink: &'u mut U,
     now: Instant,
@@ -223,16 +224,16 @@ impl<U: Uplink> Transport for Outbox<'_, U> {
     }
 }
 
-/// Hands something in, sending what is in its way and what it completes.
+/// Submits a sample; sends the datagram that has no room for it, and any that it completes.
 fn submit<'a, U: Uplink>(
     agent: &mut Agent<'a>,
     outbox: &mut Outbox<'_, U>,
-    mut take: impl FnMut(&mut Agent<'a>) -> Result<(), HandleError>,
+    mut handle: impl FnMut(&mut Agent<'a>) -> Result<(), HandleError>,
 ) -> Result<(), HandleError> {
-    let mut fit = take(agent);
+    let mut fit = handle(agent);
     if fit == Err(HandleError::Full) {
         agent.transmit(outbox.now, outbox);
-        fit = take(agent);
+        fit = handle(agent);
     }
     agent.transmit(outbox.now, outbox);
     fit

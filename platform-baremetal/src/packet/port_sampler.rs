@@ -9,15 +9,15 @@ use flowmote_core::{SampleMeta, Sampler};
 use crate::packet::queue::SampleQueue;
 use crate::packet::sample::PacketSample;
 
-/// Counts and chooses packets in an interrupt, while the main loop changes the rate and reads the
-/// totals. Lives in a `static`.
+/// A sampler that an interrupt advances while the main loop changes the rate and reads the totals.
+/// Lives in a `static`.
 ///
-/// A packet that is not chosen costs one load, a comparison and one store, and no critical
-/// section. What is rare happens in one: a choice, a change of rate, a look at the totals.
+/// A packet that is not sampled costs one load, a comparison and one store, without a critical
+/// section. Only rare operations use one: a sample, a change of rate, a read of the totals.
 ///
-/// Packets of one port are told by one context: by one interrupt priority, or by the main loop.
-/// On a machine with several cores, by one core, which is also the one that changes the rate;
-/// there a count can otherwise be lost, and nothing worse.
+/// Advance the sampler of one port from one context: one interrupt priority, or the main loop. With
+/// several cores, use one core, and change the rate there as well; otherwise counts can be lost,
+/// but nothing worse.
 ///
 /// ```
 /// use flowmote_baremetal::PortSampler;
@@ -28,24 +28,25 @@ use crate::packet::sample::PacketSample;
 /// PORT.set_sampling_rate(512); // in the main loop
 /// ```
 pub struct PortSampler {
-    /// Packets up to and including the next sample: runs ahead of the sampler, which is told when
-    /// it matters.
+    /// Packets up to and including the next sample. Decremented without a critical section; `with`
+    /// brings `sampler` up to date before it is used.
     left: AtomicU32,
     sampler: Mutex<RefCell<Sampler>>,
 }
 
-/// A packet that was chosen.
+/// A packet chosen to be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chosen {
-    /// Which of the packets told, from 1. Those behind it are not counted yet.
+    /// Position in the batch, from 1. The packets after it are not counted yet.
     pub position: u32,
-    /// What to attach to the sample.
+    /// Rate, pool and drops to attach to the sample.
     pub meta: SampleMeta,
 }
 
 impl PortSampler {
-    /// A sampler for 1-in-`sampling_rate`, as [`Sampler::new`]. Ports must not share a `seed`.
+    /// Creates a sampler for 1-in-`sampling_rate`, as [`Sampler::new`]. Each port needs a different
+    /// `seed`, or the ports sample in step.
     #[must_use]
     pub const fn new(sampling_rate: u32, seed: u64) -> Self {
         let sampler = Sampler::new(sampling_rate, seed);
@@ -59,9 +60,9 @@ impl PortSampler {
         if self.pass(packets) { None } else { self.advance_to_sample(packets) }
     }
 
-    /// Counts one packet; if it is chosen, lets `make` describe it and copies that into the queue.
-    /// A full queue is a counted drop. For the interrupt. A chosen packet takes one critical
-    /// section, in which `make` must not use this sampler.
+    /// Counts one packet; if it is chosen, copies the sample that `make` returns into the queue. A
+    /// full queue counts a drop. For the interrupt. A chosen packet takes one critical section, in
+    /// which `make` must not use this sampler.
     #[inline]
     pub fn offer<'p, const SLOTS: usize, const HEADER: usize>(
         &self,
@@ -73,24 +74,24 @@ impl PortSampler {
         }
     }
 
-    /// Notes that a chosen packet was lost.
+    /// Counts a sample that was lost.
     pub fn dropped(&self) {
         self.with(|sampler, _| sampler.dropped());
     }
 
-    /// Changes N from the next packet on; 0 is off. The pool goes on counting.
+    /// Changes N from the next packet on; 0: off. The pool continues.
     pub fn set_sampling_rate(&self, sampling_rate: u32) {
         self.with(|sampler, _| sampler.set_sampling_rate(sampling_rate));
     }
 
-    /// Rate, packets seen and samples lost, as of now.
+    /// Returns rate, pool and drops.
     #[must_use]
     pub fn meta(&self) -> SampleMeta {
         self.with(|sampler, _| sampler.meta()).unwrap_or_default()
     }
 
-    /// Counts packets that come before the next sample; false, and nothing counted, if it is
-    /// among them.
+    /// Counts packets if none of them is the next sample; otherwise counts nothing and returns
+    /// false.
     #[inline]
     fn pass(&self, packets: u32) -> bool {
         let left = self.left.load(Relaxed);
@@ -101,7 +102,7 @@ impl PortSampler {
         pass
     }
 
-    /// The rare half of `offer`, out of line so that the other half needs no stack.
+    /// Slow path of `offer`, out of line so that the fast path needs no stack frame.
     #[cold]
     #[inline(never)]
     fn offer_next<'p, const SLOTS: usize, const HEADER: usize>(
@@ -117,7 +118,7 @@ impl PortSampler {
         });
     }
 
-    /// The rare half of `advance`, out of line for the same reason.
+    /// Slow path of `advance`, out of line for the same reason.
     #[cold]
     #[inline(never)]
     fn advance_to_sample(&self, packets: u32) -> Option<Chosen> {
@@ -127,13 +128,14 @@ impl PortSampler {
         })?
     }
 
-    /// Brings the sampler up to date and lends it, in a critical section. `None` only within a
-    /// `make` that uses it.
+    /// Brings the sampler up to date and lends it, in a critical section. `None` only if a `make`
+    /// callback uses its own sampler.
     #[inline]
     fn with<T>(&self, act: impl FnOnce(&mut Sampler, CriticalSection<'_>) -> T) -> Option<T> {
         critical_section::with(|section| {
             let mut sampler = self.sampler.borrow(section).try_borrow_mut().ok()?;
-            // Fewer than up to the next sample, so none of them is chosen.
+            // The packets counted since then stop short of the next sample, so none is chosen.
+            // Relaxed: one context writes `left`, and the critical section orders the rest.
             let counted = sampler.until_sample().wrapping_sub(self.left.load(Relaxed));
             sampler.advance(counted);
             let result = act(&mut sampler, section);
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chooses_what_the_sampler_of_core_chooses() {
+    fn agrees_with_the_sampler_of_core() {
         for rate in [0, 1, 2, 7, 400] {
             let (shared, mut alone) = (PortSampler::new(rate, 3), Sampler::new(rate, 3));
             for turn in 0..20_000_u32 {
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_changes_and_the_pool_goes_on() {
+    fn pool_continues_across_rate_changes() {
         let port = PortSampler::new(1000, 9);
         for _ in 0..300 {
             port.advance(1);
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_is_a_counted_drop() {
+    fn full_queue_counts_a_drop() {
         let port = PortSampler::new(1, 9);
         let queue = SampleQueue::<2, 16>::new();
         let offer = || port.offer(&queue, |meta| PacketSample::received(4, meta, &[0xa5; 60]));

@@ -1,4 +1,4 @@
-//! The queue between packet path and main loop.
+//! The queue of samples between packet path and main loop.
 
 use core::cell::RefCell;
 
@@ -8,12 +8,11 @@ use heapless::Deque;
 
 use crate::packet::sample::PacketSample;
 
-/// Holds up to `SLOTS` (at least 1) chosen packets with up to `HEADER` bytes of each, and lives in
-/// a `static`: any number of interrupts put samples in, the main loop takes them out. Each does
-/// so in a critical section, which lasts for one copy of the bytes; packets that are not chosen
-/// never come here.
+/// A queue of up to `SLOTS` (at least 1) sampled packets with up to `HEADER` bytes each, in a
+/// `static`. Any number of interrupts push, the main loop pops. Both use a critical section, which
+/// lasts for one copy of the header bytes. Packets that are not sampled never reach the queue.
 ///
-/// A slot with 128 header bytes has 192 bytes.
+/// A slot with 128 header bytes takes 192 bytes.
 ///
 /// ```
 /// use flowmote_baremetal::{PacketSample, PortSampler, SampleQueue};
@@ -31,16 +30,16 @@ pub struct SampleQueue<const SLOTS: usize, const HEADER: usize = 128> {
     ring: Mutex<RefCell<Ring<SLOTS, HEADER>>>,
 }
 
-/// What is known of each packet, oldest first, and its bytes in a slot beside it, where they are
-/// written and read: only what is small moves, as with the descriptors of a MAC.
+/// Descriptors of the packets, oldest first, and their header bytes in separate slots. Only the
+/// descriptors move within the deque; header bytes are written and read in place.
 struct Ring<const SLOTS: usize, const HEADER: usize> {
     packets: Deque<Descriptor, SLOTS>,
     headers: [[u8; HEADER]; SLOTS],
-    /// The header slot to fill next.
+    /// Index of the header slot to fill next.
     next: usize,
 }
 
-/// A [`PacketSample`] whose bytes are the first `used` of a header slot.
+/// A [`PacketSample`] whose header is the first `used` bytes of header slot `slot`.
 struct Descriptor {
     source: DataSource,
     meta: SampleMeta,
@@ -56,19 +55,20 @@ struct Descriptor {
 }
 
 impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
-    /// An empty queue.
+    /// Creates an empty queue.
     #[must_use]
     pub const fn new() -> Self {
         Self { ring: Mutex::new(RefCell::new(Ring::EMPTY)) }
     }
 
-    /// Puts in what `make` describes, if there is room; returns whether there was.
+    /// Appends the sample that `make` returns; returns false, without calling `make`, if the queue
+    /// is full.
     #[inline]
     pub fn push<'p>(&self, make: impl FnOnce() -> PacketSample<'p>) -> bool {
         critical_section::with(|section| self.push_within(section, make))
     }
 
-    /// The same for who is in a critical section already.
+    /// As [`push`](Self::push), within a critical section.
     #[inline]
     pub(crate) fn push_within<'p>(
         &self,
@@ -78,7 +78,7 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
         self.lend(section, |ring| ring.push(make)).unwrap_or_default()
     }
 
-    /// Takes out the oldest, with its bytes in `header`. For the main loop.
+    /// Removes and returns the oldest sample, its bytes copied to `header`. For the main loop.
     #[inline]
     pub fn pop<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
         self.with(|ring| {
@@ -88,14 +88,14 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
         })?
     }
 
-    /// The same, but it stays there until [`remove`](Self::remove): for a main loop that may not
-    /// be able to hand it on.
+    /// As [`pop`](Self::pop), but the sample stays until [`remove`](Self::remove): for a main loop
+    /// that may be unable to process it yet.
     #[inline]
     pub fn peek<'h>(&self, header: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
         self.with(|ring| ring.lend_first(header))?
     }
 
-    /// Removes the oldest; returns whether there was one. For the main loop.
+    /// Removes the oldest sample; returns false if the queue was empty. For the main loop.
     pub fn remove(&self) -> bool {
         self.with(Ring::remove).unwrap_or_default()
     }
@@ -105,7 +105,8 @@ impl<const SLOTS: usize, const HEADER: usize> SampleQueue<SLOTS, HEADER> {
         critical_section::with(|section| self.lend(section, act))
     }
 
-    /// `None` only within a `make` that uses the queue: for it the queue is full and empty.
+    /// Lends the ring. `None` only if a `make` callback uses its own queue, which then appears both
+    /// full and empty.
     #[inline]
     fn lend<T>(
         &self,
@@ -138,7 +139,7 @@ impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
         self.packets.push_back(Descriptor::new(&sample, slot as u16, used as u16)).is_ok()
     }
 
-    /// The oldest again, with its bytes copied to `place`.
+    /// The oldest sample, its bytes copied to `place`.
     #[inline]
     fn lend_first<'h>(&self, place: &'h mut [u8; HEADER]) -> Option<PacketSample<'h>> {
         let packet = self.packets.front()?;
@@ -154,7 +155,7 @@ impl<const SLOTS: usize, const HEADER: usize> Ring<SLOTS, HEADER> {
     }
 }
 
-/// Copies as many bytes as there is room for, and returns how many.
+/// Copies as many bytes as fit; returns their number.
 #[inline]
 fn fill(place: &mut [u8], bytes: &[u8]) -> usize {
     let used = bytes.len().min(place.len());
@@ -212,7 +213,7 @@ impl<const SLOTS: usize, const HEADER: usize> core::fmt::Debug for SampleQueue<S
     }
 }
 
-/// What the numbers of a [`Descriptor`] can say.
+/// Limit of the `u16` fields of [`Descriptor`].
 const MAX_U16: usize = 65_535;
 
 #[cfg(test)]
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_comes_out_as_it_went_in() {
+    fn queue_preserves_every_field() {
         let queue = SampleQueue::<2, 32>::new();
         let meta = SampleMeta { sampling_rate: 1, sample_pool: 2, drops: 3 };
         let mut sample = PacketSample::switched(4, meta, &[7; 20], Interface::Multiple(5));
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_frame_are_joined_and_cut() {
+    fn frame_parts_are_joined_and_truncated() {
         let queue = SampleQueue::<2, 16>::new();
         let cases: [(&[u8], &[u8], &[u8]); 4] = [
             (&[1; 10], &[2; 10], &[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]),
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_only_looked_at_stays() {
+    fn peeked_sample_stays_until_removed() {
         let queue = SampleQueue::<2, 16>::new();
         let mut header = [0xa5; 16];
         assert!(queue.peek(&mut header).is_none() && !queue.remove());
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn in_use_it_is_full_and_empty() {
+    fn reentrant_use_finds_the_queue_full_and_empty() {
         let queue = SampleQueue::<2, 4>::new();
         assert!(queue.push(|| {
             assert!(!queue.push(|| sample(1, &[])) && queue.pop(&mut [0; 4]).is_none());

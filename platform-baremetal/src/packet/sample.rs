@@ -1,44 +1,44 @@
-//! A chosen packet on its way from the packet path to the main loop.
+//! A sampled packet, between the packet path and the agent.
 
 use flowmote_core::record::flow::{
     ExtendedSwitch, ExtendedTimestamp, HeaderProtocol, SampledHeader,
 };
 use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface, SampleMeta};
 
-/// A chosen packet: its first bytes, lent, and where it came from and went. Change the public
-/// fields where more is known.
+/// A sampled packet: its first bytes, borrowed, with ingress, egress and lengths. The constructors
+/// set defaults; change the public fields if more is known.
 ///
-/// [`PortSampler::offer`](crate::PortSampler::offer) copies it into a queue, as many bytes as the
-/// queue keeps; the agent cuts them again to its own limit.
+/// [`PortSampler::offer`](crate::PortSampler::offer) copies it into a queue, with as many bytes as
+/// a slot holds; the agent truncates them to its own limit.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PacketSample<'a> {
-    /// Where it was seen.
+    /// The data source that sampled it.
     pub source: DataSource,
-    /// What its sampler says.
+    /// Rate, pool and drops of its sampler.
     pub meta: SampleMeta,
-    /// Where the packet came in.
+    /// Ingress interface.
     pub input: Interface,
-    /// Where it went out.
+    /// Egress interface.
     pub output: Interface,
-    /// Length on the wire in bytes, with FCS.
+    /// Length on the wire in bytes, including the FCS.
     pub frame_length: u32,
-    /// Bytes taken off at either end: at least the 4 of the FCS.
+    /// Bytes removed before sampling: at least the 4 of the FCS.
     pub stripped: u32,
-    /// VLAN tag (TCI) as it came in; that of a tagged header is found without being told.
+    /// VLAN tag (TCI) at ingress. `None`: taken from a tagged header.
     pub src_tag: Option<u16>,
-    /// VLAN tag (TCI) as it goes out.
+    /// VLAN tag (TCI) at egress. `None`: taken from the header of a sent frame.
     pub dst_tag: Option<u16>,
-    /// Nanoseconds since 1970; 0: not known, and not told.
+    /// Nanoseconds since 1970; 0: unknown, and not exported.
     pub timestamp_ns: u64,
     pub(crate) header: &'a [u8],
-    /// What follows, where a frame is made of two parts.
+    /// The second part of a frame in two buffers.
     pub(crate) payload: &'a [u8],
 }
 
 impl<'a> PacketSample<'a> {
-    /// A frame, from the destination MAC on and without FCS, that port `if_index` received for
-    /// the device itself. Of a frame that is not all there, set `frame_length` too.
+    /// Creates the sample of a frame that port `if_index` received for the device itself. `frame`
+    /// starts at the destination MAC and has no FCS; if it is truncated, set `frame_length` too.
     #[must_use]
     #[inline]
     pub fn received(if_index: u32, meta: SampleMeta, frame: &'a [u8]) -> Self {
@@ -46,16 +46,17 @@ impl<'a> PacketSample<'a> {
         Self::new(if_index, meta, frame, (here, Interface::Internal))
     }
 
-    /// A frame that the device itself sends by port `if_index`, padded by the MAC if it is short.
+    /// Creates the sample of a frame that the device itself sends by port `if_index`. Its length
+    /// includes the padding of a short frame.
     #[must_use]
     #[inline]
     pub fn sent(if_index: u32, meta: SampleMeta, frame: &'a [u8]) -> Self {
         Self::sent_in_parts(if_index, meta, frame, &[])
     }
 
-    /// The same for a frame whose headers are in another place than what they carry, as
-    /// [`FrameDevice::send`](crate::FrameDevice::send) gets it. The queue joins them; a flow
-    /// sample that is made without a queue between has the bytes of `head` only.
+    /// As [`sent`](Self::sent), for a frame in two buffers as passed to
+    /// [`FrameDevice::send`](crate::FrameDevice::send). The queue joins them; without a queue the
+    /// flow sample has only the bytes of `head`.
     #[must_use]
     #[inline]
     pub fn sent_in_parts(
@@ -67,25 +68,26 @@ impl<'a> PacketSample<'a> {
         let here = Interface::Index(if_index);
         let sample = Self::new(if_index, meta, head, (Interface::Internal, here));
         let frame_length = sample.frame_length.saturating_add(payload.len() as u32);
-        Self { frame_length: frame_length.max(SHORTEST), payload, ..sample }
+        Self { frame_length: frame_length.max(MIN_FRAME), payload, ..sample }
     }
 
-    /// A frame that port `if_index` received and a switch passed on to `output`.
+    /// Creates the sample of a frame that port `if_index` received and a switch forwarded to
+    /// `output`.
     #[must_use]
     #[inline]
     pub fn switched(if_index: u32, meta: SampleMeta, frame: &'a [u8], output: Interface) -> Self {
         Self::new(if_index, meta, frame, (Interface::Index(if_index), output))
     }
 
-    /// Its first bytes.
+    /// Returns the first bytes of the packet.
     #[must_use]
     pub const fn header(&self) -> &'a [u8] {
         self.header
     }
 
-    /// Makes the flow sample, and lends it.
+    /// Passes the flow sample to `f`. A closure, because the sample borrows its records.
     #[inline]
-    pub fn with_flow_sample<T>(&self, take: impl FnOnce(&FlowSample<'_>) -> T) -> T {
+    pub fn with_flow_sample<T>(&self, f: impl FnOnce(&FlowSample<'_>) -> T) -> T {
         let switch = self.extended_switch();
         let timestamp = ExtendedTimestamp { nanoseconds: self.timestamp_ns };
         let first: &dyn FlowRecord = match &switch {
@@ -94,7 +96,7 @@ impl<'a> PacketSample<'a> {
         };
         let known = usize::from(switch.is_some()).wrapping_add((self.timestamp_ns != 0).into());
         let records = [first, &timestamp];
-        take(&FlowSample {
+        f(&FlowSample {
             source: self.source,
             meta: self.meta,
             input: self.input,
@@ -131,8 +133,8 @@ impl<'a> PacketSample<'a> {
         }
     }
 
-    /// VLAN and priority, told or read from the header; the tag of a header belongs to the side
-    /// of the wire that it was seen on.
+    /// VLAN and priority, from the fields or else from the header. A tag in the header is that of
+    /// the wire: ingress of a received frame, egress of a sent one.
     fn extended_switch(&self) -> Option<ExtendedSwitch> {
         let (mut src, mut dst) = (self.src_tag, self.dst_tag);
         if src.is_none() && dst.is_none() {
@@ -150,7 +152,7 @@ impl<'a> PacketSample<'a> {
     }
 }
 
-/// The TCI of a frame with an 802.1Q or 802.1ad tag.
+/// Returns the TCI of a frame with an 802.1Q or 802.1ad tag.
 fn tag(header: &[u8]) -> Option<u16> {
     match header.get(12..16) {
         Some(&[0x81, 0x00, high, low] | &[0x88, 0xA8, high, low]) => {
@@ -161,8 +163,8 @@ fn tag(header: &[u8]) -> Option<u16> {
 }
 
 const FCS: u32 = 4;
-/// Ethernet pads shorter frames (IEEE 802.3, 3.2.8); with FCS.
-const SHORTEST: u32 = 64;
+/// Minimum frame length, including the FCS (IEEE 802.3, 3.2.8).
+const MIN_FRAME: u32 = 64;
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +175,7 @@ mod tests {
         [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0xA0, 0x0C, 8, 0, 0x45, 0];
 
     #[test]
-    fn the_length_is_that_on_the_wire() {
+    fn frame_length_includes_the_fcs() {
         let sample = PacketSample::received(3, META, &[7; 60]);
         assert_eq!((sample.header(), sample.frame_length, sample.stripped), (&[7; 60][..], 64, 4));
         let sample = PacketSample::switched(3, META, &[7; 1514], Interface::Index(4));
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sent_frame_is_padded() {
+    fn sent_frames_count_with_padding() {
         for (length, on_the_wire) in [(0, 64), (42, 64), (60, 64), (61, 65), (1514, 1518)] {
             let frame = &[7; 1514][..length];
             let sent = PacketSample::sent(3, META, frame);
@@ -194,22 +196,22 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_told_on_the_side_of_the_wire() {
-        let told = |sample: PacketSample<'_>| sample.extended_switch();
-        let received = told(PacketSample::received(3, META, &TAGGED)).unwrap();
+    fn header_tag_belongs_to_the_side_of_the_wire() {
+        let switch = |sample: PacketSample<'_>| sample.extended_switch();
+        let received = switch(PacketSample::received(3, META, &TAGGED)).unwrap();
         assert_eq!((received.src_vlan, received.src_priority), (Some(12), Some(5)));
         assert_eq!((received.dst_vlan, received.dst_priority), (None, None));
-        let sent = told(PacketSample::sent(3, META, &TAGGED)).unwrap();
+        let sent = switch(PacketSample::sent(3, META, &TAGGED)).unwrap();
         assert_eq!((sent.dst_vlan, sent.src_vlan), (Some(12), None));
-        assert_eq!(told(PacketSample::received(3, META, &TAGGED[..15])), None, "cut in the tag");
+        assert_eq!(switch(PacketSample::received(3, META, &TAGGED[..15])), None, "cut in the tag");
         let mut chip = PacketSample::received(3, META, &[0; 60]);
         (chip.src_tag, chip.dst_tag) = (Some(1), Some(0x2002));
-        let chip = told(chip).unwrap();
+        let chip = switch(chip).unwrap();
         assert_eq!((chip.src_vlan, chip.dst_vlan, chip.dst_priority), (Some(1), Some(2), Some(1)));
     }
 
     #[test]
-    fn records_are_those_that_are_known() {
+    fn only_known_records_are_attached() {
         let count = |sample: &PacketSample<'_>| sample.with_flow_sample(|flow| flow.records.len());
         let mut plain = PacketSample::received(3, META, &[0; 60]);
         assert_eq!(count(&plain), 0);

@@ -1,4 +1,4 @@
-//! A smoltcp device whose traffic is sampled.
+//! A smoltcp device with sampling.
 
 use flowmote_core::SampleMeta;
 use smoltcp::phy::{Device, DeviceCapabilities, PacketMeta, RxToken, TxToken};
@@ -8,11 +8,12 @@ use crate::packet::port_sampler::PortSampler;
 use crate::packet::queue::SampleQueue;
 use crate::packet::sample::PacketSample;
 
-/// Wraps the Ethernet device of a smoltcp firmware and samples both directions into a bounded
-/// queue: received frames before smoltcp sees them, frames to send as smoltcp has written them.
+/// A wrapper around the Ethernet device of a smoltcp firmware that samples both directions into a
+/// bounded queue: received frames before smoltcp processes them, sent frames after smoltcp wrote
+/// them.
 ///
-/// A frame counts when its token is consumed. The port is one data source for both directions, as
-/// on Linux.
+/// A frame is counted when its token is consumed. The port is one data source for both directions,
+/// as on Linux.
 #[derive(Debug)]
 pub struct SampledDevice<'a, D, const SLOTS: usize, const HEADER: usize = 128> {
     device: D,
@@ -35,17 +36,18 @@ pub struct SampledTxToken<'t, 'a, T, const SLOTS: usize, const HEADER: usize> {
     now: Instant,
 }
 
-/// What the tokens share: a received frame may be answered while it is held.
+/// The sampling side, shared by reference between the two tokens of a receive, because smoltcp may
+/// consume the transmit token while it holds the received frame.
 struct Probe<'a, const SLOTS: usize, const HEADER: usize> {
     if_index: u32,
     sampler: &'a PortSampler,
     queue: &'a SampleQueue<SLOTS, HEADER>,
-    /// Nanoseconds from 1970 to the zero of smoltcp's clock.
+    /// Nanoseconds since 1970 at time 0 of smoltcp's clock; `None`: unknown.
     epoch_ns: Option<u64>,
 }
 
 impl<'a, D: Device, const SLOTS: usize, const HEADER: usize> SampledDevice<'a, D, SLOTS, HEADER> {
-    /// Samples `device` as port `if_index`.
+    /// Wraps `device` as port `if_index`.
     #[must_use]
     pub fn new(
         device: D,
@@ -57,13 +59,13 @@ impl<'a, D: Device, const SLOTS: usize, const HEADER: usize> SampledDevice<'a, D
         Self { device, probe }
     }
 
-    /// Gives samples the time of day: `epoch_ns` is that of the zero of smoltcp's clock, in
-    /// nanoseconds since 1970, as SNTP or a real-time clock has told. `None`: none.
+    /// Sets the time of day at time 0 of smoltcp's clock, in nanoseconds since 1970, from SNTP or a
+    /// real-time clock. Samples then carry a timestamp; `None`: no timestamps.
     pub fn set_epoch(&mut self, epoch_ns: Option<u64>) {
         self.probe.epoch_ns = epoch_ns;
     }
 
-    /// The device within.
+    /// Returns the wrapped device.
     pub fn device_mut(&mut self) -> &mut D {
         &mut self.device
     }
@@ -100,11 +102,11 @@ impl<'a, D: Device, const SLOTS: usize, const HEADER: usize> Device
 impl<T: RxToken, const SLOTS: usize, const HEADER: usize> RxToken
     for SampledRxToken<'_, '_, T, SLOTS, HEADER>
 {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
         let Self { token, probe, now } = self;
         token.consume(|frame| {
             probe.offer(now, |meta| PacketSample::received(probe.if_index, meta, frame));
-            take(frame)
+            f(frame)
         })
     }
 
@@ -139,7 +141,7 @@ impl<const SLOTS: usize, const HEADER: usize> Probe<'_, SLOTS, HEADER> {
         });
     }
 
-    /// The time of day in nanoseconds, 0 if it is not known.
+    /// The time of day in nanoseconds since 1970, 0 if unknown.
     fn timestamp_ns(&self, now: Instant) -> u64 {
         let since_zero = now.total_micros().cast_unsigned().wrapping_mul(1000);
         self.epoch_ns.map_or(0, |epoch| epoch.wrapping_add(since_zero))
@@ -163,7 +165,7 @@ mod tests {
     const NOW: Instant = Instant::from_micros_const(7);
 
     #[test]
-    fn both_directions_are_sampled_as_they_were_on_the_wire() {
+    fn both_directions_are_sampled() {
         let port = PortSampler::new(1, 7);
         let queue = SampleQueue::<8, 32>::new();
         let mut device = SampledDevice::new(Loopback::new(Medium::Ethernet), 4, &port, &queue);
@@ -177,7 +179,7 @@ mod tests {
         assert_eq!(sent.timestamp_ns, 1_007_000);
 
         let (rx, tx) = device.receive(NOW).unwrap();
-        // Answered while it is held, as smoltcp does.
+        // smoltcp answers while it holds the received frame.
         rx.consume(|frame| tx.consume(frame.len(), |to| to.copy_from_slice(frame)));
         let received = queue.pop(&mut header).unwrap();
         assert_eq!((received.header(), received.meta.sample_pool), (&frame[..32], 2));
@@ -186,12 +188,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_not_consumed_is_no_packet_and_a_full_queue_a_drop() {
+    fn unconsumed_token_counts_no_packet() {
         let port = PortSampler::new(1, 7);
         let queue = SampleQueue::<1>::new();
         let mut device = SampledDevice::new(Loopback::new(Medium::Ethernet), 4, &port, &queue);
         assert!(device.transmit(NOW).is_some());
         assert_eq!(port.meta().sample_pool, 0);
+    }
+
+    #[test]
+    fn full_queue_counts_a_drop() {
+        let port = PortSampler::new(1, 7);
+        let queue = SampleQueue::<1>::new();
+        let mut device = SampledDevice::new(Loopback::new(Medium::Ethernet), 4, &port, &queue);
         for _ in 0..3 {
             device.transmit(NOW).unwrap().consume(60, |to| to.fill(0xa5));
         }

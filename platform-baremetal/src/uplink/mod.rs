@@ -1,4 +1,4 @@
-//! The way out of the device.
+//! Uplinks: how datagrams leave the device.
 
 pub(crate) mod raw;
 #[cfg(feature = "smoltcp")]
@@ -9,40 +9,40 @@ use core::net::SocketAddr;
 
 use flowmote_core::{Instant, Transport};
 
-/// A [`Transport`] with the network under it: what [`Node`](crate::Node) drives.
+/// A [`Transport`] including the network below it, driven by [`Node`](crate::Node).
 pub trait Uplink: Transport {
-    /// Does what is due: takes frames in, answers, asks for neighbours, sends what waits. MUST
-    /// NOT block, and its work is bounded, however much comes in.
+    /// Processes received frames, answers, resolves neighbours and sends waiting packets. MUST NOT
+    /// block, and the work per call MUST be bounded, whatever arrives.
     fn poll(&mut self, now: Instant);
 
-    /// Whether a datagram sent now would leave, or wait in a buffer of the uplink, and not be
-    /// lost.
+    /// Returns true if a datagram sent now would be transmitted or buffered, not lost.
     fn is_ready(&mut self) -> bool;
 
-    /// When to call [`poll`](Self::poll) again if nothing arrives; `None`: no need.
+    /// The time by which to call [`poll`](Self::poll) again if nothing arrives; `None`: not needed.
     fn poll_timeout(&mut self, now: Instant) -> Option<Instant>;
 
-    /// Sends to another collector from now on; answers how many datagrams waited for the one
-    /// before, and are lost.
+    /// Changes the collector. Returns how many datagrams to the previous one were waiting and are
+    /// lost.
     ///
     /// # Errors
-    /// [`CollectorError`], and nothing has changed.
+    /// [`CollectorError`]; the collector is unchanged.
     fn set_collector(&mut self, collector: SocketAddr) -> Result<u32, CollectorError>;
 }
 
-/// Why a collector was refused.
+/// Reason why a collector was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CollectorError {
-    /// The uplink does not speak this version of IP.
+    /// The uplink does not support this version of IP.
     Unsupported,
-    /// Not the address of one host, or port 0.
+    /// The address is not unicast, or the port is 0.
     NotUnicast,
-    /// No other host on the network of the device, and there is no router.
+    /// The address is outside the network of the device and there is no router, or it is the
+    /// address of the device itself.
     Unreachable,
 }
 
-/// Refuses what is no address of a host.
+/// Refuses addresses that are not unicast, and port 0.
 pub(crate) fn check_collector(collector: SocketAddr) -> Result<(), CollectorError> {
     let ip = collector.ip();
     let broadcast = ip == core::net::Ipv4Addr::BROADCAST;

@@ -1,4 +1,4 @@
-//! The way out without an IP stack: a frame device and a [`UdpSender`].
+//! Uplink without an IP stack: a frame device and a [`UdpSender`].
 
 use core::net::SocketAddr;
 
@@ -7,21 +7,22 @@ use flowmote_core::{Instant, SendError, Transport};
 use crate::uplink::udp_sender::{Neighbour, UdpSender};
 use crate::uplink::{CollectorError, Uplink, check_collector};
 
-/// Sends and receives Ethernet frames: a MAC and its driver. Neither call may block.
+/// A MAC and its driver, which send and receive Ethernet frames. Neither call may block.
 pub trait FrameDevice {
-    /// Sends the frame that consists of `head` and `payload`, without FCS. So nobody copies a
-    /// datagram behind its headers: a MAC takes two descriptors, or a FIFO one after the other.
+    /// Sends the frame that consists of `head` and `payload`, without FCS. Two parts avoid copying
+    /// the datagram after its headers: a MAC uses two descriptors, a FIFO is filled with one after
+    /// the other.
     ///
     /// # Errors
-    /// [`SendError`] if there is no room.
+    /// [`SendError`] if the transmit queue is full.
     fn send(&mut self, head: &[u8], payload: &[u8]) -> Result<(), SendError>;
 
-    /// Lends the next received frame to `take`; returns whether there was one. Frames that are
-    /// not for the agent are the business of the firmware: it may keep them from here.
-    fn receive(&mut self, take: &mut dyn FnMut(&[u8])) -> bool;
+    /// Passes the next received frame, without FCS, to `handle`; returns false if there is none.
+    /// The firmware may keep frames for itself: the agent needs only ARP.
+    fn receive(&mut self, handle: &mut dyn FnMut(&[u8])) -> bool;
 }
 
-/// An [`Uplink`] in a few kilobytes of flash: UDP over IPv4, with ARP.
+/// An [`Uplink`] of a few kilobytes of flash: UDP over IPv4, with ARP.
 #[derive(Debug)]
 pub struct RawUplink<D> {
     device: D,
@@ -29,29 +30,29 @@ pub struct RawUplink<D> {
 }
 
 impl<D: FrameDevice> RawUplink<D> {
-    /// Joins a device and a sender.
+    /// Creates an uplink from a device and a sender.
     #[must_use]
     pub const fn new(device: D, sender: UdpSender) -> Self {
         Self { device, sender }
     }
 
-    /// The device.
+    /// Returns the device.
     pub fn device_mut(&mut self) -> &mut D {
         &mut self.device
     }
 
-    /// The sender.
+    /// Returns the sender.
     #[must_use]
     pub const fn sender(&self) -> &UdpSender {
         &self.sender
     }
 
-    /// Receives one frame and answers it; returns whether there was one. An answer that the
-    /// device has no room for is lost, and the question comes again.
+    /// Receives one frame and answers it; returns false if there was none.
     fn receive(&mut self, now: Instant) -> bool {
         let (mut answer, sender) = (None, &mut self.sender);
         let received = self.device.receive(&mut |frame| answer = sender.handle_frame(now, frame));
         if let Some(answer) = &answer {
+            // Without room the reply is lost: the host that asked repeats its request.
             let _ = self.device.send(answer, &[]);
         }
         received
@@ -68,7 +69,7 @@ impl<D: FrameDevice> Transport for RawUplink<D> {
 }
 
 impl<D: FrameDevice> Uplink for RawUplink<D> {
-    /// Takes at most 16 frames.
+    /// Processes at most 16 received frames.
     fn poll(&mut self, now: Instant) {
         for _ in 0..FRAMES {
             if !self.receive(now) {
@@ -76,6 +77,7 @@ impl<D: FrameDevice> Uplink for RawUplink<D> {
             }
         }
         if let Some(question) = &self.sender.poll(now) {
+            // Without room the request is lost: the sender repeats it after a second.
             let _ = self.device.send(question, &[]);
         }
     }
@@ -99,4 +101,5 @@ impl<D: FrameDevice> Uplink for RawUplink<D> {
     }
 }
 
+/// Received frames per poll, so that a flood cannot hold up the main loop.
 const FRAMES: usize = 16;

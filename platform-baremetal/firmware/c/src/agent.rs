@@ -1,4 +1,4 @@
-//! The life of an agent: made, asked, emptied.
+//! Agent lifecycle: initialisation, polling, transmission.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use crate::state::{
     FLOWMOTE_STATE_SIZE, MainLoop, flowmote,
 };
 
-/// What an agent is told once.
+/// Configuration of an agent.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_config {
@@ -20,17 +20,17 @@ pub struct flowmote_config {
     pub agent_address: [u8; 16],
     /// 4 or 16.
     pub agent_address_length: u32,
-    /// Tells apart several agents of one device; else 0.
+    /// Distinguishes several agents of one device; 0 if there is only one.
     pub sub_agent_id: u32,
-    /// Packet header bytes a sample carries: 16 to FLOWMOTE_HEADER_BYTES.
+    /// Packet header bytes per sample: 16 to FLOWMOTE_HEADER_BYTES.
     pub header_bytes: u32,
     /// Bytes of a datagram: 512 to FLOWMOTE_DATAGRAM_BYTES.
     pub datagram_bytes: u32,
     /// Milliseconds that a sample may wait for its datagram to fill: 0 to 1000.
     pub max_delay_ms: u32,
-    /// Discarded packets told a second and port; the text of sFlow says 10.
+    /// Maximum discarded packets reported per second and port; the standard recommends 10.
     pub discard_limit: u32,
-    /// A number that no other device has, such as the unique id of the chip.
+    /// Seed of the random numbers: different on every device, such as the unique id of the chip.
     pub seed: u64,
 }
 
@@ -38,7 +38,7 @@ pub struct flowmote_config {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_stats {
-    /// Datagrams made.
+    /// Datagrams encoded.
     pub datagrams: u64,
     /// Their bytes, without UDP and IP headers.
     pub datagram_bytes: u64,
@@ -50,12 +50,13 @@ pub struct flowmote_stats {
     pub discarded_packets: u64,
     /// Discarded packets held back by the limit.
     pub discards_suppressed: u64,
-    /// Discarded packets that flowmote_discards_lost has told.
+    /// Discarded packets reported to flowmote_discards_lost.
     pub discards_lost: u64,
 }
 
-/// Makes an agent in `state`, whose `size` is sizeof (flowmote). What was there is forgotten: no
-/// interrupt may use it meanwhile. FLOWMOTE_E_SIZE, FLOWMOTE_E_RANGE. Main loop.
+/// Initialises an agent in `state`, whose `size` is sizeof (flowmote). Previous content is
+/// discarded: no interrupt may use the state during the call. FLOWMOTE_E_SIZE, FLOWMOTE_E_RANGE.
+/// Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_init(
     state: *mut flowmote,
@@ -64,22 +65,23 @@ pub unsafe extern "C" fn flowmote_init(
 ) -> i32 {
     let init = || {
         checked(state)?;
-        // SAFETY: as the caller says.
+        // SAFETY: `read` refuses a null or misaligned `config`; else it is a valid structure.
         let config = agent_config(unsafe { read(config) }?)?;
         if size < FLOWMOTE_STATE_SIZE {
             return Err(FLOWMOTE_E_SIZE);
         }
-        // SAFETY: not null, aligned, large enough; the rest as the caller says.
+        // SAFETY: `checked` refused null and misaligned pointers, the size was compared, and the
+        // header requires that nothing else uses the state during this call.
         unsafe { state::make(state, config) };
         Ok(FLOWMOTE_OK)
     };
     code(init())
 }
 
-/// Adds a port. `if_index` is 1 to 0xFFFFFF, `sampling_rate` the N of 1 in N, at most
-/// FLOWMOTE_MAX_SAMPLING_RATE (0: off), `polling_ms` the milliseconds between two readings of its
-/// counters (0: never). Stores in `port` the number by which other functions know it; only then may
-/// an interrupt use it. FLOWMOTE_E_RANGE, FLOWMOTE_E_EXISTS, FLOWMOTE_E_PORTS_FULL. Main loop.
+/// Adds a port. `if_index` is 1 to 0xFFFFFF, `sampling_rate` the N of 1-in-N, at most
+/// FLOWMOTE_MAX_SAMPLING_RATE (0: off), `polling_ms` the interval of its counter samples in
+/// milliseconds (0: never). Stores in `port` the number that other functions take; an interrupt may
+/// use it from then on. FLOWMOTE_E_RANGE, FLOWMOTE_E_EXISTS, FLOWMOTE_E_PORTS_FULL. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_add_port(
     state: *mut flowmote,
@@ -91,7 +93,7 @@ pub unsafe extern "C" fn flowmote_add_port(
 ) -> i32 {
     let add = || {
         checked(port)?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, count, ports, .. } = unsafe { state::main_loop(state) }?;
         if if_index == 0 || sampling_rate > FLOWMOTE_MAX_SAMPLING_RATE {
             return Err(FLOWMOTE_E_RANGE);
@@ -104,14 +106,14 @@ pub unsafe extern "C" fn flowmote_add_port(
         slot.if_index.store(if_index, Ordering::Relaxed);
         slot.sampler.set_sampling_rate(sampling_rate);
         count.store(number.wrapping_add(1), Ordering::Release);
-        // SAFETY: as the caller says.
+        // SAFETY: `port` was checked above, and the header requires it to be writable.
         unsafe { write(port, number) }?;
         Ok(FLOWMOTE_OK)
     };
     code(add())
 }
 
-/// Has the counters of a port read every `polling_ms` milliseconds from now on, 0: never.
+/// Changes the interval of the counter samples of a port to `polling_ms` milliseconds, 0: never.
 /// FLOWMOTE_E_PORT. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_set_polling(
@@ -121,9 +123,9 @@ pub unsafe extern "C" fn flowmote_set_polling(
     polling_ms: u32,
 ) -> i32 {
     let set = || {
-        // SAFETY: as the caller says.
+        // SAFETY: shared borrows only; `port` refuses memory that `flowmote_init` did not fill.
         let (found, _) = unsafe { state::port(state, port) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let source = DataSource::interface(found.if_index.load(Ordering::Relaxed));
         let polling = Duration::from_millis(polling_ms);
@@ -133,8 +135,8 @@ pub unsafe extern "C" fn flowmote_set_polling(
     code(set())
 }
 
-/// FLOWMOTE_YES and the ifIndex of a port whose counters are due: answer with flowmote_counters,
-/// and ask again until FLOWMOTE_OK. Main loop.
+/// Returns FLOWMOTE_YES and the ifIndex of a port whose counters are due: pass them to
+/// flowmote_counters, and repeat until FLOWMOTE_OK. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_poll_counters(
     state: *mut flowmote,
@@ -143,21 +145,21 @@ pub unsafe extern "C" fn flowmote_poll_counters(
 ) -> i32 {
     let poll = || {
         checked(if_index)?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let Some(source) = agent.poll_counters(Instant::from_millis(now_ms)) else {
             return Ok(FLOWMOTE_OK);
         };
-        // SAFETY: as the caller says.
+        // SAFETY: `if_index` was checked above, and the header requires it to be writable.
         unsafe { write(if_index, source.index()) }?;
         Ok(FLOWMOTE_YES)
     };
     code(poll())
 }
 
-/// Encodes what the queue holds, and answers FLOWMOTE_YES with a datagram of `length` bytes to
-/// send, if one is ready. It is there until the next main loop function is called. Ask again until
-/// FLOWMOTE_OK. Main loop.
+/// Encodes the samples in the queue, and returns FLOWMOTE_YES with a datagram of `length` bytes if
+/// one is ready to be sent. The datagram is valid until the next main loop function is called.
+/// Repeat until FLOWMOTE_OK. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_poll_transmit(
     state: *mut flowmote,
@@ -168,31 +170,32 @@ pub unsafe extern "C" fn flowmote_poll_transmit(
     let poll = || {
         checked(datagram)?;
         checked(length)?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let node = unsafe { state::main_loop(state) }?;
         let Some(bytes) = next_datagram(node, Instant::from_millis(now_ms)) else {
             return Ok(FLOWMOTE_OK);
         };
-        // SAFETY: as the caller says.
+        // SAFETY: `datagram` was checked above, and the header requires it to be writable.
         unsafe { write(datagram, bytes.as_ptr()) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: `length` was checked above, and the header requires it to be writable.
         unsafe { write(length, bytes.len()) }?;
         Ok(FLOWMOTE_YES)
     };
     code(poll())
 }
 
-/// FLOWMOTE_YES and when, in milliseconds since boot, to call flowmote_poll_counters and
-/// flowmote_poll_transmit at the latest (0: at once); FLOWMOTE_OK: nothing is due. Either way call
-/// them soon after flowmote_packet_seen answered FLOWMOTE_YES in an interrupt. Main loop.
+/// Returns FLOWMOTE_YES and the time, in milliseconds since boot, by which to call
+/// flowmote_poll_counters and flowmote_poll_transmit (0: immediately); FLOWMOTE_OK: nothing is due.
+/// In either case call them soon after flowmote_packet_seen returned FLOWMOTE_YES in an interrupt.
+/// Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_poll_timeout(state: *mut flowmote, at_ms: *mut u64) -> i32 {
     let poll = || {
         checked(at_ms)?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let Some(at) = agent.poll_timeout() else { return Ok(FLOWMOTE_OK) };
-        // SAFETY: as the caller says.
+        // SAFETY: `at_ms` was checked above, and the header requires it to be writable.
         unsafe { write(at_ms, at.as_millis()) }?;
         Ok(FLOWMOTE_YES)
     };
@@ -203,7 +206,7 @@ pub unsafe extern "C" fn flowmote_poll_timeout(state: *mut flowmote, at_ms: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_totals(state: *mut flowmote, stats: *mut flowmote_stats) -> i32 {
     let totals = || {
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let totals = agent.stats();
         let totals = flowmote_stats {
@@ -215,25 +218,26 @@ pub unsafe extern "C" fn flowmote_totals(state: *mut flowmote, stats: *mut flowm
             discards_suppressed: totals.discards_suppressed,
             discards_lost: totals.discards_lost,
         };
-        // SAFETY: as the caller says.
+        // SAFETY: `stats`: null and misaligned are refused; else the header requires it to be
+        // writable.
         unsafe { write(stats, totals) }?;
         Ok(FLOWMOTE_OK)
     };
     code(totals())
 }
 
-/// Moves samples from the queue into the datagram, until one is ready or none is left.
+/// Moves samples from the queue into the datagram until it is ready or the queue is empty.
 fn next_datagram<'a>(node: MainLoop<'a>, now: Instant) -> Option<&'a [u8]> {
     let MainLoop { agent, samples, .. } = node;
     let mut header = [0; FLOWMOTE_HEADER_BYTES];
-    // Each turn takes a sample or ends, and no more wait than there are slots.
+    // Each turn removes a sample or ends the loop, and the queue holds at most `FLOWMOTE_SLOTS`.
     for _ in 0..=crate::state::FLOWMOTE_SLOTS {
         if agent.poll_timeout().is_some_and(|at| at == Instant::ZERO) {
             break;
         }
         let Some(sample) = samples.peek(&mut header) else { break };
         let fit = sample.with_flow_sample(|flow| agent.handle_flow_sample(now, flow));
-        // One that the datagram has no room for begins the next.
+        // A sample that does not fit stays in the queue and starts the next datagram.
         if fit != Err(flowmote_core::HandleError::Full) {
             samples.remove();
         }
@@ -242,9 +246,9 @@ fn next_datagram<'a>(node: MainLoop<'a>, now: Instant) -> Option<&'a [u8]> {
 }
 
 fn agent_config(config: flowmote_config) -> Result<AgentConfig, i32> {
-    let within = |value: u32, least: usize, most: usize| {
+    let within = |value: u32, min: usize, max: usize| {
         let value = value as usize;
-        if (least..=most).contains(&value) { Ok(value) } else { Err(FLOWMOTE_E_RANGE) }
+        if (min..=max).contains(&value) { Ok(value) } else { Err(FLOWMOTE_E_RANGE) }
     };
     let [a, b, c, d, ..] = config.agent_address;
     let address = match config.agent_address_length {

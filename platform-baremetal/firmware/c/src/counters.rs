@@ -7,22 +7,23 @@ use crate::codes::*;
 use crate::pointers::{read, write};
 use crate::state::{self, MainLoop, flowmote};
 
-/// A counter that the device does not have; of 64 bits, all ones too.
+/// Value of a counter that the device does not have; 64-bit counters are all ones as well.
 pub const FLOWMOTE_UNKNOWN: u32 = u32::MAX;
 
-/// if_counters, 0:1. Counters that the device does not have are FLOWMOTE_UNKNOWN, other fields 0.
+/// Generic interface counters, `if_counters` (0:1). Unknown counters are FLOWMOTE_UNKNOWN, other
+/// unknown fields 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_if_counters {
     /// ifIndex of the port.
     pub if_index: u32,
-    /// ifType of the IANA; 6: Ethernet.
+    /// IANA ifType; 6: Ethernet.
     pub if_type: u32,
     /// Bits per second.
     pub if_speed: u64,
     /// 0 unknown, 1 full duplex, 2 half duplex, 3 in, 4 out.
     pub if_direction: u32,
-    /// Bit 0: meant to be up, bit 1: up.
+    /// Bit 0: administratively up, bit 1: operationally up.
     pub if_status: u32,
     /// Bytes received, framing included.
     pub if_in_octets: u64,
@@ -32,11 +33,11 @@ pub struct flowmote_if_counters {
     pub if_in_multicast_pkts: u32,
     /// Broadcast packets received.
     pub if_in_broadcast_pkts: u32,
-    /// Good packets received and discarded all the same, for instance for lack of buffers.
+    /// Good packets received but discarded, for instance for lack of buffers.
     pub if_in_discards: u32,
     /// Packets received with errors.
     pub if_in_errors: u32,
-    /// Packets received and discarded because nobody knew their protocol.
+    /// Packets received and discarded because of an unknown protocol.
     pub if_in_unknown_protos: u32,
     /// Bytes sent, framing included.
     pub if_out_octets: u64,
@@ -46,19 +47,19 @@ pub struct flowmote_if_counters {
     pub if_out_multicast_pkts: u32,
     /// Broadcast packets sent.
     pub if_out_broadcast_pkts: u32,
-    /// Packets to be sent that were discarded though nothing was wrong with them.
+    /// Good packets to be sent but discarded, for instance for lack of buffers.
     pub if_out_discards: u32,
-    /// Packets that errors kept from being sent.
+    /// Packets not sent because of errors.
     pub if_out_errors: u32,
     /// 1: promiscuous, 0: not.
     pub if_promiscuous_mode: u32,
 }
 
-/// ethernet_counters, 0:2, in frames. What the device does not count is FLOWMOTE_UNKNOWN.
+/// Ethernet counters, `ethernet_counters` (0:2), in frames. Unknown counters are FLOWMOTE_UNKNOWN.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_ethernet_counters {
-    /// Received with a bad FCS and a length that is no whole number of octets.
+    /// Received with a bad FCS and a length that is not a whole number of octets.
     pub dot3_stats_alignment_errors: u32,
     /// Received with a bad FCS.
     pub dot3_stats_fcs_errors: u32,
@@ -86,26 +87,26 @@ pub struct flowmote_ethernet_counters {
     pub dot3_stats_symbol_errors: u32,
 }
 
-/// Stores counters of which nothing is known: begin with them. Any context.
+/// Sets every counter to unknown: the start value of a structure. Any context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_if_counters_init(counters: *mut flowmote_if_counters) -> i32 {
-    // SAFETY: as the caller says.
+    // SAFETY: null and misaligned are refused; else it is memory for the structure.
     code(unsafe { write(counters, IfCounters::UNKNOWN.into()) }.map(|()| FLOWMOTE_OK))
 }
 
-/// Stores counters of which nothing is known: begin with them. Any context.
+/// Sets every counter to unknown: the start value of a structure. Any context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_ethernet_counters_init(
     counters: *mut flowmote_ethernet_counters,
 ) -> i32 {
-    // SAFETY: as the caller says.
+    // SAFETY: null and misaligned are refused; else it is memory for the structure.
     code(unsafe { write(counters, EthernetCounters::UNKNOWN.into()) }.map(|()| FLOWMOTE_OK))
 }
 
-/// Takes the counters of the port with that `if_index`, usually the one that flowmote_poll_counters
-/// has named. `ethernet` may be null. Totals only grow; a register that wraps or is cleared by
-/// reading is added up by the firmware. FLOWMOTE_E_PORT, FLOWMOTE_E_FULL, FLOWMOTE_E_TOO_LARGE.
-/// Main loop.
+/// Encodes the counters of the port with this `if_index`, usually the one that
+/// flowmote_poll_counters returned. `ethernet` may be null. Values are totals that only grow: the
+/// firmware accumulates registers that wrap or are cleared by reading. FLOWMOTE_E_PORT,
+/// FLOWMOTE_E_FULL, FLOWMOTE_E_TOO_LARGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_counters(
     state: *mut flowmote,
@@ -115,11 +116,11 @@ pub unsafe extern "C" fn flowmote_counters(
     ethernet: *const flowmote_ethernet_counters,
 ) -> i32 {
     let take = || {
-        // SAFETY: as the caller says.
+        // SAFETY: `read` refuses a null or misaligned `generic`; else it is a valid structure.
         let generic: IfCounters = unsafe { read(generic) }?.into();
-        // SAFETY: as the caller says.
+        // SAFETY: `read` refuses a null or misaligned `ethernet`; else it is a valid structure.
         let ethernet = if ethernet.is_null() { None } else { Some(unsafe { read(ethernet) }?) };
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let (now, source) = (Instant::from_millis(now_ms), DataSource::interface(if_index));
         let fit = match ethernet.map(EthernetCounters::from) {
@@ -134,8 +135,9 @@ pub unsafe extern "C" fn flowmote_counters(
     code(take())
 }
 
-/// The structure of C and that of `core`, field by field in both directions. The layout of C is the
-/// interface, so neither can be the other; `by_code` are fields that `core` has a type for.
+/// Converts between the structure of C and that of `core`, field by field in both directions. They
+/// stay two types because the layout of C is part of the interface. `by_code` lists the fields that
+/// have a type of their own in `core`.
 macro_rules! mirror {
     ($c:ident, $core:ident, [$($field:ident),*], by_code [$($coded:ident: $type:ident),*]) => {
         impl From<$c> for $core {

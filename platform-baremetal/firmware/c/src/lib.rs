@@ -1,17 +1,17 @@
 //! The agent for C firmware: `libflowmote.a` and `flowmote.h`.
 //!
-//! State is memory of the caller. Interrupts touch the samplers and the queue, which are made to
-//! be shared; the main loop touches the rest. No reference to the whole state is ever made, so
-//! the two never hold overlapping references.
+//! State is memory of the caller. Interrupts access the samplers and the queue, which are built to
+//! be shared; only the main loop accesses the rest. No reference to the whole state is ever made,
+//! so the two never hold overlapping references.
 //!
-//! Every function of the interface demands that pointers are valid for what its text says, and that
-//! a state lives as long as it is used. Unsafe code is what C makes necessary: arguments are
-//! pointers, and are trusted as far as the header says and no further. Null and misaligned pointers
-//! are refused.
+//! The header states once what every `SAFETY` comment here relies on: a pointer is valid for what
+//! the function documents, a state lives as long as it is used, and "main loop" functions do not
+//! interrupt one another. Everything else is checked: null and misaligned pointers, and states that
+//! were never initialised.
 #![no_std]
 #![expect(
     clippy::missing_safety_doc,
-    reason = "flowmote.h says it once: pointers are valid, states live for ever"
+    reason = "the requirements on pointers and states are in flowmote.h, once for all functions"
 )]
 #![allow(unsafe_code, reason = "arguments and states are pointers of C")]
 
@@ -30,7 +30,7 @@ pub use packets::*;
 pub use state::*;
 pub use udp::*;
 
-/// The critical section of the firmware.
+/// The critical section that the firmware implements in C.
 struct Firmware;
 critical_section::set_impl!(Firmware);
 
@@ -39,7 +39,8 @@ unsafe extern "C" {
     safe fn flowmote_exit_critical(state: u32);
 }
 
-// SAFETY: the header demands of the two functions what `Impl` does.
+// SAFETY: the header requires of the two functions what `Impl` requires: they nest, and between
+// them no interrupt calls the library.
 unsafe impl critical_section::Impl for Firmware {
     unsafe fn acquire() -> critical_section::RawRestoreState {
         flowmote_enter_critical()
@@ -55,7 +56,7 @@ unsafe extern "C" {
     safe fn flowmote_a_panic_can_be_reached() -> !;
 }
 
-/// Cannot be reached, see `tests/firmware/c_interface.rs`; a library without it does not build.
+/// Unreachable, as `tests/firmware/c_interface.rs` proves; a static library must have a handler.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     #[cfg(feature = "prove")]

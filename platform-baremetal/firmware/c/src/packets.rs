@@ -1,4 +1,4 @@
-//! Packets, chosen here or by a chip.
+//! Packets, sampled by the library or by a switch chip.
 
 use core::sync::atomic::Ordering;
 
@@ -14,41 +14,41 @@ use crate::state::{self, MainLoop, Port, flowmote};
 
 /// direction: the device received the packet for itself.
 pub const FLOWMOTE_RECEIVED: u32 = 0;
-/// direction: the device made the packet and sends it by this port.
+/// direction: the device itself sends the packet by this port.
 pub const FLOWMOTE_SENT: u32 = 1;
-/// direction: the port received the packet and the device passed it on, see output.
+/// direction: the port received the packet and the device forwarded it, see output.
 pub const FLOWMOTE_SWITCHED: u32 = 2;
-/// direction: as FLOWMOTE_SWITCHED, to `output` ports at once (0: number unknown).
+/// direction: as FLOWMOTE_SWITCHED, to `output` ports (0: number unknown).
 pub const FLOWMOTE_FLOODED: u32 = 3;
 
-/// A packet.
+/// Description of a packet.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_packet {
     /// Its first bytes, from the destination MAC on; read during the call only.
     pub header: *const u8,
-    /// How many: 0 to 65535; what is beyond FLOWMOTE_HEADER_BYTES is not looked at.
+    /// Number of header bytes: 0 to 65535; those beyond FLOWMOTE_HEADER_BYTES are ignored.
     pub header_length: u32,
-    /// Bytes of the whole frame on the wire, with the 4 of the FCS: not less than header_length.
+    /// Length of the frame on the wire in bytes, including the FCS: at least header_length.
     pub frame_length: u32,
     /// FLOWMOTE_RECEIVED, _SENT, _SWITCHED or _FLOODED.
     pub direction: u32,
-    /// ifIndex of the port it leaves by (0: not known), or number of ports it is flooded to.
+    /// ifIndex of the egress port (0: unknown), or number of ports that it is flooded to.
     pub output: u32,
-    /// Nanoseconds since 1970; 0: not known.
+    /// Nanoseconds since 1970; 0: unknown.
     pub timestamp_ns: u64,
-    /// What follows the header of a packet to send that lies in two places, as headers and
-    /// datagram do; null: nothing. Read by flowmote_packet_seen of a FLOWMOTE_SENT packet only.
+    /// Bytes after the header, for a packet in two buffers such as headers and datagram; null:
+    /// none. Only flowmote_packet_seen reads it, and only for FLOWMOTE_SENT.
     pub payload: *const u8,
-    /// How many bytes: 0 to 65535, and with header_length at most frame_length.
+    /// Number of payload bytes: 0 to 65535; with header_length at most frame_length.
     pub payload_length: u32,
 }
 
-/// What a sampler says.
+/// State of a sampler, to be attached to a sample.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_meta {
-    /// N of 1 in N.
+    /// N of 1-in-N.
     pub sampling_rate: u32,
     /// Packets that could have been sampled, modulo 2^32.
     pub sample_pool: u32,
@@ -56,10 +56,9 @@ pub struct flowmote_meta {
     pub drops: u32,
 }
 
-/// Counts a packet of `port`, and copies it into the queue if it is chosen: FLOWMOTE_YES. Packets
-/// of one port are told by one interrupt priority; if the main loop tells some too, with that
-/// interrupt off. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE: not counted. FLOWMOTE_E_QUEUE_FULL. Any
-/// context.
+/// Counts a packet of `port`; if it is sampled, copies it into the queue and returns FLOWMOTE_YES.
+/// For one port, call from one interrupt priority, or from the main loop with that interrupt off.
+/// FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE: not counted. FLOWMOTE_E_QUEUE_FULL. Any context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_packet_seen(
     state: *const flowmote,
@@ -67,13 +66,13 @@ pub unsafe extern "C" fn flowmote_packet_seen(
     packet: *const flowmote_packet,
 ) -> i32 {
     let seen = || {
-        // SAFETY: as the caller says.
+        // SAFETY: shared borrows only; `port` refuses memory that `flowmote_init` did not fill.
         let (port, samples) = unsafe { state::port(state, port) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: null and misaligned are refused, and the packet is unchanged during the call.
         let packet = unsafe { crate::pointers::borrow(packet) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: the packet promises `header_length` bytes, unchanged during the call.
         let header = unsafe { header(packet) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: the packet promises `payload_length` bytes, unchanged during the call.
         let payload = unsafe { payload(packet) }?;
         match port.sampler.advance(1) {
             None => Ok(FLOWMOTE_OK),
@@ -83,7 +82,7 @@ pub unsafe extern "C" fn flowmote_packet_seen(
     code(seen())
 }
 
-/// The rare half of `flowmote_packet_seen`, out of line so that the other half needs little stack.
+/// Slow path of `flowmote_packet_seen`, out of line so that the fast path needs little stack.
 #[cold]
 #[inline(never)]
 fn queue(
@@ -98,8 +97,8 @@ fn queue(
     Err(FLOWMOTE_E_QUEUE_FULL)
 }
 
-/// Takes a packet that a switch chip has chosen, with what the chip says. FLOWMOTE_E_PORT,
-/// FLOWMOTE_E_RANGE, FLOWMOTE_E_FULL, FLOWMOTE_E_TOO_LARGE. Main loop.
+/// Encodes a packet that a switch chip sampled, with the rate, pool and drops of the chip.
+/// FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE, FLOWMOTE_E_FULL, FLOWMOTE_E_TOO_LARGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_sample(
     state: *mut flowmote,
@@ -109,13 +108,13 @@ pub unsafe extern "C" fn flowmote_sample(
     meta: *const flowmote_meta,
 ) -> i32 {
     let take = || {
-        // SAFETY: as the caller says.
+        // SAFETY: shared borrows only; `port` refuses memory that `flowmote_init` did not fill.
         let (port, _) = unsafe { state::port(state, port) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: null and misaligned are refused; else both are valid structures.
         let (packet, meta) = (unsafe { read(packet) }?, unsafe { read(meta) }?);
-        // SAFETY: as the caller says.
+        // SAFETY: the packet promises `header_length` bytes, unchanged during the call.
         let header = unsafe { header(&packet) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let flowmote_meta { sampling_rate, sample_pool, drops } = meta;
         let meta = SampleMeta { sampling_rate, sample_pool, drops };
@@ -126,9 +125,9 @@ pub unsafe extern "C" fn flowmote_sample(
     code(take())
 }
 
-/// Takes a packet that the device discarded for `reason` (a code of the sFlow dropped packet
-/// notifications, such as 258: ACL). Those beyond the limit are counted only. Its timestamp and
-/// number of ports are not told. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE, FLOWMOTE_E_FULL,
+/// Encodes a packet that the device discarded for `reason`, a code of the sFlow dropped packet
+/// notifications such as 258 (ACL). Packets beyond the limit are only counted. Timestamp and number
+/// of flooded ports are not exported. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE, FLOWMOTE_E_FULL,
 /// FLOWMOTE_E_TOO_LARGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_discard(
@@ -139,13 +138,13 @@ pub unsafe extern "C" fn flowmote_discard(
     reason: u32,
 ) -> i32 {
     let take = || {
-        // SAFETY: as the caller says.
+        // SAFETY: shared borrows only; `port` refuses memory that `flowmote_init` did not fill.
         let (port, _) = unsafe { state::port(state, port) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: `read` refuses a null or misaligned `packet`; else it is a valid structure.
         let packet = unsafe { read(packet) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: the packet promises `header_length` bytes, unchanged during the call.
         let header = unsafe { header(&packet) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         let if_index = port.if_index.load(Ordering::Relaxed);
         let (input, output) = match packet.direction {
@@ -174,15 +173,15 @@ pub unsafe extern "C" fn flowmote_discard(
     code(take())
 }
 
-/// Notes that `lost` notices of packets that `port` discarded did not reach flowmote_discard, for
-/// lack of resources, or were not handed in again after FLOWMOTE_E_FULL: the next notice tells
-/// them as drops. FLOWMOTE_E_PORT. Main loop.
+/// Counts `lost` discarded packets of `port` that were not passed to flowmote_discard for lack of
+/// resources, or not again after FLOWMOTE_E_FULL. The next notification reports them as drops.
+/// FLOWMOTE_E_PORT. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_discards_lost(state: *mut flowmote, port: u32, lost: u32) -> i32 {
     let note = || {
-        // SAFETY: as the caller says.
+        // SAFETY: shared borrows only; `port` refuses memory that `flowmote_init` did not fill.
         let (port, _) = unsafe { state::port(state, port) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the agent meanwhile.
         let MainLoop { agent, .. } = unsafe { state::main_loop(state) }?;
         agent.discards_lost(DataSource::interface(port.if_index.load(Ordering::Relaxed)), lost);
         Ok(FLOWMOTE_OK)
@@ -190,8 +189,8 @@ pub unsafe extern "C" fn flowmote_discards_lost(state: *mut flowmote, port: u32,
     code(note())
 }
 
-/// Samples 1 in `sampling_rate` packets of a port from the next one on, at most
-/// FLOWMOTE_MAX_SAMPLING_RATE; 0: none. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE. Any context.
+/// Changes the sampling rate of a port to 1-in-`sampling_rate` from the next packet on, at most
+/// FLOWMOTE_MAX_SAMPLING_RATE; 0: off. FLOWMOTE_E_PORT, FLOWMOTE_E_RANGE. Any context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_set_sampling_rate(
     state: *const flowmote,
@@ -199,7 +198,7 @@ pub unsafe extern "C" fn flowmote_set_sampling_rate(
     sampling_rate: u32,
 ) -> i32 {
     let set = || {
-        // SAFETY: as the caller says.
+        // SAFETY: shared borrows only; `port` refuses memory that `flowmote_init` did not fill.
         let (port, _) = unsafe { state::port(state, port) }?;
         if sampling_rate > state::FLOWMOTE_MAX_SAMPLING_RATE {
             return Err(FLOWMOTE_E_RANGE);
@@ -210,51 +209,52 @@ pub unsafe extern "C" fn flowmote_set_sampling_rate(
     code(set())
 }
 
-/// Stores rate, packets seen and samples lost of a port. FLOWMOTE_E_PORT. Any context.
+/// Stores sampling rate, packets counted and samples lost of a port. FLOWMOTE_E_PORT. Any context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_port_meta(
     state: *const flowmote,
     port: u32,
     meta: *mut flowmote_meta,
 ) -> i32 {
-    let tell = || {
-        // SAFETY: as the caller says.
+    let store = || {
+        // SAFETY: shared borrows only; `port` refuses memory that `flowmote_init` did not fill.
         let (port, _) = unsafe { state::port(state, port) }?;
         let SampleMeta { sampling_rate, sample_pool, drops } = port.sampler.meta();
-        // SAFETY: as the caller says.
+        // SAFETY: `meta`: null and misaligned are refused; else the header requires it to be
+        // writable.
         unsafe { write(meta, flowmote_meta { sampling_rate, sample_pool, drops }) }?;
         Ok(FLOWMOTE_OK)
     };
-    code(tell())
+    code(store())
 }
 
-/// The bytes of a packet, if its other fields are right.
+/// The header bytes of a packet whose other fields are within their ranges.
 ///
 /// # Safety
-/// They are there, and nobody changes them for the duration of the call.
+/// `packet.header` points to `header_length` bytes that stay unchanged while borrowed.
 unsafe fn header<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
     let length = packet.header_length;
     if packet.direction > FLOWMOTE_FLOODED || length > 65_535 || length > packet.frame_length {
         return Err(FLOWMOTE_E_RANGE);
     }
-    // SAFETY: as the caller says.
+    // SAFETY: the caller vouches for `header_length` bytes; `bytes` refuses null.
     unsafe { bytes(packet.header, packet.header_length as usize) }
 }
 
-/// The bytes behind the header of a packet to send.
+/// The bytes after the header of a packet to send.
 ///
 /// # Safety
-/// As [`header`].
+/// `packet.payload` points to `payload_length` bytes that stay unchanged while borrowed.
 unsafe fn payload<'a>(packet: &flowmote_packet) -> Result<&'a [u8], i32> {
     if packet.direction != FLOWMOTE_SENT {
         return Ok(&[]);
     }
     let length = packet.payload_length;
-    // No overflow: the header has been looked at before.
+    // No overflow: `header` limited the other summand to 65535.
     if length > 65_535 || length.wrapping_add(packet.header_length) > packet.frame_length {
         return Err(FLOWMOTE_E_RANGE);
     }
-    // SAFETY: as the caller says.
+    // SAFETY: the caller vouches for `payload_length` bytes; `bytes` refuses null.
     unsafe { bytes(packet.payload, length as usize) }
 }
 

@@ -1,4 +1,4 @@
-//! Pointers of C, checked as far as they can be.
+//! Pointers of C, checked for null and alignment; validity beyond that is the caller's promise.
 
 use crate::codes::{FLOWMOTE_E_ALIGNMENT, FLOWMOTE_E_NULL};
 
@@ -10,42 +10,43 @@ pub(crate) fn checked<T>(pointer: *const T) -> Result<*const T, i32> {
     if pointer.is_aligned() { Ok(pointer) } else { Err(FLOWMOTE_E_ALIGNMENT) }
 }
 
-/// Copies what an argument points to.
+/// Copies the value behind a pointer.
 ///
 /// # Safety
-/// It points to a valid `T`, unless it is null or misaligned.
+/// The pointer is null, misaligned, or points to a valid `T`.
 pub(crate) unsafe fn read<T: Copy>(pointer: *const T) -> Result<T, i32> {
     let pointer = checked(pointer)?;
-    // SAFETY: not null, aligned, and the caller says that it is valid.
+    // SAFETY: `checked` refused null and misaligned pointers, and the caller promises a valid `T`.
     Ok(unsafe { pointer.read() })
 }
 
-/// Borrows what an argument points to.
+/// Borrows the value behind a pointer.
 ///
 /// # Safety
-/// It points to a valid `T` that nobody changes for as long as it is borrowed, unless it is null or
-/// misaligned.
+/// The pointer is null, misaligned, or points to a valid `T` that stays unchanged while borrowed.
 pub(crate) unsafe fn borrow<'a, T>(pointer: *const T) -> Result<&'a T, i32> {
     let pointer = checked(pointer)?;
-    // SAFETY: not null, aligned, and the caller says that it is valid.
+    // SAFETY: `checked` refused null and misaligned pointers; the caller promises a valid `T` that
+    // stays unchanged while borrowed.
     Ok(unsafe { &*pointer })
 }
 
-/// Stores an answer.
+/// Stores a result.
 ///
 /// # Safety
-/// It points to memory for a `T` that may be written, unless it is null or misaligned.
+/// The pointer is null, misaligned, or points to writable memory for a `T`.
 pub(crate) unsafe fn write<T>(pointer: *mut T, value: T) -> Result<(), i32> {
     let pointer = checked(pointer.cast_const())?.cast_mut();
-    // SAFETY: not null, aligned, and the caller says that it may be written.
+    // SAFETY: `checked` refused null and misaligned pointers, and the caller promises that the
+    // memory is writable; what it held needs no drop, as the arguments of C do not.
     unsafe { pointer.write(value) };
     Ok(())
 }
 
-/// Borrows bytes; null is allowed if there are none.
+/// Borrows `length` bytes; null is accepted for a length of 0.
 ///
 /// # Safety
-/// It points to `length` bytes that nobody changes for as long as they are borrowed.
+/// The pointer is null or points to `length` bytes that stay unchanged while borrowed.
 pub(crate) unsafe fn bytes<'a>(pointer: *const u8, length: usize) -> Result<&'a [u8], i32> {
     if length == 0 {
         return Ok(&[]);
@@ -54,6 +55,7 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const u8, length: usize) -> Result<&'a 
         return Err(crate::codes::FLOWMOTE_E_RANGE);
     }
     let pointer = checked(pointer)?;
-    // SAFETY: not null, of a possible length, and the caller says that the bytes are there.
+    // SAFETY: the pointer is not null, the length fits an `isize`, and the caller promises that the
+    // bytes exist and stay unchanged.
     Ok(unsafe { core::slice::from_raw_parts(pointer, length) })
 }

@@ -1,4 +1,4 @@
-//! The memory of an agent, which the caller gives.
+//! The state of an agent, in memory that the caller provides.
 
 use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -9,29 +9,30 @@ use flowmote_core::{Agent, AgentConfig, SourceSlot};
 use crate::codes::{FLOWMOTE_E_PORT, FLOWMOTE_E_STATE};
 use crate::pointers::checked;
 
-/// Ports an agent has at most.
+/// Maximum number of ports of an agent.
 pub const FLOWMOTE_PORTS: usize = 4;
-/// Largest N of 1 in N.
+/// Maximum N of 1-in-N sampling: 2^31.
 pub const FLOWMOTE_MAX_SAMPLING_RATE: u32 = 0x8000_0000;
-/// Samples that wait for the main loop at most.
+/// Capacity of the sample queue between interrupts and main loop.
 pub const FLOWMOTE_SLOTS: usize = 4;
-/// Packet header bytes that a sample carries at most.
+/// Maximum packet header bytes in a sample.
 pub const FLOWMOTE_HEADER_BYTES: usize = 128;
-/// Bytes of a datagram at most, without UDP and IP headers.
+/// Maximum bytes of a datagram, without UDP and IP headers.
 pub const FLOWMOTE_DATAGRAM_BYTES: usize = 1400;
-/// Words of the state.
+/// 64-bit words of a state.
 pub const FLOWMOTE_STATE_WORDS: usize = 368;
-/// Bytes of the state: sizeof (flowmote).
+/// Bytes of a state: sizeof (flowmote).
 pub const FLOWMOTE_STATE_SIZE: usize = 2944;
 
-/// The memory of an agent: static, and left alone; a copy is no agent. It has the same size on
-/// 32-bit and on 64-bit targets, and the alignment of uint64_t.
+/// Memory for one agent: static, opaque, and not to be copied, because the state points into
+/// itself. Same size on 32-bit and 64-bit targets, alignment of uint64_t.
 #[repr(C)]
 pub struct flowmote {
     opaque: [u64; FLOWMOTE_STATE_WORDS],
 }
 
-/// What it holds. Interrupts use `ports`, `samples` and `magic`, which may be shared.
+/// The content of a [`flowmote`]. Interrupts share `magic`, `count`, `ports` and `samples`; the
+/// rest belongs to the main loop.
 pub(crate) struct State {
     magic: AtomicU32,
     count: AtomicU32,
@@ -44,13 +45,13 @@ pub(crate) struct State {
 
 pub(crate) type Queue = SampleQueue<FLOWMOTE_SLOTS, FLOWMOTE_HEADER_BYTES>;
 
-/// A port that may be shared.
+/// A port, shared by interrupts and main loop.
 pub(crate) struct Port {
     pub(crate) if_index: AtomicU32,
     pub(crate) sampler: PortSampler,
 }
 
-/// What the main loop has for itself.
+/// A borrow of the state for the main loop: the agent exclusively, the rest shared.
 pub(crate) struct MainLoop<'a> {
     pub(crate) agent: &'a mut Agent<'static>,
     pub(crate) samples: &'a Queue,
@@ -63,19 +64,20 @@ const _: () = assert!(align_of::<State>() <= align_of::<flowmote>());
 const _: () = assert!(size_of::<flowmote>() == FLOWMOTE_STATE_SIZE);
 const _: () = assert!(FLOWMOTE_MAX_SAMPLING_RATE == flowmote_core::MAX_SAMPLING_RATE);
 
-/// Makes an agent in memory whose content does not matter.
+/// Initialises an agent, whatever the memory held before.
 ///
 /// # Safety
-/// `memory` is not null, is aligned, has the size of a [`flowmote`], lives for ever, and nobody
-/// else uses it meanwhile.
+/// `memory` is not null, is aligned, has the size of a [`flowmote`], outlives every use of the
+/// agent, and is not accessed by anything else meanwhile.
 pub(crate) unsafe fn make(memory: *mut flowmote, config: AgentConfig) {
     let state = memory.cast::<State>();
     let vacant = |port: u64| Port {
         if_index: AtomicU32::new(0),
         sampler: PortSampler::new(0, config.seed.wrapping_add(port.wrapping_mul(SPREAD))),
     };
-    // SAFETY: every field lies within the memory, which the caller gives away; fields are written
-    // without being read, and the references made of two of them are to nobody else's use.
+    // SAFETY: every field lies within memory that the caller owns exclusively. Fields are written
+    // before they are read. The agent holds the only references to `sources` and `buffer`, which
+    // nothing accesses by name afterwards.
     #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one structure, field by field")]
     unsafe {
         addr_of_mut!((*state).sources).write([SourceSlot::VACANT; FLOWMOTE_PORTS]);
@@ -90,15 +92,15 @@ pub(crate) unsafe fn make(memory: *mut flowmote, config: AgentConfig) {
     }
 }
 
-/// The queue and a port, for any context.
+/// A port and the queue, for any context.
 ///
 /// # Safety
-/// `memory` is a [`flowmote`] that lives for ever, unless it is null or misaligned.
+/// `memory` is null, misaligned, or a [`flowmote`] that outlives every use of it.
 pub(crate) unsafe fn port<'a>(
     memory: *const flowmote,
     port: u32,
 ) -> Result<(&'a Port, &'a Queue), i32> {
-    // SAFETY: as the caller says.
+    // SAFETY: the caller vouches for memory of a whole `flowmote`.
     let state = unsafe { made(memory) }?;
     // SAFETY: `made` found a whole state, which lives as long as it is used. Nothing ever borrows
     // these three fields exclusively after `init`.
@@ -112,14 +114,15 @@ pub(crate) unsafe fn port<'a>(
     Ok((ports.get(port as usize).ok_or(FLOWMOTE_E_PORT)?, samples))
 }
 
-/// All of it, for the main loop.
+/// The whole state, for the main loop.
 ///
 /// # Safety
-/// As [`port`], and nobody else has what the main loop has for itself.
+/// As [`port`], and no other [`MainLoop`] of this state exists.
 pub(crate) unsafe fn main_loop<'a>(memory: *mut flowmote) -> Result<MainLoop<'a>, i32> {
-    // SAFETY: as the caller says.
+    // SAFETY: the caller vouches for memory of a whole `flowmote`.
     let state = unsafe { made(memory) }?.cast_mut();
-    // SAFETY: made, lives for ever; the first two belong to the main loop, and the rest is shared.
+    // SAFETY: `made` found a whole state. The caller promises that no other `MainLoop` exists, so
+    // the agent is borrowed exclusively; the other fields are only ever shared.
     #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one structure, field by field")]
     Ok(unsafe {
         MainLoop {
@@ -146,11 +149,12 @@ unsafe fn made(memory: *const flowmote) -> Result<*const State, i32> {
     Ok(state)
 }
 
-/// What a state says of itself. A copy of it does not: the agent in it points into the original.
+/// The mark of an initialised state. It depends on the address, so that a copy is refused: the
+/// agent in a copy still points into the original.
 fn magic_at(memory: *const flowmote) -> u32 {
     MAGIC ^ memory.addr() as u32
 }
 
 const MAGIC: u32 = 0x7346_6C77;
-/// The golden ratio: seeds of ports far from each other.
+/// 2^64 divided by the golden ratio: spreads the seeds of the ports over the whole range.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -10,16 +10,16 @@ use crate::pointers::{bytes, checked, read, write};
 
 /// Bytes of the headers that flowmote_udp_head writes, and of an ARP frame.
 pub const FLOWMOTE_UDP_HEAD_BYTES: usize = 42;
-/// Words of the state of a sender, on 32-bit and on 64-bit targets.
+/// 64-bit words of a sender, on 32-bit and 64-bit targets.
 pub const FLOWMOTE_UDP_WORDS: usize = 10;
 
-/// The memory of a sender: static, and left alone.
+/// Memory for one sender: static and opaque.
 #[repr(C)]
 pub struct flowmote_udp {
     opaque: [u64; FLOWMOTE_UDP_WORDS],
 }
 
-/// What a sender is told. Addresses are bytes as on the wire.
+/// Configuration of a sender. Addresses are bytes in network order.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct flowmote_udp_config {
@@ -39,7 +39,7 @@ pub struct flowmote_udp_config {
     pub collector_port: u16,
 }
 
-/// What a [`flowmote_udp`] holds.
+/// The content of a [`flowmote_udp`].
 struct State {
     magic: u32,
     sender: UdpSender,
@@ -49,8 +49,8 @@ const _: () = assert!(size_of::<State>() <= size_of::<flowmote_udp>());
 const _: () = assert!(align_of::<State>() <= align_of::<flowmote_udp>());
 const _: () = assert!(FLOWMOTE_UDP_HEAD_BYTES == HEAD_BYTES);
 
-/// Makes a sender in `udp`, whose `size` is sizeof (flowmote_udp). It does not know its neighbour
-/// yet. FLOWMOTE_E_SIZE, FLOWMOTE_E_RANGE. Main loop.
+/// Initialises a sender in `udp`, whose `size` is sizeof (flowmote_udp). The MAC address of the
+/// next hop is unknown at first. FLOWMOTE_E_SIZE, FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_init(
     udp: *mut flowmote_udp,
@@ -59,21 +59,22 @@ pub unsafe extern "C" fn flowmote_udp_init(
 ) -> i32 {
     let init = || {
         checked(udp)?;
-        // SAFETY: as the caller says.
+        // SAFETY: `read` refuses a null or misaligned `config`; else it is a valid structure.
         let config = sender_config(unsafe { read(config) }?)?;
         if size < size_of::<flowmote_udp>() {
             return Err(FLOWMOTE_E_SIZE);
         }
         let state = State { magic: MAGIC, sender: UdpSender::new(config) };
-        // SAFETY: as the caller says; size and alignment are asserted above.
+        // SAFETY: `checked` refused null and misaligned pointers, `size` was compared, and a
+        // `State` fits a `flowmote_udp` (asserted above).
         unsafe { write(udp.cast::<State>(), state) }?;
         Ok(FLOWMOTE_OK)
     };
     code(init())
 }
 
-/// Sends to another collector from now on: 4 bytes of IPv4, of one host, and a UDP port that is not
-/// 0. FLOWMOTE_E_RANGE. Main loop.
+/// Changes the collector: a unicast IPv4 address of 4 bytes and a UDP port other than 0.
+/// FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_set_collector(
     udp: *mut flowmote_udp,
@@ -81,19 +82,19 @@ pub unsafe extern "C" fn flowmote_udp_set_collector(
     collector_port: u16,
 ) -> i32 {
     let set = || {
-        // SAFETY: as the caller says.
+        // SAFETY: the header requires 4 bytes at `collector`; null is refused.
         let address = unsafe { read(collector.cast::<[u8; 4]>()) }?;
         let collector = socket(address, collector_port)?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the sender meanwhile.
         unsafe { sender(udp) }?.set_collector(collector);
         Ok(FLOWMOTE_OK)
     };
     code(set())
 }
 
-/// Takes a received frame of `length` bytes, without FCS, and looks for ARP in it. FLOWMOTE_YES:
-/// `answer` (FLOWMOTE_UDP_HEAD_BYTES bytes) is an ARP frame to send, padded to 60 bytes.
-/// FLOWMOTE_OK: nothing to answer; the frame may be anybody's. FLOWMOTE_E_RANGE. Main loop.
+/// Handles ARP in a received frame of `length` bytes without FCS. FLOWMOTE_YES: `answer`
+/// (FLOWMOTE_UDP_HEAD_BYTES bytes) is an ARP reply to send, padded to 60 bytes. FLOWMOTE_OK:
+/// nothing to send; the firmware may process the frame. FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_receive(
     udp: *mut flowmote_udp,
@@ -104,18 +105,18 @@ pub unsafe extern "C" fn flowmote_udp_receive(
 ) -> i32 {
     let receive = || {
         checked(answer)?;
-        // SAFETY: as the caller says.
+        // SAFETY: the header requires `length` bytes at `frame`; null is refused.
         let frame = unsafe { bytes(frame, length) }?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the sender meanwhile.
         let reply = unsafe { sender(udp) }?.handle_frame(Instant::from_millis(now_ms), frame);
-        // SAFETY: as the caller says.
+        // SAFETY: the header requires FLOWMOTE_UDP_HEAD_BYTES bytes at `answer`.
         unsafe { store(reply, answer) }
     };
     code(receive())
 }
 
-/// FLOWMOTE_YES: `question` (FLOWMOTE_UDP_HEAD_BYTES bytes) is an ARP frame to send now, padded to
-/// 60 bytes. Call at least once a second. Main loop.
+/// FLOWMOTE_YES: `question` (FLOWMOTE_UDP_HEAD_BYTES bytes) is an ARP request to send now, padded
+/// to 60 bytes. Call at least once a second. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_poll(
     udp: *mut flowmote_udp,
@@ -124,27 +125,27 @@ pub unsafe extern "C" fn flowmote_udp_poll(
 ) -> i32 {
     let poll = || {
         checked(question)?;
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the sender meanwhile.
         let request = unsafe { sender(udp) }?.poll(Instant::from_millis(now_ms));
-        // SAFETY: as the caller says.
+        // SAFETY: the header requires FLOWMOTE_UDP_HEAD_BYTES bytes at `question`.
         unsafe { store(request, question) }
     };
     code(poll())
 }
 
-/// FLOWMOTE_YES: the MAC address of the next hop is known, so that datagrams can leave. As long as
-/// it is not, samples are best left in the agent, though not for more than a second: do not call
-/// flowmote_poll_counters and flowmote_poll_transmit. Main loop.
+/// FLOWMOTE_YES: the MAC address of the next hop is known, so datagrams can be sent. Until then
+/// keep samples in the agent, for one second at most, by not calling flowmote_poll_counters and
+/// flowmote_poll_transmit. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_ready(udp: *mut flowmote_udp) -> i32 {
-    // SAFETY: as the caller says.
+    // SAFETY: a "main loop" function: no other call borrows the sender meanwhile.
     let known = unsafe { sender(udp) }.map(|sender| sender.neighbour() != Neighbour::Unknown);
     code(known.map(yes))
 }
 
-/// Writes the Ethernet, IPv4 and UDP headers (FLOWMOTE_UDP_HEAD_BYTES bytes) that go before a
-/// datagram. FLOWMOTE_E_NEIGHBOUR as long as the next hop is not known: keep the datagram, or lose
-/// it. FLOWMOTE_E_TOO_LARGE, FLOWMOTE_E_RANGE. Main loop.
+/// Writes the Ethernet, IPv4 and UDP headers (FLOWMOTE_UDP_HEAD_BYTES bytes) of a datagram.
+/// FLOWMOTE_E_NEIGHBOUR: the next hop is unknown; keep the datagram or drop it.
+/// FLOWMOTE_E_TOO_LARGE, FLOWMOTE_E_RANGE. Main loop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmote_udp_head(
     udp: *mut flowmote_udp,
@@ -154,14 +155,14 @@ pub unsafe extern "C" fn flowmote_udp_head(
 ) -> i32 {
     let write_head = || {
         checked(head)?;
-        // SAFETY: as the caller says.
+        // SAFETY: the header requires `length` bytes at `datagram`; null is refused.
         let datagram = unsafe { bytes(datagram, length) }?;
         if length > FLOWMOTE_UDP_PAYLOAD {
             return Err(FLOWMOTE_E_TOO_LARGE);
         }
-        // SAFETY: as the caller says.
+        // SAFETY: a "main loop" function: no other call borrows the sender meanwhile.
         let written = unsafe { sender(udp) }?.head(datagram).ok_or(FLOWMOTE_E_NEIGHBOUR)?;
-        // SAFETY: as the caller says.
+        // SAFETY: the header requires FLOWMOTE_UDP_HEAD_BYTES bytes at `head`.
         unsafe { store(Some(written), head) }?;
         Ok(FLOWMOTE_OK)
     };
@@ -169,7 +170,7 @@ pub unsafe extern "C" fn flowmote_udp_head(
 }
 
 /// # Safety
-/// The pointer is valid, and nobody else uses the sender.
+/// `udp` is null, misaligned, or a [`flowmote_udp`] of which no other borrow exists.
 unsafe fn sender<'a>(udp: *mut flowmote_udp) -> Result<&'a mut UdpSender, i32> {
     let state = checked(udp.cast_const())?.cast_mut().cast::<State>();
     // SAFETY: `checked` refused null and misaligned pointers, and any bytes are a valid `u32`; no
@@ -177,15 +178,16 @@ unsafe fn sender<'a>(udp: *mut flowmote_udp) -> Result<&'a mut UdpSender, i32> {
     if unsafe { (*state).magic } != MAGIC {
         return Err(FLOWMOTE_E_STATE);
     }
-    // SAFETY: made by `flowmote_udp_init`, and only the main loop uses it.
+    // SAFETY: the number shows that `flowmote_udp_init` made it, and the caller promises that no
+    // other borrow exists.
     Ok(unsafe { &mut (*state).sender })
 }
 
 /// # Safety
-/// `to` has room for a head.
+/// `to` points to [`HEAD_BYTES`] writable bytes.
 unsafe fn store(frame: Option<[u8; HEAD_BYTES]>, to: *mut u8) -> Answer {
     if let Some(frame) = frame {
-        // SAFETY: as the caller says.
+        // SAFETY: the caller vouches for room; an array of bytes has no alignment to violate.
         unsafe { write(to.cast::<[u8; HEAD_BYTES]>(), frame) }?;
     }
     Ok(yes(frame.is_some()))
@@ -206,7 +208,7 @@ fn sender_config(config: flowmote_udp_config) -> Result<UdpSenderConfig, i32> {
     })
 }
 
-/// The address of a collector, which is one host.
+/// The socket address of a collector: unicast, and a port other than 0.
 fn socket(address: [u8; 4], port: u16) -> Result<SocketAddrV4, i32> {
     let ip = Ipv4Addr::from(address);
     if port == 0 || ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() {
@@ -216,5 +218,5 @@ fn socket(address: [u8; 4], port: u16) -> Result<SocketAddrV4, i32> {
 }
 
 const MAGIC: u32 = 0x7346_5564;
-/// What fits a UDP datagram over IPv4.
+/// Maximum payload of a UDP datagram over IPv4.
 const FLOWMOTE_UDP_PAYLOAD: usize = 65_507;

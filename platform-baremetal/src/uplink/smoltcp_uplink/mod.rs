@@ -1,4 +1,4 @@
-//! The way out through smoltcp.
+//! Uplink through smoltcp.
 
 use core::net::SocketAddr;
 
@@ -10,16 +10,16 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::uplink::{CollectorError, Uplink, check_collector};
 
-/// A smoltcp UDP socket as [`Transport`], for firmware that drives its interface itself.
+/// A [`Transport`] over a smoltcp UDP socket, for firmware that polls its interface itself.
 ///
-/// A datagram waits in the buffer of the socket until smoltcp has found the neighbour (ARP or
-/// neighbour discovery, asked for once a second): so the buffer needs room for as many datagrams
-/// as come meanwhile. A full buffer is a [`SendError`].
+/// A datagram waits in the buffer of the socket until smoltcp has resolved the neighbour (ARP or
+/// neighbour discovery, repeated once a second), so the buffer must hold the datagrams of that
+/// time. A full buffer is a [`SendError`].
 #[derive(Debug)]
 pub struct UdpTransport<'s, 'a> {
-    /// The socket, bound.
+    /// The socket, already bound.
     pub socket: &'s mut udp::Socket<'a>,
-    /// Where datagrams go.
+    /// The destination of the datagrams.
     pub collector: IpEndpoint,
 }
 
@@ -29,48 +29,48 @@ impl Transport for UdpTransport<'_, '_> {
     }
 }
 
-/// An [`Uplink`] over IPv4 and IPv6: a whole smoltcp stack with the socket of the agent in it.
-/// The sockets of the firmware live beside it, see [`sockets_mut`](Self::sockets_mut).
+/// An [`Uplink`] over IPv4 and IPv6 that owns a smoltcp stack with the socket of the agent. Sockets
+/// of the firmware share the stack, see [`sockets_mut`](Self::sockets_mut).
 pub struct SmoltcpUplink<'a, D> {
     parts: SmoltcpParts<'a, D>,
-    /// Bytes that a datagram may have.
+    /// Maximum bytes of a datagram.
     datagram_bytes: usize,
-    /// Datagrams in the buffer of the socket.
+    /// Number of datagrams in the buffer of the socket.
     waiting: u32,
 }
 
-/// What a [`SmoltcpUplink`] is made of.
+/// The parts of a [`SmoltcpUplink`].
 pub struct SmoltcpParts<'a, D> {
     /// The interface, with its addresses and routes.
     pub interface: Interface,
-    /// Its device, usually a [`SampledDevice`](crate::SampledDevice).
+    /// The device, usually a [`SampledDevice`](crate::SampledDevice).
     pub device: D,
-    /// All sockets of the firmware.
+    /// All sockets, those of the firmware included.
     pub sockets: SocketSet<'a>,
-    /// That of the agent: a UDP socket, bound to a port.
+    /// The handle of the agent's socket: UDP, bound to a port.
     pub handle: SocketHandle,
-    /// Where datagrams go.
+    /// The destination of the datagrams.
     pub collector: SocketAddr,
 }
 
 impl<'a, D: Device> SmoltcpUplink<'a, D> {
-    /// An uplink for datagrams of at most `datagram_bytes`.
+    /// Creates an uplink for datagrams of at most `datagram_bytes`.
     #[must_use]
     pub const fn new(parts: SmoltcpParts<'a, D>, datagram_bytes: usize) -> Self {
         Self { parts, datagram_bytes, waiting: 0 }
     }
 
-    /// All sockets of the firmware.
+    /// Returns all sockets, those of the firmware included.
     pub fn sockets_mut(&mut self) -> &mut SocketSet<'a> {
         &mut self.parts.sockets
     }
 
-    /// The interface, for addresses and routes.
+    /// Returns the interface, to change addresses and routes.
     pub fn interface_mut(&mut self) -> &mut Interface {
         &mut self.parts.interface
     }
 
-    /// The device.
+    /// Returns the device.
     pub fn device_mut(&mut self) -> &mut D {
         &mut self.parts.device
     }
@@ -87,7 +87,7 @@ impl<'a, D: Device> SmoltcpUplink<'a, D> {
         }
     }
 
-    /// Sends a packet of each socket; returns whether there was one.
+    /// Sends at most one packet of each socket; returns false if there was none.
     fn send_one_each(&mut self, now: smoltcp::time::Instant) -> bool {
         let before = self.queued();
         let SmoltcpParts { interface, device, sockets, .. } = &mut self.parts;
@@ -103,7 +103,8 @@ impl<'a, D: Device> SmoltcpUplink<'a, D> {
         self.socket().map_or(0, |socket| socket.send_queue())
     }
 
-    /// smoltcp drops a datagram without a word if the interface has no address to send from.
+    /// Returns true if the interface has a source address of the collector's version. Without one
+    /// smoltcp 0.14 discards a datagram without an error.
     fn has_address(&self) -> bool {
         let interface = &self.parts.interface;
         match self.parts.collector {
@@ -127,7 +128,7 @@ impl<D: Device> Transport for SmoltcpUplink<'_, D> {
 }
 
 impl<D: Device> Uplink for SmoltcpUplink<'_, D> {
-    /// Takes at most 16 frames, and sends what the sockets have.
+    /// Processes at most 16 received frames and 16 rounds of packets to send.
     fn poll(&mut self, now: Instant) {
         let now = time(now);
         let SmoltcpParts { interface, device, sockets, .. } = &mut self.parts;
@@ -167,7 +168,8 @@ impl<D: Device> Uplink for SmoltcpUplink<'_, D> {
         if let Some(socket) = self.socket() {
             let local = socket.endpoint();
             socket.close();
-            // Neither open nor port 0, so it cannot refuse.
+            // Cannot fail: the socket is closed and its port was not 0. Rebinding empties the
+            // buffer of datagrams to the previous collector.
             let _ = socket.bind(local);
         }
         Ok(core::mem::take(&mut self.waiting))
@@ -195,11 +197,12 @@ fn endpoint(address: SocketAddr) -> IpEndpoint {
     IpEndpoint::new(ip, address.port())
 }
 
-/// smoltcp counts microseconds in 63 bits: 292,000 years.
+/// Converts to smoltcp's time: microseconds in 63 bits, which last 292,000 years.
 fn time(now: Instant) -> smoltcp::time::Instant {
     smoltcp::time::Instant::from_micros(now.as_millis().wrapping_mul(1000).cast_signed())
 }
 
+/// Frames per poll in each direction, so that a flood cannot hold up the main loop.
 const FRAMES: usize = 16;
 
 #[cfg(test)]

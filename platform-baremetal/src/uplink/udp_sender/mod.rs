@@ -1,25 +1,25 @@
-//! UDP over IPv4 over Ethernet by hand, for parts too small for an IP stack.
+//! UDP over IPv4 over Ethernet, for devices too small for an IP stack.
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use flowmote_core::{Duration, Instant};
 
-/// Writes the headers of datagrams to one collector, and finds and keeps the MAC address on the
-/// way to it (RFC 826). It owns no device: frames go in and come out.
+/// Writes the headers of datagrams to one collector, and resolves the MAC address of the next hop
+/// (RFC 826). It owns no device: the caller passes received frames and sends the returned ones.
 ///
-/// The neighbour is asked for before there is a datagram, and again a minute after its last
-/// answer; meanwhile, and when it does not answer, the address that is known stays in use.
+/// The neighbour is requested before there is a datagram, and again a minute after its last reply.
+/// Meanwhile, and if it does not reply, the known address stays in use.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UdpSender {
     config: UdpSenderConfig,
     neighbour: Neighbour,
-    /// When to ask for the neighbour again.
-    ask: Instant,
+    /// Time of the next ARP request.
+    next_request: Instant,
     identification: u16,
 }
 
-/// What a [`UdpSender`] is told.
+/// Configuration of a [`UdpSender`].
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UdpSenderConfig {
@@ -33,47 +33,47 @@ pub struct UdpSenderConfig {
     pub gateway: Option<Ipv4Addr>,
     /// UDP port of the device.
     pub port: u16,
-    /// Where datagrams go, usually port 6343. The address 0.0.0.0: nowhere yet, nobody is asked
-    /// for.
+    /// The collector, usually port 6343. 0.0.0.0: none yet, and no ARP requests are sent.
     pub collector: SocketAddrV4,
 }
 
-/// What is known of the host or router that frames go to.
+/// Link-layer address of the next hop: the collector or a router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Neighbour {
-    /// Nobody has answered yet.
+    /// No reply yet.
     Unknown,
     /// Its MAC address.
     Known([u8; 6]),
 }
 
-/// Bytes of Ethernet, IPv4 and UDP header; an ARP frame is as long. Ethernet pads shorter frames
-/// to 60 bytes, which the device has to do if its hardware does not.
+/// Bytes of Ethernet, IPv4 and UDP header, and of an ARP frame. The device must pad frames below 60
+/// bytes if its hardware does not.
 pub const HEAD_BYTES: usize = 42;
 
 impl UdpSender {
-    /// A sender that does not know its neighbour yet.
+    /// Creates a sender whose neighbour is unknown.
     #[must_use]
     pub const fn new(config: UdpSenderConfig) -> Self {
         let neighbour = Neighbour::Unknown;
-        let ask = if config.collector.ip().is_unspecified() { NEVER } else { Instant::ZERO };
-        Self { config, neighbour, ask, identification: 0 }
+        let next_request =
+            if config.collector.ip().is_unspecified() { NEVER } else { Instant::ZERO };
+        Self { config, neighbour, next_request, identification: 0 }
     }
 
-    /// Whether datagrams can leave.
+    /// Returns the neighbour; datagrams can be sent once it is known.
     #[must_use]
     pub const fn neighbour(&self) -> Neighbour {
         self.neighbour
     }
 
-    /// What it was told.
+    /// Returns the configuration.
     #[must_use]
     pub const fn config(&self) -> &UdpSenderConfig {
         &self.config
     }
 
-    /// Sends elsewhere from now on; a new next hop has to be found first.
+    /// Changes the collector. A different next hop has to be resolved first.
     pub fn set_collector(&mut self, collector: SocketAddrV4) {
         let hop = self.next_hop();
         self.config.collector = collector;
@@ -82,8 +82,8 @@ impl UdpSender {
         }
     }
 
-    /// Whether frames for `address` have somewhere to go: to a router, or to the host itself, if
-    /// it is another one on this network.
+    /// Returns true if `address` can be reached: through the gateway, or as another host on this
+    /// network.
     #[must_use]
     pub fn reaches(&self, address: Ipv4Addr) -> bool {
         if !self.is_local(address) {
@@ -95,10 +95,11 @@ impl UdpSender {
         is_host && address != self.config.address
     }
 
-    /// Takes a received frame, learns from it, and returns the frame to answer with, if any.
+    /// Handles a received frame: learns the neighbour's address, and returns the ARP reply to send,
+    /// if any.
     pub fn handle_frame(&mut self, now: Instant, frame: &[u8]) -> Option<[u8; HEAD_BYTES]> {
         let arp = Arp::parse(frame)?;
-        // Who has no address yet asks as 0.0.0.0 (RFC 5227), which is no collector.
+        // An ARP probe has the sender 0.0.0.0 (RFC 5227), which is also the unset collector.
         let is_neighbour = arp.sender == self.next_hop() && !arp.sender.is_unspecified();
         if is_neighbour && arp.target == self.config.address {
             self.learn(now, arp.sender_mac);
@@ -109,23 +110,23 @@ impl UdpSender {
         Some(self.arp(REPLY, arp.sender_mac, (arp.sender_mac, arp.sender)))
     }
 
-    /// The request for the neighbour, if it is time for one.
+    /// Returns the ARP request for the neighbour if one is due.
     pub fn poll(&mut self, now: Instant) -> Option<[u8; HEAD_BYTES]> {
-        if now < self.ask {
+        if now < self.next_request {
             return None;
         }
-        self.ask = now.saturating_add(RETRY);
+        self.next_request = now.saturating_add(RETRY);
         Some(self.arp(REQUEST, BROADCAST, ([0; 6], self.next_hop())))
     }
 
-    /// When [`poll`](Self::poll) has something to say.
+    /// The time at which [`poll`](Self::poll) returns the next request.
     #[must_use]
     pub const fn poll_timeout(&self) -> Instant {
-        self.ask
+        self.next_request
     }
 
-    /// The headers of the frame that carries `payload`; `None` as long as the neighbour is not
-    /// known, or if the payload is longer than a datagram can be.
+    /// Returns the headers of the frame that carries `payload`; `None` while the neighbour is
+    /// unknown, or if the payload does not fit a UDP datagram.
     pub fn head(&mut self, payload: &[u8]) -> Option<[u8; HEAD_BYTES]> {
         let Neighbour::Known(mac) = self.neighbour else { return None };
         let udp_len = u16::try_from(payload.len()).ok()?.checked_add(8)?;
@@ -145,15 +146,16 @@ impl UdpSender {
         frame.word::<34>(port);
         frame.word::<36>(collector.port());
         frame.word::<38>(udp_len);
-        // Addresses, ports and length are there; the rest of the pseudo header is not.
+        // Bytes 26 to 39 of the frame are addresses, ports and length. The pseudo header (RFC 768)
+        // also has the protocol and the length again.
         let sum = Sum(UDP.into()).word(udp_len).bytes(frame.part::<26, 14>());
         let checksum = sum.bytes(payload).finish();
-        // 0 would say: no checksum (RFC 768).
+        // A checksum of 0 would mean "none" (RFC 768), so 0 is sent as its equal, all ones.
         frame.word::<40>(if checksum == 0 { 0xFFFF } else { checksum });
         Some(frame.0)
     }
 
-    /// The host on this network that frames go to; 0.0.0.0: none yet.
+    /// The next hop on this network; 0.0.0.0 if there is no collector.
     fn next_hop(&self) -> Ipv4Addr {
         let collector = *self.config.collector.ip();
         match self.config.gateway {
@@ -162,24 +164,25 @@ impl UdpSender {
         }
     }
 
-    /// Whether an address is within the network prefix.
+    /// Returns true if an address is within the network prefix.
     fn is_local(&self, address: Ipv4Addr) -> bool {
         (address.to_bits() ^ self.config.address.to_bits()) <= self.host_bits()
     }
 
-    /// The bits of an address that are not of the network prefix.
+    /// Mask of the host part of an address.
     fn host_bits(&self) -> u32 {
         u32::MAX.checked_shr(self.config.prefix.into()).unwrap_or_default()
     }
 
     fn learn(&mut self, now: Instant, mac: [u8; 6]) {
+        // A group address (bit 0 of the first byte) cannot be the address of one host.
         if mac.first().is_some_and(|byte| byte & 1 == 0) {
             if self.neighbour == Neighbour::Unknown {
-                log_info!("collector {} has a neighbour", self.config.collector.ip());
+                log_info!("collector {}: next hop resolved", self.config.collector.ip());
             }
             self.neighbour = Neighbour::Known(mac);
         }
-        self.ask = now.saturating_add(REFRESH);
+        self.next_request = now.saturating_add(REFRESH);
     }
 
     fn frame(&self, to: [u8; 6]) -> Frame {
@@ -207,12 +210,13 @@ impl UdpSender {
     }
 }
 
-/// The Internet checksum (RFC 1071), before it is folded. A payload of 64 KiB stays below 2^32.
+/// Sum of the Internet checksum (RFC 1071) before folding: 64 KiB of payload stay below 2^32.
 #[derive(Clone, Copy)]
 struct Sum(u32);
 
 impl Sum {
-    /// Adds bytes; of an odd number, which only the last ones may be, the last is a high byte.
+    /// Adds bytes. An odd last byte counts as the high byte of a word, so only the last call may
+    /// have one.
     fn bytes(self, bytes: &[u8]) -> Self {
         let (pairs, odd) = bytes.as_chunks::<2>();
         let sum = pairs.iter().fold(self, |sum, pair| sum.word(u16::from_be_bytes(*pair)));
@@ -254,8 +258,8 @@ impl Arp {
     }
 }
 
-/// A frame that is being written. Where a field is belongs to the type, so that nothing has to be
-/// checked when it runs: that is half the code.
+/// A frame being written. Field offsets are const parameters, so the compiler removes every bounds
+/// check; with run-time offsets the code is twice as large.
 struct Frame([u8; HEAD_BYTES]);
 
 impl Frame {
@@ -278,18 +282,18 @@ impl Frame {
     }
 }
 
-/// The end of time.
+/// Time of the next request while there is no collector.
 const NEVER: Instant = Instant::from_millis(u64::MAX);
-/// Without an answer the question is repeated once a second (RFC 1122, 2.3.2.1).
+/// Interval of requests without a reply: at most one per second (RFC 1122, 2.3.2.1).
 const RETRY: Duration = Duration::from_secs(1);
-/// An answer is good for a minute.
+/// Age of a reply after which the neighbour is requested again.
 const REFRESH: Duration = Duration::from_secs(60);
 const BROADCAST: [u8; 6] = [0xFF; 6];
-/// EtherType of ARP; it is about Ethernet and IPv4, with addresses of 6 and 4 bytes.
+/// EtherType of ARP, then hardware type Ethernet, protocol IPv4, address lengths 6 and 4.
 const ARP_START: [u8; 8] = [8, 6, 0, 1, 8, 0, 6, 4];
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
-/// EtherType.
+/// EtherType of IPv4.
 const IPV4: u16 = 0x0800;
 const DONT_FRAGMENT: u16 = 0x4000;
 const TTL_64: u16 = 64 << 8;
