@@ -121,6 +121,34 @@ fn rule_with_numgen_gives_one_flow_sample_in_n_packets() {
 }
 
 #[test]
+fn forwarded_packet_has_both_interfaces() {
+    let Some((lab, host, peer)) = lab() else { return };
+    let other = lab.namespace();
+    lab.link(2, (&host, "lan1"), (&other, "lan1"));
+    peer.ip("route add 198.18.2.0/24 via 198.18.1.1");
+    let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward";
+    assert!(host.command("sh").args(["-c", forward]).status().unwrap().success());
+    let table = "table inet sampling { chain forward { type filter hook forward priority 0;
+        udp dport 9 log group 5 snaplen 64; }; }";
+    rules(&lab, &host, table).unwrap();
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = Agent::start_with(&lab, &host, &config("1"));
+    flood(&peer, (peer_ip_of(2).0, 9).into(), 10, SIZE);
+    let input = host.if_index("lan0");
+    collector.wait_for("10 samples", |capture| capture.flow_samples_of(input).len() >= 10);
+    agent.stop();
+    let capture = collector.finish();
+    capture.check();
+    let samples = capture.flow_samples();
+    assert_eq!(lengths(&samples), HashMap::from([((1, 14 + 4 + 20 + 8 + SIZE, 4), 10)]));
+    for sample in samples {
+        let interfaces = (sample.input.value, sample.output.value);
+        assert_eq!(interfaces, (input, host.if_index("lan1")));
+        assert_eq!(sampled_header(&sample).header.len(), 14 + 64, "the rule's snaplen");
+    }
+}
+
+#[test]
 fn iptables_rule_is_sampled_too() {
     let Some((lab, host, peer)) = lab() else { return };
     let rule = "iptables -w -A INPUT -i lan0 -p udp --dport 9 -m statistic --mode nth --every 10 --packet 0 \
