@@ -53,7 +53,7 @@ fn every_line_of_a_run_is_documented() {
         }
     }
     assert!(unknown.is_empty(), "not in docs/operations.md: {unknown:#?}");
-    assert!(used.len() >= 15, "the run logs too little: {used:#?}\n{log}");
+    assert!(used.len() >= 12, "the run logs too little: {used:#?}\n{log}");
 }
 
 /// The lines that the page describes.
@@ -85,11 +85,13 @@ impl Page {
         found.or_else(|| self.rows.iter().find(|row| fits(row, after_name))).cloned()
     }
 
-    /// All counters of a line `SUBJECT: 1 this, 2 that`, if each is in the table.
+    /// All counters of a line `SUBJECT: 1 this, 2 that` without their values, if each is in the
+    /// table. Values differ from run to run.
     fn counters(&self, line: &str) -> Option<String> {
         let (_, counters) = line.rsplit_once(": ")?;
         let known = |counter| self.rows.iter().any(|row| fits(row, counter));
-        counters.split(", ").all(known).then(|| counters.to_owned())
+        let without_values = counters.replace(|c: char| c.is_ascii_digit(), "");
+        counters.split(", ").all(known).then_some(without_values)
     }
 }
 
