@@ -3,6 +3,18 @@
 use flowmote_lab::toolchain::folder;
 use flowmote_lab::tree::{File, files};
 
+/// Folders of the project; a path in backticks that begins with one of them must exist.
+const FOLDERS: [&str; 8] = [
+    "core/",
+    "platform-linux/",
+    "platform-baremetal/",
+    "analyzer/",
+    "tests/",
+    "benches/",
+    "fuzz/",
+    "docs/",
+];
+
 /// Pages about the present state; CHANGELOG.md also names files of the past.
 fn pages() -> Vec<File> {
     let mut pages = files(".md");
@@ -18,6 +30,19 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 
 fn assert_none(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}
+
+#[test]
+fn every_page_of_docs_is_in_the_index_of_readme() {
+    let readme = std::fs::read_to_string(folder("README.md")).expect("README.md");
+    let index = readme.split("\n## ").find(|section| section.starts_with("Documentation"));
+    let index = index.expect("a section Documentation");
+    let pages = pages().into_iter().filter(|page| page.path.starts_with("docs/"));
+    let missing: Vec<_> = pages
+        .filter(|page| !index.contains(&format!("]({})", page.path)))
+        .map(|page| format!("{}: not in the index of README.md", page.path))
+        .collect();
+    assert_none(&missing);
 }
 
 #[test]
@@ -47,6 +72,28 @@ fn anchors(page: &str) -> impl Iterator<Item = String> {
         let kept = text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
         kept.map(|c| if c == ' ' { '-' } else { c }).collect()
     })
+}
+
+#[test]
+fn paths_of_the_project_exist() {
+    let ignored = std::fs::read_to_string(folder(".gitignore")).expect(".gitignore");
+    let mut missing = Vec::new();
+    for page in pages() {
+        let paths = code(&page.text).filter(|text| FOLDERS.iter().any(|dir| text.starts_with(dir)));
+        // Commands (`benches/run check`) count by their first word; patterns are left out.
+        let paths = paths.filter_map(|text| text.split_whitespace().next());
+        let paths = paths.filter(|path| !path.contains(['*', '{', '<']));
+        let ignored = |path: &str| ignored.lines().any(|line| line == format!("/{path}"));
+        // The recipes of CONTRIBUTING.md name files to be added; their folders must exist.
+        let is_recipe = page.path == "CONTRIBUTING.md";
+        let exists = |path: &str| {
+            let path = folder(path);
+            path.exists() || is_recipe && path.parent().is_some_and(|parent| parent.exists())
+        };
+        let paths = paths.filter(|path| !exists(path) && !ignored(path));
+        missing.extend(paths.map(|path| format!("{}: {path}", page.path)));
+    }
+    assert_none(&missing);
 }
 
 #[test]
