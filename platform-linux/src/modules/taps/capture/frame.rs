@@ -58,10 +58,15 @@ impl Cursor {
     }
 
     /// Returns the packet at the cursor and moves to the next one. `vnet`: PACKET_VNET_HDR is on.
+    /// `None` for room that the kernel reserved and did not fill, which it counts as a drop.
     ///
     /// # Errors
     /// If the packet does not lie within the block, which ends the walk.
-    pub(super) fn next<'a>(&mut self, block: &'a [u8], vnet: bool) -> Result<Frame<'a>, Malformed> {
+    pub(super) fn next<'a>(
+        &mut self,
+        block: &'a [u8],
+        vnet: bool,
+    ) -> Result<Option<Frame<'a>>, Malformed> {
         let Some(frame) = self.frame(block, vnet) else {
             // Bounded by the headers that fit into the block, whatever its descriptor claims.
             let possible = u32::try_from(block.len() / HEADERS).unwrap_or(u32::MAX);
@@ -71,9 +76,18 @@ impl Cursor {
         Ok(frame)
     }
 
-    fn frame<'a>(&mut self, block: &'a [u8], vnet: bool) -> Option<Frame<'a>> {
+    /// Like [`next`](Self::next); the outer `None` is an inconsistency.
+    fn frame<'a>(&mut self, block: &'a [u8], vnet: bool) -> Option<Option<Frame<'a>>> {
         let packet = block.get(self.offset..)?;
         let headers: &[u8; HEADERS] = packet.first_chunk()?;
+        let next = u32_at(headers, 0)? as usize;
+        // When the virtio_net_hdr cannot describe an skb (UDP_SEGMENT, Linux 6.1 and before),
+        // tpacket_rcv drops it after prb_fill_curr_block has reserved room and set next offset and
+        // VLAN flags. All else is what was there before, an earlier packet once the ring is full.
+        if u32_at(headers, 20)? & TP_STATUS_USER == 0 {
+            self.step(next)?;
+            return Some(None);
+        }
         let mac = usize::from(u16_at(headers, 24)?);
         let snaplen = u32_at(headers, 12)? as usize;
         let bytes = packet.get(mac..)?.get(..snaplen)?;
@@ -87,8 +101,8 @@ impl Cursor {
             hardware_type: u16_at(headers, SOCKADDR + 8)?,
             offload: if vnet { Some(offload(packet, mac)?) } else { None },
         };
-        self.step(u32_at(headers, 0)? as usize)?;
-        Some(frame)
+        self.step(next)?;
+        Some(Some(frame))
     }
 
     /// Moves to the next packet. In the last one of a block the offset is 0 (prb_close_block).
@@ -149,6 +163,7 @@ const SOCKADDR: usize = 48;
 const HEADERS: usize = SOCKADDR + 20;
 const VNET_HEADER: usize = 10;
 
+const TP_STATUS_USER: u32 = 1 << 0;
 const TP_STATUS_VLAN_VALID: u32 = 1 << 4;
 const TP_STATUS_VLAN_TPID_VALID: u32 = 1 << 6;
 
@@ -194,7 +209,7 @@ mod tests {
     fn reads_both_packets_and_ends() {
         let block = block();
         let mut cursor = Cursor::start(&block).unwrap();
-        let first = cursor.next(&block, true).unwrap();
+        let first = cursor.next(&block, true).unwrap().unwrap();
         assert_eq!((first.bytes.len(), first.length), (64, 60_000));
         assert_eq!(first.timestamp_ns, 7_000_000_009);
         assert_eq!((first.kind, first.hardware_type), (PacketKind::Outgoing, 1));
@@ -202,7 +217,7 @@ mod tests {
         let offload = Offload { udp: false, gso_size: 1448, checksum_start: Some(34) };
         assert_eq!(first.offload, Some(offload));
         assert!(!cursor.is_done());
-        let second = cursor.next(&block, true).unwrap();
+        let second = cursor.next(&block, true).unwrap().unwrap();
         assert_eq!(second.stripped_tag, Some(VlanTag { tpid: 0x88a8, tci: 0x2064 }));
         assert_eq!(second.offload.unwrap().gso_size, 0);
         assert!(cursor.is_done());
@@ -211,10 +226,24 @@ mod tests {
     #[test]
     fn tag_without_tpid_is_8021q() {
         let mut block = block();
-        put(&mut block, 48 + 20, &TP_STATUS_VLAN_VALID.to_ne_bytes());
-        let frame = Cursor::start(&block).unwrap().next(&block, false).unwrap();
+        put(&mut block, 48 + 20, &(TP_STATUS_USER | TP_STATUS_VLAN_VALID).to_ne_bytes());
+        let frame = Cursor::start(&block).unwrap().next(&block, false).unwrap().unwrap();
         assert_eq!(frame.stripped_tag, Some(VlanTag { tpid: 0x8100, tci: 0x2064 }));
         assert_eq!(frame.offload, None);
+    }
+
+    #[test]
+    fn room_that_was_not_filled_is_no_packet() {
+        // With and without a tag, whatever an earlier packet has left there.
+        for status in [0, TP_STATUS_VLAN_VALID | TP_STATUS_VLAN_TPID_VALID] {
+            let mut block = block();
+            put(&mut block, 48 + 20, &status.to_ne_bytes());
+            put(&mut block, 48 + 24, &0xffff_u16.to_ne_bytes());
+            let mut cursor = Cursor::start(&block).unwrap();
+            assert_eq!(cursor.next(&block, true), Ok(None));
+            assert_eq!(cursor.next(&block, true).unwrap().unwrap().length, 60);
+            assert!(cursor.is_done());
+        }
     }
 
     #[test]

@@ -272,7 +272,9 @@ impl Tap {
                 return Some(samples);
             }
             match cursor.next(block.bytes(), self.vnet) {
-                Ok(frame) => samples += reader.read(&frame, visit) as usize,
+                Ok(Some(frame)) => samples += reader.read(&frame, visit) as usize,
+                // The kernel has counted it as dropped.
+                Ok(None) => {}
                 Err(malformed) => lose(reader, malformed.packets),
             }
         }
