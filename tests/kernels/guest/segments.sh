@@ -2,7 +2,7 @@
 
 offload on
 segments() { awk '/^Tcp:/ && !head {split($0, name); head = 1; next}
-    /^Tcp:/ {for (at = 1; at <= NF; at++) if (name[at] ~ /^(In|Out)Segs$/) sum += $at}
+    /^Tcp:/ {for (at = 1; at <= NF; at++) if (name[at] ~ /^(In|Out|Retrans)Segs$/) sum += $at}
     END {print sum}' /proc/net/snmp; }
 
 for interface in $cards veth vlan7 bridge; do

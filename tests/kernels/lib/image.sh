@@ -72,8 +72,8 @@ guest() {
     cp "$here/guest/checks.service" "$units"
     ln -s ../checks.service "$units/multi-user.target.wants"
     install -m 755 "$here/guest/init" "$root/init"
-    printf '%s\n' root:x:0:0::/:/bin/sh flowmote:x:990:990::/:/bin/false nobody:x:65534:65534::/:/bin/false >"$root/etc/passwd"
-    printf '%s\n' root:x:0: flowmote:x:990: nogroup:x:65534: >"$root/etc/group"
+    printf '%s\n' root:x:0:0::/:/bin/sh nobody:x:65534:65534::/:/bin/false >"$root/etc/passwd"
+    printf '%s\n' root:x:0: nogroup:x:65534: >"$root/etc/group"
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
     echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
     archive "$root" "$out" || return
