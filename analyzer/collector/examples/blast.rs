@@ -1,10 +1,10 @@
-//! Sends flow samples at a steady rate, to see what a collector keeps up with.
+//! A load generator: sends flow samples to a collector at a steady rate.
 //!
 //! `cargo run --release -p flowmote-analyzer --example blast -- ADDR:PORT SAMPLES_PER_SECOND SECONDS`
 //!
-//! Each datagram is of 1,324 bytes and holds six flow samples of 128 bytes of an IPv4 TCP packet
-//! over Ethernet each, with a switch record, as an agent sends them; sequence numbers count on, so
-//! the collector sees what is lost.
+//! Each datagram has 1,324 bytes and six flow samples with `sampled_header` (1), 128 bytes of an IPv4
+//! TCP packet over Ethernet, and `extended_switch` (1001), as an agent sends them. Sequence numbers
+//! increase, so that the collector counts losses.
 
 use core::time::Duration;
 use std::hint;
@@ -41,13 +41,13 @@ fn main() {
     );
 }
 
-/// How late it is then.
+/// Waits until `due` after `start`. Returns the delay beyond it.
 fn wait_until(start: Instant, due: Duration) -> Duration {
     loop {
         let elapsed = start.elapsed();
         match due.checked_sub(elapsed) {
             None => return elapsed - due,
-            // a sleep is never shorter than asked for: bursts of at most this make up for it
+            // A sleep may take longer than requested; the datagrams due meanwhile follow as a burst.
             Some(left) if left > BURST => thread::sleep(left - BURST / 2),
             Some(left) if left > BURST / 2 => thread::sleep(left),
             Some(_) => hint::spin_loop(),
@@ -55,6 +55,7 @@ fn wait_until(start: Instant, due: Duration) -> Duration {
     }
 }
 
+/// A datagram that is changed in place.
 struct Datagram {
     bytes: Vec<u8>,
     number: u32,
@@ -75,7 +76,7 @@ impl Datagram {
         Self { bytes, number: 0 }
     }
 
-    /// The next datagram, and other ports in its packets.
+    /// The next datagram: the next sequence number, and other ports in its packets.
     fn next(&mut self) -> &[u8] {
         self.number += 1;
         self.bytes[16..20].copy_from_slice(&self.number.to_be_bytes());
@@ -89,7 +90,7 @@ impl Datagram {
     }
 }
 
-/// 128 bytes of a TCP packet.
+/// The first 128 bytes of a TCP packet.
 fn packet(host: u8) -> Vec<u8> {
     let mut packet = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
     packet.extend([0x45, 0, 0x05, 0xdc, 0x1c, 0x46, 0x40, 0, 64, 6, 0xb1, 0xe6]);
@@ -101,12 +102,14 @@ fn packet(host: u8) -> Vec<u8> {
     packet
 }
 
+/// Words in network byte order.
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-/// In a datagram.
+/// Samples per datagram.
 const SAMPLES: u32 = 6;
-/// Bytes of a sample.
+/// Bytes of a sample with its header.
 const SAMPLE: usize = 216;
+/// Time below which waiting does not sleep.
 const BURST: Duration = Duration::from_micros(200);

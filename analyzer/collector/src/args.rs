@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line arguments of all commands.
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::output::Kind;
+use crate::output::FormatKind;
 
-/// Receives sFlow version 5 and shows it.
+/// Receives sFlow version 5 and shows, converts or forwards it.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -19,19 +19,19 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write every datagram received as text, JSON, CSV or pcap
+    /// Receive datagrams and write them as text, JSON, CSV or pcap
     Listen(ListenArguments),
-    /// Write every datagram in a capture file (pcap, pcapng), likewise
+    /// Read datagrams from a capture file (pcap, pcapng) and write them in the same formats
     Read(ReadArguments),
-    /// Copy every datagram received to other collectors, unchanged
+    /// Copy received datagrams to other collectors, unchanged
     Forward(ForwardArguments),
-    /// Show live who talks to whom, interfaces and hosts
+    /// Show flows, interfaces and hosts live
     Top(TopArguments),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ListenArguments {
-    /// Where to listen: ADDR:PORT, ADDR or PORT
+    /// Address to listen on: ADDR:PORT, ADDR or PORT
     #[arg(default_value = "[::]:6343", value_parser = parse_address)]
     pub(crate) address: SocketAddr,
     #[command(flatten)]
@@ -40,25 +40,25 @@ pub(crate) struct ListenArguments {
     pub(crate) run: RunArguments,
 }
 
-/// Limits and reports of a run.
+/// Limits and reports of `listen` and `forward`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// End after N datagrams
+    /// Exit after N datagrams
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
-    /// End after this time
+    /// Exit after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) duration: Option<Duration>,
-    /// Print the totals on standard error at this interval
+    /// Print totals to standard error at this interval
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) interval: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReadArguments {
-    /// Capture in pcap or pcapng, - for standard input
+    /// Capture file, pcap or pcapng; - for standard input
     pub(crate) file: PathBuf,
-    /// UDP port that sFlow was sent to
+    /// Destination UDP port of sFlow in the capture
     #[arg(long, default_value_t = PORT)]
     pub(crate) port: u16,
     #[command(flatten)]
@@ -67,23 +67,23 @@ pub(crate) struct ReadArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct OutputArguments {
-    /// What to write
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
-    format: Kind,
-    /// Short for --format json
+    format: FormatKind,
+    /// Same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Where to write it, - for standard output
+    /// Output file, overwritten; standard output if - or absent
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ForwardArguments {
-    /// Collectors: ADDR:PORT or ADDR
+    /// Collectors to copy to: ADDR:PORT or ADDR
     #[arg(required = true, value_name = "DEST", value_parser = parse_destination)]
     pub(crate) destinations: Vec<SocketAddr>,
-    /// Where to listen: ADDR:PORT, ADDR or PORT
+    /// Address to listen on: ADDR:PORT, ADDR or PORT
     #[arg(long, value_name = "ADDR", default_value = "[::]:6343", value_parser = parse_address)]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
@@ -92,27 +92,27 @@ pub(crate) struct ForwardArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct TopArguments {
-    /// Where to listen: ADDR:PORT, ADDR or PORT
+    /// Address to listen on: ADDR:PORT, ADDR or PORT
     #[arg(default_value = "[::]:6343", value_parser = parse_address)]
     pub(crate) address: SocketAddr,
-    /// Rates are means over this time
+    /// Time over which rates are averaged
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub(crate) window: Duration,
-    /// How often plain text is printed where standard output is not a terminal
+    /// Interval of plain text output if standard output is not a terminal
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     pub(crate) interval: Duration,
-    /// End after this time
+    /// Exit after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) duration: Option<Duration>,
-    /// Command to run beside it, the agent for instance: what it says is shown, its end ends the
-    /// view, and the view's end ends it
+    /// Command to run meanwhile, such as the agent. Its output is shown; top exits when the command
+    /// exits, and ends the command on exit
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
 impl OutputArguments {
-    pub(crate) fn format(&self) -> Kind {
-        if self.json { Kind::Json } else { self.format }
+    pub(crate) fn format(&self) -> FormatKind {
+        if self.json { FormatKind::Json } else { self.format }
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {
@@ -120,9 +120,10 @@ impl OutputArguments {
     }
 }
 
-/// The port that sFlow is sent to.
+/// The UDP port that IANA assigned to sFlow.
 const PORT: u16 = 6343;
 
+/// Parses an address, a port or both. The default is port 6343 of all addresses.
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
     if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
@@ -132,25 +133,28 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     bare.parse()
         .map(|address| SocketAddr::new(address, PORT))
         .or_else(|_| text.parse())
-        .map_err(|_| "want 127.0.0.1:6343, [::1]:6343, 127.0.0.1, ::1 or 6343".to_owned())
+        .map_err(|_| "expected 127.0.0.1:6343, [::1]:6343, 127.0.0.1, ::1 or 6343".to_owned())
 }
 
-/// Not a bare port: nobody means to send to the unspecified address.
+/// Parses an address with optional port. A bare port is an error: it would stand for the
+/// unspecified address, which Linux takes for this host.
 fn parse_destination(text: &str) -> Result<SocketAddr, String> {
     parse_address(text)
         .ok()
         .filter(|address| !address.ip().is_unspecified() && address.port() != 0)
         .ok_or_else(|| {
-            "want 192.0.2.1:6343, [2001:db8::1]:6343, 192.0.2.1 or 2001:db8::1".to_owned()
+            "expected 192.0.2.1:6343, [2001:db8::1]:6343, 192.0.2.1 or 2001:db8::1".to_owned()
         })
 }
 
+/// Parses a number of seconds from 0.1 to 2^31.
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        // The upper bound keeps sums with an `Instant` free of overflow.
         .filter(|time| (Duration::from_millis(100)..=Duration::from_secs(1 << 31)).contains(time))
-        .ok_or_else(|| "want seconds, at least 0.1".to_owned())
+        .ok_or_else(|| "expected seconds, 0.1 or more".to_owned())
 }
 
 #[cfg(test)]
@@ -158,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_in_all_forms() {
+    fn addresses_parse_in_all_forms() {
         for (text, address) in [
             ("127.0.0.1:6344", "127.0.0.1:6344"),
             ("[::1]:6344", "[::1]:6344"),
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
     }

@@ -1,6 +1,6 @@
-//! `flowmote-analyzer`: the collector.
+//! `flowmote-analyzer`: the sFlow collector.
 //!
-//! Exit status: 0 after an ordinary end, 1 after a failure, 2 for a bad command line.
+//! Exit status: 0 on success, 1 after a failure, 2 for an invalid command line.
 
 mod args;
 mod commands;

@@ -1,4 +1,4 @@
-//! Messages on standard error.
+//! Messages to standard error.
 
 use core::fmt::Display;
 use std::io::Write;

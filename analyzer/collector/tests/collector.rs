@@ -1,4 +1,4 @@
-//! The collector as a process: what is sent to it comes out of it.
+//! Tests of `listen` and `top` as processes: datagrams in, output and summary out.
 
 mod process;
 
@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use process::Listening;
 use serde_json::{Value, json};
 
-/// A collector on a port of its own.
+/// A collector on a free port.
 fn start(command: &str, arguments: &[&str]) -> Listening {
     let arguments: Vec<&str> = [command, "127.0.0.1:0"].iter().chain(arguments).copied().collect();
     Listening::start(&arguments)
@@ -25,7 +25,7 @@ fn json_of(payload: &[u8]) -> Value {
     serde_json::from_str(ended.text()).unwrap()
 }
 
-/// Values at the leaves.
+/// The number of leaves of a JSON value.
 fn leaves(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(leaves).sum(),
@@ -57,11 +57,12 @@ fn json_holds_every_value_of_every_vector() {
     assert!(ended.stderr.contains("malformed sample_overrun: 1"), "{}", ended.stderr);
 }
 
+/// The bytes after the last sample of a vector.
 fn trailing(name: &str) -> usize {
     match name {
         "cistern-flow-samples-2" => 244,
         "goflow2-expandeddecode" => 332,
-        // what follows a fault cannot be told from samples
+        // The bytes after a fault cannot be separated into samples.
         "tcpdump-print-segv" => 672,
         _ => 0,
     }
@@ -116,14 +117,14 @@ fn json_of_a_host() {
     assert_eq!(descr["uuid"], "20d11d01-5150-11cb-957d-990521365ba3");
     let cpu = record("host_cpu");
     assert_eq!((&cpu["load_one"], &cpu["cpu_num"]), (&json!(0.47), &json!(4)));
-    // 68 bytes: fields that are not there are not shown
+    // The record has 68 bytes, so later fields are absent.
     assert_eq!(cpu.get("cpu_steal"), None);
     let adapters = record("host_adapters")["adapters"].as_array().unwrap();
     assert!(adapters.iter().all(|adapter| adapter["mac_address"][0].is_string()));
 }
 
 #[test]
-fn a_signal_ends_it_with_a_summary() {
+fn signal_ends_listen_with_a_summary() {
     let collector = start("listen", &[]);
     collector.send(&vector("discarded"));
     collector.signal(Signal::SIGTERM);
@@ -135,7 +136,7 @@ fn a_signal_ends_it_with_a_summary() {
 }
 
 #[test]
-fn a_reader_that_goes_ends_it_quietly() {
+fn closed_pipe_ends_listen_without_error() {
     let mut collector = start("listen", &["--json"]);
     collector.stop_reading();
     collector.send(&vector("goflow2-decode"));
@@ -144,7 +145,7 @@ fn a_reader_that_goes_ends_it_quietly() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn port_in_use_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let failed = Command::new(env!("CARGO_BIN_EXE_flowmote-analyzer"))
@@ -152,15 +153,13 @@ fn a_port_that_is_taken_is_named() {
         .output()
         .unwrap();
     assert_eq!(failed.status.code(), Some(1));
-    let said = String::from_utf8(failed.stderr).unwrap();
-    assert!(
-        said.contains(&format!("cannot listen on {address}: Address already in use")),
-        "{said}"
-    );
+    let stderr = String::from_utf8(failed.stderr).unwrap();
+    let expected = format!("cannot listen on {address}: Address already in use");
+    assert!(stderr.contains(&expected), "{stderr}");
 }
 
 #[test]
-fn top_as_plain_text() {
+fn top_prints_plain_text_without_a_terminal() {
     let collector = start("top", &["--interval", "1000"]);
     collector.send(&vector("tcpdump-print-v6-19"));
     collector.send(&vector("cistern-host-sample"));
@@ -173,7 +172,7 @@ fn top_as_plain_text() {
 }
 
 #[test]
-fn top_ends_with_its_command_and_says_how_it_ended() {
+fn top_ends_with_its_command_and_reports_its_status() {
     let script = "echo 'flowmote: no such interface' >&2; exit 2";
     let ended = start("top", &["--", "sh", "-c", script]).end();
     assert_eq!(ended.code, Some(1));

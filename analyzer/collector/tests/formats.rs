@@ -1,4 +1,4 @@
-//! What `listen` and `read` write, in each format, and what they say when something is wrong.
+//! Tests of `listen` and `read` as processes: every format, every summary and every error.
 
 mod process;
 
@@ -11,12 +11,11 @@ use flowmote_vectors::{all as vectors, named as vector};
 use nix::sys::signal::Signal;
 use process::{Listening, run};
 
-/// Lines that sflowtool 6 (sflow/sflowtool at f5e9229) prints with `-l` for the vectors, each behind
-/// the name of its vector; got by feeding it each as a capture (`-r`). Vectors in which it finds
-/// fault and gives up are left out.
+/// The output of `sflowtool -l -r` (sflow/sflowtool at f5e9229) for a capture of each vector. Each
+/// line is preceded by the name of its vector. Vectors that sflowtool rejects are left out.
 const SFLOWTOOL: &str = include_str!("data/sflowtool-l.txt");
 
-/// A capture in pcap of datagrams to port 6343, at one microsecond after another.
+/// A pcap file of datagrams to port 6343, one microsecond apart.
 fn capture(payloads: &[Vec<u8>]) -> Vec<u8> {
     let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1]);
     for (at, payload) in payloads.iter().enumerate() {
@@ -43,7 +42,7 @@ fn frame(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A file that goes when the test ends.
+/// A file that is removed when the test ends.
 struct Temporary(PathBuf);
 
 impl Temporary {
@@ -84,12 +83,12 @@ fn csv_has_the_lines_of_sflowtool() {
 }
 
 #[test]
-fn csv_of_a_listener_comes_line_by_line() {
+fn listen_writes_each_csv_line_immediately() {
     let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--format", "csv"]);
     let expected = "FLOW,172.16.0.17,1194,1043,ffabcdefab64,00ff1234351b,0x0800,32,0,172.16.32.254,\
         172.16.32.241,1,0x00,124,8,0,0x00,82,60,2048\n";
     for _ in 0..3 {
-        // nothing follows, and yet it comes
+        // No later datagram is needed to flush the line.
         listening.send(&vector("goflow2-decode"));
         assert_eq!(listening.read(expected.len()), expected.as_bytes());
     }
@@ -105,7 +104,7 @@ fn pcap_has_headers_and_original_lengths() {
     assert_eq!(head[20..], 1_u32.to_ne_bytes());
     listening.send(&vector("goflow2-decode"));
     let packet = listening.read(16 + 78);
-    // 82 bytes on the wire, of them 4 stripped: the FCS
+    // 82 bytes on the wire, 4 of them stripped: the FCS.
     assert_eq!(packet[8..16], [78_u32.to_ne_bytes(), 78_u32.to_ne_bytes()].concat());
     assert_eq!(packet[16..24], [0x00, 0xff, 0x12, 0x34, 0x35, 0x1b, 0xff, 0xab]);
     listening.signal(Signal::SIGTERM);
@@ -127,11 +126,11 @@ fn pcap_has_headers_and_original_lengths() {
 }
 
 #[test]
-fn a_capture_reads_as_what_was_received() {
+fn read_returns_the_datagrams_of_a_capture() {
     let payloads: Vec<_> = vectors().into_iter().map(|(_, payload)| payload).collect();
     let read = run(&["read", "-", "--json"], &capture(&payloads));
     assert_eq!(read.code, Some(0), "{}", read.stderr);
-    assert!(read.stderr.contains("209 packets, of them 0 of something else"), "{}", read.stderr);
+    assert!(read.stderr.contains("209 packets, of which 0 are not sFlow"), "{}", read.stderr);
     let lines: Vec<serde_json::Value> = read
         .stdout
         .split(|byte| *byte == b'\n')
@@ -148,7 +147,7 @@ fn a_capture_reads_as_what_was_received() {
 }
 
 #[test]
-fn what_is_whole_of_a_truncated_capture_is_written() {
+fn truncated_capture_is_written_up_to_the_cut() {
     let mut file = capture(&[vector("goflow2-decode"), vector("discarded")]);
     file.truncate(file.len() - 1);
     let output = Temporary::new("whole.json");
@@ -175,13 +174,13 @@ fn other_packets_and_fragments_are_counted() {
         file.extend(words(&[0, 0, frame.len() as u32, frame.len() as u32]));
         file.extend(frame);
     }
-    // of the last only the first sample's head was captured
+    // The capture of the last one ends within the first sample.
     let frame = frame(&sflow);
     file.extend(words(&[0, 0, 96, frame.len() as u32]));
     file.extend(&frame[..96]);
     let read = run(&["read", "-", "--format", "csv"], &file);
-    let expected = "4 packets, of them 1 of something else, 1 skipped IP fragments, \
-        1 cut short by the capture (tcpdump -s0 keeps all)\n2 datagrams";
+    let expected = "4 packets, of which 1 are not sFlow, 1 IP fragments skipped, \
+        1 datagrams truncated by the capture (see tcpdump -s0)\n2 datagrams";
     assert!(read.stderr.contains(expected), "{}", read.stderr);
     assert!(read.stderr.contains("malformed sample_overrun: 1"), "{}", read.stderr);
     assert_eq!(read.code, Some(0));
@@ -190,7 +189,7 @@ fn other_packets_and_fragments_are_counted() {
 }
 
 #[test]
-fn errors_say_what_is_wrong() {
+fn errors_name_file_and_cause() {
     let no_capture = run(&["read", file!().rsplit('/').next().unwrap()], b"");
     assert_eq!(no_capture.code, Some(1));
     assert!(no_capture.stderr.contains("cannot read formats.rs: No such file"), "{no_capture:?}");
@@ -217,7 +216,7 @@ fn errors_say_what_is_wrong() {
 }
 
 #[test]
-fn a_full_disk_is_told() {
+fn full_disk_is_an_error() {
     let device = Path::new("/dev/full");
     if device.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return;
@@ -229,7 +228,7 @@ fn a_full_disk_is_told() {
 }
 
 #[test]
-fn what_the_kernel_dropped_is_counted() {
+fn kernel_drops_are_counted() {
     let listening =
         Listening::start(&["listen", "127.0.0.1:0", "--format", "csv", "--output", "/dev/null"]);
     listening.signal(Signal::SIGSTOP);
@@ -239,6 +238,7 @@ fn what_the_kernel_dropped_is_counted() {
     let mut datagram = [0xa5; 1400];
     datagram[..28].copy_from_slice(&[0; 28]);
     (datagram[3], datagram[7]) = (5, 1);
+    // More than the largest receive buffer holds.
     let sent: u32 = 40_000;
     for number in 0..sent {
         datagram[16..20].copy_from_slice(&number.to_be_bytes());
@@ -256,54 +256,55 @@ fn what_the_kernel_dropped_is_counted() {
     assert_eq!(number(" datagrams (") + dropped, sent, "{}", ended.stderr);
 }
 
+/// True if SIGSTOP has taken effect.
 fn stopped(pid: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     status.rsplit_once(") ").unwrap().1.starts_with('T')
 }
 
 #[test]
-fn the_interval_tells_how_it_goes() {
+fn interval_prints_totals_and_new_gaps() {
     let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--json", "--interval", "0.1"]);
     listening.send(&vector("goflow2-decode"));
-    let mut said = listening.said();
-    while !said.contains(": 1 datagrams") {
-        assert!(said.starts_with("flowmote-analyzer: "), "{said}");
-        said = listening.said();
+    let mut line = listening.stderr_line();
+    while !line.contains(": 1 datagrams") {
+        assert!(line.starts_with("flowmote-analyzer: "), "{line}");
+        line = listening.stderr_line();
     }
     let expected = "1 datagrams, 1 samples, 0 datagrams lost, 0 faults, 0 dropped by the kernel\n";
-    assert!(said.ends_with(expected), "{said}");
+    assert!(line.ends_with(expected), "{line}");
     let mut later = vector("goflow2-decode");
     later[19] += 3;
     listening.send(&later);
-    while !said.contains(", 2 datagrams lost") {
-        said = listening.said();
+    while !line.contains(", 2 datagrams lost") {
+        line = listening.stderr_line();
     }
     let expected =
         "  agent 172.16.0.17 sub-agent 1: lost 2, reordered 0, duplicates 0, restarts 0\n";
-    assert_eq!(listening.said(), expected);
+    assert_eq!(listening.stderr_line(), expected);
     listening.signal(Signal::SIGINT);
     assert_eq!(listening.end().code, Some(0));
 }
 
 #[test]
-fn a_second_signal_waits_for_no_reader() {
+fn second_signal_ends_a_blocked_listen() {
     let listening = Listening::start(&["listen", "127.0.0.1:0", "--json"]);
-    // more than a pipe holds
+    // More output than a pipe holds.
     for _ in 0..200 {
         listening.send(&vector("goflow2-expandeddecode"));
     }
-    // two that the kernel does not take for one
+    // Two different signals: the kernel merges equal pending ones.
     listening.signal(Signal::SIGTERM);
     listening.signal(Signal::SIGINT);
     let ended = listening.end_unread();
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("ended before all was written"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("ended before all output was written"), "{}", ended.stderr);
 }
 
 #[test]
-fn nobody_who_listens_to_its_words_does_no_harm() {
+fn closed_stderr_is_ignored() {
     let mut listening = Listening::start(&["listen", "127.0.0.1:0", "--format", "csv"]);
-    listening.deafen();
+    listening.close_stderr();
     listening.send(&vector("goflow2-decode"));
     listening.signal(Signal::SIGTERM);
     let ended = listening.end();

@@ -1,4 +1,4 @@
-//! `forward` copies datagrams on.
+//! Tests of `forward` as a process.
 
 mod process;
 
@@ -33,18 +33,18 @@ fn every_datagram_reaches_every_destination_unchanged() {
 }
 
 #[test]
-fn a_destination_that_nobody_listens_on_stops_no_other() {
+fn refused_destination_does_not_affect_others() {
     let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = collector.local_addr().unwrap().to_string();
-    // bound and closed again: free for now
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    // The port of a closed socket, which is free for now.
+    let refused = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let forward = Listening::start(&[
         "forward",
         "--listen",
         "127.0.0.1:0",
         "--count",
         "3",
-        &nobody,
+        &refused,
         &address,
     ]);
     let mut buffer = [0xa5; 16];
@@ -60,11 +60,11 @@ fn a_destination_that_nobody_listens_on_stops_no_other() {
 }
 
 #[test]
-fn destinations_are_addresses() {
+fn destination_must_be_an_address() {
     for bad in ["6343", "0.0.0.0:6343", "127.0.0.1:0", "collector.example"] {
         let refused = run(&["forward", bad], b"");
         assert_eq!(refused.code, Some(2), "{bad}");
-        assert!(refused.stderr.contains("want 192.0.2.1:6343"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("expected 192.0.2.1:6343"), "{}", refused.stderr);
     }
     assert_eq!(run(&["forward"], b"").code, Some(2));
 }

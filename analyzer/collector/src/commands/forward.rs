@@ -1,4 +1,4 @@
-//! `forward`: copy datagrams on, unchanged.
+//! `forward`: copies datagrams to other collectors, unchanged.
 
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,14 +11,12 @@ use std::time::Instant;
 use nix::sys::socket::{setsockopt, sockopt::SndBuf};
 
 use crate::args::ForwardArguments;
-use crate::receive::Drops;
-use crate::receive::Signals;
-use crate::receive::{Batch, Limit, Receiver};
+use crate::receive::{Batch, Drops, Limit, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
-/// Copies until a signal or a limit.
+/// Copies datagrams until a signal or a limit ends the run.
 pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
     let signals = Signals::block()?;
     let receiver = Receiver::bind(arguments.listen)?;
@@ -33,7 +31,7 @@ pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
     forwarder.receiver.announce()?;
     let drops = forwarder.receiver.drops()?;
     forwarder.run(&signals, arguments.run.interval, &drops)?;
-    eprintln_lossy(format_args!("{forwarder:#}\n{}", drops));
+    eprintln_lossy(format_args!("{forwarder:#}\n{drops}"));
     Ok(())
 }
 
@@ -50,7 +48,7 @@ struct Destination {
     socket: UdpSocket,
     sent: u64,
     failed: u64,
-    /// Why the last one that failed did.
+    /// The last send error.
     error: Option<io::Error>,
 }
 
@@ -67,19 +65,21 @@ impl Forwarder {
             let report = next_report.map(|next| next.saturating_duration_since(Instant::now()));
             let timeout = [report, self.limit.timeout()].into_iter().flatten().min();
             let signal = signals.wait([Some(self.receiver.as_fd())], timeout)?.is_none();
+            // Also after a signal: datagrams that arrived before it are still in the socket buffer.
             self.drain(&mut batch)?;
             if signal {
                 break;
             }
             if next_report.is_some_and(|next| Instant::now() >= next) {
-                eprintln_lossy(format_args!("flowmote-analyzer: {self}, {}", drops));
+                eprintln_lossy(format_args!("flowmote-analyzer: {self}, {drops}"));
                 next_report = next();
             }
         }
         Ok(())
     }
 
-    /// Copies what has arrived, up to a bound, so that signals and deadline are seen in a flood.
+    /// Copies the datagrams that have arrived, up to [`MAX_BATCHES`], so that signals and the
+    /// deadline are checked even if datagrams arrive faster than they can be copied.
     fn drain(&mut self, batch: &mut Batch) -> io::Result<()> {
         for _ in 0..MAX_BATCHES {
             self.receiver.receive(batch, self.limit.room())?;
@@ -97,7 +97,7 @@ impl Forwarder {
     }
 }
 
-/// In one line, or with `#` one more for each destination.
+/// The counts in one line; with `#` a line for each destination.
 impl fmt::Display for Forwarder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} datagrams ({} bytes)", self.datagrams, self.bytes)?;
@@ -113,6 +113,7 @@ impl fmt::Display for Forwarder {
 }
 
 impl Destination {
+    /// Opens a connected socket, which reports ICMP errors of its destination.
     fn open(address: SocketAddr) -> core::result::Result<Self, String> {
         let any: SocketAddr = match address {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -124,14 +125,16 @@ impl Destination {
             Ok(socket)
         });
         let socket = connected.map_err(|error| format!("cannot send to {address}: {error}"))?;
-        // a smaller buffer only means less slack
+        // Failure is not an error: a smaller buffer only holds shorter bursts.
         let _ = setsockopt(&socket, SndBuf, &SEND_BUFFER);
         Ok(Self { address, socket, sent: 0, failed: 0, error: None })
     }
 
+    /// Sends a copy. A full send buffer is a failure: waiting would hold up other destinations.
     fn send(&mut self, payload: &[u8]) {
         let sent = match self.socket.send(payload) {
-            // is about an earlier datagram, that nobody took; this one was not sent yet
+            // ECONNREFUSED reports an ICMP error for the datagram before, which was counted as sent.
+            // The current one has not been sent yet.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 self.failed += 1;
                 self.sent = self.sent.saturating_sub(1);
@@ -150,6 +153,7 @@ impl Destination {
     }
 }
 
-/// Batches between two looks at signals and clock.
+/// Batches between two checks of signals and clock.
 const MAX_BATCHES: usize = 64;
+/// Send buffer of each destination, in bytes.
 const SEND_BUFFER: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! `listen`: receive, and write every datagram.
+//! `listen`: receives datagrams and writes them in an output format.
 
 use core::time::Duration;
 use std::io::{self, ErrorKind, PipeReader};
@@ -8,14 +8,12 @@ use std::{panic, process, thread};
 
 use crate::args::ListenArguments;
 use crate::output::{Report, Writer};
-use crate::receive::Queue;
-use crate::receive::Signals;
-use crate::receive::{Limit, Receiver};
+use crate::receive::{Limit, Queue, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
-/// Writes until a signal, a limit or the end of whoever reads standard output.
+/// Writes datagrams until a signal or a limit ends the run, or the reader of the output closes it.
 pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
     let signals = Signals::block()?;
     let receiver = Receiver::bind(arguments.address)?;
@@ -26,7 +24,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         Some(interval) => Some(Report::new(interval, receiver.drops()?)),
         None => None,
     };
-    // its closing tells the thread that receives that the other has ended
+    // The writing thread closes `ending` when it ends, which wakes the receiving thread out of poll.
     let (ended, ending) = io::pipe()?;
     let limit = Limit::new(arguments.run.count, arguments.run.duration);
     let mut listener = Listener { receiver, signals, ended, limit };
@@ -44,19 +42,19 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
         (received, writing.join().unwrap_or_else(|cause| panic::resume_unwind(cause)))
     });
     match written {
-        // whoever read it has seen enough
+        // The reader of the pipe, such as `head`, has ended: not a failure.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         written => written?,
     }
     received?;
-    eprintln_lossy(format_args!("{}\n{}", writer.summary(), drops));
+    eprintln_lossy(format_args!("{}\n{drops}", writer.summary()));
     Ok(())
 }
 
 struct Listener {
     receiver: Receiver,
     signals: Signals,
-    /// At its end once the writer has ended.
+    /// Readable, at its end, after the writing thread has ended.
     ended: PipeReader,
     limit: Limit,
 }
@@ -73,7 +71,8 @@ impl Listener {
             if ready.is_none() {
                 return self.finish(queue);
             }
-            // what comes thick is taken by the handful: that saves both threads most wake-ups
+            // Under load, pause briefly so that datagrams arrive in batches; this saves both threads
+            // most wake-ups.
             if drained.is_some_and(|drained| drained.elapsed() < BURST_GAP) {
                 thread::sleep(COALESCE_DELAY);
             }
@@ -83,29 +82,30 @@ impl Listener {
         Ok(())
     }
 
-    /// A reader that does not read may hold up the writer for ever: a further signal ends it all.
+    /// Waits for the writing thread, which a reader that does not read its pipe can block
+    /// indefinitely: a second signal then ends the process.
     fn wait_for_writer(&self) {
         loop {
             match self.signals.wait([Some(self.ended.as_fd())], None) {
                 Ok(Some([false])) => {}
                 Ok(Some([true])) | Err(_) => return,
                 Ok(None) => {
-                    eprintln_lossy("flowmote-analyzer: ended before all was written");
+                    eprintln_lossy("flowmote-analyzer: ended before all output was written");
                     process::exit(1);
                 }
             }
         }
     }
 
-    /// Takes also what came before the signal and is still in the kernel's buffer.
+    /// Receives the datagrams that arrived before the signal and are still in the socket buffer.
     fn finish(&mut self, queue: &Queue) -> io::Result<()> {
         let end = Instant::now() + DRAIN_LIMIT;
         while self.drain(queue)? && Instant::now() < end {}
         Ok(())
     }
 
-    /// Takes what has arrived, up to a bound, so that signals and deadline are seen in a flood;
-    /// true if there may be more.
+    /// Receives the datagrams that have arrived, up to [`MAX_BATCHES`], so that signals and the
+    /// deadline are checked even under overload. Returns true if there may be more.
     fn drain(&mut self, queue: &Queue) -> io::Result<bool> {
         for _ in 0..MAX_BATCHES {
             let Some(mut batch) = queue.spare(QUEUE_WAIT) else { return Ok(true) };
@@ -123,14 +123,14 @@ impl Listener {
     }
 }
 
-/// Batches between two looks at signals and clock.
+/// Batches between two checks of signals and clock.
 const MAX_BATCHES: usize = 64;
-/// How long a full queue is waited for between two looks at signals and clock.
+/// Wait for room in a full queue between two checks of signals and clock.
 const QUEUE_WAIT: Duration = Duration::from_millis(100);
-/// Datagrams closer together than this come thick.
+/// Gap between datagrams below which the receiver collects batches.
 const BURST_GAP: Duration = Duration::from_millis(1);
-/// How long a handful is collected in the kernel's buffer, the smallest of which (rmem_max of old,
-/// 208 KiB) is full after 0.3 ms of 300,000 datagrams/s.
+/// Pause during which a batch collects in the socket buffer. The smallest buffer (208 KiB, the
+/// long-time default of net.core.rmem_max) holds 0.3 ms of 300,000 datagrams/s.
 const COALESCE_DELAY: Duration = Duration::from_micros(250);
-/// How long a flood may go on after the end was asked for.
+/// Upper bound on receiving after a signal, if datagrams keep arriving.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The commands of the program, a file or folder each.
+//! The subcommands of the program, one file or folder each.
 
 pub(crate) mod forward;
 pub(crate) mod listen;

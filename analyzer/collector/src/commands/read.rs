@@ -1,4 +1,4 @@
-//! `read`: datagrams from a capture file.
+//! `read`: writes the datagrams of a capture file in an output format.
 
 use core::fmt;
 use std::fs::File;
@@ -8,13 +8,13 @@ use std::path::Path;
 use flowmote_decoder::capture::{CaptureError, CaptureReader, Found, find_udp};
 
 use crate::args::ReadArguments;
-use crate::output::Received;
-use crate::output::Writer;
+use crate::output::{Received, Writer};
 use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
-/// Writes the datagrams in the file, as far as it is whole.
+/// Writes the datagrams of the file. A truncated file is an error, but its datagrams up to the cut
+/// are written first.
 pub(crate) fn run(arguments: &ReadArguments) -> Result<()> {
     let path = arguments.file.as_path();
     let name = path.display();
@@ -39,36 +39,38 @@ pub(crate) fn run(arguments: &ReadArguments) -> Result<()> {
     Ok(read.map_err(|error| format!("{name}: {error}"))?)
 }
 
-/// Packets of the capture.
+/// Packets of the capture, by kind.
 #[derive(Debug, Default)]
 struct Counts {
     packets: u64,
+    /// IP fragments of UDP datagrams, which are skipped.
     fragments: u64,
-    /// Of our datagrams: not captured as a whole.
+    /// sFlow datagrams that the capture truncated.
     cut: u64,
+    /// All other packets.
     others: u64,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} packets, of them {} of something else", self.packets, self.others)?;
+        write!(f, "{} packets, of which {} are not sFlow", self.packets, self.others)?;
         if self.fragments != 0 {
-            write!(f, ", {} skipped IP fragments", self.fragments)?;
+            write!(f, ", {} IP fragments skipped", self.fragments)?;
         }
         if self.cut != 0 {
-            write!(f, ", {} cut short by the capture (tcpdump -s0 keeps all)", self.cut)?;
+            write!(f, ", {} datagrams truncated by the capture (see tcpdump -s0)", self.cut)?;
         }
         Ok(())
     }
 }
 
-/// Which side failed.
+/// The side that failed.
 enum Failure {
     Read(CaptureError),
     Write(io::Error),
 }
 
-/// False at the end.
+/// Reads and writes one packet. Returns false at the end of the capture.
 fn read_packet(
     reader: &mut CaptureReader<Box<dyn Read>>,
     writer: &mut Writer,
@@ -76,7 +78,7 @@ fn read_packet(
     counts: &mut Counts,
 ) -> core::result::Result<bool, Failure> {
     if reader.may_block() {
-        // whoever captures at this moment wants to see it at this moment
+        // A live capture is shown immediately, not when the output buffer is full.
         writer.flush().map_err(Failure::Write)?;
     }
     let Some(packet) = reader.next_packet().map_err(Failure::Read)? else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! Lines of comma-separated values: the columns of `sflowtool -l`, in its spelling.
+//! CSV with the columns and the spelling of `sflowtool -l`.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use super::flow_line::FlowLine;
 use super::numbers::Put;
 use super::{Format, Received};
 
-/// Writes a line for each flow sample and each counters sample.
+/// Writes a line for each flow sample and each counter sample.
 #[derive(Debug)]
 pub(super) struct Csv {
     out: Vec<u8>,
@@ -68,7 +68,8 @@ impl Csv {
         self.out.push(b'\n');
     }
 
-    /// A line of zeros if the counters are not those of an interface, as `sflowtool` prints it.
+    /// Writes a line of counters. Like `sflowtool`, writes zeros for a sample without `if_counters` (1),
+    /// and uses the last of several.
     fn counters(&mut self, agent: Address, sample: &CountersSample<'_>) {
         let read = sample.records().flatten().filter_map(|record| record.read::<IfCounters>());
         let columns = read.last().map_or([0; 19], |counters| columns(&counters));
@@ -86,6 +87,7 @@ impl Csv {
         match address {
             Address::Unknown => self.out.push(b'-'),
             Address::V4(address) => self.out.put_ipv4(address),
+            // Like `sflowtool`, all eight groups with leading zeros.
             Address::V6(address) => {
                 for (at, group) in address.octets().as_chunks::<2>().0.iter().enumerate() {
                     if at != 0 {
@@ -102,7 +104,7 @@ impl Csv {
         self.out.put_hex(&address.0);
     }
 
-    /// Numbers of 2^31 and more become negative, as `sflowtool` prints them.
+    /// Writes columns that `sflowtool` prints with %d: values from 2^31 on are negative.
     fn signed<const N: usize>(&mut self, numbers: [u32; N]) {
         for number in numbers {
             self.out.push(b',');
@@ -116,7 +118,7 @@ impl Csv {
     }
 }
 
-/// The counters in the order of `if_counters` (1).
+/// The columns of a CNTR line, in the field order of `if_counters` (1).
 fn columns(counters: &IfCounters) -> [u64; 19] {
     [
         counters.if_index.into(),

@@ -1,4 +1,4 @@
-//! What a line of `sflowtool -l` says about a flow sample.
+//! The columns of a FLOW line of `sflowtool -l`.
 
 use flowmote_decoder::flow::{
     ExtendedIpv4TunnelEgress, ExtendedIpv4TunnelIngress, ExtendedIpv6TunnelEgress,
@@ -8,16 +8,16 @@ use flowmote_decoder::flow::{
 use flowmote_decoder::packet::{Layer, Layers};
 use flowmote_decoder::{Address, FlowData, FlowRecord, FlowSample, MacAddress};
 
-/// The columns after input and output, but for the last; what is not known is 0.
+/// The columns between `output` and `sampling_rate`. Unknown values are 0.
 ///
-/// Records are taken in their order, a later one overwrites what an earlier one said, the headers
-/// of tunnels too.
+/// Records are read in their order. As in `sflowtool`, a later record overwrites the columns of an
+/// earlier one, even if it describes a tunnel header.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct FlowLine {
     pub(super) src_mac: MacAddress,
     pub(super) dst_mac: MacAddress,
     pub(super) ether_type: u32,
-    /// That of the switch record or of the innermost tag, whichever comes last.
+    /// From `extended_switch` (1001) or the innermost VLAN tag, whichever comes last.
     pub(super) in_vlan: u32,
     pub(super) out_vlan: u32,
     pub(super) src: Address,
@@ -25,25 +25,27 @@ pub(super) struct FlowLine {
     pub(super) protocol: u32,
     pub(super) tos: u32,
     pub(super) ttl: u32,
-    /// Of TCP and UDP; type of ICMP.
+    /// The port of TCP and UDP, the type of ICMP.
     pub(super) src_port: u32,
-    /// Of TCP and UDP; code of ICMP.
+    /// The port of TCP and UDP, the code of ICMP.
     pub(super) dst_port: u32,
     pub(super) tcp_flags: u32,
     pub(super) packet_size: u32,
+    /// Bytes removed from the packet, such as the FCS.
     stripped: u32,
-    /// Of the IPv4 header in the sampled one.
+    /// Offset of the IPv4 header in the sampled header; 0 for other packets.
     ipv4_offset: u32,
 }
 
 impl FlowLine {
+    /// The columns of `sample`.
     pub(super) fn of(sample: &FlowSample<'_>) -> Self {
         let mut line = Self::default();
         sample.records().flatten().for_each(|record| line.record(&record));
         line
     }
 
-    /// Bytes of the IPv4 packet; of others that of what begins with the sampled header.
+    /// Length of the IPv4 packet. For other packets it includes the link layer, as in `sflowtool`.
     pub(super) fn ip_size(&self) -> u32 {
         self.packet_size.wrapping_sub(self.stripped).wrapping_sub(self.ipv4_offset)
     }
@@ -81,7 +83,8 @@ impl FlowLine {
         }
     }
 
-    /// The outermost headers up to the transport; what is below MPLS or PPPoE is not looked at.
+    /// Reads the outermost headers up to the transport layer. Like `sflowtool`, stops at MPLS and
+    /// PPPoE.
     fn header(&mut self, header: &SampledHeader<'_>) {
         (self.packet_size, self.stripped) = (header.frame_length, header.stripped);
         let (mut layers, mut offset) = (header.layers(), 0);
@@ -93,7 +96,7 @@ impl FlowLine {
         }
     }
 
-    /// Its length, if it is a header of the link layer.
+    /// Reads a header of the link layer and returns its length; `None` for other headers.
     fn link(&mut self, layer: &Layer<'_>) -> Option<u32> {
         match layer {
             Layer::Ethernet(ethernet) => {
@@ -114,6 +117,7 @@ impl FlowLine {
         }
     }
 
+    /// Reads the IP header and the transport header after it.
     fn network(&mut self, layer: &Layer<'_>, offset: u32, following: Layers<'_>) {
         match layer {
             Layer::Ipv4(ip) => {
@@ -136,7 +140,8 @@ impl FlowLine {
         }
     }
 
-    /// Of an IEEE 802.3 frame it is a length, and not shown.
+    /// Sets the EtherType. Values up to 1500 are the length field of IEEE 802.3 and are not shown. Tag
+    /// types are not shown either: the type after the tag follows.
     fn set_ether_type(&mut self, ether_type: u16) {
         let is_tag = matches!(ether_type, 0x8100 | 0x88a8 | 0x9100 | 0x9200);
         self.ether_type = if ether_type > 1500 && !is_tag { ether_type.into() } else { 0 };
@@ -149,7 +154,7 @@ impl FlowLine {
                 (tcp.src_port.into(), tcp.dst_port.into())
             }
             Layer::Udp(udp) => (udp.src_port.into(), udp.dst_port.into()),
-            // type and code of version 6 are not looked at
+            // `sflowtool` does not read type and code of ICMPv6.
             Layer::Icmp(icmp) => (icmp.icmp_type.into(), icmp.code.into()),
             _ => return,
         };

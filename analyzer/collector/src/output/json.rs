@@ -1,4 +1,4 @@
-//! JSON, one object a datagram; its names are documented in docs/analyzer.md.
+//! JSON, one object per datagram. docs/analyzer.md documents the names.
 
 use core::net::IpAddr;
 use std::time::SystemTime;
@@ -19,6 +19,7 @@ use super::{Format, Received};
 #[derive(Debug, Default)]
 pub(super) struct Json {
     out: JsonText,
+    /// Faults of the current datagram. They are written at its end, after the samples.
     malformed: Vec<Malformed>,
 }
 
@@ -144,6 +145,7 @@ impl Sink for Json {
 }
 
 impl Json {
+    /// Writes the fields of arrival, which a refused datagram has as well.
     fn received(&mut self, received: &Received<'_>) {
         let since = received.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.out.key("received");
@@ -154,7 +156,7 @@ impl Json {
         self.out.number("length", received.payload.len());
     }
 
-    /// The declared number of items, and the start of their list.
+    /// Writes the declared number of items and begins their list.
     fn list(&mut self, number: &str, declared: u32, items: &str) {
         self.out.number(number, declared);
         self.out.begin(items, b'[');
@@ -179,6 +181,7 @@ impl Json {
         self.out.end(b'}');
     }
 
+    /// Writes a record, and the protocol headers of a sampled packet.
     fn record<S: Space>(
         &mut self,
         record: &Record<'_, S>,
@@ -202,6 +205,7 @@ impl Json {
         outcome
     }
 
+    /// Writes addresses and ports of the outermost IP packet, and all protocol headers.
     fn packet(&mut self, header: &SampledHeader<'_>) {
         self.out.begin("packet", b'{');
         if let Some(flow) = header.five_tuple() {

@@ -1,4 +1,4 @@
-//! JSON as bytes: names, values, brackets and the commas between them.
+//! JSON syntax: names, values, brackets and commas.
 
 use core::fmt::Display;
 use std::io::Write as _;
@@ -8,15 +8,16 @@ use flowmote_decoder::{Address, DataFormat, Text};
 
 use super::numbers::Put;
 
-/// Objects in a row, one a line.
+/// A buffer of JSON objects, one per line.
 #[derive(Debug, Default)]
 pub(super) struct JsonText {
     out: Vec<u8>,
-    /// Something stands already in the object or list that was begun last.
+    /// The current object or list is not empty, so the next item needs a comma.
     more: bool,
 }
 
 impl JsonText {
+    /// The bytes written so far.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
@@ -27,19 +28,21 @@ impl JsonText {
         self.more = false;
     }
 
-    /// Bytes that belong to nothing known, if there are any.
+    /// Writes bytes that no known field covers, if there are any.
     pub(super) fn leftover(&mut self, name: &str, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.bytes(name, bytes);
         }
     }
 
+    /// Begins a named object or list; without a name if `name` is empty.
     pub(super) fn begin(&mut self, name: &str, bracket: u8) {
         self.key(name);
         self.out.push(bracket);
         self.more = false;
     }
 
+    /// Ends an object or list.
     pub(super) fn end(&mut self, bracket: u8) {
         self.out.push(bracket);
         self.more = true;
@@ -50,7 +53,7 @@ impl JsonText {
         self.out.put_decimal(value);
     }
 
-    /// A string that needs no escapes.
+    /// Writes a string without escaping it.
     pub(super) fn string(&mut self, name: &str, value: &str) {
         self.key(name);
         self.out.push(b'"');
@@ -58,7 +61,7 @@ impl JsonText {
         self.out.push(b'"');
     }
 
-    /// As text that needs no escapes.
+    /// Writes a value as a string without escaping it.
     pub(super) fn shown(&mut self, name: &str, value: impl Display) {
         self.key(name);
         self.quoted(value);
@@ -104,7 +107,7 @@ impl JsonText {
         self.hex(bytes);
     }
 
-    /// Comma and name; an item of a list has no name.
+    /// Writes a comma if needed, and the name. Items of a list have an empty name.
     #[inline]
     pub(super) fn key(&mut self, name: &str) {
         if self.more {
@@ -119,7 +122,7 @@ impl JsonText {
     }
 
     pub(super) fn put(&mut self, value: impl Display) {
-        // writing to memory does not fail
+        // Writing to memory does not fail.
         let _ = write!(self.out, "{value}");
     }
 
@@ -135,6 +138,7 @@ impl JsonText {
         self.out.push(b'"');
     }
 
+    /// Writes text from the network. Invalid UTF-8 becomes U+FFFD, because JSON must be UTF-8.
     pub(super) fn escaped(&mut self, text: Text<'_>) {
         self.out.push(b'"');
         for chunk in text.0.utf8_chunks() {
@@ -152,6 +156,7 @@ impl JsonText {
         self.out.push(b'"');
     }
 
+    /// Writes a number as formatted by `shown`. JSON has no NaN and no infinity: both become `null`.
     fn float(&mut self, value: f64, shown: impl Display) {
         if value.is_finite() { self.put(shown) } else { self.put("null") }
     }

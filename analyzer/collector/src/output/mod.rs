@@ -1,4 +1,4 @@
-//! A datagram as something to read, or to be read by another program.
+//! Output formats: text, JSON, CSV and pcap, each a sink of the walk over a datagram.
 
 mod csv;
 mod flow_line;
@@ -19,43 +19,43 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 use flowmote_engine::Tally;
 
-/// A UDP payload and how it came.
+/// A UDP payload with the time and source address of its arrival.
 pub(crate) struct Received<'a> {
     pub(crate) time: SystemTime,
+    /// `None` if the source address is unknown.
     pub(crate) from: Option<SocketAddr>,
     pub(crate) payload: &'a [u8],
 }
 
-/// What can be made of a datagram.
+/// The values of `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    /// One readable block a datagram
+pub(crate) enum FormatKind {
+    /// A block of text per datagram
     Text,
-    /// One JSON object a datagram and line
+    /// One line per datagram with a JSON object
     Json,
-    /// One line a flow or counters sample, as `sflowtool -l`
+    /// One line per flow or counter sample, as printed by `sflowtool -l`
     Csv,
-    /// Packet headers of flow samples, for tcpdump and Wireshark
+    /// Sampled packet headers, for tcpdump and Wireshark
     Pcap,
 }
 
-/// Writes datagrams one after the other into a buffer of its own, which whoever sends it on
-/// empties.
+/// A formatter of datagrams. It appends to its own buffer, which the caller writes out and clears.
 pub(crate) trait Format: Send {
-    /// Appends one datagram and counts what it holds.
+    /// Appends one datagram and counts its content in `tally`.
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally);
 
-    /// What was written and not yet sent on.
+    /// The formatted bytes that were not written out yet.
     fn buffer(&mut self) -> &mut Vec<u8>;
 
-    /// Flow samples without a packet that the format can hold.
+    /// Flow samples left out because the format cannot represent their packet.
     fn not_written(&self) -> u64 {
         0
     }
 }
 
-impl Kind {
-    /// A writer; its buffer holds what comes before the first datagram.
+impl FormatKind {
+    /// A formatter. Its buffer contains the file header, if the format has one.
     pub(crate) fn format(self) -> Box<dyn Format> {
         match self {
             Self::Text => Box::<text::Text>::default(),

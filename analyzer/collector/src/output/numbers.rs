@@ -1,14 +1,14 @@
-//! Numbers and addresses as text, without the detour of `core::fmt`: it is what JSON spends its
-//! time on.
+//! Numbers and addresses as text, without the overhead of `core::fmt`: formatting dominates the time of
+//! JSON output.
 
 use core::net::Ipv4Addr;
 
 use flowmote_decoder::MacAddress;
 
-/// Appends to bytes; a trait so that it reads like the methods of `Vec`.
+/// Appends text to a byte buffer; an extension trait of `Vec<u8>`.
 pub(super) trait Put {
     fn put_decimal(&mut self, number: impl itoa::Integer);
-    /// Two lower-case digits a byte.
+    /// Appends two lower-case digits per byte.
     fn put_hex(&mut self, bytes: &[u8]);
     fn put_ipv4(&mut self, address: Ipv4Addr);
     fn put_mac(&mut self, address: MacAddress);
@@ -45,10 +45,10 @@ impl Put for Vec<u8> {
     }
 }
 
-/// Both digits of a byte.
+/// The two hexadecimal digits of a byte.
 #[inline]
 fn digits(byte: u8) -> [u8; 2] {
-    // without branch or table, so that many are done at once
+    // No branch and no table, so that the compiler vectorizes the loop over bytes.
     [byte >> 4, byte & 0x0f].map(|nibble| nibble + b'0' + (b'a' - b'0' - 10) * u8::from(nibble > 9))
 }
 
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn as_core_formats_them() {
+    fn text_equals_that_of_core_fmt() {
         for number in [0, 9, 10, 99, 100, 4_294_967_296, u64::MAX] {
             assert_eq!(put(|out| out.put_decimal(number)), number.to_string());
         }

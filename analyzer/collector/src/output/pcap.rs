@@ -1,9 +1,9 @@
 //! Sampled packets as a capture file for tcpdump and Wireshark: classic pcap, microseconds, link
 //! type Ethernet.
 //!
-//! A file has one link type, and libpcap reads no pcapng that mixes them. So packets without a
-//! link layer (IPv4, IPv6, MPLS) get an Ethernet header of zero addresses, and packets of other
-//! link layers are counted and left out.
+//! A pcap file has a single link type, and libpcap rejects pcapng files with several. Packets that
+//! were sampled without a link layer (IPv4, IPv6, MPLS) therefore get an Ethernet header with zero
+//! addresses. Packets of other link layers are left out and counted.
 
 use std::time::SystemTime;
 
@@ -26,13 +26,14 @@ pub(super) struct Pcap {
 impl Pcap {
     pub(super) fn new() -> Self {
         let mut pcap = Self { out: Vec::new(), time: SystemTime::UNIX_EPOCH, not_written: 0 };
-        // Version 2.4; no correction of time, no accuracy.
+        // Version 2.4. Time zone and accuracy are 0, as in all pcap files.
         pcap.words([MAGIC, 4 << 16 | 2, 0, 0, SNAPLEN, ETHERNET]);
         pcap
     }
 
-    /// Writes the packet; `None` if its link layer is not Ethernet and has no substitute.
+    /// Writes a packet; `None` if its link layer is neither Ethernet nor replaceable.
     fn packet(&mut self, header: &SampledHeader<'_>) -> Option<()> {
+        // `header_protocol` 1 is Ethernet, 11 IPv4, 12 IPv6, 13 MPLS (sFlow version 5).
         let link: &[u8] = match header.protocol {
             1 => &[],
             11 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x08, 0x00],
@@ -42,6 +43,7 @@ impl Pcap {
         };
         let captured = (link.len() + header.header.len()) as u32;
         let length = header.frame_length.saturating_sub(header.stripped);
+        // The original length must not be below the captured one, even if the agent declares it so.
         let length = length.saturating_add(link.len() as u32).max(captured);
         let since = self.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.words([since.as_secs() as u32, since.subsec_micros(), captured, length]);
@@ -50,6 +52,7 @@ impl Pcap {
         Some(())
     }
 
+    /// Writes words in native byte order, which the magic number declares.
     fn words<const N: usize>(&mut self, words: [u32; N]) {
         words.iter().for_each(|word| self.out.extend_from_slice(&word.to_ne_bytes()));
     }
@@ -79,7 +82,9 @@ impl Sink for Pcap {
     }
 }
 
-/// Microseconds, in the byte order of the machine.
+/// Magic number of files with microseconds.
 const MAGIC: u32 = 0xa1b2_c3d4;
+/// Upper bound on captured bytes, the default of tcpdump.
 const SNAPLEN: u32 = 0x0004_0000;
+/// LINKTYPE_ETHERNET.
 const ETHERNET: u32 = 1;

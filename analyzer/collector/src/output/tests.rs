@@ -1,4 +1,4 @@
-//! Every format and the tables of the engine count the same.
+//! All formats and the engine count the same samples, records and faults.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 use flowmote_engine::{Engine, Instant, Tally};
 
-use super::{Kind, Received};
+use super::{FormatKind, Received};
 
-/// The summary of each sink after these payloads: every count, by kind and by stream.
+/// The summary of each sink after these payloads, which contains all counts.
 fn summaries(payloads: &[Vec<u8>]) -> Vec<String> {
-    let mut summaries: Vec<String> = Kind::value_variants()
+    let mut summaries: Vec<String> = FormatKind::value_variants()
         .iter()
         .map(|kind| {
             let (mut format, mut tally) = (kind.format(), Tally::default());

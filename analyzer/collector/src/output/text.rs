@@ -1,4 +1,4 @@
-//! Text, one block a datagram.
+//! Text, one block per datagram.
 
 use core::fmt::Display;
 use std::io::Write;
@@ -15,13 +15,13 @@ use flowmote_engine::{Level, Sink, Tally, walk};
 
 use super::{Format, Received};
 
-/// Writes datagrams as text, one block and an empty line each.
+/// Writes datagrams as text, each followed by an empty line.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     out: Vec<u8>,
-    /// Where the line being written began.
+    /// Offset of the current line in `out`.
     line: usize,
-    /// Spaces before its continuation.
+    /// Indentation of continuation lines.
     indent: usize,
 }
 
@@ -139,6 +139,7 @@ impl Text {
         outcome
     }
 
+    /// Writes a line for each protocol header.
     fn packet(&mut self, header: &SampledHeader<'_>) {
         for layer in header.layers() {
             self.begin(6, layer.name());
@@ -155,7 +156,7 @@ impl Text {
         self.put(fault);
     }
 
-    /// Begins a line.
+    /// Begins a line of its own.
     fn begin(&mut self, indent: usize, text: impl Display) {
         self.out.push(b'\n');
         self.line = self.out.len();
@@ -163,12 +164,13 @@ impl Text {
         self.put(format_args!("{:indent$}{text}", ""));
     }
 
+    /// Writes a field as `name value`.
     fn word(&mut self, name: &str, value: impl Display) {
         self.space();
         self.put(format_args!("{name} {value}"));
     }
 
-    /// Separates fields: by a blank, or by a new line if this one is full.
+    /// Separates fields by a space, or by a new line if the current one is full.
     fn space(&mut self) {
         if self.out.len() - self.line < WIDTH {
             return self.out.push(b' ');
@@ -201,6 +203,7 @@ impl Text {
                 None => self.put("unknown"),
             },
             Value::Text(value) => self.put(format_args!("{:?}", value.to_string())),
+            // Longer bytes, such as sampled headers, are only counted; JSON has them all.
             Value::Bytes(value) if value.len() > 16 => {
                 self.put(format_args!("({} bytes)", value.len()))
             }
@@ -242,7 +245,7 @@ impl Visitor for Text {
     }
 }
 
-/// Hours, minutes, seconds and milliseconds, in UTC.
+/// The time of day in UTC, with milliseconds.
 fn time_of_day(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (seconds, millis) = (since.as_secs() % 86_400, since.subsec_millis());
@@ -250,5 +253,5 @@ fn time_of_day(time: SystemTime) -> String {
     format!("{hours:02}:{minutes:02}:{:02}.{millis:03}", seconds % 60)
 }
 
-/// Columns after which a line is continued on the next.
+/// Bytes after which a line is continued on the next one.
 const WIDTH: usize = 88;

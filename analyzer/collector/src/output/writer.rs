@@ -1,4 +1,4 @@
-//! Datagrams into a file, a pipe or a terminal.
+//! Writes formatted datagrams to a file or to standard output.
 
 use core::time::Duration;
 use std::fs::File;
@@ -9,12 +9,11 @@ use std::time::Instant;
 
 use flowmote_engine::{Gaps, Tally};
 
-use super::{Format, Kind, Received};
-use crate::receive::Drops;
-use crate::receive::{Next, Queue};
+use super::{Format, FormatKind, Received};
+use crate::receive::{Drops, Next, Queue};
 use crate::stderr::eprintln_lossy;
 
-/// A format, where it goes, and the count of what went there.
+/// A formatter, its output file, and counts of the datagrams written.
 pub(crate) struct Writer {
     format: Box<dyn Format>,
     out: File,
@@ -23,12 +22,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Writes to the file `path`, made anew; to standard output without one or if it is `-`.
-    pub(crate) fn new(kind: Kind, path: Option<&Path>) -> io::Result<Self> {
+    /// Opens the file `path`, overwriting it; standard output if `path` is `None` or `-`.
+    pub(crate) fn new(kind: FormatKind, path: Option<&Path>) -> io::Result<Self> {
         let path = path.filter(|path| *path != "-");
         let out = match path {
             Some(path) => File::create(path).map_err(|error| cannot_write(path, &error))?,
-            // without the line buffer of `Stdout`
+            // Not `Stdout`: its line buffer would search every block for line feeds.
             None => File::from(io::stdout().as_fd().try_clone_to_owned()?),
         };
         let mut writer = Self {
@@ -37,12 +36,13 @@ impl Writer {
             path: path.map(Path::to_owned),
             tally: Tally::default(),
         };
-        // a reader of pcap waits for its header
+        // A reader of pcap waits for the file header before it opens its view.
         writer.flush()?;
         Ok(writer)
     }
 
-    /// Writes one datagram, sooner or later.
+    /// Formats one datagram. It is written out when [`CHUNK`] bytes are waiting, or by
+    /// [`flush`](Writer::flush).
     pub(crate) fn datagram(&mut self, received: &Received<'_>) -> io::Result<()> {
         self.format.datagram(received, &mut self.tally);
         if self.format.buffer().len() < CHUNK { Ok(()) } else { self.flush() }
@@ -56,11 +56,12 @@ impl Writer {
         }
     }
 
-    /// Writes all that came so far.
+    /// Writes out all datagrams so far.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let buffer = self.format.buffer();
         let written = self.out.write_all(buffer);
         buffer.clear();
+        // Give back the memory of a burst of large datagrams.
         buffer.shrink_to(2 * CHUNK);
         written.map_err(|error| match &self.path {
             Some(path) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(path, &error),
@@ -68,9 +69,10 @@ impl Writer {
         })
     }
 
-    /// Writes what comes through `queue` until its end, and says every `interval` how it goes.
+    /// Writes the datagrams of `queue` until it is closed, and prints `report` when due.
     ///
-    /// Whatever is not followed at once by more is flushed.
+    /// Flushes when the queue is empty, so that a reader of the output sees every datagram
+    /// immediately, and blocks are large under load.
     pub(crate) fn run(&mut self, queue: &Queue, report: Option<&mut Report>) -> io::Result<()> {
         let mut report = report;
         loop {
@@ -95,13 +97,13 @@ impl Writer {
     }
 }
 
-/// Says every so often how it goes.
+/// The line printed to standard error at every `--interval`.
 #[derive(Debug)]
 pub(crate) struct Report {
     interval: Duration,
     next: Instant,
     drops: Drops,
-    /// Those told last.
+    /// The totals of gaps at the last report. Streams are listed only if there are new gaps.
     gaps: Gaps,
 }
 
@@ -110,24 +112,26 @@ impl Report {
         Self { interval, next: Instant::now() + interval, drops, gaps: Gaps::default() }
     }
 
+    /// Prints the report if it is due.
     fn tick(&mut self, tally: &Tally) {
         let now = Instant::now();
         if now < self.next {
             return;
         }
         self.next = now + self.interval;
-        let mut words = format!("flowmote-analyzer: {}, {}", tally.line(), self.drops);
+        let mut text = format!("flowmote-analyzer: {}, {}", tally.line(), self.drops);
         if self.gaps != tally.sequences.totals {
             self.gaps = tally.sequences.totals;
-            words += &tally.sequences.to_string();
+            text += &tally.sequences.to_string();
         }
-        eprintln_lossy(words);
+        eprintln_lossy(text);
     }
 }
 
+/// The error with the name of the file, which the system error lacks.
 fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()))
 }
 
-/// Bytes in one system call.
+/// Bytes per system call.
 const CHUNK: usize = 256 << 10;

@@ -1,7 +1,7 @@
-//! What the kernel dropped at a socket because its buffer was full.
+//! Datagrams that the kernel dropped because the receive buffer of a socket was full.
 //!
-//! Read from the socket's line in /proc/net/udp, which also knows of drops that no datagram has
-//! followed yet; the ancillary data of SO_RXQ_OVFL come with the next datagram only.
+//! Read from the socket's line in /proc/net/udp, which is always current. SO_RXQ_OVFL reports drops
+//! with the next datagram only, so drops at the end of a burst would be missing from the summary.
 
 use core::fmt;
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
-/// A socket's line.
+/// The line of a socket in /proc/net/udp or /proc/net/udp6.
 #[derive(Debug)]
 pub(crate) struct Drops {
     path: &'static str,
@@ -18,6 +18,7 @@ pub(crate) struct Drops {
 }
 
 impl Drops {
+    /// The drops of `socket`, found by its inode.
     pub(crate) fn of(socket: &UdpSocket) -> io::Result<Self> {
         let v4 = socket.local_addr()?.is_ipv4();
         let fd: OwnedFd = socket.as_fd().try_clone_to_owned()?;
@@ -25,29 +26,31 @@ impl Drops {
         Ok(Self { path: if v4 { "/proc/net/udp" } else { "/proc/net/udp6" }, inode })
     }
 
-    /// Datagrams dropped since the socket was made; `None` without /proc or after its closing.
+    /// Datagrams dropped since the socket was created; `None` without /proc or after the socket was
+    /// closed.
     pub(crate) fn count(&self) -> Option<u64> {
         parse(&fs::read_to_string(self.path).ok()?, self.inode)
     }
 }
 
-/// The count for a report.
+/// The count, as part of a report line.
 impl fmt::Display for Drops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.count() {
             Some(count) => write!(f, "{count} dropped by the kernel"),
-            None => f.write_str("drops by the kernel unknown: no /proc/net/udp"),
+            None => f.write_str("kernel drops unknown: cannot read /proc/net/udp"),
         }
     }
 }
 
-/// Inode is the tenth word of a line, drops the last.
+/// Finds the line of `inode`: the inode is the tenth word of a line, the drops are the last
+/// (`udp4_format_sock` in net/ipv4/udp.c).
 fn parse(table: &str, inode: u64) -> Option<u64> {
     let inode = inode.to_string();
     let mut lines = table.lines().map(|line| line.split_ascii_whitespace());
     let mut words = lines.find(|words| words.clone().nth(9) == Some(&inode))?;
-    // printed as a signed number
-    words.next_back()?.parse().ok().map(|drops: i32| drops.cast_unsigned().into())
+    // Some kernel versions print the 32-bit counter as signed (%d), others as unsigned (%u).
+    words.next_back()?.parse().ok().map(|drops: i64| (drops as u32).into())
 }
 
 #[cfg(test)]
@@ -62,7 +65,7 @@ mod tests {
         0 83039 2 0000000056a78520 -1        \n";
 
     #[test]
-    fn the_line_of_the_inode() {
+    fn drops_are_those_of_the_inode() {
         assert_eq!(parse(TABLE, 83038), Some(0));
         assert_eq!(parse(TABLE, 83039), Some(u64::from(u32::MAX)));
         assert_eq!(parse(TABLE, 0), None);
@@ -70,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_buffer_is_seen() {
+    fn full_buffer_counts_drops() {
         use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let drops = Drops::of(&socket).unwrap();

@@ -1,11 +1,11 @@
-//! The end of a run by `--count` or `--for`.
+//! Limits of a run: `--count` and `--for`.
 
 use core::time::Duration;
 use std::time::Instant;
 
 use super::receiver::Batch;
 
-/// Datagrams and time that are left until `--count` or `--for` is reached.
+/// Datagrams and time left until `--count` or `--for` ends the run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     left: u64,
@@ -13,7 +13,7 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    /// A limit that begins now; `None` is no limit.
+    /// A limit that starts now. `None` stands for no limit.
     pub(crate) fn new(count: Option<u64>, duration: Option<Duration>) -> Self {
         let deadline = duration.and_then(|time| Instant::now().checked_add(time));
         Self { left: count.unwrap_or(u64::MAX), deadline }

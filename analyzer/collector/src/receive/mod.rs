@@ -1,4 +1,4 @@
-//! From the socket to the thread that writes.
+//! The receiving side: socket, limits, signals, and the queue to the writing thread.
 
 mod drops;
 mod limit;

@@ -1,8 +1,8 @@
-//! Datagrams on their way from the thread that receives to the one that writes, so that a file
-//! system that stops to think does not make the kernel drop.
+//! The queue from the receiving thread to the writing thread. It bridges stalls of the file system,
+//! during which the kernel would drop datagrams.
 //!
-//! Bounded: where it is full nothing more is received, the kernel's buffer fills, and what does not
-//! fit there is dropped and counted by the kernel. So everything lost shows in one number.
+//! The queue is bounded. If it is full, receiving stops, the socket buffer fills, and the kernel
+//! drops and counts what does not fit. So a single counter covers all losses on this host.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -22,25 +22,27 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Batch>,
+    /// Memory of the batches in `waiting`.
     bytes: usize,
-    /// Used up, to be filled again.
+    /// Empty batches whose memory is reused.
     spare: Vec<Batch>,
     closed: bool,
 }
 
-/// What the writer finds.
+/// The state of the queue for the writer.
 #[derive(Debug)]
 pub(crate) enum Next {
+    /// The oldest batch.
     Batch(Batch),
-    /// Nothing for now.
+    /// Empty at the moment.
     Nothing,
-    /// Nothing any more.
+    /// Empty and closed: no batch will follow.
     End,
 }
 
 impl Queue {
-    /// An empty batch to receive into, once there is room; `None` if there is none within
-    /// `patience`.
+    /// Waits for room and returns an empty batch to receive into; `None` if the queue is still full
+    /// after `patience`.
     pub(crate) fn spare(&self, patience: Duration) -> Option<Batch> {
         let mut state = self.lock();
         if state.bytes > MAX_BYTES {
@@ -51,7 +53,7 @@ impl Queue {
         room.then(|| state.spare.pop().unwrap_or_else(Batch::new))
     }
 
-    /// False if the writer has ended.
+    /// Appends a batch. Returns false if the queue is closed, because the writer has ended.
     pub(crate) fn push(&self, batch: Batch) -> bool {
         let mut state = self.lock();
         state.bytes += batch.bytes();
@@ -60,14 +62,14 @@ impl Queue {
         !state.closed
     }
 
-    /// Ends the other side, which still takes what is in the queue.
+    /// Closes the queue and wakes the other thread. Batches in the queue can still be taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_one();
         self.emptied.notify_one();
     }
 
-    /// What there is now.
+    /// Takes the oldest batch, without waiting.
     pub(crate) fn next(&self) -> Next {
         let mut state = self.lock();
         match state.waiting.pop_front() {
@@ -81,18 +83,18 @@ impl Queue {
         }
     }
 
-    /// Waits until there is something, or until `deadline`.
+    /// Waits until a batch arrives, the queue is closed, or `deadline` has passed.
     pub(crate) fn wait(&self, deadline: Option<Instant>) {
         let empty = |state: &mut State| state.waiting.is_empty() && !state.closed;
         let state = self.lock();
-        // poisoned or not: whoever comes back looks for himself
+        // Ignore poisoning and timeout: the caller checks the state again.
         match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
             Some(left) => drop(self.filled.wait_timeout_while(state, left, empty)),
             None => drop(self.filled.wait_while(state, empty)),
         }
     }
 
-    /// Hands back a batch that is used up.
+    /// Returns a batch that has been written, so that its memory can be reused.
     pub(crate) fn give_back(&self, batch: Batch) {
         let mut state = self.lock();
         if state.spare.len() < MAX_SPARE {
@@ -100,14 +102,17 @@ impl Queue {
         }
     }
 
+    /// Locks the state. A panic of the other thread is reported when that thread is joined, so
+    /// poisoning is ignored here.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Memory of waiting batches: with the datagrams of [`RECEIVE_BUFFER`](super::receiver) this is
-/// what a stall may cost.
+/// Memory of waiting batches: together with the socket buffer about four seconds of 50,000
+/// datagrams/s of 1,400 bytes.
 const MAX_BYTES: usize = 256 << 20;
+/// Empty batches kept. More are freed, so that memory shrinks after a stall.
 const MAX_SPARE: usize = 64;
 
 #[cfg(test)]
@@ -115,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_queued_comes_before_the_end() {
+    fn queued_batches_come_before_the_end() {
         let queue = Queue::default();
         assert!(matches!(queue.next(), Next::Nothing));
         assert!(queue.push(Batch::new()));
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_has_no_spare() {
+    fn full_queue_has_no_spare_batch() {
         let queue = Queue::default();
         queue.lock().bytes = MAX_BYTES + 1;
         assert!(queue.spare(Duration::ZERO).is_none());

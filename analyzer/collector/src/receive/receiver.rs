@@ -1,4 +1,4 @@
-//! The UDP socket.
+//! The UDP socket: binding, and receiving in batches.
 
 use core::fmt;
 use core::iter;
@@ -18,25 +18,25 @@ use nix::sys::socket::{
 use super::drops::Drops;
 use crate::stderr::eprintln_lossy;
 
-/// A bound socket that does not block.
+/// A bound non-blocking socket and the buffers of `recvmmsg`.
 pub(crate) struct Receiver {
     socket: UdpSocket,
     headers: MultiHeaders<SockaddrStorage>,
     buffer: Box<[u8]>,
 }
 
-/// Datagrams that arrived together.
+/// Datagrams of one `recvmmsg` call.
 #[derive(Debug)]
 pub(crate) struct Batch {
     time: SystemTime,
     bytes: Vec<u8>,
-    /// Where each came from, and its length.
+    /// Source address and length of each datagram in `bytes`.
     datagrams: Vec<(SocketAddr, usize)>,
 }
 
 impl Receiver {
-    /// Binds `address`; an unspecified IPv6 address receives IPv4 as well, and becomes the IPv4
-    /// one where the kernel has no IPv6.
+    /// Binds `address`. The unspecified IPv6 address also receives IPv4; on a kernel without IPv6 it
+    /// is replaced by the unspecified IPv4 address.
     pub(crate) fn bind(address: SocketAddr) -> Result<Self, BindError> {
         let unspecified = address.is_ipv6() && address.ip().is_unspecified();
         let bound = bind_to(address).or_else(|errno| match errno {
@@ -53,7 +53,7 @@ impl Receiver {
         })
     }
 
-    /// Says on standard error where it listens, and whether bursts may be lost.
+    /// Prints the bound address to standard error, and a warning if the receive buffer is small.
     pub(crate) fn announce(&self) -> io::Result<()> {
         eprintln_lossy(format_args!("listening on {}", self.local_address()?));
         let size = self.buffer_size()?;
@@ -73,19 +73,21 @@ impl Receiver {
         self.socket.local_addr()
     }
 
-    /// What the kernel granted, in bytes of payload: half of what it reckons with, the rest is its
-    /// own overhead.
+    /// The receive buffer that the kernel granted, in bytes of payload.
+    ///
+    /// The kernel doubles SO_RCVBUF to account for its own overhead (`__sock_set_rcvbuf`), and
+    /// returns the doubled value.
     pub(crate) fn buffer_size(&self) -> io::Result<usize> {
         Ok(getsockopt(&self.socket, RcvBuf)? / 2)
     }
 
-    /// Where the kernel counts what it dropped here.
+    /// The kernel's counter of datagrams dropped at this socket.
     pub(crate) fn drops(&self) -> io::Result<Drops> {
         Drops::of(&self.socket)
     }
 
-    /// Replaces what is in `batch` by what has arrived, up to `limit` datagrams and a bound of its
-    /// own; nothing if there is nothing now.
+    /// Replaces the content of `batch` by datagrams that have arrived: at most `limit` and at most
+    /// [`BATCH_SIZE`]. Does not wait; the batch is empty if no datagram has arrived.
     pub(crate) fn receive(&mut self, batch: &mut Batch, limit: usize) -> io::Result<()> {
         batch.clear();
         let mut slots: Vec<[IoSliceMut<'_>; 1]> = self
@@ -103,6 +105,7 @@ impl Receiver {
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         };
+        // One clock reading for the batch: its datagrams arrived within microseconds of each other.
         batch.time = SystemTime::now();
         for message in received {
             let from = message.address.and_then(|address| plain(&address));
@@ -123,7 +126,7 @@ impl Batch {
         Self { time: SystemTime::UNIX_EPOCH, bytes: Vec::new(), datagrams: Vec::new() }
     }
 
-    /// When they were taken from the socket.
+    /// The time at which the datagrams were read from the socket.
     pub(crate) fn time(&self) -> SystemTime {
         self.time
     }
@@ -137,12 +140,12 @@ impl Batch {
         self.datagrams.is_empty()
     }
 
-    /// Memory held.
+    /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// The datagrams in the order of arrival, and where each came from.
+    /// The datagrams in the order of arrival, each with its source address.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], SocketAddr)> {
         let (mut rest, mut datagrams) = (self.bytes.as_slice(), self.datagrams.iter());
         iter::from_fn(move || {
@@ -160,13 +163,13 @@ impl Batch {
 
     fn clear(&mut self) {
         self.bytes.clear();
-        // what one flood of giants has left behind
+        // Give back the memory of a burst of large datagrams.
         self.bytes.shrink_to(KEPT_BYTES);
         self.datagrams.clear();
     }
 }
 
-/// The error of binding an address, with the remedy.
+/// An error of binding an address. Its text names the remedy.
 #[derive(Debug)]
 pub(crate) struct BindError {
     address: SocketAddr,
@@ -180,12 +183,12 @@ impl fmt::Display for BindError {
         match self.errno {
             Errno::EADDRINUSE => write!(
                 f,
-                ". Another collector has it (`ss -lunp 'sport = :{port}'` shows which): end that, \
-                 or give another port and send there"
+                ". `ss -lunp 'sport = :{port}'` shows the program that uses the port: stop it, or \
+                 choose another port"
             ),
-            Errno::EACCES => write!(f, ". Ports below 1024 need root: give a port from 1024 on"),
+            Errno::EACCES => write!(f, ". Ports below 1024 need root: choose a port from 1024 on"),
             Errno::EADDRNOTAVAIL => {
-                write!(f, ". No interface of this host has that address: see `ip address`")
+                write!(f, ". No interface of this host has this address: see `ip address`")
             }
             _ => Ok(()),
         }
@@ -199,17 +202,19 @@ fn bind_to(address: SocketAddr) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(family, SockType::Datagram, flags, None)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
+        // Independent of net.ipv6.bindv6only.
         setsockopt(&fd, Ipv6V6Only, &false)?;
     }
-    // beyond net.core.rmem_max where that is allowed, else up to it; a smaller buffer is no error,
-    // it only means less slack
+    // SO_RCVBUFFORCE exceeds net.core.rmem_max but needs CAP_NET_ADMIN; SO_RCVBUF is capped by it.
+    // Failure is not an error: a smaller buffer only holds shorter bursts, and `announce` warns.
     let _ = setsockopt(&fd, RcvBufForce, &RECEIVE_BUFFER)
         .or_else(|_| setsockopt(&fd, RcvBuf, &RECEIVE_BUFFER));
     bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
     Ok(fd)
 }
 
-/// In the form of IPv4 also where it arrived through an IPv6 socket.
+/// The source address of a datagram. IPv4-mapped addresses, which an IPv6 socket reports for IPv4,
+/// become IPv4 addresses.
 fn plain(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
     let v6 = address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into());
@@ -219,13 +224,13 @@ fn plain(address: &SockaddrStorage) -> Option<SocketAddr> {
 
 /// The peer of a datagram whose source address the kernel did not report.
 const UNKNOWN_PEER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
-/// Datagrams in one system call.
+/// Datagrams per system call.
 const BATCH_SIZE: usize = 64;
-/// The largest UDP payload.
+/// Upper bound on a UDP payload, in bytes.
 const MAX_DATAGRAM: usize = 65_535;
-/// Memory an empty batch may keep.
+/// Memory that an empty batch keeps, in bytes.
 const KEPT_BYTES: usize = 256 << 10;
-/// What is asked of the kernel, in bytes of payload: a quarter of a second of 50,000 datagrams of
+/// The receive buffer requested, in bytes of payload: a quarter of a second of 50,000 datagrams/s of
 /// 1,400 bytes.
 const RECEIVE_BUFFER: usize = 16 << 20;
 
@@ -234,21 +239,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_say_what_to_do() {
+    fn bind_errors_name_the_remedy() {
         for (errno, advice) in [
-            (Errno::EADDRINUSE, "`ss -lunp 'sport = :514'` shows which"),
+            (Errno::EADDRINUSE, "`ss -lunp 'sport = :514'` shows the program"),
             (Errno::EACCES, "Ports below 1024 need root"),
             (Errno::EADDRNOTAVAIL, "see `ip address`"),
         ] {
             let address = SocketAddr::from(([192, 0, 2, 1], 514));
-            let said = BindError { address, errno }.to_string();
-            assert!(said.starts_with("cannot listen on 192.0.2.1:514: "), "{said}");
-            assert!(said.contains(advice), "{said}");
+            let text = BindError { address, errno }.to_string();
+            assert!(text.starts_with("cannot listen on 192.0.2.1:514: "), "{text}");
+            assert!(text.contains(advice), "{text}");
         }
     }
 
     #[test]
-    fn batches_hold_what_was_sent() {
+    fn batches_hold_the_datagrams_in_order() {
         let mut receiver = Receiver::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let payloads: Vec<Vec<u8>> = (0..100).map(|len| vec![len as u8; len * 600]).collect();

@@ -1,5 +1,5 @@
-//! The collector as a process.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! `flowmote-analyzer` as a child process.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use core::net::SocketAddr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-/// One that listens on a port of its own.
+/// A process that listens on a free port.
 pub(crate) struct Listening {
     child: Child,
     stderr: Option<BufReader<ChildStderr>>,
@@ -17,7 +17,7 @@ pub(crate) struct Listening {
     pub(crate) socket: UdpSocket,
 }
 
-/// How one ended, and what it said.
+/// Exit status and output of a process that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -26,14 +26,14 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// What came out of it, as text.
+    /// Standard output as text.
     pub(crate) fn text(&self) -> &str {
         str::from_utf8(&self.stdout).unwrap()
     }
 }
 
 impl Listening {
-    /// With arguments that make it listen on port 0 of 127.0.0.1.
+    /// Starts a process, which must listen on port 0 of 127.0.0.1, and reads its address.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = command(arguments)
             .stdin(Stdio::null())
@@ -62,51 +62,52 @@ impl Listening {
     }
 
     /// The next line on standard error.
-    pub(crate) fn said(&mut self) -> String {
+    pub(crate) fn stderr_line(&mut self) -> String {
         let mut line = String::new();
         self.stderr.as_mut().unwrap().read_line(&mut line).unwrap();
         line
     }
 
-    /// Closes the pipe that its standard error goes to.
-    pub(crate) fn deafen(&mut self) {
+    /// Closes the pipe of standard error.
+    pub(crate) fn close_stderr(&mut self) {
         self.stderr = None;
     }
 
-    /// Closes the pipe that its standard output goes to.
+    /// Closes the pipe of standard output.
     pub(crate) fn stop_reading(&mut self) {
         self.child.stdout = None;
     }
 
-    /// Reads `len` bytes of standard output, as they come.
+    /// Waits for `len` bytes of standard output.
     pub(crate) fn read(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0xa5; len];
         self.child.stdout.as_mut().unwrap().read_exact(&mut bytes).unwrap();
         bytes
     }
 
-    /// Waits for its end without reading what it writes.
+    /// Waits for the end without reading standard output.
     pub(crate) fn end_unread(mut self) -> Ended {
         let mut stderr = String::new();
-        if let Some(said) = &mut self.stderr {
-            said.read_to_string(&mut stderr).unwrap();
+        if let Some(pipe) = &mut self.stderr {
+            pipe.read_to_string(&mut stderr).unwrap();
         }
         Ended { code: self.child.wait().unwrap().code(), stdout: Vec::new(), stderr }
     }
 
+    /// Reads all output and waits for the end.
     pub(crate) fn end(mut self) -> Ended {
         let (mut stdout, mut stderr) = (Vec::new(), String::new());
         if let Some(mut output) = self.child.stdout.take() {
             output.read_to_end(&mut stdout).unwrap();
         }
-        if let Some(said) = &mut self.stderr {
-            said.read_to_string(&mut stderr).unwrap();
+        if let Some(pipe) = &mut self.stderr {
+            pipe.read_to_string(&mut stderr).unwrap();
         }
         Ended { code: self.child.wait().unwrap().code(), stdout, stderr: without_buffer(&stderr) }
     }
 }
 
-/// Runs to the end with `input` on standard input.
+/// Runs a process to its end, with `input` on standard input.
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Ended {
     let mut child = command(arguments)
         .stdin(Stdio::piped())
@@ -116,7 +117,7 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Ended {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let output = std::thread::scope(|scope| {
-        // it may end before it has read all
+        // An error is expected if the process ends before it has read all input.
         scope.spawn(move || stdin.write_all(input));
         child.wait_with_output().unwrap()
     });
@@ -133,8 +134,8 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// What was said, but for the size of the receive buffer: an unprivileged user gets a smaller one.
-fn without_buffer(said: &str) -> String {
-    let lines = said.split_inclusive('\n');
+/// Removes the warning about the receive buffer, which only unprivileged users get.
+fn without_buffer(stderr: &str) -> String {
+    let lines = stderr.split_inclusive('\n');
     lines.filter(|line| !line.starts_with("flowmote-analyzer: receive buffer of ")).collect()
 }

@@ -1,4 +1,4 @@
-//! The command that runs beside the view.
+//! The command that runs while `top` shows its view.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -14,20 +14,21 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A running command; ended when dropped.
+/// A running command. Dropping it sends SIGTERM.
 pub(super) struct Child {
     name: String,
     process: std::process::Child,
     status: Option<ExitStatus>,
-    /// What it writes; `None` where it writes to the user directly, and after the end.
+    /// The pipe of its output; `None` if the output is not captured, and after its end.
     output: Option<PipeReader>,
     log: Log,
 }
 
 impl Child {
-    /// Starts `command`, with its output captured or not.
+    /// Starts `command` and captures its output if `capture` is set. An empty command is `None`.
     ///
-    /// It gets a process group of its own: Ctrl-C ends the view, and the view ends the command.
+    /// The command runs in its own process group, so that Ctrl-C reaches only the view, which then
+    /// ends the command and shows its last output.
     pub(super) fn start(command: &[OsString], capture: bool) -> io::Result<Option<Self>> {
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
         let name = program.to_string_lossy().into_owned();
@@ -39,7 +40,7 @@ impl Child {
             starting.stdout(writer.try_clone()?).stderr(writer);
             output = Some(reader);
         } else {
-            // what the view prints must stay apart
+            // Standard output is reserved for the tables.
             starting.stdout(io::stderr());
         }
         let process = starting
@@ -48,17 +49,17 @@ impl Child {
         Ok(Some(Self { name, process, status: None, output, log: Log::default() }))
     }
 
-    /// The program's name, as given.
+    /// The name of the program as on the command line.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// To be polled, then [`read`](Child::read).
+    /// The descriptor to poll before [`read`](Child::read); `None` without captured output.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.output.as_ref().map(AsFd::as_fd)
     }
 
-    /// Takes in what the command has written; to be called when there is something.
+    /// Reads captured output. Blocks if there is none.
     pub(super) fn read(&mut self) {
         let Some(output) = &mut self.output else { return };
         let mut buffer = [0; 4096];
@@ -70,13 +71,13 @@ impl Child {
         }
     }
 
-    /// The last lines written.
+    /// The last complete lines of captured output, at most `count`.
     pub(super) fn last_lines(&self, count: usize) -> impl Iterator<Item = &str> {
         let skip = self.log.lines.len().saturating_sub(count);
         self.log.lines.iter().skip(skip).map(String::as_str)
     }
 
-    /// True once the command has ended by itself.
+    /// True if the command has ended without being stopped.
     pub(super) fn ended(&mut self) -> bool {
         if self.status.is_none() {
             self.status = self.process.try_wait().ok().flatten();
@@ -84,15 +85,16 @@ impl Child {
         self.status.is_some()
     }
 
-    /// Asks for the end, waits for it, and gives what the command said meanwhile.
+    /// Sends SIGTERM, waits for the end, and returns the output written meanwhile. For a command that
+    /// had ended before, returns the last lines.
     ///
     /// # Errors
     ///
-    /// The command failed by itself, or did not end in time and was killed.
+    /// The command failed, or did not end in time and was killed.
     pub(super) fn stop(mut self) -> (Vec<String>, Result<(), String>) {
-        let by_itself = self.ended();
+        let ended_before = self.ended();
         let before = self.log.total;
-        if !by_itself {
+        if !ended_before {
             self.signal(Signal::SIGTERM);
         }
         let killed = !self.wait(END_LIMIT);
@@ -100,8 +102,8 @@ impl Child {
             self.signal(Signal::SIGKILL);
             self.wait(END_LIMIT);
         }
-        let said = if by_itself { MAX_LINES } else { (self.log.total - before) as usize };
-        let last: Vec<String> = self.last_lines(said).map(str::to_owned).collect();
+        let lines = if ended_before { MAX_LINES } else { (self.log.total - before) as usize };
+        let last: Vec<String> = self.last_lines(lines).map(str::to_owned).collect();
         let ended = match self.status {
             _ if killed => {
                 Err(format!("{} did not end within {END_LIMIT:?} and was killed", self.name))
@@ -112,7 +114,8 @@ impl Child {
         (last, ended)
     }
 
-    /// Waits for the end of the command and of its output.
+    /// Waits until the command has ended, and reads its output meanwhile so that a full pipe does
+    /// not block it. Returns false after `patience`.
     fn wait(&mut self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
@@ -133,7 +136,7 @@ impl Child {
     }
 
     fn signal(&self, signal: Signal) {
-        // it may just have ended
+        // ESRCH: the command has just ended. Its id cannot be reused before `try_wait` reaps it.
         let _ = kill(Pid::from_raw(self.process.id().cast_signed()), signal);
     }
 }
@@ -146,11 +149,11 @@ impl Drop for Child {
     }
 }
 
-/// The last lines of a stream, fit for a terminal.
+/// The last lines of a stream, without control characters.
 #[derive(Debug, Default)]
 struct Log {
     lines: VecDeque<String>,
-    /// Lines so far, also those forgotten.
+    /// All lines so far, including those discarded.
     total: u64,
     partial: Vec<u8>,
 }
@@ -178,9 +181,11 @@ impl Log {
     }
 }
 
+/// Bytes kept of a line.
 const MAX_LINE: usize = 1024;
+/// Lines kept.
 const MAX_LINES: usize = 100;
-/// How long a command may take to end.
+/// Time that a command has to end, before SIGKILL and again after it.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -188,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_bounded_and_cannot_steer_the_terminal() {
+    fn log_lines_are_bounded_and_without_control_characters() {
         let mut log = Log::default();
         log.write(b"one\ntw");
         log.write(b"o\x1b[2J\r\n");
@@ -207,28 +212,28 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_asked_to_end_and_heard_out() {
+    fn stop_sends_sigterm_and_returns_the_last_output() {
         let mut child =
             start("trap 'echo summary; exit 0' TERM; echo ready; while :; do sleep 0.01; done");
         child.read();
         assert_eq!(child.last_lines(5).collect::<Vec<_>>(), ["ready"]);
-        let (said, ended) = child.stop();
-        assert_eq!((said, ended), (vec!["summary".to_owned()], Ok(())));
+        let (last, ended) = child.stop();
+        assert_eq!((last, ended), (vec!["summary".to_owned()], Ok(())));
     }
 
     #[test]
-    fn a_command_that_fails_says_why() {
+    fn failed_command_returns_its_output_and_status() {
         let mut child = start("echo no such interface >&2; exit 2");
         while !child.ended() {
             thread::yield_now();
         }
-        let (said, ended) = child.stop();
-        assert_eq!(said, ["no such interface"]);
+        let (last, ended) = child.stop();
+        assert_eq!(last, ["no such interface"]);
         assert_eq!(ended, Err("sh: exit status: 2".to_owned()));
     }
 
     #[test]
-    fn a_command_that_does_not_exist() {
+    fn missing_command_is_named() {
         let error = Child::start(&["/nonexistent".into()], true).err().unwrap();
         assert!(error.to_string().starts_with("cannot run /nonexistent: "), "{error}");
     }

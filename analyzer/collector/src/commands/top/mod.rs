@@ -1,4 +1,4 @@
-//! `top`: the live view, on a terminal or as plain text.
+//! `top`: a live view of flows, interfaces and hosts, on a terminal or as plain text.
 
 mod child;
 mod screen;
@@ -13,8 +13,7 @@ use std::time::Instant;
 use flowmote_engine::{Engine, Instant as EngineTime};
 
 use crate::args::TopArguments;
-use crate::receive::Signals;
-use crate::receive::{Batch, Receiver};
+use crate::receive::{Batch, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 use child::Child;
 use screen::{Key, Screen};
@@ -22,18 +21,19 @@ use view::{Line, Page, Role, Sort, View};
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
-/// Shows until a key, a signal, a limit or the end of the command beside it.
+/// Shows the view until a key, a signal, the time limit or the end of the command.
 pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let receiver = Receiver::bind(arguments.address)?;
     let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
     let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
-    // Blocked before the announcement, so that from then on a signal ends with the summary; but not
-    // before a command starts, which would inherit the mask and never receive SIGTERM.
+    // Block signals before printing the address, so that a signal sent after it leads to a summary.
+    // With a command, block them only after its start: it would inherit the mask and never receive
+    // SIGTERM.
     let early = arguments.command.is_empty().then(Signals::block).transpose()?;
     if !on_screen {
         eprintln_lossy(format_args!("listening on {}", receiver.local_address()?));
     }
-    // Before the screen, so that a failure is visible.
+    // Start the command before the screen opens, so that an error message remains visible.
     let child = Child::start(&arguments.command, on_screen)?;
     let signals = early.map_or_else(Signals::block, Ok)?;
     let start = Instant::now();
@@ -52,14 +52,14 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
     let interval = if on_screen { REFRESH } else { arguments.interval };
     let deadline = arguments.duration.and_then(|time| start.checked_add(time));
     let ended = top.run(interval, deadline);
-    // what follows belongs on the ordinary screen
+    // Leave the alternate screen: what follows must remain visible.
     top.screen = None;
     let stopped = top.child.take().map(Child::stop);
-    // an agent flushes when it ends
+    // An agent sends its last samples when it ends.
     top.drain()?;
     let ended = ended.and_then(|()| if on_screen { Ok(()) } else { top.show(Instant::now()) });
     match ended {
-        // whoever read it has seen enough
+        // The reader of the pipe, such as `head`, has ended: not a failure.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         ended => ended?,
     }
@@ -68,8 +68,8 @@ pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
         top.engine.tally(),
         top.receiver.drops()?
     ));
-    let Some((said, ended)) = stopped else { return Ok(()) };
-    for line in said {
+    let Some((last_lines, ended)) = stopped else { return Ok(()) };
+    for line in last_lines {
         eprintln_lossy(line);
     }
     Ok(ended?)
@@ -82,7 +82,7 @@ struct Top {
     listening: String,
     child: Option<Child>,
     screen: Option<Screen>,
-    /// When the clock of the engine was 0.
+    /// The start of the engine's clock.
     start: Instant,
     engine: Engine,
     page: Page,
@@ -123,7 +123,7 @@ impl Top {
                     return Ok(());
                 }
             }
-            // also without a readable fd: a new size comes as a signal
+            // Even if standard input is not readable: a resize arrives as SIGWINCH.
             while let Some(key) = self.screen.as_mut().map_or(Ok(None), Screen::key)? {
                 if key == Key::Quit {
                     return Ok(());
@@ -134,7 +134,8 @@ impl Top {
         }
     }
 
-    /// Takes in what has arrived, up to a bound, so that keys and signals are seen in a flood.
+    /// Processes the datagrams that have arrived, up to [`MAX_BATCHES`], so that keys and signals are
+    /// handled even under overload.
     fn drain(&mut self) -> io::Result<()> {
         let now = self.engine_time(Instant::now());
         for _ in 0..MAX_BATCHES {
@@ -186,7 +187,7 @@ impl Top {
     }
 }
 
-/// Plain text: one block.
+/// Prints the view as a block of plain text and an empty line.
 fn print(lines: &[Line]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for line in lines {
@@ -207,7 +208,7 @@ fn footer(view: View) -> Line {
     Line { role: Role::Header, text: format!("{keys:width$}", width = view.width) }
 }
 
-/// The last lines of the command, more where there is room.
+/// The pane with the last lines of the command, 2 to 6 depending on the height.
 fn log_lines(child: Option<&Child>, height: usize) -> Vec<Line> {
     let Some(child) = child else { return Vec::new() };
     let rows = (height / 8).clamp(2, 6);
@@ -218,9 +219,9 @@ fn log_lines(child: Option<&Child>, height: usize) -> Vec<Line> {
     lines
 }
 
-/// How often the screen is drawn.
+/// Interval between two drawings of the screen.
 const REFRESH: Duration = Duration::from_secs(1);
-/// How often the command is looked after.
+/// Interval between two checks for the end of the command.
 const CHILD_POLL: Duration = Duration::from_millis(250);
-/// Batches of datagrams between two looks at everything else.
+/// Batches of datagrams between two checks of keys, signals and command.
 const MAX_BATCHES: usize = 16;

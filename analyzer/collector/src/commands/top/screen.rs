@@ -1,4 +1,4 @@
-//! The view on a terminal.
+//! Terminal output and keys.
 
 use core::time::Duration;
 use std::io;
@@ -18,13 +18,13 @@ pub(super) struct Screen {
     stdin: io::Stdin,
 }
 
-/// What a key asks for.
+/// The meaning of a key or terminal event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     Quit,
     Char(char),
     NextPage,
-    /// The screen has another size, or must be drawn again.
+    /// Ctrl-L or a change of the terminal size.
     Redraw,
 }
 
@@ -33,7 +33,7 @@ impl Screen {
         Ok(Self { terminal: ratatui::try_init()?, stdin: io::stdin() })
     }
 
-    /// To be polled; keys arrive here.
+    /// The descriptor to poll for keys.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.stdin.as_fd()
     }
@@ -51,10 +51,11 @@ impl Screen {
         Ok(())
     }
 
-    /// The next key pressed; `None` if there is none now.
+    /// The next key, without waiting; `None` if no key was pressed.
     pub(super) fn key(&mut self) -> io::Result<Option<Key>> {
         while event::poll(Duration::ZERO)? {
             match event::read()? {
+                // Terminals with the kitty protocol report the release of a key as well.
                 Event::Key(key) if key.kind != KeyEventKind::Release => {
                     if let Some(key) = meaning(key) {
                         return Ok(Some(key));

@@ -1,21 +1,22 @@
-//! Numbers in few columns.
+//! Numbers and text for narrow columns.
 
-/// With an SI prefix, at most six columns: `0`, `12.3`, `123`, `1.23k`, `45.6M`.
+/// `value` with an SI prefix in at most six columns: `0`, `12.3`, `123`, `1.23k`, `45.6M`.
 pub(super) fn si(value: f64) -> String {
     scaled(value, 1000.0, &["", "k", "M", "G", "T", "P", "E"])
 }
 
-/// Bytes with a binary prefix.
+/// `value` with a binary prefix in at most seven columns: `1.50Ki`.
 pub(super) fn bytes(value: f64) -> String {
     scaled(value, 1024.0, &["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"])
 }
 
-/// As `number` where it is known.
+/// `value` formatted by `number`, or `-` if unknown.
 pub(super) fn known(value: Option<f64>, number: fn(f64) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), number)
 }
 
-/// Cut to `width` columns; the middle gives way, since ends tell more.
+/// `text` in at most `width` columns. The middle is cut out: the last groups of an IPv6 address and
+/// the port differ more often than what precedes them.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {
@@ -33,6 +34,7 @@ fn scaled(value: f64, base: f64, prefixes: &[&str]) -> String {
     let mut prefix = "";
     for next in prefixes {
         prefix = next;
+        // 999.7 would round to 1000, which is a column too wide.
         if scaled < base * 0.9995 {
             break;
         }
@@ -51,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_columns() {
+    fn numbers_take_few_columns() {
         for (value, shown) in [
             (0.0, "0"),
             (0.5, "0.50"),

@@ -1,4 +1,4 @@
-//! Flows, and pairs of addresses.
+//! Tables of flows and of address pairs.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -27,6 +27,7 @@ impl View {
         self.conversations(engine, "ADDRESS", pairs.collect(), height)
     }
 
+    /// Rows of origin, source, destination, protocol and rate, sorted.
     fn conversations(
         &self,
         engine: &Engine,
@@ -39,6 +40,7 @@ impl View {
             Sort::Packets => b.4.packets.total_cmp(&a.4.packets),
             Sort::Name => (&a.1, &a.2).cmp(&(&b.1, &b.2)),
         });
+        // The column SEEN BY needs a wide screen.
         let at_width = if self.width >= 110 { 26 } else { 0 };
         let end = (self.width.saturating_sub(28 + at_width) / 2).clamp(10, 48);
         let row = |at: &str, src: &str, dst: &str, protocol: &str, numbers: [&str; 3]| {
@@ -57,6 +59,7 @@ impl View {
     }
 }
 
+/// Source, destination and protocol of a flow as text.
 fn ends(flow: &Conversation) -> (String, String, String) {
     match flow {
         Conversation::Ip(ip) if ip.src_port == 0 && ip.dst_port == 0 => {
@@ -77,6 +80,7 @@ fn ends(flow: &Conversation) -> (String, String, String) {
     }
 }
 
+/// The name of an IP protocol, or its number.
 fn protocol(number: u8) -> String {
     match number {
         1 => "icmp".to_owned(),

@@ -1,4 +1,4 @@
-//! Interfaces and their rates.
+//! Table of interfaces and their rates.
 
 use flowmote_engine::{Engine, Interface, InterfaceRates};
 
@@ -39,6 +39,7 @@ impl View {
                 return row([&label(engine, origin), "no data", "-", "-", "-", "-", "-", "-", "-"]);
             };
             let rates = rates(port);
+            // Bit 0 of ifStatus is the administrative, bit 1 the operational state.
             let up = |bit: u32| if counters.if_status & bit != 0 { "up" } else { "down" };
             row([
                 &label(engine, origin),

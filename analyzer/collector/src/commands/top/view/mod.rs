@@ -1,4 +1,4 @@
-//! The view as lines of text, for screen and plain output alike.
+//! The view as lines of text, for the screen and for plain output.
 
 mod conversations;
 mod hosts;
@@ -27,7 +27,7 @@ pub(super) enum Role {
     Warning,
 }
 
-/// Which tables are shown.
+/// The tables to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     Overview,
@@ -65,7 +65,7 @@ impl Sort {
     }
 }
 
-/// What to show of an [`Engine`], and how.
+/// Content and size of a view of an [`Engine`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     pub(super) page: Page,
@@ -93,12 +93,14 @@ impl View {
         lines
     }
 
-    /// Hosts and interfaces get the lines that they need up to a share, flows and pairs the rest.
+    /// All tables. Hosts get up to a sixth of the lines, interfaces up to a third; flows and pairs
+    /// share the rest.
     fn overview(&self, engine: &Engine, now: Instant, height: usize, lines: &mut Vec<Line>) {
         let needs = |rows: usize, share: usize| (rows.max(1) + 1).min((height / share).max(2));
         let hosts = needs(engine.hosts().len(), 6);
         let interfaces = needs(engine.interfaces().len(), 3);
         let rest = height.saturating_sub(hosts + interfaces);
+        // Pairs need three lines to be useful, so a small screen shows flows only.
         let pairs =
             if rest >= 14 { (engine.pairs(now).count().max(1) + 1).min(rest / 3) } else { 0 };
         lines.extend(self.flows(engine, now, rest - pairs));
@@ -135,12 +137,12 @@ fn summary(engine: &Engine, now: Instant) -> Vec<Line> {
     let mut lines = vec![row(Role::Title, received), row(Role::Row, estimate)];
     if engine.evicted() != 0 {
         let evicted = engine.evicted();
-        lines.push(row(Role::Warning, format!("tables full: {evicted} entries made room")));
+        lines.push(row(Role::Warning, format!("tables full: {evicted} entries evicted")));
     }
     lines
 }
 
-/// A header and as many rows as fit.
+/// A header and as many rows as fit into `height` lines.
 fn section<T>(
     header: String,
     height: usize,
@@ -162,7 +164,8 @@ fn row(role: Role, text: String) -> Line {
     Line { role, text }
 }
 
-/// The name of the interface if known, after the agent address if there are several agents.
+/// The name of the interface if known, else its index; after the agent address if there are several
+/// agents.
 fn label(engine: &Engine, origin: &Origin) -> String {
     let port = engine.interface_name(origin).map(str::to_owned);
     let port = port.unwrap_or_else(|| match origin.source.class {

@@ -1,10 +1,10 @@
-//! Lines of a view over known datagrams.
+//! Tests of the view, with known datagrams in virtual time.
 
 use core::time::Duration;
 
 use super::*;
 
-/// A datagram of one sample, all in words.
+/// A datagram of one sample, given as words.
 fn datagram(sequence: u32, uptime: u32, format: u32, sample: &[u32]) -> Vec<u8> {
     let mut words = vec![5, 1, 0x0a00_0001, 0, sequence, uptime, 1];
     words.extend([format, 4 * sample.len() as u32]);
@@ -12,7 +12,7 @@ fn datagram(sequence: u32, uptime: u32, format: u32, sample: &[u32]) -> Vec<u8> 
     words.into_iter().flat_map(u32::to_be_bytes).collect()
 }
 
-/// Interface 3, named eth0, after so many octets in; what goes out is not known.
+/// Interface 3, named eth0, with `octets` received; output counters are unknown.
 fn counters(sequence: u32, octets: u32) -> Vec<u32> {
     let mut sample = vec![sequence, 3, 2, 1, 88, 3, 6, 0, 1_000_000_000, 1, 3, 0, octets];
     sample.extend([octets / 100, 0, u32::MAX, sequence, 0, u32::MAX]);
@@ -21,7 +21,7 @@ fn counters(sequence: u32, octets: u32) -> Vec<u32> {
     sample
 }
 
-/// 1 in 100: 10.0.0.1:40000 > 10.0.0.2:443, TCP, 1500 bytes.
+/// A flow sample, 1 in 100: 10.0.0.1:40000 > 10.0.0.2:443, TCP, 1500 bytes.
 fn flow(sequence: u32) -> Vec<u32> {
     let ip = [1500, 6, 0x0a00_0001, 0x0a00_0002, 40_000, 443, 0x10, 0];
     [&[sequence, 3, 100, 100 * sequence, 0, 3, 0, 1, 3, 32][..], &ip].concat()
