@@ -1,4 +1,4 @@
-//! The engine: tables of the recent past, filled by the walk.
+//! The engine: tables of the recent past, filled as a sink of the walk.
 
 use core::time::Duration;
 
@@ -14,7 +14,10 @@ use crate::tally::Tally;
 use crate::walk::{Sink, walk};
 use crate::window::{Clock, Moment, Rate, Sum, Window};
 
-/// Tables and totals of the datagrams that were handed in.
+/// Tables of flows, interfaces and hosts, and totals of all datagrams.
+///
+/// Times passed to its methods should not decrease. A datagram with an earlier time than the one
+/// before is counted in the current slot of the window.
 #[derive(Debug)]
 pub struct Engine {
     tally: Tally,
@@ -22,17 +25,18 @@ pub struct Engine {
     tables: Tables,
 }
 
-/// Means over all agents.
+/// Rates over the window, all agents together.
 #[derive(Clone, Copy, Debug)]
 pub struct Totals {
-    /// Datagrams; only the rate of samples has a meaning.
+    /// Datagrams: [`Rate::samples`] counts datagrams, packets and bits are 0.
     pub datagrams: Rate,
-    /// Flow samples, and the packets and bits that they represent.
+    /// Flow samples, and the packets and bits estimated from them.
     pub flow_samples: Rate,
 }
 
 impl Engine {
-    /// An engine without data. Rates are means over `window`.
+    /// An engine without data whose rates are averages over `window`. Times before `start` count as
+    /// `start`.
     pub fn new(start: Instant, window: Duration) -> Self {
         let tables = Tables {
             datagrams: Window::default(),
@@ -45,34 +49,34 @@ impl Engine {
         Self { tally: Tally::default(), clock: Clock::new(start, window), tables }
     }
 
-    /// Takes one UDP payload that arrived at `now`.
+    /// Processes a UDP payload that arrived at `now`.
     pub fn ingest(&mut self, now: Instant, payload: &[u8]) {
         let moment = self.clock.moment(now);
         self.tables.datagrams.add(moment, Sum { samples: 1, ..Sum::default() });
         walk(payload, &mut self.tally, &mut Ingest::new(&mut self.tables, now, moment));
     }
 
-    /// Forgets the flows that have left the window. Call it before showing flows, or every few
-    /// seconds.
+    /// Removes flows and address pairs without samples in the window, so that tables do not fill with
+    /// ended flows. Call it before showing flows, or every few seconds.
     pub fn tick(&mut self, now: Instant) {
         let now = self.clock.moment(now);
         self.tables.flows.retain(|window| window.rate(now).samples != 0);
         self.tables.pairs.retain(|window| window.rate(now).samples != 0);
     }
 
-    /// Totals since the start.
+    /// Counts since the start.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// Means over the window, all agents together.
+    /// Rates over the window, all agents together.
     pub fn totals(&self, now: Instant) -> Totals {
         let now = self.clock.moment(now);
         let Tables { datagrams, samples, .. } = &self.tables;
         Totals { datagrams: datagrams.rate(now), flow_samples: samples.rate(now) }
     }
 
-    /// The flows in the window, in no order.
+    /// The flows with samples in the window, in arbitrary order.
     pub fn flows(&self, now: Instant) -> impl Iterator<Item = FlowRate> {
         let now = self.clock.moment(now);
         let flows = self.tables.flows.iter();
@@ -84,7 +88,7 @@ impl Engine {
         rates.filter(|flow| flow.rate.samples != 0)
     }
 
-    /// The pairs of addresses in the window, in no order.
+    /// The pairs of addresses with samples in the window, in arbitrary order.
     pub fn pairs(&self, now: Instant) -> impl Iterator<Item = PairRate> {
         let now = self.clock.moment(now);
         let pairs = self.tables.pairs.iter();
@@ -96,36 +100,38 @@ impl Engine {
         rates.filter(|pair| pair.rate.samples != 0)
     }
 
-    /// The interfaces with counters or a name, in no order.
+    /// The interfaces with counters or a name, in arbitrary order.
     pub fn interfaces(&self) -> impl ExactSizeIterator<Item = (&Origin, &Interface)> {
         self.tables.interfaces.iter()
     }
 
-    /// The hosts with counters or a name, in no order.
+    /// The hosts with counters or a name, in arbitrary order.
     pub fn hosts(&self) -> impl ExactSizeIterator<Item = (&Origin, &Host)> {
         self.tables.hosts.iter()
     }
 
-    /// The name of the interface that is the data source of `origin`, under any sub-agent: some
-    /// agents send samples and counters of one data source under different ones.
+    /// The name of the interface that is the data source of `origin`; `None` if unknown.
+    ///
+    /// The sub-agent is ignored: some agents send flow samples and counters of the same data source
+    /// with different sub-agent ids.
     pub fn interface_name(&self, origin: &Origin) -> Option<&str> {
         let same = |at: &Origin| at.agent == origin.agent && at.source == origin.source;
         let mut names = self.tables.interfaces.iter().filter(|(at, _)| same(at));
         names.find_map(|(_, interface)| interface.name.as_deref())
     }
 
-    /// Entries evicted from full tables, of all tables together.
+    /// Entries evicted from full tables since the start, all tables together.
     pub fn evicted(&self) -> u64 {
         let Tables { flows, pairs, interfaces, hosts, .. } = &self.tables;
         flows.evicted + pairs.evicted + interfaces.evicted + hosts.evicted
     }
 }
 
-/// Everything that the walk fills.
+/// The tables, apart from the tally, so that the walk can borrow both.
 #[derive(Debug)]
 struct Tables {
     datagrams: Window,
-    /// All flow samples; as packets and bytes what they represent.
+    /// Flow samples of all agents, with the packets and bytes estimated from them.
     samples: Window,
     flows: Table<(Origin, Conversation), Window>,
     pairs: Table<(Origin, Pair), Window>,
@@ -145,12 +151,14 @@ struct Ingest<'e> {
 
 impl<'e> Ingest<'e> {
     fn new(tables: &'e mut Tables, now: Instant, moment: Moment) -> Self {
+        // Overwritten by `datagram` and `sample` before a record is read.
         let source = DataSource { class: 0, index: 0 };
         let origin = Origin { agent: flowmote_decoder::Address::Unknown, sub_agent_id: 0, source };
         let time = SampleTime { arrival: now, uptime: 0, sequence_number: 0 };
         Self { tables, moment, origin, time }
     }
 
+    /// Adds a flow sample to the totals and, if it has a packet, to flows and pairs.
     fn flow(&mut self, sample: &FlowSample<'_>) {
         let found = packet(sample);
         let length = found.map_or(0, |(_, length)| length);
@@ -188,7 +196,8 @@ impl Sink for Ingest<'_> {
     fn counter_record(&mut self, record: &CounterRecord<'_>) -> Result<usize, Malformed> {
         let Self { tables, origin, time, .. } = self;
         if let Some(counters) = record.read::<IfCounters>() {
-            // The index of the record itself: one data source may stand for all ports.
+            // Use the ifIndex of the record: some agents send the counters of all ports with a single
+            // data source.
             let source = DataSource { class: 0, index: counters.if_index };
             tables.interfaces.touch(Origin { source, ..*origin }).update(*time, counters);
         } else if let Some(port) = record.read::<PortName<'_>>() {
@@ -204,8 +213,8 @@ impl Sink for Ingest<'_> {
     }
 }
 
-/// Text from the network without control characters, which could control a terminal; at most 64
-/// characters, `None` if empty.
+/// At most 64 characters of a text from the network, without control characters, which could change
+/// the state of a terminal. `None` if empty.
 fn printable(text: Text<'_>) -> Option<String> {
     let shown: String = text.to_string().chars().filter(|c| !c.is_control()).take(64).collect();
     (!shown.is_empty()).then_some(shown)

@@ -1,4 +1,4 @@
-//! Conversations, as one data source sees them.
+//! Flows and address pairs, for each data source.
 
 use core::net::IpAddr;
 
@@ -8,29 +8,31 @@ use flowmote_decoder::{Address, DataSource, FlowSample, MacAddress};
 
 use crate::window::Rate;
 
-/// The data source of samples. A packet that passes two data sources is seen by both, so estimates
-/// are kept apart.
+/// A data source: agent, sub-agent and data source of a sample.
+///
+/// Estimates are kept for each data source, because a packet that passes two of them is sampled by
+/// both: the sum would count it twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin {
-    /// The agent address of the datagram.
+    /// The agent address in the datagram.
     pub agent: Address,
-    /// The sub-agent id of the datagram.
+    /// The sub-agent id in the datagram.
     pub sub_agent_id: u32,
-    /// The data source of the sample.
+    /// The data source in the sample.
     pub source: DataSource,
 }
 
-/// A flow: IP by its 5-tuple, everything else by its MAC addresses.
+/// The key of a flow: the 5-tuple of IP packets, the MAC addresses of all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Conversation {
-    /// Addresses, protocol and ports; ports are 0 where the protocol has none.
+    /// Addresses, protocol and ports. Ports are 0 if the protocol has none.
     Ip(FiveTuple),
     /// A packet that is not IP.
     #[expect(missing_docs, reason = "fields of the Ethernet header")]
     Ethernet { src: MacAddress, dst: MacAddress, ether_type: u16 },
 }
 
-/// The two ends of a flow.
+/// The addresses of a flow, in the direction of the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pair {
     /// Source and destination of IP packets.
@@ -42,22 +44,22 @@ pub enum Pair {
 /// A flow and its estimate over the window.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowRate {
-    /// The data source that saw it.
+    /// The data source of its samples.
     pub origin: Origin,
-    /// Its ends.
+    /// The key of the flow.
     pub flow: Conversation,
-    /// The estimate.
+    /// The estimated rate.
     pub rate: Rate,
 }
 
 /// A pair of addresses and its estimate over the window.
 #[derive(Clone, Copy, Debug)]
 pub struct PairRate {
-    /// The data source that saw it.
+    /// The data source of its samples.
     pub origin: Origin,
     /// The two addresses.
     pub pair: Pair,
-    /// The estimate.
+    /// The estimated rate.
     pub rate: Rate,
 }
 
@@ -71,8 +73,8 @@ impl Conversation {
     }
 }
 
-/// The flow of the sampled packet and its length on the wire; `None` if the sample has no record of a
-/// packet that is understood.
+/// The flow of the sampled packet and its length on the wire in bytes; `None` if no record of the
+/// sample describes a packet.
 pub(crate) fn packet(sample: &FlowSample<'_>) -> Option<(Conversation, u32)> {
     sample.records().flatten().find_map(|record| {
         if let Some(header) = record.read::<SampledHeader<'_>>() {
@@ -93,6 +95,7 @@ pub(crate) fn packet(sample: &FlowSample<'_>) -> Option<(Conversation, u32)> {
     })
 }
 
+/// The flow of a sampled header: IP wherever it is, else the outermost Ethernet header.
 fn conversation(header: &SampledHeader<'_>) -> Option<Conversation> {
     if let Some(flow) = header.five_tuple() {
         return Some(Conversation::Ip(flow));
@@ -106,6 +109,7 @@ fn conversation(header: &SampledHeader<'_>) -> Option<Conversation> {
     }
 }
 
+/// A flow of `sampled_ipv4` (3) or `sampled_ipv6` (4), whose protocol and ports have 32 bits.
 fn ip_flow(ends: (IpAddr, IpAddr), protocol: u32, ports: (u32, u32)) -> Conversation {
     Conversation::Ip(FiveTuple {
         src: ends.0,

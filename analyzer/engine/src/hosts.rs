@@ -1,23 +1,25 @@
-//! Hosts: processor, memory, load.
+//! Hosts: processor and memory.
 
 use flowmote_decoder::counter::{HostCpu, HostMemory};
 
 use crate::interfaces::{SampleTime, delta32};
 
-/// One host.
+/// Name, processor and memory of a host.
 #[derive(Debug, Default)]
 pub struct Host {
     /// Name from `host_descr` (2000); control characters are removed.
     pub name: Option<String>,
     /// The last `host_cpu` (2003) and its time.
     pub cpu: Option<(SampleTime, HostCpu)>,
-    /// Share of time not idle between the last two samples, in percent; `None` before the second one.
+    /// Share of processor time not idle between the last two samples, in percent; `None` after the
+    /// first sample of a sequence.
     pub busy: Option<f64>,
     /// The last `host_memory` (2004).
     pub memory: Option<HostMemory>,
 }
 
 impl Host {
+    /// Takes new counters. A duplicate sample leaves counters and share unchanged.
     pub(crate) fn update_cpu(&mut self, time: SampleTime, cpu: HostCpu) {
         if let Some((before, old)) = &self.cpu {
             match time.since(before) {
@@ -30,7 +32,8 @@ impl Host {
     }
 }
 
-/// Time in guests is part of user time and is not added.
+/// Share of processor time not idle, in percent. Guest time is part of user time in Linux
+/// (`account_guest_time`), so it is not added.
 fn busy(old: &HostCpu, new: &HostCpu) -> Option<f64> {
     let idle = delta32(old.cpu_idle, new.cpu_idle)?;
     let working = [
@@ -40,6 +43,7 @@ fn busy(old: &HostCpu, new: &HostCpu) -> Option<f64> {
         (old.cpu_wio, new.cpu_wio),
         (old.cpu_intr, new.cpu_intr),
         (old.cpu_sintr, new.cpu_sintr),
+        // Absent in the older form of the record, which then counts as unknown.
         (old.cpu_steal.unwrap_or(u32::MAX), new.cpu_steal.unwrap_or(u32::MAX)),
     ];
     let working: u64 = working.into_iter().filter_map(|(old, new)| delta32(old, new)).sum();

@@ -1,9 +1,9 @@
-//! Time as the caller measures it.
+//! Time, as measured by the caller.
 
 use core::ops::Add;
 use core::time::Duration;
 
-/// A point in time: microseconds since a start that the caller chooses once, 0 to 2^64-1.
+/// A point in time in microseconds since a start that the caller chooses, 0 to 2^64-1.
 ///
 /// All instants of one [`Engine`](crate::Engine) have the same start, such as the start of the
 /// program or the boot of the host.
@@ -11,12 +11,12 @@ use core::time::Duration;
 pub struct Instant(u64);
 
 impl Instant {
-    /// The instant `elapsed` after the start; later than 2^64-1 µs is 2^64-1 µs.
+    /// The instant `elapsed` after the start, limited to the largest instant.
     pub fn after_start(elapsed: Duration) -> Self {
         Self(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// Time since `earlier`; zero if that is later.
+    /// Time since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -25,7 +25,7 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
-    /// Stops at the largest instant.
+    /// Adds `time`, limited to the largest instant.
     fn add(self, time: Duration) -> Self {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(micros))

@@ -1,4 +1,4 @@
-//! Rates of interfaces, from the differences of their counters.
+//! Interfaces and their rates, from the differences of counters.
 
 use core::time::Duration;
 
@@ -6,7 +6,7 @@ use flowmote_decoder::counter::IfCounters;
 
 use crate::instant::Instant;
 
-/// The time of a counter sample, by the clocks of receiver and agent.
+/// The time of a counter sample by the clocks of receiver and agent, and its sequence number.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleTime {
     /// Arrival, by the clock of the receiver.
@@ -18,8 +18,8 @@ pub struct SampleTime {
 }
 
 impl SampleTime {
-    /// Time since `earlier`; `None` if the counters cannot be compared: the same sample again, an
-    /// older one, or a source that started a new sequence.
+    /// Time since `earlier`; `None` if the counters cannot be compared, because the sample is a
+    /// duplicate, is older, or belongs to a new sequence.
     pub(crate) fn since(&self, earlier: &Self) -> Option<Duration> {
         let step = self.sequence_number.wrapping_sub(earlier.sequence_number);
         if step == 0 || step > MAX_STEP {
@@ -27,21 +27,23 @@ impl SampleTime {
         }
         let arrival = self.arrival.since(earlier.arrival);
         let uptime = Duration::from_millis(self.uptime.wrapping_sub(earlier.uptime).into());
-        // The clock of the agent is free of network delays. It is used if it roughly agrees.
+        // Prefer the uptime of the agent, which network delays do not affect. Agents without a clock
+        // send a constant, hence the comparison with the time of arrival.
         let near = uptime >= arrival / 2 && uptime <= arrival * 2;
         let elapsed = if near { uptime } else { arrival };
+        // Shorter intervals would give absurd rates.
         (elapsed >= Duration::from_millis(10)).then_some(elapsed)
     }
 }
 
-/// One interface.
+/// Name, counters and rates of an interface.
 #[derive(Debug, Default)]
 pub struct Interface {
     /// Name from `port_name` (1005); control characters are removed.
     pub name: Option<String>,
-    /// The last counters and their time.
+    /// The last `if_counters` (1) and their time.
     pub counters: Option<(SampleTime, IfCounters)>,
-    /// Rates between the last two samples; `None` before the second one.
+    /// Rates between the last two samples; `None` after the first sample of a sequence.
     pub rates: Option<InterfaceRates>,
 }
 
@@ -49,21 +51,22 @@ pub struct Interface {
 /// unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct InterfaceRates {
-    /// `ifInOctets`, in bits.
+    /// `ifInOctets`, in bit/s.
     pub in_bits: Option<f64>,
-    /// `ifOutOctets`, in bits.
+    /// `ifOutOctets`, in bit/s.
     pub out_bits: Option<f64>,
-    /// Unicast, multicast and broadcast packets received; the sum of those known.
+    /// Unicast, multicast and broadcast packets received; the sum of the known ones.
     pub in_packets: Option<f64>,
-    /// Unicast, multicast and broadcast packets sent; the sum of those known.
+    /// Unicast, multicast and broadcast packets sent; the sum of the known ones.
     pub out_packets: Option<f64>,
-    /// `ifInErrors` and `ifOutErrors`; the sum of those known.
+    /// `ifInErrors` and `ifOutErrors`; the sum of the known ones.
     pub errors: Option<f64>,
-    /// `ifInDiscards` and `ifOutDiscards`; the sum of those known.
+    /// `ifInDiscards` and `ifOutDiscards`; the sum of the known ones.
     pub discards: Option<f64>,
 }
 
 impl Interface {
+    /// Takes new counters. A duplicate sample leaves counters and rates unchanged.
     pub(crate) fn update(&mut self, time: SampleTime, counters: IfCounters) {
         if let Some((before, old)) = &self.counters {
             match time.since(before) {
@@ -115,13 +118,14 @@ pub(crate) fn delta32(old: u32, new: u32) -> Option<u64> {
     (old != u32::MAX && new != u32::MAX).then(|| new.wrapping_sub(old).into())
 }
 
-/// The difference; `None` if either value is unknown, and after a step back, which is a reset: 64 bits
-/// do not wrap in the lifetime of a device.
+/// The difference; `None` if either value is unknown (all ones) or the counter decreased. A decrease
+/// is a reset: 64 bits do not wrap in the lifetime of a device.
 fn delta64(old: u64, new: u64) -> Option<u64> {
     if old == u64::MAX || new == u64::MAX { None } else { new.checked_sub(old) }
 }
 
-/// A larger step of the sequence number, or a step back, is the start of a new sequence.
+/// Largest step of the sequence number within a sequence. A larger step or a step back starts a new
+/// sequence.
 const MAX_STEP: u32 = 1000;
 
 #[cfg(test)]
@@ -134,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn agent_clock_is_used_if_plausible() {
+    fn uptime_is_used_if_it_agrees_with_the_arrival() {
         let before = sample(u32::MAX, 0, u32::MAX - 999);
-        // Across both wraps.
+        // Sequence number and uptime wrap.
         let elapsed = sample(0, 21, 19_000).since(&before);
         assert_eq!(elapsed, Some(Duration::from_secs(20)));
-        // An agent without a clock.
+        // The agent has no clock: its uptime is always 0.
         assert_eq!(sample(0, 21, 0).since(&sample(u32::MAX, 0, 0)), Some(Duration::from_secs(21)));
     }
 

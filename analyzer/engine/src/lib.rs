@@ -1,16 +1,17 @@
 //! Analysis of sFlow datagrams: counts, sequences, flows, interfaces and hosts.
 //!
-//! The engine has no socket, no clock and no thread. `now` is an argument, so days run in virtual
-//! time, and every number depends on the datagrams and the times that were handed in and on nothing
-//! else. `clippy.toml` of this crate disallows the calls that would break this.
+//! The engine has no socket, clock, thread or file. `now` is an argument, so tests run days in virtual
+//! time, and all results depend only on the datagrams and times passed in. The `clippy.toml` of this
+//! crate disallows the calls that would break this.
 //!
-//! - [`walk()`] parses, checks and counts a datagram once and shows what it finds to a [`Sink`]:
-//!   an output format, the tables of the engine, or both in turn. All sinks therefore count the
-//!   same faults in a [`Tally`].
-//! - [`Engine`] keeps tables of the recent past: [`ingest`](Engine::ingest) takes datagrams,
-//!   [`tick`](Engine::tick) forgets what is old, the other methods return values to show.
+//! - [`walk()`] parses, checks and counts a datagram once and passes its content to a [`Sink`], such
+//!   as an output format or the tables of the engine. All sinks therefore have the same counts in
+//!   their [`Tally`].
+//! - [`Engine`] keeps tables of the recent past. [`ingest`](Engine::ingest) takes datagrams,
+//!   [`tick`](Engine::tick) removes old flows, and the other methods return values to show.
 //!
-//! Memory is bounded: each table has a capacity, and the entries unused for longest are evicted.
+//! Memory is bounded: each table has a capacity, and a full table evicts the entries that were
+//! unused for the longest time.
 #![forbid(unsafe_code)]
 
 mod engine;

@@ -1,11 +1,11 @@
-//! Gaps in the sequence numbers of datagrams.
+//! Gaps in the sequence numbers of datagrams: losses, reordering, duplicates and restarts.
 
 use core::fmt;
 use std::collections::{HashMap, HashSet};
 
 use flowmote_decoder::{Address, Datagram};
 
-/// One stream of datagrams: agent and sub-agent.
+/// A stream of datagrams with its own sequence numbers: agent and sub-agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stream {
     /// The agent address of the datagram header.
@@ -14,8 +14,8 @@ pub struct Stream {
     pub sub_agent_id: u32,
 }
 
-/// The position of each stream of datagrams, and its gaps. Streams beyond 16,384 are counted and not
-/// followed, so that forged addresses cannot take all memory.
+/// Position and gaps of each stream of datagrams. At most 16,384 streams are tracked, so that forged
+/// addresses cannot exhaust memory. Datagrams of further streams are only counted.
 #[derive(Debug, Default)]
 pub struct Sequences {
     streams: HashMap<Stream, Position>,
@@ -26,15 +26,15 @@ pub struct Sequences {
 /// Irregularities of sequence numbers, in datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gaps {
-    /// Sent and not arrived: steps of more than one, less what arrived late.
+    /// Datagrams missing in the sequence, less those that arrived late.
     pub lost: u64,
-    /// Arrived after a later one.
+    /// Datagrams that arrived after a later one.
     pub reordered: u64,
-    /// The number of the datagram before once more.
+    /// Datagrams with the same number as the one before.
     pub duplicates: u64,
-    /// Starts of a new sequence: a step too far forward or back.
+    /// Starts of a new sequence: a step too large to be a gap.
     pub restarts: u64,
-    /// Datagrams of streams beyond the number that is followed.
+    /// Datagrams of streams that are not tracked.
     pub untracked: u64,
 }
 
@@ -46,7 +46,7 @@ struct Position {
 }
 
 impl Sequences {
-    /// Compares the sequence number of a datagram with that of its stream.
+    /// Compares the sequence number of a datagram with the position of its stream.
     pub fn note(&mut self, datagram: &Datagram<'_>) {
         let stream = Stream { agent: datagram.agent_address, sub_agent_id: datagram.sub_agent_id };
         let (sequence_number, uptime) = (datagram.sequence_number, datagram.uptime);
@@ -61,18 +61,18 @@ impl Sequences {
         }
     }
 
-    /// Number of streams seen.
+    /// The number of streams tracked.
     #[expect(clippy::len_without_is_empty, reason = "a count, not a collection")]
     pub fn len(&self) -> usize {
         self.streams.len()
     }
 
-    /// Number of agents seen.
+    /// The number of agents tracked.
     pub fn agents(&self) -> usize {
         self.streams.keys().map(|stream| stream.agent).collect::<HashSet<_>>().len()
     }
 
-    /// The streams with gaps, by agent and sub-agent.
+    /// The streams with gaps, ordered by agent and sub-agent.
     fn with_gaps(&self) -> Vec<(Stream, Gaps)> {
         let mut streams: Vec<_> = self
             .streams
@@ -85,7 +85,7 @@ impl Sequences {
     }
 }
 
-/// A line for each stream with gaps, each after a line feed.
+/// A line for each stream with gaps, preceded by a line feed.
 impl fmt::Display for Sequences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let streams = self.with_gaps();
@@ -102,6 +102,7 @@ impl fmt::Display for Sequences {
 }
 
 impl Position {
+    /// Counts the step to the next datagram, here and in `totals`, and moves the position.
     fn advance(&mut self, sequence_number: u32, uptime: u32, totals: &mut Gaps) {
         let step = sequence_number.wrapping_sub(self.sequence_number).cast_signed();
         let elapsed = uptime.wrapping_sub(self.uptime).cast_signed();
@@ -111,7 +112,8 @@ impl Position {
         };
         match step {
             0 => return both(|gaps, by| gaps.duplicates += by, 1),
-            // Late: sent before the last one, so not after it by the clock of the agent.
+            // A late datagram was sent before the last one, so its uptime is not larger. A restarted
+            // agent may also step back, but by more or with an uptime that does not fit.
             MAX_REORDER..0 if (MAX_LATE_MS..=0).contains(&elapsed) => {
                 both(|gaps, by| gaps.reordered += by, 1);
                 return both(|gaps, by| gaps.lost = gaps.lost.saturating_sub(by), 1);
@@ -123,15 +125,16 @@ impl Position {
     }
 }
 
-/// Streams followed: a bound on memory when addresses are forged.
+/// Upper bound on streams tracked.
 const MAX_STREAMS: usize = 16_384;
-/// Streams listed, those of lowest address.
+/// Upper bound on streams listed, lowest addresses first.
 const MAX_LINES: usize = 1000;
-/// A larger step forward counts as a restart.
+/// Largest gap. A larger step forward counts as a restart.
 const MAX_GAP: i32 = 100_000;
-/// A larger step back counts as a restart.
+/// Largest step back of a late datagram. A larger one counts as a restart.
 const MAX_REORDER: i32 = -256;
-/// A datagram whose uptime is further back was sent before a restart of the agent, in milliseconds.
+/// Largest step back of the uptime of a late datagram, in milliseconds. A larger one means that the
+/// agent restarted.
 const MAX_LATE_MS: i32 = -10_000;
 
 #[cfg(test)]
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn duplicates_and_restarts_are_not_losses() {
         assert_eq!(totals(&[(7, 0), (7, 0)]).duplicates, 1);
-        // An agent that sends its own uptime, and one that sends that of the host.
+        // Some agents send their own uptime, others that of the host.
         for uptime in [5, 100_000] {
             let restart = totals(&[(50, 60_000), (1, uptime), (2, uptime + 1)]);
             assert_eq!(restart, Gaps { restarts: 1, ..Gaps::default() });

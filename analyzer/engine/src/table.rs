@@ -1,14 +1,14 @@
-//! A table of bounded size. If it is full, the entries untouched for longest are evicted.
+//! A table of bounded size, which evicts the entries unused for the longest time.
 
 use core::hash::Hash;
 use std::collections::HashMap;
 
-/// Entries by key.
+/// Entries by key, each with the time of its last use.
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     entries: HashMap<K, Entry<V>>,
     capacity: usize,
-    /// Touches so far.
+    /// Number of calls of [`touch`](Table::touch), which serves as the time.
     clock: u64,
     /// Entries evicted so far.
     pub(crate) evicted: u64,
@@ -16,16 +16,18 @@ pub(crate) struct Table<K, V> {
 
 #[derive(Debug)]
 struct Entry<V> {
+    /// The time of the last use.
     touched: u64,
     value: V,
 }
 
 impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
+    /// An empty table for at most `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: HashMap::new(), capacity, clock: 0, evicted: 0 }
     }
 
-    /// The entry of `key`, new if absent.
+    /// The value of `key`, created if absent, as the most recently used.
     pub(crate) fn touch(&mut self, key: K) -> &mut V {
         self.clock += 1;
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {
@@ -37,6 +39,7 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
         &mut entry.value
     }
 
+    /// The entries, in arbitrary order.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, entry)| (key, &entry.value))
     }
@@ -46,7 +49,8 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
         self.entries.retain(|_, entry| keep(&entry.value));
     }
 
-    /// Removes a quarter in one pass, so that the search for the oldest is shared by many touches.
+    /// Removes the oldest quarter. One pass over the table then serves many new entries: evicting one
+    /// at a time would cost a pass for each.
     fn make_room(&mut self) {
         let mut touched: Vec<u64> = self.entries.values().map(|entry| entry.touched).collect();
         let quarter = touched.len() / 4;
@@ -78,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn table_stays_bounded_in_a_flood_of_keys() {
+    fn table_stays_within_its_capacity() {
         let mut table: Table<u32, u32> = Table::new(1000);
         for key in 0..100_000 {
             table.touch(key);

@@ -1,4 +1,4 @@
-//! Counts of everything that a walk meets.
+//! Counts of the content and the faults of datagrams.
 
 use core::fmt;
 
@@ -6,21 +6,22 @@ use flowmote_decoder::{Error, Malformed, MalformedKind};
 
 use crate::sequence::Sequences;
 
-/// Totals since the start. All are counters of 64 bits.
+/// Counts since the start, filled by [`walk`](crate::walk()).
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// UDP payloads, those that were refused included.
+    /// UDP payloads, including refused ones.
     pub datagrams: u64,
     /// Bytes of these payloads.
     pub bytes: u64,
-    /// Samples whose fixed part could be read.
+    /// Samples whose fixed part is complete.
     pub samples: u64,
-    /// Records of these samples, malformed ones included.
+    /// Records of these samples, including malformed ones.
     pub records: u64,
-    /// Samples and records of a number that the decoder does not know.
+    /// Samples and records whose number is unknown to the decoder.
     pub unknown: u64,
-    /// Datagrams refused as a whole: too short, another version, another address type.
+    /// Refused datagrams: too short, unsupported version, unknown address type.
     refused: [u64; 3],
+    /// Faults inside datagrams, in the order of [`MalformedKind::ALL`].
     malformed: [u64; MalformedKind::ALL.len()],
     /// Sequence numbers of each stream of datagrams.
     pub sequences: Sequences,
@@ -51,18 +52,19 @@ impl Tally {
         }
     }
 
-    /// Faults of all kinds, refused datagrams included.
+    /// Faults of all kinds, including refused datagrams.
     pub fn faults(&self) -> u64 {
         self.refused.iter().chain(&self.malformed).sum()
     }
 
-    /// The totals in one line, for a report during the run.
+    /// The main counts in one line, for periodic reports.
     pub fn line(&self) -> String {
         let (lost, faults) = (self.sequences.totals.lost, self.faults());
         let Self { datagrams, samples, .. } = self;
         format!("{datagrams} datagrams, {samples} samples, {lost} datagrams lost, {faults} faults")
     }
 
+    /// Names and counts of the faults that occurred.
     fn faults_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let refused = [Error::Short, Error::Version(0), Error::AddressType(0)];
         let refused = refused.map(Error::name).into_iter().zip(self.refused);
@@ -71,7 +73,7 @@ impl Tally {
     }
 }
 
-/// The totals as a summary of several lines; faults and gaps only where there are any.
+/// All counts as a summary of several lines. Lines of faults and gaps appear only if there are any.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { datagrams, bytes, samples, records, unknown, .. } = self;
@@ -87,7 +89,7 @@ impl fmt::Display for Tally {
         }
         write!(f, "{}", self.sequences)?;
         if totals.untracked != 0 {
-            write!(f, "\n  {} datagrams of further agents not followed", totals.untracked)?;
+            write!(f, "\n  {} datagrams of further sub-agents not tracked", totals.untracked)?;
         }
         Ok(())
     }

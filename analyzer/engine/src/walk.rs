@@ -1,4 +1,4 @@
-//! The walk over a datagram: parsed, checked and counted once, for every sink.
+//! The walk over a datagram, which parses, checks and counts it once for all sinks.
 
 use flowmote_decoder::record::{Record, Records, Space};
 use flowmote_decoder::{
@@ -7,58 +7,59 @@ use flowmote_decoder::{
 
 use crate::tally::Tally;
 
-/// Receives what [`walk`] finds, in the order of the datagram. Each method does nothing by default.
+/// A receiver of the content of datagrams, called by [`walk`] in the order of the datagram. By default
+/// methods do nothing, except that those for records check the record.
 ///
-/// A datagram is one [`refused`](Sink::refused), or [`datagram`](Sink::datagram), its samples and
-/// [`end`](Sink::end). A sample is [`sample`](Sink::sample), its records or values, and
-/// [`end_of_sample`](Sink::end_of_sample).
+/// For a datagram, the calls are [`refused`](Sink::refused), or [`datagram`](Sink::datagram), those
+/// for its samples, and [`end`](Sink::end). For a sample, they are [`sample`](Sink::sample), those for
+/// its records or values, and [`end_of_sample`](Sink::end_of_sample).
 pub trait Sink {
-    /// A datagram that cannot be walked; `payload` is all of it.
+    /// Receives a datagram in which no sample can be found; `payload` is the whole datagram.
     fn refused(&mut self, _error: Error, _payload: &[u8]) {}
 
-    /// The header of a datagram.
+    /// Receives the header of a datagram.
     fn datagram(&mut self, _datagram: &Datagram<'_>) {}
 
-    /// A sample begins.
+    /// Receives a sample, before its records or values.
     fn sample(&mut self, _sample: &Sample<'_>) {}
 
-    /// A record of a flow sample or of a discarded packet, as its [`check`](Record::check) or
-    /// [`visit`](Record::visit) leaves it.
+    /// Receives a record of a flow sample or of a discarded packet. Returns the result of
+    /// [`check`](Record::check) or [`visit`](Record::visit).
     ///
-    /// Reading all fields of a record finds its fault. A sink that shows the fields does so here,
-    /// and returns the outcome, so that no record is read twice.
+    /// A fault in a record is found only by reading all its fields. A sink that visits them returns
+    /// that result, so that no record is read twice.
     ///
     /// # Errors
-    /// The fault of the record. The walk counts it.
+    /// The fault in the record, which the walk then counts.
     #[inline]
     fn flow_record(&mut self, record: &FlowRecord<'_>) -> Result<usize, Malformed> {
         record.check()
     }
 
-    /// A record of a counter sample, as for [`flow_record`](Sink::flow_record).
+    /// Receives a record of a counter sample; see [`flow_record`](Sink::flow_record).
     ///
     /// # Errors
-    /// The fault of the record. The walk counts it.
+    /// The fault in the record, which the walk then counts.
     #[inline]
     fn counter_record(&mut self, record: &CounterRecord<'_>) -> Result<usize, Malformed> {
         record.check()
     }
 
-    /// A value of an rtmetric or rtflow sample.
+    /// Receives a value of an rtmetric or rtflow sample.
     fn value(&mut self, _value: &RtValue<'_>) {}
 
-    /// A fault outside of records, where it occurs. The walk has counted it.
+    /// Receives a fault outside of records, at its place in the datagram. The walk has counted it.
     fn fault(&mut self, _level: Level, _fault: Malformed) {}
 
-    /// The end of a sample; `surplus` are its bytes that no record covers, empty for samples
+    /// Ends a sample. `surplus` contains its bytes after the last record, and is empty for samples
     /// without records.
     fn end_of_sample(&mut self, _sample: &Sample<'_>, _surplus: &[u8]) {}
 
-    /// The end of a datagram; `trailing` are its bytes after the last sample that was found.
+    /// Ends a datagram. `trailing` contains its bytes after the last sample.
     fn end(&mut self, _trailing: &[u8]) {}
 }
 
-/// What a [fault](Sink::fault) interrupts.
+/// The list that a [fault](Sink::fault) interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// The samples of the datagram.
@@ -67,7 +68,7 @@ pub enum Level {
     Sample,
 }
 
-/// Walks over a UDP payload, counts it in `tally`, and shows it to `sink`.
+/// Parses a UDP payload, counts its content and faults in `tally`, and passes them to `sink`.
 #[inline]
 pub fn walk(payload: &[u8], tally: &mut Tally, sink: &mut impl Sink) {
     tally.received(payload);
@@ -83,6 +84,7 @@ pub fn walk(payload: &[u8], tally: &mut Tally, sink: &mut impl Sink) {
     }
 }
 
+/// Walks over the samples of a datagram.
 fn samples(datagram: &Datagram<'_>, tally: &mut Tally, sink: &mut impl Sink) {
     sink.datagram(datagram);
     let mut samples = datagram.samples();
@@ -103,7 +105,7 @@ fn samples(datagram: &Datagram<'_>, tally: &mut Tally, sink: &mut impl Sink) {
     sink.end(samples.remaining());
 }
 
-/// Walks over the records or values of a sample; returns its surplus bytes.
+/// Walks over the records or values of a sample. Returns its surplus bytes.
 fn content<'a, S: Sink>(sample: &Sample<'a>, tally: &mut Tally, sink: &mut S) -> &'a [u8] {
     match sample {
         Sample::Flow(flow) => records(flow.records(), tally, sink, S::flow_record),
@@ -115,11 +117,13 @@ fn content<'a, S: Sink>(sample: &Sample<'a>, tally: &mut Tally, sink: &mut S) ->
             tally.unknown += 1;
             &[]
         }
-        // The decoder may learn samples of other kinds, without records that this walk knows.
+        // `Sample` is non-exhaustive. A kind that is new in the decoder is shown without records.
         _ => &[],
     }
 }
 
+/// Walks over records. Generic over the sink and inlined: every output format gets its own walk
+/// without calls through pointers.
 #[inline]
 fn records<'a, N: Space, S: Sink>(
     mut records: Records<'a, N>,
@@ -145,6 +149,7 @@ fn records<'a, N: Space, S: Sink>(
     records.remaining()
 }
 
+/// Walks over values. They leave no surplus, because their number ends the sample.
 fn values<'a, T: ValueTypes>(
     values: RtValues<'a, T>,
     tally: &mut Tally,

@@ -1,4 +1,4 @@
-//! Means over a sliding window.
+//! Averages over a sliding window.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) struct Clock {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moment {
     slot: u64,
-    /// Seconds that a window covers at this moment, more than 0.
+    /// Seconds from the start of the oldest slot to this moment, at least 0.1.
     covered: f64,
 }
 
@@ -28,29 +28,32 @@ impl Clock {
         let elapsed = now.since(self.start).as_secs_f64();
         let slot_length = self.slot.as_secs_f64();
         let slot = (elapsed / slot_length) as u64;
+        // Before the first window is full, it covers only the time since the start.
         let oldest = slot.saturating_sub(SLOTS as u64 - 1) as f64 * slot_length;
+        // At least 0.1 s, so that the first sample does not give an absurd rate.
         Moment { slot, covered: (elapsed - oldest).max(0.1) }
     }
 }
 
-/// Sums over the recent past, a slot each.
+/// Sums over the last [`SLOTS`] slots, in a ring.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     slots: [Sum; SLOTS],
+    /// The newest slot number added to.
     newest: u64,
 }
 
-/// Sums over samples.
+/// Sums over samples, within a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sum {
     pub(crate) samples: u64,
-    /// Estimated: the sum of the sampling rates.
+    /// Estimated packets: the sum of the sampling rates.
     pub(crate) packets: u64,
-    /// Estimated: the sum of rate times length.
+    /// Estimated bytes: the sum of sampling rate times frame length.
     pub(crate) bytes: u64,
 }
 
-/// Means over the window.
+/// Averages over the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rate {
     /// Samples in the window: a count, not a rate.
@@ -64,6 +67,7 @@ pub struct Rate {
 }
 
 impl Window {
+    /// Adds `sum` to the slot of `now`.
     pub(crate) fn add(&mut self, now: Moment, sum: Sum) {
         self.advance(now);
         if let Some(slot) = self.slots.get_mut((now.slot % SLOTS as u64) as usize) {
@@ -73,10 +77,11 @@ impl Window {
         }
     }
 
+    /// The averages at `now`, without changing the window.
     pub(crate) fn rate(&self, now: Moment) -> Rate {
         let mut current = self.clone();
         current.advance(now);
-        // Forged samples can carry any rate and length, so sums saturate.
+        // Rates and lengths come from the network and can have any value, so sums saturate.
         let total =
             |field: fn(&Sum) -> u64| current.slots.iter().map(field).fold(0, u64::saturating_add);
         let per_second = |count: u64| count as f64 / now.covered;
@@ -89,7 +94,7 @@ impl Window {
         }
     }
 
-    /// Empties the slots that have passed since the last call.
+    /// Clears the slots that began since the last call.
     fn advance(&mut self, now: Moment) {
         let passed = now.slot.saturating_sub(self.newest).min(SLOTS as u64);
         for slot in now.slot + 1 - passed..=now.slot {
@@ -102,16 +107,14 @@ impl Window {
 }
 
 impl Rate {
-    /// Bound on the relative error of the estimates in 95 % of cases, in percent.
-    ///
-    /// 196·sqrt(1/c) % for c samples; infinite without samples. From "Packet Sampling Basics",
-    /// sflow.org.
+    /// The relative error in percent that the estimates do not exceed with a probability of 95 %:
+    /// 196·√(1/samples), infinite without samples ("Packet Sampling Basics", sflow.org).
     pub fn error(&self) -> f64 {
         if self.samples == 0 { f64::INFINITY } else { 196.0 / (self.samples as f64).sqrt() }
     }
 }
 
-/// One more than the slots that fill the window, because the newest is not over yet.
+/// Slots of a window: ten for the window, and the newest, which is still incomplete.
 const SLOTS: usize = 11;
 
 #[cfg(test)]
