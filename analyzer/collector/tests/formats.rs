@@ -196,7 +196,7 @@ fn errors_name_file_and_cause() {
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let read = run(&["read", text.to_str().unwrap()], b"");
     assert!(
-        read.stderr.contains("Cargo.toml: not a capture file: want pcap or pcapng"),
+        read.stderr.contains("Cargo.toml: not a capture file: expected pcap or pcapng"),
         "{read:?}"
     );
     assert_eq!(read.code, Some(1));

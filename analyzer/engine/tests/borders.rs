@@ -1,4 +1,9 @@
 //! Tests that clippy reports each call that `clippy.toml` disallows in the engine.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this test is a program that reads files and runs clippy"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;

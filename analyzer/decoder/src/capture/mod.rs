@@ -108,11 +108,11 @@ impl fmt::Display for CaptureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::NotACapture => f.write_str("not a capture file: want pcap or pcapng"),
+            Self::NotACapture => f.write_str("not a capture file: expected pcap or pcapng"),
             Self::Truncated { offset } => write!(
                 f,
-                "the file ends within the packet or block that begins at byte {offset}: what came \
-                 before is whole"
+                "the file ends within the packet or block that begins at byte {offset}; \
+                 everything before it is complete"
             ),
             Self::Corrupt { offset, what } => write!(f, "{what} at byte {offset}"),
         }
