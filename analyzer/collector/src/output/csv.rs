@@ -7,8 +7,8 @@ use flowmote_decoder::{Address, CountersSample, Datagram, FlowSample, MacAddress
 use flowmote_engine::{Sink, Tally, walk};
 
 use super::flow_line::FlowLine;
+use super::format::{Format, Received};
 use super::numbers::Put;
-use super::{Format, Received};
 
 /// Writes a line for each flow sample and each counter sample.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use flowmote_decoder::{
 };
 use flowmote_engine::{Level, Sink, Tally, walk};
 
+use super::format::{Format, Received};
 use super::json_text::JsonText;
-use super::{Format, Received};
 
 /// Writes datagrams as JSON, one line each.
 #[derive(Debug, Default)]

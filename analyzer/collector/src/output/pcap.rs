@@ -11,7 +11,7 @@ use flowmote_decoder::Sample;
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_engine::{Sink, Tally, walk};
 
-use super::{Format, Received};
+use super::format::{Format, Received};
 
 /// Writes the sampled headers of flow samples.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use flowmote_decoder::{
 };
 use flowmote_engine::{Level, Sink, Tally, walk};
 
-use super::{Format, Received};
+use super::format::{Format, Received};
 
 /// Writes datagrams as text, each followed by an empty line.
 #[derive(Debug, Default)]

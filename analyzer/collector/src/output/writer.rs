@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use flowmote_engine::{Gaps, Tally};
 
-use super::{Format, FormatKind, Received};
+use super::format::{Format, Received};
+use super::kind::FormatKind;
 use crate::receive::{Drops, Next, Queue};
 use crate::stderr::eprintln_lossy;
 

@@ -23,56 +23,11 @@ type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
 /// Shows the view until a key, a signal, the time limit or the end of the command.
 pub(crate) fn run(arguments: &TopArguments) -> Result<()> {
-    let receiver = Receiver::bind(arguments.address)?;
-    let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
-    let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
-    // Block signals before printing the address, so that a signal sent after it leads to a summary.
-    // With a command, block them only after its start: it would inherit the mask and never receive
-    // SIGTERM.
-    let early = arguments.command.is_empty().then(Signals::block).transpose()?;
-    if !on_screen {
-        eprintln_lossy(format_args!("listening on {}", receiver.local_address()?));
-    }
-    // Start the command before the screen opens, so that an error message remains visible.
-    let child = Child::start(&arguments.command, on_screen)?;
-    let signals = early.map_or_else(Signals::block, Ok)?;
-    let start = Instant::now();
-    let mut top = Top {
-        receiver,
-        batch: Batch::new(),
-        signals,
-        listening,
-        child,
-        screen: if on_screen { Some(Screen::open()?) } else { None },
-        start,
-        engine: Engine::new(EngineTime::default(), arguments.window),
-        page: Page::Overview,
-        sort: Sort::Bits,
-    };
-    let interval = if on_screen { REFRESH } else { arguments.interval };
-    let deadline = arguments.duration.and_then(|time| start.checked_add(time));
+    let mut top = Top::open(arguments)?;
+    let interval = if top.screen.is_some() { REFRESH } else { arguments.interval };
+    let deadline = arguments.duration.and_then(|time| top.start.checked_add(time));
     let ended = top.run(interval, deadline);
-    // Leave the alternate screen: what follows must remain visible.
-    top.screen = None;
-    let stopped = top.child.take().map(Child::stop);
-    // An agent sends its last samples when it ends.
-    top.drain()?;
-    let ended = ended.and_then(|()| if on_screen { Ok(()) } else { top.show(Instant::now()) });
-    match ended {
-        // The reader of the pipe, such as `head`, has ended: not a failure.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        ended => ended?,
-    }
-    eprintln_lossy(format_args!(
-        "flowmote-analyzer: {}\n{}",
-        top.engine.tally(),
-        top.receiver.drops()?
-    ));
-    let Some((last_lines, ended)) = stopped else { return Ok(()) };
-    for line in last_lines {
-        eprintln_lossy(line);
-    }
-    Ok(ended?)
+    top.finish(ended)
 }
 
 struct Top {
@@ -89,10 +44,47 @@ struct Top {
     sort: Sort,
 }
 
+/// The continuation after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Wait,
+    Draw,
+    Quit,
+}
+
 impl Top {
+    /// Binds the socket, starts the command and opens the screen.
+    fn open(arguments: &TopArguments) -> Result<Self> {
+        let receiver = Receiver::bind(arguments.address)?;
+        let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
+        let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
+        // Block signals before printing the address, so that a signal sent after it leads to a
+        // summary. With a command, block them only after its start: it would inherit the mask and
+        // never receive SIGTERM.
+        let early = arguments.command.is_empty().then(Signals::block).transpose()?;
+        if !on_screen {
+            eprintln_lossy(format_args!("listening on {}", receiver.local_address()?));
+        }
+        // Start the command before the screen opens, so that an error message remains visible.
+        let child = Child::start(&arguments.command, on_screen)?;
+        Ok(Self {
+            receiver,
+            batch: Batch::new(),
+            signals: early.map_or_else(Signals::block, Ok)?,
+            listening,
+            child,
+            screen: if on_screen { Some(Screen::open()?) } else { None },
+            start: Instant::now(),
+            engine: Engine::new(EngineTime::default(), arguments.window),
+            page: Page::Overview,
+            sort: Sort::Bits,
+        })
+    }
+
+    /// Shows the view every `interval` until a key, a signal, `deadline` or the end of the command.
     fn run(&mut self, interval: Duration, deadline: Option<Instant>) -> io::Result<()> {
-        let mut next_draw =
-            Instant::now() + if self.screen.is_some() { Duration::ZERO } else { interval };
+        let first = if self.screen.is_some() { Duration::ZERO } else { interval };
+        let mut next_draw = Instant::now() + first;
         loop {
             let now = Instant::now();
             if now >= next_draw {
@@ -103,35 +95,69 @@ impl Top {
                 return Ok(());
             }
             let until = deadline.map_or(next_draw, |deadline| deadline.min(next_draw));
-            let timeout = until.saturating_duration_since(now).min(CHILD_POLL);
-            let fds = [
-                Some(self.receiver.as_fd()),
-                self.child.as_ref().and_then(Child::fd),
-                self.screen.as_ref().map(Screen::fd),
-            ];
-            let Some([datagrams, output, _]) = self.signals.wait(fds, Some(timeout))? else {
-                return Ok(());
-            };
-            if datagrams {
-                self.drain()?;
-            }
-            if let Some(child) = &mut self.child {
-                if output {
-                    child.read();
-                }
-                if child.ended() {
-                    return Ok(());
-                }
-            }
-            // Even if standard input is not readable: a resize arrives as SIGWINCH.
-            while let Some(key) = self.screen.as_mut().map_or(Ok(None), Screen::key)? {
-                if key == Key::Quit {
-                    return Ok(());
-                }
-                self.press(key);
-                next_draw = Instant::now();
+            match self.wait(until.saturating_duration_since(now).min(CHILD_POLL))? {
+                Next::Wait => {}
+                Next::Draw => next_draw = Instant::now(),
+                Next::Quit => return Ok(()),
             }
         }
+    }
+
+    /// Waits for at most `timeout`, then handles datagrams, output of the command and keys.
+    fn wait(&mut self, timeout: Duration) -> io::Result<Next> {
+        let fds = [
+            Some(self.receiver.as_fd()),
+            self.child.as_ref().and_then(Child::fd),
+            self.screen.as_ref().map(Screen::fd),
+        ];
+        let Some([datagrams, output, _]) = self.signals.wait(fds, Some(timeout))? else {
+            return Ok(Next::Quit);
+        };
+        if datagrams {
+            self.drain()?;
+        }
+        if let Some(child) = &mut self.child {
+            if output {
+                child.read();
+            }
+            if child.ended() {
+                return Ok(Next::Quit);
+            }
+        }
+        self.keys()
+    }
+
+    /// Handles the keys pressed, even if standard input is not readable: a resize arrives as SIGWINCH.
+    fn keys(&mut self) -> io::Result<Next> {
+        let mut next = Next::Wait;
+        while let Some(key) = self.screen.as_mut().map_or(Ok(None), Screen::key)? {
+            if key == Key::Quit {
+                return Ok(Next::Quit);
+            }
+            self.press(key);
+            next = Next::Draw;
+        }
+        Ok(next)
+    }
+
+    /// Stops the command, and prints the last tables, the summary and the last output of the command.
+    fn finish(mut self, ended: io::Result<()>) -> Result<()> {
+        // Leave the alternate screen: what follows must remain visible.
+        let on_screen = self.screen.take().is_some();
+        let stopped = self.child.take().map(Child::stop);
+        // An agent sends its last samples when it ends.
+        self.drain()?;
+        let shown = ended.and_then(|()| if on_screen { Ok(()) } else { self.show(Instant::now()) });
+        match shown {
+            // The reader of the pipe, such as `head`, has ended: not a failure.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            shown => shown?,
+        }
+        let (tally, drops) = (self.engine.tally(), self.receiver.drops()?);
+        eprintln_lossy(format_args!("flowmote-analyzer: {tally}\n{drops}"));
+        let Some((last_lines, ended)) = stopped else { return Ok(()) };
+        last_lines.into_iter().for_each(eprintln_lossy);
+        Ok(ended?)
     }
 
     /// Processes the datagrams that have arrived, up to [`MAX_BATCHES`], so that keys and signals are

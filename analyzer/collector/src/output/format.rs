@@ -1,0 +1,28 @@
+//! The interface that all output formats implement.
+
+use core::net::SocketAddr;
+use std::time::SystemTime;
+
+use flowmote_engine::Tally;
+
+/// A UDP payload with the time and source address of its arrival.
+pub(crate) struct Received<'a> {
+    pub(crate) time: SystemTime,
+    /// `None` if the source address is unknown.
+    pub(crate) from: Option<SocketAddr>,
+    pub(crate) payload: &'a [u8],
+}
+
+/// A formatter of datagrams. It appends to its own buffer, which the caller writes out and clears.
+pub(crate) trait Format: Send {
+    /// Appends one datagram and counts its content in `tally`.
+    fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally);
+
+    /// The formatted bytes that were not written out yet.
+    fn buffer(&mut self) -> &mut Vec<u8>;
+
+    /// Flow samples left out because the format cannot represent their packet.
+    fn not_written(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,34 @@
+//! The list of output formats.
+
+use clap::ValueEnum;
+
+use super::csv::Csv;
+use super::format::Format;
+use super::json::Json;
+use super::pcap::Pcap;
+use super::text::Text;
+
+/// The values of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatKind {
+    /// A block of text per datagram
+    Text,
+    /// One line per datagram with a JSON object
+    Json,
+    /// One line per flow or counter sample, as printed by `sflowtool -l`
+    Csv,
+    /// Sampled packet headers, for tcpdump and Wireshark
+    Pcap,
+}
+
+impl FormatKind {
+    /// A formatter. Its buffer contains the file header, if the format has one.
+    pub(crate) fn format(self) -> Box<dyn Format> {
+        match self {
+            Self::Text => Box::<Text>::default(),
+            Self::Json => Box::<Json>::default(),
+            Self::Csv => Box::<Csv>::default(),
+            Self::Pcap => Box::new(Pcap::new()),
+        }
+    }
+}
