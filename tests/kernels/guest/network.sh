@@ -11,6 +11,10 @@ done
 ip link set lo up
 mkdir -p /run/netns
 ip netns add peer
+# Its router solicitations and reports come at any time, between two readings of counters too.
+no_ipv6='for scope in all default; do echo 1 >/proc/sys/net/ipv6/conf/$scope/disable_ipv6; done'
+sh -c "$no_ipv6"
+peer sh -c "$no_ipv6"
 peer ip link set lo up
 join() { # NUMBER INTERFACE PEER
     ip addr add "10.0.$1.1/24" dev "$2"

@@ -50,9 +50,9 @@ programs() {
     )
 }
 
-# guest TRIPLE: programs, checks and the unit whose way of starting the checks take.
+# guest TRIPLE [NETDEVSIM]: programs, checks, the module of the simulated card and the unit whose way of starting the checks take.
 guest() {
-    root=$(mktemp -d) out=$work/guest-$1.cpio
+    root=$(mktemp -d) out=$work/guest-$$.cpio
     units=$root/etc/systemd/system
     mkdir -p "$root/bin" "$root/checks" "$root/net" "$root/usr/local/sbin" "$root/lib/systemd/system" \
         "$units/multi-user.target.wants"
@@ -66,6 +66,7 @@ guest() {
         done
     fi
     cp "$here"/guest/*.sh "$root/checks"
+    [ -z "${2:-}" ] || cp "$2" "$root/netdevsim.ko"
     # As `make install` has them.
     ln -s /bin/flowmote "$root/usr/local/sbin/flowmote"
     cp "$here/../../platform-linux/dist/flowmote.service" "$root/lib/systemd/system"

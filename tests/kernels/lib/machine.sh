@@ -40,6 +40,6 @@ boot() {
     timeout "$limit" nice -n 10 "$@" -kernel "$kernel/vmlinuz" -initrd "$initrd" \
         -append "console=$console panic=-1 loglevel=1 $append" </dev/null >"$log" 2>&1
     status=$?
-    rm -f "$initrd"
+    rm -f "$initrd" "$work/guest-$$.cpio"
     return $status
 }

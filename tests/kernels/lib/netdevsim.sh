@@ -1,0 +1,33 @@
+# shellcheck shell=sh
+# The simulated network card, which Debian's kernels lack: built from Debian's source of the kernel,
+# outside its tree, with statistics that only few real cards have. Sourced by `run` after packages.sh.
+
+# netdevsim ARCH KERNEL FLAVOUR SERIES: prints the path of the module, which is kept with the kernel.
+netdevsim() {
+    version=$(basename "$2" | sed "s/^$1-//") module=$2/netdevsim-$(cksum <"$here/netdevsim/dot3.c" | cut -d' ' -f1).ko
+    [ ! -e "$module" ] || { echo "$module"; return; }
+    common=linux-headers-${version%-"$3"}-common
+    debs=$(fetch "$1" "linux-headers-$version" "$common" "linux-kbuild-$4") || return
+    source=$(fetch "$1" "linux-source-$4") || return
+    tree=$(mktemp -d)
+    for deb in $debs; do dpkg -x "$deb" "$tree" || return; done
+    dpkg --fsys-tarfile "$source" | tar -xO "./usr/src/linux-source-$4.tar.xz" | xz -dc |
+        tar -x -C "$tree" "linux-source-$4/drivers/net/netdevsim" || return
+    driver=$tree/linux-source-$4/drivers/net/netdevsim
+    awk -v ours="$here/netdevsim/dot3.c" '
+        /^static const struct ethtool_ops / {
+            while ((getline line <ours) > 0) print line
+            print
+            print "\t.get_eth_mac_stats = dot3_mac,"
+            print "\t.get_eth_phy_stats = dot3_phy,"
+            next
+        }
+        {print}' "$driver/ethtool.c" >"$driver/ethtool.new" && mv "$driver/ethtool.new" "$driver/ethtool.c"
+    headers=$tree/usr/src/linux-headers-$version
+    # It names the common part by its installed path.
+    sed -i "s#/usr/src#$tree/usr/src#" "$headers/Makefile"
+    make -s -C "$headers" "M=$driver" CONFIG_NETDEVSIM=m modules >"$work/logs/netdevsim" 2>&1 || return
+    strip -g -o "$module" "$driver/netdevsim.ko" || return
+    rm -rf "$tree"
+    echo "$module"
+}
