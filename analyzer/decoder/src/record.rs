@@ -99,7 +99,7 @@ impl<'a, S: Space> Record<'a, S> {
         self.span.bytes()
     }
 
-    /// Where the content starts, in bytes from the start of the datagram.
+    /// Offset of the content, in bytes from the start of the datagram.
     pub fn offset(&self) -> usize {
         self.span.offset()
     }

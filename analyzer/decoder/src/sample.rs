@@ -239,7 +239,7 @@ impl<'a> UnknownSample<'a> {
         self.body.bytes()
     }
 
-    /// Where the content starts, in bytes from the start of the datagram.
+    /// Offset of the content, in bytes from the start of the datagram.
     pub fn offset(&self) -> usize {
         self.body.offset()
     }
