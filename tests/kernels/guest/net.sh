@@ -1,5 +1,11 @@
 # The tests of the agent in namespaces, as they are, by the kernel of this machine.
 
+modprobe virtio_blk
+modprobe crc32c_generic 2>/dev/null
+modprobe ext4
+until_true 5 [ -e /dev/vda ]
+mkdir -p /disk
+mount -t ext2 /dev/vda /disk || mount -t ext4 /dev/vda /disk
 export FLOWMOTE_PROGRAMS=/bin FLOWMOTE_SKIPPED=/tmp/skipped RUST_BACKTRACE=0 RUST_TEST_THREADS=1
 : >/tmp/skipped
 for test in /net/net_*; do

@@ -25,6 +25,10 @@ boot() {
     # Two processors: some errors of counters and of the verifier need more than one.
     set -- "$@" -accel tcg,thread=multi -smp 2 -m "${memory:-1536}" -nodefaults -no-user-config \
         -display none -serial stdio -no-reboot -uuid 11111111-2222-3333-4444-555555555555
+    # A disk, for the counters of disks; what is written to it is thrown away.
+    disk=$work/disk.ext2
+    [ -e "$disk" ] || { truncate -s 16M "$disk.new" && mke2fs -q -t ext2 "$disk.new" && mv "$disk.new" "$disk"; }
+    set -- "$@" -drive "file=$disk,if=none,id=disk,format=raw,snapshot=on" -device virtio-blk-pci,drive=disk
     # Pairs of network cards on a cable each: one with an odd address, its peer with the next even.
     pair=1
     for nic in $nics; do
