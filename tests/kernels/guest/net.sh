@@ -20,4 +20,7 @@ for test in /net/net_*; do
         grep -a -A3 'panicked at' /tmp/test.log | cut -c1-300 | head -n 24 | sed 's/^/|  /'
     fi
 done
-sed 's/^SKIPPED/SKIP/' /tmp/skipped | cut -c1-200 | sort -u
+# Comparisons with tshark are for hosts: the packets that it would read are the same here.
+count=$(grep -c 'tshark: No such file' /tmp/skipped)
+[ "$count" = 0 ] || skip net.tshark "$count comparisons with tshark, which is not in the machine"
+grep -v 'tshark: No such file' /tmp/skipped | sed 's/^SKIPPED/SKIP/' | cut -c1-200 | sort -u
