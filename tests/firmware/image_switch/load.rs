@@ -112,10 +112,15 @@ fn measure(board: &Board) -> Option<Load> {
     let mut load = Load {
         off: Cost::default(),
         one_in_64: Cost::default(),
-        alone: cost(&switch, 0, 1),
-        alone_sampled: cost(&switch, 1, 1),
+        alone: Cost::default(),
+        alone_sampled: Cost::default(),
         stack: 0,
     };
+    // Several times as well: one run of a thousand frames was off by 4 % beside two builds.
+    for _ in 0..8 {
+        load.alone += cost(&switch, 0, 1);
+        load.alone_sampled += cost(&switch, 1, 1);
+    }
     // Alternate the two rates: frames per round, and so the cost per frame, depend on the load of
     // the host, which then affects both equally.
     for _ in 0..50 {
