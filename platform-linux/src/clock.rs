@@ -1,6 +1,4 @@
-//! The two clocks of the agent.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! The clock of the agent.
 
 use flowmote_core::Instant;
 use nix::time::{ClockId, clock_gettime};
@@ -14,11 +12,4 @@ pub fn now() -> Instant {
     let secs = u64::try_from(time.tv_sec()).unwrap_or_default();
     let nanos = u64::try_from(time.tv_nsec()).unwrap_or_default();
     Instant::from_millis(secs.saturating_mul(1000).saturating_add(nanos / 1_000_000))
-}
-
-/// Returns a seed that differs between hosts, boots and starts: wall clock and process id.
-#[must_use]
-pub fn seed() -> u64 {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
-    wall ^ u64::from(std::process::id()).rotate_left(32)
 }

@@ -17,5 +17,6 @@ pub mod modules;
 #[cfg(test)]
 mod operations;
 pub mod output;
+mod seed;
 mod selection;
 mod throttle;

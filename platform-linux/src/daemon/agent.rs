@@ -6,10 +6,10 @@ use flowmote_core::{
 };
 use log::{error, info};
 
-use crate::clock;
 use crate::config::Config;
 use crate::daemon::agent_address::AgentAddress;
 use crate::links::Links;
+use crate::seed::seed;
 use crate::selection::candidates;
 use crate::throttle::Throttle;
 
@@ -149,7 +149,7 @@ fn agent_config(config: &Config, address: &AgentAddress, encoding: Encoding) -> 
         header_bytes: config.header_bytes as usize,
         max_delay: MAX_DELAY,
         discard_limit: 10,
-        seed: clock::seed(),
+        seed: seed(),
     }
 }
 

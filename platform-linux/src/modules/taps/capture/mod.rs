@@ -21,7 +21,6 @@ mod options;
 mod packet;
 mod reader;
 mod refusal;
-mod seed;
 mod segments;
 mod shortfalls;
 mod tap;

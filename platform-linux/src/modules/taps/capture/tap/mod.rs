@@ -14,10 +14,10 @@ use super::frame::Cursor;
 use super::options::{RingShape, TapOptions, check_rate};
 use super::packet::Packet;
 use super::reader::{Reader, Sampling};
-use super::seed::seed;
 use super::shortfalls;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::kernel::sys::ring::BlockRing;
+use crate::seed::seed;
 
 /// Samples of the packets of one interface, both directions.
 ///

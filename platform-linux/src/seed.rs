@@ -1,11 +1,11 @@
-//! The seed of the random numbers of a tap.
+//! The seed of random numbers: which packets a tap selects, when the first polls are due.
 
 use core::hash::{BuildHasher, Hasher};
 use std::hash::RandomState;
 
 /// Returns a seed that cannot be predicted from outside: the standard library keys its hash maps
 /// with random numbers of the kernel (`getrandom(2)`).
-pub(super) fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
