@@ -141,9 +141,15 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Tolerance in percent. Larger for the used stack, because an interrupt hits it at a random depth.
+/// Tolerance in percent. Larger for the used stack, because an interrupt hits it at a random depth,
+/// and for a sample of the switch, the difference of two runs whose frames per round depend on the
+/// load of the host: 5 % less was seen on a slow one.
 fn tolerance(name: &str) -> u64 {
-    if name.ends_with("stack-used") { 30 } else { 3 }
+    match name {
+        _ if name.ends_with("stack-used") => 30,
+        _ if name.ends_with("instructions-sample") => 10,
+        _ => 3,
+    }
 }
 
 #[cfg(test)]
