@@ -10,6 +10,7 @@ PREFIX   ?= /usr/local
 DESTDIR  ?=
 HSFLOWD  ?=
 KERNELS  ?=
+MUTANTS  ?=
 FUZZ_SECONDS ?= 60
 
 CARGO  ?= cargo
@@ -21,7 +22,7 @@ IMAGE    ?= smoltcp
 ARCH     ?= aarch64
 FIRMWARE := platform-baremetal/firmware
 
-.PHONY: help run build test test-kernels lint bench fuzz image-mps2 image-c image-switch install uninstall
+.PHONY: help run build test test-kernels mutants lint bench fuzz image-mps2 image-c image-switch install uninstall
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +40,10 @@ test: ## installs what is missing, then lints and every test
 test-kernels: ## agent and analyzer on kernels of Debian in virtual machines; KERNELS="6.1-amd64"
 	@tests/setup kernels
 	@CARGO="$(CARGO)" tests/kernels/run $(KERNELS)
+
+mutants: ## the mutations of tests/mutants/list, which the tests must notice; MUTANTS="sampler queue"
+	@tests/setup
+	@CARGO="$(CARGO)" tests/mutants/run $(MUTANTS)
 
 lint: ## rustfmt and clippy, warnings are errors
 	$(CARGO) fmt --all --check

@@ -187,6 +187,17 @@ mod tests {
     }
 
     #[test]
+    fn first_skips_are_uniform_up_to_the_rate() {
+        let mut drawn = [0; 4];
+        for seed in 0..4_000 {
+            let first = Sampler::new(4, seed).until_sample();
+            drawn[first as usize - 1] += 1;
+        }
+        // 1000 each are expected, with a standard deviation of 27.
+        assert!(drawn.iter().all(|count| (860..=1140).contains(count)), "{drawn:?}");
+    }
+
+    #[test]
     fn largest_rate_keeps_its_mean() {
         let count = 100_000;
         let sum: u64 = skips(MAX_SAMPLING_RATE, count).map(u64::from).sum();

@@ -9,7 +9,7 @@ use crate::datagram::tests::HEAD;
 use crate::drop_reason::DropReason;
 use crate::platform::{CounterSource, SendError, Transport};
 use crate::record::flow::{HeaderProtocol, SampledHeader};
-use crate::record::{CounterRecord, DataFormat};
+use crate::record::{CounterRecord, DataFormat, FlowRecord};
 use crate::sample::{
     CounterSample, DiscardedPacket, FlowSample, FlowValue, MetricValue, RtFlow, RtMetric,
 };
@@ -398,6 +398,68 @@ fn discards_above_the_limit_per_second_are_counted_in_drops() {
             .collect();
         assert_eq!(sent, [(1, 0), (2, 0), (3, 0), (4, 7), (5, 7), (6, 7)], "sequence and drops");
     });
+}
+
+/// Runs `test` while a datagram is filled with counters up to the point where `FLOW` would fit and
+/// a sample with this record does not.
+fn with_little_room(test: impl FnOnce(&mut Agent<'_>, &[&dyn FlowRecord])) {
+    let large = crate::record::flow::ExtendedAcl {
+        number: 1,
+        name: &"x".repeat(252),
+        direction: crate::record::flow::AclDirection::INGRESS,
+    };
+    with_agent(AgentConfig { discard_limit: 1, ..CONFIG }, |agent| {
+        agent.handle_counters(BOOT, PORT, &CounterSample { records: &[&Blob(1000)] }).unwrap();
+        assert!(agent.poll_transmit(BOOT).is_none(), "not full");
+        test(agent, &[&large]);
+    });
+}
+
+#[test]
+fn flow_sample_that_turns_out_too_long_uses_no_sequence_number() {
+    with_little_room(|agent, records| {
+        let flow = FlowSample { records, ..FLOW };
+        assert_eq!(agent.handle_flow_sample(BOOT, &flow), Err(HandleError::Full));
+        assert!(agent.poll_transmit(BOOT).is_some());
+        agent.handle_flow_sample(BOOT, &flow).unwrap();
+        agent.flush();
+        assert_eq!(sequences(agent.poll_transmit(BOOT).unwrap()), [1]);
+        assert_eq!(agent.stats().flow_samples, 1);
+    });
+}
+
+#[test]
+fn discard_that_turns_out_too_long_uses_neither_sequence_nor_limit() {
+    with_little_room(|agent, records| {
+        let discard = DiscardedPacket { records, ..DISCARD };
+        assert_eq!(agent.handle_discard(BOOT, &discard), Err(HandleError::Full));
+        assert!(agent.poll_transmit(BOOT).is_some());
+        agent.handle_discard(BOOT, &discard).unwrap();
+        agent.flush();
+        assert_eq!(sequences(agent.poll_transmit(BOOT).unwrap()), [1]);
+        assert_eq!((agent.stats().discarded_packets, agent.stats().discards_suppressed), (1, 0));
+    });
+}
+
+#[test]
+fn first_polls_are_spread_over_the_interval() {
+    let interval = Duration::from_secs(20);
+    let firsts: Vec<u64> = (0..200)
+        .map(|seed| {
+            let mut first = 0;
+            with_agent(AgentConfig { seed, ..CONFIG }, |agent| {
+                agent.add_source(BOOT, OTHER, interval).unwrap();
+                first = agent.poll_timeout().unwrap().as_millis() - BOOT.as_millis();
+            });
+            first
+        })
+        .collect();
+    assert!(firsts.iter().all(|first| (1..=20_000).contains(first)), "{firsts:?}");
+    for quarter in 0..4 {
+        let within = firsts.iter().filter(|first| (*first - 1) / 5_000 == quarter).count();
+        // 50 are expected, with a standard deviation of 6.
+        assert!((25..=75).contains(&within), "{within} of 200 in quarter {quarter}");
+    }
 }
 
 #[test]
