@@ -147,6 +147,19 @@ fn read_returns_the_datagrams_of_a_capture() {
 }
 
 #[test]
+fn text_has_date_and_zone() {
+    let mut file = capture(&[vector("discarded"), vector("discarded")]);
+    // The same time of day, one day later.
+    let second = file.len() - 16 - frame(&vector("discarded")).len();
+    file[second..second + 4].copy_from_slice(&(1_700_000_000 + 86_400_u32).to_le_bytes());
+    let read = run(&["read", "-"], &file);
+    for time in ["2023-11-14T22:13:20.000Z from 192.0.2.7:12345", "2023-11-15T22:13:20.000Z from "]
+    {
+        assert!(read.text().contains(time), "{time}: {}", read.text());
+    }
+}
+
+#[test]
 fn truncated_capture_is_written_up_to_the_cut() {
     let mut file = capture(&[vector("goflow2-decode"), vector("discarded")]);
     file.truncate(file.len() - 1);

@@ -9,6 +9,7 @@ use crate::flows::{Conversation, FlowRate, Origin, Pair, PairRate, packet};
 use crate::hosts::Host;
 use crate::instant::Instant;
 use crate::interfaces::{Interface, SampleTime};
+use crate::printable::is_printable;
 use crate::table::Table;
 use crate::tally::Tally;
 use crate::walk::{Sink, walk};
@@ -213,9 +214,9 @@ impl Sink for Ingest<'_> {
     }
 }
 
-/// At most 64 characters of a text from the network, without control characters, which could change
-/// the state of a terminal. `None` if empty.
+/// At most 64 characters of a text from the network, without those that a terminal interprets. `None`
+/// if empty.
 fn printable(text: Text<'_>) -> Option<String> {
-    let shown: String = text.to_string().chars().filter(|c| !c.is_control()).take(64).collect();
+    let shown: String = text.to_string().chars().filter(|c| is_printable(*c)).take(64).collect();
     (!shown.is_empty()).then_some(shown)
 }

@@ -7,7 +7,7 @@ use crate::interfaces::{SampleTime, delta32};
 /// Name, processor and memory of a host.
 #[derive(Debug, Default)]
 pub struct Host {
-    /// Name from `host_descr` (2000); control characters are removed.
+    /// Name from `host_descr` (2000); characters that are not printable are removed.
     pub name: Option<String>,
     /// The last `host_cpu` (2003) and its time.
     pub cpu: Option<(SampleTime, HostCpu)>,

@@ -39,7 +39,7 @@ impl SampleTime {
 /// Name, counters and rates of an interface.
 #[derive(Debug, Default)]
 pub struct Interface {
-    /// Name from `port_name` (1005); control characters are removed.
+    /// Name from `port_name` (1005); characters that are not printable are removed.
     pub name: Option<String>,
     /// The last `if_counters` (1) and their time.
     pub counters: Option<(SampleTime, IfCounters)>,

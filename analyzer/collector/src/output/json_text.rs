@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
 use flowmote_decoder::{Address, DataFormat, Text};
+use flowmote_engine::is_printable;
 
 use super::numbers::Put;
 
@@ -138,22 +139,32 @@ impl JsonText {
         self.out.push(b'"');
     }
 
-    /// Writes text from the network. Invalid UTF-8 becomes U+FFFD, because JSON must be UTF-8.
+    /// Writes text from the network. Invalid UTF-8 becomes U+FFFD, because JSON must be UTF-8. What a
+    /// terminal or a reader of lines interprets is escaped, which JSON permits for every character.
     pub(super) fn escaped(&mut self, text: Text<'_>) {
         self.out.push(b'"');
         for chunk in text.0.utf8_chunks() {
-            for byte in chunk.valid().bytes() {
-                match byte {
-                    b'"' | b'\\' => self.out.extend([b'\\', byte]),
-                    0..0x20 => self.put(format_args!("\\u{byte:04x}")),
-                    _ => self.out.push(byte),
-                }
-            }
+            chunk.valid().chars().for_each(|c| self.character(c));
             if !chunk.invalid().is_empty() {
                 self.out.extend_from_slice("\u{fffd}".as_bytes());
             }
         }
         self.out.push(b'"');
+    }
+
+    fn character(&mut self, c: char) {
+        match c {
+            '"' | '\\' => self.out.extend([b'\\', c as u8]),
+            c if is_printable(c) => {
+                self.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            // Characters beyond U+FFFF are two escapes, a surrogate pair (RFC 8259, section 7).
+            c => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    self.put(format_args!("\\u{unit:04x}"));
+                }
+            }
+        }
     }
 
     /// Writes a number as formatted by `shown`. JSON has no NaN and no infinity: both become `null`.
@@ -199,5 +210,35 @@ impl Visitor for JsonText {
 
     fn close(&mut self, shape: Shape) {
         self.end(if shape == Shape::List { b']' } else { b'}' });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json_of(text: &[u8]) -> String {
+        let mut json = JsonText::default();
+        json.escaped(Text(text));
+        String::from_utf8(core::mem::take(json.buffer())).unwrap()
+    }
+
+    #[test]
+    fn every_character_is_read_back_as_sent() {
+        // All of the first 12,288, where most controls and separators are, then a part.
+        for c in (char::MIN..=char::MAX).filter(|c| *c < '\u{3000}' || u32::from(*c) % 61 == 0) {
+            let shown = json_of(c.encode_utf8(&mut [0; 4]).as_bytes());
+            assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), c.to_string(), "{shown}");
+            assert!(shown.chars().all(is_printable), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_or_a_reader_of_lines_interprets_is_escaped() {
+        // CSI of the C1 set, DEL, line separator, override of direction, no width, a tag.
+        let text = "a\u{9b}\x7f\u{2028}\u{202e}\u{200b}\u{e0041}\"\\ä中";
+        let shown = "\"a\\u009b\\u007f\\u2028\\u202e\\u200b\\udb40\\udc41\\\"\\\\ä中\"";
+        assert_eq!(json_of(text.as_bytes()), shown);
+        assert_eq!(json_of(b"a\xff\xc3b"), "\"a\u{fffd}\u{fffd}b\"");
     }
 }

@@ -11,6 +11,7 @@ mod pcap;
 #[cfg(test)]
 mod tests;
 mod text;
+mod time;
 mod writer;
 
 pub(crate) use format::Received;

@@ -2,7 +2,6 @@
 
 use core::fmt::Display;
 use std::io::Write;
-use std::time::SystemTime;
 
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::packet::Layer;
@@ -14,6 +13,7 @@ use flowmote_decoder::{
 use flowmote_engine::{Level, Sink, Tally, walk};
 
 use super::format::{Format, Received};
+use super::time::Utc;
 
 /// Writes datagrams as text, each followed by an empty line.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Format for Text {
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
         self.line = self.out.len();
         self.indent = 4;
-        self.put(time_of_day(received.time));
+        self.put(Utc(received.time));
         if let Some(from) = received.from {
             self.put(" from ");
             self.put(from);
@@ -243,14 +243,6 @@ impl Visitor for Text {
         self.space();
         self.put(if shape == Shape::List { "]" } else { "}" });
     }
-}
-
-/// The time of day in UTC, with milliseconds.
-fn time_of_day(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (seconds, millis) = (since.as_secs() % 86_400, since.subsec_millis());
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    format!("{hours:02}:{minutes:02}:{:02}.{millis:03}", seconds % 60)
 }
 
 /// Bytes after which a line is continued on the next one.

@@ -10,6 +10,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
+use flowmote_engine::is_printable;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -149,7 +150,7 @@ impl Drop for Child {
     }
 }
 
-/// The last lines of a stream, without control characters.
+/// The last lines of a stream, without characters that a terminal interprets.
 #[derive(Debug, Default)]
 struct Log {
     lines: VecDeque<String>,
@@ -171,7 +172,7 @@ impl Log {
 
     fn end_line(&mut self) {
         let line = String::from_utf8_lossy(&self.partial);
-        let line = line.chars().filter(|c| !c.is_control()).collect();
+        let line = line.chars().filter(|c| is_printable(*c)).collect();
         self.partial.clear();
         if self.lines.len() >= MAX_LINES {
             self.lines.pop_front();
