@@ -4,6 +4,7 @@ use flowmote_core::SourceClass;
 
 use crate::config::{Config, Host};
 use crate::daemon::agent_address::AgentAddress;
+use crate::daemon::limits;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
 use crate::daemon::problems::problems;
@@ -21,6 +22,7 @@ pub fn check(source: &ConfigSource) -> Result<Findings, LoadError> {
     let loaded = source.load()?;
     // As `run` does, so that both get the same filters.
     privileges::raise_locked_memory();
+    limits::raise_open_files();
     let mut findings = Findings { warnings: loaded.warnings.clone(), ..Findings::default() };
     let opened = Links::open().and_then(|links| Ok((links, Modules::open(&loaded.config)?)));
     match opened {

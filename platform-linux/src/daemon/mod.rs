@@ -9,6 +9,7 @@
 mod agent;
 mod agent_address;
 pub mod check;
+mod limits;
 mod link_watch;
 pub mod options;
 mod privileges;

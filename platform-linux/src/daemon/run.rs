@@ -11,6 +11,7 @@ use sd_notify::NotifyState;
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::agent::{HostAgent, MAX_DATAGRAM, MAX_SOURCES};
+use crate::daemon::limits;
 use crate::daemon::link_watch::LinkWatch;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
@@ -102,8 +103,11 @@ impl Daemon<'_> {
         self.modules.may_start(&self.config).map_err(RunError::Runtime)?;
         // Before the first tap, and while there may still be the right to.
         privileges::raise_locked_memory();
+        limits::raise_open_files();
         let now = clock::now();
         self.log_problems();
+        // Before the taps, which may need all descriptors.
+        self.output.collectors.maintain(now, &self.resolver);
         self.reconcile(now);
         let kept = self.modules.capabilities(&self.config);
         let outcome =

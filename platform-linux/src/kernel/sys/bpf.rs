@@ -3,7 +3,7 @@
 use core::slice;
 use core::sync::atomic::{AtomicI64, AtomicU64};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use super::mmap::Mapping;
 use super::syscall::{Call, MapCreate, call};
@@ -28,19 +28,21 @@ pub(crate) struct Slot {
 /// The map of the slots, mapped into this process so that reading a counter is a load instead of a
 /// system call. It is a `BPF_MAP_TYPE_ARRAY` with a single value that holds all slots: the program
 /// then addresses it directly (`BPF_PSEUDO_MAP_VALUE`), without a lookup.
+///
+/// It holds no descriptor: the mapping keeps the map alive (kernel/bpf/syscall.c, `bpf_map_mmap`),
+/// and so does the program.
 #[derive(Debug)]
 pub(crate) struct SlotMap {
-    fd: OwnedFd,
     mapping: Mapping,
     slots: usize,
 }
 
 impl SlotMap {
-    /// Creates a map of `slots` zeroed slots.
+    /// Creates a map of `slots` zeroed slots. The descriptor is needed to load the program only.
     ///
     /// # Errors
     /// `EPERM` without `CAP_BPF`, `EINVAL` before Linux 5.5 (no `BPF_F_MMAPABLE`), `ENOMEM`.
-    pub(crate) fn new(slots: usize) -> io::Result<Self> {
+    pub(crate) fn new(slots: usize) -> io::Result<(Self, OwnedFd)> {
         let bytes = slots.checked_mul(size_of::<Slot>()).and_then(|n| u32::try_from(n).ok());
         let bytes = bytes.ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
         let attributes = MapCreate {
@@ -52,7 +54,7 @@ impl SlotMap {
         };
         let fd = owned(call(Call::MapCreate { attributes: &attributes })?)?;
         let mapping = Mapping::shared(fd.as_fd(), bytes as usize)?;
-        Ok(Self { fd, mapping, slots })
+        Ok((Self { mapping, slots }, fd))
     }
 
     /// The slots, indexed by CPU number.
@@ -63,12 +65,6 @@ impl SlotMap {
         // SAFETY: the mapping is page-aligned, holds `slots` slots and lives as long as `self`;
         // each field is an atomic, so the writes of the program on other CPUs are no data race.
         unsafe { slice::from_raw_parts(start.cast().as_ptr(), self.slots) }
-    }
-}
-
-impl AsFd for SlotMap {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }
 

@@ -25,7 +25,7 @@
 use core::num::NonZeroU32;
 use core::sync::atomic::Ordering;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use flowmote_core::Random;
 
@@ -33,10 +33,10 @@ use super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
 use super::assembler::{Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width};
 use crate::kernel::sys::bpf::{self, Slot, SlotMap};
 
-/// A loaded filter with the counters that it shares with user space.
+/// The counters that a loaded filter shares with user space. The socket that it is attached to keeps
+/// the filter alive, and the mapping its map, so that a tap has no descriptor but its socket.
 #[derive(Debug)]
 pub(super) struct Filter {
-    program: OwnedFd,
     map: SlotMap,
 }
 
@@ -51,7 +51,8 @@ pub(super) struct Totals {
 
 impl Filter {
     /// Loads a filter that selects 1 in `rate` packets and keeps `header_bytes` of them. `cpus` is
-    /// one more than the highest CPU number that the machine can have.
+    /// one more than the highest CPU number that the machine can have. Returns the program with it,
+    /// to attach to a socket.
     ///
     /// # Errors
     /// Those of bpf(2) and mmap(2): EPERM without CAP_BPF, EINVAL before Linux 5.5, which has no
@@ -61,25 +62,20 @@ impl Filter {
         header_bytes: u32,
         cpus: usize,
         random: &mut Random,
-    ) -> io::Result<Self> {
+    ) -> io::Result<(Self, OwnedFd)> {
         // A power of two, so that the mask in `find_slot` is the number of the last slot.
         let slots = cpus.next_power_of_two();
-        let map = SlotMap::new(slots)?;
+        let (map, map_fd) = SlotMap::new(slots)?;
         for slot in map.slots() {
             // Uniform on 1..=N, so that the start favours no packet.
             let first = 1 + i64::from(random.below(rate.get()));
             slot.skip.store(first, Ordering::Relaxed);
         }
-        let program = assemble(map.as_fd().as_raw_fd(), slots, header_bytes)
+        let program = assemble(map_fd.as_raw_fd(), slots, header_bytes)
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
-        let filter = Self { program: bpf::load_socket_filter(&program)?, map };
+        let filter = Self { map };
         filter.set_rate(rate);
-        Ok(filter)
-    }
-
-    /// The program, to attach to a socket.
-    pub(super) fn program(&self) -> impl AsFd + '_ {
-        self.program.as_fd()
+        Ok((filter, bpf::load_socket_filter(&program)?))
     }
 
     /// Sets the mean of the skips to be drawn from now on.

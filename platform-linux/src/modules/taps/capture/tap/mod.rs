@@ -322,8 +322,9 @@ fn attach_filter(
     shortfalls: &mut Vec<String>,
 ) -> io::Result<Sampling> {
     let (rate, header_bytes) = (options.sampling_rate, options.header_bytes);
-    let filter = Filter::load(rate, header_bytes, possible_cpus(), random).and_then(|filter| {
-        socket.attach_bpf(filter.program().as_fd())?;
+    let load = Filter::load(rate, header_bytes, possible_cpus(), random);
+    let filter = load.and_then(|(filter, program)| {
+        socket.attach_bpf(program.as_fd())?;
         Ok(filter)
     });
     match filter {
@@ -381,6 +382,8 @@ fn explain(name: &str, step: &str, error: io::Error) -> io::Error {
     let help = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => ": CAP_NET_RAW is needed",
         Some(libc::ENODEV | libc::ENXIO) => ": there is no such interface",
+        Some(libc::EMFILE) => ": the limit of open files (RLIMIT_NOFILE) is reached",
+        Some(libc::ENFILE) => ": the limit of open files of the machine (fs.file-max) is reached",
         Some(libc::ENOMEM | libc::ENOBUFS) => ": no kernel memory even for a small ring",
         _ => "",
     };
