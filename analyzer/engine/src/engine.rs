@@ -5,7 +5,7 @@ use core::time::Duration;
 use flowmote_decoder::counter::{HostCpu, HostDescr, HostMemory, IfCounters, PortName};
 use flowmote_decoder::{CounterRecord, DataSource, Datagram, FlowSample, Malformed, Sample, Text};
 
-use crate::flows::{Conversation, FlowRate, Origin, Pair, PairRate, packet};
+use crate::flows::{Conversation, FlowRate, Origin, Pair, PairRate};
 use crate::hosts::Host;
 use crate::instant::Instant;
 use crate::interfaces::{Interface, SampleTime};
@@ -161,12 +161,12 @@ impl<'e> Ingest<'e> {
 
     /// Adds a flow sample to the totals and, if it has a packet, to flows and pairs.
     fn flow(&mut self, sample: &FlowSample<'_>) {
-        let found = packet(sample);
-        let length = found.map_or(0, |(_, length)| length);
+        let packet = sample.packet();
+        let length = packet.length().unwrap_or_default();
         let packets = u64::from(sample.sampling_rate);
         let sum = Sum { samples: 1, packets, bytes: packets * u64::from(length) };
         self.tables.samples.add(self.moment, sum);
-        if let Some((conversation, _)) = found {
+        if let Some(conversation) = Conversation::of(&packet) {
             self.tables.flows.touch((self.origin, conversation)).add(self.moment, sum);
             self.tables.pairs.touch((self.origin, conversation.pair())).add(self.moment, sum);
         }

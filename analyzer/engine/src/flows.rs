@@ -2,9 +2,8 @@
 
 use core::net::IpAddr;
 
-use flowmote_decoder::flow::{SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6};
-use flowmote_decoder::packet::{FiveTuple, Layer};
-use flowmote_decoder::{Address, DataSource, FlowSample, MacAddress};
+use flowmote_decoder::packet::FiveTuple;
+use flowmote_decoder::{Address, DataSource, EthernetEnds, MacAddress, SampledPacket};
 
 use crate::window::Rate;
 
@@ -73,49 +72,12 @@ impl Conversation {
     }
 }
 
-/// The flow of the sampled packet and its length on the wire in bytes; `None` if no record of the
-/// sample describes a packet.
-pub(crate) fn packet(sample: &FlowSample<'_>) -> Option<(Conversation, u32)> {
-    sample.records().flatten().find_map(|record| {
-        if let Some(header) = record.read::<SampledHeader<'_>>() {
-            return conversation(&header).map(|flow| (flow, header.frame_length));
-        }
-        if let Some(ip) = record.read::<SampledIpv4>() {
-            let ends = (ip.src_ip.into(), ip.dst_ip.into());
-            return Some((ip_flow(ends, ip.protocol, (ip.src_port, ip.dst_port)), ip.length));
-        }
-        if let Some(ip) = record.read::<SampledIpv6>() {
-            let ends = (ip.src_ip.into(), ip.dst_ip.into());
-            return Some((ip_flow(ends, ip.protocol, (ip.src_port, ip.dst_port)), ip.length));
-        }
-        let frame = record.read::<SampledEthernet>()?;
-        let (src, dst) = (frame.src_mac, frame.dst_mac);
-        let ether_type = frame.ether_type as u16;
-        Some((Conversation::Ethernet { src, dst, ether_type }, frame.length))
-    })
-}
-
-/// The flow of a sampled header: IP wherever it is, else the outermost Ethernet header.
-fn conversation(header: &SampledHeader<'_>) -> Option<Conversation> {
-    if let Some(flow) = header.five_tuple() {
-        return Some(Conversation::Ip(flow));
+impl Conversation {
+    /// The flow of a sampled packet: IP wherever it is, else the outermost Ethernet header; `None`
+    /// if neither is present.
+    pub(crate) fn of(packet: &SampledPacket) -> Option<Self> {
+        let ethernet =
+            |EthernetEnds { src, dst, ether_type }| Self::Ethernet { src, dst, ether_type };
+        packet.flow.map(Self::Ip).or_else(|| packet.ethernet.map(ethernet))
     }
-    match header.layers().next()? {
-        Layer::Ethernet(ethernet) => {
-            let (src, dst) = (ethernet.src, ethernet.dst);
-            Some(Conversation::Ethernet { src, dst, ether_type: ethernet.ether_type })
-        }
-        _ => None,
-    }
-}
-
-/// A flow of `sampled_ipv4` (3) or `sampled_ipv6` (4), whose protocol and ports have 32 bits.
-fn ip_flow(ends: (IpAddr, IpAddr), protocol: u32, ports: (u32, u32)) -> Conversation {
-    Conversation::Ip(FiveTuple {
-        src: ends.0,
-        dst: ends.1,
-        protocol: protocol as u8,
-        src_port: ports.0 as u16,
-        dst_port: ports.1 as u16,
-    })
 }

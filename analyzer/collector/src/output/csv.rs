@@ -64,7 +64,7 @@ impl Csv {
         self.put(format_args!(",{:#04x}", line.tos));
         self.signed([line.ttl, line.src_port, line.dst_port]);
         self.put(format_args!(",{:#04x}", line.tcp_flags));
-        self.signed([line.packet_size, line.ip_size(), sample.sampling_rate]);
+        self.signed([line.packet_size(), line.ip_size(), sample.sampling_rate]);
         self.out.push(b'\n');
     }
 

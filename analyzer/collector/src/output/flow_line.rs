@@ -11,7 +11,8 @@ use flowmote_decoder::{Address, FlowData, FlowRecord, FlowSample, MacAddress};
 /// The columns between `output` and `sampling_rate`. Unknown values are 0.
 ///
 /// Records are read in their order. As in `sflowtool`, a later record overwrites the columns of an
-/// earlier one, even if it describes a tunnel header.
+/// earlier one, even if it describes a tunnel header. Only the two lengths stay apart: that of the
+/// frame is never overwritten by that of the IP packet in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct FlowLine {
     pub(super) src_mac: MacAddress,
@@ -30,7 +31,10 @@ pub(super) struct FlowLine {
     /// The port of TCP and UDP, the code of ICMP.
     pub(super) dst_port: u32,
     pub(super) tcp_flags: u32,
-    pub(super) packet_size: u32,
+    /// Bytes of the frame, from `sampled_header` (1) or `sampled_ethernet` (2).
+    frame_length: Option<u32>,
+    /// Bytes of the IP packet, from a record that has its length.
+    ip_length: Option<u32>,
     /// Bytes removed from the packet, such as the FCS.
     stripped: u32,
     /// Offset of the IPv4 header in the sampled header; 0 for other packets.
@@ -45,16 +49,26 @@ impl FlowLine {
         line
     }
 
-    /// Length of the IPv4 packet. For other packets it includes the link layer, as in `sflowtool`.
+    /// Bytes of the frame, else of the IP packet.
+    pub(super) fn packet_size(&self) -> u32 {
+        self.frame_length.or(self.ip_length).unwrap_or_default()
+    }
+
+    /// Bytes of the IP packet. Without a record that has them, computed for IPv4; for other packets the
+    /// result includes the link layer, as in `sflowtool`.
     pub(super) fn ip_size(&self) -> u32 {
-        self.packet_size.wrapping_sub(self.stripped).wrapping_sub(self.ipv4_offset)
+        let below = self.stripped.wrapping_add(self.ipv4_offset);
+        self.ip_length.unwrap_or_else(|| self.packet_size().wrapping_sub(below))
     }
 
     fn record(&mut self, record: &FlowRecord<'_>) {
         match record.decode() {
             FlowData::SampledHeader(header) => self.header(&header),
-            FlowData::SampledEthernet(header)
-            | FlowData::ExtendedL2TunnelEgress(ExtendedL2TunnelEgress { header, .. })
+            FlowData::SampledEthernet(header) => {
+                self.frame_length.get_or_insert(header.length);
+                self.ethernet(&header);
+            }
+            FlowData::ExtendedL2TunnelEgress(ExtendedL2TunnelEgress { header, .. })
             | FlowData::ExtendedL2TunnelIngress(ExtendedL2TunnelIngress { header, .. }) => {
                 self.ethernet(&header);
             }
@@ -86,7 +100,7 @@ impl FlowLine {
     /// Reads the outermost headers up to the transport layer. Like `sflowtool`, stops at MPLS and
     /// PPPoE.
     fn header(&mut self, header: &SampledHeader<'_>) {
-        (self.packet_size, self.stripped) = (header.frame_length, header.stripped);
+        (self.frame_length, self.stripped) = (Some(header.frame_length), header.stripped);
         let (mut layers, mut offset) = (header.layers(), 0);
         while let Some(layer) = layers.next() {
             match self.link(&layer) {
@@ -167,13 +181,13 @@ impl FlowLine {
 
     fn ipv4(&mut self, header: &SampledIpv4) {
         (self.src, self.dst) = (Address::V4(header.src_ip), Address::V4(header.dst_ip));
-        (self.packet_size, self.tos) = (header.length, header.tos);
+        (self.ip_length, self.tos) = (Some(header.length), header.tos);
         self.ports(header.protocol, [header.src_port, header.dst_port, header.tcp_flags]);
     }
 
     fn ipv6(&mut self, header: &SampledIpv6) {
         (self.src, self.dst) = (Address::V6(header.src_ip), Address::V6(header.dst_ip));
-        self.packet_size = header.length;
+        self.ip_length = Some(header.length);
         self.ports(header.protocol, [header.src_port, header.dst_port, header.tcp_flags]);
     }
 
@@ -201,7 +215,8 @@ impl Default for FlowLine {
             src_port: 0,
             dst_port: 0,
             tcp_flags: 0,
-            packet_size: 0,
+            frame_length: None,
+            ip_length: None,
             stripped: 0,
             ipv4_offset: 0,
         }
