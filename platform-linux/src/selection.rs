@@ -8,7 +8,7 @@ use crate::links::{Link, Links};
 pub(crate) fn traits(link: &Link) -> config::LinkTraits<'_> {
     config::LinkTraits {
         name: &link.name,
-        alias: link.alias.as_deref(),
+        other_names: &link.other_names,
         kind: LinkKind::from_kernel(link.is_loopback(), link.kind.as_deref()),
         speed: link.speed_bps,
     }
@@ -22,7 +22,7 @@ pub(crate) fn candidates(links: &Links) -> Vec<Candidate<'_>> {
         link.addresses.iter().map(move |address| Candidate {
             if_index: link.index,
             device: &link.name,
-            alias: link.alias.as_deref(),
+            other_names: &link.other_names,
             address: address.ip,
             is_vlan: link.kind.as_deref() == Some("vlan"),
             is_up: link.admin_up,
@@ -34,22 +34,43 @@ pub(crate) fn candidates(links: &Links) -> Vec<Candidate<'_>> {
     links.iter().flat_map(of_link).collect()
 }
 
-/// Adds a problem, once, if no link has this name or, with `by_alias`, this alias.
-pub(crate) fn require_device(
-    links: &Links,
-    device: &str,
-    by_alias: bool,
-    problems: &mut Vec<String>,
-) {
-    let is_called =
-        |link: &Link| link.name == device || (by_alias && link.alias.as_deref() == Some(device));
-    if links.iter().any(is_called) {
+/// Adds a problem, once, if no link has this name, alternative name or alias.
+pub(crate) fn require_device(links: &Links, device: &str, problems: &mut Vec<String>) {
+    if links.by_name(device).is_some() {
         return;
     }
-    let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
-    let names = names.join(", ");
-    let problem = format!("there is no interface \"{device}\"; there are: {names}");
+    let names = list(links.iter().map(|link| link.name.as_str()));
+    let problem = format!("there is no interface {device:?}; there are: {names}");
     if !problems.contains(&problem) {
         problems.push(problem);
+    }
+}
+
+/// Lists names for a message: the first few and the number of the others. Control characters, which
+/// the kernel allows in names, are escaped.
+pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names = names.map(|name| name.escape_debug().to_string());
+    let shown: Vec<String> = names.by_ref().take(MAX_LISTED).collect();
+    match (shown.join(", "), names.count()) {
+        (shown, 0) => shown,
+        (shown, others) => format!("{shown} and {others} more"),
+    }
+}
+
+/// Enough for most hosts; a host with containers has hundreds of interfaces.
+const MAX_LISTED: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_list_ends_with_the_number_of_the_others() {
+        let names: Vec<String> = (0..14).map(|number| format!("p{number}")).collect();
+        let first = |count| list(names.iter().map(String::as_str).take(count));
+        assert_eq!(first(2), "p0, p1");
+        assert!(first(12).ends_with(", p11"));
+        assert!(first(14).ends_with(", p11 and 2 more"));
+        assert_eq!(list(["a\x1b[31m"].into_iter()), "a\\u{1b}[31m");
     }
 }

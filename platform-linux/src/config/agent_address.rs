@@ -8,14 +8,14 @@ use core::cmp::Reverse;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::value::Cidr;
+use super::value::{Cidr, is_called};
 
 /// The settings for the agent address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentChoice {
     /// `agentIP`: used as it is, whether or not an interface has it.
     pub ip: Option<IpAddr>,
-    /// `agent`: the device, by name or alias, whose addresses are preferred.
+    /// `agent`: the device, by any of its names, whose addresses are preferred.
     pub device: Option<String>,
     /// `agent.cidr`, in the order of the file; the last one that contains an address applies.
     pub cidrs: Vec<CidrRule>,
@@ -37,8 +37,8 @@ pub struct Candidate<'a> {
     pub if_index: u32,
     /// Name of the interface.
     pub device: &'a str,
-    /// Alias of the interface, `IFLA_IFALIAS`.
-    pub alias: Option<&'a str>,
+    /// Alternative names and alias of the interface (`IFLA_ALT_IFNAME`, `IFLA_IFALIAS`).
+    pub other_names: &'a [String],
     /// The address.
     pub address: IpAddr,
     /// True if the interface is a VLAN sub-interface.
@@ -149,7 +149,7 @@ impl<'a, 'c> Rank<'a, 'c> {
             return None;
         }
         let named = choice.device.as_deref();
-        let named = named.filter(|&n| n == candidate.device || Some(n) == candidate.alias);
+        let named = named.filter(|n| is_called(n, candidate.device, candidate.other_names));
         let cidr_boost = place.map_or(0, |place| choice.cidrs.len() - place);
         let boost = cidr_boost + usize::from(named.is_some());
         Some(Self { candidate, class, named, preferred: rule.map(|rule| rule.cidr), boost })
@@ -246,8 +246,8 @@ mod tests {
 
     fn on(if_index: u32, device: &'static str, address: &str) -> Candidate<'static> {
         let address = address.parse().unwrap();
-        let (alias, is_vlan, is_up, slaac) = (None, false, true, false);
-        Candidate { if_index, device, alias, address, is_vlan, is_up, slaac }
+        let (other_names, is_vlan, is_up, slaac) = (&[], false, true, false);
+        Candidate { if_index, device, other_names, address, is_vlan, is_up, slaac }
     }
 
     fn rule(text: &str) -> CidrRule {
@@ -256,7 +256,7 @@ mod tests {
         CidrRule { cidr, veto }
     }
 
-    fn outcome(choice: &AgentChoice, candidates: &[Candidate<'static>]) -> String {
+    fn outcome<'a>(choice: &'a AgentChoice, candidates: &[Candidate<'a>]) -> String {
         let elected = elect(choice, candidates).unwrap();
         format!("{}: {elected}", elected.address)
     }
@@ -344,7 +344,8 @@ mod tests {
         let candidates = [on(1, "eth0", "8.8.8.8"), on(2, "eth1", "10.0.0.1")];
         let named = "10.0.0.1: on eth1, the device named by agent = eth1";
         assert_eq!(outcome(&choice, &candidates), named);
-        let aliased = [Candidate { alias: Some("eth1"), ..on(2, "ens5", "10.0.0.1") }];
+        let names = ["enp0s5".to_owned(), "eth1".to_owned()];
+        let aliased = [Candidate { other_names: &names, ..on(2, "ens5", "10.0.0.1") }];
         let by_alias = "10.0.0.1: on ens5, the device named by agent = eth1";
         assert_eq!(outcome(&choice, &aliased), by_alias);
         let missing = "8.8.8.8: best public IPv4 address, on eth0; \

@@ -1,9 +1,9 @@
 //! Lexical analysis: words and braces.
 //!
 //! The rules are those of `hsflowd.conf`: space, tab, CR, LF, `=` and `;` separate words and have
-//! no other meaning; a brace needs no separators; `#` starts a comment anywhere. There is one
-//! extension: inside double quotes separators and braces are text, so that a pattern can contain
-//! `{1}`.
+//! no other meaning; a brace needs no separators; `#` starts a comment. There is one extension:
+//! inside double quotes separators, braces and `#` are text and `""` is a quote, so that a pattern
+//! can contain `{1}` and every alias of an interface can be written.
 
 use core::iter::Peekable;
 use core::str::Chars;
@@ -89,12 +89,17 @@ impl<'a> Lexer<'a> {
         let mut quoted = false;
         let mut problem = None;
         while let Some(&c) = self.chars.peek() {
-            let ends = if quoted { c == '\n' } else { is_separator(c) || c == '{' || c == '}' };
-            if ends || c == '#' {
+            let ends =
+                if quoted { c == '\n' } else { is_separator(c) || matches!(c, '{' | '}' | '#') };
+            if ends {
                 break;
             }
             self.bump();
             match c {
+                '"' if quoted && self.chars.peek() == Some(&'"') => {
+                    self.bump();
+                    text.push(c);
+                }
                 '"' => quoted = !quoted,
                 _ if text.len() + c.len_utf8() > MAX_WORD_BYTES => problem = Some(TOO_LONG),
                 _ => text.push(c),
@@ -135,8 +140,7 @@ fn is_separator(c: char) -> bool {
 /// Longest word. hsflowd cuts longer words without a message.
 const MAX_WORD_BYTES: usize = 255;
 const TOO_LONG: &str = "this word is longer than 255 bytes";
-const OPEN_QUOTE: &str =
-    "this quote is not closed on its line (# starts a comment even inside quotes)";
+const OPEN_QUOTE: &str = "this quote is not closed on its line";
 
 #[cfg(test)]
 mod tests {
@@ -168,12 +172,17 @@ mod tests {
     fn quotes_keep_separators_and_braces() {
         assert_eq!(kinds(r#""eth[0-9]{1}; =x" y"#), [word("eth[0-9]{1}; =x"), word("y")]);
         assert_eq!(kinds(r#""""#), [word("")]);
+        assert_eq!(kinds(r##""port #1" # the "first""##), [word("port #1")]);
+        assert_eq!(
+            kinds(r#"the" ""big"" one" """" """#),
+            [word("the \"big\" one"), word("\""), word("")]
+        );
     }
 
     #[test]
     fn unclosed_quote_ends_with_its_line() {
         assert_eq!(kinds("\"a b\nc"), [BadWord(OPEN_QUOTE), word("c")]);
-        assert_eq!(kinds("\"a # b\""), [BadWord(OPEN_QUOTE)]);
+        assert_eq!(kinds("\"a # b"), [BadWord(OPEN_QUOTE)]);
     }
 
     #[test]

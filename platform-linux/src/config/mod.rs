@@ -27,7 +27,7 @@ mod settings;
 #[cfg(any(test, feature = "_testing"))]
 pub mod testing;
 mod tokens;
-mod value;
+pub(crate) mod value;
 
 #[cfg(test)]
 mod tests;

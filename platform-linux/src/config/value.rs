@@ -77,15 +77,18 @@ pub(super) fn uuid(text: &str) -> Result<[u8; 16], String> {
     u128::from_str_radix(&digits, 16).map(u128::to_be_bytes).map_err(|_| malformed())
 }
 
-/// Checks the name or alias of a device.
-pub(super) fn device(text: &str) -> Result<String, String> {
+/// Checks a name of a device. Alternative names and aliases can have any character.
+pub(crate) fn device(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("the device name is empty".into());
     }
-    if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') {
-        return Err(format!("{} is not a device name", quoted(text)));
-    }
     Ok(text.into())
+}
+
+/// Returns true if `device`, as written in a configuration, is the name or one of the other names
+/// of an interface.
+pub(super) fn is_called(device: &str, name: &str, other_names: &[String]) -> bool {
+    name == device || other_names.iter().any(|other| other == device)
 }
 
 /// Checks a host name (RFC 1123, underscores allowed). A name in the form of an IPv4 address is

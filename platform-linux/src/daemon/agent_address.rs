@@ -63,8 +63,8 @@ mod tests {
     fn has<'a>(device: &'a str, address: &str) -> Candidate<'a> {
         let if_index = 1 + u32::from(device.as_bytes()[3]);
         let address = address.parse().unwrap();
-        let (alias, is_vlan, is_up, slaac) = (None, false, true, false);
-        Candidate { if_index, device, alias, address, is_vlan, is_up, slaac }
+        let (other_names, is_vlan, is_up, slaac) = (&[] as &[String], false, true, false);
+        Candidate { if_index, device, other_names, address, is_vlan, is_up, slaac }
     }
 
     fn address(address: &AgentAddress) -> String {

@@ -55,6 +55,7 @@ fn agent(config: &Config, links: &Links, findings: &mut Findings) {
     findings.line("agent address", format_args!("{address}: {reason}"));
     findings.line("sub-agent id", format_args!("{}", config.sub_agent_id));
     if let Some(device) = missing {
+        let device = device.escape_debug();
         findings.problems.push(format!("agent = {device}: this device has no usable address"));
     }
 }

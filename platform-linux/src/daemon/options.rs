@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::config::value;
 use crate::config::{Collector, Config, DEFAULT_PATHS, MAX_SAMPLING, RateSetting, TapRule};
 
 /// The configuration options of the command line.
@@ -14,8 +15,9 @@ pub struct ConfigSource {
     /// /etc/flowmote.conf and /etc/hsflowd.conf that exists.
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Sample packets on this interface instead of those selected in the file. Repeatable.
-    #[arg(short = 'i', long = "interface", value_name = "NAME")]
+    /// Sample packets on this interface instead of those selected in the file: its name, an
+    /// alternative name or its alias. Repeatable.
+    #[arg(short = 'i', long = "interface", value_name = "NAME", value_parser = value::device)]
     pub interfaces: Vec<String>,
     /// Sample 1 in N packets on every interface; 1 samples all packets, 0 none. Default by link
     /// speed: 1000 at 1 Gbit/s, 10000 at 10 Gbit/s, 400 if the speed is unknown.

@@ -12,12 +12,11 @@ pub(super) fn problems(config: &Config, links: &Links, modules: &Modules) -> Vec
     let mut problems = Vec::new();
     modules.problems(config, links, &mut problems);
     if let Some(device) = config.agent.device.as_deref() {
-        require_device(links, device, true, &mut problems);
+        require_device(links, device, &mut problems);
     }
     for collector in &config.collectors {
-        // SO_BINDTODEVICE takes names only, not aliases.
         if let Some(device) = collector.device.as_deref() {
-            require_device(links, device, false, &mut problems);
+            require_device(links, device, &mut problems);
         }
     }
     problems

@@ -232,6 +232,9 @@ impl Daemon<'_> {
     fn reconcile(&mut self, now: Instant) {
         let world = World::new(&self.config, self.links.links(), &self.events);
         self.modules.reconcile(now, world, &mut self.output);
+        let links = self.links.links();
+        let name_of = |name: &str| links.by_name(name).map(|link| link.name.clone());
+        self.output.collectors.locate_devices(name_of);
         self.update_sources(now);
     }
 

@@ -9,8 +9,10 @@ pub struct Link {
     pub index: u32,
     /// Name, at most 15 bytes; bytes that are not UTF-8 are replaced.
     pub name: String,
-    /// Description set by an administrator (`IFLA_IFALIAS`, the ifAlias of RFC 2863).
-    pub alias: Option<String>,
+    /// Alternative names (`IFLA_ALT_IFNAME`, at most 127 bytes), then the description set by an
+    /// administrator (`IFLA_IFALIAS`, the ifAlias of RFC 2863, at most 255 bytes). They can have any
+    /// character; bytes that are not UTF-8 are replaced.
+    pub other_names: Vec<String>,
     /// `IFLA_INFO_KIND`: `veth`, `bridge`, `bond`, `vlan`, `tun` and so on; `None` for the drivers of
     /// most devices.
     pub kind: Option<String>,
@@ -51,8 +53,8 @@ impl Link {
         let flag = |bit: i32| message.flags & bit.cast_unsigned() != 0;
         Self {
             index: message.index,
-            name: String::from_utf8_lossy(message.name).into_owned(),
-            alias: message.alias.map(str::to_owned),
+            name: lossy(message.name),
+            other_names: message.other_names.iter().map(|name| lossy(name)).collect(),
             kind: message.kind.map(str::to_owned),
             hardware: message.hardware,
             mac: message.mac,
@@ -68,6 +70,12 @@ impl Link {
             full_duplex: None,
             addresses: Vec::new(),
         }
+    }
+
+    /// Returns true if the link has this name, alternative name or alias.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.other_names.iter().any(|other| other == name)
     }
 
     /// Returns true if the counters of the link are polled even when it is not sampled: a physical
@@ -130,11 +138,15 @@ impl Link {
     /// The properties whose change is reported as `Changes::other`.
     pub(crate) fn other_properties(&self) -> impl PartialEq {
         (
-            self.kind.clone(),
+            (self.kind.clone(), self.other_names.clone()),
             (self.hardware, self.mac, self.mtu),
             (self.parent, self.promiscuous, self.device),
         )
     }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]

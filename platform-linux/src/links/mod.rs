@@ -103,10 +103,11 @@ impl Links {
         self.table.get(index)
     }
 
-    /// The link with this name. Alternative names (`ip link property`) are not considered.
+    /// The link with this name, else the first that has it as alternative name or alias.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Link> {
-        self.iter().find(|link| link.name == name)
+        let named = self.iter().find(|link| link.name == name);
+        named.or_else(|| self.iter().find(|link| link.is_called(name)))
     }
 
     /// Returns true if the counters of `link` belong in sums over the adapters of the host: it is

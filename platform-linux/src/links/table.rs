@@ -32,7 +32,7 @@ pub struct Changes {
     pub speed: bool,
     /// The bridge, bond, team or VRF that the link is a port of.
     pub master: bool,
-    /// Any other property of [`Link`] except name, alias and addresses.
+    /// Any other property of [`Link`] except name and addresses.
     pub other: bool,
 }
 

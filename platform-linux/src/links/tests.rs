@@ -77,6 +77,18 @@ fn life_of_a_link() {
     ip("link set vb up");
     let up = poll_until(&mut links, |links| links.get(va).is_some_and(|va| va.carrier));
     assert!(up.contains(&LinkEvent::Changed(va, state)) && links.get(va).unwrap().admin_up);
+    ip("link property add dev va altname to-the-core-router-in-rack-7 altname enp0s5");
+    ip("link set va alias uplink#1");
+    let other = LinkEvent::Changed(va, Changes { other: true, ..Changes::default() });
+    let named = poll_until(&mut links, |links| links.by_name("uplink#1").is_some());
+    assert!(named.contains(&other), "{named:?}");
+    let names = ["to-the-core-router-in-rack-7", "enp0s5", "uplink#1"];
+    assert_eq!(links.get(va).unwrap().other_names, names);
+    assert!(names.iter().all(|name| index(&links, name) == va));
+    ip("link set vb alias va");
+    poll_until(&mut links, |links| links.get(vb).is_some_and(|vb| vb.is_called("va")));
+    assert_eq!(index(&links, "va"), va, "a name comes before the alias of another link");
+    ip("link set vb alias x");
     ip("addr add 198.51.100.1/24 dev va");
     ip("-6 addr add 2001:db8::1/64 dev va nodad");
     let addresses = |links: &Links| -> Vec<_> {

@@ -16,6 +16,8 @@ use crate::throttle::Throttle;
 #[derive(Debug)]
 pub struct Destination {
     collector: Collector,
+    /// The kernel's name of the collector's device.
+    device: Option<String>,
     lookup: Lookup,
     /// Time to the next lookup after one that failed.
     backoff: Duration,
@@ -60,6 +62,7 @@ impl Destination {
         };
         Self {
             collector: collector.clone(),
+            device: collector.device.clone(),
             lookup,
             backoff: RETRY,
             address,
@@ -68,6 +71,13 @@ impl Destination {
             throttle: Throttle::default(),
             stats: DestinationStats::default(),
         }
+    }
+
+    /// Looks up the kernel's name of the collector's device. A device that does not exist keeps the
+    /// name of the configuration, so that opening the socket fails with ENODEV.
+    pub(super) fn locate_device(&mut self, name_of: &impl Fn(&str) -> Option<String>) {
+        let configured = self.collector.device.clone();
+        self.device = configured.map(|device| name_of(&device).unwrap_or(device));
     }
 
     /// The collector as configured.
@@ -207,7 +217,7 @@ impl Destination {
     fn open(&mut self, now: Instant) {
         let Some(address) = self.address else { return };
         self.socket = None;
-        match connect(address, self.collector.device.as_deref()) {
+        match connect(address, self.device.as_deref()) {
             Ok(socket) => self.socket = Some(socket),
             Err(error) => {
                 let Self { collector, throttle, .. } = self;
@@ -255,6 +265,10 @@ fn connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
     };
     let socket = UdpSocket::bind((any, 0))?;
     if let Some(device) = device {
+        // The kernel would cut a longer name (net/core/sock.c, sock_setbindtodevice).
+        if device.len() >= libc::IFNAMSIZ {
+            return Err(io::Error::from_raw_os_error(libc::ENODEV));
+        }
         setsockopt(&socket, sockopt::BindToDevice, &device.into())?;
     }
     setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER)?;

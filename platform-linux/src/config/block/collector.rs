@@ -85,7 +85,7 @@ impl fmt::Display for Collector {
             Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port)?,
             host => write!(f, "{host}:{}", self.port)?,
         }
-        self.device.as_ref().map_or(Ok(()), |device| write!(f, " by {device}"))
+        self.device.as_ref().map_or(Ok(()), |device| write!(f, " by {}", device.escape_debug()))
     }
 }
 

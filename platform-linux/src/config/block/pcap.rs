@@ -25,7 +25,7 @@ pub(in crate::config) static EPCAP: Block =
 
 const TOKENS: &[Token] = &[DEV, DEV_PATTERN, SPEED, SAMPLING, PROMISC, VPORT, DYNAMIC];
 
-const DEV: Token = supported("dev", DEVICE).about("one device, by name or alias");
+const DEV: Token = supported("dev", DEVICE).about("one device, by name, alternative name or alias");
 const DEV_PATTERN: Token = supported("dev.pattern", PATTERN).about("devices whose names match");
 const SPEED: Token = supported("speed", Kind::Word("a speed, MIN-MAX or MIN-"))
     .about("devices of these link speeds, in bit/s with K, M, G, T, P");
@@ -55,7 +55,7 @@ pub struct TapRule {
 }
 
 impl TapRule {
-    /// The rule for one device by name or alias, as `--interface` creates it.
+    /// The rule for one device by any of its names, as `--interface` creates it.
     pub fn device(name: impl Into<String>, sampling: Option<u32>) -> Self {
         let selector = Selector { device: Some(name.into()), ..Selector::default() };
         Self { selector, sampling, promiscuous: false, position: None }
@@ -66,7 +66,7 @@ impl TapRule {
 /// [`LinkKind::Other`] are selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
-    /// `dev`: name or alias of one device.
+    /// `dev`: name, alternative name or alias of one device.
     pub device: Option<String>,
     /// `dev.pattern`: names of devices.
     pub pattern: Option<Pattern>,
@@ -91,8 +91,8 @@ impl Selector {
 pub struct LinkTraits<'a> {
     /// Name, `IFLA_IFNAME`.
     pub name: &'a str,
-    /// Alias, `IFLA_IFALIAS`.
-    pub alias: Option<&'a str>,
+    /// Alternative names and alias (`IFLA_ALT_IFNAME`, `IFLA_IFALIAS`).
+    pub other_names: &'a [String],
     /// Kind of the link.
     pub kind: LinkKind,
     /// Speed in bit/s; `None` if the driver does not report it.
@@ -101,7 +101,7 @@ pub struct LinkTraits<'a> {
 
 impl LinkTraits<'_> {
     fn is_called(&self, device: &str) -> bool {
-        self.name == device || self.alias == Some(device)
+        value::is_called(device, self.name, self.other_names)
     }
 }
 
@@ -229,7 +229,7 @@ mod tests {
 
     const NIC: LinkTraits<'_> = LinkTraits {
         name: "eth0",
-        alias: Some("uplink"),
+        other_names: &[],
         kind: LinkKind::Other,
         speed: Some(10_u64.pow(10)),
     };
@@ -258,9 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn device_matches_name_and_alias() {
-        for (name, found) in [("eth0", true), ("uplink", true), ("ETH0", false), ("eth", false)] {
-            assert_eq!(TapRule::device(name, None).selector.matches(&NIC), found, "{name}");
+    fn device_matches_name_alternative_name_and_alias() {
+        let other_names = ["enp1s0".to_owned(), "Uplink #1: 10.0.0.0/8".to_owned()];
+        let nic = LinkTraits { other_names: &other_names, ..NIC };
+        for (name, found) in [
+            ("eth0", true),
+            ("enp1s0", true),
+            ("Uplink #1: 10.0.0.0/8", true),
+            ("ETH0", false),
+            ("eth", false),
+        ] {
+            assert_eq!(TapRule::device(name, None).selector.matches(&nic), found, "{name}");
         }
     }
 
@@ -293,10 +301,7 @@ mod tests {
         let config = Config { taps, ..Config::default() };
         assert_eq!(config.tap_for(&NIC), config.taps.get(2));
         assert_eq!(config.tap_for(&LinkTraits { name: "eth1", ..NIC }), config.taps.first());
-        assert_eq!(
-            config.tap_for(&LinkTraits { name: "wlan0", alias: None, ..NIC }),
-            config.taps.get(1)
-        );
+        assert_eq!(config.tap_for(&LinkTraits { name: "wlan0", ..NIC }), config.taps.get(1));
         assert_eq!(Config::default().tap_for(&NIC), None);
     }
 

@@ -46,7 +46,7 @@ const DATAGRAM_BYTES: Token = supported("datagramBytes", Kind::Number(200..=8192
     .default("1400")
     .about("largest UDP payload; below 1024 a host counter sample may not fit");
 const AGENT_DEVICE: Token =
-    supported("agent", DEVICE).about("take the agent address from this device (name or alias)");
+    supported("agent", DEVICE).about("take the agent address from this device (any of its names)");
 const AGENT_IP: Token = supported("agentIP", Kind::Word("an address"))
     .about("the agent address, whether or not this host has it");
 const AGENT_CIDR: Token = supported("agent.cidr", Kind::Word("[!]address/bits"))

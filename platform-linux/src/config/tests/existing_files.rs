@@ -17,8 +17,9 @@ fn shipped_file_has_no_problem() {
     let config = parsed.config.unwrap();
     let collector = "127.0.0.1".parse().unwrap();
     assert_eq!(config.collectors, [collector]);
-    let sampled =
-        |name, kind| config.tap_for(&LinkTraits { name, alias: None, kind, speed: None }).is_some();
+    let sampled = |name, kind| {
+        config.tap_for(&LinkTraits { name, other_names: &[], kind, speed: None }).is_some()
+    };
     for name in ["eth0", "ens5", "enp3s0f1np1", "eno1", "enx00e04c680001", "ib0", "wlan0"] {
         assert!(sampled(name, LinkKind::Other), "{name}");
     }
@@ -58,7 +59,7 @@ f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
     assert_eq!(config.nflog, Some(NflogRule { group: 5, sampling_rate: 400 }));
     let ten = LinkTraits {
         name: "enp1s0",
-        alias: None,
+        other_names: &[],
         kind: LinkKind::Other,
         speed: Some(10_000_000_000),
     };
@@ -93,8 +94,12 @@ f:15:1: warning: \"dbus\" is not supported by Flowmote yet; ignored";
     let config = Config::parse(VYOS).config.unwrap();
     assert_eq!(config.agent.ip, Some(IpAddr::from([192, 0, 2, 14])));
     assert_eq!(config.collectors[1].to_string(), "[2001:db8::1]:9995");
-    let eth1 =
-        LinkTraits { name: "eth1", alias: None, kind: LinkKind::Other, speed: Some(1_000_000_000) };
+    let eth1 = LinkTraits {
+        name: "eth1",
+        other_names: &[],
+        kind: LinkKind::Other,
+        speed: Some(1_000_000_000),
+    };
     let (rate, reason) = config.sampling_rate(config.tap_for(&eth1).unwrap(), eth1.speed);
     assert_eq!((rate, reason.to_string().as_str()), (1000, "sampling = 1000 on line 3"));
 }

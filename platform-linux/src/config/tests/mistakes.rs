@@ -53,8 +53,7 @@ fn input_that_hsflowd_misreads() {
         ),
         (
             "pcap { dev = \"eth0 }",
-            "f:2:14: error: this quote is not closed on its line \
-             (# starts a comment even inside quotes)\n\
+            "f:2:14: error: this quote is not closed on its line\n\
              f:3:2: warning: the file ends inside sflow of line 1; } is missing",
         ),
     ]);

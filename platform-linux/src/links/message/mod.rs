@@ -57,8 +57,8 @@ pub(crate) struct LinkMessage<'a> {
     pub(crate) flags: u32,
     /// Name without its NUL: any bytes except `/`, `:` and white space (`dev_valid_name`).
     pub(crate) name: &'a [u8],
-    /// Description, as set by `ip link set dev eth0 alias uplink`.
-    pub(crate) alias: Option<&'a str>,
+    /// Alternative names (`ip link property`), then the alias (`ip link set alias`): any bytes.
+    pub(crate) other_names: Vec<&'a [u8]>,
     pub(crate) mac: Option<[u8; 6]>,
     pub(crate) mtu: u32,
     /// Index of the bridge, bond, team or VRF that the link is a port of.
@@ -82,10 +82,10 @@ pub(crate) struct LinkMessage<'a> {
 impl<'a> LinkMessage<'a> {
     fn attribute(&mut self, kind: u16, value: &'a [u8]) -> Result<(), Malformed> {
         match kind {
-            libc::IFLA_IFNAME => {
-                self.name = value.split(|&byte| byte == 0).next().unwrap_or_default();
-            }
-            libc::IFLA_IFALIAS => self.alias = as_str(value),
+            libc::IFLA_IFNAME => self.name = until_nul(value),
+            // The kernel writes the alias before the list of alternative names.
+            libc::IFLA_IFALIAS => self.other_names.push(until_nul(value)),
+            IFLA_PROP_LIST => self.alternative_names(value),
             libc::IFLA_ADDRESS => self.mac = as_mac(value),
             libc::IFLA_MTU => self.mtu = as_u32(value).ok_or(Malformed)?,
             libc::IFLA_MASTER => self.master = as_u32(value).filter(|&index| index != 0),
@@ -97,6 +97,11 @@ impl<'a> LinkMessage<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn alternative_names(&mut self, list: &'a [u8]) {
+        let names = attributes(list).filter(|(kind, _)| *kind == IFLA_ALT_IFNAME);
+        self.other_names.splice(0..0, names.map(|(_, name)| until_nul(name)));
     }
 
     fn link_info(&mut self, info: &'a [u8]) {
@@ -183,6 +188,10 @@ impl Address {
     }
 }
 
+fn until_nul(value: &[u8]) -> &[u8] {
+    value.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
 fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
     let (header, rest) = message.body.split_first_chunk::<16>().ok_or(Malformed)?;
     let [family, ..] = *header;
@@ -254,6 +263,8 @@ const IFLA_INFO_DATA: u16 = 2;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const IFLA_LINK_NETNSID: u16 = 37;
+const IFLA_PROP_LIST: u16 = 52;
+const IFLA_ALT_IFNAME: u16 = 53;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 const IFA_FLAGS: u16 = 8;
 

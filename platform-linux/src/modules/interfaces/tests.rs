@@ -13,7 +13,7 @@ fn link() -> Link {
     Link {
         index: 4,
         name: "eth0".to_owned(),
-        alias: None,
+        other_names: Vec::new(),
         kind: None,
         hardware: libc::ARPHRD_ETHER,
         mac: Some([2; 6]),

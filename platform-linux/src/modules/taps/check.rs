@@ -11,7 +11,7 @@ use crate::selection::{require_device, traits};
 /// Lists what the configuration requests for packet samples and this host lacks.
 pub(super) fn problems(config: &Config, links: &Links, problems: &mut Vec<String>) {
     for device in config.taps.iter().filter_map(|rule| rule.selector.device.as_deref()) {
-        require_device(links, device, true, problems);
+        require_device(links, device, problems);
     }
     let selected: Vec<&Link> =
         links.iter().filter(|link| config.tap_for(&traits(link)).is_some()).collect();

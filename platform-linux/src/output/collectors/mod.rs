@@ -43,6 +43,14 @@ impl Collectors {
         old.iter().for_each(|destination| self.former += destination.stats());
     }
 
+    /// Looks up the devices of all collectors by `name_of`, which returns the kernel's name of the
+    /// interface with this name, alternative name or alias: SO_BINDTODEVICE takes no alias. To be
+    /// called after every change of interfaces or configuration, before
+    /// [`maintain`](Self::maintain).
+    pub fn locate_devices(&mut self, name_of: impl Fn(&str) -> Option<String>) {
+        self.all.iter_mut().for_each(|destination| destination.locate_device(&name_of));
+    }
+
     /// Sets the time used for send errors until the next call, so that sending never reads the
     /// clock.
     pub fn set_time(&mut self, now: Instant) {
