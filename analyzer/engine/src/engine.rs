@@ -5,6 +5,7 @@ use core::time::Duration;
 use flowmote_decoder::counter::{HostCpu, HostDescr, HostMemory, IfCounters, PortName};
 use flowmote_decoder::{CounterRecord, DataSource, Datagram, FlowSample, Malformed, Sample, Text};
 
+use crate::arrival::Arrival;
 use crate::flows::{Conversation, FlowRate, Origin, Pair, PairRate};
 use crate::hosts::Host;
 use crate::instant::Instant;
@@ -50,11 +51,12 @@ impl Engine {
         Self { tally: Tally::default(), clock: Clock::new(start, window), tables }
     }
 
-    /// Processes a UDP payload that arrived at `now`.
-    pub fn ingest(&mut self, now: Instant, payload: &[u8]) {
-        let moment = self.clock.moment(now);
+    /// Processes a UDP payload.
+    pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
+        let moment = self.clock.moment(arrival.time);
         self.tables.datagrams.add(moment, Sum { samples: 1, ..Sum::default() });
-        walk(payload, &mut self.tally, &mut Ingest::new(&mut self.tables, now, moment));
+        let mut sink = Ingest::new(&mut self.tables, arrival.time, moment);
+        walk(arrival, payload, &mut self.tally, &mut sink);
     }
 
     /// Removes flows and address pairs without samples in the window, so that tables do not fill with

@@ -14,6 +14,7 @@
 //! unused for the longest time.
 #![forbid(unsafe_code)]
 
+mod arrival;
 mod engine;
 mod flows;
 mod hosts;
@@ -26,13 +27,14 @@ mod tally;
 mod walk;
 mod window;
 
+pub use arrival::Arrival;
 pub use engine::{Engine, Totals};
 pub use flows::{Conversation, FlowRate, Origin, Pair, PairRate};
 pub use hosts::Host;
 pub use instant::Instant;
 pub use interfaces::{Interface, InterfaceRates, SampleTime};
 pub use printable::is_printable;
-pub use sequence::{Gaps, Sequences, Stream};
+pub use sequence::{Gaps, Sequences, Shared, SubAgent};
 pub use tally::Tally;
 pub use walk::{Level, Sink, walk};
 pub use window::Rate;

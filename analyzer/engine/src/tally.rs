@@ -91,6 +91,9 @@ impl fmt::Display for Tally {
         if totals.untracked != 0 {
             write!(f, "\n  {} datagrams of further sub-agents not tracked", totals.untracked)?;
         }
+        if self.sequences.replaced != 0 {
+            write!(f, "\n  {} silent sub-agents no longer tracked", self.sequences.replaced)?;
+        }
         Ok(())
     }
 }

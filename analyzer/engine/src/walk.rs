@@ -5,6 +5,7 @@ use flowmote_decoder::{
     CounterRecord, Datagram, Error, FlowRecord, Malformed, RtValue, RtValues, Sample, ValueTypes,
 };
 
+use crate::arrival::Arrival;
 use crate::tally::Tally;
 
 /// A receiver of the content of datagrams, called by [`walk`] in the order of the datagram. By default
@@ -70,11 +71,11 @@ pub enum Level {
 
 /// Parses a UDP payload, counts its content and faults in `tally`, and passes them to `sink`.
 #[inline]
-pub fn walk(payload: &[u8], tally: &mut Tally, sink: &mut impl Sink) {
+pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut impl Sink) {
     tally.received(payload);
     match Datagram::parse(payload) {
         Ok(datagram) => {
-            tally.sequences.note(&datagram);
+            tally.sequences.note(arrival, &datagram);
             samples(&datagram, tally, sink);
         }
         Err(error) => {

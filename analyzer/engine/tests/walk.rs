@@ -4,7 +4,7 @@ mod datagram;
 
 use datagram::{counter_sample, datagram, flow_sample, if_counters, ipv4, port_name, structure};
 use flowmote_decoder::{CounterRecord, Datagram, Error, FlowRecord, Malformed, RtValue, Sample};
-use flowmote_engine::{Level, Sink, Tally, walk};
+use flowmote_engine::{Arrival, Level, Sink, Tally, walk};
 
 /// Records the calls as words.
 #[derive(Default)]
@@ -13,7 +13,7 @@ struct Calls(Vec<String>);
 impl Calls {
     fn of(payload: &[u8]) -> (String, Tally) {
         let (mut calls, mut tally) = (Self::default(), Tally::default());
-        walk(payload, &mut tally, &mut calls);
+        walk(&Arrival::default(), payload, &mut tally, &mut calls);
         (calls.0.join(" "), tally)
     }
 }

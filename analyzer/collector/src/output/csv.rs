@@ -26,7 +26,7 @@ impl Default for Csv {
 
 impl Format for Csv {
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
-        walk(received.payload, tally, self);
+        walk(&received.arrival(), received.payload, tally, self);
     }
 
     fn buffer(&mut self) -> &mut Vec<u8> {

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::time::SystemTime;
 
-use flowmote_engine::Tally;
+use flowmote_engine::{Arrival, Instant, Tally};
 
 /// A UDP payload with the time and source address of its arrival.
 pub(crate) struct Received<'a> {
@@ -11,6 +11,15 @@ pub(crate) struct Received<'a> {
     /// `None` if the source address is unknown.
     pub(crate) from: Option<SocketAddr>,
     pub(crate) payload: &'a [u8],
+}
+
+impl Received<'_> {
+    /// The arrival, for the engine.
+    pub(crate) fn arrival(&self) -> Arrival {
+        // A capture may contain any time; one before 1970 is taken for 1970.
+        let since = self.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Arrival { time: Instant::after_start(since), sender: self.from.map(|from| from.ip()) }
+    }
 }
 
 /// A formatter of datagrams. It appends to its own buffer, which the caller writes out and clears.

@@ -28,7 +28,7 @@ impl Format for Json {
         self.malformed.clear();
         self.out.begin("", b'{');
         self.received(received);
-        walk(received.payload, tally, self);
+        walk(&received.arrival(), received.payload, tally, self);
         self.out.end_line();
     }
 

@@ -61,7 +61,7 @@ impl Pcap {
 impl Format for Pcap {
     fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
         self.time = received.time;
-        walk(received.payload, tally, self);
+        walk(&received.arrival(), received.payload, tally, self);
     }
 
     fn buffer(&mut self) -> &mut Vec<u8> {

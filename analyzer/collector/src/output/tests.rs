@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use clap::ValueEnum;
-use flowmote_engine::{Engine, Instant, Tally};
+use flowmote_engine::{Arrival, Engine, Instant, Tally};
 
 use super::{FormatKind, Received};
 
@@ -23,7 +23,7 @@ fn summaries(payloads: &[Vec<u8>]) -> Vec<String> {
         })
         .collect();
     let mut engine = Engine::new(Instant::default(), Duration::from_secs(10));
-    payloads.iter().for_each(|payload| engine.ingest(Instant::default(), payload));
+    payloads.iter().for_each(|payload| engine.ingest(&Arrival::default(), payload));
     summaries.push(engine.tally().to_string());
     summaries
 }

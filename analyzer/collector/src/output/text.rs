@@ -35,7 +35,7 @@ impl Format for Text {
             self.put(from);
         }
         self.word("bytes", received.payload.len());
-        walk(received.payload, tally, self);
+        walk(&received.arrival(), received.payload, tally, self);
         self.out.extend_from_slice(b"\n\n");
     }
 

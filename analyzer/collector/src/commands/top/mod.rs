@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use flowmote_engine::{Engine, Instant as EngineTime};
+use flowmote_engine::{Arrival, Engine, Instant as EngineTime};
 
 use crate::args::TopArguments;
 use crate::receive::{Batch, Receiver, Signals};
@@ -163,13 +163,15 @@ impl Top {
     /// Processes the datagrams that have arrived, up to [`MAX_BATCHES`], so that keys and signals are
     /// handled even under overload.
     fn drain(&mut self) -> io::Result<()> {
-        let now = self.engine_time(Instant::now());
+        let time = self.engine_time(Instant::now());
         for _ in 0..MAX_BATCHES {
             self.receiver.receive(&mut self.batch, usize::MAX)?;
             if self.batch.is_empty() {
                 break;
             }
-            self.batch.iter().for_each(|(payload, _)| self.engine.ingest(now, payload));
+            for (payload, from) in self.batch.iter() {
+                self.engine.ingest(&Arrival { time, sender: Some(from.ip()) }, payload);
+            }
         }
         Ok(())
     }

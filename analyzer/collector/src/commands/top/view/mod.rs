@@ -135,6 +135,12 @@ fn summary(engine: &Engine, now: Instant) -> Vec<Line> {
         ),
     };
     let mut lines = vec![row(Role::Title, received), row(Role::Row, estimate)];
+    let shared = tally.sequences.shared();
+    if let [first, others @ ..] = &shared[..] {
+        let more =
+            if others.is_empty() { String::new() } else { format!(", {} more", others.len()) };
+        lines.push(row(Role::Warning, format!("{first}{more}")));
+    }
     if engine.evicted() != 0 {
         let evicted = engine.evicted();
         lines.push(row(Role::Warning, format!("tables full: {evicted} entries evicted")));
@@ -172,5 +178,9 @@ fn label(engine: &Engine, origin: &Origin) -> String {
         0 => format!("ifIndex {}", origin.source.index),
         _ => origin.source.to_string(),
     });
-    if engine.tally().sequences.agents() > 1 { format!("{} {port}", origin.agent) } else { port }
+    if engine.tally().sequences.several_agents() {
+        format!("{} {port}", origin.agent)
+    } else {
+        port
+    }
 }

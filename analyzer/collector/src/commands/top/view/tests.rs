@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use flowmote_engine::Arrival;
+
 use super::*;
 
 /// A datagram of one sample, given as words.
@@ -55,7 +57,7 @@ fn engine() -> Engine {
     let mut receive = |seconds: u64, format: u32, sample: &[u32]| {
         sequence += 1;
         let payload = datagram(sequence, 1000 * seconds as u32, format, sample);
-        engine.ingest(at(seconds), &payload);
+        engine.ingest(&Arrival { time: at(seconds), sender: None }, &payload);
     };
     receive(0, 2, &counters(1, 1_000_000));
     receive(0, 2, &host(1, u32::MAX - 9_999, 500));
