@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Receive datagrams and write them as text, JSON, CSV or pcap
     Listen(ListenArguments),
-    /// Read datagrams from a capture file (pcap, pcapng) and write them in the same formats
+    /// Read datagrams from capture files (pcap, pcapng) and write them in the same formats
     Read(ReadArguments),
     /// Copy received datagrams to other collectors, unchanged
     Forward(ForwardArguments),
@@ -56,8 +56,9 @@ pub(crate) struct RunArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReadArguments {
-    /// Capture file, pcap or pcapng; - for standard input
-    pub(crate) file: PathBuf,
+    /// Capture files, pcap or pcapng, which gzip or zstd may have compressed; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
     /// Destination UDP port of sFlow in the capture
     #[arg(long, default_value_t = PORT)]
     pub(crate) port: u16,

@@ -1,18 +1,22 @@
-//! Capture files, pcap and pcapng, read packet by packet, and the UDP datagrams in them.
+//! Capture files, pcap and pcapng, read packet by packet, and the UDP datagrams in them, those in IP
+//! fragments included.
 //!
 //! Requires the feature `capture`, which uses `std`. Supports both byte orders, microseconds and
 //! nanoseconds, any resolution, and any number of sections and interfaces of pcapng. Memory is
 //! bounded for any content of the file, and no content causes a panic.
 
+mod fragments;
+mod link;
 mod pcap;
 mod pcapng;
 mod source;
 mod udp;
 
 use core::fmt;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::time::SystemTime;
 
+pub use fragments::{Fragment, Reassembled, Reassembly, ReassemblyCounts};
 pub use udp::{Found, find_udp};
 
 use pcap::Pcap;
@@ -42,6 +46,8 @@ pub struct Packet<'a> {
 pub enum CaptureError {
     /// The source could not be read.
     Io(io::Error),
+    /// The file has no bytes.
+    Empty,
     /// The file does not begin with a magic number of pcap or pcapng.
     NotACapture,
     /// The file ends within the packet or block at `offset`; all packets before it were whole.
@@ -74,7 +80,8 @@ impl<R: Read> CaptureReader<R> {
         let mut source = Source::new(inner);
         // A file shorter than the magic number is not a truncated capture, but none at all.
         let magic = source.array().map_err(|error| match error {
-            CaptureError::Truncated { .. } => CaptureError::NotACapture,
+            CaptureError::Truncated { .. } if source.has_read() => CaptureError::NotACapture,
+            CaptureError::Truncated { .. } => CaptureError::Empty,
             other => other,
         })?;
         let format = if magic == pcapng::MAGIC {
@@ -107,7 +114,12 @@ impl<R: Read> CaptureReader<R> {
 impl fmt::Display for CaptureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // A decompressor that lacks the rest of its input.
+            Self::Io(error) if error.kind() == ErrorKind::UnexpectedEof => f.write_str(
+                "the compressed data ends too early; every packet before that is complete",
+            ),
             Self::Io(error) => error.fmt(f),
+            Self::Empty => f.write_str("the file is empty"),
             Self::NotACapture => f.write_str("not a capture file: expected pcap or pcapng"),
             Self::Truncated { offset } => write!(
                 f,

@@ -22,6 +22,11 @@ impl<R: Read> Source<R> {
         Self { inner, offset: 0, start: 0, content: Vec::new() }
     }
 
+    /// Returns true if any byte of the file was read.
+    pub(super) fn has_read(&self) -> bool {
+        self.offset != 0
+    }
+
     /// Returns true if nothing is buffered.
     pub(super) fn is_empty(&self) -> bool {
         self.inner.buffer().is_empty()

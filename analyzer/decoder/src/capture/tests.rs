@@ -185,7 +185,8 @@ fn file_cut_anywhere_yields_the_whole_packets() {
 
 #[test]
 fn other_files_are_not_a_capture() {
-    for file in [b"".as_slice(), b"\xd4\xc3", b"#!/bin/sh\necho no capture here, ever"] {
+    assert!(matches!(read(b"").1, Some(CaptureError::Empty)));
+    for file in [b"\xd4\xc3".as_slice(), b"#!/bin/sh\necho no capture here, ever"] {
         let error = read(file).1.unwrap();
         assert!(matches!(error, CaptureError::NotACapture), "{error}");
     }
@@ -247,24 +248,93 @@ fn datagrams_are_found_after_every_link_layer() {
         (229, v6.clone(), "[::1]:1000"),
         (0, after(&[2, 0, 0, 0], &v4), "10.0.0.1:1000"),
         (108, after(&[0, 0, 0, 24], &v6), "[::1]:1000"),
+        // NFLOG: attributes of both byte orders, the first padded, before the payload (9).
+        (239, after(&nflog(u16::to_le_bytes, v4.len()), &v4), "10.0.0.1:1000"),
+        (239, after(&nflog(u16::to_be_bytes, v6.len()), &v6), "[::1]:1000"),
+        // PPP: with and without address and control, compressed protocol.
+        (9, after(&[0xff, 3, 0, 0x21], &v4), "10.0.0.1:1000"),
+        (9, after(&[0x57], &v6), "[::1]:1000"),
+        (50, after(&[0xff, 3, 0, 0x57], &v6), "[::1]:1000"),
+        // Cisco's HDLC, in its own link type and in that of PPP.
+        (50, after(&[0x0f, 0, 8, 0], &v4), "10.0.0.1:1000"),
+        (104, after(&[0x8f, 0, 0x86, 0xdd], &v6), "[::1]:1000"),
+        // A direction in the place of the address, and before it.
+        (166, after(&[1, 3, 0, 0x21], &v4), "10.0.0.1:1000"),
+        (204, after(&[0, 0xff, 3, 0, 0x21], &v4), "10.0.0.1:1000"),
+        (51, after(&[0x11, 0, 0, 7, 0, 40, 0, 0x21], &v4), "10.0.0.1:1000"),
+        // IEEE 802.11: to the access point, with quality of service, with four addresses, padded.
+        (105, after(&ieee80211(0x08, 1, 24), &v4), "10.0.0.1:1000"),
+        (105, after(&ieee80211(0x88, 2, 26), &v4), "10.0.0.1:1000"),
+        (105, after(&ieee80211(0x88, 3, 32), &v4), "10.0.0.1:1000"),
+        (105, after(&ieee80211(0x88, 2, 28), &v4), "10.0.0.1:1000"),
+        (
+            127,
+            [&[0, 0, 9, 0, 0, 0, 0, 0, 0xa5], &ieee80211(0x08, 2, 24)[..], &v4].concat(),
+            "10.0.0.1:1000",
+        ),
+        // Juniper: with extensions, with the address family in the place of the link layer.
+        (178, [b"MGC\x80\0\x02\xa5\xa5", &mac[..], &[8, 0], &v4].concat(), "10.0.0.1:1000"),
+        (178, [b"MGC\x03\0\0\0\x1c", &v6[..]].concat(), "[::1]:1000"),
+        (167, [b"MGC\0", &mac[..], &[0x86, 0xdd], &v6].concat(), "[::1]:1000"),
+        (179, [b"MGC\x01\xff\x03\0\x21", &v4[..]].concat(), "10.0.0.1:1000"),
+        (181, [b"MGC\x01\x0f\0\x08\0", &v4[..]].concat(), "10.0.0.1:1000"),
     ] {
         // Padding of a short frame is not payload.
         let padded = after(&packet, &[0; 9]);
         let found = Found::Udp { from: from.parse().unwrap(), payload: b"sflow", cut: false };
         assert_eq!(find_udp(link_type, &padded, 6343), found, "{link_type}");
         assert_eq!(find_udp(link_type, &padded, 6344), Found::Other);
-        assert_eq!(find_udp(147, &padded, 6343), Found::Other);
+        assert_eq!(find_udp(147, &padded, 6343), Found::UnsupportedLink);
+        for cut in 0..packet.len() {
+            find_udp(link_type, &packet[..cut], 6343);
+        }
+    }
+}
+
+/// The header of NFLOG for IPv4, an attribute of five bytes, and the head of the payload.
+fn nflog(bytes: fn(u16) -> [u8; 2], payload: usize) -> Vec<u8> {
+    let mut header = vec![2, 0, 0, 5];
+    header.extend([bytes(5), bytes(1)].concat());
+    header.extend([0xa5, 0, 0, 0]);
+    header.extend([bytes(4 + payload as u16), bytes(9)].concat());
+    header
+}
+
+/// The header of a data frame with these bytes, then LLC with SNAP for IPv4.
+fn ieee80211(kind: u8, flags: u8, length: usize) -> Vec<u8> {
+    let mut header = vec![0; length];
+    (header[0], header[1]) = (kind, flags);
+    header.extend([0xaa, 0xaa, 3, 0, 0, 0, 8, 0]);
+    header
+}
+
+#[test]
+fn other_frames_of_a_supported_link_are_not_datagrams() {
+    let v4 = ipv4(0x4000, b"sflow");
+    for (link_type, head) in [
+        // Beacon, data without content, encrypted data.
+        (105, ieee80211(0x80, 0, 24)),
+        (105, ieee80211(0x48, 0, 24)),
+        (105, ieee80211(0x08, 0x41, 24)),
+        (178, b"MGD\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\0".to_vec()),
+        (239, vec![2, 0, 0, 5, 3, 0, 1, 0]),
+    ] {
+        assert_eq!(find_udp(link_type, &after(&head, &v4), 6343), Found::Other, "{link_type}");
     }
 }
 
 #[test]
 fn fragments_and_cut_datagrams_are_reported() {
     for fragment in [0x2000, 0x2003, 0x0003] {
-        assert_eq!(find_udp(101, &ipv4(fragment, b"sflow"), 6343), Found::Fragment);
+        let packet = ipv4(fragment, b"sflow");
+        let found = find_udp(101, &packet, 6343);
+        assert!(matches!(found, Found::Fragment(_)));
     }
     for place in [[0, 1], [0, 8]] {
         let header = [17, 0, place[0], place[1], 0, 0, 0, 7];
-        assert_eq!(find_udp(101, &ipv6(&header, 44, b"sflow"), 6343), Found::Fragment);
+        let packet = ipv6(&header, 44, b"sflow");
+        let found = find_udp(101, &packet, 6343);
+        assert!(matches!(found, Found::Fragment(_)));
     }
     // An atomic fragment (RFC 6946): offset 0, no more fragments.
     let packet = ipv6(&[17, 0, 0, 0, 0, 0, 0, 7], 44, b"sflow");

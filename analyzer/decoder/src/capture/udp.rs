@@ -2,7 +2,9 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::packet::{Layer, Layers};
+use super::fragments::Fragment;
+use super::link::{Link, link};
+use crate::packet::{Ipv6Extension, Layer, Layers, Udp};
 
 /// Result of the search in a captured packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,88 +18,89 @@ pub enum Found<'a> {
         /// True if the payload is longer than the captured part.
         cut: bool,
     },
-    /// A fragment of a UDP datagram. Only the first contains the port.
-    Fragment,
+    /// A fragment of an IP packet, for [`Reassembly`](super::Reassembly).
+    Fragment(Fragment<'a>),
     /// Anything else.
     Other,
+    /// The link type is not supported.
+    UnsupportedLink,
 }
 
 /// Searches a captured packet for a UDP datagram to `port`.
 ///
-/// Link types: Ethernet, Linux cooked (both versions), raw IP and BSD loopback. The datagram may be
-/// inside VLAN tags, MPLS, PPPoE and tunnels.
+/// Link types: Ethernet (1), raw IP (12, 14, 101, 228, 229), BSD loopback (0, 108), Linux cooked (113,
+/// 276), NFLOG (239), PPP (9, 50, 51, 104, 166, 204), IEEE 802.11 (105, with radiotap 127), Juniper
+/// (167, 178, 179, 181). The datagram may be inside VLAN tags, MPLS, PPPoE and tunnels.
 pub fn find_udp(link_type: u16, packet: &[u8], port: u16) -> Found<'_> {
-    let Some(mut layers) = layers(link_type, packet) else { return Found::Other };
-    let mut src: Option<IpAddr> = None;
-    while let Some(layer) = layers.next() {
+    match link(link_type, packet) {
+        Link::Layers(layers) => search(layers, port),
+        Link::Nothing => Found::Other,
+        Link::Unsupported => Found::UnsupportedLink,
+    }
+}
+
+fn search(mut layers: Layers<'_>, port: u16) -> Found<'_> {
+    let mut addresses: Option<(IpAddr, IpAddr)> = None;
+    // Bytes after the IPv6 header and its extensions, as declared.
+    let mut length = 0;
+    loop {
+        let header = layers.rest();
+        let Some(layer) = layers.next() else { return Found::Other };
         match layer {
             Layer::Ipv4(ip) if ip.more_fragments || ip.fragment_offset != 0 => {
-                return if ip.protocol == UDP { Found::Fragment } else { Found::Other };
+                return Found::Fragment(Fragment::v4(&ip, layers.rest()));
             }
-            Layer::Ipv4(ip) => src = Some(ip.src.into()),
-            Layer::Ipv6(ip) => src = Some(ip.src.into()),
-            Layer::Ipv6Extension(header)
-                if header.more_fragments == Some(true)
-                    || header.fragment_offset.is_some_and(|offset| offset != 0) =>
-            {
-                return if header.next_header == UDP { Found::Fragment } else { Found::Other };
+            Layer::Ipv4(ip) => addresses = Some((ip.src.into(), ip.dst.into())),
+            Layer::Ipv6(ip) => {
+                addresses = Some((ip.src.into(), ip.dst.into()));
+                length = usize::from(ip.payload_length);
+            }
+            Layer::Ipv6Extension(extension) => {
+                length = length.saturating_sub(extension.length.into());
+                if is_fragment(&extension) {
+                    let (Some(addresses), Some(id)) = (addresses, identification(header)) else {
+                        return Found::Other;
+                    };
+                    let bytes = layers.rest();
+                    let fragment = Fragment::v6(addresses, &extension, id, length, bytes);
+                    return Found::Fragment(fragment);
+                }
             }
             Layer::Udp(udp) if udp.dst_port == port => {
-                let (Some(src), Some(length)) = (src, udp.length) else { return Found::Other };
-                let rest = layers.rest();
-                // Segmentation offload leaves a length of 0.
-                let declared = match usize::from(length) {
-                    0 => rest.len(),
-                    length => length.saturating_sub(HEADER),
-                };
-                return Found::Udp {
-                    from: SocketAddr::new(src, udp.src_port),
-                    payload: rest.get(..declared).unwrap_or(rest),
-                    cut: declared > rest.len(),
-                };
+                let Some((src, _)) = addresses else { return Found::Other };
+                return datagram(src, &udp, layers.rest());
             }
             _ => {}
         }
     }
-    Found::Other
 }
 
-/// The headers of a packet of a link type.
-fn layers(link_type: u16, packet: &[u8]) -> Option<Layers<'_>> {
-    match link_type {
-        ETHERNET => Some(Layers::ethernet(packet)),
-        // The EtherType is at the end of the 16 bytes.
-        LINUX_SLL => {
-            let (head, rest) = packet.split_first_chunk::<16>()?;
-            let [.., high, low] = *head;
-            Some(Layers::ether_type(u16::from_be_bytes([high, low]), rest))
-        }
-        // The EtherType is at the start of the 20 bytes.
-        LINUX_SLL2 => {
-            let (head, rest) = packet.split_first_chunk::<20>()?;
-            let [high, low, ..] = *head;
-            Some(Layers::ether_type(u16::from_be_bytes([high, low]), rest))
-        }
-        RAW | RAW_BSD | RAW_OPENBSD | IPV4 | IPV6 => Some(Layers::ip(packet)),
-        // The number of an address family differs between systems; the version of IP does not.
-        NULL | LOOP => Some(Layers::ip(packet.get(4..)?)),
-        _ => None,
+/// True if the packet consists of more than this one: offset 0 without further fragments is a whole
+/// packet (RFC 6946).
+fn is_fragment(extension: &Ipv6Extension) -> bool {
+    let later = extension.fragment_offset.is_some_and(|offset| offset != 0);
+    later || extension.more_fragments == Some(true)
+}
+
+/// The identification in a fragment header, its last four bytes.
+fn identification(header: &[u8]) -> Option<u32> {
+    header.get(4..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+/// The datagram whose payload begins `rest`.
+fn datagram<'a>(src: IpAddr, udp: &Udp, rest: &'a [u8]) -> Found<'a> {
+    let Some(length) = udp.length else { return Found::Other };
+    // Segmentation offload leaves a length of 0.
+    let declared = match usize::from(length) {
+        0 => rest.len(),
+        length => length.saturating_sub(HEADER),
+    };
+    Found::Udp {
+        from: SocketAddr::new(src, udp.src_port),
+        payload: rest.get(..declared).unwrap_or(rest),
+        cut: declared > rest.len(),
     }
 }
 
-/// Protocol number of UDP.
-const UDP: u8 = 17;
 /// Bytes of the UDP header.
 const HEADER: usize = 8;
-
-/// Link types, `LINKTYPE_` of libpcap.
-const NULL: u16 = 0;
-const ETHERNET: u16 = 1;
-const RAW_BSD: u16 = 12;
-const RAW_OPENBSD: u16 = 14;
-const RAW: u16 = 101;
-const LOOP: u16 = 108;
-const LINUX_SLL: u16 = 113;
-const IPV4: u16 = 228;
-const IPV6: u16 = 229;
-const LINUX_SLL2: u16 = 276;
