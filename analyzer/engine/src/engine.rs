@@ -3,13 +3,16 @@
 use core::time::Duration;
 
 use flowmote_decoder::counter::{HostCpu, HostDescr, HostMemory, IfCounters, PortName};
-use flowmote_decoder::{CounterRecord, DataSource, Datagram, FlowSample, Malformed, Sample, Text};
+use flowmote_decoder::{
+    Address, CounterRecord, DataSource, Datagram, FlowSample, Malformed, Sample, Text,
+};
 
 use crate::arrival::Arrival;
+use crate::direction::{AgentPackets, Direction};
 use crate::flows::{Conversation, FlowRate, Origin, Pair, PairRate};
 use crate::hosts::Host;
 use crate::instant::Instant;
-use crate::interfaces::{Interface, SampleTime};
+use crate::interfaces::{Interface, SampleTime, interface};
 use crate::printable::is_printable;
 use crate::table::Table;
 use crate::tally::Tally;
@@ -32,8 +35,12 @@ pub struct Engine {
 pub struct Totals {
     /// Datagrams: [`Rate::samples`] counts datagrams, packets and bits are 0.
     pub datagrams: Rate,
-    /// Flow samples, and the packets and bits estimated from them.
+    /// All flow samples, and the packets and bits estimated from them. A packet that was sampled where
+    /// it entered a device and where it left is counted twice.
     pub flow_samples: Rate,
+    /// The packets, each counted once by each agent. An agent that samples both directions of its
+    /// ports contributes the packets that enter it and those that it sends itself.
+    pub packets: Rate,
 }
 
 impl Engine {
@@ -43,6 +50,7 @@ impl Engine {
         let tables = Tables {
             datagrams: Window::default(),
             samples: Window::default(),
+            agents: Table::new(1024),
             flows: Table::new(8192),
             pairs: Table::new(4096),
             interfaces: Table::new(4096),
@@ -55,7 +63,7 @@ impl Engine {
     pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
         let moment = self.clock.moment(arrival.time);
         self.tables.datagrams.add(moment, Sum { samples: 1, ..Sum::default() });
-        let mut sink = Ingest::new(&mut self.tables, arrival.time, moment);
+        let mut sink = Ingest::new(&mut self.tables, arrival, moment);
         walk(arrival, payload, &mut self.tally, &mut sink);
     }
 
@@ -75,8 +83,13 @@ impl Engine {
     /// Rates over the window, all agents together.
     pub fn totals(&self, now: Instant) -> Totals {
         let now = self.clock.moment(now);
-        let Tables { datagrams, samples, .. } = &self.tables;
-        Totals { datagrams: datagrams.rate(now), flow_samples: samples.rate(now) }
+        let Tables { datagrams, samples, agents, .. } = &self.tables;
+        let packets = agents.iter().map(|(_, agent)| agent.rate(now));
+        Totals {
+            datagrams: datagrams.rate(now),
+            flow_samples: samples.rate(now),
+            packets: packets.fold(Rate::default(), Rate::plus),
+        }
     }
 
     /// The flows with samples in the window, in arbitrary order.
@@ -118,15 +131,17 @@ impl Engine {
     /// The sub-agent is ignored: some agents send flow samples and counters of the same data source
     /// with different sub-agent ids.
     pub fn interface_name(&self, origin: &Origin) -> Option<&str> {
-        let same = |at: &Origin| at.agent == origin.agent && at.source == origin.source;
+        let same = |at: &Origin| {
+            (at.agent, at.sender, at.source) == (origin.agent, origin.sender, origin.source)
+        };
         let mut names = self.tables.interfaces.iter().filter(|(at, _)| same(at));
         names.find_map(|(_, interface)| interface.name.as_deref())
     }
 
     /// Entries evicted from full tables since the start, all tables together.
     pub fn evicted(&self) -> u64 {
-        let Tables { flows, pairs, interfaces, hosts, .. } = &self.tables;
-        flows.evicted + pairs.evicted + interfaces.evicted + hosts.evicted
+        let Tables { agents, flows, pairs, interfaces, hosts, .. } = &self.tables;
+        agents.evicted + flows.evicted + pairs.evicted + interfaces.evicted + hosts.evicted
     }
 }
 
@@ -136,6 +151,7 @@ struct Tables {
     datagrams: Window,
     /// Flow samples of all agents, with the packets and bytes estimated from them.
     samples: Window,
+    agents: Table<Address, AgentPackets>,
     flows: Table<(Origin, Conversation), Window>,
     pairs: Table<(Origin, Pair), Window>,
     interfaces: Table<Origin, Interface>,
@@ -146,28 +162,40 @@ struct Tables {
 struct Ingest<'e> {
     tables: &'e mut Tables,
     moment: Moment,
+    arrival: &'e Arrival,
     /// The data source of the current sample.
     origin: Origin,
     /// The time of the current counter sample.
     time: SampleTime,
+    /// True if an estimate from the next flow sample would be wrong.
+    implausible: bool,
 }
 
 impl<'e> Ingest<'e> {
-    fn new(tables: &'e mut Tables, now: Instant, moment: Moment) -> Self {
+    fn new(tables: &'e mut Tables, arrival: &'e Arrival, moment: Moment) -> Self {
         // Overwritten by `datagram` and `sample` before a record is read.
         let source = DataSource { class: 0, index: 0 };
-        let origin = Origin { agent: flowmote_decoder::Address::Unknown, sub_agent_id: 0, source };
-        let time = SampleTime { arrival: now, uptime: 0, sequence_number: 0 };
-        Self { tables, moment, origin, time }
+        let agent = Address::Unknown;
+        let origin = Origin { agent, sub_agent_id: 0, sender: None, source };
+        let time = SampleTime { arrival: arrival.time, uptime: 0, sequence_number: 0 };
+        Self { tables, moment, arrival, origin, time, implausible: false }
     }
 
     /// Adds a flow sample to the totals and, if it has a packet, to flows and pairs.
     fn flow(&mut self, sample: &FlowSample<'_>) {
         let packet = sample.packet();
-        let length = packet.length().unwrap_or_default();
         let packets = u64::from(sample.sampling_rate);
-        let sum = Sum { samples: 1, packets, bytes: packets * u64::from(length) };
+        let bytes = packets * u64::from(packet.length().unwrap_or_default());
+        let sum = match core::mem::take(&mut self.implausible) {
+            true => Sum { samples: 1, ..Sum::default() },
+            false => Sum { samples: 1, packets, bytes },
+        };
         self.tables.samples.add(self.moment, sum);
+        if sum.packets == 0 {
+            return;
+        }
+        let agent = self.tables.agents.touch(self.origin.agent);
+        agent.add(self.moment, Direction::of(sample), sum);
         if let Some(conversation) = Conversation::of(&packet) {
             self.tables.flows.touch((self.origin, conversation)).add(self.moment, sum);
             self.tables.pairs.touch((self.origin, conversation.pair())).add(self.moment, sum);
@@ -177,9 +205,12 @@ impl<'e> Ingest<'e> {
 
 impl Sink for Ingest<'_> {
     fn datagram(&mut self, datagram: &Datagram<'_>) {
-        self.origin.agent = datagram.agent_address;
-        self.origin.sub_agent_id = datagram.sub_agent_id;
+        self.origin = Origin::of(self.arrival, datagram);
         self.time.uptime = datagram.uptime;
+    }
+
+    fn implausible(&mut self, _: &'static str) {
+        self.implausible = true;
     }
 
     fn sample(&mut self, sample: &Sample<'_>) {
@@ -199,10 +230,7 @@ impl Sink for Ingest<'_> {
     fn counter_record(&mut self, record: &CounterRecord<'_>) -> Result<usize, Malformed> {
         let Self { tables, origin, time, .. } = self;
         if let Some(counters) = record.read::<IfCounters>() {
-            // Use the ifIndex of the record: some agents send the counters of all ports with a single
-            // data source.
-            let source = DataSource { class: 0, index: counters.if_index };
-            tables.interfaces.touch(Origin { source, ..*origin }).update(*time, counters);
+            tables.interfaces.touch(origin.at(interface(&counters))).update(*time, counters);
         } else if let Some(port) = record.read::<PortName<'_>>() {
             tables.interfaces.touch(*origin).name = printable(port.name);
         } else if let Some(descr) = record.read::<HostDescr<'_>>() {

@@ -3,11 +3,12 @@
 use core::net::IpAddr;
 
 use flowmote_decoder::packet::FiveTuple;
-use flowmote_decoder::{Address, DataSource, EthernetEnds, MacAddress, SampledPacket};
+use flowmote_decoder::{Address, DataSource, Datagram, EthernetEnds, MacAddress, SampledPacket};
 
+use crate::arrival::Arrival;
 use crate::window::Rate;
 
-/// A data source: agent, sub-agent and data source of a sample.
+/// A data source: agent, sub-agent, sender and data source of a sample.
 ///
 /// Estimates are kept for each data source, because a packet that passes two of them is sampled by
 /// both: the sum would count it twice.
@@ -17,6 +18,8 @@ pub struct Origin {
     pub agent: Address,
     /// The sub-agent id in the datagram.
     pub sub_agent_id: u32,
+    /// The source address of the datagram. Several hosts may have the same agent address by mistake.
+    pub sender: Option<IpAddr>,
     /// The data source in the sample.
     pub source: DataSource,
 }
@@ -38,6 +41,23 @@ pub enum Pair {
     Ip(IpAddr, IpAddr),
     /// Source and destination of other packets.
     Ethernet(MacAddress, MacAddress),
+}
+
+impl Origin {
+    /// The origin of a datagram. The data source is that of no sample yet.
+    pub(crate) fn of(arrival: &Arrival, datagram: &Datagram<'_>) -> Self {
+        Self {
+            agent: datagram.agent_address,
+            sub_agent_id: datagram.sub_agent_id,
+            sender: arrival.sender,
+            source: DataSource { class: 0, index: 0 },
+        }
+    }
+
+    /// The data source of a sample in the same datagram.
+    pub(crate) fn at(self, source: DataSource) -> Self {
+        Self { source, ..self }
+    }
 }
 
 /// A flow and its estimate over the window.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use flowmote_decoder::DataSource;
 use flowmote_decoder::counter::IfCounters;
 
 use crate::instant::Instant;
@@ -43,7 +44,8 @@ pub struct Interface {
     pub name: Option<String>,
     /// The last `if_counters` (1) and their time.
     pub counters: Option<(SampleTime, IfCounters)>,
-    /// Rates between the last two samples; `None` after the first sample of a sequence.
+    /// Rates between the last two samples; `None` after the first sample of a sequence, and after a
+    /// step that the link is too slow for.
     pub rates: Option<InterfaceRates>,
 }
 
@@ -70,6 +72,7 @@ impl Interface {
     pub(crate) fn update(&mut self, time: SampleTime, counters: IfCounters) {
         if let Some((before, old)) = &self.counters {
             match time.since(before) {
+                Some(elapsed) if faster_than_link(old, &counters, elapsed) => self.rates = None,
                 Some(elapsed) => self.rates = Some(rates(old, &counters, elapsed)),
                 None if time.sequence_number == before.sequence_number => return,
                 None => self.rates = None,
@@ -77,6 +80,26 @@ impl Interface {
         }
         self.counters = Some((time, counters));
     }
+}
+
+/// The interface of a record. Its ifIndex counts, because some agents send the counters of all ports
+/// with a single data source.
+pub(crate) fn interface(counters: &IfCounters) -> DataSource {
+    DataSource { class: 0, index: counters.if_index }
+}
+
+/// True if the counters increased faster than the link can carry: they were reset, or one of them is
+/// not what it is taken for.
+///
+/// The factor allows for devices that update their counters less often than they send them, and for
+/// virtual interfaces, whose speed is a convention.
+pub(crate) fn faster_than_link(old: &IfCounters, new: &IfCounters, elapsed: Duration) -> bool {
+    let speed = if new.if_speed == 0 { MAX_SPEED } else { new.if_speed as f64 };
+    let rates = rates(old, new, elapsed);
+    let bits = [rates.in_bits, rates.out_bits, rates.in_packets, rates.out_packets];
+    let units = [1.0, 1.0, MIN_FRAME_BITS, MIN_FRAME_BITS];
+    let mut loads = bits.into_iter().zip(units).filter_map(|(rate, unit)| Some(rate? * unit));
+    loads.any(|load| load > speed * SPEED_TOLERANCE)
 }
 
 fn rates(old: &IfCounters, new: &IfCounters, elapsed: Duration) -> InterfaceRates {
@@ -124,6 +147,12 @@ fn delta64(old: u64, new: u64) -> Option<u64> {
     if old == u64::MAX || new == u64::MAX { None } else { new.checked_sub(old) }
 }
 
+/// The speed of an interface that does not report one, in bit/s: that of the fastest Ethernet port.
+const MAX_SPEED: f64 = 1.6e12;
+/// How much faster than its link counters may increase.
+const SPEED_TOLERANCE: f64 = 4.0;
+/// Bits of the shortest Ethernet frame with preamble and gap.
+const MIN_FRAME_BITS: f64 = 672.0;
 /// Largest step of the sequence number within a sequence. A larger step or a step back starts a new
 /// sequence.
 const MAX_STEP: u32 = 1000;

@@ -15,11 +15,13 @@
 #![forbid(unsafe_code)]
 
 mod arrival;
+mod direction;
 mod engine;
 mod flows;
 mod hosts;
 mod instant;
 mod interfaces;
+mod plausibility;
 mod printable;
 mod sequence;
 mod table;

@@ -4,6 +4,7 @@ use core::fmt;
 
 use flowmote_decoder::{Error, Malformed, MalformedKind};
 
+use crate::plausibility::Plausibility;
 use crate::sequence::Sequences;
 
 /// Counts since the start, filled by [`walk`](crate::walk()).
@@ -25,6 +26,8 @@ pub struct Tally {
     malformed: [u64; MalformedKind::ALL.len()],
     /// Sequence numbers of each stream of datagrams.
     pub sequences: Sequences,
+    /// Values that no device can mean.
+    pub(crate) plausibility: Plausibility,
 }
 
 impl Tally {
@@ -57,11 +60,23 @@ impl Tally {
         self.refused.iter().chain(&self.malformed).sum()
     }
 
+    /// Values that no device can mean: sampling rates, lengths, and steps of counters. Flow samples
+    /// with such a rate or length, and rates from such a step, are left out of estimates.
+    pub fn implausible(&self) -> u64 {
+        self.plausibility.total()
+    }
+
     /// The main counts in one line, for periodic reports.
     pub fn line(&self) -> String {
         let (lost, faults) = (self.sequences.totals.lost, self.faults());
         let Self { datagrams, samples, .. } = self;
-        format!("{datagrams} datagrams, {samples} samples, {lost} datagrams lost, {faults} faults")
+        let line = format!(
+            "{datagrams} datagrams, {samples} samples, {lost} datagrams lost, {faults} faults"
+        );
+        match self.implausible() {
+            0 => line,
+            count => format!("{line}, {count} implausible"),
+        }
     }
 
     /// Names and counts of the faults that occurred.
@@ -87,7 +102,7 @@ impl fmt::Display for Tally {
         for (kind, count) in self.faults_by_kind() {
             write!(f, "\n  malformed {kind}: {count}")?;
         }
-        write!(f, "{}", self.sequences)?;
+        write!(f, "{}{}", self.plausibility, self.sequences)?;
         if totals.untracked != 0 {
             write!(f, "\n  {} datagrams of further sub-agents not tracked", totals.untracked)?;
         }

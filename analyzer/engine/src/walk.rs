@@ -1,11 +1,15 @@
 //! The walk over a datagram, which parses, checks and counts it once for all sinks.
 
+use flowmote_decoder::counter::IfCounters;
 use flowmote_decoder::record::{Record, Records, Space};
 use flowmote_decoder::{
-    CounterRecord, Datagram, Error, FlowRecord, Malformed, RtValue, RtValues, Sample, ValueTypes,
+    CounterRecord, CountersSample, Datagram, Error, FlowRecord, Malformed, RtValue, RtValues,
+    Sample, ValueTypes,
 };
 
 use crate::arrival::Arrival;
+use crate::flows::Origin;
+use crate::interfaces::{SampleTime, interface};
 use crate::tally::Tally;
 
 /// A receiver of the content of datagrams, called by [`walk`] in the order of the datagram. By default
@@ -20,6 +24,10 @@ pub trait Sink {
 
     /// Receives the header of a datagram.
     fn datagram(&mut self, _datagram: &Datagram<'_>) {}
+
+    /// Receives, before a flow sample, the name of a value of it that no device can mean. An estimate
+    /// from the sample would be wrong. The walk has counted it.
+    fn implausible(&mut self, _name: &'static str) {}
 
     /// Receives a sample, before its records or values.
     fn sample(&mut self, _sample: &Sample<'_>) {}
@@ -76,7 +84,7 @@ pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut imp
     match Datagram::parse(payload) {
         Ok(datagram) => {
             tally.sequences.note(arrival, &datagram);
-            samples(&datagram, tally, sink);
+            samples(arrival, &datagram, tally, sink);
         }
         Err(error) => {
             tally.refused(error);
@@ -86,14 +94,23 @@ pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut imp
 }
 
 /// Walks over the samples of a datagram.
-fn samples(datagram: &Datagram<'_>, tally: &mut Tally, sink: &mut impl Sink) {
+fn samples(arrival: &Arrival, datagram: &Datagram<'_>, tally: &mut Tally, sink: &mut impl Sink) {
     sink.datagram(datagram);
+    let origin = Origin::of(arrival, datagram);
     let mut samples = datagram.samples();
     for sample in samples.by_ref() {
         match sample {
             Ok(sample) => {
                 tally.samples += 1;
+                if let Sample::Flow(flow) = &sample
+                    && let Some(name) = tally.plausibility.flow(origin.at(flow.source_id), flow)
+                {
+                    sink.implausible(name);
+                }
                 sink.sample(&sample);
+                if let Sample::Counters(counters) = &sample {
+                    steps(arrival, datagram, counters, tally);
+                }
                 let surplus = content(&sample, tally, sink);
                 sink.end_of_sample(&sample, surplus);
             }
@@ -104,6 +121,26 @@ fn samples(datagram: &Datagram<'_>, tally: &mut Tally, sink: &mut impl Sink) {
         }
     }
     sink.end(samples.remaining());
+}
+
+/// Compares the interface counters of a sample with those before.
+fn steps(
+    arrival: &Arrival,
+    datagram: &Datagram<'_>,
+    sample: &CountersSample<'_>,
+    tally: &mut Tally,
+) {
+    let time = SampleTime {
+        arrival: arrival.time,
+        uptime: datagram.uptime,
+        sequence_number: sample.sequence_number,
+    };
+    for record in sample.records().flatten() {
+        if let Some(counters) = record.read::<IfCounters>() {
+            let source = interface(&counters);
+            tally.plausibility.counters(Origin::of(arrival, datagram).at(source), time, counters);
+        }
+    }
 }
 
 /// Walks over the records or values of a sample. Returns its surplus bytes.

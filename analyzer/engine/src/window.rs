@@ -107,6 +107,16 @@ impl Window {
 }
 
 impl Rate {
+    /// The sum of two rates over the same window.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            samples: self.samples.saturating_add(other.samples),
+            samples_per_second: self.samples_per_second + other.samples_per_second,
+            packets: self.packets + other.packets,
+            bits: self.bits + other.bits,
+        }
+    }
+
     /// The relative error in percent that the estimates do not exceed with a probability of 95 %:
     /// 196·√(1/samples), infinite without samples ("Packet Sampling Basics", sflow.org).
     pub fn error(&self) -> f64 {

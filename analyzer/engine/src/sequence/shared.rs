@@ -41,8 +41,8 @@ impl Sequences {
             .collect()
     }
 
-    /// True if senders of `sub_agent` alternate.
-    pub(super) fn alternates(&self, sub_agent: &SubAgent) -> bool {
+    /// True if the datagrams of `sub_agent` come from several source addresses in turn.
+    pub fn alternates(&self, sub_agent: &SubAgent) -> bool {
         self.sub_agents.get(sub_agent).is_some_and(|last| last.alternates)
     }
 }

@@ -6,7 +6,7 @@ mod interfaces;
 #[cfg(test)]
 mod tests;
 
-use flowmote_engine::{Engine, Instant, Origin, Totals};
+use flowmote_engine::{Engine, Instant, Origin, SubAgent, Totals};
 
 use super::units::si;
 
@@ -116,22 +116,25 @@ impl View {
 fn summary(engine: &Engine, now: Instant) -> Vec<Line> {
     let tally = engine.tally();
     let gaps = tally.sequences.totals;
-    let Totals { datagrams, flow_samples: samples } = engine.totals(now);
-    let received = format!(
+    let Totals { datagrams, flow_samples, packets } = engine.totals(now);
+    let mut received = format!(
         "agents {}  datagrams/s {}  flow samples/s {}  lost {}  malformed {}",
         tally.sequences.agents(),
         si(datagrams.samples_per_second),
-        si(samples.samples_per_second),
+        si(flow_samples.samples_per_second),
         gaps.lost,
         tally.faults(),
     );
-    let estimate = match samples.samples {
+    if tally.implausible() != 0 {
+        received += &format!("  implausible {}", tally.implausible());
+    }
+    let estimate = match packets.samples {
         0 => "no packet samples in the window".to_owned(),
         count => format!(
             "estimated {} packets/s, {} bit/s ±{:.0}% from {count} samples",
-            si(samples.packets),
-            si(samples.bits),
-            samples.error()
+            si(packets.packets),
+            si(packets.bits),
+            packets.error()
         ),
     };
     let mut lines = vec![row(Role::Title, received), row(Role::Row, estimate)];
@@ -171,16 +174,18 @@ fn row(role: Role, text: String) -> Line {
 }
 
 /// The name of the interface if known, else its index; after the agent address if there are several
-/// agents.
+/// agents, and after the sender if several use that address.
 fn label(engine: &Engine, origin: &Origin) -> String {
     let port = engine.interface_name(origin).map(str::to_owned);
     let port = port.unwrap_or_else(|| match origin.source.class {
         0 => format!("ifIndex {}", origin.source.index),
         _ => origin.source.to_string(),
     });
-    if engine.tally().sequences.several_agents() {
-        format!("{} {port}", origin.agent)
-    } else {
-        port
+    let sequences = &engine.tally().sequences;
+    let sub_agent = SubAgent { agent: origin.agent, sub_agent_id: origin.sub_agent_id };
+    match origin.sender {
+        Some(sender) if sequences.alternates(&sub_agent) => format!("{sender} {port}"),
+        _ if sequences.several_agents() => format!("{} {port}", origin.agent),
+        _ => port,
     }
 }

@@ -110,3 +110,26 @@ fn every_page_fits_its_size() {
         }
     }
 }
+
+#[test]
+fn shared_agents_and_implausible_values_are_shown() {
+    let mut engine = engine();
+    for (count, sender) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+        let time = at(9);
+        let arrival = Arrival { time, sender: Some([192, 0, 2, sender].into()) };
+        let mut payload = datagram(2 * count, 1000, 1, &flow(count));
+        payload[11] = 9;
+        engine.ingest(&arrival, &payload);
+        // The next datagram, with rate 0.
+        payload[19] += 1;
+        payload[47] = 0;
+        engine.ingest(&arrival, &payload);
+    }
+    let lines = shown(&engine, Page::Flows, 120);
+    assert!(lines[0].ends_with("malformed 0  implausible 4"), "{}", lines[0]);
+    assert!(lines[1].ends_with("from 104 samples"), "{}", lines[1]);
+    assert_eq!(lines[2], "2 senders use agent 10.0.0.9 sub-agent 0: 192.0.2.1, 192.0.2.2");
+    let seen_by: Vec<_> = lines.iter().filter_map(|line| Some(line.split_once("%  ")?.1)).collect();
+    assert!(seen_by.contains(&"192.0.2.1 ifIndex 3"), "{seen_by:?}");
+    assert!(seen_by.contains(&"10.0.0.1 eth0"), "{seen_by:?}");
+}

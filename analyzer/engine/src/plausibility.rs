@@ -1,0 +1,132 @@
+//! Values that no device can mean: they are counted, and left out of estimates.
+
+use core::fmt;
+use std::collections::BTreeMap;
+
+use flowmote_decoder::FlowSample;
+use flowmote_decoder::counter::IfCounters;
+use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::packet::Layer;
+
+use crate::flows::Origin;
+use crate::interfaces::{SampleTime, faster_than_link};
+use crate::table::Table;
+
+/// Implausible values by kind, and the counters to compare the next ones with. The counters of at
+/// most 8192 samplers and 4096 interfaces are kept.
+#[derive(Debug)]
+pub(crate) struct Plausibility {
+    counts: BTreeMap<&'static str, u64>,
+    pools: Table<Origin, Option<Pool>>,
+    counters: Table<Origin, Option<(SampleTime, IfCounters)>>,
+}
+
+/// Sequence number and pool of the last flow sample of a sampler.
+#[derive(Clone, Copy, Debug)]
+struct Pool {
+    sequence_number: u32,
+    packets: u32,
+}
+
+impl Default for Plausibility {
+    fn default() -> Self {
+        let (pools, counters) = (Table::new(8192), Table::new(4096));
+        Self { counts: BTreeMap::new(), pools, counters }
+    }
+}
+
+impl Plausibility {
+    /// Counts the implausible values of a flow sample. Returns the name of one that makes its
+    /// estimate wrong.
+    pub(crate) fn flow(&mut self, origin: Origin, sample: &FlowSample<'_>) -> Option<&'static str> {
+        let found = match sample.implausible(&sample.packet()) {
+            Some(found) => Some(found.name()),
+            None if longer_than_packet(sample) => Some("length_beyond_packet"),
+            None => None,
+        };
+        // The pool is no part of an estimate.
+        for name in found.into_iter().chain(self.pool(origin, sample)) {
+            self.count(name);
+        }
+        found
+    }
+
+    /// Counts a step of the counters that the link is too slow for.
+    pub(crate) fn counters(&mut self, origin: Origin, time: SampleTime, counters: IfCounters) {
+        let last = self.counters.touch(origin);
+        let impossible = last.is_some_and(|(before, old)| {
+            time.since(&before).is_some_and(|elapsed| faster_than_link(&old, &counters, elapsed))
+        });
+        *last = Some((time, counters));
+        if impossible {
+            self.count("counter_step");
+        }
+    }
+
+    /// Compares the pool with that of the sample before: it increases, and by each sample at least by
+    /// one packet. Agents that do not count it send 0.
+    fn pool(&mut self, origin: Origin, sample: &FlowSample<'_>) -> Option<&'static str> {
+        let last = self.pools.touch(origin);
+        let now = Pool { sequence_number: sample.sequence_number, packets: sample.sample_pool };
+        let Some(before) = last.replace(now) else { return None };
+        let samples = now.sequence_number.wrapping_sub(before.sequence_number);
+        if samples > MAX_SAMPLES {
+            // Late: compare the next sample with the one before it. Else a new sequence.
+            if samples.cast_signed() < 0 && samples.cast_signed() >= -MAX_LATE {
+                *last = Some(before);
+            }
+            return None;
+        }
+        let packets = now.packets.wrapping_sub(before.packets);
+        let counted = now.packets != 0 || before.packets != 0;
+        (counted && (packets < samples || packets.cast_signed() < 0)).then_some("pool_step")
+    }
+
+    fn count(&mut self, name: &'static str) {
+        *self.counts.entry(name).or_default() += 1;
+    }
+
+    /// All implausible values.
+    pub(crate) fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}
+
+/// A line for each kind that occurred, preceded by a line feed.
+impl fmt::Display for Plausibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.counts
+            .iter()
+            .try_for_each(|(name, count)| write!(f, "\n  implausible {name}: {count}"))
+    }
+}
+
+/// True if the frame is longer than the IP packet in it with everything around it. The reverse is
+/// possible: the length of a super-packet (TSO) in the header of one of its frames.
+fn longer_than_packet(sample: &FlowSample<'_>) -> bool {
+    let mut records = sample.records().flatten();
+    let Some(header) = records.find_map(|record| record.read::<SampledHeader<'_>>()) else {
+        return false;
+    };
+    let mut layers = header.layers();
+    loop {
+        let offset = header.header.len().saturating_sub(layers.rest().len());
+        let length = match layers.next() {
+            // 0 stands for a super-packet longer than the field can express.
+            Some(Layer::Ipv4(ip)) if ip.total_length != 0 => u32::from(ip.total_length),
+            Some(Layer::Ipv6(ip)) if ip.payload_length != 0 => 40 + u32::from(ip.payload_length),
+            Some(Layer::Ipv4(_) | Layer::Ipv6(_) | Layer::Payload(_) | Layer::Truncated(_))
+            | None => return false,
+            Some(_) => continue,
+        };
+        let around = (offset as u32).saturating_add(header.stripped).saturating_add(MAX_TRAILER);
+        return header.frame_length > length.saturating_add(around);
+    }
+}
+
+/// Bytes of a frame after its IP packet: padding to the shortest frame, checksum, tags of a switch.
+const MAX_TRAILER: u32 = 64;
+/// Samples between two samples that are compared.
+const MAX_SAMPLES: u32 = 1000;
+/// Samples that a late one is late.
+const MAX_LATE: i32 = 64;

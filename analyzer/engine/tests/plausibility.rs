@@ -1,0 +1,202 @@
+//! Values that no device can mean are counted and left out of estimates; packets that an agent samples
+//! twice count once in the totals.
+
+mod datagram;
+
+use core::time::Duration;
+
+use datagram::{counter_sample, datagram, if_counters, ipv4, structure};
+use flowmote_engine::{Arrival, Engine, Instant};
+
+fn engine() -> Engine {
+    Engine::new(Instant::default(), Duration::from_secs(10))
+}
+
+fn receive(engine: &mut Engine, seconds: u64, number: u32, sample: Vec<u32>) {
+    let time = Instant::after_start(Duration::from_secs(seconds));
+    engine.ingest(&Arrival { time, sender: None }, &datagram(0, number, &[sample]));
+}
+
+/// Bits per second of the flows and of the totals, and the lines of the summary that contain
+/// `implausible`, after ten seconds.
+fn seen(engine: &Engine) -> (f64, f64, Vec<String>) {
+    let now = Instant::after_start(Duration::from_secs(10));
+    let flows = engine.flows(now).map(|flow| flow.rate.bits).sum();
+    let lines = engine.tally().to_string();
+    let lines = lines.lines().filter_map(|line| line.trim_start().strip_prefix("implausible "));
+    (flows, engine.totals(now).packets.bits, lines.map(str::to_owned).collect())
+}
+
+/// A flow sample of ifIndex 3 with these words: sequence number, rate, pool, input, output.
+fn flow([number, rate, pool, input, output]: [u32; 5], record: &[u32]) -> Vec<u32> {
+    structure(1, &[&[number, 3, rate, pool, 0, input, output, 1], record].concat())
+}
+
+/// `sampled_header` (1) of an Ethernet frame of `frame_length` bytes with an IPv4 packet of
+/// `total_length`.
+fn frame(frame_length: u32, total_length: u32) -> Vec<u32> {
+    let ethernet = [0x0200_0000, 0x0001_0200, 0x0000_0002, 0x0800_4500];
+    let ip =
+        [total_length << 16, 0x4000_4011, 0x0000_c000, 0x0201_c000, 0x0202_1000, 0x1001_0008, 0];
+    let header = [&ethernet[..], &ip].concat();
+    structure(1, &[&[1, frame_length, 4, 44], &header[..]].concat())
+}
+
+#[test]
+fn plausible_frames_are_estimated() {
+    for (frame_length, total_length) in
+        [(64, 28), (1518, 1500), (1518, 64_000), (9018, 9000), (200_000, 0)]
+    {
+        let mut engine = engine();
+        receive(&mut engine, 9, 1, flow([1, 100, 100, 3, 4], &frame(frame_length, total_length)));
+        let bits = f64::from(frame_length) * 80.0;
+        assert_eq!(seen(&engine), (bits, bits, vec![]), "{frame_length} {total_length}");
+    }
+}
+
+#[test]
+fn implausible_rates_and_lengths_are_left_out_of_estimates() {
+    for (rate, frame_length, total_length, name) in [
+        (0, 1518, 1500, "rate_zero"),
+        (u32::MAX, 1518, 1500, "rate_huge"),
+        (100, 0, 1500, "length_zero"),
+        (100, 1 << 30, 0, "length_huge"),
+        (100, 1518, 100, "length_beyond_packet"),
+        (100, 64_000, 1500, "length_beyond_packet"),
+    ] {
+        let mut engine = engine();
+        receive(&mut engine, 9, 1, flow([1, rate, 100, 3, 4], &frame(frame_length, total_length)));
+        receive(&mut engine, 9, 2, flow([2, 100, 200, 3, 4], &ipv4(7)));
+        // The second sample only: 1 in 100, 1500 bytes.
+        assert_eq!(seen(&engine), (120_000.0, 120_000.0, vec![format!("{name}: 1")]));
+        assert_eq!(engine.tally().implausible(), 1);
+        assert!(engine.tally().line().ends_with(", 0 faults, 1 implausible"));
+        let now = Instant::after_start(Duration::from_secs(10));
+        assert_eq!(engine.totals(now).flow_samples.samples, 2, "both samples arrived");
+    }
+}
+
+#[test]
+fn pool_that_grows_by_less_than_the_samples_is_counted() {
+    let pools = |pools: &[(u32, u32)]| {
+        let mut engine = engine();
+        for (at, (number, pool)) in pools.iter().enumerate() {
+            receive(&mut engine, 9, at as u32, flow([*number, 100, *pool, 3, 4], &ipv4(7)));
+        }
+        let (flows, _, lines) = seen(&engine);
+        assert_eq!(
+            flows,
+            120_000.0 * pools.len() as f64,
+            "the estimates do not depend on the pool"
+        );
+        lines
+    };
+    let step = |count: u32| vec![format!("pool_step: {count}")];
+    // Growth, the wrap, a late sample, a new sequence, an agent that counts no pool.
+    assert_eq!(pools(&[(1, 100), (2, 230), (4, 232)]), [""; 0]);
+    assert_eq!(pools(&[(1, u32::MAX - 9), (2, 90)]), [""; 0]);
+    assert_eq!(pools(&[(1, 100), (3, 300), (2, 200), (4, 400)]), [""; 0]);
+    assert_eq!(pools(&[(9000, 1_000_000), (1, 100), (2, 200)]), [""; 0]);
+    assert_eq!(pools(&[(1, 0), (2, 0), (3, 0)]), [""; 0]);
+    assert_eq!(pools(&[(1, 100), (2, 50), (3, 150)]), step(1));
+    assert_eq!(pools(&[(1, 100), (4, 102)]), step(1));
+    assert_eq!(pools(&[(1, 100), (2, 100), (3, 3_000_000_000)]), step(2));
+}
+
+#[test]
+fn counters_faster_than_the_link_give_no_rate() {
+    // 1 Gbit/s, 20 s: 2.5 GB at line rate.
+    for (octets, packets, plausible) in [
+        (2_500_000_000, 2_000_000, true),
+        (4_000_000_000, 100, true),
+        (100, 29_000_000, true),
+        (100, 3_000_000_000, false),
+    ] {
+        let mut engine = engine();
+        receive(&mut engine, 0, 1, counter_sample(1, &[if_counters(0, 0)]));
+        receive(&mut engine, 20, 21, counter_sample(2, &[if_counters(octets, packets)]));
+        let (_, interface) = engine.interfaces().next().unwrap();
+        assert_eq!(interface.rates.is_some(), plausible, "{octets} {packets}");
+        assert_eq!(seen(&engine).2.len(), usize::from(!plausible));
+        receive(&mut engine, 40, 41, counter_sample(3, &[if_counters(octets, packets)]));
+        let (_, interface) = engine.interfaces().next().unwrap();
+        assert!(interface.rates.is_some(), "the next difference counts");
+    }
+}
+
+#[test]
+fn octets_faster_than_the_link_give_no_rate() {
+    let counters = |high: u32, speed: u32| {
+        let mut record = if_counters(0, 0);
+        (record[5], record[8]) = (speed, high);
+        record
+    };
+    // 2^32 octets in 20 s are 1.7 Gbit/s: words 5 and 8 are the low half of ifSpeed and the high half
+    // of ifInOctets.
+    for (high, speed, count) in
+        [(2, 1_000_000_000, 0), (3, 1_000_000_000, 1), (3, 0, 0), (4000, 0, 1)]
+    {
+        let mut engine = engine();
+        receive(&mut engine, 0, 1, counter_sample(1, &[counters(0, speed)]));
+        receive(&mut engine, 20, 21, counter_sample(2, &[counters(high, speed)]));
+        assert_eq!(engine.tally().implausible(), count, "{high} {speed}");
+        let expected = if count == 0 { vec![] } else { vec!["counter_step: 1".to_owned()] };
+        assert_eq!(seen(&engine).2, expected);
+    }
+}
+
+/// Totals of samples with these inputs and outputs, in samples.
+fn counted(ports: &[(u32, u32)]) -> f64 {
+    let mut engine = engine();
+    for (at, (input, output)) in ports.iter().enumerate() {
+        let number = at as u32 + 1;
+        receive(
+            &mut engine,
+            9,
+            number,
+            flow([number, 100, 100 * number, *input, *output], &ipv4(7)),
+        );
+    }
+    let (flows, total, _) = seen(&engine);
+    assert_eq!(flows, 120_000.0 * ports.len() as f64, "flows are listed for each data source");
+    total / 120_000.0
+}
+
+#[test]
+fn both_directions_of_a_port_are_not_added_up() {
+    const INTERNAL: u32 = 0x3fff_ffff;
+    assert_eq!(counted(&[(3, 4), (3, 4), (4, 3)]), 2.0);
+    assert_eq!(counted(&[(3, 4), (0, 3)]), 1.0);
+    assert_eq!(counted(&[(4, 3), (4, 3)]), 2.0, "an agent that samples what leaves");
+    assert_eq!(counted(&[(3, 4), (3, 0)]), 2.0, "an agent that samples what enters");
+    assert_eq!(counted(&[(3, 4), (INTERNAL, 3)]), 2.0, "no port received what the agent sends");
+    assert_eq!(counted(&[(3, 3), (4, 3)]), 1.0, "returned to the port from which it came");
+    assert_eq!(counted(&[(7, 8), (7, 8)]), 2.0, "a data source that is no port of the packet");
+}
+
+#[test]
+fn agents_do_not_hide_the_directions_of_each_other() {
+    let mut engine = engine();
+    let time = Instant::after_start(Duration::from_secs(9));
+    for (agent, input, output) in [(1, 3, 4), (2, 4, 3)] {
+        let mut payload = datagram(0, 1, &[flow([1, 100, 100, input, output], &ipv4(7))]);
+        payload[11] = agent;
+        engine.ingest(&Arrival { time, sender: None }, &payload);
+    }
+    assert_eq!(seen(&engine).1, 240_000.0);
+}
+
+#[test]
+fn vectors_of_real_agents_are_plausible() {
+    let mut engine = engine();
+    let mut implausible = Vec::new();
+    for (name, payload) in flowmote_vectors::all() {
+        let before = engine.tally().implausible();
+        engine.ingest(&Arrival::default(), &payload);
+        if engine.tally().implausible() != before {
+            implausible.push(name);
+        }
+    }
+    // Values that test the encoding, and a datagram made to crash a decoder.
+    assert_eq!(implausible, ["flow-0-2", "flow-0-3", "flow-0-4", "tcpdump-print-segv"]);
+}
