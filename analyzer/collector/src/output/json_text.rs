@@ -4,7 +4,7 @@ use core::fmt::Display;
 use std::io::Write as _;
 
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
-use flowmote_decoder::{Address, DataFormat, Text};
+use flowmote_decoder::{Address, DataFormat, MacAddress, Text};
 use flowmote_engine::is_printable;
 
 use super::numbers::Put;
@@ -98,6 +98,12 @@ impl JsonText {
         }
     }
 
+    pub(super) fn mac(&mut self, address: MacAddress) {
+        self.out.push(b'"');
+        self.out.put_mac(address);
+        self.out.push(b'"');
+    }
+
     pub(super) fn text(&mut self, name: &str, text: Text<'_>) {
         self.key(name);
         self.escaped(text);
@@ -184,11 +190,7 @@ impl JsonText {
             Value::Bool(value) => self.put(value),
             Value::Text(value) => self.escaped(value),
             Value::Bytes(value) => self.hex(value),
-            Value::Mac(value) => {
-                self.out.push(b'"');
-                self.out.put_mac(value);
-                self.out.push(b'"');
-            }
+            Value::Mac(value) => self.mac(value),
             Value::Ipv4(value) => self.address(Address::V4(value)),
             Value::Ipv6(value) => self.quoted(value),
             Value::Address(value) => self.address(value),

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::csv::Csv;
+use super::flows::Flows;
 use super::format::Format;
 use super::json::Json;
 use super::pcap::Pcap;
@@ -17,6 +18,8 @@ pub(crate) enum FormatKind {
     Json,
     /// One line per flow or counter sample, as printed by `sflowtool -l`
     Csv,
+    /// One line per flow sample with a flat JSON object, with the names of goflow2
+    Flows,
     /// Sampled packet headers, for tcpdump and Wireshark
     Pcap,
 }
@@ -28,6 +31,7 @@ impl FormatKind {
             Self::Text => Box::<Text>::default(),
             Self::Json => Box::<Json>::default(),
             Self::Csv => Box::<Csv>::default(),
+            Self::Flows => Box::<Flows>::default(),
             Self::Pcap => Box::new(Pcap::new()),
         }
     }

@@ -2,6 +2,7 @@
 
 mod csv;
 mod flow_line;
+mod flows;
 mod format;
 mod json;
 mod json_text;
