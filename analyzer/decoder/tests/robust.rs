@@ -72,7 +72,7 @@ proptest! {
     ) {
         let mut packet: Vec<u8> = picks.iter().flat_map(|pick| pick.get(HEADERS).to_vec()).collect();
         packet.extend(noise);
-        for protocol in [1, 7, 11, 12, 13] {
+        for protocol in [0, 1, 7, 11, 12, 13, 15, 16, 17] {
             let layers = Layers::new(protocol, &packet);
             prop_assert!(layers.clone().count() <= packet.len() + 1);
             prop_assert_eq!(FiveTuple::from_layers(layers.clone()), five_tuple(layers));
@@ -85,7 +85,7 @@ proptest! {
 fn assert_cut_adds_no_field(protocol: u32, packet: &[u8]) {
     let whole = shown(Layers::new(protocol, packet));
     for len in 0..packet.len() {
-        let cut = shown(Layers::new(protocol, &packet[..len]));
+        let cut = shown(Layers::captured(protocol, &packet[..len], packet.len()));
         for ((name, fields), (whole_name, whole_fields)) in cut.iter().zip(&whole) {
             if matches!(*name, "truncated" | "payload") {
                 break;
@@ -138,6 +138,21 @@ const HEADERS: &[&[u8]] = &[
         0x60, 0, 0, 0, 0, 0, 0, 64, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6,
         6, 6, 6, 7, 7, 7, 7, 8, 8, 8, 8,
     ],
+    // With right checksums: they are recognised where no field names IP.
+    &[0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0x66, 0xe4, 10, 0, 0, 1, 10, 0, 0, 2],
+    &[0x45, 0, 0, 0, 0, 0, 0, 0, 64, 47, 0x66, 0xbb, 10, 0, 0, 1, 10, 0, 0, 2],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x47, 0, 1, 0x11, 64],
+    &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x89, 0x26, 6, 0x40, 0, 0, 0x88, 0xe7, 0x70, 1, 2, 3],
+    &[0, 0, 0, 0],
+    &[0, 0, 0x88, 0xbe],
+    &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0xa4, 7, 0, 0, 0, 9],
+    &[0x20, 1, 0x64, 0, 0, 58, 7, 0],
+    &[
+        8, 1, 0, 0, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 3, 0, 0, 0xaa, 0xaa, 3, 0,
+        0, 0, 8, 0,
+    ],
+    &[0x9c, 0x41, 0x06, 0xa5, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 7],
+    &[0x9c, 0x41, 0x12, 0xb6, 0, 0, 0, 0, 0x0c, 0, 0, 1, 0, 0, 5, 0],
     &[60, 0, 1, 4, 0, 0, 0, 0],
     &[44, 0, 1, 4, 0, 0, 0, 0],
     &[6, 0, 0, 8, 0, 0, 0, 1],

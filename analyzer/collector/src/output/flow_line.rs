@@ -123,6 +123,19 @@ impl FlowLine {
                 self.set_ether_type(tag.ether_type);
                 Some(4)
             }
+            Layer::VnTag(tag) => {
+                self.set_ether_type(tag.ether_type);
+                Some(6)
+            }
+            Layer::ETag(tag) => {
+                self.set_ether_type(tag.ether_type);
+                Some(8)
+            }
+            Layer::Ieee80211(frame) => {
+                self.src_mac = frame.src.unwrap_or_default();
+                self.dst_mac = frame.dst.unwrap_or_default();
+                Some(frame.length.into())
+            }
             Layer::Llc(llc) if llc.oui == Some(0) => {
                 self.ether_type = llc.ether_type.unwrap_or_default().into();
                 Some(8)
@@ -157,7 +170,8 @@ impl FlowLine {
     /// Sets the EtherType. Values up to 1500 are the length field of IEEE 802.3 and are not shown. Tag
     /// types are not shown either: the type after the tag follows.
     fn set_ether_type(&mut self, ether_type: u16) {
-        let is_tag = matches!(ether_type, 0x8100 | 0x88a8 | 0x9100 | 0x9200);
+        let is_tag =
+            matches!(ether_type, 0x8100 | 0x88a8 | 0x8926 | 0x893f | 0x9100 | 0x9200 | 0x9300);
         self.ether_type = if ether_type > 1500 && !is_tag { ether_type.into() } else { 0 };
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Layer, Layers, Next, link, network, transport};
+use super::{Layer, Layers, Next, link, network, tag, transport};
 
 /// Addresses, protocol and ports of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,10 +26,10 @@ impl FiveTuple {
     #[inline]
     pub fn from_layers(mut layers: Layers<'_>) -> Option<Self> {
         loop {
-            let Layers { next, rest } = &mut layers;
+            let Layers { next, rest, .. } = &mut layers;
             match *next {
                 Next::Ethernet => (_, *next) = link::ethernet(rest)?,
-                Next::Vlan(tpid) => (_, *next) = link::vlan(tpid, rest)?,
+                Next::Vlan(tpid) => (_, *next) = tag::vlan(tpid, rest)?,
                 Next::Ipv4 => {
                     let (ip, next) = network::ipv4(rest)?;
                     return Some(Self::new(ip.src.into(), ip.dst.into(), ip.protocol, next, rest));

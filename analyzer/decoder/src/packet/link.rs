@@ -1,7 +1,7 @@
-//! Layer 2 and 2½: Ethernet, VLAN tags, LLC/SNAP, MPLS, PPPoE, PPP.
+//! Layer 2 and 2½: Ethernet, LLC/SNAP, MPLS, PPPoE, PPP.
 
 use super::layer::layer;
-use super::{Layer, Next, Read, skip, take};
+use super::{Layer, Next, Read, guess, skip, take};
 use crate::value::MacAddress;
 
 layer! {
@@ -12,22 +12,6 @@ layer! {
         /// Source address.
         src: MacAddress,
         /// EtherType, or below 0x0600 the length of an IEEE 802.3 frame.
-        ether_type: u16,
-    }
-}
-
-layer! {
-    /// A VLAN tag (IEEE 802.1Q, 802.1ad).
-    Vlan {
-        /// EtherType of the tag: 0x8100, 0x88a8, 0x9100 or 0x9200.
-        tpid: u16,
-        /// Priority code point, 0..=7.
-        priority: u8,
-        /// Drop eligible indicator.
-        drop_eligible: bool,
-        /// VLAN id, 0..=4095.
-        id: u16,
-        /// EtherType of the next header.
         ether_type: u16,
     }
 }
@@ -91,21 +75,6 @@ pub(super) fn ethernet(rest: &mut &[u8]) -> Option<(Ethernet, Next)> {
     Some((Ethernet { dst, src, ether_type }, next))
 }
 
-#[inline(always)]
-pub(super) fn vlan(tpid: u16, rest: &mut &[u8]) -> Option<(Vlan, Next)> {
-    let [tci_high, tci_low, high, low] = take(rest)?;
-    let tci = u16::from_be_bytes([tci_high, tci_low]);
-    let ether_type = u16::from_be_bytes([high, low]);
-    let tag = Vlan {
-        tpid,
-        priority: tci_high >> 5,
-        drop_eligible: tci & 0x1000 != 0,
-        id: tci & 0x0fff,
-        ether_type,
-    };
-    Some((tag, Next::from_ether_type(ether_type)))
-}
-
 pub(super) fn llc<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     let [dsap, ssap, control] = take(rest)?;
     let mut llc = Llc { dsap, ssap, control, oui: None, ether_type: None };
@@ -120,22 +89,13 @@ pub(super) fn llc<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     Some((Layer::Llc(llc), next))
 }
 
-pub(super) fn mpls<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+pub(super) fn mpls<'a>(rest: &mut &'a [u8], beyond: usize) -> Read<'a> {
     let word = u32::from_be_bytes(take(rest)?);
     let [_, _, _, ttl] = word.to_be_bytes();
     let bottom = word & 0x100 != 0;
     let traffic_class = (word >> 9 & 7) as u8;
-    let next = if bottom { below_mpls(rest) } else { Next::Mpls };
+    let next = if bottom { guess::below_mpls(rest, beyond) } else { Next::Mpls };
     Some((Layer::Mpls(Mpls { label: word >> 12, traffic_class, bottom, ttl }), next))
-}
-
-/// MPLS has no field for the protocol it carries. IP is recognised by its version, a pseudowire by
-/// a control word that begins with four zero bits (RFC 4385); most pseudowires carry Ethernet.
-fn below_mpls(rest: &mut &[u8]) -> Next {
-    if rest.first().is_some_and(|byte| byte >> 4 == 0) && skip(rest, 4).is_some() {
-        return Next::Ethernet;
-    }
-    Next::from_ip_version(rest)
 }
 
 pub(super) fn pppoe<'a>(rest: &mut &'a [u8]) -> Read<'a> {

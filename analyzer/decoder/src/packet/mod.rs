@@ -2,20 +2,31 @@
 //!
 //! [`Layers`] yields one header after the other and never fails. If the capture ends inside a
 //! header, the last item is [`Layer::Truncated`]; where decoding ends, [`Layer::Payload`]. Each
-//! step consumes bytes, so work is bounded by the length of the capture.
+//! step consumes bytes and none nests in another, so work is bounded by the length of the capture, and
+//! the stack does not grow with the number of headers.
+//!
+//! Where no field names the protocol, the bytes must bear out the guess, or they are payload: see
+//! `guess.rs`.
 
 mod flow_key;
+mod guess;
 mod layer;
 mod link;
 mod network;
+mod overlay;
+mod tag;
 mod transport;
 mod tunnel;
+mod wireless;
 
 pub use flow_key::FiveTuple;
-pub use link::{Ethernet, Llc, Mpls, Ppp, Pppoe, Vlan};
+pub use link::{Ethernet, Llc, Mpls, Ppp, Pppoe};
 pub use network::{Arp, Ipv4, Ipv6, Ipv6Extension};
+pub use overlay::{Geneve, GtpU, Vxlan, VxlanGpe};
+pub use tag::{ETag, ITag, Vlan, VnTag};
 pub use transport::{Icmp, Sctp, Tcp, Udp};
-pub use tunnel::{Geneve, Gre, GtpU, Vxlan};
+pub use tunnel::{Eoip, Erspan, Gre, L2tp};
+pub use wireless::Ieee80211;
 
 use crate::flow::SampledHeader;
 use crate::visit::Visitor;
@@ -27,10 +38,14 @@ use crate::visit::Visitor;
 pub enum Layer<'a> {
     Ethernet(Ethernet),
     Vlan(Vlan),
+    VnTag(VnTag),
+    ETag(ETag),
+    ITag(ITag),
     Llc(Llc),
     Mpls(Mpls),
     Pppoe(Pppoe),
     Ppp(Ppp),
+    Ieee80211(Ieee80211),
     Arp(Arp),
     Ipv4(Ipv4),
     Ipv6(Ipv6),
@@ -41,7 +56,11 @@ pub enum Layer<'a> {
     Icmpv6(Icmp),
     Sctp(Sctp),
     Gre(Gre),
+    Erspan(Erspan),
+    Eoip(Eoip),
+    L2tp(L2tp),
     Vxlan(Vxlan),
+    VxlanGpe(VxlanGpe),
     Geneve(Geneve),
     GtpU(GtpU),
     /// Bytes that are not decoded further.
@@ -56,10 +75,14 @@ impl Layer<'_> {
         match self {
             Self::Ethernet(_) => "ethernet",
             Self::Vlan(_) => "vlan",
+            Self::VnTag(_) => "vn_tag",
+            Self::ETag(_) => "e_tag",
+            Self::ITag(_) => "i_tag",
             Self::Llc(_) => "llc",
             Self::Mpls(_) => "mpls",
             Self::Pppoe(_) => "pppoe",
             Self::Ppp(_) => "ppp",
+            Self::Ieee80211(_) => "ieee80211",
             Self::Arp(_) => "arp",
             Self::Ipv4(_) => "ipv4",
             Self::Ipv6(_) => "ipv6",
@@ -70,7 +93,11 @@ impl Layer<'_> {
             Self::Icmpv6(_) => "icmpv6",
             Self::Sctp(_) => "sctp",
             Self::Gre(_) => "gre",
+            Self::Erspan(_) => "erspan",
+            Self::Eoip(_) => "eoip",
+            Self::L2tp(_) => "l2tp",
             Self::Vxlan(_) => "vxlan",
+            Self::VxlanGpe(_) => "vxlan_gpe",
             Self::Geneve(_) => "geneve",
             Self::GtpU(_) => "gtp_u",
             Self::Payload(_) => "payload",
@@ -84,10 +111,14 @@ impl Layer<'_> {
         match self {
             Self::Ethernet(layer) => layer.visit(visitor),
             Self::Vlan(layer) => layer.visit(visitor),
+            Self::VnTag(layer) => layer.visit(visitor),
+            Self::ETag(layer) => layer.visit(visitor),
+            Self::ITag(layer) => layer.visit(visitor),
             Self::Llc(layer) => layer.visit(visitor),
             Self::Mpls(layer) => layer.visit(visitor),
             Self::Pppoe(layer) => layer.visit(visitor),
             Self::Ppp(layer) => layer.visit(visitor),
+            Self::Ieee80211(layer) => layer.visit(visitor),
             Self::Arp(layer) => layer.visit(visitor),
             Self::Ipv4(layer) => layer.visit(visitor),
             Self::Ipv6(layer) => layer.visit(visitor),
@@ -97,7 +128,11 @@ impl Layer<'_> {
             Self::Icmp(layer) | Self::Icmpv6(layer) => layer.visit(visitor),
             Self::Sctp(layer) => layer.visit(visitor),
             Self::Gre(layer) => layer.visit(visitor),
+            Self::Erspan(layer) => layer.visit(visitor),
+            Self::Eoip(layer) => layer.visit(visitor),
+            Self::L2tp(layer) => layer.visit(visitor),
             Self::Vxlan(layer) => layer.visit(visitor),
+            Self::VxlanGpe(layer) => layer.visit(visitor),
             Self::Geneve(layer) => layer.visit(visitor),
             Self::GtpU(layer) => layer.visit(visitor),
             Self::Payload(_) | Self::Truncated(_) => {}
@@ -110,38 +145,43 @@ impl Layer<'_> {
 pub struct Layers<'a> {
     next: Next,
     rest: &'a [u8],
+    /// Bytes on the wire after those captured.
+    beyond: usize,
 }
 
 impl<'a> Layers<'a> {
-    /// Returns the headers of `packet`. `header_protocol` is the first of them, coded as
-    /// [`SampledHeader::protocol`]: 1 Ethernet, 7 and 14 PPP, 11 IPv4, 12 IPv6, 13 MPLS. With any
-    /// other, the whole packet is payload.
+    /// Returns the headers of `packet`, which is whole. `header_protocol` is the first of them, coded
+    /// as [`SampledHeader::protocol`]: 1 Ethernet, 7 and 14 PPP, 11 IPv4, 12 IPv6, 13 MPLS, 15 to 17
+    /// IEEE 802.11. With any other that sFlow defines, the whole packet is payload.
+    ///
+    /// An undefined number, and bytes that contradict the number and bear out another protocol, are
+    /// taken as what they are: IPv4, IPv6 or Ethernet.
     #[inline]
     pub fn new(header_protocol: u32, packet: &'a [u8]) -> Self {
-        let next = match header_protocol {
-            1 => Next::Ethernet,
-            7 | 14 => Next::Ppp,
-            11 => Next::Ipv4,
-            12 => Next::Ipv6,
-            13 => Next::Mpls,
-            _ => Next::Payload,
-        };
-        Self { next, rest: packet }
+        Self::captured(header_protocol, packet, packet.len())
+    }
+
+    /// Returns the headers of a packet that had `length` bytes, of which `packet` was captured. The
+    /// length helps to recognise protocols that no field names.
+    #[inline]
+    pub fn captured(header_protocol: u32, packet: &'a [u8], length: usize) -> Self {
+        let beyond = length.saturating_sub(packet.len());
+        Self { next: Next::first(header_protocol, packet, beyond), rest: packet, beyond }
     }
 
     /// Returns the headers of a packet that begins with an Ethernet header.
     pub fn ethernet(packet: &'a [u8]) -> Self {
-        Self { next: Next::Ethernet, rest: packet }
+        Self { next: Next::Ethernet, rest: packet, beyond: 0 }
     }
 
     /// Returns the headers of a packet that begins with the protocol of `ether_type`.
     pub fn ether_type(ether_type: u16, packet: &'a [u8]) -> Self {
-        Self { next: Next::from_ether_type(ether_type), rest: packet }
+        Self { next: Next::from_ether_type(ether_type), rest: packet, beyond: 0 }
     }
 
     /// Returns the headers of an IP packet of either version.
     pub fn ip(packet: &'a [u8]) -> Self {
-        Self { next: Next::from_ip_version(packet), rest: packet }
+        Self { next: Next::from_ip_version(packet), rest: packet, beyond: 0 }
     }
 
     /// The bytes after the headers returned so far, within the lengths that IP declares.
@@ -155,12 +195,15 @@ impl<'a> Iterator for Layers<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Layer<'a>> {
-        let rest = &mut self.rest;
+        let (rest, beyond) = (&mut self.rest, self.beyond);
         let read = match self.next {
             Next::Ethernet => link::ethernet(rest).map(of(Layer::Ethernet)),
-            Next::Vlan(tpid) => link::vlan(tpid, rest).map(of(Layer::Vlan)),
+            Next::Vlan(tpid) => tag::vlan(tpid, rest).map(of(Layer::Vlan)),
             Next::Llc => link::llc(rest),
-            Next::Mpls => link::mpls(rest),
+            Next::VnTag => tag::vn_tag(rest),
+            Next::ETag => tag::e_tag(rest),
+            Next::ITag => tag::i_tag(rest),
+            Next::Mpls => link::mpls(rest, beyond),
             Next::Pppoe => link::pppoe(rest),
             Next::Ppp => link::ppp(rest),
             Next::Arp => network::arp(rest),
@@ -174,10 +217,18 @@ impl<'a> Iterator for Layers<'a> {
             Next::Icmp => transport::icmp(rest).map(|icmp| (Layer::Icmp(icmp), Next::Payload)),
             Next::Icmpv6 => transport::icmp(rest).map(|icmp| (Layer::Icmpv6(icmp), Next::Payload)),
             Next::Sctp => transport::sctp(rest),
+            Next::Ieee80211 => wireless::ieee80211(rest),
+            Next::Ampdu => wireless::ampdu(rest),
+            Next::Amsdu => wireless::amsdu(rest),
             Next::Gre => tunnel::gre(rest),
-            Next::Vxlan => tunnel::vxlan(rest),
-            Next::Geneve => tunnel::geneve(rest),
-            Next::GtpU => tunnel::gtp_u(rest),
+            Next::Erspan => tunnel::erspan(rest),
+            Next::Eoip => tunnel::eoip(rest),
+            Next::L2tp => tunnel::l2tp(rest, beyond),
+            Next::L2tpIp => tunnel::l2tp_3(rest, beyond),
+            Next::Vxlan => overlay::vxlan(rest),
+            Next::VxlanGpe => overlay::vxlan_gpe(rest),
+            Next::Geneve => overlay::geneve(rest),
+            Next::GtpU => overlay::gtp_u(rest, beyond),
             Next::Payload if rest.is_empty() => return None,
             Next::Payload => Some((Layer::Payload(core::mem::take(rest)), Next::Payload)),
         };
@@ -194,7 +245,8 @@ impl<'a> SampledHeader<'a> {
     /// The headers of the sampled packet.
     #[inline]
     pub fn layers(&self) -> Layers<'a> {
-        Layers::new(self.protocol, self.header)
+        let length = self.frame_length.saturating_sub(self.stripped);
+        Layers::captured(self.protocol, self.header, length as usize)
     }
 
     /// Addresses, protocol and ports of the outermost IP packet; `None` if there is none.
@@ -210,10 +262,18 @@ enum Next {
     Ethernet,
     /// The tag of a VLAN, announced by this TPID.
     Vlan(u16),
+    VnTag,
+    ETag,
+    ITag,
     Llc,
     Mpls,
     Pppoe,
     Ppp,
+    Ieee80211,
+    /// A frame of an A-MPDU, after its delimiter.
+    Ampdu,
+    /// A subframe of an A-MSDU.
+    Amsdu,
     Arp,
     Ipv4,
     Ipv6,
@@ -225,25 +285,61 @@ enum Next {
     Icmpv6,
     Sctp,
     Gre,
+    Erspan,
+    Eoip,
+    L2tp,
+    /// L2TP version 3 directly in IP.
+    L2tpIp,
     Vxlan,
+    VxlanGpe,
     Geneve,
     GtpU,
     Payload,
 }
 
 impl Next {
+    /// The first protocol of a sampled header.
+    #[inline]
+    fn first(header_protocol: u32, packet: &[u8], beyond: usize) -> Self {
+        let claimed = match header_protocol {
+            1 => Self::Ethernet,
+            7 | 14 => Self::Ppp,
+            11 => Self::Ipv4,
+            12 => Self::Ipv6,
+            13 => Self::Mpls,
+            15 => Self::Ieee80211,
+            16 => Self::Ampdu,
+            17 => Self::Amsdu,
+            _ => Self::Payload,
+        };
+        let evident = match claimed {
+            Self::Ethernet => matches!(
+                packet,
+                [_, _, _, _, _, _, _, _, _, _, _, _, 0x08 | 0x81, 0, ..]
+                    | [_, _, _, _, _, _, _, _, _, _, _, _, 0x86, 0xdd, ..]
+            ),
+            Self::Ipv4 | Self::Ipv6 => Self::from_ip_version(packet) == claimed,
+            Self::Payload => matches!(header_protocol, 2..=10 | 18),
+            _ => true,
+        };
+        if evident { claimed } else { guess::first(claimed, packet, beyond) }
+    }
+
     #[inline(always)]
     fn from_ether_type(ether_type: u16) -> Self {
         match ether_type {
             0x0800 => Self::Ipv4,
             0x86dd => Self::Ipv6,
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 => Self::Vlan(ether_type),
+            0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => Self::Vlan(ether_type),
             0x0806 => Self::Arp,
             0x8847 | 0x8848 => Self::Mpls,
             0x8863 | 0x8864 => Self::Pppoe,
             // Transparent Ethernet bridging, in GRE and GENEVE.
             0x6558 => Self::Ethernet,
             0x880b => Self::Ppp,
+            0x8926 => Self::VnTag,
+            0x893f => Self::ETag,
+            0x88e7 => Self::ITag,
             // IEEE 802.3: a length, not a type.
             0..=0x05dc => Self::Llc,
             _ => Self::Payload,
@@ -262,6 +358,7 @@ impl Next {
             4 => Self::Ipv4,
             41 => Self::Ipv6,
             137 => Self::Mpls,
+            115 => Self::L2tpIp,
             0 | 43 | 44 | 51 | 60 | 135 | 139 | 140 => Self::Ipv6Extension(protocol),
             _ => Self::Payload,
         }
@@ -280,10 +377,15 @@ impl Next {
         match self {
             Self::Ethernet => "ethernet",
             Self::Vlan(_) => "vlan",
+            Self::VnTag => "vn_tag",
+            Self::ETag => "e_tag",
+            Self::ITag => "i_tag",
             Self::Llc => "llc",
             Self::Mpls => "mpls",
             Self::Pppoe => "pppoe",
             Self::Ppp => "ppp",
+            Self::Ieee80211 | Self::Ampdu => "ieee80211",
+            Self::Amsdu => "ethernet",
             Self::Arp => "arp",
             Self::Ipv4 => "ipv4",
             Self::Ipv6 => "ipv6",
@@ -294,7 +396,11 @@ impl Next {
             Self::Icmpv6 => "icmpv6",
             Self::Sctp => "sctp",
             Self::Gre => "gre",
+            Self::Erspan => "erspan",
+            Self::Eoip => "eoip",
+            Self::L2tp | Self::L2tpIp => "l2tp",
             Self::Vxlan => "vxlan",
+            Self::VxlanGpe => "vxlan_gpe",
             Self::Geneve => "geneve",
             Self::GtpU => "gtp_u",
             Self::Payload => "payload",

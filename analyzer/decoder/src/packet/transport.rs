@@ -90,8 +90,11 @@ pub(super) fn udp<'a>(rest: &mut &'a [u8]) -> Read<'a> {
     let next = match dst_port {
         _ if cut => Next::Payload,
         4789 | 8472 => Next::Vxlan,
+        4790 => Next::VxlanGpe,
         6081 => Next::Geneve,
         2152 => Next::GtpU,
+        6635 => Next::Mpls,
+        1701 => Next::L2tp,
         _ => Next::Payload,
     };
     Some((Layer::Udp(Udp { src_port, dst_port, length }), next))
