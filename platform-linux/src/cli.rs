@@ -1,7 +1,8 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use flowmote::daemon::options::ConfigSource;
+use flowmote::daemon::check::CheckOptions;
+use flowmote::daemon::options::{ConfigSource, whole_number};
 
 /// sFlow v5 agent for Linux hosts.
 ///
@@ -23,19 +24,20 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Report the effect of a configuration on this machine and all problems in it.
     ///
-    /// Exits with status 2 if there are errors, else with 0.
-    Check(ConfigSource),
+    /// Exits with status 2 if there are errors, else with 0. As root it also tests whether the user
+    /// that `run` would switch to can read the configuration.
+    Check(CheckOptions),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) source: ConfigSource,
-    /// User to switch to after opening all sockets, when started as root. Falls back to `nobody`
-    /// if the user does not exist.
-    #[arg(long, value_name = "NAME", default_value = "flowmote")]
-    pub(crate) user: String,
+    /// User to switch to after opening all sockets, when started as root: a name in /etc/passwd or
+    /// a number. Default: flowmote, or nobody if that does not exist.
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
     /// Interval between statistics in the log, 0 to 86400 seconds; 0: on SIGUSR1 and at exit only.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = whole_number(0..=86_400))]
     pub(crate) stats_interval: u32,
 }

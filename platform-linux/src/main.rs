@@ -6,8 +6,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use flowmote::daemon::check::check;
-use flowmote::daemon::options::{ConfigSource, LoadError};
+use flowmote::daemon::check::{CheckOptions, check};
+use flowmote::daemon::options::LoadError;
 use flowmote::daemon::run::{RunError, RunOptions, run};
 use flowmote_core::Duration;
 use log::{Level, LevelFilter};
@@ -17,7 +17,7 @@ use crate::cli::{Cli, Command, RunArgs};
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run_daemon(args),
-        Command::Check(source) => check_configuration(&source),
+        Command::Check(options) => check_configuration(&options),
     }
 }
 
@@ -38,8 +38,8 @@ fn run_daemon(args: RunArgs) -> ExitCode {
     }
 }
 
-fn check_configuration(source: &ConfigSource) -> ExitCode {
-    let findings = match check(source) {
+fn check_configuration(options: &CheckOptions) -> ExitCode {
+    let findings = match check(options) {
         Ok(findings) => findings,
         Err(error) => return misused(&error),
     };

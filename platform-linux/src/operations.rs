@@ -186,8 +186,8 @@ const NOT_SCANNED: [&str; 5] =
     ["tests.rs", "testing.rs", "fake.rs", "operations.rs", "throttle.rs"];
 /// Files with lines whose text is made elsewhere, and their number.
 const PASSED_ON: [(&str, usize); 3] = [
-    // A problem, the statistics, and twice a line of the configuration parser.
-    ("src/daemon/run.rs", 4),
+    // Two problems, the statistics, and twice a line of the configuration parser.
+    ("src/daemon/run.rs", 5),
     // The error of `Tap::open`, of which `run` logs the same with a retry.
     ("src/modules/taps/check.rs", 1),
     // A shortfall.

@@ -1,9 +1,12 @@
 //! `flowmote check` describes the effect of a configuration and reports its mistakes;
 //! `flowmote run` exits with status 2 for the same mistakes.
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
 
-use flowmote_lab::net::{Lab, Namespace, flowmote};
+use flowmote_lab::net::{Agent, Lab, Namespace, flowmote};
 
 /// Result of a run of `flowmote`.
 struct Outcome {
@@ -89,6 +92,141 @@ fn unresolvable_collector_is_an_error() {
 }
 
 #[test]
+fn blocks_that_select_nothing_are_named_with_the_reasons() {
+    let Some((lab, host, _peer)) = lab() else { return };
+    let text = "sflow {
+        collector { ip = 127.0.0.1 }
+        pcap { dev = lan0 }
+        pcap { dev.pattern = ^lan  sampling = 5 }
+        pcap { speed = 1G- }
+        pcap { dev = lan1  speed = 40G- }
+        pcap { dev = lan0  speed = 10G }
+        pcap { dev.pattern = ^ens }
+    }";
+    let outcome = check(&host, &lab.file("flowmote.conf", text));
+    assert_eq!(outcome.status, 2, "{}", outcome.errors);
+    let expected = [
+        "line 4 selects no interface: lan0, lan1: veth, which dev alone selects; write dev = lan0; \
+         lo: the name does not match",
+        "line 5 selects no interface: lan0, lan1: veth, which dev alone selects; write dev = lan0; \
+         lo: loopback, which dev alone selects; write dev = lo",
+        "line 6 selects no interface: lan1: 10 Gbit/s, less than 40 Gbit/s",
+        "line 7 selects no interface: lan0: sampled by the block on line 3",
+        "line 8 selects no interface: lo, lan0, lan1: the name does not match",
+    ];
+    let errors: Vec<&str> = outcome
+        .errors
+        .lines()
+        .filter_map(|line| line.strip_prefix("error: the block on "))
+        .collect();
+    let sorted =
+        |lines: &[&str]| lines.iter().map(|line| line.to_string()).collect::<BTreeSet<_>>();
+    assert_eq!(sorted(&errors), sorted(&expected));
+
+    let agent = Agent::start_with(&lab, &host, text);
+    let log = agent.stop();
+    for line in expected {
+        assert!(log.contains(&format!("warn: the block on {line}\n")), "no {line} in\n{log}");
+    }
+}
+
+#[test]
+fn what_a_block_leaves_out_is_listed_in_bounded_lines() {
+    let Some((lab, host, _peer)) = lab() else { return };
+    let links = (0..40).map(|n| format!("link add p{n} type veth peer name q{n}\n"));
+    host.ip(&links.collect::<String>());
+    host.ip("link add br0 type bridge\nlink set br0 up\n");
+    let text = "sflow { collector { ip = 127.0.0.1 } pcap { } pcap { dev.pattern = ^p } }";
+    let outcome = check(&host, &lab.file("flowmote.conf", text));
+    let left_out = outcome.output.lines().filter(|line| line.starts_with("left out"));
+    let left_out: Vec<&str> = left_out.collect();
+    assert!(left_out.iter().any(|line| line.contains("p0, ") && line.contains(" more: veth")));
+    let lines = outcome.output.lines().chain(outcome.errors.lines());
+    let longest = lines.map(str::len).max().unwrap_or_default();
+    assert!(longest < 400, "{}{}", outcome.output, outcome.errors);
+    assert!(outcome.errors.contains("more: veth, which dev alone selects; write dev = p"));
+}
+
+#[test]
+fn agent_that_can_send_nothing_is_an_error() {
+    let Some((lab, host, _peer)) = lab() else { return };
+    let file = lab.file("flowmote.conf", "sflow { polling = 0 collector { ip = 127.0.0.1 } }");
+    let outcome = check(&host, &file);
+    assert_eq!(outcome.status, 2);
+    assert!(outcome.errors.contains("error: nothing is ever sent"), "{}", outcome.errors);
+    let ignored = "sflow { collector { ip = 127.0.0.1 } pcap { dev = lan0 dynamic = on } }";
+    let outcome = check(&host, &lab.file("flowmote.conf", ignored));
+    assert_eq!(outcome.status, 0, "{}", outcome.errors);
+    assert!(!outcome.output.contains("there is no pcap"), "{}", outcome.output);
+}
+
+#[test]
+fn collectors_that_nothing_can_be_sent_to_are_errors() {
+    let Some((lab, host, _peer)) = lab() else { return };
+    for (address, cause) in [
+        ("203.0.113.1", "no route to this address"),
+        ("198.18.1.255", "a broadcast address"),
+        ("224.0.0.7", "no route to this multicast group"),
+        ("fe80::1", "a link-local address needs a device"),
+    ] {
+        let text = format!("sflow {{ collector {{ ip = {address} }} pcap {{ dev = lan0 }} }}");
+        let outcome = check(&host, &lab.file("flowmote.conf", &text));
+        assert_eq!(outcome.status, 2, "{address}: {}", outcome.errors);
+        let line = outcome.errors.lines().find(|line| line.starts_with("error: collector "));
+        assert!(line.is_some_and(|line| line.contains(cause)), "{address}: {}", outcome.errors);
+        let agent = Agent::start_with(&lab, &host, &text);
+        agent.program().wait_for_line(0, cause);
+        agent.stop();
+    }
+    let multicast = run_flowmote(&host, "check -i lan0 -o 224.0.0.7%lan0");
+    assert_eq!(multicast.status, 0, "{}", multicast.errors);
+    let broadcast = run_flowmote(&host, "check -i lan0 -o 255.255.255.255");
+    assert_eq!(broadcast.status, 2);
+}
+
+#[test]
+fn datagrams_larger_than_the_path_are_a_warning() {
+    let Some((lab, host, peer)) = lab() else { return };
+    host.ip("route add 203.0.113.0/24 via 198.18.1.2 mtu 1280\n");
+    let narrow = run_flowmote(&host, "check -i lan0 -o 203.0.113.1");
+    assert_eq!(narrow.status, 0, "{}", narrow.errors);
+    assert!(narrow.errors.contains("set datagramBytes = 1252"), "{}", narrow.errors);
+    lab.link6(3, (&host, "lan3"), (&peer, "lan3"));
+    host.ip("link set lan3 mtu 1300\n");
+    let narrow = run_flowmote(&host, "check -i lan0 -o fd00:3::2");
+    assert!(narrow.errors.contains("set datagramBytes = 1252"), "{}", narrow.errors);
+    let file = lab.file(
+        "flowmote.conf",
+        "sflow { datagramBytes = 1252 collector { ip = fd00:3::2 } pcap { dev = lan0 } }",
+    );
+    let fits = check(&host, &file);
+    assert_eq!((fits.status, fits.errors.as_str()), (0, ""));
+}
+
+#[test]
+fn standard_input_is_a_configuration() {
+    let Some((_lab, host, _peer)) = lab() else { return };
+    for (text, status) in [
+        ("sflow { collector { ip = 127.0.0.1 } pcap { dev = lan0 } }", 0),
+        ("sflow { smapling = 1 collector { ip = 127.0.0.1 } }", 2),
+    ] {
+        let mut child = host
+            .command(flowmote())
+            .args(["check", "-c", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("flowmote");
+        child.stdin.take().expect("stdio is piped").write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().expect("flowmote");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{errors}");
+        assert!(status == 0 || errors.starts_with("-:1:9: error: "), "{errors}");
+    }
+}
+
+#[test]
 fn check_and_run_report_mistakes_with_line_and_column() {
     let Some((lab, host, _peer)) = lab() else { return };
     let good = "collector { ip = 127.0.0.1 }";
@@ -132,6 +270,7 @@ fn invalid_command_line_exits_with_2() {
         ("run --samplin 3", "--sampling"),
         ("check -i lan0 -n 10000001 -o 127.0.0.1", "10000000"),
         ("check -i lan0 -p 301 -o 127.0.0.1", "300"),
+        ("check -i lan0 -n 4G -o 127.0.0.1", "10000000"),
         ("check -i lan0 -o 127.0.0.1:port", "port"),
         ("check -i lan0", "collector"),
         ("run --config /nonexistent/flowmote.conf", "/nonexistent/flowmote.conf"),
@@ -149,6 +288,8 @@ fn version_and_help_go_to_standard_output() {
     let version = run_flowmote(&host, "--version");
     let expected = format!("flowmote {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!((version.status, version.output), (0, expected));
+    let suffixed = run_flowmote(&host, "check -i lan0 -n 1k -o 127.0.0.1");
+    assert!(suffixed.output.contains("1 in 1000"), "{}", suffixed.output);
     let help = run_flowmote(&host, "run --help");
     assert_eq!(help.status, 0);
     for option in ["--config", "--interface", "--sampling", "--polling", "--collector"] {

@@ -24,6 +24,7 @@ mod parser;
 mod rate;
 mod reference;
 mod settings;
+mod source;
 #[cfg(any(test, feature = "_testing"))]
 pub mod testing;
 mod tokens;
@@ -32,10 +33,6 @@ pub(crate) mod value;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
-
 use self::diagnostic::Diagnostics;
 
 pub use self::agent_address::{
@@ -43,7 +40,7 @@ pub use self::agent_address::{
 };
 pub use self::block::collector::{Collector, Host, ParseCollectorError};
 pub use self::block::nflog::NflogRule;
-pub use self::block::pcap::{LinkKind, LinkTraits, Pattern, Selector, TapRule};
+pub use self::block::pcap::{LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule};
 pub use self::diagnostic::{Diagnostic, Position, Severity};
 pub use self::rate::{
     Bound, DEFAULT_SAMPLING, MAX_SAMPLING, RateReason, RateSetting, Sampling, Speed, SpeedRate,
@@ -101,19 +98,6 @@ impl Config {
     /// Parses a file that needs no collector, because the command line supplies them.
     pub fn parse_without_collectors(text: &str) -> Parsed {
         parse(text, false)
-    }
-
-    /// Reads the text of a configuration file, at most one byte more than can be parsed.
-    ///
-    /// Bytes that are not UTF-8, for example a comment in Latin-1, become U+FFFD.
-    ///
-    /// # Errors
-    /// Any error of opening or reading the file.
-    pub fn read(path: &Path) -> io::Result<String> {
-        let mut bytes = Vec::new();
-        // One byte more than the limit, so that `parse` reports a larger file.
-        File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

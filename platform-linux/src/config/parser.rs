@@ -142,7 +142,7 @@ impl Parser<'_> {
             }
             _ => {
                 let value = self.value(scope, token, at);
-                if scope.live && value.is_some() {
+                if scope.live && value.as_ref().is_some_and(|value| !token.is_off(&value.text)) {
                     self.no_effect(token, at);
                 }
                 value
@@ -173,7 +173,10 @@ impl Parser<'_> {
         let Lexeme { kind, at, .. } = self.next()?;
         self.check_cut_short(at);
         match kind {
-            LexemeKind::Word(text) => Some(Value { text, at }),
+            LexemeKind::Word(text) => {
+                self.check_quotes(&text, at);
+                Some(Value { text, at })
+            }
             _ => None,
         }
     }
@@ -195,6 +198,16 @@ impl Parser<'_> {
         if self.peek() == Some(&LexemeKind::Open) {
             self.problems.error(at, "a brace ends this value; put the value in quotes");
             self.skip_block();
+        }
+    }
+
+    /// Warns of the quotes of shells, word processors and web pages, which have no meaning here.
+    fn check_quotes(&mut self, text: &str, at: Position) {
+        let bare = text.trim_matches(OTHER_QUOTES);
+        if bare.len() < text.len() {
+            let (text, bare) = (quoted(text), bare.escape_debug());
+            let message = format!("the quotes in {text} are part of the value; write \"{bare}\"");
+            self.problems.warning(at, message);
         }
     }
 
@@ -301,20 +314,40 @@ impl Parser<'_> {
 
 fn describe_misplaced(block: Option<&'static Block>, word: &str) -> String {
     let name = quoted(word);
-    let mut owners = SFLOW.owners(word);
-    owners.dedup();
-    if !owners.is_empty() {
-        let place = block.map_or("outside of sflow { }".into(), |b| format!("in {} {{ }}", b.name));
-        let owners = owners.join(", ");
-        return format!("{name} does not belong {place}; it belongs in {owners} {{ }}");
+    let owners = SFLOW.owners(word);
+    let (live, without_effect): (Vec<_>, Vec<_>) =
+        owners.into_iter().partition(|owner| owner.read.is_some());
+    if !live.is_empty() {
+        return belongs_elsewhere(block, &name, &live);
     }
-    let nearest = match block {
-        Some(block) => block.nearest(word),
-        None => (strsim::osa_distance(&word.to_ascii_lowercase(), SFLOW.name) <= 2)
-            .then_some(SFLOW.name),
+    if let Some(hint) = hint(block, word) {
+        return format!("unknown token {name}; did you mean {hint}?");
+    }
+    if !without_effect.is_empty() {
+        return belongs_elsewhere(block, &name, &without_effect);
+    }
+    format!("unknown token {name}")
+}
+
+fn belongs_elsewhere(block: Option<&Block>, name: &str, owners: &[&Block]) -> String {
+    let place = block.map_or("outside of sflow { }".into(), |b| format!("in {} {{ }}", b.name));
+    let mut owners: Vec<&str> = owners.iter().map(|owner| owner.name).collect();
+    owners.dedup();
+    let owners = owners.join(", ");
+    format!("{name} does not belong {place}; it belongs in {owners} {{ }}")
+}
+
+/// The most likely meaning of an unknown word, in this block, else in one inside of it.
+fn hint(block: Option<&'static Block>, word: &str) -> Option<String> {
+    let Some(block) = block else {
+        let near = strsim::osa_distance(&word.to_ascii_lowercase(), SFLOW.name) <= 2;
+        return near.then(|| format!("{:?}", SFLOW.name));
     };
-    let hint = nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest:?}?"));
-    format!("unknown token {name}{hint}")
+    let inner = || {
+        let mut live = block.inner().filter(|inner| inner.read.is_some());
+        live.find_map(|inner| Some(format!("{:?} in {} {{ }}", inner.nearest(word)?, inner.name)))
+    };
+    block.nearest(word).map(|nearest| format!("{nearest:?}")).or_else(inner)
 }
 
 /// Position of the last character of a text.
@@ -324,5 +357,10 @@ fn end_of(text: &str) -> Position {
     lexer.position()
 }
 
+/// Including the single quotes of shells.
+const OTHER_QUOTES: &[char] = &[
+    '\'', '`', '\u{201c}', '\u{201d}', '\u{201e}', '\u{201f}', '\u{2018}', '\u{2019}', '\u{201a}',
+    '\u{201b}', '\u{ab}', '\u{bb}',
+];
 /// Depth of nested blocks including `sflow`; neither this grammar nor that of hsflowd has more.
 const MAX_DEPTH: usize = 3;

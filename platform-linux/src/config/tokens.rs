@@ -124,24 +124,53 @@ impl Block {
         self.tokens().find(|token| token.is_called(text))
     }
 
-    /// Finds the name in this block that `text` is most likely a misspelling of.
+    /// Finds the name in this block that `text` most likely stands for: a misspelling, a part of
+    /// the name, or the word of other programs for it.
     pub(super) fn nearest(&self, text: &str) -> Option<&'static str> {
         let text = text.to_ascii_lowercase();
-        let distance = |name: &str| strsim::osa_distance(&text, &name.to_ascii_lowercase());
+        self.misspelt(&text).or_else(|| self.part_of_name(&text)).or_else(|| self.synonym(&text))
+    }
+
+    fn misspelt(&self, text: &str) -> Option<&'static str> {
+        let distance = |name: &str| strsim::osa_distance(text, &name.to_ascii_lowercase());
         let names = self.tokens().flat_map(Token::names).filter(|name| !name.contains('<'));
         let (distance, name) = names.map(|name| (distance(name), name)).min()?;
         // More edits than about a third of the word make it a different word.
         (distance <= text.chars().count().div_ceil(3)).then_some(name)
     }
 
-    /// The names of all blocks that have a token called `text`: this one and those inside of it.
-    pub(super) fn owners(&self, text: &str) -> Vec<&'static str> {
-        let inner = self.tokens().filter_map(|token| match token.kind {
-            Kind::Block(block) => Some(block.owners(text)),
-            _ => None,
-        });
+    /// `port` for `udpport`, `samplingRate` for `sampling`.
+    fn part_of_name(&self, text: &str) -> Option<&'static str> {
+        let is_part = |part: &str, whole: &str| {
+            part.len() >= MIN_PART && (whole.starts_with(part) || whole.ends_with(part))
+        };
+        let names = self.tokens().filter(|token| matches!(token.status, Status::Supported));
+        let names = names.map(|token| token.name).filter(|name| !name.contains('<'));
+        names.into_iter().find(|name| {
+            let name = name.to_ascii_lowercase();
+            is_part(text, &name) || is_part(&name, text)
+        })
+    }
+
+    fn synonym(&self, text: &str) -> Option<&'static str> {
+        let means = |word: &&str| *word == text;
+        let found = SYNONYMS.iter().filter(|(_, words)| words.iter().any(|word| means(&word)));
+        found.map(|(name, _)| *name).find(|name| self.find(name).is_some())
+    }
+
+    /// The blocks that have a token called `text`: this one and those inside of it.
+    pub(super) fn owners(&'static self, text: &str) -> Vec<&'static Self> {
+        let inner = self.inner().flat_map(|block| block.owners(text));
         let own = self.tokens().any(|token| token.names().any(|n| n.eq_ignore_ascii_case(text)));
-        own.then_some(self.name).into_iter().chain(inner.flatten()).collect()
+        own.then_some(self).into_iter().chain(inner).collect()
+    }
+
+    /// The blocks inside of this one.
+    pub(super) fn inner(&self) -> impl Iterator<Item = &'static Self> + use<> {
+        self.tokens().filter_map(|token| match token.kind {
+            Kind::Block(block) => Some(block),
+            _ => None,
+        })
     }
 }
 
@@ -166,6 +195,13 @@ impl Token {
             Kind::Switch => "on or off".into(),
             Kind::Word(what) => (*what).into(),
         }
+    }
+
+    /// Returns true if `value` switches off what Flowmote does not do, so that it has its effect.
+    pub(super) fn is_off(&self, value: &str) -> bool {
+        matches!(self.kind, Kind::Switch)
+            && self.default != "on"
+            && value.eq_ignore_ascii_case("off")
     }
 
     /// Returns true if `word` can be a value of this token and not the name of the next setting.
@@ -238,3 +274,15 @@ pub(super) const FRACTION: Kind = Kind::Word("a fraction up to 1");
 pub(super) const RATE: Kind = Kind::Number(0..=10_000_000);
 
 const SPEED: &str = "<speed>";
+/// Shorter parts of names are in too many words.
+const MIN_PART: usize = 3;
+/// Names with the words that other agents and tools have for them.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    ("ip", &["host", "hostname", "server", "address", "addr", "target", "destination"]),
+    ("dev", &["interface", "interfaces", "iface", "ifname", "intf", "nic"]),
+    ("dev.pattern", &["regex", "match"]),
+    ("sampling", &["rate", "ratio", "n"]),
+    ("polling", &["interval", "counters"]),
+    ("headerBytes", &["snaplen", "truncate", "header-len"]),
+    ("datagramBytes", &["mtu", "maxdatagram"]),
+];

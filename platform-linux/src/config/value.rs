@@ -9,15 +9,15 @@ use super::diagnostic::quoted;
 
 /// A whole number as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Number {
-    pub(super) value: u64,
+pub(crate) struct Number {
+    pub(crate) value: u64,
     /// A leading `0` made the value differ from its decimal reading, which is rarely intended.
-    pub(super) octal: bool,
+    pub(crate) octal: bool,
 }
 
 /// Parses a whole number: decimal, `0x` hexadecimal or `0` octal, with an optional suffix out of
 /// `suffixes`. In `KMG`, each is a thousand times the one before.
-pub(super) fn number(text: &str, suffixes: &str) -> Result<Number, String> {
+pub(crate) fn number(text: &str, suffixes: &str) -> Result<Number, String> {
     let malformed = || format!("{} is not a whole number", quoted(text));
     let (digits, multiplier) = split_suffix(text, suffixes);
     let (digits, radix) = match digits.as_bytes() {
@@ -50,12 +50,8 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 /// Parses an address that is not unspecified; `[...]` around an IPv6 address is allowed.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    if let Some((_, zone)) = bare.split_once('%') {
-        return Err(format!(
-            "{} contains a zone; remove it and add dev = {}",
-            quoted(text),
-            zone.escape_debug()
-        ));
+    if bare.contains('%') {
+        return Err(format!("{} contains a zone; remove it", quoted(text)));
     }
     let address = bare
         .parse::<IpAddr>()
@@ -234,7 +230,7 @@ fn left_aligned_v4(address: Ipv4Addr) -> u128 {
 }
 
 /// Suffixes of numbers.
-pub(super) const NUMBER_SUFFIXES: &str = "KMG";
+pub(crate) const NUMBER_SUFFIXES: &str = "KMG";
 /// Suffixes of speeds.
 pub(super) const SPEED_SUFFIXES: &str = "KMGTP";
 
@@ -286,7 +282,7 @@ mod tests {
         );
         assert_eq!(
             address("fe80::1%eth0"),
-            Err("\"fe80::1%eth0\" contains a zone; remove it and add dev = eth0".into())
+            Err("\"fe80::1%eth0\" contains a zone; remove it".into())
         );
     }
 

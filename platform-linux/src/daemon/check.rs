@@ -1,32 +1,48 @@
 //! `flowmote check`: the effect of a configuration on this machine, in words.
 
+use clap::Args;
 use flowmote_core::SourceClass;
 
-use crate::config::{Config, Host};
+use crate::config::Config;
 use crate::daemon::agent_address::AgentAddress;
 use crate::daemon::limits;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
 use crate::daemon::problems::problems;
+use crate::daemon::reachability;
+use crate::daemon::user::User;
 use crate::links::Links;
 use crate::modules::Modules;
 use crate::modules::module::Findings;
-use crate::output::resolver::lookup;
-use crate::selection::candidates;
+use crate::selection::{candidates, list};
+
+/// Options of [`check`].
+#[derive(Args, Clone, Debug, Default)]
+pub struct CheckOptions {
+    #[command(flatten)]
+    source: ConfigSource,
+    /// User that `run` is given by --user.
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+}
 
 /// Checks a configuration against this machine without sending or sampling anything.
 ///
 /// # Errors
 /// A configuration that cannot be used at all. Everything else is among the findings.
-pub fn check(source: &ConfigSource) -> Result<Findings, LoadError> {
-    let loaded = source.load()?;
+pub fn check(options: &CheckOptions) -> Result<Findings, LoadError> {
+    let loaded = options.source.load()?;
+    let user = User::find(options.user.as_deref()).map_err(|problem| LoadError::of(&problem))?;
     // As `run` does, so that both get the same filters.
     privileges::raise_locked_memory();
     limits::raise_open_files();
     let mut findings = Findings { warnings: loaded.warnings.clone(), ..Findings::default() };
     let opened = Links::open().and_then(|links| Ok((links, Modules::open(&loaded.config)?)));
     match opened {
-        Ok((links, modules)) => describe(&loaded, &links, &modules, &mut findings),
+        Ok((links, modules)) => {
+            describe(&loaded, &links, &modules, &mut findings);
+            become_user(&loaded, &modules, &user, &mut findings);
+        }
         Err(error) => findings.problems.push(format!("rtnetlink: {error}")),
     }
     Ok(findings)
@@ -47,7 +63,18 @@ fn describe(loaded: &Loaded, links: &Links, modules: &Modules, findings: &mut Fi
     );
     modules.check(config, links, findings);
     polling(config, links, modules, findings);
-    collectors(config, findings);
+    reachability::describe(config, links, findings);
+}
+
+/// Takes the step from root that `run` takes: only an attempt shows what the user may read then.
+/// The last step, because there is no way back.
+fn become_user(loaded: &Loaded, modules: &Modules, user: &User, findings: &mut Findings) {
+    let needed = modules.capabilities(&loaded.config);
+    match privileges::drop_all(user, &needed) {
+        Ok(outcome) => findings.line("runs as", format_args!("{outcome}")),
+        Err(error) => findings.problems.push(format!("privileges: {error}")),
+    }
+    findings.problems.extend(loaded.unreadable_to(user));
 }
 
 fn agent(config: &Config, links: &Links, findings: &mut Findings) {
@@ -70,26 +97,7 @@ fn polling(config: &Config, links: &Links, modules: &Modules, findings: &mut Fin
         SourceClass::Interface => links.get(source.index()),
         _ => None,
     });
-    let names: Vec<&str> = polled.map(|link| link.name.as_str()).collect();
-    let names = if names.is_empty() { "no interface".to_owned() } else { names.join(", ") };
-    findings.line("counters", format_args!("every {seconds} s of the host and of {names}"));
-}
-
-fn collectors(config: &Config, findings: &mut Findings) {
-    for collector in &config.collectors {
-        let Host::Name(name) = &collector.host else {
-            findings.line("collector", format_args!("{collector}"));
-            continue;
-        };
-        match lookup(name, collector.port).as_deref() {
-            Ok([first, ..]) => {
-                findings.line("collector", format_args!("{collector}: {}", first.ip()));
-            }
-            // `lookup` returns at least one address.
-            Ok([]) => {}
-            Err(error) => {
-                findings.problems.push(format!("collector {collector}: name not resolved: {error}"))
-            }
-        }
-    }
+    let names = list(polled.map(|link| link.name.as_str()));
+    let and_names = if names.is_empty() { names } else { format!(" and of {names}") };
+    findings.line("counters", format_args!("every {seconds} s of the host{and_names}"));
 }

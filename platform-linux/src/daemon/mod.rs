@@ -14,6 +14,8 @@ mod link_watch;
 pub mod options;
 mod privileges;
 mod problems;
+mod reachability;
 pub(crate) mod report;
 pub mod run;
 mod signals;
+mod user;

@@ -1,9 +1,13 @@
 //! The configuration in effect: a file, command-line options, or a file that options override.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::ErrorKind::PermissionDenied;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, eaccess};
 
 use crate::config::value;
 use crate::config::{Collector, Config, DEFAULT_PATHS, MAX_SAMPLING, RateSetting, TapRule};
@@ -11,7 +15,7 @@ use crate::config::{Collector, Config, DEFAULT_PATHS, MAX_SAMPLING, RateSetting,
 /// The configuration options of the command line.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ConfigSource {
-    /// Configuration file. Default, unless --interface or --collector is given: the first of
+    /// Configuration file; - is standard input. Default, unless --interface or --collector is given: the first of
     /// /etc/flowmote.conf and /etc/hsflowd.conf that exists.
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -19,16 +23,17 @@ pub struct ConfigSource {
     /// alternative name or its alias. Repeatable.
     #[arg(short = 'i', long = "interface", value_name = "NAME", value_parser = value::device)]
     pub interfaces: Vec<String>,
-    /// Sample 1 in N packets on every interface; 1 samples all packets, 0 none. Default by link
-    /// speed: 1000 at 1 Gbit/s, 10000 at 10 Gbit/s, 400 if the speed is unknown.
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_SAMPLING)))]
+    /// Sample 1 in N packets on every interface, as in 400 or 10K; 1 samples all packets, 0 none.
+    /// Default by link speed: 1000 at 1 Gbit/s, 10000 at 10 Gbit/s, 400 if the speed is unknown.
+    #[arg(short = 'n', long, value_name = "N", value_parser = whole_number(0..=MAX_SAMPLING))]
     pub sampling: Option<u32>,
     /// Interval between counter samples, 0 to 300 seconds; 0 disables them. Default 30, or as set in
     /// the file.
-    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=300))]
+    #[arg(short, long, value_name = "SECONDS", value_parser = whole_number(0..=300))]
     pub polling: Option<u32>,
     /// Send to this collector instead of those in the file: an address or a host name, optionally
-    /// followed by :PORT; an IPv6 address is then in brackets. The default port is 6343. Repeatable.
+    /// followed by :PORT; an IPv6 address is then in brackets. ADDRESS%DEVICE sends through a device,
+    /// which fe80::/10 needs. The default port is 6343. Repeatable.
     #[arg(short = 'o', long = "collector", value_name = "COLLECTOR")]
     pub collectors: Vec<Collector>,
 }
@@ -57,6 +62,23 @@ impl ConfigSource {
     /// All problems of the file and the options.
     pub fn load(&self) -> Result<Loaded, LoadError> {
         self.load_from(DEFAULT_PATHS)
+    }
+
+    /// Reads the file again.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and a source that can be read once only: a second attempt
+    /// could wait for ever, or find nothing.
+    pub(super) fn reload(&self) -> Result<Loaded, LoadError> {
+        let is_stream =
+            |file: &PathBuf| is_standard_input(file) || file.exists() && !file.is_file();
+        match &self.file {
+            Some(file) if is_stream(file) => {
+                let name = file.display();
+                Err(LoadError::of(&format!("{name}: not a regular file, so it is read once only")))
+            }
+            _ => self.load(),
+        }
     }
 
     fn load_from(&self, defaults: [&str; 2]) -> Result<Loaded, LoadError> {
@@ -90,8 +112,13 @@ impl ConfigSource {
 
     fn read(&self, path: PathBuf) -> Result<Loaded, LoadError> {
         let name = path.display().to_string();
-        let text = Config::read(&path)
-            .map_err(|error| LoadError::of(&format!("{name}: cannot be read: {error}")))?;
+        let text = if is_standard_input(&path) {
+            Config::read_standard_input()
+        } else {
+            Config::read(&path)
+        };
+        let text =
+            text.map_err(|error| LoadError::of(&format!("{name}: cannot be read: {error}")))?;
         let parsed = if self.collectors.is_empty() {
             Config::parse(&text)
         } else {
@@ -123,8 +150,50 @@ impl ConfigSource {
     }
 }
 
+impl Loaded {
+    /// Describes why this process, which is `who`, cannot read the file again, if that is so.
+    #[must_use]
+    pub(super) fn unreadable_to(&self, who: &dyn fmt::Display) -> Option<String> {
+        let file = self.file.as_deref().filter(|file| !is_standard_input(file))?;
+        let errno =
+            eaccess(file, AccessFlags::R_OK).err().filter(|errno| *errno == Errno::EACCES)?;
+        // The first directory on the way that cannot be searched, else the file itself.
+        let hides =
+            |child: &&Path| child.symlink_metadata().is_err_and(|e| e.kind() == PermissionDenied);
+        let hidden = file.ancestors().filter(hides).last();
+        let (place, mode) = match hidden.and_then(Path::parent) {
+            Some(directory) => (directory, "o+x"),
+            None => (file, "o+r"),
+        };
+        let (file, place, error) = (file.display(), place.display(), errno.desc());
+        let problem = format!(
+            "{file}: {who} cannot read it, so that SIGHUP and the systemd unit fail: {error}; \
+             \"chmod {mode} {place}\" allows it"
+        );
+        Some(problem)
+    }
+}
+
+fn is_standard_input(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+/// A parser of whole numbers in a range, in the notation of the configuration file.
+pub fn whole_number(
+    range: RangeInclusive<u32>,
+) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = value::number(text, value::NUMBER_SUFFIXES)?;
+        if number.octal {
+            return Err(format!("a leading 0 makes it octal, {}", number.value));
+        }
+        let value = u32::try_from(number.value).ok().filter(|value| range.contains(value));
+        value.ok_or_else(|| format!("not in {}..={}", range.start(), range.end()))
+    }
+}
+
 impl LoadError {
-    fn of(problem: &str) -> Self {
+    pub(super) fn of(problem: &str) -> Self {
         Self(vec![problem.to_owned()])
     }
 }
@@ -202,6 +271,30 @@ mod tests {
         let tap = config.taps.first().unwrap();
         assert_eq!(tap.selector.device.as_deref(), Some("eth7"));
         assert_eq!(config.sampling_rate(tap, Some(10_000_000_000)).0, 5, "for every speed");
+    }
+
+    #[test]
+    fn numbers_have_the_notation_of_the_file() {
+        let number = whole_number(0..=10_000);
+        for (text, value) in [("0", 0), ("7", 7), ("1k", 1000), ("10K", 10_000), ("0x10", 16)] {
+            assert_eq!(number(text), Ok(value), "{text}");
+        }
+        for text in ["11K", "4G", "99999999999", "010", "-1", "1.5", "", "k"] {
+            assert!(number(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pipe_is_not_read_again() {
+        let again = |file: &str| {
+            ConfigSource { file: Some(file.into()), ..ConfigSource::default() }
+                .reload()
+                .unwrap_err()
+        };
+        for file in ["-", "/dev/null"] {
+            assert!(again(file).to_string().ends_with("read once only"), "{file}");
+        }
+        assert!(again("/nonexistent").to_string().contains("cannot be read"));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The step from root to an unprivileged user with the few capabilities that modules still need.
 
 use std::fmt;
-use std::fs;
 use std::io;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::unistd::{Uid, setgroups, setresgid, setresuid};
+
+use crate::daemon::user::User;
 
 /// The privileges that are left. Displayed as `user U with CAP_A and CAP_B`.
 #[derive(Debug)]
@@ -31,14 +32,15 @@ pub(super) fn raise_locked_memory() {
     }
 }
 
-/// Gives up root, supplementary groups and all capabilities but `needed`, permanently.
+/// Gives up root, supplementary groups and all capabilities but `needed`, permanently. Root that may
+/// not change its user gives up the capabilities only, unless `user` was named explicitly.
 ///
 /// Started as an unprivileged user, for example with ambient capabilities, the process keeps its
 /// user and gives up only the capabilities.
 ///
 /// # Errors
 /// Those of the system calls; the daemon must not continue then.
-pub(super) fn drop_all(user: &str, needed: &[Capability]) -> io::Result<Outcome> {
+pub(super) fn drop_all(user: &User, needed: &[Capability]) -> io::Result<Outcome> {
     let kept: Vec<Capability> =
         needed.iter().copied().filter(|&capability| is_permitted(capability)).collect();
     let keep: CapsHashSet = kept.iter().copied().collect();
@@ -59,6 +61,14 @@ pub(super) fn drop_all(user: &str, needed: &[Capability]) -> io::Result<Outcome>
     Ok(Outcome { user, kept })
 }
 
+impl Outcome {
+    /// Returns true if the process still has the user id 0, and so the rights of the owner on
+    /// root's files.
+    pub(super) fn is_root(&self) -> bool {
+        Uid::effective().is_root()
+    }
+}
+
 fn is_permitted(capability: Capability) -> bool {
     caps::has_cap(None, CapSet::Permitted, capability).unwrap_or_default()
 }
@@ -76,73 +86,30 @@ impl fmt::Display for Outcome {
     }
 }
 
-fn become_user(name: &str, needed: &[Capability]) -> io::Result<String> {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let (uid, gid, name) = match system_user(name, &passwd) {
-        Some((uid, gid)) => (uid, gid, name),
-        None => (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY), "nobody"),
-    };
+/// Changes the user. Returns it, or the reason why the process stays root.
+fn become_user(user: &User, needed: &[Capability]) -> io::Result<String> {
     // While the process is root: dropping from the bounding set needs CAP_SETPCAP.
     for capability in caps::all() {
         if !needed.contains(&capability) {
             let _ = caps::drop(None, CapSet::Bounding, capability);
         }
     }
-    match setgroups(&[]).and_then(|()| setresgid(gid, gid, gid)) {
-        Ok(()) => {}
-        // A user namespace that maps one user only has no other user to become.
-        Err(Errno::EPERM | Errno::EINVAL) if in_user_namespace() => {
-            return Ok("root of a user namespace that has no other user".into());
-        }
-        Err(error) => {
-            return Err(io::Error::other(format!(
-                "cannot become user {name}: {error}; root needs CAP_SETUID and CAP_SETGID to \
-                 change its user, or start as another user with CAP_NET_RAW and CAP_BPF"
-            )));
-        }
-    }
     // Without it setresuid(2) to a non-zero user empties the permitted set.
     caps::securebits::set_keepcaps(true).map_err(io::Error::other)?;
-    setresuid(uid, uid, uid)?;
+    let changed = setgroups(&[])
+        .and_then(|()| setresgid(user.gid, user.gid, user.gid))
+        .and_then(|()| setresuid(user.uid, user.uid, user.uid));
     caps::securebits::set_keepcaps(false).map_err(io::Error::other)?;
-    Ok(format!("user {name}"))
-}
-
-/// The initial user namespace maps every user to itself.
-fn in_user_namespace() -> bool {
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
-}
-
-/// User and group id of a system user, as packages and administrators create them.
-///
-/// Reads the file only: getpwnam(3) would load the modules that nsswitch.conf names into a process
-/// that is root, for its whole life.
-fn system_user(name: &str, passwd: &str) -> Option<(Uid, Gid)> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let uid = (fields.next()? == name).then(|| fields.nth(1))??;
-        let gid = fields.next()?;
-        Some((Uid::from_raw(uid.parse().ok()?), Gid::from_raw(gid.parse().ok()?)))
-    })
-}
-
-/// The overflow user and group of the kernel, which own nothing.
-const NOBODY: u32 = 65_534;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn system_user_is_found_by_its_whole_name() {
-        let passwd = "root:x:0:0:root:/root:/bin/bash\nflow:x:1:2::/:\nflowmote:x:998:997::/nonexistent:/usr/sbin/nologin\nbad:x:nine:9::/:\nshort:x\n";
-        let ids = |name| system_user(name, passwd).map(|(uid, gid)| (uid.as_raw(), gid.as_raw()));
-        assert_eq!(ids("flowmote"), Some((998, 997)));
-        assert_eq!(ids("root"), Some((0, 0)));
-        assert_eq!(ids("mote"), None);
-        assert_eq!(ids("bad"), None);
-        assert_eq!(ids("short"), None);
-        assert_eq!(system_user("flowmote", ""), None);
+    match changed {
+        Ok(()) => Ok(format!("user {user}")),
+        // A container without CAP_SETUID and CAP_SETGID (EPERM), or a user namespace that maps one
+        // user only (EINVAL).
+        Err(Errno::EPERM | Errno::EINVAL) if !user.is_explicit => {
+            Ok("root, which has no right to become another user,".into())
+        }
+        Err(error) => Err(io::Error::other(format!(
+            "cannot become user {user}: {error}; root needs CAP_SETUID and CAP_SETGID to change its \
+             user, or start as another user with CAP_NET_RAW and CAP_BPF"
+        ))),
     }
 }

@@ -19,13 +19,16 @@ pub(super) fn problems(config: &Config, links: &Links, modules: &Modules) -> Vec
             require_device(links, device, &mut problems);
         }
     }
+    if config.polling_secs == 0 && !modules.sample_packets(config) {
+        problems.push("nothing is ever sent: polling is 0 and no block samples packets".to_owned());
+    }
     problems
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Collector, Host, TapRule};
+    use crate::config::{Collector, Host, RateSetting, TapRule};
 
     /// With the links of this machine, which are only read.
     #[test]
@@ -42,7 +45,25 @@ mod tests {
         let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
         let line =
             |name| format!("there is no interface \"{name}\"; there are: {}", names.join(", "));
-        let none = "no interface of this host is selected for packet samples".to_owned();
-        assert_eq!(problems(&config), [line("no-such-1"), none, line("no-such-2")]);
+        assert_eq!(problems(&config), [line("no-such-1"), line("no-such-2")]);
+    }
+
+    #[test]
+    fn agent_that_can_send_nothing_is_a_problem() {
+        let links = Links::open().unwrap();
+        let modules = Modules::open(&Config::default()).unwrap();
+        let silent = |config: &Config| {
+            problems(config, &links, &modules)
+                .iter()
+                .any(|text| text.starts_with("nothing is ever"))
+        };
+        let mut config = Config { polling_secs: 0, ..Config::default() };
+        assert!(silent(&config));
+        config.taps = vec![TapRule::device("lo", None)];
+        assert!(!silent(&config));
+        config.sampling.rate = Some(RateSetting { value: 0, position: None });
+        assert!(silent(&config), "every rate is 0");
+        config.polling_secs = 1;
+        assert!(!silent(&config));
     }
 }

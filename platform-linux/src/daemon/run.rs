@@ -18,6 +18,7 @@ use crate::daemon::privileges;
 use crate::daemon::problems::problems;
 use crate::daemon::report::Report;
 use crate::daemon::signals::Signals;
+use crate::daemon::user::User;
 use crate::events::{Events, Wakeup};
 use crate::links::LinkEvent;
 use crate::modules::Modules;
@@ -31,8 +32,8 @@ use crate::output::resolver::Resolver;
 pub struct RunOptions {
     /// The origin of the configuration, read at the start and at each SIGHUP.
     pub source: ConfigSource,
-    /// The user to become when started as root.
-    pub user: String,
+    /// The user to become when started as root; `None`: `flowmote`, else `nobody`.
+    pub user: Option<String>,
     /// Time between two reports in the log; zero: on request only.
     pub stats_interval: Duration,
 }
@@ -54,6 +55,8 @@ pub enum RunError {
 pub fn run(options: &RunOptions) -> Result<(), RunError> {
     let mut signals = Signals::block().map_err(runtime("signals"))?;
     let loaded = options.source.load().map_err(RunError::Configuration)?;
+    let user = User::find(options.user.as_deref());
+    let user = user.map_err(|problem| RunError::Configuration(LoadError::of(&problem)))?;
     log_loaded(&loaded);
     let links = LinkWatch::open().map_err(runtime("rtnetlink"))?;
     let mut sources = vec![SourceSlot::VACANT; MAX_SOURCES];
@@ -63,7 +66,7 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
     let mut daemon = Daemon {
         options,
         modules: Modules::open(&loaded.config).map_err(runtime("counters"))?,
-        config: loaded.config,
+        config: loaded.config.clone(),
         links,
         host,
         output,
@@ -72,7 +75,11 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
         started: clock::now(),
         next_report: None,
     };
-    daemon.start(&signals)?;
+    daemon.start(&signals, &user)?;
+    if let Some(problem) = loaded.unreadable_to(&user) {
+        warn!("{problem}");
+    }
+    notify(NotifyState::Ready);
     daemon.event_loop(&mut signals)?;
     daemon.end();
     Ok(())
@@ -93,7 +100,7 @@ struct Daemon<'a> {
 
 impl Daemon<'_> {
     /// Opens everything that needs privileges, then drops them.
-    fn start(&mut self, signals: &Signals) -> Result<(), RunError> {
+    fn start(&mut self, signals: &Signals, user: &User) -> Result<(), RunError> {
         let watch = |events: &Events| {
             events.watch(signals, Wakeup::Signal)?;
             events.watch(self.links.links(), Wakeup::Links)?;
@@ -106,15 +113,18 @@ impl Daemon<'_> {
         limits::raise_open_files();
         let now = clock::now();
         self.log_problems();
+        self.locate_collectors();
         // Before the taps, which may need all descriptors.
         self.output.collectors.maintain(now, &self.resolver);
         self.reconcile(now);
         let kept = self.modules.capabilities(&self.config);
-        let outcome =
-            privileges::drop_all(&self.options.user, &kept).map_err(runtime("privileges"))?;
-        info!("running as {outcome}");
+        let outcome = privileges::drop_all(user, &kept).map_err(runtime("privileges"))?;
+        if outcome.is_root() {
+            warn!("running as {outcome}; it can still change files of root");
+        } else {
+            info!("running as {outcome}");
+        }
         self.next_report = self.following_report(now);
-        notify(NotifyState::Ready);
         Ok(())
     }
 
@@ -210,7 +220,7 @@ impl Daemon<'_> {
     /// Reads the configuration again. One that cannot be used changes nothing.
     fn reload(&mut self, now: Instant) {
         notify(NotifyState::Reloading);
-        match self.options.source.load() {
+        match self.options.source.reload() {
             Ok(loaded) => {
                 log_loaded(&loaded);
                 self.config = loaded.config;
@@ -232,10 +242,14 @@ impl Daemon<'_> {
     fn reconcile(&mut self, now: Instant) {
         let world = World::new(&self.config, self.links.links(), &self.events);
         self.modules.reconcile(now, world, &mut self.output);
+        self.locate_collectors();
+        self.update_sources(now);
+    }
+
+    fn locate_collectors(&mut self) {
         let links = self.links.links();
         let name_of = |name: &str| links.by_name(name).map(|link| link.name.clone());
         self.output.collectors.locate_devices(name_of);
-        self.update_sources(now);
     }
 
     fn update_sources(&mut self, now: Instant) {
@@ -285,7 +299,7 @@ impl Daemon<'_> {
         for problem in problems(&self.config, self.links.links(), &self.modules) {
             warn!("{problem}");
         }
-        if !self.modules.sample_packets(&self.config) {
+        if self.config.polling_secs > 0 && !self.modules.sample_packets(&self.config) {
             info!("counters only: no block of the configuration samples packets");
         }
     }

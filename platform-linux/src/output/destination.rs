@@ -258,7 +258,42 @@ impl AddAssign for DestinationStats {
 }
 
 /// Opens a non-blocking socket connected to `address`, bound to `device` if there is one.
-fn connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
+///
+/// # Errors
+/// Those of the system calls, with the cause in words.
+pub(crate) fn connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
+    try_connect(address, device).map_err(|error| {
+        match cause(address.ip(), device.is_some(), error.raw_os_error()) {
+            Some(cause) => io::Error::new(error.kind(), format!("{cause} ({error})")),
+            None => error,
+        }
+    })
+}
+
+/// The cause of an error, where the text of the errno does not show it.
+fn cause(address: IpAddr, has_device: bool, errno: Option<i32>) -> Option<&'static str> {
+    Some(match errno? {
+        libc::ENETUNREACH | libc::EHOSTUNREACH if address.is_multicast() && !has_device => {
+            "no route to this multicast group; add dev = ... (--collector ADDRESS%DEVICE)"
+        }
+        libc::ENETUNREACH | libc::EHOSTUNREACH => "no route to this address",
+        // connect(2) without SO_BROADCAST, ip(7). A rule of the routing table can prohibit, too.
+        libc::EACCES if address.is_ipv4() => {
+            "a broadcast address, or prohibited by a route; name one host or a multicast group"
+        }
+        libc::EINVAL if is_link_local(address) => {
+            "a link-local address needs a device; add dev = ... (--collector ADDRESS%DEVICE)"
+        }
+        libc::ENODEV if has_device => "there is no such device",
+        _ => return None,
+    })
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+fn try_connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -2,7 +2,7 @@
 
 use core::error::Error;
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::str::FromStr;
 
 use super::super::Config;
@@ -63,10 +63,14 @@ impl Collector {
 impl Host {
     /// Parses an address or a host name; the error is a message.
     fn parse(text: &str) -> Result<Self, String> {
-        if text.contains('%') || text.parse::<IpAddr>().is_ok() || text.starts_with('[') {
-            return value::address(text).map(Self::Address);
+        if text.parse::<IpAddr>().is_err() && !text.starts_with('[') {
+            return value::host_name(text).map(Self::Name);
         }
-        value::host_name(text).map(Self::Name)
+        let address = value::address(text)?;
+        if address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err(format!("{} is the broadcast address, not a collector", quoted(text)));
+        }
+        Ok(Self::Address(address))
     }
 }
 
@@ -94,11 +98,12 @@ impl FromStr for Collector {
 
     fn from_str(text: &str) -> Result<Self, ParseCollectorError> {
         let (host, port) = split_port(text);
-        let host = Host::parse(host).map_err(ParseCollectorError)?;
-        let Some(port) = port else { return Ok(Self::new(host)) };
+        let (host, device) = parse_with_zone(host).map_err(ParseCollectorError)?;
+        let collector = Self { device, ..Self::new(host) };
+        let Some(port) = port else { return Ok(collector) };
         let port = value::number(port, "").ok().and_then(|n| u16::try_from(n.value).ok());
         match port.filter(|&port| port != 0) {
-            Some(port) => Ok(Self { port, ..Self::new(host) }),
+            Some(port) => Ok(Self { port, ..collector }),
             None => {
                 Err(ParseCollectorError(format!("{}: the port must be 1..=65535", quoted(text))))
             }
@@ -126,7 +131,23 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     let host = settings.value(&IP, host);
     let port = settings.number(&PORT).and_then(|port| u16::try_from(port).ok());
     let device = settings.value(&DEV, value::device);
-    let Some(host) = host else { return };
+    let Some((host, zone)) = host else { return };
+    if let (Some(zone), Some(device)) = (&zone, &device)
+        && zone != device
+    {
+        return settings.error(format!(
+            "the zone of this address is {}, and dev is {}; remove one of them",
+            quoted(zone),
+            quoted(device)
+        ));
+    }
+    let device = device.or(zone);
+    // What is wrong was reported. Without it the collector may look like another one.
+    let is_broken =
+        (port.is_none() && settings.has(PORT.name)) || (device.is_none() && settings.has(DEV.name));
+    if is_broken {
+        return;
+    }
     if is_link_local(&host) && device.is_none() {
         settings.warn("a link-local address needs a device; add dev = ...");
     }
@@ -137,11 +158,29 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     push_bounded(&mut config.collectors, collector, settings.at, settings.problems);
 }
 
-fn host(text: &str) -> Result<Host, String> {
-    Host::parse(text).map_err(|why| match text.parse::<Collector>() {
+fn host(text: &str) -> Result<(Host, Option<String>), String> {
+    parse_with_zone(text).map_err(|why| match text.parse::<Collector>() {
         Ok(_) => format!("{} contains a port; use udpport = ...", quoted(text)),
         Err(_) => why,
     })
+}
+
+/// Parses a host name or an address, optionally with its zone (RFC 4007), the name of a device:
+/// `fe80::1%eth0`.
+fn parse_with_zone(text: &str) -> Result<(Host, Option<String>), String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let Some((address, zone)) = bare.split_once('%') else {
+        return Host::parse(text).map(|host| (host, None));
+    };
+    let host = value::address(address).map(Host::Address)?;
+    // Indices change with each start; `dev` takes names only.
+    if zone.is_empty() || zone.bytes().all(|byte| byte.is_ascii_digit()) {
+        let text = quoted(text);
+        return Err(format!(
+            "{text}: the zone must be a name of an interface, as in {address}%eth0"
+        ));
+    }
+    Ok((host, Some(value::device(zone)?)))
 }
 
 fn is_link_local(host: &Host) -> bool {
@@ -170,6 +209,9 @@ mod tests {
             ("[2001:db8::1]:99", "[2001:db8::1]:99"),
             ("collector.example", "collector.example:6343"),
             ("collector.example:99", "collector.example:99"),
+            ("fe80::1%eth0", "[fe80::1]:6343 by eth0"),
+            ("[fe80::1%eth0.5]:99", "[fe80::1]:99 by eth0.5"),
+            ("224.0.0.7%eth0:99", "224.0.0.7:99 by eth0"),
         ] {
             assert_eq!(text.parse::<Collector>().unwrap().to_string(), shown);
         }
@@ -186,6 +228,12 @@ mod tests {
             ("[::1", r#""[::1" is not an IPv4 or IPv6 address"#),
             ("[::1]x", r#""[::1]x" is not an IPv4 or IPv6 address"#),
             ("0.0.0.0", r#""0.0.0.0" is an unspecified address"#),
+            ("255.255.255.255", r#""255.255.255.255" is the broadcast address, not a collector"#),
+            (
+                "fe80::1%4",
+                r#""fe80::1%4": the zone must be a name of an interface, as in fe80::1%eth0"#,
+            ),
+            ("a.example%eth0", r#""a.example" is not an IPv4 or IPv6 address"#),
         ] {
             assert_eq!(text.parse::<Collector>().unwrap_err().to_string(), message);
         }

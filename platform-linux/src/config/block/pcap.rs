@@ -6,6 +6,7 @@ use regex_lite::{Regex, RegexBuilder};
 
 use super::super::Config;
 use super::super::diagnostic::{Position, quoted};
+use super::super::rate::{Sampling, Speed};
 use super::super::settings::push_bounded;
 use super::super::tokens::{
     Block, DEVICE, Kind, PATTERN, RATE, Settings, Token, not_yet, supported,
@@ -77,12 +78,62 @@ pub struct Selector {
 impl Selector {
     /// Returns true if `link` is selected.
     pub fn matches(&self, link: &LinkTraits<'_>) -> bool {
-        let named = self.device.as_deref().map(|device| link.is_called(device));
-        let pattern = self.pattern.as_ref().is_none_or(|pattern| pattern.matches(link.name));
-        let speed = self.speed.is_none_or(|range| range.contains(link.speed));
+        self.mismatch(link).is_none()
+    }
+
+    /// The first key by which `link` is not selected; `None`: it is selected.
+    pub fn mismatch(&self, link: &LinkTraits<'_>) -> Option<Mismatch> {
+        if self.device.as_deref().is_some_and(|device| !link.is_called(device)) {
+            return Some(Mismatch::Device);
+        }
+        if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(link.name)) {
+            return Some(Mismatch::Pattern);
+        }
         // Packets of other kinds pass a second link too, where they are sampled.
-        let wanted = named.unwrap_or(link.kind == LinkKind::Other);
-        wanted && pattern && speed
+        if self.device.is_none() && link.kind != LinkKind::Other {
+            return Some(Mismatch::Kind(link.kind));
+        }
+        let range = self.speed.filter(|range| !range.contains(link.speed))?;
+        Some(Mismatch::Speed { range, speed: link.speed })
+    }
+}
+
+/// The reason why a [`Selector`] does not select a link, displayed after the name of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// `dev` names another link.
+    Device,
+    /// The name does not match `dev.pattern`.
+    Pattern,
+    /// Links of this kind are selected by `dev` only.
+    Kind(LinkKind),
+    /// The speed is not in the range.
+    Speed {
+        /// The range of `speed`.
+        range: SpeedRange,
+        /// The speed of the link in bit/s, if it is known.
+        speed: Option<u64>,
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Device => f.write_str("another device"),
+            Self::Pattern => f.write_str("the name does not match"),
+            Self::Kind(kind) => write!(f, "{kind}, which dev alone selects"),
+            Self::Speed { speed: None, .. } => {
+                f.write_str("the speed is unknown; write speed = 0-")
+            }
+            Self::Speed { range: SpeedRange { min, max }, speed: Some(speed) } => {
+                let (word, limit) = match speed {
+                    _ if min == max => ("not", min),
+                    speed if speed < min => ("less than", min),
+                    _ => ("more than", max),
+                };
+                write!(f, "{}, {word} {}", Speed(speed), Speed(limit))
+            }
+        }
     }
 }
 
@@ -120,6 +171,18 @@ pub enum LinkKind {
     Other,
 }
 
+impl fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Loopback => "loopback",
+            Self::BondMaster => "bond or team",
+            Self::Vlan => "VLAN",
+            Self::Veth => "veth",
+            Self::Other => "adapter",
+        })
+    }
+}
+
 impl LinkKind {
     /// The kind by `IFF_LOOPBACK` and `IFLA_INFO_KIND`, which NICs do not have.
     pub fn from_kernel(is_loopback: bool, info_kind: Option<&str>) -> Self {
@@ -146,6 +209,15 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
         // hsflowd samples nothing by such a block until its k8s module activates the device.
         return settings.warn("this block is ignored, because nothing activates it");
     }
+    // A block whose selection is broken would look like one that selects more.
+    let is_broken = [
+        (&DEV, selector.device.is_none()),
+        (&DEV_PATTERN, selector.pattern.is_none()),
+        (&SPEED, selector.speed.is_none()),
+    ];
+    if is_broken.iter().any(|(token, is_missing)| *is_missing && settings.has(token.name)) {
+        return;
+    }
     let mut same = config.taps.iter().filter(|tap| tap.selector == selector);
     if let Some(first) = same.next().and_then(|tap| tap.position) {
         let message = format!("the block on line {} selects the same interfaces", first.line);
@@ -166,6 +238,14 @@ fn is_dynamic(settings: &mut Settings<'_>) -> bool {
 }
 
 impl Config {
+    /// Returns true if some rule samples packets on the links that it selects.
+    pub fn samples_packets(&self) -> bool {
+        let Sampling { rate, by_speed, .. } = &self.sampling;
+        let by_default = rate.is_none_or(|rate| rate.value > 0)
+            || by_speed.iter().any(|speed| speed.rate.value > 0);
+        self.taps.iter().any(|tap| tap.sampling.map_or(by_default, |rate| rate > 0))
+    }
+
     /// The rule that `link` is sampled by; `None` if it is not sampled.
     ///
     /// A rule with a device name precedes rules with only a pattern or speed; among equals the
@@ -282,6 +362,33 @@ mod tests {
             assert!(!Selector::default().matches(&link), "{kind:?}");
             assert!(TapRule::device("eth0", None).selector.matches(&link), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn mismatch_names_the_first_key_that_does_not_match() {
+        let shown = |selector: &Selector, link: &LinkTraits<'_>| {
+            selector.mismatch(link).map(|mismatch| mismatch.to_string()).unwrap_or_default()
+        };
+        let veth = LinkTraits { kind: LinkKind::Veth, ..NIC };
+        assert_eq!(shown(&by_pattern("^en"), &veth), "the name does not match");
+        assert_eq!(shown(&by_pattern("^eth"), &veth), "veth, which dev alone selects");
+        assert_eq!(shown(&by_speed(1, u64::MAX), &veth), "veth, which dev alone selects");
+        let unknown = LinkTraits { speed: None, ..NIC };
+        assert_eq!(
+            shown(&by_speed(1, u64::MAX), &unknown),
+            "the speed is unknown; write speed = 0-"
+        );
+        for (min, max, expected) in [
+            (100_000, 100_000, "10 Gbit/s, not 100 kbit/s"),
+            (40_000_000_000, u64::MAX, "10 Gbit/s, less than 40 Gbit/s"),
+            (0, 1_000_000_000, "10 Gbit/s, more than 1 Gbit/s"),
+            (1_000_000_000, 10_000_000_000, ""),
+        ] {
+            assert_eq!(shown(&by_speed(min, max), &NIC), expected);
+        }
+        let both =
+            Selector { speed: by_speed(1, 2).speed, ..TapRule::device("eth0", None).selector };
+        assert_eq!(shown(&both, &NIC), "10 Gbit/s, more than 2 bit/s");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `sflow { }`, the outermost block.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use super::super::Config;
 use super::super::agent_address::{AgentChoice, CidrRule};
@@ -80,7 +80,11 @@ pub(in crate::config) fn require_collector(settings: &mut Settings<'_>) {
     if settings.has(collector::BLOCK.name) {
         return;
     }
-    let why = match settings.has(unsupported::DNS_SD.name) {
+    let mut from_dns = settings.has(unsupported::DNS_SD.name);
+    settings.each(&unsupported::DNSSD, |setting, _| {
+        from_dns |= setting.value.as_ref().is_some_and(|value| !setting.token.is_off(&value.text));
+    });
+    let why = match from_dns {
         true => "no collector, and dns-sd is not supported",
         false => "no collector",
     };
@@ -138,6 +142,9 @@ fn agent_ip(text: &str) -> Result<IpAddr, String> {
     let address = value::address(text)?;
     if address.is_multicast() {
         return Err("an agent address cannot be a multicast address".into());
+    }
+    if address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err("an agent address cannot be the broadcast address".into());
     }
     Ok(address)
 }

@@ -45,23 +45,27 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     unneeded("refreshAdaptors", REFRESH, "the kernel reports interface changes"),
     unneeded("checkAdaptors", Kind::Number(1..=3600), "the kernel reports interface changes"),
     deprecated("loopback", Kind::Switch, "it has no effect in hsflowd either"),
-    deprecated("DNSSD", Kind::Switch, "use dns-sd { }"),
-    deprecated("DNSSD_domain", Kind::Word("a domain"), "use dns-sd { domain = ... }"),
+    DNSSD,
+    not_yet("DNSSD_domain", Kind::Word("a domain"))
+        .about("older spelling of `dns-sd { domain = ... }`"),
     deprecated(
         "samplingDirection",
         Kind::Word("in, out or both"),
         "it has no effect in hsflowd either",
     ),
-    deprecated("ulogGroup", Kind::Number(1..=32), "use ulog { group = ... }"),
-    deprecated("ulogProbability", FRACTION, "use ulog { probability = ... }"),
+    not_yet("ulogGroup", Kind::Number(1..=32)).about("older spelling of `ulog { group = ... }`"),
+    not_yet("ulogProbability", FRACTION).about("older spelling of `ulog { probability = ... }`"),
     deprecated("nflogGroup", Kind::Number(1..=32), "use nflog { group = ... }"),
     deprecated("nflogProbability", FRACTION, "use nflog { probability = ... }"),
-    deprecated("jsonPort", PORT, "use json { udpport = ... }"),
-    deprecated("jsonFIFO", PATH, "use json { fifo = ... }"),
-    deprecated("xen.update.dominfo", Kind::Switch, "use xen { update.dominfo = ... }"),
-    deprecated("xen.dsk", Kind::Switch, "use xen { dsk = ... }"),
+    not_yet("jsonPort", PORT).about("older spelling of `json { udpport = ... }`"),
+    not_yet("jsonFIFO", PATH).about("older spelling of `json { fifo = ... }`"),
+    not_yet("xen.update.dominfo", Kind::Switch)
+        .about("older spelling of `xen { update.dominfo = ... }`"),
+    not_yet("xen.dsk", Kind::Switch).about("older spelling of `xen { dsk = ... }`"),
 ];
 
+pub(super) const DNSSD: Token =
+    not_yet("DNSSD", Kind::Switch).about("older spelling of `dns-sd { }`");
 const PATH: Kind = Kind::Word("a path");
 const FORGET: Kind = Kind::Number(60..=4_294_967_295);
 const REFRESH: Kind = Kind::Number(60..=3600);

@@ -75,7 +75,6 @@ f:4:3: warning: \"modules\" is ignored: Flowmote loads no modules
 f:5:3: warning: \"cumulus\" is not supported by Flowmote yet; ignored
 f:6:3: warning: \"psample\" is not supported by Flowmote yet; ignored
 f:7:3: warning: \"dropmon\" is not supported by Flowmote yet; ignored
-f:16:3: warning: \"loopback\" is deprecated and ignored: it has no effect in hsflowd either
 f:17:18: warning: the file ends inside sflow of line 3; } is missing";
     assert_eq!(problems(CUMULUS), expected);
     let config = Config::parse(CUMULUS).config.unwrap();

@@ -67,6 +67,8 @@ fn input_that_hsflowd_misreads() {
 #[test]
 fn input_without_effect_in_hsflowd() {
     assert_lines(&[
+        ("pcap { dev = eth0 dynamic = off vport = OFF }", ""),
+        ("DNSSD = off\nloopback = off", ""),
         (
             "pcap { dev = eth0 dynamic = on }",
             "f:2:1: warning: this block is ignored, because nothing activates it\n\
@@ -130,7 +132,7 @@ fn unknown_and_misplaced_tokens() {
         (
             "dev = eth0",
             "f:2:1: error: \"dev\" does not belong in sflow { }; \
-             it belongs in collector, pcap, epcap, port { }",
+             it belongs in collector, pcap, epcap { }",
         ),
         ("frobnicate = yes", r#"f:2:1: error: unknown token "frobnicate""#),
         (
@@ -156,6 +158,43 @@ fn unknown_and_misplaced_tokens() {
              f:2:10: error: unknown token \"hostnam\"; did you mean \"hostname\"?",
         ),
         ("polling = 20 30", r#"f:2:14: error: unknown token "30""#),
+        // The words of other agents and tools.
+        (
+            "collector { ip = 192.0.2.2 port = 6343 timeout = 60 }",
+            "f:2:28: error: unknown token \"port\"; did you mean \"udpport\"?\n\
+             f:2:40: error: unknown token \"timeout\"",
+        ),
+        (
+            "port = 6343",
+            r#"f:2:1: error: unknown token "port"; did you mean "udpport" in collector { }?"#,
+        ),
+        (
+            "collector { host = 192.0.2.2 }",
+            "f:2:1: error: this collector has no ip\n\
+             f:2:13: error: unknown token \"host\"; did you mean \"ip\"?",
+        ),
+        (
+            "pcap { interface = eth0 }",
+            r#"f:2:8: error: unknown token "interface"; did you mean "dev"?"#,
+        ),
+        (
+            "pcap { pattern = eth }",
+            r#"f:2:8: error: unknown token "pattern"; did you mean "dev.pattern"?"#,
+        ),
+        (
+            "samplingRate = 400",
+            r#"f:2:1: error: unknown token "samplingRate"; did you mean "sampling"?"#,
+        ),
+        ("interval = 20", r#"f:2:1: error: unknown token "interval"; did you mean "polling"?"#),
+        (
+            "udpport = 6343",
+            r#"f:2:1: error: "udpport" does not belong in sflow { }; it belongs in collector { }"#,
+        ),
+        (
+            "markTraffic = on",
+            "f:2:1: error: \"markTraffic\" does not belong in sflow { }; \
+             it belongs in systemd, docker, containerd, k8s { }",
+        ),
         ("polling\nsampling = 5", r#"f:2:1: error: "polling" needs a whole number 0..=300"#),
         // The setting after an unknown word is read.
         (
@@ -187,6 +226,13 @@ fn block_structure() {
              add collector { ip = ADDRESS }\n\
              f:1:9: warning: \"dns-sd\" is not supported by Flowmote yet; ignored",
         ),
+        (
+            "sflow { DNSSD = on }",
+            "f:1:1: error: no collector, and dns-sd is not supported; \
+             add collector { ip = ADDRESS }\n\
+             f:1:9: warning: \"DNSSD\" is not supported by Flowmote yet; ignored",
+        ),
+        ("sflow { DNSSD = off }", "f:1:1: error: no collector; add collector { ip = ADDRESS }"),
         ("sflow { collector { } }", "f:1:9: error: this collector has no ip"),
         (
             "sflow { collector { ip = 1.2.3.4 } }\nsflow { polling = 1 }",
@@ -247,6 +293,28 @@ fn malformed_values() {
             "collector { ip = fe80::1 }",
             "f:2:1: warning: a link-local address needs a device; add dev = ...",
         ),
+        (
+            "collector { ip = fe80::1%4 }",
+            r#"f:2:18: error: "fe80::1%4": the zone must be a name of an interface, as in fe80::1%eth0"#,
+        ),
+        (
+            "collector { ip = fe80::1%eth0 dev = eth1 }",
+            "f:2:1: error: the zone of this address is \"eth0\", and dev is \"eth1\"; \
+             remove one of them",
+        ),
+        (
+            "collector { ip = 255.255.255.255 }",
+            r#"f:2:18: error: "255.255.255.255" is the broadcast address, not a collector"#,
+        ),
+        ("agentIP = fe80::1%eth0", r#"f:2:11: error: "fe80::1%eth0" contains a zone; remove it"#),
+        (
+            "pcap { dev.pattern = “^eth” }",
+            "f:2:22: warning: the quotes in \"“^eth”\" are part of the value; write \"^eth\"",
+        ),
+        (
+            "pcap { dev = 'eth0' }",
+            "f:2:14: warning: the quotes in \"'eth0'\" are part of the value; write \"eth0\"",
+        ),
         ("agentIP = eth0", r#"f:2:11: error: "eth0" is not an IPv4 or IPv6 address"#),
         ("agentIP = ff02::1", "f:2:11: error: an agent address cannot be a multicast address"),
         (
@@ -288,4 +356,31 @@ fn sizes_are_bounded() {
     assert_eq!(parsed.diagnostics.last().unwrap().severity, Severity::Error);
     let many = "collector { ip = 192.0.2.2 } ".repeat(300);
     assert!(Config::parse(&format!("sflow {{ {many} }}")).config.is_none());
+}
+
+/// A block with an error has no further problem that would not exist without the error.
+#[test]
+fn broken_blocks_have_no_follow_ups() {
+    assert_lines(&[
+        (
+            "pcap { speed = 10Gbps }\npcap { speed = 10G-1G }\npcap { dev.pattern = \"[\" }\n\
+             pcap { dev }\npcap { }",
+            "f:2:16: error: \"10Gbps\" is not a speed such as 1G, 1G-10G or 10G-\n\
+             f:3:16: error: \"10G-1G\": the range ends below its start\n\
+             f:4:22: error: \"[\" is not a pattern: found unclosed character class\n\
+             f:5:8: error: \"dev\" needs a device",
+        ),
+        (
+            "collector { ip = 192.0.2.1 udpport = 99999 }",
+            r#"f:2:38: error: "udpport" = 99999 is out of range 1..=65535"#,
+        ),
+        ("collector { ip = 192.0.2.1 dev = \"\" }", "f:2:34: error: the device name is empty"),
+    ]);
+}
+
+#[test]
+fn zone_of_an_address_is_the_device() {
+    let config = accepted("collector { ip = fe80::1%eth0 udpport = 6344 }");
+    assert_eq!(config.collectors[1].to_string(), "[fe80::1]:6344 by eth0");
+    assert_eq!(accepted("collector { ip = fe80::1%eth0 dev = eth0 }").collectors.len(), 2);
 }

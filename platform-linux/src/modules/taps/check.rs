@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::links::{Link, Links};
 use crate::modules::module::Findings;
+use crate::modules::taps::blocks;
 use crate::modules::taps::capture::{Method, Tap};
 use crate::modules::taps::port::{method, tap_options};
 use crate::modules::taps::sample::is_supported;
@@ -13,11 +14,8 @@ pub(super) fn problems(config: &Config, links: &Links, problems: &mut Vec<String
     for device in config.taps.iter().filter_map(|rule| rule.selector.device.as_deref()) {
         require_device(links, device, problems);
     }
-    let selected: Vec<&Link> =
-        links.iter().filter(|link| config.tap_for(&traits(link)).is_some()).collect();
-    if selected.is_empty() && !config.taps.is_empty() {
-        problems.push("no interface of this host is selected for packet samples".to_owned());
-    }
+    blocks::problems(config, links, problems);
+    let selected = links.iter().filter(|link| config.tap_for(&traits(link)).is_some());
     for Link { name, hardware, .. } in selected {
         if !is_supported(*hardware) {
             problems.push(format!("{name}: sFlow has no header protocol for link type {hardware}"));
@@ -45,9 +43,9 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
             open.extend(describe_tap(config, link, findings));
         }
     }
+    blocks::describe(config, links, findings);
     if config.taps.is_empty() && config.nflog.is_none() {
-        findings
-            .line("interfaces", format_args!("no packet samples: there is no pcap {{ }} block"));
+        findings.line("interfaces", format_args!("no packet samples: no block selects interfaces"));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The interfaces whose packets are sampled, each with its own tap, as they come and go.
 
+mod blocks;
 pub mod capture;
 mod check;
 mod port;
@@ -64,7 +65,7 @@ impl Module for Taps {
     }
 
     fn samples_packets(&self, config: &Config) -> bool {
-        !config.taps.is_empty()
+        config.samples_packets()
     }
 
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
