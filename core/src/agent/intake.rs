@@ -146,6 +146,10 @@ impl Agent<'_> {
             State::Ready => return Err(HandleError::Full),
             State::Lent => {
                 self.datagram.restart(self.config.head);
+                // Not in `reconfigure`: a datagram that waits has a number of the old sequence.
+                if core::mem::take(&mut self.renumber) {
+                    self.sequence = 0;
+                }
                 self.state = State::Filling;
             }
         }

@@ -31,6 +31,8 @@ pub struct Agent<'a> {
     /// The earliest due time of all pollers, so that most polls do not walk the table.
     next_poll: Instant,
     sequence: u32,
+    /// The next datagram is the first of another agent or sub-agent.
+    renumber: bool,
     random: Random,
     stats: AgentStats,
 }
@@ -102,6 +104,7 @@ impl<'a> Agent<'a> {
             reserve: config.header_bytes.saturating_add(MIN_RESERVE),
             next_poll: Instant::NEVER,
             sequence: 0,
+            renumber: false,
             random: Random::new(config.seed),
             stats: AgentStats::default(),
         }
@@ -111,7 +114,10 @@ impl<'a> Agent<'a> {
     ///
     /// Samples that wait are sent with the old configuration at the next
     /// [`poll_transmit`](Self::poll_transmit). Sequence numbers continue. If the encoding changes,
-    /// those of samples start again at 1, because no session may mix encodings (rule A19).
+    /// those of samples start again at 1, because no session may mix encodings (rule A19). If the
+    /// agent address or the sub-agent id changes, all start again at 1: collectors number the
+    /// datagrams of each agent and sub-agent, so that a continued sequence would be a loss to them
+    /// once the former address returns.
     ///
     /// # Errors
     /// [`AddError::NeedsExpanded`] if the new encoding is compact and the index of a data source
@@ -121,7 +127,9 @@ impl<'a> Agent<'a> {
         if compact && self.sources.iter().any(|source| source.key.index() > MAX_COMPACT_INDEX) {
             return Err(AddError::NeedsExpanded);
         }
-        if config.head.encoding != self.config.head.encoding {
+        let renumber = config.head.stream() != self.config.head.stream();
+        self.renumber |= renumber;
+        if renumber || config.head.encoding != self.config.head.encoding {
             self.sources.iter_mut().for_each(SourceSlot::restart);
         }
         self.config = config;

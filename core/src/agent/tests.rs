@@ -654,7 +654,7 @@ fn new_interval_keeps_an_earlier_due_time() {
 }
 
 #[test]
-fn reconfigure_keeps_sequences_and_sends_waiting_samples_with_the_old_address() {
+fn new_address_starts_sequences_again_after_the_samples_that_wait() {
     let address = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
     let new = AgentConfig { head: DatagramHead { address, ..HEAD }, ..CONFIG };
     with_agent(CONFIG, |agent| {
@@ -670,6 +670,12 @@ fn reconfigure_keeps_sequences_and_sends_waiting_samples_with_the_old_address() 
         agent.flush();
         let next = agent.poll_transmit(BOOT).unwrap();
         assert_eq!(next[8..12], [198, 51, 100, 7]);
+        assert_eq!((word(next, 16), sequences(next)), (1, vec![1]));
+        // Another datagram of the same stream.
+        agent.reconfigure(new).unwrap();
+        agent.handle_flow_sample(BOOT, &FLOW).unwrap();
+        agent.flush();
+        let next = agent.poll_transmit(BOOT).unwrap();
         assert_eq!((word(next, 16), sequences(next)), (2, vec![2]));
     });
     with_agent(CONFIG, |agent| {
@@ -685,7 +691,22 @@ fn reconfigure_keeps_sequences_and_sends_waiting_samples_with_the_old_address() 
         agent.reconfigure(new).unwrap();
         agent.handle_flow_sample(BOOT, &FLOW).unwrap();
         agent.flush();
-        assert_eq!(agent.poll_transmit(BOOT).unwrap()[8..12], [198, 51, 100, 7], "was lent");
+        let next = agent.poll_transmit(BOOT).unwrap();
+        assert_eq!((&next[8..12], word(next, 16)), (&[198, 51, 100, 7][..], 1), "was lent");
+    });
+}
+
+#[test]
+fn new_sub_agent_id_starts_sequences_again() {
+    let new = AgentConfig { head: DatagramHead { sub_agent_id: 9, ..HEAD }, ..CONFIG };
+    with_agent(CONFIG, |agent| {
+        for (config, expected) in [(CONFIG, 1), (CONFIG, 2), (new, 1), (new, 2)] {
+            agent.reconfigure(config).unwrap();
+            agent.handle_flow_sample(BOOT, &FLOW).unwrap();
+            agent.flush();
+            let datagram = agent.poll_transmit(BOOT).unwrap();
+            assert_eq!((word(datagram, 16), sequences(datagram)), (expected, vec![expected]));
+        }
     });
 }
 

@@ -164,6 +164,11 @@ impl<'a> DatagramBuilder<'a> {
 }
 
 impl DatagramHead {
+    /// Returns the agent and sub-agent, by which collectors tell sequences of datagrams apart.
+    pub(crate) fn stream(&self) -> (IpAddr, u32) {
+        (self.address, self.sub_agent_id)
+    }
+
     /// Returns the bytes on the wire: 28 with an IPv4 agent address, 40 with IPv6.
     fn len(&self) -> usize {
         match self.address {
