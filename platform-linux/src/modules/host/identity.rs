@@ -55,12 +55,23 @@ pub(super) fn machine_uuid(files: &mut Files) -> [u8; 16] {
     uuid.unwrap_or_default()
 }
 
-/// Parses the UUID of the firmware. Boards whose vendor never set one report zeros, ones or a
-/// placeholder that many machines share.
+/// Parses the UUID of the firmware; `None` if many machines share it.
 fn firmware_uuid(text: &str) -> Option<[u8; 16]> {
     let uuid = Uuid::try_parse(text.trim()).ok()?;
-    let given = !uuid.is_nil() && !uuid.is_max() && uuid != FIRMWARE_PLACEHOLDER;
-    given.then_some(uuid.into_bytes())
+    (!is_placeholder(&uuid)).then_some(uuid.into_bytes())
+}
+
+/// Returns true for what boards report whose vendor never set a UUID: one byte repeated, a count of
+/// small numbers such as 03000200-0400-0500-0006-000700080009, or a value of [`PLACEHOLDERS`].
+fn is_placeholder(uuid: &Uuid) -> bool {
+    let bytes = uuid.as_bytes();
+    let [first, ..] = *bytes;
+    let repeats = bytes.iter().all(|byte| *byte == first);
+    // A real UUID has 32 random digits or a MAC address, so that not every second digit is 0.
+    let counts = bytes.iter().all(|byte| *byte < 0x11);
+    // SMBIOS 2.6 swapped the bytes of the first three fields, and boards disagree on it.
+    let swapped = Uuid::from_bytes_le(*bytes);
+    repeats || counts || PLACEHOLDERS.iter().any(|shared| uuid == shared || swapped == *shared)
 }
 
 /// A UUID of version 5 (RFC 9562) in Flowmote's own name space. machine-id(5) requires that only a
@@ -94,7 +105,15 @@ fn machine_type(machine: &str) -> MachineType {
     kind.map_or(MachineType::OTHER, |&(_, kind)| kind)
 }
 
-const FIRMWARE_PLACEHOLDER: Uuid = Uuid::from_u128(0x0300_0200_0400_0500_0006_0007_0008_0009);
+/// UUIDs that several machines were seen with.
+const PLACEHOLDERS: [Uuid; 4] = [
+    // Dell without a service tag: "DELL", and blanks where the tag belongs.
+    Uuid::from_u128(0x4c4c_4544_0000_2010_8020_80c0_4f20_2020),
+    // HPE ProLiant MicroServer Gen8: product and serial number of one of them.
+    Uuid::from_u128(0x3139_3138_3538_5a43_3135_3531_3032_3750),
+    Uuid::from_u128(0x1234_5678_1234_5678_90ab_cdde_efaa_bbcc),
+    Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff),
+];
 /// Drawn once at random. Changing it would change the UUID of every host.
 const MACHINE_ID_NAMESPACE: Uuid = Uuid::from_u128(0x9f3c_1e0a_7b52_4d68_a1c4_5e0d_2b86_f713);
 
@@ -107,10 +126,24 @@ mod tests {
     fn firmware_placeholders_are_not_uuids() {
         let uuid = firmware_uuid("ec2a1b3c-0001-0203-0405-060708090a0b\n").unwrap();
         assert_eq!(uuid, [0xec, 0x2a, 0x1b, 0x3c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        // Supermicro: zeros and a MAC address. HP: product and serial number.
+        for unique in
+            ["00000000-0000-0000-0000-AC1F6B000001", "31393138-3538-5A43-3135-353130323751"]
+        {
+            assert!(firmware_uuid(unique).is_some(), "{unique}");
+        }
         for nothing in [
             "00000000-0000-0000-0000-000000000000",
             "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+            "FEFEFEFE-FEFE-FEFE-FEFE-FEFEFEFEFEFE",
             "03000200-0400-0500-0006-000700080009",
+            "00020003-0004-0005-0006-000700080009",
+            "00000000-0000-0000-0807-060504030201",
+            "01020304-0506-0708-090A-0B0C0D0E0F10",
+            "31393138-3538-5A43-3135-353130323750",
+            "38313931-3835-435A-3135-353130323750",
+            "4C4C4544-0000-2010-8020-80C04F202020",
+            "44454C4C-0000-1020-8020-80C04F202020",
             "Not Settable",
             "",
         ] {

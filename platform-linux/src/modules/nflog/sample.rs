@@ -78,10 +78,17 @@ pub(super) fn sampled_header<'a>(
     room.extend(addresses.iter().chain(tag).chain(rest).chain(network).take(limit));
     Some(SampledHeader {
         protocol: HeaderProtocol::ETHERNET,
-        frame_length: u32::try_from(on_wire).ok()?.saturating_add(length),
+        frame_length: u32::try_from(on_wire).ok()?.saturating_add(length).max(shortest(packet)),
         stripped: FCS,
         header: room,
     })
+}
+
+/// Bytes of the shortest frame. The IP layer has removed the padding of one that was received
+/// (net/ipv4/ip_input.c, `ip_rcv_core`), and the adapter adds it to one that is sent. Loopback has
+/// no padding.
+fn shortest(packet: &LogPacket<'_>) -> u32 {
+    if packet.hardware_type == Some(libc::ARPHRD_LOOPBACK) { 0 } else { MIN_FRAME }
 }
 
 /// The Ethernet header, empty if there is none, and the bytes that follow it.
@@ -165,6 +172,8 @@ const MAC_ADDRESSES: usize = 12;
 const ETHERNET_HEADER: usize = 14;
 /// Bytes of the frame check sequence, which the kernel never has.
 const FCS: u32 = 4;
+/// Bytes of the shortest Ethernet frame, FCS included (IEEE 802.3, clause 4.4.2, `minFrameSize`).
+const MIN_FRAME: u32 = 64;
 // linux/netfilter.h
 const NFPROTO_ARP: u8 = 3;
 const NFPROTO_NETDEV: u8 = 5;
@@ -231,6 +240,10 @@ mod tests {
         let short = [&IPV4_1428[..2], &[0, 20], &IPV4_1428[4..], &[0; 26]].concat();
         let padded = LogPacket { payload: &short, ..received() };
         assert_eq!(header(&padded, 256).unwrap().1, 64);
+        let trimmed = LogPacket { payload: &short[..20], ..padded };
+        assert_eq!(header(&trimmed, 256).unwrap().1, 64);
+        let loopback = LogPacket { hardware_type: Some(libc::ARPHRD_LOOPBACK), ..trimmed };
+        assert_eq!(header(&loopback, 256).unwrap().1, 14 + 20 + 4);
         let giant = [&IPV4_1428[..2], &[0, 0], &IPV4_1428[4..]].concat();
         assert_eq!(header(&LogPacket { payload: &giant, ..sent() }, 256).unwrap().1, 20);
     }

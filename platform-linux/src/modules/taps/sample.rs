@@ -33,7 +33,7 @@ pub fn with_flow_sample<T>(
         output,
         header: Some(SampledHeader {
             protocol: protocol(packet),
-            frame_length: packet.frame_length,
+            frame_length: frame_length(packet),
             stripped: packet.stripped,
             header: packet.header,
         }),
@@ -71,6 +71,13 @@ fn extended_switch(tag: VlanTag, kind: PacketKind) -> ExtendedSwitch {
     }
 }
 
+/// The bytes on the wire. The adapter pads a short Ethernet frame after the packet socket has seen it;
+/// a received frame has its padding, and loopback has none.
+fn frame_length(packet: &Packet<'_>) -> u32 {
+    let padded = packet.kind == PacketKind::Outgoing && packet.hardware_type == libc::ARPHRD_ETHER;
+    if padded { packet.frame_length.max(MIN_FRAME) } else { packet.frame_length }
+}
+
 fn protocol(packet: &Packet<'_>) -> HeaderProtocol {
     let version = packet.header.first().map(|byte| byte >> 4);
     match version {
@@ -85,6 +92,9 @@ fn is_ethernet(hardware_type: u16) -> bool {
     matches!(hardware_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
 }
 
+/// Bytes of the shortest Ethernet frame, FCS included (IEEE 802.3, clause 4.4.2, `minFrameSize`).
+const MIN_FRAME: u32 = 64;
+
 /// Tunnels and tun devices, whose packets begin with IP.
 const BARE_IP: [u16; 5] =
     [libc::ARPHRD_NONE, ARPHRD_RAWIP, libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT];
@@ -94,6 +104,7 @@ const ARPHRD_RAWIP: u16 = 519;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flowmote_core::SampleMeta;
 
     #[test]
     fn input_and_output_follow_the_packet_type() {
@@ -103,6 +114,29 @@ mod tests {
         assert_eq!(interfaces(7, PacketKind::Multicast), (here, me));
         assert_eq!(interfaces(7, PacketKind::Outgoing), (me, here));
         assert_eq!(interfaces(7, PacketKind::OtherHost), (here, Interface::Unknown));
+    }
+
+    #[test]
+    fn short_frame_is_padded_where_the_adapter_pads_it() {
+        let length = |kind, hardware_type, frame_length| {
+            let packet = Packet {
+                header: &[0; 42],
+                frame_length,
+                stripped: 4,
+                kind,
+                vlan: None,
+                timestamp_ns: 0,
+                hardware_type,
+                meta: SampleMeta::default(),
+            };
+            with_flow_sample(7, &packet, |sample| sample.header.unwrap().frame_length)
+        };
+        let (ethernet, tun) = (libc::ARPHRD_ETHER, libc::ARPHRD_NONE);
+        assert_eq!(length(PacketKind::Outgoing, ethernet, 46), 64);
+        assert_eq!(length(PacketKind::Outgoing, ethernet, 65), 65);
+        assert_eq!(length(PacketKind::Host, ethernet, 46), 46, "received as it is");
+        assert_eq!(length(PacketKind::Outgoing, libc::ARPHRD_LOOPBACK, 46), 46);
+        assert_eq!(length(PacketKind::Outgoing, tun, 28), 28);
     }
 
     #[test]
