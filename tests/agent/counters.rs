@@ -10,10 +10,11 @@ use flowmote_decoder::counter::{
 };
 use flowmote_decoder::{CountersSample, DataFormat, DataSource};
 use flowmote_lab::net::{
-    Agent, Capture, Collector, Lab, LinkCounters, flood, if_counters, ip_of, send_frame,
+    Agent, Capture, Collector, Lab, LinkCounters, flood, if_counters, ip_of, peer_ip_of, send_frame,
 };
 
 const HOST: (u32, u32) = (2, 1);
+const ADAPTERS: DataFormat = DataFormat::new(0, 2001);
 const UNKNOWN: u32 = u32::MAX;
 
 fn last_counters(capture: &Capture, if_index: u32) -> Option<IfCounters> {
@@ -180,8 +181,6 @@ fn check_memory_and_disks(sample: &CountersSample<'_>) {
 }
 
 fn check_network(sample: &CountersSample<'_>, table: &str) {
-    let net: HostNetIo = sample.records().flatten().find_map(|record| record.read()).unwrap();
-    assert_eq!((net.bytes_in, net.bytes_out), (0, 0), "a veth pair is not an adapter of the host");
     let now = snmp(table);
     let ip: Mib2IpGroup = sample.records().flatten().find_map(|record| record.read()).unwrap();
     assert_eq!(ip.ip_default_ttl, now["Ip:DefaultTTL"]);
@@ -190,6 +189,57 @@ fn check_network(sample: &CountersSample<'_>, table: &str) {
     let udp: Mib2UdpGroup = sample.records().flatten().find_map(|record| record.read()).unwrap();
     assert_eq!(udp.udp_no_ports, 10, "{udp:?}");
     assert!(udp.udp_in_datagrams <= now["Udp:InDatagrams"], "{udp:?}");
+}
+
+/// A container: its only interface is a veth end whose peer is on the host.
+#[test]
+fn veth_of_a_container_counts_as_its_adapter() {
+    let Some(lab) = Lab::open() else { return };
+    let (container, host) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&container, "eth0"), (&host, "veth1"));
+    let collector = Collector::start(&container, "127.0.0.1:6343");
+    let text = "sflow { polling = 1 sampling = 1 collector { ip = 127.0.0.1 } \
+                pcap { dev.pattern = ^eth } }";
+    let agent = Agent::start_with(&lab, &container, text);
+    flood(&container, (peer_ip_of(1).0, 9).into(), 100, 100);
+    flood(&host, (ip_of(1).0, 9).into(), 50, 100);
+    let kernel = LinkCounters::of(&container, "eth0");
+    let eth0 = container.if_index("eth0");
+    let net_io = |sample: &CountersSample<'_>| -> Option<HostNetIo> {
+        sample.records().flatten().find_map(|record| record.read())
+    };
+    collector.wait_for("the traffic in host_net_io", |capture| {
+        let last = capture.counters_of(HOST.0, HOST.1).last().and_then(net_io);
+        last.is_some_and(|net| net.bytes_in == kernel.rx_bytes && net.bytes_out == kernel.tx_bytes)
+    });
+    agent.stop();
+    let capture = collector.finish();
+    capture.check();
+    let samples = capture.counters_of(HOST.0, HOST.1);
+    let net = samples.last().and_then(net_io).unwrap();
+    assert_eq!((net.pkts_in, net.pkts_out), (kernel.rx_packets as u32, kernel.tx_packets as u32));
+    let adapters = samples[0].records().flatten().find(|record| record.data_format() == ADAPTERS);
+    let adapters = adapters.expect("host_adapters").bytes();
+    assert_eq!(adapters[..8], [[0, 0, 0, 1], eth0.to_be_bytes()].concat(), "eth0 alone");
+    assert!(!capture.flow_samples_of(eth0).is_empty(), "the pattern selects it");
+}
+
+/// The veth ends of containers and the bridge between them are no adapters.
+#[test]
+fn host_without_an_adapter_has_unknown_network_counters() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, container) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "veth1"), (&container, "eth0"));
+    host.ip("link add docker0 type bridge\nlink set veth1 master docker0\nlink set docker0 up\n");
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = Agent::start(&lab, &host, "-i veth1 -n 0 -p 1 -o 127.0.0.1:6343");
+    flood(&container, (ip_of(1).0, 9).into(), 50, 100);
+    collector.wait_for("the host", |capture| !capture.counters_of(HOST.0, HOST.1).is_empty());
+    agent.stop();
+    let capture = collector.finish();
+    let sample = &capture.counters_of(HOST.0, HOST.1)[0];
+    let net: HostNetIo = sample.records().flatten().find_map(|record| record.read()).unwrap();
+    assert_eq!((net.bytes_in, net.pkts_in), (u64::MAX, UNKNOWN));
 }
 
 /// `Ip:InReceives` and so on, of /proc/net/snmp.

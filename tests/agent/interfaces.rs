@@ -112,7 +112,8 @@ fn pattern_selects_interfaces_added_later() {
     let Some(lab) = Lab::open() else { return };
     let (host, peer) = (lab.namespace(), lab.namespace());
     let collector = Collector::start(&host, "127.0.0.1:6343");
-    let taps = "pcap { dev.pattern = ^(lan|wan)[0-9]+$ sampling = 1 } }";
+    // The addresses move to bridges, and another agent address would start the sequences again.
+    let taps = "agentIP = 192.0.2.1 pcap { dev.pattern = ^(lan|wan)[0-9]+$ sampling = 1 } }";
     let agent = Agent::start_with(&lab, &host, &format!("{CONFIGURATION}{taps}"));
     // Patterns skip veth pairs but match bridges, which see the packets of their ports.
     for (net, bridge) in [(1, "lan7"), (2, "wan12"), (3, "other0")] {

@@ -41,12 +41,44 @@ pub struct Candidate<'a> {
     pub other_names: &'a [String],
     /// The address.
     pub address: IpAddr,
-    /// True if the interface is a VLAN sub-interface.
-    pub is_vlan: bool,
-    /// True if the interface is administratively up; addresses of others are not elected.
-    pub is_up: bool,
+    /// `RT_SCOPE_*`: 0 universe, 253 link, 254 host.
+    pub scope: u8,
+    /// The state of the address.
+    pub state: AddressState,
+    /// True for a secondary IPv4 address, and for a temporary IPv6 address (RFC 8981).
+    pub secondary: bool,
     /// True if the address is autoconfigured (RFC 4862) and can therefore change.
     pub slaac: bool,
+    /// True if the interface is a VLAN sub-interface.
+    pub is_vlan: bool,
+    /// True if the interface is administratively up.
+    pub is_up: bool,
+    /// The way from the interface to the network.
+    pub way: Way,
+}
+
+/// States of an address as RFC 6724 distinguishes them, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressState {
+    /// Another host has it; never used.
+    Duplicate,
+    /// Duplicate address detection is running (RFC 4862); not elected yet.
+    Tentative,
+    /// Deprecated, or optimistic (RFC 4429): used if there is no other of its class.
+    Deprecated,
+    /// Fit for use.
+    Preferred,
+}
+
+/// Kinds of interfaces, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// A bridge without an adapter, such as docker0. Hosts often have the same address there.
+    InnerBridge,
+    /// Another virtual interface: tunnel, dummy, tap.
+    Virtual,
+    /// An adapter, what is built on one, or loopback, which has addresses of routers.
+    Out,
 }
 
 /// The elected agent address, displayed as the reason for it.
@@ -60,6 +92,20 @@ pub struct Elected<'a> {
     pub reason: Reason<'a>,
     /// The device named by `agent`, if it has no usable address.
     pub missing: Option<&'a str>,
+    /// The rank of the address; `None` for `agentIP`, which has no rival.
+    pub standing: Option<Standing>,
+}
+
+/// The criteria by which an address replaces one that the host still has: all but those that only
+/// decide between equals, the state and the index of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    boost: usize,
+    class: AddressClass,
+    way: Way,
+    state: AddressState,
+    primary: bool,
+    fixed: bool,
 }
 
 /// The criterion by which an address was elected.
@@ -84,10 +130,16 @@ pub enum AddressClass {
     LoopbackV6,
     /// 127.0.0.0/8.
     LoopbackV4,
-    /// 169.254.0.0/16.
+    /// Any address with scope host, which the kernel never uses as a source.
+    HostScope,
+    /// 169.254.0.0/16, and any IPv4 address with scope link.
     LinkLocalV4,
     /// fe80::/10.
     LinkLocalV6,
+    /// fc00::/7 on an interface that leads to no adapter.
+    VirtualV6,
+    /// RFC 1918 and RFC 6598 on an interface that leads to no adapter.
+    VirtualV4,
     /// Global IPv6 on a VLAN sub-interface.
     VlanV6,
     /// IPv4 on a VLAN sub-interface.
@@ -106,13 +158,14 @@ pub enum AddressClass {
 ///
 /// `agentIP` is used without an election. The criteria of the election, in this order: preferred
 /// by an earlier `agent.cidr` or on the device `agent` (which has the weight of the last
-/// `agent.cidr`), better class, not autoconfigured, lower interface index, earlier in
-/// `candidates`.
+/// `agent.cidr`), valid beyond the link, interface up, better class, on an adapter, not deprecated,
+/// not secondary or temporary, not autoconfigured, lower interface index, earlier in `candidates`.
 pub fn elect<'a>(choice: &'a AgentChoice, candidates: &[Candidate<'a>]) -> Option<Elected<'a>> {
     if let Some(address) = choice.ip {
         let owner = candidates.iter().find(|candidate| candidate.address == address);
         let device = owner.map(|candidate| candidate.device);
-        return Some(Elected { address, device, reason: Reason::Configured, missing: None });
+        let (reason, missing, standing) = (Reason::Configured, None, None);
+        return Some(Elected { address, device, reason, missing, standing });
     }
     let ranked = || candidates.iter().filter_map(|candidate| Rank::new(choice, candidate));
     // max_by_key returns the last of equals; reversed, that is the first.
@@ -123,7 +176,13 @@ pub fn elect<'a>(choice: &'a AgentChoice, candidates: &[Candidate<'a>]) -> Optio
         device: Some(winner.candidate.device),
         reason: winner.reason(),
         missing: choice.device.as_deref().filter(|_| !named_is_there),
+        standing: Some(winner.standing()),
     })
+}
+
+/// The rank of one address; `None` if it cannot be elected.
+pub fn standing(choice: &AgentChoice, candidate: &Candidate<'_>) -> Option<Standing> {
+    Rank::new(choice, candidate).map(|rank| rank.standing())
 }
 
 /// A candidate with the criteria of the election.
@@ -139,7 +198,7 @@ struct Rank<'a, 'c> {
 impl<'a, 'c> Rank<'a, 'c> {
     /// Ranks a candidate; `None` if it cannot be elected.
     fn new(choice: &'a AgentChoice, candidate: &'c Candidate<'a>) -> Option<Self> {
-        if !candidate.is_up {
+        if candidate.state <= AddressState::Tentative {
             return None;
         }
         let class = AddressClass::of(candidate)?;
@@ -155,9 +214,18 @@ impl<'a, 'c> Rank<'a, 'c> {
         Some(Self { candidate, class, named, preferred: rule.map(|rule| rule.cidr), boost })
     }
 
-    fn key(&self) -> (usize, AddressClass, bool, Reverse<u32>) {
-        let Candidate { slaac, if_index, .. } = *self.candidate;
-        (self.boost, self.class, !slaac, Reverse(if_index))
+    /// An interface that is down ranks below those that are up. Its address still ranks before
+    /// addresses of loopback and of a single link, as no host is known by these.
+    fn key(&self) -> (usize, bool, bool, Standing, Reverse<u32>) {
+        let Candidate { is_up, if_index, .. } = *self.candidate;
+        let beyond_link = self.class > AddressClass::LinkLocalV6;
+        (self.boost, beyond_link, is_up, self.standing(), Reverse(if_index))
+    }
+
+    fn standing(&self) -> Standing {
+        let Candidate { way, state, secondary, slaac, .. } = *self.candidate;
+        let (boost, class) = (self.boost, self.class);
+        Standing { boost, class, way, state, primary: !secondary, fixed: !slaac }
     }
 
     fn reason(&self) -> Reason<'a> {
@@ -175,28 +243,36 @@ impl AddressClass {
         match candidate.address {
             address if address.is_multicast() || address.is_unspecified() => None,
             IpAddr::V4(address) if address.is_broadcast() => None,
-            IpAddr::V4(address) => Some(Self::of_v4(address, candidate.is_vlan)),
-            IpAddr::V6(address) => Some(Self::of_v6(address, candidate.is_vlan)),
+            IpAddr::V4(address) => Some(Self::of_v4(address, candidate)),
+            IpAddr::V6(address) => Some(Self::of_v6(address, candidate)),
         }
     }
 
-    fn of_v4(address: Ipv4Addr, is_vlan: bool) -> Self {
-        match address.octets() {
+    fn of_v4(address: Ipv4Addr, candidate: &Candidate<'_>) -> Self {
+        let octets = address.octets();
+        let private =
+            matches!(octets, [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..]);
+        match octets {
             [127, ..] => Self::LoopbackV4,
+            _ if candidate.scope == libc::RT_SCOPE_HOST => Self::HostScope,
             [169, 254, ..] => Self::LinkLocalV4,
+            _ if candidate.scope == libc::RT_SCOPE_LINK => Self::LinkLocalV4,
             [240..=255, ..] => Self::ClassE,
-            _ if is_vlan => Self::VlanV4,
-            [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Self::PrivateV4,
+            _ if private && candidate.way < Way::Out => Self::VirtualV4,
+            _ if candidate.is_vlan => Self::VlanV4,
+            _ if private => Self::PrivateV4,
             _ => Self::PublicV4,
         }
     }
 
-    fn of_v6(address: Ipv6Addr, is_vlan: bool) -> Self {
+    fn of_v6(address: Ipv6Addr, candidate: &Candidate<'_>) -> Self {
         match address {
             _ if address.is_loopback() => Self::LoopbackV6,
+            _ if candidate.scope == libc::RT_SCOPE_HOST => Self::HostScope,
             _ if address.is_unicast_link_local() => Self::LinkLocalV6,
+            _ if address.is_unique_local() && candidate.way < Way::Out => Self::VirtualV6,
             _ if address.is_unique_local() => Self::UniqueLocalV6,
-            _ if is_vlan => Self::VlanV6,
+            _ if candidate.is_vlan => Self::VlanV6,
             _ => Self::GlobalV6,
         }
     }
@@ -208,8 +284,11 @@ impl fmt::Display for AddressClass {
             Self::ClassE => "class E",
             Self::LoopbackV6 => "loopback IPv6",
             Self::LoopbackV4 => "loopback IPv4",
+            Self::HostScope => "host-scope",
             Self::LinkLocalV4 => "link-local IPv4",
             Self::LinkLocalV6 => "link-local IPv6",
+            Self::VirtualV6 => "virtual IPv6",
+            Self::VirtualV4 => "virtual IPv4",
             Self::VlanV6 => "VLAN IPv6",
             Self::VlanV4 => "VLAN IPv4",
             Self::UniqueLocalV6 => "unique-local IPv6",
@@ -246,8 +325,22 @@ mod tests {
 
     fn on(if_index: u32, device: &'static str, address: &str) -> Candidate<'static> {
         let address = address.parse().unwrap();
-        let (other_names, is_vlan, is_up, slaac) = (&[], false, true, false);
-        Candidate { if_index, device, other_names, address, is_vlan, is_up, slaac }
+        let state = AddressState::Preferred;
+        let (is_vlan, is_up, way) = (false, true, Way::Out);
+        let (other_names, scope, secondary, slaac) = (&[], 0, false, false);
+        Candidate {
+            if_index,
+            device,
+            other_names,
+            address,
+            scope,
+            state,
+            secondary,
+            slaac,
+            is_vlan,
+            is_up,
+            way,
+        }
     }
 
     fn rule(text: &str) -> CidrRule {
@@ -271,8 +364,12 @@ mod tests {
             on(4, "d", "fd00::1"),
             vlan(on(5, "e", "8.8.8.9")),
             vlan(on(6, "f", "2001:db8::2")),
+            Candidate { way: Way::Virtual, ..on(12, "l", "10.8.0.1") },
+            Candidate { way: Way::InnerBridge, ..on(6, "m", "172.17.0.1") },
+            Candidate { way: Way::Virtual, ..on(13, "n", "fd00::2") },
             on(7, "g", "fe80::1"),
             on(8, "h", "169.254.1.1"),
+            Candidate { scope: 254, ..on(8, "o", "8.8.8.7") },
             on(9, "i", "127.0.0.1"),
             on(10, "j", "::1"),
             on(11, "k", "240.0.0.1"),
@@ -284,8 +381,12 @@ mod tests {
             "fd00::1: best unique-local IPv6 address, on d",
             "8.8.8.9: best VLAN IPv4 address, on e",
             "2001:db8::2: best VLAN IPv6 address, on f",
+            "10.8.0.1: best virtual IPv4 address, on l",
+            "172.17.0.1: best virtual IPv4 address, on m",
+            "fd00::2: best virtual IPv6 address, on n",
             "fe80::1: best link-local IPv6 address, on g",
             "169.254.1.1: best link-local IPv4 address, on h",
+            "8.8.8.7: best host-scope address, on o",
             "127.0.0.1: best loopback IPv4 address, on i",
             "::1: best loopback IPv6 address, on j",
             "240.0.0.1: best class E address, on k",
@@ -301,9 +402,10 @@ mod tests {
 
     #[test]
     fn unusable_addresses_are_never_elected() {
-        let down = Candidate { is_up: false, ..on(1, "a", "8.8.8.8") };
+        let state = |state| Candidate { state, ..on(1, "a", "8.8.8.8") };
         let candidates = [
-            down,
+            state(AddressState::Tentative),
+            state(AddressState::Duplicate),
             on(2, "b", "224.0.0.1"),
             on(3, "c", "ff02::1"),
             on(4, "d", "0.0.0.0"),
@@ -327,6 +429,44 @@ mod tests {
         // RFC 6598, used by VPNs, has the class of 10.0.0.0/8.
         let vpn = on(9, "tailscale0", "100.100.1.1");
         assert_eq!(elect(&choice, &[vpn, low]).unwrap().device, Some("b"));
+    }
+
+    #[test]
+    fn interface_that_is_down_ranks_between_those_that_are_up_and_loopback() {
+        let choice = AgentChoice::default();
+        let down = Candidate { is_up: false, ..on(1, "eth0", "8.8.8.8") };
+        let (link_local, up) = (on(2, "eth1", "fe80::1"), on(3, "eth1", "10.0.0.1"));
+        let device = |candidates: &[Candidate<'static>]| elect(&choice, candidates).unwrap().device;
+        assert_eq!(device(&[on(4, "lo", "127.0.0.1"), link_local, down]), Some("eth0"));
+        assert_eq!(device(&[down, up]), Some("eth1"));
+    }
+
+    /// RFC 6724, rules 3 and 7, and what source address selection of IPv4 leaves out.
+    #[test]
+    fn flags_of_addresses_decide_within_a_class() {
+        let choice = AgentChoice::default();
+        let good = on(9, "good", "2001:db8::9");
+        for worse in [
+            Candidate { state: AddressState::Deprecated, ..on(1, "bad", "2001:db8::1") },
+            Candidate { secondary: true, ..on(1, "bad", "2001:db8::1") },
+            Candidate { way: Way::Virtual, ..on(1, "bad", "2001:db8::1") },
+        ] {
+            assert_eq!(elect(&choice, &[worse, good]).unwrap().device, Some("good"));
+            assert!(standing(&choice, &worse) < standing(&choice, &good));
+            assert_eq!(elect(&choice, &[worse]).unwrap().device, Some("bad"), "better than none");
+        }
+        let scoped = Candidate { scope: 253, ..on(1, "bad", "8.8.8.8") };
+        assert_eq!(elect(&choice, &[scoped, good]).unwrap().device, Some("good"));
+    }
+
+    #[test]
+    fn equals_differ_by_neither_index_nor_state_of_the_interface() {
+        let choice = AgentChoice::default();
+        let (one, two) = (on(1, "a", "10.0.0.1"), on(2, "b", "10.0.0.2"));
+        assert_eq!(standing(&choice, &one), standing(&choice, &two));
+        let down = Candidate { is_up: false, ..two };
+        assert_eq!(standing(&choice, &one), standing(&choice, &down));
+        assert_eq!(standing(&choice, &Candidate { state: AddressState::Tentative, ..one }), None);
     }
 
     #[test]

@@ -36,7 +36,8 @@ mod tests;
 use self::diagnostic::Diagnostics;
 
 pub use self::agent_address::{
-    AddressClass, AgentChoice, Candidate, CidrRule, Elected, Reason, elect,
+    AddressClass, AddressState, AgentChoice, Candidate, CidrRule, Elected, Reason, Standing, Way,
+    elect, standing,
 };
 pub use self::block::collector::{Collector, Host, ParseCollectorError};
 pub use self::block::nflog::NflogRule;

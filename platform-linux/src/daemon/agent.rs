@@ -7,7 +7,7 @@ use flowmote_core::{
 use log::{error, info};
 
 use crate::config::Config;
-use crate::daemon::agent_address::AgentAddress;
+use crate::daemon::agent_address::Identity;
 use crate::links::Links;
 use crate::seed::seed;
 use crate::selection::candidates;
@@ -16,7 +16,7 @@ use crate::throttle::Throttle;
 /// Keeps an [`Agent`] in step with the configuration and the kernel.
 #[derive(Debug)]
 pub(super) struct HostAgent {
-    address: AgentAddress,
+    identity: Identity,
     encoding: Encoding,
     /// The data sources that the agent was given.
     sources: Vec<DataSource>,
@@ -31,25 +31,34 @@ impl HostAgent {
         sources: &'a mut [flowmote_core::SourceSlot],
         buffer: &'a mut [u8],
     ) -> (Self, Agent<'a>) {
-        let address = AgentAddress::elect(config, &candidates(links));
-        address.log();
+        let identity = Identity::elect(config, &candidates(links));
         let encoding = encoding(links);
-        let agent = Agent::new(agent_config(config, &address, encoding), sources, buffer);
-        (Self { address, encoding, sources: Vec::new(), throttle: Throttle::default() }, agent)
+        let agent = Agent::new(agent_config(config, &identity, encoding), sources, buffer);
+        (Self { identity, encoding, sources: Vec::new(), throttle: Throttle::default() }, agent)
     }
 
     /// Applies another configuration.
     pub(super) fn reconfigure(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
-        self.set_address(AgentAddress::elect(config, &candidates(links)));
+        self.identity.elect_again(config, &candidates(links));
         self.configure(agent, config, links);
     }
 
-    /// Elects the agent address again after a change of the host's addresses.
-    pub(super) fn update_address(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
-        let address = self.address.keep_or_elect(config, &candidates(links));
-        if self.set_address(address) {
+    /// Elects the agent address again after a change of the host's addresses and at the
+    /// [`deadline`](Self::deadline). To collectors another address is another agent.
+    pub(super) fn update_address(
+        &mut self,
+        agent: &mut Agent<'_>,
+        now: Instant,
+        (config, links): (&Config, &Links),
+    ) {
+        if self.identity.follow(now, config, &candidates(links)) {
             self.configure(agent, config, links);
         }
+    }
+
+    /// When to call [`update_address`](Self::update_address) although no address has changed.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.identity.deadline()
     }
 
     /// Removes an interface that was deleted. Another one may have its ifIndex already.
@@ -110,22 +119,12 @@ impl HostAgent {
         }
     }
 
-    /// Returns true if the agent address changed.
-    fn set_address(&mut self, address: AgentAddress) -> bool {
-        let changed = address != self.address;
-        if changed {
-            self.address = address;
-            self.address.log();
-        }
-        changed
-    }
-
     fn configure(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
         // Never back to compact: for a collector each change of encoding is a new session.
         if self.encoding == Encoding::Compact {
             self.encoding = encoding(links);
         }
-        let config = agent_config(config, &self.address, self.encoding);
+        let config = agent_config(config, &self.identity, self.encoding);
         if let Err(error) = agent.reconfigure(config) {
             error!("agent not reconfigured: {error:?}");
         }
@@ -138,10 +137,10 @@ fn encoding(links: &Links) -> Encoding {
     if compact { Encoding::Compact } else { Encoding::Expanded }
 }
 
-fn agent_config(config: &Config, address: &AgentAddress, encoding: Encoding) -> AgentConfig {
+fn agent_config(config: &Config, identity: &Identity, encoding: Encoding) -> AgentConfig {
     AgentConfig {
         head: DatagramHead {
-            address: address.address,
+            address: identity.address(),
             sub_agent_id: config.sub_agent_id,
             encoding,
             max_bytes: config.datagram_bytes as usize,
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn reload_keeps_sequence_numbers() {
+    fn reload_keeps_sequence_numbers_of_the_stream() {
         let links = Links::open().unwrap();
         let (mut sources, mut buffer) = ([SourceSlot::VACANT; 64], [0xa5; MAX_DATAGRAM]);
         let mut config = Config::default();
@@ -208,10 +207,13 @@ mod tests {
             (word(at), word(at + 4), word(at + 24))
         };
         assert_eq!(sequences(&mut agent), (100_000, 1, 1));
-        config.sub_agent_id = 7;
         config.datagram_bytes = 500;
         host.reconfigure(&mut agent, &config, &links);
         host.set_sources(&mut agent, Instant::ZERO, sources(), (&config, &links));
-        assert_eq!(sequences(&mut agent), (7, 2, 2));
+        assert_eq!(sequences(&mut agent), (100_000, 2, 2));
+        config.sub_agent_id = 7;
+        host.reconfigure(&mut agent, &config, &links);
+        host.set_sources(&mut agent, Instant::ZERO, sources(), (&config, &links));
+        assert_eq!(sequences(&mut agent), (7, 1, 1), "another sub-agent");
     }
 }

@@ -78,7 +78,8 @@ fn become_user(loaded: &Loaded, modules: &Modules, user: &User, findings: &mut F
 }
 
 fn agent(config: &Config, links: &Links, findings: &mut Findings) {
-    let AgentAddress { address, reason, missing } = AgentAddress::elect(config, &candidates(links));
+    let AgentAddress { address, reason, missing, .. } =
+        AgentAddress::elect(config, &candidates(links));
     findings.line("agent address", format_args!("{address}: {reason}"));
     findings.line("sub-agent id", format_args!("{}", config.sub_agent_id));
     if let Some(device) = missing {

@@ -174,6 +174,9 @@ impl Daemon<'_> {
         if is_due(self.links.deadline()) {
             self.update_links(now);
         }
+        if is_due(self.host.deadline()) {
+            self.update_address(now);
+        }
         let world = World::new(&self.config, self.links.links(), &self.events);
         if self.modules.run_due(now, world, &mut self.output) {
             self.update_sources(now);
@@ -184,8 +187,9 @@ impl Daemon<'_> {
             self.print_report(now);
             self.next_report = self.following_report(now);
         }
-        let links = self.links.deadline();
-        let deadlines = [agent, collectors, links, self.modules.deadline(), self.next_report];
+        let (links, address) = (self.links.deadline(), self.host.deadline());
+        let deadlines =
+            [agent, collectors, links, address, self.modules.deadline(), self.next_report];
         deadlines.into_iter().flatten().min()
     }
 
@@ -203,7 +207,12 @@ impl Daemon<'_> {
         }
         self.reconcile(now);
         self.output.collectors.reconsider(now);
-        self.host.update_address(&mut self.output.agent, &self.config, self.links.links());
+        self.update_address(now);
+    }
+
+    fn update_address(&mut self, now: Instant) {
+        let world = (&self.config, self.links.links());
+        self.host.update_address(&mut self.output.agent, now, world);
     }
 
     /// Returns true if the signal ends the daemon.

@@ -34,6 +34,11 @@ pub struct Link {
     /// ifIndex of the link below a VLAN or tunnel, or of the other end of a veth pair. `None` if
     /// that link is in another network namespace.
     pub parent: Option<u32>,
+    /// The link below, or the other end of the veth pair, is in another network namespace
+    /// (`IFLA_LINK_NETNSID`).
+    pub elsewhere: bool,
+    /// Takes the place of an adapter in a namespace that has none, such as `eth0` of a container.
+    pub uplink: bool,
     /// In promiscuous mode, by at least one user (`IFLA_PROMISCUITY`).
     pub promiscuous: bool,
     /// Belongs to a device: a PCI function, a virtio or USB device (`IFLA_PARENT_DEV_NAME`, Linux
@@ -64,6 +69,8 @@ impl Link {
             master: message.master,
             master_kind: message.slave_kind.map(str::to_owned),
             parent: message.parent,
+            elsewhere: message.elsewhere,
+            uplink: false,
             promiscuous: message.promiscuity > 0,
             device: message.device.is_some(),
             speed_bps: None,
@@ -80,13 +87,19 @@ impl Link {
 
     /// Returns true if the counters of the link are polled even when it is not sampled: a physical
     /// adapter, or an aggregate of those (bond, team; rule A17 of docs/sflow-wire.md requires the
-    /// aggregate to be a data source too).
+    /// aggregate to be a data source too), or the uplink of a container.
     ///
-    /// Loopback, bridges, veth and tap ends, VLANs, tunnels and dummies are polled only when
+    /// Loopback, bridges, other veth ends, tap ends, VLANs, tunnels and dummies are polled only when
     /// selected. Their packets also cross a real interface, or never leave the host.
     #[must_use]
     pub fn is_real(&self) -> bool {
-        self.is_physical() || self.is_aggregate()
+        self.is_adapter() || self.is_aggregate()
+    }
+
+    /// Returns true for a physical link, and for the uplink of a container.
+    #[must_use]
+    pub fn is_adapter(&self) -> bool {
+        self.is_physical() || self.uplink
     }
 
     /// Returns true if the link belongs to a device: NIC, virtio, ENA, SR-IOV function, Wi-Fi, modem.
@@ -140,7 +153,7 @@ impl Link {
         (
             (self.kind.clone(), self.other_names.clone()),
             (self.hardware, self.mac, self.mtu),
-            (self.parent, self.promiscuous, self.device),
+            (self.parent, self.elsewhere, self.promiscuous, self.device),
         )
     }
 }

@@ -14,6 +14,7 @@ mod link;
 mod message;
 mod reader;
 mod table;
+mod uplink;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -79,6 +80,12 @@ impl Links {
     /// The errno of `recvmsg`, or of the dump that repairs an overrun. The table stays usable and
     /// the repair is tried again at the next call.
     pub fn poll(&mut self, budget: usize, events: &mut Vec<LinkEvent>) -> io::Result<()> {
+        let polled = self.apply(budget, events);
+        self.table.mark_uplinks();
+        polled
+    }
+
+    fn apply(&mut self, budget: usize, events: &mut Vec<LinkEvent>) -> io::Result<()> {
         for _ in 0..budget {
             if !self.receive_one(events)? {
                 return Ok(());
@@ -111,12 +118,19 @@ impl Links {
     }
 
     /// Returns true if the counters of `link` belong in sums over the adapters of the host: it is
-    /// physical, and not a function whose packets a physical master counts too (a VF below Hyper-V's
-    /// netvsc or virtio's failover).
+    /// physical or the uplink of a container, and not a function whose packets a physical master
+    /// counts too (a VF below Hyper-V's netvsc or virtio's failover).
     #[must_use]
     pub fn counts_once(&self, link: &Link) -> bool {
         let master = link.master.and_then(|index| self.get(index));
-        link.is_physical() && !master.is_some_and(Link::is_physical)
+        link.is_adapter() && !master.is_some_and(Link::is_physical)
+    }
+
+    /// Returns true if packets of `link` can leave the host by an adapter. False for bridges without
+    /// one, such as docker0, and for tunnels and dummies.
+    #[must_use]
+    pub fn leads_out(&self, link: &Link) -> bool {
+        self.table.leads_out(link)
     }
 
     /// Counters of problems so far.
@@ -173,6 +187,7 @@ impl Links {
         dumped?;
         fresh.read_speeds(&self.reader);
         self.table.replace_with(fresh, events);
+        self.table.mark_uplinks();
         self.stale = false;
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use super::link::Link;
 use super::message::RouteMessage;
 use super::reader::LinkReader;
+use super::uplink;
 use crate::kernel::netlink::{Malformed, Message};
 
 /// A change of a link, identified by its ifIndex.
@@ -49,6 +50,16 @@ impl LinkTable {
 
     pub(super) fn get(&self, index: u32) -> Option<&Link> {
         self.links.get(&index)
+    }
+
+    /// Marks the links that take the place of adapters, after any change.
+    pub(super) fn mark_uplinks(&mut self) {
+        uplink::mark(&mut self.links);
+    }
+
+    /// See [`Links::leads_out`](super::Links::leads_out).
+    pub(super) fn leads_out(&self, link: &Link) -> bool {
+        uplink::leads_out(&self.links, link, uplink::MAX_DEPTH)
     }
 
     /// Applies a notification and reports the change. `reader` supplies speed and duplex, which

@@ -65,6 +65,8 @@ pub(crate) struct LinkMessage<'a> {
     pub(crate) master: Option<u32>,
     /// Index of the link below (VLAN) or of the peer (veth), if it is in the same namespace.
     pub(crate) parent: Option<u32>,
+    /// The link below, or the peer, is in another namespace.
+    pub(crate) elsewhere: bool,
     /// Number of users of promiscuous mode.
     pub(crate) promiscuity: u32,
     pub(crate) kind: Option<&'a str>,
@@ -220,6 +222,7 @@ fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
     // unrelated link of this one.
     if find(rest, IFLA_LINK_NETNSID).is_some() {
         link.parent = None;
+        link.elsewhere = true;
     }
     if link.name.is_empty() {
         return Err(Malformed);

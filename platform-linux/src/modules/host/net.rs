@@ -6,12 +6,12 @@ use super::sums::Sums;
 use super::text::low;
 use crate::links::{Link, LinkReader, LinkStats, Links};
 
-/// ifIndex and MAC address of the adapters in `host_adapters` (2001): physical, up, with an
-/// address.
+/// ifIndex and MAC address of the adapters in `host_adapters` (2001): physical or the uplink
+/// of a container, up, with an address.
 pub(super) fn addresses(links: &Links) -> Vec<(u32, [[u8; 6]; 1])> {
     let address = |link: &Link| Some((link.index, [link.mac.filter(|mac| *mac != [0; 6])?]));
     // Adapters that are down are left out: they may be unused ports by the dozen.
-    let adapters = links.iter().filter(|link| link.is_physical() && link.admin_up);
+    let adapters = links.iter().filter(|link| link.is_adapter() && link.admin_up);
     adapters.filter_map(address).take(MAX_ADAPTERS).collect()
 }
 
@@ -32,6 +32,10 @@ impl Adapters {
                 // Its last counts stay in the sums.
                 None => self.unreadable = self.unreadable.saturating_add(1),
             }
+        }
+        // Zeros would be the counters of a host without traffic.
+        if counts.is_empty() && self.sums.is_empty() {
+            return HostNetIo::UNKNOWN;
         }
         record(self.sums.update(counts))
     }

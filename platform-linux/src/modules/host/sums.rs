@@ -10,6 +10,11 @@ pub(super) struct Sums<K, const N: usize> {
 }
 
 impl<K: PartialEq, const N: usize> Sums<K, N> {
+    /// Returns true if there has never been a member.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.past == [0; N]
+    }
+
     /// Replaces the counters of all members by their current values and returns the sums.
     pub(super) fn update(&mut self, now: Vec<(K, [u64; N])>) -> [u64; N] {
         for (key, before) in &self.members {

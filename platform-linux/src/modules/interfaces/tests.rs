@@ -23,6 +23,8 @@ fn link() -> Link {
         master: None,
         master_kind: None,
         parent: None,
+        elsewhere: false,
+        uplink: false,
         promiscuous: false,
         device: true,
         speed_bps: Some(25_000_000_000),
