@@ -128,6 +128,22 @@ impl JsonText {
         }
     }
 
+    /// Writes a comma if needed, and a name in parts. Items of a list have an empty name.
+    pub(super) fn key_of(&mut self, parts: &[&str]) {
+        self.key("");
+        if parts.iter().any(|part| !part.is_empty()) {
+            self.out.push(b'"');
+            parts.iter().for_each(|part| self.out.extend_from_slice(part.as_bytes()));
+            self.out.extend_from_slice(b"\":");
+        }
+    }
+
+    /// Begins the object or list whose name was written.
+    pub(super) fn open(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.more = false;
+    }
+
     pub(super) fn put(&mut self, value: impl Display) {
         // Writing to memory does not fail.
         let _ = write!(self.out, "{value}");
@@ -156,6 +172,13 @@ impl JsonText {
             }
         }
         self.out.push(b'"');
+    }
+
+    /// Text from the network as part of a name.
+    pub(super) fn escape(text: Text<'_>) -> String {
+        let mut json = Self::default();
+        json.escaped(text);
+        String::from_utf8_lossy(&json.out).trim_matches('"').to_owned()
     }
 
     fn character(&mut self, c: char) {

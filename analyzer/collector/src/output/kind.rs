@@ -7,6 +7,7 @@ use super::flows::Flows;
 use super::format::Format;
 use super::json::Json;
 use super::pcap::Pcap;
+use super::sflowtool::Sflowtool;
 use super::text::Text;
 
 /// The values of `--format`.
@@ -20,6 +21,8 @@ pub(crate) enum FormatKind {
     Csv,
     /// One line per flow sample with a flat JSON object, with the names of goflow2
     Flows,
+    /// One line per datagram with a JSON object, as printed by `sflowtool -j`
+    SflowtoolJson,
     /// Sampled packet headers, for tcpdump and Wireshark
     Pcap,
 }
@@ -32,6 +35,7 @@ impl FormatKind {
             Self::Json => Box::<Json>::default(),
             Self::Csv => Box::<Csv>::default(),
             Self::Flows => Box::<Flows>::default(),
+            Self::SflowtoolJson => Box::<Sflowtool>::default(),
             Self::Pcap => Box::new(Pcap::new()),
         }
     }

@@ -1,4 +1,4 @@
-//! Output formats: text, JSON, CSV and pcap, each a sink of the walk over a datagram.
+//! Output formats: text, several of JSON, CSV and pcap, each a sink of the walk over a datagram.
 
 mod csv;
 mod flow_line;
@@ -9,6 +9,7 @@ mod json_text;
 mod kind;
 mod numbers;
 mod pcap;
+mod sflowtool;
 #[cfg(test)]
 mod tests;
 mod text;

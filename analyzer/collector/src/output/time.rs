@@ -1,6 +1,7 @@
 //! Times as calendar date and time of day, in UTC.
 
 use core::fmt;
+use core::time::Duration;
 use std::time::SystemTime;
 
 /// A point in time as RFC 3339 writes it, with milliseconds: `2026-01-31T23:59:59.123Z`.
@@ -10,14 +11,25 @@ use std::time::SystemTime;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Utc(pub(super) SystemTime);
 
+impl Utc {
+    fn since(self) -> Duration {
+        self.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    }
+
+    /// The date and time without fraction and zone.
+    pub(super) fn seconds(self) -> impl fmt::Display {
+        let seconds = self.since().as_secs();
+        fmt::from_fn(move |f| {
+            let (year, month, day) = date(seconds / 86_400);
+            let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+            write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+        })
+    }
+}
+
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = self.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-        let (year, month, day) = date(days);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        let millis = since.subsec_millis();
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        write!(f, "{}.{:03}Z", self.seconds(), self.since().subsec_millis())
     }
 }
 
@@ -39,8 +51,6 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     #[test]
