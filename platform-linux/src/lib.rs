@@ -13,10 +13,12 @@ pub mod daemon;
 mod events;
 mod kernel;
 pub mod links;
+pub mod logging;
 pub mod modules;
 #[cfg(test)]
 mod operations;
 pub mod output;
+pub mod printable;
 mod seed;
 mod selection;
 mod throttle;

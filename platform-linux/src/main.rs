@@ -2,37 +2,48 @@
 
 mod cli;
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use flowmote::daemon::check::{CheckOptions, check};
 use flowmote::daemon::options::LoadError;
 use flowmote::daemon::run::{RunError, RunOptions, run};
+use flowmote::logging;
+use flowmote::printable::printable;
 use flowmote_core::Duration;
-use log::{Level, LevelFilter};
 
 use crate::cli::{Cli, Command, RunArgs};
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_error) => return print_for_clap(&help_or_error),
+    };
+    match cli.command {
         Command::Run(args) => run_daemon(args),
         Command::Check(options) => check_configuration(&options),
     }
 }
 
 fn run_daemon(args: RunArgs) -> ExitCode {
-    log_to_stderr();
+    logging::install();
     let options = RunOptions {
         source: args.source,
         user: args.user,
         stats_interval: Duration::from_secs(args.stats_interval),
     };
     match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(RunError::Configuration(error)) => misused(&error),
+        Ok(()) => {
+            logging::finish();
+            ExitCode::SUCCESS
+        }
+        Err(RunError::Configuration(error)) => {
+            logging::finish_with(&error.to_string());
+            ExitCode::from(MISUSED)
+        }
         Err(error) => {
-            eprintln_lossy(&format!("flowmote: {error}"));
+            logging::finish_with(&format!("flowmote: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -43,43 +54,51 @@ fn check_configuration(options: &CheckOptions) -> ExitCode {
         Ok(findings) => findings,
         Err(error) => return misused(&error),
     };
-    let report: String = findings.lines.iter().map(|line| format!("{line}\n")).collect();
-    // A closed pipe, as in `flowmote check | head -1`, is not an error.
-    let _ = std::io::stdout().write_all(report.as_bytes());
+    let printed = print(&findings.lines);
     findings.warnings.iter().for_each(|line| eprintln_lossy(line));
     findings.problems.iter().for_each(|line| eprintln_lossy(&format!("error: {line}")));
-    if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(MISUSED) }
+    match printed {
+        Err(error) => cannot_print(&error),
+        Ok(()) if findings.problems.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(MISUSED),
+    }
 }
 
 fn misused(error: &LoadError) -> ExitCode {
-    eprintln_lossy(&error.to_string());
+    error.0.iter().for_each(|line| eprintln_lossy(line));
     ExitCode::from(MISUSED)
+}
+
+/// Prints help, version or an error of the command line, as `clap::Error::exit` does. Unlike it,
+/// does not ignore a failed write.
+fn print_for_clap(text: &clap::Error) -> ExitCode {
+    let printed = text.print().and_then(|()| io::stdout().flush()).or_else(unless_closed);
+    match printed {
+        Err(error) => cannot_print(&error),
+        Ok(()) => ExitCode::from(u8::try_from(text.exit_code()).unwrap_or(MISUSED)),
+    }
+}
+
+/// Prints lines to standard output.
+fn print(lines: &[String]) -> io::Result<()> {
+    let text: String = lines.iter().map(|line| format!("{}\n", printable(line))).collect();
+    let mut output = io::stdout();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).or_else(unless_closed)
+}
+
+/// A closed pipe, as in `flowmote check | head -1`, is not an error.
+fn unless_closed(error: io::Error) -> io::Result<()> {
+    if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
+}
+
+fn cannot_print(error: &io::Error) -> ExitCode {
+    eprintln_lossy(&format!("flowmote: standard output: {error}"));
+    ExitCode::FAILURE
 }
 
 /// Writes a line to standard error. Unlike `eprintln!` it does not panic if that is closed.
 fn eprintln_lossy(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Logs to standard error: lines with a priority prefix (sd-daemon(3)) under systemd, else plain
-/// lines. Neither has a timestamp, because the journal and other log collectors add their own.
-fn log_to_stderr() {
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    env_logger::Builder::new()
-        .filter_level(LevelFilter::Info)
-        .parse_env("FLOWMOTE_LOG")
-        .format(move |out, record| {
-            let text = record.args();
-            match (journal, record.level()) {
-                (true, Level::Error) => writeln!(out, "<3>{text}"),
-                (true, Level::Warn) => writeln!(out, "<4>{text}"),
-                (true, Level::Info) => writeln!(out, "<6>{text}"),
-                (true, _) => writeln!(out, "<7>{text}"),
-                (false, Level::Info) => writeln!(out, "{text}"),
-                (false, level) => writeln!(out, "{}: {text}", level.as_str().to_lowercase()),
-            }
-        })
-        .init();
+    let _ = writeln!(io::stderr(), "{}", printable(text));
 }
 
 /// Exit status for a bad command line or configuration, the one that clap uses.

@@ -1,6 +1,6 @@
 //! Several interfaces in one agent, and interfaces that are added, removed and renamed.
 
-use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, peer_ip_of};
+use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, flowmote, peer_ip_of};
 use flowmote_lab::wait_until;
 
 const CONFIGURATION: &str = "sflow {
@@ -153,5 +153,34 @@ fn missing_device_is_sampled_once_it_appears() {
     lab.link(2, (&host, "wan0"), (&peer, "wan0"));
     sampled(&host, 2, &collector, host.if_index("wan0"));
     agent.stop();
+    collector.finish().check();
+}
+
+/// Its rtnetlink message has more than 16 KiB.
+#[test]
+fn link_with_many_alternative_names_is_read_like_any_other() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+    let alternatives = |link: &str| -> String {
+        let name = |n| format!("link property add dev {link} altname {link}-{n:0>118}\n");
+        (0..140).map(name).collect()
+    };
+    host.ip(&format!("link add early type bridge\n{}", alternatives("early")));
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let taps = "pcap { dev.pattern = ^(early|later|last)$ sampling = 1 }
+                pcap { dev = lan0 sampling = 1 } }";
+    let configuration = format!("{CONFIGURATION}{taps}");
+    let agent = Agent::start_with(&lab, &host, &configuration);
+    agent.program().wait_for_line(0, "early: sampling 1 in 1");
+    host.ip(&format!("link add later type bridge\n{}", alternatives("later")));
+    agent.program().wait_for_line(0, "later: sampling 1 in 1");
+    host.ip("link set later up\nlink delete early\nlink add last type bridge\n");
+    agent.program().wait_for_line(0, "last: sampling 1 in 1");
+    sampled(&host, 1, &collector, host.if_index("lan0"));
+    let path = lab.path().join("flowmote.conf");
+    host.run(&format!("{} check --config {}", flowmote().display(), path.display()));
+    let log = agent.stop();
+    assert!(!log.contains("rtnetlink"), "no overrun, nothing malformed: {log}");
     collector.finish().check();
 }

@@ -71,6 +71,11 @@ impl Page {
     }
 
     fn description_of(&self, line: &str) -> Option<String> {
+        // The first line of a record begins with the time, such as 2026-07-01T08:30:00.125Z.
+        let line = match line.split_once("Z ") {
+            Some((time, rest)) if time.len() == 23 && time.contains('T') => rest,
+            _ => line,
+        };
         let line = line.trim_start_matches("warn: ").trim_start_matches("error: ");
         if let Some(counters) = line.strip_prefix("  ").filter(|text| !text.starts_with("also: ")) {
             return self.counters(counters);

@@ -17,5 +17,6 @@ mod problems;
 mod reachability;
 pub(crate) mod report;
 pub mod run;
+mod service_manager;
 mod signals;
 mod user;

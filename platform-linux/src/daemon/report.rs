@@ -18,6 +18,7 @@ pub(crate) struct Report<'a> {
     pub(crate) agent: AgentStats,
     pub(crate) collectors: &'a Collectors,
     pub(crate) links: LinksStats,
+    pub(crate) lost_log_lines: u64,
 }
 
 impl fmt::Display for Report<'_> {
@@ -48,6 +49,7 @@ impl Report<'_> {
         all.exceptions.extend(agent_exceptions(&self.agent));
         all.exceptions.extend(links_exceptions(self.links));
         all.exceptions.extend(&self.modules.exceptions);
+        all.exceptions.push((self.lost_log_lines, "log lines lost"));
         all
     }
 }
@@ -131,6 +133,7 @@ mod tests {
             agent: AgentStats::default(),
             collectors,
             links: LinksStats::default(),
+            lost_log_lines: 0,
         }
     }
 
@@ -158,12 +161,14 @@ mod tests {
         };
         report.agent.invalid_name = 11;
         report.links.dumps = 12;
+        report.lost_log_lines = 14;
         let expected = "statistics after 61 s\n  \
             eth0: 90 packets seen\n  \
             agent: 0 flow samples, 0 counter samples, 0 datagrams, 0 bytes\n  \
             also: 11 user metrics with an invalid name\n  \
             also: 12 dumps of all interfaces after lost notifications\n  \
-            also: 13 file systems";
+            also: 13 file systems\n  \
+            also: 14 log lines lost";
         assert_eq!(report.to_string(), expected);
     }
 }

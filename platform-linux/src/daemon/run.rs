@@ -3,10 +3,9 @@
 use std::fmt;
 use std::io;
 
-use flowmote_core::{Duration, Instant, SourceSlot};
+use flowmote_core::{DataSource, Duration, Instant, SourceSlot};
 use log::{error, info, warn};
 use nix::sys::signal::Signal;
-use sd_notify::NotifyState;
 
 use crate::clock;
 use crate::config::Config;
@@ -17,10 +16,12 @@ use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
 use crate::daemon::problems::problems;
 use crate::daemon::report::Report;
+use crate::daemon::service_manager;
 use crate::daemon::signals::Signals;
 use crate::daemon::user::User;
 use crate::events::{Events, Wakeup};
 use crate::links::LinkEvent;
+use crate::logging;
 use crate::modules::Modules;
 use crate::modules::module::World;
 use crate::output::Output;
@@ -53,6 +54,16 @@ pub enum RunError {
 /// A configuration that cannot be used, and errors of the kernel at the start. Once it is running,
 /// only a signal ends the daemon.
 pub fn run(options: &RunOptions) -> Result<(), RunError> {
+    run_until_signal(options).inspect_err(|error| {
+        let errno = match error {
+            RunError::Configuration(_) => libc::EINVAL,
+            RunError::Runtime(_) => libc::EIO,
+        };
+        service_manager::failed(&error.to_string(), errno);
+    })
+}
+
+fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
     let mut signals = Signals::block().map_err(runtime("signals"))?;
     let loaded = options.source.load().map_err(RunError::Configuration)?;
     let user = User::find(options.user.as_deref());
@@ -79,7 +90,7 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
     if let Some(problem) = loaded.unreadable_to(&user) {
         warn!("{problem}");
     }
-    notify(NotifyState::Ready);
+    service_manager::ready(&daemon.status());
     daemon.event_loop(&mut signals)?;
     daemon.end();
     Ok(())
@@ -119,6 +130,7 @@ impl Daemon<'_> {
         self.reconcile(now);
         let kept = self.modules.capabilities(&self.config);
         let outcome = privileges::drop_all(user, &kept).map_err(runtime("privileges"))?;
+        logging::start_writer().map_err(runtime("log writer"))?;
         if outcome.is_root() {
             warn!("running as {outcome}; it can still change files of root");
         } else {
@@ -228,7 +240,7 @@ impl Daemon<'_> {
 
     /// Reads the configuration again. One that cannot be used changes nothing.
     fn reload(&mut self, now: Instant) {
-        notify(NotifyState::Reloading);
+        service_manager::reloading();
         match self.options.source.reload() {
             Ok(loaded) => {
                 log_loaded(&loaded);
@@ -238,13 +250,23 @@ impl Daemon<'_> {
                 let links = self.links.links();
                 self.host.reconfigure(&mut self.output.agent, &self.config, links);
                 self.reconcile(now);
+                service_manager::ready(&self.status());
             }
             Err(unusable) => {
                 unusable.0.iter().for_each(|line| error!("{line}"));
                 error!("configuration not reloaded: the previous one stays in force");
+                let first = unusable.0.first().map_or("", String::as_str);
+                service_manager::ready(&format!("configuration not reloaded: {first}"));
             }
         }
-        notify(NotifyState::Ready);
+    }
+
+    /// The state in a line, for `systemctl status`.
+    fn status(&self) -> String {
+        let sources = self.modules.data_sources(&self.config, self.links.links());
+        let interfaces = sources.iter().filter(|source| **source != DataSource::HOST).count();
+        let collectors = self.config.collectors.len();
+        format!("configuration in force: {interfaces} interfaces, {collectors} collectors")
     }
 
     /// Brings modules and data sources in line with configuration and interfaces.
@@ -269,7 +291,7 @@ impl Daemon<'_> {
 
     /// Sends the samples that wait and logs the statistics.
     fn end(&mut self) {
-        notify(NotifyState::Stopping);
+        service_manager::stopping();
         self.drain_modules();
         self.output.flush(clock::now());
         self.print_report(clock::now());
@@ -294,8 +316,9 @@ impl Daemon<'_> {
             agent: *self.output.agent.stats(),
             collectors: &self.output.collectors,
             links: self.links.links().stats(),
+            lost_log_lines: logging::lost_lines(),
         };
-        info!("{report}");
+        info!(target: logging::REQUESTED, "{report}");
     }
 
     fn following_report(&self, now: Instant) -> Option<Instant> {
@@ -337,12 +360,5 @@ fn runtime(what: &str) -> impl FnOnce(io::Error) -> RunError + '_ {
     move |error| RunError::Runtime(format!("{what}: {error}"))
 }
 
-/// Reports the state to systemd, if it started the daemon.
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        warn!("systemd notification: {error}");
-    }
-}
-
 /// Limit for reading the last samples: in a flood the ring is never empty.
-const DRAIN_TIME: Duration = Duration::from_millis(500);
+const DRAIN_TIME: Duration = Duration::from_millis(300);

@@ -1,5 +1,6 @@
 //! The kernel's interfaces: system calls and netlink. Depends on no other room of the crate.
 
+pub(crate) mod capabilities;
 pub(crate) mod netlink;
 pub(crate) mod sys;
 #[cfg(test)]

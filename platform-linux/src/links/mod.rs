@@ -46,7 +46,7 @@ pub struct Links {
 pub struct LinksStats {
     /// Overruns of the receive queue: notifications were lost because they were not read in time.
     pub overruns: u64,
-    /// Messages skipped because they contradict their type.
+    /// Messages skipped because they contradict their type or are longer than 1 MiB.
     pub malformed: u64,
     /// Dumps after the first, each to repair an overrun.
     pub dumps: u64,
@@ -136,7 +136,8 @@ impl Links {
     /// Counters of problems so far.
     #[must_use]
     pub fn stats(&self) -> LinksStats {
-        self.stats
+        let malformed = self.stats.malformed.saturating_add(self.reader.skipped());
+        LinksStats { malformed, ..self.stats }
     }
 
     /// Applies one datagram. Returns true if there may be more.
@@ -162,6 +163,9 @@ impl Links {
             Err(ReceiveError::Overrun) => {
                 self.stats.overruns = self.stats.overruns.saturating_add(1);
                 self.stale = true;
+            }
+            Err(ReceiveError::TooLong) => {
+                self.stats.malformed = self.stats.malformed.saturating_add(1);
             }
             Err(ReceiveError::Io(error)) => return Err(error),
         }

@@ -92,6 +92,11 @@ impl LinkReader {
         self.socket.request(&Request::new(libc::RTM_GETADDR, dump, &[0; 8]), visit)
     }
 
+    /// Number of datagrams skipped because of their length.
+    pub(super) fn skipped(&self) -> u64 {
+        self.socket.too_long()
+    }
+
     fn query<T>(
         &mut self,
         index: u32,

@@ -11,6 +11,8 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use crate::kernel::capabilities;
+
 /// Starts lookups and collects their answers.
 #[derive(Debug)]
 pub struct Resolver {
@@ -59,6 +61,8 @@ impl Resolver {
         let (name, sender) = (name.to_owned(), self.sender.clone());
         let notifier = self.notifier.try_clone()?;
         thread::Builder::new().name("resolver".into()).stack_size(STACK).spawn(move || {
+            // A name server may take minutes, and the daemon gives up capabilities meanwhile.
+            capabilities::give_up_all();
             let addresses = lookup(&name, port);
             // Fails only at the end of the daemon, when the receiver is gone.
             let _ = sender.send(Answer { question, addresses });

@@ -24,6 +24,8 @@ pub(crate) struct NetlinkSocket {
     buffer: Box<[u8]>,
     /// Sequence number of the last request.
     sequence: u32,
+    /// Datagrams skipped in replies, because they are longer than 1 MiB.
+    too_long: u64,
 }
 
 impl NetlinkSocket {
@@ -42,7 +44,8 @@ impl NetlinkSocket {
         }
         // Port id 0: the kernel assigns a free one (netlink_autobind).
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
-        Ok(Self { fd, buffer: vec![0; DATAGRAM_BYTES].into_boxed_slice(), sequence: 0 })
+        let buffer = vec![0; DATAGRAM_BYTES].into_boxed_slice();
+        Ok(Self { fd, buffer, sequence: 0, too_long: 0 })
     }
 
     /// Sets the size of the receive queue in bytes, beyond `net.core.rmem_max` where
@@ -55,34 +58,44 @@ impl NetlinkSocket {
         }
     }
 
+    /// Number of datagrams that requests have skipped, because they are longer than 1 MiB.
+    pub(crate) fn too_long(&self) -> u64 {
+        self.too_long
+    }
+
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
-    /// Takes the next datagram out of the receive queue; `None` if the queue is empty.
+    /// Takes the next datagram out of the receive queue, whatever its size; `None` if the queue is
+    /// empty. A link has one message, which alternative names, virtual functions and statistics of
+    /// the link make as long as they are.
     ///
     /// # Errors
-    /// [`Overrun`](ReceiveError::Overrun) if messages were lost: `ENOBUFS` (the queue was full), or
-    /// a datagram longer than the buffer.
+    /// See [`ReceiveError`].
     pub(crate) fn receive(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
+        // Without a buffer MSG_PEEK costs little, and with MSG_TRUNC it returns the length.
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
+        let Some((length, _)) = receive(&self.fd, &mut [], flags)? else { return Ok(None) };
+        if (self.buffer.len()..=MAX_DATAGRAM_BYTES).contains(&length) {
+            self.buffer = vec![0; length].into_boxed_slice();
+        }
+        self.receive_bounded()
+    }
+
+    /// The same for datagrams that are known to fit the buffer of 16 KiB: one system call less.
+    pub(crate) fn receive_bounded(&mut self) -> Result<Option<&[u8]>, ReceiveError> {
         loop {
             let mut room = [IoSliceMut::new(&mut self.buffer)];
             // With MSG_TRUNC the returned length is that of the datagram, even if it was cut.
-            let flags = MsgFlags::MSG_TRUNC;
-            let (length, from) = match recvmsg(self.fd.as_raw_fd(), &mut room, None, flags) {
-                Ok(received) => (received.bytes, received.address),
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(Errno::EINTR) => continue,
-                // Reported once for each overrun (netlink_overrun sets sk_err).
-                Err(Errno::ENOBUFS) => return Err(ReceiveError::Overrun),
-                Err(error) => return Err(ReceiveError::Io(error.into())),
-            };
-            // Any process may send to our port id; only the kernel has port id 0.
-            if from.is_none_or(|from: NetlinkAddr| from.pid() != 0) {
+            let received = receive(&self.fd, &mut room, MsgFlags::MSG_TRUNC)?;
+            let Some((length, from)) = received else { return Ok(None) };
+            // Any process with CAP_NET_ADMIN may send to our port id; only the kernel has port id 0.
+            if from.is_none_or(|from| from.pid() != 0) {
                 continue;
             }
             // Borrowed again here: returning the first borrow would extend it over the loop.
-            return self.buffer.get(..length).map(Some).ok_or(ReceiveError::Overrun);
+            return self.buffer.get(..length).map(Some).ok_or(ReceiveError::TooLong);
         }
     }
 
@@ -103,8 +116,15 @@ impl NetlinkSocket {
         sendto(self.fd.as_raw_fd(), &bytes, &kernel, MsgFlags::empty())?;
         let mut interrupted = false;
         for _ in 0..MAX_REPLY_DATAGRAMS {
-            let Some(datagram) = self.receive().map_err(io::Error::from)? else {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            let datagram = match self.receive() {
+                Ok(Some(datagram)) => datagram,
+                Ok(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                // One monster is left out of the reply; the kernel ends it in a datagram of its own.
+                Err(ReceiveError::TooLong) => {
+                    self.too_long = self.too_long.saturating_add(1);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
             for message in Messages::new(datagram).flatten() {
                 // Left over from a request that failed before its reply was read to the end.
@@ -123,11 +143,31 @@ impl NetlinkSocket {
     }
 }
 
+/// Receives a datagram; `None` if the queue is empty. Returns its length, which may exceed `room`.
+fn receive(
+    fd: &OwnedFd,
+    room: &mut [IoSliceMut<'_>],
+    flags: MsgFlags,
+) -> Result<Option<(usize, Option<NetlinkAddr>)>, ReceiveError> {
+    loop {
+        return match recvmsg(fd.as_raw_fd(), room, None, flags) {
+            Ok(received) => Ok(Some((received.bytes, received.address))),
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(Errno::EINTR) => continue,
+            // Reported once for each overrun (netlink_overrun sets sk_err).
+            Err(Errno::ENOBUFS) => Err(ReceiveError::Overrun),
+            Err(error) => Err(ReceiveError::Io(error.into())),
+        };
+    }
+}
+
 /// A failed [`NetlinkSocket::receive`].
 #[derive(Debug)]
 pub(crate) enum ReceiveError {
-    /// Messages were lost.
+    /// `ENOBUFS`: the receive queue was full, and messages were lost.
     Overrun,
+    /// A datagram longer than 1 MiB was skipped.
+    TooLong,
     /// `recvmsg` failed.
     Io(io::Error),
 }
@@ -136,6 +176,7 @@ impl From<ReceiveError> for io::Error {
     fn from(error: ReceiveError) -> Self {
         match error {
             ReceiveError::Overrun => Errno::ENOBUFS.into(),
+            ReceiveError::TooLong => Errno::EMSGSIZE.into(),
             ReceiveError::Io(error) => error,
         }
     }
@@ -143,11 +184,48 @@ impl From<ReceiveError> for io::Error {
 
 /// The dump is inconsistent because of a concurrent change; libc lacks the constant.
 const NLM_F_DUMP_INTR: u16 = 0x10;
-/// Larger than any single message. Dumps fill each datagram up to the size of the last `recvmsg`
-/// buffer, at most 32 KiB (`netlink_recvmsg`, `max_recvmsg_len`).
+/// Enough for most messages. Dumps fill each datagram up to the size of the last `recvmsg` buffer,
+/// at most 32 KiB, or up to the longest message (`netlink_dump`, `min_dump_alloc`).
 const DATAGRAM_BYTES: usize = 16 * 1024;
+/// Far beyond the longest message: its nested attributes have at most 64 KiB each (`nla_len`).
+const MAX_DATAGRAM_BYTES: usize = 1 << 20;
 /// Notifications of several hundred interfaces in one burst. The kernel charges memory only as it
 /// is used.
 const EVENT_QUEUE_BYTES: usize = 512 * 1024;
 /// Bound for a reply that never ends; a dump of a million interfaces has fewer datagrams.
 const MAX_REPLY_DATAGRAMS: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::getsockname;
+
+    /// `NETLINK_USERSOCK` carries messages of any process. The kernel itself sends none.
+    #[test]
+    fn datagram_of_another_process_is_ignored() {
+        let open = || NetlinkSocket::open(SockProtocol::NetlinkUserSock, 0).unwrap();
+        let (mut ours, other) = (open(), open());
+        let address: NetlinkAddr = getsockname(ours.fd.as_raw_fd()).unwrap();
+        for _ in 0..2 {
+            sendto(other.fd.as_raw_fd(), &[16; 64], &address, MsgFlags::empty()).unwrap();
+        }
+        assert!(matches!(ours.receive(), Ok(None)), "forged");
+        assert!(matches!(receive(&ours.fd, &mut [], MsgFlags::empty()), Ok(None)), "both taken");
+        sendto(other.fd.as_raw_fd(), &[16; 64], &address, MsgFlags::empty()).unwrap();
+        assert!(matches!(ours.receive_bounded(), Ok(None)), "forged");
+    }
+
+    #[test]
+    fn buffer_grows_to_the_datagram_but_not_without_bound() {
+        let open = || NetlinkSocket::open(SockProtocol::NetlinkUserSock, 0).unwrap();
+        let (mut ours, other) = (open(), open());
+        let address: NetlinkAddr = getsockname(ours.fd.as_raw_fd()).unwrap();
+        assert_eq!(ours.buffer.len(), DATAGRAM_BYTES);
+        let _ = setsockopt(&other.fd, sockopt::SndBuf, &(4 << 20));
+        for (bytes, expected) in [(17_000, 17_000), (100, 17_000), (100_000, 100_000)] {
+            sendto(other.fd.as_raw_fd(), &vec![0; bytes], &address, MsgFlags::empty()).unwrap();
+            assert!(matches!(ours.receive(), Ok(None)));
+            assert_eq!(ours.buffer.len(), expected);
+        }
+    }
+}

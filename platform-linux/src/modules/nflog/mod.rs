@@ -181,7 +181,8 @@ impl Nflog {
     fn receive_failed(&mut self, now: Instant, error: ReceiveError) {
         let Some(group) = self.group.as_ref().map(|open| open.rule.group) else { return };
         match error {
-            ReceiveError::Overrun => {
+            // Longer datagrams than were configured are lost as well.
+            ReceiveError::Overrun | ReceiveError::TooLong => {
                 self.overruns = self.overruns.saturating_add(1);
                 self.throttle.warn(
                     now,

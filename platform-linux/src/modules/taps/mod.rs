@@ -34,13 +34,14 @@ pub(crate) struct Taps {
     /// Totals of interfaces that were deleted, so that the sum in the statistics is complete.
     gone: TapStats,
     throttle: Throttle,
+    /// For interfaces that cannot be opened, all together: containers come and go by the hundred.
+    open_throttle: Throttle,
 }
 
 /// An interface that is to be sampled and has no tap.
 #[derive(Debug, Default)]
 struct Retry {
     at: Instant,
-    throttle: Throttle,
 }
 
 impl Module for Taps {
@@ -179,7 +180,7 @@ impl Taps {
             Err(error) => {
                 let retry = self.retries.entry(if_index).or_default();
                 retry.at = now + RETRY;
-                retry.throttle.warn(now, format_args!("{error}; retrying every 5 s"));
+                self.open_throttle.warn(now, format_args!("{error}; retrying every 5 s"));
             }
         }
     }
@@ -210,7 +211,7 @@ impl Taps {
             // RTM_DELLINK follows and removes the interface. The retry covers its loss.
             Ok(Some(LinkFault::Gone)) => {
                 self.close(if_index);
-                self.retries.insert(if_index, Retry { at: now + RETRY, ..Retry::default() });
+                self.retries.insert(if_index, Retry { at: now + RETRY });
             }
             Ok(Some(LinkFault::Other(errno))) => {
                 let (name, error) = (port.name(), io::Error::from_raw_os_error(errno));

@@ -59,7 +59,7 @@ impl LogGroup {
         &mut self,
         visit: &mut dyn FnMut(Result<LogPacket<'_>, Malformed>),
     ) -> Result<bool, ReceiveError> {
-        let Some(datagram) = self.socket.receive()? else { return Ok(false) };
+        let Some(datagram) = self.socket.receive_bounded()? else { return Ok(false) };
         for message in Messages::new(datagram) {
             match message.and_then(LogPacket::parse) {
                 Ok(Some(packet)) => visit(Ok(packet)),
