@@ -16,6 +16,8 @@ pub(crate) enum Wakeup {
     Links,
     /// The resolver has an answer.
     Resolver,
+    /// The socket of a collector has an error.
+    Collectors,
     /// A descriptor of a module is readable or has an error.
     Module {
         /// Position in the list of modules.
@@ -50,6 +52,15 @@ impl Events {
         Ok(self.epoll.add(file, EpollEvent::new(EpollFlags::EPOLLIN, wakeup.word()))?)
     }
 
+    /// Watches a descriptor for errors only, until it is closed: what arrives on it is not read.
+    ///
+    /// # Errors
+    /// Those of [`watch`](Self::watch).
+    pub(crate) fn watch_errors(&self, file: impl AsFd, wakeup: Wakeup) -> io::Result<()> {
+        // EPOLLERR need not be requested.
+        Ok(self.epoll.add(file, EpollEvent::new(EpollFlags::empty(), wakeup.word()))?)
+    }
+
     /// Sleeps until an event or `deadline`, without limit if there is no deadline. Returns the
     /// number of events, which [`woken`](Self::woken) lists.
     ///
@@ -77,6 +88,7 @@ impl Wakeup {
             Self::Signal => (SIGNAL, 0),
             Self::Links => (LINKS, 0),
             Self::Resolver => (RESOLVER, 0),
+            Self::Collectors => (COLLECTORS, 0),
             Self::Module { module, token } => (FIRST_MODULE + u32::from(module), token),
         };
         u64::from(kind) << 32 | u64::from(token)
@@ -87,6 +99,7 @@ impl Wakeup {
             SIGNAL => Self::Signal,
             LINKS => Self::Links,
             RESOLVER => Self::Resolver,
+            COLLECTORS => Self::Collectors,
             kind => Self::Module { module: (kind - FIRST_MODULE) as u16, token: word as u32 },
         }
     }
@@ -103,8 +116,9 @@ fn timeout(now: Instant, deadline: Option<Instant>) -> EpollTimeout {
 const SIGNAL: u32 = 0;
 const LINKS: u32 = 1;
 const RESOLVER: u32 = 2;
+const COLLECTORS: u32 = 3;
 /// The kinds of modules follow in the order of their list.
-const FIRST_MODULE: u32 = 3;
+const FIRST_MODULE: u32 = 4;
 const BATCH: usize = 64;
 /// One hour: below the limit of epoll_wait(2), an `int` of milliseconds, and a negligible load.
 const MAX_WAIT: u32 = 3_600_000;
@@ -119,7 +133,8 @@ mod tests {
     #[test]
     fn wakeup_survives_its_word() {
         let last = Wakeup::Module { module: u16::MAX, token: u32::MAX };
-        for wakeup in [Wakeup::Signal, Wakeup::Links, Wakeup::Resolver, MODULE, last] {
+        let own = [Wakeup::Signal, Wakeup::Links, Wakeup::Resolver, Wakeup::Collectors];
+        for wakeup in own.into_iter().chain([MODULE, last]) {
             assert_eq!(Wakeup::from_word(wakeup.word()), wakeup);
         }
     }
@@ -140,6 +155,14 @@ mod tests {
         drop(other);
         drop(one);
         assert_eq!(events.wait(now, immediately).unwrap(), 0, "closing ends the watch");
+    }
+
+    #[test]
+    fn watch_for_errors_ignores_what_arrives() {
+        let (mut events, (one, other)) = (Events::new().unwrap(), UnixDatagram::pair().unwrap());
+        events.watch_errors(&one, Wakeup::Collectors).unwrap();
+        other.send(&[1]).unwrap();
+        assert_eq!(events.wait(Instant::ZERO, Some(Instant::ZERO)).unwrap(), 0);
     }
 
     #[test]

@@ -14,13 +14,14 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     /// Logs a warning, unless the last one is less than a minute old. A line that follows
-    /// suppressed ones ends with their number.
-    pub(crate) fn warn(&mut self, now: Instant, text: fmt::Arguments<'_>) {
+    /// suppressed ones ends with their number. Returns true if it was logged.
+    pub(crate) fn warn(&mut self, now: Instant, text: fmt::Arguments<'_>) -> bool {
         match self.admit(now) {
             Some(0) => warn!("{text}"),
             Some(count) => warn!("{text} ({count} similar lines suppressed)"),
-            None => {}
+            None => return false,
         }
+        true
     }
 
     /// Returns the number of lines suppressed since the last one if a line may be logged now.

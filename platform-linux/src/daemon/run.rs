@@ -169,6 +169,7 @@ impl Daemon<'_> {
                     self.output.collectors.resolved(now, answer);
                 }
             }
+            Wakeup::Collectors => self.output.collectors.read_errors(now),
             Wakeup::Signal => {
                 while let Some(signal) = signals.next() {
                     if self.handle_signal(now, signal) {
@@ -194,6 +195,9 @@ impl Daemon<'_> {
             self.update_sources(now);
         }
         let collectors = self.output.collectors.maintain(now, &self.resolver);
+        self.output.collectors.watch(|socket| {
+            let _ = self.events.watch_errors(socket, Wakeup::Collectors);
+        });
         let agent = self.output.poll(now, &mut self.modules.counters(now, self.links.links()));
         if is_due(self.next_report) {
             self.print_report(now);
@@ -310,6 +314,7 @@ impl Daemon<'_> {
     }
 
     fn print_report(&mut self, now: Instant) {
+        self.output.collectors.read_errors(now);
         let report = Report {
             uptime: now.since(self.started),
             modules: self.modules.statistics(),

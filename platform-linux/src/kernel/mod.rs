@@ -1,6 +1,7 @@
 //! The kernel's interfaces: system calls and netlink. Depends on no other room of the crate.
 
 pub(crate) mod capabilities;
+pub(crate) mod error_queue;
 pub(crate) mod netlink;
 pub(crate) mod sys;
 #[cfg(test)]

@@ -9,6 +9,8 @@ use log::info;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::config::{Collector, Host};
+use crate::kernel::error_queue::{self, Report};
+use crate::output::outage::{Ended, Outage};
 use crate::output::resolver::Resolver;
 use crate::throttle::Throttle;
 
@@ -25,7 +27,12 @@ pub struct Destination {
     socket: Option<UdpSocket>,
     /// When to open the socket, if the address is known and there is no socket.
     open_at: Instant,
+    /// The socket is new: the event loop does not watch it yet.
+    is_unwatched: bool,
+    outage: Outage,
     throttle: Throttle,
+    /// For lookups, whose failures need not lose a datagram.
+    lookup_throttle: Throttle,
     stats: DestinationStats,
 }
 
@@ -38,8 +45,9 @@ pub struct DestinationStats {
     pub unresolved: u64,
     /// Lost to errors of send(2), a full send buffer (EAGAIN) included.
     pub errors: u64,
-    /// ICMP errors about earlier datagrams, which are among `sent`: port unreachable, or an
-    /// obstacle on the path.
+    /// Of `sent`, datagrams that ICMP errors of any kind report as not delivered, a next hop that
+    /// does not respond to ARP included. The rate of these errors is limited, so that datagrams
+    /// between two of them count as well.
     pub refused: u64,
 }
 
@@ -68,7 +76,10 @@ impl Destination {
             address,
             socket: None,
             open_at: Instant::ZERO,
+            is_unwatched: false,
+            outage: Outage::default(),
             throttle: Throttle::default(),
+            lookup_throttle: Throttle::default(),
             stats: DestinationStats::default(),
         }
     }
@@ -114,7 +125,36 @@ impl Destination {
             Lookup::Never | Lookup::Pending(_) => None,
         };
         let open = (self.socket.is_none() && self.address.is_some()).then_some(self.open_at);
-        [lookup, open].into_iter().flatten().min()
+        self.end_outage(now);
+        [lookup, open, self.outage.deadline()].into_iter().flatten().min()
+    }
+
+    /// The socket, once after it was opened, to be watched for errors.
+    pub(super) fn take_unwatched(&mut self) -> Option<&UdpSocket> {
+        let is_new = core::mem::take(&mut self.is_unwatched);
+        self.socket.as_ref().filter(|_| is_new)
+    }
+
+    /// Reads the errors about earlier datagrams that wait at the socket. Returns their number.
+    pub(super) fn read_errors(&mut self, now: Instant) -> u64 {
+        let Some(socket) = &self.socket else { return 0 };
+        let (mut reports, mut lost_alone, mut first) = (0, 0, None);
+        // A failed read leaves nothing to read; the next send shows what is wrong.
+        while reports + lost_alone < MAX_REPORTS
+            && let Ok(Some(report)) = error_queue::take(socket)
+        {
+            if report.is_too_big() {
+                lost_alone += 1;
+            } else {
+                reports += 1;
+                first.get_or_insert(report);
+            }
+        }
+        self.stats.refused = self.stats.refused.saturating_add(lost_alone);
+        if let Some(first) = first {
+            self.undeliverable(now, reports, first);
+        }
+        reports + lost_alone
     }
 
     /// Handles the outcome of its lookup.
@@ -122,8 +162,8 @@ impl Destination {
         let first = match &addresses {
             Ok(addresses) => addresses.first().copied(),
             Err(error) => {
-                let Self { collector, throttle, .. } = self;
-                throttle.warn(
+                let Self { collector, lookup_throttle, .. } = self;
+                lookup_throttle.warn(
                     now,
                     format_args!("collector {collector}: name not resolved, retrying: {error}"),
                 );
@@ -162,21 +202,31 @@ impl Destination {
     }
 
     /// Sends to this collector. Returns false if the datagram is lost for it.
+    #[inline]
     pub(super) fn send(&mut self, now: Instant, datagram: &[u8]) -> bool {
+        self.send_by(now, |socket| socket.send(datagram))
+    }
+
+    fn send_by(
+        &mut self,
+        now: Instant,
+        mut send: impl FnMut(&UdpSocket) -> io::Result<usize>,
+    ) -> bool {
         let Some(socket) = &self.socket else {
             self.stats.unresolved = self.stats.unresolved.saturating_add(1);
+            self.outage.lose_more(now);
             return false;
         };
-        let mut outcome = socket.send(datagram);
-        if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
-            // An ICMP error about an earlier datagram is returned once, before the kernel tries to
-            // send this one (net/core/sock.c, sock_alloc_send_pskb).
-            outcome = socket.send(datagram);
-            self.stats.refused = self.stats.refused.saturating_add(u64::from(outcome.is_ok()));
-        }
+        let outcome = match send(socket) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                self.send_again(now, &mut send, &error)
+            }
+            outcome => outcome,
+        };
         match outcome {
             Ok(_) => {
                 self.stats.sent = self.stats.sent.saturating_add(1);
+                self.outage.sent(now);
                 true
             }
             Err(error) => {
@@ -184,6 +234,50 @@ impl Destination {
                 self.failed(now, &error);
                 false
             }
+        }
+    }
+
+    /// Sends after an error, which was probably about an earlier datagram: the kernel returns such
+    /// an error once, before it tries to send (net/core/sock.c, `sock_alloc_send_pskb`).
+    #[cold]
+    fn send_again(
+        &mut self,
+        now: Instant,
+        send: &mut dyn FnMut(&UdpSocket) -> io::Result<usize>,
+        error: &io::Error,
+    ) -> io::Result<usize> {
+        let reports = self.read_errors(now);
+        let Some(socket) = &self.socket else { return Err(io::ErrorKind::NotConnected.into()) };
+        let outcome = send(socket);
+        if reports == 0 && outcome.is_ok() {
+            // The kernel has no error queue, or the queue had no room.
+            self.undeliverable(now, 1, Report::of(error));
+        }
+        outcome
+    }
+
+    /// Counts datagrams of which the kernel has learned that they were not delivered.
+    fn undeliverable(&mut self, now: Instant, reports: u64, first: Report) {
+        if self.outage.lose(now, 0) {
+            let own = self.socket.as_ref().and_then(source);
+            let Self { collector, throttle, outage, .. } = self;
+            let reason = first.in_words(own);
+            outage.set_logged(throttle.warn(
+                now,
+                format_args!("collector {collector}: datagrams are not delivered: {reason}"),
+            ));
+        }
+        let lost = self.outage.icmp_errors(reports, self.stats.sent);
+        self.stats.refused = self.stats.refused.saturating_add(lost);
+    }
+
+    fn end_outage(&mut self, now: Instant) {
+        let Some(Ended { lasted, lost, logged }) = self.outage.take_ended(now) else { return };
+        if logged {
+            let (collector, seconds) = (&self.collector, lasted.as_millis() / 1000);
+            info!(
+                "collector {collector}: reachable again after {seconds} s, {lost} datagrams lost"
+            );
         }
     }
 
@@ -197,8 +291,8 @@ impl Destination {
         match resolver.start(name, self.collector.port) {
             Ok(question) => self.lookup = Lookup::Pending(question),
             Err(error) => {
-                let Self { collector, throttle, .. } = self;
-                throttle.warn(
+                let Self { collector, lookup_throttle, .. } = self;
+                lookup_throttle.warn(
                     now,
                     format_args!("collector {collector}: name not resolved, retrying: {error}"),
                 );
@@ -216,16 +310,19 @@ impl Destination {
 
     fn open(&mut self, now: Instant) {
         let Some(address) = self.address else { return };
+        self.read_errors(now);
         self.socket = None;
         match connect(address, self.device.as_deref()) {
-            Ok(socket) => self.socket = Some(socket),
+            Ok(socket) => (self.socket, self.is_unwatched) = (Some(socket), true),
             Err(error) => {
-                let Self { collector, throttle, .. } = self;
-                throttle.warn(
-                    now,
-                    format_args!("collector {collector}: no socket, retrying in 5 s: {error}"),
-                );
                 self.open_at = now + RETRY;
+                if self.outage.lose(now, 0) {
+                    let Self { collector, throttle, outage, .. } = self;
+                    outage.set_logged(throttle.warn(
+                        now,
+                        format_args!("collector {collector}: no socket, retrying in 5 s: {error}"),
+                    ));
+                }
             }
         }
     }
@@ -236,8 +333,12 @@ impl Destination {
         if error.kind() == io::ErrorKind::WouldBlock {
             return;
         }
-        let Self { collector, throttle, .. } = self;
-        throttle.warn(now, format_args!("collector {collector}: datagram lost: {error}"));
+        if self.outage.lose(now, 1) {
+            let Self { collector, throttle, outage, .. } = self;
+            outage.set_logged(
+                throttle.warn(now, format_args!("collector {collector}: datagram lost: {error}")),
+            );
+        }
         if !error.raw_os_error().is_some_and(|errno| TRANSIENT.contains(&errno)) {
             // After the loss of the source address or the route only a new socket helps.
             self.socket = None;
@@ -299,6 +400,7 @@ fn try_connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocke
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((any, 0))?;
+    error_queue::enable(&socket);
     if let Some(device) = device {
         // The kernel would cut a longer name (net/core/sock.c, sock_setbindtodevice).
         if device.len() >= libc::IFNAMSIZ {
@@ -324,5 +426,45 @@ const TRANSIENT: [i32; 5] =
 /// Enough for the samples of a full receive ring at N = 1. The kernel charges about 2.3 kB for a
 /// datagram of 1,400 bytes.
 const SEND_BUFFER: usize = 1 << 20;
+/// Errors read before packets have their turn again: more than the queue of a socket holds.
+const MAX_REPORTS: u64 = 512;
 const RETRY: Duration = Duration::from_secs(5);
 const RESOLVE_AGAIN: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The results of consecutive sends at one moment, the number of sends, and the counters.
+    fn sends(script: &[i32]) -> (Vec<bool>, usize, DestinationStats) {
+        let collector: Collector = "127.0.0.1:9".parse().unwrap();
+        let mut destination = Destination::new(&collector);
+        destination.maintain(Instant::ZERO, &Resolver::new().unwrap());
+        let (mut results, mut script) = (Vec::new(), script.iter());
+        let all = script.len();
+        while script.len() > 0 {
+            results.push(destination.send_by(Instant::ZERO, |_| match script.next() {
+                Some(0) => Ok(1),
+                errno => Err(io::Error::from_raw_os_error(*errno.unwrap())),
+            }));
+        }
+        (results, all, destination.stats())
+    }
+
+    #[test]
+    fn full_send_buffer_is_a_loss_and_nothing_is_sent_again() {
+        let (results, count, stats) = sends(&[libc::EAGAIN, libc::EAGAIN, 0]);
+        assert_eq!(results.len(), count, "a system call for each datagram");
+        assert_eq!(results, [false, false, true]);
+        assert_eq!(stats, DestinationStats { sent: 1, errors: 2, ..DestinationStats::default() });
+    }
+
+    #[test]
+    fn datagram_is_sent_again_after_the_error_of_an_earlier_one() {
+        let (results, _, stats) = sends(&[0, libc::ECONNREFUSED, 0, libc::ENOBUFS, libc::ENOBUFS]);
+        assert_eq!(results, [true, true, false]);
+        let expected =
+            DestinationStats { sent: 2, errors: 1, refused: 1, ..DestinationStats::default() };
+        assert_eq!(stats, expected);
+    }
+}

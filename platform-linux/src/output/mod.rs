@@ -2,6 +2,7 @@
 
 pub mod collectors;
 pub mod destination;
+mod outage;
 pub mod resolver;
 
 use flowmote_core::{Agent, CounterSource, FlowSample, HandleError, Instant};

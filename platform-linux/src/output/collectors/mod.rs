@@ -1,5 +1,7 @@
 //! All collectors, one UDP socket each.
 
+use std::net::UdpSocket;
+
 use flowmote_core::{Instant, SendError, Transport};
 
 use crate::config::Collector;
@@ -61,6 +63,20 @@ impl Collectors {
     pub fn maintain(&mut self, now: Instant, resolver: &Resolver) -> Option<Instant> {
         self.now = now;
         self.all.iter_mut().filter_map(|destination| destination.maintain(now, resolver)).min()
+    }
+
+    /// Has `watch` register each socket that was opened since the last call for errors, after which
+    /// [`read_errors`](Self::read_errors) is to be called. Best effort: without it an error is read
+    /// when the next datagram is sent.
+    pub fn watch(&mut self, mut watch: impl FnMut(&UdpSocket)) {
+        self.all.iter_mut().filter_map(Destination::take_unwatched).for_each(&mut watch);
+    }
+
+    /// Reads what the kernel has learned about earlier datagrams.
+    pub fn read_errors(&mut self, now: Instant) {
+        for destination in &mut self.all {
+            destination.read_errors(now);
+        }
     }
 
     /// Handles the answer to a lookup that [`maintain`](Self::maintain) has started.

@@ -39,12 +39,13 @@ fn port_unreachable_is_counted_and_the_socket_kept() {
     for _ in 0..3 {
         assert_eq!(collectors.send(b"lost"), Ok(()));
     }
-    assert_eq!(maintain(&mut collectors, 1), None, "the socket stays open");
+    assert_eq!(maintain(&mut collectors, 1), Some(at(10)), "the socket stays open");
     let back = UdpSocket::bind(address).unwrap();
     assert_eq!(collectors.send(b"found"), Ok(()));
     assert_eq!(received(&back), b"found");
     let expected = DestinationStats { sent: 4, refused: 3, ..DestinationStats::default() };
     assert_eq!(stats(&collectors), [expected]);
+    assert_eq!(maintain(&mut collectors, 11), None, "the outage has ended");
 }
 
 #[test]
