@@ -26,7 +26,17 @@ pub(crate) enum Command {
     ///
     /// Exits with status 2 if there are errors, else with 0. As root it also tests whether the user
     /// that `run` would switch to can read the configuration.
-    Check(CheckOptions),
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) options: CheckOptions,
+    /// Only read the configuration, as a reload does, and report what makes it unusable. Tests no
+    /// interface, collector or privilege, and needs none.
+    #[arg(long)]
+    pub(crate) syntax: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use flowmote::daemon::check::{CheckOptions, check};
-use flowmote::daemon::options::LoadError;
+use flowmote::daemon::options::{ConfigSource, LoadError};
 use flowmote::daemon::run::{RunError, RunOptions, run};
 use flowmote::logging;
 use flowmote::printable::printable;
@@ -22,7 +22,8 @@ fn main() -> ExitCode {
     };
     match cli.command {
         Command::Run(args) => run_daemon(args),
-        Command::Check(options) => check_configuration(&options),
+        Command::Check(args) if args.syntax => check_syntax(&args.options.source),
+        Command::Check(args) => check_configuration(&args.options),
     }
 }
 
@@ -61,6 +62,16 @@ fn check_configuration(options: &CheckOptions) -> ExitCode {
         Err(error) => cannot_print(&error),
         Ok(()) if findings.problems.is_empty() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(MISUSED),
+    }
+}
+
+fn check_syntax(source: &ConfigSource) -> ExitCode {
+    match source.load() {
+        Ok(loaded) => {
+            loaded.warnings.iter().for_each(|line| eprintln_lossy(line));
+            ExitCode::SUCCESS
+        }
+        Err(error) => misused(&error),
     }
 }
 

@@ -19,8 +19,9 @@ use crate::selection::{candidates, list};
 /// Options of [`check`].
 #[derive(Args, Clone, Debug, Default)]
 pub struct CheckOptions {
+    /// The origin of the configuration.
     #[command(flatten)]
-    source: ConfigSource,
+    pub source: ConfigSource,
     /// User that `run` is given by --user.
     #[arg(long, value_name = "USER")]
     user: Option<String>,

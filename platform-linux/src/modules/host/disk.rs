@@ -27,7 +27,7 @@ impl Disks {
     }
 
     fn space(&mut self, files: &mut Files, record: &mut HostDiskIo) {
-        let Some(text) = files.read(mounts_file(files), WHOLE) else { return };
+        let Some(text) = files.read("proc/self/mountinfo", WHOLE) else { return };
         let mounts: Vec<_> = filesystems(&text).map(unescape).collect();
         drop(text);
         let mut fullest = None;
@@ -69,15 +69,12 @@ impl Disks {
     }
 }
 
-/// The mount table of init, which is that of the host. In our own mount namespace systemd may have
-/// made every mount read-only (`ProtectSystem=strict`), and read-only file systems are not counted.
-fn mounts_file(files: &Files) -> &'static str {
-    // Hidden if /proc is mounted with hidepid.
-    if files.exists("proc/1/mounts") { "proc/1/mounts" } else { "proc/self/mounts" }
-}
-
 /// The mount points of the file systems that are counted, still escaped: those on a local block
-/// device, mounted read-write, one per device.
+/// device that is not read-only, one per device.
+///
+/// In our own mount namespace systemd may have made every mount read-only
+/// (`ProtectSystem=strict`), so the options of the file system count and not those of the mount.
+/// proc_pid_mountinfo(5) shows both.
 ///
 /// Without a device are tmpfs, overlays and network file systems (NFS, CIFS, Ceph, sshfs), where
 /// statvfs(3) can block indefinitely. It can do so on FUSE and cluster file systems too, which are
@@ -86,9 +83,11 @@ fn mounts_file(files: &Files) -> &'static str {
 fn filesystems(text: &str) -> impl Iterator<Item = &str> {
     let mut seen = Vec::new();
     text.lines().filter_map(move |line| {
-        let mut words = line.split(' ');
-        let (device, mount) = (words.next()?, words.next()?);
-        let (kind, options) = (words.next()?, words.next()?);
+        // Number, parent, device number, root, mount point, options; tags; then the file system.
+        let (of_mount, of_filesystem) = line.split_once(" - ")?;
+        let mount = of_mount.split(' ').nth(4)?;
+        let mut words = of_filesystem.split(' ');
+        let (kind, device, options) = (words.next()?, words.next()?, words.next()?);
         let device = match kind {
             "zfs" => device.split('/').next()?,
             _ if device.starts_with("/dev/") => device,
@@ -178,21 +177,23 @@ mod tests {
     use proptest::prelude::*;
 
     const MOUNTS: &str = "\
-proc /proc proc rw,relatime 0 0
-/dev/nvme0n1p1 / ext4 rw,relatime,discard 0 0
-/dev/nvme0n1p15 /boot/efi vfat rw,relatime 0 0
-/dev/mapper/vg-data /srv/my\\040data xfs rw,noatime 0 0
-/dev/nvme0n1p1 /var/lib/docker/volumes ext4 rw,relatime 0 0
-tmpfs /run tmpfs rw,nosuid 0 0
-overlay /var/lib/docker/overlay2/x/merged overlay rw 0 0
-/dev/loop0 /snap/core/1 squashfs ro,nodev 0 0
-/dev/sdb1 /mnt/ntfs fuseblk rw 0 0
-server:/export /mnt/nfs nfs4 rw,hard 0 0
-//server/share /mnt/cifs cifs rw 0 0
-user@host:/ /mnt/ssh fuse.sshfs rw 0 0
-tank /tank zfs rw 0 0
-tank/home /home zfs rw 0 0
+24 31 0:22 / /proc rw,relatime shared:5 - proc proc rw
+31 1 259:1 / / ro,relatime shared:1 - ext4 /dev/nvme0n1p1 rw,discard
+99 31 259:15 / /boot/efi ro,relatime - vfat /dev/nvme0n1p15 rw,fmask=0077
+40 31 253:0 / /srv/my\\040data rw,noatime shared:9 master:3 - xfs /dev/mapper/vg-data rw
+41 31 259:1 /volumes /var/lib/docker/volumes rw,relatime - ext4 /dev/nvme0n1p1 rw,discard
+25 31 0:23 / /run rw,nosuid shared:6 - tmpfs tmpfs rw,size=1k
+42 31 0:50 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw
+43 31 7:0 / /snap/core/1 ro,nodev - squashfs /dev/loop0 ro
+48 31 259:3 / /rescue ro - ext4 /dev/nvme0n1p3 ro
+44 31 8:17 / /mnt/ntfs rw - fuseblk /dev/sdb1 rw
+45 31 0:51 / /mnt/nfs rw - nfs4 server:/export rw,hard
+46 31 0:52 / /mnt/cifs rw - cifs //server/share rw
+47 31 0:53 / /mnt/ssh rw - fuse.sshfs user@host:/ rw
+50 31 0:54 / /tank rw - zfs tank rw,xattr
+51 31 0:55 / /home rw - zfs tank/home rw,xattr
 short line
+52 31 - ext4
 ";
 
     #[test]

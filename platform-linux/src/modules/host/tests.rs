@@ -52,8 +52,10 @@ fn records_of_a_tree_of_files() {
             ("proc/vmstat", "pswpin 3\n"),
             ("proc/net/snmp", include_str!("testdata/snmp-6.18")),
             ("proc/diskstats", DISKSTATS),
-            ("proc/1/mounts", "/dev/nvme0n1p1 / ext4 rw 0 0\n/dev/gone /gone ext4 rw 0 0\n"),
-            ("proc/self/mounts", "/dev/nvme0n1p1 / ext4 ro 0 0\n"),
+            (
+                "proc/self/mountinfo",
+                "1 1 259:1 / / ro - ext4 /dev/nvme0n1p1 rw\n2 1 8:1 / /gone rw - ext4 /dev/gone rw\n",
+            ),
             ("sys/block/nvme0n1/device/model", "disk"),
             ("sys/block/nvme0n1/hidden", "0\n"),
             ("sys/block/nvme0c0n1/device/model", "path"),
