@@ -126,7 +126,7 @@ impl Daemon<'_> {
         self.log_problems();
         self.locate_collectors();
         // Before the taps, which may need all descriptors.
-        self.output.collectors.maintain(now, &self.resolver);
+        self.output.collectors.open_sockets(now);
         self.reconcile(now);
         let kept = self.modules.capabilities(&self.config);
         let outcome = privileges::drop_all(user, &kept).map_err(runtime("privileges"))?;

@@ -114,12 +114,17 @@ impl Destination {
         self.lookup == Lookup::Pending(question)
     }
 
-    /// Starts a lookup and opens the socket if they are due. Returns when something is due next.
-    pub(super) fn maintain(&mut self, now: Instant, resolver: &Resolver) -> Option<Instant> {
-        self.look_up(now, resolver);
+    /// Opens the socket if that is due and the address is known.
+    pub(super) fn open_if_due(&mut self, now: Instant) {
         if self.socket.is_none() && self.open_at <= now {
             self.open(now);
         }
+    }
+
+    /// Starts a lookup and opens the socket if they are due. Returns when something is due next.
+    pub(super) fn maintain(&mut self, now: Instant, resolver: &Resolver) -> Option<Instant> {
+        self.look_up(now, resolver);
+        self.open_if_due(now);
         let lookup = match self.lookup {
             Lookup::Due(due) => Some(due),
             Lookup::Never | Lookup::Pending(_) => None,

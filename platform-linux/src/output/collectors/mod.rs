@@ -59,6 +59,12 @@ impl Collectors {
         self.now = now;
     }
 
+    /// Opens the sockets of collectors whose address is known, without lookups: these start threads,
+    /// which keep the privileges of the moment and would make setresuid(2) fail for all.
+    pub fn open_sockets(&mut self, now: Instant) {
+        self.all.iter_mut().for_each(|destination| destination.open_if_due(now));
+    }
+
     /// Opens sockets and starts lookups that are due. Returns when to call again.
     pub fn maintain(&mut self, now: Instant, resolver: &Resolver) -> Option<Instant> {
         self.now = now;
