@@ -143,6 +143,11 @@ fn ipv4(protocol: u8, fragment: u16, content: &[u8]) -> Vec<u8> {
     packet.extend([0, 77]);
     packet.extend(fragment.to_be_bytes());
     packet.extend([63, protocol, 0, 0, 198, 51, 100, 1, 203, 0, 113, 2, 0x94, 4, 0, 0]);
+    // Below MPLS, only a header with the right checksum is taken for IPv4.
+    let words = packet.as_chunks::<2>().0.iter().map(|word| u32::from(u16::from_be_bytes(*word)));
+    let sum: u32 = words.sum();
+    let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
     packet.extend(content);
     packet
 }
@@ -199,6 +204,17 @@ fn headers_fill_the_fields_of_the_outermost_packet() {
             "ip_tos": 0xab, "ipv6_flow_label": 0x12345, "ip_ttl": 64,
             "layer_stack": ["Ethernet", "IPv6", "GRE", "Ethernet", "IPv4", "UDP"],
             "layer_size": [14, 40, 4, 14, 24, 8],
+        }),
+    );
+    // A pseudowire with a control word: the addresses are those of the outer frame.
+    let mut inner = ethernet(0x0800, &ipv4(6, 0, &tcp()));
+    inner[5] = 9;
+    let pseudowire = [&label(300, 1, 64)[..], &[0; 4], &inner].concat();
+    assert_flow(
+        &ethernet(0x8847, &pseudowire),
+        &json!({
+            "dst_mac": "02:00:00:00:00:02", "src_mac": "02:00:00:00:00:01", "dst_port": 80,
+            "mpls_label": [300], "layer_stack": ["Ethernet", "MPLS", "Ethernet", "IPv4", "TCP"],
         }),
     );
     let tags = [0x00, 10, 0x81, 0, 0x60, 20, 8, 6];

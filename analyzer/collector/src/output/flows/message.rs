@@ -160,7 +160,10 @@ impl<'a> Message<'a> {
     fn link(&mut self, layer: &Layer<'_>) {
         match layer {
             Layer::Ethernet(ethernet) => {
-                (self.src_mac, self.dst_mac) = (ethernet.src, ethernet.dst);
+                // A second one is inside a pseudowire or a provider's frame.
+                if self.layers.is_empty() {
+                    (self.src_mac, self.dst_mac) = (ethernet.src, ethernet.dst);
+                }
                 self.ether_type = ethernet.ether_type.into();
             }
             Layer::Vlan(tag) => {
