@@ -1,6 +1,5 @@
 //! Command-line arguments of all commands.
 
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::output::FormatKind;
+use crate::receive::{Allow, Endpoint, Network, PORT};
 
 /// Receives sFlow version 5 and shows, converts or forwards it.
 #[derive(Debug, Parser)]
@@ -31,13 +31,31 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListenArguments {
-    /// Address to listen on: ADDR:PORT, ADDR or PORT
-    #[arg(default_value = "[::]:6343", value_parser = parse_address)]
-    pub(crate) address: SocketAddr,
+    /// Address to listen on: HOST:PORT, HOST or PORT. HOST is an address, a name, or a multicast group
+    /// with an interface, such as 239.1.2.3%eth0
+    #[arg(value_name = "ADDR", default_value = "[::]:6343")]
+    pub(crate) address: Endpoint,
+    #[command(flatten)]
+    pub(crate) senders: SenderArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
     #[command(flatten)]
     pub(crate) run: RunArguments,
+}
+
+/// The senders from which `listen`, `forward` and `top` accept datagrams.
+#[derive(Debug, Args)]
+pub(crate) struct SenderArguments {
+    /// Accept datagrams from these networks only, such as 192.0.2.0/24. Repeatable, or a list
+    /// separated by commas
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    allow: Vec<Network>,
+}
+
+impl SenderArguments {
+    pub(crate) fn allow(&self) -> Allow {
+        Allow::new(&self.allow)
+    }
 }
 
 /// Limits and reports of `listen` and `forward`.
@@ -74,28 +92,35 @@ pub(crate) struct OutputArguments {
     /// Same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Output file, overwritten; standard output if - or absent
+    /// Output file, overwritten at the start; standard output if - or absent. `listen` opens it again
+    /// on SIGHUP and then appends
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ForwardArguments {
-    /// Collectors to copy to: ADDR:PORT or ADDR
-    #[arg(required = true, value_name = "DEST", value_parser = parse_destination)]
-    pub(crate) destinations: Vec<SocketAddr>,
-    /// Address to listen on: ADDR:PORT, ADDR or PORT
-    #[arg(long, value_name = "ADDR", default_value = "[::]:6343", value_parser = parse_address)]
-    pub(crate) listen: SocketAddr,
+    /// Collectors to copy to: HOST:PORT or HOST, where HOST is an address or a name
+    #[arg(required = true, value_name = "DEST", value_parser = Endpoint::destination)]
+    pub(crate) destinations: Vec<Endpoint>,
+    /// Address to listen on: HOST:PORT, HOST or PORT. HOST is an address, a name, or a multicast group
+    /// with an interface, such as 239.1.2.3%eth0
+    #[arg(long, value_name = "ADDR", default_value = "[::]:6343")]
+    pub(crate) listen: Endpoint,
+    #[command(flatten)]
+    pub(crate) senders: SenderArguments,
     #[command(flatten)]
     pub(crate) run: RunArguments,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TopArguments {
-    /// Address to listen on: ADDR:PORT, ADDR or PORT
-    #[arg(default_value = "[::]:6343", value_parser = parse_address)]
-    pub(crate) address: SocketAddr,
+    /// Address to listen on: HOST:PORT, HOST or PORT. HOST is an address, a name, or a multicast group
+    /// with an interface, such as 239.1.2.3%eth0
+    #[arg(value_name = "ADDR", default_value = "[::]:6343")]
+    pub(crate) address: Endpoint,
+    #[command(flatten)]
+    pub(crate) senders: SenderArguments,
     /// Time over which rates are averaged
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub(crate) window: Duration,
@@ -116,36 +141,14 @@ impl OutputArguments {
         if self.json { FormatKind::Json } else { self.format }
     }
 
+    /// True if the output is standard output.
+    pub(crate) fn to_stdout(&self) -> bool {
+        self.path().is_none_or(|path| path == "-")
+    }
+
     pub(crate) fn path(&self) -> Option<&Path> {
         self.output.as_deref()
     }
-}
-
-/// The UDP port that IANA assigned to sFlow.
-const PORT: u16 = 6343;
-
-/// Parses an address, a port or both. The default is port 6343 of all addresses.
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
-        return Ok(SocketAddr::new(any, port));
-    }
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    bare.parse()
-        .map(|address| SocketAddr::new(address, PORT))
-        .or_else(|_| text.parse())
-        .map_err(|_| "expected 127.0.0.1:6343, [::1]:6343, 127.0.0.1, ::1 or 6343".to_owned())
-}
-
-/// Parses an address with optional port. A bare port is an error: it would stand for the
-/// unspecified address, which Linux takes for this host.
-fn parse_destination(text: &str) -> Result<SocketAddr, String> {
-    parse_address(text)
-        .ok()
-        .filter(|address| !address.ip().is_unspecified() && address.port() != 0)
-        .ok_or_else(|| {
-            "expected 192.0.2.1:6343, [2001:db8::1]:6343, 192.0.2.1 or 2001:db8::1".to_owned()
-        })
 }
 
 /// Parses a number of seconds from 0.1 to 2^31.
@@ -161,24 +164,6 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_parse_in_all_forms() {
-        for (text, address) in [
-            ("127.0.0.1:6344", "127.0.0.1:6344"),
-            ("[::1]:6344", "[::1]:6344"),
-            ("127.0.0.1", "127.0.0.1:6343"),
-            ("::1", "[::1]:6343"),
-            ("[::1]", "[::1]:6343"),
-            ("6344", "[::]:6344"),
-            (":6344", "[::]:6344"),
-        ] {
-            assert_eq!(parse_address(text), Ok(address.parse().unwrap()), "{text}");
-        }
-        for text in ["", "localhost", "127.0.0.1:", "127.0.0.1:65536", "1.2.3"] {
-            assert!(parse_address(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn seconds_have_bounds() {

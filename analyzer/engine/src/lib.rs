@@ -37,6 +37,6 @@ pub use instant::Instant;
 pub use interfaces::{Interface, InterfaceRates, SampleTime};
 pub use printable::is_printable;
 pub use sequence::{Gaps, Sequences, Shared, SubAgent};
-pub use tally::Tally;
+pub use tally::{Refused, Tally};
 pub use walk::{Level, Sink, walk};
 pub use window::Rate;

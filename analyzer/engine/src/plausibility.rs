@@ -68,7 +68,7 @@ impl Plausibility {
     fn pool(&mut self, origin: Origin, sample: &FlowSample<'_>) -> Option<&'static str> {
         let last = self.pools.touch(origin);
         let now = Pool { sequence_number: sample.sequence_number, packets: sample.sample_pool };
-        let Some(before) = last.replace(now) else { return None };
+        let before = last.replace(now)?;
         let samples = now.sequence_number.wrapping_sub(before.sequence_number);
         if samples > MAX_SAMPLES {
             // Late: compare the next sample with the one before it. Else a new sequence.

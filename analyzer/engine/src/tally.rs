@@ -4,6 +4,7 @@ use core::fmt;
 
 use flowmote_decoder::{Error, Malformed, MalformedKind};
 
+use crate::arrival::Arrival;
 use crate::plausibility::Plausibility;
 use crate::sequence::Sequences;
 
@@ -22,12 +23,23 @@ pub struct Tally {
     pub unknown: u64,
     /// Refused datagrams: too short, unsupported version, unknown address type.
     refused: [u64; 3],
+    /// The last refused datagram, so that the error and its sender can be shown immediately.
+    pub last_refused: Option<Refused>,
     /// Faults inside datagrams, in the order of [`MalformedKind::ALL`].
     malformed: [u64; MalformedKind::ALL.len()],
     /// Sequence numbers of each stream of datagrams.
     pub sequences: Sequences,
     /// Values that no device can mean.
     pub(crate) plausibility: Plausibility,
+}
+
+/// A datagram that cannot be walked: of another protocol, or of an unsupported version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Time and sender.
+    pub arrival: Arrival,
+    /// The reason.
+    pub error: Error,
 }
 
 impl Tally {
@@ -38,7 +50,8 @@ impl Tally {
     }
 
     /// Counts a datagram that cannot be walked.
-    pub(crate) fn refused(&mut self, error: Error) {
+    pub(crate) fn refused(&mut self, arrival: &Arrival, error: Error) {
+        self.last_refused = Some(Refused { arrival: *arrival, error });
         let [short, version, address_type] = &mut self.refused;
         *match error {
             Error::Short => short,

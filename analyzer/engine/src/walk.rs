@@ -87,7 +87,7 @@ pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut imp
             samples(arrival, &datagram, tally, sink);
         }
         Err(error) => {
-            tally.refused(error);
+            tally.refused(arrival, error);
             sink.refused(error, payload);
         }
     }

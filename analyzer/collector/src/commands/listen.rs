@@ -1,14 +1,14 @@
 //! `listen`: receives datagrams and writes them in an output format.
 
 use core::time::Duration;
-use std::io::{self, ErrorKind, PipeReader};
+use std::io::{self, ErrorKind, IsTerminal, PipeReader};
 use std::os::fd::AsFd;
 use std::time::Instant;
 use std::{panic, process, thread};
 
 use crate::args::ListenArguments;
-use crate::output::{Report, Writer};
-use crate::receive::{Limit, Queue, Receiver, Signals};
+use crate::output::{Progress, Report, Writer};
+use crate::receive::{Item, Limit, Queue, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
@@ -16,22 +16,27 @@ type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 /// Writes datagrams until a signal or a limit ends the run, or the reader of the output closes it.
 pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
     let signals = Signals::block()?;
-    let receiver = Receiver::bind(arguments.address)?;
+    let receiver = Receiver::bind(&arguments.address, arguments.senders.allow())?;
     let mut writer = Writer::new(arguments.output.format(), arguments.output.path())?;
     receiver.announce()?;
     let drops = receiver.drops()?;
-    let mut report = match arguments.run.interval {
-        Some(interval) => Some(Report::new(interval, receiver.drops()?)),
-        None => None,
-    };
+    let mut report = Report::new(arguments.run.interval, receiver.drops()?);
     // The writing thread closes `ending` when it ends, which wakes the receiving thread out of poll.
     let (ended, ending) = io::pipe()?;
     let limit = Limit::new(arguments.run.count, arguments.run.duration);
-    let mut listener = Listener { receiver, signals, ended, limit };
+    let mut listener = Listener {
+        receiver,
+        signals,
+        ended,
+        limit,
+        progress: writer.progress(),
+        to_terminal: arguments.output.to_stdout() && io::stdout().is_terminal(),
+        ends: 0,
+    };
     let queue = Queue::default();
     let (received, written) = thread::scope(|scope| {
         let writing = scope.spawn(|| {
-            let written = writer.run(&queue, report.as_mut());
+            let written = writer.run(&queue, &mut report);
             queue.close();
             drop(ending);
             written
@@ -57,6 +62,11 @@ struct Listener {
     /// Readable, at its end, after the writing thread has ended.
     ended: PipeReader,
     limit: Limit,
+    progress: Progress,
+    /// True if the output is a terminal, which sends SIGHUP when it is closed.
+    to_terminal: bool,
+    /// Signals that ask for the end.
+    ends: u32,
 }
 
 impl Listener {
@@ -64,11 +74,18 @@ impl Listener {
         let mut drained = None::<Instant>;
         while !self.limit.reached() {
             let fds = [Some(self.receiver.as_fd()), Some(self.ended.as_fd())];
-            let ready = self.signals.wait(fds, self.limit.timeout())?;
-            if matches!(ready, Some([_, true])) {
+            let wake = self.signals.wait(fds, self.limit.timeout())?;
+            if matches!(wake.readable, [_, true]) {
                 return Ok(());
             }
-            if ready.is_none() {
+            if wake.report {
+                queue.push(Item::Report);
+            }
+            if wake.hangup && !self.to_terminal {
+                queue.push(Item::Reopen);
+            }
+            self.ends += wake.ends + u32::from(wake.hangup && self.to_terminal);
+            if self.ends != 0 {
                 return self.finish(queue);
             }
             // Under load, pause briefly so that datagrams arrive in batches; this saves both threads
@@ -83,16 +100,22 @@ impl Listener {
     }
 
     /// Waits for the writing thread, which a reader that does not read its pipe can block
-    /// indefinitely: a second signal then ends the process.
-    fn wait_for_writer(&self) {
+    /// indefinitely. After a second signal, the process ends if nothing is written for
+    /// [`STALL_LIMIT`].
+    fn wait_for_writer(&mut self) {
+        let (mut written, mut since) = (self.progress.bytes(), Instant::now());
         loop {
-            match self.signals.wait([Some(self.ended.as_fd())], None) {
-                Ok(Some([false])) => {}
-                Ok(Some([true])) | Err(_) => return,
-                Ok(None) => {
-                    eprintln_lossy("flowmote-analyzer: ended before all output was written");
-                    process::exit(1);
-                }
+            let impatient = self.ends > 1;
+            let timeout = impatient.then(|| STALL_LIMIT.saturating_sub(since.elapsed()));
+            match self.signals.wait([Some(self.ended.as_fd())], timeout) {
+                Ok(wake) if wake.readable == [false] => self.ends += wake.ends,
+                _ => return,
+            }
+            if !impatient || written != self.progress.bytes() {
+                (written, since) = (self.progress.bytes(), Instant::now());
+            } else if since.elapsed() >= STALL_LIMIT {
+                eprintln_lossy("flowmote-analyzer: ended before all output was written");
+                process::exit(1);
             }
         }
     }
@@ -115,7 +138,7 @@ impl Listener {
                 return Ok(false);
             }
             self.limit.note(&batch);
-            if !queue.push(batch) {
+            if !queue.push(Item::Batch(batch)) {
                 return Ok(false);
             }
         }
@@ -132,5 +155,7 @@ const BURST_GAP: Duration = Duration::from_millis(1);
 /// Pause during which a batch collects in the socket buffer. The smallest buffer (208 KiB, the
 /// long-time default of net.core.rmem_max) holds 0.3 ms of 300,000 datagrams/s.
 const COALESCE_DELAY: Duration = Duration::from_micros(250);
+/// Time without progress after which a second signal ends the process.
+const STALL_LIMIT: Duration = Duration::from_secs(2);
 /// Upper bound on receiving after a signal, if datagrams keep arriving.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);

@@ -1,6 +1,7 @@
 //! Output formats: text, several of JSON, CSV and pcap, each a sink of the walk over a datagram.
 
 mod csv;
+mod file;
 mod flow_line;
 mod flows;
 mod format;
@@ -9,6 +10,7 @@ mod json_text;
 mod kind;
 mod numbers;
 mod pcap;
+mod report;
 mod sflowtool;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,8 @@ mod text;
 mod time;
 mod writer;
 
+pub(crate) use file::Progress;
 pub(crate) use format::Received;
 pub(crate) use kind::FormatKind;
-pub(crate) use writer::{Report, Writer};
+pub(crate) use report::{Notices, Report, notice};
+pub(crate) use writer::Writer;

@@ -1,40 +1,32 @@
 //! Writes formatted datagrams to a file or to standard output.
 
-use core::time::Duration;
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::io;
+use std::path::Path;
 
-use flowmote_engine::{Gaps, Tally};
+use flowmote_engine::Tally;
 
+use super::file::{Output, Progress};
 use super::format::{Format, Received};
 use super::kind::FormatKind;
-use crate::receive::{Drops, Next, Queue};
+use super::report::Report;
+use crate::receive::{Item, Next, Queue};
 use crate::stderr::eprintln_lossy;
 
 /// A formatter, its output file, and counts of the datagrams written.
 pub(crate) struct Writer {
+    kind: FormatKind,
     format: Box<dyn Format>,
-    out: File,
-    path: Option<PathBuf>,
+    output: Output,
     tally: Tally,
 }
 
 impl Writer {
     /// Opens the file `path`, overwriting it; standard output if `path` is `None` or `-`.
     pub(crate) fn new(kind: FormatKind, path: Option<&Path>) -> io::Result<Self> {
-        let path = path.filter(|path| *path != "-");
-        let out = match path {
-            Some(path) => File::create(path).map_err(|error| cannot_write(path, &error))?,
-            // Not `Stdout`: its line buffer would search every block for line feeds.
-            None => File::from(io::stdout().as_fd().try_clone_to_owned()?),
-        };
         let mut writer = Self {
+            kind,
             format: kind.format(),
-            out,
-            path: path.map(Path::to_owned),
+            output: Output::create(path)?,
             tally: Tally::default(),
         };
         // A reader of pcap waits for the file header before it opens its view.
@@ -60,78 +52,62 @@ impl Writer {
     /// Writes out all datagrams so far.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let buffer = self.format.buffer();
-        let written = self.out.write_all(buffer);
+        let written = self.output.write_all(buffer);
         buffer.clear();
         // Give back the memory of a burst of large datagrams.
         buffer.shrink_to(2 * CHUNK);
-        written.map_err(|error| match &self.path {
-            Some(path) if error.kind() != io::ErrorKind::BrokenPipe => cannot_write(path, &error),
-            _ => error,
-        })
+        written
+    }
+
+    /// The bytes written so far, to see from another thread if the reader of a pipe reads.
+    pub(crate) fn progress(&self) -> Progress {
+        self.output.progress()
+    }
+
+    /// Writes out all datagrams so far and opens the output file again, which a program such as
+    /// logrotate has renamed. A new file gets the file header, if the format has one.
+    fn reopen(&mut self) -> io::Result<()> {
+        self.flush()?;
+        match self.output.reopen() {
+            Ok(true) => {
+                let mut header = self.kind.format();
+                self.format.buffer().extend_from_slice(header.buffer());
+                self.flush()
+            }
+            Ok(false) => Ok(()),
+            // The old file is still open: nothing is lost.
+            Err(error) => {
+                eprintln_lossy(format_args!("flowmote-analyzer: {error}; the old file is kept"));
+                Ok(())
+            }
+        }
     }
 
     /// Writes the datagrams of `queue` until it is closed, and prints `report` when due.
     ///
     /// Flushes when the queue is empty, so that a reader of the output sees every datagram
     /// immediately, and blocks are large under load.
-    pub(crate) fn run(&mut self, queue: &Queue, report: Option<&mut Report>) -> io::Result<()> {
-        let mut report = report;
+    pub(crate) fn run(&mut self, queue: &Queue, report: &mut Report) -> io::Result<()> {
         loop {
             match queue.next() {
-                Next::Batch(batch) => {
+                Next::Item(Item::Batch(batch)) => {
                     for (payload, from) in batch.iter() {
                         let received = Received { time: batch.time(), from: Some(from), payload };
                         self.datagram(&received)?;
                     }
                     queue.give_back(batch);
                 }
+                Next::Item(Item::Reopen) => self.reopen()?,
+                Next::Item(Item::Report) => report.now(&self.summary()),
                 Next::Nothing => {
                     self.flush()?;
-                    queue.wait(report.as_ref().map(|report| report.next));
+                    queue.wait(report.next());
                 }
                 Next::End => return self.flush(),
             }
-            if let Some(report) = &mut report {
-                report.tick(&self.tally);
-            }
+            report.tick(&self.tally);
         }
     }
-}
-
-/// The line printed to standard error at every `--interval`.
-#[derive(Debug)]
-pub(crate) struct Report {
-    interval: Duration,
-    next: Instant,
-    drops: Drops,
-    /// The totals of gaps at the last report. Streams are listed only if there are new gaps.
-    gaps: Gaps,
-}
-
-impl Report {
-    pub(crate) fn new(interval: Duration, drops: Drops) -> Self {
-        Self { interval, next: Instant::now() + interval, drops, gaps: Gaps::default() }
-    }
-
-    /// Prints the report if it is due.
-    fn tick(&mut self, tally: &Tally) {
-        let now = Instant::now();
-        if now < self.next {
-            return;
-        }
-        self.next = now + self.interval;
-        let mut text = format!("flowmote-analyzer: {}, {}", tally.line(), self.drops);
-        if self.gaps != tally.sequences.totals {
-            self.gaps = tally.sequences.totals;
-            text += &tally.sequences.to_string();
-        }
-        eprintln_lossy(text);
-    }
-}
-
-/// The error with the name of the file, which the system error lacks.
-fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()))
 }
 
 /// Bytes per system call.

@@ -1,29 +1,39 @@
-//! Datagrams that the kernel dropped because the receive buffer of a socket was full.
+//! Datagrams that did not get through: dropped by the kernel because the receive buffer of a socket was
+//! full, or refused because of their sender.
 //!
-//! Read from the socket's line in /proc/net/udp, which is always current. SO_RXQ_OVFL reports drops
+//! Drops are read from the socket's line in /proc/net/udp, which is always current. SO_RXQ_OVFL reports drops
 //! with the next datagram only, so drops at the end of a burst would be missing from the summary.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::{self, File};
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
-/// The line of a socket in /proc/net/udp or /proc/net/udp6.
+/// The line of a socket in /proc/net/udp or /proc/net/udp6, and its count of refused datagrams.
 #[derive(Debug)]
 pub(crate) struct Drops {
     path: &'static str,
     inode: u64,
+    /// `None` if all senders are allowed.
+    refused: Option<Arc<AtomicU64>>,
 }
 
 impl Drops {
     /// The drops of `socket`, found by its inode.
-    pub(crate) fn of(socket: &UdpSocket) -> io::Result<Self> {
+    pub(crate) fn of(socket: &UdpSocket, refused: Option<Arc<AtomicU64>>) -> io::Result<Self> {
         let v4 = socket.local_addr()?.is_ipv4();
         let fd: OwnedFd = socket.as_fd().try_clone_to_owned()?;
         let inode = File::from(fd).metadata()?.ino();
-        Ok(Self { path: if v4 { "/proc/net/udp" } else { "/proc/net/udp6" }, inode })
+        Ok(Self { path: if v4 { "/proc/net/udp" } else { "/proc/net/udp6" }, inode, refused })
+    }
+
+    /// Datagrams refused; `None` if all senders are allowed.
+    pub(crate) fn refused(&self) -> Option<u64> {
+        self.refused.as_ref().map(|refused| refused.load(Ordering::Relaxed))
     }
 
     /// Datagrams dropped since the socket was created; `None` without /proc or after the socket was
@@ -37,8 +47,12 @@ impl Drops {
 impl fmt::Display for Drops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.count() {
-            Some(count) => write!(f, "{count} dropped by the kernel"),
-            None => f.write_str("kernel drops unknown: cannot read /proc/net/udp"),
+            Some(count) => write!(f, "{count} dropped by the kernel")?,
+            None => f.write_str("kernel drops unknown: cannot read /proc/net/udp")?,
+        }
+        match self.refused() {
+            Some(count) => write!(f, ", {count} refused by --allow"),
+            None => Ok(()),
         }
     }
 }
@@ -76,7 +90,7 @@ mod tests {
     fn full_buffer_counts_drops() {
         use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let drops = Drops::of(&socket).unwrap();
+        let drops = Drops::of(&socket, None).unwrap();
         assert_eq!(drops.count(), Some(0));
         setsockopt(&socket, RcvBuf, &4096).unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -1,13 +1,17 @@
 //! The receiving side: socket, limits, signals, and the queue to the writing thread.
 
+mod allow;
 mod drops;
+mod endpoint;
 mod limit;
 mod queue;
 mod receiver;
 mod signals;
 
+pub(crate) use allow::{Allow, Network};
 pub(crate) use drops::Drops;
+pub(crate) use endpoint::{Endpoint, PORT};
 pub(crate) use limit::Limit;
-pub(crate) use queue::{Next, Queue};
+pub(crate) use queue::{Item, Next, Queue};
 pub(crate) use receiver::{Batch, Receiver};
 pub(crate) use signals::Signals;

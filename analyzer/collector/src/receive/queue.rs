@@ -19,10 +19,21 @@ pub(crate) struct Queue {
     emptied: Condvar,
 }
 
+/// An entry of the queue.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// Datagrams to write.
+    Batch(Batch),
+    /// A request to open the output file again. What came before it belongs to the old file.
+    Reopen,
+    /// A request to print the counts.
+    Report,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Batch>,
-    /// Memory of the batches in `waiting`.
+    waiting: VecDeque<Item>,
+    /// Memory of the entries in `waiting`.
     bytes: usize,
     /// Empty batches whose memory is reused.
     spare: Vec<Batch>,
@@ -32,8 +43,8 @@ struct State {
 /// The state of the queue for the writer.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// The oldest batch.
-    Batch(Batch),
+    /// The oldest entry.
+    Item(Item),
     /// Empty at the moment.
     Nothing,
     /// Empty and closed: no batch will follow.
@@ -53,11 +64,17 @@ impl Queue {
         room.then(|| state.spare.pop().unwrap_or_else(Batch::new))
     }
 
-    /// Appends a batch. Returns false if the queue is closed, because the writer has ended.
-    pub(crate) fn push(&self, batch: Batch) -> bool {
+    /// Appends an entry. Returns false if the queue is closed, because the writer has ended. A request
+    /// directly after an equal one has no effect, so that signals cannot fill the queue.
+    pub(crate) fn push(&self, item: Item) -> bool {
         let mut state = self.lock();
-        state.bytes += batch.bytes();
-        state.waiting.push_back(batch);
+        match (&item, state.waiting.back()) {
+            (Item::Reopen, Some(Item::Reopen)) | (Item::Report, Some(Item::Report)) => {}
+            _ => {
+                state.bytes += item.bytes();
+                state.waiting.push_back(item);
+            }
+        }
         self.filled.notify_one();
         !state.closed
     }
@@ -69,21 +86,21 @@ impl Queue {
         self.emptied.notify_one();
     }
 
-    /// Takes the oldest batch, without waiting.
+    /// Takes the oldest entry, without waiting.
     pub(crate) fn next(&self) -> Next {
         let mut state = self.lock();
         match state.waiting.pop_front() {
-            Some(batch) => {
-                state.bytes -= batch.bytes();
+            Some(item) => {
+                state.bytes -= item.bytes();
                 self.emptied.notify_one();
-                Next::Batch(batch)
+                Next::Item(item)
             }
             None if state.closed => Next::End,
             None => Next::Nothing,
         }
     }
 
-    /// Waits until a batch arrives, the queue is closed, or `deadline` has passed.
+    /// Waits until an entry arrives, the queue is closed, or `deadline` has passed.
     pub(crate) fn wait(&self, deadline: Option<Instant>) {
         let empty = |state: &mut State| state.waiting.is_empty() && !state.closed;
         let state = self.lock();
@@ -109,6 +126,12 @@ impl Queue {
     }
 }
 
+impl Item {
+    fn bytes(&self) -> usize {
+        if let Self::Batch(batch) = self { batch.bytes() } else { 0 }
+    }
+}
+
 /// Memory of waiting batches: together with the socket buffer about four seconds of 50,000
 /// datagrams/s of 1,400 bytes.
 const MAX_BYTES: usize = 256 << 20;
@@ -123,14 +146,41 @@ mod tests {
     fn queued_batches_come_before_the_end() {
         let queue = Queue::default();
         assert!(matches!(queue.next(), Next::Nothing));
-        assert!(queue.push(Batch::new()));
+        assert!(queue.push(Item::Batch(Batch::new())));
         queue.close();
-        assert!(!queue.push(Batch::new()));
+        assert!(!queue.push(Item::Batch(Batch::new())));
         queue.wait(None);
-        assert!(matches!(queue.next(), Next::Batch(_)));
-        assert!(matches!(queue.next(), Next::Batch(_)));
+        assert!(matches!(queue.next(), Next::Item(Item::Batch(_))));
+        assert!(matches!(queue.next(), Next::Item(Item::Batch(_))));
         assert!(matches!(queue.next(), Next::End));
         queue.wait(None);
+    }
+
+    #[test]
+    fn equal_requests_in_a_row_are_one() {
+        let queue = Queue::default();
+        for _ in 0..10 {
+            queue.push(Item::Reopen);
+        }
+        queue.push(Item::Batch(Batch::new()));
+        queue.push(Item::Reopen);
+        assert!(matches!(queue.next(), Next::Item(Item::Reopen)));
+        assert!(matches!(queue.next(), Next::Item(Item::Batch(_))));
+        assert!(matches!(queue.next(), Next::Item(Item::Reopen)));
+        assert!(matches!(queue.next(), Next::Nothing));
+        assert_eq!(queue.lock().bytes, 0);
+    }
+
+    #[test]
+    fn empty_batches_fill_the_queue() {
+        let queue = Queue::default();
+        queue.lock().bytes = MAX_BYTES - 100 * size_of::<Batch>();
+        let mut pushed = 0;
+        while let Some(batch) = queue.spare(Duration::ZERO) {
+            queue.push(Item::Batch(batch));
+            pushed += 1;
+        }
+        assert!((1..=100).contains(&pushed), "{pushed}");
     }
 
     #[test]

@@ -2,25 +2,32 @@
 
 use core::fmt;
 use core::iter;
-use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::io::{self, IoSliceMut};
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{Ipv6V6Only, RcvBuf, RcvBufForce};
+use nix::sys::socket::sockopt::{Ipv6V6Only, RcvBuf, RcvBufForce, ReuseAddr};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrStorage, bind, getsockopt,
     recvmmsg, setsockopt, socket,
 };
 
+use super::allow::Allow;
 use super::drops::Drops;
+use super::endpoint::Endpoint;
 use crate::stderr::eprintln_lossy;
 
 /// A bound non-blocking socket and the buffers of `recvmmsg`.
 pub(crate) struct Receiver {
     socket: UdpSocket,
+    allow: Allow,
+    /// Datagrams of other senders.
+    refused: Arc<AtomicU64>,
     headers: MultiHeaders<SockaddrStorage>,
     buffer: Box<[u8]>,
 }
@@ -35,22 +42,32 @@ pub(crate) struct Batch {
 }
 
 impl Receiver {
-    /// Binds `address`. The unspecified IPv6 address also receives IPv4; on a kernel without IPv6 it
-    /// is replaced by the unspecified IPv4 address.
-    pub(crate) fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let unspecified = address.is_ipv6() && address.ip().is_unspecified();
-        let bound = bind_to(address).or_else(|errno| match errno {
-            Errno::EAFNOSUPPORT if unspecified => {
-                bind_to(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+    /// Binds the first address of `endpoint` that this host has, and joins it if it is a multicast
+    /// group. The unspecified IPv6 address also receives IPv4; on a kernel without IPv6 it is replaced
+    /// by the unspecified IPv4 address. Only datagrams from `allow` are received.
+    pub(crate) fn bind(endpoint: &Endpoint, allow: Allow) -> io::Result<Self> {
+        let mut failed = io::Error::other(format!("{endpoint} has no address"));
+        for address in endpoint.resolve()? {
+            match bind_any(address).map_err(|errno| BindError { address, errno }) {
+                Ok(socket) => {
+                    let socket = UdpSocket::from(socket);
+                    join(&socket, endpoint, address.ip())?;
+                    return Ok(Self::of(socket, allow));
+                }
+                Err(error) => failed = io::Error::other(error),
             }
-            _ => Err(errno),
-        });
-        let socket = bound.map_err(|errno| BindError { address, errno })?;
-        Ok(Self {
-            socket: UdpSocket::from(socket),
+        }
+        Err(failed)
+    }
+
+    fn of(socket: UdpSocket, allow: Allow) -> Self {
+        Self {
+            socket,
+            allow,
+            refused: Arc::default(),
             headers: MultiHeaders::preallocate(BATCH_SIZE, None),
             buffer: vec![0; BATCH_SIZE * MAX_DATAGRAM].into_boxed_slice(),
-        })
+        }
     }
 
     /// Prints the bound address to standard error, and a warning if the receive buffer is small.
@@ -81,13 +98,14 @@ impl Receiver {
         Ok(getsockopt(&self.socket, RcvBuf)? / 2)
     }
 
-    /// The kernel's counter of datagrams dropped at this socket.
+    /// The counters of datagrams that the kernel dropped at this socket and of those refused.
     pub(crate) fn drops(&self) -> io::Result<Drops> {
-        Drops::of(&self.socket)
+        Drops::of(&self.socket, (!self.allow.all()).then(|| self.refused.clone()))
     }
 
     /// Replaces the content of `batch` by datagrams that have arrived: at most `limit` and at most
-    /// [`BATCH_SIZE`]. Does not wait; the batch is empty if no datagram has arrived.
+    /// [`BATCH_SIZE`]. Does not wait; the batch is empty if no datagram of an allowed sender has
+    /// arrived.
     pub(crate) fn receive(&mut self, batch: &mut Batch, limit: usize) -> io::Result<()> {
         batch.clear();
         let mut slots: Vec<[IoSliceMut<'_>; 1]> = self
@@ -108,8 +126,12 @@ impl Receiver {
         // One clock reading for the batch: its datagrams arrived within microseconds of each other.
         batch.time = SystemTime::now();
         for message in received {
-            let from = message.address.and_then(|address| plain(&address));
-            batch.push(from.unwrap_or(UNKNOWN_PEER), message.iovs().next().unwrap_or_default());
+            let from = message.address.and_then(|address| plain(&address)).unwrap_or(UNKNOWN_PEER);
+            if self.allow.permits(from.ip()) {
+                batch.push(from, message.iovs().next().unwrap_or_default());
+            } else {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
         }
         Ok(())
     }
@@ -140,9 +162,12 @@ impl Batch {
         self.datagrams.is_empty()
     }
 
-    /// Memory held, in bytes.
+    /// Memory held, in bytes, including that of the batch itself. Batches of many small datagrams, or
+    /// of a single empty one, consist mostly of the latter two.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.capacity()
+            + self.datagrams.capacity() * size_of::<(SocketAddr, usize)>()
+            + BATCH_BYTES
     }
 
     /// The datagrams in the order of arrival, each with its source address.
@@ -187,6 +212,13 @@ impl fmt::Display for BindError {
                  choose another port"
             ),
             Errno::EACCES => write!(f, ". Ports below 1024 need root: choose a port from 1024 on"),
+            Errno::EINVAL if self.address.ip().is_multicast() => {
+                write!(
+                    f,
+                    ". Name the interface on which the group arrives: {}%eth0",
+                    self.address.ip()
+                )
+            }
             Errno::EADDRNOTAVAIL => {
                 write!(f, ". No interface of this host has this address: see `ip address`")
             }
@@ -197,10 +229,43 @@ impl fmt::Display for BindError {
 
 impl core::error::Error for BindError {}
 
+fn bind_any(address: SocketAddr) -> nix::Result<OwnedFd> {
+    let unspecified = address.is_ipv6() && address.ip().is_unspecified();
+    bind_to(address).or_else(|errno| match errno {
+        Errno::EAFNOSUPPORT if unspecified => {
+            bind_to(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+        }
+        _ => Err(errno),
+    })
+}
+
+/// Joins a multicast group, so that the network delivers its datagrams to this host.
+fn join(socket: &UdpSocket, endpoint: &Endpoint, group: IpAddr) -> io::Result<()> {
+    if !group.is_multicast() {
+        return Ok(());
+    }
+    let joined = match (group, socket.local_addr()?) {
+        (IpAddr::V4(group), _) => socket.join_multicast_v4(&group, &endpoint.interface_v4()?),
+        (IpAddr::V6(group), SocketAddr::V6(bound)) => {
+            socket.join_multicast_v6(&group, bound.scope_id())
+        }
+        (IpAddr::V6(_), SocketAddr::V4(_)) => Ok(()),
+    };
+    joined.map_err(|error| {
+        io::Error::other(format!(
+            "cannot join {group}: {error}. Name the interface on which it arrives: {group}%eth0"
+        ))
+    })
+}
+
 fn bind_to(address: SocketAddr) -> nix::Result<OwnedFd> {
     let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(family, SockType::Datagram, flags, None)?;
+    if address.ip().is_multicast() {
+        // Each listener of a group receives its datagrams.
+        setsockopt(&fd, ReuseAddr, &true)?;
+    }
     if address.is_ipv6() && address.ip().is_unspecified() {
         // Independent of net.ipv6.bindv6only.
         setsockopt(&fd, Ipv6V6Only, &false)?;
@@ -224,6 +289,9 @@ fn plain(address: &SockaddrStorage) -> Option<SocketAddr> {
 
 /// The peer of a datagram whose source address the kernel did not report.
 const UNKNOWN_PEER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+/// Memory of a batch besides its contents: its place in the queue, which doubles when it is full, and
+/// the headers of two allocations.
+const BATCH_BYTES: usize = 2 * size_of::<Batch>() + 32;
 /// Datagrams per system call.
 const BATCH_SIZE: usize = 64;
 /// Upper bound on a UDP payload, in bytes.
@@ -252,9 +320,40 @@ mod tests {
         }
     }
 
+    fn receiver(allow: &[&str]) -> Receiver {
+        let networks: Vec<_> = allow.iter().map(|text| text.parse().unwrap()).collect();
+        Receiver::bind(&"127.0.0.1:0".parse().unwrap(), Allow::new(&networks)).unwrap()
+    }
+
+    #[test]
+    fn datagrams_of_other_senders_are_refused_and_counted() {
+        let mut receiver = receiver(&["127.0.0.2", "127.0.0.16/28"]);
+        let (drops, mut batch) = (receiver.drops().unwrap(), Batch::new());
+        for from in ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.31", "127.0.0.32"] {
+            let sender = UdpSocket::bind((from, 0)).unwrap();
+            sender.send_to(from.as_bytes(), receiver.local_address().unwrap()).unwrap();
+        }
+        receiver.receive(&mut batch, usize::MAX).unwrap();
+        let payloads: Vec<&[u8]> = batch.iter().map(|(payload, _)| payload).collect();
+        assert_eq!(payloads, [b"127.0.0.2".as_slice(), b"127.0.0.31"]);
+        assert_eq!(drops.refused(), Some(3));
+        assert!(drops.to_string().ends_with("dropped by the kernel, 3 refused by --allow"));
+    }
+
+    #[test]
+    fn memory_of_empty_datagrams_is_counted() {
+        let mut batch = Batch::new();
+        assert!(batch.bytes() >= size_of::<Batch>());
+        let from = SocketAddr::from(([192, 0, 2, 1], 1));
+        (0..64).for_each(|_| batch.push(from, b""));
+        assert!(batch.bytes() >= 64 * size_of::<(SocketAddr, usize)>() + size_of::<Batch>());
+        batch.push(from, &[0xa5; 1400]);
+        assert!(batch.bytes() >= 1400 + 65 * size_of::<(SocketAddr, usize)>());
+    }
+
     #[test]
     fn batches_hold_the_datagrams_in_order() {
-        let mut receiver = Receiver::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let mut receiver = receiver(&[]);
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         let payloads: Vec<Vec<u8>> = (0..100).map(|len| vec![len as u8; len * 600]).collect();
         let mut batch = Batch::new();

@@ -13,6 +13,7 @@ use std::time::Instant;
 use flowmote_engine::{Arrival, Engine, Instant as EngineTime};
 
 use crate::args::TopArguments;
+use crate::output::Notices;
 use crate::receive::{Batch, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 use child::Child;
@@ -40,6 +41,7 @@ struct Top {
     /// The start of the engine's clock.
     start: Instant,
     engine: Engine,
+    notices: Notices,
     page: Page,
     sort: Sort,
 }
@@ -55,7 +57,7 @@ enum Next {
 impl Top {
     /// Binds the socket, starts the command and opens the screen.
     fn open(arguments: &TopArguments) -> Result<Self> {
-        let receiver = Receiver::bind(arguments.address)?;
+        let receiver = Receiver::bind(&arguments.address, arguments.senders.allow())?;
         let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
         let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
         // Block signals before printing the address, so that a signal sent after it leads to a
@@ -76,6 +78,7 @@ impl Top {
             screen: if on_screen { Some(Screen::open()?) } else { None },
             start: Instant::now(),
             engine: Engine::new(EngineTime::default(), arguments.window),
+            notices: Notices::default(),
             page: Page::Overview,
             sort: Sort::Bits,
         })
@@ -110,9 +113,14 @@ impl Top {
             self.child.as_ref().and_then(Child::fd),
             self.screen.as_ref().map(Screen::fd),
         ];
-        let Some([datagrams, output, _]) = self.signals.wait(fds, Some(timeout))? else {
+        let wake = self.signals.wait(fds, Some(timeout))?;
+        if wake.ends != 0 || wake.hangup {
             return Ok(Next::Quit);
-        };
+        }
+        if wake.report && self.screen.is_none() {
+            eprintln_lossy(self.summary()?);
+        }
+        let [datagrams, output, _] = wake.readable;
         if datagrams {
             self.drain()?;
         }
@@ -153,11 +161,26 @@ impl Top {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
             shown => shown?,
         }
-        let (tally, drops) = (self.engine.tally(), self.receiver.drops()?);
-        eprintln_lossy(format_args!("flowmote-analyzer: {tally}\n{drops}"));
+        eprintln_lossy(self.summary()?);
         let Some((last_lines, ended)) = stopped else { return Ok(()) };
         last_lines.into_iter().for_each(eprintln_lossy);
         Ok(ended?)
+    }
+
+    /// Prints a line if datagrams of another protocol arrived. The screen shows it in the view.
+    fn notice(&mut self) {
+        if self.screen.is_none()
+            && let Some(refused) = &self.engine.tally().last_refused
+            && let Some(line) = self.notices.note(Instant::now(), refused)
+        {
+            eprintln_lossy(line);
+        }
+    }
+
+    /// All counts.
+    fn summary(&self) -> io::Result<String> {
+        let (tally, drops) = (self.engine.tally(), self.receiver.drops()?);
+        Ok(format!("flowmote-analyzer: {tally}\n{drops}"))
     }
 
     /// Processes the datagrams that have arrived, up to [`MAX_BATCHES`], so that keys and signals are
@@ -172,6 +195,7 @@ impl Top {
             for (payload, from) in self.batch.iter() {
                 self.engine.ingest(&Arrival { time, sender: Some(from.ip()) }, payload);
             }
+            self.notice();
         }
         Ok(())
     }

@@ -6,9 +6,12 @@ mod interfaces;
 #[cfg(test)]
 mod tests;
 
+use core::time::Duration;
+
 use flowmote_engine::{Engine, Instant, Origin, SubAgent, Totals};
 
 use super::units::si;
+use crate::output::notice;
 
 /// A line of the view.
 #[derive(Debug)]
@@ -144,6 +147,11 @@ fn summary(engine: &Engine, now: Instant) -> Vec<Line> {
             if others.is_empty() { String::new() } else { format!(", {} more", others.len()) };
         lines.push(row(Role::Warning, format!("{first}{more}")));
     }
+    if let Some(refused) = &tally.last_refused
+        && now.since(refused.arrival.time) < REFUSED_SHOWN
+    {
+        lines.push(row(Role::Warning, notice(refused)));
+    }
     if engine.evicted() != 0 {
         let evicted = engine.evicted();
         lines.push(row(Role::Warning, format!("tables full: {evicted} entries evicted")));
@@ -189,3 +197,6 @@ fn label(engine: &Engine, origin: &Origin) -> String {
         _ => port,
     }
 }
+
+/// Time for which the last datagram of another protocol is shown.
+const REFUSED_SHOWN: Duration = Duration::from_secs(60);

@@ -1,7 +1,5 @@
 //! Tests of the view, with known datagrams in virtual time.
 
-use core::time::Duration;
-
 use flowmote_engine::Arrival;
 
 use super::*;
@@ -132,4 +130,15 @@ fn shared_agents_and_implausible_values_are_shown() {
     let seen_by: Vec<_> = lines.iter().filter_map(|line| Some(line.split_once("%  ")?.1)).collect();
     assert!(seen_by.contains(&"192.0.2.1 ifIndex 3"), "{seen_by:?}");
     assert!(seen_by.contains(&"10.0.0.1 eth0"), "{seen_by:?}");
+}
+
+#[test]
+fn sender_of_another_protocol_is_shown_for_a_minute() {
+    let mut engine = engine();
+    let sender = Some([192, 0, 2, 7].into());
+    engine.ingest(&Arrival { time: at(10), sender }, &[0, 9, 0, 1, 0, 0, 0, 0]);
+    let line = &shown(&engine, Page::Flows, 120)[2];
+    assert!(line.starts_with("datagrams from 192.0.2.7 are not sFlow"), "{line}");
+    let view = View { page: Page::Flows, sort: Sort::Bits, width: 80, height: 20 };
+    assert!(!view.lines(&engine, at(70)).iter().any(|line| line.text.contains("192.0.2.7")));
 }

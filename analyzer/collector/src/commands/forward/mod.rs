@@ -1,0 +1,187 @@
+//! `forward`: copies datagrams to other collectors, unchanged.
+
+mod destination;
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use crate::args::ForwardArguments;
+use crate::receive::{Batch, Drops, Limit, Receiver, Signals};
+use crate::stderr::eprintln_lossy;
+use destination::Destination;
+
+type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
+
+/// Copies datagrams until a signal or a limit ends the run.
+pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
+    let signals = Signals::block()?;
+    let receiver = Receiver::bind(&arguments.listen, arguments.senders.allow())?;
+    let listening = receiver.local_address()?;
+    let destinations = arguments.destinations.iter();
+    let destinations = destinations.map(|endpoint| Destination::open(endpoint, listening));
+    let mut forwarder = Forwarder {
+        limit: Limit::new(arguments.run.count, arguments.run.duration),
+        destinations: destinations.collect::<core::result::Result<_, _>>()?,
+        listening,
+        counts: Counts::default(),
+        receiver,
+    };
+    forwarder.receiver.announce()?;
+    let drops = forwarder.receiver.drops()?;
+    forwarder.run(&signals, arguments.run.interval, &drops)?;
+    eprintln_lossy(format_args!("{forwarder:#}\n{drops}"));
+    Ok(())
+}
+
+struct Forwarder {
+    receiver: Receiver,
+    listening: SocketAddr,
+    destinations: Vec<Destination>,
+    limit: Limit,
+    counts: Counts,
+}
+
+/// Datagrams received.
+#[derive(Debug, Default)]
+struct Counts {
+    /// All of them.
+    datagrams: u64,
+    bytes: u64,
+    /// Those of other protocols, which are not copied.
+    foreign: u64,
+    /// Copies that came back, which are not copied again.
+    returned: u64,
+}
+
+impl Forwarder {
+    fn run(
+        &mut self,
+        signals: &Signals,
+        interval: Option<Duration>,
+        drops: &Drops,
+    ) -> io::Result<()> {
+        let next = || interval.map(|interval| Instant::now() + interval);
+        let (mut next_report, mut batch) = (next(), Batch::new());
+        while !self.limit.reached() {
+            let report = next_report.map(|next| next.saturating_duration_since(Instant::now()));
+            let timeout = [report, self.limit.timeout()].into_iter().flatten().min();
+            let wake = signals.wait([Some(self.receiver.as_fd())], timeout)?;
+            // Also after a signal: datagrams that arrived before it are still in the socket buffer.
+            self.drain(&mut batch)?;
+            if wake.ends != 0 || wake.hangup {
+                break;
+            }
+            if wake.report {
+                eprintln_lossy(format_args!("flowmote-analyzer: {self:#}\n{drops}"));
+            }
+            if next_report.is_some_and(|next| Instant::now() >= next) {
+                eprintln_lossy(format_args!("flowmote-analyzer: {self}, {drops}"));
+                next_report = next();
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the datagrams that have arrived, up to [`MAX_BATCHES`], so that signals and the
+    /// deadline are checked even if datagrams arrive faster than they can be copied.
+    fn drain(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let now = Instant::now();
+        for destination in &mut self.destinations {
+            destination.refresh(now, self.listening);
+        }
+        for _ in 0..MAX_BATCHES {
+            self.receiver.receive(batch, self.limit.room())?;
+            if batch.is_empty() {
+                break;
+            }
+            self.limit.note(batch);
+            batch.iter().for_each(|(payload, sender)| self.copy(payload, sender));
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, payload: &[u8], sender: SocketAddr) {
+        self.counts.datagrams += 1;
+        self.counts.bytes += payload.len() as u64;
+        if self.destinations.iter().any(|destination| destination.sent_by(sender)) {
+            self.counts.returned += 1;
+        } else if !is_sflow(payload) {
+            self.counts.foreign += 1;
+        } else {
+            self.destinations.iter_mut().for_each(|destination| destination.send(payload));
+        }
+    }
+}
+
+/// The counts in one line; with `#` a line for each destination.
+impl fmt::Display for Forwarder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { datagrams, bytes, foreign, returned } = self.counts;
+        write!(f, "{datagrams} datagrams ({bytes} bytes)")?;
+        if foreign != 0 {
+            write!(f, ", {foreign} not sFlow")?;
+        }
+        if returned != 0 {
+            write!(f, ", {returned} copies returned")?;
+        }
+        let separator = if f.alternate() { "\n  " } else { ", " };
+        for Destination { address, sent, failed, error, .. } in &self.destinations {
+            write!(f, "{separator}to {address}: {sent} sent, {failed} failed")?;
+            if let Some(error) = error {
+                write!(f, " ({error})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True if `payload` has version and length of an sFlow datagram header of version 2, 4 or 5. Faults
+/// after the header are copied: the receiver counts them.
+fn is_sflow(payload: &[u8]) -> bool {
+    let word = |at: usize| payload.get(at..)?.first_chunk().map(|word| u32::from_be_bytes(*word));
+    // Bytes besides the address: version 5 also has a sub-agent id.
+    let fixed = match word(0) {
+        Some(2 | 4) => 20,
+        Some(5) => 24,
+        _ => return false,
+    };
+    match word(4) {
+        Some(0) => payload.len() >= fixed,
+        Some(1) => payload.len() >= fixed + 4,
+        Some(2) => payload.len() >= fixed + 16,
+        _ => false,
+    }
+}
+
+/// Batches between two checks of signals and clock.
+const MAX_BATCHES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_tells_sflow_from_other_protocols() {
+        for (version, address, header) in
+            [(5, 0, 24), (5, 1, 28), (5, 2, 40), (4, 1, 24), (4, 2, 36), (2, 1, 24)]
+        {
+            let mut payload = vec![0; header];
+            (payload[3], payload[7]) = (version, address);
+            assert!(is_sflow(&payload), "{version} {address}");
+            assert!(!is_sflow(&payload[..header - 1]), "{version} {address}");
+            payload[7] = 3;
+            assert!(!is_sflow(&payload));
+        }
+        assert!(!is_sflow(&[]));
+        // NetFlow version 5 and 9, sFlow version 3.
+        for start in [[0, 5, 0, 30], [0, 9, 0, 1], [0, 0, 0, 3]] {
+            let mut payload = vec![0; 72];
+            payload[..4].copy_from_slice(&start);
+            assert!(!is_sflow(&payload), "{start:?}");
+        }
+    }
+}
