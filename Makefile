@@ -81,6 +81,8 @@ install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFI
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 	@echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
 
-uninstall: ## all of that but the configuration
+uninstall: ## all of that but the configuration; stops and disables the service
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now flowmote || true
 	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload

@@ -1,8 +1,12 @@
 //! Signals: reload, statistics, and termination.
 
-use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, peer_ip_of};
-use flowmote_lab::wait_until;
+use std::os::unix::process::ExitStatusExt;
+
+use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, flowmote, peer_ip_of};
+use flowmote_lab::{Program, wait_until};
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 fn configuration(sampling: u32, polling: u32) -> String {
     format!(
@@ -38,8 +42,8 @@ fn sighup_reloads_without_a_gap_in_sequence_numbers() {
     assert!(collector.so_far().counters_samples().is_empty(), "polling = 0 is off");
     lab.file("flowmote.conf", &configuration(7, 1));
     agent.program().signal(Signal::SIGHUP);
-    agent.wait_notified("RELOADING=1");
-    agent.wait_notified("READY=1");
+    agent.wait_notified("MONOTONIC_USEC=");
+    agent.wait_notified("STATUS=configuration in force: 1 interfaces, 1 collectors");
     sampled_at(&host, &collector, 7);
     let index = host.if_index("lan0");
     collector.wait_for("counters", |capture| !capture.counters_of(0, index).is_empty());
@@ -61,7 +65,8 @@ fn broken_file_keeps_the_old_configuration() {
     agent.program().signal(Signal::SIGHUP);
     agent.program().wait_for_line(mark, "flowmote.conf:2:3: error: unknown token");
     agent.program().wait_for_line(mark, "the previous one stays in force");
-    agent.wait_notified("READY=1");
+    // In the same notification as READY=1.
+    agent.wait_notified("STATUS=configuration not reloaded: ");
     let before = collector.so_far().flow_samples().len();
     flood(&host, (peer_ip_of(1).0, 9).into(), 50, 10);
     collector.wait_for("more samples", |capture| capture.flow_samples().len() >= before + 50);
@@ -69,6 +74,101 @@ fn broken_file_keeps_the_old_configuration() {
     let capture = collector.finish();
     capture.check();
     assert!(capture.flow_samples().iter().all(|sample| sample.sampling_rate == 1));
+}
+
+/// As the unit's ExecReload does before it sends SIGHUP.
+#[test]
+fn syntax_of_a_file_is_checked_without_privileges_or_interfaces() {
+    let Some(lab) = Lab::open() else { return };
+    let host = lab.namespace();
+    let check = |configuration: &str| {
+        let path = lab.file("flowmote.conf", configuration);
+        let mut command = host.command(flowmote());
+        command.args(["check", "--syntax", "--config"]).arg(path).output().unwrap()
+    };
+    let usable = check(&configuration(1, 0));
+    assert!(usable.status.success() && usable.stdout.is_empty(), "lan0 is missing: {usable:?}");
+    let unusable = check("sflow { smapling = 7 }");
+    assert_eq!(unusable.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&unusable.stderr).into_owned();
+    assert!(error.contains("flowmote.conf:1:9: error: unknown token"), "{error}");
+}
+
+#[test]
+fn pipe_in_place_of_the_file_does_not_stop_a_running_agent() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, _peer, collector, mut agent) = running(&lab, 1);
+    sampled_at(&host, &collector, 1);
+    let path = lab.path().join("flowmote.conf");
+    std::fs::remove_file(&path).unwrap();
+    mkfifo(&path, Mode::from_bits_truncate(0o644)).unwrap();
+    agent.program().signal(Signal::SIGHUP);
+    agent.wait_notified("STATUS=configuration not reloaded: ");
+    let before = collector.so_far().flow_samples().len();
+    flood(&host, (peer_ip_of(1).0, 9).into(), 50, 10);
+    collector.wait_for("more samples", |capture| capture.flow_samples().len() >= before + 50);
+    agent.stop();
+    collector.finish().check();
+}
+
+/// The name server receives the request and does not respond.
+#[test]
+fn name_server_that_does_not_respond_delays_nothing() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+    let _name_server = Collector::start(&peer, "198.18.1.2:53");
+    // Longer than the deadline of a test.
+    let file = lab.file("resolv.conf", "nameserver 198.18.1.2\noptions timeout:30 attempts:5\n");
+    let script = format!("mount --bind {} /etc/resolv.conf && exec \"$0\" \"$@\"", file.display());
+    let mut command = host.command("unshare");
+    command.args(["-m", "sh", "-c", &script]).arg(flowmote()).arg("run");
+    command.args("-i lan0 -n 1 -p 0 -o collector.example -o 127.0.0.1:6343".split(' '));
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = Agent::start_command(&lab, command);
+    let tasks = format!("/proc/{}/task", agent.program().pid());
+    wait_until("the lookup", || {
+        let tasks = std::fs::read_dir(&tasks).unwrap();
+        let mut names = tasks.map(|task| read(task.unwrap().path().join("comm")));
+        names.any(|name| name == "resolver\n").then_some(())
+    });
+    // Only the main thread has capabilities.
+    for task in std::fs::read_dir(&tasks).unwrap() {
+        let task = task.unwrap().path();
+        let status = read(task.join("status"));
+        let is_main = task.ends_with(agent.program().pid().to_string());
+        for set in ["CapPrm:\t", "CapEff:\t"] {
+            let (_, value) = status.split_once(set).unwrap();
+            assert_eq!(!value.starts_with("0000000000000000\n"), is_main, "{status}");
+        }
+    }
+    sampled_at(&host, &collector, 1);
+    agent.stop();
+    collector.finish().check();
+}
+
+fn read(path: impl AsRef<std::path::Path>) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// A pipe is read to its end, as for `-c <(command)`.
+#[test]
+fn sigterm_ends_an_agent_that_waits_for_its_configuration() {
+    let Some(lab) = Lab::open() else { return };
+    let host = lab.namespace();
+    let fifo = lab.path().join("fifo");
+    mkfifo(&fifo, Mode::from_bits_truncate(0o644)).unwrap();
+    // Open for writing, so that it is neither at its end nor has anything to read.
+    let script = format!("exec \"$0\" run --config {0} 3<>{0}", fifo.display());
+    let mut command = host.command("sh");
+    command.args(["-c", &script]).arg(flowmote());
+    let mut program = Program::start(command);
+    wait_until("the start", || {
+        let name = read(format!("/proc/{}/comm", program.pid()));
+        (name == "flowmote\n").then_some(())
+    });
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.wait().signal(), Some(Signal::SIGTERM as i32));
 }
 
 #[test]

@@ -179,3 +179,13 @@ fn top_ends_with_its_command_and_reports_its_status() {
     assert!(ended.stderr.contains("flowmote: no such interface"), "{}", ended.stderr);
     assert!(ended.stderr.contains("sh: exit status: 2"), "{}", ended.stderr);
 }
+
+/// Otherwise an agent would continue to sample, at the rate of a trial.
+#[test]
+fn command_of_a_killed_top_ends() {
+    let collector = start("top", &["--", "sh", "-c", "echo started >&2; exec sleep 1000"]);
+    collector.signal(Signal::SIGKILL);
+    // Standard error ends with the last process that has it.
+    let ended = collector.end();
+    assert_eq!(ended.code, None, "killed");
+}

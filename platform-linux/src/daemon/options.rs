@@ -72,8 +72,8 @@ impl ConfigSource {
     pub(super) fn reload(&self) -> Result<Loaded, LoadError> {
         let is_stream =
             |file: &PathBuf| is_standard_input(file) || file.exists() && !file.is_file();
-        match &self.file {
-            Some(file) if is_stream(file) => {
+        match self.path(DEFAULT_PATHS)? {
+            Some(file) if is_stream(&file) => {
                 let name = file.display();
                 Err(LoadError::of(&format!("{name}: not a regular file, so it is read once only")))
             }

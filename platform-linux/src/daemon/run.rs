@@ -64,8 +64,9 @@ pub fn run(options: &RunOptions) -> Result<(), RunError> {
 }
 
 fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
-    let mut signals = Signals::block().map_err(runtime("signals"))?;
+    // Until here a signal ends the process: a pipe is waited for, and a file may be on a slow disk.
     let loaded = options.source.load().map_err(RunError::Configuration)?;
+    let mut signals = Signals::block().map_err(runtime("signals"))?;
     let user = User::find(options.user.as_deref());
     let user = user.map_err(|problem| RunError::Configuration(LoadError::of(&problem)))?;
     log_loaded(&loaded);

@@ -56,13 +56,17 @@ impl Agent {
         Self::start(lab, namespace, &format!("--config {}", path.display()))
     }
 
-    /// Waits until the agent sends the notification `what` (sd_notify(3)) to its service manager.
+    /// Waits until the agent sends a notification that begins with `what` (sd_notify(3)) to its
+    /// service manager.
     pub fn wait_notified(&mut self, what: &str) {
         wait_until(&format!("the notification {what}"), || {
             assert!(self.program.is_running(), "the agent ended:\n{}", self.program.log());
             let mut text = [0; 512];
             let length = self.manager.recv(&mut text).ok()?;
-            String::from_utf8_lossy(&text[..length]).lines().any(|line| line == what).then_some(())
+            String::from_utf8_lossy(&text[..length])
+                .lines()
+                .any(|line| line.starts_with(what))
+                .then_some(())
         });
     }
 

@@ -19,6 +19,8 @@ use nix::unistd::Pid;
 pub(super) struct Child {
     name: String,
     process: std::process::Child,
+    /// Ends the command if this process is killed.
+    watcher: Option<std::process::Child>,
     status: Option<ExitStatus>,
     /// The pipe of its output; `None` if the output is not captured, and after its end.
     output: Option<PipeReader>,
@@ -29,12 +31,13 @@ impl Child {
     /// Starts `command` and captures its output if `capture` is set. An empty command is `None`.
     ///
     /// The command runs in its own process group, so that Ctrl-C reaches only the view, which then
-    /// ends the command and shows its last output.
+    /// ends the command and shows its last output. Its standard input is a pipe that ends with this
+    /// process or with [`stop`](Child::stop): a command that runs under sudo takes no signal from us.
     pub(super) fn start(command: &[OsString], capture: bool) -> io::Result<Option<Self>> {
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
         let name = program.to_string_lossy().into_owned();
         let mut starting = Command::new(program);
-        starting.args(arguments).stdin(Stdio::null()).process_group(0);
+        starting.args(arguments).stdin(Stdio::piped()).process_group(0);
         let mut output = None;
         if capture {
             let (reader, writer) = io::pipe()?;
@@ -47,7 +50,8 @@ impl Child {
         let process = starting
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("cannot run {name}: {error}")))?;
-        Ok(Some(Self { name, process, status: None, output, log: Log::default() }))
+        let watcher = watch(process.id()).ok();
+        Ok(Some(Self { name, process, watcher, status: None, output, log: Log::default() }))
     }
 
     /// The name of the program as on the command line.
@@ -98,6 +102,7 @@ impl Child {
         if !ended_before {
             self.signal(Signal::SIGTERM);
         }
+        drop(self.process.stdin.take());
         let killed = !self.wait(END_LIMIT);
         if killed {
             self.signal(Signal::SIGKILL);
@@ -147,7 +152,26 @@ impl Drop for Child {
         if !self.ended() {
             self.signal(Signal::SIGTERM);
         }
+        if let Some(mut watcher) = self.watcher.take() {
+            // Before its input ends: by then the process group may be another's.
+            let _ = watcher.kill();
+            let _ = watcher.wait();
+        }
     }
+}
+
+/// Starts a process that ends the process group `group` when its input ends, that is when this
+/// process has ended in a way that it cannot handle. `PR_SET_PDEATHSIG` would not do: the kernel
+/// clears it when the command changes its user, as an agent started as root does
+/// (kernel/cred.c, `commit_creds`).
+fn watch(group: u32) -> io::Result<std::process::Child> {
+    Command::new("sh")
+        .args(["-c", "read -r _; kill -TERM -- \"-$0\"", &group.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
 }
 
 /// The last lines of a stream, without characters that a terminal interprets.
@@ -231,6 +255,25 @@ mod tests {
         let (last, ended) = child.stop();
         assert_eq!(last, ["no such interface"]);
         assert_eq!(ended, Err("sh: exit status: 2".to_owned()));
+    }
+
+    #[test]
+    fn command_ends_when_the_watcher_loses_its_input() {
+        let mut child = start("echo ready; exec sleep 1000");
+        child.read();
+        drop(child.watcher.as_mut().unwrap().stdin.take());
+        while !child.ended() {
+            thread::yield_now();
+        }
+        assert_eq!(child.stop().1, Err("sh: signal: 15 (SIGTERM)".to_owned()));
+    }
+
+    #[test]
+    fn command_under_another_user_ends_with_its_input() {
+        // Takes no SIGTERM, as if the kernel refused it.
+        let mut child = start("trap '' TERM; echo ready; cat; echo end");
+        child.read();
+        assert_eq!(child.stop(), (vec!["end".to_owned()], Ok(())));
     }
 
     #[test]
