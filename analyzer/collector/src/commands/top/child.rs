@@ -166,7 +166,7 @@ impl Drop for Child {
 /// (kernel/cred.c, `commit_creds`).
 fn watch(group: u32) -> io::Result<std::process::Child> {
     Command::new("sh")
-        .args(["-c", "read -r _; kill -TERM -- \"-$0\"", &group.to_string()])
+        .args(["-c", "read -r _; kill -s TERM -- \"-$0\"", &group.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
