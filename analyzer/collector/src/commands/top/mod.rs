@@ -1,6 +1,7 @@
 //! `top`: a live view of flows, interfaces and hosts, on a terminal or as plain text.
 
 mod child;
+mod help;
 mod screen;
 mod units;
 mod view;
@@ -44,6 +45,10 @@ struct Top {
     notices: Notices,
     page: Page,
     sort: Sort,
+    /// The screen shows the help page.
+    help: bool,
+    /// The screen keeps its content.
+    paused: bool,
 }
 
 /// The continuation after an event.
@@ -81,6 +86,8 @@ impl Top {
             notices: Notices::default(),
             page: Page::Overview,
             sort: Sort::Bits,
+            help: false,
+            paused: false,
         })
     }
 
@@ -92,7 +99,8 @@ impl Top {
             let now = Instant::now();
             if now >= next_draw {
                 self.show(now)?;
-                next_draw = now + interval;
+                let unchanged = self.paused || self.help;
+                next_draw = now + if unchanged { PAUSED_REFRESH } else { interval };
             }
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return Ok(());
@@ -141,6 +149,11 @@ impl Top {
         while let Some(key) = self.screen.as_mut().map_or(Ok(None), Screen::key)? {
             if key == Key::Quit {
                 return Ok(Next::Quit);
+            }
+            if key == Key::Suspend
+                && let Some(screen) = &mut self.screen
+            {
+                screen.suspend()?;
             }
             self.press(key);
             next = Next::Draw;
@@ -205,7 +218,12 @@ impl Top {
     }
 
     fn press(&mut self, key: Key) {
+        if core::mem::take(&mut self.help) {
+            return;
+        }
         match key {
+            Key::Help => self.help = true,
+            Key::Char(' ') => self.paused = !self.paused,
             Key::NextPage => self.page = self.page.next(),
             Key::Char('b') => self.sort = Sort::Bits,
             Key::Char('p') => self.sort = Sort::Packets,
@@ -215,7 +233,7 @@ impl Top {
                 let page = index.and_then(|index| Page::ALL.get(index as usize));
                 self.page = page.copied().unwrap_or(self.page);
             }
-            Key::Redraw | Key::Quit => {}
+            Key::Redraw | Key::Suspend | Key::Quit => {}
         }
     }
 
@@ -228,10 +246,11 @@ impl Top {
         };
         (view.width, view.height) = screen.size()?;
         let log = log_lines(self.child.as_ref(), view.height);
-        let (title, footer) = (title(&self.listening, view), footer(view));
+        let state = if self.paused { "PAUSED" } else { "" };
+        let (title, footer) = (title(&self.listening, state, view), footer(view));
         view.height = view.height.saturating_sub(log.len() + 2);
         let mut lines = vec![title];
-        lines.extend(view.lines(&self.engine, now));
+        lines.extend(if self.help { help::lines() } else { view.lines(&self.engine, now) });
         lines.resize_with(view.height + 1, || Line { role: Role::Row, text: String::new() });
         lines.extend(log);
         lines.push(footer);
@@ -249,14 +268,14 @@ fn print(lines: &[Line]) -> io::Result<()> {
     out.flush()
 }
 
-fn title(listening: &str, view: View) -> Line {
-    let sorted = format!("sorted by {}", view.sort.name());
+fn title(listening: &str, state: &str, view: View) -> Line {
+    let sorted = format!("{state}  sorted by {}", view.sort.name());
     let width = view.width.saturating_sub(sorted.len() + 1);
     Line { role: Role::Title, text: format!("{listening:width$} {sorted}") }
 }
 
 fn footer(view: View) -> Line {
-    let keys = "1 all  2 flows  3 addresses  4 interfaces  5 hosts  b p n sort  q quit";
+    let keys = "1 all  2 flows  3 addresses  4 interfaces  5 hosts  b p n sort  ? help  q quit";
     Line { role: Role::Header, text: format!("{keys:width$}", width = view.width) }
 }
 
@@ -273,6 +292,8 @@ fn log_lines(child: Option<&Child>, height: usize) -> Vec<Line> {
 
 /// Interval between two drawings of the screen.
 const REFRESH: Duration = Duration::from_secs(1);
+/// The same for a screen that keeps its content: long, but within the range of the clock.
+const PAUSED_REFRESH: Duration = Duration::from_secs(1 << 31);
 /// Interval between two checks for the end of the command.
 const CHILD_POLL: Duration = Duration::from_millis(250);
 /// Batches of datagrams between two checks of keys, signals and command.

@@ -4,6 +4,8 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::style::{Modifier, Style};
@@ -26,6 +28,9 @@ pub(super) enum Key {
     NextPage,
     /// Ctrl-L or a change of the terminal size.
     Redraw,
+    Help,
+    /// Ctrl-Z. In raw mode the terminal does not send SIGTSTP.
+    Suspend,
 }
 
 impl Screen {
@@ -48,6 +53,15 @@ impl Screen {
         let text: Text<'_> =
             lines.iter().map(|line| Styled::styled(line.text.as_str(), style(line.role))).collect();
         self.terminal.draw(|frame| frame.render_widget(Paragraph::new(text), frame.area()))?;
+        Ok(())
+    }
+
+    /// Stops the process group, as the terminal does at Ctrl-Z, and opens the screen again when the
+    /// shell continues it. Without a shell that could, the kernel ignores the signal.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        ratatui::restore();
+        kill(Pid::from_raw(0), Signal::SIGTSTP)?;
+        self.terminal = ratatui::try_init()?;
         Ok(())
     }
 
@@ -80,7 +94,10 @@ fn meaning(key: KeyEvent) -> Option<Key> {
     match key.code {
         KeyCode::Char('c' | 'd') if control => Some(Key::Quit),
         KeyCode::Char('l') if control => Some(Key::Redraw),
+        KeyCode::Char('z') if control => Some(Key::Suspend),
+        KeyCode::Char(_) if control => None,
         KeyCode::Char('q' | 'Q') | KeyCode::Esc => Some(Key::Quit),
+        KeyCode::Char('?' | 'h') | KeyCode::F(1) => Some(Key::Help),
         KeyCode::Char(char) => Some(Key::Char(char)),
         KeyCode::Tab | KeyCode::Right => Some(Key::NextPage),
         _ => None,
@@ -93,5 +110,23 @@ fn style(role: Role) -> Style {
         Role::Header => Style::new().add_modifier(Modifier::REVERSED),
         Role::Warning => Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         Role::Row => Style::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_their_meaning() {
+        let key = |code, modifiers| meaning(KeyEvent::new(code, modifiers));
+        let plain = |char| key(KeyCode::Char(char), KeyModifiers::NONE);
+        let control = |char| key(KeyCode::Char(char), KeyModifiers::CONTROL);
+        assert_eq!(plain('q'), Some(Key::Quit));
+        assert_eq!(control('c'), Some(Key::Quit));
+        assert_eq!((plain('?'), plain('h')), (Some(Key::Help), Some(Key::Help)));
+        assert_eq!((control('z'), plain('z')), (Some(Key::Suspend), Some(Key::Char('z'))));
+        assert_eq!((control('l'), control('b')), (Some(Key::Redraw), None));
+        assert_eq!((plain(' '), plain('3')), (Some(Key::Char(' ')), Some(Key::Char('3'))));
     }
 }
