@@ -71,8 +71,13 @@ impl Parser<'_> {
     }
 
     fn sflow(&mut self, at: Position) {
-        // Without its braces it is an empty block, so that what it lacks is reported too.
-        let list = self.open_block(Scope { block: &SFLOW, at, live: true }).unwrap_or_default();
+        // What follows is its content even without its brace, or each line would be an error.
+        if self.peek() == Some(&LexemeKind::Open) {
+            self.next();
+        } else {
+            self.problems.error(at, "expected { after \"sflow\"");
+        }
+        let list = self.body(Scope { block: &SFLOW, at, live: true });
         let mut settings = Settings { at, list, problems: &mut self.problems };
         sflow::read(&mut settings, &mut self.config);
         if self.needs_collector {
@@ -97,7 +102,11 @@ impl Parser<'_> {
     fn open_block(&mut self, scope: Scope) -> Option<Vec<Setting>> {
         if self.peek() != Some(&LexemeKind::Open) {
             let name = scope.block.name;
-            self.problems.error(scope.at, format!("expected {{ after {}", quoted(name)));
+            let mut message = format!("expected {{ after {}", quoted(name));
+            if let Some(first) = scope.block.tokens().next().filter(|_| scope.live) {
+                message += &format!("; write {name} {{ {} = ... }}", first.name);
+            }
+            self.problems.error(scope.at, message);
             self.skip_line(scope.at.line);
             return None;
         }

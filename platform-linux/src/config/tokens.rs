@@ -161,7 +161,7 @@ impl Block {
     /// The blocks that have a token called `text`: this one and those inside of it.
     pub(super) fn owners(&'static self, text: &str) -> Vec<&'static Self> {
         let inner = self.inner().flat_map(|block| block.owners(text));
-        let own = self.tokens().any(|token| token.names().any(|n| n.eq_ignore_ascii_case(text)));
+        let own = self.tokens().any(|token| token.is_called(text));
         own.then_some(self).into_iter().chain(inner).collect()
     }
 

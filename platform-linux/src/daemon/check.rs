@@ -70,6 +70,7 @@ fn describe(loaded: &Loaded, links: &Links, modules: &Modules, findings: &mut Fi
 /// Takes the step from root that `run` takes: only an attempt shows what the user may read then.
 /// The last step, because there is no way back.
 fn become_user(loaded: &Loaded, modules: &Modules, user: &User, findings: &mut Findings) {
+    findings.problems.extend(user.without_effect());
     let needed = modules.capabilities(&loaded.config);
     match privileges::drop_all(user, &needed) {
         Ok(outcome) => findings.line("runs as", format_args!("{outcome}")),

@@ -104,7 +104,7 @@ fn become_user(user: &User, needed: &[Capability]) -> io::Result<String> {
         Ok(()) => Ok(format!("user {user}")),
         // A container without CAP_SETUID and CAP_SETGID (EPERM), or a user namespace that maps one
         // user only (EINVAL).
-        Err(Errno::EPERM | Errno::EINVAL) if !user.is_explicit => {
+        Err(Errno::EPERM | Errno::EINVAL) if !user.is_explicit || user.uid.is_root() => {
             Ok("root, which has no right to become another user,".into())
         }
         Err(error) => Err(io::Error::other(format!(

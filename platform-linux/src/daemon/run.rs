@@ -87,8 +87,9 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         started: clock::now(),
         next_report: None,
     };
+    let without_effect = user.without_effect();
     daemon.start(&signals, &user)?;
-    if let Some(problem) = loaded.unreadable_to(&user) {
+    for problem in without_effect.into_iter().chain(loaded.unreadable_to(&user)) {
         warn!("{problem}");
     }
     service_manager::ready(&daemon.status());

@@ -43,6 +43,15 @@ impl User {
     }
 }
 
+impl User {
+    /// Describes an explicit user that this process, which is not root, cannot become.
+    pub(super) fn without_effect(&self) -> Option<String> {
+        let problem = format!("--user {self} has no effect: only root can become another user");
+        (self.is_explicit && !Uid::effective().is_root() && Uid::effective() != self.uid)
+            .then_some(problem)
+    }
+}
+
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)

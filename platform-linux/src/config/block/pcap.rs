@@ -221,7 +221,7 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     let mut same = config.taps.iter().filter(|tap| tap.selector == selector);
     if let Some(first) = same.next().and_then(|tap| tap.position) {
         let message = format!("the block on line {} selects the same interfaces", first.line);
-        settings.warn(message + "; this one has no effect");
+        return settings.warn(message + "; this one has no effect");
     }
     let tap = TapRule { selector, sampling, promiscuous, position: Some(settings.at) };
     push_bounded(&mut config.taps, tap, settings.at, settings.problems);

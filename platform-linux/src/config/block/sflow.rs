@@ -129,13 +129,24 @@ fn read_speed(setting: &Setting, by_speed: &mut Vec<SpeedRate>, problems: &mut D
 }
 
 fn read_agent(settings: &mut Settings<'_>, agent: &mut AgentChoice) {
-    agent.device = settings.value(&AGENT_DEVICE, value::device);
+    agent.device = settings.last(&AGENT_DEVICE, agent_device);
     agent.ip = settings.value(&AGENT_IP, agent_ip);
     settings.each(&AGENT_CIDR, |setting, problems| {
         if let Some(rule) = setting.parse(cidr_rule, problems) {
             push_bounded(&mut agent.cidrs, rule, setting.at, problems);
         }
     });
+}
+
+fn agent_device(setting: &Setting, problems: &mut Diagnostics) -> Option<String> {
+    let device = setting.parse(value::device, problems)?;
+    if device.parse::<IpAddr>().is_ok() {
+        setting.warn(
+            format!("{device} is an address, not a device; use agentIP = {device}"),
+            problems,
+        );
+    }
+    Some(device)
 }
 
 fn agent_ip(text: &str) -> Result<IpAddr, String> {

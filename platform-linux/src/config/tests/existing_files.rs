@@ -103,6 +103,45 @@ f:15:1: warning: \"dbus\" is not supported by Flowmote yet; ignored";
     assert_eq!((rate, reason.to_string().as_str()), (1000, "sampling = 1000 on line 3"));
 }
 
+/// In the style of files and templates that people publish.
+#[test]
+fn files_of_the_field() {
+    for (text, expected) in [
+        // The brace of the collector is commented out with its text.
+        (
+            "sflow {\n DNSSD = off\n collector {\n ip = 192.0.2.1\n #}\n # more here\n}\n",
+            "f:7:2: warning: the file ends inside sflow of line 1; } is missing",
+        ),
+        // Discovery by DNS, in its old and its new spelling.
+        (
+            "sflow {\n DNSSD = on\n DNSSD_domain = .example.net\n}\n",
+            "f:1:1: error: no collector, and dns-sd is not supported; \
+             add collector { ip = ADDRESS }\n\
+             f:2:2: warning: \"DNSSD\" is not supported by Flowmote yet; ignored\n\
+             f:3:2: warning: \"DNSSD_domain\" is not supported by Flowmote yet; ignored",
+        ),
+        // Link-local collectors with a zone, as the documentation for Windows has them.
+        (
+            "sflow {\n collector { ip = fe80::1%12 }\n collector { ip = fe80::1%eth0 }\n}\n",
+            "f:2:19: error: \"fe80::1%12\": the zone must be a name of an interface, \
+             as in fe80::1%eth0",
+        ),
+        // The tokens of other agents.
+        (
+            "sflow {\n collector {\n ip = 192.0.2.1\n port = 6343\n timeout = 60\n }\n}\n",
+            "f:4:2: error: unknown token \"port\"; did you mean \"udpport\"?\n\
+             f:5:2: error: unknown token \"timeout\"",
+        ),
+        // Switches that are off are what Flowmote does anyway.
+        (
+            "sflow {\n DNSSD = off\n collector { ip = 192.0.2.1 }\n pcap { speed = 1- vport = off }\n}\n",
+            "",
+        ),
+    ] {
+        assert_eq!(problems(text), expected, "{text}");
+    }
+}
+
 #[test]
 fn latin_1_in_a_comment_is_accepted() {
     let path = std::env::temp_dir().join(format!("flowmote-latin1-{}", std::process::id()));

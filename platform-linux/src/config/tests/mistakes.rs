@@ -185,6 +185,14 @@ fn unknown_and_misplaced_tokens() {
             "samplingRate = 400",
             r#"f:2:1: error: unknown token "samplingRate"; did you mean "sampling"?"#,
         ),
+        (
+            "pcap { sampling.10G = 5 }",
+            r#"f:2:8: error: "sampling.10G" does not belong in pcap { }; it belongs in sflow { }"#,
+        ),
+        (
+            "agent = 192.0.2.1",
+            "f:2:9: warning: 192.0.2.1 is an address, not a device; use agentIP = 192.0.2.1",
+        ),
         ("interval = 20", r#"f:2:1: error: unknown token "interval"; did you mean "polling"?"#),
         (
             "udpport = 6343",
@@ -232,6 +240,13 @@ fn block_structure() {
              add collector { ip = ADDRESS }\n\
              f:1:9: warning: \"DNSSD\" is not supported by Flowmote yet; ignored",
         ),
+        ("sflow\n  collector { ip = 1.2.3.4 }\n}", "f:1:1: error: expected { after \"sflow\""),
+        (
+            "sflow",
+            "f:1:1: error: expected { after \"sflow\"\n\
+             f:1:1: error: no collector; add collector { ip = ADDRESS }\n\
+             f:1:5: warning: the file ends inside sflow of line 1; } is missing",
+        ),
         ("sflow { DNSSD = off }", "f:1:1: error: no collector; add collector { ip = ADDRESS }"),
         ("sflow { collector { } }", "f:1:9: error: this collector has no ip"),
         (
@@ -244,7 +259,10 @@ fn block_structure() {
         ),
         ("sflow { collector { ip = 1.2.3.4 } } }", "f:1:38: error: unmatched }"),
         ("sflow { { } collector { ip = 1.2.3.4 } }", "f:1:9: error: { without the name of a block"),
-        ("sflow { collector ip = 1.2.3.4 }", "f:1:9: error: expected { after \"collector\""),
+        (
+            "sflow { collector ip = 1.2.3.4 }",
+            "f:1:9: error: expected { after \"collector\"; write collector { ip = ... }",
+        ),
         (
             "sflow { collector { ip = 1.2.3.4 } x { { { { { } } } } } }",
             "f:1:36: error: unknown token \"x\"\n\
