@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, flowmote, peer_ip_of};
-use flowmote_lab::wait_until;
+use flowmote_lab::{Program, wait_until};
 use nix::sys::signal::Signal;
 
 /// CAP_NET_RAW and CAP_BPF, linux/capability.h.
@@ -121,11 +121,11 @@ fn root_that_may_not_change_its_user_gives_up_its_capabilities() {
     assert!(log.contains("warn: running as root, which has no right"), "{log}");
     drop(collector.finish());
 
-    let named = by_setpriv(&host, CONTAINER, &format!("run {options} --user 65534")).output();
-    let named = named.expect("setpriv");
-    let errors = String::from_utf8_lossy(&named.stderr);
-    assert_eq!(named.status.code(), Some(1), "{errors}");
-    assert!(errors.contains("cannot become user 65534"), "{errors}");
+    let mut named =
+        Program::start(by_setpriv(&host, CONTAINER, &format!("run {options} --user 65534")));
+    let status = named.wait();
+    assert_eq!(status.code(), Some(1), "{}", named.log());
+    assert!(named.log().contains("cannot become user 65534"), "{}", named.log());
 }
 
 #[test]
@@ -135,14 +135,12 @@ fn named_user_must_exist() {
     for user in ["flowmtoe", "", "4294967295", "-1"] {
         for command in ["run", "check"] {
             let user = format!("--user={user}");
-            let output = host
-                .command(flowmote())
-                .args([command, "-i", "lo", "-o", "127.0.0.1", &user])
-                .output()
-                .expect("flowmote");
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(2), "{command} {user}: {errors}");
-            assert!(errors.contains("/etc/passwd"), "{command} {user}: {errors}");
+            let mut named = host.command(flowmote());
+            named.args([command, "-i", "lo", "-o", "127.0.0.1", &user]);
+            let mut named = Program::start(named);
+            let status = named.wait();
+            assert_eq!(status.code(), Some(2), "{command} {user}: {}", named.log());
+            assert!(named.log().contains("/etc/passwd"), "{command} {user}: {}", named.log());
         }
     }
     let agent = Agent::start(&lab, &host, "-i lo -o 127.0.0.1 --user 1234");
