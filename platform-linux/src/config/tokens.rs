@@ -153,8 +153,7 @@ impl Block {
     }
 
     fn synonym(&self, text: &str) -> Option<&'static str> {
-        let means = |word: &&str| *word == text;
-        let found = SYNONYMS.iter().filter(|(_, words)| words.iter().any(|word| means(&word)));
+        let found = SYNONYMS.iter().filter(|(_, words)| words.contains(&text));
         found.map(|(name, _)| *name).find(|name| self.find(name).is_some())
     }
 
