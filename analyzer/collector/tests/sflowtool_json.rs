@@ -147,10 +147,17 @@ fn text_is_escaped() {
     datagram[at..at + 3].copy_from_slice(b"\"\\\x1b");
     let shown = object(&datagram);
     assert_eq!(shown["samples"][0]["elements"][0]["ifName"], "\"\\\u{1b}");
+    // Names of values come from the network, too; here one that ends in a quote.
     let mut names = vector("rtmetric");
-    let at = names.windows(3).position(|bytes| bytes.iter().all(u8::is_ascii_lowercase)).unwrap();
-    names[at] = b'"';
-    object(&names);
+    let before = object(&names);
+    let keys = before["samples"][0].as_object().unwrap().keys();
+    let name = keys.filter_map(|key| key.strip_prefix("rtmetric_counter64_")).next().unwrap();
+    let at = names.windows(name.len()).position(|bytes| bytes == name.as_bytes()).unwrap();
+    names[at + name.len() - 1] = b'"';
+    let shown = object(&names);
+    let expected = format!("{}\"", &name[..name.len() - 1]);
+    let fields = shown["samples"][0].as_object().unwrap();
+    assert!(fields.keys().any(|key| key.ends_with(&expected)), "{fields:?}");
 }
 
 /// A datagram with a flow sample of this header.

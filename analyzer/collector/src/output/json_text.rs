@@ -178,7 +178,8 @@ impl JsonText {
     pub(super) fn escape(text: Text<'_>) -> String {
         let mut json = Self::default();
         json.escaped(text);
-        String::from_utf8_lossy(&json.out).trim_matches('"').to_owned()
+        let quoted = String::from_utf8_lossy(&json.out);
+        quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
     }
 
     fn character(&mut self, c: char) {
