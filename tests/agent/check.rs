@@ -94,6 +94,8 @@ fn unresolvable_collector_is_an_error() {
 #[test]
 fn blocks_that_select_nothing_are_named_with_the_reasons() {
     let Some((lab, host, _peer)) = lab() else { return };
+    // With an address a veth end is the adapter of a container.
+    host.ip("address flush dev lan0\naddress flush dev lan1\n");
     let text = "sflow {
         collector { ip = 127.0.0.1 }
         pcap { dev = lan0 }

@@ -13,7 +13,7 @@ use flowmote::modules::{host::HostCounters, interfaces::InterfaceReading};
 use flowmote_core::record::{counter as c, flow as f};
 use flowmote_core::{
     CounterRecord, CounterSample, DataSource, DatagramBuilder, DatagramHead, DiscardedPacket,
-    DropReason, Encoding, FlowRecord, FlowSample, Interface, RtFlow, RtMetric, SampleMeta,
+    DropReason, Encoding, FlowRecord, FlowSample, Instant, Interface, RtFlow, RtMetric, SampleMeta,
     for_each_counter_record, for_each_flow_record,
 };
 use flowmote_decoder::record::{Records, Space};
@@ -295,7 +295,7 @@ fn sent_counter_records() -> Numbers {
         numbers.extend(records.iter().map(|record| number(record.format())));
     };
     let links = Links::open().unwrap();
-    HostCounters::new("/", None).unwrap().read(&links).records(&mut emit);
+    HostCounters::new("/", None).unwrap().read(Instant::ZERO, &links).records(&mut emit);
     let interface = InterfaceReading {
         name: "eth0".into(),
         if_counters: c::IfCounters::UNKNOWN,

@@ -200,7 +200,7 @@ impl Daemon<'_> {
         self.output.collectors.watch(|socket| {
             let _ = self.events.watch_errors(socket, Wakeup::Collectors);
         });
-        let agent = self.output.poll(now, &mut self.modules.counters(now, self.links.links()));
+        let agent = self.poll_counters(now);
         if is_due(self.next_report) {
             self.print_report(now);
             self.next_report = self.following_report(now);
@@ -209,6 +209,15 @@ impl Daemon<'_> {
         let deadlines =
             [agent, collectors, links, address, self.modules.deadline(), self.next_report];
         deadlines.into_iter().flatten().min()
+    }
+
+    fn poll_counters(&mut self, now: Instant) -> Option<Instant> {
+        let mut counters = self.modules.counters(now, self.links.links());
+        self.output.poll(now, &mut counters);
+        while let Some(source) = counters.restarted() {
+            self.output.counters_restarted(now, source, &mut counters);
+        }
+        self.output.agent.poll_timeout()
     }
 
     /// Follows changes of interfaces and addresses.

@@ -197,6 +197,13 @@ impl Modules {
     }
 }
 
+impl Counters<'_> {
+    /// See [`Module::restarted`].
+    pub(crate) fn restarted(&mut self) -> Option<DataSource> {
+        self.modules.all.iter_mut().find_map(|module| module.restarted())
+    }
+}
+
 impl CounterSource for Counters<'_> {
     fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let Self { modules, now, links } = self;

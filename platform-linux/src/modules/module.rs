@@ -64,6 +64,13 @@ pub(crate) trait Module: fmt::Debug {
         false
     }
 
+    /// Returns a data source whose counters started again since the last call, such as those of a
+    /// driver that was reset. Its counters were not passed on, because a collector would take the
+    /// fall for a wrap; the daemon restarts their sequence and polls again.
+    fn restarted(&mut self) -> Option<DataSource> {
+        None
+    }
+
     /// Handles input or an error on a descriptor that was registered by [`World::watch`].
     fn ready(&mut self, _now: Instant, _token: u32, _world: &World<'_>, _output: &mut Output<'_>) {}
 

@@ -1,57 +1,25 @@
-//! `host_disk_io` (2005): space from the mounted local file systems, I/O from `/proc/diskstats`.
+//! The transfers of `host_disk_io` (2005), from `/proc/diskstats`.
+
+use std::io;
 
 use flowmote_core::record::counter::HostDiskIo;
-use nix::sys::statvfs::{Statvfs, statvfs};
 
 use super::sums::Sums;
 use super::text::{Files, WHOLE, low, number};
 
-/// Reader of `host_disk_io` (2005).
+/// Reader of the transfers in `host_disk_io` (2005).
 #[derive(Debug, Default)]
 pub(super) struct Disks {
     sums: Sums<String, 6>,
-    unreadable: u64,
 }
 
 impl Disks {
-    pub(super) fn read(&mut self, files: &mut Files) -> HostDiskIo {
-        let mut record = HostDiskIo::UNKNOWN;
-        self.space(files, &mut record);
-        self.io(files, &mut record);
-        record
-    }
-
-    /// File systems for which statvfs(3) failed so far.
-    pub(super) fn unreadable(&self) -> u64 {
-        self.unreadable
-    }
-
-    fn space(&mut self, files: &mut Files, record: &mut HostDiskIo) {
-        let Some(text) = files.read("proc/self/mountinfo", WHOLE) else { return };
-        let mounts: Vec<_> = filesystems(&text).map(unescape).collect();
-        drop(text);
-        let mut fullest = None;
-        for mount in mounts {
-            let Ok(space) = statvfs(&files.below_root(&mount)) else {
-                self.unreadable = self.unreadable.saturating_add(1);
-                continue;
-            };
-            // Available to unprivileged users, as df(1) shows it: without the blocks reserved for root.
-            record.disk_total =
-                record.disk_total.saturating_add(bytes(space.blocks(), space.fragment_size()));
-            record.disk_free = record
-                .disk_free
-                .saturating_add(bytes(space.blocks_available(), space.fragment_size()));
-            fullest = fullest.max(percent_used(&space));
-        }
-        record.part_max_used = fullest.unwrap_or(-1);
-    }
-
-    fn io(&mut self, files: &mut Files, record: &mut HostDiskIo) {
+    /// Updates the record. What cannot be read stays as it is.
+    pub(super) fn read(&mut self, files: &mut Files, record: &mut HostDiskIo) {
         // Only /sys/block distinguishes disks from partitions and from devices on top of others.
         // Sums over all of them would count each transfer several times.
         if !files.exists("sys/block") {
-            files.count_unreadable();
+            files.count_unreadable("sys/block", &io::ErrorKind::NotFound.into());
             return;
         }
         let Some(text) = files.read("proc/diskstats", WHOLE) else { return };
@@ -67,63 +35,6 @@ impl Disks {
         record.bytes_written = written_sectors.wrapping_mul(SECTOR);
         record.write_time = low(write_ms);
     }
-}
-
-/// The mount points of the file systems that are counted, still escaped: those on a local block
-/// device that is not read-only, one per device.
-///
-/// In our own mount namespace systemd may have made every mount read-only
-/// (`ProtectSystem=strict`), so the options of the file system count and not those of the mount.
-/// proc_pid_mountinfo(5) shows both.
-///
-/// Without a device are tmpfs, overlays and network file systems (NFS, CIFS, Ceph, sshfs), where
-/// statvfs(3) can block indefinitely. It can do so on FUSE and cluster file systems too, which are
-/// left out although they have a device. ZFS datasets name their pool instead of a device; the first
-/// dataset of each pool counts.
-fn filesystems(text: &str) -> impl Iterator<Item = &str> {
-    let mut seen = Vec::new();
-    text.lines().filter_map(move |line| {
-        // Number, parent, device number, root, mount point, options; tags; then the file system.
-        let (of_mount, of_filesystem) = line.split_once(" - ")?;
-        let mount = of_mount.split(' ').nth(4)?;
-        let mut words = of_filesystem.split(' ');
-        let (kind, device, options) = (words.next()?, words.next()?, words.next()?);
-        let device = match kind {
-            "zfs" => device.split('/').next()?,
-            _ if device.starts_with("/dev/") => device,
-            _ => return None,
-        };
-        let may_block = kind.starts_with("fuse") || matches!(kind, "gfs2" | "ocfs2" | "lustre");
-        let writable = options.split(',').any(|option| option == "rw");
-        // A device appears again for each bind mount and each btrfs subvolume.
-        if may_block || !writable || seen.contains(&device) {
-            return None;
-        }
-        seen.push(device);
-        Some(mount)
-    })
-}
-
-/// Replaces octal escapes such as `\040`, which the kernel writes for white space, `#` and
-/// backslashes in mount points (fs/proc_namespace.c, `mangle`).
-fn unescape(mount: &str) -> String {
-    let mut path = String::with_capacity(mount.len());
-    let mut pieces = mount.split('\\');
-    path.push_str(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let code = piece.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match (code, piece.get(3..)) {
-            (Some(code), Some(rest)) if code.is_ascii() => {
-                path.push(char::from(code));
-                path.push_str(rest);
-            }
-            _ => {
-                path.push('\\');
-                path.push_str(piece);
-            }
-        }
-    }
-    path
 }
 
 /// Parses `/proc/diskstats`: name, then reads, sectors read, milliseconds reading, writes, sectors
@@ -154,19 +65,6 @@ fn is_whole_disk(files: &mut Files, name: &str) -> bool {
             .is_none_or(|hidden| hidden.trim() != "1")
 }
 
-/// The share of a file system that is in use, in hundredths of a percent, computed as by df(1):
-/// blocks reserved for root count neither as used nor as usable. `None` if there are no blocks.
-fn percent_used(space: &Statvfs) -> Option<i32> {
-    let used = u128::from(space.blocks().saturating_sub(space.blocks_free()));
-    let usable = used + u128::from(space.blocks_available());
-    (used * 10_000).checked_div(usable).and_then(|percent| i32::try_from(percent).ok())
-}
-
-/// Generic because the types of statvfs(3) have 32 bits on some machines and 64 on others.
-fn bytes(blocks: impl Into<u64>, size: impl Into<u64>) -> u64 {
-    blocks.into().saturating_mul(size.into())
-}
-
 /// Bytes of a sector in `/proc/diskstats`, regardless of the sector size of the disk
 /// (Documentation/admin-guide/iostats.rst).
 const SECTOR: u64 = 512;
@@ -175,39 +73,6 @@ const SECTOR: u64 = 512;
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    const MOUNTS: &str = "\
-24 31 0:22 / /proc rw,relatime shared:5 - proc proc rw
-31 1 259:1 / / ro,relatime shared:1 - ext4 /dev/nvme0n1p1 rw,discard
-99 31 259:15 / /boot/efi ro,relatime - vfat /dev/nvme0n1p15 rw,fmask=0077
-40 31 253:0 / /srv/my\\040data rw,noatime shared:9 master:3 - xfs /dev/mapper/vg-data rw
-41 31 259:1 /volumes /var/lib/docker/volumes rw,relatime - ext4 /dev/nvme0n1p1 rw,discard
-25 31 0:23 / /run rw,nosuid shared:6 - tmpfs tmpfs rw,size=1k
-42 31 0:50 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw
-43 31 7:0 / /snap/core/1 ro,nodev - squashfs /dev/loop0 ro
-48 31 259:3 / /rescue ro - ext4 /dev/nvme0n1p3 ro
-44 31 8:17 / /mnt/ntfs rw - fuseblk /dev/sdb1 rw
-45 31 0:51 / /mnt/nfs rw - nfs4 server:/export rw,hard
-46 31 0:52 / /mnt/cifs rw - cifs //server/share rw
-47 31 0:53 / /mnt/ssh rw - fuse.sshfs user@host:/ rw
-50 31 0:54 / /tank rw - zfs tank rw,xattr
-51 31 0:55 / /home rw - zfs tank/home rw,xattr
-short line
-52 31 - ext4
-";
-
-    #[test]
-    fn local_writable_filesystems_count_once_per_device() {
-        let mounts: Vec<_> = filesystems(MOUNTS).map(unescape).collect();
-        assert_eq!(mounts, ["/", "/boot/efi", "/srv/my data", "/tank"]);
-    }
-
-    #[test]
-    fn octal_escapes() {
-        assert_eq!(unescape("/a\\040b\\134c\\011"), "/a b\\c\t");
-        assert_eq!(unescape("/a\\9\\04"), "/a\\9\\04");
-        assert_eq!(unescape("/\\777x"), "/\\777x");
-    }
 
     /// Linux 6.18 with 20 columns, 4.19 with 18, 3.10 with 14.
     #[test]
@@ -230,8 +95,6 @@ short line
     proptest! {
         #[test]
         fn arbitrary_text_does_not_panic(text: String) {
-            filesystems(&text).map(unescape).count();
-            unescape(&text);
             diskstats(&text).count();
         }
     }

@@ -1,8 +1,10 @@
 //! `host_descr` (2000): name, UUID and operating system of the host.
 
 use std::ffi::OsStr;
+use std::io;
 
 use flowmote_core::record::counter::{HostDescr, MachineType, OsName};
+use log::info;
 use nix::sys::utsname::{UtsName, uname};
 use uuid::Uuid;
 
@@ -47,9 +49,18 @@ impl HostIdentity {
 /// The UUID of the firmware (SMBIOS; readable by root only), else one derived from the machine id,
 /// else zeros: unknown.
 pub(super) fn machine_uuid(files: &mut Files) -> [u8; 16] {
-    let firmware = files
-        .read_optional("sys/class/dmi/id/product_uuid", 64)
-        .and_then(|text| firmware_uuid(&text));
+    let firmware = match files.try_read(PRODUCT_UUID, 64) {
+        Ok(text) => firmware_uuid(&text),
+        Err(error) => {
+            // Under the systemd unit the daemon is never root.
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                info!(
+                    "/{PRODUCT_UUID}: {error}; the UUID of the host is made from /etc/machine-id"
+                );
+            }
+            None
+        }
+    };
     let uuid = firmware
         .or_else(|| files.read_optional("etc/machine-id", 64).and_then(|text| derived_uuid(&text)));
     uuid.unwrap_or_default()
@@ -105,6 +116,7 @@ fn machine_type(machine: &str) -> MachineType {
     kind.map_or(MachineType::OTHER, |&(_, kind)| kind)
 }
 
+const PRODUCT_UUID: &str = "sys/class/dmi/id/product_uuid";
 /// UUIDs that several machines were seen with.
 const PLACEHOLDERS: [Uuid; 4] = [
     // Dell without a service tag: "DELL", and blanks where the tag belongs.

@@ -2,24 +2,24 @@
 
 use flowmote_core::record::counter::HostMemory;
 
+use super::sums::Ledger;
 use super::text::{Files, WHOLE, low, number};
 use crate::kernel::sys::ring::page_size;
 
-pub(super) fn read(files: &mut Files) -> HostMemory {
-    let mut memory = HostMemory::UNKNOWN;
+/// Updates the record. What cannot be read stays as it is.
+pub(super) fn read(files: &mut Files, ledger: &mut Ledger, memory: &mut HostMemory) {
     if let Some(text) = files.read("proc/meminfo", WHOLE) {
-        meminfo(&text, &mut memory);
+        meminfo(&text, memory);
     }
     if let Some(text) = files.read("proc/vmstat", WHOLE) {
-        vmstat(&text, page_size(), &mut memory);
+        vmstat(&text, page_size(), ledger, memory);
     }
-    memory
 }
 
 /// Parses `/proc/meminfo`: sizes in KiB. `mem_cached` is the page cache and reclaimable slab, the
 /// "cache" of free(1); `mem_shared` is `Shmem`, tmpfs and shared memory.
 fn meminfo(text: &str, memory: &mut HostMemory) {
-    let mut cached = 0_u64;
+    let mut cached = None;
     for line in text.lines() {
         let Some((key, value)) = line.split_once(':') else { continue };
         let Some(kib) = value.split_ascii_whitespace().next().and_then(number) else { continue };
@@ -29,29 +29,32 @@ fn meminfo(text: &str, memory: &mut HostMemory) {
             "MemFree" => memory.mem_free = bytes,
             "Shmem" => memory.mem_shared = bytes,
             "Buffers" => memory.mem_buffers = bytes,
-            "Cached" | "SReclaimable" => cached = cached.saturating_add(bytes),
+            "Cached" | "SReclaimable" => {
+                cached = Some(cached.unwrap_or(0_u64).saturating_add(bytes));
+            }
             "SwapTotal" => memory.swap_total = bytes,
             "SwapFree" => memory.swap_free = bytes,
             _ => {}
         }
     }
-    memory.mem_cached = cached;
+    memory.mem_cached = cached.unwrap_or(memory.mem_cached);
 }
 
 /// Parses `/proc/vmstat`: paging. All four fields are in pages, but the kernel counts `pgpg*` in
 /// KiB (mm/vmstat.c, `vmstat_start`).
-fn vmstat(text: &str, page_size: u32, memory: &mut HostMemory) {
+fn vmstat(text: &str, page_size: u32, ledger: &mut Ledger, memory: &mut HostMemory) {
     let kib_per_page = u64::from(page_size / 1024).max(1);
     for line in text.lines() {
         let Some((key, value)) = line.split_once(' ') else { continue };
         let Some(count) = number(value) else { continue };
-        match key {
-            "pgpgin" => memory.page_in = low(count / kib_per_page),
-            "pgpgout" => memory.page_out = low(count / kib_per_page),
-            "pswpin" => memory.swap_in = low(count),
-            "pswpout" => memory.swap_out = low(count),
-            _ => {}
-        }
+        let (field, pages) = match key {
+            "pgpgin" => (&mut memory.page_in, count / kib_per_page),
+            "pgpgout" => (&mut memory.page_out, count / kib_per_page),
+            "pswpin" => (&mut memory.swap_in, count),
+            "pswpout" => (&mut memory.swap_out, count),
+            _ => continue,
+        };
+        *field = low(ledger.advance(key, pages));
     }
 }
 
@@ -120,9 +123,13 @@ SUnreclaim:        32036 kB
     #[test]
     fn paging_is_in_pages() {
         let mut memory = HostMemory::UNKNOWN;
-        vmstat("nr_free_pages 6\npgpgin 2034189\npgpgout 377756\npswpin 7\n", 4096, &mut memory);
+        let mut ledger = Ledger::default();
+        let text = "nr_free_pages 6\npgpgin 2034189\npgpgout 377756\npswpin 7\n";
+        vmstat(text, 4096, &mut ledger, &mut memory);
         assert_eq!((memory.page_in, memory.page_out), (508_547, 94_439));
         assert_eq!((memory.swap_in, memory.swap_out), (7, u32::MAX));
+        vmstat("pgpgin 8\npswpin 6\n", 4096, &mut ledger, &mut memory);
+        assert_eq!((memory.page_in, memory.swap_in), (508_549, 7), "never smaller");
     }
 
     proptest! {
@@ -130,7 +137,7 @@ SUnreclaim:        32036 kB
         fn arbitrary_text_does_not_panic(text: String, page_size: u32) {
             let mut memory = HostMemory::UNKNOWN;
             meminfo(&text, &mut memory);
-            vmstat(&text, page_size, &mut memory);
+            vmstat(&text, page_size, &mut Ledger::default(), &mut memory);
         }
     }
 }

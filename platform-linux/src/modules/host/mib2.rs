@@ -6,11 +6,38 @@
 
 use flowmote_core::record::counter::{Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup};
 
+use super::sums::Ledger;
 use super::text::{low, number};
 
-pub(super) fn ip(text: &str) -> Mib2IpGroup {
-    let mut group = Mib2IpGroup::UNKNOWN;
-    for (name, value) in columns(text, "Ip:") {
+/// The groups as last read. A column that is missing keeps its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mib2 {
+    pub(super) ip: Mib2IpGroup,
+    pub(super) icmp: Mib2IcmpGroup,
+    pub(super) tcp: Mib2TcpGroup,
+    pub(super) udp: Mib2UdpGroup,
+}
+
+impl Mib2 {
+    pub(super) const UNKNOWN: Self = Self {
+        ip: Mib2IpGroup::UNKNOWN,
+        icmp: Mib2IcmpGroup::UNKNOWN,
+        tcp: Mib2TcpGroup::UNKNOWN,
+        udp: Mib2UdpGroup::UNKNOWN,
+    };
+
+    /// Takes the text of `/proc/net/snmp`: one read for four records, so that they are of one
+    /// moment.
+    pub(super) fn update(&mut self, text: &str, ledger: &mut Ledger) {
+        ip(text, ledger, &mut self.ip);
+        icmp(text, ledger, &mut self.icmp);
+        tcp(text, ledger, &mut self.tcp);
+        udp(text, ledger, &mut self.udp);
+    }
+}
+
+fn ip(text: &str, ledger: &mut Ledger, group: &mut Mib2IpGroup) {
+    for (name, value) in columns(text, "Ip:", ledger) {
         *match name {
             "Forwarding" => &mut group.ip_forwarding,
             "DefaultTTL" => &mut group.ip_default_ttl,
@@ -34,12 +61,10 @@ pub(super) fn ip(text: &str) -> Mib2IpGroup {
             _ => continue,
         } = value;
     }
-    group
 }
 
-pub(super) fn icmp(text: &str) -> Mib2IcmpGroup {
-    let mut group = Mib2IcmpGroup::UNKNOWN;
-    for (name, value) in columns(text, "Icmp:") {
+fn icmp(text: &str, ledger: &mut Ledger, group: &mut Mib2IcmpGroup) {
+    for (name, value) in columns(text, "Icmp:", ledger) {
         *match name {
             "InMsgs" => &mut group.icmp_in_msgs,
             "InErrors" => &mut group.icmp_in_errors,
@@ -69,12 +94,10 @@ pub(super) fn icmp(text: &str) -> Mib2IcmpGroup {
             _ => continue,
         } = value;
     }
-    group
 }
 
-pub(super) fn tcp(text: &str) -> Mib2TcpGroup {
-    let mut group = Mib2TcpGroup::UNKNOWN;
-    for (name, value) in columns(text, "Tcp:") {
+fn tcp(text: &str, ledger: &mut Ledger, group: &mut Mib2TcpGroup) {
+    for (name, value) in columns(text, "Tcp:", ledger) {
         *match name {
             "RtoAlgorithm" => &mut group.tcp_rto_algorithm,
             "RtoMin" => &mut group.tcp_rto_min,
@@ -94,12 +117,10 @@ pub(super) fn tcp(text: &str) -> Mib2TcpGroup {
             _ => continue,
         } = value;
     }
-    group
 }
 
-pub(super) fn udp(text: &str) -> Mib2UdpGroup {
-    let mut group = Mib2UdpGroup::UNKNOWN;
-    for (name, value) in columns(text, "Udp:") {
+fn udp(text: &str, ledger: &mut Ledger, group: &mut Mib2UdpGroup) {
+    for (name, value) in columns(text, "Udp:", ledger) {
         *match name {
             "InDatagrams" => &mut group.udp_in_datagrams,
             "NoPorts" => &mut group.udp_no_ports,
@@ -111,26 +132,75 @@ pub(super) fn udp(text: &str) -> Mib2UdpGroup {
             _ => continue,
         } = value;
     }
-    group
 }
 
 /// Iterates over name and value of each column of a protocol. It has two lines that begin with its
 /// name: one with the names of the columns, one with the values. Values that are not numbers are
-/// left out.
-fn columns<'a>(text: &'a str, protocol: &'a str) -> impl Iterator<Item = (&'a str, u32)> {
+/// left out. Counters never decrease.
+fn columns<'a>(
+    text: &'a str,
+    protocol: &'a str,
+    ledger: &'a mut Ledger,
+) -> impl Iterator<Item = (&'a str, u32)> {
     let mut lines = text.lines().filter_map(move |line| {
         let mut words = line.split_ascii_whitespace();
         (words.next() == Some(protocol)).then_some(words)
     });
     let (names, values) = (lines.next(), lines.next());
     let columns = names.into_iter().flatten().zip(values.into_iter().flatten());
-    columns.filter_map(|(name, value)| Some((name, low(number(value)?))))
+    columns.filter_map(move |(name, value)| {
+        let value = number(value)?;
+        let value = match name {
+            _ if GAUGES.contains(&name) => value,
+            _ => ledger.advance(&format!("{protocol}{name}"), value),
+        };
+        Some((name, low(value)))
+    })
 }
+
+/// Columns that are no counters.
+const GAUGES: [&str; 7] =
+    ["Forwarding", "DefaultTTL", "RtoAlgorithm", "RtoMin", "RtoMax", "MaxConn", "CurrEstab"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn first(text: &str) -> Mib2 {
+        let mut groups = Mib2::UNKNOWN;
+        groups.update(text, &mut Ledger::default());
+        groups
+    }
+
+    fn ip(text: &str) -> Mib2IpGroup {
+        first(text).ip
+    }
+
+    fn icmp(text: &str) -> Mib2IcmpGroup {
+        first(text).icmp
+    }
+
+    fn tcp(text: &str) -> Mib2TcpGroup {
+        first(text).tcp
+    }
+
+    fn udp(text: &str) -> Mib2UdpGroup {
+        first(text).udp
+    }
+
+    #[test]
+    fn counters_do_not_decrease_and_gauges_do() {
+        let (mut groups, mut ledger) = (Mib2::UNKNOWN, Ledger::default());
+        let mut update = |text: &str| {
+            groups.update(text, &mut ledger);
+            (groups.tcp.tcp_curr_estab, groups.tcp.tcp_in_segs, groups.udp.udp_in_datagrams)
+        };
+        let names = "Tcp: CurrEstab InSegs\nTcp:";
+        assert_eq!(update(&format!("{names} 9 1000\nUdp: InDatagrams\nUdp: 5\n")), (9, 1000, 5));
+        assert_eq!(update(&format!("{names} 2 10\n")), (2, 1010, 5), "restart, no line of UDP");
+        assert_eq!(update(""), (2, 1010, 5), "empty");
+    }
 
     /// Linux 6.18.
     const SNMP_6_18: &str = include_str!("testdata/snmp-6.18");

@@ -4,17 +4,21 @@
 //! `/proc`, and find columns and keys by name, because kernels add some in between. A file that
 //! cannot be read leaves its fields unknown and counts in [`HostStats`].
 
+mod aside;
 mod cpu;
 mod disk;
 mod identity;
 mod memory;
 mod mib2;
 mod net;
+mod proc;
+mod space;
 mod sums;
 mod text;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use flowmote_core::record::counter::{
     HostAdapter, HostAdapters, HostCpu, HostDescr, HostDiskIo, HostMemory, HostNetIo,
@@ -26,22 +30,34 @@ use crate::config::Config;
 use crate::links::{LinkReader, Links};
 use crate::modules::module::{Module, Statistics, World};
 use crate::output::Output;
-use disk::Disks;
+use crate::throttle::Throttle;
+use aside::{Aside, Update};
 use identity::HostIdentity;
+use mib2::Mib2;
 use net::Adapters;
+use proc::{Proc, ProcReading};
+use space::{Current, Sizes, Space};
 use text::Files;
 
 /// Reads the counters of the host.
 #[derive(Debug)]
 pub struct HostCounters {
-    files: Files,
+    proc: Aside<Proc>,
+    /// The result of the last update of `proc` that has ended.
+    last: ProcReading,
+    space: Aside<Space>,
+    sizes: Option<Sizes>,
+    /// Failed reads of the list of mounts, and of file systems.
+    unmeasured: (u64, u64),
+    /// The mount point that `space` measures at the moment.
+    current_mount: Current,
+    throttle: Throttle,
     links: LinkReader,
     /// For `host_descr` (2000): the configured UUID, or that of the machine.
     uuid: [u8; 16],
     /// Read at the start even if another UUID is configured: after the privileges are dropped it
     /// is unreadable, and a reload may need it.
     machine_uuid: [u8; 16],
-    disks: Disks,
     adapters: Adapters,
 }
 
@@ -89,15 +105,22 @@ impl HostCounters {
     /// # Errors
     /// `EMFILE` or `ENFILE`: no rtnetlink socket, because too many files are open.
     pub fn new(root: impl Into<PathBuf>, uuid: Option<[u8; 16]>) -> io::Result<Self> {
-        let mut files = Files::new(root.into());
+        let root = root.into();
+        let mut files = Files::new(root.clone());
         let machine_uuid = identity::machine_uuid(&mut files);
+        let current_mount = Current::default();
         Ok(Self {
             uuid: uuid.unwrap_or(machine_uuid),
             machine_uuid,
+            proc: Aside::new(Proc::new(files)),
+            last: ProcReading::UNKNOWN,
+            space: Aside::new(Space::new(Files::new(root), current_mount.clone())),
+            sizes: None,
+            unmeasured: (0, 0),
+            current_mount,
+            throttle: Throttle::default(),
             links: LinkReader::open()?,
-            disks: Disks::default(),
             adapters: Adapters::default(),
-            files,
         })
     }
 
@@ -113,19 +136,25 @@ impl HostCounters {
     }
 
     /// Reads the counters of the host. `links` supplies its adapters.
-    pub fn read(&mut self, links: &Links) -> HostReading {
-        // One read for four records, so that they are of one moment.
-        let snmp = self.files.read("proc/net/snmp", text::WHOLE).unwrap_or_default();
-        let (ip, icmp) = (mib2::ip(&snmp), mib2::icmp(&snmp));
-        let (tcp, udp) = (mib2::tcp(&snmp), mib2::udp(&snmp));
-        // The text borrows the buffer into which the next file is read.
-        drop(snmp);
+    ///
+    /// Waits a few milliseconds at most. Values that take longer are those of the call before.
+    pub fn read(&mut self, now: Instant, links: &Links) -> HostReading {
+        self.update_proc(now);
+        self.update_sizes(now);
+        let sizes = self.sizes;
+        let ProcReading { cpu, memory, disk_io, mib2, .. } = self.last.clone();
+        let Mib2 { ip, icmp, tcp, udp } = mib2;
         HostReading {
             identity: HostIdentity::now(self.uuid),
             adapters: net::addresses(links),
-            cpu: cpu::read(&mut self.files),
-            memory: memory::read(&mut self.files),
-            disk_io: self.disks.read(&mut self.files),
+            cpu,
+            memory,
+            disk_io: sizes.map_or(disk_io, |sizes| HostDiskIo {
+                disk_total: sizes.total,
+                disk_free: sizes.free,
+                part_max_used: sizes.fullest.unwrap_or(-1),
+                ..disk_io
+            }),
             net_io: self.adapters.read(links, &mut self.links),
             ip,
             icmp,
@@ -134,12 +163,43 @@ impl HostCounters {
         }
     }
 
+    fn update_proc(&mut self, now: Instant) {
+        match self.proc.update(Proc::read) {
+            Update::Done(proc) => self.last = proc.reading(),
+            Update::Started => {}
+            Update::Hangs => {
+                self.throttle.warn(
+                    now,
+                    format_args!("a read of /proc has not ended; sending the values before"),
+                );
+            }
+        }
+    }
+
+    fn update_sizes(&mut self, now: Instant) {
+        match self.space.update(Space::measure) {
+            Update::Done(space) => {
+                self.sizes = space.sizes;
+                self.unmeasured = (space.unreadable_files(), space.unreadable);
+            }
+            Update::Started => {}
+            Update::Hangs => {
+                let mount = self.current_mount.lock().unwrap_or_else(PoisonError::into_inner);
+                let mount = mount.escape_debug();
+                self.throttle.warn(
+                    now,
+                    format_args!("{mount}: statvfs has not ended; sending the sizes before"),
+                );
+            }
+        }
+    }
+
     /// Counters of failed reads so far.
     #[must_use]
     pub fn stats(&self) -> HostStats {
         HostStats {
-            unreadable_files: self.files.unreadable(),
-            unreadable_filesystems: self.disks.unreadable(),
+            unreadable_files: self.last.unreadable.saturating_add(self.unmeasured.0),
+            unreadable_filesystems: self.unmeasured.1,
             unreadable_adapters: self.adapters.unreadable(),
         }
     }
@@ -157,14 +217,14 @@ impl Module for HostCounters {
 
     fn counters(
         &mut self,
-        _now: Instant,
+        now: Instant,
         links: &Links,
         source: DataSource,
         emit: &mut dyn FnMut(&[&dyn CounterRecord]),
     ) -> bool {
         let is_host = source == DataSource::HOST;
         if is_host {
-            self.read(links).records(emit);
+            self.read(now, links).records(emit);
         }
         is_host
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 
@@ -29,6 +30,16 @@ impl Drop for Tree {
         fs::remove_dir_all(&self.0).unwrap();
     }
 }
+
+/// Waits for every read, however busy the machine is.
+fn patient(root: &Path) -> HostCounters {
+    let mut host = HostCounters::new(root, None).unwrap();
+    host.proc = host.proc.with_patience(LONG);
+    host.space = host.space.with_patience(LONG);
+    host
+}
+
+const LONG: Duration = Duration::from_secs(60);
 
 const DISKSTATS: &str = "\
  259 0 nvme0n1 10 0 100 7 20 0 200 9 0 0 0
@@ -69,9 +80,9 @@ fn records_of_a_tree_of_files() {
         ],
     );
     let links = Links::open().unwrap();
-    let mut host = HostCounters::new(tree.path(), None).unwrap();
+    let mut host = patient(tree.path());
     assert_eq!(host.uuid()[..4], [0xec, 0x2a, 0x1b, 0x3c]);
-    let reading = host.read(&links);
+    let reading = host.read(Instant::ZERO, &links);
     assert_eq!((reading.cpu.cpu_num, reading.cpu.uptime), (1, 4_000_000_000));
     assert_eq!((reading.cpu.proc_run, reading.cpu.proc_total), (2, 40));
     assert_eq!((reading.memory.mem_total, reading.memory.swap_in), (1_024_000, 3));
@@ -92,8 +103,8 @@ fn records_of_a_tree_of_files() {
 fn missing_files_are_counted_and_leave_fields_unknown() {
     let tree = Tree::new("host-empty", &[("empty", "")]);
     let links = Links::open().unwrap();
-    let mut host = HostCounters::new(tree.path(), None).unwrap();
-    let reading = host.read(&links);
+    let mut host = patient(tree.path());
+    let reading = host.read(Instant::ZERO, &links);
     assert_eq!(reading.cpu, HostCpu::UNKNOWN);
     assert_eq!(reading.memory, HostMemory::UNKNOWN);
     assert_eq!(reading.disk_io, HostDiskIo::UNKNOWN);
@@ -106,9 +117,9 @@ fn missing_files_are_counted_and_leave_fields_unknown() {
 #[test]
 fn records_of_this_machine() {
     let links = Links::open().unwrap();
-    let mut host = HostCounters::new("/", None).unwrap();
-    let first = host.read(&links);
-    let second = host.read(&links);
+    let mut host = patient(Path::new("/"));
+    let first = host.read(Instant::ZERO, &links);
+    let second = host.read(Instant::ZERO, &links);
     assert!(second.cpu.uptime >= first.cpu.uptime && first.cpu.cpu_num > 0);
     assert!(first.memory.mem_total > first.memory.mem_free && first.memory.mem_free > 0);
     assert!(second.net_io.bytes_in >= first.net_io.bytes_in);
@@ -126,4 +137,66 @@ fn removing_the_configured_uuid_restores_that_of_the_machine() {
     assert_eq!(host.uuid(), [7; 16]);
     host.set_uuid(None);
     assert_eq!(host.uuid(), machine);
+}
+
+/// A file that cannot be read once, and one that is empty once, as while a container starts.
+#[test]
+fn failed_read_keeps_the_values_of_the_last() {
+    let tree = Tree::new(
+        "host-flaky",
+        &[("proc/stat", "cpu 1 2 3\ncpu0\n"), ("proc/vmstat", "pswpin 3\n")],
+    );
+    let links = Links::open().unwrap();
+    let mut host = patient(tree.path());
+    let mut read = || {
+        let reading = host.read(Instant::ZERO, &links);
+        (reading.cpu.cpu_user, reading.cpu.cpu_num, reading.memory.swap_in)
+    };
+    assert_eq!(read(), (10, 1, 3));
+    fs::remove_file(tree.path().join("proc/stat")).unwrap();
+    fs::write(tree.path().join("proc/vmstat"), "").unwrap();
+    assert_eq!(read(), (10, 1, 3));
+    fs::write(tree.path().join("proc/stat"), "cpu 2 2 3\ncpu0\n").unwrap();
+    assert_eq!(read(), (20, 1, 3));
+}
+
+/// FIFOs without a writer: open(2) blocks on them as a read of FUSE or statvfs of NFS does.
+#[test]
+fn files_that_block_hold_nothing_up() {
+    let tree = Tree::new(
+        "host-hung",
+        &[
+            ("proc/stat", "cpu 1\n"),
+            ("proc/self/mountinfo", "2 1 8:1 / / rw - ext4 /dev/sda1 rw\n"),
+        ],
+    );
+    let links = Links::open().unwrap();
+    let mut host = patient(tree.path());
+    let first = host.read(Instant::ZERO, &links);
+    assert_eq!(first.cpu.cpu_user, 10);
+    assert!(first.disk_io.disk_total > 0);
+    for path in ["proc/uptime", "proc/self/mountinfo"] {
+        let path = tree.path().join(path);
+        let _ = fs::remove_file(&path);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    fs::write(tree.path().join("proc/stat"), "cpu 7\n").unwrap();
+    host.proc = host.proc.with_patience(Duration::ZERO);
+    host.space = host.space.with_patience(Duration::ZERO);
+    for _ in 0..3 {
+        let reading = host.read(Instant::ZERO, &links);
+        assert_eq!((reading.cpu, reading.disk_io), (first.cpu, first.disk_io));
+    }
+    while *host.current_mount.lock().unwrap() != "proc/self/mountinfo" {
+        std::thread::yield_now();
+    }
+    // A writer ends the wait, and the values are read again.
+    for path in ["proc/uptime", "proc/self/mountinfo"] {
+        fs::OpenOptions::new().write(true).open(tree.path().join(path)).unwrap();
+        fs::remove_file(tree.path().join(path)).unwrap();
+    }
+    host.proc = host.proc.with_patience(LONG);
+    while host.read(Instant::ZERO, &links).cpu.cpu_user != 70 {
+        std::thread::yield_now();
+    }
 }

@@ -2,6 +2,9 @@
 //! `ethernet_counters` (0:2) if the driver reports them, `lag_port_stats` (0:7) for a member of a bond
 //! or team.
 
+mod totals;
+
+use std::collections::BTreeMap;
 use std::io;
 
 use flowmote_core::record::counter::{
@@ -14,6 +17,7 @@ use crate::links::{EthernetReader, Link, LinkReader, LinkReading, LinkStats, Lin
 use crate::modules::module::{Module, Statistics, World};
 use crate::output::Output;
 use crate::throttle::Throttle;
+use totals::Totals;
 
 /// Reads the counters of single interfaces, at a cost that does not grow with their number.
 #[derive(Debug)]
@@ -21,6 +25,10 @@ pub struct InterfaceCounters {
     links: LinkReader,
     /// `None` on a kernel without ethtool netlink (before Linux 5.6).
     ethernet: Option<EthernetReader>,
+    /// The totals of each interface as last read.
+    totals: BTreeMap<u32, Totals>,
+    /// Interfaces whose totals fell at the last poll, and which were not reported therefore.
+    restarted: Vec<u32>,
     stats: InterfaceStats,
     throttle: Throttle,
 }
@@ -59,6 +67,8 @@ impl InterfaceCounters {
         Ok(Self {
             links: LinkReader::open()?,
             ethernet: EthernetReader::open().ok(),
+            totals: BTreeMap::new(),
+            restarted: Vec::new(),
             stats: InterfaceStats::default(),
             throttle: Throttle::default(),
         })
@@ -70,8 +80,9 @@ impl InterfaceCounters {
     /// `ENODEV` if it was deleted.
     pub fn read(&mut self, if_index: u32) -> io::Result<InterfaceReading> {
         let LinkReading { link, stats } = self.links.read(if_index)?;
+        let totals = self.follow(if_index, stats);
         Ok(InterfaceReading {
-            if_counters: if_counters(&link, stats),
+            if_counters: if_counters(&link, totals),
             ethernet: self.ethernet(&link),
             lag_port: self.lag_port(&link),
             name: link.name,
@@ -82,6 +93,18 @@ impl InterfaceCounters {
     #[must_use]
     pub fn stats(&self) -> InterfaceStats {
         self.stats
+    }
+
+    /// Returns the totals to report: those of the message, or those before if it has none.
+    fn follow(&mut self, if_index: u32, stats: Option<LinkStats>) -> Option<Totals> {
+        let Some(now) = stats.map(|stats| Totals::new(&stats)) else {
+            return self.totals.get(&if_index).copied();
+        };
+        let totals = self.totals.entry(if_index).or_insert(now);
+        if totals.advance(&now) {
+            self.restarted.push(if_index);
+        }
+        Some(*totals)
     }
 
     fn ethernet(&mut self, link: &Link) -> Option<EthernetCounters> {
@@ -122,6 +145,8 @@ impl Module for InterfaceCounters {
             return false;
         }
         match self.read(source.index()) {
+            // Reported once the collector will not take the fall for a wrap: see `restarted`.
+            Ok(_) if self.restarted.contains(&source.index()) => {}
             Ok(reading) => reading.records(emit),
             // Deleted a moment ago; RTM_DELLINK is pending and removes the data source.
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
@@ -132,6 +157,14 @@ impl Module for InterfaceCounters {
             }
         }
         true
+    }
+
+    fn restarted(&mut self) -> Option<DataSource> {
+        self.restarted.pop().map(DataSource::interface)
+    }
+
+    fn interface_removed(&mut self, if_index: u32) {
+        self.totals.remove(&if_index);
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
@@ -175,7 +208,7 @@ impl InterfaceReading {
 ///   stack or driver, by a device without buffers, or on an inactive bond member. `rx_dropped`
 ///   includes packets of unknown protocols, so `ifInUnknownProtos` is unknown.
 /// - `ifInErrors` = `rx_errors`, `ifOutErrors` = `tx_errors`, `ifOutDiscards` = `tx_dropped`.
-fn if_counters(link: &Link, stats: Option<LinkStats>) -> IfCounters {
+fn if_counters(link: &Link, totals: Option<Totals>) -> IfCounters {
     let identity = IfCounters {
         if_index: link.index,
         if_type: if_type(link),
@@ -190,19 +223,17 @@ fn if_counters(link: &Link, stats: Option<LinkStats>) -> IfCounters {
         if_promiscuous_mode: u32::from(link.promiscuous),
         ..IfCounters::UNKNOWN
     };
-    let Some(stats) = stats else { return identity };
-    let discards = stats.rx_dropped.wrapping_add(stats.rx_missed_errors);
+    let Some(totals) = totals else { return identity };
     IfCounters {
-        if_in_octets: stats.rx_bytes,
-        // Saturating: adapters that count in hardware count multicast packets that are later dropped.
-        if_in_ucast_pkts: low(stats.rx_packets.saturating_sub(stats.multicast)),
-        if_in_multicast_pkts: low(stats.multicast),
-        if_in_discards: low(discards.wrapping_add(stats.rx_nohandler)),
-        if_in_errors: low(stats.rx_errors),
-        if_out_octets: stats.tx_bytes,
-        if_out_ucast_pkts: low(stats.tx_packets),
-        if_out_discards: low(stats.tx_dropped),
-        if_out_errors: low(stats.tx_errors),
+        if_in_octets: totals.in_octets,
+        if_in_ucast_pkts: low(totals.in_ucast),
+        if_in_multicast_pkts: low(totals.in_multicast),
+        if_in_discards: low(totals.in_discards),
+        if_in_errors: low(totals.in_errors),
+        if_out_octets: totals.out_octets,
+        if_out_ucast_pkts: low(totals.out_packets),
+        if_out_discards: low(totals.out_discards),
+        if_out_errors: low(totals.out_errors),
         ..identity
     }
 }

@@ -72,7 +72,7 @@ fn each_counter_has_its_field() {
         if_out_errors: 6,
         if_promiscuous_mode: 0,
     };
-    assert_eq!(if_counters(&link(), Some(stats())), expected);
+    assert_eq!(if_counters(&link(), Some(Totals::new(&stats()))), expected);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn link_without_statistics_has_unknown_counters() {
 #[test]
 fn more_multicast_than_received_packets_gives_zero_unicast() {
     let stats = LinkStats { rx_packets: 1, multicast: 2, ..stats() };
-    assert_eq!(if_counters(&link(), Some(stats)).if_in_ucast_pkts, 0);
+    assert_eq!(if_counters(&link(), Some(Totals::new(&stats))).if_in_ucast_pkts, 0);
 }
 
 #[test]
@@ -179,4 +179,21 @@ fn counters_are_those_of_the_kernel() {
     assert_eq!((sent.ethernet, sent.lag_port), (None, None));
     ip("link del va");
     assert_eq!(counters.read(va).unwrap_err().raw_os_error(), Some(libc::ENODEV));
+}
+
+/// A driver that resets its counters, then one without counters.
+#[test]
+fn reset_totals_are_reported_as_a_restart() {
+    let mut counters = InterfaceCounters::open().unwrap();
+    let low = LinkStats { rx_bytes: 10, ..LinkStats::default() };
+    let octets = |totals: Option<Totals>| totals.map(|totals| totals.in_octets);
+    assert_eq!(octets(counters.follow(7, None)), None);
+    assert_eq!(octets(counters.follow(7, Some(stats()))), Some((1 << 32) + 3_000));
+    assert_eq!(counters.restarted(), None);
+    assert_eq!(octets(counters.follow(7, None)), Some((1 << 32) + 3_000), "as last read");
+    assert_eq!(octets(counters.follow(7, Some(low))), Some(10));
+    assert_eq!(counters.restarted(), Some(DataSource::interface(7)));
+    assert_eq!(counters.restarted(), None);
+    counters.interface_removed(7);
+    assert_eq!(octets(counters.follow(7, None)), None, "another interface");
 }
