@@ -41,3 +41,41 @@ fn listen_prints_every_datagram_as_json() {
     assert_eq!(count("\"sampled_header\""), capture.flow_samples().len());
     assert_eq!(count("\"host_cpu\""), capture.counters_of(2, 1).len());
 }
+
+#[test]
+fn listen_joins_a_multicast_group() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link6(1, (&host, "lan0"), (&peer, "lan0"));
+    lab.link6(2, (&host, "lan1"), (&peer, "lan1"));
+    peer.run("ip route add 239.0.0.0/8 dev lan1");
+    peer.run("ip -6 route add multicast ff05::/16 dev lan1 table local");
+    for (address, group, table) in [
+        ("239.1.2.3%lan1:6345", "239.1.2.3:6345", "udp"),
+        ("[ff05::7%lan1]:6345", "[ff05::7]:6345", "udp6"),
+    ] {
+        let mut listen = host.command(analyzer());
+        listen.args(["listen", "--json", "--count", "1", address]).stdin(Stdio::null());
+        let mut listen = Program::start(listen);
+        let listening = || host.proc_net(table).contains(":18C9 ").then_some(());
+        wait_until("the analyzer's socket", listening);
+        // The group is joined after the port is bound.
+        listen.wait_for_line(0, "listening on ");
+        flood(&peer, group.parse().expect("an address"), 1, 40);
+        assert!(listen.wait().success(), "{}", listen.log());
+        assert!(listen.log().contains("1 datagrams (40 bytes)"), "{}", listen.log());
+    }
+}
+
+#[test]
+fn listen_names_the_remedy_for_a_group_without_a_route() {
+    let Some(lab) = Lab::open() else { return };
+    let host = lab.namespace();
+    for group in ["239.1.2.3:6345", "[ff02::7]:6345"] {
+        let mut listen = host.command(analyzer());
+        listen.args(["listen", group]).stdin(Stdio::null());
+        let mut listen = Program::start(listen);
+        assert!(!listen.wait().success());
+        assert!(listen.log().contains("Name the interface"), "{}", listen.log());
+    }
+}

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::iter;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::io::{self, IoSliceMut};
 use std::net::UdpSocket;
@@ -51,7 +51,7 @@ impl Receiver {
             match bind_any(address).map_err(|errno| BindError { address, errno }) {
                 Ok(socket) => {
                     let socket = UdpSocket::from(socket);
-                    join(&socket, endpoint, address.ip())?;
+                    join(&socket, endpoint, address)?;
                     return Ok(Self::of(socket, allow));
                 }
                 Err(error) => failed = io::Error::other(error),
@@ -240,16 +240,14 @@ fn bind_any(address: SocketAddr) -> nix::Result<OwnedFd> {
 }
 
 /// Joins a multicast group, so that the network delivers its datagrams to this host.
-fn join(socket: &UdpSocket, endpoint: &Endpoint, group: IpAddr) -> io::Result<()> {
+fn join(socket: &UdpSocket, endpoint: &Endpoint, address: SocketAddr) -> io::Result<()> {
+    let group = address.ip();
     if !group.is_multicast() {
         return Ok(());
     }
-    let joined = match (group, socket.local_addr()?) {
-        (IpAddr::V4(group), _) => socket.join_multicast_v4(&group, &endpoint.interface_v4()?),
-        (IpAddr::V6(group), SocketAddr::V6(bound)) => {
-            socket.join_multicast_v6(&group, bound.scope_id())
-        }
-        (IpAddr::V6(_), SocketAddr::V4(_)) => Ok(()),
+    let joined = match address {
+        SocketAddr::V4(v4) => socket.join_multicast_v4(v4.ip(), &endpoint.interface_v4()?),
+        SocketAddr::V6(v6) => socket.join_multicast_v6(v6.ip(), v6.scope_id()),
     };
     joined.map_err(|error| {
         io::Error::other(format!(

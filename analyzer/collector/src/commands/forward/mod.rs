@@ -163,6 +163,26 @@ const MAX_BATCHES: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::receive::{Allow, Endpoint};
+
+    #[test]
+    fn copy_that_returns_is_counted_and_not_copied_again() {
+        let collector = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let receiver = Receiver::bind(&"127.0.0.1:0".parse().unwrap(), Allow::default()).unwrap();
+        let listening = receiver.local_address().unwrap();
+        let endpoint = Endpoint::destination(&collector.local_addr().unwrap().to_string()).unwrap();
+        let destinations = vec![Destination::open(&endpoint, listening).unwrap()];
+        let (limit, counts) = (Limit::new(None, None), Counts::default());
+        let mut forwarder = Forwarder { receiver, listening, destinations, limit, counts };
+        let mut payload = vec![0; 28];
+        (payload[3], payload[7]) = (5, 1);
+        forwarder.copy(&payload, "192.0.2.1:6343".parse().unwrap());
+        let (_, own) = collector.recv_from(&mut [0; 28]).unwrap();
+        forwarder.copy(&payload, own);
+        let expected = "2 datagrams (56 bytes), 1 copies returned, to ";
+        assert!(forwarder.to_string().starts_with(expected), "{forwarder}");
+        assert!(forwarder.to_string().ends_with(": 1 sent, 0 failed"), "{forwarder}");
+    }
 
     #[test]
     fn header_tells_sflow_from_other_protocols() {
