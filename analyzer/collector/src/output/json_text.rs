@@ -98,6 +98,7 @@ impl JsonText {
         }
     }
 
+    #[inline]
     pub(super) fn mac(&mut self, address: MacAddress) {
         self.out.push(b'"');
         self.out.put_mac(address);

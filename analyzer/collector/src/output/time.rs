@@ -18,19 +18,22 @@ impl Utc {
 
     /// The date and time without fraction and zone.
     pub(super) fn seconds(self) -> impl fmt::Display {
-        let seconds = self.since().as_secs();
-        fmt::from_fn(move |f| {
-            let (year, month, day) = date(seconds / 86_400);
-            let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-            write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
-        })
+        fmt::from_fn(move |f| write_seconds(f, self.since().as_secs()))
     }
 }
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}Z", self.seconds(), self.since().subsec_millis())
+        let since = self.since();
+        write_seconds(f, since.as_secs())?;
+        write!(f, ".{:03}Z", since.subsec_millis())
     }
+}
+
+fn write_seconds(f: &mut fmt::Formatter<'_>, seconds: u64) -> fmt::Result {
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.
