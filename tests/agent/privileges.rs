@@ -173,7 +173,8 @@ fn file_that_the_later_user_cannot_read_is_reported() {
 
         let agent = Agent::start(&lab, &host, &format!("-c {}", file.display()));
         let warned = agent.program().wait_for_line(0, "cannot read it");
-        assert!(errors.contains(warned.trim_start_matches("warn: ")), "{warned}\n{errors}");
+        let (_, problem) = warned.split_once(" warn: ").expect("a time and the severity");
+        assert!(errors.contains(problem), "{warned}\n{errors}");
         agent.program().signal(Signal::SIGHUP);
         agent.program().wait_for_line(0, "configuration not reloaded");
         agent.stop();

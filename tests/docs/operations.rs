@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use flowmote_lab::net::{Agent, Collector, Lab, flood, peer_ip_of};
 use flowmote_lab::toolchain::folder;
-use flowmote_lab::wait_until;
+use flowmote_lab::{skip, wait_until};
 use nix::sys::signal::Signal;
 
 const CONFIGURATION: &str = "sflow {
@@ -54,6 +55,23 @@ fn every_line_of_a_run_is_documented() {
     }
     assert!(unknown.is_empty(), "not in docs/operations.md: {unknown:#?}");
     assert!(used.len() >= 12, "the run logs too little: {used:#?}\n{log}");
+}
+
+#[test]
+fn unit_has_the_exposure_level_of_the_page() {
+    let page = fs::read_to_string(folder("docs/operations.md")).expect("the page");
+    assert!(page.contains("an exposure level of 1.8"));
+    let unit = folder("platform-linux/dist/flowmote.service");
+    let mut analyze = Command::new("systemd-analyze");
+    // In tenths. Since systemd 250.
+    let analyze = analyze.args(["security", "--offline=true", "--threshold=18", "--no-pager"]);
+    match analyze.arg(&unit).output() {
+        Ok(output) => {
+            let table = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{table}{output:?}");
+        }
+        Err(error) => skip(&format!("systemd-analyze: {error}")),
+    }
 }
 
 /// The lines that the page describes.

@@ -27,7 +27,8 @@ pub(crate) const REQUESTED: &str = "requested";
 /// Installs the logger, with the level of the environment variable `FLOWMOTE_LOG`. Lines wait in
 /// the queue until [`start_writer`].
 pub fn install() {
-    let level = env::var("FLOWMOTE_LOG").unwrap_or_default();
+    let level = env::var_os("FLOWMOTE_LOG").unwrap_or_default();
+    let level = level.to_string_lossy();
     let parsed = level.parse().ok();
     let style = Style::of_stderr();
     let logger = LOGGER.get_or_init(|| Logger {
