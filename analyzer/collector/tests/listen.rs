@@ -218,15 +218,14 @@ fn senders_outside_of_the_list_are_refused() {
 fn sender_of_another_protocol_is_named_immediately_and_once() {
     for command in ["listen", "top"] {
         let mut listening = Listening::start(&[command, "127.0.0.1:0"]);
-        let mut netflow = vec![0; 72];
-        netflow[..4].copy_from_slice(&[0, 9, 0, 1]);
-        listening.send(&netflow);
+        let foreign = [0xa5; 72];
+        listening.send(&foreign);
         let mut line = listening.stderr_line();
         while line.contains("receive buffer") {
             line = listening.stderr_line();
         }
-        assert!(line.contains("datagrams from 127.0.0.1 are not sFlow"), "{line}");
-        listening.send(&netflow);
+        assert!(line.contains("datagrams from 127.0.0.1 are refused: "), "{line}");
+        listening.send(&foreign);
         listening.signal(Signal::SIGTERM);
         let ended = listening.end();
         assert!(!ended.stderr.contains("datagrams from"), "{}", ended.stderr);
@@ -249,4 +248,26 @@ fn names_and_groups_that_do_not_exist_are_named() {
     assert!(listening.address.ip().is_loopback());
     listening.signal(Signal::SIGTERM);
     assert_eq!(listening.end().code, Some(0));
+}
+
+#[test]
+fn senders_with_the_same_agent_are_named() {
+    for command in ["listen", "top"] {
+        let listening = Listening::start(&[command, "127.0.0.1:0"]);
+        let senders = ["127.0.0.1:0", "127.0.0.2:0"].map(|from| UdpSocket::bind(from).unwrap());
+        let mut payload = vector("goflow2-decode");
+        for number in 0..5 {
+            for (at, sender) in senders.iter().enumerate() {
+                payload[18..20].copy_from_slice(&[100 * at as u8, number]);
+                sender.send_to(&payload, listening.address).unwrap();
+            }
+        }
+        listening.signal(Signal::SIGTERM);
+        let ended = listening.end();
+        let expected = ", 0 datagrams lost, 0 faults\n  2 senders use agent 172.16.0.17 sub-agent 1: \
+            127.0.0.1, 127.0.0.2\n";
+        assert!(ended.stderr.contains(expected), "{command}: {}", ended.stderr);
+        let shown = ended.text().contains("2 senders use agent 172.16.0.17 sub-agent 1");
+        assert_eq!(shown, command == "top");
+    }
 }

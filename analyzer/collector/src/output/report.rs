@@ -83,9 +83,13 @@ impl Notices {
 
 /// The reason for which datagrams of a sender are not shown.
 pub(crate) fn notice(refused: &Refused) -> String {
-    let sender =
-        refused.arrival.sender.map_or("an unknown address".to_owned(), |ip| ip.to_string());
-    format!("datagrams from {sender} are not sFlow version 5: {}", refused.error)
+    let Refused { arrival, error } = refused;
+    let sender = arrival.sender.map_or("an unknown address".to_owned(), |ip| ip.to_string());
+    match error.name() {
+        // The error is the name of the protocol.
+        "netflow" | "ipfix" => format!("{sender} sends {error}"),
+        _ => format!("datagrams from {sender} are refused: {error}"),
+    }
 }
 
 /// Time between two lines about a sender.

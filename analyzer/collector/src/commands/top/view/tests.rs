@@ -138,7 +138,42 @@ fn sender_of_another_protocol_is_shown_for_a_minute() {
     let sender = Some([192, 0, 2, 7].into());
     engine.ingest(&Arrival { time: at(10), sender }, &[0, 9, 0, 1, 0, 0, 0, 0]);
     let line = &shown(&engine, Page::Flows, 120)[2];
-    assert!(line.starts_with("datagrams from 192.0.2.7 are not sFlow"), "{line}");
+    assert!(line.starts_with("datagrams from 192.0.2.7 are refused: "), "{line}");
     let view = View { page: Page::Flows, sort: Sort::Bits, width: 80, height: 20 };
     assert!(!view.lines(&engine, at(70)).iter().any(|line| line.text.contains("192.0.2.7")));
+}
+
+#[test]
+fn rows_are_in_the_selected_order() {
+    let mut engine = Engine::new(at(0), Duration::from_secs(10));
+    // Agents 1 to 3 with ever fewer, ever longer packets; the counters of their interface 3 likewise.
+    for (agent, samples, length, octets) in [(1, 4, 100, 4), (2, 2, 1000, 20), (3, 1, 1500, 15)] {
+        let mut receive = |seconds: u64, number: u32, format: u32, sample: &[u32]| {
+            let mut payload = datagram(number, 1000 * seconds as u32, format, sample);
+            payload[11] = agent;
+            engine.ingest(&Arrival { time: at(seconds), sender: None }, &payload);
+        };
+        receive(0, 1, 2, &counters(1, 0));
+        for number in 1..=samples {
+            let mut sample = flow(number);
+            (sample[10], sample[12]) = (length, agent.into());
+            receive(5, 1 + number, 1, &sample);
+        }
+        let mut sample = counters(2, 1_000_000 * octets);
+        sample[13] = 10_000 * samples;
+        receive(10, 6, 2, &sample);
+    }
+    let order = |page, sort| {
+        let view = View { page, sort, width: 120, height: 20 };
+        let lines = view.lines(&engine, at(10));
+        let digit =
+            |line: &Line| line.text.split_whitespace().next()?.split(':').next()?.chars().last();
+        lines[3..].iter().filter_map(digit).collect::<String>()
+    };
+    assert_eq!(order(Page::Flows, Sort::Bits), "231");
+    assert_eq!(order(Page::Flows, Sort::Packets), "123");
+    assert_eq!(order(Page::Flows, Sort::Name), "123");
+    assert_eq!(order(Page::Pairs, Sort::Bits), "231");
+    assert_eq!(order(Page::Interfaces, Sort::Bits), "231");
+    assert_eq!(order(Page::Interfaces, Sort::Packets), "123");
 }
