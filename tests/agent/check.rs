@@ -94,13 +94,13 @@ fn unresolvable_collector_is_an_error() {
 #[test]
 fn blocks_that_select_nothing_are_named_with_the_reasons() {
     let Some((lab, host, _peer)) = lab() else { return };
-    // With an address a veth end is the adapter of a container.
-    host.ip("address flush dev lan0\naddress flush dev lan1\n");
+    // Unlike lan0 and lan1, which lead out of the namespace, these carry packets within it.
+    host.ip("link add in0 type veth peer name in1\nlink set in0 up\nlink set in1 up\n");
     let text = "sflow {
         collector { ip = 127.0.0.1 }
         pcap { dev = lan0 }
-        pcap { dev.pattern = ^lan  sampling = 5 }
-        pcap { speed = 1G- }
+        pcap { dev.pattern = ^in  sampling = 5 }
+        pcap { speed = 40G- }
         pcap { dev = lan1  speed = 40G- }
         pcap { dev = lan0  speed = 10G }
         pcap { dev.pattern = ^ens }
@@ -108,13 +108,14 @@ fn blocks_that_select_nothing_are_named_with_the_reasons() {
     let outcome = check(&host, &lab.file("flowmote.conf", text));
     assert_eq!(outcome.status, 2, "{}", outcome.errors);
     let expected = [
-        "line 4 selects no interface: lan0, lan1: veth, which dev alone selects; write dev = lan0; \
-         lo: the name does not match",
-        "line 5 selects no interface: lan0, lan1: veth, which dev alone selects; write dev = lan0; \
+        "line 4 selects no interface: in1, in0: veth, which dev alone selects; write dev = in1; \
+         lo, lan0, lan1: the name does not match",
+        "line 5 selects no interface: lan0, lan1: 10 Gbit/s, less than 40 Gbit/s; \
+         in1, in0: veth, which dev alone selects; write dev = in1; \
          lo: loopback, which dev alone selects; write dev = lo",
         "line 6 selects no interface: lan1: 10 Gbit/s, less than 40 Gbit/s",
         "line 7 selects no interface: lan0: sampled by the block on line 3",
-        "line 8 selects no interface: lo, lan0, lan1: the name does not match",
+        "line 8 selects no interface: lo, lan0, lan1, in1, in0: the name does not match",
     ];
     let errors: Vec<&str> = outcome
         .errors
