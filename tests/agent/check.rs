@@ -230,6 +230,19 @@ fn standard_input_is_a_configuration() {
 }
 
 #[test]
+fn pipe_is_a_configuration() {
+    let Some((lab, host, _peer)) = lab() else { return };
+    let file =
+        lab.file("flowmote.conf", "sflow { collector { ip = 127.0.0.1 } pcap { dev = lan0 } }");
+    let mut command = host.command("bash");
+    let script = "\"$1\" check -c <(cat \"$2\")";
+    command.args(["-c", script, "-"]).arg(flowmote()).arg(file);
+    let output = command.output().expect("bash");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success());
+}
+
+#[test]
 fn check_and_run_report_mistakes_with_line_and_column() {
     let Some((lab, host, _peer)) = lab() else { return };
     let good = "collector { ip = 127.0.0.1 }";

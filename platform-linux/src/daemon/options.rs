@@ -45,6 +45,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file; `None` if the configuration consists of options only.
     pub file: Option<PathBuf>,
+    /// True if the file can be read again: standard input and pipes cannot.
+    pub is_regular: bool,
     /// Warnings, each with file, line and column.
     pub warnings: Vec<String>,
 }
@@ -84,7 +86,12 @@ impl ConfigSource {
     fn load_from(&self, defaults: [&str; 2]) -> Result<Loaded, LoadError> {
         let mut loaded = match self.path(defaults)? {
             Some(path) => self.read(path)?,
-            None => Loaded { config: Config::default(), file: None, warnings: Vec::new() },
+            None => Loaded {
+                config: Config::default(),
+                file: None,
+                is_regular: false,
+                warnings: Vec::new(),
+            },
         };
         self.apply(&mut loaded.config);
         if loaded.config.collectors.is_empty() {
@@ -127,7 +134,10 @@ impl ConfigSource {
         let lines = parsed.diagnostics.iter().map(|found| found.in_file(&name).to_string());
         let lines = lines.collect();
         match parsed.config {
-            Some(config) => Ok(Loaded { config, file: Some(path), warnings: lines }),
+            Some(config) => {
+                let is_regular = path.is_file();
+                Ok(Loaded { config, file: Some(path), is_regular, warnings: lines })
+            }
             None => Err(LoadError(lines)),
         }
     }
@@ -154,7 +164,7 @@ impl Loaded {
     /// Describes why this process, which is `who`, cannot read the file again, if that is so.
     #[must_use]
     pub(super) fn unreadable_to(&self, who: &dyn fmt::Display) -> Option<String> {
-        let file = self.file.as_deref().filter(|file| !is_standard_input(file))?;
+        let file = self.file.as_deref().filter(|_| self.is_regular)?;
         let errno =
             eaccess(file, AccessFlags::R_OK).err().filter(|errno| *errno == Errno::EACCES)?;
         // The first directory on the way that cannot be searched, else the file itself.
