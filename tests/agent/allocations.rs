@@ -1,5 +1,6 @@
 //! The running agent allocates nothing for a packet, sampled or not: the path from the ring of a
-//! packet socket to the sockets of the collectors, under a counting allocator.
+//! packet socket to the sockets of the collectors, under a counting allocator. A request to the kernel
+//! for the way of a forwarded packet allocates; these packets are the host's own.
 
 use core::net::Ipv4Addr;
 use core::num::NonZeroU32;
@@ -9,7 +10,9 @@ use std::time::Instant;
 
 use allocation_counter::measure;
 use flowmote::clock;
+use flowmote::links::Links;
 use flowmote::modules::taps::capture::{Tap, TapOptions};
+use flowmote::modules::taps::paths::Paths;
 use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote::output::Output;
 use flowmote::output::collectors::Collectors;
@@ -58,6 +61,9 @@ fn inside(if_index: u32) {
     agent.add_source(clock::now(), source, Duration::ZERO).expect("a source");
     let mut output = Output { agent, collectors };
 
+    let mut paths = Paths::default();
+    paths.update(&Links::open().expect("rtnetlink"));
+
     let sender = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
     let mut samples = 0;
     let start = Instant::now();
@@ -69,7 +75,8 @@ fn inside(if_index: u32) {
             }
             let now = clock::now();
             let drained = tap.drain(4096, &mut |packet| {
-                with_flow_sample(if_index, packet, |sample| output.flow_sample(now, sample));
+                let sides = paths.sides(now, if_index, packet);
+                with_flow_sample(if_index, packet, sides, |sample| output.flow_sample(now, sample));
             });
             samples += drained.expect("the ring").samples;
         }

@@ -282,7 +282,8 @@ fn sent_flow_records() -> Numbers {
         hardware_type: 1,
         meta: SampleMeta::default(),
     };
-    with_flow_sample(1, &packet, |sample| {
+    let sides = (Interface::Index(1), Interface::Unknown);
+    with_flow_sample(1, &packet, sides, |sample| {
         let header = sample.header.iter().map(|header| number(header.format()));
         header.chain(sample.records.iter().map(|record| number(record.format()))).collect()
     })

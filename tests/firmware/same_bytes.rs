@@ -11,8 +11,8 @@ use flowmote_baremetal::{
 };
 use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::{
-    Agent, AgentConfig, AgentStats, CounterRecord, CounterSource, DataSource, Duration, Instant,
-    Sampler, SendError, SourceSlot, Transport,
+    Agent, AgentConfig, AgentStats, CounterRecord, CounterSource, DataSource, Duration, FlowSample,
+    Instant, Interface, Sampler, SendError, SourceSlot, Transport,
 };
 use flowmote_lab::sim;
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
@@ -80,7 +80,11 @@ fn by_linux(trace: &[Moment]) -> (Datagrams, AgentStats) {
                 hardware_type: 1,
                 meta: sampler.meta(),
             };
-            with_flow_sample(PORT, &packet, |flow| agent.handle_flow_sample(now, flow)).unwrap();
+            // An end station forwards nothing.
+            let (here, me) = (Interface::Index(PORT), Interface::Internal);
+            let sides = if frame.outgoing { (me, here) } else { (here, me) };
+            let handle = |flow: &FlowSample<'_>| agent.handle_flow_sample(now, flow);
+            with_flow_sample(PORT, &packet, sides, handle).unwrap();
             agent.transmit(now, &mut sink);
         }
         agent.poll(now, &mut Counters(now), &mut sink);

@@ -1,5 +1,6 @@
 //! One network interface, from the attributes of `RTM_NEWLINK` (linux/if_link.h).
 
+use super::forwarding;
 use super::message::{Address, LinkMessage};
 
 /// A network interface; rtnetlink calls it a link.
@@ -39,6 +40,10 @@ pub struct Link {
     pub elsewhere: bool,
     /// Takes the place of an adapter in a namespace that has none, such as `eth0` of a container.
     pub uplink: bool,
+    /// VLAN id of a VLAN sub-interface.
+    pub vlan_id: Option<u16>,
+    /// A bridge that keeps its stations by VLAN (`IFLA_BR_VLAN_FILTERING`).
+    pub filters_vlans: bool,
     /// In promiscuous mode, by at least one user (`IFLA_PROMISCUITY`).
     pub promiscuous: bool,
     /// Belongs to a device: a PCI function, a virtio or USB device (`IFLA_PARENT_DEV_NAME`, Linux
@@ -71,6 +76,8 @@ impl Link {
             parent: message.parent,
             elsewhere: message.elsewhere,
             uplink: false,
+            vlan_id: message.kind_data_of("vlan").and_then(forwarding::vlan_id),
+            filters_vlans: message.kind_data_of("bridge").is_some_and(forwarding::filters_vlans),
             promiscuous: message.promiscuity > 0,
             device: message.device.is_some(),
             speed_bps: None,
@@ -154,6 +161,7 @@ impl Link {
             (self.kind.clone(), self.other_names.clone()),
             (self.hardware, self.mac, self.mtu),
             (self.parent, self.elsewhere, self.promiscuous, self.device),
+            (self.vlan_id, self.filters_vlans),
         )
     }
 }

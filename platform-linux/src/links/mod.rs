@@ -10,6 +10,7 @@
 
 mod bond;
 mod ethtool;
+mod forwarding;
 mod link;
 mod message;
 mod reader;
@@ -20,6 +21,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 pub use ethtool::EthernetReader;
+pub use forwarding::{Flow, Forwarding, Way};
 pub use link::Link;
 pub use message::{Address, LinkStats};
 pub use reader::{LinkReader, LinkReading};

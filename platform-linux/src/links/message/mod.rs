@@ -106,6 +106,11 @@ impl<'a> LinkMessage<'a> {
         self.other_names.splice(0..0, names.map(|(_, name)| until_nul(name)));
     }
 
+    /// `IFLA_INFO_DATA` of a link of this kind.
+    pub(super) fn kind_data_of(&self, kind: &str) -> Option<&'a [u8]> {
+        (self.kind == Some(kind)).then_some(self.kind_data)
+    }
+
     fn link_info(&mut self, info: &'a [u8]) {
         for (kind, value) in attributes(info) {
             match kind {

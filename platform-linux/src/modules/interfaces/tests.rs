@@ -25,6 +25,8 @@ fn link() -> Link {
         parent: None,
         elsewhere: false,
         uplink: false,
+        vlan_id: None,
+        filters_vlans: false,
         promiscuous: false,
         device: true,
         speed_bps: Some(25_000_000_000),

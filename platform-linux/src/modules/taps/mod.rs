@@ -3,6 +3,7 @@
 mod blocks;
 pub mod capture;
 mod check;
+pub mod paths;
 mod port;
 pub mod sample;
 
@@ -18,6 +19,7 @@ use crate::kernel::sys::packet::PacketSocket;
 use crate::links::Links;
 use crate::modules::module::{Findings, Line, Module, Statistics, World};
 use crate::modules::taps::capture::{LinkFault, TapOptions, TapStats};
+use crate::modules::taps::paths::Paths;
 use crate::modules::taps::port::{Port, tap_options};
 use crate::output::Output;
 use crate::selection;
@@ -33,6 +35,8 @@ pub(crate) struct Taps {
     ended: BTreeMap<u32, TapStats>,
     /// Totals of interfaces that were deleted, so that the sum in the statistics is complete.
     gone: TapStats,
+    /// Finds the other interface of forwarded packets.
+    paths: Paths,
     throttle: Throttle,
     /// For interfaces that cannot be opened, all together: containers come and go by the hundred.
     open_throttle: Throttle,
@@ -72,6 +76,7 @@ impl Module for Taps {
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
         // The samples in the rings were chosen at the old rates.
         self.drain(now, output);
+        self.paths.update(world.links);
         let wanted: BTreeMap<u32, TapOptions> = world
             .links
             .iter()
@@ -147,7 +152,7 @@ impl Taps {
     /// the loop again. Returns true if there were any.
     fn drain_port(&mut self, now: Instant, if_index: u32, output: &mut Output<'_>) -> bool {
         let Some(port) = self.open.get_mut(&if_index) else { return false };
-        match port.drain(now, if_index, output) {
+        match port.drain(now, if_index, &mut self.paths, output) {
             Ok(0) => self.look_for_fault(now, if_index),
             Ok(_) => return true,
             Err(error) => {

@@ -12,6 +12,7 @@ use crate::modules::module::World;
 use crate::modules::taps::capture::{
     LinkFault, Method, Packet, RingShape, Tap, TapOptions, TapStats,
 };
+use crate::modules::taps::paths::Paths;
 use crate::modules::taps::sample::{is_supported, with_flow_sample};
 use crate::output::Output;
 use crate::selection;
@@ -62,12 +63,14 @@ impl Port {
         &mut self,
         now: Instant,
         if_index: u32,
+        paths: &mut Paths,
         output: &mut Output<'_>,
     ) -> io::Result<usize> {
         let before = self.before;
         let drained = self.tap.drain(BUDGET, &mut |packet| {
             let packet = Packet { meta: continue_totals(packet.meta, before), ..*packet };
-            with_flow_sample(if_index, &packet, |sample| output.flow_sample(now, sample));
+            let sides = paths.sides(now, if_index, &packet);
+            with_flow_sample(if_index, &packet, sides, |sample| output.flow_sample(now, sample));
         });
         drained.map(|drained| drained.samples)
     }

@@ -7,15 +7,15 @@ use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface};
 
 use crate::modules::taps::capture::{Packet, PacketKind, VlanTag};
 
-/// Passes the flow sample of a packet on interface `if_index` to `emit`. On the stack, so that a
-/// packet causes no allocation.
+/// Passes the flow sample of a packet on interface `if_index`, with its input and output, to `emit`.
+/// On the stack, so that a packet causes no allocation.
 #[inline]
 pub fn with_flow_sample<T>(
     if_index: u32,
     packet: &Packet<'_>,
+    (input, output): (Interface, Interface),
     emit: impl FnOnce(&FlowSample<'_>) -> T,
 ) -> T {
-    let (input, output) = interfaces(if_index, packet.kind);
     let timestamp = ExtendedTimestamp { nanoseconds: packet.timestamp_ns };
     let switch = packet.vlan.map(|tag| extended_switch(tag, packet.kind));
     let with_switch: [&dyn FlowRecord; 2];
@@ -45,19 +45,6 @@ pub fn with_flow_sample<T>(
 #[must_use]
 pub fn is_supported(hardware_type: u16) -> bool {
     is_ethernet(hardware_type) || BARE_IP.contains(&hardware_type)
-}
-
-/// `input` and `output` by the packet type (section 3.6 of docs/sflow-wire.md). The output of a
-/// packet for another host, seen in promiscuous mode or on a bridge port, is unknown.
-fn interfaces(if_index: u32, kind: PacketKind) -> (Interface, Interface) {
-    let here = Interface::Index(if_index);
-    match kind {
-        PacketKind::Host | PacketKind::Broadcast | PacketKind::Multicast => {
-            (here, Interface::Internal)
-        }
-        PacketKind::Outgoing => (Interface::Internal, here),
-        PacketKind::OtherHost | PacketKind::Other(_) => (here, Interface::Unknown),
-    }
 }
 
 /// `extended_switch` (0:1001): the tag applies to the side with the wire.
@@ -107,16 +94,6 @@ mod tests {
     use flowmote_core::SampleMeta;
 
     #[test]
-    fn input_and_output_follow_the_packet_type() {
-        let (here, me) = (Interface::Index(7), Interface::Internal);
-        assert_eq!(interfaces(7, PacketKind::Host), (here, me));
-        assert_eq!(interfaces(7, PacketKind::Broadcast), (here, me));
-        assert_eq!(interfaces(7, PacketKind::Multicast), (here, me));
-        assert_eq!(interfaces(7, PacketKind::Outgoing), (me, here));
-        assert_eq!(interfaces(7, PacketKind::OtherHost), (here, Interface::Unknown));
-    }
-
-    #[test]
     fn short_frame_is_padded_where_the_adapter_pads_it() {
         let length = |kind, hardware_type, frame_length| {
             let packet = Packet {
@@ -129,7 +106,8 @@ mod tests {
                 hardware_type,
                 meta: SampleMeta::default(),
             };
-            with_flow_sample(7, &packet, |sample| sample.header.unwrap().frame_length)
+            let sides = (Interface::Index(7), Interface::Unknown);
+            with_flow_sample(7, &packet, sides, |sample| sample.header.unwrap().frame_length)
         };
         let (ethernet, tun) = (libc::ARPHRD_ETHER, libc::ARPHRD_NONE);
         assert_eq!(length(PacketKind::Outgoing, ethernet, 46), 64);
