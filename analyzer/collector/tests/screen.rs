@@ -17,7 +17,7 @@ struct Terminal {
 impl Terminal {
     /// Runs `script` in a shell with job control; `TOP` in it is the command. `None` without script(1).
     fn start(script: &str) -> Option<Self> {
-        let top = concat!(env!("CARGO_BIN_EXE_flowmote-analyzer"), " top 127.0.0.1:0");
+        let top = concat!(env!("CARGO_BIN_EXE_flowmote-analyzer"), " top 127.0.0.1:0 --allow ::1");
         let script = format!("stty rows 24 cols 80; set -m; {}", script.replace("TOP", top));
         let mut child = Command::new("script")
             .args(["-qec", &script, "/dev/null"])
@@ -72,6 +72,7 @@ impl Drop for Terminal {
 #[test]
 fn keys_show_help_and_pause() {
     let Some(mut terminal) = Terminal::start("TOP; echo ended $?") else { return };
+    terminal.wait_for("--allow");
     terminal.wait_for("INTERFACE");
     terminal.press("?");
     terminal.wait_for("implausible");

@@ -247,7 +247,10 @@ impl Top {
         (view.width, view.height) = screen.size()?;
         let log = log_lines(self.child.as_ref(), view.height);
         let state = if self.paused { "PAUSED" } else { "" };
-        let (title, footer) = (title(&self.listening, state, view), footer(view));
+        let refused = self.receiver.drops()?.refused();
+        let refused = refused.map(|count| format!(", {count} refused by --allow"));
+        let listening = self.listening.clone() + &refused.unwrap_or_default();
+        let (title, footer) = (title(&listening, state, view), footer(view));
         view.height = view.height.saturating_sub(log.len() + 2);
         let mut lines = vec![title];
         lines.extend(if self.help { help::lines() } else { view.lines(&self.engine, now) });
