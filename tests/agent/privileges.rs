@@ -148,6 +148,9 @@ fn named_user_must_exist() {
     assert_eq!(status["Uid"], "1234\t1234\t1234\t1234");
     assert_eq!(status["Gid"], "65534\t65534\t65534\t65534", "no entry in /etc/passwd");
     assert!(agent.stop().contains("running as user 1234 with "));
+    let nobody = "--reuid=65534 --regid=65534 --clear-groups";
+    let agent = start(&lab, &host, nobody, "-o 127.0.0.1 --user root");
+    assert!(agent.stop().contains("warn: --user root has no effect"));
     let agent = Agent::start(&lab, &host, "-i lo -o 127.0.0.1 --user root");
     assert!(agent.stop().contains("warn: running as user root with "));
 }
