@@ -19,6 +19,7 @@ use crate::receive::{Batch, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 use child::Child;
 use screen::{Key, Screen};
+use units::fit;
 use view::{Line, Page, Role, Sort, View};
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
@@ -274,7 +275,7 @@ fn print(lines: &[Line]) -> io::Result<()> {
 fn title(listening: &str, state: &str, view: View) -> Line {
     let sorted = format!("{state}  sorted by {}", view.sort.name());
     let width = view.width.saturating_sub(sorted.len() + 1);
-    Line { role: Role::Title, text: format!("{listening:width$} {sorted}") }
+    Line { role: Role::Title, text: format!("{:width$} {sorted}", fit(listening, width)) }
 }
 
 fn footer(view: View) -> Line {
