@@ -22,8 +22,7 @@ for number in 1 2 3 4 7 8 9; do
     ping -c 300 -i 0.002 -s 200 -q "10.0.$number.2" >/tmp/ping 2>&1 ||
         fail "ping.$number" "$(grep received /tmp/ping)"
 done
-sleep 1
-report
+for interface in $sampled; do settled "$interface"; done
 for interface in $sampled; do
     eval "kernel=\$(($(packets "$interface") - kernel_$interface))"
     eval "agent_saw=\$(($(counted "$interface" "packets seen") - agent_$interface))"

@@ -13,16 +13,25 @@ check() {
     shift 2
     if "$@"; then pass "$name"; else fail "$name" "$reason"; fi
 }
-now() { cut -d. -f1 /proc/uptime; }
+# eventually NAME REASON TEST...: as check, for what may take a while.
+eventually() {
+    name=$1 reason=$2
+    shift 2
+    if until_true 20 "$@"; then pass "$name"; else fail "$name" "$reason"; fi
+}
+now() {
+    read -r uptime _ </proc/uptime
+    echo "${uptime%.*}"
+}
 peer() { ip netns exec peer "$@"; }
 
-# until_true SECONDS COMMAND...: the machine is emulated, nothing is fast.
+# until_true SECONDS COMMAND...: an emulated machine on a busy host may take five times as long.
 until_true() {
-    tries=$(($1 * 10))
+    # Local, because the command may wait itself.
+    local deadline=$(($(now) + 5 * $1))
     shift
     while ! "$@"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
+        [ "$(now)" -lt "$deadline" ] || return 1
         sleep 0.1
     done
 }
@@ -67,6 +76,23 @@ configure() {
     } >/etc/flowmote.conf
 }
 
+configure_nflog() {
+    echo 'sflow { collector { ip = 127.0.0.1 } polling = 0 nflog { group = 5 probability = 0.5 } }' \
+        >/etc/flowmote.conf
+}
+# Every second ICMP packet that arrives on veth.
+nflog_rule() {
+    modprobe nfnetlink_log && modprobe nft_log && modprobe nft_numgen || return
+    nft -f - <<'RULES'
+table inet sampling {
+    chain input {
+        type filter hook input priority 0
+        iifname veth ip protocol icmp numgen inc mod 2 == 0 log group 5 snaplen 128
+    }
+}
+RULES
+}
+
 # start WAY: the agent with that configuration, until it has opened what there is.
 start() {
     : >/tmp/agent.log
@@ -88,14 +114,21 @@ report() {
 }
 reported() { [ "$(grep -c 'statistics after' /tmp/agent.log)" -gt "$reports" ]; }
 
+# settled INTERFACE: until all chosen packets of the interface are samples or drops, or for 20 s.
+settled() { until_true 4 ring_is_empty "$1"; }
+ring_is_empty() {
+    report
+    [ "$(counted "$1" "in the ring")" = 0 ]
+}
 # counted INTERFACE WHAT: one number of the last report, in the words of its line: "packets seen",
 # "samples", "drops", "unreadable", "in the ring". What is 0 may be left out there.
 counted() {
     grep "  $1 .*packets seen" /tmp/agent.log | tail -1 | grep -o "[0-9]* \(of them \)\?$2" |
         cut -d' ' -f1 | grep . || echo 0
 }
-# method INTERFACE: the filter that samples it.
+# method INTERFACE: the filter that samples it, once it is opened.
 method() {
+    until_true 10 grep -q "$1: sampling 1 in" /tmp/agent.log
     line=$(grep "$1: sampling 1 in" /tmp/agent.log | tail -1)
     case $line in
     *eBPF*) echo eBPF ;;
@@ -109,13 +142,16 @@ collect() {
     : >/tmp/samples
     flowmote-analyzer listen 127.0.0.1:6343 --format "$1" --output /tmp/samples 2>/tmp/collector.log &
     collector=$!
-    sleep 0.5
+    until_true 10 grep -q 'listening on' /tmp/collector.log
 }
+# All that was sent to the collector is in /tmp/samples then.
 collected() {
-    sleep 1
+    until_true 20 nothing_queued
     kill -INT $collector
     wait $collector
 }
+# Port 6343 in hexadecimal; bytes in the send and the receive queue.
+nothing_queued() { ! grep -i ':18C7 ' /proc/net/udp | grep -qv ' 00000000:00000000 '; }
 # record NAME: the last counter record of that name in JSON, flat.
 records() { grep -o "\"record\":\"$1\"[^}]*" /tmp/samples; }
 

@@ -16,6 +16,7 @@ little_memory() { exec prlimit --memlock=65536:65536 "$@"; }
 for way in little_memory as_unit; do
     case $way in little_memory) name=memory.root-64k ;; *) name=memory.unit ;; esac
     start $way
+    until_true 20 eval '[ "$(grep -c "sampling 1 in" /tmp/agent.log)" = 12 ]'
     check $name "$(exact) of 12 interfaces have the eBPF filter" [ "$(exact)" = 12 ]
     stop
 done

@@ -1,19 +1,13 @@
-# What other modules of the agent are going to use, on this kernel.
+# Packets that a firewall rule samples, and what modules of the agent to come are going to use.
 
-nflog() {
-    modprobe nfnetlink_log && modprobe nft_log && modprobe nft_numgen || return
-    nft -f - <<'RULES' || return
-table inet sampling {
-    chain input {
-        type filter hook input priority 0
-        numgen random mod 2 == 0 log group 5 prefix "2" snaplen 128
-    }
-}
-RULES
-    nft delete table inet sampling
-    grep -q 'nfnetlink_log' /proc/net/netfilter/nf_log
-}
-check modules.nflog "the rule or its logger is missing" nflog
+configure_nflog
+start as_root
+check modules.nflog "the rule is refused" nflog_rule
+ping -c 20 -i 0.01 -q 10.0.4.2 >/dev/null
+eventually modules.nflog-samples "not all of 10 packets are samples" \
+    eval 'report; grep -q "nflog group 5 (1 in 2): 10 samples, 0 drops" /tmp/agent.log'
+stop
+nft delete table inet sampling
 psample() {
     modprobe psample && modprobe act_sample && modprobe cls_matchall && modprobe sch_ingress || return
     tc qdisc add dev veth clsact &&

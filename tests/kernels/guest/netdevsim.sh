@@ -15,7 +15,7 @@ ip link set simulated up
 configure 10 1 simulated
 collect json
 start as_root
-sleep 3
+until_true 10 eval 'records ethernet_counters | grep -q .'
 stop
 collected
 record=$(records ethernet_counters | tail -n 1)

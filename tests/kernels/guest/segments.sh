@@ -12,14 +12,14 @@ for interface in $cards veth vlan7 bridge; do
     report
     tcp=$(segments) saw=$(counted "$interface" "packets seen")
     : >/tmp/sink
-    peer timeout 60 flowmote-lab sink "10.0.$n.2:7000" >/tmp/sink &
+    peer timeout 300 flowmote-lab sink "10.0.$n.2:7000" >/tmp/sink &
     sink=$!
     until_true 10 grep -q listening /tmp/sink
-    timeout 60 flowmote-lab source "10.0.$n.2:7000" 2000000
+    timeout 300 flowmote-lab source "10.0.$n.2:7000" 2000000
     kill $sink 2>/dev/null
     wait $sink
     sleep 0.5
-    report
+    settled "$interface"
     tcp=$(($(segments) - tcp)) saw=$(($(counted "$interface" "packets seen") - saw))
     # Besides there are a few packets of ARP and IPv6.
     check "tcp.$interface" "TCP counted $tcp segments, the agent $saw packets" eval \
@@ -27,21 +27,23 @@ for interface in $cards veth vlan7 bridge; do
     stop
 done
 
+# All samples so far are at the collector, whose lines of them begin with FLOW.
+all_arrived() { [ "$(grep -c '^FLOW' /tmp/samples)" -ge "$(counted veth samples)" ]; }
+
 # First the ring is filled with packets that cannot be mistaken for those of the super-packets, so that
 # a slot which the kernel has not written shows one of them.
-peer flowmote-analyzer listen 10.0.4.2:9 --for 300 >/dev/null 2>&1 &
+peer flowmote-analyzer listen 10.0.4.2:9 --for 3000 >/dev/null 2>&1 &
 configure 4 0 veth
 collect csv
 start as_root
 flowmote-lab flood 10.0.4.2:9 50000 101
-sleep 1
-report
+settled veth
+until_true 20 all_arrived
 before=$(counted veth "packets seen") dropped=$(counted veth drops) unreadable=$(counted veth unreadable)
 old=$(grep -c ',143,' /tmp/samples)
 # 300 super-packets, cut by the kernel into 11 datagrams of at most 1000 bytes each.
 flowmote-lab flood 10.0.4.2:9 300 10500 1000
-sleep 1
-report
+settled veth
 seen=$(($(counted veth "packets seen") - before))
 dropped=$(($(counted veth drops) - dropped)) unreadable=$(($(counted veth unreadable) - unreadable))
 stop

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # What a virtual machine boots: archives that the kernel unpacks one after the other into its first
-# root directory. Sourced by `run` after packages.sh; expects `cache`, `here`, `work`, `cargo`.
+# root directory. Sourced by `run` after packages.sh; expects `cache`, `here`, `work`, `scratch`, `cargo`, `nets`.
 
 # archive DIRECTORY FILE: its root must be open to all, else an agent without root reads no /proc.
 archive() {
@@ -29,7 +29,8 @@ userland() {
         # For the modules that the kernel requests.
         ln -sf /bin/busybox "$root/sbin/modprobe"
         archive "$root" "$out" || return
-        rm -rf "$root"
+        # shellcheck disable=SC2086
+        rm -rf "$root" $debs
     fi
     echo "$out"
 }
@@ -52,7 +53,7 @@ programs() {
 
 # guest TRIPLE [NETDEVSIM]: programs, checks, the module of the simulated card and the unit whose way of starting the checks take.
 guest() {
-    root=$(mktemp -d) out=$work/guest-$$.cpio
+    root=$(mktemp -d) out=$scratch/guest.cpio
     units=$root/etc/systemd/system
     mkdir -p "$root/bin" "$root/checks" "$root/net" "$root/usr/local/sbin" "$root/lib/systemd/system" \
         "$units/multi-user.target.wants"
@@ -70,6 +71,9 @@ guest() {
     # As `make install` has them.
     ln -s /bin/flowmote "$root/usr/local/sbin/flowmote"
     cp "$here/../../platform-linux/dist/flowmote.service" "$root/lib/systemd/system"
+    # The addition for nflog, as the page has it.
+    awk '/^```/ {inside = 0} inside {print} /systemctl edit flowmote/ {found = 1}
+        /^```$/ && found {inside = !done; done = 1}' "$here/../../docs/operations.md" >"$root/checks/nflog.conf"
     cp "$here/guest/checks.service" "$units"
     ln -s ../checks.service "$units/multi-user.target.wants"
     install -m 755 "$here/guest/init" "$root/init"

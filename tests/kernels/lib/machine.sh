@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # One virtual machine, emulated so that it runs the same on every host. Sourced by `run`; expects
-# `work`.
+# `work`, `scratch`, `limit`, `append`.
 
 # boot ARCH KERNEL LOG ARCHIVE...: ends when the machine does, or after `limit` seconds.
 boot() {
     arch=$1 kernel=$2 log=$3
     shift 3
-    initrd=$work/initrd-$$
+    initrd=$scratch/initrd
     cat "$@" >"$initrd" || return
     case $arch in
     amd64)
@@ -26,8 +26,8 @@ boot() {
     set -- "$@" -accel tcg,thread=multi -smp 2 -m "${memory:-1536}" -nodefaults -no-user-config \
         -display none -serial stdio -no-reboot -uuid 11111111-2222-3333-4444-555555555555
     # A disk, for the counters of disks; what is written to it is thrown away.
-    disk=$work/disk.ext2
-    [ -e "$disk" ] || { truncate -s 16M "$disk.new" && mke2fs -q -t ext2 "$disk.new" && mv "$disk.new" "$disk"; }
+    disk=$scratch/disk.ext2
+    [ -e "$disk" ] || { truncate -s 16M "$disk" && mke2fs -q -t ext2 "$disk"; } || return
     set -- "$@" -drive "file=$disk,if=none,id=disk,format=raw,snapshot=on" -device virtio-blk-pci,drive=disk
     # Pairs of network cards on a cable each: one with an odd address, its peer with the next even.
     pair=1
@@ -41,9 +41,11 @@ boot() {
     done
     # QEMU's own status says nothing: it is 0 after a kernel panic too. `run` looks for the last
     # line that guest/init prints.
-    timeout "$limit" nice -n 10 "$@" -kernel "$kernel/vmlinuz" -initrd "$initrd" \
-        -append "console=$console panic=-1 loglevel=1 $append" </dev/null >"$log" 2>&1
-    status=$?
-    rm -f "$initrd" "$work/guest-$$.cpio"
-    return $status
+    timeout -k 10 "$limit" nice -n 10 "$@" -kernel "$kernel/vmlinuz" -initrd "$initrd" \
+        -append "console=$console panic=-1 loglevel=1 $append" </dev/null >"$log" 2>&1 &
+    # In the background, so that a signal to `run` ends it too.
+    machine=$!
+    wait $machine
+    machine=
+    rm -f "$initrd"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Debian packages of several suites and of both processors: fetched by apt with a state of its own
 # and unpacked. Nothing is installed and the apt of this machine is not changed. Sourced by `run`;
-# expects `cache`.
+# expects `cache` and `scratch`.
 
 mirror=${FLOWMOTE_MIRROR:-http://deb.debian.org/debian}
 suites="bullseye bullseye-security bookworm bookworm-security bookworm-backports trixie-backports"
@@ -17,30 +17,39 @@ apt_of() {
             case $suite in *-security) uri=$mirror-security ;; *) uri=$mirror ;; esac
             echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main"
         done >"$apt_state/sources.list"
-        cat >"$apt_state/apt.conf" <<CONF
+        # Of this machine's configuration only how to reach a mirror, a proxy for example.
+        apt-config dump | grep -E '^Acquire::(https?|Check-[A-Za-z-]*)' >"$apt_state/apt.conf"
+        cat >>"$apt_state/apt.conf" <<CONF
 Dir::State "$apt_state"; Dir::State::status "$apt_state/status"; Dir::Cache "$apt_state";
 Dir::Etc::SourceList "$apt_state/sources.list"; Dir::Etc::SourceParts "/dev/null";
 Dir::Etc::Preferences "/dev/null"; Dir::Etc::PreferencesParts "/dev/null";
 Dir::Etc::Parts "/dev/null"; Dir::Etc::Main "/dev/null";
 APT::Architecture "$apt_arch"; APT::Architectures {"$apt_arch";}; APT::Sandbox::User "";
-Acquire::Languages "none"; Acquire::Retries "2"; Acquire::http::Timeout "30";
+Acquire::Languages "none"; Acquire::Retries "1"; Acquire::http::Timeout "30";
 CONF
     fi
-    # Lists of today are good enough; without a network those of another day are.
-    if [ -z "$(find "$apt_state/updated" -mmin -1440 2>/dev/null)" ]; then
-        if APT_CONFIG=$apt_state/apt.conf apt-get update -qq >&2; then
+    # Lists of today are good enough; without a network those of another day are. One attempt for
+    # each run, because it can take minutes until apt gives up a mirror that does not respond.
+    if [ -z "$(find "$apt_state/updated" -mmin -1440 2>/dev/null)" ] && [ ! -e "$scratch/no-mirror" ]; then
+        # Its status is 0 whatever it reaches; and a suite that has moved to the archive is no reason
+        # to do without the others.
+        APT_CONFIG=$apt_state/apt.conf timeout 600 apt-get update >"$scratch/update" 2>&1
+        if grep -qE '^(Hit|Get):' "$scratch/update"; then
             touch "$apt_state/updated"
         else
-            echo "package lists for $apt_arch are those of an earlier day" >&2
+            sed 's/^/|  /' "$scratch/update" >&2
+            echo "no mirror: what the cache has for $apt_arch is used" >&2
+            touch "$scratch/no-mirror"
         fi
     fi
-    APT_CONFIG=$apt_state/apt.conf "$@"
+    APT_CONFIG=$apt_state/apt.conf timeout 1200 "$@"
 }
 
 # fetch ARCH PACKAGE...: downloads into the cache and prints the files' names.
 fetch() {
     fetch_arch=$1
     shift
+    [ ! -e "$scratch/no-mirror" ] || return
     mkdir -p "$cache/debs/$fetch_arch"
     (cd "$cache/debs/$fetch_arch" && apt_of "$fetch_arch" apt-get download -qq "$@" >&2) || return
     for package in "$@"; do
@@ -94,12 +103,16 @@ make_kernel() {
     # The path of packages that are made for a merged /usr.
     [ -d "$unpacked/lib/modules" ] || ln -sfn usr/lib "$unpacked/lib"
     depmod -b "$unpacked" "$version" || return
-    mkdir -p "$kernel"
-    pack_modules "$unpacked" "$version" "$kernel/modules.cpio" || return
-    find "$unpacked" -name 'vmlinuz*' -type f -exec cp {} "$kernel/vmlinuz" \; || return
-    # Last, since it is what says that the rest is there.
-    cp "$here/guest/modules" "$kernel/list"
-    rm -rf "$unpacked"
+    rm -rf "$kernel.new"
+    mkdir -p "$kernel.new"
+    pack_modules "$unpacked" "$version" "$kernel.new/modules.cpio" || return
+    find "$unpacked" -name 'vmlinuz*' -type f -exec cp {} "$kernel.new/vmlinuz" \;
+    [ -s "$kernel.new/vmlinuz" ] || return
+    cp "$here/guest/modules" "$kernel.new/list"
+    rm -rf "$kernel"
+    mv "$kernel.new" "$kernel" || return
+    # What is in the cache is enough from here on.
+    rm -rf "$unpacked" $debs
 }
 
 # pack_modules UNPACKED VERSION ARCHIVE: the modules of guest/modules with those that they need.
