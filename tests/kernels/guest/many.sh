@@ -1,18 +1,21 @@
 # Forty interfaces, sampled by the unit's user: each by the eBPF filter, and each with its own pool.
 
-interfaces= wrong=
+wrong=
+# One process for all commands of each side, because starting one is what costs here.
 for number in $(seq 1 12); do
-    ip link add "many$number" type veth peer name "many$number" netns peer
-    join "1$number" "many$number" "many$number"
-    interfaces="$interfaces many$number"
-done
+    echo "link add many$number type veth peer name many$number netns peer"
+    echo "addr add 10.1.$number.1/24 dev many$number"
+    echo "link set many$number up"
+done >/tmp/links
 for number in $(seq 1 14); do
     for kind in dummy ifb; do
-        ip link add "$kind$number" type $kind
-        ip link set "$kind$number" up
-        interfaces="$interfaces $kind$number"
+        echo "link add $kind$number type $kind"
+        echo "link set $kind$number up"
     done
-done
+done >>/tmp/links
+ip -batch /tmp/links
+sed -n '/^addr/s/\.1\/24/.2\/24/p; /^link set many/p' /tmp/links | ip -n peer -batch -
+interfaces=$(sed -n 's/^link set \([^ ]*\) up/\1/p' /tmp/links)
 # shellcheck disable=SC2086
 configure 10 0 $interfaces
 start as_unit
@@ -21,7 +24,7 @@ exact=$(grep -c 'sampling 1 in .*eBPF' /tmp/agent.log)
 check many.filter "$exact of 40 interfaces have the eBPF filter" [ "$exact" = 40 ]
 # As many requests as ten times the number of the interface, and as many replies.
 for number in $(seq 1 12); do
-    ping -c $((10 * number)) -i 0.002 -q "10.0.1$number.2" >/dev/null
+    ping -c $((10 * number)) -i 0.002 -q "10.1.$number.2" >/dev/null
 done
 report
 for number in $(seq 1 12); do
@@ -33,4 +36,4 @@ check many.pools "$wrong" [ -z "$wrong" ]
 idle=$(counted dummy1 "packets seen")$(counted ifb1 "packets seen")
 check many.idle "dummy1 and ifb1 have seen $idle packets, not 0 and 0" [ "$idle" = 00 ]
 stop
-for interface in $interfaces; do ip link del "$interface"; done
+for interface in $interfaces; do echo "link del $interface"; done | ip -batch -

@@ -11,7 +11,7 @@ export FLOWMOTE_PROGRAMS=/bin FLOWMOTE_SKIPPED=/tmp/skipped RUST_BACKTRACE=0 RUS
 for test in /net/net_*; do
     name=$(basename "$test")
     [ -x "$test" ] || { skip net "the tests are not built"; break; }
-    timeout 150 "$test" >/tmp/test.log 2>&1
+    timeout 600 "$test" >/tmp/test.log 2>&1
     status=$?
     if [ $status = 0 ]; then
         pass "$name"

@@ -15,12 +15,12 @@ ip netns add peer
 no_ipv6='for scope in all default; do echo 1 >/proc/sys/net/ipv6/conf/$scope/disable_ipv6; done'
 sh -c "$no_ipv6"
 peer sh -c "$no_ipv6"
-peer ip link set lo up
+ip -n peer link set lo up
 join() { # NUMBER INTERFACE PEER
     ip addr add "10.0.$1.1/24" dev "$2"
     ip link set "$2" up
-    peer ip addr add "10.0.$1.2/24" dev "$3"
-    peer ip link set "$3" up
+    ip -n peer addr add "10.0.$1.2/24" dev "$3"
+    ip -n peer link set "$3" up
 }
 # QEMU joins a card with an odd last byte of its address to the one with the next even byte.
 cards=
@@ -47,7 +47,7 @@ done
 ip link add veth type veth peer name veth-peer netns peer
 join 4 veth veth-peer
 ip link add link veth name vlan7 type vlan id 7
-peer ip link add link veth-peer name vlan7 type vlan id 7
+ip -n peer link add link veth-peer name vlan7 type vlan id 7
 join 7 vlan7 vlan7
 # A bond of two cables on either side, by LACP.
 for port in 1 2; do ip link add "port$port" type veth peer name "port$port" netns peer; done
@@ -65,10 +65,9 @@ join 9 bridge member-peer
 sampled="$cards veth vlan7 port1 bond bridge member"
 # Packets as they are on the cable: a card counts a super-packet once or not at all.
 offload() { # on|off
-    for interface in $cards veth vlan7 port1 port2 bond bridge member; do
-        ethtool -K "$interface" tso "$1" gso "$1" gro "$1" 2>/dev/null
-    done
-    for interface in $(peer ls /sys/class/net); do
-        peer ethtool -K "$interface" tso "$1" gso "$1" gro "$1" 2>/dev/null
-    done
+    all='for interface in $(ls /sys/class/net); do
+        ethtool -K "$interface" tso "$1" gso "$1" gro "$1" >/dev/null 2>&1
+    done'
+    sh -c "$all" offload "$1"
+    peer sh -c "$all" offload "$1"
 }

@@ -12,7 +12,7 @@ started() {
     [ $status = 0 ]
 }
 of_process() { awk -v name="$1:" '$1 == name {print $2}' "/proc/$(property MainPID)/status"; }
-limit() { awk -v name="$1" 'index($0, name) {print $4}' "/proc/$(property MainPID)/limits"; }
+limit() { awk -v name="$1" 'index($0, name) {print $5}' "/proc/$(property MainPID)/limits"; }
 # disk NAME: that field of the last record host_disk_io.
 disk() { records host_disk_io | tail -1 | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
 
@@ -35,6 +35,9 @@ check systemd.capabilities "effective capabilities $(of_process CapEff)" \
 check systemd.seccomp "Seccomp $(of_process Seccomp), NoNewPrivs $(of_process NoNewPrivs)" \
     [ "$(of_process Seccomp)$(of_process NoNewPrivs)" = 21 ]
 check systemd.locked-memory "$(limit 'Max locked memory')" [ "$(limit 'Max locked memory')" = unlimited ]
+# The process may raise its soft limit up to that of the unit.
+check systemd.open-files "$(limit 'Max open files')" \
+    [ "$(limit 'Max open files')" = "$(property LimitNOFILE)" ]
 ping -c 40 -i 0.02 -q 10.0.4.2 >/dev/null
 # Through a network card, since only those count as adapters of the host.
 ping -c 10 -i 0.02 -q 10.0.1.2 >/dev/null

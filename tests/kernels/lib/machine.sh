@@ -2,7 +2,8 @@
 # One virtual machine, emulated so that it runs the same on every host. Sourced by `run`; expects
 # `work`, `scratch`, `limit`, `append`.
 
-# boot ARCH KERNEL LOG ARCHIVE...: ends when the machine does, or after `limit` seconds.
+# boot ARCH KERNEL LOG ARCHIVE...: ends when the machine does, after `limit` seconds, or when the
+# machine has printed nothing for a quarter of an hour. No check takes that long on the slowest host.
 boot() {
     arch=$1 kernel=$2 log=$3
     shift 3
@@ -45,7 +46,10 @@ boot() {
         -append "console=$console panic=-1 loglevel=1 $append" </dev/null >"$log" 2>&1 &
     # In the background, so that a signal to `run` ends it too.
     machine=$!
-    wait $machine
+    while kill -0 $machine 2>/dev/null; do
+        sleep 1
+        [ -z "$(find "$log" -mmin +15)" ] || kill $machine
+    done
     machine=
     rm -f "$initrd"
 }
