@@ -62,6 +62,9 @@ check systemd.reload-rate "no new rate in the journal" logged 'veth: sampling 1 
 main=$(property MainPID)
 echo 'sflow { smapling = 1 }' >/etc/flowmote.conf
 check systemd.reload-bad-file "systemctl reload succeeded" eval '! systemctl reload flowmote 2>/dev/null'
+check systemd.reload-error "the journal does not name the error" logged smapling
+# Without the check before it: the agent reports the error itself.
+systemctl kill -s HUP flowmote
 eventually systemd.bad-file-stays "the agent with its previous configuration is gone" \
     eval 'logged "not reloaded" && [ "$(property ActiveState)$(property MainPID)" = active'"$main"' ]'
 # Priorities of the journal: 3 is an error, 6 is information.
