@@ -53,7 +53,7 @@ fn json_holds_every_value_of_every_vector() {
             Err(error) => assert_eq!(shown["error"], error.name(), "{name}"),
         }
     }
-    assert!(ended.stderr.contains("209 datagrams"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("236 datagrams"), "{}", ended.stderr);
     assert!(ended.stderr.contains("malformed sample_overrun: 1"), "{}", ended.stderr);
 }
 

@@ -115,7 +115,7 @@ fn read_returns_the_datagrams_of_a_capture() {
     let payloads: Vec<_> = vectors().into_iter().map(|(_, payload)| payload).collect();
     let read = run(&["read", "-", "--json"], &capture(&payloads));
     assert_eq!(read.code, Some(0), "{}", read.stderr);
-    assert!(read.stderr.contains("209 packets, of which 0 are not sFlow"), "{}", read.stderr);
+    assert!(read.stderr.contains("236 packets, of which 0 are not sFlow"), "{}", read.stderr);
     let lines: Vec<serde_json::Value> = read
         .stdout
         .split(|byte| *byte == b'\n')

@@ -150,6 +150,9 @@ fn read_value<'a, K: ValueTypes>(cursor: &mut Cursor<'a>) -> Option<RtValue<'a>>
     let name = Text::read(cursor)?;
     let type_code = u32::read(cursor)?;
     let value = K::read_value(type_code, cursor)?;
+    if cursor.fault().is_some() {
+        return None;
+    }
     Some(RtValue { name, type_code, value })
 }
 

@@ -1,17 +1,20 @@
 //! The datagram: header, and walk over the samples.
 
 use crate::format::DataFormat;
+use crate::legacy;
 use crate::malformed::{Error, Malformed, MalformedKind};
-use crate::sample::Sample;
+use crate::sample::{Sample, UnknownSample};
 use crate::value::Address;
 use crate::xdr::Span;
 
-/// An sFlow version 5 datagram, borrowed from the bytes of the UDP payload.
+/// An sFlow datagram of version 2, 4 or 5, borrowed from the bytes of the UDP payload.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
+    /// 2, 4 or 5.
+    pub version: u8,
     /// Address that identifies the agent; may differ from the source address of the UDP packet.
     pub agent_address: Address,
-    /// Distinguishes the datagram streams of one agent.
+    /// Distinguishes the datagram streams of one agent; 0 in versions 2 and 4, which lack it.
     pub sub_agent_id: u32,
     /// Increases by 1 per datagram of this sub-agent; wraps.
     pub sequence_number: u32,
@@ -28,26 +31,46 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     ///
-    /// If no sample can be found: the header is incomplete, the version is not 5, or the address
-    /// type is undefined, so that the length of the address is unknown.
+    /// If no sample can be found: the header is incomplete, the version is none of 2, 4 and 5, or the
+    /// address type is undefined, so that the length of the address is unknown.
     #[inline]
     pub fn parse(payload: &'a [u8]) -> Result<Self, Error> {
         let mut span = Span::new(payload);
         let [version, address_type] = span.words().ok_or(Error::Short)?;
         if version != 5 {
-            return Err(Error::Version(version));
+            return Self::other_version(version, address_type, span, payload);
         }
-        let agent_address = match address_type {
-            0 => Address::Unknown,
-            1 => Address::V4(span.array::<4>().ok_or(Error::Short)?.into()),
-            2 => Address::V6(span.array::<16>().ok_or(Error::Short)?.into()),
-            other => return Err(Error::AddressType(other)),
-        };
+        let agent_address = agent_address(address_type, &mut span)?;
         let [sub_agent_id, sequence_number, uptime, num_samples] =
             span.words().ok_or(Error::Short)?;
         Ok(Self {
+            version: 5,
             agent_address,
             sub_agent_id,
+            sequence_number,
+            uptime,
+            num_samples,
+            samples: span,
+        })
+    }
+
+    /// Reads the rest of a header of version 2 or 4 (RFC 3176).
+    #[cold]
+    fn other_version(
+        version: u32,
+        address_type: u32,
+        mut span: Span<'a>,
+        payload: &[u8],
+    ) -> Result<Self, Error> {
+        if !matches!(version, 2 | 4) {
+            return Err(Error::of_version(version, payload));
+        }
+        let agent_address = agent_address(address_type, &mut span)?;
+        let [sequence_number, uptime, num_samples] = span.words().ok_or(Error::Short)?;
+        Ok(Self {
+            version: version as u8,
+            agent_address,
+            sub_agent_id: 0,
             sequence_number,
             uptime,
             num_samples,
@@ -58,18 +81,32 @@ impl<'a> Datagram<'a> {
     /// The samples in order.
     #[inline]
     pub fn samples(&self) -> Samples<'a> {
-        Samples { span: self.samples, left: self.num_samples }
+        let (span, left, version) = (self.samples, self.num_samples, self.version);
+        Samples { span, left, version, searched: false }
+    }
+}
+
+#[inline]
+fn agent_address(kind: u32, span: &mut Span<'_>) -> Result<Address, Error> {
+    match kind {
+        0 => Ok(Address::Unknown),
+        1 => span.array::<4>().map(|bytes| Address::V4(bytes.into())).ok_or(Error::Short),
+        2 => span.array::<16>().map(|bytes| Address::V6(bytes.into())).ok_or(Error::Short),
+        other => Err(Error::AddressType(other)),
     }
 }
 
 /// The samples of a datagram, in order.
 ///
-/// Yields an error for a sample that is too short for its kind, and continues with the next. Yields
-/// an error where the walk cannot continue, and ends.
+/// Yields an error for a sample that is too short for its kind and for bytes between samples, and
+/// continues with the next. Yields an error where the walk cannot continue, and ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a> {
     span: Span<'a>,
     left: u32,
+    version: u8,
+    /// True after the first search for stray bytes. One per datagram bounds the work.
+    searched: bool,
 }
 
 impl<'a> Samples<'a> {
@@ -90,15 +127,113 @@ impl<'a> Iterator for Samples<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
+        if self.version != 5 {
+            let (kind, body) = match self.rare(Self::next_legacy) {
+                Ok(found) => found,
+                Err(fault) => return Some(Err(fault)),
+            };
+            return Some(Sample::legacy(kind, self.version, body));
+        }
+        let start = self.span;
         let Some([format, length]) = self.span.words() else {
             return Some(Err(self.fail(MalformedKind::SamplesMissing)));
         };
-        let Some(body) = self.span.opaque(length) else {
-            return Some(Err(self.fail(MalformedKind::SampleOverrun)));
-        };
-        Some(Sample::read(DataFormat(format), body))
+        let format = DataFormat(format);
+        match self.span.opaque(length) {
+            Some(body) if Sample::is_known(format) => Some(Sample::read(format, body)),
+            body => {
+                let unusual = self.rare(|samples| samples.unusual(start, format, body));
+                Some(unusual.map(Sample::Unknown))
+            }
+        }
     }
 }
+
+impl<'a> Samples<'a> {
+    /// Runs a rare step on a copy, so that `self` stays in registers in all others. The steps return other
+    /// types than `next`, so that its result is not in memory for their sake.
+    #[inline(always)]
+    fn rare<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> T {
+        let mut copy = *self;
+        let result = step(&mut copy);
+        *self = copy;
+        result
+    }
+
+    /// A sample of unknown number, or longer than the datagram.
+    ///
+    /// 0:0 is the number of no sample, so it is a fault even if the next sample cannot be found.
+    #[cold]
+    #[inline(never)]
+    fn unusual(
+        &mut self,
+        start: Span<'a>,
+        format: DataFormat,
+        body: Option<Span<'a>>,
+    ) -> Result<UnknownSample<'a>, Malformed> {
+        if let Some(skipped) = self.skip_stray(start, format) {
+            return Err(skipped);
+        }
+        match body {
+            None => Err(self.fail(MalformedKind::SampleOverrun)),
+            Some(_) if format == DataFormat(0) => Err(start.malformed(MalformedKind::StrayBytes)),
+            Some(body) => Ok(UnknownSample::new(format, body)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_legacy(&mut self) -> Result<(legacy::Kind, Span<'a>), Malformed> {
+        let sample = legacy::next(self.version, &mut self.span);
+        // Without lengths no fault can be skipped.
+        if sample.is_err() {
+            self.left = 0;
+        }
+        sample
+    }
+
+    /// Skips words between samples that belong to none, which some agents send. `start` is where a
+    /// sample should begin.
+    ///
+    /// Done only if it is safe: after them all samples that are left end exactly with the datagram, and
+    /// from `start` they do not.
+    fn skip_stray(&mut self, start: Span<'a>, format: DataFormat) -> Option<Malformed> {
+        if Sample::is_known(format) || core::mem::replace(&mut self.searched, true) {
+            return None;
+        }
+        let left = self.left.saturating_add(1);
+        if end_exactly(start, left) {
+            return None;
+        }
+        let mut after = start;
+        for _ in 0..MAX_STRAY_WORDS {
+            let [_] = after.words()?;
+            if begins_with_known(after) && end_exactly(after, left) {
+                (self.span, self.left) = (after, left);
+                return Some(start.malformed(MalformedKind::StrayBytes));
+            }
+        }
+        None
+    }
+}
+
+/// True if `count` samples use up the span, by their lengths.
+fn end_exactly(mut span: Span<'_>, count: u32) -> bool {
+    for _ in 0..count {
+        // Each step takes eight bytes or ends the loop.
+        let Some([_, length]) = span.words() else { return false };
+        if span.opaque(length).is_none() {
+            return false;
+        }
+    }
+    span.bytes().is_empty()
+}
+
+fn begins_with_known(mut span: Span<'_>) -> bool {
+    span.words().is_some_and(|[format]| Sample::is_known(DataFormat(format)))
+}
+
+const MAX_STRAY_WORDS: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -119,7 +254,7 @@ mod tests {
     #[test]
     fn incomplete_header_wrong_version_and_address_type_are_refused() {
         assert_eq!(Datagram::parse(&[]).unwrap_err(), Error::Short);
-        assert_eq!(Datagram::parse(&[0, 0, 0, 4, 0, 0, 0, 1]).unwrap_err(), Error::Version(4));
+        assert_eq!(Datagram::parse(&[0, 0, 0, 3, 0, 0, 0, 1]).unwrap_err(), Error::Version(3));
         assert_eq!(Datagram::parse(&[0, 0, 0, 5, 0, 0, 0, 3]).unwrap_err(), Error::AddressType(3));
         assert_eq!(Datagram::parse(&[0, 0, 0, 5, 0, 0, 0, 1, 10]).unwrap_err(), Error::Short);
     }

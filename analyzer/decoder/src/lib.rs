@@ -1,4 +1,4 @@
-//! sFlow version 5 decoder: no `std`, no allocation, no unsafe code, no panic on any input.
+//! sFlow decoder for version 5, and for 2 and 4: no `std`, no allocation, no unsafe code, no panic on any input.
 //!
 //! ```
 //! use flowmote_decoder::flow::SampledHeader;
@@ -52,6 +52,7 @@ mod custom;
 mod datagram;
 pub mod flow;
 mod format;
+mod legacy;
 mod malformed;
 pub mod packet;
 mod reason;
@@ -75,4 +76,4 @@ pub use reason::drop_reason_name;
 pub use sample::{CountersSample, DiscardedPacket, FlowSample, Sample, UnknownSample};
 pub use sampled_packet::{EthernetEnds, Implausible, SampledPacket};
 pub use source::{DataSource, Interface, Port};
-pub use value::{Address, MacAddress, Percentage, Text, Uuid};
+pub use value::{Address, Latin1, MacAddress, MplsLabel, Percentage, Text, Uuid};

@@ -3,11 +3,12 @@
 use core::marker::PhantomData;
 
 use crate::format::DataFormat;
+use crate::legacy::Items;
 use crate::malformed::{Malformed, MalformedKind};
 use crate::structure::{Numbered, Structure};
 use crate::value::Text;
 use crate::visit::{Field, Ignore, Kind, Shape, Value, Visitor};
-use crate::xdr::{Cursor, Span, Wire};
+use crate::xdr::{Cursor, Layout, Span, Wire};
 
 /// A number space of records: [`Flow`](crate::Flow) or [`Counter`](crate::Counter).
 ///
@@ -85,10 +86,15 @@ pub struct Record<'a, S> {
     format: DataFormat,
     span: Span<'a>,
     depth: u8,
+    version: u8,
     space: PhantomData<S>,
 }
 
 impl<'a, S: Space> Record<'a, S> {
+    pub(crate) fn legacy(format: DataFormat, span: Span<'a>, version: u8) -> Self {
+        Self { format, span, depth: 0, version, space: PhantomData }
+    }
+
     /// Enterprise and format.
     pub fn data_format(&self) -> DataFormat {
         self.format
@@ -154,8 +160,22 @@ impl<'a, S: Space> Record<'a, S> {
         self.visit(&mut Ignore)
     }
 
+    #[inline]
     fn cursor(&self) -> Cursor<'a> {
-        Cursor::new(self.span, self.depth)
+        Cursor::with_layout(self.span, self.depth, self.layout())
+    }
+
+    /// Recognises Ethernet headers whose MAC addresses are not padded: the record has 20 bytes, and
+    /// the upper half of its last word, the type, is 0. A padded one that was cut to 20 bytes ends with
+    /// an address.
+    #[inline]
+    fn layout(&self) -> Layout {
+        let ethernet =
+            matches!(self.format.0, SAMPLED_ETHERNET | L2_TUNNEL_EGRESS | L2_TUNNEL_INGRESS);
+        match *self.bytes() {
+            [.., 0, 0, _, _] if ethernet && self.bytes().len() == 20 => Layout::Unpadded,
+            _ => Layout::Version(self.version),
+        }
     }
 }
 
@@ -167,12 +187,18 @@ pub struct Records<'a, S> {
     span: Span<'a>,
     left: u32,
     depth: u8,
+    /// Records of versions 2 and 4, which have no lengths.
+    legacy: Option<Items>,
     space: PhantomData<S>,
 }
 
 impl<'a, S> Records<'a, S> {
     pub(crate) fn new(span: Span<'a>, count: u32, depth: u8) -> Self {
-        Self { span, left: count, depth, space: PhantomData }
+        Self { span, left: count, depth, legacy: None, space: PhantomData }
+    }
+
+    pub(crate) fn legacy(span: Span<'a>, count: u32, items: Items) -> Self {
+        Self { span, left: count, depth: 0, legacy: Some(items), space: PhantomData }
     }
 
     /// Bytes not walked over yet. At the end, surplus bytes of the sample, to be ignored.
@@ -180,18 +206,57 @@ impl<'a, S> Records<'a, S> {
         self.span.bytes()
     }
 
-    fn fail(&mut self, kind: MalformedKind) -> Malformed {
+    /// `Clone` and `Copy` would need them of the number space.
+    #[inline(always)]
+    fn copy(&self) -> Self {
+        let Self { span, left, depth, legacy, space } = *self;
+        Self { span, left, depth, legacy, space }
+    }
+
+    pub(crate) fn span(&self) -> Span<'a> {
+        self.span
+    }
+
+    pub(crate) fn left(&self) -> u32 {
+        self.left
+    }
+
+    pub(crate) fn move_to(&mut self, span: Span<'a>) {
+        self.span = span;
+    }
+
+    pub(crate) fn expect(&mut self, count: u32, items: Items) {
+        (self.left, self.legacy) = (count, Some(items));
+    }
+
+    pub(crate) fn stop(&mut self) {
         self.left = 0;
+    }
+
+    /// Ends the walk, with nothing left over.
+    pub(crate) fn end(&mut self, fault: Malformed) -> Malformed {
+        self.stop();
+        self.span = self.span.at_end();
+        fault
+    }
+
+    fn fail(&mut self, kind: MalformedKind) -> Malformed {
+        self.stop();
         self.span.malformed(kind)
     }
 }
 
-impl<'a, S> Iterator for Records<'a, S> {
+impl<'a, S: Space> Iterator for Records<'a, S> {
     type Item = Result<Record<'a, S>, Malformed>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
+        if let Some(items) = self.legacy {
+            let (after, record) = self.copy().split_legacy(items);
+            *self = after;
+            return Some(record);
+        }
         let Some([format, length]) = self.span.words() else {
             return Some(Err(self.fail(MalformedKind::RecordsMissing)));
         };
@@ -199,7 +264,7 @@ impl<'a, S> Iterator for Records<'a, S> {
             return Some(Err(self.fail(MalformedKind::RecordOverrun)));
         };
         let format = DataFormat(format);
-        Some(Ok(Record { format, span, depth: self.depth, space: PhantomData }))
+        Some(Ok(Record { format, span, depth: self.depth, version: 5, space: PhantomData }))
     }
 }
 
@@ -263,3 +328,6 @@ const BYTES: Field = Field { name: "bytes", kind: Kind::Identity };
 const ITEM: Field = Field { name: "", kind: Kind::Identity };
 const TYPE: Field = Field { name: "record", kind: Kind::Identity };
 const FORMAT: Field = Field { name: "data_format", kind: Kind::Identity };
+const SAMPLED_ETHERNET: u32 = 2;
+const L2_TUNNEL_EGRESS: u32 = 1021;
+const L2_TUNNEL_INGRESS: u32 = 1022;

@@ -4,6 +4,7 @@ use crate::counter::CounterRecords;
 use crate::custom::{RtFlow, RtMetric};
 use crate::flow::FlowRecords;
 use crate::format::DataFormat;
+use crate::legacy::{Items, Kind};
 use crate::malformed::{Malformed, MalformedKind};
 use crate::record::Records;
 use crate::source::{DataSource, Interface};
@@ -39,9 +40,28 @@ impl<'a> Sample<'a> {
             DISCARDED => DiscardedPacket::read(body).map(Self::Discarded),
             RT_METRIC => RtMetric::read(body).map(Self::RtMetric),
             RT_FLOW => RtFlow::read(body).map(Self::RtFlow),
-            _ => Some(Self::Unknown(UnknownSample { data_format: format, body })),
+            _ => Some(Self::Unknown(UnknownSample::new(format, body))),
         };
         read.ok_or_else(|| body.malformed(MalformedKind::SampleShort))
+    }
+
+    /// Reads the fixed part of a sample of version 2 or 4.
+    #[inline]
+    pub(crate) fn legacy(kind: Kind, version: u8, body: Span<'a>) -> Result<Self, Malformed> {
+        let read = match kind {
+            Kind::Flow => FlowSample::legacy(version, body).map(Self::Flow),
+            Kind::Counters => CountersSample::legacy(body).map(Self::Counters),
+        };
+        read.ok_or_else(|| body.malformed(MalformedKind::SampleShort))
+    }
+
+    /// True for the numbers that [`read`](Sample::read) reads.
+    #[inline]
+    pub(crate) fn is_known(format: DataFormat) -> bool {
+        matches!(
+            format,
+            FLOW | COUNTERS | FLOW_EXPANDED | COUNTERS_EXPANDED | DISCARDED | RT_METRIC | RT_FLOW
+        )
     }
 
     /// Enterprise and format.
@@ -95,14 +115,19 @@ pub struct FlowSample<'a> {
     pub num_records: u32,
     /// True for the expanded encoding (0:3).
     pub expanded: bool,
-    records: Span<'a>,
+    pub(crate) records: Span<'a>,
+    /// The layout of the records in versions 2 and 4.
+    pub(crate) legacy: Option<Items>,
 }
 
 impl<'a> FlowSample<'a> {
     /// The flow records in order.
     #[inline]
     pub fn records(&self) -> FlowRecords<'a> {
-        Records::new(self.records, self.num_records, 0)
+        match self.legacy {
+            None => Records::new(self.records, self.num_records, 0),
+            Some(items) => Records::legacy(self.records, 1, items),
+        }
     }
 
     #[inline]
@@ -120,6 +145,7 @@ impl<'a> FlowSample<'a> {
             num_records,
             expanded: false,
             records: span,
+            legacy: None,
         })
     }
 
@@ -138,6 +164,7 @@ impl<'a> FlowSample<'a> {
             num_records,
             expanded: true,
             records: span,
+            legacy: None,
         })
     }
 }
@@ -150,30 +177,57 @@ pub struct CountersSample<'a> {
     pub sequence_number: u32,
     /// Data source of the counters.
     pub source_id: DataSource,
+    /// Most seconds between two counters samples of this source, as configured; only in versions 2
+    /// and 4.
+    pub sampling_interval: Option<u32>,
     /// Declared number of counter records.
     pub num_records: u32,
     /// True for the expanded encoding (0:4).
     pub expanded: bool,
-    records: Span<'a>,
+    pub(crate) records: Span<'a>,
+    /// The layout of the records in versions 2 and 4.
+    pub(crate) legacy: Option<Items>,
 }
 
 impl<'a> CountersSample<'a> {
     /// The counter records in order.
     #[inline]
     pub fn records(&self) -> CounterRecords<'a> {
-        Records::new(self.records, self.num_records, 0)
+        match self.legacy {
+            None => Records::new(self.records, self.num_records, 0),
+            Some(items) => Records::legacy(self.records, self.num_records, items),
+        }
     }
 
     fn compact(mut span: Span<'a>) -> Option<Self> {
         let [sequence_number, source, num_records] = span.words()?;
         let source_id = DataSource::from_compact(source);
-        Some(Self { sequence_number, source_id, num_records, expanded: false, records: span })
+        Some(Self::version_5(sequence_number, source_id, num_records, span))
     }
 
     fn expanded(mut span: Span<'a>) -> Option<Self> {
         let [sequence_number, class, index, num_records] = span.words()?;
         let source_id = DataSource { class, index };
-        Some(Self { sequence_number, source_id, num_records, expanded: true, records: span })
+        let sample = Self::version_5(sequence_number, source_id, num_records, span);
+        Some(Self { expanded: true, ..sample })
+    }
+
+    fn version_5(
+        sequence_number: u32,
+        source_id: DataSource,
+        num_records: u32,
+        records: Span<'a>,
+    ) -> Self {
+        let (sampling_interval, expanded, legacy) = (None, false, None);
+        Self {
+            sequence_number,
+            source_id,
+            sampling_interval,
+            num_records,
+            expanded,
+            records,
+            legacy,
+        }
     }
 }
 
@@ -229,6 +283,10 @@ pub struct UnknownSample<'a> {
 }
 
 impl<'a> UnknownSample<'a> {
+    pub(crate) fn new(data_format: DataFormat, body: Span<'a>) -> Self {
+        Self { data_format, body }
+    }
+
     /// Enterprise and format.
     pub fn data_format(&self) -> DataFormat {
         self.data_format

@@ -43,8 +43,7 @@ scalar! {
     Address as Address: read_address, unknown |_| Address::Unknown;
     Ipv4Addr as Ipv4: |c| c.array().map(Ipv4Addr::from_octets), unknown |_| Ipv4Addr::UNSPECIFIED;
     Ipv6Addr as Ipv6: |c| c.array().map(Ipv6Addr::from_octets), unknown |_| Ipv6Addr::UNSPECIFIED;
-    MacAddress as Mac: |c| c.array().map(|[a, b, d, e, f, g, _, _]| MacAddress([a, b, d, e, f, g])),
-        unknown |_| MacAddress::default();
+    MacAddress as Mac: |c| c.mac().map(MacAddress), unknown |_| MacAddress::default();
     Uuid as Uuid: |c| c.array().map(Uuid), unknown |_| Uuid::default();
     Text<'a> as Text: |c| c.opaque().map(Text), unknown |_| Text::default();
     &'a [u8] as Bytes: |c| c.opaque(), unknown |_| &[];

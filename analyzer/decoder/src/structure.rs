@@ -13,6 +13,7 @@
 //!
 //! The first word of a field is its [`Kind`](crate::visit::Kind). The string is the published name
 //! if it differs from the Rust name. A structure without a number (`= 0:5`) is part of others.
+//! Versions in brackets after a type (`u32 [5..]`) are those of the datagrams that have the field.
 //! `Option` marks fields that an older published form lacks. `registry!` in `flow/mod.rs` or
 //! `counter/mod.rs` lists the records that [`Record::decode`](crate::record::Record::decode) and
 //! `visit` support.
@@ -42,7 +43,10 @@ macro_rules! structures {
         $(#[$doc:meta])*
         $name:ident $(<$life:lifetime>)? $(= $enterprise:literal : $format:literal)?
         as $published:literal {
-            $($(#[$field_doc:meta])* $kind:ident $field:ident $($field_name:literal)?: $type:ty,)*
+            $(
+                $(#[$field_doc:meta])*
+                $kind:ident $field:ident $($field_name:literal)?: $type:ty $([$versions:pat])?,
+            )*
         }
     )*) => {$(
         $(#[$doc])*
@@ -59,7 +63,12 @@ macro_rules! structures {
         impl<'a> $crate::xdr::Wire<'a> for $name $(<$life>)? {
             #[inline]
             fn read(cursor: &mut $crate::xdr::Cursor<'a>) -> Option<Self> {
-                Some(Self { $($field: cursor.field($crate::visit::Kind::$kind),)* })
+                Some(Self { $($field: $crate::structure::in_version!(
+                    cursor,
+                    cursor.field($crate::visit::Kind::$kind),
+                    $crate::xdr::Wire::unknown($crate::visit::Kind::$kind)
+                    $(, $versions)?
+                ),)* })
             }
 
             fn unknown(_: $crate::visit::Kind) -> Self {
@@ -89,19 +98,34 @@ macro_rules! structures {
                 cursor: &mut $crate::xdr::Cursor<'a>,
                 visitor: &mut dyn $crate::visit::Visitor,
             ) {
-                $(<$type as $crate::xdr::Wire<'a>>::visit(
+                $($crate::structure::in_version!(
                     cursor,
-                    $crate::visit::Field {
-                        name: $crate::structure::published!($field $($field_name)?),
-                        kind: $crate::visit::Kind::$kind,
-                    },
-                    visitor,
+                    <$type as $crate::xdr::Wire<'a>>::visit(
+                        cursor,
+                        $crate::visit::Field {
+                            name: $crate::structure::published!($field $($field_name)?),
+                            kind: $crate::visit::Kind::$kind,
+                        },
+                        visitor,
+                    ),
+                    ()
+                    $(, $versions)?
                 );)*
             }
         }
 
         $crate::structure::number!($space [$name $(<$life>)?] $($enterprise $format)?);
     )*};
+}
+
+/// Reads a field that the version of the datagram has; another one is absent without a fault.
+macro_rules! in_version {
+    ($cursor:ident, $present:expr, $absent:expr) => {
+        $present
+    };
+    ($cursor:ident, $present:expr, $absent:expr, $versions:pat) => {
+        if matches!($cursor.version(), $versions) { $present } else { $absent }
+    };
 }
 
 /// Implements [`Numbered`] for a structure that has a number.
@@ -124,4 +148,4 @@ macro_rules! published {
     };
 }
 
-pub(crate) use {number, published, structures};
+pub(crate) use {in_version, number, published, structures};

@@ -4,6 +4,9 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str;
 
+use crate::visit::{Field, Kind, Shape, Value, Visitor};
+use crate::xdr::{Cursor, Wire};
+
 /// The address union of sFlow: a type word, then 0, 4 or 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Address {
@@ -99,5 +102,76 @@ impl fmt::Display for Text<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Text in ISO 8859-1, in which every byte is one character.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Latin1<'a>(pub &'a [u8]);
+
+impl Latin1<'_> {
+    /// The characters in order.
+    pub fn chars(&self) -> impl Iterator<Item = char> {
+        self.0.iter().map(|byte| char::from(*byte))
+    }
+}
+
+impl fmt::Display for Latin1<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chars().try_for_each(|c| fmt::Write::write_char(f, c))
+    }
+}
+
+/// One entry of an MPLS label stack (RFC 3032), in a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MplsLabel(pub u32);
+
+impl MplsLabel {
+    /// The label, 20 bits.
+    pub const fn label(self) -> u32 {
+        self.0 >> 12
+    }
+
+    /// The experimental bits, now the traffic class: 0..=7.
+    pub const fn exp(self) -> u32 {
+        self.0 >> 9 & 7
+    }
+
+    /// The bit S, 1 at the bottom of the stack.
+    pub const fn s(self) -> u32 {
+        self.0 >> 8 & 1
+    }
+
+    /// Time to live.
+    pub const fn ttl(self) -> u32 {
+        self.0 & 0xff
+    }
+}
+
+/// Written like `sflowtool`: `label.exp.s.ttl`.
+impl fmt::Display for MplsLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}.{}", self.label(), self.exp(), self.s(), self.ttl())
+    }
+}
+
+/// Visited as a structure of four fields.
+impl<'a> Wire<'a> for MplsLabel {
+    fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+        u32::read(cursor).map(Self)
+    }
+
+    fn unknown(_: Kind) -> Self {
+        Self(0)
+    }
+
+    fn visit(cursor: &mut Cursor<'a>, field: Field, visitor: &mut dyn Visitor) {
+        let Some(entry) = Self::read(cursor) else { return };
+        visitor.open(field, Shape::Structure);
+        let parts = [entry.label(), entry.exp(), entry.s(), entry.ttl()];
+        for (name, value) in ["label", "exp", "s", "ttl"].into_iter().zip(parts) {
+            visitor.value(Field { name, ..field }, Value::U32(value));
+        }
+        visitor.close(Shape::Structure);
     }
 }

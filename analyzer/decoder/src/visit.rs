@@ -4,7 +4,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::format::DataFormat;
-use crate::value::{Address, MacAddress, Percentage, Text, Uuid};
+use crate::value::{Address, Latin1, MacAddress, Percentage, Text, Uuid};
 
 /// Receives the fields of a structure in the order of the specification.
 ///
@@ -63,6 +63,7 @@ pub enum Value<'a> {
     F32(f32),
     F64(f64),
     Text(Text<'a>),
+    Latin1(Latin1<'a>),
     Bytes(&'a [u8]),
     Mac(MacAddress),
     Ipv4(Ipv4Addr),

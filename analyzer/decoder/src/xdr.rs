@@ -58,6 +58,18 @@ impl<'a> Span<'a> {
         Some(Span { bytes: head, end })
     }
 
+    /// The bytes before `rest`, which is a tail of this span.
+    pub(crate) fn until(self, rest: Span<'a>) -> Self {
+        let len = self.bytes.len().saturating_sub(rest.bytes.len());
+        let bytes = self.bytes.get(..len).unwrap_or_default();
+        Self { bytes, end: self.end.wrapping_sub(rest.bytes.len()) }
+    }
+
+    /// The empty span at the end.
+    pub(crate) fn at_end(self) -> Self {
+        Self { bytes: &[], ..self }
+    }
+
     pub(crate) fn malformed(self, kind: MalformedKind) -> Malformed {
         Malformed { kind, offset: self.offset() }
     }
@@ -72,6 +84,16 @@ pub struct Cursor<'a> {
     fault: Option<Malformed>,
     /// Record lists around this one; bounded by [`Cursor::MAX_DEPTH`].
     depth: u8,
+    layout: Layout,
+}
+
+/// How the fields of a structure are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// As specified for the datagram version, 2, 4 or 5.
+    Version(u8),
+    /// As in version 5, but without the pads of MAC addresses.
+    Unpadded,
 }
 
 impl<'a> Cursor<'a> {
@@ -79,7 +101,30 @@ impl<'a> Cursor<'a> {
     pub const MAX_DEPTH: u8 = 4;
 
     pub(crate) fn new(span: Span<'a>, depth: u8) -> Self {
-        Self { span, fault: None, depth }
+        Self::with_layout(span, depth, Layout::Version(5))
+    }
+
+    #[inline]
+    pub(crate) fn with_layout(span: Span<'a>, depth: u8, layout: Layout) -> Self {
+        Self { span, fault: None, depth, layout }
+    }
+
+    /// Version of the datagram: 2, 4 or 5. Fields that a version lacks are not read.
+    #[inline]
+    pub fn version(&self) -> u8 {
+        match self.layout {
+            Layout::Version(version) => version,
+            Layout::Unpadded => 5,
+        }
+    }
+
+    /// The next MAC address, with its pad if the layout has pads.
+    #[inline]
+    pub(crate) fn mac(&mut self) -> Option<[u8; 6]> {
+        if self.layout == Layout::Unpadded {
+            return self.array();
+        }
+        self.array().map(|[a, b, c, d, e, f, _, _]| [a, b, c, d, e, f])
     }
 
     /// Returns true if no bytes are left or a fault has ended the record.
@@ -113,7 +158,8 @@ impl<'a> Cursor<'a> {
         read
     }
 
-    /// Variable-length opaque data: length word, bytes, pad.
+    /// Variable-length opaque data: length word, bytes, pad. Of a length beyond the end, the bytes
+    /// that are present; the fault is recorded.
     #[inline]
     pub fn opaque(&mut self) -> Option<&'a [u8]> {
         self.opaque_span().map(Span::bytes)
@@ -128,7 +174,7 @@ impl<'a> Cursor<'a> {
     /// Records a fault at another offset and ends the structure. The first fault is kept.
     pub(crate) fn fail_with(&mut self, fault: Malformed) {
         self.fault.get_or_insert(fault);
-        self.span = Span { bytes: &[], end: self.span.end };
+        self.span = self.span.at_end();
     }
 
     pub(crate) fn span(&self) -> Span<'a> {
@@ -142,11 +188,11 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn opaque_span(&mut self) -> Option<Span<'a>> {
         let len = u32::read(self)?;
-        let read = self.span.opaque(len);
-        if read.is_none() {
+        Some(self.span.opaque(len).unwrap_or_else(|| {
+            let present = self.span;
             self.fail(MalformedKind::FieldOverrun);
-        }
-        read
+            present
+        }))
     }
 }
 

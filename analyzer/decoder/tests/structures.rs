@@ -3,11 +3,16 @@
 use flowmote_decoder::counter::{
     HostAdapters, HostCpu, HostDescr, IfCounters, PortName, Sfp, VlanCounters,
 };
-use flowmote_decoder::flow::{Extended80211Aggregation, ExtendedGateway, ExtendedSwitch};
-use flowmote_decoder::{
-    Address, CounterData, CounterRecord, Datagram, FlowRecord, MacAddress, Malformed,
-    MalformedKind, Sample,
+use flowmote_decoder::flow::{
+    Extended80211Aggregation, ExtendedGateway, ExtendedMpls, ExtendedSwitch, ExtendedUser,
+    SampledEthernet, SampledHeader,
 };
+use flowmote_decoder::visit::Value;
+use flowmote_decoder::{
+    Address, CounterData, CounterRecord, Datagram, FlowRecord, Latin1, MacAddress, Malformed,
+    MalformedKind, Sample, Text,
+};
+use flowmote_vectors::{named, walk};
 
 /// A datagram of one sample of one record.
 fn datagram(sample: u32, record: u32, body: &[u8]) -> Vec<u8> {
@@ -244,4 +249,98 @@ fn unknown_samples_records_and_values_are_skipped() {
     assert_eq!((records[0].name(), records[0].decode()), (None, CounterData::Unknown));
     let interface: IfCounters = records[1].read().unwrap();
     assert_eq!(interface.if_type, u32::MAX - 1, "an unknown value of an enumeration");
+}
+
+/// Each MAC address has 6 bytes instead of 8.
+#[test]
+fn unpadded_mac_addresses_are_recognised_by_the_length() {
+    let ethernet = |body: &[u8]| flow(&datagram(1, 2, body)).read::<SampledEthernet>().unwrap();
+    let macs = |ethernet: &SampledEthernet| (ethernet.src_mac.0, ethernet.dst_mac.0);
+    let (src, dst) = ([2, 3, 4, 5, 6, 7], [10, 11, 12, 13, 14, 15]);
+    let unpadded = [&[0, 0, 0, 200], &src[..], &dst, &[0, 0, 8, 0]].concat();
+    let read = ethernet(&unpadded);
+    assert_eq!((macs(&read), read.length, read.ether_type), ((src, dst), 200, 0x0800));
+    assert_eq!(flow(&datagram(1, 2, &unpadded)).check(), Ok(0));
+    let padded = [&[0, 0, 0, 200], &src[..], &[9, 9], &dst, &[9, 9], &[0, 0, 8, 0]].concat();
+    assert_eq!(macs(&ethernet(&padded)), (src, dst));
+    // A padded record without its type.
+    let cut = ethernet(&padded[..20]);
+    assert_eq!((macs(&cut), cut.ether_type), ((src, dst), 0));
+    let record = named("ethernet-unpadded");
+    assert_eq!(flow(&record).read::<SampledEthernet>().unwrap(), read);
+}
+
+#[test]
+fn user_names_are_text_if_their_character_set_allows() {
+    let user = |charset: u32, name: &[u8]| {
+        let mut body = words(&[charset, name.len() as u32]);
+        body.extend(name);
+        body.resize(body.len().next_multiple_of(4), 0);
+        body.extend(words(&[3, 0]));
+        let payload = datagram(1, 1004, &body).leak();
+        let user: ExtendedUser<'_> = flow(payload).read().unwrap();
+        assert_eq!(flow(payload).check(), Ok(0));
+        user.src.value()
+    };
+    let utf8 = "zoë".as_bytes();
+    for (charset, name) in [(106, utf8), (0, utf8), (3, b"alice"), (1015, b"alice"), (106, b"a\tb")]
+    {
+        assert_eq!(user(charset, name), Value::Text(Text(name)), "{charset}");
+    }
+    assert_eq!(user(4, b"zo\xeb"), Value::Latin1(Latin1(b"zo\xeb")));
+    assert_eq!(Latin1(b"zo\xeb").to_string(), "zoë");
+    for (charset, name) in
+        [(106, &b"\xff"[..]), (3, utf8), (0, b"\xff"), (1013, b"\0a"), (2025, utf8)]
+    {
+        assert_eq!(user(charset, name), Value::Bytes(name), "{charset}");
+    }
+}
+
+#[test]
+fn label_stacks_are_split() {
+    let payload = named("label-stacks");
+    let mpls: ExtendedMpls<'_> = flow(&payload).read().unwrap();
+    let shown: Vec<_> = mpls.in_stack.iter().map(|label| label.to_string()).collect();
+    assert_eq!(shown, ["300.0.0.61", "17.6.1.64"]);
+    let out = mpls.out_stack.iter().next().unwrap();
+    assert_eq!((out.label(), out.exp(), out.s(), out.ttl()), (100, 0, 1, 63));
+}
+
+/// What is present of a string or of a header is kept, and the fault is reported.
+#[test]
+fn bytes_before_the_end_of_the_record_are_kept() {
+    let payload = named("header-size-beyond");
+    let record = flow(&payload);
+    let header: SampledHeader<'_> = record.read().unwrap();
+    assert_eq!((header.frame_length, header.header.len()), (1500, 48));
+    assert_eq!(header.five_tuple().unwrap().dst_port, 2000);
+    assert_eq!(record.check().unwrap_err().kind, MalformedKind::FieldOverrun);
+    let payload = datagram(2, 1005, b"\0\0\0\x09eth0");
+    let name: PortName<'_> = counter(&payload).read().unwrap();
+    assert_eq!((name.name.0, counter(&payload).check().is_err()), (&b"eth0"[..], true));
+}
+
+#[test]
+fn words_between_samples_are_skipped_only_if_all_samples_follow() {
+    let payload = named("stray-word");
+    let found = |payload: &[u8]| {
+        let walk = walk(payload).unwrap();
+        (walk.samples, walk.faults)
+    };
+    let stray = Malformed { kind: MalformedKind::StrayBytes, offset: 152 };
+    assert_eq!(found(&payload), (2, vec![stray]));
+    for words in [&[0][..], &[0xa5a5_a5a5, 7], &[0, 0, 0, 0], &[9, 9, 9]] {
+        let stray_words: Vec<u8> = words.iter().flat_map(|word: &u32| word.to_be_bytes()).collect();
+        let gap = [&payload[..152], &stray_words, &payload[156..]].concat();
+        assert_eq!(found(&gap), (2, vec![stray]), "{words:x?}");
+    }
+    // Not safe: the samples do not end with the datagram, or the gap is too long.
+    let surplus = [&payload[..], &[0; 4]].concat();
+    assert_eq!(found(&surplus), (1, vec![stray]));
+    let long = [&payload[..152], &[0; 20], &payload[156..]].concat();
+    assert_eq!(found(&long).1, [stray]);
+    // An unknown sample is none of them.
+    let mut unknown = payload[..152].to_vec();
+    unknown.extend(words(&[0x0abc_d001, 4, 1]));
+    assert_eq!(found(&unknown), (2, vec![]));
 }

@@ -1,13 +1,34 @@
 //! All test vectors. In those with status `ok` every byte is accounted for; those with status
 //! `quirk` or `malformed` (tests/vectors/README.md) have the faults listed here.
 
-use flowmote_decoder::{Datagram, Error, Malformed, MalformedKind};
+use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::packet::Layer;
+use flowmote_decoder::{Datagram, Error, Malformed, MalformedKind, Sample};
 use flowmote_vectors::{Walk, all as vectors, walk};
 
 /// Vectors that are refused, or have faults or bytes left over.
 const REMARKABLE: &[(&str, Expect)] = &[
     ("flowparser-unit-invalid-address-type", Expect::Refused(Error::AddressType(3))),
-    ("flowparser-unit-parse-datagram-bad-version", Expect::Refused(Error::Version(4))),
+    // Version 4 without the sub-agent: the number of samples is 1000, and the next word no sample.
+    (
+        "flowparser-unit-parse-datagram-bad-version",
+        Expect::Faults(&[Malformed { kind: MalformedKind::UnknownUnion, offset: 24 }]),
+    ),
+    ("netflow-5", Expect::Refused(Error::NetFlow(5))),
+    ("netflow-9", Expect::Refused(Error::NetFlow(9))),
+    ("ipfix", Expect::Refused(Error::Ipfix)),
+    ("stray-word", Expect::Faults(&[Malformed { kind: MalformedKind::StrayBytes, offset: 152 }])),
+    (
+        "header-size-beyond",
+        Expect::Faults(&[Malformed { kind: MalformedKind::FieldOverrun, offset: 92 }]),
+    ),
+    (
+        "version-4-unknown-extended",
+        Expect::Faults(&[
+            Malformed { kind: MalformedKind::UnknownUnion, offset: 156 },
+            Malformed { kind: MalformedKind::SamplesMissing, offset: 276 },
+        ]),
+    ),
     ("flowparser-unit-parse-truncated-input", Expect::Refused(Error::Short)),
     ("flowparser-unit-max-samples-limit", SAMPLES_MISSING),
     // `localpref` is missing, the last four bytes of the record.
@@ -53,7 +74,7 @@ const COUNT_BOMB: Expect =
 #[test]
 fn every_vector_has_exactly_the_expected_faults() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 209, "72 published and 137 synthetic");
+    assert_eq!(vectors.len(), 236, "72 published and 164 synthetic");
     for (name, payload) in &vectors {
         let expect = REMARKABLE
             .iter()
@@ -107,4 +128,25 @@ fn every_record_of_the_synthetic_vectors_is_known() {
         }
     }
     assert_eq!(unnamed, Vec::<String>::new());
+}
+
+/// Vectors of tags and tunnels hold the same inner packet.
+#[test]
+fn every_packet_vector_leads_to_the_inner_packet() {
+    let mut packets = 0;
+    for (name, payload) in vectors().iter().filter(|(name, _)| name.starts_with("packet-")) {
+        packets += 1;
+        let sample = Datagram::parse(payload).unwrap().samples().next().unwrap().unwrap();
+        let Sample::Flow(sample) = sample else { panic!("{name}") };
+        let header = sample.records().next().unwrap().unwrap().read::<SampledHeader<'_>>().unwrap();
+        let layers: Vec<_> = header.layers().collect();
+        let [.., Layer::Ipv4(ip), Layer::Tcp(tcp), Layer::Payload(b"abcd")] = layers[..] else {
+            panic!("{name}: {layers:?}")
+        };
+        let ends = (ip.src.octets(), tcp.src_port, ip.dst.octets(), tcp.dst_port);
+        assert_eq!(ends, ([198, 51, 100, 1], 1000, [203, 0, 113, 2], 80), "{name}");
+        let ipv6 = layers.iter().any(|layer| matches!(layer, Layer::Ipv6(_)));
+        assert!(!ipv6, "{name}: {layers:?}");
+    }
+    assert_eq!(packets, 14);
 }

@@ -21,8 +21,8 @@ pub struct Tally {
     pub records: u64,
     /// Samples and records whose number is unknown to the decoder.
     pub unknown: u64,
-    /// Refused datagrams: too short, unsupported version, unknown address type.
-    refused: [u64; 3],
+    /// Refused datagrams, in the order of [`Error::ALL`].
+    refused: [u64; Error::ALL.len()],
     /// The last refused datagram, so that the error and its sender can be shown immediately.
     pub last_refused: Option<Refused>,
     /// Faults inside datagrams, in the order of [`MalformedKind::ALL`].
@@ -52,12 +52,10 @@ impl Tally {
     /// Counts a datagram that cannot be walked.
     pub(crate) fn refused(&mut self, arrival: &Arrival, error: Error) {
         self.last_refused = Some(Refused { arrival: *arrival, error });
-        let [short, version, address_type] = &mut self.refused;
-        *match error {
-            Error::Short => short,
-            Error::Version(_) => version,
-            Error::AddressType(_) => address_type,
-        } += 1;
+        let index = Error::ALL.iter().position(|kind| kind.name() == error.name());
+        if let Some(count) = index.and_then(|index| self.refused.get_mut(index)) {
+            *count += 1;
+        }
     }
 
     /// Counts a fault inside a datagram.
@@ -94,8 +92,7 @@ impl Tally {
 
     /// Names and counts of the faults that occurred.
     fn faults_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let refused = [Error::Short, Error::Version(0), Error::AddressType(0)];
-        let refused = refused.map(Error::name).into_iter().zip(self.refused);
+        let refused = Error::ALL.map(Error::name).into_iter().zip(self.refused);
         let malformed = MalformedKind::ALL.map(MalformedKind::name).into_iter().zip(self.malformed);
         refused.chain(malformed).filter(|(_, count)| *count != 0)
     }

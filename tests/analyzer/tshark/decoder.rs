@@ -26,6 +26,8 @@ struct Found {
     record: &'static str,
     /// Names of the open lists in the current record, with their item counts so far.
     open: Vec<(&'static str, usize)>,
+    /// The parts of the current MPLS label so far. tshark shows them as one word.
+    label: u32,
 }
 
 impl Found {
@@ -39,8 +41,31 @@ impl Found {
         }
     }
 
+    /// Puts the four parts of an MPLS label together; `None` before the last one.
+    fn without_label_parts<'v>(
+        &mut self,
+        field: Field,
+        value: Value<'v>,
+    ) -> Option<(Field, Value<'v>)> {
+        let shift = match field.name {
+            _ if self.record != "extended_mpls" || self.open.is_empty() => None,
+            "label" => Some(12),
+            "exp" => Some(9),
+            "s" => Some(8),
+            "ttl" => Some(0),
+            _ => None,
+        };
+        let (Some(shift), Value::U32(part)) = (shift, value) else { return Some((field, value)) };
+        self.label |= part << shift;
+        let word = Value::U32(self.label);
+        (shift == 0).then(|| {
+            self.label = 0;
+            (Field { name: "", ..field }, word)
+        })
+    }
+
     fn datagram(&mut self, datagram: &Datagram<'_>) {
-        self.push("sflow_245.version", 5);
+        self.push("sflow_245.version", datagram.version);
         match datagram.agent_address {
             Address::Unknown => self.push("sflow_245.agenttype", 0),
             Address::V4(address) => {
@@ -52,7 +77,9 @@ impl Found {
                 self.push("sflow_245.agent.v6", address);
             }
         }
-        self.push("sflow_245.sub_agent_id", datagram.sub_agent_id);
+        if datagram.version == 5 {
+            self.push("sflow_245.sub_agent_id", datagram.sub_agent_id);
+        }
         self.push("sflow_245.sequence_number", datagram.sequence_number);
         self.push("sflow_245.sysuptime", datagram.uptime);
         self.push("sflow_245.numsamples", datagram.num_samples);
@@ -97,6 +124,7 @@ impl Found {
 impl Visitor for Found {
     fn value(&mut self, field: Field, value: Value<'_>) {
         self.count_item(field);
+        let Some((field, value)) = self.without_label_parts(field, value) else { return };
         let field = match self.open.last() {
             Some((list, _)) if field.name.is_empty() => list,
             _ => field.name,
@@ -105,8 +133,11 @@ impl Visitor for Found {
             match name {
                 Name::Value(name) => self.push(name, text(&value)),
                 Name::Text(name) => {
-                    let Value::Bytes(bytes) = value else { panic!("{field} is not bytes") };
-                    self.push(name, String::from_utf8_lossy(bytes));
+                    let shown = match value {
+                        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                        other => text(&other),
+                    };
+                    self.push(name, shown);
                 }
                 Name::Oui(name) => {
                     let Value::U32(word) = value else { panic!("{field} is not a word") };
@@ -159,6 +190,7 @@ fn text(value: &Value<'_>) -> String {
         Value::I32(value) => value.to_string(),
         Value::Percentage(value) => value.0.cast_unsigned().to_string(),
         Value::Text(text) => text.to_string(),
+        Value::Latin1(text) => text.to_string(),
         Value::Mac(mac) => mac.to_string(),
         Value::Ipv4(address) => address.to_string(),
         Value::Ipv6(address) => address.to_string(),
@@ -171,6 +203,7 @@ fn length(value: &Value<'_>) -> usize {
     match value {
         Value::Bytes(bytes) => bytes.len(),
         Value::Text(text) => text.0.len(),
+        Value::Latin1(text) => text.0.len(),
         other => panic!("{other:?} has no length"),
     }
 }

@@ -81,4 +81,31 @@ const FAULTS: &[Fault] = &[
         vectors: &["tcpdump-print-segv"],
         fields: &["sflow_245.sampletype"],
     },
+    Fault {
+        why: "MAC addresses without pads are not recognised: the destination is wrong and the type \
+              missing.",
+        vectors: &["ethernet-unpadded"],
+        fields: &["sflow_245.ethernet.*"],
+    },
+    Fault {
+        why: "A header that is longer than its record is left out, or shown beyond the record.",
+        vectors: &["header-size-beyond"],
+        fields: &["sflow_245.header*"],
+    },
+    Fault {
+        why: "Samples after words that belong to none are lost.",
+        vectors: &["stray-word"],
+        fields: &["sflow_245.*", "sflow_5.*"],
+    },
+    Fault {
+        why: "Users are shown as UTF-8 whatever their character set.",
+        vectors: &["user-charsets"],
+        fields: &["sflow_5.extended_user.*"],
+    },
+    Fault {
+        why: "Not a fault: structures of versions 2 and 4 have no numbers and lengths of records, and \
+              some of their fields have other names in tshark. versions.rs of the decoder has their values.",
+        vectors: &["version-2", "version-4*", "flowparser-unit-parse-datagram-bad-version"],
+        fields: &["sflow_245.*", "sflow_5.*"],
+    },
 ];

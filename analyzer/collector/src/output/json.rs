@@ -45,6 +45,9 @@ impl Sink for Json {
     }
 
     fn datagram(&mut self, datagram: &Datagram<'_>) {
+        if datagram.version != 5 {
+            self.out.number("version", datagram.version);
+        }
         self.out.key("agent_address");
         self.out.address(datagram.agent_address);
         self.out.number("sub_agent_id", datagram.sub_agent_id);
@@ -72,6 +75,9 @@ impl Sink for Json {
             Sample::Counters(counters) => {
                 self.out.number("sequence_number", counters.sequence_number);
                 self.source(counters.source_id);
+                if let Some(interval) = counters.sampling_interval {
+                    self.out.number("sampling_interval", interval);
+                }
                 self.list("num_records", counters.num_records, "records");
             }
             Sample::Discarded(packet) => {

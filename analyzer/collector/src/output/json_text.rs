@@ -214,6 +214,11 @@ impl JsonText {
             Value::F64(value) => self.float(value, value),
             Value::Bool(value) => self.put(value),
             Value::Text(value) => self.escaped(value),
+            Value::Latin1(value) => {
+                self.out.push(b'"');
+                value.chars().for_each(|c| self.character(c));
+                self.out.push(b'"');
+            }
             Value::Bytes(value) => self.hex(value),
             Value::Mac(value) => self.mac(value),
             Value::Ipv4(value) => self.address(Address::V4(value)),

@@ -51,6 +51,9 @@ impl Sink for Text {
     }
 
     fn datagram(&mut self, datagram: &Datagram<'_>) {
+        if datagram.version != 5 {
+            self.word("version", datagram.version);
+        }
         self.word("agent", datagram.agent_address);
         self.word("sub-agent", datagram.sub_agent_id);
         self.word("sequence", datagram.sequence_number);
@@ -75,6 +78,9 @@ impl Sink for Text {
             Sample::Counters(counters) => {
                 self.word("sequence", counters.sequence_number);
                 self.word("source", counters.source_id);
+                if let Some(interval) = counters.sampling_interval {
+                    self.word("interval", format_args!("{interval} s"));
+                }
             }
             Sample::Discarded(packet) => {
                 self.word("sequence", packet.sequence_number);
@@ -203,6 +209,7 @@ impl Text {
                 None => self.put("unknown"),
             },
             Value::Text(value) => self.put(format_args!("{:?}", value.to_string())),
+            Value::Latin1(value) => self.put(format_args!("{:?}", value.to_string())),
             // Longer bytes, such as sampled headers, are only counted; JSON has them all.
             Value::Bytes(value) if value.len() > 16 => {
                 self.put(format_args!("({} bytes)", value.len()))

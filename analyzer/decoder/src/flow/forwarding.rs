@@ -1,7 +1,8 @@
 //! Forwarding by switch and router: VLANs, routes, MPLS, NAT, users.
 
+use super::user::User;
 use crate::structure::structures;
-use crate::value::{Address, Text};
+use crate::value::{Address, MplsLabel, Text};
 use crate::xdr::List;
 
 structures! { Flow:
@@ -45,32 +46,30 @@ structures! { Flow:
     /// First AS of first segment = peer AS to destination; last AS of last segment = origin AS of
     /// destination. Empty path (0 segments) = own AS / unknown.
     ExtendedGateway<'a> = 0:1003 as "extended_gateway" {
-        /// BGP next hop: border router for the destination network.
-        Identity nexthop: Address,
+        /// BGP next hop: border router for the destination network. Versions 2 and 4 lack it.
+        Identity nexthop: Address [5..],
         /// AS of the router.
         Identity asn "as": u32,
         /// Origin AS of the source.
         Identity src_as: u32,
         /// Neighbour AS toward the source.
         Identity src_peer_as: u32,
+        /// Version 2: the AS numbers of the path, without segments.
+        Identity dst_as_sequence: List<'a, u32> [2],
         /// Count of segments, then each: type, AS count, AS numbers.
-        Identity dst_as_path: List<'a, AsPathSegment<'a>>,
+        Identity dst_as_path: List<'a, AsPathSegment<'a>> [4..],
         /// BGP communities, 32-bit.
-        Identity communities: List<'a, u32>,
+        Identity communities: List<'a, u32> [4..],
         /// LocalPref.
-        Identity localpref: u32,
+        Identity localpref: u32 [4..],
     }
 
     /// Flow record 0:1004, at least 16 bytes (source: sFlow version 5).
     ExtendedUser<'a> = 0:1004 as "extended_user" {
-        /// IANA MIBenum (106 = UTF-8), 0 unknown.
-        Enumeration src_charset: u32,
-        /// User id at the source; empty unknown.
-        Identity src_user: &'a [u8],
-        /// MIBenum.
-        Enumeration dst_charset: u32,
-        /// User id at the destination.
-        Identity dst_user: &'a [u8],
+        /// User at the source: `src_charset` and `src_user`.
+        Identity src "src_user": User<'a>,
+        /// User at the destination: `dst_charset` and `dst_user`.
+        Identity dst "dst_user": User<'a>,
     }
 
     /// Flow record 0:1005, at least 12 bytes (source: sFlow version 5, deprecated).
@@ -79,8 +78,8 @@ structures! { Flow:
         Enumeration direction: u32,
         /// HTTP request line.
         Identity url: Text<'a>,
-        /// Host header.
-        Identity host: Text<'a>,
+        /// Host header. Versions 2 and 4 lack it.
+        Identity host: Text<'a> [5..],
     }
 
     /// Flow record 0:1006, at least 12 bytes (source: sFlow version 5).
@@ -89,9 +88,9 @@ structures! { Flow:
         Identity nexthop: Address,
         /// Label stack received, top first; each RFC 3032 word label:20 exp:3 S:1 TTL:8; may be
         /// empty, or just the innermost label.
-        Identity in_stack: List<'a, u32>,
+        Identity in_stack: List<'a, MplsLabel>,
         /// Label stack sent.
-        Identity out_stack: List<'a, u32>,
+        Identity out_stack: List<'a, MplsLabel>,
     }
 
     /// Flow record 0:1007, at least 8 bytes (source: sFlow version 5).

@@ -6,6 +6,7 @@ mod forwarding;
 mod infiniband;
 mod packet;
 mod tunnel;
+mod user;
 mod vendor;
 mod wireless;
 
@@ -15,6 +16,7 @@ pub use forwarding::*;
 pub use infiniband::*;
 pub use packet::*;
 pub use tunnel::*;
+pub use user::User;
 pub use vendor::*;
 pub use wireless::*;
 

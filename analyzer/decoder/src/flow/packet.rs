@@ -28,15 +28,16 @@ structures! { Flow:
         Identity frame_length: u32,
         /// Octets removed from the frame before `header` was taken (leading encapsulation + its
         /// trailers + trailer of the outermost layer kept). Plain 802.3: >= 4 (FCS); 8 when a VLAN
-        /// tag was also removed.
-        Identity stripped: u32,
+        /// tag was also removed. Versions 2 and 4 lack it.
+        Identity stripped: u32 [5..],
         /// The first bytes of the packet, from the destination MAC address on if it is Ethernet.
         Identity header: &'a [u8],
     }
 
     /// Flow record 0:2, 24 bytes (source: sFlow version 5).
     ///
-    /// Each MAC address is padded from 6 to 8 bytes.
+    /// Each MAC address is padded from 6 to 8 bytes. Some agents omit the pads; their records have 20
+    /// bytes and are read as well.
     SampledEthernet = 0:2 as "sampled_ethernet" {
         /// MAC frame length as received, bytes: excludes lower-layer encapsulation and framing
         /// bits, includes FCS.

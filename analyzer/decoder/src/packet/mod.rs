@@ -245,14 +245,32 @@ impl<'a> SampledHeader<'a> {
     /// The headers of the sampled packet.
     #[inline]
     pub fn layers(&self) -> Layers<'a> {
-        let length = self.frame_length.saturating_sub(self.stripped);
-        Layers::captured(self.protocol, self.header, length as usize)
+        Layers::captured(self.protocol, self.header, self.length())
     }
 
     /// Addresses, protocol and ports of the outermost IP packet; `None` if there is none.
     #[inline]
     pub fn five_tuple(&self) -> Option<FiveTuple> {
+        let next = Next::claimed(self.protocol);
+        let claimed = Layers { next, rest: self.header, beyond: self.beyond() };
+        // The claim is examined only if it leads to no IP packet: most are right.
+        FiveTuple::from_layers(claimed).or_else(|| Self::without_claim(*self))
+    }
+
+    #[cold]
+    fn without_claim(self) -> Option<FiveTuple> {
         FiveTuple::from_layers(self.layers())
+    }
+
+    /// Bytes of the packet on the wire, from the first byte of `header` on.
+    fn length(&self) -> usize {
+        self.frame_length.saturating_sub(self.stripped) as usize
+    }
+
+    /// Those of them after `header`.
+    #[inline]
+    fn beyond(&self) -> usize {
+        self.length().saturating_sub(self.header.len())
     }
 }
 
@@ -298,10 +316,10 @@ enum Next {
 }
 
 impl Next {
-    /// The first protocol of a sampled header.
+    /// The first protocol of a sampled header, as claimed by its number.
     #[inline]
-    fn first(header_protocol: u32, packet: &[u8], beyond: usize) -> Self {
-        let claimed = match header_protocol {
+    fn claimed(header_protocol: u32) -> Self {
+        match header_protocol {
             1 => Self::Ethernet,
             7 | 14 => Self::Ppp,
             11 => Self::Ipv4,
@@ -311,7 +329,13 @@ impl Next {
             16 => Self::Ampdu,
             17 => Self::Amsdu,
             _ => Self::Payload,
-        };
+        }
+    }
+
+    /// The first protocol of a sampled header: the claimed one, unless the bytes contradict it.
+    #[inline]
+    fn first(header_protocol: u32, packet: &[u8], beyond: usize) -> Self {
+        let claimed = Self::claimed(header_protocol);
         let evident = match claimed {
             Self::Ethernet => matches!(
                 packet,
@@ -330,7 +354,16 @@ impl Next {
         match ether_type {
             0x0800 => Self::Ipv4,
             0x86dd => Self::Ipv6,
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => Self::Vlan(ether_type),
+            0x8100 => Self::Vlan(ether_type),
+            _ => Self::from_other_ether_type(ether_type),
+        }
+    }
+
+    /// Out of line, so that the common types stay small wherever they are matched.
+    #[inline(never)]
+    fn from_other_ether_type(ether_type: u16) -> Self {
+        match ether_type {
+            0x88a8 | 0x9100 | 0x9200 | 0x9300 => Self::Vlan(ether_type),
             0x0806 => Self::Arp,
             0x8847 | 0x8848 => Self::Mpls,
             0x8863 | 0x8864 => Self::Pppoe,

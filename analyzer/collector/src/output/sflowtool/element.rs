@@ -120,6 +120,8 @@ impl Element<'_> {
                 None => self.put(name, "unknown"),
             },
             Value::Text(value) => self.any_text(name, value),
+            // The bytes as sent, like `sflowtool`.
+            Value::Latin1(value) => self.any_text(name, Text(value.0)),
             Value::Bytes(value) => self.bytes(name, value),
             Value::Mac(value) => self.mac(name, value),
             Value::Ipv4(value) => self.put(name, value),

@@ -47,7 +47,9 @@ impl Sink for Sflowtool {
 
     fn datagram(&mut self, datagram: &Datagram<'_>) {
         let mut head = self.element();
-        head.number("agentSubId", datagram.sub_agent_id);
+        if datagram.version == 5 {
+            head.number("agentSubId", datagram.sub_agent_id);
+        }
         head.address("agent", datagram.agent_address);
         head.number("packetSequenceNo", datagram.sequence_number);
         head.number("sysUpTime", datagram.uptime);

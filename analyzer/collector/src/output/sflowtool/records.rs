@@ -95,12 +95,12 @@ impl Element<'_> {
     fn mpls(&mut self, mpls: &ExtendedMpls<'_>) {
         self.put("extendedType", "MPLS");
         self.address("mpls_nexthop", mpls.nexthop);
-        self.stack("mpls_input_stack", mpls.in_stack.iter().map(label));
-        self.stack("mpls_output_stack", mpls.out_stack.iter().map(label));
+        self.stack("mpls_input_stack", mpls.in_stack.iter());
+        self.stack("mpls_output_stack", mpls.out_stack.iter());
     }
 
     /// Writes the entries of a stack with dashes between them; nothing if there is none.
-    fn stack(&mut self, name: &str, entries: impl Iterator<Item = String>) {
+    fn stack(&mut self, name: &str, entries: impl Iterator<Item = impl core::fmt::Display>) {
         let stack = joined(entries);
         if !stack.is_empty() {
             self.put(name, stack);
@@ -163,11 +163,6 @@ fn joined(items: impl Iterator<Item = impl core::fmt::Display>) -> String {
         let _ = write!(text, "{}{item}", if at == 0 { "" } else { "-" });
     }
     text
-}
-
-/// A label stack entry: label, traffic class, bottom of stack, TTL.
-fn label(word: u32) -> String {
-    format!("{}.{}.{}.{}", word >> 12, word >> 9 & 7, word >> 8 & 1, word & 0xff)
 }
 
 /// A VLAN tag: TPID, priority, drop eligible, id. TPID and priority are not separated, as in

@@ -1,0 +1,244 @@
+//! Samples of versions 2 and 4 (RFC 3176). They have no lengths: a structure ends where its last field
+//! ends, so an unknown one hides all after it.
+//!
+//! The structures get the numbers of their successors in version 5, of which they are subsets.
+
+use crate::counter::Counter;
+use crate::flow::FlowRecords;
+use crate::format::DataFormat;
+use crate::malformed::{Malformed, MalformedKind};
+use crate::record::{Record, Records, Space};
+use crate::sample::{CountersSample, FlowSample};
+use crate::source::{DataSource, Interface};
+use crate::visit::Ignore;
+use crate::xdr::{Cursor, Layout, Span};
+
+/// The records that follow in a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Items {
+    /// The packet, then the number of extended structures, then those, in a version.
+    Packet(u8),
+    /// Extended structures in a version.
+    Extended(u8),
+    /// The counters of a type of interface.
+    Counters(u32),
+}
+
+/// Kind of a sample: `sample_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Flow,
+    Counters,
+}
+
+/// Finds the next sample. `span` then begins after it, or is empty if its end cannot be found.
+///
+/// Returns the bytes of the sample and not what is read from them, so that the result of
+/// [`Samples::next`](crate::Samples) is not in memory for the sake of old versions.
+pub(crate) fn next<'a>(version: u8, span: &mut Span<'a>) -> Result<(Kind, Span<'a>), Malformed> {
+    let tag = *span;
+    let Some([number]) = span.words() else {
+        return Err(tag.malformed(MalformedKind::SamplesMissing));
+    };
+    let start = *span;
+    let (kind, whole) = match number {
+        1 => (Kind::Flow, skip_flow(version, span)),
+        2 => (Kind::Counters, skip_counters(span)),
+        _ => return Err(end(span, tag.malformed(MalformedKind::UnknownUnion))),
+    };
+    if whole.is_none() {
+        return Err(end(span, tag.malformed(MalformedKind::SampleShort)));
+    }
+    Ok((kind, start.until(*span)))
+}
+
+/// Ends the walk: the next sample cannot be found.
+fn end(span: &mut Span<'_>, fault: Malformed) -> Malformed {
+    *span = span.at_end();
+    fault
+}
+
+fn skip_flow(version: u8, span: &mut Span<'_>) -> Option<()> {
+    span.words::<7>()?;
+    skip(span, FlowRecords::legacy(*span, 1, Items::Packet(version)));
+    Some(())
+}
+
+fn skip_counters(span: &mut Span<'_>) -> Option<()> {
+    let [_, _, _, kind] = span.words()?;
+    let records: Records<'_, Counter> =
+        Records::legacy(*span, number_of_counters(kind), Items::Counters(kind));
+    skip(span, records);
+    Some(())
+}
+
+/// Moves `span` to the end of `records`.
+fn skip<'a, S: Space>(span: &mut Span<'a>, mut records: Records<'a, S>) {
+    records.by_ref().for_each(drop);
+    *span = records.span();
+}
+
+impl<'a> FlowSample<'a> {
+    #[inline]
+    pub(crate) fn legacy(version: u8, mut span: Span<'a>) -> Option<Self> {
+        let [sequence_number, source, sampling_rate, sample_pool, drops, input, output] =
+            span.words()?;
+        Some(Self {
+            sequence_number,
+            source_id: DataSource::from_compact(source),
+            sampling_rate,
+            sample_pool,
+            drops,
+            input: Interface { format: 0, value: input },
+            output: output_interface(output),
+            num_records: number_of_records(version, span),
+            expanded: false,
+            records: span,
+            legacy: Some(Items::Packet(version)),
+        })
+    }
+}
+
+impl<'a> CountersSample<'a> {
+    #[inline]
+    pub(crate) fn legacy(mut span: Span<'a>) -> Option<Self> {
+        let [sequence_number, source, interval, kind] = span.words()?;
+        Some(Self {
+            sequence_number,
+            source_id: DataSource::from_compact(source),
+            sampling_interval: Some(interval),
+            num_records: number_of_counters(kind),
+            expanded: false,
+            records: span,
+            legacy: Some(Items::Counters(kind)),
+        })
+    }
+}
+
+/// The packet and the extended structures of a flow sample.
+#[cold]
+fn number_of_records(version: u8, span: Span<'_>) -> u32 {
+    let mut records: FlowRecords<'_> = Records::legacy(span, 1, Items::Packet(version));
+    match records.next() {
+        Some(Ok(_)) => records.left().saturating_add(1),
+        _ => 1,
+    }
+}
+
+#[cold]
+fn number_of_counters(kind: u32) -> u32 {
+    counters(kind).map_or(1, <[u32]>::len) as u32
+}
+
+/// The first bit stands for several interfaces, of which the other bits are the number.
+fn output_interface(word: u32) -> Interface {
+    match word >> 31 {
+        0 => Interface { format: 0, value: word },
+        _ => Interface { format: 2, value: word & 0x7fff_ffff },
+    }
+}
+
+impl<'a, S: Space> Records<'a, S> {
+    /// Reads the next record, and returns it with the records after it. By value, so that `self` stays in
+    /// registers in version 5.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn split_legacy(mut self, items: Items) -> (Self, Result<Record<'a, S>, Malformed>) {
+        let record = self.next_legacy(items);
+        (self, record)
+    }
+
+    /// Reads the next record, whose end is that of its last field.
+    fn next_legacy(&mut self, items: Items) -> Result<Record<'a, S>, Malformed> {
+        let format = self.number(items)?;
+        let start = self.span();
+        let version = items.version();
+        let mut cursor = Cursor::with_layout(start, 0, Layout::Version(version));
+        if let Some(known) = S::lookup(format) {
+            (known.visit)(&mut cursor, &mut Ignore);
+        }
+        let whole = cursor.fault().is_none();
+        // What is left of a malformed record is in it, and its fault is found when it is read.
+        let after = if whole { cursor.span() } else { start.at_end() };
+        self.go_on(items, after, whole);
+        Ok(Record::legacy(format, start.until(after), version))
+    }
+
+    /// The number of the next record in version 5.
+    fn number(&mut self, items: Items) -> Result<DataFormat, Malformed> {
+        let tag = self.span();
+        let number = match items {
+            Items::Counters(kind) => {
+                let formats = counters(kind).unwrap_or_default();
+                formats.iter().rev().nth(self.left() as usize).copied()
+            }
+            Items::Packet(_) => packet(self.word()?),
+            Items::Extended(_) => extended(self.word()?),
+        };
+        let unknown = tag.malformed(MalformedKind::UnknownUnion);
+        number.map(|format| DataFormat::new(0, format)).ok_or_else(|| self.end(unknown))
+    }
+
+    fn word(&mut self) -> Result<u32, Malformed> {
+        let mut span = self.span();
+        match span.words() {
+            Some([word]) => {
+                self.move_to(span);
+                Ok(word)
+            }
+            None => Err(self.end(span.malformed(MalformedKind::RecordsMissing))),
+        }
+    }
+
+    /// Moves to the next record at `after`, if there is one.
+    fn go_on(&mut self, items: Items, after: Span<'a>, whole: bool) {
+        self.move_to(after);
+        match items {
+            _ if !whole => self.stop(),
+            Items::Packet(version) => {
+                let mut span = after;
+                // A missing number is one missing record.
+                let left = span.words().map_or(1, |[count]| count);
+                self.move_to(span);
+                self.expect(left, Items::Extended(version));
+            }
+            Items::Extended(_) | Items::Counters(_) => {}
+        }
+    }
+}
+
+impl Items {
+    fn version(self) -> u8 {
+        match self {
+            Self::Packet(version) | Self::Extended(version) => version,
+            Self::Counters(_) => 4,
+        }
+    }
+}
+
+/// `packet_information_type`: header, IPv4, IPv6.
+fn packet(tag: u32) -> Option<u32> {
+    match tag {
+        1 => Some(1),
+        2 => Some(3),
+        3 => Some(4),
+        _ => None,
+    }
+}
+
+/// `extended_information_type`: switch, router, gateway, user, URL.
+fn extended(tag: u32) -> Option<u32> {
+    matches!(tag, 1..=5).then(|| 1000 + tag)
+}
+
+/// `counters_version`: generic, Ethernet, token ring, FDDI, 100BaseVG, WAN, VLAN.
+fn counters(kind: u32) -> Option<&'static [u32]> {
+    Some(match kind {
+        1 | 4 | 6 => &[1],
+        2 => &[1, 2],
+        3 => &[1, 3],
+        5 => &[1, 4],
+        7 => &[5],
+        _ => return None,
+    })
+}
