@@ -198,6 +198,17 @@ mod tests {
     }
 
     #[test]
+    fn first_skip_is_uniform_up_to_n() {
+        let mut counts = [0; 5];
+        for seed in 0..10_000 {
+            let first = Sampler::new(5, seed).until_sample();
+            counts[first as usize - 1] += 1;
+        }
+        // Five standard deviations.
+        assert!(counts.iter().all(|count| (1800..2200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
     fn largest_rate_keeps_its_mean() {
         let count = 100_000;
         let sum: u64 = skips(MAX_SAMPLING_RATE, count).map(u64::from).sum();

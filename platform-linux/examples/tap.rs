@@ -37,13 +37,13 @@ fn main() -> io::Result<()> {
     tap.shortfalls().iter().for_each(|shortfall| println!("{shortfall}"));
     let end = Instant::now() + Duration::from_secs(number(1, 5).into());
     while Instant::now() < end {
-        one_second(&mut tap)?;
+        one_second(&mut tap, if_index)?;
     }
-    println!("{:?}\n{}", tap.stats()?, resident_memory());
+    println!("{:?}\n{}", tap.stats(if_index)?, resident_memory());
     Ok(())
 }
 
-fn one_second(tap: &mut Tap) -> io::Result<()> {
+fn one_second(tap: &mut Tap, if_index: u32) -> io::Result<()> {
     let (mut samples, mut bytes, mut spent, mut wakes) = (0, 0_u64, Duration::ZERO, 0);
     let mut oldest = 0;
     let end = Instant::now() + Duration::from_secs(1);
@@ -68,7 +68,7 @@ fn one_second(tap: &mut Tap) -> io::Result<()> {
         }
     }
     let each = spent.as_nanos() / samples.max(1) as u128;
-    let stats = tap.stats()?;
+    let stats = tap.stats(if_index)?;
     println!(
         "{samples} samples/s of {bytes} bytes in {wakes} drains, {each} ns each, \
          at most {} ms old; seen {} chosen {} lost {}",

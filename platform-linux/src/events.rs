@@ -61,6 +61,12 @@ impl Events {
         Ok(self.epoll.add(file, EpollEvent::new(EpollFlags::empty(), wakeup.word()))?)
     }
 
+    /// Ends the watch of a descriptor. Closing it does not, as long as a mapping holds the file.
+    pub(crate) fn unwatch(&self, file: impl AsFd) {
+        // ENOENT if it was not watched.
+        let _ = self.epoll.delete(file);
+    }
+
     /// Sleeps until an event or `deadline`, without limit if there is no deadline. Returns the
     /// number of events, which [`woken`](Self::woken) lists.
     ///

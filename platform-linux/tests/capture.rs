@@ -9,8 +9,9 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Instant;
 
 use flowmote::modules::taps::capture::{
-    LinkFault, Method, Packet, PacketKind, Tap, TapOptions, TapStats, VlanTag,
+    LinkFault, Method, Packet, PacketKind, RingShape, TableSize, Tap, TapOptions, TapStats, VlanTag,
 };
+use flowmote_core::SampleMeta;
 use smoltcp::phy::{Device, Medium, RawSocket, TxToken};
 
 use namespace::{As, Peer, if_index, inside, ip, is_inside, skip, veth};
@@ -37,6 +38,21 @@ fn ebpf_tap(name: &str, rate: u32) -> Tap {
     tap
 }
 
+fn stats(tap: &mut Tap) -> TapStats {
+    let if_index = tap.interfaces().next().unwrap();
+    tap.stats(if_index).unwrap()
+}
+
+fn meta(tap: &mut Tap) -> SampleMeta {
+    let if_index = tap.interfaces().next().unwrap();
+    tap.meta(if_index)
+}
+
+fn set_rate(tap: &mut Tap, rate: NonZeroU32) {
+    let if_index = tap.interfaces().next().unwrap();
+    tap.set_sampling_rate(if_index, rate).unwrap();
+}
+
 /// Drains until every chosen packet was delivered or lost.
 fn drain_all(tap: &mut Tap, mut visit: impl FnMut(&Packet<'_>)) -> TapStats {
     drain_until(tap, &mut visit, |stats| stats.chosen == stats.delivered + stats.lost)
@@ -50,11 +66,11 @@ fn drain_until(
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         tap.drain(1000, visit).unwrap();
-        let stats = tap.stats().unwrap();
-        if done(&stats) {
-            return stats;
+        let totals = stats(tap);
+        if done(&totals) {
+            return totals;
         }
-        assert!(Instant::now() < deadline, "{stats:?}, {:?} TCP segments", tcp_segments());
+        assert!(Instant::now() < deadline, "{totals:?}, {:?} TCP segments", tcp_segments());
         std::thread::yield_now();
     }
 }
@@ -90,7 +106,7 @@ fn every_packet_is_delivered_unchanged_at_n_1() {
             let expected =
                 TapStats { seen: 5000, chosen: 5000, delivered: 5000, lost: 0, malformed: 0 };
             assert_eq!((next, stats), (5000, expected));
-            assert_eq!((tap.meta().sample_pool, tap.meta().drops), (5000, 0));
+            assert_eq!((meta(tap).sample_pool, meta(tap).drops), (5000, 0));
         }
     });
 }
@@ -106,14 +122,14 @@ fn pool_is_exact_and_one_in_n_is_sampled() {
         // Standard deviation of 2000 uniform skips: about 26 samples.
         assert!((1870..=2130).contains(&stats.delivered), "{stats:?}");
         // The rate changes on the open tap, up and down.
-        tap.set_sampling_rate(NonZeroU32::new(1_000_000).unwrap()).unwrap();
+        set_rate(&mut tap, NonZeroU32::new(1_000_000).unwrap());
         send_datagrams(10_000);
         let before = drain_all(&mut tap, |_| {});
-        assert!(before.delivered - stats.delivered <= 4, "one draw per CPU may be left");
-        tap.set_sampling_rate(NonZeroU32::MIN).unwrap();
+        assert!(before.delivered - stats.delivered <= 2, "the old skips do not continue");
+        set_rate(&mut tap, NonZeroU32::MIN);
         send_datagrams(1000);
         let after = drain_all(&mut tap, |packet| assert_eq!(packet.meta.sampling_rate, 1));
-        assert!((996..=1000).contains(&(after.delivered - before.delivered)), "{after:?}");
+        assert_eq!(after.delivered - before.delivered, 1000, "{after:?}");
         assert_eq!(after.seen, 31_000);
     });
 }
@@ -122,7 +138,7 @@ fn pool_is_exact_and_one_in_n_is_sampled() {
 fn full_ring_counts_each_lost_sample() {
     inside("full_ring_counts_each_lost_sample", As::Root, || {
         veth();
-        let small = flowmote::modules::taps::capture::RingShape { block_size: 16 << 10, blocks: 2 };
+        let small = RingShape { block_size: 16 << 10, blocks: 2 };
         let mut tap = Tap::open(&TapOptions { ring: Some(small), ..options("v1", 1) }).unwrap();
         send_datagrams(3000);
         let mut highest = 0;
@@ -132,7 +148,93 @@ fn full_ring_counts_each_lost_sample() {
         });
         assert!(stats.lost > 2000, "{stats:?}");
         assert_eq!((stats.seen, stats.delivered + stats.lost), (3000, 3000));
-        assert_eq!(u64::from(tap.meta().drops), stats.lost);
+        assert_eq!(u64::from(meta(&mut tap).drops), stats.lost);
+    });
+}
+
+#[test]
+fn sample_has_the_rate_at_which_its_packet_was_chosen() {
+    inside("sample_has_the_rate_at_which_its_packet_was_chosen", As::Root, || {
+        veth();
+        let mut tap = ebpf_tap("v1", 1);
+        send_datagrams(200);
+        set_rate(&mut tap, NonZeroU32::new(2).unwrap());
+        send_datagrams(2000);
+        // Nothing was read in between, so that both rates are in the same blocks.
+        let mut samples = [0; 2];
+        drain_all(&mut tap, |packet| {
+            let number = u32::from_be_bytes(*packet.header[42..].first_chunk().unwrap());
+            let first = samples[0] < 200;
+            assert_eq!(packet.meta.sampling_rate, if first { 1 } else { 2 }, "{number}");
+            samples[usize::from(!first)] += 1;
+        });
+        assert_eq!(samples[0], 200);
+        // Standard deviation of 1000 uniform skips on 1 to 3: about 13 samples.
+        assert!((930..=1070).contains(&samples[1]), "{samples:?}");
+    });
+}
+
+/// A shared tap of both ends.
+fn shared_tap(ring: RingShape) -> Tap {
+    let ends = [options("v0", 1), options("v1", 1)];
+    let size = TableSize::of(&ends.each_ref().map(|options| options.if_index));
+    let mut tap = Tap::open_shared(size, 128, ring).unwrap();
+    for options in ends {
+        assert!(tap.has_room_for(options.if_index));
+        tap.join(&options).unwrap();
+    }
+    tap
+}
+
+#[test]
+fn shared_tap_samples_each_interface_by_itself() {
+    inside("shared_tap_samples_each_interface_by_itself", As::Root, || {
+        veth();
+        let [v0, v1] = ["v0", "v1"].map(if_index);
+        let mut tap = shared_tap(RingShape { block_size: 128 << 10, blocks: 16 });
+        send_datagrams(2000);
+        tap.set_sampling_rate(v1, NonZeroU32::new(10).unwrap()).unwrap();
+        send_datagrams(2000);
+        tap.leave(v1);
+        assert!(tap.has_room_for(v1) && !tap.has(v1));
+        send_datagrams(1000);
+        let mut samples = [0; 3];
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while samples[0] < 5000 {
+            assert!(Instant::now() < deadline, "{samples:?}");
+            let count = &mut |packet: &Packet<'_>| {
+                samples[usize::from(packet.if_index != v0)] += 1;
+                assert!(packet.if_index != v0 || packet.kind == PacketKind::Outgoing);
+            };
+            tap.drain(1000, count).unwrap();
+        }
+        let expected =
+            TapStats { seen: 5000, chosen: 5000, delivered: 5000, lost: 0, malformed: 0 };
+        assert_eq!(tap.stats(v0).unwrap(), expected);
+        assert_eq!(tap.stats(v1).unwrap(), TapStats::default());
+    });
+}
+
+#[test]
+fn losses_of_a_shared_ring_are_those_of_the_interface() {
+    inside("losses_of_a_shared_ring_are_those_of_the_interface", As::Root, || {
+        veth();
+        let [v0, v1] = ["v0", "v1"].map(if_index);
+        let mut tap = shared_tap(RingShape { block_size: 16 << 10, blocks: 2 });
+        tap.set_sampling_rate(v1, NonZeroU32::new(10).unwrap()).unwrap();
+        send_datagrams(3000);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let is_complete = |stats: TapStats| stats.chosen == stats.delivered + stats.lost;
+        loop {
+            tap.drain(1000, &mut |_| {}).unwrap();
+            let stats = [v0, v1].map(|index| tap.stats(index).unwrap());
+            if stats.into_iter().all(is_complete) {
+                assert!(stats[0].lost > 2000 && stats[1].lost > 150, "{stats:?}");
+                assert_eq!((stats[0].seen, stats[1].seen), (3000, 3000));
+                break;
+            }
+            assert!(Instant::now() < deadline, "{stats:?}");
+        }
     });
 }
 
@@ -329,7 +431,7 @@ fn interface_can_be_tapped_while_it_is_down() {
 /// (net/core/link_watch.c).
 fn send_until_seen(tap: &mut Tap) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while tap.stats().unwrap().seen == 0 {
+    while stats(tap).seen == 0 {
         assert!(Instant::now() < deadline);
         send_datagrams(1);
     }
@@ -387,7 +489,7 @@ fn estimated_pool_is_unbiased_without_ebpf() {
         // An skb of 45 packets gives four or five samples at once.
         let deviation = (5.0 * segments / 10.0).sqrt() * 10.0;
         assert!((stats.seen as f64 - segments).abs() < 4.0 * deviation, "{stats:?}, {segments}");
-        tap.set_sampling_rate(NonZeroU32::MIN).unwrap();
-        assert_eq!(tap.meta().sampling_rate, 1);
+        set_rate(&mut tap, NonZeroU32::MIN);
+        assert_eq!(meta(&mut tap).sampling_rate, 1);
     });
 }

@@ -279,6 +279,7 @@ fn sent_flow_records() -> Numbers {
         kind: PacketKind::Host,
         vlan: Some(VlanTag { tpid: 0x8100, tci: 7 }),
         timestamp_ns: 1,
+        if_index: 7,
         hardware_type: 1,
         meta: SampleMeta::default(),
     };

@@ -77,6 +77,7 @@ fn by_linux(trace: &[Moment]) -> (Datagrams, AgentStats) {
                 kind,
                 vlan: tag.then_some(VlanTag { tpid: 0x8100, tci }),
                 timestamp_ns: BOOT_NS + now.as_millis() * 1_000_000,
+                if_index: 7,
                 hardware_type: 1,
                 meta: sampler.meta(),
             };

@@ -86,13 +86,13 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         events: Events::new().map_err(runtime("epoll"))?,
         started: clock::now(),
         next_report: None,
+        is_ready: false,
     };
     let without_effect = user.without_effect();
     daemon.start(&signals, &user)?;
     for problem in without_effect.into_iter().chain(loaded.unreadable_to(&user)) {
         warn!("{problem}");
     }
-    service_manager::ready(&daemon.status());
     daemon.event_loop(&mut signals)?;
     daemon.end();
     Ok(())
@@ -109,6 +109,8 @@ struct Daemon<'a> {
     events: Events,
     started: Instant,
     next_report: Option<Instant>,
+    /// systemd was notified that the start is over.
+    is_ready: bool,
 }
 
 impl Daemon<'_> {
@@ -146,6 +148,7 @@ impl Daemon<'_> {
         loop {
             let now = clock::now();
             let deadline = self.run_due(now);
+            self.notify_when_ready();
             let woken = self.events.wait(now, deadline).map_err(runtime("epoll"))?;
             let now = clock::now();
             self.output.collectors.set_time(now);
@@ -155,6 +158,14 @@ impl Daemon<'_> {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Ends the start for systemd once sampling has begun: modules put off what takes long.
+    fn notify_when_ready(&mut self) {
+        if !self.is_ready && self.modules.are_settled() {
+            self.is_ready = true;
+            service_manager::ready(&self.status());
         }
     }
 

@@ -116,6 +116,11 @@ impl Modules {
         self.all.iter().filter_map(|module| module.deadline()).min()
     }
 
+    /// Returns true if no module has put work off.
+    pub(crate) fn are_settled(&self) -> bool {
+        self.all.iter().all(|module| module.is_settled())
+    }
+
     /// Passes on that an interface was deleted.
     pub(crate) fn interface_removed(&mut self, if_index: u32) {
         self.all.iter_mut().for_each(|module| module.interface_removed(if_index));

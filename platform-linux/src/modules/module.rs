@@ -80,6 +80,12 @@ pub(crate) trait Module: fmt::Debug {
         None
     }
 
+    /// Returns true unless a part of the last [`reconcile`](Self::reconcile) was put off to the
+    /// [`deadline`](Self::deadline), because it takes long.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
     /// The longest time for which the kernel holds samples back before they can be read. The
     /// daemon waits for it at its end, before it calls [`drain`](Self::drain).
     fn hold_time(&self) -> Duration {
@@ -133,6 +139,11 @@ impl<'a> World<'a> {
     /// See [`Events::watch`].
     pub(crate) fn watch(&self, file: impl AsFd, token: u32) -> io::Result<()> {
         self.events.watch(file, Wakeup::Module { module: self.module, token })
+    }
+
+    /// Ends the calls of [`Module::ready`] for `file`.
+    pub(crate) fn unwatch(&self, file: impl AsFd) {
+        self.events.unwatch(file);
     }
 }
 

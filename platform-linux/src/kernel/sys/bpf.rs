@@ -1,24 +1,26 @@
 //! `bpf(2)`: the filter of a tap, and the map in which it counts.
 
 use core::slice;
-use core::sync::atomic::{AtomicI64, AtomicU64};
+use core::sync::atomic::AtomicU64;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use super::mmap::Mapping;
 use super::syscall::{Call, MapCreate, call};
 
-/// The filter's counters for one CPU, in one cache line. Only that CPU writes them, and only user
-/// space writes `draw_range`, so that neither side needs an atomic read-modify-write.
+/// The filter's counters of one interface on one CPU, in one cache line. Only that CPU writes them,
+/// except `range`, which only user space writes.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub(crate) struct Slot {
     /// Wire packets seen.
     pub(crate) seen: AtomicU64,
-    /// Wire packets up to and including the next one to be chosen; zero or less: choices are due.
-    pub(crate) skip: AtomicI64,
-    /// Upper bound of skips, which are drawn from 1 to this.
-    pub(crate) draw_range: AtomicU64,
+    /// The value of `seen` with which the next packet is chosen; at or below `seen`: choices are due.
+    pub(crate) next: AtomicU64,
+    /// Upper bound of skips, which are drawn from 1 to this: 2N-1.
+    pub(crate) range: AtomicU64,
+    /// The `range` that was in force when `next` was drawn.
+    pub(crate) drawn_for: AtomicU64,
     /// skbs of which at least one packet was chosen.
     pub(crate) chosen_skbs: AtomicU64,
     /// Packets chosen.
@@ -26,24 +28,30 @@ pub(crate) struct Slot {
 }
 
 /// The map of the slots, mapped into this process so that reading a counter is a load instead of a
-/// system call. It is a `BPF_MAP_TYPE_ARRAY` with a single value that holds all slots: the program
-/// then addresses it directly (`BPF_PSEUDO_MAP_VALUE`), without a lookup.
+/// system call. It is a `BPF_MAP_TYPE_ARRAY` with a single value: the program then addresses it
+/// directly (`BPF_PSEUDO_MAP_VALUE`), without a lookup. The value begins with a table of `entries`
+/// words, which the program searches for an interface; the slots follow.
 ///
 /// It holds no descriptor: the mapping keeps the map alive (kernel/bpf/syscall.c, `bpf_map_mmap`),
 /// and so does the program.
 #[derive(Debug)]
 pub(crate) struct SlotMap {
     mapping: Mapping,
+    entries: usize,
     slots: usize,
 }
 
 impl SlotMap {
-    /// Creates a map of `slots` zeroed slots. The descriptor is needed to load the program only.
+    /// Creates a zeroed map. `entries` is a multiple of 8, so that the slots are aligned. The
+    /// descriptor is needed to load the program only.
     ///
     /// # Errors
     /// `EPERM` without `CAP_BPF`, `EINVAL` before Linux 5.5 (no `BPF_F_MMAPABLE`), `ENOMEM`.
-    pub(crate) fn new(slots: usize) -> io::Result<(Self, OwnedFd)> {
-        let bytes = slots.checked_mul(size_of::<Slot>()).and_then(|n| u32::try_from(n).ok());
+    pub(crate) fn new(entries: usize, slots: usize) -> io::Result<(Self, OwnedFd)> {
+        let table = entries.checked_mul(size_of::<u64>());
+        let bytes = table.and_then(|table| {
+            u32::try_from(slots.checked_mul(size_of::<Slot>())?.checked_add(table)?).ok()
+        });
         let bytes = bytes.ok_or_else(|| io::Error::from_raw_os_error(libc::E2BIG))?;
         let attributes = MapCreate {
             map_type: BPF_MAP_TYPE_ARRAY,
@@ -54,16 +62,28 @@ impl SlotMap {
         };
         let fd = owned(call(Call::MapCreate { attributes: &attributes })?)?;
         let mapping = Mapping::shared(fd.as_fd(), bytes as usize)?;
-        Ok((Self { mapping, slots }, fd))
+        Ok((Self { mapping, entries, slots }, fd))
     }
 
-    /// The slots, indexed by CPU number.
-    pub(crate) fn slots(&self) -> &[Slot] {
-        let Some(start) = self.mapping.at(0, self.slots * size_of::<Slot>()) else {
+    /// The table.
+    pub(crate) fn table(&self) -> &[AtomicU64] {
+        let Some(start) = self.mapping.at(0, self.entries * size_of::<u64>()) else {
             return &[];
         };
-        // SAFETY: the mapping is page-aligned, holds `slots` slots and lives as long as `self`;
-        // each field is an atomic, so the writes of the program on other CPUs are no data race.
+        // SAFETY: the mapping is page-aligned, holds `entries` words and lives as long as `self`;
+        // the program only reads them, and user space only as atomics.
+        unsafe { slice::from_raw_parts(start.cast().as_ptr(), self.entries) }
+    }
+
+    /// The slots.
+    pub(crate) fn slots(&self) -> &[Slot] {
+        let table = self.entries * size_of::<u64>();
+        let Some(start) = self.mapping.at(table, self.slots * size_of::<Slot>()) else {
+            return &[];
+        };
+        // SAFETY: the mapping is page-aligned, and the table a multiple of a slot's alignment by the
+        // contract of `new`; it holds `slots` slots there and lives as long as `self`; each field is an
+        // atomic, so the writes of the program on other CPUs are no data race.
         unsafe { slice::from_raw_parts(start.cast().as_ptr(), self.slots) }
     }
 }

@@ -49,3 +49,5 @@ impl Drop for Mapping {
 
 // SAFETY: the mapping belongs to the process, not to the thread that created it.
 unsafe impl Send for Mapping {}
+// SAFETY: a shared reference only gives addresses away; each access has its own argument.
+unsafe impl Sync for Mapping {}

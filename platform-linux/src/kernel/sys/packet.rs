@@ -58,20 +58,25 @@ impl PacketSocket {
         self.set_int(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)
     }
 
-    /// Holds the interface in promiscuous mode while the socket is open.
-    pub(crate) fn join_promiscuous(&self, if_index: u32) -> io::Result<()> {
+    /// Holds an interface in promiscuous mode until the socket is closed, or ends that.
+    ///
+    /// # Errors
+    /// `ENODEV` if there is no such interface, `EADDRNOTAVAIL` if it was not held.
+    pub(crate) fn set_promiscuous(&self, if_index: u32, on: bool) -> io::Result<()> {
         // struct packet_mreq: ifindex, type, address length, address.
         let mut request = [0; 16];
         let fields = if_index.to_ne_bytes().into_iter();
         let fields = fields.chain((libc::PACKET_MR_PROMISC as u16).to_ne_bytes());
         request.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
-        self.set(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)
+        let name = if on { libc::PACKET_ADD_MEMBERSHIP } else { libc::PACKET_DROP_MEMBERSHIP };
+        self.set(libc::SOL_PACKET, name, &request)
     }
 
-    /// Creates the receive ring and maps it.
+    /// Creates the receive ring and maps it. After an error the socket has no ring.
     ///
     /// # Errors
-    /// `ENOMEM` if the kernel cannot allocate it, `EINVAL` for invalid dimensions.
+    /// `ENOMEM` if the kernel cannot allocate it or this process may not map it, `EINVAL` for invalid
+    /// dimensions.
     pub(crate) fn receive_ring(&self, geometry: Geometry) -> io::Result<BlockRing> {
         // struct tpacket_req3: block size, blocks, frame size, frames, timeout (ms), private size,
         // features. Frames have variable length in version 3, but packet_set_ring still requires
@@ -86,14 +91,29 @@ impl PacketSocket {
             0,
             0,
         ];
+        self.set_ring(words)?;
+        BlockRing::map(self.fd.as_fd(), geometry).inspect_err(|_| {
+            // The kernel refuses a second ring with EBUSY. That of zero blocks frees the first.
+            let _ = self.set_ring([0; 7]);
+        })
+    }
+
+    fn set_ring(&self, words: [u32; 7]) -> io::Result<()> {
         let mut request = [0; 28];
         let bytes = words.iter().flat_map(|word| word.to_ne_bytes());
         request.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-        self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
-        BlockRing::map(self.fd.as_fd(), geometry)
+        self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)
     }
 
-    /// Starts to receive packets of every protocol from the interface, in both directions.
+    /// Ends reception: from here on the filter keeps nothing, and what is in the ring stays there.
+    pub(crate) fn stop(&self) -> io::Result<()> {
+        let nothing =
+            sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+        self.attach_classic(&[nothing])
+    }
+
+    /// Starts to receive packets of every protocol, in both directions, from the interface, or from
+    /// all interfaces of the network namespace if it is 0.
     ///
     /// # Errors
     /// `ENODEV` if there is no such interface. An interface that is down is not an error: the socket

@@ -1,12 +1,16 @@
 //! The part of `flowmote check` that concerns packet samples.
 
+use std::collections::BTreeMap;
+
 use crate::config::Config;
 use crate::links::{Link, Links};
 use crate::modules::module::Findings;
 use crate::modules::taps::blocks;
-use crate::modules::taps::capture::{Method, Tap};
+use crate::modules::taps::capture::{Method, Tap, TapOptions};
+use crate::modules::taps::descriptors;
 use crate::modules::taps::port::{method, tap_options};
 use crate::modules::taps::sample::is_supported;
+use crate::modules::taps::shared::SharedShape;
 use crate::selection::{require_device, traits};
 
 /// Lists what the configuration requests for packet samples and this host lacks.
@@ -25,9 +29,7 @@ pub(super) fn problems(config: &Config, links: &Links, problems: &mut Vec<String
 
 /// Lists the interfaces with their rates and how their packets would be sampled.
 pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) {
-    // Open together as in `run`: what the kernel limits is what all of them need, locked memory for
-    // example.
-    let mut open = Vec::new();
+    let taps = trial(config, links, findings);
     for link in links.iter() {
         let Some(rule) = config.tap_for(&traits(link)) else { continue };
         let (rate, reason) = config.sampling_rate(rule, link.speed_bps);
@@ -40,7 +42,7 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
             findings.line("interface", format_args!("{name}: packet sampling off, {reason}"));
         } else {
             findings.line("interface", format_args!("{name}: 1 in {rate}, {reason}"));
-            open.extend(describe_tap(config, link, findings));
+            describe_tap(link, &taps, findings);
         }
     }
     blocks::describe(config, links, findings);
@@ -49,24 +51,63 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
     }
 }
 
-/// Opens a tap: only an attempt shows what the kernel refuses.
-fn describe_tap(config: &Config, link: &Link, findings: &mut Findings) -> Option<Tap> {
-    let options = tap_options(config, link)?;
-    let tap = Tap::open(&options);
-    match &tap {
-        Ok(tap) => {
-            let effect = match tap.method() {
-                Method::Ebpf => "packets are counted and selected in the kernel",
-                Method::Classic => "packets are selected in the kernel",
-            };
-            findings.line("", format_args!("by the {}: {effect}", method(tap.method())));
-            let warning = |text| format!("warning: {}: {text}", link.name);
-            findings.warnings.extend(tap.shortfalls().iter().map(warning));
-        }
-        Err(error) => findings.problems.push(error.to_string()),
+/// Taps as `run` would open them: only an attempt shows what the kernel refuses.
+struct Trial {
+    shared: Option<Tap>,
+    own: BTreeMap<u32, Tap>,
+    /// The filter of the interfaces for which no tap was opened.
+    others: Method,
+}
+
+/// Opens taps, all together: what the kernel limits is what all of them need, locked memory for
+/// example. Only some, if each of many interfaces needs one: opening hundreds takes seconds.
+fn trial(config: &Config, links: &Links, findings: &mut Findings) -> Trial {
+    let wanted: Vec<TapOptions> =
+        links.iter().filter_map(|link| tap_options(config, link)).collect();
+    let candidates: Vec<&TapOptions> = wanted.iter().filter(|options| !options.loopback).collect();
+    let shared = SharedShape::of(&candidates, false).and_then(|shape| {
+        let opened = Tap::open_shared(shape.table, shape.header_bytes, shape.ring);
+        let refused = |error| format!("warning: {error}: each interface has a tap of its own");
+        opened.map_err(|error| findings.warnings.push(refused(error))).ok()
+    });
+    let shares = |options: &TapOptions| {
+        let tap = shared.as_ref().filter(|_| !options.loopback);
+        tap.is_some_and(|tap| tap.has_room_for(options.if_index))
+    };
+    let own: Vec<&TapOptions> = wanted.iter().filter(|options| !shares(options)).collect();
+    let allowed = descriptors::taps_allowed(config);
+    if own.len() > allowed {
+        let (refused, shortage) = (own.len() - allowed, descriptors::shortage(own.len(), config));
+        findings.problems.push(format!("{refused} interfaces not sampled: {shortage}"));
     }
+    let mut trial = Trial { shared, own: BTreeMap::new(), others: Method::Ebpf };
+    for options in own.iter().take(TRIALS) {
+        match Tap::open(options) {
+            Ok(tap) => {
+                trial.others = tap.method();
+                trial.own.insert(options.if_index, tap);
+            }
+            Err(error) => findings.problems.push(error.to_string()),
+        }
+    }
+    trial
+}
+
+fn describe_tap(link: &Link, trial: &Trial, findings: &mut Findings) {
+    let own = trial.own.get(&link.index);
+    let used = own.map_or(trial.others, Tap::method);
+    let effect = match used {
+        Method::Ebpf => "packets are counted and selected in the kernel",
+        Method::Classic => "packets are selected in the kernel",
+    };
+    findings.line("", format_args!("by the {}: {effect}", method(used)));
+    let warning = |text| format!("warning: {}: {text}", link.name);
+    let shortfalls = own.or(trial.shared.as_ref()).map_or(&[][..], Tap::shortfalls);
+    findings.warnings.extend(shortfalls.iter().map(warning));
     if !link.admin_up {
         findings.line("", format_args!("the interface is down; sampling starts when it is up"));
     }
-    tap.ok()
 }
+
+/// Taps that are opened at most: as many as interfaces have one of their own.
+const TRIALS: usize = 17;

@@ -103,6 +103,7 @@ mod tests {
                 kind,
                 vlan: None,
                 timestamp_ns: 0,
+                if_index: 7,
                 hardware_type,
                 meta: SampleMeta::default(),
             };

@@ -121,12 +121,18 @@ impl Assembler {
         self.push(CLASS_STX | MODE_MEM | width as u8, (at.0, source), at.1, 0);
     }
 
-    /// `destination` = address of byte 0 of the one value of the array map `fd`.
-    pub(super) fn map_value(&mut self, destination: Register, fd: RawFd) {
+    /// `register = fetch_and_add(base + offset, register)`, atomically (Linux 5.12).
+    pub(super) fn fetch_add(&mut self, at: (Register, i16), register: Register) {
+        let code = CLASS_STX | MODE_ATOMIC | Width::Double as u8;
+        self.push(code, (at.0, register), at.1, Alu::Add as i32 | FETCH);
+    }
+
+    /// `destination` = address of byte `offset` of the one value of the array map `fd`.
+    pub(super) fn map_value(&mut self, destination: Register, fd: RawFd, offset: i32) {
         let (code, regs) = (CLASS_LD | Width::Double as u8, (destination as u8, PSEUDO_MAP_VALUE));
         self.program.push(encode(code, regs, 0, fd));
         // The second half carries the upper 32 bits of the constant: the offset into the value.
-        self.program.push(encode(0, (0, 0), 0, 0));
+        self.program.push(encode(0, (0, 0), 0, offset));
     }
 
     /// Jumps to `label` if the comparison of `left` with `right` holds.
@@ -221,6 +227,8 @@ const CLASS_STX: u8 = 0x03;
 const CLASS_JMP: u8 = 0x05;
 const CLASS_ALU64: u8 = 0x07;
 const MODE_MEM: u8 = 0x60;
+const MODE_ATOMIC: u8 = 0xc0;
+const FETCH: i32 = 0x01;
 const SOURCE_REGISTER: u8 = 0x08;
 const CALL: u8 = 0x80;
 const EXIT: u8 = 0x90;
@@ -241,21 +249,23 @@ mod tests {
         asm.load(Width::Word, R1, (R6, 164));
         asm.load(Width::Byte, R1, (R10, -16));
         asm.store(Width::Double, (R7, 8), R1);
-        asm.map_value(R7, 5);
+        asm.fetch_add((R7, 8), R1);
+        asm.map_value(R7, 5, 64);
         asm.jump_if(When::Greater, R1, R7, end);
         asm.jump_if(When::NotEqual, R1, 6, end);
         asm.call(7);
         asm.place(end);
         asm.exit();
-        let expected: [Instruction; 12] = [
+        let expected: [Instruction; 13] = [
             [0xbf, 0x16, 0, 0, 0, 0, 0, 0],
             [0x07, 0x0a, 0, 0, 0xf0, 0xff, 0xff, 0xff],
             [0x77, 0x00, 0, 0, 32, 0, 0, 0],
             [0x61, 0x61, 164, 0, 0, 0, 0, 0],
             [0x71, 0xa1, 0xf0, 0xff, 0, 0, 0, 0],
             [0x7b, 0x17, 8, 0, 0, 0, 0, 0],
+            [0xdb, 0x17, 8, 0, 1, 0, 0, 0],
             [0x18, 0x27, 0, 0, 5, 0, 0, 0],
-            [0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 64, 0, 0, 0],
             [0x6d, 0x71, 2, 0, 0, 0, 0, 0],
             [0x55, 0x01, 1, 0, 6, 0, 0, 0],
             [0x85, 0x00, 0, 0, 7, 0, 0, 0],

@@ -32,6 +32,11 @@ impl Draw {
         Self { rate, longest, segment: mtu.saturating_sub(TCP_HEADERS).max(MIN_SEGMENT) }
     }
 
+    /// The parameters that were in force at another rate.
+    pub(super) fn at_rate(self, rate: u32) -> Self {
+        Self { rate: NonZeroU32::new(rate).unwrap_or(self.rate), ..self }
+    }
+
     /// The program. It keeps `bytes` of each packet that it selects.
     pub(super) fn program(self, bytes: u32) -> Vec<sock_filter> {
         let keep = statement(libc::BPF_RET | libc::BPF_K, bytes);

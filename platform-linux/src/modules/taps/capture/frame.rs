@@ -11,6 +11,8 @@ pub(super) struct Cursor {
     offset: usize,
     /// Packets from here on, as the block descriptor counts them.
     left: u32,
+    /// Packets before it.
+    passed: u32,
 }
 
 /// One skb of the ring.
@@ -25,6 +27,8 @@ pub(super) struct Frame<'a> {
     /// The VLAN tag that kernel or driver removed from the bytes.
     pub(super) stripped_tag: Option<VlanTag>,
     pub(super) kind: PacketKind,
+    /// ifIndex of the interface.
+    pub(super) if_index: u32,
     /// ARPHRD_* of the interface.
     pub(super) hardware_type: u16,
     /// `None` without PACKET_VNET_HDR.
@@ -47,9 +51,14 @@ impl Cursor {
         let left = u32_at(block, BLOCK_PACKETS);
         let offset = u32_at(block, BLOCK_FIRST_PACKET);
         match (left, offset) {
-            (Some(left), Some(offset)) => Ok(Self { offset: offset as usize, left }),
+            (Some(left), Some(offset)) => Ok(Self { offset: offset as usize, left, passed: 0 }),
             _ => Err(Malformed { packets: 0 }),
         }
+    }
+
+    /// Number of packets of the block before the next one.
+    pub(super) fn passed(&self) -> u32 {
+        self.passed
     }
 
     /// Returns true if the whole block was read.
@@ -98,6 +107,7 @@ impl Cursor {
                 + u64::from(u32_at(headers, 8)?),
             stripped_tag: stripped_tag(headers),
             kind: PacketKind::from_kernel(*headers.get(SOCKADDR + 10)?),
+            if_index: u32_at(headers, SOCKADDR + 4)?,
             hardware_type: u16_at(headers, SOCKADDR + 8)?,
             offload: if vnet { Some(offload(packet, mac)?) } else { None },
         };
@@ -113,6 +123,7 @@ impl Cursor {
             self.offset = self.offset.checked_add((next >= HEADERS).then_some(next)?)?;
         }
         self.left = left;
+        self.passed = self.passed.saturating_add(1);
         Some(())
     }
 }
@@ -197,6 +208,7 @@ mod tests {
         put(block, at + 24, &92_u16.to_ne_bytes());
         put(block, at + 32, &0x2064_u32.to_ne_bytes());
         put(block, at + 36, &0x88a8_u16.to_ne_bytes());
+        put(block, at + 52, &7_u32.to_ne_bytes());
         put(block, at + 56, &1_u16.to_ne_bytes());
         put(block, at + 58, &[4]);
     }
@@ -212,7 +224,8 @@ mod tests {
         let first = cursor.next(&block, true).unwrap().unwrap();
         assert_eq!((first.bytes.len(), first.length), (64, 60_000));
         assert_eq!(first.timestamp_ns, 7_000_000_009);
-        assert_eq!((first.kind, first.hardware_type), (PacketKind::Outgoing, 1));
+        assert_eq!((first.kind, first.if_index), (PacketKind::Outgoing, 7));
+        assert_eq!((first.hardware_type, cursor.passed()), (1, 1));
         assert_eq!(first.stripped_tag, None);
         let offload = Offload { udp: false, gso_size: 1448, checksum_start: Some(34) };
         assert_eq!(first.offload, Some(offload));

@@ -36,8 +36,14 @@ impl Losses {
     /// waits. Read before, they could match although an skb is still in the ring.
     pub(super) fn reconcile(&mut self, chosen: u64, chosen_skbs: u64) {
         if chosen_skbs == self.delivered_skbs + self.lost_skbs {
-            self.lost = self.lost.max(chosen.saturating_sub(self.delivered));
+            self.settle(chosen);
         }
+    }
+
+    /// Counts as lost what was not delivered of the first `chosen` samples, none of which is in the
+    /// ring any more.
+    pub(super) fn settle(&mut self, chosen: u64) {
+        self.lost = self.lost.max(chosen.saturating_sub(self.delivered));
     }
 
     /// Samples lost so far.

@@ -14,6 +14,7 @@
 
 mod assembler;
 mod classic;
+mod cpus;
 mod filter;
 mod frame;
 mod losses;
@@ -22,9 +23,11 @@ mod packet;
 mod reader;
 mod refusal;
 mod segments;
+mod shared_losses;
 mod shortfalls;
 mod tap;
 
+pub use filter::TableSize;
 pub use options::{RingShape, TapOptions};
 pub use packet::{Packet, PacketKind, VlanTag};
 pub use tap::{Drained, LinkFault, Method, Tap, TapStats};

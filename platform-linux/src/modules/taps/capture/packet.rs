@@ -20,6 +20,8 @@ pub struct Packet<'a> {
     pub vlan: Option<VlanTag>,
     /// Time of capture in the kernel: nanoseconds since 1970 (CLOCK_REALTIME).
     pub timestamp_ns: u64,
+    /// ifIndex of the interface.
+    pub if_index: u32,
     /// ARPHRD_* of the interface: 1 Ethernet, 772 loopback (Ethernet too), 65534 none (tun; the
     /// header begins with IP).
     pub hardware_type: u16,

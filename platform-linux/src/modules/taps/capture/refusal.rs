@@ -6,7 +6,7 @@ use std::io;
 use caps::{CapSet, Capability};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
-/// The text of an error of [`Filter::load`](super::filter::Filter::load), followed by its cause.
+/// The text of an error of [`load`](super::filter::load), followed by its cause.
 pub(super) fn explain(error: &io::Error) -> String {
     format!("{error}{}", cause(error.raw_os_error(), &Rights::of_this_process()))
 }
@@ -51,7 +51,7 @@ fn cause(errno: Option<i32>, rights: &Rights) -> String {
                 limit >> 10
             )
         }),
-        Some(libc::EINVAL) => ": Linux 5.5 is needed".to_owned(),
+        Some(libc::EINVAL) => ": Linux 5.7 is needed".to_owned(),
         // The text of the error names the cause, such as the verifier's.
         _ => String::new(),
     }
@@ -70,7 +70,7 @@ mod tests {
         assert!(eperm(Rights { in_first_namespace: false, ..able() }).contains("user namespace"));
         assert!(eperm(able()).contains("RLIMIT_MEMLOCK), 64 KiB"));
         assert_eq!(eperm(Rights { locked_memory: None, ..able() }), "");
-        assert!(cause(Some(libc::EINVAL), &able()).contains("Linux 5.5"));
+        assert!(cause(Some(libc::EINVAL), &able()).contains("Linux 5.7"));
         assert_eq!(cause(Some(libc::EACCES), &able()), "");
         assert_eq!(cause(None, &able()), "");
     }

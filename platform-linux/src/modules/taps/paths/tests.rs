@@ -58,6 +58,7 @@ fn packet(kind: PacketKind, header: &[u8]) -> Packet<'_> {
         kind,
         vlan: tag(header),
         timestamp_ns: 0,
+        if_index: 7,
         hardware_type: libc::ARPHRD_ETHER,
         meta: SampleMeta::default(),
     }

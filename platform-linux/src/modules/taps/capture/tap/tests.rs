@@ -75,8 +75,8 @@ fn filter_and_ring_are_in_place_before_bind() {
     let expected = [
         "socket without protocol",
         "filter",
-        "vnet",
         "incoming only",
+        "vnet",
         "ring",
         "promiscuous",
         "bind to all",
@@ -137,6 +137,25 @@ fn short_memory_gives_a_smaller_ring() {
     let tap = Tap::open(&options()).unwrap();
     assert_eq!(tap.ring().blocks, 2);
     assert!(tap.shortfalls()[0].contains("64 KiB, 32 KiB used"));
+}
+
+#[test]
+fn ring_that_cannot_be_mapped_is_freed_before_a_smaller_one() {
+    let rings = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&rings);
+    let _kernel = but(move |call| match call {
+        Call::SetOption { name: libc::PACKET_RX_RING, value, .. } => {
+            let blocks = u32::from_ne_bytes(*value[4..].first_chunk().unwrap());
+            let busy = blocks > 0 && log.borrow().last().is_some_and(|&last| last > 0);
+            log.borrow_mut().push(blocks);
+            // As the kernel does: one ring at a time.
+            busy.then(|| errno(libc::EBUSY)).flatten()
+        }
+        Call::Map { length: 65_536, .. } => errno(libc::ENOMEM),
+        _ => None,
+    });
+    let tap = Tap::open(&options()).unwrap();
+    assert_eq!((tap.ring().blocks, &*rings.borrow()), (2, &vec![4, 0, 2]));
 }
 
 #[test]
@@ -240,6 +259,7 @@ impl HandWritten {
                 put(at + 4 * field, &value.to_ne_bytes());
             }
             put(at + 24, &92_u16.to_ne_bytes());
+            put(at + 52, &7_u32.to_ne_bytes());
             put(at + 56, &1_u16.to_ne_bytes());
         }
         put(8, &status.to_ne_bytes());
@@ -278,11 +298,11 @@ fn losses_are_read_after_a_losing_block_and_counted_once() {
     let mut hand = HandWritten::new(9);
     hand.hand_over(0, 1, 1);
     hand.drain(10);
-    assert_eq!(hand.tap.meta().drops, 0, "no block carried TP_STATUS_LOSING");
+    assert_eq!(hand.tap.meta(7).drops, 0, "no block carried TP_STATUS_LOSING");
     hand.hand_over(1, 1, 1 | 4);
     hand.drain(10);
-    assert_eq!(hand.tap.meta().drops, 9);
-    let stats = hand.tap.stats().unwrap();
+    assert_eq!(hand.tap.meta(7).drops, 9);
+    let stats = hand.tap.stats(7).unwrap();
     let expected = TapStats { seen: 11, chosen: 11, delivered: 2, lost: 9, malformed: 0 };
     assert_eq!(stats, expected);
 }
@@ -296,11 +316,43 @@ fn malformed_block_is_counted_and_returned_to_the_kernel() {
     crate::kernel::sys::fake::write_memory(at, &8_u32.to_ne_bytes());
     hand.hand_over(1, 2, 1);
     assert_eq!(hand.drain(1000).0.samples, 72);
-    let stats = hand.tap.stats().unwrap();
+    let stats = hand.tap.stats(7).unwrap();
     assert_eq!((stats.malformed, stats.lost, stats.delivered), (30, 30, 72));
+    assert_eq!(hand.tap.meta(7).drops, 30);
 }
 
 #[test]
-fn cpu_list_ends_with_the_highest() {
-    assert_eq!(["0-1\n", "0", "0,2-63\n", ""].map(highest_cpu), [Some(1), Some(0), Some(63), None]);
+fn sample_has_the_rate_at_which_its_packet_was_chosen() {
+    let mut hand = HandWritten::new(0);
+    let rate = |rate| NonZeroU32::new(rate).unwrap();
+    hand.hand_over(0, 2, 1);
+    // The kernel fills the second block and has counted three packets.
+    hand.hand_over(1, 3, 0);
+    hand.tap.set_sampling_rate(7, rate(5)).unwrap();
+    hand.hand_over(1, 4, 0);
+    hand.tap.set_sampling_rate(7, rate(9)).unwrap();
+    hand.hand_over(1, 5, 1);
+    hand.hand_over(2, 1, 1);
+    let rates = hand.drain(100).1.into_iter().map(|meta| meta.sampling_rate);
+    assert_eq!(rates.collect::<Vec<_>>(), [1, 1, 1, 1, 1, 5, 9, 9]);
+    assert_eq!(hand.tap.meta(7).sampling_rate, 9);
+}
+
+#[test]
+fn block_that_was_read_is_empty_until_the_kernel_fills_it() {
+    let mut hand = HandWritten::new(0);
+    (0..4).for_each(|block| hand.hand_over(block, 1, 1));
+    hand.drain(100);
+    // Block 0 again, in which the kernel has not written yet: the change applies to its first packet.
+    hand.tap.set_sampling_rate(7, NonZeroU32::new(5).unwrap()).unwrap();
+    hand.hand_over(0, 1, 1);
+    assert_eq!(hand.drain(100).1[0].sampling_rate, 5);
+}
+
+#[test]
+fn samples_in_the_ring_are_lost_at_the_end_of_a_tap() {
+    let stats = TapStats { seen: 90, chosen: 9, delivered: 5, lost: 3, malformed: 0 };
+    assert_eq!(stats.lost_at_end(), 4);
+    assert_eq!(TapStats { delivered: 9, ..stats }.lost_at_end(), 3);
+    assert_eq!(stats.since(TapStats { delivered: 2, lost: 1, ..stats }).delivered, 3);
 }

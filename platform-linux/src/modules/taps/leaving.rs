@@ -1,0 +1,59 @@
+//! Taps that another one has replaced, until their rings are read.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use flowmote_core::{Duration, Instant};
+
+use crate::modules::taps::capture::{Tap, TapStats};
+
+/// A tap that receives nothing more. The totals of its interfaces continue in their new taps.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) tap: Tap,
+    /// When the kernel has handed over the last block.
+    pub(super) until: Instant,
+    /// What the totals of each interface contain of this tap.
+    counted: BTreeMap<u32, TapStats>,
+}
+
+impl Leaving {
+    /// Stops a tap.
+    ///
+    /// # Errors
+    /// That of SO_ATTACH_FILTER, with the tap, which still receives.
+    pub(super) fn stop(now: Instant, tap: Tap) -> Result<Self, (Self, io::Error)> {
+        let stopped = tap.stop();
+        let leaving = Self { tap, until: now + HOLD_TIME, counted: BTreeMap::new() };
+        match stopped {
+            Ok(()) => Ok(leaving),
+            Err(error) => Err((leaving, error)),
+        }
+    }
+
+    /// Returns what the tap has counted since the last call, for each of its interfaces.
+    pub(super) fn news(&mut self) -> Vec<(u32, TapStats)> {
+        let interfaces: Vec<u32> = self.tap.interfaces().collect();
+        // After an error the losses are those of the last time.
+        let _ = self.tap.update_losses();
+        let news = interfaces.into_iter().map(|if_index| {
+            let now = self.tap.totals(if_index);
+            let before = self.counted.insert(if_index, now).unwrap_or_default();
+            (if_index, now.since(before))
+        });
+        news.collect()
+    }
+
+    /// Like [`news`](Self::news), for the end: what is still in the ring is lost.
+    pub(super) fn last_news(&mut self) -> Vec<(u32, TapStats)> {
+        let mut news = self.news();
+        for (if_index, stats) in &mut news {
+            let total = self.counted.get(if_index).copied().unwrap_or_default();
+            stats.lost += total.lost_at_end() - total.lost;
+        }
+        news
+    }
+}
+
+/// Twice the retire time of a ring, and the delay of its timer on a busy CPU.
+const HOLD_TIME: Duration = Duration::from_millis(200);

@@ -1,0 +1,189 @@
+//! Hundreds of interfaces: descriptors, exact pools, counters, and a reload under traffic.
+
+use flowmote_lab::net::{
+    Agent, Capture, Collector, Lab, LinkCounters, Namespace, Totals, flood, flowmote, peer_ip_of,
+};
+use flowmote_lab::wait_until;
+use nix::sys::signal::Signal;
+
+/// A host with two links and `others` interfaces without traffic.
+struct Host {
+    host: Namespace,
+    _peer: Namespace,
+    collector: Collector,
+    agent: Agent,
+}
+
+/// A configuration that selects them all.
+fn configuration(sampling: u32, header_bytes: u32) -> String {
+    format!(
+        "sflow {{ sampling = {sampling} polling = 10 headerBytes = {header_bytes}
+         collector {{ ip = 127.0.0.1 }}
+         pcap {{ dev = lan0 sampling = 1 }}
+         pcap {{ dev = lan1 sampling = 1 }}
+         pcap {{ dev.pattern = ^if }} }}"
+    )
+}
+
+impl Host {
+    /// Starts the agent with at most `files` open files.
+    fn start(lab: &Lab, others: u32, files: u32) -> Self {
+        let (host, peer) = (lab.namespace(), lab.namespace());
+        lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+        lab.link(2, (&host, "lan1"), (&peer, "lan1"));
+        let lines = |number| format!("link add if{number} type ifb\nlink set if{number} up\n");
+        host.ip(&(0..others).map(lines).collect::<String>());
+        let collector = Collector::start(&host, "127.0.0.1:6343");
+        let file = lab.file("flowmote.conf", &configuration(1000, 128));
+        let mut command = host.command("prlimit");
+        command.arg(format!("--nofile={files}:{files}")).arg(flowmote()).arg("run");
+        command.arg("--config").arg(file);
+        let agent = Agent::start_command(lab, command);
+        Self { host, _peer: peer, collector, agent }
+    }
+
+    fn flood(&self, count: u32) {
+        for net in [1, 2] {
+            flood(&self.host, (peer_ip_of(net).0, 9).into(), count, 10);
+        }
+    }
+
+    /// Waits until the collector has the pools of both links as the kernel counts them.
+    fn wait_for_pools(&self) {
+        for name in ["lan0", "lan1"] {
+            let index = self.host.if_index(name);
+            wait_until(&format!("the pool of {name}"), || {
+                let kernel = LinkCounters::of(&self.host, name).packets();
+                let pool = u64::from(self.collector.so_far().pool_of(index));
+                (pool == kernel).then_some(())
+            });
+        }
+    }
+
+    fn reload(&mut self, lab: &Lab, sampling: u32, header_bytes: u32) {
+        lab.file("flowmote.conf", &configuration(sampling, header_bytes));
+        self.agent.program().signal(Signal::SIGHUP);
+        self.agent.wait_notified("RELOADING=1");
+    }
+
+    fn wait_for_counters(&self, others: u32) {
+        let indices: Vec<u32> = self.interfaces(others);
+        self.collector.wait_for("counters of all interfaces", |capture| {
+            indices.iter().all(|&index| !capture.counters_of(0, index).is_empty())
+        });
+    }
+
+    fn interfaces(&self, others: u32) -> Vec<u32> {
+        let first = self.host.if_index("if0");
+        let all: Vec<u32> = (first..first + others).collect();
+        assert_eq!(all.last(), Some(&self.host.if_index(&format!("if{}", others - 1))));
+        all
+    }
+}
+
+/// Pools and drops of an interface never step back.
+fn check_order(capture: &Capture, index: u32) {
+    let samples = capture.flow_samples_of(index);
+    for pair in samples.windows(2) {
+        assert!(pair[0].sample_pool <= pair[1].sample_pool && pair[0].drops <= pair[1].drops);
+    }
+}
+
+#[test]
+fn thousand_interfaces_are_sampled_within_1024_open_files() {
+    const OTHERS: u32 = 1020;
+    let Some(lab) = Lab::open() else { return };
+    if !lab.has_ebpf() {
+        return flowmote_lab::skip("a shared tap needs eBPF");
+    }
+    let mut host = Host::start(&lab, OTHERS, 1024);
+    assert!(host.agent.open_files(&host.host) < 40);
+    host.flood(1000);
+    host.wait_for_pools();
+    host.wait_for_counters(OTHERS);
+    // Another rate for a thousand interfaces, then header bytes, which take another tap.
+    for (sampling, header_bytes) in [(2000, 128), (2000, 64), (10, 64)] {
+        host.flood(300);
+        host.reload(&lab, sampling, header_bytes);
+        host.flood(300);
+        host.wait_for_pools();
+    }
+    let Host { host, collector, agent, .. } = host;
+    let log = agent.stop();
+    let capture = collector.finish();
+    capture.check();
+    for name in ["lan0", "lan1"] {
+        let totals = Totals::last_of(&log, name);
+        let kernel = LinkCounters::of(&host, name).packets();
+        assert_eq!((totals.seen, totals.samples + totals.drops), (kernel, kernel), "{log}");
+        assert_eq!(totals.drops, 0);
+        check_order(&capture, host.if_index(name));
+    }
+}
+
+#[test]
+fn seventeenth_interface_makes_them_share_a_tap() {
+    let Some(lab) = Lab::open() else { return };
+    let host = Host::start(&lab, 8, 1024);
+    let files = host.agent.open_files(&host.host);
+    host.flood(300);
+    host.wait_for_pools();
+    let lines = |number| format!("link add ifx{number} type ifb\nlink set ifx{number} up\n");
+    host.host.ip(&(0..8).map(lines).collect::<String>());
+    let last = host.host.if_index("ifx7");
+    host.agent.program().wait_for_line(0, &format!("(ifIndex {last}, "));
+    host.flood(300);
+    host.wait_for_pools();
+    if lab.has_ebpf() {
+        wait_until("one tap", || (host.agent.open_files(&host.host) < files - 8).then_some(()));
+    }
+    let Host { host, collector, agent, .. } = host;
+    let log = agent.stop();
+    let capture = collector.finish();
+    capture.check();
+    for name in ["lan0", "lan1"] {
+        let totals = Totals::last_of(&log, name);
+        let kernel = LinkCounters::of(&host, name).packets();
+        assert_eq!((totals.seen, totals.samples, totals.drops), (kernel, kernel, 0), "{log}");
+        check_order(&capture, host.if_index(name));
+    }
+}
+
+#[test]
+fn interfaces_beyond_the_limit_of_open_files_still_have_counters() {
+    const OTHERS: u32 = 40;
+    let Some(lab) = Lab::unprivileged() else { return };
+    let host = Host::start(&lab, OTHERS, 48);
+    let line = host.agent.program().wait_for_line(0, "interfaces not sampled");
+    assert!(line.contains("RLIMIT_NOFILE) is 48") && line.contains("ulimit -n 67"), "{line}");
+    host.wait_for_counters(OTHERS);
+    let log = host.agent.stop();
+    host.collector.finish().check();
+    let sampled = log.lines().filter(|line| line.contains(": sampling 1 in ")).count();
+    assert_eq!(sampled, 23, "48 files, 25 of them reserved");
+}
+
+#[test]
+fn samples_in_the_ring_of_a_deselected_interface_are_drops() {
+    let Some(lab) = Lab::open() else { return };
+    let mut host = Host::start(&lab, 1, 1024);
+    host.flood(300);
+    host.wait_for_pools();
+    lab.file(
+        "flowmote.conf",
+        "sflow { collector { ip = 127.0.0.1 } pcap { dev = lan1 sampling = 1 } }",
+    );
+    // The kernel holds these back for 50 ms at least.
+    host.flood(20);
+    host.agent.program().signal(Signal::SIGHUP);
+    host.agent.wait_notified("RELOADING=1");
+    host.agent.program().wait_for_line(0, "lan0: no longer sampled");
+    let log = host.agent.stop();
+    let totals = Totals::last_of(&log, "interfaces no longer sampled");
+    assert_eq!(totals.samples + totals.drops, totals.seen, "{log}");
+    assert!(
+        !log.lines()
+            .any(|line| line.contains("no longer sampled: ") && line.contains("in the ring"))
+    );
+    host.collector.finish().check();
+}
