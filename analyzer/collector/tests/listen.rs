@@ -218,17 +218,18 @@ fn senders_outside_of_the_list_are_refused() {
 fn sender_of_another_protocol_is_named_immediately_and_once() {
     for command in ["listen", "top"] {
         let mut listening = Listening::start(&[command, "127.0.0.1:0"]);
-        let foreign = [0xa5; 72];
+        let mut foreign = [0; 72];
+        foreign[..4].copy_from_slice(&[0, 9, 0, 1]);
         listening.send(&foreign);
         let mut line = listening.stderr_line();
         while line.contains("receive buffer") {
             line = listening.stderr_line();
         }
-        assert!(line.contains("datagrams from 127.0.0.1 are refused: "), "{line}");
+        assert!(line.contains("analyzer: 127.0.0.1 sends NetFlow v9, not sFlow"), "{line}");
         listening.send(&foreign);
         listening.signal(Signal::SIGTERM);
         let ended = listening.end();
-        assert!(!ended.stderr.contains("datagrams from"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains(" sends "), "{}", ended.stderr);
         assert!(ended.stderr.contains("2 datagrams (144 bytes)"), "{}", ended.stderr);
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::time::Instant;
 
+use flowmote_decoder::Error;
 use flowmote_engine::{Gaps, Refused, Tally};
 
 use crate::receive::Drops;
@@ -85,9 +86,9 @@ impl Notices {
 pub(crate) fn notice(refused: &Refused) -> String {
     let Refused { arrival, error } = refused;
     let sender = arrival.sender.map_or("an unknown address".to_owned(), |ip| ip.to_string());
-    match error.name() {
+    match error {
         // The error is the name of the protocol.
-        "netflow" | "ipfix" => format!("{sender} sends {error}"),
+        Error::NetFlow(_) | Error::Ipfix => format!("{sender} sends {error}"),
         _ => format!("datagrams from {sender} are refused: {error}"),
     }
 }
@@ -99,7 +100,6 @@ const MAX_SENDERS: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use flowmote_decoder::Error;
     use flowmote_engine::{Arrival, Instant as EngineTime};
 
     use super::*;
