@@ -1,7 +1,6 @@
 //! Taps that another one has replaced, until their rings are read.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use flowmote_core::{Duration, Instant};
 
@@ -18,17 +17,9 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    /// Stops a tap.
-    ///
-    /// # Errors
-    /// That of SO_ATTACH_FILTER, with the tap, which still receives.
-    pub(super) fn stop(now: Instant, tap: Tap) -> Result<Self, (Self, io::Error)> {
-        let stopped = tap.stop();
-        let leaving = Self { tap, until: now + HOLD_TIME, counted: BTreeMap::new() };
-        match stopped {
-            Ok(()) => Ok(leaving),
-            Err(error) => Err((leaving, error)),
-        }
+    /// Keeps a tap until the kernel has handed over its last block.
+    pub(super) fn new(now: Instant, tap: Tap) -> Self {
+        Self { tap, until: now + HOLD_TIME, counted: BTreeMap::new() }
     }
 
     /// Returns what the tap has counted since the last call, for each of its interfaces.

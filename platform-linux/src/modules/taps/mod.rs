@@ -427,12 +427,13 @@ impl Taps {
     fn replace(&mut self, now: Instant, token: u32, world: &World<'_>) {
         let Some(tap) = self.taps.remove(&token) else { return };
         world.unwatch(&tap);
-        match Leaving::stop(now, tap) {
-            Ok(mut leaving) => {
+        let mut leaving = Leaving::new(now, tap);
+        match leaving.tap.stop() {
+            Ok(()) => {
                 self.add_to_ports(leaving.news());
                 self.leaving.push(leaving);
             }
-            Err((mut leaving, error)) => {
+            Err(error) => {
                 let name = self.name_of(token);
                 self.throttle.warn(now, format_args!("{name}: packet socket: {error}"));
                 self.add_to_ports(leaving.last_news());
