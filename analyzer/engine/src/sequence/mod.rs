@@ -10,9 +10,10 @@ mod tests;
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use flowmote_decoder::{Address, Datagram};
+use foldhash::HashMap;
 
 use crate::arrival::Arrival;
 use crate::instant::Instant;
