@@ -93,9 +93,9 @@ fn faults_are_passed_at_their_place_and_counted() {
 
 #[test]
 fn refused_datagram_is_passed_whole() {
-    let mut version_4 = datagram(0, 1, &[]);
-    version_4[3] = 4;
-    assert_eq!(Calls::of(&version_4).0, "refused:version:28");
+    let mut version_3 = datagram(0, 1, &[]);
+    version_3[3] = 3;
+    assert_eq!(Calls::of(&version_3).0, "refused:version:28");
     let (calls, tally) = Calls::of(&[0; 3]);
     assert_eq!(calls, "refused:datagram_short:3");
     assert_eq!((tally.datagrams, tally.faults()), (1, 1));
