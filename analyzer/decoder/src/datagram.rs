@@ -33,12 +33,24 @@ impl<'a> Datagram<'a> {
     ///
     /// If no sample can be found: the header is incomplete, the version is none of 2, 4 and 5, or the
     /// address type is undefined, so that the length of the address is unknown.
-    #[inline]
+    #[inline(always)]
     pub fn parse(payload: &'a [u8]) -> Result<Self, Error> {
         let mut span = Span::new(payload);
         let [version, address_type] = span.words().ok_or(Error::Short)?;
         if version != 5 {
-            return Self::other_version(version, address_type, span, payload);
+            // Copied, so that the result of version 5 is not in memory for the sake of the call.
+            let Self {
+                version, agent_address, sequence_number, uptime, num_samples, samples, ..
+            } = Self::other_version(payload)?;
+            return Ok(Self {
+                version,
+                agent_address,
+                sub_agent_id: 0,
+                sequence_number,
+                uptime,
+                num_samples,
+                samples,
+            });
         }
         let agent_address = agent_address(address_type, &mut span)?;
         let [sub_agent_id, sequence_number, uptime, num_samples] =
@@ -56,12 +68,10 @@ impl<'a> Datagram<'a> {
 
     /// Reads the rest of a header of version 2 or 4 (RFC 3176).
     #[cold]
-    fn other_version(
-        version: u32,
-        address_type: u32,
-        mut span: Span<'a>,
-        payload: &[u8],
-    ) -> Result<Self, Error> {
+    #[inline(never)]
+    fn other_version(payload: &'a [u8]) -> Result<Self, Error> {
+        let mut span = Span::new(payload);
+        let [version, address_type] = span.words().ok_or(Error::Short)?;
         if !matches!(version, 2 | 4) {
             return Err(Error::of_version(version, payload));
         }
@@ -86,14 +96,14 @@ impl<'a> Datagram<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn agent_address(kind: u32, span: &mut Span<'_>) -> Result<Address, Error> {
-    match kind {
-        0 => Ok(Address::Unknown),
-        1 => span.array::<4>().map(|bytes| Address::V4(bytes.into())).ok_or(Error::Short),
-        2 => span.array::<16>().map(|bytes| Address::V6(bytes.into())).ok_or(Error::Short),
-        other => Err(Error::AddressType(other)),
-    }
+    Ok(match kind {
+        0 => Address::Unknown,
+        1 => Address::V4(span.array::<4>().ok_or(Error::Short)?.into()),
+        2 => Address::V6(span.array::<16>().ok_or(Error::Short)?.into()),
+        other => return Err(Error::AddressType(other)),
+    })
 }
 
 /// The samples of a datagram, in order.
@@ -127,63 +137,55 @@ impl<'a> Iterator for Samples<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        if self.version != 5 {
-            let (kind, body) = match self.rare(Self::next_legacy) {
-                Ok(found) => found,
-                Err(fault) => return Some(Err(fault)),
-            };
-            return Some(Sample::legacy(kind, self.version, body));
+        let mut span = self.span;
+        if self.version == 5
+            && let Some([format, length]) = span.words()
+            && let Some(body) = span.opaque(length)
+            && let Some(sample) = Sample::read(DataFormat(format), body)
+        {
+            self.span = span;
+            return Some(Ok(sample));
         }
-        let start = self.span;
-        let Some([format, length]) = self.span.words() else {
-            return Some(Err(self.fail(MalformedKind::SamplesMissing)));
-        };
-        let format = DataFormat(format);
-        match self.span.opaque(length) {
-            Some(body) if Sample::is_known(format) => Some(Sample::read(format, body)),
-            body => {
-                let unusual = self.rare(|samples| samples.unusual(start, format, body));
-                Some(unusual.map(Sample::Unknown))
-            }
-        }
+        // On a copy, so that `self` stays in registers in all other steps.
+        let mut copy = *self;
+        let sample = copy.rare();
+        *self = copy;
+        Some(sample)
     }
 }
 
 impl<'a> Samples<'a> {
-    /// Runs a rare step on a copy, so that `self` stays in registers in all others. The steps return other
-    /// types than `next`, so that its result is not in memory for their sake.
-    #[inline(always)]
-    fn rare<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> T {
-        let mut copy = *self;
-        let result = step(&mut copy);
-        *self = copy;
-        result
+    /// The next sample if it is of version 2 or 4, of unknown number, or not whole. Out of line, so that the
+    /// samples of version 5 pay for none of it.
+    #[cold]
+    #[inline(never)]
+    fn rare(&mut self) -> Result<Sample<'a>, Malformed> {
+        if self.version == 5 { self.unusual().map(Sample::Unknown) } else { self.next_legacy() }
     }
 
     /// A sample of unknown number, or longer than the datagram.
     ///
     /// 0:0 is the number of no sample, so it is a fault even if the next sample cannot be found.
-    #[cold]
-    #[inline(never)]
-    fn unusual(
-        &mut self,
-        start: Span<'a>,
-        format: DataFormat,
-        body: Option<Span<'a>>,
-    ) -> Result<UnknownSample<'a>, Malformed> {
+    fn unusual(&mut self) -> Result<UnknownSample<'a>, Malformed> {
+        let start = self.span;
+        let Some([format, length]) = self.span.words() else {
+            return Err(self.fail(MalformedKind::SamplesMissing));
+        };
+        let (format, body) = (DataFormat(format), self.span.opaque(length));
         if let Some(skipped) = self.skip_stray(start, format) {
             return Err(skipped);
         }
         match body {
+            Some(body) if Sample::is_known(format) => {
+                Err(body.malformed(MalformedKind::SampleShort))
+            }
             None => Err(self.fail(MalformedKind::SampleOverrun)),
             Some(_) if format == DataFormat(0) => Err(start.malformed(MalformedKind::StrayBytes)),
             Some(body) => Ok(UnknownSample::new(format, body)),
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn next_legacy(&mut self) -> Result<(legacy::Kind, Span<'a>), Malformed> {
+    fn next_legacy(&mut self) -> Result<Sample<'a>, Malformed> {
         let sample = legacy::next(self.version, &mut self.span);
         // Without lengths no fault can be skipped.
         if sample.is_err() {

@@ -8,7 +8,7 @@ use crate::flow::FlowRecords;
 use crate::format::DataFormat;
 use crate::malformed::{Malformed, MalformedKind};
 use crate::record::{Record, Records, Space};
-use crate::sample::{CountersSample, FlowSample};
+use crate::sample::{CountersSample, FlowSample, Sample};
 use crate::source::{DataSource, Interface};
 use crate::visit::Ignore;
 use crate::xdr::{Cursor, Layout, Span};
@@ -21,35 +21,27 @@ pub(crate) enum Items {
     /// Extended structures in a version.
     Extended(u8),
     /// The counters of a type of interface.
-    Counters(u32),
-}
-
-/// Kind of a sample: `sample_type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Flow,
-    Counters,
+    Counters(u8),
 }
 
 /// Finds the next sample. `span` then begins after it, or is empty if its end cannot be found.
-///
-/// Returns the bytes of the sample and not what is read from them, so that the result of
-/// [`Samples::next`](crate::Samples) is not in memory for the sake of old versions.
-pub(crate) fn next<'a>(version: u8, span: &mut Span<'a>) -> Result<(Kind, Span<'a>), Malformed> {
+pub(crate) fn next<'a>(version: u8, span: &mut Span<'a>) -> Result<Sample<'a>, Malformed> {
     let tag = *span;
     let Some([number]) = span.words() else {
         return Err(tag.malformed(MalformedKind::SamplesMissing));
     };
     let start = *span;
-    let (kind, whole) = match number {
-        1 => (Kind::Flow, skip_flow(version, span)),
-        2 => (Kind::Counters, skip_counters(span)),
+    let whole = match number {
+        1 => skip_flow(version, span),
+        2 => skip_counters(span),
         _ => return Err(end(span, tag.malformed(MalformedKind::UnknownUnion))),
     };
-    if whole.is_none() {
-        return Err(end(span, tag.malformed(MalformedKind::SampleShort)));
-    }
-    Ok((kind, start.until(*span)))
+    let body = start.until(*span);
+    let sample = match number {
+        1 => FlowSample::legacy(version, body).map(Sample::Flow),
+        _ => CountersSample::legacy(body).map(Sample::Counters),
+    };
+    whole.and(sample).ok_or_else(|| end(span, tag.malformed(MalformedKind::SampleShort)))
 }
 
 /// Ends the walk: the next sample cannot be found.
@@ -66,6 +58,7 @@ fn skip_flow(version: u8, span: &mut Span<'_>) -> Option<()> {
 
 fn skip_counters(span: &mut Span<'_>) -> Option<()> {
     let [_, _, _, kind] = span.words()?;
+    let kind = kind_of_counters(kind);
     let records: Records<'_, Counter> =
         Records::legacy(*span, number_of_counters(kind), Items::Counters(kind));
     skip(span, records);
@@ -79,8 +72,7 @@ fn skip<'a, S: Space>(span: &mut Span<'a>, mut records: Records<'a, S>) {
 }
 
 impl<'a> FlowSample<'a> {
-    #[inline]
-    pub(crate) fn legacy(version: u8, mut span: Span<'a>) -> Option<Self> {
+    fn legacy(version: u8, mut span: Span<'a>) -> Option<Self> {
         let [sequence_number, source, sampling_rate, sample_pool, drops, input, output] =
             span.words()?;
         Some(Self {
@@ -100,9 +92,9 @@ impl<'a> FlowSample<'a> {
 }
 
 impl<'a> CountersSample<'a> {
-    #[inline]
-    pub(crate) fn legacy(mut span: Span<'a>) -> Option<Self> {
+    fn legacy(mut span: Span<'a>) -> Option<Self> {
         let [sequence_number, source, interval, kind] = span.words()?;
+        let kind = kind_of_counters(kind);
         Some(Self {
             sequence_number,
             source_id: DataSource::from_compact(source),
@@ -116,7 +108,6 @@ impl<'a> CountersSample<'a> {
 }
 
 /// The packet and the extended structures of a flow sample.
-#[cold]
 fn number_of_records(version: u8, span: Span<'_>) -> u32 {
     let mut records: FlowRecords<'_> = Records::legacy(span, 1, Items::Packet(version));
     match records.next() {
@@ -125,8 +116,12 @@ fn number_of_records(version: u8, span: Span<'_>) -> u32 {
     }
 }
 
-#[cold]
-fn number_of_counters(kind: u32) -> u32 {
+/// 0, which is undefined as well, for a type above 255.
+fn kind_of_counters(word: u32) -> u8 {
+    u8::try_from(word).unwrap_or_default()
+}
+
+fn number_of_counters(kind: u8) -> u32 {
     counters(kind).map_or(1, <[u32]>::len) as u32
 }
 
@@ -139,17 +134,8 @@ fn output_interface(word: u32) -> Interface {
 }
 
 impl<'a, S: Space> Records<'a, S> {
-    /// Reads the next record, and returns it with the records after it. By value, so that `self` stays in
-    /// registers in version 5.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn split_legacy(mut self, items: Items) -> (Self, Result<Record<'a, S>, Malformed>) {
-        let record = self.next_legacy(items);
-        (self, record)
-    }
-
     /// Reads the next record, whose end is that of its last field.
-    fn next_legacy(&mut self, items: Items) -> Result<Record<'a, S>, Malformed> {
+    pub(crate) fn next_legacy(&mut self, items: Items) -> Result<Record<'a, S>, Malformed> {
         let format = self.number(items)?;
         let start = self.span();
         let version = items.version();
@@ -232,7 +218,7 @@ fn extended(tag: u32) -> Option<u32> {
 }
 
 /// `counters_version`: generic, Ethernet, token ring, FDDI, 100BaseVG, WAN, VLAN.
-fn counters(kind: u32) -> Option<&'static [u32]> {
+fn counters(kind: u8) -> Option<&'static [u32]> {
     Some(match kind {
         1 | 4 | 6 => &[1],
         2 => &[1, 2],

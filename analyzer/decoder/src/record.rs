@@ -171,9 +171,9 @@ impl<'a, S: Space> Record<'a, S> {
     #[inline]
     fn layout(&self) -> Layout {
         let ethernet =
-            matches!(self.format.0, SAMPLED_ETHERNET | L2_TUNNEL_EGRESS | L2_TUNNEL_INGRESS);
-        match *self.bytes() {
-            [.., 0, 0, _, _] if ethernet && self.bytes().len() == 20 => Layout::Unpadded,
+            || matches!(self.format.0, SAMPLED_ETHERNET | L2_TUNNEL_EGRESS | L2_TUNNEL_INGRESS);
+        match self.bytes().as_array::<20>() {
+            Some([.., 0, 0, _, _]) if ethernet() => Layout::Unpadded,
             _ => Layout::Version(self.version),
         }
     }
@@ -252,19 +252,36 @@ impl<'a, S: Space> Iterator for Records<'a, S> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        if let Some(items) = self.legacy {
-            let (after, record) = self.copy().split_legacy(items);
-            *self = after;
-            return Some(record);
+        let mut after = self.span;
+        if self.legacy.is_none()
+            && let Some([format, length]) = after.words()
+            && let Some(span) = after.opaque(length)
+        {
+            self.span = after;
+            let (format, depth) = (DataFormat(format), self.depth);
+            return Some(Ok(Record { format, span, depth, version: 5, space: PhantomData }));
         }
-        let Some([format, length]) = self.span.words() else {
-            return Some(Err(self.fail(MalformedKind::RecordsMissing)));
-        };
-        let Some(span) = self.span.opaque(length) else {
-            return Some(Err(self.fail(MalformedKind::RecordOverrun)));
-        };
-        let format = DataFormat(format);
-        Some(Ok(Record { format, span, depth: self.depth, version: 5, space: PhantomData }))
+        // On a copy, so that `self` stays in registers in all other steps.
+        let mut copy = self.copy();
+        let record = copy.rare();
+        *self = copy;
+        Some(record)
+    }
+}
+
+impl<'a, S: Space> Records<'a, S> {
+    /// The next record if it is of version 2 or 4, or not whole. Out of line, so that the records of version
+    /// 5 pay for none of it.
+    #[cold]
+    #[inline(never)]
+    fn rare(&mut self) -> Result<Record<'a, S>, Malformed> {
+        match self.legacy {
+            Some(items) => self.next_legacy(items),
+            None if self.span.words::<2>().is_none() => {
+                Err(self.fail(MalformedKind::RecordsMissing))
+            }
+            None => Err(self.fail(MalformedKind::RecordOverrun)),
+        }
     }
 }
 

@@ -4,8 +4,7 @@ use crate::counter::CounterRecords;
 use crate::custom::{RtFlow, RtMetric};
 use crate::flow::FlowRecords;
 use crate::format::DataFormat;
-use crate::legacy::{Items, Kind};
-use crate::malformed::{Malformed, MalformedKind};
+use crate::legacy::Items;
 use crate::record::Records;
 use crate::source::{DataSource, Interface};
 use crate::xdr::Span;
@@ -29,10 +28,10 @@ pub enum Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// Reads the fixed part.
+    /// Reads the fixed part; `None` for an unknown number, and if `body` is too short.
     #[inline]
-    pub(crate) fn read(format: DataFormat, body: Span<'a>) -> Result<Self, Malformed> {
-        let read = match format {
+    pub(crate) fn read(format: DataFormat, body: Span<'a>) -> Option<Self> {
+        match format {
             FLOW => FlowSample::compact(body).map(Self::Flow),
             COUNTERS => CountersSample::compact(body).map(Self::Counters),
             FLOW_EXPANDED => FlowSample::expanded(body).map(Self::Flow),
@@ -40,23 +39,11 @@ impl<'a> Sample<'a> {
             DISCARDED => DiscardedPacket::read(body).map(Self::Discarded),
             RT_METRIC => RtMetric::read(body).map(Self::RtMetric),
             RT_FLOW => RtFlow::read(body).map(Self::RtFlow),
-            _ => Some(Self::Unknown(UnknownSample::new(format, body))),
-        };
-        read.ok_or_else(|| body.malformed(MalformedKind::SampleShort))
-    }
-
-    /// Reads the fixed part of a sample of version 2 or 4.
-    #[inline]
-    pub(crate) fn legacy(kind: Kind, version: u8, body: Span<'a>) -> Result<Self, Malformed> {
-        let read = match kind {
-            Kind::Flow => FlowSample::legacy(version, body).map(Self::Flow),
-            Kind::Counters => CountersSample::legacy(body).map(Self::Counters),
-        };
-        read.ok_or_else(|| body.malformed(MalformedKind::SampleShort))
+            _ => None,
+        }
     }
 
     /// True for the numbers that [`read`](Sample::read) reads.
-    #[inline]
     pub(crate) fn is_known(format: DataFormat) -> bool {
         matches!(
             format,

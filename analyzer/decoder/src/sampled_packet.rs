@@ -82,10 +82,10 @@ impl FlowSample<'_> {
         }
     }
 
-    /// The first implausible value of the sample, of which `packet` is the
-    /// [`packet`](FlowSample::packet).
-    pub fn implausible(&self, packet: &SampledPacket) -> Option<Implausible> {
-        match (self.sampling_rate, packet.length()) {
+    /// The first implausible value of the sample, of whose packet `length` is the
+    /// [`length`](SampledPacket::length).
+    pub fn implausible(&self, length: Option<u32>) -> Option<Implausible> {
+        match (self.sampling_rate, length) {
             (0, _) => Some(Implausible::RateZero),
             (rate, _) if rate > MAX_RATE => Some(Implausible::RateHuge),
             (_, Some(0)) => Some(Implausible::LengthZero),

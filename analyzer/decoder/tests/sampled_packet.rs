@@ -104,7 +104,7 @@ fn rate_and_length_that_no_device_means_are_implausible() {
     let with = |rate, length| {
         let ip = [length, 17, 1, 2, 3, 4, 0, 0];
         let payload = datagram(rate, &[(3, &ip)]);
-        with_sample(&payload, |sample| sample.implausible(&sample.packet()))
+        with_sample(&payload, |sample| sample.implausible(sample.packet().length()))
     };
     assert_eq!(with(0, 100), Some(Implausible::RateZero));
     assert_eq!((with(1, 100), with(1 << 28, 100)), (None, None));
@@ -113,5 +113,8 @@ fn rate_and_length_that_no_device_means_are_implausible() {
     assert_eq!((with(1000, 1), with(1000, 1 << 20)), (None, None));
     assert_eq!(with(1000, (1 << 20) + 1), Some(Implausible::LengthHuge));
     let no_packet = datagram(1000, &[]);
-    assert_eq!(with_sample(&no_packet, |sample| sample.implausible(&sample.packet())), None);
+    assert_eq!(
+        with_sample(&no_packet, |sample| sample.implausible(sample.packet().length())),
+        None
+    );
 }

@@ -39,10 +39,13 @@ impl Plausibility {
     /// Counts the implausible values of a flow sample. Returns the name of one that makes its
     /// estimate wrong.
     pub(crate) fn flow(&mut self, origin: Origin, sample: &FlowSample<'_>) -> Option<&'static str> {
-        let found = match sample.implausible(&sample.packet()) {
-            Some(found) => Some(found.name()),
-            None if longer_than_packet(sample) => Some("length_beyond_packet"),
-            None => None,
+        let header =
+            sample.records().flatten().find_map(|record| record.read::<SampledHeader<'_>>());
+        let length = header.map_or_else(|| sample.packet().length(), |it| Some(it.frame_length));
+        let found = match (sample.implausible(length), header) {
+            (Some(found), _) => Some(found.name()),
+            (None, Some(header)) if longer_than_packet(&header) => Some("length_beyond_packet"),
+            (None, _) => None,
         };
         // The pool is no part of an estimate.
         for name in found.into_iter().chain(self.pool(origin, sample)) {
@@ -103,11 +106,7 @@ impl fmt::Display for Plausibility {
 
 /// True if the frame is longer than the IP packet in it with everything around it. The reverse is
 /// possible: the length of a super-packet (TSO) in the header of one of its frames.
-fn longer_than_packet(sample: &FlowSample<'_>) -> bool {
-    let mut records = sample.records().flatten();
-    let Some(header) = records.find_map(|record| record.read::<SampledHeader<'_>>()) else {
-        return false;
-    };
+fn longer_than_packet(header: &SampledHeader<'_>) -> bool {
     let mut layers = header.layers();
     loop {
         let offset = header.header.len().saturating_sub(layers.rest().len());

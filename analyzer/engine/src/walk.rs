@@ -3,8 +3,8 @@
 use flowmote_decoder::counter::IfCounters;
 use flowmote_decoder::record::{Record, Records, Space};
 use flowmote_decoder::{
-    CounterRecord, CountersSample, Datagram, Error, FlowRecord, Malformed, RtValue, RtValues,
-    Sample, ValueTypes,
+    CounterRecord, CountersSample, Datagram, Error, FlowRecord, FlowRecords, Malformed, RtValue,
+    RtValues, Sample, ValueTypes,
 };
 
 use crate::arrival::Arrival;
@@ -96,7 +96,8 @@ pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut imp
 /// Walks over the samples of a datagram.
 fn samples(arrival: &Arrival, datagram: &Datagram<'_>, tally: &mut Tally, sink: &mut impl Sink) {
     sink.datagram(datagram);
-    let origin = Origin::of(arrival, datagram);
+    let (origin, uptime) = (Origin::of(arrival, datagram), datagram.uptime);
+    let time = SampleTime { arrival: arrival.time, uptime, sequence_number: 0 };
     let mut samples = datagram.samples();
     for sample in samples.by_ref() {
         match sample {
@@ -108,10 +109,7 @@ fn samples(arrival: &Arrival, datagram: &Datagram<'_>, tally: &mut Tally, sink: 
                     sink.implausible(name);
                 }
                 sink.sample(&sample);
-                if let Sample::Counters(counters) = &sample {
-                    steps(arrival, datagram, counters, tally);
-                }
-                let surplus = content(&sample, tally, sink);
+                let surplus = content(origin, time, &sample, tally, sink);
                 sink.end_of_sample(&sample, surplus);
             }
             Err(fault) => {
@@ -123,32 +121,42 @@ fn samples(arrival: &Arrival, datagram: &Datagram<'_>, tally: &mut Tally, sink: 
     sink.end(samples.remaining());
 }
 
-/// Compares the interface counters of a sample with those before.
-fn steps(
-    arrival: &Arrival,
-    datagram: &Datagram<'_>,
-    sample: &CountersSample<'_>,
+fn flow_records<'a>(list: FlowRecords<'a>, tally: &mut Tally, sink: &mut impl Sink) -> &'a [u8] {
+    records(list, tally, sink, |_, sink, record| sink.flow_record(record))
+}
+
+/// Walks over the records of a counter sample, and compares its interface counters with those before.
+/// Returns its surplus bytes.
+fn counter_records<'a>(
+    origin: Origin,
+    time: SampleTime,
+    sample: &CountersSample<'a>,
     tally: &mut Tally,
-) {
-    let time = SampleTime {
-        arrival: arrival.time,
-        uptime: datagram.uptime,
-        sequence_number: sample.sequence_number,
-    };
-    for record in sample.records().flatten() {
+    sink: &mut impl Sink,
+) -> &'a [u8] {
+    let time = SampleTime { sequence_number: sample.sequence_number, ..time };
+    records(sample.records(), tally, sink, |tally, sink, record| {
         if let Some(counters) = record.read::<IfCounters>() {
-            let source = interface(&counters);
-            tally.plausibility.counters(Origin::of(arrival, datagram).at(source), time, counters);
+            tally.plausibility.counters(origin.at(interface(&counters)), time, counters);
         }
-    }
+        sink.counter_record(record)
+    })
 }
 
 /// Walks over the records or values of a sample. Returns its surplus bytes.
-fn content<'a, S: Sink>(sample: &Sample<'a>, tally: &mut Tally, sink: &mut S) -> &'a [u8] {
+///
+/// `origin` and `time` are those of the datagram.
+fn content<'a>(
+    origin: Origin,
+    time: SampleTime,
+    sample: &Sample<'a>,
+    tally: &mut Tally,
+    sink: &mut impl Sink,
+) -> &'a [u8] {
     match sample {
-        Sample::Flow(flow) => records(flow.records(), tally, sink, S::flow_record),
-        Sample::Discarded(packet) => records(packet.records(), tally, sink, S::flow_record),
-        Sample::Counters(counters) => records(counters.records(), tally, sink, S::counter_record),
+        Sample::Flow(flow) => flow_records(flow.records(), tally, sink),
+        Sample::Discarded(packet) => flow_records(packet.records(), tally, sink),
+        Sample::Counters(counters) => counter_records(origin, time, counters, tally, sink),
         Sample::RtMetric(metric) => values(metric.values(), tally, sink),
         Sample::RtFlow(flow) => values(flow.values(), tally, sink),
         Sample::Unknown(_) => {
@@ -167,14 +175,14 @@ fn records<'a, N: Space, S: Sink>(
     mut records: Records<'a, N>,
     tally: &mut Tally,
     sink: &mut S,
-    show: impl Fn(&mut S, &Record<'a, N>) -> Result<usize, Malformed>,
+    show: impl Fn(&mut Tally, &mut S, &Record<'a, N>) -> Result<usize, Malformed>,
 ) -> &'a [u8] {
     for record in records.by_ref() {
         match record {
             Ok(record) => {
                 tally.records += 1;
                 tally.unknown += u64::from(record.name().is_none());
-                if let Err(fault) = show(sink, &record) {
+                if let Err(fault) = show(tally, sink, &record) {
                     tally.malformed(fault);
                 }
             }

@@ -74,7 +74,10 @@ impl Sequences {
         let mark = Mark { sequence_number, uptime, arrival: arrival.time };
         if let Some(stream) = self.streams.get_mut(&key) {
             stream.note(mark, &mut self.totals);
-            self.note_sender(key);
+            // With as many streams as sub-agents, each sub-agent has one sender: there is nothing to note.
+            if self.streams.len() != self.sub_agents.len() {
+                self.note_sender(key);
+            }
         } else if self.streams.len() < MAX_STREAMS || self.make_room(arrival.time) {
             self.streams.insert(key, Stream::start(mark));
             let last = LastSender { sender: key.sender, alternates: false };
