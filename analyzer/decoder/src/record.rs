@@ -68,6 +68,7 @@ macro_rules! registry {
                 $data::Unknown
             }
 
+            #[inline]
             fn lookup<'a>(format: $crate::DataFormat) -> Option<$crate::record::Known<'a>> {
                 $(if format == <$name as $crate::structure::Numbered<'_, Self>>::FORMAT {
                     return Some($crate::record::Known::of::<$name>());
