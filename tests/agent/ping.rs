@@ -97,7 +97,8 @@ fn frames_are_sampled_unchanged() {
         assert_eq!(header.header, &frame[..frame.len().min(128)]);
     }
     let here = Port::Index(index);
-    assert!(samples[..5].iter().all(|sample| ports(sample) == (Port::Internal, here)));
-    assert!(samples[5..8].iter().all(|sample| ports(sample) == (here, Port::Internal)));
-    assert_eq!(ports(&samples[8]), (here, Port::Unknown), "a frame for another host");
+    // The kernel's tables do not cover this type, so that the other side is unknown.
+    assert_eq!(samples.len(), 9);
+    assert!(samples[..5].iter().all(|sample| ports(sample) == (Port::Unknown, here)));
+    assert!(samples[5..].iter().all(|sample| ports(sample) == (here, Port::Unknown)));
 }

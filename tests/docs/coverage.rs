@@ -169,7 +169,8 @@ fn decoded_samples() -> BTreeMap<Number, String> {
         let sample = Datagram::parse(&payload).unwrap().samples().next().unwrap();
         Some((DataFormat::to_string(&format), sample.unwrap().name()?.to_owned()))
     };
-    formats().filter_map(known).collect()
+    // 0:0 is no sample but a fault.
+    formats().filter(|format| format.0 != 0).filter_map(known).collect()
 }
 
 /// Formats 0 to 4095 of all enterprises known to define sFlow structures.
