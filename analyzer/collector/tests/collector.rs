@@ -183,7 +183,8 @@ fn top_ends_with_its_command_and_reports_its_status() {
 /// Otherwise an agent would continue to sample, at the rate of a trial.
 #[test]
 fn command_of_a_killed_top_ends() {
-    let collector = start("top", &["--", "sh", "-c", "echo started >&2; exec sleep 1000"]);
+    let mut collector = start("top", &["--", "sh", "-c", "echo started >&2; exec sleep 1000"]);
+    assert_eq!(collector.stderr_line(), "started\n");
     collector.signal(Signal::SIGKILL);
     // Standard error ends with the last process that has it.
     let ended = collector.end();

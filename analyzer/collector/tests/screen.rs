@@ -1,7 +1,9 @@
 //! Tests of `top` on a terminal, which script(1) provides.
 
 use core::time::Duration;
+use std::fs;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -98,4 +100,21 @@ fn control_z_stops_and_fg_continues() {
     terminal.wait_for("INTERFACE");
     terminal.press("q");
     terminal.wait_for("ended 0");
+}
+
+#[test]
+fn top_ends_when_its_terminal_is_closed() {
+    let Some(mut terminal) = Terminal::start("exec TOP") else { return };
+    terminal.wait_for("INTERFACE");
+    let script = terminal.child.id();
+    let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children")).unwrap();
+    let top = Path::new("/proc").join(children.trim()).join("exe");
+    let program = fs::read_link(&top).unwrap();
+    assert_eq!(program, Path::new(env!("CARGO_BIN_EXE_flowmote-analyzer")));
+    drop(terminal);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while fs::read_link(&top).is_ok() {
+        assert!(Instant::now() < deadline, "top goes on without its terminal");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

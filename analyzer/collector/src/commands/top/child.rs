@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{self, PipeReader, Read};
+use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
@@ -47,10 +47,14 @@ impl Child {
             // Standard output is reserved for the tables.
             starting.stdout(io::stderr());
         }
+        // The watcher first, so that the command does not run for long without it.
+        let mut watcher = watcher().ok();
         let process = starting
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("cannot run {name}: {error}")))?;
-        let watcher = watch(process.id()).ok();
+        if let Some(input) = watcher.as_mut().and_then(|watcher| watcher.stdin.as_mut()) {
+            writeln!(input, "{}", process.id())?;
+        }
         Ok(Some(Self { name, process, watcher, status: None, output, log: Log::default() }))
     }
 
@@ -160,13 +164,13 @@ impl Drop for Child {
     }
 }
 
-/// Starts a process that ends the process group `group` when its input ends, that is when this
-/// process has ended in a way that it cannot handle. `PR_SET_PDEATHSIG` would not do: the kernel
-/// clears it when the command changes its user, as an agent started as root does
-/// (kernel/cred.c, `commit_creds`).
-fn watch(group: u32) -> io::Result<std::process::Child> {
+/// Starts a process that ends the process group in the first line of its input when that input
+/// ends, that is when this process has ended in a way that it cannot handle. `PR_SET_PDEATHSIG`
+/// would not do: the kernel clears it when the command changes its user, as an agent started as
+/// root does (kernel/cred.c, `commit_creds`).
+fn watcher() -> io::Result<std::process::Child> {
     Command::new("sh")
-        .args(["-c", "read -r _; kill -s TERM -- \"-$0\"", &group.to_string()])
+        .args(["-c", "read -r group && { read -r _; kill -s TERM -- \"-$group\"; }"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

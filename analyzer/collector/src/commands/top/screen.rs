@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ratatui::DefaultTerminal;
@@ -65,9 +66,16 @@ impl Screen {
         Ok(())
     }
 
-    /// The next key, without waiting; `None` if no key was pressed.
+    /// The next key, without waiting; `None` if no key was pressed, `Quit` if the terminal is gone.
     pub(super) fn key(&mut self) -> io::Result<Option<Key>> {
-        while event::poll(Duration::ZERO)? {
+        loop {
+            // First, because crossterm reads a terminal that hung up in an endless loop.
+            if self.hung_up()? {
+                return Ok(Some(Key::Quit));
+            }
+            if !event::poll(Duration::ZERO)? {
+                return Ok(None);
+            }
             match event::read()? {
                 // Terminals with the kitty protocol report the release of a key as well.
                 Event::Key(key) if key.kind != KeyEventKind::Release => {
@@ -79,7 +87,13 @@ impl Screen {
                 _ => {}
             }
         }
-        Ok(None)
+    }
+
+    fn hung_up(&self) -> io::Result<bool> {
+        let mut stdin = [PollFd::new(self.fd(), PollFlags::empty())];
+        poll(&mut stdin, PollTimeout::ZERO)?;
+        let [stdin] = stdin;
+        Ok(stdin.revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
     }
 }
 
