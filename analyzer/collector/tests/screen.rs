@@ -104,7 +104,8 @@ fn control_z_stops_and_fg_continues() {
 
 #[test]
 fn top_ends_when_its_terminal_is_closed() {
-    let Some(mut terminal) = Terminal::start("exec TOP") else { return };
+    // Without SIGHUP, as under nohup(1): the signal can also come after the terminal is gone.
+    let Some(mut terminal) = Terminal::start("trap '' HUP; exec TOP") else { return };
     terminal.wait_for("INTERFACE");
     let script = terminal.child.id();
     let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children")).unwrap();
