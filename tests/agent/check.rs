@@ -203,7 +203,12 @@ fn datagrams_larger_than_the_path_are_a_warning() {
         "sflow { datagramBytes = 1252 collector { ip = fd00:3::2 } pcap { dev = lan0 } }",
     );
     let fits = check(&host, &file);
-    assert_eq!((fits.status, fits.errors.as_str()), (0, ""));
+    assert_eq!((fits.status, without_filter(&fits.errors).as_str()), (0, ""));
+}
+
+/// The lines but that of a kernel which refuses the eBPF filter in a user namespace.
+fn without_filter(errors: &str) -> String {
+    errors.lines().filter(|line| !line.contains("refuses the eBPF filter")).collect()
 }
 
 #[test]
@@ -238,7 +243,7 @@ fn pipe_is_a_configuration() {
     let script = "\"$1\" check -c <(cat \"$2\")";
     command.args(["-c", script, "-"]).arg(flowmote()).arg(file);
     let output = command.output().expect("bash");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(without_filter(&String::from_utf8_lossy(&output.stderr)), "");
     assert!(output.status.success());
 }
 

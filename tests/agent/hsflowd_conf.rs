@@ -46,6 +46,8 @@ fn file_of_hsflowd_works_unchanged() {
     lab.link(7, (&host, "lan7"), (&peer, "lan7"));
     let collector = Collector::start(&host, "127.0.0.1:6344");
     let agent = Agent::start_with(&lab, &host, HSFLOWD_CONF);
+    // The last line of the start: lines are written by a thread.
+    agent.program().wait_for_line(0, "running as");
     let log = agent.program().log();
     for unsupported in ["\"json\"", "\"tcp\"", "\"systemd\"", "\"docker\"", "\"dropmon\""] {
         let warned = log.lines().any(|line| line.contains(unsupported) && line.contains("warn"));

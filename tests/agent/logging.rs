@@ -106,7 +106,7 @@ fn requested_statistics_are_logged_at_every_level() {
         let _ = agent.statistics(1);
         let log = agent.stop();
         assert!(log.matches("statistics after").count() >= 2, "{level}: the final ones: {log}");
-        assert!(!log.contains("running as"), "{level}: {log}");
+        assert!(!log.contains("agent address"), "a line of level info at {level}: {log}");
     }
 }
 
@@ -129,7 +129,7 @@ fn lines_have_a_time_unless_standard_error_is_the_journal() {
     let mut command = host.command(flowmote());
     command.env("JOURNAL_STREAM", "1:1").arg("run").args(OPTIONS.split_whitespace());
     let log = Agent::start_command(&lab, command).stop();
-    let first = log.lines().find(|line| line.contains("running as")).unwrap();
+    let first = log.lines().find(|line| line.contains("agent address")).unwrap();
     let (time, _) = first.split_once(' ').unwrap();
     let digits: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     assert_eq!(digits, "0000-00-00T00:00:00.000Z", "{first}");
@@ -145,7 +145,7 @@ fn lines_have_a_time_unless_standard_error_is_the_journal() {
     Agent::start_command(&lab, command).stop();
     let log = std::fs::read_to_string(&file).unwrap();
     assert!(log.lines().all(|line| line.starts_with('<')), "{log}");
-    assert!(log.contains("<6>running as"), "{log}");
+    assert!(log.contains("<6>agent address"), "{log}");
 }
 
 #[test]
