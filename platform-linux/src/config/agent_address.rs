@@ -320,27 +320,31 @@ impl fmt::Display for Elected<'_> {
 }
 
 #[cfg(test)]
+impl<'a> Candidate<'a> {
+    /// A preferred address of an adapter that is up, for tests.
+    pub(crate) fn usual(if_index: u32, device: &'a str, address: &str) -> Self {
+        Self {
+            if_index,
+            device,
+            other_names: &[],
+            address: address.parse().unwrap(),
+            scope: 0,
+            state: AddressState::Preferred,
+            secondary: false,
+            slaac: false,
+            is_vlan: false,
+            is_up: true,
+            way: Way::Out,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn on(if_index: u32, device: &'static str, address: &str) -> Candidate<'static> {
-        let address = address.parse().unwrap();
-        let state = AddressState::Preferred;
-        let (is_vlan, is_up, way) = (false, true, Way::Out);
-        let (other_names, scope, secondary, slaac) = (&[], 0, false, false);
-        Candidate {
-            if_index,
-            device,
-            other_names,
-            address,
-            scope,
-            state,
-            secondary,
-            slaac,
-            is_vlan,
-            is_up,
-            way,
-        }
+        Candidate::usual(if_index, device, address)
     }
 
     fn rule(text: &str) -> CidrRule {

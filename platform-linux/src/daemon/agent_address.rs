@@ -168,23 +168,7 @@ mod tests {
     /// An address of a host on an interface whose ifIndex is its digit.
     fn has<'a>(device: &'a str, address: &str) -> Candidate<'a> {
         let if_index = u32::from(device.as_bytes().last().unwrap() - b'0');
-        let state = AddressState::Preferred;
-        let (is_vlan, is_up, way) = (false, true, Way::Out);
-        let (other_names, scope, secondary, slaac) = (&[] as &[String], 0, false, false);
-        let address = address.parse().unwrap();
-        Candidate {
-            if_index,
-            device,
-            other_names,
-            address,
-            scope,
-            state,
-            secondary,
-            slaac,
-            is_vlan,
-            is_up,
-            way,
-        }
+        Candidate::usual(if_index, device, address)
     }
 
     /// Follows the addresses, each at its second, and requires the agent address.
