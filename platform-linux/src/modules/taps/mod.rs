@@ -48,8 +48,8 @@ pub(crate) struct Taps {
     /// Taps of deleted interfaces, which are closed at the next reconciliation.
     deleted: Vec<Tap>,
     closer: Closer,
-    /// Interfaces whose tap could not be opened or has died.
-    retries: BTreeMap<u32, Retry>,
+    /// When to try again the interfaces whose tap could not be opened or has died.
+    retries: BTreeMap<u32, Instant>,
     /// When to open the next taps, if not all are open.
     more_at: Option<Instant>,
     /// Totals of closed taps whose interface still exists; a new tap continues from them.
@@ -72,12 +72,6 @@ enum Shared {
     Open(SharedShape),
     /// The kernel refuses it: without eBPF there is none.
     Refused,
-}
-
-/// An interface that is to be sampled and has no tap.
-#[derive(Debug, Default)]
-struct Retry {
-    at: Instant,
 }
 
 impl Module for Taps {
@@ -153,7 +147,7 @@ impl Module for Taps {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let retries = self.retries.values().map(|retry| retry.at);
+        let retries = self.retries.values().copied();
         let leaving = self.leaving.iter().map(|leaving| leaving.until);
         retries.chain(leaving).chain(self.more_at).min()
     }
@@ -210,11 +204,7 @@ impl Taps {
         let drained = tap.drain(BUDGET, &mut |packet| {
             if let Some(port) = ports.get(&packet.if_index) {
                 let meta = port.continue_totals(packet.meta, packet.meta.sampling_rate);
-                let packet = Packet { meta, ..*packet };
-                let sides = paths.sides(now, packet.if_index, &packet);
-                with_flow_sample(packet.if_index, &packet, sides, |sample| {
-                    output.flow_sample(now, sample);
-                });
+                pass_on(now, &Packet { meta, ..*packet }, paths, output);
             }
         });
         match drained {
@@ -250,11 +240,7 @@ impl Taps {
                 let current = taps.get_mut(&port.tap).map(|tap| tap.meta(packet.if_index));
                 let rate = packet.meta.sampling_rate;
                 let meta = port.continue_totals(current.unwrap_or_default(), rate);
-                let packet = Packet { meta, ..*packet };
-                let sides = paths.sides(now, packet.if_index, &packet);
-                with_flow_sample(packet.if_index, &packet, sides, |sample| {
-                    output.flow_sample(now, sample);
-                });
+                pass_on(now, &Packet { meta, ..*packet }, paths, output);
             });
             if drained.is_ok_and(|drained| drained.more) {
                 // The rest in the next turn of the loop.
@@ -352,12 +338,12 @@ impl Taps {
         for options in wanted.into_values() {
             let if_index = options.if_index;
             let Err(reason) = self.apply_in_place(&options) else { continue };
-            if self.retries.get(&if_index).is_some_and(|retry| now < retry.at) {
+            if self.retries.get(&if_index).is_some_and(|at| now < *at) {
                 continue;
             }
             if room == 0 {
                 refused += 1;
-                self.retries.entry(if_index).or_default().at = now + RETRY;
+                self.retries.insert(if_index, now + RETRY);
                 continue;
             }
             if clock::now() >= end {
@@ -418,8 +404,7 @@ impl Taps {
     }
 
     fn retry(&mut self, now: Instant, if_index: u32, error: &io::Error) {
-        let retry = self.retries.entry(if_index).or_default();
-        retry.at = now + RETRY;
+        self.retries.insert(if_index, now + RETRY);
         self.open_throttle.warn(now, format_args!("{error}; retrying every 5 s"));
     }
 
@@ -497,7 +482,7 @@ impl Taps {
             // RTM_DELLINK follows and removes the interface. The retry covers its loss.
             Ok(Some(LinkFault::Gone)) => {
                 self.close(token);
-                self.retries.insert(token, Retry { at: now + RETRY });
+                self.retries.insert(token, now + RETRY);
                 return;
             }
             Ok(Some(LinkFault::Other(errno))) => io::Error::from_raw_os_error(errno),
@@ -522,6 +507,12 @@ impl Drop for Taps {
         let leaving = self.leaving.drain(..).map(|leaving| leaving.tap);
         taps.chain(leaving).for_each(|tap| self.closer.close(tap));
     }
+}
+
+/// Passes a sample to the agent, with the interfaces between which the packet passed.
+fn pass_on(now: Instant, packet: &Packet<'_>, paths: &mut Paths, output: &mut Output<'_>) {
+    let sides = paths.sides(now, packet.if_index, packet);
+    with_flow_sample(packet.if_index, packet, sides, |sample| output.flow_sample(now, sample));
 }
 
 /// Totals of an interface over all its taps, with losses as of their last update.
