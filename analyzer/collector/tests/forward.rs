@@ -91,7 +91,7 @@ fn names_are_resolved_and_unknown_ones_named() {
     let name = format!("localhost:{}", collector.local_addr().unwrap().port());
     let forward = Listening::start(&["forward", "--listen", "127.0.0.1:0", "--count", "1", &name]);
     forward.send(&sflow(1));
-    // The resolver may prefer ::1, where nobody listens.
+    // The resolver may prefer ::1, where no socket listens.
     let ended = forward.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let unknown = run(&["forward", "--listen", "127.0.0.1:0", "collector.invalid"], b"");

@@ -147,7 +147,7 @@ fn scoped(ip: IpAddr) -> bool {
     }
 }
 
-/// True for a host name. Its last label has a letter (RFC 1123 2.1), which tells it from an
+/// True for a host name. Its last label has a letter (RFC 1123 2.1), which distinguishes it from an
 /// incomplete address.
 fn is_name(host: &str) -> bool {
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

@@ -461,7 +461,7 @@ impl Taps {
         }
     }
 
-    /// Closes a tap. Nobody reads what is in its ring.
+    /// Closes a tap. What is in its ring is not read.
     fn discard(&mut self, tap: Tap, world: &World<'_>) {
         world.unwatch(&tap);
         self.closer.close(tap);

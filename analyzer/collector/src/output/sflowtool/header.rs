@@ -226,7 +226,7 @@ impl Element<'_> {
     }
 }
 
-/// What the headers of the link layer tell about the next one.
+/// The next header, as the headers of the link layer name it.
 #[derive(Default)]
 struct Link {
     /// `None` if it is a length (IEEE 802.3), or for a packet without link layer.

@@ -6,7 +6,7 @@ use flowmote_decoder::DataFormat;
 #[derive(Debug)]
 pub(super) struct Names {
     format: DataFormat,
-    /// A name and value before the fields, which tell the kind of the record.
+    /// A name and value before the fields, the kind of the record.
     pub(super) kind: Option<(&'static str, &'static str)>,
     /// Of all fields without lists, those of nested structures included; empty for a field that is
     /// left out.
