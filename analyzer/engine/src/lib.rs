@@ -21,6 +21,7 @@ mod flows;
 mod hosts;
 mod instant;
 mod interfaces;
+pub mod lookup;
 mod plausibility;
 mod printable;
 mod sequence;

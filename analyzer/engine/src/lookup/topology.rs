@@ -1,0 +1,239 @@
+//! Nodes, their ports, and the links between them.
+//!
+//! A link joins two ports. A port with a link is *core*; all other ports of the nodes are *edge*. So
+//! traffic that enters the network can be counted once, where it passes an edge port.
+//!
+//! Ports are named by the user. The ifIndex of a port is given in the topology, or found by the agent's
+//! own name of the interface (`port_name`), and a node without an agent is the agent whose host name is
+//! the name of the node.
+
+use std::collections::BTreeMap;
+
+use flowmote_decoder::Address;
+use foldhash::{HashMap, HashMapExt};
+
+use super::error::LookupError;
+
+/// The topology in use. Empty without nodes and links.
+#[derive(Clone, Debug, Default)]
+pub struct Topology {
+    nodes: BTreeMap<String, Node>,
+    links: BTreeMap<String, Link>,
+    /// Ports with a link, as far as agent and ifIndex are known.
+    core: HashMap<(Address, u32), String>,
+    /// Nodes by agent. Several nodes may share one agent.
+    agents: HashMap<Address, Vec<String>>,
+}
+
+/// A device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// The address of its agent.
+    pub agent: Option<Address>,
+    /// The ifIndex of each port, by the name of the port.
+    pub ports: BTreeMap<String, u32>,
+}
+
+/// A link between two ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the members of the published form")]
+pub struct Link {
+    pub node1: String,
+    pub port1: String,
+    pub node2: String,
+    pub port2: String,
+}
+
+/// The place of a port in the topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A port to the outside: one without a link.
+    Edge,
+    /// A port with a link to another node.
+    Core,
+}
+
+/// Names by which agents name themselves, to find the ports of a topology that has names only.
+pub trait Names {
+    /// The agents whose host name is `node`.
+    fn agents(&self, node: &str) -> Vec<Address>;
+    /// The ifIndex of the interface of `agent` that is named `port`.
+    fn ifindex(&self, agent: &Address, port: &str) -> Option<u32>;
+}
+
+impl Topology {
+    /// A topology of these nodes and links. Ports that are given by name only are unresolved until
+    /// [`resolve`](Topology::resolve).
+    ///
+    /// # Errors
+    /// If there are more than 100,000 ports and links.
+    pub fn new(
+        nodes: BTreeMap<String, Node>,
+        links: BTreeMap<String, Link>,
+    ) -> Result<Self, LookupError> {
+        let ports: usize = nodes.values().map(|node| node.ports.len()).sum();
+        if nodes.len() + ports + links.len() > MAX_ENTRIES {
+            return Err(LookupError(format!("more than {MAX_ENTRIES} nodes, ports and links")));
+        }
+        let (core, agents) = (HashMap::new(), HashMap::new());
+        let mut topology = Self { nodes, links, core, agents };
+        topology.resolve(&Unnamed);
+        Ok(topology)
+    }
+
+    /// Finds the ports of all links again, with the names that agents send.
+    pub fn resolve(&mut self, names: &dyn Names) {
+        self.agents.clear();
+        self.core.clear();
+        for (name, node) in &self.nodes {
+            for agent in agents(node, name, names) {
+                self.agents.entry(agent).or_default().push(name.clone());
+            }
+        }
+        for (name, link) in &self.links {
+            let ends = [(&link.node1, &link.port1), (&link.node2, &link.port2)];
+            for (node, port) in ends {
+                for end in ports(self.nodes.get(node), node, port, names) {
+                    self.agents.entry(end.0).or_insert_with(|| vec![node.clone()]);
+                    self.core.insert(end, name.clone());
+                }
+            }
+        }
+    }
+
+    /// True without nodes and links.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty() && self.links.is_empty()
+    }
+
+    /// The nodes, by name.
+    pub fn nodes(&self) -> &BTreeMap<String, Node> {
+        &self.nodes
+    }
+
+    /// The links, by name.
+    pub fn links(&self) -> &BTreeMap<String, Link> {
+        &self.links
+    }
+
+    /// True if a node is this agent.
+    pub fn contains(&self, agent: &Address) -> bool {
+        self.agents.contains_key(agent)
+    }
+
+    /// The name of the link at an interface.
+    pub fn link(&self, agent: &Address, ifindex: u32) -> Option<&str> {
+        self.core.get(&(*agent, ifindex)).map(String::as_str)
+    }
+
+    /// The name of the node that an agent is; the one that has the interface if several share the agent.
+    pub fn node(&self, agent: &Address, ifindex: Option<u32>) -> Option<&str> {
+        let names = self.agents.get(agent)?;
+        let with_port = names.iter().find(|name| {
+            let node = self.nodes.get(*name);
+            node.is_some_and(|node| node.ports.values().any(|port| Some(*port) == ifindex))
+        });
+        with_port.or_else(|| names.first()).map(String::as_str)
+    }
+
+    /// The place of an interface; `None` if the agent is not part of the topology.
+    pub fn role(&self, agent: &Address, ifindex: u32) -> Option<Role> {
+        let core = self.core.contains_key(&(*agent, ifindex));
+        match core {
+            true => Some(Role::Core),
+            false => self.contains(agent).then_some(Role::Edge),
+        }
+    }
+}
+
+/// The agents that a node is: the given one, else those with the name of the node.
+fn agents(node: &Node, name: &str, names: &dyn Names) -> Vec<Address> {
+    node.agent.map_or_else(|| names.agents(name), |agent| vec![agent])
+}
+
+/// The interfaces that a port of a link is.
+fn ports(node: Option<&Node>, name: &str, port: &str, names: &dyn Names) -> Vec<(Address, u32)> {
+    let given = node.and_then(|node| node.ports.get(port)).copied();
+    let agents = node.map_or_else(|| names.agents(name), |node| agents(node, name, names));
+    let ifindex = |agent: &Address| given.or_else(|| names.ifindex(agent, port));
+    agents.into_iter().filter_map(|agent| Some((agent, ifindex(&agent)?))).collect()
+}
+
+/// No names: only ports with agent and ifIndex are found.
+struct Unnamed;
+
+impl Names for Unnamed {
+    fn agents(&self, _: &str) -> Vec<Address> {
+        Vec::new()
+    }
+
+    fn ifindex(&self, _: &Address, _: &str) -> Option<u32> {
+        None
+    }
+}
+
+/// Nodes, ports and links together.
+const MAX_ENTRIES: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+
+    fn agent(last: u8) -> Address {
+        Address::V4(Ipv4Addr::new(192, 0, 2, last))
+    }
+
+    fn link(node1: &str, port1: &str, node2: &str, port2: &str) -> Link {
+        let [node1, port1, node2, port2] = [node1, port1, node2, port2].map(str::to_owned);
+        Link { node1, port1, node2, port2 }
+    }
+
+    fn links(link: Link) -> BTreeMap<String, Link> {
+        BTreeMap::from([("s1-s2".to_owned(), link)])
+    }
+
+    #[test]
+    fn ports_with_links_are_core_and_all_others_edge() {
+        let port = |name: &str, index| BTreeMap::from([(name.to_owned(), index)]);
+        let nodes = BTreeMap::from([
+            ("s1".to_owned(), Node { agent: Some(agent(11)), ports: port("e1", 5) }),
+            ("s2".to_owned(), Node { agent: Some(agent(11)), ports: port("e1", 8) }),
+        ]);
+        let topology = Topology::new(nodes, links(link("s1", "e1", "s2", "e1"))).unwrap();
+        assert_eq!(topology.role(&agent(11), 5), Some(Role::Core));
+        assert_eq!(topology.role(&agent(11), 6), Some(Role::Edge));
+        assert_eq!(topology.role(&agent(12), 5), None);
+        assert_eq!(topology.link(&agent(11), 8), Some("s1-s2"));
+        assert_eq!(topology.node(&agent(11), Some(8)), Some("s2"));
+    }
+
+    /// Switches that name themselves and their ports.
+    struct Named;
+
+    impl Names for Named {
+        fn agents(&self, node: &str) -> Vec<Address> {
+            match node {
+                "s1" => vec![agent(1)],
+                "s2" => vec![agent(2)],
+                _ => Vec::new(),
+            }
+        }
+
+        fn ifindex(&self, _: &Address, port: &str) -> Option<u32> {
+            (port == "e1").then_some(7)
+        }
+    }
+
+    #[test]
+    fn links_alone_are_resolved_by_names() {
+        let links = links(link("s1", "e1", "s2", "e9"));
+        let mut topology = Topology::new(BTreeMap::new(), links).unwrap();
+        assert_eq!(topology.role(&agent(1), 7), None);
+        topology.resolve(&Named);
+        assert_eq!(topology.role(&agent(1), 7), Some(Role::Core));
+        assert_eq!(topology.role(&agent(1), 8), Some(Role::Edge));
+        // The port e9 is unknown.
+        assert_eq!(topology.role(&agent(2), 7), None);
+    }
+}
