@@ -25,6 +25,7 @@ pub mod lookup;
 mod plausibility;
 mod printable;
 mod sequence;
+pub mod source;
 mod table;
 mod tally;
 mod walk;
