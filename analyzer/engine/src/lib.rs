@@ -23,6 +23,7 @@ mod flows;
 mod hosts;
 mod instant;
 mod interfaces;
+pub mod keys;
 pub mod lookup;
 mod plausibility;
 mod printable;

@@ -1,0 +1,155 @@
+//! Keys as bytes: equal keys are equal bytes, and the bytes alone contain the text.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use std::borrow::Cow;
+
+use flowmote_decoder::MacAddress;
+
+use super::value::{Value, number};
+
+/// A key in the making, reused from packet to packet.
+///
+/// Each field is a tag and its content. A number is the shortest form of its big-endian bytes. Text
+/// that is the text of a number is stored as one, so that equal texts are equal bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyBuffer {
+    bytes: Vec<u8>,
+}
+
+impl KeyBuffer {
+    /// An empty buffer.
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
+    /// The fields so far.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Removes all fields; the memory stays.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Appends a field. Text is cut after 1,024 bytes.
+    #[inline]
+    pub fn push(&mut self, value: &Value<'_>) {
+        match value {
+            Value::V4(address) => self.field(V4, address.octets()),
+            Value::V6(address) => self.field(V6, address.octets()),
+            Value::Mac(address) => self.field(MAC, address.0),
+            Value::Number(number) => self.number(*number),
+            other => self.rare(other),
+        }
+    }
+
+    /// Out of line, so that the common kinds stay small where they are written.
+    #[inline(never)]
+    fn rare(&mut self, value: &Value<'_>) {
+        match value {
+            Value::Signed(signed) => match u64::try_from(*signed) {
+                Ok(unsigned) => self.number(unsigned),
+                Err(_) => self.field(SIGNED, signed.to_be_bytes()),
+            },
+            Value::Float(float) => self.field(FLOAT, float.to_bits().to_be_bytes()),
+            Value::Bool(flag) => self.bytes.push(if *flag { TRUE } else { FALSE }),
+            Value::Bits { value, width } => {
+                self.field(BITS, [*width]);
+                self.bytes.extend_from_slice(&value.to_be_bytes());
+            }
+            Value::Text(text) => match number(text) {
+                Some(number) => self.number(number),
+                None => self.text(text),
+            },
+            common => self.push(common),
+        }
+    }
+
+    #[inline]
+    fn field<const N: usize>(&mut self, tag: u8, content: [u8; N]) {
+        self.bytes.reserve(N + 1);
+        self.bytes.push(tag);
+        self.bytes.extend_from_slice(&content);
+    }
+
+    #[inline]
+    fn number(&mut self, number: u64) {
+        match number {
+            0x100..=0xffff => self.field(NUMBER + 2, (number as u16).to_be_bytes()),
+            _ => {
+                let bytes = number.to_be_bytes();
+                let zeros = (number.leading_zeros() / 8) as usize;
+                self.bytes.push(NUMBER + (8 - zeros) as u8);
+                self.bytes.extend_from_slice(bytes.get(zeros..).unwrap_or_default());
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let cut = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
+        self.field(TEXT, (cut.len() as u16).to_be_bytes());
+        self.bytes.extend_from_slice(cut.as_bytes());
+    }
+}
+
+/// Reads the fields of a key from its bytes. Ends at bytes that no [`KeyBuffer`] wrote.
+pub fn fields(bytes: &[u8]) -> impl Iterator<Item = Value<'_>> {
+    let mut rest = bytes;
+    core::iter::from_fn(move || field(&mut rest))
+}
+
+fn field<'a>(rest: &mut &'a [u8]) -> Option<Value<'a>> {
+    let [tag] = take(rest)?;
+    Some(match tag {
+        V4 => Value::V4(Ipv4Addr::from_octets(take(rest)?)),
+        V6 => Value::V6(Ipv6Addr::from_octets(take(rest)?)),
+        MAC => Value::Mac(MacAddress(take(rest)?)),
+        SIGNED => Value::Signed(i64::from_be_bytes(take(rest)?)),
+        FLOAT => Value::Float(f64::from_bits(u64::from_be_bytes(take(rest)?))),
+        FALSE => Value::Bool(false),
+        TRUE => Value::Bool(true),
+        BITS => {
+            let [width] = take(rest)?;
+            Value::Bits { width, value: u32::from_be_bytes(take(rest)?) }
+        }
+        TEXT => {
+            let len = u16::from_be_bytes(take(rest)?);
+            let (text, after) = rest.split_at_checked(len.into())?;
+            *rest = after;
+            Value::Text(Cow::Borrowed(str::from_utf8(text).ok()?))
+        }
+        NUMBER.. => {
+            let (digits, after) = rest.split_at_checked((tag - NUMBER).into())?;
+            *rest = after;
+            let mut bytes = [0; 8];
+            bytes
+                .get_mut(8 - digits.len().min(8)..)?
+                .copy_from_slice(digits.get(..8.min(digits.len()))?);
+            Value::Number(u64::from_be_bytes(bytes))
+        }
+        _ => return None,
+    })
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+const V4: u8 = 1;
+const V6: u8 = 2;
+const MAC: u8 = 3;
+const SIGNED: u8 = 4;
+const FLOAT: u8 = 5;
+const FALSE: u8 = 6;
+const TRUE: u8 = 7;
+const BITS: u8 = 8;
+const TEXT: u8 = 9;
+/// Plus the number of bytes, 0 to 8.
+const NUMBER: u8 = 16;
+/// Longest text in a key, bytes.
+const MAX_TEXT: usize = 1024;

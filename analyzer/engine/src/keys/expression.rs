@@ -1,0 +1,134 @@
+//! Keys, key functions and literals, compiled.
+
+use super::catalogue::{KeyInfo, catalogue, find};
+use super::context::Context;
+use super::error::{Problem, SyntaxError, similar};
+use super::function::{self, Function};
+use super::kind::Kind;
+use super::packet::Packet;
+use super::syntax::Part;
+use super::value::Value;
+
+/// A key, a key function or a literal, compiled once and read from any number of packets.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    node: Node,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Key(&'static KeyInfo, u8),
+    Literal(Value<'static>),
+    Function(Box<Function>),
+}
+
+impl Expression {
+    /// Compiles one key or key function.
+    ///
+    /// # Errors
+    ///
+    /// The first error in the text; an unknown key is one.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        Self::parse_part(Part::whole(text)?)
+    }
+
+    pub(super) fn parse_part(part: Part<'_>) -> Result<Self, SyntaxError> {
+        let part = part.trim();
+        if let Some(inside) = part.inside_brackets() {
+            return Self::parse_part(inside);
+        }
+        let (name, arguments) = match part.split(':').split_first() {
+            Some((name, arguments)) => (name.trim(), arguments.to_vec()),
+            None => (part, Vec::new()),
+        };
+        if arguments.is_empty() {
+            return Self::key(name)?.ok_or_else(|| unknown_key(name));
+        }
+        function::parse(name, &arguments).map(Self::function)
+    }
+
+    /// Compiles an argument that may be a literal: text that is neither a key nor in brackets.
+    pub(super) fn parse_or_literal(part: Part<'_>) -> Result<Self, SyntaxError> {
+        let part = part.trim();
+        match part.inside_brackets() {
+            Some(inside) => Self::parse_part(inside),
+            None => {
+                Ok(Self::key(part)?.unwrap_or_else(|| Self::literal(Kind::Any, &part.literal())))
+            }
+        }
+    }
+
+    /// The key of this name, with its suffix; `None` for an unknown name.
+    fn key(part: Part<'_>) -> Result<Option<Self>, SyntaxError> {
+        let (name, instance) = suffix(part.text());
+        let Some(info) = find(name) else { return Ok(None) };
+        if instance != 0 && !info.layered {
+            return Err(part.error(Problem::NoLayers(info.name)));
+        }
+        let group =
+            |of| Self::parse(of).map(|of| Some(Self::function(Function::default_group(of))));
+        match info.name {
+            "sourcegroup" => group("src"),
+            "destinationgroup" => group("dst"),
+            _ => Ok(Some(Self { node: Node::Key(info, instance) })),
+        }
+    }
+
+    pub(super) fn literal(kind: Kind, text: &str) -> Self {
+        Self { node: Node::Literal(Value::literal(kind, text)) }
+    }
+
+    fn function(function: Function) -> Self {
+        Self { node: Node::Function(Box::new(function)) }
+    }
+
+    /// The value for `packet`; `None` if the packet has none.
+    #[inline]
+    pub fn eval<'p>(&'p self, packet: &'p Packet<'_>, context: &Context<'p>) -> Option<Value<'p>> {
+        match &self.node {
+            Node::Key(info, instance) => (info.read)(packet, *instance),
+            Node::Literal(value) => Some(value.clone()),
+            Node::Function(function) => function.eval(packet, context),
+        }
+    }
+
+    /// The kind of the values.
+    pub fn kind(&self) -> Kind {
+        match &self.node {
+            Node::Key(info, _) => info.kind,
+            Node::Literal(_) => Kind::Any,
+            Node::Function(function) => function.kind(),
+        }
+    }
+
+    /// Reads a literal again, as a value of `kind`: so it equals the value of a key beside it.
+    pub(super) fn with_literal_kind(self, kind: Kind) -> Self {
+        match self.node {
+            Node::Literal(value) => Self::literal(kind, &value.text()),
+            node => Self { node },
+        }
+    }
+
+    pub(super) fn is_literal(&self) -> bool {
+        matches!(self.node, Node::Literal(_))
+    }
+}
+
+fn unknown_key(part: Part<'_>) -> SyntaxError {
+    let name = part.text();
+    if name.is_empty() {
+        return part.error(Problem::Expected("a key"));
+    }
+    let (base, _) = suffix(name);
+    let like = similar(base, catalogue().map(|key| key.name));
+    part.error(Problem::UnknownKey(name.to_owned(), like))
+}
+
+/// Splits `ipsource.1` into name and number; without a number it is 0.
+fn suffix(name: &str) -> (&str, u8) {
+    let split = name.rsplit_once('.').and_then(|(name, number)| {
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then_some((name, number.parse().ok()?))
+    });
+    split.unwrap_or((name, 0))
+}

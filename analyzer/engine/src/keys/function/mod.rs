@@ -1,0 +1,261 @@
+//! Key functions: their table, their arguments and their values.
+
+mod parse;
+mod tokens;
+mod uri;
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use flowmote_decoder::visit::Value as Field;
+
+use super::context::{Context, Part};
+use super::expression::Expression;
+use super::kind::Kind;
+use super::packet::Packet;
+use super::value::Value;
+
+pub(super) use parse::parse;
+pub use parse::{FunctionInfo, functions};
+use tokens::Tokens;
+use uri::UriPart;
+
+/// A function with its arguments.
+#[derive(Clone, Debug)]
+pub(super) enum Function {
+    Group(Expression, Box<[String]>),
+    Map(Expression, Box<[String]>),
+    Country(Expression, Part),
+    Asn(Expression, Part),
+    Oui(Expression, Part),
+    Dns(Expression),
+    Host(Expression, String),
+    Link(Expression),
+    Node(Expression),
+    Ifname(Expression),
+    Uri(Expression, UriPart),
+    Tokens(Expression, Tokens),
+    Concat(String, Box<[Expression]>),
+    Mask(Expression, Mask),
+    Range(Expression, f64, f64),
+    Bits(Expression, u64),
+    Length(Expression),
+    Hash(Expression, Option<u64>),
+    /// The first that a packet has. `null:` is one with a literal as the last.
+    Or(Box<[Expression]>),
+    If(Box<Condition>),
+    Equal(Expression, Expression),
+    /// An attribute of an rtflow sample.
+    Attribute(String),
+}
+
+/// `if:`
+#[derive(Clone, Debug)]
+pub(super) struct Condition {
+    of: Expression,
+    equals: Value<'static>,
+    then: Expression,
+    otherwise: Expression,
+}
+
+/// Lengths of networks, bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mask {
+    v4: u32,
+    v6: u32,
+}
+
+impl Function {
+    /// The label of `of` in the default group map.
+    pub(super) fn default_group(of: Expression) -> Self {
+        Self::Group(of, [String::new()].into())
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Range(..) | Self::Equal(..) => Kind::Bool,
+            Self::Bits(..) | Self::Length(_) | Self::Hash(..) => Kind::Number,
+            Self::Mask(of, _) => of.kind(),
+            Self::Or(alternatives) => common(alternatives),
+            Self::If(condition) => condition.then.kind().or(condition.otherwise.kind()),
+            Self::Attribute(_) => Kind::Any,
+            _ => Kind::Text,
+        }
+    }
+
+    pub(super) fn eval<'p>(
+        &'p self,
+        packet: &'p Packet<'_>,
+        context: &Context<'p>,
+    ) -> Option<Value<'p>> {
+        match self {
+            Self::Or(alternatives) => alternatives.iter().find_map(|it| it.eval(packet, context)),
+            Self::If(condition) => condition.eval(packet, context),
+            Self::Concat(separator, parts) => concat(separator, parts, packet, context),
+            Self::Equal(one, other) => {
+                let (one, other) = (one.eval(packet, context)?, other.eval(packet, context)?);
+                Some(one.same(&other).into())
+            }
+            Self::Attribute(name) => attribute(packet, name),
+            Self::Link(of) | Self::Node(of) | Self::Ifname(of) => {
+                let port = port(&of.eval(packet, context)?)?;
+                self.of_port(packet, context, port).map(Value::from)
+            }
+            Self::Group(of, _)
+            | Self::Map(of, _)
+            | Self::Country(of, _)
+            | Self::Asn(of, _)
+            | Self::Oui(of, _)
+            | Self::Dns(of)
+            | Self::Host(of, _) => self.look_up(&of.eval(packet, context)?, context),
+            Self::Uri(of, _)
+            | Self::Tokens(of, _)
+            | Self::Mask(of, _)
+            | Self::Range(of, ..)
+            | Self::Bits(of, _)
+            | Self::Length(of)
+            | Self::Hash(of, _) => self.transform(of.eval(packet, context)?),
+        }
+    }
+
+    /// The functions of a value that ask the context.
+    fn look_up<'p>(&'p self, value: &Value<'_>, context: &Context<'p>) -> Option<Value<'p>> {
+        let lookups = context.lookups;
+        match self {
+            Self::Group(_, maps) => {
+                let address = value.ip()?;
+                maps.iter().find_map(|map| lookups.group(map, address)).map(Value::from)
+            }
+            Self::Map(_, maps) => {
+                let text = value.text();
+                maps.iter().find_map(|map| lookups.map(map, &text)).map(Value::from)
+            }
+            Self::Country(_, part) => lookups.country(value.ip()?, *part).map(Value::from),
+            Self::Asn(_, part) => lookups.asn(value.ip()?, *part).map(Value::from),
+            Self::Dns(_) => lookups.dns(value.ip()?).map(Value::from),
+            Self::Oui(_, part) => lookups.oui(mac(value)?, *part).map(Value::from),
+            Self::Host(_, metric) => lookups.host(mac(value)?, metric).map(Value::from),
+            _ => None,
+        }
+    }
+
+    /// The functions of a port of the agent.
+    fn of_port<'p>(
+        &self,
+        packet: &Packet<'_>,
+        context: &Context<'p>,
+        port: u32,
+    ) -> Option<&'p str> {
+        let (agent, lookups) = (&packet.agent, context.lookups);
+        match self {
+            Self::Link(_) => lookups.link(agent, port),
+            Self::Node(_) => lookups.node(agent, port),
+            _ => lookups.ifname(agent, port),
+        }
+    }
+
+    /// The functions of a value alone.
+    fn transform<'p>(&self, value: Value<'p>) -> Option<Value<'p>> {
+        match self {
+            Self::Mask(_, mask) => mask.network(&value),
+            Self::Range(_, low, high) => {
+                let number = value.number()?;
+                Some((*low <= number && number <= *high).into())
+            }
+            Self::Bits(_, mask) => match value {
+                Value::Number(number) => Some((number & mask).into()),
+                Value::Bits { value, .. } => Some((u64::from(value) & mask).into()),
+                _ => None,
+            },
+            Self::Length(_) => Some((value.text().len() as u64).into()),
+            Self::Hash(_, buckets) => {
+                let hash = fnv1a(value.text().as_bytes());
+                Some(buckets.map_or(hash, |buckets| hash % buckets).into())
+            }
+            Self::Uri(_, part) => part.of(&value.text()).map(Value::from),
+            Self::Tokens(_, tokens) => tokens.of(value),
+            _ => None,
+        }
+    }
+}
+
+impl Condition {
+    fn eval<'p>(&'p self, packet: &'p Packet<'_>, context: &Context<'p>) -> Option<Value<'p>> {
+        let met = self.of.eval(packet, context).is_some_and(|value| value.same(&self.equals));
+        let chosen = if met { &self.then } else { &self.otherwise };
+        chosen.eval(packet, context)
+    }
+}
+
+impl Mask {
+    fn network<'p>(self, value: &Value<'_>) -> Option<Value<'p>> {
+        Some(match value.ip()? {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - self.v4).unwrap_or(0);
+                Ipv4Addr::from_bits(address.to_bits() & mask).into()
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - self.v6).unwrap_or(0);
+                Ipv6Addr::from_bits(address.to_bits() & mask).into()
+            }
+        })
+    }
+}
+
+/// The kind of all alternatives. Literals take the kind of the others.
+fn common(alternatives: &[Expression]) -> Kind {
+    let kinds = alternatives.iter().filter(|it| !it.is_literal()).map(Expression::kind);
+    kinds.reduce(Kind::or).unwrap_or(Kind::Any)
+}
+
+/// All parts; nothing if a packet lacks one.
+fn concat<'p>(
+    separator: &str,
+    parts: &'p [Expression],
+    packet: &'p Packet<'_>,
+    context: &Context<'p>,
+) -> Option<Value<'p>> {
+    let mut text = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            text.push_str(separator);
+        }
+        text.push_str(&part.eval(packet, context)?.text());
+    }
+    Some(text.into())
+}
+
+fn attribute<'p>(packet: &'p Packet<'_>, name: &str) -> Option<Value<'p>> {
+    let mut values = packet.rtflow.as_ref()?.values().flatten();
+    let found = values.find(|value| value.name.0 == name.as_bytes())?;
+    Some(match found.value {
+        Field::Text(text) => return Value::received(text),
+        Field::Mac(address) => address.into(),
+        Field::Ipv4(address) => address.into(),
+        Field::Ipv6(address) => address.into(),
+        Field::I32(number) => number.into(),
+        Field::I64(number) => number.into(),
+        Field::F32(number) => number.into(),
+        Field::F64(number) => number.into(),
+        _ => return None,
+    })
+}
+
+fn port(value: &Value<'_>) -> Option<u32> {
+    match value {
+        Value::Number(number) => u32::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn mac(value: &Value<'_>) -> Option<flowmote_decoder::MacAddress> {
+    match value {
+        Value::Mac(address) => Some(*address),
+        _ => None,
+    }
+}
+
+/// FNV-1a of 32 bits: the same on every machine and in every version.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    bytes.iter().fold(0x811c_9dc5, step).into()
+}
