@@ -30,7 +30,7 @@ mod value;
 
 pub use buffer::{KeyBuffer, fields};
 pub use catalogue::{KeyInfo, Section, catalogue};
-pub use context::{Context, Lookups, Part};
+pub use context::{Context, Names};
 pub use error::{Problem, SyntaxError};
 pub use expression::Expression;
 pub use filter::Filter;

@@ -8,11 +8,12 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use flowmote_decoder::visit::Value as Field;
 
-use super::context::{Context, Part};
+use super::context::Context;
 use super::expression::Expression;
 use super::kind::Kind;
 use super::packet::Packet;
 use super::value::Value;
+use crate::lookup::{AsnPart, OuiPart};
 
 pub(super) use parse::parse;
 pub use parse::{FunctionInfo, functions};
@@ -24,9 +25,9 @@ use uri::UriPart;
 pub(super) enum Function {
     Group(Expression, Box<[String]>),
     Map(Expression, Box<[String]>),
-    Country(Expression, Part),
-    Asn(Expression, Part),
-    Oui(Expression, Part),
+    Country(Expression),
+    Asn(Expression, AsnPart),
+    Oui(Expression, OuiPart),
     Dns(Expression),
     Host(Expression, String),
     Link(Expression),
@@ -102,7 +103,7 @@ impl Function {
             }
             Self::Group(of, _)
             | Self::Map(of, _)
-            | Self::Country(of, _)
+            | Self::Country(of)
             | Self::Asn(of, _)
             | Self::Oui(of, _)
             | Self::Dns(of)
@@ -119,21 +120,22 @@ impl Function {
 
     /// The functions of a value that ask the context.
     fn look_up<'p>(&'p self, value: &Value<'_>, context: &Context<'p>) -> Option<Value<'p>> {
-        let lookups = context.lookups;
+        let (lookup, names) = (context.lookup, context.names);
         match self {
-            Self::Group(_, maps) => {
+            Self::Group(_, groups) => {
                 let address = value.ip()?;
-                maps.iter().find_map(|map| lookups.group(map, address)).map(Value::from)
+                let labels = groups.iter().filter_map(|group| lookup.groups.label(group, address));
+                first(labels)
             }
             Self::Map(_, maps) => {
                 let text = value.text();
-                maps.iter().find_map(|map| lookups.map(map, &text)).map(Value::from)
+                first(maps.iter().filter_map(|map| lookup.maps.label(map, &text)))
             }
-            Self::Country(_, part) => lookups.country(value.ip()?, *part).map(Value::from),
-            Self::Asn(_, part) => lookups.asn(value.ip()?, *part).map(Value::from),
-            Self::Dns(_) => lookups.dns(value.ip()?).map(Value::from),
-            Self::Oui(_, part) => lookups.oui(mac(value)?, *part).map(Value::from),
-            Self::Host(_, metric) => lookups.host(mac(value)?, metric).map(Value::from),
+            Self::Country(_) => lookup.geo.get()?.country(value.ip()?).map(Value::from),
+            Self::Asn(_, part) => lookup.geo.get()?.asn(value.ip()?, *part).map(Value::from),
+            Self::Oui(_, part) => lookup.geo.get()?.oui(mac(value)?, *part).map(Value::from),
+            Self::Dns(_) => names.dns(value.ip()?).map(Value::from),
+            Self::Host(_, metric) => names.host(mac(value)?, metric).map(Value::from),
             _ => None,
         }
     }
@@ -145,11 +147,11 @@ impl Function {
         context: &Context<'p>,
         port: u32,
     ) -> Option<&'p str> {
-        let (agent, lookups) = (&packet.agent, context.lookups);
+        let (agent, topology) = (&packet.agent, &context.lookup.topology);
         match self {
-            Self::Link(_) => lookups.link(agent, port),
-            Self::Node(_) => lookups.node(agent, port),
-            _ => lookups.ifname(agent, port),
+            Self::Link(_) => topology.link(agent, port),
+            Self::Node(_) => topology.node(agent, Some(port)),
+            _ => context.names.ifname(agent, port),
         }
     }
 
@@ -252,6 +254,10 @@ fn mac(value: &Value<'_>) -> Option<flowmote_decoder::MacAddress> {
         Value::Mac(address) => Some(*address),
         _ => None,
     }
+}
+
+fn first<'p>(mut labels: impl Iterator<Item = &'p str>) -> Option<Value<'p>> {
+    labels.next().map(Value::from)
 }
 
 /// FNV-1a of 32 bits: the same on every machine and in every version.

@@ -2,12 +2,13 @@
 
 use super::tokens::{Choice, Tokens};
 use super::uri::UriPart;
-use super::{Condition, Function, Mask, Part as Facet};
+use super::{Condition, Function, Mask};
 use crate::keys::error::{Problem, SyntaxError, similar};
 use crate::keys::expression::Expression;
 use crate::keys::kind::Kind;
 use crate::keys::syntax::Part;
 use crate::keys::value::{Value, number};
+use crate::lookup::{AsnPart, OuiPart};
 
 /// A key function.
 #[derive(Clone, Copy, Debug)]
@@ -61,14 +62,15 @@ const FUNCTIONS: &[FunctionInfo] = &[
     row("map", "map:KEY:MAP<:MAP…>", "label of a value in the first map that has one", |a| {
         of_names(a, Function::Map)
     }),
-    row("country", "country:KEY<:code|name|both>", "country of an address", |a| {
-        of_facet(a, &FACETS, Function::Country)
+    row("country", "country:KEY<:both>", "ISO code of the country of an address", |a| {
+        of_part(a, &[("code", ()), ("both", ())], |of, ()| Function::Country(of))
     }),
     row("asn", "asn:KEY<:number|name|both>", "autonomous system of an address", |a| {
-        of_facet(a, &FACETS, Function::Asn)
+        let parts = [("number", AsnPart::Number), ("name", AsnPart::Name), ("both", AsnPart::Both)];
+        of_part(a, &parts, Function::Asn)
     }),
-    row("oui", "oui:KEY<:prefix|name|both>", "vendor of a MAC address", |a| {
-        of_facet(a, &FACETS, Function::Oui)
+    row("oui", "oui:KEY<:prefix|name>", "vendor of a MAC address", |a| {
+        of_part(a, &[("prefix", OuiPart::Prefix), ("name", OuiPart::Name)], Function::Oui)
     }),
     row("dns", "dns:KEY", "name of an address, if it was looked up before", |a| {
         of_one(a, Function::Dns)
@@ -225,16 +227,6 @@ const FUNCTIONS: &[FunctionInfo] = &[
     }),
 ];
 
-/// The names of facets: of countries, autonomous systems and vendors.
-const FACETS: [(&str, Facet); 6] = [
-    ("code", Facet::Code),
-    ("number", Facet::Code),
-    ("prefix", Facet::Code),
-    ("name", Facet::Name),
-    ("description", Facet::Name),
-    ("both", Facet::Both),
-];
-
 fn of_one(
     arguments: &[Part<'_>],
     function: fn(Expression) -> Function,
@@ -258,21 +250,19 @@ fn of_names(
     }
 }
 
-fn of_facet(
+/// A function with one of the parts as its second argument; without one, the first of them.
+fn of_part<P: Copy>(
     arguments: &[Part<'_>],
-    facets: &[(&str, Facet)],
-    function: fn(Expression, Facet) -> Function,
+    parts: &[(&str, P)],
+    function: fn(Expression, P) -> Function,
 ) -> Result<Option<Function>, SyntaxError> {
-    let (of, facet) = match arguments {
-        [of] => (of, Some(Facet::Code)),
-        [of, name] => {
-            let name = name.literal();
-            (of, facets.iter().find(|(known, _)| *known == name).map(|(_, facet)| *facet))
-        }
+    let (of, part) = match arguments {
+        [of] => (of, parts.first()),
+        [of, name] => (of, parts.iter().find(|(known, _)| *known == name.text().trim())),
         _ => return Ok(None),
     };
     let of = Expression::parse_part(*of)?;
-    Ok(facet.map(|facet| function(of, facet)))
+    Ok(part.map(|(_, part)| function(of, *part)))
 }
 
 fn counted(

@@ -7,6 +7,7 @@ mod text;
 use flowmote_decoder::{Datagram, Sample};
 
 use super::{Context, Expression, Filter, KeyBuffer, Keys, Packet};
+use crate::lookup::Lookup;
 
 /// A flow sample of port 5, received there and sent by port 9, with these records.
 pub(super) fn flow_sample(records: &[(u32, Vec<u8>)]) -> Vec<u8> {
@@ -71,7 +72,7 @@ pub(super) fn read(packet: &Packet<'_>, context: &Context<'_>, key: &str) -> Opt
 
 /// Checks the text of each key; `-` is an absent key.
 pub(super) fn check(datagram: &[u8], expected: &[(&str, &str)]) {
-    check_in(datagram, &Context::EMPTY, expected);
+    check_in(datagram, &Context::new(&Lookup::default()), expected);
 }
 
 pub(super) fn check_in(datagram: &[u8], context: &Context<'_>, expected: &[(&str, &str)]) {
@@ -85,7 +86,7 @@ pub(super) fn check_in(datagram: &[u8], context: &Context<'_>, expected: &[(&str
 
 pub(super) fn accepts(datagram: &[u8], filter: &str) -> bool {
     let filter = Filter::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
-    with(datagram, |packet| filter.matches(packet, &Context::EMPTY))
+    with(datagram, |packet| filter.matches(packet, &Context::new(&Lookup::default())))
 }
 
 pub(super) const MACS: &[u8] = &[2, 0, 0, 0, 0, 0xbb, 2, 0, 0, 0, 0, 0xaa];
