@@ -25,6 +25,7 @@ mod instant;
 mod interfaces;
 pub mod keys;
 pub mod lookup;
+pub mod metrics;
 mod plausibility;
 mod printable;
 mod sequence;

@@ -18,7 +18,7 @@ use flowmote_decoder::MacAddress;
 pub use error::LookupError;
 pub use groups::{Group, Groups};
 pub use maps::{Map, Maps};
-pub use topology::{Link, Node, Role, Topology};
+pub use topology::{Link, Names, Node, Role, Topology};
 
 /// Everything that can be looked up.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,359 @@
+use core::net::Ipv4Addr;
+
+use flowmote_decoder::{Datagram, Sample};
+
+use super::*;
+
+const AGENT: Address = Address::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    let mut bytes = words(&[text.len() as u32]);
+    bytes.extend(text.as_bytes());
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+/// A record of interface counters of ifIndex 5: 1 Gbit/s, up and down.
+fn interface(octets: u64, unicast: u32, errors: u32) -> Vec<u8> {
+    let (high, low) = ((octets >> 32) as u32, octets as u32);
+    words(&[
+        5,
+        6,
+        0,
+        1_000_000_000,
+        1,
+        1,
+        high,
+        low,
+        unicast,
+        7,
+        3,
+        0,
+        errors,
+        u32::MAX,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ])
+}
+
+/// A simulated agent: counter samples of one data source.
+struct Device {
+    metrics: Metrics,
+    source: DataSource,
+    sequence: u32,
+    seconds: u32,
+}
+
+impl Device {
+    fn new(class: u32, index: u32) -> Self {
+        let source = DataSource { class, index };
+        Self { metrics: Metrics::new(1 << 20), source, sequence: 0, seconds: 1000 }
+    }
+
+    /// Sends records as the next sample, `seconds` after the last one.
+    fn send(&mut self, seconds: u32, records: &[(u32, Vec<u8>)]) {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.seconds += seconds;
+        self.receive(self.sequence, self.seconds, records);
+    }
+
+    /// Receives a sample with this number, sent at this time.
+    fn receive(&mut self, sequence: u32, seconds: u32, records: &[(u32, Vec<u8>)]) {
+        let DataSource { class, index } = self.source;
+        let mut sample = words(&[sequence, class, index, records.len() as u32]);
+        for (format, record) in records {
+            sample.extend(words(&[*format, record.len() as u32]));
+            sample.extend(record);
+        }
+        let mut payload = words(&[5, 1, 0xc000_0201, 0, 1, 0, 1, 4, sample.len() as u32]);
+        payload.extend(sample);
+        let datagram = Datagram::parse(&payload).unwrap();
+        let Some(Ok(Sample::Counters(sample))) = datagram.samples().next() else { panic!() };
+        let arrival = Instant::after_start(Duration::from_secs(seconds.into()));
+        let uptime = seconds.wrapping_mul(1000);
+        let time = SampleTime { arrival, uptime, sequence_number: sample.sequence_number };
+        let mut at = sample.source_id;
+        for record in sample.records() {
+            let source = Source { agent: AGENT, data_source: at };
+            let (next, visited) = self.metrics.counters(source, time, &record.unwrap());
+            visited.unwrap();
+            at = next;
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<MetricValue> {
+        self.metrics.get(&Source { agent: AGENT, data_source: self.source }, name)
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        self.get(name).and_then(|value| value.number())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| value.to_string())
+    }
+}
+
+#[test]
+fn counters_become_rates_and_gauges_stay() {
+    let mut device = Device::new(0, 5);
+    device.send(0, &[(1, interface(1000, 10, 0))]);
+    assert_eq!(device.number("ifinoctets"), None);
+    assert_eq!(device.number("ifspeed"), Some(1e9));
+    device.send(20, &[(1, interface(2_001_000, 30, 40))]);
+    assert_eq!(device.number("ifinoctets"), Some(100_000.0));
+    assert_eq!(device.number("ifinucastpkts"), Some(1.0));
+    assert_eq!(device.number("ifinpkts"), Some(1.0));
+    assert_eq!(device.number("ifinerrors"), Some(2.0));
+    assert_eq!(device.number("ifinutilization"), Some(0.08));
+    assert_eq!(device.number("ifinunknownprotos"), None);
+    assert_eq!(device.text("ifadminstatus").as_deref(), Some("up"));
+    assert_eq!(device.text("ifoperstatus").as_deref(), Some("down"));
+    assert_eq!(device.text("ifdirection").as_deref(), Some("full-duplex"));
+    assert_eq!(device.get("ifstatus"), None);
+}
+
+#[test]
+fn counters_of_32_bits_wrap() {
+    let mut device = Device::new(0, 5);
+    device.send(0, &[(1, interface(0, u32::MAX - 5, 0))]);
+    device.send(10, &[(1, interface(0, 4, 0))]);
+    assert_eq!(device.number("ifinucastpkts"), Some(1.0));
+}
+
+#[test]
+fn counter_that_went_back_was_reset_with_its_record() {
+    let mut device = Device::new(0, 5);
+    device.send(0, &[(1, interface(5_000_000, 1000, 0))]);
+    device.send(10, &[(1, interface(6_000_000, 1100, 0))]);
+    assert_eq!(device.number("ifinucastpkts"), Some(10.0));
+    // 64 bits do not wrap. The packets alone could have wrapped.
+    device.send(10, &[(1, interface(100, 2000, 0))]);
+    assert_eq!(device.number("ifinoctets"), None);
+    assert_eq!(device.number("ifinucastpkts"), None);
+    assert_eq!(device.number("ifinutilization"), None);
+    device.send(10, &[(1, interface(1100, 2010, 0))]);
+    assert_eq!(device.number("ifinoctets"), Some(100.0));
+}
+
+#[test]
+fn duplicates_and_late_samples_change_nothing() {
+    let mut device = Device::new(0, 5);
+    device.receive(10, 1000, &[(1, interface(0, 0, 0))]);
+    device.receive(12, 1040, &[(1, interface(4000, 0, 0))]);
+    device.receive(11, 1020, &[(1, interface(1000, 0, 0))]);
+    device.receive(12, 1040, &[(1, interface(4000, 0, 0))]);
+    assert_eq!(device.number("ifinoctets"), Some(100.0));
+    device.receive(13, 1060, &[(1, interface(6000, 0, 0))]);
+    assert_eq!(device.number("ifinoctets"), Some(100.0));
+}
+
+#[test]
+fn restarted_agent_has_no_rate_until_its_second_sample() {
+    let mut device = Device::new(0, 5);
+    device.receive(10, 1_000_000, &[(1, interface(0, 0, 0))]);
+    device.receive(11, 1_000_020, &[(1, interface(2000, 0, 0))]);
+    assert_eq!(device.number("ifinoctets"), Some(100.0));
+    device.receive(1, 5, &[(1, interface(9000, 0, 0))]);
+    assert_eq!(device.number("ifinoctets"), None);
+}
+
+#[test]
+fn records_after_interface_counters_belong_to_that_interface() {
+    let mut device = Device::new(0, 0);
+    device.send(0, &[(1, interface(0, 0, 0)), (1005, text("eth5"))]);
+    assert_eq!(device.text("ifname"), None);
+    device.source = DataSource { class: 0, index: 5 };
+    assert_eq!(device.text("ifname").as_deref(), Some("eth5"));
+    assert_eq!(device.metrics.ifindex(&AGENT, "eth5"), Some(5));
+    assert_eq!(device.metrics.ifindex(&AGENT, "eth6"), None);
+}
+
+/// `host_descr` of a Linux host on x86-64.
+fn host(name: &str) -> (u32, Vec<u8>) {
+    let mut record = text(name);
+    record.extend(words(&[1, 2, 3, 4, 3, 2]));
+    record.extend(text("6.1.0"));
+    (2000, record)
+}
+
+#[test]
+fn host_has_texts_and_shares_of_cpu_time() {
+    let cpu = |user: u32, idle: u32| {
+        let load = 1.5_f32.to_bits();
+        let counters = [5000, user, 0, 0, idle, 0, 0, 0, 77, 88, 0, 0, 0];
+        let mut record = vec![load, load, (-1.0_f32).to_bits(), 2, 100, 4, 2400];
+        record.extend(counters);
+        (2003, words(&record))
+    };
+    let mut device = Device::new(2, 1);
+    device.send(0, &[host("web1"), cpu(0, 0)]);
+    device.send(10, &[host("web1"), cpu(10_000, 30_000)]);
+    assert_eq!(device.text("host_name").as_deref(), Some("web1"));
+    assert_eq!(device.text("os_name").as_deref(), Some("linux"));
+    assert_eq!(device.text("machine_type").as_deref(), Some("x86_64"));
+    assert_eq!(device.number("load_one"), Some(1.5));
+    assert_eq!(device.number("load_fifteen"), None);
+    assert_eq!(device.number("uptime"), Some(5000.0));
+    assert_eq!(device.number("cpu_user"), Some(25.0));
+    assert_eq!(device.number("cpu_utilization"), Some(25.0));
+    assert_eq!(device.metrics.host_name(&AGENT).as_deref(), Some("web1"));
+    assert_eq!(device.metrics.agents("web1"), [AGENT]);
+    assert!(device.metrics.agents("web").is_empty());
+}
+
+#[test]
+fn control_characters_of_texts_are_removed() {
+    let mut device = Device::new(2, 1);
+    device.send(0, &[host("we\u{1b}[31mb\n")]);
+    assert_eq!(device.text("host_name").as_deref(), Some("we[31mb"));
+}
+
+#[test]
+fn metrics_are_found_by_name_pin_and_filter() {
+    let mut device = Device::new(2, 1);
+    device.send(0, &[host("web1"), (1, interface(0, 0, 0))]);
+    let find = |pin, name, pairs: &[(&str, &str)]| {
+        let filter = MetricFilter::new(pairs.iter().copied());
+        let topology = Topology::default();
+        device.metrics.find(&AgentList::All, &topology, pin, name, &filter)
+    };
+    let names = |found: &[Found]| found.iter().map(|it| it.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&find(None, Some("ifspeed"), &[])), ["ifspeed"]);
+    assert_eq!(find(None, Some("no_such_metric"), &[]), []);
+    let pin = |class, index| Some(DataSource { class, index });
+    assert_eq!(find(pin(0, 5), Some("ifspeed"), &[]).len(), 1);
+    assert_eq!(find(pin(0, 6), Some("ifspeed"), &[]), []);
+    // The filter looks at the data source first, then at the others of the agent.
+    assert_eq!(find(None, Some("ifspeed"), &[("host_name", "web*")]).len(), 1);
+    assert_eq!(find(None, Some("ifspeed"), &[("host_name", "db*")]), []);
+    assert!(names(&find(None, None, &[])).contains(&"os_release".to_owned()));
+}
+
+#[test]
+fn silent_data_sources_expire() {
+    let mut device = Device::new(0, 5);
+    device.send(0, &[(1, interface(0, 0, 0))]);
+    let at = |seconds: u64| Instant::after_start(Duration::from_secs(seconds));
+    device.metrics.tick(at(1299));
+    assert_eq!(device.metrics.sources(), 1);
+    device.metrics.tick(at(1300));
+    assert_eq!((device.metrics.sources(), device.metrics.bytes), (0, 0));
+}
+
+#[test]
+fn memory_is_bounded_and_linear() {
+    let mut device = Device::new(0, 5);
+    let port = |index: u32| {
+        let mut record = interface(0, 0, 0);
+        record[..4].copy_from_slice(&index.to_be_bytes());
+        [(1, record), (2, vec![0; 52]), (1005, text("Ethernet1/1"))]
+    };
+    for index in 0..100 {
+        device.send(1, &port(index));
+    }
+    let each = device.metrics.bytes / 100;
+    assert!((500..2500).contains(&each), "{each} bytes for a port");
+    for index in 0..10_000 {
+        device.send(1, &port(index));
+        assert!(device.metrics.bytes <= (1 << 20) + each);
+    }
+    assert!(device.metrics.evicted > 9000);
+    let counted: usize = device.metrics.entities.values().map(Entity::bytes).sum();
+    assert_eq!(device.metrics.bytes, counted);
+}
+
+fn found(index: u32, value: f64) -> Found {
+    Found {
+        source: Source { agent: AGENT, data_source: DataSource { class: 0, index } },
+        name: "x".into(),
+        value: MetricValue::Number(value),
+        updated: Instant::after_start(Duration::from_secs(index.into())),
+        top_keys: Vec::new(),
+    }
+}
+
+#[test]
+fn statistics_are_those_of_the_values() {
+    let values = [found(1, 4.0), found(2, 1.0), found(3, 2.0), found(4, 3.0)];
+    let now = Instant::after_start(Duration::from_secs(10));
+    let of = |text: &str| statistic(MetricRequest::parse(text).aggregate, now, &values);
+    let number = |text: &str| of(text).value.and_then(|value| value.number()).unwrap();
+    for (text, expected) in [
+        ("x", 4.0),
+        ("max:x", 4.0),
+        ("min:x", 1.0),
+        ("sum:x", 10.0),
+        ("avg:x", 2.5),
+        ("var:x", 1.25),
+        ("med:x", 2.5),
+        ("q1:x", 1.75),
+        ("q2:x", 2.5),
+        ("q3:x", 3.25),
+        ("iqr:x", 1.5),
+        ("any:x", 3.0),
+    ] {
+        assert_eq!(number(text), expected, "{text}");
+    }
+    assert!((number("sdev:x") - 1.25_f64.sqrt()).abs() < 1e-12);
+    assert_eq!(of("max:x").source.map(|source| source.data_source.index), Some(1));
+    assert_eq!(of("sum:x").source, None);
+    assert_eq!(of("x").age, Some((Duration::from_secs(6), Duration::from_secs(9))));
+    assert_eq!(of("med:x").quartiles.map(|it| (it.min, it.q1, it.max)), Some((1.0, 1.75, 4.0)));
+    let none = statistic(Aggregate::Sum, now, &[]);
+    assert_eq!((none.value, none.count), (None, 0));
+}
+
+#[test]
+fn requests_have_statistic_and_data_source() {
+    let parsed = |text| {
+        let MetricRequest { aggregate, pin, name, .. } = MetricRequest::parse(text);
+        (aggregate, pin, name)
+    };
+    let pin = |class, index| Some(DataSource { class, index });
+    assert_eq!(parsed("load_one"), (Aggregate::Max, None, "load_one".to_owned()));
+    assert_eq!(parsed("sum:2.1.load"), (Aggregate::Sum, pin(2, 1), "load".to_owned()));
+    assert_eq!(parsed("4.a-b"), (Aggregate::Max, pin(0, 4), "a-b".to_owned()));
+    assert_eq!(parsed("foo:x"), (Aggregate::Max, None, "foo:x".to_owned()));
+}
+
+#[test]
+fn tables_have_a_row_for_each_data_source() {
+    let columns = ["sort:x:-2", "null:y", "z"].map(Column::parse);
+    let z = Found { value: MetricValue::Text("host".into()), ..found(9, 0.0) };
+    let cells = [
+        vec![found(1, 1.0), found(2, 3.0), found(3, 2.0)],
+        vec![found(2, 7.0), found(3, 8.0)],
+        vec![z],
+    ];
+    let shown: Vec<Vec<String>> = rows(&columns, &cells)
+        .iter()
+        .map(|row| {
+            let cell = |cell: &Option<Found>| {
+                cell.as_ref().map_or("-".to_owned(), |found| found.value.to_string())
+            };
+            row.iter().map(cell).collect()
+        })
+        .collect();
+    assert_eq!(shown, [["3", "7", "host"], ["2", "8", "host"]]);
+    let required = ["x", "y", "z"].map(Column::parse);
+    assert_eq!(rows(&required, &cells).len(), 2);
+}
+
+#[test]
+fn custom_metrics_have_plain_names() {
+    assert!(is_custom_name("queue-depth_1"));
+    for name in ["", "a.b", "a b", "é", &"a".repeat(65)] {
+        assert!(!is_custom_name(name), "{name}");
+    }
+}
