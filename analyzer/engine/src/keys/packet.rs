@@ -5,7 +5,7 @@ use core::cell::OnceCell;
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::structure::Numbered;
 use flowmote_decoder::{
-    Address, DataSource, Datagram, DiscardedPacket, Flow, FlowSample, Interface, Port, RtFlow,
+    Address, DataSource, DiscardedPacket, Flow, FlowSample, Interface, Port, RtFlow,
 };
 
 use super::header::{Header, Headers, Protocol};
@@ -38,34 +38,34 @@ pub(super) struct Composed {
 }
 
 impl<'a> Packet<'a> {
-    /// A sampled packet, or a sampled transaction of an application.
+    /// A packet that `agent` sampled, or a transaction of an application.
     #[inline]
-    pub fn flow(datagram: &Datagram<'_>, sample: &FlowSample<'a>) -> Self {
+    pub fn flow(agent: Address, sample: &FlowSample<'a>) -> Self {
         let (input, output) = (sample.input.port(), sample.output.port());
         let records = Records::list(sample.records());
         Self {
             source: Some(sample.source_id),
             ports: Some((input, output)),
             reason: if let Port::Discarded(reason) = output { Some(reason) } else { None },
-            ..Self::new(datagram.agent_address, records)
+            ..Self::new(agent, records)
         }
     }
 
     /// A packet that the device discarded.
-    pub fn discarded(datagram: &Datagram<'_>, sample: &DiscardedPacket<'a>) -> Self {
+    pub fn discarded(agent: Address, sample: &DiscardedPacket<'a>) -> Self {
         let port = |value| Interface { format: 0, value }.port();
         let records = Records::list(sample.records());
         Self {
             source: Some(sample.source_id),
             ports: Some((port(sample.input_if_index), port(sample.output_if_index))),
             reason: Some(sample.reason),
-            ..Self::new(datagram.agent_address, records)
+            ..Self::new(agent, records)
         }
     }
 
     /// A custom flow: its attributes are keys by their own names.
-    pub fn rtflow(datagram: &Datagram<'_>, sample: &RtFlow<'a>) -> Self {
-        Self { rtflow: Some(*sample), ..Self::new(datagram.agent_address, Records::EMPTY) }
+    pub fn rtflow(agent: Address, sample: &RtFlow<'a>) -> Self {
+        Self { rtflow: Some(*sample), ..Self::new(agent, Records::EMPTY) }
     }
 
     #[inline(always)]

@@ -220,7 +220,7 @@ impl Record {
     fn rates(&self, fields: &Fields, elapsed: Option<f64>) -> Vec<Option<f64>> {
         let differences: Vec<_> =
             fields.iter().enumerate().map(|(at, field)| self.difference(at, field)).collect();
-        let reset = differences.iter().any(|difference| *difference == Difference::Back);
+        let reset = differences.contains(&Difference::Back);
         let seconds = elapsed.filter(|_| !reset);
         let rate = |difference: &Difference| match difference {
             Difference::Forward(count) => seconds.map(|seconds| *count as f64 / seconds),

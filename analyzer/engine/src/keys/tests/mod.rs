@@ -51,9 +51,9 @@ pub(super) fn string(text: &str) -> Vec<u8> {
 pub(super) fn with<T>(datagram: &[u8], check: impl FnOnce(&Packet<'_>) -> T) -> T {
     let datagram = Datagram::parse(datagram).expect("a datagram");
     let packet = match datagram.samples().next().expect("a sample").expect("whole") {
-        Sample::Flow(sample) => Packet::flow(&datagram, &sample),
-        Sample::Discarded(sample) => Packet::discarded(&datagram, &sample),
-        Sample::RtFlow(sample) => Packet::rtflow(&datagram, &sample),
+        Sample::Flow(sample) => Packet::flow(datagram.agent_address, &sample),
+        Sample::Discarded(sample) => Packet::discarded(datagram.agent_address, &sample),
+        Sample::RtFlow(sample) => Packet::rtflow(datagram.agent_address, &sample),
         other => panic!("{other:?}"),
     };
     check(&packet)
