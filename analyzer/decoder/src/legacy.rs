@@ -10,7 +10,6 @@ use crate::malformed::{Malformed, MalformedKind};
 use crate::record::{Record, Records, Space};
 use crate::sample::{CountersSample, FlowSample, Sample};
 use crate::source::{DataSource, Interface};
-use crate::visit::Ignore;
 use crate::xdr::{Cursor, Layout, Span};
 
 /// The records that follow in a sample.
@@ -141,7 +140,7 @@ impl<'a, S: Space> Records<'a, S> {
         let version = items.version();
         let mut cursor = Cursor::with_layout(start, 0, Layout::Version(version));
         if let Some(known) = S::lookup(format) {
-            (known.visit)(&mut cursor, &mut Ignore);
+            (known.check)(&mut cursor);
         }
         let whole = cursor.fault().is_none();
         // What is left of a malformed record is in it, and its fault is found when it is read.

@@ -7,7 +7,7 @@ use crate::legacy::Items;
 use crate::malformed::{Malformed, MalformedKind};
 use crate::structure::{Numbered, Structure};
 use crate::value::Text;
-use crate::visit::{Field, Ignore, Kind, Shape, Value, Visitor};
+use crate::visit::{Field, Kind, Shape, Value, Visitor};
 use crate::xdr::{Cursor, Layout, Span, Wire};
 
 /// A number space of records: [`Flow`](crate::Flow) or [`Counter`](crate::Counter).
@@ -31,11 +31,13 @@ pub struct Known<'a> {
     pub name: &'static str,
     /// Reads the fields and passes them to the visitor, as far as they are present.
     pub visit: fn(&mut Cursor<'a>, &mut dyn Visitor),
+    /// Moves past the fields and records the same fault.
+    pub check: fn(&mut Cursor<'a>),
 }
 
 impl<'a> Known<'a> {
     pub(crate) fn of<T: Structure<'a>>() -> Self {
-        Self { name: T::NAME, visit: T::visit_fields }
+        Self { name: T::NAME, visit: T::visit_fields, check: T::check }
     }
 }
 
@@ -158,7 +160,10 @@ impl<'a, S: Space> Record<'a, S> {
     ///
     /// The first fault in the structure.
     pub fn check(&self) -> Result<usize, Malformed> {
-        self.visit(&mut Ignore)
+        let Some(known) = S::lookup(self.format) else { return Ok(0) };
+        let mut cursor = self.cursor();
+        (known.check)(&mut cursor);
+        cursor.fault().map_or(Ok(cursor.remaining()), Err)
     }
 
     #[inline]
@@ -171,12 +176,13 @@ impl<'a, S: Space> Record<'a, S> {
     /// an address.
     #[inline]
     fn layout(&self) -> Layout {
-        let ethernet =
-            || matches!(self.format.0, SAMPLED_ETHERNET | L2_TUNNEL_EGRESS | L2_TUNNEL_INGRESS);
-        match self.bytes().as_array::<20>() {
-            Some([.., 0, 0, _, _]) if ethernet() => Layout::Unpadded,
-            _ => Layout::Version(self.version),
+        // First the number, which is constant where a record of one kind is read.
+        if matches!(self.format.0, SAMPLED_ETHERNET | L2_TUNNEL_EGRESS | L2_TUNNEL_INGRESS)
+            && let Some([.., 0, 0, _, _]) = self.bytes().as_array::<20>()
+        {
+            return Layout::Unpadded;
         }
+        Layout::Version(self.version)
     }
 }
 
@@ -339,6 +345,13 @@ impl<'a, S: Space> Wire<'a> for NestedRecords<'a, S> {
             }
         }
         visitor.close(Shape::List);
+    }
+
+    fn check(cursor: &mut Cursor<'a>) {
+        let Some(list) = Self::read(cursor) else { return };
+        for fault in list.iter().flatten().filter_map(|record| record.check().err()) {
+            cursor.fail_with(fault);
+        }
     }
 }
 

@@ -89,6 +89,15 @@ macro_rules! structures {
                 <Self as $crate::structure::Structure<'a>>::visit_fields(cursor, visitor);
                 visitor.close($crate::visit::Shape::Structure);
             }
+
+            fn check(cursor: &mut $crate::xdr::Cursor<'a>) {
+                $($crate::structure::in_version!(
+                    cursor,
+                    <$type as $crate::xdr::Wire<'a>>::check(cursor),
+                    ()
+                    $(, $versions)?
+                );)*
+            }
         }
 
         impl<'a> $crate::structure::Structure<'a> for $name $(<$life>)? {

@@ -74,12 +74,3 @@ pub enum Value<'a> {
     Format(DataFormat),
     Bool(bool),
 }
-
-/// Discards everything; used to find faults only.
-pub(crate) struct Ignore;
-
-impl Visitor for Ignore {
-    fn value(&mut self, _: Field, _: Value<'_>) {}
-    fn open(&mut self, _: Field, _: Shape) {}
-    fn close(&mut self, _: Shape) {}
-}

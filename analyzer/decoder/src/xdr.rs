@@ -206,6 +206,12 @@ pub trait Wire<'a>: Sized {
 
     /// Reads one value and passes it to `visitor`; an absent one is omitted.
     fn visit(cursor: &mut Cursor<'a>, field: Field, visitor: &mut dyn Visitor);
+
+    /// Moves past one value and records the same fault as [`visit`](Wire::visit).
+    #[inline]
+    fn check(cursor: &mut Cursor<'a>) {
+        Self::read(cursor);
+    }
 }
 
 /// A counted array whose items are read on iteration.
@@ -273,6 +279,15 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
             cursor.fail_with(fault);
         }
     }
+
+    fn check(cursor: &mut Cursor<'a>) {
+        let Some(list) = Self::read(cursor) else { return };
+        let mut items = Cursor::new(list.items, list.depth);
+        (0..list.len).for_each(|_| T::check(&mut items));
+        if let Some(fault) = items.fault {
+            cursor.fail_with(fault);
+        }
+    }
 }
 
 /// A field that older forms of a structure lack: its absence is not a fault.
@@ -289,6 +304,13 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     fn visit(cursor: &mut Cursor<'a>, field: Field, visitor: &mut dyn Visitor) {
         if !cursor.is_empty() {
             T::visit(cursor, field, visitor);
+        }
+    }
+
+    #[inline]
+    fn check(cursor: &mut Cursor<'a>) {
+        if !cursor.is_empty() {
+            T::check(cursor);
         }
     }
 }

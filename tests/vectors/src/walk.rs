@@ -94,14 +94,16 @@ impl Walk {
         }
     }
 
-    fn records<S: Space>(&mut self, mut records: Records<'_, S>) {
+    fn records<S: Space + core::fmt::Debug>(&mut self, mut records: Records<'_, S>) {
         for record in records.by_ref() {
             match record {
                 Ok(record) => {
                     self.records += 1;
                     self.unknown += usize::from(record.name().is_none());
                     record.decode();
-                    match record.visit(self) {
+                    let visited = record.visit(self);
+                    assert_eq!(record.check(), visited, "{record:?}");
+                    match visited {
                         Ok(tail) => self.tails += tail,
                         Err(fault) => self.faults.push(fault),
                     }

@@ -1,7 +1,7 @@
 //! Buffered bytes of a file, with their offset for errors.
 
 use core::ops::ControlFlow;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::vec::Vec;
 
 use super::CaptureError;
@@ -48,7 +48,7 @@ impl<R: Read> Source<R> {
 
     /// The next `N` bytes.
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], CaptureError> {
-        self.take(N as u64)?;
+        self.take(N as u32)?;
         self.content().try_into().map_err(|_| self.truncated())
     }
 
@@ -69,7 +69,7 @@ impl<R: Read> Source<R> {
 
     /// Reads the next `len` bytes, which [`content`](Source::content) then returns.
     pub(super) fn read(&mut self, len: u32) -> Result<(), CaptureError> {
-        self.take(len.into())?;
+        self.take(len)?;
         if self.content.len() as u64 == u64::from(len) { Ok(()) } else { Err(self.truncated()) }
     }
 
@@ -87,12 +87,26 @@ impl<R: Read> Source<R> {
         CaptureError::Corrupt { offset: self.start, what }
     }
 
-    /// Reads up to `len` bytes, fewer at the end of the file. `read_to_end` allocates only for
-    /// bytes that exist, so a wrong length does not cost memory.
-    fn take(&mut self, len: u64) -> Result<(), CaptureError> {
+    /// Reads up to `len` bytes, fewer at the end of the file.
+    fn take(&mut self, len: u32) -> Result<(), CaptureError> {
         self.content.clear();
-        let taken = self.inner.by_ref().take(len).read_to_end(&mut self.content);
+        // The buffer holds nearly all packets and blocks as a whole.
+        let taken = match self.inner.buffer().get(..len as usize) {
+            Some(bytes) => {
+                self.content.extend_from_slice(bytes);
+                self.inner.consume(bytes.len());
+                Ok(())
+            }
+            None => self.take_beyond_buffer(len),
+        };
         self.offset += self.content.len() as u64;
+        taken
+    }
+
+    /// `read_to_end` allocates only for bytes that exist, so a wrong length does not cost memory.
+    #[cold]
+    fn take_beyond_buffer(&mut self, len: u32) -> Result<(), CaptureError> {
+        let taken = self.inner.by_ref().take(len.into()).read_to_end(&mut self.content);
         taken.map(|_| ()).map_err(CaptureError::Io)
     }
 }

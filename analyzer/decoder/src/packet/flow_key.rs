@@ -25,24 +25,14 @@ impl FiveTuple {
     /// Equal to the result of iterating over the layers, but does not build each [`Layer`].
     #[inline]
     pub fn from_layers(mut layers: Layers<'_>) -> Option<Self> {
-        loop {
-            let Layers { next, rest, .. } = &mut layers;
-            match *next {
-                Next::Ethernet => (_, *next) = link::ethernet(rest)?,
-                Next::Vlan(tpid) => (_, *next) = tag::vlan(tpid, rest)?,
-                Next::Ipv4 => {
-                    let (ip, next) = network::ipv4(rest)?;
-                    return Some(Self::new(ip.src.into(), ip.dst.into(), ip.protocol, next, rest));
-                }
-                Next::Ipv6 => {
-                    let (ip, next) = network::ipv6(rest)?;
-                    let (src, dst) = (ip.src.into(), ip.dst.into());
-                    return Some(Self::new(src, dst, ip.next_header, next, rest));
-                }
-                // Rare layers between the link and IP: LLC, MPLS, PPPoE, PPP.
-                _ => _ = skip(&mut layers)?,
-            }
+        find_ip(&mut layers)?;
+        let Layers { next, rest, .. } = &mut layers;
+        if *next == Next::Ipv4 {
+            let (ip, next) = network::ipv4(rest)?;
+            return Some(Self::new(ip.src.into(), ip.dst.into(), ip.protocol, next, rest));
         }
+        let (ip, next) = network::ipv6(rest)?;
+        Some(Self::new(ip.src.into(), ip.dst.into(), ip.next_header, next, rest))
     }
 
     /// Finds the ports, in the headers from `next` on.
@@ -60,6 +50,21 @@ impl FiveTuple {
             (key.src_port, key.dst_port) = transport::ports(&mut rest).unwrap_or_default();
         }
         key
+    }
+}
+
+/// Moves to the outermost header of IPv4 or IPv6; `None` if there is none.
+#[inline(always)]
+pub(super) fn find_ip(layers: &mut Layers<'_>) -> Option<()> {
+    loop {
+        let Layers { next, rest, .. } = layers;
+        match *next {
+            Next::Ethernet => (_, *next) = link::ethernet(rest)?,
+            Next::Vlan(tpid) => (_, *next) = tag::vlan(tpid, rest)?,
+            Next::Ipv4 | Next::Ipv6 => return Some(()),
+            // Rare layers between the link and IP: LLC, MPLS, PPPoE, PPP.
+            _ => _ = skip(layers)?,
+        }
     }
 }
 

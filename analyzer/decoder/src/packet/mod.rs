@@ -8,6 +8,7 @@
 //! Where no field names the protocol, the bytes must bear out the guess, or they are payload: see
 //! `guess.rs`.
 
+mod extent;
 mod flow_key;
 mod guess;
 mod layer;
