@@ -3,23 +3,25 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use flowmote_decoder::FlowSample;
 use flowmote_decoder::counter::IfCounters;
 use flowmote_decoder::flow::SampledHeader;
-use flowmote_decoder::packet::Layer;
+use flowmote_decoder::{DataSource, FlowSample};
 
-use crate::flows::Origin;
-use crate::interfaces::{SampleTime, faster_than_link};
+use crate::interfaces::{SampleTime, faster_than_link, interface};
+use crate::sequence::StreamId;
 use crate::table::Table;
 
 /// Implausible values by kind, and the counters to compare the next ones with. The counters of at
-/// most 8192 samplers and 4096 interfaces are kept.
+/// most 8192 samplers and 4096 interfaces of tracked streams are kept.
 #[derive(Debug)]
 pub(crate) struct Plausibility {
     counts: BTreeMap<&'static str, u64>,
-    pools: Table<Origin, Option<Pool>>,
-    counters: Table<Origin, Option<(SampleTime, IfCounters)>>,
+    pools: Table<Key, Option<Pool>>,
+    counters: Table<Key, Option<(SampleTime, IfCounters)>>,
 }
+
+/// A data source of a stream of datagrams.
+type Key = (StreamId, DataSource);
 
 /// Sequence number and pool of the last flow sample of a sampler.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,11 @@ impl Default for Plausibility {
 impl Plausibility {
     /// Counts the implausible values of a flow sample. Returns the name of one that makes its
     /// estimate wrong.
-    pub(crate) fn flow(&mut self, origin: Origin, sample: &FlowSample<'_>) -> Option<&'static str> {
+    pub(crate) fn flow(
+        &mut self,
+        stream: Option<StreamId>,
+        sample: &FlowSample<'_>,
+    ) -> Option<&'static str> {
         let header =
             sample.records().flatten().find_map(|record| record.read::<SampledHeader<'_>>());
         let length = header.map_or_else(|| sample.packet().length(), |it| Some(it.frame_length));
@@ -48,15 +54,22 @@ impl Plausibility {
             (None, _) => None,
         };
         // The pool is no part of an estimate.
-        for name in found.into_iter().chain(self.pool(origin, sample)) {
+        let pool = stream.and_then(|stream| self.pool((stream, sample.source_id), sample));
+        for name in found.into_iter().chain(pool) {
             self.count(name);
         }
         found
     }
 
     /// Counts a step of the counters that the link is too slow for.
-    pub(crate) fn counters(&mut self, origin: Origin, time: SampleTime, counters: IfCounters) {
-        let last = self.counters.touch(origin);
+    pub(crate) fn counters(
+        &mut self,
+        stream: Option<StreamId>,
+        time: SampleTime,
+        counters: IfCounters,
+    ) {
+        let Some(stream) = stream else { return };
+        let last = self.counters.touch((stream, interface(&counters)));
         let impossible = last.is_some_and(|(before, old)| {
             time.since(&before).is_some_and(|elapsed| faster_than_link(&old, &counters, elapsed))
         });
@@ -68,8 +81,8 @@ impl Plausibility {
 
     /// Compares the pool with that of the sample before: it increases, and by each sample at least by
     /// one packet. Agents that do not count it send 0.
-    fn pool(&mut self, origin: Origin, sample: &FlowSample<'_>) -> Option<&'static str> {
-        let last = self.pools.touch(origin);
+    fn pool(&mut self, key: Key, sample: &FlowSample<'_>) -> Option<&'static str> {
+        let last = self.pools.touch(key);
         let now = Pool { sequence_number: sample.sequence_number, packets: sample.sample_pool };
         let before = last.replace(now)?;
         let samples = now.sequence_number.wrapping_sub(before.sequence_number);
@@ -107,20 +120,10 @@ impl fmt::Display for Plausibility {
 /// True if the frame is longer than the IP packet in it with everything around it. The reverse is
 /// possible: the length of a super-packet (TSO) in the header of one of its frames.
 fn longer_than_packet(header: &SampledHeader<'_>) -> bool {
-    let mut layers = header.layers();
-    loop {
-        let offset = header.header.len().saturating_sub(layers.rest().len());
-        let length = match layers.next() {
-            // 0 stands for a super-packet longer than the field can express.
-            Some(Layer::Ipv4(ip)) if ip.total_length != 0 => u32::from(ip.total_length),
-            Some(Layer::Ipv6(ip)) if ip.payload_length != 0 => 40 + u32::from(ip.payload_length),
-            Some(Layer::Ipv4(_) | Layer::Ipv6(_) | Layer::Payload(_) | Layer::Truncated(_))
-            | None => return false,
-            Some(_) => continue,
-        };
-        let around = (offset as u32).saturating_add(header.stripped).saturating_add(MAX_TRAILER);
-        return header.frame_length > length.saturating_add(around);
-    }
+    header.ip_end().is_some_and(|end| {
+        let around = header.stripped.saturating_add(MAX_TRAILER);
+        header.frame_length > around.saturating_add(end as u32)
+    })
 }
 
 /// Bytes of a frame after its IP packet: padding to the shortest frame, checksum, tags of a switch.

@@ -8,8 +8,8 @@ use flowmote_decoder::{
 };
 
 use crate::arrival::Arrival;
-use crate::flows::Origin;
-use crate::interfaces::{SampleTime, interface};
+use crate::interfaces::SampleTime;
+use crate::sequence::StreamId;
 use crate::tally::Tally;
 
 /// A receiver of the content of datagrams, called by [`walk`] in the order of the datagram. By default
@@ -83,8 +83,8 @@ pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut imp
     tally.received(payload);
     match Datagram::parse(payload) {
         Ok(datagram) => {
-            tally.sequences.note(arrival, &datagram);
-            samples(arrival, &datagram, tally, sink);
+            let stream = tally.sequences.note(arrival, &datagram);
+            samples(arrival, stream, &datagram, tally, sink);
         }
         Err(error) => {
             tally.refused(arrival, error);
@@ -94,22 +94,27 @@ pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut imp
 }
 
 /// Walks over the samples of a datagram.
-fn samples(arrival: &Arrival, datagram: &Datagram<'_>, tally: &mut Tally, sink: &mut impl Sink) {
+fn samples(
+    arrival: &Arrival,
+    stream: Option<StreamId>,
+    datagram: &Datagram<'_>,
+    tally: &mut Tally,
+    sink: &mut impl Sink,
+) {
     sink.datagram(datagram);
-    let (origin, uptime) = (Origin::of(arrival, datagram), datagram.uptime);
-    let time = SampleTime { arrival: arrival.time, uptime, sequence_number: 0 };
+    let time = SampleTime { arrival: arrival.time, uptime: datagram.uptime, sequence_number: 0 };
     let mut samples = datagram.samples();
     for sample in samples.by_ref() {
         match sample {
             Ok(sample) => {
                 tally.samples += 1;
                 if let Sample::Flow(flow) = &sample
-                    && let Some(name) = tally.plausibility.flow(origin.at(flow.source_id), flow)
+                    && let Some(name) = tally.plausibility.flow(stream, flow)
                 {
                     sink.implausible(name);
                 }
                 sink.sample(&sample);
-                let surplus = content(origin, time, &sample, tally, sink);
+                let surplus = content(stream, time, &sample, tally, sink);
                 sink.end_of_sample(&sample, surplus);
             }
             Err(fault) => {
@@ -128,7 +133,7 @@ fn flow_records<'a>(list: FlowRecords<'a>, tally: &mut Tally, sink: &mut impl Si
 /// Walks over the records of a counter sample, and compares its interface counters with those before.
 /// Returns its surplus bytes.
 fn counter_records<'a>(
-    origin: Origin,
+    stream: Option<StreamId>,
     time: SampleTime,
     sample: &CountersSample<'a>,
     tally: &mut Tally,
@@ -137,7 +142,7 @@ fn counter_records<'a>(
     let time = SampleTime { sequence_number: sample.sequence_number, ..time };
     records(sample.records(), tally, sink, |tally, sink, record| {
         if let Some(counters) = record.read::<IfCounters>() {
-            tally.plausibility.counters(origin.at(interface(&counters)), time, counters);
+            tally.plausibility.counters(stream, time, counters);
         }
         sink.counter_record(record)
     })
@@ -145,9 +150,9 @@ fn counter_records<'a>(
 
 /// Walks over the records or values of a sample. Returns its surplus bytes.
 ///
-/// `origin` and `time` are those of the datagram.
+/// `stream` and `time` are those of the datagram.
 fn content<'a>(
-    origin: Origin,
+    stream: Option<StreamId>,
     time: SampleTime,
     sample: &Sample<'a>,
     tally: &mut Tally,
@@ -156,7 +161,7 @@ fn content<'a>(
     match sample {
         Sample::Flow(flow) => flow_records(flow.records(), tally, sink),
         Sample::Discarded(packet) => flow_records(packet.records(), tally, sink),
-        Sample::Counters(counters) => counter_records(origin, time, counters, tally, sink),
+        Sample::Counters(counters) => counter_records(stream, time, counters, tally, sink),
         Sample::RtMetric(metric) => values(metric.values(), tally, sink),
         Sample::RtFlow(flow) => values(flow.values(), tally, sink),
         Sample::Unknown(_) => {

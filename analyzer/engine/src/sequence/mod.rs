@@ -47,7 +47,13 @@ pub struct Sequences {
     pub replaced: u64,
     /// The earliest time of another search for streams to replace.
     next_search: Instant,
+    /// The number of the next new stream.
+    next_id: u64,
 }
+
+/// The number of a stream, unique since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct StreamId(u64);
 
 /// The sub-agent and the sender of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,8 +71,9 @@ struct LastSender {
 }
 
 impl Sequences {
-    /// Compares the sequence number of a datagram with the position of its stream.
-    pub fn note(&mut self, arrival: &Arrival, datagram: &Datagram<'_>) {
+    /// Compares the sequence number of a datagram with the position of its stream. Returns the stream;
+    /// `None` if it is not tracked.
+    pub(crate) fn note(&mut self, arrival: &Arrival, datagram: &Datagram<'_>) -> Option<StreamId> {
         let Datagram { agent_address: agent, sub_agent_id, sequence_number, uptime, .. } =
             *datagram;
         let sub_agent = SubAgent { agent, sub_agent_id };
@@ -74,16 +81,22 @@ impl Sequences {
         let mark = Mark { sequence_number, uptime, arrival: arrival.time };
         if let Some(stream) = self.streams.get_mut(&key) {
             stream.note(mark, &mut self.totals);
+            let id = stream.id;
             // With as many streams as sub-agents, each sub-agent has one sender: there is nothing to note.
             if self.streams.len() != self.sub_agents.len() {
                 self.note_sender(key);
             }
+            Some(id)
         } else if self.streams.len() < MAX_STREAMS || self.make_room(arrival.time) {
-            self.streams.insert(key, Stream::start(mark));
+            let id = StreamId(self.next_id);
+            self.next_id += 1;
+            self.streams.insert(key, Stream::start(id, mark));
             let last = LastSender { sender: key.sender, alternates: false };
             self.sub_agents.entry(sub_agent).or_insert(last).sender = key.sender;
+            Some(id)
         } else {
             self.totals.untracked += 1;
+            None
         }
     }
 

@@ -7,6 +7,7 @@
 
 use core::time::Duration;
 
+use super::StreamId;
 use super::gaps::Gaps;
 use super::position::{Mark, Position, Step};
 use crate::instant::Instant;
@@ -14,6 +15,7 @@ use crate::instant::Instant;
 /// The sequences of the datagrams with one agent, sub-agent and sender.
 #[derive(Debug)]
 pub(super) struct Stream {
+    pub(super) id: StreamId,
     /// The most recently used is the last.
     sequences: Vec<Sequence>,
     /// Positions before a step that was counted as a gap or restart, and how. The newest is the last.
@@ -43,13 +45,26 @@ enum Place {
 
 impl Stream {
     /// The stream after its first datagram.
-    pub(super) fn start(mark: Mark) -> Self {
+    pub(super) fn start(id: StreamId, mark: Mark) -> Self {
         let sequences = vec![Sequence::start(Position::start(mark))];
-        Self { sequences, left: Vec::new(), gaps: Gaps::default(), confirmed: false }
+        Self { id, sequences, left: Vec::new(), gaps: Gaps::default(), confirmed: false }
     }
 
     /// Counts a datagram, here and in `totals`.
     pub(super) fn note(&mut self, mark: Mark, totals: &mut Gaps) {
+        // The usual case: the next datagram of the sequence used last.
+        if let Some(sequence) = self.sequences.last_mut()
+            && sequence.position.near(mark, 1)
+        {
+            sequence.take(mark);
+            self.confirmed = true;
+            return;
+        }
+        self.note_step(mark, totals);
+    }
+
+    /// Counts any other datagram.
+    fn note_step(&mut self, mark: Mark, totals: &mut Gaps) {
         let last = self.sequences.len().saturating_sub(1);
         let (mut sequence, returned) = match self.place(mark, last) {
             Place::After(index) => (self.sequences.remove(index), index != last),
