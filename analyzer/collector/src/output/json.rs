@@ -155,9 +155,10 @@ impl Json {
     fn received(&mut self, received: &Received<'_>) {
         let since = received.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.out.key("received");
-        self.out.put(format_args!("{}.{:06}", since.as_secs(), since.subsec_micros()));
+        self.out.seconds(since);
         if let Some(from) = received.from {
-            self.out.shown("from", from);
+            self.out.key("from");
+            self.out.socket_address(from);
         }
         self.out.number("length", received.payload.len());
     }

@@ -1,6 +1,8 @@
 //! JSON syntax: names, values, brackets and commas.
 
 use core::fmt::Display;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::Write as _;
 
 use flowmote_decoder::visit::{Field, Shape, Value, Visitor};
@@ -96,6 +98,26 @@ impl JsonText {
             }
             other => self.quoted(other),
         }
+    }
+
+    pub(super) fn socket_address(&mut self, address: SocketAddr) {
+        match address {
+            SocketAddr::V4(address) => {
+                self.out.push(b'"');
+                self.out.put_ipv4(*address.ip());
+                self.out.push(b':');
+                self.out.put_decimal(address.port());
+                self.out.push(b'"');
+            }
+            other => self.quoted(other),
+        }
+    }
+
+    /// Writes a time in seconds, with microseconds.
+    pub(super) fn seconds(&mut self, time: Duration) {
+        self.out.put_decimal(time.as_secs());
+        self.out.push(b'.');
+        self.out.put_six_digits(time.subsec_micros());
     }
 
     #[inline]

@@ -8,6 +8,8 @@ use flowmote_decoder::MacAddress;
 /// Appends text to a byte buffer; an extension trait of `Vec<u8>`.
 pub(super) trait Put {
     fn put_decimal(&mut self, number: impl itoa::Integer);
+    /// Appends the last six digits, with leading zeros.
+    fn put_six_digits(&mut self, number: u32);
     /// Appends two lower-case digits per byte.
     fn put_hex(&mut self, bytes: &[u8]);
     fn put_ipv4(&mut self, address: Ipv4Addr);
@@ -18,6 +20,11 @@ impl Put for Vec<u8> {
     #[inline]
     fn put_decimal(&mut self, number: impl itoa::Integer) {
         self.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn put_six_digits(&mut self, number: u32) {
+        let places = [100_000, 10_000, 1000, 100, 10, 1];
+        self.extend_from_slice(&places.map(|place| b'0' + (number / place % 10) as u8));
     }
 
     fn put_hex(&mut self, bytes: &[u8]) {
@@ -67,6 +74,9 @@ mod tests {
     fn text_equals_that_of_core_fmt() {
         for number in [0, 9, 10, 99, 100, 4_294_967_296, u64::MAX] {
             assert_eq!(put(|out| out.put_decimal(number)), number.to_string());
+        }
+        for micros in [0, 1, 10, 987_654, 999_999] {
+            assert_eq!(put(|out| out.put_six_digits(micros)), format!("{micros:06}"));
         }
         let all: Vec<u8> = (0..=255).collect();
         let hex: String = all.iter().map(|byte| format!("{byte:02x}")).collect();

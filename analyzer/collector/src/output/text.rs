@@ -13,6 +13,7 @@ use flowmote_decoder::{
 use flowmote_engine::{Level, Sink, Tally, walk};
 
 use super::format::{Format, Received};
+use super::numbers::Put;
 use super::time::Utc;
 
 /// Writes datagrams as text, each followed by an empty line.
@@ -176,6 +177,15 @@ impl Text {
         self.put(format_args!("{name} {value}"));
     }
 
+    /// Writes the name of a field; items of a list have an empty name.
+    fn name(&mut self, name: &str) {
+        self.space();
+        if !name.is_empty() {
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.push(b'=');
+        }
+    }
+
     /// Separates fields by a space, or by a new line if the current one is full.
     fn space(&mut self) {
         if self.out.len() - self.line < WIDTH {
@@ -197,10 +207,10 @@ impl Text {
             Value::U32(u32::MAX) | Value::U64(u64::MAX) if kind == Kind::Counter => {
                 self.put("unknown");
             }
-            Value::U32(value) => self.put(value),
-            Value::U64(value) => self.put(value),
-            Value::I32(value) => self.put(value),
-            Value::I64(value) => self.put(value),
+            Value::U32(value) => self.out.put_decimal(value),
+            Value::U64(value) => self.out.put_decimal(value),
+            Value::I32(value) => self.out.put_decimal(value),
+            Value::I64(value) => self.out.put_decimal(value),
             Value::F32(value) => self.put(value),
             Value::F64(value) => self.put(value),
             Value::Bool(value) => self.put(value),
@@ -214,11 +224,9 @@ impl Text {
             Value::Bytes(value) if value.len() > 16 => {
                 self.put(format_args!("({} bytes)", value.len()))
             }
-            Value::Bytes(value) => {
-                value.iter().for_each(|byte| self.put(format_args!("{byte:02x}")))
-            }
-            Value::Mac(value) => self.put(value),
-            Value::Ipv4(value) => self.put(value),
+            Value::Bytes(value) => self.out.put_hex(value),
+            Value::Mac(value) => self.out.put_mac(value),
+            Value::Ipv4(value) => self.out.put_ipv4(value),
             Value::Ipv6(value) => self.put(value),
             Value::Address(value) => self.put(value),
             Value::Uuid(value) => self.put(value),
@@ -229,20 +237,12 @@ impl Text {
 
 impl Visitor for Text {
     fn value(&mut self, field: Field, value: Value<'_>) {
-        self.space();
-        if !field.name.is_empty() {
-            self.put(field.name);
-            self.put("=");
-        }
+        self.name(field.name);
         self.scalar(field.kind, value);
     }
 
     fn open(&mut self, field: Field, shape: Shape) {
-        self.space();
-        if !field.name.is_empty() {
-            self.put(field.name);
-            self.put("=");
-        }
+        self.name(field.name);
         self.put(if shape == Shape::List { "[" } else { "{" });
     }
 
