@@ -17,8 +17,7 @@
 mod arrival;
 mod direction;
 mod engine;
-#[expect(dead_code, reason = "its tables are used by the flow definitions that follow")]
-mod flowcache;
+pub mod flowcache;
 mod flows;
 mod hosts;
 mod instant;
@@ -37,7 +36,6 @@ mod window;
 
 pub use arrival::Arrival;
 pub use engine::{Engine, Totals};
-pub use flowcache::Estimate;
 pub use flows::{Conversation, FlowRate, Origin, Pair, PairRate};
 pub use hosts::Host;
 pub use instant::Instant;

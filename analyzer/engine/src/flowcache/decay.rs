@@ -60,11 +60,6 @@ impl Decay {
     pub(crate) fn per_second(&self, epoch: u32, now: Instant) -> f64 {
         self.shrink(epoch) / (self.growth(now) * self.constant)
     }
-
-    /// Seconds in which a sum decays to 1/e.
-    pub(crate) fn constant(&self) -> f64 {
-        self.constant
-    }
 }
 
 /// Length of an epoch in time constants. The square of a weight of 2^48 still fits a number after two.

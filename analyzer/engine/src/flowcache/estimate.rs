@@ -90,13 +90,19 @@ impl Sums {
     /// The interval contains the values from which the total is less than 1.96 standard errors away,
     /// with the error that these values would have (a score interval). For many samples it is
     /// total ± 1.96·√variance; for few it is not symmetric, as the number of samples is not.
+    ///
+    /// Few samples of different weights show less than their true variance: the heavy ones that are
+    /// missing are missing from the variance too. The interval is therefore wider by 1.5/(samples + 3),
+    /// which simulation found (`cache/tests/truth.rs`).
     pub(crate) fn estimate(self, bound: f64) -> Estimate {
         let scale = if self.total > 0.0 { self.variance / self.total } else { 0.0 };
-        let middle = self.total + Z * Z * scale / 2.0;
-        let half = Z * (self.variance + Z * Z * scale * scale / 4.0).sqrt();
+        let samples = self.samples();
+        let z = Z * (1.0 + 1.5 / (samples + 3.0));
+        let middle = self.total + z * z * scale / 2.0;
+        let half = z * (self.variance + z * z * scale * scale / 4.0).sqrt();
         Estimate {
             value: self.total,
-            samples: self.samples(),
+            samples,
             low: (middle - half).min(self.total),
             high: (middle + half).max(self.total) + bound,
             bound,
@@ -175,6 +181,6 @@ mod tests {
     fn few_samples_have_an_interval_above_zero() {
         let estimate = of(&[1.0], 400.0);
         assert!(estimate.low > 0.0 && estimate.low < 100.0, "{estimate:?}");
-        assert!(estimate.high > 2000.0 && estimate.high < 2400.0, "{estimate:?}");
+        assert!(estimate.high > 2000.0 && estimate.high < 4000.0, "{estimate:?}");
     }
 }

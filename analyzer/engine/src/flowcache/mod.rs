@@ -1,16 +1,45 @@
 //! Flows that are defined at run time.
+//!
+//! - [`FlowCache`] holds the [`Definition`]s and their tables. [`ingest`](FlowCache::ingest) adds a sample
+//!   to the flows that it belongs to, [`tick`](FlowCache::tick) removes old ones.
+//! - [`Snapshot`] is a copy of the tables of one definition, to merge, sort and print without holding up
+//!   the samples.
+//! - [`Estimate`] is a value with its error. Every value is one.
+//! - [`FlowLog`] numbers flows that ended.
+//!
+//! **Values** are per second if they are `bytes`, `frames`, `requests`, `duration`, `req_bytes`,
+//! `resp_bytes` or `rate:` of a number: each sample is multiplied by its sampling rate, and the sum decays
+//! with the time constant `t`. Any other number, and `avg:` of it, is an average over packets. `min:`,
+//! `max:` and `count:` (distinct values) are those of the sampled packets in the last one to two `t`.
+//!
+//! **The sampling rate** is the one that a sample states, unless the pool of its data source contradicts
+//! it; see [`Basis`].
 
 mod accumulator;
 mod budget;
+mod cache;
 mod decay;
+mod definition;
 mod distinct;
 mod estimate;
+mod flow;
 mod lifetime;
+mod log;
+mod merge;
 mod observer;
+mod plan;
 #[cfg(test)]
 mod random;
+mod sampling;
 mod segment;
 mod slot;
+mod snapshot;
+mod sources;
 mod table;
 
+pub use cache::{FlowCache, Observed, Usage};
+pub use definition::{AggMode, Definition, DefinitionError};
 pub use estimate::Estimate;
+pub use log::{FlowLog, FlowRecord, Records};
+pub use sampling::{Basis, SampleCounters, SamplingRate};
+pub use snapshot::{ActiveFlow, Query, Snapshot, SourceFlows, TopKey};

@@ -105,11 +105,6 @@ impl Slot {
         usize::from(self.length) > INLINE
     }
 
-    /// Bytes of the key among the long keys.
-    pub(crate) fn long_bytes(&self) -> usize {
-        if self.is_long() { self.length.into() } else { 0 }
-    }
-
     /// The key, with the long keys of the segment.
     #[inline]
     pub(crate) fn key<'a>(&'a self, long: &'a [u8]) -> &'a [u8] {

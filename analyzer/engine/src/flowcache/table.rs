@@ -26,6 +26,8 @@ pub(crate) struct Table {
     segments: Vec<Segment>,
     /// Entries evicted so far.
     pub(crate) evicted: u64,
+    /// True if the budget refused memory since [`take_refused`](Table::take_refused).
+    refused: bool,
     /// The segment to be swept next.
     swept: usize,
     shape: Shape,
@@ -35,7 +37,8 @@ impl Table {
     pub(crate) fn new(shape: Shape, budget: &mut Budget) -> Self {
         let first = Segment::new(shape, MIN_SLOTS);
         let (directory, segments) = (vec![0], vec![first]);
-        let table = Self { directory, depth: 0, segments, evicted: 0, swept: 0, shape };
+        let table =
+            Self { directory, depth: 0, segments, evicted: 0, refused: false, swept: 0, shape };
         budget.account(0, table.bytes());
         table
     }
@@ -88,6 +91,7 @@ impl Table {
         {
             self.split(at, budget);
         } else {
+            self.refused = true;
             let evicted = &mut self.evicted;
             segment.evict(|entry| {
                 *evicted += 1;
@@ -95,6 +99,11 @@ impl Table {
             });
             budget.account(before, segment.bytes());
         }
+    }
+
+    /// True if entries were evicted for lack of memory since the last call.
+    pub(crate) fn take_refused(&mut self) -> bool {
+        core::mem::take(&mut self.refused)
     }
 
     fn split(&mut self, at: usize, budget: &mut Budget) {
@@ -135,16 +144,15 @@ impl Table {
         }
     }
 
-    /// Visits the next part of the table, so that all of it is visited once in `parts` calls, and removes
-    /// entries without a sample for `idle` seconds.
+    /// Visits the entries of the next segments, `count` of them but none twice, and removes idle ones.
     pub(crate) fn sweep(
         &mut self,
-        parts: usize,
+        count: usize,
         idle: impl Fn(&Slot) -> bool,
         mut visit: impl FnMut(Entry<'_>, &mut Lifetime),
         budget: &mut Budget,
     ) {
-        for _ in 0..self.segments.len().div_ceil(parts.max(1)) {
+        for _ in 0..count.min(self.segments.len()) {
             self.swept = (self.swept + 1) % self.segments.len().max(1);
             let Some(segment) = self.segments.get_mut(self.swept) else { return };
             segment.visit_lives(&mut visit);

@@ -146,7 +146,12 @@ fn days_of_virtual_time_keep_rates_and_forget_old_keys() {
         if (seconds as u64).is_multiple_of(1000) {
             bench.add(seconds, 0, &key(seconds as u64), 1.0);
             let now = Ticks::at(Instant::after_start(Duration::from_secs_f64(seconds)));
-            bench.table.sweep(1, |slot| now.since(slot.seen) > 100.0, |_, _| {}, &mut bench.budget);
+            bench.table.sweep(
+                usize::MAX,
+                |slot| now.since(slot.seen) > 100.0,
+                |_, _| {},
+                &mut bench.budget,
+            );
         }
         seconds += step;
     }

@@ -1,0 +1,325 @@
+//! The definitions and their tables.
+
+use std::sync::Arc;
+
+use flowmote_decoder::{Address, DiscardedPacket, FlowSample, Interface};
+use foldhash::fast::RandomState;
+
+use super::budget::Budget;
+use super::definition::{Definition, DefinitionError, MAX_DEFINITIONS};
+use super::estimate::{Estimate, Weight};
+use super::flow::{Ended, Flow, Sample, Shared};
+use super::log::{FlowLog, FlowRecord};
+use super::observer::Observer;
+use super::plan::Plan;
+use super::sampling::{SampleCounters, SamplingRate};
+use super::slot::Ticks;
+use super::snapshot::Snapshot;
+use super::sources::{Ports, Sources};
+use crate::instant::Instant;
+use crate::keys::{Context, KeyBuffer, Packet};
+use crate::source::Source;
+
+/// Definitions of flows, and the flows that samples belong to.
+///
+/// All tables together stay within a number of bytes. Times should not decrease; an earlier time counts
+/// as the start of the epoch of a table.
+#[derive(Debug)]
+pub struct FlowCache {
+    /// In the order of their names.
+    flows: Vec<Flow>,
+    sources: Sources,
+    shared: Shared,
+    finished: Vec<FlowRecord>,
+    forgotten: u64,
+}
+
+/// A sample beside its packet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observed {
+    /// The agent and its data source.
+    pub source: Source,
+    /// N of 1 in N; 0 counts as 1.
+    pub rate: u32,
+    /// Counters to check the rate with; `None` if the kind of sample has none.
+    pub counters: Option<SampleCounters>,
+    /// True for a packet that the device discarded.
+    pub discarded: bool,
+    ports: Option<Ports>,
+}
+
+impl Observed {
+    /// A flow sample of `agent`.
+    pub fn flow(agent: Address, sample: &FlowSample<'_>) -> Self {
+        let counters = SampleCounters {
+            sequence_number: sample.sequence_number,
+            pool: sample.sample_pool,
+            drops: sample.drops,
+        };
+        Self {
+            source: Source { agent, data_source: sample.source_id },
+            rate: sample.sampling_rate,
+            counters: Some(counters),
+            discarded: false,
+            ports: Some(Ports { input: sample.input.port(), output: sample.output.port() }),
+        }
+    }
+
+    /// A discarded packet of `agent`. Each one is reported, so it stands for itself.
+    pub fn discarded(agent: Address, sample: &DiscardedPacket<'_>) -> Self {
+        let port = |value| Interface { format: 0, value }.port();
+        let ports =
+            Ports { input: port(sample.input_if_index), output: port(sample.output_if_index) };
+        let source = Source { agent, data_source: sample.source_id };
+        Self { ports: Some(ports), discarded: true, ..Self::other(source, 1) }
+    }
+
+    /// A sample of another kind, such as rtflow.
+    pub fn other(source: Source, rate: u32) -> Self {
+        Self { source, rate, counters: None, discarded: false, ports: None }
+    }
+}
+
+/// Memory and losses of a [`FlowCache`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes in use.
+    pub bytes: usize,
+    /// Bytes that may be in use.
+    pub limit: usize,
+    /// Flows in all tables.
+    pub flows: usize,
+    /// Flows that were evicted from full tables so far.
+    pub evicted: u64,
+    /// Data sources.
+    pub sources: usize,
+    /// Silent data sources that were forgotten to make room for others so far.
+    pub forgotten: u64,
+}
+
+impl FlowCache {
+    /// A cache without definitions whose tables use at most `bytes`, beside 2 KiB for each definition.
+    pub fn new(bytes: usize) -> Self {
+        let shared = Shared {
+            budget: Budget::new(bytes),
+            hasher: RandomState::default(),
+            key: KeyBuffer::default(),
+            ended: Ended::default(),
+        };
+        let sources = Sources::new(bytes / 8 / Sources::bytes_each());
+        Self { flows: Vec::new(), sources, shared, finished: Vec::new(), forgotten: 0 }
+    }
+
+    /// Adds a definition, or replaces the one of this name. An identical one keeps its flows.
+    ///
+    /// # Errors
+    /// The first error in the definition. The one before stays in use.
+    pub fn define(
+        &mut self,
+        now: Instant,
+        name: &str,
+        definition: Definition,
+    ) -> Result<(), DefinitionError> {
+        if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(DefinitionError::Name);
+        }
+        let definition = definition.in_range();
+        let place = self.flows.binary_search_by(|flow| (*flow.name).cmp(name));
+        if let Ok(place) = place
+            && self.flows.get(place).is_some_and(|flow| *flow.definition == definition)
+        {
+            return Ok(());
+        }
+        let plan = Plan::compile(&definition)?;
+        if place.is_err() && self.flows.len() >= MAX_DEFINITIONS {
+            return Err(DefinitionError::TooManyDefinitions);
+        }
+        let flow = Flow::new(name, definition, plan, now, &mut self.shared.budget);
+        match place {
+            Ok(place) => {
+                let before = self.flows.get_mut(place).map(|place| core::mem::replace(place, flow));
+                before.into_iter().for_each(|flow| self.release(flow));
+            }
+            Err(place) => self.flows.insert(place, flow),
+        }
+        Ok(())
+    }
+
+    /// Removes a definition. Returns false if there is none of this name.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let Some(place) = self.place(name) else { return false };
+        let flow = self.flows.remove(place);
+        self.release(flow);
+        true
+    }
+
+    fn release(&mut self, mut flow: Flow) {
+        flow.end_all(&mut self.shared.ended);
+        self.shared.budget.account(flow.bytes(), 0);
+    }
+
+    /// The definitions by name, in order.
+    pub fn definitions(&self) -> impl ExactSizeIterator<Item = (&str, &Definition)> {
+        self.flows.iter().map(|flow| (&*flow.name, &*flow.definition))
+    }
+
+    /// The definition of this name.
+    pub fn definition(&self, name: &str) -> Option<&Definition> {
+        self.find(name).map(|flow| &*flow.definition)
+    }
+
+    /// The place of a name. If no definition has it, one is found without regard to case.
+    fn place(&self, name: &str) -> Option<usize> {
+        let exact = self.flows.binary_search_by(|flow| (*flow.name).cmp(name)).ok();
+        exact.or_else(|| self.flows.iter().position(|flow| flow.name.eq_ignore_ascii_case(name)))
+    }
+
+    fn find(&self, name: &str) -> Option<&Flow> {
+        self.flows.get(self.place(name)?)
+    }
+
+    /// Adds a sample to the flows that it belongs to. Samples with
+    /// [implausible](crate::Sink::implausible) values must not be passed.
+    pub fn ingest(
+        &mut self,
+        now: Instant,
+        sample: &Observed,
+        packet: &Packet<'_>,
+        context: &Context<'_>,
+    ) {
+        let Some(reading) = self.observe(now, sample) else { return };
+        for flow in &mut self.flows {
+            if flow.definition.dropped == sample.discarded {
+                flow.add(&reading, packet, context, &mut self.shared);
+            }
+        }
+    }
+
+    /// Notes a sample at its data source. Returns what it stands for.
+    #[inline]
+    fn observe(&mut self, now: Instant, sample: &Observed) -> Option<Sample> {
+        let source = match self.sources.find(&sample.source) {
+            Some(source) => source,
+            None => self.add_source(sample.source),
+        };
+        let rate = sample.rate.max(1);
+        let passage = self.sources.passage(source, sample.ports, rate);
+        let state = self.sources.get_mut(source)?;
+        let ticks = Ticks::at(now);
+        state.seen = ticks;
+        match sample.counters {
+            Some(counters) => state.sampling.note(rate, counters),
+            None => state.sampling.state(rate),
+        }
+        let packets = state.sampling.packets(rate);
+        let (observer, weight) = (Observer::new(source, passage), Weight::one_in(packets));
+        Some(Sample { now, ticks, source, observer, weight })
+    }
+
+    #[cold]
+    fn add_source(&mut self, source: Source) -> u32 {
+        if self.sources.is_full() {
+            // Before the numbers of their data sources are those of others.
+            self.finish();
+            let free = self.sources.forget();
+            self.forgotten += free.iter().filter(|free| **free).count() as u64;
+            let kept = |source: u32| free.get(source as usize).is_some_and(|free| !free);
+            for flow in &mut self.flows {
+                let budget = &mut self.shared.budget;
+                flow.table.retain(|slot| kept(slot.observer.source()), budget);
+                flow.totals.retain(|slot| kept(slot.observer.source()), budget);
+            }
+        }
+        self.sources.add(source, &mut self.shared.budget)
+    }
+
+    /// Removes flows without recent samples, and adds flows that ended to the log. To be called several
+    /// times a second; a call does a part of the work.
+    pub fn tick(&mut self, now: Instant, log: &mut FlowLog) {
+        let Shared { budget, ended, .. } = &mut self.shared;
+        self.flows.iter_mut().for_each(|flow| flow.sweep(now, budget, ended));
+        self.share();
+        self.finish();
+        self.finished.drain(..).for_each(|record| log.push(record));
+        log.add_lost(core::mem::take(&mut self.shared.ended.lost));
+    }
+
+    /// Gives the flows that ended the names of their data sources.
+    fn finish(&mut self) {
+        for flow in self.shared.ended.flows.drain(..) {
+            let Some(state) = self.sources.get(flow.source) else { continue };
+            self.finished.push(FlowRecord {
+                id: 0,
+                name: flow.name,
+                source: state.source,
+                keys: flow.keys,
+                value: flow.value,
+                start: flow.start,
+                end: flow.end,
+            });
+        }
+    }
+
+    /// Reduces the largest tables if another one had to evict with less than its share of the memory.
+    fn share(&mut self) {
+        let Shared { budget, ended, .. } = &mut self.shared;
+        let share = budget.limit() / (self.flows.len() + 1);
+        let short = |flow: &mut Flow| flow.table.take_refused() && flow.table.bytes() < share / 2;
+        // Each table has to forget that it was refused.
+        if self.flows.iter_mut().filter_map(|flow| short(flow).then_some(())).count() == 0 {
+            return;
+        }
+        if let Some(flow) = self.flows.iter_mut().max_by_key(|flow| flow.table.bytes()) {
+            flow.reduce(share, budget, ended);
+        }
+    }
+
+    /// A copy of the flows of a definition, to be read without the cache. `None` without a definition
+    /// of this name.
+    pub fn snapshot(&self, now: Instant, name: &str) -> Option<Snapshot> {
+        self.find(name).map(|flow| Snapshot::of(flow, &self.sources, now))
+    }
+
+    /// The totals of a definition at each data source, in arbitrary order: the value of its metric. All
+    /// packets count, also those of flows that were evicted.
+    pub fn totals(&self, now: Instant, name: &str) -> Option<Vec<(Source, Estimate)>> {
+        self.find(name).map(|flow| Snapshot::totals_of(flow, &self.sources, now))
+    }
+
+    /// Names of the definitions, and the number of samples that belonged to their flows so far.
+    pub fn samples(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, u64)> {
+        self.flows.iter().map(|flow| (&flow.name, flow.samples))
+    }
+
+    /// The sampling rates of all data sources, in arbitrary order.
+    pub fn rates(&self) -> impl Iterator<Item = (&Source, SamplingRate)> {
+        self.sources.iter().map(|(source, state)| (source, state.sampling.rate()))
+    }
+
+    /// Memory and losses.
+    pub fn usage(&self) -> Usage {
+        let tables = self.flows.iter().map(|flow| &flow.table);
+        Usage {
+            bytes: self.shared.budget.used(),
+            limit: self.shared.budget.limit(),
+            flows: tables.clone().map(super::table::Table::len).sum(),
+            evicted: tables.map(|table| table.evicted).sum(),
+            sources: self.sources.len(),
+            forgotten: self.forgotten,
+        }
+    }
+}
+
+/// Longest name of a definition, bytes.
+const MAX_NAME: usize = 64;
+
+#[cfg(test)]
+impl FlowCache {
+    /// Bytes in use, measured instead of accounted.
+    fn measured(&self) -> usize {
+        self.flows.iter().map(Flow::bytes).sum::<usize>() + self.sources.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

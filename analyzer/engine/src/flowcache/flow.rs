@@ -1,0 +1,314 @@
+//! One defined flow: its plan, and its tables.
+
+use core::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::budget::Budget;
+use super::decay::Decay;
+use super::definition::Definition;
+use super::estimate::Weight;
+use super::lifetime::Lifetime;
+use super::observer::{Observer, Passage};
+use super::plan::Plan;
+use super::segment::{Entry, Found, Shape};
+use super::slot::{Probe, Ticks};
+use super::table::Table;
+use crate::instant::Instant;
+use crate::keys::{Context, KeyBuffer, Packet};
+
+/// A definition in use.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub(crate) name: Arc<str>,
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) decay: Decay,
+    /// The last time, and the growth of samples at it.
+    moment: (Instant, f64),
+    /// Entries by observer and key.
+    pub(crate) table: Table,
+    /// An entry for each data source.
+    pub(crate) totals: Table,
+    swept: Instant,
+    /// Samples in flows so far.
+    pub(crate) samples: u64,
+}
+
+/// A sample as flows need it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) now: Instant,
+    pub(crate) ticks: Ticks,
+    pub(crate) source: u32,
+    pub(crate) observer: Observer,
+    pub(crate) weight: Weight,
+}
+
+/// What the flows share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) budget: Budget,
+    pub(crate) hasher: RandomState,
+    pub(crate) key: KeyBuffer,
+    pub(crate) ended: Ended,
+}
+
+/// Flows that wait for the log.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) flows: Vec<EndedFlow>,
+    /// Flows for which there was no room.
+    pub(crate) lost: u64,
+}
+
+/// A flow for the log, with the number of its data source.
+#[derive(Debug)]
+pub(crate) struct EndedFlow {
+    pub(crate) source: u32,
+    pub(crate) name: Arc<str>,
+    pub(crate) keys: String,
+    pub(crate) value: f64,
+    pub(crate) start: Instant,
+    pub(crate) end: Instant,
+}
+
+impl Flow {
+    pub(crate) fn new(
+        name: &str,
+        definition: Definition,
+        plan: Plan,
+        now: Instant,
+        budget: &mut Budget,
+    ) -> Self {
+        let shape = plan.shape(definition.log);
+        let decay = Decay::new(now, definition.t);
+        Self {
+            name: name.into(),
+            definition: definition.into(),
+            plan: plan.into(),
+            decay,
+            moment: (now, 1.0),
+            table: Table::new(shape, budget),
+            totals: Table::new(Shape { lives: false, ..shape }, budget),
+            swept: now,
+            samples: 0,
+        }
+    }
+
+    /// Adds a packet to its flow, if it belongs to one.
+    #[inline]
+    pub(crate) fn add(
+        &mut self,
+        sample: &Sample,
+        packet: &Packet<'_>,
+        context: &Context<'_>,
+        shared: &mut Shared,
+    ) {
+        let Some(amount) = self.plan.read(packet, context, &mut shared.key) else { return };
+        self.samples += 1;
+        if self.moment.0 != sample.now {
+            self.moment = (sample.now, self.decay.advance(sample.now));
+        }
+        let weight = sample.weight.grown(self.moment.1);
+        let reading = Reading { amount, weight, period: self.period(sample.now), packet, context };
+        self.add_to_total(sample, &reading, shared);
+        self.add_to_entry(sample, &reading, shared);
+    }
+
+    fn add_to_total(&mut self, sample: &Sample, reading: &Reading<'_, '_>, shared: &mut Shared) {
+        let observer = Observer::new(sample.source, Passage::In);
+        let probe = Probe::new(&[], observer, shared.hash(observer, &[]));
+        let Shared { budget, hasher, .. } = shared;
+        let found = self.totals.entry(&probe, &self.decay, budget, |_| {});
+        let Some(mut found) = found else { return };
+        let heap = reading.add_to(&mut found, sample.ticks, &self.plan, hasher);
+        if let Some((before, after)) = heap {
+            self.totals.note_heap(probe.hash, before, after, budget);
+        }
+    }
+
+    fn add_to_entry(&mut self, sample: &Sample, reading: &Reading<'_, '_>, shared: &mut Shared) {
+        let hash = shared.hash(sample.observer, shared.key.bytes());
+        let Shared { budget, hasher, key, ended } = shared;
+        let probe = Probe::new(key.bytes(), sample.observer, hash);
+        let labels = Labels { name: &self.name, definition: &self.definition, plan: &self.plan };
+        let found = self.table.entry(&probe, &self.decay, budget, |entry| {
+            if let Some(life) = entry.life {
+                ended.flow(labels, entry, life);
+            }
+        });
+        let Some(mut found) = found else { return };
+        let heap = reading.add_to(&mut found, sample.ticks, &self.plan, hasher);
+        if let Some(life) = found.life {
+            let total = reading.amount * sample.weight.packets;
+            if life.add(sample.now, total) && self.definition.flow_start {
+                ended.begun(labels, key.bytes(), sample, total);
+            }
+        }
+        if let Some((before, after)) = heap {
+            self.table.note_heap(probe.hash, before, after, budget);
+        }
+    }
+
+    /// The period of extremes and distinct values at a time.
+    pub(crate) fn period(&self, now: Instant) -> u32 {
+        (now.since(Instant::default()).as_secs_f64() / self.definition.t) as u32
+    }
+
+    /// Removes entries without recent samples, and records flows that ended, in a part of the table.
+    pub(crate) fn sweep(&mut self, now: Instant, budget: &mut Budget, ended: &mut Ended) {
+        let elapsed = now.since(self.swept).as_secs_f64();
+        let round = (self.definition.t / 4.0).clamp(0.25, 5.0);
+        let count = |table: &Table| (table.segments().len() as f64 * elapsed / round) as usize;
+        let (entries, totals) = (count(&self.table), count(&self.totals).max(1));
+        if entries == 0 {
+            return;
+        }
+        self.swept = now;
+        let (ticks, t) = (Ticks::at(now), self.definition.t);
+        let idle = |seen: Ticks| ticks.since(seen) > IDLE * t + 1.0;
+        let labels = Labels { name: &self.name, definition: &self.definition, plan: &self.plan };
+        let visit = |entry: Entry<'_>, life: &mut Lifetime| ended.check(labels, entry, life, now);
+        self.table.sweep(entries, |slot| idle(slot.seen), visit, budget);
+        self.totals.sweep(totals, |slot| idle(slot.seen), |_, _| {}, budget);
+    }
+
+    /// Reduces the table to about `bytes`.
+    pub(crate) fn reduce(&mut self, bytes: usize, budget: &mut Budget, ended: &mut Ended) {
+        let labels = Labels { name: &self.name, definition: &self.definition, plan: &self.plan };
+        self.table.reduce(bytes, budget, |entry| {
+            if let Some(life) = entry.life {
+                ended.flow(labels, entry, life);
+            }
+        });
+    }
+
+    /// Bytes of both tables.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes() + self.totals.bytes()
+    }
+
+    /// Records all flows that have not ended.
+    pub(crate) fn end_all(&mut self, ended: &mut Ended) {
+        let labels = Labels { name: &self.name, definition: &self.definition, plan: &self.plan };
+        for entry in self.table.segments().iter().flat_map(|segment| segment.entries()) {
+            if let Some(life) = entry.life {
+                ended.flow(labels, entry, life);
+            }
+        }
+    }
+}
+
+/// What a packet adds to its entries.
+struct Reading<'p, 'r> {
+    amount: f64,
+    weight: Weight,
+    period: u32,
+    packet: &'r Packet<'p>,
+    context: &'r Context<'r>,
+}
+
+impl Reading<'_, '_> {
+    /// Adds the packet to an entry. Returns the heap of the further values before and after, if it
+    /// changed.
+    #[inline]
+    fn add_to(
+        &self,
+        found: &mut Found<'_>,
+        ticks: Ticks,
+        plan: &Plan,
+        hasher: &RandomState,
+    ) -> Option<(usize, usize)> {
+        found.slot.sums.add(self.amount, self.weight);
+        found.slot.seen = ticks;
+        if found.values.is_empty() {
+            return None;
+        }
+        let (mut before, mut after) = (0, 0);
+        let observations = plan.further(self.packet, self.context, hasher);
+        for (value, observation) in found.values.iter_mut().zip(observations) {
+            before += value.heap();
+            value.add(observation, self.weight, self.period);
+            after += value.heap();
+        }
+        (before != after).then_some((before, after))
+    }
+}
+
+impl Shared {
+    #[inline]
+    fn hash(&self, observer: Observer, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u32(observer.number());
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+/// What a record of the log needs beside the entry.
+#[derive(Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    name: &'a Arc<str>,
+    definition: &'a Definition,
+    plan: &'a Plan,
+}
+
+impl Ended {
+    /// Records a flow that was idle or active for long enough.
+    fn check(&mut self, labels: Labels<'_>, entry: Entry<'_>, life: &mut Lifetime, now: Instant) {
+        let definition = labels.definition;
+        let idle = now.since(life.last).as_secs_f64() > (ENDED * definition.t).max(1.0);
+        let long = now.since(life.start).as_secs_f64() >= definition.active_timeout;
+        if life.open && (idle || (long && !definition.flow_start)) {
+            self.flow(labels, entry, life);
+            life.open = false;
+        }
+    }
+
+    /// Records a flow that ended.
+    fn flow(&mut self, labels: Labels<'_>, entry: Entry<'_>, life: &Lifetime) {
+        if !life.open || labels.definition.flow_start {
+            return;
+        }
+        let value = match entry.values.first() {
+            Some(value) if labels.plan.value_is_further() => {
+                let period =
+                    life.last.since(Instant::default()).as_secs_f64() / labels.definition.t;
+                value.estimate(period as u32).value
+            }
+            _ => life.total,
+        };
+        self.push(labels, entry.key, entry.slot.observer, (life.start, life.last), value);
+    }
+
+    /// Records a flow that begins.
+    fn begun(&mut self, labels: Labels<'_>, key: &[u8], sample: &Sample, value: f64) {
+        self.push(labels, key, sample.observer, (sample.now, sample.now), value);
+    }
+
+    fn push(
+        &mut self,
+        labels: Labels<'_>,
+        key: &[u8],
+        observer: Observer,
+        (start, end): (Instant, Instant),
+        value: f64,
+    ) {
+        if self.flows.len() >= MAX_ENDED {
+            self.lost += 1;
+            return;
+        }
+        let (source, name) = (observer.source(), labels.name.clone());
+        let keys = labels.plan.keys.text(key, &labels.definition.fs);
+        self.flows.push(EndedFlow { source, name, keys, value, start, end });
+    }
+}
+
+/// Time constants without a sample after which an entry is removed: less than e^-10 of it is left.
+const IDLE: f64 = 10.0;
+/// Time constants without a sample after which a flow has ended.
+const ENDED: f64 = 5.0;
+/// Flows that wait for the log.
+const MAX_ENDED: usize = 10_000;

@@ -1,0 +1,381 @@
+//! Copies of tables, and what is read from them.
+
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::accumulator::Accumulator;
+use super::definition::{AggMode, Definition};
+use super::estimate::{Estimate, Sums};
+use super::flow::Flow;
+use super::merge::{Group, groups};
+use super::plan::Plan;
+use super::slot::Slot;
+use super::sources::{Names, Sources};
+use super::table::Table;
+use crate::instant::Instant;
+use crate::keys::fields;
+use crate::lookup::Topology;
+use crate::source::{AgentList, Source};
+
+/// The flows of a definition at one time.
+///
+/// To copy them is all that happens while samples wait. Snapshots of several caches, each with other
+/// agents, can be [joined](Snapshot::join).
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    name: Arc<str>,
+    definition: Arc<Definition>,
+    plan: Arc<Plan>,
+    period: u32,
+    parts: Vec<Part>,
+}
+
+/// The flows of one cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    names: Names,
+    /// Rate in use, and its variance relative to its square, by the number of the data source.
+    rates: HashMap<u32, (f64, f64)>,
+    segments: Vec<Copied>,
+    totals: Vec<(Source, Estimate, Sums)>,
+}
+
+/// A segment without its empty slots.
+#[derive(Clone, Debug)]
+pub(crate) struct Copied {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) values: Vec<Accumulator>,
+    pub(crate) long: Vec<u8>,
+    /// Makes rates of sums.
+    pub(crate) factor: f64,
+    floor: f64,
+}
+
+/// An entry of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Item<'s> {
+    pub(crate) slot: &'s Slot,
+    pub(crate) key: &'s [u8],
+    pub(crate) source: Source,
+    /// Sums per second.
+    pub(crate) sums: Sums,
+    pub(crate) error: f64,
+    /// Rate in use at the data source.
+    pub(crate) rate: f64,
+    values: &'s [Accumulator],
+    factor: f64,
+}
+
+/// Which flows are read, and how their observers are merged.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The agents whose data sources count.
+    pub agents: &'a AgentList,
+    /// The topology, for `edge` and `core`.
+    pub topology: &'a Topology,
+    /// How observers are merged; that of the definition if `None`.
+    pub agg_mode: Option<AggMode>,
+    /// The number of flows, the largest ones.
+    pub max_flows: usize,
+    /// The smallest value.
+    pub min_value: f64,
+}
+
+/// A flow that is active.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActiveFlow {
+    /// The fields of the key, joined by the separator of the definition.
+    pub key: String,
+    /// The value over the observers that count.
+    pub estimate: Estimate,
+    /// The further values of the definition.
+    pub values: Vec<Estimate>,
+    /// The data source with the largest part of the value.
+    pub source: Source,
+    /// The number of data sources that see the flow.
+    pub observers: usize,
+}
+
+/// The flows of one data source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceFlows {
+    /// The data source.
+    pub source: Source,
+    /// All flows together.
+    pub total: Estimate,
+    /// The largest flows, in order: as many as the `n` of the definition.
+    pub keys: Vec<TopKey>,
+}
+
+/// A flow of a data source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopKey {
+    /// The fields of the key, joined by the separator of the definition.
+    pub key: String,
+    /// The value at the data source.
+    pub estimate: Estimate,
+}
+
+impl Snapshot {
+    pub(crate) fn of(flow: &Flow, sources: &Sources, now: Instant) -> Self {
+        let copied = flow.table.segments().iter().map(|segment| {
+            let used = segment.slots.iter().filter(|slot| !slot.is_empty()).copied();
+            let mut slots = Vec::with_capacity(segment.used());
+            slots.extend(used);
+            Copied {
+                slots,
+                values: segment.entries().flat_map(|entry| entry.values).cloned().collect(),
+                long: segment.long.clone(),
+                factor: flow.decay.per_second(segment.epoch, now),
+                floor: segment.floor,
+            }
+        });
+        let part = Part {
+            names: sources.names(),
+            rates: rates(&flow.totals, sources),
+            segments: copied.collect(),
+            totals: totals(flow, sources, now),
+        };
+        Self {
+            name: flow.name.clone(),
+            definition: flow.definition.clone(),
+            plan: flow.plan.clone(),
+            period: flow.period(now),
+            parts: vec![part],
+        }
+    }
+
+    pub(crate) fn totals_of(
+        flow: &Flow,
+        sources: &Sources,
+        now: Instant,
+    ) -> Vec<(Source, Estimate)> {
+        totals(flow, sources, now).into_iter().map(|(source, total, _)| (source, total)).collect()
+    }
+
+    /// Adds the flows of another cache with the same definition, whose agents are others.
+    pub fn join(&mut self, other: Self) {
+        self.period = self.period.max(other.period);
+        self.parts.extend(other.parts);
+    }
+
+    /// Name of the definition.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The definition.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The flows by value, the largest first.
+    pub fn active(&self, query: &Query<'_>) -> Vec<ActiveFlow> {
+        let mode = query.agg_mode.unwrap_or(self.definition.agg_mode);
+        let items = self.items().filter(|item| query.agents.contains(&item.source, query.topology));
+        let mut flows = Vec::new();
+        for mut group in groups(items) {
+            let observers = group.observers();
+            if group.choose(mode, query.topology) {
+                let value = self.value(group.chosen());
+                if value >= query.min_value {
+                    flows.push((value, group, observers));
+                }
+            }
+        }
+        largest(&mut flows, query.max_flows, |(value, ..)| *value);
+        flows.iter().filter_map(|(_, group, observers)| self.flow(group, *observers)).collect()
+    }
+
+    /// The flow of a key at each data source that sees it, the largest first.
+    pub fn locations(&self, agents: &AgentList, topology: &Topology, key: &str) -> Vec<ActiveFlow> {
+        let fs = &self.definition.fs;
+        let items = self.items().filter(|item| agents.contains(&item.source, topology));
+        let same = items.filter(|item| is_text(item.key, fs, key));
+        let groups = groups(same);
+        let at_source = groups.iter().flat_map(Group::by_source);
+        let mut flows: Vec<ActiveFlow> =
+            at_source.filter_map(|group| self.flow(&group, 1)).collect();
+        largest(&mut flows, usize::MAX, |flow| flow.estimate.value);
+        flows
+    }
+
+    /// The flows of each data source, the largest first, and their totals. `limit` replaces the `n` of
+    /// the definition.
+    pub fn top_keys(
+        &self,
+        agents: &AgentList,
+        topology: &Topology,
+        limit: Option<usize>,
+    ) -> Vec<SourceFlows> {
+        let limit = limit.unwrap_or(self.definition.n as usize);
+        let items = self.items().filter(|item| agents.contains(&item.source, topology));
+        let mut by_source: HashMap<Source, Vec<(f64, Group<'_>)>> = HashMap::new();
+        for group in groups(items).iter().flat_map(Group::by_source) {
+            let Some(first) = group.chosen().first() else { continue };
+            by_source.entry(first.source).or_default().push((self.value(group.chosen()), group));
+        }
+        let totals = self.parts.iter().flat_map(|part| &part.totals);
+        let totals = totals.filter(|(source, ..)| agents.contains(source, topology));
+        let flows = totals.map(|(source, total, _)| {
+            let mut keys = by_source.remove(source).unwrap_or_default();
+            largest(&mut keys, limit, |(value, _)| *value);
+            let keys = keys.iter().filter_map(|(_, group)| self.flow(group, 1));
+            let keys = keys.map(|ActiveFlow { key, estimate, .. }| TopKey { key, estimate });
+            SourceFlows { source: *source, total: *total, keys: keys.collect() }
+        });
+        flows.collect()
+    }
+
+    /// The totals of each data source.
+    pub fn totals(&self) -> impl Iterator<Item = (Source, Estimate)> {
+        self.parts.iter().flat_map(|part| &part.totals).map(|(source, total, _)| (*source, *total))
+    }
+
+    /// The estimate of a key that no sample has: "fewer than" three samples of the data source whose
+    /// samples weigh most, per time constant.
+    pub fn unseen(&self) -> Estimate {
+        let totals = self.parts.iter().flat_map(|part| &part.totals);
+        let heaviest = totals.map(|(_, _, sums)| sums.typical()).fold(0.0, f64::max);
+        Estimate::fewer_than(3.0 * heaviest, self.floor())
+    }
+
+    /// What a key may have that is in no table; 0 as long as no flow was evicted.
+    pub fn floor(&self) -> f64 {
+        let segments = self.parts.iter().flat_map(|part| &part.segments);
+        segments.map(|segment| segment.floor * segment.factor).fold(0.0, f64::max)
+    }
+
+    /// All entries.
+    fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        self.parts.iter().flat_map(|part| part.segments.iter().map(move |it| (part, it))).flat_map(
+            |(part, segment)| {
+                let values = segment.values.len() / segment.slots.len().max(1);
+                segment.slots.iter().enumerate().filter_map(move |(at, slot)| {
+                    let number = slot.observer.source();
+                    let (rate, error) = part.rates.get(&number).copied().unwrap_or_default();
+                    let sums = slot.sums.scaled(segment.factor).with_common_error(error);
+                    Some(Item {
+                        slot,
+                        key: slot.key(&segment.long),
+                        source: *part.names.get(number)?,
+                        sums,
+                        error: slot.error * segment.factor,
+                        rate,
+                        values: segment.values.get(at * values..(at + 1) * values)?,
+                        factor: segment.factor,
+                    })
+                })
+            },
+        )
+    }
+
+    /// The value of a flow, without its error.
+    fn value(&self, items: &[Item<'_>]) -> f64 {
+        match self.plan.value_is_further() {
+            false => items.iter().map(|item| item.sums.total).sum(),
+            true => self.further(items, 0).estimate(self.period).value,
+        }
+    }
+
+    /// A further value of several observers together.
+    fn further(&self, items: &[Item<'_>], at: usize) -> Accumulator {
+        let mut merged = Accumulator::Empty;
+        for item in items {
+            if let Some(value) = item.values.get(at) {
+                let mut value = value.clone();
+                value.scale(item.factor);
+                merged.merge(&value);
+            }
+        }
+        merged
+    }
+
+    fn flow(&self, group: &Group<'_>, observers: usize) -> Option<ActiveFlow> {
+        let items = group.chosen();
+        let sums = items.iter().fold(Sums::default(), |sum, item| sum.plus(item.sums));
+        let error = items.iter().map(|item| item.error).sum();
+        let number = items.first().map_or(0, |item| item.values.len());
+        let mut values = (0..number).map(|at| self.further(items, at).estimate(self.period));
+        let value = match self.plan.value_is_further() {
+            false => Some(sums.estimate(error)),
+            true => values.next(),
+        };
+        let best = group.best()?;
+        Some(ActiveFlow {
+            key: self.plan.keys.text(group.key(), &self.definition.fs),
+            estimate: value.unwrap_or_default().at_rate(best.rate),
+            values: values.collect(),
+            source: best.source,
+            observers,
+        })
+    }
+}
+
+/// Rates of the data sources that have totals.
+fn rates(totals: &Table, sources: &Sources) -> HashMap<u32, (f64, f64)> {
+    let entries = totals.segments().iter().flat_map(|segment| segment.entries());
+    let rates = entries.filter_map(|entry| {
+        let number = entry.slot.observer.source();
+        let sampling = &sources.get(number)?.sampling;
+        Some((number, (sampling.rate().used, sampling.error())))
+    });
+    rates.collect()
+}
+
+fn totals(flow: &Flow, sources: &Sources, now: Instant) -> Vec<(Source, Estimate, Sums)> {
+    let mut totals = Vec::with_capacity(flow.totals.len());
+    for segment in flow.totals.segments() {
+        let factor = flow.decay.per_second(segment.epoch, now);
+        for entry in segment.entries() {
+            let Some(state) = sources.get(entry.slot.observer.source()) else { continue };
+            let sampling = &state.sampling;
+            let sums = entry.slot.sums.scaled(factor).with_common_error(sampling.error());
+            let estimate = match entry.values.first() {
+                Some(value) if flow.plan.value_is_further() => {
+                    let mut value = value.clone();
+                    value.scale(factor);
+                    value.estimate(flow.period(now))
+                }
+                _ => sums.estimate(entry.slot.error * factor),
+            };
+            totals.push((state.source, estimate.at_rate(sampling.rate().used), sums));
+        }
+    }
+    totals
+}
+
+/// Keeps the `count` largest, in order.
+fn largest<T>(items: &mut Vec<T>, count: usize, value: impl Fn(&T) -> f64) {
+    let order = |a: &T, b: &T| value(b).total_cmp(&value(a));
+    if count < items.len() {
+        items.select_nth_unstable_by(count, order);
+        items.truncate(count);
+    }
+    items.sort_by(order);
+}
+
+/// True if `text` is the text of a key. Most keys differ in their first bytes, so no text is made.
+fn is_text(key: &[u8], separator: &str, text: &str) -> bool {
+    use core::fmt::Write;
+    let mut expected = Expected(text);
+    for (at, value) in fields(key).enumerate() {
+        if (at > 0 && expected.write_str(separator).is_err())
+            || write!(expected, "{value}").is_err()
+        {
+            return false;
+        }
+    }
+    expected.0.is_empty()
+}
+
+/// The rest of a text that is expected.
+struct Expected<'a>(&'a str);
+
+impl core::fmt::Write for Expected<'_> {
+    fn write_str(&mut self, part: &str) -> core::fmt::Result {
+        self.0 = self.0.strip_prefix(part).ok_or(core::fmt::Error)?;
+        Ok(())
+    }
+}
