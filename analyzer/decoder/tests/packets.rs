@@ -41,7 +41,24 @@ fn packet(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn names(packet: &[u8]) -> Vec<&'static str> {
+    check_steps(1, packet);
     Layers::ethernet(packet).map(|layer| layer.name()).collect()
+}
+
+/// Steps over the layers as far as the iterator goes, whole and cut at every byte.
+fn check_steps(header_protocol: u32, packet: &[u8]) {
+    for length in 0..=packet.len() {
+        let mut layers = Layers::new(header_protocol, &packet[..length]);
+        let mut steps = layers.clone();
+        loop {
+            let protocol = layers.next().map(|layer| layer.protocol());
+            assert_eq!(steps.step(), protocol, "{length} of {packet:02x?}");
+            assert_eq!(steps.rest(), layers.rest(), "{length} of {packet:02x?}");
+            if protocol.is_none() {
+                break;
+            }
+        }
+    }
 }
 
 fn five_tuple(packet: &[u8]) -> Option<FiveTuple> {
@@ -490,6 +507,7 @@ fn ieee80211_frames_are_read_to_the_packet() {
         assert_eq!(Layers::new(16, &ampdu).collect::<Vec<_>>(), layers);
     }
     let names = |protocol, frame: &[u8]| -> Vec<_> {
+        check_steps(protocol, frame);
         Layers::new(protocol, frame).map(|layer| layer.name()).collect()
     };
     let qos = |control: u8, flags: u8, sequence: u8, more: &[u8]| {
@@ -512,4 +530,15 @@ fn ieee80211_frames_are_read_to_the_packet() {
         let aggregate = packet(&[&[0x88, 1, 0, 0], &a, &b, &c, &[0, 0, 0x80, 0], &subframe]);
         assert_eq!(names(15, &aggregate)[1..], expected);
     }
+}
+
+#[test]
+fn steps_are_the_layers_of_the_common_protocols() {
+    let tag: &[u8] = &[0x81, 0, 0x20, 5];
+    for protocol in [6, 17, 1, 132, 47, 99] {
+        check_steps(1, &packet(&[MACS, &[8, 0], &ipv4(protocol), TCP, b"data"]));
+        check_steps(1, &packet(&[MACS, tag, &[8, 0], &ipv4(protocol), TCP]));
+    }
+    check_steps(1, &packet(&[MACS, &[0x86, 0xdd], IPV6, &udp(53), b"data"]));
+    check_steps(11, &packet(&[&ipv4(17), &udp(4789), &[8, 0, 0, 0, 0, 0, 9, 0], MACS, &[8, 6]]));
 }

@@ -38,11 +38,24 @@ impl KeyBuffer {
     #[inline]
     pub fn push(&mut self, value: &Value<'_>) {
         match value {
-            Value::V4(address) => self.field(V4, address.octets()),
-            Value::V6(address) => self.field(V6, address.octets()),
-            Value::Mac(address) => self.field(MAC, address.0),
-            Value::Number(number) => self.number(*number),
+            Value::V4(address) => self.v4(*address),
             other => self.rare(other),
+        }
+    }
+
+    #[inline]
+    pub(super) fn v4(&mut self, address: Ipv4Addr) {
+        let [a, b, c, d] = address.octets();
+        self.bytes.extend_from_slice(&[V4, a, b, c, d]);
+    }
+
+    #[inline]
+    pub(super) fn word(&mut self, word: u32) {
+        let [.., high, low] = word.to_be_bytes();
+        match word {
+            0x100..=0xffff => self.bytes.extend_from_slice(&[NUMBER + 2, high, low]),
+            1..=0xff => self.bytes.extend_from_slice(&[NUMBER + 1, low]),
+            _ => self.number(word.into()),
         }
     }
 
@@ -50,6 +63,10 @@ impl KeyBuffer {
     #[inline(never)]
     fn rare(&mut self, value: &Value<'_>) {
         match value {
+            Value::V4(address) => self.field(V4, address.octets()),
+            Value::V6(address) => self.field(V6, address.octets()),
+            Value::Mac(address) => self.field(MAC, address.0),
+            Value::Number(number) => self.number(*number),
             Value::Signed(signed) => match u64::try_from(*signed) {
                 Ok(unsigned) => self.number(unsigned),
                 Err(_) => self.field(SIGNED, signed.to_be_bytes()),
@@ -64,28 +81,20 @@ impl KeyBuffer {
                 Some(number) => self.number(number),
                 None => self.text(text),
             },
-            common => self.push(common),
         }
     }
 
-    #[inline]
     fn field<const N: usize>(&mut self, tag: u8, content: [u8; N]) {
-        self.bytes.reserve(N + 1);
         self.bytes.push(tag);
         self.bytes.extend_from_slice(&content);
     }
 
-    #[inline]
+    /// The bytes of a number without leading zeros.
+    #[inline(never)]
     fn number(&mut self, number: u64) {
-        match number {
-            0x100..=0xffff => self.field(NUMBER + 2, (number as u16).to_be_bytes()),
-            _ => {
-                let bytes = number.to_be_bytes();
-                let zeros = (number.leading_zeros() / 8) as usize;
-                self.bytes.push(NUMBER + (8 - zeros) as u8);
-                self.bytes.extend_from_slice(bytes.get(zeros..).unwrap_or_default());
-            }
-        }
+        let zeros = number.leading_zeros() / 8;
+        self.bytes.push(NUMBER + (8 - zeros) as u8);
+        self.bytes.extend(number.to_be_bytes().iter().skip(zeros as usize));
     }
 
     fn text(&mut self, text: &str) {

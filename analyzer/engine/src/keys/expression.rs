@@ -1,5 +1,6 @@
 //! Keys, key functions and literals, compiled.
 
+use super::buffer::KeyBuffer;
 use super::catalogue::{KeyInfo, catalogue, find};
 use super::context::Context;
 use super::error::{Problem, SyntaxError, similar};
@@ -86,9 +87,23 @@ impl Expression {
     #[inline]
     pub fn eval<'p>(&'p self, packet: &'p Packet<'_>, context: &Context<'p>) -> Option<Value<'p>> {
         match &self.node {
-            Node::Key(info, instance) => (info.read)(packet, *instance),
+            Node::Key(info, instance) => info.value(packet, *instance),
             Node::Literal(value) => Some(value.clone()),
             Node::Function(function) => function.eval(packet, context),
+        }
+    }
+
+    /// Appends the value for `packet` to a key; returns false if there is none.
+    #[inline]
+    pub(super) fn write<'p>(
+        &'p self,
+        packet: &'p Packet<'_>,
+        context: &Context<'p>,
+        buffer: &mut KeyBuffer,
+    ) -> bool {
+        match &self.node {
+            Node::Key(info, instance) => info.write(packet, *instance, buffer),
+            _ => self.eval(packet, context).map(|value| buffer.push(&value)).is_some(),
         }
     }
 

@@ -7,120 +7,47 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use flowmote_decoder::MacAddress;
 use flowmote_decoder::flow::SampledHeader;
-use flowmote_decoder::packet::Layer;
+pub(super) use flowmote_decoder::packet::Protocol;
 
-/// A protocol header that keys can be read from, or that is named in `stack`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Protocol {
-    #[default]
-    Ethernet,
-    Vlan,
-    VnTag,
-    ETag,
-    ITag,
-    Llc,
-    Mpls,
-    Pppoe,
-    Ppp,
-    Ieee80211,
-    Arp,
-    Ipv4,
-    Ipv6,
-    Ipv6Extension,
-    Tcp,
-    Udp,
-    Icmp,
-    Icmpv6,
-    Sctp,
-    Gre,
-    Erspan,
-    Eoip,
-    L2tp,
-    Vxlan,
-    VxlanGpe,
-    Geneve,
-    GtpU,
-    /// Base transport header of InfiniBand, in UDP.
-    Bth,
+/// The name of a protocol in `stack`; `None` for what is no header.
+pub(super) fn name(protocol: Protocol) -> Option<&'static str> {
+    Some(match protocol {
+        Protocol::Ethernet => "eth",
+        Protocol::Vlan => "vlan",
+        Protocol::VnTag => "vntag",
+        Protocol::ETag => "etag",
+        Protocol::ITag => "itag",
+        Protocol::Llc => "llc",
+        Protocol::Mpls => "mpls",
+        Protocol::Pppoe => "pppoe",
+        Protocol::Ppp => "ppp",
+        Protocol::Ieee80211 => "ieee80211",
+        Protocol::Arp => "arp",
+        Protocol::Ipv4 => "ip",
+        Protocol::Ipv6 => "ip6",
+        Protocol::Ipv6Extension => "ip6ext",
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Icmp => "icmp",
+        Protocol::Icmpv6 => "icmp6",
+        Protocol::Sctp => "sctp",
+        Protocol::Gre => "gre",
+        Protocol::Erspan => "erspan",
+        Protocol::Eoip => "eoip",
+        Protocol::L2tp => "l2tp",
+        Protocol::Vxlan => "vxlan",
+        Protocol::VxlanGpe => "vxlangpe",
+        Protocol::Geneve => "geneve",
+        Protocol::GtpU => "gtpu",
+        _ => return None,
+    })
 }
 
-impl Protocol {
-    const COUNT: usize = Self::Bth as usize + 1;
-
-    fn of(layer: &Layer<'_>) -> Option<Self> {
-        Some(match layer {
-            Layer::Ethernet(_) => Self::Ethernet,
-            Layer::Vlan(_) => Self::Vlan,
-            Layer::VnTag(_) => Self::VnTag,
-            Layer::ETag(_) => Self::ETag,
-            Layer::ITag(_) => Self::ITag,
-            Layer::Llc(_) => Self::Llc,
-            Layer::Mpls(_) => Self::Mpls,
-            Layer::Pppoe(_) => Self::Pppoe,
-            Layer::Ppp(_) => Self::Ppp,
-            Layer::Ieee80211(_) => Self::Ieee80211,
-            Layer::Arp(_) => Self::Arp,
-            Layer::Ipv4(_) => Self::Ipv4,
-            Layer::Ipv6(_) => Self::Ipv6,
-            Layer::Ipv6Extension(_) => Self::Ipv6Extension,
-            Layer::Tcp(_) => Self::Tcp,
-            Layer::Udp(_) => Self::Udp,
-            Layer::Icmp(_) => Self::Icmp,
-            Layer::Icmpv6(_) => Self::Icmpv6,
-            Layer::Sctp(_) => Self::Sctp,
-            Layer::Gre(_) => Self::Gre,
-            Layer::Erspan(_) => Self::Erspan,
-            Layer::Eoip(_) => Self::Eoip,
-            Layer::L2tp(_) => Self::L2tp,
-            Layer::Vxlan(_) => Self::Vxlan,
-            Layer::VxlanGpe(_) => Self::VxlanGpe,
-            Layer::Geneve(_) => Self::Geneve,
-            Layer::GtpU(_) => Self::GtpU,
-            _ => return None,
-        })
-    }
-
-    /// The name in `stack`.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Ethernet => "eth",
-            Self::Vlan => "vlan",
-            Self::VnTag => "vntag",
-            Self::ETag => "etag",
-            Self::ITag => "itag",
-            Self::Llc => "llc",
-            Self::Mpls => "mpls",
-            Self::Pppoe => "pppoe",
-            Self::Ppp => "ppp",
-            Self::Ieee80211 => "ieee80211",
-            Self::Arp => "arp",
-            Self::Ipv4 => "ip",
-            Self::Ipv6 => "ip6",
-            Self::Ipv6Extension => "ip6ext",
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Icmp => "icmp",
-            Self::Icmpv6 => "icmp6",
-            Self::Sctp => "sctp",
-            Self::Gre => "gre",
-            Self::Erspan => "erspan",
-            Self::Eoip => "eoip",
-            Self::L2tp => "l2tp",
-            Self::Vxlan => "vxlan",
-            Self::VxlanGpe => "vxlangpe",
-            Self::Geneve => "geneve",
-            Self::GtpU => "gtpu",
-            Self::Bth => "ibbt",
-        }
-    }
-
-    fn is_ip(self) -> bool {
-        matches!(self, Self::Ipv4 | Self::Ipv6)
-    }
+fn is_ip(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Ipv4 | Protocol::Ipv6)
 }
 
-/// The headers of a packet, outermost first. Headers after the 24th are not noted.
+/// The headers of a packet, outermost first. Headers after the 16th are not noted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Headers<'a> {
     /// The captured bytes.
@@ -132,7 +59,7 @@ pub(super) struct Headers<'a> {
 }
 
 /// Where a header begins in the packet, and where the bytes end that may belong to it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Place {
     protocol: Protocol,
     start: u16,
@@ -148,58 +75,35 @@ impl<'a> Headers<'a> {
         first: [NONE; Protocol::COUNT],
     };
 
+    #[inline]
     pub(super) fn decode(header: &SampledHeader<'a>) -> Self {
         let mut headers = Self { packet: header.header, ..Self::EMPTY };
         let mut layers = header.layers();
-        loop {
+        let begin = header.header.as_ptr().addr();
+        for slot in &mut headers.places {
             let rest = layers.rest();
-            let Some(layer) = layers.next() else { break };
-            match Protocol::of(&layer) {
-                Some(protocol) => headers.note(protocol, rest),
-                None => {
-                    headers.note_payload(&layer, rest);
-                    break;
-                }
+            let protocol = match layers.step() {
+                None | Some(Protocol::Payload | Protocol::Truncated) => break,
+                Some(protocol) => protocol,
+            };
+            // Headers are within the first bytes: a datagram is shorter than 64 KiB.
+            let start = rest.as_ptr().addr().wrapping_sub(begin);
+            *slot = Place { protocol, start: start as u16, end: (start + rest.len()) as u16 };
+            if let Some(first @ &mut NONE) = headers.first.get_mut(protocol as usize) {
+                *first = headers.count as u8;
+            }
+            headers.count += 1;
+            if protocol == Protocol::Tcp {
+                // The payload of the common packets is not looked at.
+                break;
             }
         }
         headers
     }
 
-    fn note(&mut self, protocol: Protocol, rest: &[u8]) {
-        let start = rest.as_ptr().addr().wrapping_sub(self.packet.as_ptr().addr());
-        let place = (u16::try_from(start), u16::try_from(start + rest.len()));
-        if let (Ok(start), Ok(end)) = place
-            && let Some(free) = self.places.get_mut(self.count)
-        {
-            *free = Place { protocol, start, end };
-            if let Some(first) = self.first.get_mut(protocol as usize)
-                && *first == NONE
-            {
-                *first = self.count as u8;
-            }
-            self.count += 1;
-        }
-    }
-
-    /// RoCEv2: the decoder has no layer for it.
-    fn note_payload(&mut self, layer: &Layer<'_>, rest: &[u8]) {
-        let roce = |udp: Header<'_>| udp.u16(2) == Some(ROCE);
-        if matches!(layer, Layer::Payload(_))
-            && rest.len() >= BTH_LEN
-            && self
-                .last()
-                .is_some_and(|(protocol, header)| protocol == Protocol::Udp && roce(header))
-        {
-            self.note(Protocol::Bth, rest);
-        }
-    }
-
-    fn last(&self) -> Option<(Protocol, Header<'a>)> {
-        self.at(self.count.checked_sub(1)?)
-    }
-
+    #[inline]
     fn at(&self, at: usize) -> Option<(Protocol, Header<'a>)> {
-        let place = self.places.get(..self.count)?.get(at)?;
+        let place = self.places.get(at)?;
         let bytes = self.packet.get(usize::from(place.start)..usize::from(place.end))?;
         Some((place.protocol, Header { bytes, offset: place.start }))
     }
@@ -240,7 +144,7 @@ impl<'a> Headers<'a> {
         if instance == 0 {
             return self.at(first).map(|(protocol, header)| (first, protocol, header));
         }
-        self.later(first, instance, Protocol::is_ip)
+        self.later(first, instance, is_ip)
     }
 
     /// The headers of the protocol from place `first` on; `instance` of them are skipped.
@@ -261,7 +165,7 @@ impl<'a> Headers<'a> {
     pub(super) fn after(&self, place: usize) -> impl Iterator<Item = (Protocol, Header<'a>)> {
         (place + 1..self.count)
             .map_while(|place| self.at(place))
-            .take_while(|(protocol, _)| !protocol.is_ip())
+            .take_while(|(protocol, _)| !is_ip(*protocol))
     }
 }
 
@@ -322,8 +226,5 @@ impl<'a> Header<'a> {
     }
 }
 
-const MAX_HEADERS: usize = 24;
+const MAX_HEADERS: usize = 16;
 const NONE: u8 = u8::MAX;
-/// UDP port of RoCEv2.
-const ROCE: u16 = 4791;
-const BTH_LEN: usize = 12;

@@ -52,13 +52,7 @@ impl Keys {
         buffer: &mut KeyBuffer,
     ) -> bool {
         buffer.clear();
-        self.expressions.iter().all(|expression| match expression.eval(packet, context) {
-            Some(value) => {
-                buffer.push(&value);
-                true
-            }
-            None => false,
-        })
+        self.expressions.iter().all(|expression| expression.write(packet, context, buffer))
     }
 
     /// The published text of a key from its bytes.

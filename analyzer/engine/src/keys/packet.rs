@@ -19,9 +19,9 @@ pub struct Packet<'a> {
     /// `None` for rtflow, whose data source is a name.
     pub(super) source: Option<DataSource>,
     /// `None` for rtflow.
-    pub(super) ports: Option<(Port, Port)>,
-    /// Reason of a discard.
-    pub(super) reason: Option<u32>,
+    pub(super) interfaces: Option<(Interface, Interface)>,
+    /// Reason in the notification of a discard.
+    discarded: Option<u32>,
     pub(super) sampled: Option<SampledHeader<'a>>,
     pub(super) headers: Headers<'a>,
     pub(super) rtflow: Option<RtFlow<'a>>,
@@ -41,44 +41,45 @@ impl<'a> Packet<'a> {
     /// A packet that `agent` sampled, or a transaction of an application.
     #[inline]
     pub fn flow(agent: Address, sample: &FlowSample<'a>) -> Self {
-        let (input, output) = (sample.input.port(), sample.output.port());
-        let records = Records::list(sample.records());
-        Self {
-            source: Some(sample.source_id),
-            ports: Some((input, output)),
-            reason: if let Port::Discarded(reason) = output { Some(reason) } else { None },
-            ..Self::new(agent, records)
-        }
+        let (source, interfaces) = (Some(sample.source_id), Some((sample.input, sample.output)));
+        let records = Records(Some(sample.records()));
+        Self::new(agent, source, interfaces, None, None, records)
     }
 
     /// A packet that the device discarded.
     pub fn discarded(agent: Address, sample: &DiscardedPacket<'a>) -> Self {
-        let port = |value| Interface { format: 0, value }.port();
-        let records = Records::list(sample.records());
-        Self {
-            source: Some(sample.source_id),
-            ports: Some((port(sample.input_if_index), port(sample.output_if_index))),
-            reason: Some(sample.reason),
-            ..Self::new(agent, records)
-        }
+        let interface = |value| Interface { format: 0, value };
+        let interfaces =
+            Some((interface(sample.input_if_index), interface(sample.output_if_index)));
+        let records = Records(Some(sample.records()));
+        let (source, reason) = (Some(sample.source_id), Some(sample.reason));
+        Self::new(agent, source, interfaces, reason, None, records)
     }
 
-    /// A custom flow: its attributes are keys by their own names.
+    /// A custom flow. The function `rtflow:` reads its attributes.
     pub fn rtflow(agent: Address, sample: &RtFlow<'a>) -> Self {
-        Self { rtflow: Some(*sample), ..Self::new(agent, Records::EMPTY) }
+        Self::new(agent, None, None, None, Some(*sample), Records(None))
     }
 
+    /// In one expression, so that the packet is built in place: it is too large to be moved.
     #[inline(always)]
-    fn new(agent: Address, records: Records<'a>) -> Self {
+    fn new(
+        agent: Address,
+        source: Option<DataSource>,
+        interfaces: Option<(Interface, Interface)>,
+        discarded: Option<u32>,
+        rtflow: Option<RtFlow<'a>>,
+        records: Records<'a>,
+    ) -> Self {
         let sampled = records.read::<SampledHeader<'_>>();
         Self {
-            agent,
-            source: None,
-            ports: None,
-            reason: None,
-            sampled,
             headers: sampled.as_ref().map_or(Headers::EMPTY, Headers::decode),
-            rtflow: None,
+            agent,
+            source,
+            interfaces,
+            discarded,
+            sampled,
+            rtflow,
             records,
             composed: Composed::default(),
         }
@@ -87,6 +88,19 @@ impl<'a> Packet<'a> {
     /// Bytes of the frame on the wire; 0 if the sample is of no packet.
     pub fn frame_bytes(&self) -> u64 {
         super::catalogue::frame_bytes(self).unwrap_or(0)
+    }
+
+    /// Input and output port.
+    pub(super) fn ports(&self) -> Option<(Port, Port)> {
+        self.interfaces.map(|(input, output)| (input.port(), output.port()))
+    }
+
+    /// Reason of a discard, in a notification or in place of the output port of a sample.
+    pub(super) fn reason(&self) -> Option<u32> {
+        match self.ports() {
+            Some((_, Port::Discarded(reason))) => Some(reason),
+            _ => self.discarded,
+        }
     }
 
     /// The header number `instance` of a protocol, counted from 0.

@@ -40,11 +40,11 @@ pub(super) const KEYS: &[KeyInfo] = &[
         Kind::Text,
         "reason of a discard: `acl`, `ttl_exceeded`; the code if it has no name",
         |p, _| {
-            let code = p.reason?;
+            let code = p.reason()?;
             Some(drop_reason_name(code).map_or_else(|| code.into(), Value::from))
         }
     ),
-    key!("reasoncode", Kind::Number, "code of `reason`", |p, _| p.reason.map(Value::from)),
+    key!("reasoncode", Kind::Number, "code of `reason`", |p, _| p.reason().map(Value::from)),
     key!("function", Kind::Text, "function of the software that discarded the packet", |p, _| {
         text(p.record::<ExtendedFunction<'_>>()?.symbol)
     }),

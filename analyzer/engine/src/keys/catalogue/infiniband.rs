@@ -66,8 +66,11 @@ pub(super) const KEYS: &[KeyInfo] = &[
     ),
 ];
 
-fn bth<'a>(packet: &Packet<'a>, instance: u8) -> Option<Header<'a>> {
-    packet.header(Protocol::Bth, instance)
+/// The base transport header after the UDP header number `instance`.
+pub(super) fn bth<'a>(packet: &Packet<'a>, instance: u8) -> Option<Header<'a>> {
+    let udp = packet.header(Protocol::Udp, instance)?;
+    let bth = udp.part(8)?;
+    (udp.u16(2)? == ROCE && bth.bytes.len() >= BTH_LEN).then_some(bth)
 }
 
 fn fields(packet: &Packet<'_>, instance: u8) -> Option<ExtendedIbBth> {
@@ -149,5 +152,8 @@ fn acknowledgment<'p>(syndrome: u8) -> Option<Value<'p>> {
     }))
 }
 
+/// UDP port of RoCEv2.
+const ROCE: u16 = 4791;
+const BTH_LEN: usize = 12;
 /// Congestion notification packet.
 const CNP: u8 = 0x81;

@@ -2,7 +2,7 @@
 
 use flowmote_decoder::flow::SampledIpv4;
 
-use super::{KeyInfo, Section, dscp_name, header};
+use super::{KeyInfo, Section, dscp_name, header, v4, word};
 use crate::keys::header::{Header, Protocol};
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
@@ -16,21 +16,17 @@ pub(super) const KEYS: &[KeyInfo] = &[
     key!("ip_offset", Kind::Number, "bytes before the header", |p, n| {
         Some(p.header(Protocol::Ipv4, n)?.offset.into())
     }),
-    key!("ipsource", Kind::V4, "source address", |p, n| match p.header(Protocol::Ipv4, n) {
-        Some(ip) => ip.v4(12).map(Value::V4),
-        None => Some(fields(p, n)?.src_ip.into()),
+    v4(Section::Ipv4, "ipsource", "source address", |p, n| match ip(p, n) {
+        Some(ip) => ip.v4(12),
+        None => Some(fields(p, n)?.src_ip),
     }),
-    key!("ipdestination", Kind::V4, "destination address", |p, n| {
-        match p.header(Protocol::Ipv4, n) {
-            Some(ip) => ip.v4(16).map(Value::V4),
-            None => Some(fields(p, n)?.dst_ip.into()),
-        }
+    v4(Section::Ipv4, "ipdestination", "destination address", |p, n| match ip(p, n) {
+        Some(ip) => ip.v4(16),
+        None => Some(fields(p, n)?.dst_ip),
     }),
-    key!("ipprotocol", Kind::Number, "number of the protocol in it", |p, n| {
-        match p.header(Protocol::Ipv4, n) {
-            Some(ip) => ip.u8(9).map(Value::from),
-            None => Some(fields(p, n)?.protocol.into()),
-        }
+    word(Section::Ipv4, "ipprotocol", "number of the protocol in it", |p, n| match ip(p, n) {
+        Some(ip) => ip.u8(9).map(u32::from),
+        None => Some(fields(p, n)?.protocol),
     }),
     key!("ipbytes", Kind::Number, "total length; absent if segmentation left it 0", |p, n| {
         match p.header(Protocol::Ipv4, n) {
@@ -84,6 +80,7 @@ pub(super) const KEYS: &[KeyInfo] = &[
     }),
 ];
 
+#[inline]
 fn ip<'a>(packet: &Packet<'a>, instance: u8) -> Option<Header<'a>> {
     packet.header(Protocol::Ipv4, instance)
 }

@@ -13,9 +13,11 @@ mod transport;
 mod tunnel;
 
 use core::fmt;
+use core::net::Ipv4Addr;
 
 use flowmote_decoder::Text;
 
+use super::buffer::KeyBuffer;
 use super::kind::Kind;
 use super::packet::Packet;
 use super::value::Value;
@@ -40,7 +42,38 @@ pub struct KeyInfo {
 }
 
 /// Reads the value of a key from a packet. The number is that of the header: 0 outermost.
-pub(super) type Read = for<'p> fn(&'p Packet<'_>, u8) -> Option<Value<'p>>;
+///
+/// The values of the keys that most definitions have are returned in registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Read {
+    V4(fn(&Packet<'_>, u8) -> Option<Ipv4Addr>),
+    Word(fn(&Packet<'_>, u8) -> Option<u32>),
+    Any(ReadAny),
+}
+
+type ReadAny = for<'p> fn(&'p Packet<'_>, u8) -> Option<Value<'p>>;
+
+impl KeyInfo {
+    #[inline]
+    pub(super) fn value<'p>(&self, packet: &'p Packet<'_>, instance: u8) -> Option<Value<'p>> {
+        match self.read {
+            Read::V4(read) => read(packet, instance).map(Value::V4),
+            Read::Word(read) => read(packet, instance).map(Value::from),
+            Read::Any(read) => read(packet, instance),
+        }
+    }
+
+    /// Appends the value to a key; returns false if there is none.
+    #[inline]
+    pub(super) fn write(&self, packet: &Packet<'_>, instance: u8, buffer: &mut KeyBuffer) -> bool {
+        let written = match self.read {
+            Read::V4(read) => read(packet, instance).map(|address| buffer.v4(address)),
+            Read::Word(read) => read(packet, instance).map(|word| buffer.word(word)),
+            Read::Any(read) => read(packet, instance).map(|value| buffer.push(&value)),
+        };
+        written.is_some()
+    }
+}
 
 /// The part of a sample that a key is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,9 +162,29 @@ const fn header(
     name: &'static str,
     kind: Kind,
     doc: &'static str,
-    read: Read,
+    read: ReadAny,
 ) -> KeyInfo {
-    KeyInfo { name, kind, doc, section, layered: true, read }
+    KeyInfo { name, kind, doc, section, layered: true, read: Read::Any(read) }
+}
+
+/// A row for an IPv4 address in a protocol header.
+const fn v4(
+    section: Section,
+    name: &'static str,
+    doc: &'static str,
+    read: fn(&Packet<'_>, u8) -> Option<Ipv4Addr>,
+) -> KeyInfo {
+    KeyInfo { name, kind: Kind::V4, doc, section, layered: true, read: Read::V4(read) }
+}
+
+/// A row for a number of at most 32 bits in a protocol header.
+const fn word(
+    section: Section,
+    name: &'static str,
+    doc: &'static str,
+    read: fn(&Packet<'_>, u8) -> Option<u32>,
+) -> KeyInfo {
+    KeyInfo { name, kind: Kind::Number, doc, section, layered: true, read: Read::Word(read) }
 }
 
 /// A row of the table for a key that a sample has once.
@@ -140,9 +193,9 @@ const fn record(
     name: &'static str,
     kind: Kind,
     doc: &'static str,
-    read: Read,
+    read: ReadAny,
 ) -> KeyInfo {
-    KeyInfo { name, kind, doc, section, layered: false, read }
+    KeyInfo { name, kind, doc, section, layered: false, read: Read::Any(read) }
 }
 
 /// The value of a word of a record; `None` for sFlow's code for unknown.

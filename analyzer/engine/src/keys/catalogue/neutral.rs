@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use flowmote_decoder::flow::{SampledIpv4, SampledIpv6};
 
-use super::{KeyInfo, Section, header};
+use super::{KeyInfo, Section, header, word};
 use crate::keys::header::{Header, Protocol};
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
@@ -25,29 +25,32 @@ pub(super) const KEYS: &[KeyInfo] = &[
         Some((_, _, ip)) => ip.v6(24).map(Value::V6),
         None => Some(fields(p, n)?.dst.into()),
     }),
-    key!(
+    word(
+        Section::Neutral,
         "ipproto",
-        Kind::Number,
         "number of the protocol in IP, after the extension headers",
         |p, n| match p.headers.ip(n) {
-            Some(_) => protocol(p, n).map(Value::from),
-            None => Some(fields(p, n)?.protocol.into()),
-        }
+            Some(_) => protocol(p, n).map(u32::from),
+            None => Some(fields(p, n)?.protocol),
+        },
     ),
-    key!("sport", Kind::Number, "source port of TCP, UDP or SCTP in the same IP packet", |p, n| {
-        match transport(p, n) {
-            Some(transport) => transport.u16(0).map(Value::from),
+    word(
+        Section::Neutral,
+        "sport",
+        "source port of TCP, UDP or SCTP in the same IP packet",
+        |p, n| match transport(p, n) {
+            Some(transport) => transport.u16(0).map(u32::from),
             None => fields(p, n)?.port(|fields| fields.src_port),
-        }
-    }),
-    key!(
+        },
+    ),
+    word(
+        Section::Neutral,
         "dport",
-        Kind::Number,
         "destination port of TCP, UDP or SCTP in the same IP packet",
         |p, n| match transport(p, n) {
-            Some(transport) => transport.u16(2).map(Value::from),
+            Some(transport) => transport.u16(2).map(u32::from),
             None => fields(p, n)?.port(|fields| fields.dst_port),
-        }
+        },
     ),
 ];
 
@@ -83,8 +86,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn port<'p>(&self, port: fn(&Self) -> u32) -> Option<Value<'p>> {
-        matches!(self.protocol, 6 | 17 | 132).then(|| port(self).into())
+    fn port(&self, port: fn(&Self) -> u32) -> Option<u32> {
+        matches!(self.protocol, 6 | 17 | 132).then(|| port(self))
     }
 }
 

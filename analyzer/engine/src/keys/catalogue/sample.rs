@@ -6,6 +6,7 @@ use flowmote_decoder::flow::{
 use flowmote_decoder::{DataSource, Port};
 
 use super::{KeyInfo, Section, record, text};
+use crate::keys::header::name;
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
 use crate::keys::text::ShortText;
@@ -31,13 +32,13 @@ pub(super) const KEYS: &[KeyInfo] = &[
         "inputifindex",
         Kind::Port,
         "ifIndex of the port that received the packet, or `internal`, `unknown`, `multiple`",
-        |p, _| p.ports.map(|(input, _)| port(input))
+        |p, _| p.ports().map(|(input, _)| port(input))
     ),
     key!(
         "outputifindex",
         Kind::Port,
         "ifIndex of the port that sent it, or `discard`, `multiple`, `internal`, `unknown`",
-        |p, _| p.ports.map(|(_, output)| port(output))
+        |p, _| p.ports().map(|(_, output)| port(output))
     ),
     key!(
         "direction",
@@ -77,7 +78,7 @@ fn port<'p>(port: Port) -> Value<'p> {
 /// Ingress if the data source is the input port, egress if it is the output port only.
 pub(super) fn direction(packet: &Packet<'_>) -> Option<&'static str> {
     let DataSource { class: 0, index } = packet.source? else { return None };
-    let (input, output) = packet.ports?;
+    let (input, output) = packet.ports()?;
     match Port::Index(index) {
         sampler if sampler == input => Some("ingress"),
         sampler if sampler == output => Some("egress"),
@@ -117,8 +118,9 @@ fn is_packet(packet: &Packet<'_>) -> bool {
 
 fn stack(packet: &Packet<'_>) -> ShortText<128> {
     let mut stack = ShortText::new();
-    for (at, protocol) in packet.headers.protocols().enumerate() {
-        let whole = (at == 0 || stack.push(".")) && stack.push(protocol.name());
+    let roce = (super::infiniband::bth(packet, 0).is_some()).then_some("ibbt");
+    for name in packet.headers.protocols().filter_map(name).chain(roce) {
+        let whole = (stack.as_str().is_empty() || stack.push(".")) && stack.push(name);
         if !whole {
             break;
         }
