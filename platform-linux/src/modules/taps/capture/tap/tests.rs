@@ -1,11 +1,15 @@
 //! A scripted kernel: what each errno does, and a ring written by hand.
 
 use core::cell::RefCell;
+use core::num::NonZeroU32;
 use std::rc::Rc;
+
+use flowmote_core::SampleMeta;
 
 use super::*;
 use crate::kernel::sys::fake::{Scripted, anonymous_memory, descriptor, errno};
 use crate::kernel::sys::syscall::Call;
+use crate::modules::taps::capture::options::TapOptions;
 
 fn options() -> TapOptions {
     TapOptions {

@@ -1,0 +1,88 @@
+//! The interfaces of a tap, and what can change while it is open.
+
+use core::num::NonZeroU32;
+use std::io;
+
+use super::Tap;
+use super::open::explain;
+use crate::modules::taps::capture::options::{TapOptions, check_rate};
+use crate::modules::taps::capture::reader::{Reader, Sampling};
+
+impl Tap {
+    /// Returns true if the interface can [`join`](Self::join): the tap is shared, and its table has a
+    /// place for it.
+    #[must_use]
+    pub fn has_room_for(&self, if_index: u32) -> bool {
+        self.table.as_ref().is_some_and(|table| table.has_room_for(if_index))
+    }
+
+    /// Starts to sample one more interface. Not the loopback: its packets would be seen twice.
+    ///
+    /// # Errors
+    /// Those of promiscuous mode. `InvalidInput` for options out of range, and without
+    /// [room](Self::has_room_for).
+    pub fn join(&mut self, options: &TapOptions) -> io::Result<()> {
+        options.check()?;
+        let table = self.table.as_mut();
+        let counters =
+            table.and_then(|table| table.insert(options.if_index, options.sampling_rate));
+        let counters = counters.ok_or(io::ErrorKind::InvalidInput)?;
+        let reader = Reader::new(Sampling::Counted(counters), options);
+        self.readers.insert(options.if_index, reader);
+        if options.promiscuous {
+            self.set_promiscuous(options, true)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the sampling of an interface that had joined.
+    pub fn leave(&mut self, if_index: u32) {
+        if let Some(table) = &mut self.table {
+            table.remove(if_index);
+        }
+        self.readers.remove(&if_index);
+        // EADDRNOTAVAIL if it was not promiscuous.
+        let _ = self.socket.set_promiscuous(if_index, false);
+    }
+
+    /// Returns true if the packets of this interface are sampled.
+    #[must_use]
+    pub fn has(&self, if_index: u32) -> bool {
+        self.readers.contains_key(&if_index)
+    }
+
+    /// The interfaces whose packets are sampled.
+    pub fn interfaces(&self) -> impl Iterator<Item = u32> {
+        self.readers.keys().copied()
+    }
+
+    /// Samples 1 in `rate` of an interface from now on. Samples of packets that were chosen before
+    /// keep their rate. The ring keeps its size; see [`RingShape::for_rate`].
+    ///
+    /// # Errors
+    /// `InvalidInput` above 2^31; with [`Method::Classic`] those of SO_ATTACH_FILTER.
+    pub fn set_sampling_rate(&mut self, if_index: u32, rate: NonZeroU32) -> io::Result<()> {
+        check_rate(rate)?;
+        let Some(reader) = self.readers.get_mut(&if_index) else { return Ok(()) };
+        match &mut reader.sampling {
+            Sampling::Counted(counters) => counters.set_rate(rate),
+            Sampling::Estimated { draw, .. } => {
+                let new = draw.at_rate(rate.get());
+                self.socket.attach_classic(&new.program(self.header_bytes))?;
+                *draw = new;
+            }
+        }
+        reader.set_rate(rate, self.ring.end());
+        Ok(())
+    }
+
+    /// Holds the interface in promiscuous mode, or ends that.
+    ///
+    /// # Errors
+    /// Those of the socket option; ENODEV.
+    pub fn set_promiscuous(&self, options: &TapOptions, on: bool) -> io::Result<()> {
+        self.socket
+            .set_promiscuous(options.if_index, on)
+            .map_err(|error| explain(&options.name, "promiscuous mode", error))
+    }
+}
