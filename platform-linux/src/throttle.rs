@@ -1,5 +1,6 @@
 //! Log lines that an outside event can repeat, limited to one a minute.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use flowmote_core::{Duration, Instant};
@@ -35,6 +36,24 @@ impl Throttle {
     }
 }
 
+/// Limits warnings about many subjects, such as interfaces, each text on its own: what is refused
+/// to one interface is refused to hundreds. The texts must be few, because each is kept.
+#[derive(Debug, Default)]
+pub(crate) struct ThrottleByText {
+    throttles: BTreeMap<String, Throttle>,
+}
+
+impl ThrottleByText {
+    /// Logs each of `texts` with the name of the subject in front, unless the text was logged less
+    /// than a minute ago, about whichever subject.
+    pub(crate) fn warn(&mut self, now: Instant, subject: &str, texts: &[String]) {
+        for text in texts {
+            let throttle = self.throttles.entry(text.clone()).or_default();
+            throttle.warn(now, format_args!("{subject}: {text}"));
+        }
+    }
+}
+
 const INTERVAL: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -50,5 +69,17 @@ mod tests {
         assert_eq!(throttle.admit(at(60)), None);
         assert_eq!(throttle.admit(at(61)), Some(2));
         assert_eq!(throttle.admit(at(121)), Some(0));
+    }
+
+    #[test]
+    fn each_text_has_a_limit_of_its_own() {
+        let mut throttle = ThrottleByText::default();
+        let texts = ["no eBPF".to_owned(), "small ring".to_owned()];
+        for subject in ["eth0", "eth1", "eth2"] {
+            throttle.warn(Instant::ZERO, subject, &texts[..1]);
+        }
+        throttle.warn(Instant::ZERO, "eth3", &texts);
+        let suppressed = |text: &String| throttle.throttles[text].suppressed;
+        assert_eq!(texts.each_ref().map(suppressed), [3, 0]);
     }
 }

@@ -1,0 +1,102 @@
+//! Taps that are replaced or closed, and their faults.
+
+use std::io;
+
+use flowmote_core::Instant;
+use log::info;
+
+use crate::modules::module::World;
+use crate::modules::taps::capture::{LinkFault, Tap};
+use crate::modules::taps::leaving::Leaving;
+use crate::modules::taps::statistics::totals;
+use crate::modules::taps::{RETRY, SHARED_NAME, Taps};
+
+impl Taps {
+    /// Handles a wake-up without samples, which is an error of the socket: most often the
+    /// interface went down.
+    pub(super) fn look_for_fault(&mut self, now: Instant, token: u32) {
+        let Some(tap) = self.taps.get_mut(&token) else { return };
+        let error = match tap.take_fault() {
+            // The tap receives packets again when the interface is up.
+            Ok(None | Some(LinkFault::Down)) => return,
+            // RTM_DELLINK follows and removes the interface. The retry covers its loss.
+            Ok(Some(LinkFault::Gone)) => {
+                self.close(token);
+                self.retries.insert(token, now + RETRY);
+                return;
+            }
+            Ok(Some(LinkFault::Other(errno))) => io::Error::from_raw_os_error(errno),
+            Err(error) => error,
+        };
+        self.warn_of_socket(now, token, &error);
+    }
+
+    /// Stops a tap that another one replaces. Its samples are read later.
+    pub(super) fn replace(&mut self, now: Instant, token: u32, world: &World<'_>) {
+        let Some(tap) = self.taps.remove(&token) else { return };
+        world.unwatch(&tap);
+        let mut leaving = Leaving::new(now, tap);
+        match leaving.tap.stop() {
+            Ok(()) => {
+                self.add_to_ports(leaving.news());
+                self.leaving.push(leaving);
+            }
+            Err(error) => {
+                self.warn_of_socket(now, token, &error);
+                self.add_to_ports(leaving.last_news());
+                self.closer.close(leaving.tap);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, if_index: u32) {
+        if let Some(port) = self.ports.get(&if_index) {
+            info!("{}: no longer sampled", port.options.name);
+            self.end(if_index);
+        }
+    }
+
+    /// Ends the sampling of an interface and keeps its totals.
+    fn end(&mut self, if_index: u32) {
+        let Some(port) = self.ports.remove(&if_index) else { return };
+        if let Some(tap) = self.taps.get_mut(&port.tap) {
+            let _ = tap.update_losses();
+        }
+        let mut totals = totals(&port, &mut self.taps);
+        // Samples that are still in the ring are lost with it.
+        totals.lost = totals.lost_at_end();
+        self.ended.insert(if_index, totals);
+        match self.taps.get_mut(&port.tap) {
+            Some(tap) if tap.is_shared() => tap.leave(if_index),
+            Some(_) => self.deleted.extend(self.taps.remove(&port.tap)),
+            None => {}
+        }
+    }
+
+    /// Closes a tap. What is in its ring is not read.
+    pub(super) fn discard(&mut self, tap: Tap, world: &World<'_>) {
+        world.unwatch(&tap);
+        self.closer.close(tap);
+    }
+
+    /// Closes the taps of interfaces that are no longer sampled.
+    pub(super) fn discard_deleted(&mut self, world: &World<'_>) {
+        std::mem::take(&mut self.deleted).into_iter().for_each(|tap| self.discard(tap, world));
+    }
+
+    /// Logs an error of an open tap.
+    pub(super) fn warn_of_socket(&mut self, now: Instant, token: u32, error: &io::Error) {
+        let name = self.ports.get(&token).map_or(SHARED_NAME, |port| &port.options.name);
+        self.throttle.warn(now, format_args!("{name}: packet socket: {error}"));
+    }
+}
+
+/// At the end of the daemon: the taps are closed side by side, because one after the other takes
+/// seconds for hundreds of them.
+impl Drop for Taps {
+    fn drop(&mut self) {
+        let taps = std::mem::take(&mut self.taps).into_values();
+        let leaving = self.leaving.drain(..).map(|leaving| leaving.tap);
+        taps.chain(leaving).for_each(|tap| self.closer.close(tap));
+    }
+}

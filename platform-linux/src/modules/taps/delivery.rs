@@ -1,0 +1,87 @@
+//! Samples on their way from the rings to the agent.
+
+use flowmote_core::Instant;
+
+use crate::modules::taps::SOON;
+use crate::modules::taps::Taps;
+use crate::modules::taps::capture::Packet;
+use crate::modules::taps::leaving::Leaving;
+use crate::modules::taps::paths::Paths;
+use crate::modules::taps::sample::with_flow_sample;
+use crate::output::Output;
+
+impl Taps {
+    /// Passes a bounded number of the samples that wait in a tap to the agent; what is left wakes
+    /// the loop again. Returns true if there were any.
+    pub(super) fn drain_tap(&mut self, now: Instant, token: u32, output: &mut Output<'_>) -> bool {
+        let Some(tap) = self.taps.get_mut(&token) else { return false };
+        let (ports, paths) = (&self.ports, &mut self.paths);
+        let drained = tap.drain(BUDGET, &mut |packet| {
+            if let Some(port) = ports.get(&packet.if_index) {
+                let meta = port.continue_totals(packet.meta, packet.meta.sampling_rate);
+                pass_on(now, &Packet { meta, ..*packet }, paths, output);
+            }
+        });
+        match drained {
+            Ok(drained) => drained.samples > 0,
+            Err(error) => {
+                self.warn_of_socket(now, token, &error);
+                true
+            }
+        }
+    }
+
+    /// Drains the tap of an interface.
+    pub(super) fn drain_of(&mut self, now: Instant, if_index: u32, output: &mut Output<'_>) {
+        if let Some(token) = self.ports.get(&if_index).map(|port| port.tap) {
+            self.drain_tap(now, token, output);
+        }
+    }
+
+    /// Passes samples of taps that were replaced to the agent. Pool and drops are those of the
+    /// interface now, in its present tap, so that they never step back.
+    pub(super) fn drain_leaving(
+        &mut self,
+        now: Instant,
+        is_due: impl Fn(&Leaving) -> bool,
+        output: &mut Output<'_>,
+    ) -> bool {
+        let Self { leaving, taps, ports, paths, .. } = self;
+        let mut more = false;
+        for Leaving { tap, until, .. } in leaving.iter_mut().filter(|leaving| is_due(leaving)) {
+            let drained = tap.drain(BUDGET, &mut |packet| {
+                let Some(port) = ports.get(&packet.if_index) else { return };
+                let current = taps.get_mut(&port.tap).map(|tap| tap.meta(packet.if_index));
+                let rate = packet.meta.sampling_rate;
+                let meta = port.continue_totals(current.unwrap_or_default(), rate);
+                pass_on(now, &Packet { meta, ..*packet }, paths, output);
+            });
+            if drained.is_ok_and(|drained| drained.more) {
+                // The rest in the next turn of the loop.
+                *until = now + SOON;
+                more = true;
+            }
+        }
+        more
+    }
+
+    /// Closes the taps that were replaced and have no samples any more.
+    pub(super) fn finish_leaving(&mut self, now: Instant, output: &mut Output<'_>) {
+        self.drain_leaving(now, |leaving| leaving.until <= now, output);
+        let due: Vec<Leaving> =
+            self.leaving.extract_if(.., |leaving| leaving.until <= now).collect();
+        for mut leaving in due {
+            self.add_to_ports(leaving.last_news());
+            self.closer.close(leaving.tap);
+        }
+    }
+}
+
+/// Passes a sample to the agent, with the interfaces between which the packet passed.
+fn pass_on(now: Instant, packet: &Packet<'_>, paths: &mut Paths, output: &mut Output<'_>) {
+    let sides = paths.sides(now, packet.if_index, packet);
+    with_flow_sample(packet.if_index, packet, sides, |sample| output.flow_sample(now, sample));
+}
+
+/// Samples read before other interfaces, timers and signals have their turn: about a millisecond.
+const BUDGET: usize = 4096;

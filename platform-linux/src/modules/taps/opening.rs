@@ -1,0 +1,174 @@
+//! Taps that are opened, and interfaces that join them.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use flowmote_core::{Duration, Instant};
+use log::{info, warn};
+
+use crate::clock;
+use crate::modules::module::World;
+use crate::modules::taps::capture::{Tap, TapOptions};
+use crate::modules::taps::descriptors;
+use crate::modules::taps::port::{Port, method};
+use crate::modules::taps::shared::SharedShape;
+use crate::modules::taps::{RETRY, SHARED, SHARED_NAME, SOON, Shared, Taps};
+
+impl Taps {
+    /// Has many interfaces share a tap.
+    pub(super) fn share(
+        &mut self,
+        now: Instant,
+        wanted: &BTreeMap<u32, TapOptions>,
+        world: &World<'_>,
+    ) {
+        let candidates: Vec<&TapOptions> =
+            wanted.values().filter(|options| !options.loopback).collect();
+        let is_open = self.taps.contains_key(&SHARED);
+        let Some(needed) = SharedShape::of(&candidates, is_open) else {
+            self.shared = Shared::None;
+            if let Some(tap) = self.taps.remove(&SHARED) {
+                self.discard(tap, world);
+            }
+            return;
+        };
+        match self.shared {
+            Shared::Refused => return,
+            Shared::Open(shape) if shape.suffices_for(&needed) => {}
+            _ => match self.open_shared(now, needed, world) {
+                Ok(()) => self.shared = Shared::Open(needed),
+                Err(error) => {
+                    self.shared = Shared::Refused;
+                    warn!("{error}: each interface has a tap of its own");
+                    return;
+                }
+            },
+        }
+        for options in candidates {
+            self.join(now, options, world);
+        }
+    }
+
+    /// Opens a shared tap in place of the present one, if there is one.
+    fn open_shared(
+        &mut self,
+        now: Instant,
+        shape: SharedShape,
+        world: &World<'_>,
+    ) -> io::Result<()> {
+        let SharedShape { table, header_bytes, ring, .. } = shape;
+        let tap = Tap::open_shared(table, header_bytes, ring)?;
+        world.watch(&tap, SHARED)?;
+        self.replace(now, SHARED, world);
+        self.shortfalls.warn(now, SHARED_NAME, tap.shortfalls());
+        self.taps.insert(SHARED, tap);
+        Ok(())
+    }
+
+    /// Moves an interface to the shared tap, if it has room.
+    fn join(&mut self, now: Instant, options: &TapOptions, world: &World<'_>) {
+        let if_index = options.if_index;
+        let has_joined = |tap: &Tap, port: Option<&Port>| {
+            tap.has(if_index) && port.is_some_and(|p| p.tap == SHARED)
+        };
+        let Some(tap) = self.taps.get(&SHARED) else { return };
+        if has_joined(tap, self.ports.get(&if_index)) || !tap.has_room_for(if_index) {
+            return;
+        }
+        self.replace(now, if_index, world);
+        let Some(tap) = self.taps.get_mut(&SHARED) else { return };
+        match tap.join(options) {
+            Ok(()) => self.sampled(now, options.clone(), SHARED),
+            Err(error) => self.retry(now, if_index, &error),
+        }
+    }
+
+    /// Opens taps of single interfaces, as many as fit into one turn of the loop.
+    pub(super) fn open_own(
+        &mut self,
+        now: Instant,
+        wanted: BTreeMap<u32, TapOptions>,
+        world: &World<'_>,
+    ) {
+        self.more_at = None;
+        let end = clock::now() + TURN;
+        let mut room = descriptors::taps_allowed(world.config)
+            .saturating_sub(self.taps.len() + self.leaving.len());
+        let mut refused = 0;
+        for options in wanted.into_values() {
+            let if_index = options.if_index;
+            let Err(reason) = self.apply_in_place(&options) else { continue };
+            if self.retries.get(&if_index).is_some_and(|at| now < *at) {
+                continue;
+            }
+            if room == 0 {
+                refused += 1;
+                self.retries.insert(if_index, now + RETRY);
+                continue;
+            }
+            if clock::now() >= end {
+                self.more_at = Some(clock::now() + SOON);
+                break;
+            }
+            if let Some(reason) = reason {
+                info!("{}: reopening the tap, {reason}", options.name);
+            }
+            room -= 1;
+            if let Err(error) = self.open_one(now, options, world) {
+                self.retry(now, if_index, &error);
+            }
+        }
+        if refused > 0 {
+            let shortage = descriptors::shortage(self.taps.len() + refused, world.config);
+            self.throttle.warn(now, format_args!("{refused} interfaces not sampled: {shortage}"));
+        }
+    }
+
+    /// Returns `Err` if the interface needs a new tap, with the reason if it has one now.
+    fn apply_in_place(&mut self, options: &TapOptions) -> Result<(), Option<&'static str>> {
+        let port = self.ports.get_mut(&options.if_index).ok_or(None)?;
+        let tap = self.taps.get_mut(&port.tap).filter(|tap| tap.has(options.if_index));
+        let tap = tap.ok_or(None)?;
+        port.apply_in_place(options, tap).map_err(Some)
+    }
+
+    /// Opens the tap of one interface, in place of the present one if there is one.
+    fn open_one(&mut self, now: Instant, options: TapOptions, world: &World<'_>) -> io::Result<()> {
+        let mut tap = Tap::prepare(&options)?;
+        world.watch(&tap, options.if_index)?;
+        self.replace(now, options.if_index, world);
+        // The present one has just ended, so that no packet is missed or counted twice.
+        tap.start(&options)?;
+        let if_index = options.if_index;
+        self.taps.insert(if_index, tap);
+        self.sampled(now, options, if_index);
+        Ok(())
+    }
+
+    /// Notes that a tap samples an interface. Its totals continue.
+    fn sampled(&mut self, now: Instant, options: TapOptions, token: u32) {
+        let TapOptions { if_index, name, sampling_rate, .. } = &options;
+        let if_index = *if_index;
+        if let Some(tap) = self.taps.get(&token) {
+            let method = method(tap.method());
+            info!("{name}: sampling 1 in {sampling_rate} (ifIndex {if_index}, {method})");
+            if token != SHARED {
+                self.shortfalls.warn(now, name, tap.shortfalls());
+            }
+        }
+        self.retries.remove(&if_index);
+        let ended = self.ended.remove(&if_index);
+        let before = ended.or(self.ports.get(&if_index).map(|port| port.before));
+        let before = before.unwrap_or_default();
+        self.ports.insert(if_index, Port { options, tap: token, before });
+    }
+
+    fn retry(&mut self, now: Instant, if_index: u32, error: &io::Error) {
+        self.retries.insert(if_index, now + RETRY);
+        self.open_throttle.warn(now, format_args!("{error}; retrying every 5 s"));
+    }
+}
+
+/// Time for opening taps before other interfaces, timers and signals have their turn. One tap takes
+/// 10 to 30 ms, because PACKET_RX_RING waits for RCU (`packet_set_ring`).
+const TURN: Duration = Duration::from_millis(20);
