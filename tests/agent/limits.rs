@@ -1,4 +1,5 @@
-//! Hundreds of interfaces: descriptors, exact pools, counters, and a reload under traffic.
+//! Hundreds of interfaces: descriptors, exact pools, counters, and a reload under traffic; and a
+//! limit of memory.
 
 use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, LinkCounters, Namespace, Totals, flood, flowmote, peer_ip_of,
@@ -26,8 +27,8 @@ fn configuration(sampling: u32, header_bytes: u32) -> String {
 }
 
 impl Host {
-    /// Starts the agent with at most `files` open files.
-    fn start(lab: &Lab, others: u32, files: u32) -> Self {
+    /// Starts the agent under `limit`, an option of prlimit(1).
+    fn start(lab: &Lab, others: u32, limit: &str) -> Self {
         let (host, peer) = (lab.namespace(), lab.namespace());
         lab.link(1, (&host, "lan0"), (&peer, "lan0"));
         lab.link(2, (&host, "lan1"), (&peer, "lan1"));
@@ -36,7 +37,7 @@ impl Host {
         let collector = Collector::start(&host, "127.0.0.1:6343");
         let file = lab.file("flowmote.conf", &configuration(1000, 128));
         let mut command = host.command("prlimit");
-        command.arg(format!("--nofile={files}:{files}")).arg(flowmote()).arg("run");
+        command.arg(limit).arg(flowmote()).arg("run");
         command.arg("--config").arg(file);
         let agent = Agent::start_command(lab, command);
         Self { host, _peer: peer, collector, agent }
@@ -96,7 +97,7 @@ fn thousand_interfaces_are_sampled_within_1024_open_files() {
     if !lab.has_ebpf() {
         return flowmote_lab::skip("a shared tap needs eBPF");
     }
-    let mut host = Host::start(&lab, OTHERS, 1024);
+    let mut host = Host::start(&lab, OTHERS, "--nofile=1024:1024");
     assert!(host.agent.open_files(&host.host) < 40);
     host.flood(1000);
     host.wait_for_pools();
@@ -123,7 +124,7 @@ fn thousand_interfaces_are_sampled_within_1024_open_files() {
 #[test]
 fn seventeenth_interface_makes_them_share_a_tap() {
     let Some(lab) = Lab::open() else { return };
-    let host = Host::start(&lab, 8, 1024);
+    let host = Host::start(&lab, 8, "--nofile=1024:1024");
     let files = host.agent.open_files(&host.host);
     host.flood(300);
     host.wait_for_pools();
@@ -151,8 +152,9 @@ fn seventeenth_interface_makes_them_share_a_tap() {
 #[test]
 fn interfaces_beyond_the_limit_of_open_files_still_have_counters() {
     const OTHERS: u32 = 40;
+    const FILES: &str = "--nofile=48:48";
     let Some(lab) = Lab::unprivileged() else { return };
-    let host = Host::start(&lab, OTHERS, 48);
+    let host = Host::start(&lab, OTHERS, FILES);
     let line = host.agent.program().wait_for_line(0, "interfaces not sampled");
     assert!(line.contains("RLIMIT_NOFILE) is 48") && line.contains("ulimit -n 67"), "{line}");
     host.wait_for_counters(OTHERS);
@@ -160,12 +162,43 @@ fn interfaces_beyond_the_limit_of_open_files_still_have_counters() {
     host.collector.finish().check();
     let sampled = log.lines().filter(|line| line.contains(": sampling 1 in ")).count();
     assert_eq!(sampled, 23, "48 files, 25 of them reserved");
+    assert_eq!(log.matches("the kernel refuses the eBPF filter").count(), 1, "{log}");
+    let mut check = host.host.command("prlimit");
+    check.arg(FILES).arg(flowmote()).arg("check").arg("--config");
+    let check = check.arg(lab.path().join("flowmote.conf")).output().expect("flowmote check");
+    let errors = String::from_utf8(check.stderr).expect("UTF-8");
+    assert_eq!(check.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("19 interfaces not sampled") && errors.contains("ulimit -n 67"));
+    let refusals: Vec<_> = errors.lines().filter(|line| line.contains("eBPF filter")).collect();
+    let [refusal] = refusals[..] else { panic!("{errors}") };
+    assert!(refusal.contains("lan1, if0, ") && refusal.contains(" and 30 more: "), "{refusal}");
+}
+
+#[test]
+fn short_address_space_makes_rings_smaller_and_loses_nothing_else() {
+    let Some(lab) = Lab::open() else { return };
+    // The second ring of 8 MiB does not fit, and no ring does when both taps are replaced.
+    let mut host = Host::start(&lab, 0, "--as=25165824");
+    host.flood(300);
+    host.wait_for_pools();
+    host.reload(&lab, 1000, 64);
+    host.flood(300);
+    host.wait_for_pools();
+    let Host { host, collector, agent, .. } = host;
+    let log = agent.stop();
+    collector.finish().check();
+    assert!(log.contains("no memory for a ring of 8192 KiB, "), "{log}");
+    for name in ["lan0", "lan1"] {
+        let totals = Totals::last_of(&log, name);
+        let kernel = LinkCounters::of(&host, name).packets();
+        assert_eq!((totals.seen, totals.samples, totals.drops), (kernel, kernel, 0), "{log}");
+    }
 }
 
 #[test]
 fn samples_in_the_ring_of_a_deselected_interface_are_drops() {
     let Some(lab) = Lab::open() else { return };
-    let mut host = Host::start(&lab, 1, 1024);
+    let mut host = Host::start(&lab, 1, "--nofile=1024:1024");
     host.flood(300);
     host.wait_for_pools();
     lab.file(

@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::syscall::{Call, call};
 
-/// A shared mapping of a descriptor, unmapped on drop. It stays valid after the descriptor is
-/// closed.
+/// A mapping, unmapped on drop. That of a descriptor is shared, and stays valid after the
+/// descriptor is closed.
 #[derive(Debug)]
 pub(super) struct Mapping {
     start: NonNull<u8>,
@@ -20,7 +20,18 @@ impl Mapping {
     /// # Errors
     /// `EINVAL` if the descriptor cannot be mapped at this length, `ENOMEM`.
     pub(super) fn shared(fd: BorrowedFd<'_>, length: usize) -> io::Result<Self> {
-        let address = call(Call::Map { fd: fd.as_raw_fd(), length })?;
+        Self::at_address(call(Call::Map { fd: fd.as_raw_fd(), length })?, length)
+    }
+
+    /// Occupies `length` bytes of address space, which nothing can access.
+    ///
+    /// # Errors
+    /// `ENOMEM` above the limit of address space (RLIMIT_AS).
+    pub(super) fn reserve(length: usize) -> io::Result<Self> {
+        Self::at_address(call(Call::Reserve { length })?, length)
+    }
+
+    fn at_address(address: usize, length: usize) -> io::Result<Self> {
         let start = NonNull::new(ptr::with_exposed_provenance_mut(address))
             .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
         Ok(Self { start, length })

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use libc::{c_int, sock_filter, sockaddr_ll};
 
 use super::bpf::owned;
+use super::mmap::Mapping;
 use super::ring::{BlockRing, Geometry};
 use super::syscall::{Call, call};
 
@@ -78,6 +79,9 @@ impl PacketSocket {
     /// `ENOMEM` if the kernel cannot allocate it or this process may not map it, `EINVAL` for invalid
     /// dimensions.
     pub(crate) fn receive_ring(&self, geometry: Geometry) -> io::Result<BlockRing> {
+        // Under RLIMIT_AS a ring that just fits leaves nothing for the heap, and the next
+        // allocation would abort the process.
+        let _left_over = Mapping::reserve(LEFT_OVER)?;
         // struct tpacket_req3: block size, blocks, frame size, frames, timeout (ms), private size,
         // features. Frames have variable length in version 3, but packet_set_ring still requires
         // that frame size and count match the blocks.
@@ -185,6 +189,8 @@ const EMPTY_ADDRESS: sockaddr_ll = sockaddr_ll {
     sll_addr: [0; 8],
 };
 
+/// Bytes of address space that a ring leaves to heap and threads.
+const LEFT_OVER: usize = 2 << 20;
 /// `enum tpacket_versions`.
 const TPACKET_V3: c_int = 2;
 /// Divides every block size, which is a multiple of the page size.

@@ -23,7 +23,9 @@ pub(crate) enum Call<'a> {
     Name { fd: RawFd, address: &'a mut sockaddr_ll },
     /// `mmap(2)`, shared, readable and writable, from offset 0; returns the address.
     Map { fd: RawFd, length: usize },
-    /// `munmap(2)` of a mapping that `Map` created.
+    /// `mmap(2)` of private memory that cannot be accessed; returns the address.
+    Reserve { length: usize },
+    /// `munmap(2)` of a mapping that `Map` or `Reserve` created.
     Unmap { address: usize, length: usize },
     /// `bpf(2)` `BPF_MAP_CREATE`; returns the descriptor.
     MapCreate { attributes: &'a MapCreate },
@@ -88,7 +90,12 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             // SAFETY: `address` is writable for `length` bytes; any bytes are a sockaddr_ll.
             checked(unsafe { libc::getsockname(fd, address, &raw mut length) } as isize)
         }
-        Call::Map { fd, length } => map(fd, length),
+        Call::Map { fd, length } => {
+            map(length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd)
+        }
+        Call::Reserve { length } => {
+            map(length, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
+        }
         Call::Unmap { address, length } => {
             let address = ptr::with_exposed_provenance_mut(address);
             // SAFETY: only `Mapping::drop` makes this call, once, when nothing borrowed from the
@@ -120,11 +127,10 @@ fn attach_classic(fd: RawFd, program: &[sock_filter]) -> io::Result<usize> {
     checked(result as isize)
 }
 
-fn map(fd: RawFd, length: usize) -> io::Result<usize> {
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: with a null hint and without MAP_FIXED the kernel chooses unused addresses.
-    let address =
-        unsafe { libc::mmap(ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, 0) };
+fn map(length: usize, protection: c_int, flags: c_int, fd: RawFd) -> io::Result<usize> {
+    // SAFETY: with a null hint and without MAP_FIXED, which no caller passes, the kernel chooses
+    // unused addresses.
+    let address = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, fd, 0) };
     if address == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }

@@ -11,7 +11,7 @@ use crate::modules::taps::descriptors;
 use crate::modules::taps::port::{method, tap_options};
 use crate::modules::taps::sample::is_supported;
 use crate::modules::taps::shared::SharedShape;
-use crate::selection::{require_device, traits};
+use crate::selection::{list, require_device, traits};
 
 /// Lists what the configuration requests for packet samples and this host lacks.
 pub(super) fn problems(config: &Config, links: &Links, problems: &mut Vec<String>) {
@@ -29,7 +29,7 @@ pub(super) fn problems(config: &Config, links: &Links, problems: &mut Vec<String
 
 /// Lists the interfaces with their rates and how their packets would be sampled.
 pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) {
-    let taps = trial(config, links, findings);
+    let trial = trial(config, links, findings);
     for link in links.iter() {
         let Some(rule) = config.tap_for(&traits(link)) else { continue };
         let (rate, reason) = config.sampling_rate(rule, link.speed_bps);
@@ -42,9 +42,10 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
             findings.line("interface", format_args!("{name}: packet sampling off, {reason}"));
         } else {
             findings.line("interface", format_args!("{name}: 1 in {rate}, {reason}"));
-            describe_tap(link, &taps, findings);
+            describe_tap(link, &trial, findings);
         }
     }
+    warn_of_shortfalls(config, links, &trial, findings);
     blocks::describe(config, links, findings);
     if config.taps.is_empty() && config.nflog.is_none() {
         findings.line("interfaces", format_args!("no packet samples: no block selects interfaces"));
@@ -55,8 +56,14 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
 struct Trial {
     shared: Option<Tap>,
     own: BTreeMap<u32, Tap>,
-    /// The filter of the interfaces for which no tap was opened.
-    others: Method,
+}
+
+impl Trial {
+    /// The tap of an interface. One that was not tried would have a tap like that of the last one.
+    fn tap_of(&self, if_index: u32) -> Option<&Tap> {
+        let own = self.own.get(&if_index).or(self.shared.as_ref());
+        own.or_else(|| self.own.values().next_back())
+    }
 }
 
 /// Opens taps, all together: what the kernel limits is what all of them need, locked memory for
@@ -80,13 +87,10 @@ fn trial(config: &Config, links: &Links, findings: &mut Findings) -> Trial {
         let (refused, shortage) = (own.len() - allowed, descriptors::shortage(own.len(), config));
         findings.problems.push(format!("{refused} interfaces not sampled: {shortage}"));
     }
-    let mut trial = Trial { shared, own: BTreeMap::new(), others: Method::Ebpf };
+    let mut trial = Trial { shared, own: BTreeMap::new() };
     for options in own.iter().take(TRIALS) {
         match Tap::open(options) {
-            Ok(tap) => {
-                trial.others = tap.method();
-                trial.own.insert(options.if_index, tap);
-            }
+            Ok(tap) => drop(trial.own.insert(options.if_index, tap)),
             Err(error) => findings.problems.push(error.to_string()),
         }
     }
@@ -94,19 +98,28 @@ fn trial(config: &Config, links: &Links, findings: &mut Findings) -> Trial {
 }
 
 fn describe_tap(link: &Link, trial: &Trial, findings: &mut Findings) {
-    let own = trial.own.get(&link.index);
-    let used = own.map_or(trial.others, Tap::method);
+    let used = trial.tap_of(link.index).map_or(Method::Ebpf, Tap::method);
     let effect = match used {
         Method::Ebpf => "packets are counted and selected in the kernel",
         Method::Classic => "packets are selected in the kernel",
     };
     findings.line("", format_args!("by the {}: {effect}", method(used)));
-    let warning = |text| format!("warning: {}: {text}", link.name);
-    let shortfalls = own.or(trial.shared.as_ref()).map_or(&[][..], Tap::shortfalls);
-    findings.warnings.extend(shortfalls.iter().map(warning));
     if !link.admin_up {
         findings.line("", format_args!("the interface is down; sampling starts when it is up"));
     }
+}
+
+/// Adds a warning for each thing that the kernel refuses, with the interfaces that are affected.
+fn warn_of_shortfalls(config: &Config, links: &Links, trial: &Trial, findings: &mut Findings) {
+    let mut affected: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for link in links.iter().filter(|link| tap_options(config, link).is_some()) {
+        for shortfall in trial.tap_of(link.index).map_or(&[][..], Tap::shortfalls) {
+            affected.entry(shortfall).or_default().push(&link.name);
+        }
+    }
+    let warning =
+        |(text, names): (_, Vec<&str>)| format!("warning: {}: {text}", list(names.into_iter()));
+    findings.warnings.extend(affected.into_iter().map(warning));
 }
 
 /// Taps that are opened at most: as many as interfaces have one of their own.

@@ -179,7 +179,7 @@ pub(super) fn explain(name: &str, step: &str, error: io::Error) -> io::Error {
         Some(libc::ENODEV | libc::ENXIO) => ": there is no such interface",
         Some(libc::EMFILE) => ": the limit of open files (RLIMIT_NOFILE) is reached",
         Some(libc::ENFILE) => ": the limit of open files of the machine (fs.file-max) is reached",
-        Some(libc::ENOMEM | libc::ENOBUFS) => ": no kernel memory even for a small ring",
+        Some(libc::ENOMEM | libc::ENOBUFS) => ": no memory even for a small ring",
         _ => "",
     };
     io::Error::new(error.kind(), format!("{name}: {step}: {error}{help}"))

@@ -28,7 +28,7 @@ fn options() -> TapOptions {
 fn able(call: &mut Call<'_>) -> Option<io::Result<usize>> {
     Some(match call {
         Call::Socket { .. } | Call::MapCreate { .. } | Call::ProgramLoad { .. } => descriptor(),
-        Call::Map { length, .. } => anonymous_memory(*length),
+        Call::Map { length, .. } | Call::Reserve { length } => anonymous_memory(*length),
         Call::Unmap { .. } => return None,
         Call::Name { address, .. } => {
             address.sll_ifindex = 7;
@@ -163,11 +163,30 @@ fn ring_that_cannot_be_mapped_is_freed_before_a_smaller_one() {
 }
 
 #[test]
+fn ring_leaves_address_space_to_the_rest_of_the_process() {
+    let mut reserved = 0;
+    let _kernel = but(move |call| match call {
+        Call::Reserve { length } => {
+            reserved = *length;
+            None
+        }
+        Call::Unmap { length, .. } => {
+            reserved -= if *length == reserved { reserved } else { 0 };
+            None
+        }
+        // The address space that is left ends within the larger ring.
+        Call::Map { length: 65_536, .. } if reserved >= 1 << 20 => errno(libc::ENOMEM),
+        _ => None,
+    });
+    assert_eq!(Tap::open(&options()).unwrap().ring().blocks, 2);
+}
+
+#[test]
 fn no_memory_at_all_is_an_error() {
     let _kernel =
         but(|call| is_option(call, libc::PACKET_RX_RING).then(|| errno(libc::ENOMEM)).flatten());
     let text = Tap::open(&options()).unwrap_err().to_string();
-    assert!(text.contains("eth9: receive ring") && text.contains("no kernel memory"), "{text}");
+    assert!(text.contains("eth9: receive ring") && text.contains("no memory"), "{text}");
 }
 
 #[test]
