@@ -94,11 +94,17 @@ pub(crate) fn interface(counters: &IfCounters) -> DataSource {
 /// The factor allows for devices that update their counters less often than they send them, and for
 /// virtual interfaces, whose speed is a convention.
 pub(crate) fn faster_than_link(old: &IfCounters, new: &IfCounters, elapsed: Duration) -> bool {
-    let speed = if new.if_speed == 0 { MAX_SPEED } else { new.if_speed as f64 };
     let rates = rates(old, new, elapsed);
     let bits = [rates.in_bits, rates.out_bits, rates.in_packets, rates.out_packets];
     let units = [1.0, 1.0, MIN_FRAME_BITS, MIN_FRAME_BITS];
-    let mut loads = bits.into_iter().zip(units).filter_map(|(rate, unit)| Some(rate? * unit));
+    let loads = bits.into_iter().zip(units).filter_map(|(rate, unit)| Some(rate? * unit));
+    exceeds_link(new.if_speed as f64, loads)
+}
+
+/// True if one of the loads is more than a link of this speed can carry, all in bit/s. A speed of 0 is
+/// unknown.
+pub(crate) fn exceeds_link(speed: f64, mut loads: impl Iterator<Item = f64>) -> bool {
+    let speed = if speed == 0.0 { MAX_SPEED } else { speed };
     loads.any(|load| load > speed * SPEED_TOLERANCE)
 }
 
@@ -152,7 +158,7 @@ const MAX_SPEED: f64 = 1.6e12;
 /// How much faster than its link counters may increase.
 const SPEED_TOLERANCE: f64 = 4.0;
 /// Bits of the shortest Ethernet frame with preamble and gap.
-const MIN_FRAME_BITS: f64 = 672.0;
+pub(crate) const MIN_FRAME_BITS: f64 = 672.0;
 /// Largest step of the sequence number within a sequence. A larger step or a step back starts a new
 /// sequence.
 const MAX_STEP: u32 = 1000;

@@ -1,106 +1,43 @@
-//! Metrics that follow from others of the same record.
+//! Metrics that follow from the fields of a record.
 
-use super::MetricValue;
-use super::fields::{Content, Fields};
+use super::fields::Fields;
+use super::words::{Form, STATUS};
 
-/// The rates of the counters of a record, by field.
-pub(super) struct Rates<'a> {
-    pub(super) fields: &'a Fields,
-    pub(super) rates: &'a [Option<f64>],
+/// A metric that is no field.
+#[derive(Debug)]
+pub(super) struct Derived {
+    pub(super) name: &'static str,
+    pub(super) form: Form,
+    /// `None` if a field that it needs is unknown.
+    pub(super) value: fn(&Fields) -> Option<f64>,
 }
 
-impl Rates<'_> {
-    /// The rate of a counter; `None` if it is unknown.
-    fn rate(&self, name: &str) -> Option<f64> {
-        let mut fields = self.fields.iter().zip(self.rates);
-        fields.find(|(field, _)| field.name == name).and_then(|(_, rate)| *rate)
-    }
-
-    /// The value of a gauge; `None` if it is unknown.
-    fn gauge(&self, name: &str) -> Option<f64> {
-        match &self.fields.iter().find(|field| field.name == name)?.content {
-            Content::Value(Some(value)) => value.number(),
-            _ => None,
-        }
-    }
-
-    /// The sum of the known rates; `None` if none is known.
-    fn sum(&self, names: impl IntoIterator<Item = &'static str>) -> Option<f64> {
-        names.into_iter().filter_map(|name| self.rate(name)).reduce(|a, b| a + b)
-    }
-}
-
-/// Passes the derived metrics of a record to `emit`.
-pub(super) fn derive(record: &str, rates: &Rates<'_>, mut emit: impl FnMut(&str, MetricValue)) {
+/// The derived metrics of a record.
+pub(super) fn derived(record: &str) -> &'static [Derived] {
     match record {
-        "if_counters" => interface(rates, emit),
-        "host_cpu" => processor(rates, emit),
-        "http_counters" => number(emit, "http_requests", rates.sum(METHODS)),
-        "host_memory" => {
-            let free = ["mem_free", "mem_buffers", "mem_cached"];
-            let free = free.iter().filter_map(|name| rates.gauge(name)).sum::<f64>();
-            let used = rates.gauge("mem_total").and_then(|total| percent(total - free, total));
-            number(emit, "mem_utilization", used);
-        }
-        "host_disk_io" => {
-            let (total, free) = (rates.gauge("disk_total"), rates.gauge("disk_free"));
-            let used = total.zip(free).and_then(|(total, free)| percent(total - free, total));
-            number(emit, "disk_utilization", used);
-        }
-        "app_workers" => {
-            let (active, most) = (rates.gauge("workers_active"), rates.gauge("workers_max"));
-            let used = active.zip(most).and_then(|(active, most)| percent(active, most));
-            number(emit, "workers_utilization", used);
-        }
-        "virt_cpu" => {
-            // Milliseconds of CPU time per second and CPU.
-            let cpus = rates.gauge("nrVirtCpu").filter(|cpus| *cpus > 0.0);
-            let used = rates.rate("cpuTime").zip(cpus).map(|(time, cpus)| time / 10.0 / cpus);
-            number(&mut emit, "vir_cpu_utilization", used);
-        }
-        _ => {}
+        "if_counters" => INTERFACE,
+        "lag_port_stats" => LAG,
+        "host_cpu" => CPU,
+        "host_memory" => MEMORY,
+        "host_disk_io" => DISK,
+        "virt_cpu" => VIRTUAL_CPU,
+        "http_counters" => HTTP,
+        "app_resources" => RESOURCES,
+        "app_workers" => WORKERS,
+        "ovs_dp_stats" => DATAPATH,
+        _ => &[],
     }
 }
 
-fn interface(rates: &Rates<'_>, mut emit: impl FnMut(&str, MetricValue)) {
-    let speed = rates.gauge("ifSpeed").filter(|speed| *speed > 0.0);
-    let load = |octets| Some(rates.rate(octets)? * 800.0 / speed?);
-    number(&mut emit, "ifinutilization", load("ifInOctets"));
-    number(&mut emit, "ifoututilization", load("ifOutOctets"));
-    number(&mut emit, "ifinpkts", rates.sum(IN_PACKETS));
-    number(&mut emit, "ifoutpkts", rates.sum(OUT_PACKETS));
-    if let Some(status) = rates.gauge("ifStatus") {
-        let status = status as u32;
-        let word = |bit| MetricValue::Text(if status & bit != 0 { "up" } else { "down" }.into());
-        emit("ifadminstatus", word(1));
-        emit("ifoperstatus", word(2));
-    }
-}
-
-/// Shares of the time of all CPUs, in percent.
-fn processor(rates: &Rates<'_>, mut emit: impl FnMut(&str, MetricValue)) {
-    let Some(total) = rates.sum(CPU_TIMES).filter(|total| *total > 0.0) else { return };
-    for name in CPU_TIMES {
-        let share = rates.rate(name).and_then(|time| percent(time, total));
-        number(&mut emit, name, share);
-    }
-    let idle = rates.sum(["cpu_idle"]).and_then(|idle| percent(total - idle, total));
-    number(&mut emit, "cpu_utilization", idle);
-}
-
-fn number(mut emit: impl FnMut(&str, MetricValue), name: &str, value: Option<f64>) {
-    if let Some(value) = value {
-        emit(name, MetricValue::Number(value));
-    }
-}
-
-fn percent(part: f64, whole: f64) -> Option<f64> {
-    (whole > 0.0).then(|| (100.0 * part / whole).clamp(0.0, 100.0))
-}
-
-/// True for counters that become no rates of their own: [`processor`] replaces them by shares.
+/// True for fields that are shown by derived metrics only.
 pub(super) fn is_replaced(record: &str, field: &str) -> bool {
-    record == "host_cpu" && CPU_TIMES.contains(&field)
+    match record {
+        "if_counters" => field == "ifStatus",
+        "lag_port_stats" => field == "dot3adAggPortState",
+        "host_cpu" => CPU_TIMES.contains(&field),
+        "app_resources" => matches!(field, "user_time" | "system_time"),
+        _ => false,
+    }
 }
 
 /// True for a counter whose value is meant, not its rate.
@@ -108,8 +45,114 @@ pub(super) fn is_value(field: &str) -> bool {
     field == "uptime"
 }
 
+/// True for counters that some systems set back by a little: Linux corrects idle times. The uptime
+/// beside them shows whether the host has started again.
+pub(super) fn may_step_back(record: &str, field: &str) -> bool {
+    record == "host_cpu" && field != "uptime"
+}
+
+const INTERFACE: &[Derived] = &[
+    number("ifinutilization", |it| load(it, "ifInOctets")),
+    number("ifoututilization", |it| load(it, "ifOutOctets")),
+    number("ifinpkts", |it| it.sum(&IN_PACKETS)),
+    number("ifoutpkts", |it| it.sum(&OUT_PACKETS)),
+    status("ifadminstatus", |it| bit(it, 0)),
+    status("ifoperstatus", |it| bit(it, 1)),
+];
+
+const LAG: &[Derived] = &[
+    number("agg_actoradminstate", |it| lacp_state(it, 0)),
+    number("agg_actoroperstate", |it| lacp_state(it, 1)),
+    number("agg_partneradminstate", |it| lacp_state(it, 2)),
+    number("agg_partneroperstate", |it| lacp_state(it, 3)),
+];
+
+const CPU: &[Derived] = &[
+    number("cpu_user", |it| share(it, "cpu_user")),
+    number("cpu_nice", |it| share(it, "cpu_nice")),
+    number("cpu_system", |it| share(it, "cpu_system")),
+    number("cpu_idle", |it| share(it, "cpu_idle")),
+    number("cpu_wio", |it| share(it, "cpu_wio")),
+    number("cpu_intr", |it| share(it, "cpu_intr")),
+    number("cpu_sintr", |it| share(it, "cpu_sintr")),
+    number("cpu_steal", |it| share(it, "cpu_steal")),
+    number("cpu_utilization", |it| share(it, "cpu_idle").map(|idle| 100.0 - idle)),
+];
+
+const MEMORY: &[Derived] = &[number("mem_utilization", |it| {
+    let total = it.gauge("mem_total")?;
+    let free = ["mem_free", "mem_buffers", "mem_cached"].map(|name| it.gauge(name));
+    percent(total - free.into_iter().flatten().sum::<f64>(), total)
+})];
+
+const DISK: &[Derived] = &[number("disk_utilization", |it| {
+    let total = it.gauge("disk_total")?;
+    percent(total - it.gauge("disk_free")?, total)
+})];
+
+const VIRTUAL_CPU: &[Derived] = &[number("vir_cpu_utilization", |it| {
+    let cpus = it.gauge("nrVirtCpu").filter(|cpus| *cpus > 0.0)?;
+    Some(it.rate("cpuTime")? * PERCENT_OF_A_CPU / cpus)
+})];
+
+const HTTP: &[Derived] = &[number("http_requests", |it| it.sum(&METHODS))];
+
+const RESOURCES: &[Derived] = &[
+    number("app_usertime", |it| Some(it.rate("user_time")? * PERCENT_OF_A_CPU)),
+    number("app_systemtime", |it| Some(it.rate("system_time")? * PERCENT_OF_A_CPU)),
+];
+
+const WORKERS: &[Derived] = &[number("workers_utilization", |it| {
+    percent(it.gauge("workers_active")?, it.gauge("workers_max")?)
+})];
+
+const DATAPATH: &[Derived] = &[
+    number("ovs_dp_hitrate", |it| percent(it.rate("hits")?, it.sum(&LOOKUPS)?)),
+    number("ovs_dp_missrate", |it| percent(it.rate("misses")?, it.sum(&LOOKUPS)?)),
+    number("ovs_dp_maskhitsperpacket", |it| {
+        let lookups = it.sum(&LOOKUPS).filter(|lookups| *lookups > 0.0)?;
+        Some(it.rate("mask_hits")? / lookups)
+    }),
+];
+
+const fn number(name: &'static str, value: fn(&Fields) -> Option<f64>) -> Derived {
+    Derived { name, form: Form::Number, value }
+}
+
+const fn status(name: &'static str, value: fn(&Fields) -> Option<f64>) -> Derived {
+    Derived { name, form: Form::Words(STATUS), value }
+}
+
+/// Bytes per second in percent of the speed.
+fn load(fields: &Fields, octets: &str) -> Option<f64> {
+    let speed = fields.gauge("ifSpeed").filter(|speed| *speed > 0.0)?;
+    Some(fields.rate(octets)? * 800.0 / speed)
+}
+
+fn bit(fields: &Fields, place: u32) -> Option<f64> {
+    Some(f64::from(fields.gauge("ifStatus")? as u32 >> place & 1))
+}
+
+/// A byte of the four states, in their order on the wire.
+fn lacp_state(fields: &Fields, place: u32) -> Option<f64> {
+    let states = fields.gauge("dot3adAggPortState")? as u32;
+    Some(f64::from(states >> (24 - 8 * place) & 0xff))
+}
+
+/// A time in percent of the time of all CPUs.
+fn share(fields: &Fields, time: &str) -> Option<f64> {
+    percent(fields.rate(time)?, fields.sum(&CPU_TIMES)?)
+}
+
+fn percent(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| (100.0 * part / whole).clamp(0.0, 100.0))
+}
+
+/// Milliseconds per second to percent of one CPU.
+const PERCENT_OF_A_CPU: f64 = 0.1;
 const IN_PACKETS: [&str; 3] = ["ifInUcastPkts", "ifInMulticastPkts", "ifInBroadcastPkts"];
 const OUT_PACKETS: [&str; 3] = ["ifOutUcastPkts", "ifOutMulticastPkts", "ifOutBroadcastPkts"];
+const LOOKUPS: [&str; 2] = ["hits", "misses"];
 const METHODS: [&str; 9] = [
     "method_option_count",
     "method_get_count",

@@ -1,298 +1,191 @@
 //! The metrics of one data source.
 
-use flowmote_decoder::DataFormat;
+use core::time::Duration;
+
+use flowmote_decoder::RtValue;
 use flowmote_decoder::visit::Value;
 
 use super::MetricValue;
-use super::derived::{Rates, derive, is_replaced, is_value};
-use super::fields::{Content, Fields, Leaf};
+use super::fields::Fields;
 use super::names::{Metric, Names};
-use super::published;
+use super::record::{Record, is_silent};
+use super::schema::{SchemaId, Schemas};
 use super::shown;
-use super::words::word;
 use crate::instant::Instant;
 use crate::interfaces::SampleTime;
 
-/// The last records of a data source, and the metrics made of them.
+/// The last records of a data source, and its values of `rtmetric` samples.
 #[derive(Debug, Default)]
 pub(super) struct Entity {
     records: Vec<Record>,
-    /// Metrics of `rtmetric` samples.
-    custom: Vec<(Metric, MetricValue, Instant)>,
-    /// The time of the last record.
+    custom: Vec<Custom>,
+    /// The time of the last record or value.
     pub(super) updated: Instant,
 }
 
-/// The last record of a format.
+/// A value of an `rtmetric` sample.
 #[derive(Debug)]
-struct Record {
-    format: DataFormat,
-    time: SampleTime,
-    /// One for each field, in their order.
-    cells: Vec<Cell>,
-    derived: Vec<(Metric, MetricValue)>,
-}
-
-/// A field.
-#[derive(Debug)]
-struct Cell {
-    /// `None` if the field is no metric.
-    metric: Option<Metric>,
-    /// The count in the last record, for the next difference.
-    count: Option<u64>,
+struct Custom {
+    metric: Metric,
+    /// `None` for the first count of a counter, which has no rate yet.
     value: Option<MetricValue>,
-}
-
-/// The place of a record in time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Step {
-    /// It has been seen, or a later one has.
-    Old,
-    /// It follows the last one after this number of seconds.
-    After(f64),
-    /// It cannot be compared with the last one.
-    Reset,
+    /// The last count of a counter.
+    count: Option<u64>,
+    time: Instant,
+    /// Time since the value before, in milliseconds; 0 if there was none.
+    gap: u32,
 }
 
 impl Entity {
-    /// Replaces the metrics of a record.
+    /// Replaces the metrics of a record. Returns false if there is no room for it.
     pub(super) fn record(
         &mut self,
-        name: &str,
-        format: DataFormat,
-        class: u32,
+        id: SchemaId,
         time: SampleTime,
-        fields: &Fields,
+        fields: &mut Fields,
+        schemas: &Schemas,
         names: &mut Names,
-    ) {
-        let at = match self.records.iter().position(|record| record.format == format) {
-            Some(at) => at,
-            None if self.records.len() >= MAX_RECORDS => return,
-            None => {
-                self.records.push(Record::new(format, time));
-                self.records.len() - 1
+    ) -> bool {
+        let Some(schema) = schemas.get(id) else { return false };
+        if !self.records.iter().any(|record| record.schema == id) {
+            if self.records.len() >= MAX_RECORDS {
+                return false;
             }
-        };
-        if let Some(record) = self.records.get_mut(at) {
-            record.update(name, class, time, fields, names);
-            self.updated = self.updated.max(time.arrival);
+            if !schema.is_numbered() {
+                let format = |it: &Record| schemas.get(it.schema).map(|schema| schema.format);
+                self.records.retain(|record| format(record) != Some(schema.format));
+            }
+            self.records.reserve_exact(1);
+            self.records.push(Record::new(id, time));
         }
+        if let Some(record) = self.records.iter_mut().find(|record| record.schema == id) {
+            record.update(schema, time, fields, names);
+        }
+        self.updated = self.updated.max(time.arrival);
+        true
     }
 
-    /// Replaces a metric of an `rtmetric` sample.
+    /// Replaces a value of an `rtmetric` sample. Returns false if there is no room for it.
     pub(super) fn custom(
         &mut self,
         name: &str,
-        value: &Value<'_>,
+        value: &RtValue<'_>,
         now: Instant,
         names: &mut Names,
-    ) {
-        let value = match value {
-            Value::U32(value) => MetricValue::Number((*value).into()),
-            Value::U64(value) => MetricValue::Number(*value as f64),
-            Value::F32(value) if value.is_finite() => MetricValue::Number((*value).into()),
-            Value::F64(value) if value.is_finite() => MetricValue::Number(*value),
-            Value::Text(value) => MetricValue::Text(shown(*value)),
-            _ => return,
-        };
-        let Some(metric) = names.touch(name, now) else { return };
+    ) -> bool {
+        let Some(metric) = names.custom(name, now) else { return false };
         self.updated = self.updated.max(now);
-        let old = self.custom.iter_mut().find(|(other, ..)| *other == metric);
-        if let Some(entry) = old {
-            *entry = (metric, value, now);
+        if let Some(entry) = self.custom.iter_mut().find(|entry| entry.metric == metric) {
+            entry.update(value, now);
         } else if self.custom.len() < MAX_CUSTOM {
-            self.custom.push((metric, value, now));
+            let mut entry = Custom { metric, value: None, count: None, time: now, gap: 0 };
+            entry.set(value, None);
+            self.custom.push(entry);
+        } else {
+            return false;
         }
+        true
     }
 
     /// A metric, its value and the time of the value.
-    pub(super) fn get(&self, wanted: Metric) -> Option<(Metric, MetricValue, Instant)> {
-        self.iter()
-            .find(|(metric, ..)| *metric == wanted)
-            .map(|(metric, value, time)| (metric, value.clone(), time))
+    pub(super) fn get(
+        &self,
+        schemas: &Schemas,
+        wanted: Metric,
+    ) -> Option<(Metric, MetricValue, Instant)> {
+        let mut records = self.records.iter();
+        let record = records.find_map(|record| {
+            let value = record.get(schemas.get(record.schema)?, wanted)?;
+            Some((wanted, value, record.time.arrival))
+        });
+        record.or_else(|| self.custom_values().find(|(metric, ..)| *metric == wanted))
     }
 
     /// True if a metric is this text.
-    pub(super) fn is_text(&self, wanted: Metric, text: &str) -> bool {
-        let mut found = self.iter().filter(|(metric, ..)| *metric == wanted);
-        found.any(|(_, value, _)| matches!(value, MetricValue::Text(it) if **it == *text))
+    pub(super) fn is_text(&self, schemas: &Schemas, wanted: Metric, text: &str) -> bool {
+        let value = self.get(schemas, wanted).map(|(_, value, _)| value);
+        matches!(value, Some(MetricValue::Text(it)) if *it == *text)
     }
 
     /// All metrics, in the order of their records.
-    pub(super) fn values(&self) -> impl Iterator<Item = (Metric, MetricValue, Instant)> {
-        self.iter().map(|(metric, value, time)| (metric, value.clone(), time))
+    pub(super) fn values(
+        &self,
+        schemas: &Schemas,
+    ) -> impl Iterator<Item = (Metric, MetricValue, Instant)> {
+        let records = self.records.iter().flat_map(|record| {
+            let outputs = schemas.get(record.schema).map_or(&[][..], |schema| &schema.outputs);
+            outputs.iter().filter_map(|(metric, output)| {
+                Some((*metric, record.value(*output)?, record.time.arrival))
+            })
+        });
+        records.chain(self.custom_values())
     }
 
-    fn iter(&self) -> impl Iterator<Item = (Metric, &MetricValue, Instant)> {
-        let records = self.records.iter().flat_map(|record| {
-            let cells =
-                record.cells.iter().filter_map(|cell| Some((cell.metric?, cell.value.as_ref()?)));
-            let derived = record.derived.iter().map(|(metric, value)| (*metric, value));
-            cells.chain(derived).map(|(metric, value)| (metric, value, record.time.arrival))
-        });
-        let custom = self.custom.iter().map(|(metric, value, time)| (*metric, value, *time));
-        records.chain(custom)
+    fn custom_values(&self) -> impl Iterator<Item = (Metric, MetricValue, Instant)> {
+        self.custom
+            .iter()
+            .filter_map(|entry| Some((entry.metric, entry.value.clone()?, entry.time)))
+    }
+
+    /// Removes what the agent sends no more. Returns false if nothing is left.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        self.records.retain(|record| !record.is_old(now));
+        self.custom.retain(|entry| !is_silent(now.since(entry.time), entry.gap));
+        !self.records.is_empty() || !self.custom.is_empty()
     }
 
     /// Memory in use, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let records = self.records.iter().map(|record| {
-            size_of::<Record>()
-                + record.cells.capacity() * size_of::<Cell>()
-                + record.derived.capacity() * size_of::<(Metric, MetricValue)>()
-                + record
-                    .cells
-                    .iter()
-                    .filter_map(|cell| cell.value.as_ref())
-                    .map(heap)
-                    .sum::<usize>()
-        });
-        let custom = self
-            .custom
-            .iter()
-            .map(|(_, value, _)| size_of::<(Metric, MetricValue, Instant)>() + heap(value));
-        ENTRY + records.sum::<usize>() + custom.sum::<usize>()
-    }
-}
-
-impl Record {
-    fn new(format: DataFormat, time: SampleTime) -> Self {
-        // A step to itself is old: start with a number that no sample follows.
-        let time =
-            SampleTime { sequence_number: time.sequence_number.wrapping_add(1 << 31), ..time };
-        Self { format, time, cells: Vec::new(), derived: Vec::new() }
-    }
-
-    fn update(
-        &mut self,
-        name: &str,
-        class: u32,
-        time: SampleTime,
-        fields: &Fields,
-        names: &mut Names,
-    ) {
-        let elapsed = match step(&self.time, &time) {
-            Step::Old => return,
-            Step::After(seconds) => Some(seconds),
-            Step::Reset => None,
+        let heap = |value: &Option<MetricValue>| match value {
+            Some(MetricValue::Text(text)) => text.len(),
+            Some(MetricValue::Number(_)) | None => 0,
         };
-        self.time = time;
-        let rates = self.rates(fields, elapsed);
-        self.cells.truncate(rates.len());
-        self.cells.reserve_exact(rates.len() - self.cells.len());
-        for (at, (field, rate)) in fields.iter().zip(&rates).enumerate() {
-            let metric = self.metric(at, name, class, field, time.arrival, names);
-            let cell = Cell { metric, count: count(field), value: value(name, field, *rate) };
-            match self.cells.get_mut(at) {
-                Some(old) => *old = cell,
-                None => self.cells.push(cell),
-            }
+        ENTRY
+            + self.records.capacity() * size_of::<Record>()
+            + self.records.iter().map(Record::bytes).sum::<usize>()
+            + self.custom.capacity() * size_of::<Custom>()
+            + self.custom.iter().map(|entry| heap(&entry.value)).sum::<usize>()
+    }
+}
+
+impl Custom {
+    fn update(&mut self, value: &RtValue<'_>, now: Instant) {
+        let elapsed = now.since(self.time);
+        // A repeated datagram.
+        if elapsed < MIN_GAP {
+            return;
         }
-        self.derived.clear();
-        derive(name, &Rates { fields, rates: &rates }, |name, value| {
-            self.derived.extend(names.touch(name, time.arrival).map(|metric| (metric, value)));
-        });
+        self.gap = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
+        self.time = now;
+        self.set(value, Some(elapsed.as_secs_f64()));
     }
 
-    /// The number of the name of a field: the one it had in the last record, unless it is part of a list.
-    fn metric(
-        &self,
-        at: usize,
-        record: &str,
-        class: u32,
-        field: &Leaf,
-        now: Instant,
-        names: &mut Names,
-    ) -> Option<Metric> {
-        match self.cells.get(at).map(|cell| cell.metric) {
-            Some(metric) if field.path.is_empty() => {
-                metric.inspect(|metric| names.seen(*metric, now))
+    /// Sets the value; for a counter the rate over `seconds`.
+    fn set(&mut self, value: &RtValue<'_>, seconds: Option<f64>) {
+        let old = self.count.take();
+        let number = match (value.type_code, value.value) {
+            (COUNTER_32, Value::U32(count)) => {
+                self.count = Some(count.into());
+                let step = old.map(|old| count.wrapping_sub(old as u32));
+                let step = step.filter(|step| *step <= u32::MAX / 2);
+                step.zip(seconds).map(|(step, seconds)| f64::from(step) / seconds)
             }
-            _ => {
-                let name = published::name(record, &field.path, field.name, class)?;
-                names.touch(&name, now)
+            (COUNTER_64, Value::U64(count)) => {
+                self.count = Some(count);
+                let step = old.and_then(|old| count.checked_sub(old));
+                step.zip(seconds).map(|(step, seconds)| step as f64 / seconds)
             }
-        }
-    }
-
-    /// The rates per second of the counters. If one of them went back, the counters were reset, and none
-    /// has a rate.
-    fn rates(&self, fields: &Fields, elapsed: Option<f64>) -> Vec<Option<f64>> {
-        let differences: Vec<_> =
-            fields.iter().enumerate().map(|(at, field)| self.difference(at, field)).collect();
-        let reset = differences.contains(&Difference::Back);
-        let seconds = elapsed.filter(|_| !reset);
-        let rate = |difference: &Difference| match difference {
-            Difference::Forward(count) => seconds.map(|seconds| *count as f64 / seconds),
-            Difference::Unknown | Difference::Back => None,
+            (_, Value::U32(value)) => Some(value.into()),
+            (_, Value::U64(value)) => Some(value as f64),
+            (_, Value::F32(value)) => Some(value.into()),
+            (_, Value::F64(value)) => Some(value),
+            (_, Value::Text(value)) => {
+                self.value = Some(MetricValue::Text(shown(value)));
+                return;
+            }
+            _ => None,
         };
-        differences.iter().map(rate).collect()
-    }
-
-    fn difference(&self, at: usize, field: &Leaf) -> Difference {
-        let (Content::Counter(Some(new), bits), Some(old)) =
-            (&field.content, self.cells.get(at).and_then(|cell| cell.count))
-        else {
-            return Difference::Unknown;
-        };
-        match bits {
-            // A counter of 32 bits that went back by less than half its range has wrapped.
-            32 => match (*new as u32).wrapping_sub(old as u32) {
-                step if step > u32::MAX / 2 => Difference::Back,
-                step => Difference::Forward(step.into()),
-            },
-            _ => new.checked_sub(old).map_or(Difference::Back, Difference::Forward),
-        }
-    }
-}
-
-/// The step of a counter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Difference {
-    /// One of the two counts is unknown, or the field is no counter.
-    Unknown,
-    Forward(u64),
-    /// No device counts back: the counter was reset.
-    Back,
-}
-
-/// The value of a field.
-fn value(record: &str, field: &Leaf, rate: Option<f64>) -> Option<MetricValue> {
-    match &field.content {
-        Content::Counter(count, _) if is_value(field.name) => {
-            count.map(|count| MetricValue::Number(count as f64))
-        }
-        Content::Counter(..) if is_replaced(record, field.name) => None,
-        Content::Counter(..) => rate.map(MetricValue::Number),
-        Content::Value(value) => {
-            let text = value.as_ref()?.number().and_then(|number| word(record, field.name, number));
-            text.map(|text| MetricValue::Text(text.into())).or_else(|| value.clone())
-        }
-    }
-}
-
-fn count(field: &Leaf) -> Option<u64> {
-    match field.content {
-        Content::Counter(count, _) => count,
-        Content::Value(_) => None,
-    }
-}
-
-/// The place of `new` after `last`.
-fn step(last: &SampleTime, new: &SampleTime) -> Step {
-    let back = last.sequence_number.wrapping_sub(new.sequence_number);
-    let uptime = last.uptime.wrapping_sub(new.uptime);
-    // Late or repeated: a few numbers back, and sent a short time before the last one.
-    if back <= MAX_LATE && uptime <= MAX_LATE_MS {
-        return Step::Old;
-    }
-    new.since(last).map_or(Step::Reset, |elapsed| Step::After(elapsed.as_secs_f64()))
-}
-
-fn heap(value: &MetricValue) -> usize {
-    match value {
-        MetricValue::Number(_) => 0,
-        MetricValue::Text(text) => text.len(),
+        self.value = number.filter(|number| number.is_finite()).map(MetricValue::Number);
     }
 }
 
@@ -300,9 +193,10 @@ fn heap(value: &MetricValue) -> usize {
 const MAX_RECORDS: usize = 64;
 /// Metrics of `rtmetric` samples of a data source.
 const MAX_CUSTOM: usize = 1024;
-/// Numbers by which a sample is late.
-const MAX_LATE: u32 = 64;
-/// Milliseconds by which a sample is late.
-const MAX_LATE_MS: u32 = 60_000;
 /// Bytes of an entry of the map, with its share of a node.
-const ENTRY: usize = 120;
+const ENTRY: usize = 184;
+/// Values of an agent that are less apart are the same one.
+const MIN_GAP: Duration = Duration::from_millis(10);
+/// The types of `rtmetric` that are counters.
+const COUNTER_32: u32 = 1;
+const COUNTER_64: u32 = 2;

@@ -10,6 +10,8 @@ mod fields;
 mod filter;
 mod names;
 mod published;
+mod record;
+mod schema;
 mod statistic;
 mod table;
 #[cfg(test)]
@@ -17,12 +19,11 @@ mod tests;
 mod words;
 
 use core::fmt;
-use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flowmote_decoder::counter::IfCounters;
-use flowmote_decoder::{Address, CounterRecord, DataSource, Malformed, RtValue, Text};
+use flowmote_decoder::{Address, CounterRecord, DataFormat, DataSource, Malformed, RtValue, Text};
 
 use crate::instant::Instant;
 use crate::interfaces::{SampleTime, interface};
@@ -32,6 +33,8 @@ use entity::Entity;
 use fields::Fields;
 pub use filter::MetricFilter;
 use names::Names;
+use record::MAX_SILENCE;
+use schema::Schemas;
 pub use statistic::{Aggregate, MetricRequest, Quartiles, Statistic, statistic};
 pub use table::{Column, rows};
 
@@ -40,6 +43,7 @@ pub use table::{Column, rows};
 pub struct Metrics {
     entities: BTreeMap<Source, Entity>,
     names: Names,
+    schemas: Schemas,
     /// Reused for each record.
     fields: Fields,
     /// Bytes of all entities.
@@ -47,6 +51,8 @@ pub struct Metrics {
     capacity: usize,
     /// Data sources evicted because the memory was full.
     pub evicted: u64,
+    /// Records and values ignored because there were too many formats or names.
+    pub ignored: u64,
 }
 
 /// The value of a metric.
@@ -88,10 +94,12 @@ impl Metrics {
         Self {
             entities: BTreeMap::new(),
             names: Names::default(),
+            schemas: Schemas::default(),
             fields: Fields::default(),
             bytes: 0,
             capacity,
             evicted: 0,
+            ignored: 0,
         }
     }
 
@@ -113,50 +121,75 @@ impl Metrics {
         };
         self.fields.clear();
         let visited = record.visit(&mut self.fields);
-        if let Some(name) = record.name() {
-            let source = Source { data_source: at, ..source };
-            self.update(source, |entity, fields, names| {
-                entity.record(name, record.data_format(), at.class, time, fields, names);
-            });
+        if let Some(name) = record.name()
+            && self.fields.len() > 0
+        {
+            if let Some(field) = published::number(name) {
+                self.fields.number_by(field);
+            }
+            self.record(name, record.data_format(), Source { data_source: at, ..source }, time);
         }
         (at, visited)
     }
 
-    /// Replaces a metric of an `rtmetric` sample. Names that have other characters than letters, digits,
-    /// `-` and `_`, or more than 64, are ignored.
-    pub fn custom(&mut self, source: Source, now: Instant, value: &RtValue<'_>) {
-        if let Some(name) = value.name.to_str().ok().filter(|name| is_custom_name(name)) {
-            let value = &value.value;
-            self.update(source, |entity, _, names| entity.custom(name, value, now, names));
+    fn record(&mut self, name: &'static str, format: DataFormat, source: Source, time: SampleTime) {
+        let Self { schemas, fields, names, .. } = self;
+        let Some(id) = schemas.find(name, format, source.data_source.class, fields, names) else {
+            self.ignored += 1;
+            return;
+        };
+        if schemas.get(id).is_none_or(|schema| schema.outputs.is_empty()) {
+            return;
         }
+        let Self { entities, schemas, fields, names, .. } = self;
+        let (entity, before) = entry(entities, source);
+        let stored = entity.record(id, time, fields, schemas, names);
+        let after = entity.bytes();
+        self.account(before, after, stored);
     }
 
-    fn update(&mut self, source: Source, change: impl FnOnce(&mut Entity, &Fields, &mut Names)) {
-        if self.bytes > self.capacity && !self.entities.contains_key(&source) {
+    /// Replaces a metric of an `rtmetric` sample; a counter becomes a rate by the times of arrival.
+    /// Names that have other characters than letters, digits, `-` and `_`, or more than 64, are ignored.
+    pub fn custom(&mut self, source: Source, now: Instant, value: &RtValue<'_>) {
+        let Some(name) = value.name.to_str().ok().filter(|name| is_custom_name(name)) else {
+            self.ignored += 1;
+            return;
+        };
+        let (entity, before) = entry(&mut self.entities, source);
+        let stored = entity.custom(name, value, now, &mut self.names);
+        let after = entity.bytes();
+        self.account(before, after, stored);
+    }
+
+    /// Notes the bytes of a data source before and after a change, and makes room for them.
+    fn account(&mut self, before: usize, after: usize, stored: bool) {
+        self.bytes = (self.bytes + after).saturating_sub(before);
+        self.ignored += u64::from(!stored);
+        if self.bytes() > self.capacity {
             self.make_room();
         }
-        let new = !self.entities.contains_key(&source);
-        let entity = self.entities.entry(source).or_default();
-        let before = if new { 0 } else { entity.bytes() };
-        change(entity, &self.fields, &mut self.names);
-        self.bytes = (self.bytes + entity.bytes()).saturating_sub(before);
     }
 
-    /// Removes data sources without news for [`EXPIRY`].
+    /// Removes what agents send no more: values without news for five intervals, but not before five
+    /// minutes and not after an hour.
     pub fn tick(&mut self, now: Instant) {
-        let bytes = &mut self.bytes;
+        let mut bytes = 0;
         self.entities.retain(|_, entity| {
-            let keep = now.since(entity.updated) < EXPIRY;
-            if !keep {
-                *bytes = bytes.saturating_sub(entity.bytes());
-            }
+            let keep = entity.expire(now);
+            bytes += if keep { entity.bytes() } else { 0 };
             keep
         });
+        self.bytes = bytes;
+        self.names.expire(now, MAX_SILENCE);
     }
 
-    /// Removes the sixteenth of the data sources that was silent for the longest time.
+    /// Removes the sixteenth of the data sources that was silent for the longest time, but not the last
+    /// one.
     fn make_room(&mut self) {
         let mut updated: Vec<_> = self.entities.values().map(|entity| entity.updated).collect();
+        if updated.len() < 2 {
+            return;
+        }
         let sixteenth = updated.len() / 16;
         let (_, limit, _) = updated.select_nth_unstable(sixteenth);
         let (limit, mut room) = (*limit, sixteenth + 1);
@@ -174,7 +207,7 @@ impl Metrics {
 
     /// Memory in use, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes + self.names.bytes()
+        self.bytes + self.names.bytes() + self.schemas.bytes()
     }
 
     /// The metrics of the agents in `agents`, all or those named `name`, of all data sources or of the
@@ -199,8 +232,8 @@ impl Metrics {
             if pin.is_some_and(|pin| pin != source.data_source) {
                 continue;
             }
-            let all = wanted.is_none().then(|| entity.values());
-            let one = wanted.and_then(|metric| entity.get(metric));
+            let all = wanted.is_none().then(|| entity.values(&self.schemas));
+            let one = wanted.and_then(|metric| entity.get(&self.schemas, metric));
             for (metric, value, updated) in all.into_iter().flatten().chain(one) {
                 let name = self.names.name(metric);
                 found.push(Found { source: *source, name, value, updated, top_keys: Vec::new() });
@@ -223,28 +256,44 @@ impl Metrics {
     /// The value of a metric of this data source, else of another one of the same agent, as text.
     fn text(&self, source: &Source, entity: &Entity, name: &str) -> Option<String> {
         let metric = self.names.get(name)?;
-        let own = entity.get(metric);
-        let found = own.or_else(|| self.of_agent(&source.agent).find_map(|(_, it)| it.get(metric)));
-        found.map(|(_, value, _)| value.to_string())
+        let own = entity.get(&self.schemas, metric);
+        let of_agent = || {
+            // The host first: what tells agents apart is among its metrics.
+            let mut others = self.between(&source.agent, 2, 2).chain(self.of_agent(&source.agent));
+            others.find_map(|(_, it)| it.get(&self.schemas, metric))
+        };
+        own.or_else(of_agent).map(|(_, value, _)| value.to_string())
     }
 
     /// The data sources of an agent.
     fn of_agent(&self, agent: &Address) -> impl Iterator<Item = (&Source, &Entity)> {
+        self.between(agent, 0, u32::MAX)
+    }
+
+    /// The data sources of an agent in these classes.
+    fn between(
+        &self,
+        agent: &Address,
+        first: u32,
+        last: u32,
+    ) -> impl Iterator<Item = (&Source, &Entity)> {
         let at = |class, index| Source { agent: *agent, data_source: DataSource { class, index } };
-        self.entities.range(at(0, 0)..=at(u32::MAX, u32::MAX))
+        self.entities.range(at(first, 0)..=at(last, u32::MAX))
     }
 
     /// A metric of a data source.
     pub fn get(&self, source: &Source, name: &str) -> Option<MetricValue> {
         let metric = self.names.get(name)?;
-        self.entities.get(source)?.get(metric).map(|(_, value, _)| value)
+        self.entities.get(source)?.get(&self.schemas, metric).map(|(_, value, _)| value)
     }
 
     /// The host name that an agent sent.
     pub fn host_name(&self, agent: &Address) -> Option<String> {
         let metric = self.names.get("host_name")?;
         let mut sources = self.of_agent(agent);
-        sources.find_map(|(_, entity)| entity.get(metric)).map(|(_, value, _)| value.to_string())
+        sources
+            .find_map(|(_, entity)| entity.get(&self.schemas, metric))
+            .map(|(_, value, _)| value.to_string())
     }
 
     /// The names of all metrics, each with the time of its last value.
@@ -262,7 +311,8 @@ impl Metrics {
 impl PortNames for Metrics {
     fn agents(&self, node: &str) -> Vec<Address> {
         let Some(metric) = self.names.get("host_name") else { return Vec::new() };
-        let named = self.entities.iter().filter(|(_, entity)| entity.is_text(metric, node));
+        let named =
+            self.entities.iter().filter(|(_, entity)| entity.is_text(&self.schemas, metric, node));
         let mut agents: Vec<_> = named.map(|(source, _)| source.agent).collect();
         agents.dedup();
         agents
@@ -270,7 +320,8 @@ impl PortNames for Metrics {
 
     fn ifindex(&self, agent: &Address, port: &str) -> Option<u32> {
         let metric = self.names.get("ifname")?;
-        let mut named = self.of_agent(agent).filter(|(_, entity)| entity.is_text(metric, port));
+        let mut named =
+            self.of_agent(agent).filter(|(_, entity)| entity.is_text(&self.schemas, metric, port));
         named.find(|(source, _)| source.data_source.class == 0).map(|(at, _)| at.data_source.index)
     }
 }
@@ -305,6 +356,9 @@ fn shown(text: Text<'_>) -> Box<str> {
     text.chars().filter(|c| crate::is_printable(*c)).take(256).collect()
 }
 
-/// Time after which a data source without news is removed: several of the longest usual polling
-/// intervals (60 s).
-const EXPIRY: Duration = Duration::from_secs(300);
+/// The data source, new if it is not known, and its bytes.
+fn entry(entities: &mut BTreeMap<Source, Entity>, source: Source) -> (&mut Entity, usize) {
+    let mut before = 0;
+    let entity = entities.entry(source).and_modify(|it| before = it.bytes()).or_default();
+    (entity, before)
+}

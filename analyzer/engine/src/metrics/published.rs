@@ -24,6 +24,11 @@ pub(super) fn name(record: &str, path: &str, field: &str, class: u32) -> Option<
     Some(name)
 }
 
+/// The field that numbers the records of this format, of which a sample has several.
+pub(super) fn number(record: &str) -> Option<&'static str> {
+    (record == "queue_length").then_some("queueIndex")
+}
+
 /// What stands before the fields of a record, and what is removed from them.
 fn rule(record: &str, class: u32) -> (&'static str, &'static [&'static str]) {
     match record {
@@ -36,7 +41,6 @@ fn rule(record: &str, class: u32) -> (&'static str, &'static [&'static str]) {
         "slow_path_counts" => ("slow_path_", &[]),
         "radio_utilization" => ("radio_", &[]),
         "queue_length" => ("queue_", &["queue"]),
-        "processor" => ("", &[]),
         "host_descr" if class == 3 => ("vir_", &[]),
         "host_parent" => ("parent_", &["container_"]),
         "virt_node" => ("vnode_", &[]),
@@ -59,6 +63,7 @@ fn rule(record: &str, class: u32) -> (&'static str, &'static [&'static str]) {
         "bst_device_buffers" => ("bst_device_", &[]),
         "bst_port_buffers" => ("bst_", &[]),
         "hw_tables" => ("hw_", &[]),
+        "nvidia_gpu" if class == 3 => ("vir_nvml_", &[]),
         "nvidia_gpu" => ("nvml_", &[]),
         _ => ("", &[]),
     }
@@ -67,8 +72,6 @@ fn rule(record: &str, class: u32) -> (&'static str, &'static [&'static str]) {
 /// A field whose name follows no rule; `Some(None)` for one that is no metric.
 fn exception(record: &str, field: &str, class: u32) -> Option<Option<&'static str>> {
     Some(match (record, field) {
-        // Replaced by ifadminstatus and ifoperstatus.
-        ("if_counters", "ifStatus") => None,
         ("ethernet_counters", "dot3StatsSingleCollisionFrames") => Some("eth_singlecollisions"),
         ("ethernet_counters", "dot3StatsMultipleCollisionFrames") => Some("eth_multiplecollisions"),
         ("ethernet_counters", "dot3StatsDeferredTransmissions") => Some("eth_deferredtx"),
@@ -83,9 +86,11 @@ fn exception(record: &str, field: &str, class: u32) -> Option<Option<&'static st
         ("host_descr", "hostname") if class == 3 => Some("vir_host_name"),
         ("host_descr", "hostname") => Some("host_name"),
         ("vlan_counters", "vlan_id") => Some("vlan_id"),
+        ("ovs_dp_stats", "mask_hits") => Some("ovs_mask_hits"),
         ("jvm_runtime", "vm_name") => Some("jvm_name"),
         ("app_operations", "application") => Some("app_name"),
-        ("app_workers", _) => return None,
+        ("nvidia_gpu", "gpu_time") if class == 3 => Some("vir_nvml_gputime"),
+        ("nvidia_gpu", "mem_time") if class == 3 => Some("vir_nvml_memtime"),
         ("nvidia_gpu", "gpu_time") => Some("nvml_gputime"),
         ("nvidia_gpu", "mem_time") => Some("nvml_memtime"),
         // Lists of interfaces of a host, which are no values of a data source.
@@ -102,7 +107,6 @@ mod tests {
     fn names_are_the_published_ones() {
         for (record, path, field, published) in [
             ("if_counters", "", "ifInOctets", Some("ifinoctets")),
-            ("if_counters", "", "ifStatus", None),
             ("ethernet_counters", "", "dot3StatsFCSErrors", Some("eth_fcserrors")),
             ("ethernet_counters", "", "dot3StatsSQETestErrors", Some("eth_sqetesterrors")),
             (
@@ -113,6 +117,7 @@ mod tests {
             ),
             ("lag_port_stats", "", "dot3adAggPortActorSystemID", Some("agg_actorsystemid")),
             ("lag_port_stats", "", "dot3adAggPortAttachedAggID", Some("agg_attachedaggid")),
+            ("queue_length", "3_", "queueLength0", Some("queue_3_length0")),
             ("sfp", "", "module_id", Some("opt_module_id")),
             ("sfp", "lanes_1_", "tx_power", Some("opt_lanes_1_tx_power")),
             ("bst_port_buffers", "egress_queue_uc_pc_3_", "", Some("bst_egress_queue_uc_pc_3")),
@@ -125,5 +130,9 @@ mod tests {
         ] {
             assert_eq!(name(record, path, field, 0).as_deref(), published, "{record}.{field}");
         }
+        let guest = |record, field| name(record, "", field, 3).unwrap_or_default();
+        assert_eq!(guest("host_descr", "hostname"), "vir_host_name");
+        assert_eq!(guest("host_descr", "uuid"), "vir_uuid");
+        assert_eq!(guest("nvidia_gpu", "gpu_time"), "vir_nvml_gputime");
     }
 }
