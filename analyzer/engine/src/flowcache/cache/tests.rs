@@ -46,7 +46,7 @@ pub(super) fn ipv4(host: u32, length: u32) -> Vec<u8> {
 pub(super) fn with_packet<T>(datagram: &[u8], use_it: impl FnOnce(&Packet<'_>) -> T) -> T {
     let datagram = Datagram::parse(datagram).expect("a datagram");
     match datagram.samples().next() {
-        Some(Ok(Decoded::Flow(sample))) => use_it(&Packet::flow(&datagram, &sample)),
+        Some(Ok(Decoded::Flow(sample))) => use_it(&Packet::flow(datagram.agent_address, &sample)),
         other => panic!("{other:?}"),
     }
 }

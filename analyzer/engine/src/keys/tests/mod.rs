@@ -1,12 +1,18 @@
 //! Keys, functions and filters on literal packets.
 
 mod filters;
+mod functions;
 mod packets;
+mod properties;
+mod records;
 mod text;
 
 use flowmote_decoder::{Datagram, Sample};
 
-use super::{Context, Expression, Filter, KeyBuffer, Keys, Packet};
+use super::{
+    Context, Expression, Filter, KeyBuffer, KeyInfo, Keys, Packet, Value, catalogue, fields,
+    functions,
+};
 use crate::lookup::Lookup;
 
 /// A flow sample of port 5, received there and sent by port 9, with these records.

@@ -63,7 +63,7 @@ fn run(per_second: f64, rate: impl Fn(f64) -> u32, lost: f64, warm_up: usize) ->
     let packets: Vec<Packet<'_>> = parsed
         .iter()
         .map(|datagram| match datagram.samples().next() {
-            Some(Ok(Decoded::Flow(sample))) => Packet::flow(datagram, &sample),
+            Some(Ok(Decoded::Flow(sample))) => Packet::flow(datagram.agent_address, &sample),
             other => panic!("{other:?}"),
         })
         .collect();
