@@ -137,17 +137,16 @@ impl<'a> Iterator for Samples<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let mut span = self.span;
+        let start = self.span;
         if self.version == 5
-            && let Some([format, length]) = span.words()
-            && let Some(body) = span.opaque(length)
+            && let Some([format, length]) = self.span.words()
+            && let Some(body) = self.span.opaque(length)
             && let Some(sample) = Sample::read(DataFormat(format), body)
         {
-            self.span = span;
             return Some(Ok(sample));
         }
         // On a copy, so that `self` stays in registers in all other steps.
-        let mut copy = *self;
+        let mut copy = Self { span: start, ..*self };
         let sample = copy.rare();
         *self = copy;
         Some(sample)
@@ -155,12 +154,23 @@ impl<'a> Iterator for Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// The next sample if it is of version 2 or 4, of unknown number, or not whole. Out of line, so that the
+    /// The next sample if it is neither a flow nor a counters sample of version 5, or not whole. Out of line, so that the
     /// samples of version 5 pay for none of it.
     #[cold]
     #[inline(never)]
     fn rare(&mut self) -> Result<Sample<'a>, Malformed> {
-        if self.version == 5 { self.unusual().map(Sample::Unknown) } else { self.next_legacy() }
+        if self.version != 5 {
+            return self.next_legacy();
+        }
+        let mut span = self.span;
+        if let Some([format, length]) = span.words()
+            && let Some(body) = span.opaque(length)
+            && let Some(sample) = Sample::read_other(DataFormat(format), body)
+        {
+            self.span = span;
+            return Ok(sample);
+        }
+        self.unusual().map(Sample::Unknown)
     }
 
     /// A sample of unknown number, or longer than the datagram.

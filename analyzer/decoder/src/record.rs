@@ -192,10 +192,12 @@ impl<'a, S: Space> Record<'a, S> {
 #[derive(Clone, Copy, Debug)]
 pub struct Records<'a, S> {
     span: Span<'a>,
+    /// Records of version 5 that are left.
     left: u32,
     depth: u8,
-    /// Records of versions 2 and 4, which have no lengths.
-    legacy: Option<Items>,
+    /// Records of version 2 or 4, which have no lengths, and how many of them are left. Apart, so that
+    /// each record of version 5 costs no comparison of versions.
+    legacy: Option<(Items, u32)>,
     space: PhantomData<S>,
 }
 
@@ -205,7 +207,7 @@ impl<'a, S> Records<'a, S> {
     }
 
     pub(crate) fn legacy(span: Span<'a>, count: u32, items: Items) -> Self {
-        Self { span, left: count, depth: 0, legacy: Some(items), space: PhantomData }
+        Self { span, left: 0, depth: 0, legacy: Some((items, count)), space: PhantomData }
     }
 
     /// Bytes not walked over yet. At the end, surplus bytes of the sample, to be ignored.
@@ -224,8 +226,9 @@ impl<'a, S> Records<'a, S> {
         self.span
     }
 
+    /// The number of records of version 2 or 4 that are left.
     pub(crate) fn left(&self) -> u32 {
-        self.left
+        self.legacy.map_or(0, |(_, left)| left)
     }
 
     pub(crate) fn move_to(&mut self, span: Span<'a>) {
@@ -233,11 +236,11 @@ impl<'a, S> Records<'a, S> {
     }
 
     pub(crate) fn expect(&mut self, count: u32, items: Items) {
-        (self.left, self.legacy) = (count, Some(items));
+        self.legacy = Some((items, count));
     }
 
     pub(crate) fn stop(&mut self) {
-        self.left = 0;
+        (self.left, self.legacy) = (0, None);
     }
 
     /// Ends the walk, with nothing left over.
@@ -258,21 +261,24 @@ impl<'a, S: Space> Iterator for Records<'a, S> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let mut after = self.span;
-        if self.legacy.is_none()
-            && let Some([format, length]) = after.words()
-            && let Some(span) = after.opaque(length)
-        {
-            self.span = after;
-            let (format, depth) = (DataFormat(format), self.depth);
-            return Some(Ok(Record { format, span, depth, version: 5, space: PhantomData }));
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            let mut after = self.span;
+            if let Some([format, length]) = after.words()
+                && let Some(span) = after.opaque(length)
+            {
+                self.span = after;
+                let (format, depth) = (DataFormat(format), self.depth);
+                return Some(Ok(Record { format, span, depth, version: 5, space: PhantomData }));
+            }
+        } else if self.legacy.is_none() {
+            return None;
         }
         // On a copy, so that `self` stays in registers in all other steps.
         let mut copy = self.copy();
         let record = copy.rare();
         *self = copy;
-        Some(record)
+        record
     }
 }
 
@@ -281,14 +287,16 @@ impl<'a, S: Space> Records<'a, S> {
     /// 5 pay for none of it.
     #[cold]
     #[inline(never)]
-    fn rare(&mut self) -> Result<Record<'a, S>, Malformed> {
-        match self.legacy {
-            Some(items) => self.next_legacy(items),
-            None if self.span.words::<2>().is_none() => {
-                Err(self.fail(MalformedKind::RecordsMissing))
-            }
-            None => Err(self.fail(MalformedKind::RecordOverrun)),
+    fn rare(&mut self) -> Option<Result<Record<'a, S>, Malformed>> {
+        if let Some((items, left)) = self.legacy {
+            self.legacy = Some((items, left.checked_sub(1)?));
+            return Some(self.next_legacy(items));
         }
+        let whole_head = self.span.words::<2>().is_some();
+        Some(Err(self.fail(match whole_head {
+            false => MalformedKind::RecordsMissing,
+            true => MalformedKind::RecordOverrun,
+        })))
     }
 }
 

@@ -28,14 +28,23 @@ pub enum Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// Reads the fixed part; `None` for an unknown number, and if `body` is too short.
-    #[inline]
+    /// Reads the fixed part of a flow or counters sample; `None` for another number, and if `body` is
+    /// too short.
+    #[inline(always)]
     pub(crate) fn read(format: DataFormat, body: Span<'a>) -> Option<Self> {
         match format {
             FLOW => FlowSample::compact(body).map(Self::Flow),
             COUNTERS => CountersSample::compact(body).map(Self::Counters),
             FLOW_EXPANDED => FlowSample::expanded(body).map(Self::Flow),
             COUNTERS_EXPANDED => CountersSample::expanded(body).map(Self::Counters),
+            _ => None,
+        }
+    }
+
+    /// Reads the fixed part of any other sample; `None` for an unknown number, and if `body` is too
+    /// short.
+    pub(crate) fn read_other(format: DataFormat, body: Span<'a>) -> Option<Self> {
+        match format {
             DISCARDED => DiscardedPacket::read(body).map(Self::Discarded),
             RT_METRIC => RtMetric::read(body).map(Self::RtMetric),
             RT_FLOW => RtFlow::read(body).map(Self::RtFlow),
@@ -43,7 +52,7 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// True for the numbers that [`read`](Sample::read) reads.
+    /// True for the numbers that [`read`](Sample::read) and [`read_other`](Sample::read_other) read.
     pub(crate) fn is_known(format: DataFormat) -> bool {
         matches!(
             format,
