@@ -13,6 +13,10 @@ use flowmote_core::{
     Sampler, SourceSlot,
 };
 
+use crate::analyzer::{
+    read_counter_samples, read_flow_samples, walk_counter_samples, walk_flow_samples,
+};
+
 /// A measured case.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
@@ -27,7 +31,7 @@ pub struct Case {
 }
 
 /// All cases.
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 13] = [
     Case { name: "unsampled-single", unit: "packet", units: 1, repeat: unsampled::<1> },
     Case { name: "unsampled-burst-64", unit: "packet", units: 64, repeat: unsampled::<64> },
     Case { name: "sampled", unit: "packet", units: 1, repeat: sampled },
@@ -37,6 +41,10 @@ pub const CASES: [Case; 9] = [
     Case { name: "flow-sample-500-ports", unit: "sample", units: 1, repeat: flow_sample_500_ports },
     Case { name: "counter-sample", unit: "sample", units: 1, repeat: counter_sample },
     Case { name: "datagram", unit: "datagram", units: 1, repeat: datagram },
+    Case { name: "read-flow-samples", unit: "sample", units: 6, repeat: read_flow_samples },
+    Case { name: "read-counter-samples", unit: "sample", units: 4, repeat: read_counter_samples },
+    Case { name: "walk-flow-samples", unit: "sample", units: 6, repeat: walk_flow_samples },
+    Case { name: "walk-counter-samples", unit: "sample", units: 4, repeat: walk_counter_samples },
 ];
 
 /// Packets that are not chosen, in bursts of `BURST`.

@@ -1,4 +1,4 @@
-//! The gate on instructions: no hot path of the core grows unnoticed.
+//! The gate on instructions: no hot path of the core, the decoder or the engine grows unnoticed.
 
 use std::io::Write;
 use std::process::Command;
