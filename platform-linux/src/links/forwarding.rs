@@ -1,4 +1,4 @@
-//! Questions to the kernel about the way of a packet: routing table and bridge tables.
+//! Lookups in the kernel of the way of a packet: routing table and bridge tables.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,8 +8,8 @@ use nix::sys::socket::SockProtocol;
 use crate::kernel::netlink::attributes::{as_u8, as_u16, as_u32, attributes, find};
 use crate::kernel::netlink::{NetlinkSocket, Request};
 
-/// Asks the kernel with one request for each question, which it answers without waiting for packets
-/// or neighbours.
+/// Sends the kernel one request for each lookup. The kernel replies without waiting for packets or
+/// neighbours.
 #[derive(Debug)]
 pub struct Forwarding {
     socket: NetlinkSocket,
@@ -47,7 +47,7 @@ impl Forwarding {
     }
 
     /// The way of a packet that interface `if_index` received; `None` if the kernel would drop it
-    /// or cannot tell.
+    /// or finds no way.
     ///
     /// The kernel makes the decision that it makes for packets (net/ipv4/route.c,
     /// `inet_rtm_getroute` with `RTA_IIF`), except for marks and address translation.
@@ -56,26 +56,13 @@ impl Forwarding {
         if flow.destination.is_ipv6() && !self.forwards_ipv6() {
             return None;
         }
-        let mut way = None;
-        let reply = self.socket.request(&route_request(if_index, flow), &mut |message| {
-            if message.kind == libc::RTM_NEWROUTE {
-                way = parse_route(message.body);
-            }
-        });
-        reply.ok().and(way)
+        self.find(&route_request(if_index, flow), libc::RTM_NEWROUTE, parse_route)
     }
 
     /// The port of a bridge behind which a MAC address is; `None` if it has not learned it.
     /// `vlan` is 0 in a bridge that does not filter VLANs. Linux 5.0 and later.
     pub fn station(&mut self, bridge: u32, vlan: u16, mac: [u8; 6]) -> Option<Way> {
-        let mut way = None;
-        let request = station_request(bridge, vlan, mac);
-        let reply = self.socket.request(&request, &mut |message| {
-            if message.kind == libc::RTM_NEWNEIGH {
-                way = parse_station(message.body);
-            }
-        });
-        reply.ok().and(way)
+        self.find(&station_request(bridge, vlan, mac), libc::RTM_NEWNEIGH, parse_station)
     }
 
     fn forwards_ipv6(&mut self) -> bool {
@@ -83,12 +70,24 @@ impl Forwarding {
         let family = [libc::AF_INET6 as u8, 0, 0, 0];
         let request = Request::new(RTM_GETNETCONF, 0, &family)
             .attribute(NETCONFA_IFINDEX, &NETCONFA_IFINDEX_ALL.to_ne_bytes());
-        let mut forwarding = false;
-        let reply = self.socket.request(&request, &mut |message| {
-            let value = message.body.get(4..).and_then(|body| find(body, NETCONFA_FORWARDING));
-            forwarding = value.and_then(as_u32).is_some_and(|value| value != 0);
+        self.find(&request, RTM_NEWNETCONF, parse_forwarding).unwrap_or(false)
+    }
+
+    /// Sends a request and parses the messages of type `kind` in the reply; `None` if the kernel
+    /// refuses the request.
+    fn find<T>(
+        &mut self,
+        request: &Request,
+        kind: u16,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let mut found = None;
+        let reply = self.socket.request(request, &mut |message| {
+            if message.kind == kind {
+                found = parse(message.body);
+            }
         });
-        reply.is_ok() && forwarding
+        reply.ok().and(found)
     }
 }
 
@@ -146,6 +145,12 @@ fn parse_station(body: &[u8]) -> Option<Way> {
     Some(if local { Way::Local } else { Way::Through(port) })
 }
 
+/// The body is struct netconfmsg, then attributes.
+fn parse_forwarding(body: &[u8]) -> Option<bool> {
+    let value = find(body.get(4..)?, NETCONFA_FORWARDING).and_then(as_u32)?;
+    Some(value != 0)
+}
+
 /// The VLAN id of a VLAN sub-interface, from `IFLA_INFO_DATA`.
 pub(super) fn vlan_id(kind_data: &[u8]) -> Option<u16> {
     find(kind_data, IFLA_VLAN_ID).and_then(as_u16)
@@ -158,6 +163,7 @@ pub(super) fn filters_vlans(kind_data: &[u8]) -> bool {
 }
 
 // linux/rtnetlink.h, linux/netconf.h, linux/neighbour.h, linux/if_link.h
+const RTM_NEWNETCONF: u16 = 80;
 const RTM_GETNETCONF: u16 = 82;
 const RTA_IP_PROTO: u16 = 27;
 const RTA_SPORT: u16 = 28;
@@ -186,6 +192,9 @@ mod tests {
         assert_eq!(parse_route(&route), Some(Way::Local));
         route[7] = 7; // unreachable
         assert_eq!(parse_route(&route), None);
+        let netconf = [10, 0, 0, 0, 8, 0, 1, 0, 255, 255, 255, 255, 8, 0, 2, 0, 1, 0, 0, 0];
+        assert_eq!(parse_forwarding(&netconf), Some(true));
+        assert_eq!(parse_forwarding(&netconf[..12]), None);
         let mut station = [7, 0, 0, 0, 5, 0, 0, 0, 2, 0, 2, 0];
         assert_eq!(parse_station(&station), Some(Way::Through(5)));
         station[8] = 0x80;
@@ -198,6 +207,7 @@ mod tests {
             parse_route(&bytes);
             parse_station(&bytes);
             vlan_id(&bytes);
+            parse_forwarding(&bytes);
             filters_vlans(&bytes);
         }
     }
