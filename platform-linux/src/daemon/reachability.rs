@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{getsockopt, sockopt};
-
 use crate::config::{Collector, Config, Host};
+use crate::kernel::sys::udp::path_mtu;
 use crate::links::Links;
 use crate::modules::module::Findings;
 use crate::output::destination::connect;
@@ -57,7 +57,7 @@ fn describe_route(
     match connect(address, device.map(|link| link.name.as_str())) {
         Ok(socket) => {
             let needed = config.datagram_bytes.saturating_add(header_bytes(address.ip()));
-            let mtu = path_mtu(&socket, links).filter(|mtu| *mtu < needed);
+            let mtu = path_mtu(socket.as_fd(), address.is_ipv6()).ok().filter(|mtu| *mtu < needed);
             findings.warnings.extend(mtu.map(|mtu| too_small(collector, mtu, config)));
         }
         Err(error) => findings.problems.push(format!("collector {collector}: no socket: {error}")),
@@ -77,24 +77,11 @@ fn too_small(collector: &Collector, mtu: u32, config: &Config) -> String {
     )
 }
 
-/// Bytes of the largest packet on the way to the collector: the path MTU that the kernel knows now,
-/// else the MTU of the interface.
-fn path_mtu(socket: &UdpSocket, links: &Links) -> Option<u32> {
-    let local = socket.local_addr().ok()?.ip();
-    if local.is_ipv4()
-        && let Ok(mtu) = getsockopt(socket, sockopt::IpMtu)
-    {
-        return u32::try_from(mtu).ok();
-    }
-    let has_it = |addresses: &[crate::links::Address]| addresses.iter().any(|at| at.ip == local);
-    links.iter().find(|link| has_it(&link.addresses)).map(|link| link.mtu)
-}
-
 fn header_bytes(address: IpAddr) -> u32 {
     if address.is_ipv4() { IPV4_HEADERS } else { IPV6_HEADERS }
 }
 
-/// Resolves the names of all collectors at the same time: each that has no answer takes as long as
+/// Resolves the names of all collectors at the same time: each without a reply takes as long as
 /// the resolver's timeouts. Bounded in threads and in time.
 fn look_up(collectors: &[Collector]) -> BTreeMap<String, io::Result<Vec<IpAddr>>> {
     let mut names: Vec<String> = collectors.iter().filter_map(name_of).collect();

@@ -14,3 +14,4 @@ pub(crate) mod fake;
 pub(crate) mod packet;
 pub(crate) mod ring;
 pub(crate) mod syscall;
+pub(crate) mod udp;

@@ -1,0 +1,48 @@
+//! Options of a connected UDP socket.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::syscall::{Call, call};
+
+/// Bytes of the largest packet that the path of a connected socket carries: the MTU of the route or
+/// of the interface, or a smaller one that a router has reported.
+///
+/// # Errors
+/// `ENOTCONN` if the socket has no route.
+pub(crate) fn path_mtu(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<u32> {
+    let (level, name) = match is_ipv6 {
+        true => (libc::IPPROTO_IPV6, libc::IPV6_MTU),
+        false => (libc::IPPROTO_IP, libc::IP_MTU),
+    };
+    let mut value = [0; 4];
+    call(Call::GetOption { fd: socket.as_raw_fd(), level, name, value: &mut value })?;
+    Ok(u32::from_ne_bytes(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn path_to_this_host_has_the_mtu_of_loopback() {
+        let text = fs::read_to_string("/sys/class/net/lo/mtu").unwrap();
+        let mtu: u32 = text.trim().parse().unwrap();
+        // A packet of IPv4 has at most 65,535 bytes (net/ipv4/route.c, ip_mtu); 65,575 of IPv6.
+        for (any, address, most) in
+            [("0.0.0.0:0", "127.0.0.1:9", 65_535), ("[::]:0", "[::1]:9", 65_575)]
+        {
+            let is_ipv6 = most == 65_575;
+            // A host without IPv6.
+            let Ok(socket) = UdpSocket::bind(any) else { continue };
+            let error = path_mtu(socket.as_fd(), is_ipv6).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::ENOTCONN), "{address}");
+            if socket.connect(address).is_ok() {
+                assert_eq!(path_mtu(socket.as_fd(), is_ipv6).unwrap(), mtu.min(most), "{address}");
+            }
+        }
+    }
+}
