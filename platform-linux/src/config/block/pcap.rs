@@ -353,6 +353,15 @@ mod tests {
     }
 
     #[test]
+    fn pattern_matches_the_name_only() {
+        let other_names = ["enp1s0".to_owned(), "to the core".to_owned()];
+        let nic = LinkTraits { other_names: &other_names, ..NIC };
+        assert!(by_pattern("^eth0$").matches(&nic));
+        assert!(!by_pattern("enp1s0").matches(&nic), "alternative name");
+        assert!(!by_pattern("core").matches(&nic), "alias");
+    }
+
+    #[test]
     fn only_a_name_selects_bonds_vlans_veths_and_loopback() {
         use LinkKind::*;
         for kind in [Loopback, BondMaster, Vlan, Veth] {
