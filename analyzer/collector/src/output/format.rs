@@ -3,7 +3,9 @@
 use core::net::SocketAddr;
 use std::time::SystemTime;
 
-use flowmote_engine::{Arrival, Instant, Tally};
+use flowmote_engine::{Arrival, Instant, Sink, Tally, walk};
+
+use super::json_text::JsonText;
 
 /// A UDP payload with the time and source address of its arrival.
 pub(crate) struct Received<'a> {
@@ -16,7 +18,7 @@ pub(crate) struct Received<'a> {
 impl Received<'_> {
     /// The arrival, for the engine.
     pub(crate) fn arrival(&self) -> Arrival {
-        // A capture may contain any time; one before 1970 is taken for 1970.
+        // A capture may contain any time; a time before 1970 counts as 1970.
         let since = self.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Arrival { time: Instant::after_start(since), sender: self.from.map(|from| from.ip()) }
     }
@@ -33,5 +35,27 @@ pub(crate) trait Format: Send {
     /// Flow samples left out because the format cannot represent their packet.
     fn not_written(&self) -> u64 {
         0
+    }
+}
+
+/// A format of one JSON object per datagram, each on a line.
+pub(super) trait JsonLines: Sink + Send {
+    /// The writer of the sink.
+    fn json(&mut self) -> &mut JsonText;
+
+    /// Writes the fields of arrival, which a refused datagram has as well.
+    fn received(&mut self, received: &Received<'_>);
+}
+
+impl<T: JsonLines> Format for T {
+    fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
+        self.json().begin("", b'{');
+        self.received(received);
+        walk(&received.arrival(), received.payload, tally, self);
+        self.json().end_line();
+    }
+
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        self.json().buffer()
     }
 }

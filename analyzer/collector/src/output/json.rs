@@ -10,9 +10,9 @@ use flowmote_decoder::{
     Address, CounterRecord, DataSource, Datagram, Error, FlowRecord, Interface, Malformed, Port,
     RtValue, Sample, drop_reason_name,
 };
-use flowmote_engine::{Level, Sink, Tally, walk};
+use flowmote_engine::{Level, Sink};
 
-use super::format::{Format, Received};
+use super::format::{JsonLines, Received};
 use super::json_text::JsonText;
 
 /// Writes datagrams as JSON, one line each.
@@ -23,17 +23,20 @@ pub(super) struct Json {
     malformed: Vec<Malformed>,
 }
 
-impl Format for Json {
-    fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
-        self.malformed.clear();
-        self.out.begin("", b'{');
-        self.received(received);
-        walk(&received.arrival(), received.payload, tally, self);
-        self.out.end_line();
+impl JsonLines for Json {
+    fn json(&mut self) -> &mut JsonText {
+        &mut self.out
     }
 
-    fn buffer(&mut self) -> &mut Vec<u8> {
-        self.out.buffer()
+    fn received(&mut self, received: &Received<'_>) {
+        let since = received.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.out.key("received");
+        self.out.seconds(since);
+        if let Some(from) = received.from {
+            self.out.key("from");
+            self.out.socket_address(from);
+        }
+        self.out.number("length", received.payload.len());
     }
 }
 
@@ -151,18 +154,6 @@ impl Sink for Json {
 }
 
 impl Json {
-    /// Writes the fields of arrival, which a refused datagram has as well.
-    fn received(&mut self, received: &Received<'_>) {
-        let since = received.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.out.key("received");
-        self.out.seconds(since);
-        if let Some(from) = received.from {
-            self.out.key("from");
-            self.out.socket_address(from);
-        }
-        self.out.number("length", received.payload.len());
-    }
-
     /// Writes the declared number of items and begins their list.
     fn list(&mut self, number: &str, declared: u32, items: &str) {
         self.out.number(number, declared);

@@ -12,9 +12,9 @@ use flowmote_decoder::{
     CounterRecord, DataSource, Datagram, Error, FlowRecord, Interface, Malformed, RtValue, Sample,
     drop_reason_name,
 };
-use flowmote_engine::{Sink, Tally, walk};
+use flowmote_engine::Sink;
 
-use super::format::{Format, Received};
+use super::format::{JsonLines, Received};
 use super::json_text::JsonText;
 use super::time::Utc;
 use element::Element;
@@ -29,16 +29,25 @@ pub(super) struct Sflowtool {
     custom: &'static str,
 }
 
-impl Format for Sflowtool {
-    fn datagram(&mut self, received: &Received<'_>, tally: &mut Tally) {
-        self.out.begin("", b'{');
-        self.received(received);
-        walk(&received.arrival(), received.payload, tally, self);
-        self.out.end_line();
+impl JsonLines for Sflowtool {
+    fn json(&mut self) -> &mut JsonText {
+        &mut self.out
     }
 
-    fn buffer(&mut self) -> &mut Vec<u8> {
-        self.out.buffer()
+    fn received(&mut self, received: &Received<'_>) {
+        let since = received.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut head = self.element();
+        match received.from {
+            Some(from) => head.ip("datagramSourceIP", from.ip().to_canonical()),
+            None => head.put("datagramSourceIP", "-"),
+        }
+        head.put("datagramSize", received.payload.len());
+        head.put("unixSecondsUTC", since.as_secs());
+        head.number("unixSecondsUTC_uS", since.subsec_micros());
+        head.put("localtime", format_args!("{}+0000", Utc(received.time).seconds()));
+        if let Some(version) = received.payload.first_chunk() {
+            head.number("datagramVersion", u32::from_be_bytes(*version));
+        }
     }
 }
 
@@ -133,23 +142,6 @@ impl Sink for Sflowtool {
 impl Sflowtool {
     fn element(&mut self) -> Element<'_> {
         Element { out: &mut self.out, prefix: "" }
-    }
-
-    /// Writes the fields of arrival, and the version.
-    fn received(&mut self, received: &Received<'_>) {
-        let since = received.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let mut head = self.element();
-        match received.from {
-            Some(from) => head.ip("datagramSourceIP", from.ip().to_canonical()),
-            None => head.put("datagramSourceIP", "-"),
-        }
-        head.put("datagramSize", received.payload.len());
-        head.put("unixSecondsUTC", since.as_secs());
-        head.number("unixSecondsUTC_uS", since.subsec_micros());
-        head.put("localtime", format_args!("{}+0000", Utc(received.time).seconds()));
-        if let Some(version) = received.payload.first_chunk() {
-            head.number("datagramVersion", u32::from_be_bytes(*version));
-        }
     }
 
     fn sample_head(&mut self, name: &str, sequence_number: u32, source: DataSource) {
