@@ -14,7 +14,7 @@ pub(crate) enum Wakeup {
     Signal,
     /// rtnetlink notifications are pending.
     Links,
-    /// The resolver has an answer.
+    /// The resolver has a result.
     Resolver,
     /// The socket of a collector has an error.
     Collectors,

@@ -143,7 +143,7 @@ fn ipv4(protocol: u8, fragment: u16, content: &[u8]) -> Vec<u8> {
     packet.extend([0, 77]);
     packet.extend(fragment.to_be_bytes());
     packet.extend([63, protocol, 0, 0, 198, 51, 100, 1, 203, 0, 113, 2, 0x94, 4, 0, 0]);
-    // Below MPLS, only a header with the right checksum is taken for IPv4.
+    // Below MPLS, only a header with the right checksum is recognised as IPv4.
     let words = packet.as_chunks::<2>().0.iter().map(|word| u32::from(u16::from_be_bytes(*word)));
     let sum: u32 = words.sum();
     let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;

@@ -460,7 +460,7 @@ fn fields_of_tunnels_are_read() {
     assert_eq!((three.version, three.tunnel_id, three.session_id), (3, None, 0x0100_0002));
 }
 
-/// The port of a tunnel may be that of a client: fixed bits tell.
+/// The port of a tunnel may be that of a client: fixed bits distinguish the two.
 #[test]
 fn datagrams_that_only_have_the_port_of_a_tunnel_are_payload() {
     for port in [4789, 8472, 4790, 6081, 2152, 1701] {

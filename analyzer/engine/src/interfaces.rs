@@ -88,8 +88,8 @@ pub(crate) fn interface(counters: &IfCounters) -> DataSource {
     DataSource { class: 0, index: counters.if_index }
 }
 
-/// True if the counters increased faster than the link can carry: they were reset, or one of them is
-/// not what it is taken for.
+/// True if the counters increased faster than the link can carry: they were reset, or one of them
+/// counts something else.
 ///
 /// The factor allows for devices that update their counters less often than they send them, and for
 /// virtual interfaces, whose speed is a convention.

@@ -9,7 +9,7 @@ use crate::lookup::{Role, Topology};
 
 /// A data source of an agent.
 ///
-/// Sub-agent and sender do not tell sources apart: agents send flow samples and counters of the same
+/// Sub-agent and sender do not identify a source: agents send flow samples and counters of the same
 /// interface with different sub-agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Source {

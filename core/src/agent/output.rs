@@ -27,7 +27,7 @@ impl Agent<'_> {
     /// Lends the datagram if it is full or if its oldest sample has waited for the configured
     /// delay.
     ///
-    /// Each datagram is lent once. The answer can change after each `handle_*`, after
+    /// Each datagram is lent once. The result can change after each `handle_*`, after
     /// [`flush`](Self::flush) and [`reconfigure`](Self::reconfigure), and with time.
     // Called from several places: one copy keeps firmware small.
     #[inline(never)]
@@ -62,7 +62,7 @@ impl Agent<'_> {
     /// [`poll_transmit`](Self::poll_transmit) again.
     ///
     /// [`Instant::ZERO`]: immediately. `None`: not before a sample was handed in or a source added.
-    /// The answer can change after every other call.
+    /// The result can change after every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let transmit = match self.state {

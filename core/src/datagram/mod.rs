@@ -164,7 +164,7 @@ impl<'a> DatagramBuilder<'a> {
 }
 
 impl DatagramHead {
-    /// Returns the agent and sub-agent, by which collectors tell sequences of datagrams apart.
+    /// Returns the agent and sub-agent, by which collectors separate sequences of datagrams.
     pub(crate) fn stream(&self) -> (IpAddr, u32) {
         (self.address, self.sub_agent_id)
     }

@@ -18,7 +18,7 @@ pub(super) struct AgentAddress {
     pub(super) missing: Option<String>,
     /// The rank of the address; `None` if it was not elected.
     standing: Option<Standing>,
-    /// Collectors on other hosts cannot tell this host from others by the address.
+    /// Collectors on other hosts cannot distinguish this host from others by the address.
     anonymous: bool,
 }
 

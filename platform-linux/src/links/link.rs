@@ -111,7 +111,7 @@ impl Link {
 
     /// Returns true if the link belongs to a device: NIC, virtio, ENA, SR-IOV function, Wi-Fi, modem.
     ///
-    /// Before Linux 5.14 the kernel does not name the device. There, a link is taken for physical if
+    /// Before Linux 5.14 the kernel does not name the device. There, a link counts as physical if
     /// it has no kind, as drivers of devices set none and nearly all virtual links have one, and if
     /// its medium is Ethernet or InfiniBand.
     #[must_use]

@@ -107,7 +107,7 @@ impl LinkReader {
         if let Some(field) = header.get_mut(4..8) {
             field.copy_from_slice(&index.to_ne_bytes());
         }
-        // Without IFLA_EXT_MASK: the counters are wanted, see `SKIP_STATS`.
+        // Without IFLA_EXT_MASK: the counters are needed, see `SKIP_STATS`.
         let request = Request::new(libc::RTM_GETLINK, 0, &header);
         let mut found = None;
         self.socket.request(&request, &mut |message| {

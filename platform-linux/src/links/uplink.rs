@@ -54,7 +54,7 @@ pub(super) fn leads_out(links: &BTreeMap<u32, Link>, link: &Link, depth: u8) -> 
     match link.kind.as_deref() {
         _ if link.is_real() || link.hardware == libc::ARPHRD_PPP => true,
         Some("bridge") => ports(&|port| port.master == Some(link.index)),
-        // All datapaths have the same master, so the ports of one cannot be told from another's.
+        // All datapaths have the same master, so the ports of one cannot be separated from another's.
         Some("openvswitch") => ports(&|port| port.master_kind.as_deref() == Some("openvswitch")),
         Some("vlan" | "macvlan" | "macvtap" | "ipvlan" | "ipvtap") => below(link.parent),
         _ => false,

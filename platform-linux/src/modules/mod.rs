@@ -7,7 +7,7 @@
 //!                            └▶ Output: samples to the agent, datagrams to the collectors
 //! ```
 //!
-//! The daemon knows [`Module`] only. A module does not import another module or the daemon; what
+//! The daemon depends on [`Module`] only. A module does not import another module or the daemon; what
 //! two modules need is a room beneath them.
 //!
 //! To add a module:

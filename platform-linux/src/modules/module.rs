@@ -27,7 +27,7 @@ pub(crate) trait Module: fmt::Debug {
     }
 
     /// Checks, once before the first [`reconcile`](Self::reconcile), for something that makes it
-    /// useless to start the daemon at all. The error says what is missing and how to provide it.
+    /// useless to start the daemon at all. The error names what is missing and how to provide it.
     fn may_start(&self, _config: &Config) -> Result<(), String> {
         Ok(())
     }

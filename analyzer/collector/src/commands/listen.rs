@@ -65,7 +65,7 @@ struct Listener {
     progress: Progress,
     /// True if the output is a terminal, which sends SIGHUP when it is closed.
     to_terminal: bool,
-    /// Signals that ask for the end.
+    /// Signals that request the end.
     ends: u32,
 }
 

@@ -30,7 +30,7 @@ struct Rest<'a> {
 /// Finds the protocol below the bottom label. A pseudowire's control word (RFC 4385) is taken from
 /// `rest`.
 ///
-/// MPLS has no field for the protocol. RFC 4385 tells a control word from IP by its first four bits,
+/// MPLS has no field for the protocol. RFC 4385 separates a control word from IP by its first four bits,
 /// but a pseudowire without control word begins with a MAC address, which may have any.
 pub(super) fn below_mpls(rest: &mut &[u8], beyond: usize) -> Next {
     let here = Rest { bytes: rest, beyond };
@@ -102,7 +102,7 @@ impl<'a> Rest<'a> {
         self.bytes.get(len..).map(|bytes| Self { bytes, ..self })
     }
 
-    /// What bytes that are missing mean: nothing, if the packet goes on after the capture.
+    /// What bytes that are missing mean: nothing, if the packet continues after the capture.
     fn missing(self) -> Evidence {
         if self.beyond > 0 { Evidence::Cut } else { Evidence::None }
     }

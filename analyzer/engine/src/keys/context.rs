@@ -37,7 +37,7 @@ pub trait Names {
     /// A metric of the host that has a MAC address, as text.
     fn host(&self, address: MacAddress, metric: &str) -> Option<String>;
 
-    /// The name of an address, if it is known already: nothing is asked.
+    /// The name of an address, if it is known already: no lookup is started.
     fn dns(&self, address: IpAddr) -> Option<&str>;
 }
 

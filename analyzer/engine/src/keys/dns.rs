@@ -29,7 +29,7 @@ impl<'a> Message<'a> {
         if self.is_response() { self.0.u8(3).map(|flags| flags & 0x0f) } else { None }
     }
 
-    /// The name asked for. Bytes that are not printable ASCII, and dots within a label, are written
+    /// The queried name. Bytes that are not printable ASCII, and dots within a label, are written
     /// as `\` and three decimal digits (RFC 4343). The root is a dot.
     pub(super) fn name(self) -> Option<ShortText<256>> {
         let mut name = ShortText::new();

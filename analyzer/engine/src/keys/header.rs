@@ -1,7 +1,7 @@
 //! The protocol headers of a sampled packet: decoded once, read often.
 //!
 //! Decoding notes where each header begins and ends. Keys read their fields from there: a packet has far more
-//! fields than any definition asks for.
+//! fields than any definition needs.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! What a sample can be asked: keys, key functions, and the filter language.
+//! Values of a sample: keys, key functions, and the filter language.
 //!
 //! [`Packet`] decodes a sample once. [`Keys`] and [`Filter`] are compiled from text once, then read
 //! from any number of packets:

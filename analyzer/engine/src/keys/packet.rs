@@ -12,7 +12,7 @@ use super::header::{Header, Headers, Protocol};
 use super::records::Records;
 use super::text::ShortText;
 
-/// A sampled or discarded packet, or an rtflow sample. Built once, then asked for any number of keys.
+/// A sampled or discarded packet, or an rtflow sample. Built once, then read by any number of keys.
 #[derive(Clone, Debug)]
 pub struct Packet<'a> {
     pub(super) agent: Address,

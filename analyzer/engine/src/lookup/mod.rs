@@ -1,4 +1,4 @@
-//! What users know about addresses, ports and values: groups, maps, topology, and databases.
+//! Data of users about addresses, ports and values: groups, maps, topology, and databases.
 //!
 //! Key functions and filters look values up here while samples are ingested, so every look-up is a
 //! search in memory. Users replace whole objects; nothing is changed in place.

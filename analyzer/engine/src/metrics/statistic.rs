@@ -8,7 +8,7 @@ use super::{Found, MetricValue, TopKey};
 use crate::instant::Instant;
 use crate::source::{Label, Source};
 
-/// A metric as a user asks for it: `load_one`, `sum:ifinoctets`, `4.ifinoctets`.
+/// A metric as a user names it: `load_one`, `sum:ifinoctets`, `4.ifinoctets`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricRequest {
     /// The text of the user.

@@ -9,7 +9,7 @@ use super::{Sequences, SubAgent};
 /// A sub-agent whose datagrams come from several senders: a configuration error, such as the agent
 /// address 127.0.0.1 on every host, or line cards with the same sub-agent id.
 ///
-/// Its gaps are counted for each sender. Its counters and samples cannot be told apart by the agent
+/// Its gaps are counted for each sender. Its counters and samples cannot be separated by the agent
 /// address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shared {

@@ -132,7 +132,7 @@ fn late_neighbour_loses_no_datagram() {
         device.send(&[2; 100]).unwrap();
         assert!(!device.is_ready(), "the buffer is full");
         assert_eq!(device.send(&[3; 100]), Err(SendError));
-        // The first question is lost on the wire, and everything smoltcp says at its start.
+        // The first question is lost on the wire, and everything smoltcp sends at its start.
         cable.sent.borrow_mut().clear();
         for millis in (100..3000).step_by(100) {
             device.poll(at(millis));
@@ -196,7 +196,7 @@ fn change_to_ipv6_loses_no_sample() {
             offered += 1;
         }
         node.poll(at(millis));
-        // After the change the neighbour hears nothing for most of a second.
+        // After the change the neighbour receives nothing for most of a second.
         if (3000..3900).contains(&millis) {
             peer.device_mut().arrived.borrow_mut().clear();
         }

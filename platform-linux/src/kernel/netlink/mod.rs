@@ -1,6 +1,6 @@
 //! Netlink, netlink(7): sockets, messages, attributes, and generic netlink families.
 //!
-//! Shared by everything that speaks netlink; the messages of one family are parsed where they are
+//! Shared by everything that uses netlink; the messages of one family are parsed where they are
 //! used. Nothing received is trusted, although the kernel is the only sender that is accepted: a
 //! newer kernel may change a message.
 

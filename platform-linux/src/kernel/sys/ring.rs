@@ -125,7 +125,7 @@ impl ReadyBlock<'_> {
         let Some(start) = self.ring.mapping.at(self.ring.next as usize * length, length) else {
             return &[];
         };
-        // SAFETY: inside the mapping, and while the status says TP_STATUS_USER the kernel does
+        // SAFETY: inside the mapping, and while the status is TP_STATUS_USER the kernel does
         // not write to the block; we take that status away only in `drop`, which ends the borrow.
         unsafe { slice::from_raw_parts(start.as_ptr(), length) }
     }

@@ -1,6 +1,6 @@
 //! Counters that never decrease at the collector, whatever they do in the kernel.
 //!
-//! A collector takes a smaller value for a wrap: billions of events in one interval.
+//! A collector interprets a smaller value as a wrap: billions of events in one interval.
 
 use std::collections::BTreeMap;
 

@@ -145,7 +145,7 @@ impl Module for InterfaceCounters {
             return false;
         }
         match self.read(source.index()) {
-            // Reported once the collector will not take the fall for a wrap: see `restarted`.
+            // Left out until the collector cannot interpret the fall as a wrap: see `restarted`.
             Ok(_) if self.restarted.contains(&source.index()) => {}
             Ok(reading) => reading.records(emit),
             // Deleted a moment ago; RTM_DELLINK is pending and removes the data source.

@@ -25,7 +25,7 @@ use super::value::Value;
 pub(super) use sample::frame_bytes;
 pub(super) use transport::udp_payload;
 
-/// A key that packets can be asked for.
+/// A key of packets.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyInfo {
     /// The name.

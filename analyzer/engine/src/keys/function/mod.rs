@@ -118,7 +118,7 @@ impl Function {
         }
     }
 
-    /// The functions of a value that ask the context.
+    /// The functions of a value that use the context.
     fn look_up<'p>(&'p self, value: &Value<'_>, context: &Context<'p>) -> Option<Value<'p>> {
         let (lookup, names) = (context.lookup, context.names);
         match self {
