@@ -23,6 +23,34 @@ proptest! {
         let _ = walk(&payload);
     }
 
+    /// The same for versions 2 and 4, whose samples have no length.
+    #[test]
+    fn arbitrary_samples_of_versions_2_and_4(
+        version in prop_oneof![Just(2u32), Just(4)],
+        kind in 1u32..4,
+        body in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let mut payload = [version, 1, 0, 0, 0, 9, kind].map(u32::to_be_bytes).concat();
+        payload.extend(body);
+        let _ = walk(&payload);
+    }
+
+    /// Vectors of versions 2 and 4 with a few changed words, most of them numbers of structures.
+    #[test]
+    fn mutated_versions_2_and_4(
+        pick in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0u32..8), 1..6),
+    ) {
+        let vectors = VECTORS.with(Clone::clone);
+        let old: Vec<_> = vectors.iter().filter(|(name, _)| name.starts_with("version-")).collect();
+        let (_, mut payload) = old[pick.index(old.len())].clone();
+        for (at, word) in changes {
+            let at = 4 + 4 * at.index(payload.len() / 4 - 1);
+            payload[at..at + 4].copy_from_slice(&word.to_be_bytes());
+        }
+        let _ = walk(&payload);
+    }
+
     /// Vectors with a few changed bytes, so that most of the structure remains.
     #[test]
     fn mutated_vectors(
