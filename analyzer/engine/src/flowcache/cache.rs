@@ -277,7 +277,13 @@ impl FlowCache {
     /// A copy of the flows of a definition, to be read without the cache. `None` without a definition
     /// of this name.
     pub fn snapshot(&self, now: Instant, name: &str) -> Option<Snapshot> {
-        self.find(name).map(|flow| Snapshot::of(flow, &self.sources, now))
+        self.snapshot_above(now, name, 0.0)
+    }
+
+    /// A copy of the flows whose value at a data source is `minimum` or more, which is fast if they are
+    /// few. It may contain parts of smaller ones. Values that are no sums are all copied.
+    pub fn snapshot_above(&self, now: Instant, name: &str, minimum: f64) -> Option<Snapshot> {
+        self.find(name).map(|flow| Snapshot::of(flow, &self.sources, now, minimum))
     }
 
     /// The totals of a definition at each data source, in arbitrary order: the value of its metric. All

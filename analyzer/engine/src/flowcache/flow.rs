@@ -25,8 +25,7 @@ pub(crate) struct Flow {
     pub(crate) definition: Arc<Definition>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) decay: Decay,
-    /// The last time, and the growth of samples at it.
-    moment: (Instant, f64),
+    moment: Moment,
     /// Entries by observer and key.
     pub(crate) table: Table,
     /// An entry for each data source.
@@ -34,6 +33,14 @@ pub(crate) struct Flow {
     swept: Instant,
     /// Samples in flows so far.
     pub(crate) samples: u64,
+}
+
+/// What follows from the time of a sample. All samples of a datagram have one time.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    now: Instant,
+    growth: f64,
+    period: u32,
 }
 
 /// A sample as flows need it.
@@ -83,13 +90,14 @@ impl Flow {
         budget: &mut Budget,
     ) -> Self {
         let shape = plan.shape(definition.log);
-        let decay = Decay::new(now, definition.t);
+        let t = definition.t;
+        let decay = Decay::new(now, t);
         Self {
             name: name.into(),
             definition: definition.into(),
             plan: plan.into(),
             decay,
-            moment: (now, 1.0),
+            moment: Moment { now, growth: 1.0, period: period(now, t) },
             table: Table::new(shape, budget),
             totals: Table::new(Shape { lives: false, ..shape }, budget),
             swept: now,
@@ -108,18 +116,24 @@ impl Flow {
     ) {
         let Some(amount) = self.plan.read(packet, context, &mut shared.key) else { return };
         self.samples += 1;
-        if self.moment.0 != sample.now {
-            self.moment = (sample.now, self.decay.advance(sample.now));
+        if self.moment.now != sample.now {
+            self.pass_to(sample.now);
         }
-        let weight = sample.weight.grown(self.moment.1);
-        let reading = Reading { amount, weight, period: self.period(sample.now), packet, context };
+        let Moment { growth, period, .. } = self.moment;
+        let reading =
+            Reading { amount, weight: sample.weight.grown(growth), period, packet, context };
         self.add_to_total(sample, &reading, shared);
         self.add_to_entry(sample, &reading, shared);
     }
 
+    fn pass_to(&mut self, now: Instant) {
+        let (growth, period) = (self.decay.advance(now), self.period(now));
+        self.moment = Moment { now, growth, period };
+    }
+
     fn add_to_total(&mut self, sample: &Sample, reading: &Reading<'_, '_>, shared: &mut Shared) {
         let observer = Observer::new(sample.source, Passage::In);
-        let probe = Probe::new(&[], observer, shared.hash(observer, &[]));
+        let probe = Probe::new(&[], observer, observer.spread());
         let Shared { budget, hasher, .. } = shared;
         let found = self.totals.entry(&probe, &self.decay, budget, |_| {});
         let Some(mut found) = found else { return };
@@ -154,7 +168,7 @@ impl Flow {
 
     /// The period of extremes and distinct values at a time.
     pub(crate) fn period(&self, now: Instant) -> u32 {
-        (now.since(Instant::default()).as_secs_f64() / self.definition.t) as u32
+        period(now, self.definition.t)
     }
 
     /// Removes entries without recent samples, and records flows that ended, in a part of the table.
@@ -199,6 +213,11 @@ impl Flow {
             }
         }
     }
+}
+
+/// The number of the period of `t` seconds that contains a time.
+fn period(time: Instant, t: f64) -> u32 {
+    (time.since(Instant::default()).as_secs_f64() / t) as u32
 }
 
 /// What a packet adds to its entries.

@@ -36,6 +36,11 @@ impl Observer {
         }
     }
 
+    /// A hash for tables of observers alone. Their numbers are not chosen by senders.
+    pub(crate) fn spread(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
     pub(crate) fn number(self) -> u32 {
         self.0
     }

@@ -118,18 +118,24 @@ pub struct TopKey {
 }
 
 impl Snapshot {
-    pub(crate) fn of(flow: &Flow, sources: &Sources, now: Instant) -> Self {
+    /// A copy without entries whose value is below a third of `minimum`. An observer has at most three
+    /// entries of a key, one for each passage, so all keys with larger values are complete.
+    pub(crate) fn of(flow: &Flow, sources: &Sources, now: Instant, minimum: f64) -> Self {
+        let minimum = if flow.plan.value_is_further() { 0.0 } else { minimum / 3.0 };
         let copied = flow.table.segments().iter().map(|segment| {
-            let used = segment.slots.iter().filter(|slot| !slot.is_empty()).copied();
-            let mut slots = Vec::with_capacity(segment.used());
-            slots.extend(used);
-            Copied {
-                slots,
-                values: segment.entries().flat_map(|entry| entry.values).cloned().collect(),
+            let factor = flow.decay.per_second(segment.epoch, now);
+            let mut copy = Copied {
+                slots: Vec::with_capacity(if minimum > 0.0 { 0 } else { segment.used() }),
+                values: Vec::new(),
                 long: segment.long.clone(),
-                factor: flow.decay.per_second(segment.epoch, now),
+                factor,
                 floor: segment.floor,
+            };
+            for entry in segment.entries().filter(|it| it.slot.sums.total * factor >= minimum) {
+                copy.slots.push(*entry.slot);
+                copy.values.extend_from_slice(entry.values);
             }
+            copy
         });
         let part = Part {
             names: sources.names(),

@@ -157,6 +157,23 @@ fn top_keys_of_each_data_source_are_limited_and_in_order() {
 }
 
 #[test]
+fn snapshot_above_a_value_has_all_passages_of_the_keys_above_it() {
+    let mut bench = Bench::new(definition("ipprotocol,ipsource", "frames"));
+    for sample in [sampled(agent(1), 1, (1, 2), 100), sampled(agent(1), 1, (2, 1), 80)] {
+        bench.ingest(1.0, &sample, &ipv4(1, 1000));
+    }
+    bench.ingest(1.0, &entering(20), &ipv4(2, 1000));
+    let flows = |minimum| {
+        let snapshot = bench.cache.snapshot_above(at(1.0), "flow", minimum).unwrap();
+        let flows = active(&snapshot, AggMode::Max, &NONE());
+        flows.iter().map(|flow| flow.estimate.value.round()).collect::<Vec<_>>()
+    };
+    assert_eq!(flows(85.0), [90.0]);
+    assert_eq!(flows(0.0), [90.0, 10.0]);
+    assert_eq!(flows(1000.0), []);
+}
+
+#[test]
 fn snapshots_of_two_caches_are_joined() {
     let mut first = Bench::new(definition("ipsource", "frames"));
     let mut second = Bench::new(definition("ipsource", "frames"));
