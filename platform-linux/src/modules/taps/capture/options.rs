@@ -51,11 +51,12 @@ pub struct RingShape {
 }
 
 impl RingShape {
-    /// The shape for 1 in `rate`: 128 KiB (about 600 samples), 256 KiB below 256, 2 MiB (about
-    /// 9,000 samples of 128 bytes) below 32, 8 MiB below 4.
+    /// The shape for 1 in `rate`: 128 KiB (576 samples of 128 bytes), 256 KiB below 256, 2 MiB
+    /// below 32, 8 MiB below 4.
     ///
-    /// At such low N a flood is copied almost completely. 8 MiB are 50,000 samples of 60 bytes, or
-    /// 140 ms at 370,000 packets/s; a busy scheduler has been seen to delay the reader by 60 ms.
+    /// N times the size is at least 8 MiB: at every rate the reader may be late by 150 ms in a
+    /// flood of 340,000 packets/s of 64 bytes, each of which takes 152 bytes. On a busy machine of
+    /// 2 CPUs a process that should run was seen to wait for 144 ms (docs/benchmarks.md, Rings).
     #[must_use]
     pub fn for_rate(rate: NonZeroU32) -> Self {
         match rate.get() {
@@ -105,3 +106,18 @@ fn invalid(message: String) -> io::Error {
 /// a block over on the second tick that finds it open, so that a packet waits for at most twice
 /// this time. It never hands over an empty block: an idle interface causes no wake-up.
 const RETIRE_MS: u32 = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ring_holds_as_much_of_a_flood_at_every_rate() {
+        let bytes = |rate| RingShape::for_rate(NonZeroU32::new(rate).unwrap()).bytes();
+        for rate in 1..=1000 {
+            assert!(bytes(rate) * rate as usize >= 8 << 20, "1 in {rate}");
+            assert!(bytes(rate) >= bytes(rate + 1), "1 in {rate}");
+        }
+        assert_eq!(bytes(u32::MAX), 128 << 10);
+    }
+}
