@@ -1,5 +1,7 @@
 //! Command-line arguments of all commands.
 
+use core::net::SocketAddr;
+use core::str::FromStr;
 use core::time::Duration;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ pub(crate) enum Command {
     Read(ReadArguments),
     /// Copy received datagrams to other collectors, unchanged
     Forward(ForwardArguments),
+    /// Receive datagrams and serve metrics, flows and events of the last minutes over HTTP
+    Serve(ServeArguments),
     /// Show flows, interfaces and hosts live
     Top(TopArguments),
 }
@@ -136,6 +140,65 @@ pub(crate) struct TopArguments {
     pub(crate) command: Vec<OsString>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Address to listen on for sFlow: HOST:PORT, HOST or PORT. HOST is an address, a name, or a
+    /// multicast group with an interface, such as 239.1.2.3%eth0
+    #[arg(long, value_name = "ADDR", default_value = "[::]:6343")]
+    pub(crate) listen: Endpoint,
+    /// Address and port of HTTP. One that other hosts can reach needs --token-file, --read-only or --open
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8008")]
+    pub(crate) http: SocketAddr,
+    /// Memory for tables, with the unit K, M or G
+    #[arg(long, value_name = "BYTES", default_value = "512M")]
+    pub(crate) memory: Bytes,
+    /// Directory that keeps flow definitions, thresholds, groups, maps and topology
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) senders: SenderArguments,
+    /// Refuse requests that change something
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// File with a token that each request must carry, as `Authorization: Bearer TOKEN`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Let everyone who can reach the address change everything
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Host name under which HTTP is reached, besides addresses and localhost. Repeatable
+    #[arg(long = "name", value_name = "HOST")]
+    pub(crate) names: Vec<String>,
+    /// Exit after this time
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) duration: Option<Duration>,
+}
+
+/// A number of bytes: a number with an optional K, M or G, of 1024 each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) usize);
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, shift) = match text.as_bytes().last() {
+            Some(b'K' | b'k') => (text.get(..text.len() - 1), 10),
+            Some(b'M' | b'm') => (text.get(..text.len() - 1), 20),
+            Some(b'G' | b'g') => (text.get(..text.len() - 1), 30),
+            _ => (Some(text), 0),
+        };
+        let bytes = number
+            .and_then(|number| number.parse::<usize>().ok())
+            .and_then(|number| number.checked_mul(1 << shift));
+        // Below that, a hundred agents have no room.
+        bytes
+            .filter(|bytes| *bytes >= 16 << 20)
+            .map(Self)
+            .ok_or_else(|| "expected a number with K, M or G, 16M or more".to_owned())
+    }
+}
+
 impl OutputArguments {
     pub(crate) fn format(&self) -> FormatKind {
         if self.json { FormatKind::Json } else { self.format }
@@ -170,6 +233,16 @@ mod tests {
         assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
         for text in ["0", "-1", "NaN", "inf", "1e300", "x"] {
             assert!(parse_seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_has_units() {
+        assert_eq!("512M".parse(), Ok(Bytes(512 << 20)));
+        assert_eq!("2g".parse(), Ok(Bytes(2 << 30)));
+        assert_eq!("20000000".parse(), Ok(Bytes(20_000_000)));
+        for text in ["", "M", "-1M", "1M", "1.5G", "99999999999G", "x"] {
+            assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
     }
 

@@ -4,8 +4,11 @@
 
 mod args;
 mod commands;
+mod http;
+mod hub;
 mod output;
 mod receive;
+mod state;
 mod stderr;
 
 use std::process::ExitCode;
@@ -13,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Arguments, Command};
-use commands::{forward, listen, read, top};
+use commands::{forward, listen, read, serve, top};
 use stderr::eprintln_lossy;
 
 fn main() -> ExitCode {
@@ -21,6 +24,7 @@ fn main() -> ExitCode {
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Forward(arguments) => forward::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
     };
     match ended {

@@ -14,9 +14,12 @@
 //! unused for the longest time.
 #![forbid(unsafe_code)]
 
+pub mod agents;
+pub mod analyzer;
 mod arrival;
 mod direction;
 mod engine;
+pub mod events;
 pub mod flowcache;
 mod flows;
 mod hosts;

@@ -3,4 +3,5 @@
 pub(crate) mod forward;
 pub(crate) mod listen;
 pub(crate) mod read;
+pub(crate) mod serve;
 pub(crate) mod top;

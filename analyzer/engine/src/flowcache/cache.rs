@@ -174,8 +174,13 @@ impl FlowCache {
         exact.or_else(|| self.flows.iter().position(|flow| flow.name.eq_ignore_ascii_case(name)))
     }
 
-    fn find(&self, name: &str) -> Option<&Flow> {
+    pub(super) fn find(&self, name: &str) -> Option<&Flow> {
         self.flows.get(self.place(name)?)
+    }
+
+    /// The data source of this number.
+    pub(super) fn source(&self, number: u32) -> Option<&super::sources::State> {
+        self.sources.get(number)
     }
 
     /// Adds a sample to the flows that it belongs to. Samples with

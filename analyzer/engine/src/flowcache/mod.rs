@@ -15,6 +15,7 @@
 //! **The sampling rate** is the one that a sample states, unless the pool of its data source contradicts
 //! it; see [`Basis`].
 
+mod above;
 mod accumulator;
 mod budget;
 mod cache;

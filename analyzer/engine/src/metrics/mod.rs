@@ -253,6 +253,13 @@ impl Metrics {
         within.filter(|(source, entity)| filter.passes(|name| self.text(source, entity, name)))
     }
 
+    /// True if the metrics of a data source, or of its agent, match a filter.
+    pub fn passes(&self, source: &Source, filter: &MetricFilter) -> bool {
+        let none = Entity::default();
+        let entity = self.entities.get(source).unwrap_or(&none);
+        filter.passes(|name| self.text(source, entity, name))
+    }
+
     /// The value of a metric of this data source, else of another one of the same agent, as text.
     fn text(&self, source: &Source, entity: &Entity, name: &str) -> Option<String> {
         let metric = self.names.get(name)?;

@@ -32,6 +32,17 @@ impl Gaps {
         }
     }
 
+    /// The sum of two counts.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            lost: self.lost + other.lost,
+            reordered: self.reordered + other.reordered,
+            duplicates: self.duplicates + other.duplicates,
+            restarts: self.restarts + other.restarts,
+            untracked: self.untracked + other.untracked,
+        }
+    }
+
     /// Takes back the count of a step that was none: it was between two sequences.
     pub(super) fn take_back(&mut self, step: Step) {
         match step {

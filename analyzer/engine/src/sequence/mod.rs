@@ -106,6 +106,12 @@ impl Sequences {
         self.sub_agents.len()
     }
 
+    /// The gaps of all streams of an agent.
+    pub fn of(&self, agent: Address) -> Gaps {
+        let streams = self.streams.iter().filter(|(key, _)| key.sub_agent.agent == agent);
+        streams.fold(Gaps::default(), |sum, (_, stream)| sum.plus(stream.gaps))
+    }
+
     /// The number of agents tracked.
     pub fn agents(&self) -> usize {
         self.sub_agents.keys().map(|sub_agent| sub_agent.agent).collect::<HashSet<_>>().len()

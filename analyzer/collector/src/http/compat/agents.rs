@@ -1,0 +1,116 @@
+//! Agents, and the analyzer itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use flowmote_engine::agents::Agent;
+use flowmote_engine::{Gaps, Instant};
+use serde_json::{Value, json as object};
+
+use super::Shared;
+use crate::http::query::Query;
+use crate::http::reply::{Reply, json, text};
+use crate::hub::Hub;
+
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new()
+        .route("/version", get(version))
+        .route("/license/json", get(license))
+        .route("/analyzer/json", get(analyzer))
+        .route("/agents/json", get(agents))
+}
+
+async fn version() -> Response {
+    text(format!("{}\n", env!("CARGO_PKG_VERSION")))
+}
+
+async fn license() -> Reply {
+    json(&object!({ "type": env!("CARGO_PKG_LICENSE"), "status": "valid" }))
+}
+
+async fn analyzer(State(hub): Shared) -> Reply {
+    let counts = hub.each(|analyzer| {
+        let (tally, usage) = (analyzer.tally(), analyzer.flows().usage());
+        let memory = usage.bytes + analyzer.metrics().bytes() + analyzer.agents().bytes();
+        [
+            analyzer.agents().iter().len() as u64,
+            tally.bytes,
+            tally.datagrams,
+            tally.faults(),
+            memory as u64,
+        ]
+    });
+    let sum = |at: usize| counts.iter().filter_map(|counts| counts.get(at)).sum::<u64>();
+    let (events, flows, flows_lost) = hub.logged();
+    json(&object!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime": hub.uptime().as_millis() as u64,
+        "sFlowAgents": sum(0),
+        "sFlowBytesReceived": sum(1),
+        "sFlowDatagramsReceived": sum(2),
+        "sFlowDatagramsDiscarded": hub.drops.count().unwrap_or(0),
+        "sFlowParseErrors": sum(3),
+        "eventsGenerated": events,
+        "flowsGenerated": flows,
+        "flowsLost": flows_lost,
+        "httpConnectionsCurrent": hub.http.open(),
+        "httpConnectionsTotal": hub.http.connections(),
+        "httpMessagesReceived": hub.http.requests(),
+        "httpMessagesRefused": hub.http.refused(),
+        "heapUsed": sum(4),
+        "cpuLoadSystem": load(),
+        "cpuLoadProcess": 0.0,
+    }))
+}
+
+/// The load of the system over the last minute as a share of its processors, 0 to 1.
+fn load() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (load / processors as f64).min(1.0)
+}
+
+async fn agents(State(hub): Shared, query: Query) -> Reply {
+    let wanted: Vec<&str> = query.all("agent").collect();
+    let now = hub.now();
+    let found = hub.each(|analyzer| {
+        let all = analyzer.agents().iter();
+        let named = all.map(|(address, agent)| (address.to_string(), address, agent));
+        let wanted = named.filter(|(name, ..)| wanted.is_empty() || wanted.contains(&&**name));
+        let gaps = &analyzer.tally().sequences;
+        let objects = wanted.map(|(name, it, agent)| (name, self::agent(now, agent, gaps.of(it))));
+        objects.collect::<Vec<_>>()
+    });
+    json(&found.into_iter().flatten().collect::<BTreeMap<String, Value>>())
+}
+
+fn agent(now: Instant, agent: &Agent, gaps: Gaps) -> Value {
+    let ledger = &agent.ledger;
+    let age = |time: Instant| now.since(time).as_millis() as u64;
+    object!({
+        "sFlowDatagramsReceived": ledger.datagrams,
+        "sFlowDatagramsLost": gaps.lost,
+        "sFlowDatagramsDuplicates": gaps.duplicates,
+        "sFlowDatagramsOutOfOrder": gaps.reordered,
+        "sFlowDatagramSource": agent.senders.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "sFlowFlowSamples": ledger.flow.received,
+        "sFlowFlowLostSamples": ledger.flow.lost,
+        "sFlowFlowDuplicateSamples": ledger.flow.duplicates,
+        "sFlowFlowOutOfOrderSamples": ledger.flow.reordered,
+        "sFlowFlowDrops": ledger.drops,
+        "sFlowFlowDatasources": agent.flow_sources(),
+        "sFlowCounterSamples": ledger.counters.received,
+        "sFlowCounterLostSamples": ledger.counters.lost,
+        "sFlowCounterDuplicateSamples": ledger.counters.duplicates,
+        "sFlowCounterOutOfOrderSamples": ledger.counters.reordered,
+        "sFlowCounterDatasources": agent.counter_sources(),
+        "firstSeen": age(agent.first_seen),
+        "lastSeen": age(agent.last_seen),
+        "uptime": agent.uptime,
+    })
+}

@@ -1,0 +1,171 @@
+//! Flow definitions, active flows, and the flow log.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use flowmote_engine::flowcache::{ActiveFlow, AggMode, FlowRecord, Query as FlowQuery};
+use flowmote_engine::source::Label;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::task::block_in_place;
+
+use super::Shared;
+use super::poll::{After, poll};
+use crate::http::query::Query;
+use crate::http::relaxed::Relaxed;
+use crate::http::reply::{Failure, Reply, done, json};
+use crate::hub::Hub;
+use crate::state::FlowSetting;
+
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new()
+        .route("/flow/json", get(list))
+        .route("/flow/{name}/json", get(read).put(define).post(define).delete(remove))
+        .route("/activeflows/{agents}/{name}/json", get(active))
+        .route("/flowlocations/{agents}/{name}/json", get(locations))
+        .route("/flows/json", get(records))
+}
+
+async fn list(State(hub): Shared) -> Reply {
+    let definitions = hub.first(|analyzer| {
+        let definitions = analyzer.flows().definitions();
+        definitions.map(|(name, it)| (name.to_owned(), FlowSetting::of(it))).collect()
+    });
+    let definitions: BTreeMap<String, FlowSetting> = definitions.unwrap_or_default();
+    json(&definitions)
+}
+
+async fn read(State(hub): Shared, Path(name): Path<String>) -> Reply {
+    let definition =
+        hub.first(|analyzer| analyzer.flows().definition(&name).map(FlowSetting::of)).flatten();
+    json(&definition.ok_or_else(|| Failure::missing("flow", &name))?)
+}
+
+async fn define(
+    State(hub): Shared,
+    Path(name): Path<String>,
+    Relaxed(setting): Relaxed<FlowSetting>,
+) -> Reply {
+    block_in_place(|| {
+        hub.change(|hub, settings| {
+            hub.define(&name, &setting.definition()).map_err(Failure::bad)?;
+            settings.flows.insert(name, setting);
+            Ok(())
+        })
+    })?;
+    done()
+}
+
+async fn remove(State(hub): Shared, Path(name): Path<String>) -> Reply {
+    block_in_place(|| {
+        hub.change(|hub, settings| {
+            settings.flows.remove(&name);
+            let removed = hub.each(|analyzer| analyzer.undefine(&name));
+            let removed = removed.into_iter().any(|removed| removed);
+            if removed { Ok(()) } else { Err(Failure::missing("flow", &name)) }
+        })
+    })?;
+    done()
+}
+
+/// An active flow.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Active {
+    key: String,
+    value: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<f64>,
+    agent: String,
+    data_source: String,
+    flow_n: usize,
+}
+
+impl Active {
+    fn of(flow: ActiveFlow) -> Self {
+        Self {
+            key: flow.key,
+            value: flow.estimate.value,
+            values: flow.values.iter().map(|value| value.value).collect(),
+            agent: flow.source.agent.to_string(),
+            data_source: Label(flow.source.data_source).to_string(),
+            flow_n: flow.observers,
+        }
+    }
+}
+
+async fn active(
+    State(hub): Shared,
+    Path((agents, name)): Path<(String, String)>,
+    query: Query,
+) -> Reply {
+    let (agents, lookup) = (hub.agents(&agents), hub.lookup());
+    let request = FlowQuery {
+        agents: &agents,
+        topology: &lookup.topology,
+        agg_mode: query.text("aggMode").map(AggMode::parse),
+        max_flows: query.get("maxFlows").unwrap_or(MAX_FLOWS),
+        min_value: query.get("minValue").unwrap_or(0.0),
+    };
+    let flows = hub.active(&name, &request).ok_or_else(|| Failure::missing("flow", &name))?;
+    json(&flows.into_iter().map(Active::of).collect::<Vec<_>>())
+}
+
+async fn locations(
+    State(hub): Shared,
+    Path((agents, name)): Path<(String, String)>,
+    query: Query,
+) -> Reply {
+    let key = query.text("key").ok_or_else(|| Failure::bad("the parameter key is missing"))?;
+    let (agents, lookup) = (hub.agents(&agents), hub.lookup());
+    let snapshot = hub.snapshot(&name).ok_or_else(|| Failure::missing("flow", &name))?;
+    let flows = snapshot.locations(&agents, &lookup.topology, key);
+    json(&flows.into_iter().map(Active::of).collect::<Vec<_>>())
+}
+
+/// A finished flow.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    #[serde(rename = "flowID")]
+    flow_id: u64,
+    name: String,
+    agent: String,
+    data_source: String,
+    flow_keys: String,
+    value: f64,
+    start: u64,
+    end: u64,
+}
+
+impl Record {
+    fn of(hub: &Hub, record: FlowRecord) -> Self {
+        Self {
+            flow_id: record.id,
+            name: record.name.to_string(),
+            agent: record.source.agent.to_string(),
+            data_source: Label(record.source.data_source).to_string(),
+            flow_keys: record.keys,
+            value: record.value,
+            start: hub.unix_ms(record.start),
+            end: hub.unix_ms(record.end),
+        }
+    }
+}
+
+async fn records(State(hub): Shared, query: Query) -> Reply {
+    let After { number, timeout } = After::of(&query, "flowID");
+    let limit = query.get("maxFlows").unwrap_or(MAX_FLOWS);
+    let name = query.text("name");
+    let records = poll(&hub, timeout, || {
+        let found = hub.records(number, limit, name);
+        (!found.records.is_empty()).then_some(found)
+    })
+    .await?;
+    let records = records.unwrap_or_default().records.into_iter();
+    json(&records.map(|record| Record::of(&hub, record)).collect::<Vec<_>>())
+}
+
+/// Flows in a reply, if the request has no limit.
+const MAX_FLOWS: usize = 100;

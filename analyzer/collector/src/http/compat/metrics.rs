@@ -1,0 +1,183 @@
+//! Metrics: statistics, dumps and tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use flowmote_engine::Instant;
+use flowmote_engine::metrics::{
+    Column, Found, MetricFilter, MetricRequest, MetricValue, Statistic, rows, statistic,
+};
+use flowmote_engine::source::Label;
+use serde_json::{Map, Value, json as object};
+
+use super::Shared;
+use crate::http::query::Query;
+use crate::http::reply::{Reply, json};
+use crate::hub::Hub;
+
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new()
+        .route("/metrics/json", get(names))
+        .route("/metric/{agents}/json", get(of_agent))
+        .route("/metric/{agents}/{metrics}/json", get(statistics))
+        .route("/dump/{agents}/{metrics}/json", get(dump))
+        .route("/table/{agents}/{metrics}/json", get(table))
+}
+
+/// All names, each with the age of its last value in milliseconds.
+async fn names(State(hub): Shared) -> Reply {
+    let now = hub.now();
+    let names = hub.each(|analyzer| analyzer.metrics().names().collect::<Vec<_>>()).concat();
+    let mut ages = BTreeMap::new();
+    for (name, seen) in names {
+        let age = age(now, seen);
+        let known = ages.entry(name.to_string()).or_insert(age);
+        *known = age.min(*known);
+    }
+    json(&ages)
+}
+
+/// All metrics as an object. Of several agents, the newest value stands.
+async fn of_agent(State(hub): Shared, Path(agents): Path<String>, query: Query) -> Reply {
+    let mut found = hub.find_all(&hub.agents(&agents), None, &filter(&query));
+    found.sort_by_key(|found| found.updated);
+    let metrics: Map<String, Value> = found
+        .iter()
+        .map(|found| {
+            let name = format!("{}.{}", Label(found.source.data_source), found.name);
+            (name, value(&found.value))
+        })
+        .collect();
+    json(&metrics)
+}
+
+async fn statistics(
+    State(hub): Shared,
+    Path((agents, metrics)): Path<(String, String)>,
+    query: Query,
+) -> Reply {
+    let (agents, filter, now) = (hub.agents(&agents), filter(&query), hub.now());
+    let statistics: Vec<Value> = list(&metrics)
+        .map(|text| {
+            let request = MetricRequest::parse(text);
+            let found = hub.find(&agents, &request, &filter);
+            statistic_object(text, statistic(request.aggregate, now, &found))
+        })
+        .collect();
+    json(&statistics)
+}
+
+fn statistic_object(name: &str, statistic: Statistic) -> Value {
+    let mut members = Map::new();
+    members.insert("metricName".to_owned(), name.into());
+    members.insert("metricN".to_owned(), statistic.count.into());
+    if let Some(found) = &statistic.value {
+        members.insert("metricValue".to_owned(), value(found));
+    }
+    if let Some(source) = statistic.source {
+        members.insert("agent".to_owned(), source.agent.to_string().into());
+        members.insert("dataSource".to_owned(), Label(source.data_source).to_string().into());
+    }
+    if let Some((newest, oldest)) = statistic.age {
+        let milliseconds = |age: core::time::Duration| Value::from(age.as_millis() as u64);
+        if statistic.source.is_some() {
+            members.insert("lastUpdate".to_owned(), milliseconds(newest));
+        } else {
+            members.insert("lastUpdateMin".to_owned(), milliseconds(newest));
+            members.insert("lastUpdateMax".to_owned(), milliseconds(oldest));
+        }
+    }
+    if let Some(it) = statistic.quartiles {
+        let quartiles = object!({
+            "min": it.min, "q1": it.q1, "med": it.median, "q3": it.q3, "max": it.max,
+        });
+        members.insert("quartiles".to_owned(), quartiles);
+    }
+    if !statistic.top_keys.is_empty() {
+        members.insert("topKeys".to_owned(), top_keys(&statistic.top_keys));
+    }
+    Value::Object(members)
+}
+
+async fn dump(
+    State(hub): Shared,
+    Path((agents, metrics)): Path<(String, String)>,
+    query: Query,
+) -> Reply {
+    let (agents, filter, now) = (hub.agents(&agents), filter(&query), hub.now());
+    let found = if list(&metrics).any(|name| name == "ALL") {
+        hub.find_all(&agents, None, &filter)
+    } else {
+        let requests = list(&metrics).map(MetricRequest::parse);
+        requests.flat_map(|request| hub.find(&agents, &request, &filter)).collect()
+    };
+    json(&found.iter().map(|found| cell(now, found)).collect::<Vec<_>>())
+}
+
+async fn table(
+    State(hub): Shared,
+    Path((agents, metrics)): Path<(String, String)>,
+    query: Query,
+) -> Reply {
+    let (agents, filter, now) = (hub.agents(&agents), filter(&query), hub.now());
+    let columns: Vec<Column> = list(&metrics).map(Column::parse).collect();
+    let found: Vec<Vec<Found>> = columns
+        .iter()
+        .map(|column| {
+            let request = MetricRequest { pin: column.pin, ..MetricRequest::parse(&column.name) };
+            hub.find(&agents, &request, &filter)
+        })
+        .collect();
+    let cells = |row: Vec<Option<Found>>| {
+        let named = row.into_iter().zip(&columns);
+        let cells = named.map(|(found, column)| match found {
+            Some(found) => cell(now, &found),
+            None => object!({ "metricName": column.name }),
+        });
+        cells.collect::<Vec<_>>()
+    };
+    json(&rows(&columns, &found).into_iter().map(cells).collect::<Vec<_>>())
+}
+
+/// A metric of a data source.
+fn cell(now: Instant, found: &Found) -> Value {
+    let mut cell = object!({
+        "agent": found.source.agent.to_string(),
+        "dataSource": Label(found.source.data_source).to_string(),
+        "metricName": &*found.name,
+        "metricValue": value(&found.value),
+        "lastUpdate": age(now, found.updated),
+    });
+    if let (false, Value::Object(members)) = (found.top_keys.is_empty(), &mut cell) {
+        members.insert("topKeys".to_owned(), top_keys(&found.top_keys));
+    }
+    cell
+}
+
+fn top_keys(keys: &[flowmote_engine::metrics::TopKey]) -> Value {
+    keys.iter().map(|key| object!({ "key": key.key, "value": key.value })).collect()
+}
+
+fn value(value: &MetricValue) -> Value {
+    match value {
+        MetricValue::Number(number) => (*number).into(),
+        MetricValue::Text(text) => (&**text).into(),
+    }
+}
+
+/// The filter that the query is: each name is a metric.
+pub(crate) fn filter(query: &Query) -> MetricFilter {
+    MetricFilter::new(query.iter().filter(|(name, _)| !name.is_empty()))
+}
+
+/// The parts of a list, which `,` and `;` separate.
+pub(crate) fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ';']).map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn age(now: Instant, time: Instant) -> u64 {
+    u64::try_from(now.since(time).as_millis()).unwrap_or(u64::MAX)
+}

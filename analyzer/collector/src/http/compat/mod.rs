@@ -1,0 +1,30 @@
+//! The REST interface of sFlow-RT, as its public clients use it.
+
+mod agents;
+mod events;
+mod flows;
+mod labels;
+mod metrics;
+mod poll;
+mod topology;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::hub::Hub;
+pub(super) use metrics::{filter, list};
+
+/// All resources.
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new()
+        .merge(agents::routes())
+        .merge(events::routes())
+        .merge(flows::routes())
+        .merge(labels::routes())
+        .merge(metrics::routes())
+        .merge(topology::routes())
+}
+
+/// A shared hub, as handlers get it.
+type Shared = axum::extract::State<Arc<Hub>>;

@@ -1,0 +1,80 @@
+//! Long polls: a request that waits until there is something new.
+
+use core::time::Duration;
+
+use axum::http::StatusCode;
+use tokio::time::{Instant, timeout_at};
+
+use crate::http::query::Query;
+use crate::http::reply::Failure;
+use crate::hub::Hub;
+
+/// The entries of a log that a reader asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct After {
+    /// The number of the last entry that it has; `None` at the beginning.
+    pub(super) number: Option<u64>,
+    /// How long it waits for a newer one.
+    pub(super) timeout: Duration,
+}
+
+impl After {
+    /// Reads the number from the parameter `name`, in which a negative one stands for the beginning.
+    pub(super) fn of(query: &Query, name: &str) -> Self {
+        let number = query.get::<i64>(name).and_then(|number| u64::try_from(number).ok());
+        // `max` makes 0 of what is no number.
+        let seconds = query.get("timeout").unwrap_or(0.0_f64).max(0.0).min(MAX_WAIT);
+        // Some clients give up at the very time that they ask for.
+        let seconds = if seconds > 1.0 { seconds - MARGIN } else { seconds };
+        Self { number, timeout: Duration::from_secs_f64(seconds) }
+    }
+}
+
+/// The first result of `read`, which is called again with each new entry of the logs; `None` after
+/// `wait`.
+pub(super) async fn poll<T>(
+    hub: &Hub,
+    wait: Duration,
+    read: impl Fn() -> Option<T>,
+) -> Result<Option<T>, Failure> {
+    let mut news = hub.news();
+    let (deadline, mut place) = (Instant::now() + wait, None);
+    loop {
+        if let Some(found) = read() {
+            return Ok(Some(found));
+        }
+        if wait.is_zero() {
+            return Ok(None);
+        }
+        if place.is_none() {
+            let full = "too many requests wait already";
+            let full = |_| Failure::new(StatusCode::SERVICE_UNAVAILABLE, full);
+            place = Some(hub.waiting.try_acquire().map_err(full)?);
+        }
+        if !matches!(timeout_at(deadline, news.changed()).await, Ok(Ok(()))) {
+            return Ok(None);
+        }
+    }
+}
+
+/// Longest wait in seconds.
+const MAX_WAIT: f64 = 300.0;
+/// Seconds before the limit of the client.
+const MARGIN: f64 = 0.3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn negative_number_is_the_beginning() {
+        let of = |text| After::of(&Query::parse(text), "eventID");
+        assert_eq!(of("eventID=-1&timeout=60").number, None);
+        assert_eq!(of("eventID=7&timeout=60").number, Some(7));
+        assert_eq!(of("").number, None);
+        assert_eq!(of("timeout=60").timeout, Duration::from_millis(59_700));
+        assert_eq!(of("timeout=0.5").timeout, Duration::from_millis(500));
+        assert_eq!(of("timeout=nan").timeout, Duration::ZERO);
+        assert_eq!(of("timeout=1e9").timeout, Duration::from_millis(299_700));
+    }
+}

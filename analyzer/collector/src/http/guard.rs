@@ -1,0 +1,142 @@
+//! The checks that a request passes before anything reads it: length, Host header, token, method.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::counters::Counters;
+use super::reply::Failure;
+
+/// Who may do what.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    /// Refuses everything that changes state.
+    pub(crate) read_only: bool,
+    /// The token that each request must carry.
+    pub(crate) token: Option<String>,
+    /// Host names under which the server is reached, besides addresses and `localhost`.
+    pub(crate) names: Vec<String>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// Lets a request pass, or replies with the reason of its refusal.
+pub(crate) async fn check(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    guard.counters.request();
+    match guard.refusal(&request) {
+        None => next.run(request).await,
+        Some(failure) => {
+            guard.counters.refuse();
+            failure.reply()
+        }
+    }
+}
+
+impl Guard {
+    fn refusal(&self, request: &Request) -> Option<Failure> {
+        let (uri, headers) = (request.uri(), request.headers());
+        let length = uri.path().len() + uri.query().map_or(0, str::len);
+        if length > MAX_URL {
+            let text = format!("the URL has {length} bytes, more than {MAX_URL}");
+            return Some(Failure::new(StatusCode::URI_TOO_LONG, text));
+        }
+        if let Some(host) = foreign(headers, &self.names) {
+            let text = format!("{host:?} is not a name of this server: see --name");
+            return Some(Failure::new(StatusCode::MISDIRECTED_REQUEST, text));
+        }
+        if !self.authorized(headers) {
+            let text = "the header `Authorization: Bearer TOKEN` is missing or wrong";
+            return Some(Failure::new(StatusCode::UNAUTHORIZED, text));
+        }
+        if self.read_only && !is_reading(request.method()) {
+            return Some(Failure::new(StatusCode::FORBIDDEN, "the server is read-only"));
+        }
+        None
+    }
+
+    fn authorized(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.token else { return true };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer = given.and_then(|value| value.split_once(' '));
+        bearer.is_some_and(|(scheme, given)| {
+            scheme.eq_ignore_ascii_case("bearer") && equal(given.trim(), token)
+        })
+    }
+}
+
+fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The host of the request, if it is a name that the server does not have. A page of another site that
+/// lets its own name resolve to this server (DNS rebinding) is so refused. Addresses cannot be rebound.
+fn foreign(headers: &HeaderMap, names: &[String]) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().unwrap_or("\u{fffd}");
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.rsplit_once(':').map(|(name, _)| name).or(Some(host)),
+    };
+    let name = name.unwrap_or_default().trim_end_matches('.');
+    let own = name.parse::<core::net::IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|own| own.eq_ignore_ascii_case(name));
+    (!own).then(|| host.to_owned())
+}
+
+/// Compares in a time that depends on the lengths only.
+fn equal(given: &str, token: &str) -> bool {
+    let differences = given.bytes().zip(token.bytes()).map(|(a, b)| a ^ b);
+    given.len() == token.len() && differences.fold(0, |all, bits| all | bits) == 0
+}
+
+/// Bytes of path and query.
+const MAX_URL: usize = 8 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn only_own_names_and_addresses_are_hosts() {
+        let names = ["collector.example.net".to_owned()];
+        for own in [
+            "127.0.0.1:8008",
+            "127.0.0.1",
+            "[::1]:8008",
+            "[::1]",
+            "localhost:8008",
+            "LOCALHOST",
+            "collector.example.net:8008",
+            "collector.example.net.",
+            "192.0.2.1:80",
+        ] {
+            assert_eq!(foreign(&headers(header::HOST, own), &names), None, "{own}");
+        }
+        for other in ["evil.example", "evil.example:8008", "localhost.evil.example", "", "a:b:c"] {
+            assert!(foreign(&headers(header::HOST, other), &names).is_some(), "{other}");
+        }
+        assert_eq!(foreign(&HeaderMap::new(), &names), None);
+    }
+
+    #[test]
+    fn token_is_compared_whole() {
+        let guard = Guard { token: Some("secret".to_owned()), ..Guard::default() };
+        let authorized = |value| guard.authorized(&headers(header::AUTHORIZATION, value));
+        assert!(authorized("Bearer secret"));
+        assert!(authorized("bearer  secret"));
+        for wrong in ["Bearer secre", "Bearer secrets", "Bearer Secret", "Basic secret", "secret"] {
+            assert!(!authorized(wrong), "{wrong}");
+        }
+        assert!(!guard.authorized(&HeaderMap::new()));
+    }
+}

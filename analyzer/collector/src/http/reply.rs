@@ -1,0 +1,70 @@
+//! Replies: JSON, text, nothing, and errors.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// An error. Its reply is a JSON object with the text, because many clients parse every reply as JSON
+/// without a look at the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    text: String,
+}
+
+/// The result of a handler.
+pub(crate) type Reply = Result<Response, Failure>;
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into() }
+    }
+
+    /// 400: what was sent cannot be used.
+    pub(crate) fn bad(text: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text.to_string())
+    }
+
+    /// 404: an object of this kind and name does not exist.
+    pub(crate) fn missing(kind: &str, name: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("no {kind} is named {name:?}"))
+    }
+
+    pub(crate) fn reply(self) -> Response {
+        let body = serde_json::json!({ "status": self.status.as_u16(), "error": self.text });
+        let mut response = (self.status, json_text(body.to_string())).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        self.reply()
+    }
+}
+
+/// 200 with `value` as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Reply {
+    match serde_json::to_string(value) {
+        Ok(text) => Ok(json_text(text)),
+        Err(error) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    }
+}
+
+/// 204: done, with nothing to show.
+pub(crate) fn done() -> Reply {
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// 200 with a text.
+pub(crate) fn text(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()
+}
+
+fn json_text(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,326 @@
+//! What receiving threads and HTTP share: an analyzer for each receiving thread, the logs, the settings.
+//!
+//! A question locks one analyzer after the other, copies what it needs, and merges and prints the copies
+//! without a lock. So samples wait for a copy at most.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use flowmote_engine::analyzer::{Analyzer, add_top_keys};
+use flowmote_engine::events::{EventLog, Events, Threshold};
+use flowmote_engine::flowcache::{
+    ActiveFlow, Definition, DefinitionError, FlowLog, Query, Records, Snapshot,
+};
+use flowmote_engine::lookup::Lookup;
+use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest};
+use flowmote_engine::source::AgentList;
+use flowmote_engine::{Arrival, Instant as EngineTime};
+use tokio::sync::{Semaphore, watch};
+
+use crate::http::Counters;
+use crate::receive::{Batch, Drops};
+use crate::state::{FlowSetting, Settings, State};
+
+/// The shared state.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    analyzers: Vec<Mutex<Analyzer>>,
+    logs: Mutex<Logs>,
+    settings: Mutex<Settings>,
+    state: State,
+    /// Changes with each entry of the logs, for those who wait for one.
+    news: watch::Sender<u64>,
+    /// A place for each request that waits.
+    pub(crate) waiting: Semaphore,
+    /// Counts of the HTTP side.
+    pub(crate) http: Arc<Counters>,
+    /// What the kernel dropped at the socket, or the list of senders refused.
+    pub(crate) drops: Drops,
+    temporary: Mutex<Vec<Temporary>>,
+    /// Makes names of temporary definitions.
+    numbers: AtomicU64,
+    start: Instant,
+    /// The time of the start since 1970.
+    start_unix: Duration,
+}
+
+/// A definition that a request has made.
+#[derive(Debug)]
+struct Temporary {
+    name: String,
+    definition: Definition,
+    /// The last request for it.
+    used: Instant,
+}
+
+/// The numbered logs.
+#[derive(Debug)]
+struct Logs {
+    flows: FlowLog,
+    events: EventLog,
+}
+
+impl Hub {
+    /// Analyzers that use about `memory` bytes together, with the settings that `state` has.
+    pub(crate) fn new(threads: usize, memory: usize, state: State, drops: Drops) -> Self {
+        let threads = threads.max(1);
+        let analyzer = || Mutex::new(Analyzer::new(memory / threads));
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let hub = Self {
+            analyzers: (0..threads).map(|_| analyzer()).collect(),
+            logs: Mutex::new(Logs {
+                flows: FlowLog::new(MAX_RECORDS),
+                events: EventLog::default(),
+            }),
+            settings: Mutex::default(),
+            state,
+            news: watch::Sender::new(0),
+            waiting: Semaphore::new(MAX_WAITING),
+            http: Arc::default(),
+            drops,
+            temporary: Mutex::default(),
+            numbers: AtomicU64::new(0),
+            start: Instant::now(),
+            start_unix: unix,
+        };
+        hub.restore();
+        hub
+    }
+
+    /// Puts the settings of the last run into force. Those that this version refuses are reported.
+    fn restore(&self) {
+        let mut settings = self.state.load();
+        settings.retain_valid(|settings| self.apply_all(settings));
+        *lock(&self.settings) = settings;
+    }
+
+    /// Puts all settings into force; the name of the first that cannot be is removed and returned.
+    fn apply_all(&self, settings: &Settings) -> Result<(), (String, String)> {
+        for (name, flow) in &settings.flows {
+            self.define_flow(name, &flow.definition())
+                .map_err(|error| (format!("flow {name}"), error.to_string()))?;
+        }
+        for (name, threshold) in &settings.thresholds {
+            let threshold = threshold.threshold();
+            self.each(|analyzer| analyzer.set_threshold(name, threshold.clone()));
+        }
+        let lookup = settings.lookup()?;
+        self.each(|analyzer| analyzer.set_lookup(lookup.clone()));
+        Ok(())
+    }
+
+    fn define_flow(&self, name: &str, definition: &Definition) -> Result<(), DefinitionError> {
+        let now = self.now();
+        let defined = self.each(|analyzer| analyzer.define(now, name, definition.clone()));
+        defined.into_iter().collect()
+    }
+
+    /// The time of the engine.
+    pub(crate) fn now(&self) -> EngineTime {
+        EngineTime::after_start(self.start.elapsed())
+    }
+
+    /// A time of the engine in milliseconds since 1970.
+    pub(crate) fn unix_ms(&self, time: EngineTime) -> u64 {
+        let since = self.start_unix + time.since(EngineTime::default());
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Time since the start.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Adds received datagrams to the analyzer of a receiving thread.
+    pub(crate) fn ingest(&self, thread: usize, batch: &Batch) {
+        let Some(analyzer) = self.analyzers.get(thread) else { return };
+        let time = self.now();
+        let mut analyzer = lock(analyzer);
+        for (payload, from) in batch.iter() {
+            let sender = (!from.ip().is_unspecified()).then(|| from.ip());
+            analyzer.ingest(&Arrival { time, sender }, payload);
+        }
+    }
+
+    /// Does what time alone causes, and wakes those who wait for a log entry.
+    pub(crate) fn tick(&self) {
+        let now = self.now();
+        let mut logs = lock(&self.logs);
+        let before = logs.flows.len() + logs.events.total();
+        for analyzer in &self.analyzers {
+            let Logs { flows, events } = &mut *logs;
+            lock(analyzer).tick(now, flows, events);
+        }
+        let after = logs.flows.len() + logs.events.total();
+        drop(logs);
+        if after != before {
+            self.news.send_replace(after);
+        }
+    }
+
+    /// A receiver that notices each entry of the logs.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// The results of `read` for all analyzers.
+    pub(crate) fn each<T>(&self, mut read: impl FnMut(&mut Analyzer) -> T) -> Vec<T> {
+        self.analyzers.iter().map(|analyzer| read(&mut lock(analyzer))).collect()
+    }
+
+    /// The result of `read` for the first analyzer: for what is the same in all of them.
+    pub(crate) fn first<T>(&self, read: impl FnOnce(&Analyzer) -> T) -> Option<T> {
+        self.analyzers.first().map(|analyzer| read(&lock(analyzer)))
+    }
+
+    /// Groups, maps, topology and databases.
+    pub(crate) fn lookup(&self) -> Lookup {
+        self.first(|analyzer| analyzer.lookup().clone()).unwrap_or_default()
+    }
+
+    /// The agents that a text names, by address or host name.
+    pub(crate) fn agents(&self, text: &str) -> AgentList {
+        let mut agents = AgentList::parse(text);
+        if agents.has_names() {
+            agents.resolve(|name| self.each(|analyzer| analyzer.agents_named(name)).concat());
+        }
+        agents
+    }
+
+    /// The settings.
+    pub(crate) fn settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
+        read(&lock(&self.settings))
+    }
+
+    /// Changes the settings: `change` puts them into force, and they are stored if it succeeds.
+    pub(crate) fn change<T, E>(
+        &self,
+        change: impl FnOnce(&Self, &mut Settings) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut settings = lock(&self.settings);
+        let changed = change(self, &mut settings)?;
+        self.state.store(&settings);
+        Ok(changed)
+    }
+
+    /// Defines a flow in all analyzers.
+    pub(crate) fn define(
+        &self,
+        name: &str,
+        definition: &Definition,
+    ) -> Result<(), DefinitionError> {
+        self.define_flow(name, definition)
+    }
+
+    /// The name of a definition that a request makes and that nobody else has named. It is removed when
+    /// nobody has asked for it for [`EXPIRY`].
+    pub(crate) fn temporary(&self, setting: &FlowSetting) -> Result<String, DefinitionError> {
+        let definition = setting.definition();
+        let mut temporary = lock(&self.temporary);
+        let now = Instant::now();
+        temporary.retain(|entry| {
+            let keep = now.duration_since(entry.used) < EXPIRY;
+            if !keep {
+                self.each(|analyzer| analyzer.undefine(&entry.name));
+            }
+            keep
+        });
+        if let Some(entry) = temporary.iter_mut().find(|entry| entry.definition == definition) {
+            entry.used = now;
+            return Ok(entry.name.clone());
+        }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{TEMPORARY}{number}");
+        self.define_flow(&name, &definition)?;
+        temporary.push(Temporary { name: name.clone(), definition, used: now });
+        Ok(name)
+    }
+
+    /// Sets a threshold in all analyzers.
+    pub(crate) fn set_threshold(&self, name: &str, threshold: &Threshold) {
+        self.each(|analyzer| analyzer.set_threshold(name, threshold.clone()));
+    }
+
+    /// Replaces groups, maps and topology in all analyzers.
+    pub(crate) fn set_lookup(&self, lookup: &Lookup) {
+        self.each(|analyzer| analyzer.set_lookup(lookup.clone()));
+    }
+
+    /// The flows of a definition; `None` without one of this name.
+    pub(crate) fn snapshot(&self, name: &str) -> Option<Snapshot> {
+        let now = self.now();
+        let snapshots = self.each(|analyzer| analyzer.flows().snapshot(now, name));
+        snapshots.into_iter().flatten().reduce(|mut all, one| {
+            all.join(one);
+            all
+        })
+    }
+
+    /// The active flows of a definition; `None` without one of this name.
+    pub(crate) fn active(&self, name: &str, query: &Query<'_>) -> Option<Vec<ActiveFlow>> {
+        self.snapshot(name).map(|snapshot| snapshot.active(query))
+    }
+
+    /// The metrics that a request names, of all analyzers, with their largest flows.
+    pub(crate) fn find(
+        &self,
+        agents: &AgentList,
+        request: &MetricRequest,
+        filter: &MetricFilter,
+    ) -> Vec<Found> {
+        let mut found = self.find_all(agents, Some(request), filter);
+        if let Some(snapshot) = self.snapshot(&request.name) {
+            add_top_keys(&mut found, &snapshot, &self.lookup());
+        }
+        found
+    }
+
+    /// The metrics of all analyzers: all of them, or those that a request names.
+    pub(crate) fn find_all(
+        &self,
+        agents: &AgentList,
+        request: Option<&MetricRequest>,
+        filter: &MetricFilter,
+    ) -> Vec<Found> {
+        let (now, name) = (self.now(), request.map(|request| request.name.as_str()));
+        let pin = request.and_then(|request| request.pin);
+        self.each(|analyzer| analyzer.find(now, agents, pin, name, filter)).concat()
+    }
+
+    /// Events after a number.
+    pub(crate) fn events(
+        &self,
+        after: Option<u64>,
+        limit: usize,
+        threshold: Option<&str>,
+    ) -> Events {
+        lock(&self.logs).events.after(after, limit, threshold)
+    }
+
+    /// Flow records after a number.
+    pub(crate) fn records(&self, after: Option<u64>, limit: usize, name: Option<&str>) -> Records {
+        lock(&self.logs).flows.after(after, limit, name)
+    }
+
+    /// Events, flow records, and flow records lost, since the start.
+    pub(crate) fn logged(&self) -> (u64, u64, u64) {
+        let logs = lock(&self.logs);
+        (logs.events.total(), logs.flows.len(), logs.flows.lost())
+    }
+}
+
+/// Locks; a panic of another thread is reported when that thread is joined.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Time after the last request for a temporary definition.
+const EXPIRY: Duration = Duration::from_secs(300);
+/// Names of temporary definitions begin so.
+const TEMPORARY: &str = "_export_";
+/// Records that the flow log keeps.
+const MAX_RECORDS: usize = 10_000;
+/// Requests that wait at the same time.
+const MAX_WAITING: usize = 256;

@@ -1,0 +1,334 @@
+//! Settings that survive a restart: flow definitions, thresholds, groups, maps, topology.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use core::time::Duration;
+use flowmote_engine::events::Threshold;
+use flowmote_engine::flowcache::{AggMode, Definition};
+use flowmote_engine::lookup::{Group, Link, Lookup, Map, Node, Topology};
+use flowmote_engine::metrics::MetricFilter;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::http::{Query, SEPARATOR, lenient};
+use crate::stderr::eprintln_lossy;
+
+/// What users have set, in the form in which it is sent and stored.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct Settings {
+    pub(crate) flows: BTreeMap<String, FlowSetting>,
+    pub(crate) thresholds: BTreeMap<String, ThresholdSetting>,
+    /// The default group has an empty name.
+    pub(crate) groups: BTreeMap<String, Labels>,
+    pub(crate) maps: BTreeMap<String, Labels>,
+    /// As it was sent, with members of no meaning here.
+    pub(crate) topology: Option<Value>,
+}
+
+/// Labels, and the networks or values that have them.
+pub(crate) type Labels = BTreeMap<String, Vec<String>>;
+
+/// A flow definition.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FlowSetting {
+    #[serde(default, deserialize_with = "lenient::joined")]
+    keys: String,
+    #[serde(default)]
+    value: String,
+    #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
+    values: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filter: Option<String>,
+    #[serde(default, deserialize_with = "lenient::number")]
+    n: Option<f64>,
+    #[serde(default, deserialize_with = "lenient::number")]
+    t: Option<f64>,
+    #[serde(default)]
+    fs: Option<String>,
+    #[serde(default, deserialize_with = "lenient::boolean")]
+    log: bool,
+    #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
+    flow_start: bool,
+    #[serde(default, deserialize_with = "lenient::number")]
+    active_timeout: Option<f64>,
+    #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
+    dropped: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agg_mode: Option<String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl FlowSetting {
+    /// The definition for the engine.
+    pub(crate) fn definition(&self) -> Definition {
+        let default = Definition::default();
+        Definition {
+            keys: self.keys.clone(),
+            value: self.value.clone(),
+            values: self.values.clone(),
+            filter: self.filter.clone(),
+            n: self.n.map_or(default.n, |n| n as u32),
+            t: self.t.unwrap_or(default.t),
+            fs: self.fs.clone().unwrap_or(default.fs),
+            agg_mode: self.agg_mode.as_deref().map_or(default.agg_mode, AggMode::parse),
+            dropped: self.dropped,
+            log: self.log,
+            flow_start: self.flow_start,
+            active_timeout: self.active_timeout.unwrap_or(default.active_timeout),
+        }
+    }
+
+    /// A definition from the parameters of an export.
+    pub(crate) fn of_export(query: &Query, keys: &[String]) -> Self {
+        Self {
+            keys: keys.join(","),
+            value: query.text("value").unwrap_or_default().to_owned(),
+            values: Vec::new(),
+            filter: query.text("filter").map(str::to_owned),
+            n: Some(query.get("n").unwrap_or(10.0)),
+            t: Some(query.get("t").unwrap_or(15.0)),
+            fs: Some(SEPARATOR.to_owned()),
+            log: false,
+            flow_start: false,
+            active_timeout: None,
+            dropped: query.text("dropped") == Some("true"),
+            agg_mode: None,
+        }
+    }
+
+    /// The definition as it is in force, with all defaults filled in.
+    pub(crate) fn of(definition: &Definition) -> Self {
+        let agg_mode = (definition.agg_mode != AggMode::Max).then(|| definition.agg_mode.name());
+        Self {
+            keys: definition.keys.clone(),
+            value: definition.value.clone(),
+            values: definition.values.clone(),
+            filter: definition.filter.clone(),
+            n: Some(definition.n.into()),
+            t: Some(definition.t),
+            fs: Some(definition.fs.clone()),
+            log: definition.log,
+            flow_start: definition.flow_start,
+            active_timeout: Some(definition.active_timeout),
+            dropped: definition.dropped,
+            agg_mode: agg_mode.map(str::to_owned),
+        }
+    }
+}
+
+/// A threshold.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ThresholdSetting {
+    pub(crate) metric: String,
+    #[serde(deserialize_with = "lenient::number")]
+    pub(crate) value: Option<f64>,
+    #[serde(default, deserialize_with = "lenient::boolean")]
+    by_flow: bool,
+    #[serde(default, deserialize_with = "lenient::number")]
+    timeout: Option<f64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    filter: BTreeMap<String, Patterns>,
+    /// True for events as soon as the estimate exceeds the value, without regard to its error.
+    #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
+    plain: bool,
+}
+
+/// Patterns of a metric filter, or one.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Patterns {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl ThresholdSetting {
+    /// The threshold for the engine.
+    pub(crate) fn threshold(&self) -> Threshold {
+        let pairs = self.filter.iter().flat_map(|(name, patterns)| {
+            let patterns = match patterns {
+                Patterns::One(pattern) => core::slice::from_ref(pattern),
+                Patterns::Several(patterns) => patterns,
+            };
+            patterns.iter().map(move |pattern| (name.as_str(), pattern.as_str()))
+        });
+        let timeout = self.timeout.unwrap_or(0.0).clamp(0.0, 86_400.0);
+        Threshold {
+            metric: self.metric.clone(),
+            value: self.value.unwrap_or(f64::INFINITY),
+            by_flow: self.by_flow,
+            timeout: Duration::from_secs_f64(timeout),
+            filter: MetricFilter::new(pairs),
+            plain: self.plain,
+        }
+    }
+}
+
+/// Members of a topology that have a meaning here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TopologyForm {
+    nodes: BTreeMap<String, NodeForm>,
+    links: BTreeMap<String, LinkForm>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct NodeForm {
+    agent: Option<String>,
+    ports: BTreeMap<String, PortForm>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PortForm {
+    #[serde(deserialize_with = "lenient::number")]
+    ifindex: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct LinkForm {
+    node1: String,
+    port1: String,
+    node2: String,
+    port2: String,
+}
+
+/// A topology as users send it.
+pub(crate) fn topology(value: &Value) -> Result<Topology, String> {
+    let form: TopologyForm = serde::Deserialize::deserialize(value)
+        .map_err(|error: serde_json::Error| error.to_string())?;
+    let node = |(name, form): (String, NodeForm)| {
+        let ports = form.ports.into_iter();
+        let ports = ports.filter_map(|(port, form)| Some((port, form.ifindex? as u32))).collect();
+        let agent = form.agent.as_deref().and_then(address);
+        (name, Node { agent, ports })
+    };
+    let link = |(name, form): (String, LinkForm)| {
+        let LinkForm { node1, port1, node2, port2 } = form;
+        (name, Link { node1, port1, node2, port2 })
+    };
+    let nodes = form.nodes.into_iter().map(node).collect();
+    let links = form.links.into_iter().map(link).collect();
+    Topology::new(nodes, links).map_err(|error| error.to_string())
+}
+
+fn address(text: &str) -> Option<flowmote_decoder::Address> {
+    match text.parse().ok()? {
+        core::net::IpAddr::V4(v4) => Some(flowmote_decoder::Address::V4(v4)),
+        core::net::IpAddr::V6(v6) => Some(flowmote_decoder::Address::V6(v6)),
+    }
+}
+
+impl Settings {
+    /// Groups, maps and topology for the engine.
+    ///
+    /// # Errors
+    /// The object that cannot be used, and why.
+    pub(crate) fn lookup(&self) -> Result<Lookup, (String, String)> {
+        let mut lookup = Lookup::default();
+        for (name, labels) in &self.groups {
+            let set = Group::new(labels.clone()).and_then(|group| lookup.groups.set(name, group));
+            set.map_err(|error| (format!("group {name}"), error.to_string()))?;
+        }
+        for (name, labels) in &self.maps {
+            let set = lookup.maps.set(name, Map::new(labels.clone()));
+            set.map_err(|error| (format!("map {name}"), error.to_string()))?;
+        }
+        if let Some(value) = &self.topology {
+            lookup.topology = topology(value).map_err(|error| ("topology".to_owned(), error))?;
+        }
+        Ok(lookup)
+    }
+
+    /// Removes settings that `apply` refuses, with a message each, until it accepts the rest.
+    pub(crate) fn retain_valid(
+        &mut self,
+        mut apply: impl FnMut(&Self) -> Result<(), (String, String)>,
+    ) {
+        while let Err((object, error)) = apply(self) {
+            eprintln_lossy(format_args!("flowmote-analyzer: {object} is not restored: {error}"));
+            match object.split_once(' ') {
+                Some(("flow", name)) => drop(self.flows.remove(name)),
+                Some(("group", name)) => drop(self.groups.remove(name)),
+                Some(("map", name)) => drop(self.maps.remove(name)),
+                _ => self.topology = None,
+            }
+        }
+    }
+}
+
+/// The file of the settings, in a directory that the user names; nothing is stored without one.
+#[derive(Debug, Default)]
+pub(crate) struct State(Option<PathBuf>);
+
+impl State {
+    /// The settings are stored in this directory, which is created.
+    pub(crate) fn open(directory: Option<&Path>) -> io::Result<Self> {
+        let Some(directory) = directory else { return Ok(Self(None)) };
+        fs::create_dir_all(directory).map_err(|error| {
+            io::Error::other(format!("cannot create {}: {error}", directory.display()))
+        })?;
+        Ok(Self(Some(directory.join(FILE))))
+    }
+
+    /// The stored settings. A file that is damaged is set aside, with a message.
+    pub(crate) fn load(&self) -> Settings {
+        let Some(path) = &self.0 else { return Settings::default() };
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Settings::default(),
+            Err(error) => return self.set_aside(&error.to_string()),
+        };
+        serde_json::from_str(&text).unwrap_or_else(|error| self.set_aside(&error.to_string()))
+    }
+
+    fn set_aside(&self, error: &str) -> Settings {
+        if let Some(path) = &self.0 {
+            let aside = path.with_extension("json.damaged");
+            let moved = match fs::rename(path, &aside) {
+                Ok(()) => format!("moved to {}", aside.display()),
+                Err(error) => format!("cannot be moved: {error}"),
+            };
+            eprintln_lossy(format_args!(
+                "flowmote-analyzer: {} cannot be used ({error}): {moved}; the settings are empty",
+                path.display()
+            ));
+        }
+        Settings::default()
+    }
+
+    /// Stores the settings. An error is reported: the settings are in force, but not stored.
+    pub(crate) fn store(&self, settings: &Settings) {
+        if let Some(path) = &self.0
+            && let Err(error) = write(path, settings)
+        {
+            let path = path.display();
+            eprintln_lossy(format_args!("flowmote-analyzer: cannot write {path}: {error}"));
+        }
+    }
+}
+
+/// Replaces a file: after a crash it has the old content or the new one.
+fn write(path: &Path, settings: &Settings) -> io::Result<()> {
+    let new = path.with_extension("json.new");
+    let mut file = File::create(&new)?;
+    file.write_all(&serde_json::to_vec_pretty(settings)?)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// The name of the file.
+const FILE: &str = "settings.json";

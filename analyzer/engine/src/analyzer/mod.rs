@@ -1,0 +1,239 @@
+//! The analyzer: everything that samples are asked for, behind one value.
+//!
+//! [`Analyzer::ingest`] takes datagrams, and [`Analyzer::tick`] does what time alone causes: it removes what
+//! is old, ends flows, and compares metrics with thresholds. All other methods define something, or
+//! return a copy of what is known.
+//!
+//! Several analyzers share the work if each gets all datagrams of its agents: definitions go to all of
+//! them, and their replies are joined.
+
+mod ingest;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flowmote_decoder::{Address, DataSource};
+
+use crate::agents::Agents;
+use crate::arrival::Arrival;
+use crate::events::{Candidate, EventLog, Threshold, Watch};
+use crate::flowcache::{Definition, DefinitionError, Estimate, FlowCache, FlowLog, Snapshot};
+use crate::instant::Instant;
+use crate::lookup::Lookup;
+use crate::metrics::{Found, MetricFilter, MetricValue, Metrics, TopKey};
+use crate::source::{AgentList, Source};
+use crate::tally::Tally;
+use crate::walk::walk;
+use ingest::Ingest;
+
+/// Definitions, tables and counts of a set of agents.
+#[derive(Debug)]
+pub struct Analyzer {
+    tally: Tally,
+    agents: Agents,
+    metrics: Metrics,
+    flows: FlowCache,
+    lookup: Lookup,
+    thresholds: BTreeMap<String, Watch>,
+    /// The time of the last check of thresholds on metrics of counters.
+    checked: Instant,
+}
+
+impl Analyzer {
+    /// An analyzer without definitions whose tables use at most about `memory` bytes.
+    pub fn new(memory: usize) -> Self {
+        Self {
+            tally: Tally::default(),
+            agents: Agents::default(),
+            metrics: Metrics::new(memory / 4),
+            flows: FlowCache::new(memory / 4),
+            lookup: Lookup::default(),
+            thresholds: BTreeMap::new(),
+            checked: Instant::default(),
+        }
+    }
+
+    /// Processes a UDP payload.
+    pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
+        let Self { tally, agents, metrics, flows, lookup, .. } = self;
+        let mut sink = Ingest::new(arrival, payload.len(), agents, metrics, flows, lookup);
+        walk(arrival, payload, tally, &mut sink);
+    }
+
+    /// Removes what is old, ends flows, and finds events. To be called several times a second.
+    pub fn tick(&mut self, now: Instant, flows: &mut FlowLog, events: &mut EventLog) {
+        self.flows.tick(now, flows);
+        let counters = now.since(self.checked) >= COUNTERS_INTERVAL;
+        let mut thresholds = core::mem::take(&mut self.thresholds);
+        for (name, watch) in &mut thresholds {
+            let candidates = match self.flows.definition(&watch.threshold().metric) {
+                Some(_) => self.flow_candidates(now, watch.threshold()),
+                None if counters => self.counter_candidates(watch.threshold()),
+                None => continue,
+            };
+            watch.evaluate(name, now, candidates).into_iter().for_each(|event| events.push(event));
+        }
+        self.thresholds = thresholds;
+        if counters {
+            self.checked = now;
+            self.metrics.tick(now);
+            if !self.lookup.topology.is_empty() {
+                self.lookup.topology.resolve(&self.metrics);
+            }
+        }
+    }
+
+    /// The flows, or totals of data sources, that are above a threshold.
+    fn flow_candidates(&self, now: Instant, threshold: &Threshold) -> Vec<Candidate> {
+        let passes = |source: &Source| self.metrics.passes(source, &threshold.filter);
+        if !threshold.by_flow {
+            let totals = self.flows.totals(now, &threshold.metric).unwrap_or_default();
+            let above = totals.into_iter().filter(|(_, total)| total.value > threshold.value);
+            let passing = above.filter(|(source, _)| passes(source));
+            let candidate = |(source, total): (Source, Estimate)| Candidate {
+                source,
+                flow_key: None,
+                value: total.value,
+                low: total.low,
+            };
+            return passing.map(candidate).collect();
+        }
+        let above = self.flows.above(now, &threshold.metric, threshold.value);
+        let passing = above.into_iter().filter(|(source, ..)| passes(source));
+        let candidate = |(source, key, estimate): (Source, String, Estimate)| Candidate {
+            source,
+            flow_key: Some(key),
+            value: estimate.value,
+            low: estimate.low,
+        };
+        passing.map(candidate).collect()
+    }
+
+    /// The values of counters that are above a threshold.
+    fn counter_candidates(&self, threshold: &Threshold) -> Vec<Candidate> {
+        let Threshold { metric, filter, .. } = threshold;
+        let topology = &self.lookup.topology;
+        let found = self.metrics.find(&AgentList::All, topology, None, Some(metric), filter);
+        let candidate = |found: Found| {
+            let value = found.value.number().filter(|value| *value > threshold.value)?;
+            Some(Candidate { source: found.source, flow_key: None, value, low: value })
+        };
+        found.into_iter().filter_map(candidate).collect()
+    }
+
+    /// Counts of all datagrams.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The agents and their ledgers.
+    pub fn agents(&self) -> &Agents {
+        &self.agents
+    }
+
+    /// The metrics of counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Flow definitions and their flows.
+    pub fn flows(&self) -> &FlowCache {
+        &self.flows
+    }
+
+    /// Groups, maps, topology and databases.
+    pub fn lookup(&self) -> &Lookup {
+        &self.lookup
+    }
+
+    /// Replaces groups, maps, topology and databases.
+    pub fn set_lookup(&mut self, lookup: Lookup) {
+        self.lookup = lookup;
+        self.lookup.topology.resolve(&self.metrics);
+    }
+
+    /// Adds a flow definition, or replaces the one of this name. An identical one keeps its flows.
+    ///
+    /// # Errors
+    /// The first error in the definition. The one before stays in use.
+    pub fn define(
+        &mut self,
+        now: Instant,
+        name: &str,
+        definition: Definition,
+    ) -> Result<(), DefinitionError> {
+        self.flows.define(now, name, definition)
+    }
+
+    /// Removes a flow definition; false if there is none of this name.
+    pub fn undefine(&mut self, name: &str) -> bool {
+        self.flows.remove(name)
+    }
+
+    /// Adds a threshold, or replaces the one of this name. An identical one keeps what is above it.
+    pub fn set_threshold(&mut self, name: &str, threshold: Threshold) {
+        if self.thresholds.get(name).is_none_or(|watch| *watch.threshold() != threshold) {
+            self.thresholds.insert(name.to_owned(), Watch::new(threshold));
+        }
+    }
+
+    /// Removes a threshold; false if there is none of this name.
+    pub fn remove_threshold(&mut self, name: &str) -> bool {
+        self.thresholds.remove(name).is_some()
+    }
+
+    /// The addresses of the agents with a host name, or that are the node of this name.
+    pub fn agents_named(&self, name: &str) -> Vec<Address> {
+        use crate::lookup::Names;
+        let node = self.lookup.topology.nodes().get(name).and_then(|node| node.agent);
+        node.map_or_else(|| self.metrics.agents(name), |agent| vec![agent])
+    }
+
+    /// The metrics of counters that the agents have, all or those named `name`, and the totals of flow
+    /// definitions. The largest flows are not among them: see [`flow_metrics`].
+    pub fn find(
+        &self,
+        now: Instant,
+        agents: &AgentList,
+        pin: Option<DataSource>,
+        name: Option<&str>,
+        filter: &MetricFilter,
+    ) -> Vec<Found> {
+        let topology = &self.lookup.topology;
+        let mut found = self.metrics.find(agents, topology, pin, name, filter);
+        let named = self.flows.definitions().filter(|(flow, _)| name.is_none_or(|it| it == *flow));
+        for (flow, _) in named {
+            let shared: Arc<str> = flow.into();
+            for (source, total) in self.flows.totals(now, flow).unwrap_or_default() {
+                let wanted = agents.contains(&source, topology)
+                    && pin.is_none_or(|pin| pin == source.data_source)
+                    && self.metrics.passes(&source, filter);
+                if wanted {
+                    let value = MetricValue::Number(total.value);
+                    let (name, top_keys) = (shared.clone(), Vec::new());
+                    found.push(Found { source, name, value, updated: now, top_keys });
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Adds the largest flows to the totals of a flow definition.
+pub fn add_top_keys(found: &mut [Found], snapshot: &Snapshot, lookup: &Lookup) {
+    let flows = snapshot.top_keys(&AgentList::All, &lookup.topology, None);
+    let mut by_source: BTreeMap<Source, Vec<TopKey>> = BTreeMap::new();
+    for source in flows {
+        let key =
+            |top: crate::flowcache::TopKey| TopKey { key: top.key, value: top.estimate.value };
+        by_source.insert(source.source, source.keys.into_iter().map(key).collect());
+    }
+    for found in found.iter_mut().filter(|found| *found.name == *snapshot.name()) {
+        found.top_keys = by_source.remove(&found.source).unwrap_or_default();
+    }
+}
+
+/// Time between two checks of metrics that change with counter samples only.
+const COUNTERS_INTERVAL: core::time::Duration = core::time::Duration::from_millis(500);
