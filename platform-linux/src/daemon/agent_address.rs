@@ -250,6 +250,24 @@ mod tests {
     }
 
     #[test]
+    fn former_address_on_an_inner_bridge_does_not_replace_its_substitute() {
+        let config = Config::default();
+        let (first, second) = (has("eth1", "10.0.0.5"), has("eth2", "10.9.0.1"));
+        let inner = Candidate { way: Way::InnerBridge, ..first };
+        let mut identity = Identity::elect(&config, &[first, second]);
+        follow(
+            &config,
+            &mut identity,
+            &[
+                (1, &[second], "10.0.0.5"),
+                (6, &[second], "10.9.0.1"),
+                (7, &[inner, second], "10.9.0.1"),
+                (8, &[first, second], "10.0.0.5"),
+            ],
+        );
+    }
+
+    #[test]
     fn interface_that_is_down_keeps_the_address() {
         let config = Config::default();
         let (eth, other) = (has("eth1", "10.0.0.5"), has("eth2", "10.9.0.1"));

@@ -100,3 +100,23 @@ impl Drop for Taps {
         taps.chain(leaving).for_each(|tap| self.closer.close(tap));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::taps::capture::TapStats;
+    use crate::modules::taps::port::Port;
+    use crate::modules::taps::testing::{options, tap_with_packets_in_its_ring};
+
+    #[test]
+    fn samples_in_the_ring_of_an_interface_that_is_no_longer_sampled_are_lost() {
+        let (tap, _kernel) = tap_with_packets_in_its_ring(9);
+        let mut taps = Taps::default();
+        let before = TapStats { seen: 100, chosen: 3, delivered: 1, lost: 2, malformed: 0 };
+        taps.ports.insert(7, Port { options: options(), tap: 7, before });
+        taps.taps.insert(7, tap);
+        taps.close(7);
+        let totals = TapStats { seen: 109, chosen: 12, delivered: 1, lost: 11, malformed: 0 };
+        assert_eq!(taps.ended.get(&7), Some(&totals));
+    }
+}

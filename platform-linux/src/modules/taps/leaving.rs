@@ -48,3 +48,18 @@ impl Leaving {
 
 /// Twice the retire time of a ring, and the delay of its timer on a busy CPU.
 const HOLD_TIME: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::taps::testing::tap_with_packets_in_its_ring;
+
+    #[test]
+    fn samples_in_the_ring_are_lost_when_the_tap_is_closed() {
+        let (tap, _kernel) = tap_with_packets_in_its_ring(9);
+        let mut leaving = Leaving::new(Instant::ZERO, tap);
+        let lost = |news: Vec<(u32, TapStats)>| news.iter().map(|(_, it)| it.lost).sum::<u64>();
+        assert_eq!(lost(leaving.news()), 0, "they can still be read");
+        assert_eq!(lost(leaving.last_news()), 9);
+    }
+}

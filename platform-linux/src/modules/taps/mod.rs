@@ -15,6 +15,8 @@ mod port;
 pub mod sample;
 mod shared;
 mod statistics;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 

@@ -196,6 +196,26 @@ mod tests {
         assert!(local_addresses().contains(&Ipv4Addr::LOCALHOST.into()));
     }
 
+    /// The kernel reports an ICMP error with the next datagram, instead of sending that one.
+    #[test]
+    fn datagram_after_an_icmp_error_is_sent() {
+        let listening = "127.0.0.1:1".parse().unwrap();
+        let collector = UdpSocket::bind("127.0.0.77:0").unwrap();
+        let address = collector.local_addr().unwrap();
+        let endpoint = Endpoint::destination(&address.to_string()).unwrap();
+        let mut destination = Destination::open(&endpoint, listening).unwrap();
+        drop(collector);
+        destination.send(b"lost");
+        let collector = UdpSocket::bind(address).unwrap();
+        collector.set_nonblocking(true).unwrap();
+        destination.send(b"sent");
+        let mut payload = [0; 8];
+        // Loopback delivers within the system call.
+        let (length, _) = collector.recv_from(&mut payload).unwrap();
+        assert_eq!(payload.get(..length), Some(b"sent".as_slice()));
+        assert_eq!((destination.sent, destination.failed), (1, 1));
+    }
+
     #[test]
     fn changed_address_of_a_name_replaces_the_socket() {
         let listening = "127.0.0.1:1".parse().unwrap();
