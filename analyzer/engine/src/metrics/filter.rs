@@ -21,10 +21,14 @@ impl MetricFilter {
         &self.0
     }
 
-    /// True if the metrics that `value` returns match. A metric that is absent matches nothing.
-    pub(super) fn passes(&self, value: impl Fn(&str) -> Option<String>) -> bool {
+    /// True if each metric has a value, among those that `values` returns for its name, that matches.
+    pub(super) fn passes<V>(&self, values: impl Fn(&str) -> V) -> bool
+    where
+        V: IntoIterator<Item = String>,
+    {
         self.0.iter().all(|(name, patterns)| {
-            value(name).is_some_and(|value| patterns.iter().any(|pattern| matches(pattern, &value)))
+            let matched = |value: String| patterns.iter().any(|pattern| matches(pattern, &value));
+            values(name).into_iter().any(matched)
         })
     }
 }
@@ -82,6 +86,6 @@ mod tests {
         assert!(!passes("aix", Some("web1")));
         assert!(!passes("linux", Some("db1")));
         assert!(!passes("linux", None));
-        assert!(MetricFilter::default().passes(|_| None));
+        assert!(MetricFilter::default().passes(|_| []));
     }
 }

@@ -5,6 +5,7 @@
 //! record that is new in the decoder is a set of metrics here without a line of code.
 
 mod derived;
+mod describe;
 mod entity;
 mod fields;
 mod filter;
@@ -29,6 +30,7 @@ use crate::instant::Instant;
 use crate::interfaces::{SampleTime, interface};
 use crate::lookup::{Names as PortNames, Topology};
 use crate::source::{AgentList, Source};
+pub use describe::{Description, describe};
 use entity::Entity;
 use fields::Fields;
 pub use filter::MetricFilter;
@@ -260,16 +262,22 @@ impl Metrics {
         filter.passes(|name| self.text(source, entity, name))
     }
 
-    /// The value of a metric of this data source, else of another one of the same agent, as text.
-    fn text(&self, source: &Source, entity: &Entity, name: &str) -> Option<String> {
-        let metric = self.names.get(name)?;
-        let own = entity.get(&self.schemas, metric);
-        let of_agent = || {
-            // The host first: what tells agents apart is among its metrics.
-            let mut others = self.between(&source.agent, 2, 2).chain(self.of_agent(&source.agent));
-            others.find_map(|(_, it)| it.get(&self.schemas, metric))
+    /// The values of a metric that a filter compares: that of the data source itself. One that has none has
+    /// those of its host; a host has those of all data sources of the agent.
+    fn text(&self, source: &Source, entity: &Entity, name: &str) -> Vec<String> {
+        let Some(metric) = self.names.get(name) else { return Vec::new() };
+        let text = |entity: &Entity| {
+            entity.get(&self.schemas, metric).map(|(_, value, _)| value.to_string())
         };
-        own.or_else(of_agent).map(|(_, value, _)| value.to_string())
+        let own: Vec<String> = text(entity).into_iter().collect();
+        if !own.is_empty() {
+            return own;
+        }
+        let (first, last) = match source.data_source.class {
+            HOST => (0, u32::MAX),
+            _ => (HOST, HOST),
+        };
+        self.between(&source.agent, first, last).filter_map(|(_, entity)| text(entity)).collect()
     }
 
     /// The data sources of an agent.
@@ -362,6 +370,9 @@ fn shown(text: Text<'_>) -> Box<str> {
     let text = text.to_string();
     text.chars().filter(|c| crate::is_printable(*c)).take(256).collect()
 }
+
+/// The class of physical entities: the host or the switch.
+const HOST: u32 = 2;
 
 /// The data source, new if it is not known, and its bytes.
 fn entry(entities: &mut BTreeMap<Source, Entity>, source: Source) -> (&mut Entity, usize) {

@@ -49,7 +49,8 @@ pub struct Statistic {
     pub count: usize,
     /// The data source of the value, for statistics that select one.
     pub source: Option<Source>,
-    /// Age of the newest and of the oldest value.
+    /// Age of the newest and of the oldest value that it is made of. Both are that of the selected value,
+    /// for statistics that select one.
     pub age: Option<(Duration, Duration)>,
     /// For the median: what divides the values into four parts.
     pub quartiles: Option<Quartiles>,
@@ -119,8 +120,6 @@ impl Aggregate {
 
 /// The statistic over the values found. Texts have no order: the newest stands for them.
 pub fn statistic(aggregate: Aggregate, now: Instant, found: &[Found]) -> Statistic {
-    let ages = || found.iter().map(|found| now.since(found.updated));
-    let age = ages().min().zip(ages().max());
     let mut numbers: Vec<f64> = found.iter().filter_map(|found| found.value.number()).collect();
     numbers.sort_by(f64::total_cmp);
     let by_value = |found: &&Found| found.value.number().unwrap_or(f64::NAN);
@@ -137,6 +136,8 @@ pub fn statistic(aggregate: Aggregate, now: Instant, found: &[Found]) -> Statist
         _ => None,
     };
     let quartiles = Quartiles::of(&numbers);
+    let of = selected.map_or(found, core::slice::from_ref);
+    let ages = || of.iter().map(|found| now.since(found.updated));
     let value = match selected {
         Some(selected) => Some(selected.value.clone()),
         None => computed(aggregate, &numbers, quartiles).map(MetricValue::Number),
@@ -145,7 +146,7 @@ pub fn statistic(aggregate: Aggregate, now: Instant, found: &[Found]) -> Statist
         value,
         count: found.len(),
         source: selected.map(|found| found.source),
-        age,
+        age: ages().min().zip(ages().max()),
         quartiles: quartiles.filter(|_| aggregate == Aggregate::Median),
         top_keys: selected.map(|found| found.top_keys.clone()).unwrap_or_default(),
     }

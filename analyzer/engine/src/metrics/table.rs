@@ -1,11 +1,11 @@
 //! Tables: a row for each data source or agent, a column for each metric.
 
 use core::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flowmote_decoder::{Address, DataSource};
 
-use super::Found;
+use super::{Found, HOST};
 use crate::source::Label;
 
 /// A column: `load_one`, `2.1.load_one`, `null:ifname`, `sort:load_one:-10`.
@@ -43,45 +43,58 @@ impl Column {
 
 /// The rows of a table. `found` has the values of each column.
 ///
-/// A row is an agent if each column has one value at most for each agent, as those of hosts have. If
-/// one has several, as those of interfaces have, a row is a data source, and columns that have no value
-/// there show that of the agent.
+/// A row is a data source: an interface, a virtual machine. Columns that it lacks show the value of its
+/// host, and a row that lacks one that is not optional is left out. If all values are those of hosts, a
+/// row is an agent, or a data source if a column has several.
 pub fn rows(columns: &[Column], found: &[Vec<Found>]) -> Vec<Vec<Option<Found>>> {
-    let mut keys: Vec<(Address, DataSource)> = Vec::new();
-    let finest = found.iter().max_by_key(|column| column.len());
-    keys.extend(finest.into_iter().flatten().map(|it| (it.source.agent, it.source.data_source)));
-    let per_source: Vec<BTreeMap<_, &Found>> = found
-        .iter()
-        .map(|column| {
-            column.iter().map(|it| ((it.source.agent, it.source.data_source), it)).collect()
-        })
-        .collect();
-    let mut rows = Vec::new();
-    for key in keys {
-        let cell = |column: &BTreeMap<(Address, DataSource), &Found>| {
-            let own = column.get(&key).copied();
-            own.or_else(|| single(column, key.0)).cloned()
-        };
-        let row: Vec<Option<Found>> = per_source.iter().map(cell).collect();
-        let whole = row.iter().zip(columns).all(|(cell, column)| cell.is_some() || column.optional);
-        if whole {
-            rows.push(row);
+    let mut agents: BTreeMap<Address, Agent<'_>> = BTreeMap::new();
+    for (at, value) in
+        found.iter().enumerate().flat_map(|(at, it)| it.iter().map(move |it| (at, it)))
+    {
+        let agent = agents.entry(value.source.agent).or_default();
+        agent.columns.resize(columns.len(), BTreeMap::new());
+        if let Some(column) = agent.columns.get_mut(at) {
+            column.insert(value.source.data_source, value);
         }
     }
+    let mut rows: Vec<_> = agents.values().flat_map(Agent::rows).collect();
+    rows.retain(|row| {
+        row.iter().zip(columns).all(|(cell, column)| cell.is_some() || column.optional)
+    });
     sort(columns, &mut rows);
     rows
 }
 
-/// The value of an agent that has one only.
-fn single<'a>(
-    column: &BTreeMap<(Address, DataSource), &'a Found>,
-    agent: Address,
-) -> Option<&'a Found> {
-    let first = DataSource { class: 0, index: 0 };
-    let last = DataSource { class: u32::MAX, index: u32::MAX };
-    let mut values = column.range((agent, first)..=(agent, last)).map(|(_, found)| *found);
-    let value = values.next()?;
-    values.next().is_none().then_some(value)
+/// The values of an agent, by column.
+#[derive(Default)]
+struct Agent<'a> {
+    columns: Vec<BTreeMap<DataSource, &'a Found>>,
+}
+
+impl Agent<'_> {
+    fn rows(&self) -> Vec<Vec<Option<Found>>> {
+        let row = |key: &DataSource| self.columns.iter().map(|it| cell_of(it, key)).collect();
+        self.keys().iter().map(row).collect()
+    }
+
+    /// The data sources that are rows.
+    fn keys(&self) -> BTreeSet<DataSource> {
+        let all = || self.columns.iter().flat_map(|column| column.keys().copied());
+        let keys: BTreeSet<_> = all().filter(|key| key.class != HOST).collect();
+        match keys.is_empty() {
+            false => keys,
+            true if self.columns.iter().all(|column| column.len() <= 1) => all().take(1).collect(),
+            true => all().collect(),
+        }
+    }
+}
+
+/// The value of a data source, else the only one of its host.
+fn cell_of(column: &BTreeMap<DataSource, &Found>, key: &DataSource) -> Option<Found> {
+    let at = |index| DataSource { class: HOST, index };
+    let mut hosts = column.range(at(0)..=at(u32::MAX)).map(|(_, found)| *found);
+    let host = || hosts.next().filter(|_| hosts.next().is_none());
+    column.get(key).copied().or_else(host).cloned()
 }
 
 fn sort(columns: &[Column], rows: &mut Vec<Vec<Option<Found>>>) {

@@ -241,7 +241,8 @@ fn statistics_are_those_of_the_values() {
     assert!((number("sdev:x") - 1.25_f64.sqrt()).abs() < 1e-12);
     assert_eq!(of("max:x").source.map(|source| source.data_source.index), Some(1));
     assert_eq!(of("sum:x").source, None);
-    assert_eq!(of("x").age, Some((Duration::from_secs(6), Duration::from_secs(9))));
+    let ages = |newest, oldest| Some((Duration::from_secs(newest), Duration::from_secs(oldest)));
+    assert_eq!((of("x").age, of("sum:x").age), (ages(9, 9), ages(6, 9)));
     assert_eq!(of("med:x").quartiles.map(|it| (it.min, it.q1, it.max)), Some((1.0, 1.75, 4.0)));
     let none = statistic(Aggregate::Sum, now, &[]);
     assert_eq!((none.value, none.count), (None, 0));
@@ -260,27 +261,64 @@ fn requests_have_statistic_and_data_source() {
     assert_eq!(parsed("foo:x"), (Aggregate::Max, None, "foo:x".to_owned()));
 }
 
+/// A text of a host or an interface of an agent.
+fn cell(agent: u8, class: u32, index: u32, text: &str) -> Found {
+    let agent = Address::V4(Ipv4Addr::new(192, 0, 2, agent));
+    let source = Source { agent, data_source: DataSource { class, index } };
+    Found { source, value: MetricValue::Text(text.into()), ..found(index, 0.0) }
+}
+
+/// The rows of a table, with `-` for cells that are absent.
+fn table(columns: &[&str], found: &[Vec<Found>]) -> Vec<String> {
+    let columns: Vec<_> = columns.iter().map(|column| Column::parse(column)).collect();
+    let text = |cell: &Option<Found>| match cell {
+        Some(found) => found.value.to_string(),
+        None => "-".to_owned(),
+    };
+    let rows = rows(&columns, found);
+    rows.iter().map(|row| row.iter().map(text).collect::<Vec<_>>().join(" ")).collect()
+}
+
 #[test]
-fn tables_have_a_row_for_each_data_source() {
-    let columns = ["sort:x:-2", "null:y", "z"].map(Column::parse);
-    let z = Found { value: MetricValue::Text("host".into()), ..found(9, 0.0) };
-    let cells = [
-        vec![found(1, 1.0), found(2, 3.0), found(3, 2.0)],
-        vec![found(2, 7.0), found(3, 8.0)],
-        vec![z],
-    ];
-    let shown: Vec<Vec<String>> = rows(&columns, &cells)
-        .iter()
-        .map(|row| {
-            let cell = |cell: &Option<Found>| {
-                cell.as_ref().map_or("-".to_owned(), |found| found.value.to_string())
-            };
-            row.iter().map(cell).collect()
-        })
-        .collect();
-    assert_eq!(shown, [["3", "7", "host"], ["2", "8", "host"]]);
-    let required = ["x", "y", "z"].map(Column::parse);
-    assert_eq!(rows(&required, &cells).len(), 2);
+fn tables_have_a_row_for_each_interface_with_the_values_of_its_host() {
+    let x = vec![found(1, 1.0), found(2, 3.0), found(3, 2.0)];
+    // One value only, but of another interface: it is none of the agent.
+    let y = vec![found(2, 7.0)];
+    let host = vec![cell(1, 2, 1, "host"), cell(9, 2, 1, "without-ports")];
+    let cells = [x, y, host];
+    assert_eq!(table(&["sort:x:-2", "null:y", "z"], &cells), ["3 7 host", "2 - host"]);
+    assert_eq!(table(&["sort:x:1", "null:y", "z"], &cells), ["1 - host"]);
+    assert_eq!(table(&["x", "y", "z"], &cells), ["3 7 host"]);
+    // Agents differ in what they have.
+    let all = ["1 - host", "3 7 host", "2 - host", "- - without-ports"];
+    assert_eq!(table(&["null:x", "null:y", "z"], &cells), all);
+}
+
+#[test]
+fn tables_of_hosts_have_a_row_for_each_agent() {
+    let name = vec![cell(1, 2, 1, "a"), cell(2, 2, 1, "b")];
+    let other = vec![cell(1, 2, 1000, "x"), cell(2, 2, 1000, "y")];
+    assert_eq!(table(&["host_name", "other"], &[name, other]), ["a x", "b y"]);
+}
+
+#[test]
+fn filters_on_interfaces_keep_the_values_of_their_host() {
+    let mut device = Device::new(2, 1);
+    device.send(0, &[host("web1")]);
+    for (index, name) in [(5, "eth5"), (6, "eth6")] {
+        device.source = DataSource { class: 0, index };
+        device.send(0, &[(1005, text(name))]);
+    }
+    let find = |name, pattern| {
+        let filter = MetricFilter::new([("ifname", pattern)]);
+        let topology = Topology::default();
+        device.metrics.find(&AgentList::All, &topology, None, Some(name), &filter)
+    };
+    assert_eq!(find("host_name", "eth6").len(), 1);
+    assert_eq!(find("host_name", "eth7"), []);
+    let ports: Vec<u32> =
+        find("ifname", "eth6").iter().map(|found| found.source.data_source.index).collect();
+    assert_eq!(ports, [6]);
 }
 
 #[test]
