@@ -14,13 +14,6 @@ impl<'a> Records<'a> {
     /// Reads the first record of a type.
     #[inline]
     pub(super) fn read<T: Numbered<'a, Flow>>(&self) -> Option<T> {
-        let mut records = self.0?;
-        loop {
-            // A fault ends the records.
-            let record = records.next()?.ok()?;
-            if let Some(found) = record.read() {
-                return Some(found);
-            }
-        }
+        self.0?.flatten().find(|record| record.data_format() == T::FORMAT)?.read()
     }
 }
