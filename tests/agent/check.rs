@@ -171,6 +171,7 @@ fn collectors_that_nothing_can_be_sent_to_are_errors() {
         ("198.18.1.255", "a broadcast address"),
         ("224.0.0.7", "no route to this multicast group"),
         ("fe80::1", "a link-local address needs a device"),
+        ("ff02::1", "a link-local address needs a device"),
     ] {
         let text = format!("sflow {{ collector {{ ip = {address} }} pcap {{ dev = lan0 }} }}");
         let outcome = check(&host, &lab.file("flowmote.conf", &text));

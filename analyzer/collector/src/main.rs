@@ -11,6 +11,7 @@ mod receive;
 mod state;
 mod stderr;
 
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,7 +21,11 @@ use commands::{forward, listen, read, serve, top};
 use stderr::eprintln_lossy;
 
 fn main() -> ExitCode {
-    let ended = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(help_or_error) => return print_for_clap(&help_or_error),
+    };
+    let ended = match arguments.command {
         Command::Listen(arguments) => listen::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Forward(arguments) => forward::run(&arguments),
@@ -33,5 +38,17 @@ fn main() -> ExitCode {
             eprintln_lossy(format_args!("flowmote-analyzer: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints help, version or an error of the command line, as `clap::Error::exit` does. Unlike it,
+/// does not ignore a failed write. A closed pipe, as in `--help | head -1`, is not an error.
+fn print_for_clap(text: &clap::Error) -> ExitCode {
+    match text.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln_lossy(format_args!("flowmote-analyzer: standard output: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(u8::try_from(text.exit_code()).unwrap_or(2)),
     }
 }

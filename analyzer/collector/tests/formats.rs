@@ -4,6 +4,7 @@ mod capture;
 mod process;
 
 use core::time::Duration;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use capture::{Temporary, capture, frame, words};
 use flowmote_decoder::capture::CaptureReader;
 use flowmote_vectors::{all as vectors, named as vector};
 use nix::sys::signal::Signal;
-use process::{Listening, run};
+use process::{Listening, command, run};
 
 /// The output of `sflowtool -l -r` (sflow/sflowtool at f5e9229) for a capture of each vector. Each
 /// line is preceded by the name of its vector. Vectors that sflowtool rejects are left out.
@@ -225,6 +226,17 @@ fn full_disk_is_an_error() {
     let failed = run(&["read", "-", "--json", "--output", "/dev/full"], &file);
     assert_eq!(failed.code, Some(1));
     assert!(failed.stderr.contains("cannot write /dev/full: No space left"), "{}", failed.stderr);
+    for argument in ["--help", "--version"] {
+        let full = File::options().write(true).open(device).unwrap();
+        let failed = command(&[argument]).stdout(full).output().unwrap();
+        assert_eq!(failed.status.code(), Some(1), "{argument}");
+        let error = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert!(error.contains("standard output: No space left"), "{error}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = command(&[argument]).stdout(writer).output().unwrap();
+        assert_eq!(closed.status.code(), Some(0), "{argument}");
+    }
 }
 
 #[test]

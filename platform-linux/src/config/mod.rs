@@ -39,6 +39,7 @@ pub use self::agent_address::{
     AddressClass, AddressState, AgentChoice, Candidate, CidrRule, Elected, Reason, Standing, Way,
     elect, standing,
 };
+pub(crate) use self::block::collector::needs_device;
 pub use self::block::collector::{Collector, Host, ParseCollectorError};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule};

@@ -8,7 +8,7 @@ use flowmote_core::{Duration, Instant};
 use log::info;
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::config::{Collector, Host};
+use crate::config::{Collector, Host, needs_device};
 use crate::kernel::error_queue::{self, Report};
 use crate::output::outage::{Ended, Outage};
 use crate::output::resolver::Resolver;
@@ -387,16 +387,12 @@ fn cause(address: IpAddr, has_device: bool, errno: Option<i32>) -> Option<&'stat
         libc::EACCES if address.is_ipv4() => {
             "a broadcast address, or prohibited by a route; name one host or a multicast group"
         }
-        libc::EINVAL if is_link_local(address) => {
+        libc::EINVAL if needs_device(address) => {
             "a link-local address needs a device; add dev = ... (--collector ADDRESS%DEVICE)"
         }
         libc::ENODEV if has_device => "there is no such device",
         _ => return None,
     })
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 fn try_connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {

@@ -128,7 +128,7 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Ended {
     }
 }
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowmote-analyzer"));
     command.args(arguments);
     command

@@ -148,7 +148,7 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     if is_broken {
         return;
     }
-    if is_link_local(&host) && device.is_none() {
+    if device.is_none() && matches!(host, Host::Address(address) if needs_device(address)) {
         settings.warn("a link-local address needs a device; add dev = ...");
     }
     let collector = Collector { host, port: port.unwrap_or(Collector::DEFAULT_PORT), device };
@@ -183,8 +183,11 @@ fn parse_with_zone(text: &str) -> Result<(Host, Option<String>), String> {
     Ok((host, Some(value::device(zone)?)))
 }
 
-fn is_link_local(host: &Host) -> bool {
-    matches!(host, Host::Address(IpAddr::V6(address)) if address.is_unicast_link_local())
+/// Addresses and groups of IPv6 that exist on every link: the scopes 1 and 2 of RFC 4291, section 2.7.
+pub(crate) fn needs_device(address: IpAddr) -> bool {
+    let IpAddr::V6(address) = address else { return false };
+    let scope = address.octets()[1] & 0xf;
+    address.is_unicast_link_local() || (address.is_multicast() && matches!(scope, 1 | 2))
 }
 
 /// Splits `host:port`; an IPv6 address has a port only after brackets.

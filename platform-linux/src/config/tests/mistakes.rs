@@ -312,6 +312,10 @@ fn malformed_values() {
             "f:2:1: warning: a link-local address needs a device; add dev = ...",
         ),
         (
+            "collector { ip = ff02::2 }",
+            "f:2:1: warning: a link-local address needs a device; add dev = ...",
+        ),
+        (
             "collector { ip = fe80::1%4 }",
             r#"f:2:18: error: "fe80::1%4": the zone must be a name of an interface, as in fe80::1%eth0"#,
         ),
