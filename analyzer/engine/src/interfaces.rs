@@ -183,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn clock_that_is_twice_as_fast_or_slow_as_that_of_the_receiver_is_not_used() {
+        for (uptime, elapsed) in [
+            (9_999, 20_000),
+            (10_000, 10_000),
+            (40_000, 40_000),
+            (40_001, 20_000),
+            (200_000, 20_000),
+        ] {
+            let found = sample(2, 20, uptime).since(&sample(1, 0, 0));
+            assert_eq!(found, Some(Duration::from_millis(elapsed)), "{uptime}");
+        }
+    }
+
+    #[test]
     fn new_sequence_gives_no_difference() {
         let before = sample(500, 0, 0);
         assert_eq!(sample(1, 20, 20_000).since(&before), None);

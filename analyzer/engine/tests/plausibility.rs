@@ -100,6 +100,8 @@ fn pool_that_grows_by_less_than_the_samples_is_counted() {
     assert_eq!(pools(&[(1, 0), (2, 0), (3, 0)]), [""; 0]);
     assert_eq!(pools(&[(1, 100), (2, 50), (3, 150)]), step(1));
     assert_eq!(pools(&[(1, 100), (4, 102)]), step(1));
+    // A late sample does not hide that the pool steps back.
+    assert_eq!(pools(&[(1, 100), (3, 300), (2, 200), (4, 250)]), step(1));
     assert_eq!(pools(&[(1, 100), (2, 100), (3, 3_000_000_000)]), step(2));
 }
 

@@ -137,6 +137,14 @@ fn stray_datagram_is_not_a_sender() {
 }
 
 #[test]
+fn single_datagram_of_another_sender_is_not_a_sender() {
+    let mut sent: Vec<Sent> = (0..20).map(|n| (n, 1, 1 + n as u32, 1000 * n as u32)).collect();
+    sent.insert(10, (9, 2, 3_000_000, 9000));
+    let sequences = sequences(&sent);
+    assert_eq!((sequences.totals, sequences.shared()), (Gaps::default(), vec![]));
+}
+
+#[test]
 fn agent_with_a_new_address_is_not_shared() {
     let sent = (0..20).map(|n| (n, if n < 10 { 1 } else { 2 }, 1 + n as u32, 1000 * n as u32));
     let sequences = sequences(&sent.collect::<Vec<_>>());
