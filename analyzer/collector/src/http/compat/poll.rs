@@ -22,8 +22,8 @@ impl After {
     /// Reads the number from the parameter `name`, in which a negative one stands for the beginning.
     pub(super) fn of(query: &Query, name: &str) -> Self {
         let number = query.get::<i64>(name).and_then(|number| u64::try_from(number).ok());
-        // `max` makes 0 of what is no number.
-        let seconds = query.get("timeout").unwrap_or(0.0_f64).max(0.0).min(MAX_WAIT);
+        let seconds = query.get("timeout").filter(|seconds: &f64| !seconds.is_nan());
+        let seconds = seconds.unwrap_or(0.0).clamp(0.0, MAX_WAIT);
         // Some clients give up at the very time that they ask for.
         let seconds = if seconds > 1.0 { seconds - MARGIN } else { seconds };
         Self { number, timeout: Duration::from_secs_f64(seconds) }
