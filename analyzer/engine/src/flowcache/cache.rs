@@ -61,13 +61,13 @@ impl Observed {
             rate: sample.sampling_rate,
             counters: Some(counters),
             discarded: false,
-            ports: Some(Ports { input: sample.input.port(), output: sample.output.port() }),
+            ports: Some(Ports { input: sample.input, output: sample.output }),
         }
     }
 
     /// A discarded packet of `agent`. Each one is reported, so it stands for itself.
     pub fn discarded(agent: Address, sample: &DiscardedPacket<'_>) -> Self {
-        let port = |value| Interface { format: 0, value }.port();
+        let port = |value| Interface { format: 0, value };
         let ports =
             Ports { input: port(sample.input_if_index), output: port(sample.output_if_index) };
         let source = Source { agent, data_source: sample.source_id };

@@ -7,7 +7,7 @@ use super::observer::Observer;
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct Slot {
-    /// The key if it has at most [`INLINE`] bytes, filled with zeros. Else the first four bytes are the
+    /// The key if it has at most [`INLINE`] bytes. Else the first four bytes are the
     /// place of the key in the long keys of its segment.
     inline: [u8; INLINE],
     /// Length of the key, at most [`MAX_KEY`] in the upper values; see [`Slot::length`].
@@ -28,7 +28,6 @@ pub(crate) struct Probe<'k> {
     pub(crate) key: &'k [u8],
     pub(crate) observer: Observer,
     pub(crate) hash: u32,
-    inline: [u8; INLINE],
 }
 
 impl<'k> Probe<'k> {
@@ -36,11 +35,7 @@ impl<'k> Probe<'k> {
     #[inline]
     pub(crate) fn new(key: &'k [u8], observer: Observer, hash: u64) -> Self {
         let key = key.get(..MAX_KEY).unwrap_or(key);
-        let mut inline = [0; INLINE];
-        if let Some(place) = inline.get_mut(..key.len()) {
-            place.copy_from_slice(key);
-        }
-        Self { key, observer, hash: ((hash >> 32) as u32).max(1), inline }
+        Self { key, observer, hash: ((hash >> 32) as u32).max(1) }
     }
 }
 
@@ -58,15 +53,15 @@ impl Slot {
     /// An entry without samples. A long key is appended to `long`.
     pub(crate) fn new(probe: &Probe<'_>, error: f64, long: &mut Vec<u8>) -> Self {
         let mut slot = Self {
-            inline: probe.inline,
             length: probe.key.len() as u16,
             hash: probe.hash,
             observer: probe.observer,
             error,
             ..Self::EMPTY
         };
-        if slot.is_long() {
-            slot.append(probe.key, long);
+        match slot.inline.get_mut(..probe.key.len()) {
+            Some(place) => place.copy_from_slice(probe.key),
+            None => slot.append(probe.key, long),
         }
         slot
     }
@@ -120,13 +115,7 @@ impl Slot {
     /// True if the slot belongs to the key.
     #[inline]
     pub(crate) fn is(&self, probe: &Probe<'_>, long: &[u8]) -> bool {
-        let same = self.hash == probe.hash
-            && self.observer == probe.observer
-            && usize::from(self.length) == probe.key.len();
-        same && match self.is_long() {
-            false => self.inline == probe.inline,
-            true => self.key(long) == probe.key,
-        }
+        self.hash == probe.hash && self.observer == probe.observer && self.key(long) == probe.key
     }
 
     /// The largest value that the key may have.

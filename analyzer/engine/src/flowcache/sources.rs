@@ -3,7 +3,7 @@
 use core::hash::BuildHasher;
 use std::sync::Arc;
 
-use flowmote_decoder::{Address, DataSource, Port};
+use flowmote_decoder::{Address, DataSource, Interface, Port};
 use hashbrown::HashTable;
 
 use super::budget::Budget;
@@ -184,14 +184,19 @@ impl Sources {
         let Some(Ports { input, output }) = ports else { return Passage::In };
         let Some(state) = self.states.get_mut(number as usize) else { return Passage::In };
         let Source { agent, data_source } = state.source;
-        let at = |port| data_source.class == 0 && port == Port::Index(data_source.index);
+        let at = |port: Interface| {
+            data_source.class == 0 && (port.format, port.value) == (0, data_source.index)
+        };
         if at(input) {
             state.entering = Entering { rate, missed: 0.0 };
             return Passage::In;
         }
-        match input {
-            Port::Index(index) if at(output) => self.leaving(agent, index, rate),
-            Port::Internal | Port::Unknown if at(output) => Passage::Out,
+        if !at(output) {
+            return Passage::In;
+        }
+        match input.port() {
+            Port::Index(index) => self.leaving(agent, index, rate),
+            Port::Internal | Port::Unknown => Passage::Out,
             _ => Passage::In,
         }
     }
@@ -214,8 +219,8 @@ impl Sources {
 /// The ports of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ports {
-    pub(crate) input: Port,
-    pub(crate) output: Port,
+    pub(crate) input: Interface,
+    pub(crate) output: Interface,
 }
 
 impl Names {
@@ -261,8 +266,12 @@ mod tests {
         sources.add(source(agent, port), &mut Budget::new(usize::MAX))
     }
 
+    fn interface(value: u32) -> Interface {
+        Interface { format: 0, value }
+    }
+
     fn ports(input: u32, output: u32) -> Option<Ports> {
-        Some(Ports { input: Port::Index(input), output: Port::Index(output) })
+        Some(Ports { input: interface(input), output: interface(output) })
     }
 
     #[test]
@@ -313,7 +322,7 @@ mod tests {
     fn packets_of_the_device_itself_and_of_other_data_sources_count_once() {
         let mut sources = Sources::new(100);
         let port = add(&mut sources, 1, 2);
-        let own = Some(Ports { input: Port::Internal, output: Port::Index(2) });
+        let own = Some(Ports { input: interface(0x3fff_ffff), output: interface(2) });
         assert_eq!(sources.passage(port, own, 100), Passage::Out);
         let device = sources.add(
             Source { data_source: DataSource { class: 2, index: 2 }, ..source(1, 0) },

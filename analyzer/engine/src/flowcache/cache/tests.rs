@@ -54,7 +54,7 @@ pub(super) fn with_packet<T>(datagram: &[u8], use_it: impl FnOnce(&Packet<'_>) -
 /// A sample at a port, of a packet that enters and leaves by these ports.
 pub(super) fn sampled(agent: Address, port: u32, ports: (u32, u32), rate: u32) -> Observed {
     let source = Source { agent, data_source: DataSource { class: 0, index: port } };
-    let interface = |value| Interface { format: 0, value }.port();
+    let interface = |value| Interface { format: 0, value };
     let ports = Ports { input: interface(ports.0), output: interface(ports.1) };
     Observed { ports: Some(ports), ..Observed::other(source, rate) }
 }
