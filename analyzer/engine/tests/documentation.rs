@@ -1,17 +1,13 @@
 //! docs/flows.md contains the tables of keys and functions, and its examples are valid.
 #![expect(clippy::disallowed_methods, reason = "the test reads the page that it checks")]
 
-use std::fs;
-use std::path::Path;
-
 use flowmote_engine::keys::{Filter, KeyInfo, Keys, catalogue, functions};
 
 #[test]
 fn page_has_the_tables_of_the_program() {
-    let page = page();
     for (mark, table) in [("keys", key_tables()), ("functions", function_table())] {
         let begin = format!("<!-- {mark} -->\n");
-        let section = page.split(&begin).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
+        let section = PAGE.split(&begin).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
         let section = section.unwrap_or_else(|| panic!("no mark {mark}"));
         assert!(section == table, "docs/flows.md, {mark}: expected\n{table}");
     }
@@ -19,10 +15,9 @@ fn page_has_the_tables_of_the_program() {
 
 #[test]
 fn examples_are_valid() {
-    let page = page();
     let examples = |language: &str| -> Vec<String> {
         let fence = format!("```{language}\n");
-        let blocks = page.split(&fence).skip(1).filter_map(|block| block.split("```").next());
+        let blocks = PAGE.split(&fence).skip(1).filter_map(|block| block.split("```").next());
         blocks.flat_map(str::lines).map(str::to_owned).collect()
     };
     let (keys, filters) = (examples("keys"), examples("filter"));
@@ -64,7 +59,4 @@ fn function_table() -> String {
     format!("\n| function | value |\n|---|---|\n{}\n", rows.collect::<String>())
 }
 
-fn page() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/flows.md");
-    fs::read_to_string(path).expect("docs/flows.md")
-}
+const PAGE: &str = include_str!("../../../docs/flows.md");
