@@ -83,3 +83,36 @@ fn errors_name_position_and_remedy() {
         "at character 4097: longer than 4096 bytes"
     );
 }
+
+#[test]
+fn filters_of_known_clients() {
+    let mut lookup = Lookup::default();
+    let groups = [("external", "0.0.0.0/0"), ("internal", "10.0.0.2/32")];
+    let groups = groups.map(|(label, network)| (label.to_owned(), vec![network.to_owned()]));
+    lookup.groups.set("", crate::lookup::Group::new(groups.into()).unwrap()).unwrap();
+    let context = Context::new(&lookup);
+    for (filter, accepted) in [
+        ("sourcegroup=external&destinationgroup=internal", true),
+        ("sourcegroup=internal&destinationgroup=internal", false),
+        ("inputifindex=5", true),
+        ("inputifindex=561", false),
+        ("ipprotocol=1&icmptype=3", false),
+        ("udpdestinationport=5060", false),
+        ("ipdestination=10.0.0.2&tcpdestinationport=443&tcpflags=000010010", true),
+        ("dnsqr=false&dnsqtype=255", false),
+        ("macsource=0200000000AA|macdestination=0200000000AA", true),
+        ("memcachestatus=NOT_FOUND", false),
+        ("(ipflags=001|range:ipfragoffset:1=true)", false),
+        ("ethernetprotocol=2048&isunicast=true", true),
+        ("agent=192.0.2.1&datasource=5", true),
+        ("or:tcpsourceport:udpsourceport:icmptype:-1=40001", true),
+        ("or:udpsourceport:icmptype:-1=-1", true),
+        ("null:vlan:undefined=undefined", true),
+        ("null:[country:ipsource]:unknown=unknown", true),
+    ] {
+        let parsed = Filter::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
+        with(&tcp_packet(), |packet| {
+            assert_eq!(parsed.matches(packet, &context), accepted, "{filter}");
+        });
+    }
+}
