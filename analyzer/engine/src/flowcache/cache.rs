@@ -17,7 +17,7 @@ use super::slot::Ticks;
 use super::snapshot::Snapshot;
 use super::sources::{Ports, Sources};
 use crate::instant::Instant;
-use crate::keys::{Context, KeyBuffer, Packet};
+use crate::keys::{Context, Packet};
 use crate::source::Source;
 
 /// Definitions of flows, and the flows that samples belong to.
@@ -103,7 +103,6 @@ impl FlowCache {
         let shared = Shared {
             budget: Budget::new(bytes),
             hasher: RandomState::default(),
-            key: KeyBuffer::default(),
             ended: Ended::default(),
         };
         let sources = Sources::new(bytes / 8 / Sources::bytes_each());
@@ -193,10 +192,13 @@ impl FlowCache {
         context: &Context<'_>,
     ) {
         let Some(reading) = self.observe(now, sample) else { return };
-        for flow in &mut self.flows {
-            if flow.definition.dropped == sample.discarded {
-                flow.add(&reading, packet, context, &mut self.shared);
-            }
+        let Self { flows, shared, .. } = self;
+        for flow in flows.iter_mut().filter(|flow| flow.definition.dropped == sample.discarded) {
+            flow.read(&reading, packet, context, shared);
+        }
+        flows.iter().for_each(Flow::touch);
+        for flow in flows.iter_mut() {
+            flow.add(&reading, packet, context, shared);
         }
     }
 

@@ -30,6 +30,10 @@ pub(crate) struct Flow {
     pub(crate) table: Table,
     /// An entry for each data source.
     pub(crate) totals: Table,
+    /// The key of the current packet.
+    key: KeyBuffer,
+    /// What the current packet adds; `None` if it belongs to no flow.
+    pending: Option<Pending>,
     swept: Instant,
     /// Samples in flows so far.
     pub(crate) samples: u64,
@@ -41,6 +45,13 @@ struct Moment {
     now: Instant,
     growth: f64,
     period: u32,
+}
+
+/// What a packet adds to the main sum of its entry, and the hash of its key.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    amount: f64,
+    hash: u64,
 }
 
 /// A sample as flows need it.
@@ -58,7 +69,6 @@ pub(crate) struct Sample {
 pub(crate) struct Shared {
     pub(crate) budget: Budget,
     pub(crate) hasher: RandomState,
-    pub(crate) key: KeyBuffer,
     pub(crate) ended: Ended,
 }
 
@@ -100,12 +110,40 @@ impl Flow {
             moment: Moment { now, growth: 1.0, period: period(now, t) },
             table: Table::new(shape, budget),
             totals: Table::new(Shape { lives: false, ..shape }, budget),
+            key: KeyBuffer::default(),
+            pending: None,
             swept: now,
             samples: 0,
         }
     }
 
-    /// Adds a packet to its flow, if it belongs to one.
+    /// Reads what a packet adds, and the key of its flow. [`touch`](Flow::touch) and [`add`](Flow::add)
+    /// follow.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        sample: &Sample,
+        packet: &Packet<'_>,
+        context: &Context<'_>,
+        shared: &Shared,
+    ) {
+        let amount = self.plan.read(packet, context, &mut self.key);
+        self.pending = amount.map(|amount| {
+            let hash = shared.hash(sample.observer, self.key.bytes());
+            Pending { amount, hash }
+        });
+    }
+
+    /// Begins to load the entry of the packet. Called for all flows before the first [`add`](Flow::add),
+    /// so that the processor waits for all entries at the same time, not for one after the other.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        if let Some(Pending { hash, .. }) = self.pending {
+            self.table.touch(hash);
+        }
+    }
+
+    /// Adds the packet to its flow, if it belongs to one.
     #[inline]
     pub(crate) fn add(
         &mut self,
@@ -114,7 +152,7 @@ impl Flow {
         context: &Context<'_>,
         shared: &mut Shared,
     ) {
-        let Some(amount) = self.plan.read(packet, context, &mut shared.key) else { return };
+        let Some(Pending { amount, hash }) = self.pending.take() else { return };
         self.samples += 1;
         if self.moment.now != sample.now {
             self.pass_to(sample.now);
@@ -122,8 +160,8 @@ impl Flow {
         let Moment { growth, period, .. } = self.moment;
         let reading =
             Reading { amount, weight: sample.weight.grown(growth), period, packet, context };
+        self.add_to_entry(hash, sample, &reading, shared);
         self.add_to_total(sample, &reading, shared);
-        self.add_to_entry(sample, &reading, shared);
     }
 
     fn pass_to(&mut self, now: Instant) {
@@ -143,10 +181,16 @@ impl Flow {
         }
     }
 
-    fn add_to_entry(&mut self, sample: &Sample, reading: &Reading<'_, '_>, shared: &mut Shared) {
-        let hash = shared.hash(sample.observer, shared.key.bytes());
-        let Shared { budget, hasher, key, ended } = shared;
-        let probe = Probe::new(key.bytes(), sample.observer, hash);
+    fn add_to_entry(
+        &mut self,
+        hash: u64,
+        sample: &Sample,
+        reading: &Reading<'_, '_>,
+        shared: &mut Shared,
+    ) {
+        let Shared { budget, hasher, ended } = shared;
+        let key = self.key.bytes();
+        let probe = Probe::new(key, sample.observer, hash);
         let labels = Labels { name: &self.name, definition: &self.definition, plan: &self.plan };
         let found = self.table.entry(&probe, &self.decay, budget, |entry| {
             if let Some(life) = entry.life {
@@ -158,7 +202,7 @@ impl Flow {
         if let Some(life) = found.life {
             let total = reading.amount * sample.weight.packets;
             if life.add(sample.now, total) && self.definition.flow_start {
-                ended.begun(labels, key.bytes(), sample, total);
+                ended.begun(labels, key, sample, total);
             }
         }
         if let Some((before, after)) = heap {

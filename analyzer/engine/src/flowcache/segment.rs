@@ -77,6 +77,13 @@ impl Segment {
         Err(place)
     }
 
+    /// The hash in the slot where the search for `hash` begins.
+    #[inline]
+    pub(crate) fn first(&self, hash: u32) -> u32 {
+        let place = hash as usize & (self.slots.len() - 1);
+        self.slots.get(place).map_or(0, |slot| slot.hash)
+    }
+
     /// Fills a free slot. Memory can grow by a long key.
     pub(crate) fn occupy(&mut self, place: usize, probe: &Probe<'_>) {
         let slot = Slot::new(probe, self.floor, &mut self.long);

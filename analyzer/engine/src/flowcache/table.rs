@@ -3,6 +3,7 @@
 use super::budget::Budget;
 use super::decay::Decay;
 use super::lifetime::Lifetime;
+use super::observer::Observer;
 use super::segment::{Entry, Found, Segment, Shape};
 use super::slot::{Probe, Slot};
 
@@ -67,6 +68,15 @@ impl Table {
                 }
                 Err(_) => self.make_room(at, budget, &mut removed),
             }
+        }
+    }
+
+    /// Begins to load the slot where the search for a key begins.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u64) {
+        let hash = Probe::new(&[], Observer::NONE, hash).hash;
+        if let Some(segment) = self.segments.get(self.segment_of(hash)) {
+            core::hint::black_box(segment.first(hash));
         }
     }
 
