@@ -2,6 +2,7 @@
 
 use flowmote_decoder::{Address, CounterRecord, DataSource, Datagram, Malformed, RtValue, Sample};
 
+use super::seen::SeenKeys;
 use crate::agents::Agents;
 use crate::arrival::Arrival;
 use crate::flowcache::{FlowCache, Observed};
@@ -21,6 +22,7 @@ pub(super) struct Ingest<'e> {
     metrics: &'e mut Metrics,
     flows: &'e mut FlowCache,
     context: Context<'e>,
+    seen: &'e mut SeenKeys,
     agent: Address,
     sub_agent_id: u32,
     /// The data source that the next record belongs to.
@@ -41,6 +43,7 @@ impl<'e> Ingest<'e> {
         metrics: &'e mut Metrics,
         flows: &'e mut FlowCache,
         lookup: &'e Lookup,
+        seen: &'e mut SeenKeys,
     ) -> Self {
         Self {
             arrival,
@@ -49,6 +52,7 @@ impl<'e> Ingest<'e> {
             metrics,
             flows,
             context: Context::new(lookup),
+            seen,
             // Overwritten by `datagram` and `sample` before a record is read.
             agent: Address::Unknown,
             sub_agent_id: 0,
@@ -64,6 +68,7 @@ impl<'e> Ingest<'e> {
     }
 
     fn observe(&mut self, observed: &Observed, packet: &Packet<'_>) {
+        self.seen.note(self.arrival.time, packet, &self.context);
         self.flows.ingest(self.arrival.time, observed, packet, &self.context);
     }
 }

@@ -8,6 +8,7 @@
 //! them, and their replies are joined.
 
 mod ingest;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use crate::source::{AgentList, Source};
 use crate::tally::Tally;
 use crate::walk::walk;
 use ingest::Ingest;
+use seen::SeenKeys;
 
 /// Definitions, tables and counts of a set of agents.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub struct Analyzer {
     metrics: Metrics,
     flows: FlowCache,
     lookup: Lookup,
+    seen: SeenKeys,
     thresholds: BTreeMap<String, Watch>,
     /// The time of the last check of thresholds on metrics of counters.
     checked: Instant,
@@ -50,6 +53,7 @@ impl Analyzer {
             metrics: Metrics::new(memory / 4),
             flows: FlowCache::new(memory / 4),
             lookup: Lookup::default(),
+            seen: SeenKeys::new(),
             thresholds: BTreeMap::new(),
             checked: Instant::default(),
         }
@@ -57,14 +61,15 @@ impl Analyzer {
 
     /// Processes a UDP payload.
     pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
-        let Self { tally, agents, metrics, flows, lookup, .. } = self;
-        let mut sink = Ingest::new(arrival, payload.len(), agents, metrics, flows, lookup);
+        let Self { tally, agents, metrics, flows, lookup, seen, .. } = self;
+        let mut sink = Ingest::new(arrival, payload.len(), agents, metrics, flows, lookup, seen);
         walk(arrival, payload, tally, &mut sink);
     }
 
     /// Removes what is old, ends flows, and finds events. To be called several times a second.
     pub fn tick(&mut self, now: Instant, flows: &mut FlowLog, events: &mut EventLog) {
         self.flows.tick(now, flows);
+        self.seen.tick();
         let counters = now.since(self.checked) >= COUNTERS_INTERVAL;
         let mut thresholds = core::mem::take(&mut self.thresholds);
         for (name, watch) in &mut thresholds {
@@ -141,6 +146,11 @@ impl Analyzer {
     /// Flow definitions and their flows.
     pub fn flows(&self) -> &FlowCache {
         &self.flows
+    }
+
+    /// The keys that packets of the recent past have, and when one was seen last.
+    pub fn flow_keys(&self) -> impl Iterator<Item = (&'static str, Instant)> {
+        self.seen.iter()
     }
 
     /// Groups, maps, topology and databases.

@@ -169,3 +169,16 @@ fn flows_of_several_analyzers_are_joined() {
     };
     assert_eq!(all.active(&query).len(), 1);
 }
+
+#[test]
+fn keys_of_packets_are_listed() {
+    let mut world = World::new();
+    assert_eq!(world.analyzer.flow_keys().count(), 0);
+    world.send(2);
+    let keys: Vec<_> = world.analyzer.flow_keys().collect();
+    let seen = |name| keys.iter().find(|(key, _)| *key == name).map(|(_, seen)| *seen);
+    assert_eq!(seen("ipsource"), Some(world.now()));
+    assert_eq!(seen("tcpdestinationport"), Some(world.now()));
+    assert_eq!(seen("udpdestinationport"), None);
+    assert_eq!(seen("ip6source"), None);
+}

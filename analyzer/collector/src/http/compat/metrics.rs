@@ -21,6 +21,7 @@ use crate::hub::Hub;
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new()
         .route("/metrics/json", get(names))
+        .route("/flowkeys/json", get(flow_keys))
         .route("/metric/{agents}/json", get(of_agent))
         .route("/metric/{agents}/{metrics}/json", get(statistics))
         .route("/dump/{agents}/{metrics}/json", get(dump))
@@ -31,13 +32,25 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
 async fn names(State(hub): Shared) -> Reply {
     let now = hub.now();
     let names = hub.each(|analyzer| analyzer.metrics().names().collect::<Vec<_>>()).concat();
+    json(&ages(now, names))
+}
+
+/// The keys that packets of the recent past have, each with the age of the last one in milliseconds.
+async fn flow_keys(State(hub): Shared) -> Reply {
+    let now = hub.now();
+    let keys = hub.each(|analyzer| analyzer.flow_keys().collect::<Vec<_>>()).concat();
+    json(&ages(now, keys))
+}
+
+/// The smallest age of each name, in milliseconds.
+fn ages(now: Instant, seen: Vec<(impl ToString, Instant)>) -> BTreeMap<String, u64> {
     let mut ages = BTreeMap::new();
-    for (name, seen) in names {
+    for (name, seen) in seen {
         let age = age(now, seen);
         let known = ages.entry(name.to_string()).or_insert(age);
         *known = age.min(*known);
     }
-    json(&ages)
+    ages
 }
 
 /// All metrics as an object. Of several agents, the newest value stands.
