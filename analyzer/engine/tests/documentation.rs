@@ -1,5 +1,4 @@
 //! docs/flows.md contains the tables of keys and functions, and its examples are valid.
-#![expect(clippy::disallowed_methods, reason = "the test reads the page that it checks")]
 
 use flowmote_engine::keys::{Filter, KeyInfo, Keys, catalogue, functions};
 
