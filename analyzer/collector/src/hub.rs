@@ -299,6 +299,12 @@ impl Hub {
         lock(&self.logs).events.after(after, limit, threshold)
     }
 
+    /// Forgets the events of a threshold that does not exist any more. A client that defines it again, and
+    /// reads from the beginning, would take them for events of its own flows, which have no value yet.
+    pub(crate) fn forget_events(&self, threshold: &str) {
+        lock(&self.logs).events.forget(threshold);
+    }
+
     /// Flow records after a number.
     pub(crate) fn records(&self, after: Option<u64>, limit: usize, name: Option<&str>) -> Records {
         lock(&self.logs).flows.after(after, limit, name)

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::counters::Counters;
+use super::query;
 use super::reply::Failure;
 
 /// Who may do what.
@@ -45,6 +46,9 @@ impl Guard {
         if length > MAX_URL {
             let text = format!("the URL has {length} bytes, more than {MAX_URL}");
             return Some(Failure::new(StatusCode::URI_TOO_LONG, text));
+        }
+        if core::str::from_utf8(&query::bytes(uri.path())).is_err() {
+            return Some(Failure::bad("the path is no UTF-8"));
         }
         if let Some(host) = foreign(headers, &self.names) {
             let text = format!("{host:?} is not a name of this server: see --name");

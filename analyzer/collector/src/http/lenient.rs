@@ -10,15 +10,17 @@ enum Scalar {
     Text(String),
 }
 
-/// A number, or a string that contains one.
+/// A finite number, or a string that contains one. JSON5 also knows NaN and Infinity.
 pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     match Option::<Scalar>::deserialize(deserializer)? {
         None => Ok(None),
-        Some(Scalar::Number(number)) => Ok(Some(number)),
-        Some(Scalar::Bool(_)) => Err(serde::de::Error::custom("expected a number")),
+        Some(Scalar::Number(number)) if number.is_finite() => Ok(Some(number)),
+        Some(Scalar::Number(_) | Scalar::Bool(_)) => {
+            Err(serde::de::Error::custom("expected a number"))
+        }
         Some(Scalar::Text(text)) => match text.trim().parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(serde::de::Error::custom(format!("expected a number, not {text:?}"))),
+            Ok(number) if f64::is_finite(number) => Ok(Some(number)),
+            _ => Err(serde::de::Error::custom(format!("expected a number, not {text:?}"))),
         },
     }
 }

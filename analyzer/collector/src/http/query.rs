@@ -53,6 +53,11 @@ impl Query {
 
 /// Replaces `+` by a space and `%41` by `A`. An incomplete escape stands for itself.
 pub(crate) fn decode(text: &str) -> String {
+    String::from_utf8_lossy(&bytes(text)).into_owned()
+}
+
+/// The bytes of a decoded text, which need not be UTF-8.
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -71,7 +76,7 @@ pub(crate) fn decode(text: &str) -> String {
         }
         rest = after;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
@@ -29,12 +29,18 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Relaxed<T> {
 
 /// Reads a body within the limits of size and time.
 async fn read(body: Body) -> Result<axum::body::Bytes, Failure> {
+    // Without a permission to continue, a careful client does not even send it.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_long());
+    }
     let late = |_| Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
     let read = timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await.map_err(late)?;
-    read.map_err(|_| {
-        let text = format!("the body is cut off or longer than {MAX_BODY} bytes");
-        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, text)
-    })
+    read.map_err(|_| too_long())
+}
+
+fn too_long() -> Failure {
+    let text = format!("the body is cut off or longer than {MAX_BODY} bytes");
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
 /// Parses relaxed JSON.

@@ -10,6 +10,8 @@ pub struct EventLog {
     events: VecDeque<Event>,
     /// The number of the next event.
     next: u64,
+    /// Events with a lower number made room for others.
+    oldest: u64,
 }
 
 /// Events for a reader.
@@ -26,10 +28,16 @@ impl EventLog {
     /// Numbers an event and keeps it.
     pub fn push(&mut self, event: Event) {
         if self.events.len() >= MAX_EVENTS {
-            self.events.pop_front();
+            let first = self.events.pop_front();
+            self.oldest = first.map_or(self.oldest, |event| event.id + 1);
         }
         self.events.push_back(Event { id: self.next, ..event });
         self.next += 1;
+    }
+
+    /// Removes the events of a threshold. Nobody has missed them.
+    pub fn forget(&mut self, threshold: &str) {
+        self.events.retain(|event| event.threshold != threshold);
     }
 
     /// Events since the start.
@@ -46,7 +54,7 @@ impl EventLog {
         let newer = self.events.iter().rev().take_while(|event| event.id >= first);
         let mut newer = newer.filter(wanted);
         let events: Vec<Event> = newer.by_ref().take(limit).cloned().collect();
-        let forgotten = self.events.front().map_or(0, |oldest| oldest.id.saturating_sub(first));
+        let forgotten = self.oldest.saturating_sub(first);
         // A reader without a number has missed nothing.
         let missed = after.map_or(0, |_| newer.count() as u64 + forgotten);
         Events { events, missed }

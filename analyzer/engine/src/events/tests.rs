@@ -96,6 +96,18 @@ fn events_are_numbered_and_newest_first() {
 }
 
 #[test]
+fn forgotten_events_are_not_missed() {
+    let mut log = log(6);
+    log.forget("even");
+    let Events { events, missed } = log.after(Some(0), 10, None);
+    assert_eq!(
+        (events.iter().map(|event| event.id).collect::<Vec<_>>(), missed),
+        (vec![5, 3, 1], 0)
+    );
+    assert_eq!(log.total(), 6);
+}
+
+#[test]
 fn reader_sees_how_many_events_it_missed() {
     let log = log(10_005);
     assert_eq!(log.after(Some(10_000), 3, None).missed, 1);

@@ -50,6 +50,9 @@ async fn set(
             if !known && settings.thresholds.len() >= MAX_THRESHOLDS {
                 return Err(Failure::bad(format!("there are {MAX_THRESHOLDS} thresholds already")));
             }
+            if !known {
+                hub.forget_events(&name);
+            }
             hub.set_threshold(&name, &setting.threshold());
             settings.thresholds.insert(name, setting);
             Ok(())

@@ -1,0 +1,137 @@
+//! An agent with two ports that sends a TCP connection and its counters until it is dropped.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use flowmote_core::record::counter::{IfCounters, IfType, PortName};
+use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
+use flowmote_core::{
+    CounterSample, DataSource, DatagramBuilder, DatagramHead, Encoding, FlowSample, Interface,
+    SampleMeta,
+};
+
+/// Address of the agent.
+pub(crate) const AGENT: &str = "192.0.2.1";
+/// Addresses of the connection.
+pub(crate) const SRC: &str = "198.51.100.1";
+pub(crate) const DST: &str = "203.0.113.2";
+/// The port by which the packets enter, and its name.
+pub(crate) const PORT: u32 = 5;
+pub(crate) const PORT_NAME: &str = "uplink5";
+
+/// Sends samples for as long as it lives.
+pub(crate) struct Traffic {
+    ends: Arc<AtomicBool>,
+    sender: Option<JoinHandle<()>>,
+}
+
+impl Traffic {
+    /// Sends to an address of this host.
+    pub(crate) fn to(collector: SocketAddr) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let flag = ends.clone();
+        let sender = thread::spawn(move || {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket");
+            for number in 0.. {
+                if flag.load(Ordering::Relaxed) {
+                    return;
+                }
+                // The collector may be between two of its lives.
+                let _ = socket.send_to(&datagram(number), collector);
+                thread::sleep(INTERVAL);
+            }
+        });
+        Self { ends, sender: Some(sender) }
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let _ = self.sender.take().map(JoinHandle::join);
+    }
+}
+
+/// A datagram with samples of the connection, and with the counters of the port.
+fn datagram(number: u32) -> Vec<u8> {
+    let head = DatagramHead {
+        address: IpAddr::V4(AGENT.parse().expect("an address")),
+        sub_agent_id: 0,
+        encoding: Encoding::Compact,
+        max_bytes: 1400,
+    };
+    let mut buffer = [0; 1400];
+    let mut datagram = DatagramBuilder::new(&mut buffer, head);
+    let source = DataSource::interface(PORT);
+    let frame = frame();
+    for sample in 0..SAMPLES {
+        let sequence = number * SAMPLES + sample + 1;
+        let pool = sequence.wrapping_mul(RATE);
+        let sample = FlowSample {
+            source,
+            meta: SampleMeta { sampling_rate: RATE, sample_pool: pool, drops: 0 },
+            input: Interface::Index(PORT),
+            output: Interface::Index(PORT + 1),
+            header: Some(SampledHeader {
+                protocol: HeaderProtocol::ETHERNET,
+                frame_length: FRAME_LENGTH,
+                stripped: 4,
+                header: &frame,
+            }),
+            records: &[],
+        };
+        datagram.flow_sample(sequence, &sample).expect("room for a sample");
+    }
+    let counters = CounterSample { records: &[&counters(number), &PortName { name: PORT_NAME }] };
+    datagram.counter_sample(source, number + 1, &counters).expect("room for counters");
+    datagram.finish(number + 1, number * INTERVAL.as_millis() as u32).to_vec()
+}
+
+/// The counters of the port after `number` datagrams.
+fn counters(number: u32) -> IfCounters {
+    let packets = number * SAMPLES * RATE;
+    IfCounters {
+        if_index: PORT,
+        if_type: IfType::ETHERNET_CSMACD,
+        if_speed: 1_000_000_000,
+        if_status: IfCounters::ADMIN_UP | IfCounters::OPER_UP,
+        if_in_octets: u64::from(packets) * u64::from(FRAME_LENGTH),
+        if_in_ucast_pkts: packets,
+        if_in_discards: 0,
+        if_in_errors: 0,
+        if_out_octets: 0,
+        if_out_ucast_pkts: 0,
+        if_out_discards: 0,
+        if_out_errors: 0,
+        ..IfCounters::UNKNOWN
+    }
+}
+
+/// Ethernet, IPv4 and TCP of a packet of the connection.
+fn frame() -> Vec<u8> {
+    let address = |text: &str| text.parse::<Ipv4Addr>().expect("an address").octets();
+    let mut frame = vec![0x02, 0, 0, 0, 0, 0xb2, 0x02, 0, 0, 0, 0, 0xa1, 0x08, 0];
+    let length = (FRAME_LENGTH - 18) as u16;
+    frame.extend([0x45, 0]);
+    frame.extend(length.to_be_bytes());
+    frame.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
+    frame.extend(address(SRC));
+    frame.extend(address(DST));
+    // Ports, numbers, a header of 20 bytes with ACK, window.
+    frame.extend([0xc3, 0x50, 0x01, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff]);
+    frame.extend([0; 4]);
+    frame
+}
+
+/// Time between two datagrams.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// Samples in a datagram.
+const SAMPLES: u32 = 4;
+/// N of 1 in N.
+const RATE: u32 = 10;
+/// Bytes of a packet on the wire.
+const FRAME_LENGTH: u32 = 1018;
