@@ -69,7 +69,7 @@ image-switch: ## switch with four ports under QEMU, console here (Ctrl-A X ends 
 	@tests/setup firmware
 	@ARCH=$(ARCH) $(FIRMWARE)/images/virt-switch/run
 
-install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFIX=/usr/local
+install: ## programs, /etc/flowmote.conf (kept if there) and systemd units; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }
 	install -D -m 755 $(TARGET)/release/flowmote $(DESTDIR)$(PREFIX)/sbin/flowmote
 	install -D -m 755 $(TARGET)/release/flowmote-analyzer $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
@@ -78,11 +78,14 @@ install: ## programs, /etc/flowmote.conf (kept if there) and systemd unit; PREFI
 	install -d $(DESTDIR)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|' platform-linux/dist/flowmote.service \
 	 > $(DESTDIR)/lib/systemd/system/flowmote.service
+	sed 's|/usr/local|$(PREFIX)|' analyzer/collector/dist/flowmote-analyzer.service \
+	 > $(DESTDIR)/lib/systemd/system/flowmote-analyzer.service
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 	@echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
 
 uninstall: ## all of that but the configuration; stops and disables the service
-	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now flowmote || true
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now flowmote flowmote-analyzer || true
 	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
+	rm -f $(DESTDIR)/lib/systemd/system/flowmote-analyzer.service
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
