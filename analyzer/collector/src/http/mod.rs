@@ -1,4 +1,5 @@
-//! HTTP: one port for the REST interface of sFlow-RT and for Prometheus.
+//! HTTP: one port for the REST interface of sFlow-RT, for the native one, for
+//! Prometheus, and for the page.
 //!
 //! axum on tokio: most requests are long polls that wait, which costs a task each and no thread. The
 //! head of a request passes the [guard] first. Bodies, URLs, connections and times are bounded.
@@ -8,6 +9,8 @@ mod connection;
 mod counters;
 mod guard;
 pub(crate) mod lenient;
+mod native;
+mod page;
 mod path;
 mod prometheus;
 mod query;
@@ -51,6 +54,8 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, guard: Guard) -> io::R
 fn router(hub: Arc<Hub>, guard: Guard) -> Router {
     let resources = Router::new()
         .merge(compat::routes())
+        .merge(native::routes())
+        .merge(page::routes())
         .merge(prometheus::routes())
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "no such resource"))
         .method_not_allowed_fallback(async || {

@@ -1,0 +1,80 @@
+//! Active flows, with samples, interval, bound and sampling rate.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use flowmote_engine::flowcache::{ActiveFlow, AggMode, Estimate, Query as FlowQuery};
+use flowmote_engine::source::Label;
+use serde_json::{Value, json as object};
+
+use crate::http::query::Query;
+use crate::http::reply::{Failure, Reply, json};
+use crate::hub::Hub;
+
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new().route("/api/v1/flows/{name}", get(active))
+}
+
+async fn active(State(hub): State<Arc<Hub>>, Path(name): Path<String>, query: Query) -> Reply {
+    let agents = hub.agents(query.text("agent").unwrap_or("ALL"));
+    let lookup = hub.lookup();
+    let request = FlowQuery {
+        agents: &agents,
+        topology: &lookup.topology,
+        agg_mode: query.text("aggMode").map(AggMode::parse),
+        max_flows: query.get("maxFlows").unwrap_or(MAX_FLOWS),
+        min_value: query.get("minValue").unwrap_or(0.0),
+    };
+    let flows = hub.active(&name, &request).ok_or_else(|| Failure::missing("flow", &name))?;
+    json(&flows.iter().map(flow).collect::<Vec<_>>())
+}
+
+fn flow(flow: &ActiveFlow) -> Value {
+    let mut members = estimate(&flow.estimate);
+    members["key"] = flow.key.as_str().into();
+    members["agent"] = flow.source.agent.to_string().into();
+    members["dataSource"] = Label(flow.source.data_source).to_string().into();
+    members["flowN"] = flow.observers.into();
+    if !flow.values.is_empty() {
+        members["values"] = flow.values.iter().map(estimate).collect();
+    }
+    members
+}
+
+/// An end of the interval that is unknown is infinite in the engine, and null in JSON.
+fn estimate(it: &Estimate) -> Value {
+    object!({
+        "value": it.value,
+        "samples": it.samples,
+        "low": it.low,
+        "high": it.high,
+        "bound": it.bound,
+        "rate": it.rate,
+    })
+}
+
+/// Flows in a reply, if the request has no limit.
+const MAX_FLOWS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_upper_end_is_null() {
+        let it = Estimate {
+            value: 5.0,
+            samples: 2.0,
+            low: 1.0,
+            high: f64::INFINITY,
+            bound: 3.0,
+            rate: 100.0,
+        };
+        let expected = object!({
+            "value": 5.0, "samples": 2.0, "low": 1.0, "high": null, "bound": 3.0, "rate": 100.0,
+        });
+        assert_eq!(estimate(&it), expected);
+    }
+}

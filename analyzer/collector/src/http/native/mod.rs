@@ -1,0 +1,15 @@
+//! The native interface, `/api/v1`: each value with its error.
+
+mod flows;
+mod keys;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::hub::Hub;
+
+/// All resources.
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new().merge(flows::routes()).merge(keys::routes())
+}
