@@ -1,6 +1,6 @@
 //! Replies: JSON, text, nothing, and errors.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -55,6 +55,16 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     }
 }
 
+/// 200 with entries of a log as JSON. A header has the number of newer entries that the client missed: it
+/// asked too late, or for too few.
+pub(crate) fn entries(value: &impl Serialize, missed: u64) -> Reply {
+    let mut response = json(value)?;
+    if missed != 0 {
+        response.headers_mut().insert(MISSED, missed.into());
+    }
+    Ok(response)
+}
+
 /// 204: done, with nothing to show.
 pub(crate) fn done() -> Reply {
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -65,6 +75,24 @@ pub(crate) fn text(body: String) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()
 }
 
+/// The header with the number of entries that a client missed.
+const MISSED: HeaderName = HeaderName::from_static("x-missed");
+
 fn json_text(body: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_entries_are_counted_in_a_header() {
+        let missed = |count| {
+            let response = entries(&["entry"], count).ok()?;
+            response.headers().get(MISSED)?.to_str().ok()?.parse().ok()
+        };
+        assert_eq!(missed(7), Some(7_u64));
+        assert_eq!(missed(0), None);
+    }
 }

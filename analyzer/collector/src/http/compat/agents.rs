@@ -9,6 +9,8 @@ use axum::response::Response;
 use axum::routing::get;
 use flowmote_engine::agents::Agent;
 use flowmote_engine::{Gaps, Instant};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
 use serde_json::{Value, json as object};
 
 use super::Shared;
@@ -63,7 +65,7 @@ async fn analyzer(State(hub): Shared) -> Reply {
         "httpMessagesRefused": hub.http.refused(),
         "heapUsed": sum(4),
         "cpuLoadSystem": load(),
-        "cpuLoadProcess": 0.0,
+        "cpuLoadProcess": process_load(hub.uptime()),
     }))
 }
 
@@ -73,6 +75,15 @@ fn load() -> f64 {
     let load: f64 = text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     (load / processors as f64).min(1.0)
+}
+
+/// The CPU time of this process since its start, as a share of the time of all processors, 0 to 1.
+fn process_load(uptime: core::time::Duration) -> f64 {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return 0.0 };
+    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
+    let used = seconds(usage.user_time()) + seconds(usage.system_time());
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (used / uptime.as_secs_f64().max(0.1) / processors as f64).min(1.0)
 }
 
 async fn agents(State(hub): Shared, query: Query) -> Reply {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use flowmote_engine::events::Event;
+use flowmote_engine::events::{Event, Events};
 use flowmote_engine::source::Label;
 use serde::Serialize;
 use tokio::task::block_in_place;
@@ -15,7 +15,7 @@ use super::Shared;
 use super::poll::{After, poll};
 use crate::http::query::Query;
 use crate::http::relaxed::Relaxed;
-use crate::http::reply::{Failure, Reply, done, json};
+use crate::http::reply::{Failure, Reply, done, entries, json};
 use crate::hub::Hub;
 use crate::state::ThresholdSetting;
 
@@ -114,8 +114,9 @@ async fn events(State(hub): Shared, query: Query) -> Reply {
         (!found.events.is_empty()).then_some(found)
     })
     .await?;
-    let events = events.unwrap_or_default().events.into_iter();
-    json(&events.map(|event| Entry::of(&hub, event)).collect::<Vec<_>>())
+    let Events { events, missed } = events.unwrap_or_default();
+    let list = events.into_iter().map(|event| Entry::of(&hub, event));
+    entries(&list.collect::<Vec<_>>(), missed)
 }
 
 /// Thresholds at the same time.

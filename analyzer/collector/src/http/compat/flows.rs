@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use flowmote_engine::flowcache::{ActiveFlow, AggMode, FlowRecord, Query as FlowQuery};
+use flowmote_engine::flowcache::{ActiveFlow, AggMode, FlowRecord, Query as FlowQuery, Records};
 use flowmote_engine::source::Label;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::Shared;
 use super::poll::{After, poll};
 use crate::http::query::Query;
 use crate::http::relaxed::Relaxed;
-use crate::http::reply::{Failure, Reply, done, json};
+use crate::http::reply::{Failure, Reply, done, entries, json};
 use crate::hub::Hub;
 use crate::state::FlowSetting;
 
@@ -163,8 +163,9 @@ async fn records(State(hub): Shared, query: Query) -> Reply {
         (!found.records.is_empty()).then_some(found)
     })
     .await?;
-    let records = records.unwrap_or_default().records.into_iter();
-    json(&records.map(|record| Record::of(&hub, record)).collect::<Vec<_>>())
+    let Records { records, missed } = records.unwrap_or_default();
+    let list = records.into_iter().map(|record| Record::of(&hub, record));
+    entries(&list.collect::<Vec<_>>(), missed)
 }
 
 /// Flows in a reply, if the request has no limit.
