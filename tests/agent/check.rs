@@ -199,7 +199,7 @@ fn datagrams_larger_than_the_path_are_a_warning() {
     host.ip("link set lan3 mtu 1300\n");
     let narrow = run_flowmote(&host, "check -i lan0 -o fd00:3::2");
     assert!(narrow.errors.contains("set datagramBytes = 1252"), "{}", narrow.errors);
-    host.ip("-6 route add fd00:9::/64 via fd00:3::2 mtu 1280\n");
+    host.ip("route add fd00:9::/64 via fd00:3::2 mtu 1280\n");
     let narrow = run_flowmote(&host, "check -i lan0 -o fd00:9::1");
     assert!(narrow.errors.contains("set datagramBytes = 1232"), "{}", narrow.errors);
     let file = lab.file(

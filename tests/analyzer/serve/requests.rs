@@ -73,7 +73,7 @@ fn slashes_and_unknown_parameters_do_not_matter() {
 fn errors_are_json_objects() {
     let server = Server::start(&[]);
     for (method, path, body, status) in [
-        ("GET", "/", "", 404),
+        ("GET", "/nothing", "", 404),
         ("GET", "/no/such/json", "", 404),
         ("GET", "/flow/a/json", "", 404),
         ("GET", "/activeflows/ALL/a/json", "", 404),
