@@ -1,6 +1,6 @@
 //! What receiving threads and HTTP share: an analyzer for each receiving thread, the logs, the settings.
 //!
-//! A question locks one analyzer after the other, copies what it needs, and merges and prints the copies
+//! A request locks one analyzer after the other, copies what it needs, and merges and prints the copies
 //! without a lock. So samples wait for a copy at most.
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -62,6 +62,35 @@ struct Logs {
     events: EventLog,
 }
 
+/// What the analyzers count since the start, and what they hold now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) agents: u64,
+    pub(crate) bytes: u64,
+    pub(crate) datagrams: u64,
+    pub(crate) faults: u64,
+    /// Bytes of all tables.
+    pub(crate) memory: u64,
+    /// Datagrams that the kernel dropped at the socket.
+    pub(crate) dropped: u64,
+    pub(crate) events: u64,
+    /// Records in the flow log, and those that were lost before they got there.
+    pub(crate) flows: u64,
+    pub(crate) flows_lost: u64,
+}
+
+impl Counts {
+    fn add(&mut self, analyzer: &Analyzer) {
+        let (tally, usage) = (analyzer.tally(), analyzer.flows().usage());
+        let memory = usage.bytes + analyzer.metrics().bytes() + analyzer.agents().bytes();
+        self.agents += analyzer.agents().iter().len() as u64;
+        self.bytes += tally.bytes;
+        self.datagrams += tally.datagrams;
+        self.faults += tally.faults();
+        self.memory += memory as u64;
+    }
+}
+
 impl Hub {
     /// Analyzers that use about `memory` bytes together, with the settings that `state` has.
     pub(crate) fn new(threads: usize, memory: usize, state: State, drops: Drops) -> Self {
@@ -99,19 +128,22 @@ impl Hub {
     /// Puts all settings into force; the name of the first that cannot be is removed and returned.
     fn apply_all(&self, settings: &Settings) -> Result<(), (String, String)> {
         for (name, flow) in &settings.flows {
-            self.define_flow(name, &flow.definition())
+            self.define(name, &flow.definition())
                 .map_err(|error| (format!("flow {name}"), error.to_string()))?;
         }
         for (name, threshold) in &settings.thresholds {
-            let threshold = threshold.threshold();
-            self.each(|analyzer| analyzer.set_threshold(name, threshold.clone()));
+            self.set_threshold(name, &threshold.threshold());
         }
-        let lookup = settings.lookup()?;
-        self.each(|analyzer| analyzer.set_lookup(lookup.clone()));
+        self.set_lookup(&settings.lookup()?);
         Ok(())
     }
 
-    fn define_flow(&self, name: &str, definition: &Definition) -> Result<(), DefinitionError> {
+    /// Defines a flow in all analyzers.
+    pub(crate) fn define(
+        &self,
+        name: &str,
+        definition: &Definition,
+    ) -> Result<(), DefinitionError> {
         let now = self.now();
         let defined = self.each(|analyzer| analyzer.define(now, name, definition.clone()));
         defined.into_iter().collect()
@@ -205,17 +237,8 @@ impl Hub {
         Ok(changed)
     }
 
-    /// Defines a flow in all analyzers.
-    pub(crate) fn define(
-        &self,
-        name: &str,
-        definition: &Definition,
-    ) -> Result<(), DefinitionError> {
-        self.define_flow(name, definition)
-    }
-
-    /// The name of a definition that a request makes and that nobody else has named. It is removed when
-    /// nobody has asked for it for [`EXPIRY`].
+    /// The name of a definition that a request makes and that has no other name. It is removed
+    /// [`EXPIRY`] after the last request for it.
     pub(crate) fn temporary(&self, setting: &FlowSetting) -> Result<String, DefinitionError> {
         let definition = setting.definition();
         let mut temporary = lock(&self.temporary);
@@ -233,7 +256,7 @@ impl Hub {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let name = format!("{TEMPORARY}{number}");
-        self.define_flow(&name, &definition)?;
+        self.define(&name, &definition)?;
         temporary.push(Temporary { name: name.clone(), definition, used: now });
         Ok(name)
     }
@@ -310,10 +333,14 @@ impl Hub {
         lock(&self.logs).flows.after(after, limit, name)
     }
 
-    /// Events, flow records, and flow records lost, since the start.
-    pub(crate) fn logged(&self) -> (u64, u64, u64) {
+    /// The counts of all analyzers together.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts { dropped: self.drops.count().unwrap_or(0), ..Counts::default() };
+        self.each(|analyzer| counts.add(analyzer));
         let logs = lock(&self.logs);
-        (logs.events.total(), logs.flows.len(), logs.flows.lost())
+        counts.events = logs.events.total();
+        (counts.flows, counts.flows_lost) = (logs.flows.len(), logs.flows.lost());
+        counts
     }
 }
 

@@ -1,4 +1,4 @@
-//! `serve`: receives datagrams and answers questions about them over HTTP.
+//! `serve`: receives datagrams, and serves metrics, flows and events over HTTP.
 
 use core::net::SocketAddr;
 use core::time::Duration;

@@ -4,6 +4,7 @@
 //! axum on tokio: most requests are long polls that wait, which costs a task each and no thread. The
 //! head of a request passes the [guard] first. Bodies, URLs, connections and times are bounded.
 
+mod active;
 mod compat;
 mod connection;
 mod counters;

@@ -8,10 +8,10 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
-use flowmote_engine::flowcache::{AggMode, Query as FlowQuery};
 use flowmote_engine::metrics::{Found, MetricRequest, MetricValue};
 use flowmote_engine::source::{Label, Source};
 
+use super::active::{Limits, active_flows};
 use super::compat::{filter, list};
 use super::query::Query;
 use super::reply::{Failure, Reply, text};
@@ -31,26 +31,18 @@ type Shared = State<Arc<Hub>>;
 
 /// Counts of the analyzer, under both published spellings where there are two.
 async fn analyzer(State(hub): Shared) -> Response {
-    let counts = hub.each(|analyzer| {
-        let (tally, usage) = (analyzer.tally(), analyzer.flows().usage());
-        let memory = usage.bytes + analyzer.metrics().bytes() + analyzer.agents().bytes();
-        let agents = analyzer.agents().iter().len();
-        [agents as u64, tally.bytes, tally.datagrams, tally.faults(), memory as u64]
-    });
-    let sum = |at: usize| counts.iter().filter_map(|counts| counts.get(at)).sum::<u64>();
-    let (events, flows, flows_lost) = hub.logged();
-    let discarded = hub.drops.count().unwrap_or(0);
+    let counts = hub.counts();
     let series = [
-        ("agents", sum(0)),
-        ("agent_count", sum(0)),
-        ("received_bytes", sum(1)),
-        ("received_datagrams", sum(2)),
-        ("discarded_datagrams", discarded),
-        ("parse_errors", sum(3)),
-        ("heap_used_bytes", sum(4)),
-        ("events_generated", events),
-        ("flows_generated", flows),
-        ("flows_lost", flows_lost),
+        ("agents", counts.agents),
+        ("agent_count", counts.agents),
+        ("received_bytes", counts.bytes),
+        ("received_datagrams", counts.datagrams),
+        ("discarded_datagrams", counts.dropped),
+        ("parse_errors", counts.faults),
+        ("heap_used_bytes", counts.memory),
+        ("events_generated", counts.events),
+        ("flows_generated", counts.flows),
+        ("flows_lost", counts.flows_lost),
         ("uptime_seconds", hub.uptime().as_secs()),
     ];
     let mut body = String::new();
@@ -124,8 +116,8 @@ fn speed(bits: f64) -> String {
     }
 }
 
-/// Flows, of a definition that the parameters make. It is removed when nobody has asked for it for five
-/// minutes.
+/// Flows, of a definition that the parameters make. It is removed five minutes after the last request for
+/// it.
 async fn flows(State(hub): Shared, Path(agents): Path<String>, query: Query) -> Reply {
     let missing = |name| Failure::bad(format!("the parameter {name} is missing"));
     let several = |name: &str| -> Vec<String> {
@@ -139,14 +131,7 @@ async fn flows(State(hub): Shared, Path(agents): Path<String>, query: Query) -> 
     query.text("value").ok_or_else(|| missing("value"))?;
     let setting = FlowSetting::of_export(&query, &keys);
     let name = hub.temporary(&setting).map_err(Failure::bad)?;
-    let (agents, lookup) = (hub.agents(&agents), hub.lookup());
-    let request = FlowQuery {
-        agents: &agents,
-        topology: &lookup.topology,
-        agg_mode: query.text("aggMode").map(AggMode::parse),
-        max_flows: query.get("maxFlows").unwrap_or(MAX_FLOWS),
-        min_value: query.get("minValue").unwrap_or(MIN_VALUE),
-    };
+    let flows = active_flows(&hub, &agents, &name, &query, LIMITS);
     let scale: f64 = query.get("scale").unwrap_or(1.0);
     let given = several("label");
     let name_of = |at: usize, key: &String| {
@@ -155,7 +140,7 @@ async fn flows(State(hub): Shared, Path(agents): Path<String>, query: Query) -> 
     };
     let names: Vec<String> = keys.iter().enumerate().map(|(at, key)| name_of(at, key)).collect();
     let mut body = String::new();
-    for flow in hub.active(&name, &request).unwrap_or_default() {
+    for flow in flows.unwrap_or_default() {
         let values = flow.key.split(SEPARATOR).map(str::to_owned);
         let labels = joined(names.iter().cloned().zip(values));
         let _ = writeln!(body, "{}{{{labels}}} {}", series(metric), flow.estimate.value * scale);
@@ -202,10 +187,8 @@ fn joined(pairs: impl Iterator<Item = (String, String)>) -> String {
 
 /// Between the fields of a key, where a comma could be part of one.
 pub(crate) const SEPARATOR: &str = "_SEP_";
-/// Flows in a reply, if the request has no limit.
-const MAX_FLOWS: usize = 20;
-/// The smallest value in a reply, if the request has none.
-const MIN_VALUE: f64 = 0.1;
+/// Number and smallest value of the flows in a reply, if the request has none.
+const LIMITS: Limits = Limits { max_flows: 20, min_value: 0.1 };
 
 #[cfg(test)]
 mod tests {

@@ -202,7 +202,7 @@ impl Analyzer {
     }
 
     /// The metrics of counters that the agents have, all or those named `name`, and the totals of flow
-    /// definitions. The largest flows are not among them: see [`flow_metrics`].
+    /// definitions. The largest flows are not among them: see [`add_top_keys`].
     pub fn find(
         &self,
         now: Instant,

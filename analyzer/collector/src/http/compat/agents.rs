@@ -35,35 +35,23 @@ async fn license() -> Reply {
 }
 
 async fn analyzer(State(hub): Shared) -> Reply {
-    let counts = hub.each(|analyzer| {
-        let (tally, usage) = (analyzer.tally(), analyzer.flows().usage());
-        let memory = usage.bytes + analyzer.metrics().bytes() + analyzer.agents().bytes();
-        [
-            analyzer.agents().iter().len() as u64,
-            tally.bytes,
-            tally.datagrams,
-            tally.faults(),
-            memory as u64,
-        ]
-    });
-    let sum = |at: usize| counts.iter().filter_map(|counts| counts.get(at)).sum::<u64>();
-    let (events, flows, flows_lost) = hub.logged();
+    let counts = hub.counts();
     json(&object!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime": hub.uptime().as_millis() as u64,
-        "sFlowAgents": sum(0),
-        "sFlowBytesReceived": sum(1),
-        "sFlowDatagramsReceived": sum(2),
-        "sFlowDatagramsDiscarded": hub.drops.count().unwrap_or(0),
-        "sFlowParseErrors": sum(3),
-        "eventsGenerated": events,
-        "flowsGenerated": flows,
-        "flowsLost": flows_lost,
+        "sFlowAgents": counts.agents,
+        "sFlowBytesReceived": counts.bytes,
+        "sFlowDatagramsReceived": counts.datagrams,
+        "sFlowDatagramsDiscarded": counts.dropped,
+        "sFlowParseErrors": counts.faults,
+        "eventsGenerated": counts.events,
+        "flowsGenerated": counts.flows,
+        "flowsLost": counts.flows_lost,
         "httpConnectionsCurrent": hub.http.open(),
         "httpConnectionsTotal": hub.http.connections(),
         "httpMessagesReceived": hub.http.requests(),
         "httpMessagesRefused": hub.http.refused(),
-        "heapUsed": sum(4),
+        "heapUsed": counts.memory,
         "cpuLoadSystem": load(),
         "cpuLoadProcess": process_load(hub.uptime()),
     }))
@@ -73,8 +61,11 @@ async fn analyzer(State(hub): Shared) -> Reply {
 fn load() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: f64 = text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    (load / processors as f64).min(1.0)
+    (load / processors()).min(1.0)
+}
+
+fn processors() -> f64 {
+    std::thread::available_parallelism().map_or(1, usize::from) as f64
 }
 
 /// The CPU time of this process since its start, as a share of the time of all processors, 0 to 1.
@@ -82,8 +73,7 @@ fn process_load(uptime: core::time::Duration) -> f64 {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return 0.0 };
     let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
     let used = seconds(usage.user_time()) + seconds(usage.system_time());
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    (used / uptime.as_secs_f64().max(0.1) / processors as f64).min(1.0)
+    (used / uptime.as_secs_f64().max(0.1) / processors()).min(1.0)
 }
 
 async fn agents(State(hub): Shared, query: Query) -> Reply {

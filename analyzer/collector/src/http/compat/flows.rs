@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use flowmote_engine::flowcache::{ActiveFlow, AggMode, FlowRecord, Query as FlowQuery, Records};
+use flowmote_engine::flowcache::{ActiveFlow, FlowRecord, Records};
 use flowmote_engine::source::Label;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use tokio::task::block_in_place;
 
 use super::Shared;
 use super::poll::{After, poll};
+use crate::http::active::{Limits, active_flows};
 use crate::http::query::Query;
 use crate::http::relaxed::Relaxed;
 use crate::http::reply::{Failure, Reply, done, entries, json};
@@ -100,15 +101,7 @@ async fn active(
     Path((agents, name)): Path<(String, String)>,
     query: Query,
 ) -> Reply {
-    let (agents, lookup) = (hub.agents(&agents), hub.lookup());
-    let request = FlowQuery {
-        agents: &agents,
-        topology: &lookup.topology,
-        agg_mode: query.text("aggMode").map(AggMode::parse),
-        max_flows: query.get("maxFlows").unwrap_or(MAX_FLOWS),
-        min_value: query.get("minValue").unwrap_or(0.0),
-    };
-    let flows = hub.active(&name, &request).ok_or_else(|| Failure::missing("flow", &name))?;
+    let flows = active_flows(&hub, &agents, &name, &query, Limits::default())?;
     json(&flows.into_iter().map(Active::of).collect::<Vec<_>>())
 }
 
@@ -156,7 +149,7 @@ impl Record {
 
 async fn records(State(hub): Shared, query: Query) -> Reply {
     let After { number, timeout } = After::of(&query, "flowID");
-    let limit = query.get("maxFlows").unwrap_or(MAX_FLOWS);
+    let limit = query.get("maxFlows").unwrap_or(MAX_RECORDS);
     let name = query.text("name");
     let records = poll(&hub, timeout, || {
         let found = hub.records(number, limit, name);
@@ -168,5 +161,5 @@ async fn records(State(hub): Shared, query: Query) -> Reply {
     entries(&list.collect::<Vec<_>>(), missed)
 }
 
-/// Flows in a reply, if the request has no limit.
-const MAX_FLOWS: usize = 100;
+/// Records in a reply, if the request has no limit.
+const MAX_RECORDS: usize = 100;

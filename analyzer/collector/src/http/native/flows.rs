@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use flowmote_engine::flowcache::{ActiveFlow, AggMode, Estimate, Query as FlowQuery};
+use flowmote_engine::flowcache::{ActiveFlow, Estimate};
 use flowmote_engine::source::Label;
 use serde_json::{Value, json as object};
 
+use crate::http::active::{Limits, active_flows};
 use crate::http::query::Query;
-use crate::http::reply::{Failure, Reply, json};
+use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
@@ -18,16 +19,8 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
 }
 
 async fn active(State(hub): State<Arc<Hub>>, Path(name): Path<String>, query: Query) -> Reply {
-    let agents = hub.agents(query.text("agent").unwrap_or("ALL"));
-    let lookup = hub.lookup();
-    let request = FlowQuery {
-        agents: &agents,
-        topology: &lookup.topology,
-        agg_mode: query.text("aggMode").map(AggMode::parse),
-        max_flows: query.get("maxFlows").unwrap_or(MAX_FLOWS),
-        min_value: query.get("minValue").unwrap_or(0.0),
-    };
-    let flows = hub.active(&name, &request).ok_or_else(|| Failure::missing("flow", &name))?;
+    let agents = query.text("agent").unwrap_or("ALL");
+    let flows = active_flows(&hub, agents, &name, &query, Limits::default())?;
     json(&flows.iter().map(flow).collect::<Vec<_>>())
 }
 
@@ -54,9 +47,6 @@ fn estimate(it: &Estimate) -> Value {
         "rate": it.rate,
     })
 }
-
-/// Flows in a reply, if the request has no limit.
-const MAX_FLOWS: usize = 100;
 
 #[cfg(test)]
 mod tests {
