@@ -28,6 +28,7 @@ mod interfaces;
 pub mod keys;
 pub mod lookup;
 pub mod metrics;
+mod numbered;
 mod plausibility;
 mod printable;
 mod sequence;

@@ -1,9 +1,9 @@
 //! The flow log: flows that ended or began, numbered from 0.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::instant::Instant;
+use crate::numbered::{Entry, Numbered};
 use crate::source::Source;
 
 /// A flow at a data source, from its first to its last sample.
@@ -28,9 +28,7 @@ pub struct FlowRecord {
 /// The last flow records. The oldest ones make room for new ones.
 #[derive(Debug)]
 pub struct FlowLog {
-    records: VecDeque<FlowRecord>,
-    capacity: usize,
-    next: u64,
+    records: Numbered<FlowRecord>,
     /// Records that were lost before they got a number.
     lost: u64,
 }
@@ -48,16 +46,12 @@ pub struct Records {
 impl FlowLog {
     /// A log that keeps `capacity` records.
     pub fn new(capacity: usize) -> Self {
-        Self { records: VecDeque::new(), capacity: capacity.max(1), next: 0, lost: 0 }
+        Self { records: Numbered::new(capacity), lost: 0 }
     }
 
     /// Numbers and adds a record.
     pub fn push(&mut self, record: FlowRecord) {
-        if self.records.len() >= self.capacity {
-            self.records.pop_front();
-        }
-        self.records.push_back(FlowRecord { id: self.next, ..record });
-        self.next += 1;
+        self.records.push(record);
     }
 
     /// Counts records that were lost before they got here.
@@ -67,12 +61,12 @@ impl FlowLog {
 
     /// Records so far, which is the number of the next one.
     pub fn len(&self) -> u64 {
-        self.next
+        self.records.total()
     }
 
     /// True before the first record.
     pub fn is_empty(&self) -> bool {
-        self.next == 0
+        self.len() == 0
     }
 
     /// Records that were lost before they got a number.
@@ -84,17 +78,22 @@ impl FlowLog {
     /// A reader without records begins with `None`. A number that is not reached yet is that of a reader
     /// from before a restart, who gets what such a beginner gets.
     pub fn after(&self, after: Option<u64>, limit: usize, name: Option<&str>) -> Records {
-        let after = after.filter(|after| *after < self.next);
-        let first = after.map_or(0, |after| after + 1);
-        let new = self.records.iter().rev().take_while(|record| record.id >= first);
-        let mut new = new.filter(|record| name.is_none_or(|name| *record.name == *name));
-        let records: Vec<FlowRecord> = new.by_ref().take(limit).cloned().collect();
-        let left_out = new.count() as u64;
-        // A beginner misses nothing.
-        let oldest = self.next - self.records.len() as u64;
-        let overwritten = oldest.saturating_sub(first);
-        let missed = if after.is_some() { left_out + overwritten } else { 0 };
+        let (records, missed) = self.records.after(after, limit, name);
         Records { records, missed }
+    }
+}
+
+impl Entry for FlowRecord {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn number(self, id: u64) -> Self {
+        Self { id, ..self }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
     }
 }
 

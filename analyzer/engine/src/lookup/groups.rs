@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::LookupError;
+use super::named::{Named, Object};
 use super::prefixes::{Network, Prefixes};
 
 /// Groups by name. The name of the default group, which `sourcegroup` and `destinationgroup` use, is
 /// empty.
-#[derive(Clone, Debug, Default)]
-pub struct Groups(BTreeMap<String, Arc<Group>>);
+pub type Groups = Named<Group>;
 
 /// One group: labels and the networks that have them.
 #[derive(Debug)]
@@ -50,61 +50,24 @@ impl Group {
     pub fn label(&self, address: IpAddr) -> Option<&str> {
         self.labels.get(address).map(|label| &**label)
     }
+}
 
-    /// Number of networks.
-    pub fn len(&self) -> usize {
+impl Object for Group {
+    const ENTRIES: &'static str = "networks";
+    const OBJECTS: &'static str = "groups";
+
+    fn size(&self) -> usize {
         self.entries.values().map(Vec::len).sum()
-    }
-
-    /// True without a network.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
-impl Groups {
-    /// Adds a group, or replaces the one of this name.
-    ///
-    /// # Errors
-    /// If there would be more than 100,000 networks in all groups together.
-    pub fn set(&mut self, name: &str, group: Group) -> Result<(), LookupError> {
-        let others = self.0.iter().filter(|(other, _)| *other != name);
-        let networks: usize = others.map(|(_, group)| group.len()).sum();
-        if networks + group.len() > MAX_ENTRIES || self.0.len() >= MAX_OBJECTS {
-            return Err(LookupError(format!(
-                "more than {MAX_ENTRIES} networks in all groups, or {MAX_OBJECTS} groups"
-            )));
-        }
-        self.0.insert(name.to_owned(), Arc::new(group));
-        Ok(())
-    }
-
-    /// Removes a group; false if there is none of this name.
-    pub fn remove(&mut self, name: &str) -> bool {
-        self.0.remove(name).is_some()
-    }
-
-    /// The group of this name.
-    pub fn get(&self, name: &str) -> Option<&Group> {
-        self.0.get(name).map(|group| &**group)
-    }
-
-    /// All groups, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Group)> {
-        self.0.iter().map(|(name, group)| (name.as_str(), &**group))
-    }
-
+impl Named<Group> {
     /// The label of an address in the group `name`; `None` if there is no such group, or if none of its
     /// networks contains the address.
     pub fn label(&self, name: &str, address: IpAddr) -> Option<&str> {
         self.get(name)?.label(address)
     }
 }
-
-/// Networks in all groups together.
-const MAX_ENTRIES: usize = 100_000;
-/// Groups.
-const MAX_OBJECTS: usize = 1000;
 
 #[cfg(test)]
 mod tests {

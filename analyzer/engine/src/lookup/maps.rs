@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::error::LookupError;
+use super::named::{Named, Object};
 
 /// Maps by name.
-#[derive(Clone, Debug, Default)]
-pub struct Maps(BTreeMap<String, Arc<Map>>);
+pub type Maps = Named<Map>;
 
 /// One map: labels and the values that have them.
 #[derive(Debug)]
@@ -41,52 +40,26 @@ impl Map {
     }
 }
 
-impl Maps {
-    /// Adds a map, or replaces the one of this name.
-    ///
-    /// # Errors
-    /// If there would be more than 100,000 values in all maps together, or more than 1000 maps.
-    pub fn set(&mut self, name: &str, map: Map) -> Result<(), LookupError> {
-        let others = self.0.iter().filter(|(other, _)| *other != name);
-        let values: usize = others.map(|(_, map)| map.labels.len()).sum();
-        if values + map.labels.len() > MAX_ENTRIES || self.0.len() >= MAX_OBJECTS {
-            return Err(LookupError(format!(
-                "more than {MAX_ENTRIES} values in all maps, or {MAX_OBJECTS} maps"
-            )));
-        }
-        self.0.insert(name.to_owned(), Arc::new(map));
-        Ok(())
-    }
+impl Object for Map {
+    const ENTRIES: &'static str = "values";
+    const OBJECTS: &'static str = "maps";
 
-    /// Removes a map; false if there is none of this name.
-    pub fn remove(&mut self, name: &str) -> bool {
-        self.0.remove(name).is_some()
+    fn size(&self) -> usize {
+        self.labels.len()
     }
+}
 
-    /// The map of this name.
-    pub fn get(&self, name: &str) -> Option<&Map> {
-        self.0.get(name).map(|map| &**map)
-    }
-
-    /// All maps, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Map)> {
-        self.0.iter().map(|(name, map)| (name.as_str(), &**map))
-    }
-
+impl Named<Map> {
     /// The label of a value in the map `name`.
     pub fn label(&self, name: &str, value: &str) -> Option<&str> {
         self.get(name)?.label(value)
     }
 }
 
-/// Values in all maps together.
-const MAX_ENTRIES: usize = 100_000;
-/// Maps.
-const MAX_OBJECTS: usize = 1000;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lookup::named::MAX_ENTRIES;
 
     #[test]
     fn value_has_the_label_of_its_entry() {

@@ -6,6 +6,7 @@
 mod error;
 mod groups;
 mod maps;
+mod named;
 mod prefixes;
 mod topology;
 
@@ -18,6 +19,7 @@ use flowmote_decoder::MacAddress;
 pub use error::LookupError;
 pub use groups::{Group, Groups};
 pub use maps::{Map, Maps};
+pub use named::{Named, Object};
 pub use topology::{Link, Names, Node, Role, Topology};
 
 /// Everything that can be looked up.
