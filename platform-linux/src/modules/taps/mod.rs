@@ -75,8 +75,17 @@ enum Shared {
     None,
     /// Among the taps. It was requested with this shape; where memory is short its ring is smaller.
     Open(SharedShape),
-    /// The kernel refuses it: without eBPF there is none.
-    Refused,
+    /// The kernel refused it: without eBPF there is none. It is tried again at `until`.
+    Refused { until: Instant },
+}
+
+impl Shared {
+    fn refused_until(&self) -> Option<Instant> {
+        match self {
+            Self::Refused { until } => Some(*until),
+            Self::None | Self::Open(_) => None,
+        }
+    }
 }
 
 impl Module for Taps {
@@ -154,7 +163,8 @@ impl Module for Taps {
     fn deadline(&self) -> Option<Instant> {
         let retries = self.retries.values().copied();
         let leaving = self.leaving.iter().map(|leaving| leaving.until);
-        retries.chain(leaving).chain(self.more_at).min()
+        let refused = self.shared.refused_until();
+        retries.chain(leaving).chain(self.more_at).chain(refused).min()
     }
 
     fn is_settled(&self) -> bool {

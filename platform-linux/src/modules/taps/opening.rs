@@ -33,12 +33,12 @@ impl Taps {
             return;
         };
         match self.shared {
-            Shared::Refused => return,
+            Shared::Refused { until } if now < until => return,
             Shared::Open(shape) if shape.suffices_for(&needed) => {}
             _ => match self.open_shared(now, needed, world) {
                 Ok(()) => self.shared = Shared::Open(needed),
                 Err(error) => {
-                    self.shared = Shared::Refused;
+                    self.shared = Shared::Refused { until: now + REFUSED };
                     warn!("{error}: each interface has a tap of its own");
                     return;
                 }
@@ -169,6 +169,8 @@ impl Taps {
     }
 }
 
+/// Time until a shared tap that was refused is tried again. Memory or descriptors can be there by then.
+const REFUSED: Duration = Duration::from_secs(300);
 /// Time for opening taps before other interfaces, timers and signals have their turn. One tap takes
 /// 10 to 30 ms, because PACKET_RX_RING waits for RCU (`packet_set_ring`).
 const TURN: Duration = Duration::from_millis(20);

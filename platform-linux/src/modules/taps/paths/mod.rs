@@ -16,7 +16,7 @@ use flowmote_core::{Instant, Interface};
 
 use crate::links::{Flow, Link, Links, Way};
 use crate::modules::taps::capture::{Packet, PacketKind};
-use cache::{Cache, Question};
+use cache::{Cache, Request};
 use headers::{Headers, Network};
 
 /// Finds input and output of sampled packets.
@@ -180,7 +180,7 @@ impl Paths {
         if !in_domain && self.is_local(flow.destination) {
             return Some(Way::Local);
         }
-        let way = self.cache.answer(now, Question::Route { device, flow })?;
+        let way = self.cache.reply(now, Request::Route { device, flow })?;
         // Back to where it came from: rather the packet of an ipvlan, which shares the address.
         (way != Way::Through(device)).then_some(way)
     }
@@ -202,7 +202,7 @@ impl Paths {
         if is_group {
             return None;
         }
-        self.cache.answer(now, Question::Station { bridge, vlan, mac })
+        self.cache.reply(now, Request::Station { bridge, vlan, mac })
     }
 
     /// The interface that passes the packets of a member of a bond or team on.

@@ -58,7 +58,7 @@ pub(super) fn assemble(
     asm.finish()
 }
 
-/// Sets R9 = offset of the row of this interface, which the verifier knows to be within the map.
+/// Sets R9 = offset of the row of this interface, which the bounds check has shown to be within the map.
 /// R6 = context.
 fn find_row(asm: &mut Assembler, map: RawFd, layout: Layout, not_selected: Label) {
     asm.load(Width::Word, R1, (R6, SKB_IFINDEX));
