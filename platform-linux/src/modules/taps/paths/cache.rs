@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use flowmote_core::{Duration, Instant};
+use foldhash::fast::RandomState;
 
 use crate::links::{Flow, Forwarding, Way};
 
@@ -20,7 +21,9 @@ pub(super) enum Request {
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     kernel: Option<Forwarding>,
-    replies: HashMap<Request, Option<Way>>,
+    /// Looked up for each sample. Their number is bounded, so a hash that is fast and can be guessed costs
+    /// little even where senders choose the packets.
+    replies: HashMap<Request, Option<Way>, RandomState>,
     /// The time from which `replies` and `requests` count.
     since: Option<Instant>,
     requests: u32,
