@@ -27,6 +27,8 @@ use crate::state::{FlowSetting, Settings, State};
 #[derive(Debug)]
 pub(crate) struct Hub {
     analyzers: Vec<Mutex<Analyzer>>,
+    /// Bytes that the tables of all analyzers may use.
+    pub(crate) memory: usize,
     logs: Mutex<Logs>,
     settings: Mutex<Settings>,
     state: State,
@@ -99,6 +101,7 @@ impl Hub {
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let hub = Self {
             analyzers: (0..threads).map(|_| analyzer()).collect(),
+            memory,
             logs: Mutex::new(Logs {
                 flows: FlowLog::new(MAX_RECORDS),
                 events: EventLog::default(),
@@ -195,6 +198,11 @@ impl Hub {
     /// A receiver that notices each entry of the logs.
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
+    }
+
+    /// The number of requests that wait.
+    pub(crate) fn waiting_requests(&self) -> u64 {
+        MAX_WAITING.saturating_sub(self.waiting.available_permits()) as u64
     }
 
     /// The results of `read` for all analyzers.

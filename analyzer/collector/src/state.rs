@@ -53,6 +53,8 @@ pub(crate) struct FlowSetting {
     #[serde(default, deserialize_with = "lenient::boolean")]
     log: bool,
     #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
+    counter: bool,
+    #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
     flow_start: bool,
     #[serde(default, deserialize_with = "lenient::number")]
     active_timeout: Option<f64>,
@@ -81,6 +83,7 @@ impl FlowSetting {
             agg_mode: self.agg_mode.as_deref().map_or(default.agg_mode, AggMode::parse),
             dropped: self.dropped,
             log: self.log,
+            counter: self.counter,
             flow_start: self.flow_start,
             active_timeout: self.active_timeout.unwrap_or(default.active_timeout),
         }
@@ -97,6 +100,7 @@ impl FlowSetting {
             t: Some(query.get("t").unwrap_or(15.0)),
             fs: Some(SEPARATOR.to_owned()),
             log: false,
+            counter: false,
             flow_start: false,
             active_timeout: None,
             dropped: query.text("dropped") == Some("true"),
@@ -116,6 +120,7 @@ impl FlowSetting {
             t: Some(definition.t),
             fs: Some(definition.fs.clone()),
             log: definition.log,
+            counter: definition.counter,
             flow_start: definition.flow_start,
             active_timeout: Some(definition.active_timeout),
             dropped: definition.dropped,

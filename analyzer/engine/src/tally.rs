@@ -90,11 +90,11 @@ impl Tally {
         }
     }
 
-    /// Names and counts of the faults that occurred.
-    fn faults_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    /// Names of all kinds of faults, and their counts.
+    pub fn faults_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let refused = Error::ALL.map(Error::name).into_iter().zip(self.refused);
         let malformed = MalformedKind::ALL.map(MalformedKind::name).into_iter().zip(self.malformed);
-        refused.chain(malformed).filter(|(_, count)| *count != 0)
+        refused.chain(malformed)
     }
 }
 
@@ -109,7 +109,7 @@ impl fmt::Display for Tally {
         let totals = self.sequences.totals;
         write!(f, "\n{} sub-agents, {} datagrams lost", self.sequences.len(), totals.lost)?;
         write!(f, ", {} faults", self.faults())?;
-        for (kind, count) in self.faults_by_kind() {
+        for (kind, count) in self.faults_by_kind().filter(|(_, count)| *count != 0) {
             write!(f, "\n  malformed {kind}: {count}")?;
         }
         write!(f, "{}{}", self.plausibility, self.sequences)?;

@@ -4,8 +4,9 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::net::UdpSocket;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use flowmote_core::record::counter::{IfCounters, IfType, PortName};
 use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
@@ -27,13 +28,30 @@ pub(crate) const PORT_NAME: &str = "uplink5";
 pub(crate) struct Traffic {
     ends: Arc<AtomicBool>,
     sender: Option<JoinHandle<()>>,
+    /// The time of each datagram, in seconds since 1970.
+    sent: Arc<Mutex<Vec<f64>>>,
+}
+
+/// What was sent, in all or per second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) datagrams: f64,
+    /// Bytes of the packets that the samples stand for.
+    pub(crate) bytes: f64,
+}
+
+impl Sent {
+    fn of(datagrams: f64) -> Self {
+        Self { datagrams, bytes: datagrams * f64::from(SAMPLES * RATE * FRAME_LENGTH) }
+    }
 }
 
 impl Traffic {
     /// Sends to an address of this host.
     pub(crate) fn to(collector: SocketAddr) -> Self {
         let ends = Arc::new(AtomicBool::new(false));
-        let flag = ends.clone();
+        let sent = Arc::<Mutex<Vec<f64>>>::default();
+        let (flag, times) = (ends.clone(), sent.clone());
         let sender = thread::spawn(move || {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket");
             for number in 0.. {
@@ -42,11 +60,32 @@ impl Traffic {
                 }
                 // The collector may be between two of its lives.
                 let _ = socket.send_to(&datagram(number), collector);
+                times.lock().expect("no thread panics while it holds the lock").push(now());
                 thread::sleep(INTERVAL);
             }
         });
-        Self { ends, sender: Some(sender) }
+        Self { ends, sender: Some(sender), sent }
     }
+
+    /// What was sent per second between two times, in seconds since 1970.
+    pub(crate) fn rate(&self, from: f64, to: f64) -> Sent {
+        let sent = self.sent.lock().expect("no thread panics while it holds the lock");
+        let count = sent.iter().filter(|time| (from..to).contains(*time)).count();
+        Sent::of(count as f64 / (to - from))
+    }
+
+    /// Ends the traffic. Returns all that was sent.
+    pub(crate) fn stop(self) -> Sent {
+        let sent = self.sent.clone();
+        drop(self);
+        let sent = sent.lock().expect("no thread panics while it holds the lock");
+        Sent::of(sent.len() as f64)
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
 }
 
 impl Drop for Traffic {

@@ -6,36 +6,44 @@ use super::query::Query;
 use super::reply::Failure;
 use crate::hub::Hub;
 
-/// What holds for a request without these parameters.
+/// Which flows of a definition a request wants.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// `maxFlows`.
+pub(super) struct Selection {
+    /// The number of flows, the largest ones: `maxFlows`.
     pub(super) max_flows: usize,
-    /// `minValue`.
+    /// The smallest value: `minValue`.
     pub(super) min_value: f64,
+    /// How observers are merged: `aggMode`; that of the definition if `None`.
+    pub(super) agg_mode: Option<AggMode>,
 }
 
-impl Default for Limits {
+impl Default for Selection {
     fn default() -> Self {
-        Self { max_flows: 100, min_value: 0.0 }
+        Self { max_flows: 100, min_value: 0.0, agg_mode: None }
     }
 }
 
-/// The active flows of a definition, by the parameters `maxFlows`, `minValue` and `aggMode`.
+impl Selection {
+    /// The selection of a request. Parameters that it lacks are those of `self`.
+    pub(super) fn of(self, query: &Query) -> Self {
+        Self {
+            max_flows: query.get("maxFlows").unwrap_or(self.max_flows),
+            min_value: query.get("minValue").unwrap_or(self.min_value),
+            agg_mode: query.text("aggMode").map(AggMode::parse).or(self.agg_mode),
+        }
+    }
+}
+
+/// The active flows of a definition.
 pub(super) fn active_flows(
     hub: &Hub,
     agents: &str,
     name: &str,
-    query: &Query,
-    limits: Limits,
+    selection: Selection,
 ) -> Result<Vec<ActiveFlow>, Failure> {
     let (agents, lookup) = (hub.agents(agents), hub.lookup());
-    let request = FlowQuery {
-        agents: &agents,
-        topology: &lookup.topology,
-        agg_mode: query.text("aggMode").map(AggMode::parse),
-        max_flows: query.get("maxFlows").unwrap_or(limits.max_flows),
-        min_value: query.get("minValue").unwrap_or(limits.min_value),
-    };
+    let Selection { max_flows, min_value, agg_mode } = selection;
+    let topology = &lookup.topology;
+    let request = FlowQuery { agents: &agents, topology, agg_mode, max_flows, min_value };
     hub.active(name, &request).ok_or_else(|| Failure::missing("flow", name))
 }

@@ -13,6 +13,7 @@ pub(crate) mod lenient;
 mod native;
 mod page;
 mod path;
+mod process;
 mod prometheus;
 mod query;
 mod relaxed;

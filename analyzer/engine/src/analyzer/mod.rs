@@ -20,7 +20,9 @@ use flowmote_decoder::{Address, DataSource};
 use crate::agents::Agents;
 use crate::arrival::Arrival;
 use crate::events::{Candidate, EventLog, Threshold, Watch};
-use crate::flowcache::{Definition, DefinitionError, Estimate, FlowCache, FlowLog, Snapshot};
+use crate::flowcache::{
+    Counters, Definition, DefinitionError, Estimate, FlowCache, FlowLog, Snapshot,
+};
 use crate::instant::Instant;
 use crate::lookup::Lookup;
 use crate::metrics::{Found, MetricFilter, MetricValue, Metrics, TopKey};
@@ -146,6 +148,11 @@ impl Analyzer {
     /// Flow definitions and their flows.
     pub fn flows(&self) -> &FlowCache {
         &self.flows
+    }
+
+    /// The sums of a flow definition that never decrease; see [`FlowCache::counters`].
+    pub fn counters(&mut self, name: &str) -> Option<Counters> {
+        self.flows.counters(name)
     }
 
     /// The keys that packets of the recent past have, and when one was seen last.

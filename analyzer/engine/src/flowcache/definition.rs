@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::observer::Passage;
 use crate::keys::SyntaxError;
 
 /// A definition of flows. [`Default`] has the published defaults, without keys and value.
@@ -27,6 +28,8 @@ pub struct Definition {
     pub dropped: bool,
     /// True to record flows in the flow log.
     pub log: bool,
+    /// True to keep sums that never decrease, for [`FlowCache::counters`](super::FlowCache::counters).
+    pub counter: bool,
     /// True to record flows when they begin instead of when they end.
     pub flow_start: bool,
     /// Seconds after which a flow that has not ended is recorded, 1 to 86,400.
@@ -79,6 +82,7 @@ impl Default for Definition {
             agg_mode: AggMode::Max,
             dropped: false,
             log: false,
+            counter: false,
             flow_start: false,
             active_timeout: 60.0,
         }
@@ -86,6 +90,11 @@ impl Default for Definition {
 }
 
 impl Definition {
+    /// True if a packet of this passage counts at the data source that sampled it.
+    pub(crate) fn counts(&self, passage: Passage) -> bool {
+        self.agg_mode != AggMode::Sum || passage != Passage::Again
+    }
+
     /// The definition with all numbers in their ranges. An empty filter is none.
     pub(crate) fn in_range(mut self) -> Self {
         let seconds = |value: f64, least: f64, default: f64| match value.is_nan() {
@@ -115,6 +124,8 @@ pub enum DefinitionError {
     NoValue,
     /// A value is no number; the text.
     NotNumeric(String),
+    /// A definition with `counter` whose value is no sum; the text of the value.
+    NotCounted(String),
     /// More than 16 further values.
     TooManyValues,
     /// There are 1,000 definitions already.
@@ -134,6 +145,9 @@ impl fmt::Display for DefinitionError {
                     "value: `{}` is not a number; count it with `count:`",
                     text.escape_debug()
                 )
+            }
+            Self::NotCounted(text) => {
+                write!(f, "counter: `{}` is no sum, such as `bytes`", text.escape_debug())
             }
             Self::TooManyValues => write!(f, "values: more than {MAX_VALUES}"),
             Self::TooManyDefinitions => write!(f, "more than {MAX_DEFINITIONS} definitions"),

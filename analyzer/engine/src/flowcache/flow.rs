@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::budget::Budget;
+use super::counted::Counted;
 use super::decay::Decay;
 use super::definition::Definition;
 use super::estimate::Weight;
@@ -30,6 +31,8 @@ pub(crate) struct Flow {
     pub(crate) table: Table,
     /// An entry for each data source.
     pub(crate) totals: Table,
+    /// Sums that never decrease, if the definition has them.
+    pub(crate) counted: Option<Counted>,
     /// The key of the current packet.
     key: KeyBuffer,
     /// What the current packet adds; `None` if it belongs to no flow.
@@ -101,6 +104,7 @@ impl Flow {
     ) -> Self {
         let shape = plan.shape(definition.log);
         let t = definition.t;
+        let counted = definition.counter.then(Counted::default);
         let decay = Decay::new(now, t);
         Self {
             name: name.into(),
@@ -110,6 +114,7 @@ impl Flow {
             moment: Moment { now, growth: 1.0, period: period(now, t) },
             table: Table::new(shape, budget),
             totals: Table::new(Shape { lives: false, ..shape }, budget),
+            counted,
             key: KeyBuffer::default(),
             pending: None,
             swept: now,
@@ -162,6 +167,11 @@ impl Flow {
             Reading { amount, weight: sample.weight.grown(growth), period, packet, context };
         self.add_to_entry(hash, sample, &reading, shared);
         self.add_to_total(sample, &reading, shared);
+        if let Some(counted) = &mut self.counted
+            && self.definition.counts(sample.observer.passage())
+        {
+            counted.add(self.key.bytes(), sample, amount * sample.weight.packets, shared);
+        }
     }
 
     fn pass_to(&mut self, now: Instant) {
@@ -217,6 +227,9 @@ impl Flow {
 
     /// Removes entries without recent samples, and records flows that ended, in a part of the table.
     pub(crate) fn sweep(&mut self, now: Instant, budget: &mut Budget, ended: &mut Ended) {
+        if let Some(counted) = &mut self.counted {
+            counted.sweep(Ticks::at(now), budget);
+        }
         let elapsed = now.since(self.swept).as_secs_f64();
         let round = (self.definition.t / 4.0).clamp(0.25, 5.0);
         let count = |table: &Table| (table.segments().len() as f64 * elapsed / round) as usize;
@@ -243,9 +256,10 @@ impl Flow {
         });
     }
 
-    /// Bytes of both tables.
+    /// Bytes of all tables.
     pub(crate) fn bytes(&self) -> usize {
-        self.table.bytes() + self.totals.bytes()
+        let counted = self.counted.as_ref().map_or(0, Counted::bytes);
+        self.table.bytes() + self.totals.bytes() + counted
     }
 
     /// Records all flows that have not ended.

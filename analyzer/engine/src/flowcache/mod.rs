@@ -19,6 +19,7 @@ mod above;
 mod accumulator;
 mod budget;
 mod cache;
+mod counted;
 mod decay;
 mod definition;
 mod distinct;
@@ -39,6 +40,7 @@ mod sources;
 mod table;
 
 pub use cache::{FlowCache, Observed, Usage};
+pub use counted::{Counter, Counters};
 pub use definition::{AggMode, Definition, DefinitionError};
 pub use estimate::Estimate;
 pub use log::{FlowLog, FlowRecord, Records};

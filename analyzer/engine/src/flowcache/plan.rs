@@ -46,6 +46,9 @@ impl Plan {
         let mut further: Vec<Measure> = values.collect::<Result<_, _>>()?;
         let main = match value {
             Measure::Sum(of) => Some(of),
+            _ if definition.counter => {
+                return Err(DefinitionError::NotCounted(definition.value.clone()));
+            }
             other => {
                 further.insert(0, other);
                 None

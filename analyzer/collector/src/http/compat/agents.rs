@@ -9,11 +9,10 @@ use axum::response::Response;
 use axum::routing::get;
 use flowmote_engine::agents::Agent;
 use flowmote_engine::{Gaps, Instant};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::{TimeVal, TimeValLike};
 use serde_json::{Value, json as object};
 
 use super::Shared;
+use crate::http::process;
 use crate::http::query::Query;
 use crate::http::reply::{Reply, json, text};
 use crate::hub::Hub;
@@ -70,9 +69,7 @@ fn processors() -> f64 {
 
 /// The CPU time of this process since its start, as a share of the time of all processors, 0 to 1.
 fn process_load(uptime: core::time::Duration) -> f64 {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return 0.0 };
-    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
-    let used = seconds(usage.user_time()) + seconds(usage.system_time());
+    let used = process::cpu_time().as_secs_f64();
     (used / uptime.as_secs_f64().max(0.1) / processors()).min(1.0)
 }
 

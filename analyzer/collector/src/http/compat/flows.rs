@@ -12,7 +12,7 @@ use tokio::task::block_in_place;
 
 use super::Shared;
 use super::poll::{After, poll};
-use crate::http::active::{Limits, active_flows};
+use crate::http::active::{Selection, active_flows};
 use crate::http::query::Query;
 use crate::http::relaxed::Relaxed;
 use crate::http::reply::{Failure, Reply, done, entries, json};
@@ -101,7 +101,7 @@ async fn active(
     Path((agents, name)): Path<(String, String)>,
     query: Query,
 ) -> Reply {
-    let flows = active_flows(&hub, &agents, &name, &query, Limits::default())?;
+    let flows = active_flows(&hub, &agents, &name, Selection::default().of(&query))?;
     json(&flows.into_iter().map(Active::of).collect::<Vec<_>>())
 }
 

@@ -9,7 +9,7 @@ use flowmote_engine::flowcache::{ActiveFlow, Estimate};
 use flowmote_engine::source::Label;
 use serde_json::{Value, json as object};
 
-use crate::http::active::{Limits, active_flows};
+use crate::http::active::{Selection, active_flows};
 use crate::http::query::Query;
 use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
 
 async fn active(State(hub): State<Arc<Hub>>, Path(name): Path<String>, query: Query) -> Reply {
     let agents = query.text("agent").unwrap_or("ALL");
-    let flows = active_flows(&hub, agents, &name, &query, Limits::default())?;
+    let flows = active_flows(&hub, agents, &name, Selection::default().of(&query))?;
     json(&flows.iter().map(flow).collect::<Vec<_>>())
 }
 

@@ -6,6 +6,7 @@ use flowmote_decoder::{Address, DiscardedPacket, FlowSample, Interface};
 use foldhash::fast::RandomState;
 
 use super::budget::Budget;
+use super::counted::Counters;
 use super::definition::{Definition, DefinitionError, MAX_DEFINITIONS};
 use super::estimate::{Estimate, Weight};
 use super::flow::{Ended, Flow, Sample, Shared};
@@ -235,6 +236,9 @@ impl FlowCache {
                 let budget = &mut self.shared.budget;
                 flow.table.retain(|slot| kept(slot.observer.source()), budget);
                 flow.totals.retain(|slot| kept(slot.observer.source()), budget);
+                if let Some(counted) = &mut flow.counted {
+                    counted.keep_sources(kept, budget);
+                }
             }
         }
         self.sources.add(source, &mut self.shared.budget)
@@ -297,6 +301,15 @@ impl FlowCache {
     /// packets count, also those of flows that were evicted.
     pub fn totals(&self, now: Instant, name: &str) -> Option<Vec<(Source, Estimate)>> {
         self.find(name).map(|flow| Snapshot::totals_of(flow, &self.sources, now))
+    }
+
+    /// The sums of a definition that never decrease: at most 10,000 by data source and key, and one of
+    /// all further packets. A sum without samples for 15 minutes is removed. `None` without a definition
+    /// of this name that has [`counter`](Definition::counter).
+    pub fn counters(&mut self, name: &str) -> Option<Counters> {
+        let place = self.place(name)?;
+        let counted = self.flows.get_mut(place)?.counted.as_mut()?;
+        Some(counted.read(&self.sources))
     }
 
     /// Names of the definitions, and the number of samples that belonged to their flows so far.

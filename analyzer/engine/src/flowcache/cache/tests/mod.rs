@@ -1,3 +1,4 @@
+mod counted;
 mod definitions;
 mod log;
 mod memory;

@@ -1,20 +1,23 @@
-//! Prometheus: series of the analyzer, of metrics, and of flows.
+//! The exports that clients of sFlow-RT scrape: series of the analyzer, of metrics, and of flows.
 
 use core::fmt::Write;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
+use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::metrics::{Found, MetricRequest, MetricValue};
 use flowmote_engine::source::{Label, Source};
 
-use super::active::{Limits, active_flows};
-use super::compat::{filter, list};
-use super::query::Query;
-use super::reply::{Failure, Reply, text};
+use super::Shared;
+use super::text::{joined, name, split_keys};
+use crate::http::active::{Selection, active_flows};
+use crate::http::compat::{filter, list};
+use crate::http::query::Query;
+use crate::http::reply::{Failure, Reply, text};
 use crate::hub::Hub;
 use crate::state::FlowSetting;
 
@@ -26,8 +29,6 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
         .route("/app/prometheus/scripts/export.js/dump/{agents}/{metrics}/txt", get(metrics))
         .route("/app/prometheus/scripts/export.js/flows/{agents}/txt", get(flows))
 }
-
-type Shared = State<Arc<Hub>>;
 
 /// Counts of the analyzer, under both published spellings where there are two.
 async fn analyzer(State(hub): Shared) -> Response {
@@ -65,46 +66,69 @@ async fn metrics(
         let requests = list(&metrics).map(MetricRequest::parse);
         requests.flat_map(|it| hub.find_all(&agents, Some(&it), &filter)).collect()
     };
-    let mut labels = BTreeMap::new();
+    let numbers: Vec<(&Found, f64)> =
+        found.iter().filter_map(|found| Some((found, found.value.number()?))).collect();
+    let labels = labels(&hub, numbers.iter().map(|(found, _)| found.source));
     let mut body = String::new();
-    for found in found {
-        let MetricValue::Number(value) = found.value else { continue };
-        let labels =
-            labels.entry(found.source).or_insert_with(|| self::labels(&hub, &found.source));
-        let _ = writeln!(body, "sflow_{}{{{labels}}} {value}", series(&found.name));
+    for (found, value) in numbers {
+        if let Some(labels) = labels.get(&found.source) {
+            let _ = writeln!(body, "sflow_{}{{{labels}}} {value}", name(&found.name));
+        }
     }
     text(body)
 }
 
-/// `agent`, `datasource` and `host`, and for interfaces `ifname`, `ifspeed` and `ifoperstatus`.
-fn labels(hub: &Hub, source: &Source) -> String {
-    let agent = source.agent.to_string();
-    let known = hub.each(|analyzer| {
+/// The labels of data sources.
+fn labels(hub: &Hub, sources: impl Iterator<Item = Source>) -> BTreeMap<Source, String> {
+    let sources: BTreeSet<Source> = sources.collect();
+    let mut described: Vec<(Source, Described)> =
+        sources.into_iter().map(|source| (source, Described::default())).collect();
+    // Samples wait for a part of them only.
+    for part in described.chunks_mut(SOURCES_AT_ONCE) {
+        hub.each(|analyzer| part.iter_mut().for_each(|(source, it)| it.complete(analyzer, source)));
+    }
+    described.into_iter().map(|(source, it)| (source, it.labels(&source))).collect()
+}
+
+/// What the analyzers hold about a data source.
+#[derive(Debug, Default)]
+struct Described {
+    host: Option<String>,
+    ifname: Option<MetricValue>,
+    ifspeed: Option<MetricValue>,
+    ifoperstatus: Option<MetricValue>,
+}
+
+impl Described {
+    /// Adds what an analyzer holds.
+    fn complete(&mut self, analyzer: &Analyzer, source: &Source) {
         let (metrics, topology) = (analyzer.metrics(), &analyzer.lookup().topology);
-        let node = topology.node(&source.agent, Some(source.data_source.index));
-        let host = metrics.host_name(&source.agent).or_else(|| node.map(str::to_owned));
-        let get = |name| metrics.get(source, name);
-        (host, [get("ifname"), get("ifspeed"), get("ifoperstatus")])
-    });
-    let mut host = None;
-    let mut port = [None, None, None];
-    for (name, values) in known {
-        host = host.or(name);
-        for (place, value) in port.iter_mut().zip(values) {
-            *place = place.take().or(value);
+        let node = || topology.node(&source.agent, Some(source.data_source.index));
+        let host = || metrics.host_name(&source.agent).or_else(|| node().map(str::to_owned));
+        self.host = self.host.take().or_else(host);
+        for (place, name) in [
+            (&mut self.ifname, "ifname"),
+            (&mut self.ifspeed, "ifspeed"),
+            (&mut self.ifoperstatus, "ifoperstatus"),
+        ] {
+            *place = place.take().or_else(|| metrics.get(source, name));
         }
     }
-    let [ifname, ifspeed, ifoperstatus] = port;
-    let speed = ifspeed.and_then(|speed| speed.number()).filter(|speed| *speed > 0.0).map(speed);
-    let pairs = [
-        ("agent", Some(agent.clone())),
-        ("datasource", Some(Label(source.data_source).to_string())),
-        ("host", host.or(Some(agent))),
-        ("ifname", ifname.map(|name| name.to_string())),
-        ("ifspeed", speed),
-        ("ifoperstatus", ifoperstatus.map(|status| status.to_string())),
-    ];
-    joined(pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
+
+    /// `agent`, `datasource` and `host`, and for interfaces `ifname`, `ifspeed` and `ifoperstatus`.
+    fn labels(self, source: &Source) -> String {
+        let agent = source.agent.to_string();
+        let speed = self.ifspeed.and_then(|speed| speed.number());
+        let pairs = [
+            ("agent", Some(agent.clone())),
+            ("datasource", Some(Label(source.data_source).to_string())),
+            ("host", self.host.or(Some(agent))),
+            ("ifname", self.ifname.map(|name| name.to_string())),
+            ("ifspeed", speed.filter(|speed| *speed > 0.0).map(self::speed)),
+            ("ifoperstatus", self.ifoperstatus.map(|status| status.to_string())),
+        ];
+        joined(pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
+    }
 }
 
 /// A speed in bit/s as `100G`, `2.5G` or `100M`.
@@ -131,91 +155,39 @@ async fn flows(State(hub): Shared, Path(agents): Path<String>, query: Query) -> 
     query.text("value").ok_or_else(|| missing("value"))?;
     let setting = FlowSetting::of_export(&query, &keys);
     let name = hub.temporary(&setting).map_err(Failure::bad)?;
-    let flows = active_flows(&hub, &agents, &name, &query, LIMITS);
+    let flows = active_flows(&hub, &agents, &name, LIMITS.of(&query));
     let scale: f64 = query.get("scale").unwrap_or(1.0);
     let given = several("label");
     let name_of = |at: usize, key: &String| {
         let label = given.get(at).filter(|label| !label.is_empty()).unwrap_or(key);
-        series(label)
+        self::name(label)
     };
     let names: Vec<String> = keys.iter().enumerate().map(|(at, key)| name_of(at, key)).collect();
     let mut body = String::new();
     for flow in flows.unwrap_or_default() {
         let values = flow.key.split(SEPARATOR).map(str::to_owned);
         let labels = joined(names.iter().cloned().zip(values));
-        let _ = writeln!(body, "{}{{{labels}}} {}", series(metric), flow.estimate.value * scale);
+        let _ =
+            writeln!(body, "{}{{{labels}}} {}", self::name(metric), flow.estimate.value * scale);
     }
     Ok(text(body))
 }
 
-/// Splits a list of keys at commas outside of brackets.
-fn split_keys(text: &str) -> Vec<&str> {
-    let (mut depth, mut start, mut parts) = (0_usize, 0, Vec::new());
-    for (at, c) in text.char_indices() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(text.get(start..at).unwrap_or_default());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(text.get(start..).unwrap_or_default());
-    parts
-}
-
-/// A name of a series or label: characters that it may not have become `_`.
-fn series(name: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let plain: String = name.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
-    match plain.starts_with(|c: char| c.is_ascii_digit()) {
-        true => format!("_{plain}"),
-        false => plain,
-    }
-}
-
-/// Labels and their values, escaped.
-fn joined(pairs: impl Iterator<Item = (String, String)>) -> String {
-    let escaped =
-        |value: String| value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
-    let labels: Vec<String> =
-        pairs.map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-    labels.join(",")
-}
-
 /// Between the fields of a key, where a comma could be part of one.
 pub(crate) const SEPARATOR: &str = "_SEP_";
+/// Data sources whose labels are read while samples wait.
+const SOURCES_AT_ONCE: usize = 500;
 /// Number and smallest value of the flows in a reply, if the request has none.
-const LIMITS: Limits = Limits { max_flows: 20, min_value: 0.1 };
+const LIMITS: Selection = Selection { max_flows: 20, min_value: 0.1, agg_mode: None };
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_have_allowed_characters_only() {
-        assert_eq!(series("if-in.octets"), "if_in_octets");
-        assert_eq!(series("null:[country:ipsource]:unknown"), "null__country_ipsource__unknown");
-        assert_eq!(series("00"), "_00");
-    }
-
-    #[test]
-    fn values_are_escaped() {
-        let pair = ("a".to_owned(), "x\"y\\z\n".to_owned());
-        assert_eq!(joined([pair].into_iter()), r#"a="x\"y\\z\n""#);
-    }
-
-    #[test]
     fn speeds_have_units() {
         for (bits, text) in [(1e11, "100G"), (2.5e9, "2.5G"), (1e8, "100M"), (9600.0, "9600")] {
             assert_eq!(speed(bits), text);
         }
-    }
-
-    #[test]
-    fn commas_in_brackets_do_not_separate() {
-        assert_eq!(split_keys("a,or:[b,c]:d,e"), ["a", "or:[b,c]:d", "e"]);
     }
 }

@@ -1,0 +1,232 @@
+//! The program itself: what it received, holds and lost.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use flowmote_engine::analyzer::Analyzer;
+
+use super::Shared;
+use super::text::{Exposition, Kind, joined};
+use crate::http::process;
+use crate::hub::Hub;
+
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new().route("/metrics", get(metrics))
+}
+
+/// Sums over all analyzers.
+#[derive(Debug, Default)]
+struct Sums {
+    datagrams: u64,
+    bytes: u64,
+    samples: u64,
+    records: u64,
+    unknown: u64,
+    implausible: u64,
+    datagrams_lost: u64,
+    faults: Vec<(&'static str, u64)>,
+    agents: u64,
+    agents_evicted: u64,
+    sources: u64,
+    sources_forgotten: u64,
+    flows: u64,
+    flows_evicted: u64,
+    tables: [u64; 3],
+}
+
+impl Sums {
+    fn add(&mut self, analyzer: &Analyzer) {
+        let (tally, agents, usage) =
+            (analyzer.tally(), analyzer.agents(), analyzer.flows().usage());
+        self.datagrams += tally.datagrams;
+        self.bytes += tally.bytes;
+        self.samples += tally.samples;
+        self.records += tally.records;
+        self.unknown += tally.unknown;
+        self.implausible += tally.implausible();
+        self.datagrams_lost += tally.sequences.totals.lost;
+        self.add_faults(tally.faults_by_kind());
+        self.agents += agents.iter().len() as u64;
+        self.agents_evicted += agents.evicted;
+        self.sources += usage.sources as u64;
+        self.sources_forgotten += usage.forgotten;
+        self.flows += usage.flows as u64;
+        self.flows_evicted += usage.evicted;
+        let tables = [usage.bytes, analyzer.metrics().bytes(), agents.bytes()];
+        for (sum, bytes) in self.tables.iter_mut().zip(tables) {
+            *sum += bytes as u64;
+        }
+    }
+
+    fn add_faults(&mut self, faults: impl Iterator<Item = (&'static str, u64)>) {
+        for (kind, count) in faults {
+            match self.faults.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, sum)) => *sum += count,
+                None => self.faults.push((kind, count)),
+            }
+        }
+    }
+}
+
+async fn metrics(State(hub): Shared) -> Response {
+    let mut sums = Sums::default();
+    hub.each(|analyzer| sums.add(analyzer));
+    let mut text = Exposition::default();
+    received(&mut text, &hub, &sums);
+    held(&mut text, &hub, &sums);
+    logs(&mut text, &hub);
+    http(&mut text, &hub);
+    program(&mut text, &hub);
+    text.reply()
+}
+
+/// Families of one series without labels.
+fn singles<V: core::fmt::Display, const N: usize>(
+    text: &mut Exposition,
+    families: [(&str, Kind, &str, V); N],
+) {
+    for (name, kind, help, value) in families {
+        let name = format!("flowmote_{name}");
+        text.family(&name, kind, help);
+        text.series(&name, "", value);
+    }
+}
+
+fn received(text: &mut Exposition, hub: &Hub, sums: &Sums) {
+    let dropped = hub.drops.count().unwrap_or(0);
+    let refused = hub.drops.refused().unwrap_or(0);
+    let counter = Kind::Counter;
+    singles(
+        text,
+        [
+            ("datagrams_total", counter, "UDP payloads received.", sums.datagrams),
+            ("received_bytes_total", counter, "Bytes of these payloads.", sums.bytes),
+            ("samples_total", counter, "Samples of all kinds.", sums.samples),
+            ("records_total", counter, "Records of samples.", sums.records),
+            ("unknown_total", counter, "Samples and records of unknown number.", sums.unknown),
+            ("implausible_total", counter, "Values that no device can mean.", sums.implausible),
+            (
+                "socket_drops_total",
+                counter,
+                "Datagrams dropped by the kernel at the socket.",
+                dropped,
+            ),
+            (
+                "senders_refused_total",
+                counter,
+                "Datagrams of senders that are not allowed.",
+                refused,
+            ),
+            // Those that arrive late are found again, so that it can decrease.
+            (
+                "datagrams_lost",
+                Kind::Gauge,
+                "Numbers missing in the sequences.",
+                sums.datagrams_lost,
+            ),
+        ],
+    );
+    let name = "flowmote_faults_total";
+    text.family(name, counter, "Refused datagrams and malformed parts, by kind.");
+    for (kind, count) in &sums.faults {
+        text.series(name, &joined([("kind", (*kind).to_owned())]), count);
+    }
+}
+
+fn held(text: &mut Exposition, hub: &Hub, sums: &Sums) {
+    let definitions = hub.first(|analyzer| analyzer.flows().definitions().len()).unwrap_or(0);
+    let thresholds = hub.settings(|settings| settings.thresholds.len());
+    let (counter, gauge) = (Kind::Counter, Kind::Gauge);
+    singles(
+        text,
+        [
+            ("agents", gauge, "Agents.", sums.agents),
+            ("agents_evicted_total", counter, "Agents replaced by others.", sums.agents_evicted),
+            ("data_sources", gauge, "Data sources of flow samples.", sums.sources),
+            (
+                "data_sources_forgotten_total",
+                counter,
+                "Silent data sources replaced by others.",
+                sums.sources_forgotten,
+            ),
+            ("flow_definitions", gauge, "Flow definitions.", definitions as u64),
+            ("thresholds", gauge, "Thresholds.", thresholds as u64),
+            ("flows", gauge, "Flows in all tables.", sums.flows),
+            ("flows_evicted_total", counter, "Flows evicted from full tables.", sums.flows_evicted),
+            ("memory_limit_bytes", gauge, "Memory for tables: --memory.", hub.memory as u64),
+        ],
+    );
+    let name = "flowmote_memory_bytes";
+    text.family(name, gauge, "Memory of tables.");
+    for (table, bytes) in ["flows", "metrics", "agents"].into_iter().zip(sums.tables) {
+        text.series(name, &joined([("table", table.to_owned())]), bytes);
+    }
+}
+
+fn logs(text: &mut Exposition, hub: &Hub) {
+    let counts = hub.counts();
+    let counter = Kind::Counter;
+    singles(
+        text,
+        [
+            ("events_total", counter, "Events of thresholds.", counts.events),
+            ("flow_records_total", counter, "Records of the flow log.", counts.flows),
+            (
+                "flow_records_lost_total",
+                counter,
+                "Records lost before they were in the flow log.",
+                counts.flows_lost,
+            ),
+        ],
+    );
+}
+
+fn http(text: &mut Exposition, hub: &Hub) {
+    let (counter, gauge, http) = (Kind::Counter, Kind::Gauge, &hub.http);
+    singles(
+        text,
+        [
+            ("http_connections", gauge, "Open connections.", http.open()),
+            ("http_connections_total", counter, "Connections.", http.connections()),
+            ("http_requests_total", counter, "Requests.", http.requests()),
+            ("http_requests_refused_total", counter, "Requests refused unread.", http.refused()),
+            ("http_requests_waiting", gauge, "Long polls that wait.", hub.waiting_requests()),
+        ],
+    );
+}
+
+/// The standard series of a process, and the version.
+fn program(text: &mut Exposition, hub: &Hub) {
+    let start = Duration::from_millis(hub.unix_ms(flowmote_engine::Instant::default()));
+    let families = [
+        (
+            "process_start_time_seconds",
+            Kind::Gauge,
+            "Start of the process since 1970.",
+            start.as_secs_f64(),
+        ),
+        (
+            "process_cpu_seconds_total",
+            Kind::Counter,
+            "CPU time of user and system.",
+            process::cpu_time().as_secs_f64(),
+        ),
+        (
+            "process_resident_memory_bytes",
+            Kind::Gauge,
+            "Resident memory.",
+            process::resident_bytes() as f64,
+        ),
+    ];
+    for (name, kind, help, value) in families {
+        text.family(name, kind, help);
+        text.series(name, "", value);
+    }
+    let name = "flowmote_build_info";
+    text.family(name, Kind::Gauge, "The version of the program.");
+    text.series(name, &joined([("version", env!("CARGO_PKG_VERSION").to_owned())]), 1);
+}

@@ -1,0 +1,115 @@
+//! The text format of Prometheus.
+
+use core::fmt::{Display, Write};
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+/// Series in the making.
+#[derive(Debug, Default)]
+pub(super) struct Exposition {
+    body: String,
+}
+
+/// What the values of a family are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// It only increases.
+    Counter,
+    Gauge,
+}
+
+impl Exposition {
+    /// Begins a family: all series of one name.
+    pub(super) fn family(&mut self, name: &str, kind: Kind, help: &str) {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.body, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    /// Adds a series with labels as [`joined`] makes them.
+    pub(super) fn series(&mut self, name: &str, labels: &str, value: impl Display) {
+        let _ = match labels {
+            "" => writeln!(self.body, "{name} {value}"),
+            labels => writeln!(self.body, "{name}{{{labels}}} {value}"),
+        };
+    }
+
+    pub(super) fn reply(self) -> Response {
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], self.body)
+            .into_response()
+    }
+}
+
+/// A name of a series or label: characters that it may not have become `_`.
+pub(super) fn name(text: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let plain: String = text.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
+    match plain.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("_{plain}"),
+        false => plain,
+    }
+}
+
+/// Labels and their values, escaped.
+pub(super) fn joined<N: Display>(pairs: impl IntoIterator<Item = (N, String)>) -> String {
+    let escaped =
+        |value: String| value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+    let labels: Vec<String> =
+        pairs.into_iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    labels.join(",")
+}
+
+/// Splits a list of keys at commas outside of brackets.
+pub(super) fn split_keys(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0_usize, 0, Vec::new());
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(text.get(start..at).unwrap_or_default());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(text.get(start..).unwrap_or_default());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_allowed_characters_only() {
+        assert_eq!(name("if-in.octets"), "if_in_octets");
+        assert_eq!(name("null:[country:ipsource]:unknown"), "null__country_ipsource__unknown");
+        assert_eq!(name("00"), "_00");
+    }
+
+    #[test]
+    fn values_are_escaped() {
+        assert_eq!(joined([("a", "x\"y\\z\n".to_owned())]), r#"a="x\"y\\z\n""#);
+    }
+
+    #[test]
+    fn family_has_help_type_and_series() {
+        let mut text = Exposition::default();
+        text.family("a_total", Kind::Counter, "All of them.");
+        text.series("a_total", "", 5);
+        text.series("a_total", &joined([("kind", "x".to_owned())]), 0.5);
+        let expected = "# HELP a_total All of them.\n# TYPE a_total counter\n\
+                        a_total 5\na_total{kind=\"x\"} 0.5\n";
+        assert_eq!(text.body, expected);
+    }
+
+    #[test]
+    fn commas_in_brackets_do_not_separate() {
+        assert_eq!(split_keys("a,or:[b,c]:d,e"), ["a", "or:[b,c]:d", "e"]);
+    }
+}
