@@ -3,6 +3,7 @@
 
 mod client;
 mod limits;
+mod openapi;
 mod prometheus;
 mod requests;
 mod settings;

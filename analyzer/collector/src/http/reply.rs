@@ -3,6 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An error. Its reply is a JSON object with the text, because many clients parse every reply as JSON
 /// without a look at the status.
@@ -10,6 +11,15 @@ use serde::Serialize;
 pub(crate) struct Failure {
     status: StatusCode,
     text: String,
+}
+
+/// The body of an error.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// The status, as in the status line.
+    status: u16,
+    /// The reason.
+    error: String,
 }
 
 /// The result of a handler.
@@ -31,8 +41,10 @@ impl Failure {
     }
 
     pub(crate) fn reply(self) -> Response {
-        let body = serde_json::json!({ "status": self.status.as_u16(), "error": self.text });
-        let mut response = (self.status, json_text(body.to_string())).into_response();
+        let body = Problem { status: self.status.as_u16(), error: self.text };
+        // Numbers and texts can always be written.
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        let mut response = (self.status, json_text(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);

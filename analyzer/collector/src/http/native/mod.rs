@@ -1,7 +1,10 @@
-//! The native interface, `/api/v1`: each value with its error.
+//! The native interface, `/api/v1`: each value with its error. It is described by its
+//! [document](openapi).
 
 mod flows;
 mod keys;
+mod openapi;
+mod strict;
 
 use std::sync::Arc;
 
@@ -11,5 +14,5 @@ use crate::hub::Hub;
 
 /// All resources.
 pub(super) fn routes() -> Router<Arc<Hub>> {
-    Router::new().merge(flows::routes()).merge(keys::routes())
+    Router::new().merge(flows::routes()).merge(keys::routes()).merge(openapi::routes())
 }
