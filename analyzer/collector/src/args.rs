@@ -169,6 +169,9 @@ pub(crate) struct ServeArguments {
     /// Host name under which HTTP is reached, besides addresses and localhost. Repeatable
     #[arg(long = "name", value_name = "HOST")]
     pub(crate) names: Vec<String>,
+    /// Define the flows mn_flow and mn_bytes, which programs for Mininet read
+    #[arg(long)]
+    pub(crate) presets: bool,
     /// Exit after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) duration: Option<Duration>,

@@ -20,8 +20,9 @@ use flowmote_engine::{Arrival, Instant as EngineTime};
 use tokio::sync::{Semaphore, watch};
 
 use crate::http::Counters;
+use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
-use crate::state::{FlowSetting, Settings, State};
+use crate::state::{Settings, State};
 
 /// The shared state.
 #[derive(Debug)]
@@ -53,8 +54,8 @@ pub(crate) struct Hub {
 struct Temporary {
     name: String,
     definition: Definition,
-    /// The last request for it.
-    used: Instant,
+    /// When it is removed.
+    end: Instant,
 }
 
 /// The numbered logs.
@@ -181,6 +182,7 @@ impl Hub {
 
     /// Does what time alone causes, and wakes those who wait for a log entry.
     pub(crate) fn tick(&self) {
+        self.remove_temporary();
         let now = self.now();
         let mut logs = lock(&self.logs);
         let before = logs.flows.len() + logs.events.total();
@@ -245,28 +247,46 @@ impl Hub {
         Ok(changed)
     }
 
-    /// The name of a definition that a request makes and that has no other name. It is removed
-    /// [`EXPIRY`] after the last request for it.
-    pub(crate) fn temporary(&self, setting: &FlowSetting) -> Result<String, DefinitionError> {
-        let definition = setting.definition();
+    /// The name of a definition that a request makes and that has no other name. It is removed `keep`
+    /// after the last request for it.
+    pub(crate) fn temporary(
+        &self,
+        definition: &Definition,
+        keep: Duration,
+    ) -> Result<String, DefinitionError> {
         let mut temporary = lock(&self.temporary);
+        let end = Instant::now() + keep;
+        if let Some(entry) = temporary.iter_mut().find(|entry| entry.definition == *definition) {
+            entry.end = end.max(entry.end);
+            return Ok(entry.name.clone());
+        }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{TEMPORARY}{number}");
+        self.define(&name, definition)?;
+        temporary.push(Temporary { name: name.clone(), definition: definition.clone(), end });
+        Ok(name)
+    }
+
+    /// Removes definitions that requests made, and that are not requested any more.
+    fn remove_temporary(&self) {
         let now = Instant::now();
-        temporary.retain(|entry| {
-            let keep = now.duration_since(entry.used) < EXPIRY;
+        lock(&self.temporary).retain(|entry| {
+            let keep = now < entry.end;
             if !keep {
                 self.each(|analyzer| analyzer.undefine(&entry.name));
             }
             keep
         });
-        if let Some(entry) = temporary.iter_mut().find(|entry| entry.definition == definition) {
-            entry.used = now;
-            return Ok(entry.name.clone());
+    }
+
+    /// Defines the flows that programs read without a definition, unless the user has defined them.
+    pub(crate) fn define_presets(&self) -> Result<(), DefinitionError> {
+        for (name, definition) in presets() {
+            if !self.settings(|settings| settings.flows.contains_key(name)) {
+                self.define(name, &definition)?;
+            }
         }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{TEMPORARY}{number}");
-        self.define(&name, &definition)?;
-        temporary.push(Temporary { name: name.clone(), definition, used: now });
-        Ok(name)
+        Ok(())
     }
 
     /// Sets a threshold in all analyzers.
@@ -357,8 +377,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Time after the last request for a temporary definition.
-const EXPIRY: Duration = Duration::from_secs(300);
 /// Names of temporary definitions begin so.
 const TEMPORARY: &str = "_export_";
 /// Records that the flow log keeps.

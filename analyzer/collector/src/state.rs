@@ -13,7 +13,7 @@ use flowmote_engine::metrics::MetricFilter;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::http::{Query, SEPARATOR, lenient};
+use crate::http::lenient;
 use crate::stderr::eprintln_lossy;
 
 /// What users have set, in the form in which it is sent and stored.
@@ -86,25 +86,6 @@ impl FlowSetting {
             counter: self.counter,
             flow_start: self.flow_start,
             active_timeout: self.active_timeout.unwrap_or(default.active_timeout),
-        }
-    }
-
-    /// A definition from the parameters of an export.
-    pub(crate) fn of_export(query: &Query, keys: &[String]) -> Self {
-        Self {
-            keys: keys.join(","),
-            value: query.text("value").unwrap_or_default().to_owned(),
-            values: Vec::new(),
-            filter: query.text("filter").map(str::to_owned),
-            n: Some(query.get("n").unwrap_or(10.0)),
-            t: Some(query.get("t").unwrap_or(15.0)),
-            fs: Some(SEPARATOR.to_owned()),
-            log: false,
-            counter: false,
-            flow_start: false,
-            active_timeout: None,
-            dropped: query.text("dropped") == Some("true"),
-            agg_mode: None,
         }
     }
 

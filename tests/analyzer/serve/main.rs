@@ -1,7 +1,9 @@
 //! `flowmote-analyzer serve`: published clients of sFlow-RT against the real program, and its replies
 //! byte by byte.
 
+mod apps;
 mod client;
+mod documentation;
 mod limits;
 mod openapi;
 mod prometheus;

@@ -29,6 +29,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     receiver.announce()?;
     eprintln_lossy(format_args!("serving http://{}/", listener.local_addr()?));
     let hub = Arc::new(Hub::new(1, arguments.memory.0, state, receiver.drops()?));
+    if arguments.presets {
+        hub.define_presets()?;
+    }
     let served = hub.clone();
     let guard = Guard { counters: hub.http.clone(), ..guard };
     thread::Builder::new().name("serve".to_owned()).spawn(move || {

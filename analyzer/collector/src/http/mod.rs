@@ -5,6 +5,7 @@
 //! head of a request passes the [guard] first. Bodies, URLs, connections and times are bounded.
 
 mod active;
+pub(crate) mod apps;
 mod compat;
 mod connection;
 mod counters;
@@ -31,8 +32,7 @@ use tower::ServiceExt as _;
 use crate::hub::Hub;
 pub(crate) use counters::Counters;
 pub(crate) use guard::Guard;
-pub(crate) use prometheus::SEPARATOR;
-pub(crate) use query::Query;
+use prometheus::SEPARATOR;
 use reply::Failure;
 
 /// Serves requests without end, on a thread of its own.
@@ -55,6 +55,7 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, guard: Guard) -> io::R
 /// All resources, behind the guard.
 fn router(hub: Arc<Hub>, guard: Guard) -> Router {
     let resources = Router::new()
+        .merge(apps::routes())
         .merge(compat::routes())
         .merge(native::routes())
         .merge(page::routes())

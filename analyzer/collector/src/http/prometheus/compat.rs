@@ -1,6 +1,7 @@
 //! The exports that clients of sFlow-RT scrape: series of the analyzer, of metrics, and of flows.
 
 use core::fmt::Write;
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
 use flowmote_engine::analyzer::Analyzer;
+use flowmote_engine::flowcache::Definition;
 use flowmote_engine::metrics::{Found, MetricRequest, MetricValue};
 use flowmote_engine::source::{Label, Source};
 
@@ -19,7 +21,6 @@ use crate::http::compat::{filter, list};
 use crate::http::query::Query;
 use crate::http::reply::{Failure, Reply, text};
 use crate::hub::Hub;
-use crate::state::FlowSetting;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new()
@@ -153,8 +154,8 @@ async fn flows(State(hub): Shared, Path(agents): Path<String>, query: Query) -> 
         return Err(missing("key"));
     }
     query.text("value").ok_or_else(|| missing("value"))?;
-    let setting = FlowSetting::of_export(&query, &keys);
-    let name = hub.temporary(&setting).map_err(Failure::bad)?;
+    let definition = definition(&query, &keys);
+    let name = hub.temporary(&definition, KEEP).map_err(Failure::bad)?;
     let flows = active_flows(&hub, &agents, &name, LIMITS.of(&query));
     let scale: f64 = query.get("scale").unwrap_or(1.0);
     let given = several("label");
@@ -173,8 +174,24 @@ async fn flows(State(hub): Shared, Path(agents): Path<String>, query: Query) -> 
     Ok(text(body))
 }
 
+/// A definition from the parameters of an export.
+fn definition(query: &Query, keys: &[String]) -> Definition {
+    Definition {
+        keys: keys.join(","),
+        value: query.text("value").unwrap_or_default().to_owned(),
+        filter: query.text("filter").map(str::to_owned),
+        n: query.get("n").unwrap_or(10.0) as u32,
+        t: query.get("t").unwrap_or(15.0),
+        fs: SEPARATOR.to_owned(),
+        dropped: query.text("dropped") == Some("true"),
+        ..Definition::default()
+    }
+}
+
 /// Between the fields of a key, where a comma could be part of one.
 pub(crate) const SEPARATOR: &str = "_SEP_";
+/// Time after the last request for which a definition is kept.
+const KEEP: Duration = Duration::from_secs(300);
 /// Data sources whose labels are read while samples wait.
 const SOURCES_AT_ONCE: usize = 500;
 /// Number and smallest value of the flows in a reply, if the request has none.

@@ -13,6 +13,7 @@ use axum::extract::State;
 
 use crate::hub::Hub;
 pub(crate) use compat::SEPARATOR;
+pub(super) use text::joined;
 
 /// All resources.
 pub(super) fn routes() -> Router<Arc<Hub>> {

@@ -55,7 +55,7 @@ pub(super) fn name(text: &str) -> String {
 }
 
 /// Labels and their values, escaped.
-pub(super) fn joined<N: Display>(pairs: impl IntoIterator<Item = (N, String)>) -> String {
+pub(crate) fn joined<N: Display>(pairs: impl IntoIterator<Item = (N, String)>) -> String {
     let escaped =
         |value: String| value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
     let labels: Vec<String> =
