@@ -47,5 +47,5 @@ pub use interfaces::{Interface, InterfaceRates, SampleTime};
 pub use printable::is_printable;
 pub use sequence::{Gaps, Sequences, Shared, SubAgent};
 pub use tally::{Refused, Tally};
-pub use walk::{Level, Sink, walk};
+pub use walk::{Irregular, Level, Sink, walk};
 pub use window::Rate;

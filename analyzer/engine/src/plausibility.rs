@@ -102,6 +102,11 @@ impl Plausibility {
         *self.counts.entry(name).or_default() += 1;
     }
 
+    /// Names of the values, and how often each occurred.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.counts.iter().map(|(name, count)| (*name, *count))
+    }
+
     /// All implausible values.
     pub(crate) fn total(&self) -> u64 {
         self.counts.values().sum()

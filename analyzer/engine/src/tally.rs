@@ -50,7 +50,7 @@ impl Tally {
     }
 
     /// Counts a datagram that cannot be walked.
-    pub(crate) fn refused(&mut self, arrival: &Arrival, error: Error) {
+    pub(crate) fn refuse(&mut self, arrival: &Arrival, error: Error) {
         self.last_refused = Some(Refused { arrival: *arrival, error });
         let index = Error::ALL.iter().position(|kind| kind.name() == error.name());
         if let Some(count) = index.and_then(|index| self.refused.get_mut(index)) {
@@ -59,11 +59,26 @@ impl Tally {
     }
 
     /// Counts a fault inside a datagram.
-    pub(crate) fn malformed(&mut self, fault: Malformed) {
+    pub(crate) fn fault(&mut self, fault: Malformed) {
         let index = MalformedKind::ALL.iter().position(|kind| *kind == fault.kind);
         if let Some(count) = index.and_then(|index| self.malformed.get_mut(index)) {
             *count += 1;
         }
+    }
+
+    /// Payloads that are no sFlow, by the reason.
+    pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Error::ALL.map(Error::name).into_iter().zip(self.refused)
+    }
+
+    /// Faults inside datagrams, by kind.
+    pub fn malformed(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        MalformedKind::ALL.map(MalformedKind::name).into_iter().zip(self.malformed)
+    }
+
+    /// Values that no device can mean, by kind; only kinds that occurred.
+    pub fn implausible_kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.plausibility.counts()
     }
 
     /// Faults of all kinds, including refused datagrams.
@@ -92,9 +107,7 @@ impl Tally {
 
     /// Names of all kinds of faults, and their counts.
     pub fn faults_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let refused = Error::ALL.map(Error::name).into_iter().zip(self.refused);
-        let malformed = MalformedKind::ALL.map(MalformedKind::name).into_iter().zip(self.malformed);
-        refused.chain(malformed)
+        self.refused().chain(self.malformed())
     }
 }
 

@@ -9,14 +9,14 @@ use flowmote_decoder::{
 
 use crate::arrival::Arrival;
 use crate::interfaces::SampleTime;
-use crate::sequence::StreamId;
+use crate::sequence::{Gaps, Noted, StreamId};
 use crate::tally::Tally;
 
 /// A receiver of the content of datagrams, called by [`walk`] in the order of the datagram. By default
 /// methods do nothing, except that those for records check the record.
 ///
-/// For a datagram, the calls are [`refused`](Sink::refused), or [`datagram`](Sink::datagram), those
-/// for its samples, and [`end`](Sink::end). For a sample, they are [`sample`](Sink::sample), those for
+/// For a datagram, the calls are [`refused`](Sink::refused), or [`datagram`](Sink::datagram), possibly
+/// [`irregular`](Sink::irregular), those for its samples, and [`end`](Sink::end). For a sample, they are [`sample`](Sink::sample), those for
 /// its records or values, and [`end_of_sample`](Sink::end_of_sample).
 pub trait Sink {
     /// Receives a datagram in which no sample can be found; `payload` is the whole datagram.
@@ -24,6 +24,10 @@ pub trait Sink {
 
     /// Receives the header of a datagram.
     fn datagram(&mut self, _datagram: &Datagram<'_>) {}
+
+    /// Receives, after the header of a datagram whose number does not follow the one before, what that
+    /// means. The walk has counted it.
+    fn irregular(&mut self, _irregular: &Irregular) {}
 
     /// Receives, before a flow sample, the name of a value of it that no device can mean. An estimate
     /// from the sample would be wrong. The walk has counted it.
@@ -77,17 +81,35 @@ pub enum Level {
     Sample,
 }
 
+/// What the number of a datagram reveals if it is not that of the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Irregular {
+    /// The counts of all streams before the datagram.
+    pub before: Gaps,
+    /// The counts with the datagram. They are lower than before for a late datagram, and for one that
+    /// shows that the stream has two sequences.
+    pub after: Gaps,
+    /// True for a copy of an earlier datagram: its samples have been counted before.
+    pub copy: bool,
+}
+
 /// Parses a UDP payload, counts its content and faults in `tally`, and passes them to `sink`.
 #[inline]
 pub fn walk(arrival: &Arrival, payload: &[u8], tally: &mut Tally, sink: &mut impl Sink) {
     tally.received(payload);
     match Datagram::parse(payload) {
         Ok(datagram) => {
-            let stream = tally.sequences.note(arrival, &datagram);
+            let before = tally.sequences.totals;
+            let Noted { stream, copy } = tally.sequences.note(arrival, &datagram);
+            sink.datagram(&datagram);
+            let after = tally.sequences.totals;
+            if after != before {
+                sink.irregular(&Irregular { before, after, copy });
+            }
             samples(arrival, stream, &datagram, tally, sink);
         }
         Err(error) => {
-            tally.refused(arrival, error);
+            tally.refuse(arrival, error);
             sink.refused(error, payload);
         }
     }
@@ -101,7 +123,6 @@ fn samples(
     tally: &mut Tally,
     sink: &mut impl Sink,
 ) {
-    sink.datagram(datagram);
     let time = SampleTime { arrival: arrival.time, uptime: datagram.uptime, sequence_number: 0 };
     let mut samples = datagram.samples();
     for sample in samples.by_ref() {
@@ -118,7 +139,7 @@ fn samples(
                 sink.end_of_sample(&sample, surplus);
             }
             Err(fault) => {
-                tally.malformed(fault);
+                tally.fault(fault);
                 sink.fault(Level::Datagram, fault);
             }
         }
@@ -188,11 +209,11 @@ fn records<'a, N: Space, S: Sink>(
                 tally.records += 1;
                 tally.unknown += u64::from(record.name().is_none());
                 if let Err(fault) = show(tally, sink, &record) {
-                    tally.malformed(fault);
+                    tally.fault(fault);
                 }
             }
             Err(fault) => {
-                tally.malformed(fault);
+                tally.fault(fault);
                 sink.fault(Level::Sample, fault);
             }
         }
@@ -210,7 +231,7 @@ fn values<'a, T: ValueTypes>(
         match value {
             Ok(value) => sink.value(&value),
             Err(fault) => {
-                tally.malformed(fault);
+                tally.fault(fault);
                 sink.fault(Level::Sample, fault);
             }
         }

@@ -4,6 +4,7 @@
 mod apps;
 mod client;
 mod documentation;
+mod ledger;
 mod limits;
 mod openapi;
 mod prometheus;

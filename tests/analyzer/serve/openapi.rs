@@ -7,7 +7,7 @@ use flowmote_lab::toolchain::target_directory;
 use flowmote_lab::{skip, wait_until};
 
 use crate::client::Server;
-use crate::traffic::Traffic;
+use crate::traffic::{AGENT, Traffic};
 
 #[test]
 fn replies_are_those_of_the_openapi_document() {
@@ -21,8 +21,9 @@ fn replies_are_those_of_the_openapi_document() {
     server.put("/flow/pairs/json", "{keys:'ipsource,ipdestination',value:'bytes',values:'frames'}");
     wait_until("a flow", || server.json("/api/v1/flows/pairs").get(0).map(drop));
     let directory = tempfile::tempdir().unwrap();
+    let names = format!("[parameters]\n\"path.name\" = \"pairs\"\n\"path.agent\" = {AGENT:?}\n");
     let config = directory.path().join("schemathesis.toml");
-    fs::write(&config, "[parameters]\n\"path.name\" = \"pairs\"\n").unwrap();
+    fs::write(&config, names).unwrap();
     let mut schemathesis = Command::new(program);
     schemathesis.current_dir(directory.path()).arg("--config-file").arg(config);
     schemathesis.args(["run", &format!("http://{}/api/v1/openapi.json", server.http)]);

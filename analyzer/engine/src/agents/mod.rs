@@ -12,8 +12,9 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::arrival::Arrival;
 use crate::instant::Instant;
-pub use ledger::{Ledger, Samples};
-use sequence::Sequence;
+use crate::walk::Irregular;
+pub use ledger::{Account, Datagrams, Ledger, Samples};
+use sequence::{Sequence, Step};
 
 /// All agents that sent datagrams.
 ///
@@ -26,6 +27,8 @@ pub struct Agents {
     sources: usize,
     /// Agents that were replaced.
     pub evicted: u64,
+    /// The sum of their ledgers.
+    gone: Ledger,
 }
 
 /// One agent, known by the address in its datagrams.
@@ -44,27 +47,29 @@ pub struct Agent {
     pub ledger: Ledger,
     /// Flow and counter samples of each sub-agent and data source.
     sources: HashMap<(u32, DataSource), Sources>,
-    /// The last value of `drops` in a notice of a discarded packet.
-    discard_drops: Option<u32>,
+    /// The sub-agents that have restarted, and their sessions. Those of the others are 0.
+    sessions: Vec<(u32, u16)>,
+    /// True if the current datagram is a copy.
+    copy: bool,
 }
 
 /// The sequences of the samples of a data source.
 #[derive(Debug, Default)]
 struct Sources {
-    flow: Option<Sequence>,
-    counters: Option<Sequence>,
-    /// The last value of `drops`.
-    drops: Option<u32>,
+    flow: Sequence,
+    counters: Sequence,
+    discards: Sequence,
+    flow_drops: Drops,
+    discard_drops: Drops,
 }
 
+/// The last value of `drops`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Drops(Option<u32>);
+
 impl Agents {
-    /// Counts a datagram. Returns the agent, to count its samples.
-    pub(crate) fn datagram(
-        &mut self,
-        arrival: &Arrival,
-        datagram: &Datagram<'_>,
-        bytes: usize,
-    ) -> &mut Agent {
+    /// Counts a datagram.
+    pub(crate) fn datagram(&mut self, arrival: &Arrival, datagram: &Datagram<'_>, bytes: usize) {
         let address = datagram.agent_address;
         if self.agents.len() >= MAX_AGENTS && !self.agents.contains_key(&address) {
             self.make_room();
@@ -72,23 +77,66 @@ impl Agents {
         let agent = self.agents.entry(address).or_insert_with(|| Agent::new(arrival.time));
         agent.last_seen = arrival.time;
         agent.uptime = datagram.uptime;
-        agent.ledger.datagrams += 1;
-        agent.ledger.bytes += bytes as u64;
+        agent.copy = false;
+        agent.ledger.datagrams.received += 1;
+        agent.ledger.datagrams.bytes += bytes as u64;
         agent.sender(arrival.sender);
-        agent
     }
 
-    /// Counts a sample of an agent.
-    pub(crate) fn sample(&mut self, agent: Address, sub_agent_id: u32, sample: &Sample<'_>) {
-        let room = self.sources < MAX_SOURCES;
+    /// Counts what the number of the last datagram of an agent means.
+    pub(crate) fn irregular(&mut self, agent: Address, sub_agent_id: u32, it: &Irregular) {
         if let Some(agent) = self.agents.get_mut(&agent) {
-            self.sources += usize::from(agent.sample(sub_agent_id, sample, room));
+            agent.irregular(sub_agent_id, it);
         }
     }
 
-    /// The agent with this address, to count what became of its samples.
-    pub(crate) fn get_mut(&mut self, agent: Address) -> Option<&mut Agent> {
-        self.agents.get_mut(&agent)
+    /// Counts a sample of an agent; `implausible` if it has values that no device can mean. Returns
+    /// false for a sample that must not be used: its datagram is a copy.
+    pub(crate) fn sample(
+        &mut self,
+        agent: Address,
+        sub_agent_id: u32,
+        sample: &Sample<'_>,
+        implausible: bool,
+    ) -> bool {
+        let room = self.sources < MAX_SOURCES;
+        let Some(agent) = self.agents.get_mut(&agent) else { return true };
+        if !agent.copy {
+            self.sources += usize::from(agent.sample(sub_agent_id, sample, implausible, room));
+        }
+        !agent.copy
+    }
+
+    /// Counts samples of the last datagram of an agent that cannot be read.
+    pub(crate) fn malformed(&mut self, agent: Address, samples: u64) {
+        if let Some(agent) = self.agents.get_mut(&agent)
+            && !agent.copy
+        {
+            agent.ledger.malformed += samples;
+            agent.ledger.datagrams.cut += 1;
+        }
+    }
+
+    /// The sum of the ledgers of all agents, also of those that were replaced.
+    pub fn total(&self) -> Ledger {
+        let mut total = self.gone;
+        self.agents.values().for_each(|agent| total += agent.ledger);
+        total
+    }
+
+    /// At most `limit` of the agents that `wanted` accepts, in the order of their addresses, from the
+    /// first after `after` on.
+    pub fn page(
+        &self,
+        after: Option<Address>,
+        limit: usize,
+        wanted: impl Fn(Address) -> bool,
+    ) -> Vec<(Address, &Agent)> {
+        let later = self.iter().filter(|(address, _)| after.is_none_or(|after| *address > after));
+        let mut agents: Vec<_> = later.filter(|(address, _)| wanted(*address)).collect();
+        agents.sort_unstable_by_key(|(address, _)| *address);
+        agents.truncate(limit);
+        agents
     }
 
     /// The agent with this address.
@@ -120,6 +168,7 @@ impl Agents {
             if !keep {
                 room -= 1;
                 self.sources -= agent.sources.len();
+                self.gone += agent.ledger;
             }
             keep
         });
@@ -136,18 +185,19 @@ impl Agent {
             senders: Vec::new(),
             ledger: Ledger::default(),
             sources: HashMap::new(),
-            discard_drops: None,
+            sessions: Vec::new(),
+            copy: false,
         }
     }
 
     /// Data sources that sent flow samples.
     pub fn flow_sources(&self) -> usize {
-        self.sources.values().filter(|source| source.flow.is_some()).count()
+        self.sources.values().filter(|source| source.flow.is_used()).count()
     }
 
     /// Data sources that sent counter samples.
     pub fn counter_sources(&self) -> usize {
-        self.sources.values().filter(|source| source.counters.is_some()).count()
+        self.sources.values().filter(|source| source.counters.is_used()).count()
     }
 
     fn sender(&mut self, sender: Option<IpAddr>) {
@@ -159,47 +209,113 @@ impl Agent {
         }
     }
 
+    fn irregular(&mut self, sub_agent_id: u32, it: &Irregular) {
+        let Datagrams { received, copies, gaps, .. } = &mut self.ledger.datagrams;
+        gaps.add_change(&it.before, &it.after);
+        self.copy = it.copy;
+        if it.copy {
+            *received -= 1;
+            *copies += 1;
+        }
+        if it.after.restarts > it.before.restarts {
+            self.begin_session(sub_agent_id);
+        }
+    }
+
+    /// Begins a session of a sub-agent, in which all its sequences are new.
+    fn begin_session(&mut self, sub_agent_id: u32) {
+        let known = self.sessions.iter_mut().find(|(id, _)| *id == sub_agent_id);
+        if let Some((_, session)) = known {
+            *session = session.wrapping_add(1);
+        } else if self.sessions.len() < MAX_SESSIONS {
+            self.sessions.push((sub_agent_id, 1));
+        }
+        // Else the sequences find out by themselves, unless their numbers are near the last ones.
+    }
+
     /// Counts a sample and those missing before it. Returns true if its data source is new.
-    fn sample(&mut self, sub_agent_id: u32, sample: &Sample<'_>, room: bool) -> bool {
-        let (source, number) = match sample {
-            Sample::Flow(flow) => (flow.source_id, flow.sequence_number),
-            Sample::Counters(counters) => (counters.source_id, counters.sequence_number),
-            Sample::Discarded(packet) => {
-                self.ledger.discards += 1;
-                let last = self.discard_drops.replace(packet.drops);
-                self.ledger.discard_drops += drops_since(last, packet.drops);
+    fn sample(
+        &mut self,
+        sub_agent_id: u32,
+        sample: &Sample<'_>,
+        implausible: bool,
+        room: bool,
+    ) -> bool {
+        let source = match sample {
+            Sample::Flow(flow) => flow.source_id,
+            Sample::Counters(counters) => counters.source_id,
+            Sample::Discarded(packet) => packet.source_id,
+            Sample::RtMetric(_) | Sample::RtFlow(_) => {
+                self.ledger.custom += 1;
                 return false;
             }
             _ => {
-                self.ledger.others += 1;
+                self.ledger.unknown += 1;
                 return false;
             }
         };
         let (before, key) = (self.sources.len(), (sub_agent_id, source));
-        if !room && !self.sources.contains_key(&key) {
+        let first = if room || self.sources.contains_key(&key) {
+            let session = self.sessions.iter().find(|(id, _)| *id == sub_agent_id);
+            let session = session.map_or(0, |(_, session)| *session);
+            let state = self.sources.entry(key).or_default();
+            state.note(sample, session, &mut self.ledger) != Step::Duplicate
+        } else {
             self.ledger.untracked += 1;
-            return false;
-        }
-        let state = self.sources.entry(key).or_default();
-        match sample {
-            Sample::Flow(flow) => {
-                state.flow.get_or_insert_default().note(number, &mut self.ledger.flow);
-                let last = state.drops.replace(flow.drops);
-                self.ledger.drops += drops_since(last, flow.drops);
-            }
-            _ => state.counters.get_or_insert_default().note(number, &mut self.ledger.counters),
-        }
+            true
+        };
+        self.ledger.implausible += u64::from(implausible && first);
         self.sources.len() > before
     }
 }
 
-/// Samples that the agent dropped since the last sample. A step back is a restart of the agent or a
-/// late sample.
-fn drops_since(last: Option<u32>, now: u32) -> u64 {
-    let step = now.wrapping_sub(last.unwrap_or(now));
-    if step.cast_signed() < 0 { 0 } else { step.into() }
+impl Sources {
+    fn note(&mut self, sample: &Sample<'_>, session: u16, ledger: &mut Ledger) -> Step {
+        match sample {
+            Sample::Flow(flow) => {
+                let step = self.flow.note(flow.sequence_number, session, &mut ledger.flow);
+                ledger.flow.dropped += self.flow_drops.note(step, flow.drops);
+                step
+            }
+            Sample::Discarded(packet) => {
+                let number = packet.sequence_number;
+                let step = self.discards.note(number, session, &mut ledger.discards);
+                ledger.discards.dropped += self.discard_drops.note(step, packet.drops);
+                step
+            }
+            Sample::Counters(counters) => {
+                self.counters.note(counters.sequence_number, session, &mut ledger.counters)
+            }
+            _ => Step::Later,
+        }
+    }
 }
 
+impl Drops {
+    /// Takes the value of a sample. Returns the samples that the agent dropped since the last one.
+    fn note(&mut self, step: Step, now: u32) -> u64 {
+        let Some(last) = self.0 else {
+            self.0 = Some(now);
+            return 0;
+        };
+        if matches!(step, Step::Late | Step::Duplicate) {
+            return 0;
+        }
+        self.0 = Some(now);
+        match step {
+            // The count has begun again with the agent, or the hardware has kept it.
+            Step::Session if now < last => now.into(),
+            Step::First => 0,
+            _ => match now.wrapping_sub(last) {
+                step if step.cast_signed() < 0 => 0,
+                step => step.into(),
+            },
+        }
+    }
+}
+
+/// Sub-agents of an agent whose restarts are kept.
+const MAX_SESSIONS: usize = 64;
 /// Agents at the same time.
 const MAX_AGENTS: usize = 16_384;
 /// Data sources of all agents: 10,000 switches of 50 ports twice.

@@ -11,7 +11,7 @@ use crate::keys::{Context, Packet};
 use crate::lookup::Lookup;
 use crate::metrics::Metrics;
 use crate::source::Source;
-use crate::walk::Sink;
+use crate::walk::{Irregular, Sink};
 
 /// Adds the content of one datagram to the tables.
 pub(super) struct Ingest<'e> {
@@ -31,6 +31,10 @@ pub(super) struct Ingest<'e> {
     time: SampleTime,
     /// True if the next flow sample has values that no device can mean.
     implausible: bool,
+    /// False for samples of a datagram that is a copy.
+    used: bool,
+    /// Samples that the datagram declares and that have not been read.
+    unread: u32,
     /// True if the next values are metrics, not attributes of a flow.
     metrics_follow: bool,
 }
@@ -59,6 +63,8 @@ impl<'e> Ingest<'e> {
             data_source: HOST,
             time: SampleTime { arrival: arrival.time, uptime: 0, sequence_number: 0 },
             implausible: false,
+            used: true,
+            unread: 0,
             metrics_follow: false,
         }
     }
@@ -77,22 +83,36 @@ impl Sink for Ingest<'_> {
     fn datagram(&mut self, datagram: &Datagram<'_>) {
         (self.agent, self.sub_agent_id) = (datagram.agent_address, datagram.sub_agent_id);
         self.time.uptime = datagram.uptime;
+        self.unread = datagram.num_samples;
         self.agents.datagram(self.arrival, datagram, self.bytes);
+    }
+
+    fn irregular(&mut self, irregular: &Irregular) {
+        self.agents.irregular(self.agent, self.sub_agent_id, irregular);
     }
 
     fn implausible(&mut self, _: &'static str) {
         self.implausible = true;
-        if let Some(agent) = self.agents.get_mut(self.agent) {
-            agent.ledger.implausible += 1;
+    }
+
+    fn end(&mut self, _: &[u8]) {
+        if self.unread != 0 {
+            // More samples than fit any datagram: the number itself is wrong.
+            let samples = if self.unread > MAX_SAMPLES { 1 } else { self.unread };
+            self.agents.malformed(self.agent, samples.into());
         }
     }
 
     fn sample(&mut self, sample: &Sample<'_>) {
-        self.agents.sample(self.agent, self.sub_agent_id, sample);
-        let agent = self.agent;
+        let (agent, implausible) = (self.agent, core::mem::take(&mut self.implausible));
+        self.unread = self.unread.saturating_sub(1);
+        self.used = self.agents.sample(agent, self.sub_agent_id, sample, implausible);
+        if !self.used {
+            return;
+        }
         self.metrics_follow = matches!(sample, Sample::RtMetric(_));
         match sample {
-            Sample::Flow(flow) if !core::mem::take(&mut self.implausible) => {
+            Sample::Flow(flow) if !implausible => {
                 self.observe(&Observed::flow(agent, flow), &Packet::flow(agent, flow));
             }
             Sample::Discarded(packet) => {
@@ -114,13 +134,16 @@ impl Sink for Ingest<'_> {
     }
 
     fn counter_record(&mut self, record: &CounterRecord<'_>) -> Result<usize, Malformed> {
+        if !self.used {
+            return record.check();
+        }
         let (next, visited) = self.metrics.counters(self.source(), self.time, record);
         self.data_source = next;
         visited
     }
 
     fn value(&mut self, value: &RtValue<'_>) {
-        if self.metrics_follow {
+        if self.used && self.metrics_follow {
             self.metrics.custom(self.source(), self.arrival.time, value);
         }
     }
@@ -128,3 +151,5 @@ impl Sink for Ingest<'_> {
 
 /// The data source of samples that name none: the host.
 const HOST: DataSource = DataSource { class: 2, index: 1 };
+/// Samples of the longest datagram: each takes at least eight bytes.
+const MAX_SAMPLES: u32 = 65_535 / 8;

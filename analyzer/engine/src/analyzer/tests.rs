@@ -2,6 +2,7 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use super::*;
+use crate::agents::Account;
 use crate::flowcache::AggMode;
 
 const AGENT: Address = Address::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -148,9 +149,13 @@ fn ledger_counts_what_was_lost_on_the_way() {
     world.sequence += 1;
     world.send(10);
     let ledger = world.analyzer.agents().get(AGENT).unwrap().ledger;
-    assert_eq!((ledger.datagrams, ledger.flow.received, ledger.flow.lost), (20, 200, 10));
-    assert_eq!(ledger.flow.made(), 210);
-    assert_eq!(world.analyzer.tally().sequences.of(AGENT).lost, 1);
+    assert_eq!(
+        (ledger.datagrams.received, ledger.flow.received, ledger.flow.missing),
+        (20, 200, 10)
+    );
+    assert_eq!((ledger.datagrams.gaps.lost, ledger.datagrams.sent()), (1, 21));
+    let Account { made, lost, used, .. } = ledger.account();
+    assert_eq!((made, lost, used), (210, 10, 200));
 }
 
 #[test]

@@ -32,15 +32,16 @@ impl Gaps {
         }
     }
 
-    /// The sum of two counts.
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self {
-            lost: self.lost + other.lost,
-            reordered: self.reordered + other.reordered,
-            duplicates: self.duplicates + other.duplicates,
-            restarts: self.restarts + other.restarts,
-            untracked: self.untracked + other.untracked,
-        }
+    /// Adds what has changed between two counts.
+    pub(crate) fn add_change(&mut self, before: &Self, after: &Self) {
+        let add = |count: &mut u64, before: u64, after: u64| {
+            *count = (*count + after).saturating_sub(before);
+        };
+        add(&mut self.lost, before.lost, after.lost);
+        add(&mut self.reordered, before.reordered, after.reordered);
+        add(&mut self.duplicates, before.duplicates, after.duplicates);
+        add(&mut self.restarts, before.restarts, after.restarts);
+        add(&mut self.untracked, before.untracked, after.untracked);
     }
 
     /// Takes back the count of a step that was none: it was between two sequences.

@@ -55,6 +55,15 @@ pub struct Sequences {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StreamId(u64);
 
+/// What the number of a datagram reveals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// `None` if the stream is not tracked.
+    pub(crate) stream: Option<StreamId>,
+    /// True for a copy of an earlier datagram, in a stream whose numbers advance.
+    pub(crate) copy: bool,
+}
+
 /// The sub-agent and the sender of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
@@ -71,32 +80,31 @@ struct LastSender {
 }
 
 impl Sequences {
-    /// Compares the sequence number of a datagram with the position of its stream. Returns the stream;
-    /// `None` if it is not tracked.
-    pub(crate) fn note(&mut self, arrival: &Arrival, datagram: &Datagram<'_>) -> Option<StreamId> {
+    /// Compares the sequence number of a datagram with the position of its stream.
+    pub(crate) fn note(&mut self, arrival: &Arrival, datagram: &Datagram<'_>) -> Noted {
         let Datagram { agent_address: agent, sub_agent_id, sequence_number, uptime, .. } =
             *datagram;
         let sub_agent = SubAgent { agent, sub_agent_id };
         let key = Key { sub_agent, sender: arrival.sender };
         let mark = Mark { sequence_number, uptime, arrival: arrival.time };
         if let Some(stream) = self.streams.get_mut(&key) {
-            stream.note(mark, &mut self.totals);
+            let copy = stream.note(mark, &mut self.totals);
             let id = stream.id;
             // With as many streams as sub-agents, each sub-agent has one sender: there is nothing to note.
             if self.streams.len() != self.sub_agents.len() {
                 self.note_sender(key);
             }
-            Some(id)
+            Noted { stream: Some(id), copy }
         } else if self.streams.len() < MAX_STREAMS || self.make_room(arrival.time) {
             let id = StreamId(self.next_id);
             self.next_id += 1;
             self.streams.insert(key, Stream::start(id, mark));
             let last = LastSender { sender: key.sender, alternates: false };
             self.sub_agents.entry(sub_agent).or_insert(last).sender = key.sender;
-            Some(id)
+            Noted { stream: Some(id), copy: false }
         } else {
             self.totals.untracked += 1;
-            None
+            Noted { stream: None, copy: false }
         }
     }
 
@@ -104,12 +112,6 @@ impl Sequences {
     #[expect(clippy::len_without_is_empty, reason = "a count, not a collection")]
     pub fn len(&self) -> usize {
         self.sub_agents.len()
-    }
-
-    /// The gaps of all streams of an agent.
-    pub fn of(&self, agent: Address) -> Gaps {
-        let streams = self.streams.iter().filter(|(key, _)| key.sub_agent.agent == agent);
-        streams.fold(Gaps::default(), |sum, (_, stream)| sum.plus(stream.gaps))
     }
 
     /// The number of agents tracked.

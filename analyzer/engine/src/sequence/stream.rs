@@ -50,21 +50,22 @@ impl Stream {
         Self { id, sequences, left: Vec::new(), gaps: Gaps::default(), confirmed: false }
     }
 
-    /// Counts a datagram, here and in `totals`.
-    pub(super) fn note(&mut self, mark: Mark, totals: &mut Gaps) {
+    /// Counts a datagram, here and in `totals`. Returns true if it is a copy of an earlier one.
+    pub(super) fn note(&mut self, mark: Mark, totals: &mut Gaps) -> bool {
         // The usual case: the next datagram of the sequence used last.
         if let Some(sequence) = self.sequences.last_mut()
             && sequence.position.near(mark, 1)
         {
             sequence.take(mark);
             self.confirmed = true;
-            return;
+            return false;
         }
-        self.note_step(mark, totals);
+        // An agent that does not number its datagrams repeats one number for all of them.
+        self.note_step(mark, totals) == Step::Duplicate && self.confirmed
     }
 
-    /// Counts any other datagram.
-    fn note_step(&mut self, mark: Mark, totals: &mut Gaps) {
+    /// Counts any other datagram. Returns what it is.
+    fn note_step(&mut self, mark: Mark, totals: &mut Gaps) -> Step {
         let last = self.sequences.len().saturating_sub(1);
         let (mut sequence, returned) = match self.place(mark, last) {
             Place::After(index) => (self.sequences.remove(index), index != last),
@@ -86,6 +87,7 @@ impl Stream {
             self.sequences.remove(0);
         }
         self.sequences.push(sequence);
+        step
     }
 
     /// The number of sequences that are interleaved: 0 or at least 2.

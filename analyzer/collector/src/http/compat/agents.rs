@@ -7,8 +7,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use flowmote_engine::agents::Agent;
-use flowmote_engine::{Gaps, Instant};
+use flowmote_engine::Instant;
+use flowmote_engine::agents::{Agent, Datagrams};
 use serde_json::{Value, json as object};
 
 use super::Shared;
@@ -78,32 +78,31 @@ async fn agents(State(hub): Shared, query: Query) -> Reply {
     let now = hub.now();
     let found = hub.each(|analyzer| {
         let all = analyzer.agents().iter();
-        let named = all.map(|(address, agent)| (address.to_string(), address, agent));
-        let wanted = named.filter(|(name, ..)| wanted.is_empty() || wanted.contains(&&**name));
-        let gaps = &analyzer.tally().sequences;
-        let objects = wanted.map(|(name, it, agent)| (name, self::agent(now, agent, gaps.of(it))));
-        objects.collect::<Vec<_>>()
+        let named = all.map(|(address, agent)| (address.to_string(), agent));
+        let wanted = named.filter(|(name, _)| wanted.is_empty() || wanted.contains(&&**name));
+        wanted.map(|(name, agent)| (name, self::agent(now, agent))).collect::<Vec<_>>()
     });
     json(&found.into_iter().flatten().collect::<BTreeMap<String, Value>>())
 }
 
-fn agent(now: Instant, agent: &Agent, gaps: Gaps) -> Value {
+fn agent(now: Instant, agent: &Agent) -> Value {
     let ledger = &agent.ledger;
+    let Datagrams { received, copies, gaps, .. } = ledger.datagrams;
     let age = |time: Instant| now.since(time).as_millis() as u64;
     object!({
-        "sFlowDatagramsReceived": ledger.datagrams,
+        "sFlowDatagramsReceived": received + copies,
         "sFlowDatagramsLost": gaps.lost,
         "sFlowDatagramsDuplicates": gaps.duplicates,
         "sFlowDatagramsOutOfOrder": gaps.reordered,
         "sFlowDatagramSource": agent.senders.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sFlowFlowSamples": ledger.flow.received,
-        "sFlowFlowLostSamples": ledger.flow.lost,
+        "sFlowFlowLostSamples": ledger.flow.missing,
         "sFlowFlowDuplicateSamples": ledger.flow.duplicates,
         "sFlowFlowOutOfOrderSamples": ledger.flow.reordered,
-        "sFlowFlowDrops": ledger.drops,
+        "sFlowFlowDrops": ledger.flow.dropped,
         "sFlowFlowDatasources": agent.flow_sources(),
         "sFlowCounterSamples": ledger.counters.received,
-        "sFlowCounterLostSamples": ledger.counters.lost,
+        "sFlowCounterLostSamples": ledger.counters.missing,
         "sFlowCounterDuplicateSamples": ledger.counters.duplicates,
         "sFlowCounterOutOfOrderSamples": ledger.counters.reordered,
         "sFlowCounterDatasources": agent.counter_sources(),

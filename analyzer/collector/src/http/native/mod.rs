@@ -1,9 +1,12 @@
 //! The native interface, `/api/v1`: each value with its error. It is described by its
 //! [document](openapi).
 
+mod agents;
 mod flows;
 mod keys;
+mod ledger;
 mod openapi;
+mod paging;
 mod strict;
 
 use std::sync::Arc;
@@ -14,5 +17,10 @@ use crate::hub::Hub;
 
 /// All resources.
 pub(super) fn routes() -> Router<Arc<Hub>> {
-    Router::new().merge(flows::routes()).merge(keys::routes()).merge(openapi::routes())
+    Router::new()
+        .merge(agents::routes())
+        .merge(flows::routes())
+        .merge(keys::routes())
+        .merge(ledger::routes())
+        .merge(openapi::routes())
 }

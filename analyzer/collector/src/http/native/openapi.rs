@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa::OpenApi;
 
-use super::{flows, keys};
+use super::{agents, flows, keys, ledger};
 use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
 
@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
                        `status` and `error`. A server with --token-file needs the header \
                        `Authorization: Bearer TOKEN`, and replies with 401 without it.",
     ),
-    paths(document, flows::active, keys::names)
+    paths(document, agents::agent, agents::agents, flows::active, keys::names, ledger::process)
 )]
 struct Document;
 

@@ -1,0 +1,139 @@
+//! Agents, each with its ledger.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use flowmote_decoder::Address;
+use flowmote_engine::Instant;
+use flowmote_engine::agents::Agent;
+use flowmote_engine::source::AgentList;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::ledger::Account;
+use super::paging;
+use super::strict::Strict;
+use crate::http::reply::{Failure, Problem, Reply, json};
+use crate::hub::Hub;
+
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new().route("/api/v1/agents", get(agents)).route("/api/v1/agents/{agent}", get(agent))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AgentParameters {
+    /// `ALL`, a list of addresses or host names, or `TOPOLOGY`. All agents if absent.
+    agent: Option<String>,
+    /// The number of agents. 100 if absent.
+    #[serde(default, deserialize_with = "paging::limit")]
+    #[param(minimum = 1, maximum = 10_000)]
+    limit: Option<usize>,
+    /// Agents with greater addresses only: `next` of the page before.
+    #[serde(default, deserialize_with = "paging::address")]
+    #[param(schema_with = paging::address_schema)]
+    after: Option<Address>,
+}
+
+/// Agents in the order of their addresses.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AgentPage {
+    agents: Vec<AgentLedger>,
+    /// The value of `after` for the next page; null on the last one.
+    next: Option<String>,
+}
+
+/// An agent and its ledger.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AgentLedger {
+    /// The address in its datagrams.
+    agent: String,
+    /// Addresses from which its datagrams came, at most eight.
+    senders: Vec<String>,
+    /// Age of the first datagram, in ms.
+    first_seen: u64,
+    /// Age of the last datagram, in ms.
+    last_seen: u64,
+    /// Time since its start by its own clock, in ms.
+    uptime: u32,
+    /// Data sources with flow samples.
+    flow_sources: usize,
+    /// Data sources with counter samples.
+    counter_sources: usize,
+    #[serde(flatten)]
+    account: Account,
+}
+
+impl AgentLedger {
+    fn of(now: Instant, address: Address, agent: &Agent) -> Self {
+        let age = |time: Instant| now.since(time).as_millis() as u64;
+        Self {
+            agent: address.to_string(),
+            senders: agent.senders.iter().map(ToString::to_string).collect(),
+            first_seen: age(agent.first_seen),
+            last_seen: age(agent.last_seen),
+            uptime: agent.uptime,
+            flow_sources: agent.flow_sources(),
+            counter_sources: agent.counter_sources(),
+            account: Account::of(&agent.ledger),
+        }
+    }
+}
+
+/// Agents with their ledgers.
+#[utoipa::path(
+    get,
+    path = "/api/v1/agents",
+    params(AgentParameters),
+    responses(
+        (status = 200, description = "A page of agents", body = AgentPage),
+        (status = 400, description = "A parameter is invalid", body = Problem),
+    ),
+)]
+pub(super) async fn agents(
+    State(hub): State<Arc<Hub>>,
+    Strict(parameters): Strict<AgentParameters>,
+) -> Reply {
+    let AgentParameters { agent, limit, after } = parameters;
+    let limit = limit.unwrap_or(paging::ENTRIES);
+    let wanted = hub.agents(agent.as_deref().unwrap_or("ALL"));
+    let (now, topology) = (hub.now(), hub.lookup().topology);
+    let wanted = |agent: Address| match &wanted {
+        AgentList::Named { addresses, .. } => addresses.contains(&agent),
+        AgentList::Topology => topology.contains(&agent),
+        // A list of ports has no agents.
+        AgentList::Ports(_) => false,
+        AgentList::All => true,
+    };
+    let rows = hub.each(|analyzer| {
+        let page = analyzer.agents().page(after, limit + 1, wanted);
+        page.into_iter()
+            .map(|(it, agent)| (it, AgentLedger::of(now, it, agent)))
+            .collect::<Vec<_>>()
+    });
+    let (agents, next) = paging::page(rows.into_iter().flatten().collect(), limit);
+    json(&AgentPage { agents, next: next.map(|agent: Address| agent.to_string()) })
+}
+
+/// An agent with its ledger.
+#[utoipa::path(
+    get,
+    path = "/api/v1/agents/{agent}",
+    params(("agent" = String, Path, description = "Address of the agent", min_length = 1)),
+    responses(
+        (status = 200, description = "The agent", body = AgentLedger),
+        (status = 404, description = "No agent has this address", body = Problem),
+    ),
+)]
+pub(super) async fn agent(State(hub): State<Arc<Hub>>, Path(name): Path<String>) -> Reply {
+    let (now, missing) = (hub.now(), || Failure::missing("agent", &name));
+    let address = paging::agent(&name).ok_or_else(missing)?;
+    let found = hub.each(|analyzer| {
+        analyzer.agents().get(address).map(|agent| AgentLedger::of(now, address, agent))
+    });
+    json(&found.into_iter().flatten().next().ok_or_else(missing)?)
+}
