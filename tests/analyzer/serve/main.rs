@@ -7,6 +7,7 @@ mod documentation;
 mod ledger;
 mod limits;
 mod openapi;
+mod page;
 mod prometheus;
 mod requests;
 mod settings;

@@ -21,7 +21,7 @@ fn replies_are_those_of_the_openapi_document() {
     server.put("/flow/pairs/json", "{keys:'ipsource,ipdestination',value:'bytes',values:'frames'}");
     wait_until("a flow", || server.json("/api/v1/flows/pairs").get(0).map(drop));
     let directory = tempfile::tempdir().unwrap();
-    let names = format!("[parameters]\n\"path.name\" = \"pairs\"\n\"path.agent\" = {AGENT:?}\n");
+    let names = format!("{PARAMETERS}\"path.agent\" = {AGENT:?}\n");
     let config = directory.path().join("schemathesis.toml");
     fs::write(&config, names).unwrap();
     let mut schemathesis = Command::new(program);
@@ -37,3 +37,12 @@ fn replies_are_those_of_the_openapi_document() {
         assert!(!report.contains(warning), "{report}");
     }
 }
+
+/// Values of parameters whose form the document cannot describe.
+const PARAMETERS: &str = r#"[parameters]
+"path.name" = "pairs"
+"query.keys" = "src,dst"
+"query.value" = "bytes"
+"query.filter" = "dport=443"
+"query.fs" = ","
+"#;

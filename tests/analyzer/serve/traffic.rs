@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use flowmote_core::record::counter::{IfCounters, IfType, PortName};
 use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
@@ -47,21 +47,32 @@ impl Sent {
 }
 
 impl Traffic {
-    /// Sends to an address of this host.
+    /// Sends the connection to an address of this host.
     pub(crate) fn to(collector: SocketAddr) -> Self {
+        Self::of(collector, |number| vec![connection(number)])
+    }
+
+    /// Sends the datagrams that `make` returns for each [`INTERVAL`] from 0, in time.
+    pub(crate) fn of(
+        collector: SocketAddr,
+        make: impl Fn(u32) -> Vec<Vec<u8>> + Send + 'static,
+    ) -> Self {
         let ends = Arc::new(AtomicBool::new(false));
         let sent = Arc::<Mutex<Vec<f64>>>::default();
         let (flag, times) = (ends.clone(), sent.clone());
         let sender = thread::spawn(move || {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket");
+            let start = Instant::now();
             for number in 0.. {
                 if flag.load(Ordering::Relaxed) {
                     return;
                 }
-                // The collector may be between two of its lives.
-                let _ = socket.send_to(&datagram(number), collector);
+                for datagram in make(number) {
+                    // The collector may be between two of its lives.
+                    let _ = socket.send_to(&datagram, collector);
+                }
                 times.lock().expect("no thread panics while it holds the lock").push(now());
-                thread::sleep(INTERVAL);
+                thread::sleep((INTERVAL * (number + 1)).saturating_sub(start.elapsed()));
             }
         });
         Self { ends, sender: Some(sender), sent }
@@ -96,17 +107,11 @@ impl Drop for Traffic {
 }
 
 /// A datagram with samples of the connection, and with the counters of the port.
-fn datagram(number: u32) -> Vec<u8> {
-    let head = DatagramHead {
-        address: IpAddr::V4(AGENT.parse().expect("an address")),
-        sub_agent_id: 0,
-        encoding: Encoding::Compact,
-        max_bytes: 1400,
-    };
+pub(crate) fn connection(number: u32) -> Vec<u8> {
     let mut buffer = [0; 1400];
-    let mut datagram = DatagramBuilder::new(&mut buffer, head);
+    let mut datagram = DatagramBuilder::new(&mut buffer, head(AGENT));
     let source = DataSource::interface(PORT);
-    let frame = frame();
+    let frame = frame(SRC, DST);
     for sample in 0..SAMPLES {
         let sequence = number * SAMPLES + sample + 1;
         let pool = sequence.wrapping_mul(RATE);
@@ -115,12 +120,7 @@ fn datagram(number: u32) -> Vec<u8> {
             meta: SampleMeta { sampling_rate: RATE, sample_pool: pool, drops: 0 },
             input: Interface::Index(PORT),
             output: Interface::Index(PORT + 1),
-            header: Some(SampledHeader {
-                protocol: HeaderProtocol::ETHERNET,
-                frame_length: FRAME_LENGTH,
-                stripped: 4,
-                header: &frame,
-            }),
+            header: Some(sampled(&frame)),
             records: &[],
         };
         datagram.flow_sample(sequence, &sample).expect("room for a sample");
@@ -128,6 +128,16 @@ fn datagram(number: u32) -> Vec<u8> {
     let counters = CounterSample { records: &[&counters(number), &PortName { name: PORT_NAME }] };
     datagram.counter_sample(source, number + 1, &counters).expect("room for counters");
     datagram.finish(number + 1, number * INTERVAL.as_millis() as u32).to_vec()
+}
+
+/// The head of the datagrams of an agent.
+pub(crate) fn head(agent: &str) -> DatagramHead {
+    DatagramHead {
+        address: IpAddr::V4(agent.parse().expect("an address")),
+        sub_agent_id: 0,
+        encoding: Encoding::Compact,
+        max_bytes: 1400,
+    }
 }
 
 /// The counters of the port after `number` datagrams.
@@ -150,16 +160,26 @@ fn counters(number: u32) -> IfCounters {
     }
 }
 
-/// Ethernet, IPv4 and TCP of a packet of the connection.
-fn frame() -> Vec<u8> {
+/// A packet of [`FRAME_LENGTH`] bytes of which these are the first.
+pub(crate) fn sampled(frame: &[u8]) -> SampledHeader<'_> {
+    SampledHeader {
+        protocol: HeaderProtocol::ETHERNET,
+        frame_length: FRAME_LENGTH,
+        stripped: 4,
+        header: frame,
+    }
+}
+
+/// Ethernet, IPv4 and TCP of a packet of [`FRAME_LENGTH`] bytes.
+pub(crate) fn frame(src: &str, dst: &str) -> Vec<u8> {
     let address = |text: &str| text.parse::<Ipv4Addr>().expect("an address").octets();
     let mut frame = vec![0x02, 0, 0, 0, 0, 0xb2, 0x02, 0, 0, 0, 0, 0xa1, 0x08, 0];
     let length = (FRAME_LENGTH - 18) as u16;
     frame.extend([0x45, 0]);
     frame.extend(length.to_be_bytes());
     frame.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
-    frame.extend(address(SRC));
-    frame.extend(address(DST));
+    frame.extend(address(src));
+    frame.extend(address(dst));
     // Ports, numbers, a header of 20 bytes with ACK, window.
     frame.extend([0xc3, 0x50, 0x01, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 0xff, 0xff]);
     frame.extend([0; 4]);
@@ -167,10 +187,10 @@ fn frame() -> Vec<u8> {
 }
 
 /// Time between two datagrams.
-const INTERVAL: Duration = Duration::from_millis(50);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(50);
 /// Samples in a datagram.
-const SAMPLES: u32 = 4;
+pub(crate) const SAMPLES: u32 = 4;
 /// N of 1 in N.
-const RATE: u32 = 10;
+pub(crate) const RATE: u32 = 10;
 /// Bytes of a packet on the wire.
-const FRAME_LENGTH: u32 = 1018;
+pub(crate) const FRAME_LENGTH: u32 = 1018;

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::counters::Counters;
+use super::page;
 use super::query;
 use super::reply::Failure;
 
@@ -54,7 +55,8 @@ impl Guard {
             let text = format!("{host:?} is not a name of this server: see --name");
             return Some(Failure::new(StatusCode::MISDIRECTED_REQUEST, text));
         }
-        if !self.authorized(headers) {
+        // The page itself is public: it has the form for the token.
+        if !page::has(uri.path()) && !self.authorized(headers) {
             let text = "the header `Authorization: Bearer TOKEN` is missing or wrong";
             return Some(Failure::new(StatusCode::UNAUTHORIZED, text));
         }

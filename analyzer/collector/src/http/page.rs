@@ -26,10 +26,16 @@ fn file(kind: &'static str, content: &'static str) -> Response {
     (headers, content).into_response()
 }
 
+/// True for the path of a file of the page. They are the same for everyone.
+pub(super) fn has(path: &str) -> bool {
+    FILES.iter().any(|(own, ..)| *own == path)
+}
+
 /// Path, content type and content.
-const FILES: [(&str, &str, &str); 14] = [
+const FILES: [(&str, &str, &str); 17] = [
     ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
     ("/page/page.css", "text/css; charset=utf-8", include_str!("../page/page.css")),
+    ("/page/icon.svg", "image/svg+xml; charset=utf-8", include_str!("../page/icon.svg")),
     ("/page/page.js", SCRIPT, include_str!("../page/page.js")),
     ("/page/api.js", SCRIPT, include_str!("../page/api.js")),
     ("/page/dom.js", SCRIPT, include_str!("../page/dom.js")),
@@ -37,8 +43,10 @@ const FILES: [(&str, &str, &str); 14] = [
     ("/page/chart.js", SCRIPT, include_str!("../page/chart.js")),
     ("/page/flowtable.js", SCRIPT, include_str!("../page/flowtable.js")),
     ("/page/pages.js", SCRIPT, include_str!("../page/pages.js")),
+    ("/page/token.js", SCRIPT, include_str!("../page/token.js")),
     ("/page/overview.js", SCRIPT, include_str!("../page/overview.js")),
     ("/page/explore.js", SCRIPT, include_str!("../page/explore.js")),
+    ("/page/drops.js", SCRIPT, include_str!("../page/drops.js")),
     ("/page/ports.js", SCRIPT, include_str!("../page/ports.js")),
     ("/page/hosts.js", SCRIPT, include_str!("../page/hosts.js")),
     ("/page/agents.js", SCRIPT, include_str!("../page/agents.js")),

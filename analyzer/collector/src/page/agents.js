@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { make } from './dom.js';
-import { count, seconds } from './numbers.js';
+import { count, duration } from './numbers.js';
 import { Pages } from './pages.js';
 
 const number = (title, name) => ({ title, of: (row) => count(row[name]), number: true });
@@ -19,12 +19,12 @@ const COLUMNS = [
   number('drops in the agent', 'sFlowFlowDrops'),
   number('counter samples', 'sFlowCounterSamples'),
   number('lost', 'sFlowCounterLostSamples'),
-  { title: 'last seen', of: (row) => `${seconds(row.lastSeen)} ago`, number: true },
+  { title: 'last seen', of: (row) => `${duration(row.lastSeen)} ago`, number: true },
 ];
 
 export async function agents(view) {
   const pages = new Pages('agents');
-  view.append(make('h2', {}, 'Agents'), pages.element);
+  view.append(pages.element);
   return {
     period: 2000,
     async update() {

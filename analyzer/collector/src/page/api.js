@@ -1,39 +1,37 @@
 // Requests to this server.
 
-async function send(path, options) {
-  const response = await fetch(path, { cache: 'no-store', ...options });
-  const text = await response.text();
-  if (!response.ok) {
-    let reason = response.statusText;
-    try { reason = JSON.parse(text).error ?? reason; } catch { /* no JSON */ }
-    const error = new Error(reason);
-    error.status = response.status;
-    throw error;
-  }
-  return text ? JSON.parse(text) : null;
+const TOKEN = 'token';
+
+// The token of this tab. A reload keeps it, the end of the tab forgets it.
+export const setToken = (token) => sessionStorage.setItem(TOKEN, token);
+export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
+
+function headers() {
+  return hasToken() ? { Authorization: `Bearer ${sessionStorage.getItem(TOKEN)}` } : {};
 }
 
-// The body of a GET, parsed.
-export const get = (path) => send(path);
+// The body of a GET, parsed. The error of one that fails has the `status`, and no status without a reply.
+export async function get(path) {
+  const response = await fetch(path, { cache: 'no-store', headers: headers() }).catch((error) => {
+    throw new Error('The server does not respond.', { cause: error });
+  });
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text);
+  throw Object.assign(new Error(reason(text) ?? response.statusText), { status: response.status });
+}
 
-// The name of a definition of this tab: another one cannot remove it.
-export const ownName = (view) => `page_${view}_${crypto.getRandomValues(new Uint32Array(1))[0].toString(16)}`;
+function reason(text) {
+  try { return JSON.parse(text).error; } catch { return undefined; }
+}
 
-export const define = (name, flow) => send(`/flow/${name}/json`, {
-  method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(flow),
-});
+const ACTIVE = '/api/v1/active?';
 
-// A definition also goes away when the tab is closed, hence keepalive.
-export const remove = (name) => send(`/flow/${name}/json`, { method: 'DELETE', keepalive: true }).catch(() => {});
+// Between the fields of a key: no text of a packet has it.
+export const SEPARATOR = '\u001f';
 
-// Flows of a definition with samples, interval, bound and rate. After a restart of the server the
-// definition is made again.
-export async function flows(name, flow, limit) {
-  try {
-    return await get(`/api/v1/flows/${name}?maxFlows=${limit}`);
-  } catch (error) {
-    if (error.status !== 404) throw error;
-    await define(name, flow);
-    return [];
-  }
+// Active flows of the attributes in `flow`, with samples, interval, bound and rate. The server makes the
+// definition, and removes it when these requests end.
+export function active(flow, limit) {
+  const attributes = Object.entries(flow).filter(([, value]) => value !== undefined);
+  return get(ACTIVE + new URLSearchParams([...attributes, ['fs', SEPARATOR], ['maxFlows', limit]]));
 }

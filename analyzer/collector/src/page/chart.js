@@ -1,51 +1,120 @@
-// Charts on SVG: lines over time, and bars with the interval of their value.
+// Charts on SVG: lines over time with the interval of their values, and bars.
 
-import { fill, make } from './dom.js';
+import { fill, make, redraw } from './dom.js';
+import { short } from './numbers.js';
 
 const svg = (tag, attributes, ...children) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 
-// The last values of a series, with their times.
+// Lines that can be told apart, also without colours.
+const LINES = 6;
+const LEFT = 50, RIGHT = 26, TOP = 8, BOTTOM = 22, HEIGHT = 170;
+
+// Values over time: the time in ms, the value, and the ends of its interval if they are known.
 export class Series {
   constructor(name, span = 300000) { Object.assign(this, { name, span, points: [] }); }
-  push(value, time = Date.now()) {
+  push(value, time = Date.now(), low = undefined, high = undefined) {
     if (typeof value !== 'number') return;
-    this.points.push([time, value]);
+    this.points.push([time, value, low, high]);
     while (this.points[0][0] < time - this.span) this.points.shift();
   }
   get last() { return this.points.at(-1)?.[1]; }
+  get top() { return this.points.reduce((top, [, value, , high]) => Math.max(top, high ?? value), 0); }
 }
 
-// Lines over the span of the first series, with one scale from zero.
-export function lines(label, series, css = 'chart') {
-  const span = series[0].span, now = Date.now();
-  const top = Math.max(...series.flatMap((one) => one.points.map(([, value]) => value)), 0) || 1;
-  const at = ([time, value]) => `${(1000 * (1 - (now - time) / span)).toFixed(1)},${(98 - 96 * value / top).toFixed(2)}`;
-  const paths = series.map((one, index) => svg('polyline', { class: `line${index % 2}`, points: one.points.map(at).join(' ') }));
-  const axis = svg('line', { class: 'axis', x1: 0, x2: 1000, y1: 99, y2: 99 });
-  return svg('svg', { class: css, viewBox: '0 0 1000 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': label }, axis, ...paths);
+// The smallest of 1, 2, 5, 10, 20 ... that is not below a value.
+function round(value) {
+  const step = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].find((times) => times * step >= value) * step;
 }
 
-// A chart, its legend, and the numbers of it as a table that can be opened.
-export function figure(title, series, format) {
-  const top = Math.max(...series.flatMap((one) => one.points.map(([, value]) => value)), 0);
-  const now = series.map((one) => `${one.name} ${format(one.last) || 'not known yet'}`).join(', ');
-  const times = series[0].points.filter((_, index) => index % 5 === 0).map(([time]) => time);
-  const near = (one, time) => one.points.find(([other]) => other >= time)?.[1];
-  const cell = (one, time) => make('td', { class: 'number' }, format(near(one, time)));
-  const rows = times.reverse().map((time) => make('tr', {}, make('td', {}, new Date(time).toLocaleTimeString()), ...series.map((one) => cell(one, time))));
-  const head = make('tr', {}, make('th', { scope: 'col' }, 'time'), ...series.map((one) => make('th', { scope: 'col' }, one.name)));
-  return [
-    make('p', { class: 'legend' }, `${title}, five minutes, top of the scale ${format(top)}. Now: ${now}`),
-    lines(`${title}: ${now}`, series),
-    make('details', {}, make('summary', {}, 'Values'), make('table', {}, make('thead', {}, head), make('tbody', {}, ...rows))),
-  ];
+// A chart with its legend, its numbers as a table that can be opened, and a line for each series.
+export class Figure {
+  constructor(title, unit, span = 300000) {
+    Object.assign(this, { title, span, series: [], format: (value) => short(value, unit) });
+    this.chart = make('div', { class: 'chart' });
+    this.legend = make('p', { class: 'legend' });
+    this.rows = make('div');
+    this.details = make('details', {}, make('summary', {}, 'Values as a table'), this.rows);
+    this.details.addEventListener('toggle', () => this.list());
+    this.element = make('figure', {}, make('figcaption', {}, unit ? `${title}, ${unit}` : title), this.legend, this.chart, this.details);
+  }
+
+  draw(series, now = Date.now()) {
+    Object.assign(this, { series, now });
+    const words = series.map((one) => `${one.name} ${this.format(one.last) || 'unknown'}`);
+    this.legend.replaceChildren(...series.map((one, at) => make('span', {}, swatch(at), words[at])));
+    this.chart.replaceChildren(this.lines(`${this.title}, now: ${words.join(', ')}`));
+    this.list();
+  }
+
+  // Built only while it is open.
+  list() {
+    if (this.details.open) redraw(this.rows, values(this));
+    else this.rows.replaceChildren();
+  }
+
+  lines(label) {
+    const width = Math.max(260, this.chart.clientWidth), right = width - RIGHT, bottom = HEIGHT - BOTTOM;
+    const step = round(Math.max(...this.series.map((one) => one.top), 1) / 4);
+    const top = step * Math.max(1, Math.ceil(Math.max(...this.series.map((one) => one.top)) / step));
+    const x = (time) => (LEFT + (right - LEFT) * (1 - (this.now - time) / this.span)).toFixed(1);
+    const y = (value) => (bottom - (bottom - TOP) * Math.min(1, value / top)).toFixed(1);
+    const grid = [];
+    for (let value = 0; value <= top; value += step) {
+      grid.push(svg('line', { class: 'axis', x1: LEFT, x2: right, y1: y(value), y2: y(value) }));
+      grid.push(svg('text', { x: LEFT - 8, y: Number(y(value)) + 4, 'text-anchor': 'end' }, short(value)));
+    }
+    for (let ago = 0; ago <= this.span; ago += 60000) {
+      const text = ago ? `\u2212${ago / 60000} min` : 'now';
+      grid.push(svg('text', { x: x(this.now - ago), y: HEIGHT - 4, 'text-anchor': 'middle' }, text));
+    }
+    const seen = this.series.map((one) => one.points.filter(([time]) => time >= this.now - this.span));
+    const bands = seen.map((points, at) => svg('polygon', { class: `band band${at % LINES}`, points: band(points, x, y, top) }));
+    const paths = seen.map((points, at) => svg('polyline', {
+      class: `line line${at % LINES}`, points: points.map(([time, value]) => `${x(time)},${y(value)}`).join(' '),
+    }));
+    const box = { viewBox: `0 0 ${width} ${HEIGHT}`, width: '100%', height: HEIGHT, role: 'img', 'aria-label': label };
+    return svg('svg', box, ...grid, ...bands, ...paths);
+  }
 }
 
-// A bar from 0 to `value` of `top`, with its interval as a line.
+// The area between the ends of the intervals. One that has no upper end reaches to the top.
+function band(points, x, y, top) {
+  const known = points.filter(([, , low]) => low !== undefined);
+  const high = known.map(([time, , , high]) => `${x(time)},${y(high ?? top)}`);
+  return [...high, ...known.reverse().map(([time, , low]) => `${x(time)},${y(low)}`)].join(' ');
+}
+
+const swatch = (at) => svg('svg', { class: 'swatch', viewBox: '0 0 24 8', 'aria-hidden': 'true' },
+  svg('line', { class: `line line${at % LINES}`, x1: 0, x2: 24, y1: 4, y2: 4 }));
+
+// The values of a figure, the newest first, at most one for each five seconds.
+function values({ title, series, format }) {
+  const times = [...new Set(series.flatMap((one) => one.points.map(([time]) => 5000 * Math.floor(time / 5000))))].sort((a, b) => b - a);
+  const at = series.map((one) => new Map(one.points.map(([time, value]) => [5000 * Math.floor(time / 5000), value])));
+  const cell = (time) => at.map((known) => make('td', { class: 'number' }, format(known.get(time))));
+  const rows = times.slice(0, 60).map((time) => make('tr', {}, make('th', { scope: 'row' }, new Date(time).toLocaleTimeString()), ...cell(time)));
+  const head = ['time', ...series.map((one) => one.name)].map((text, column) => make('th', { scope: 'col', class: column > 0 && 'number' }, text));
+  return make('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `Values of ${title}` },
+    make('table', {}, make('caption', {}, title), make('thead', {}, make('tr', {}, ...head)), make('tbody', {}, ...rows)));
+}
+
+// The course of one value, as small as a word.
+export function spark(series, format) {
+  const { points, span, name } = series, top = series.top || 1, now = points.at(-1)[0];
+  const least = Math.min(...points.map(([, value]) => value));
+  const at = ([time, value]) => `${(100 * (1 - (now - time) / span)).toFixed(1)},${(19 - 18 * value / top).toFixed(1)}`;
+  const label = `${name}, five minutes: from ${format(least)} to ${format(series.top)}, now ${format(series.last)}`;
+  return svg('svg', { class: 'spark', viewBox: '0 0 100 20', preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
+    svg('polyline', { class: 'line line0', points: points.map(at).join(' ') }));
+}
+
+// A bar from 0 to `value` of `top`, with its interval as a line with ends.
 export function bar(label, value, low, high, top) {
-  const at = (number) => Math.min(100, 100 * number / (top || 1));
-  const end = high === null ? 100 : at(high);
-  return svg('svg', { class: 'bar', viewBox: '0 0 100 10', preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
-    svg('rect', { class: 'value', x: 0, y: 1, width: at(value), height: 8 }),
-    svg('line', { class: 'error', x1: at(low), x2: end, y1: 5, y2: 5 }));
+  const at = (number) => Math.min(100, 100 * number / (top || 1)).toFixed(1);
+  const end = high === null ? 100 : at(high), ends = [at(low), end];
+  return svg('svg', { class: 'bar', viewBox: '0 0 100 12', preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
+    svg('rect', { class: 'part', x: 0, y: 1, width: at(value), height: 10 }),
+    svg('line', { class: 'error', x1: at(low), x2: end, y1: 6, y2: 6 }),
+    ...ends.map((x) => svg('line', { class: 'error', x1: x, x2: x, y1: 3, y2: 9 })));
 }

@@ -1,49 +1,70 @@
-// Explore: a flow that the user defines, live. Keys, value and filter are part of the URL.
+// Explore: flows by keys, value and filter of the user. They are part of the URL.
 
-import { define, flows, get, ownName, remove } from './api.js';
-import { Series, figure } from './chart.js';
-import { make } from './dom.js';
-import { flowTable } from './flowtable.js';
-import { short } from './numbers.js';
+import { active, get } from './api.js';
+import { Figure, Series } from './chart.js';
+import { make, redraw, section } from './dom.js';
+import { flowTable, split } from './flowtable.js';
+import { unitOf } from './numbers.js';
+
+const EXAMPLES = [
+  ['Conversations', { keys: 'src,dst' }],
+  ['Connections', { keys: 'src,dst,ipproto,sport,dport' }],
+  ['Services', { keys: 'ipproto,dport' }],
+  ['Ports of agents', { keys: 'agent,inputifindex,outputifindex' }],
+  ['VLANs', { keys: 'null:vlan:untagged' }],
+  ['Stations', { keys: 'macsource,macdestination' }],
+  ['Protocols', { keys: 'stack', value: 'frames' }],
+];
+const ROWS = 100;
 
 export async function explore(view, parameters) {
-  const name = ownName('explore');
-  const flow = { keys: parameters.get('keys') ?? '', value: parameters.get('value') || 'bytes', filter: parameters.get('filter') || undefined, n: 100 };
-  const output = make('div'), chart = make('div');
-  view.append(await form(flow), make('h2', {}, 'Sum of the flows shown'), chart, make('h2', {}, 'Flows'), output);
-  if (!flow.keys) {
-    output.textContent = 'Enter keys, such as src,dst.';
-    return {};
-  }
-  await define(name, flow);
-  const unit = flow.value === 'bytes' ? 'bit/s' : '';
-  const factor = unit ? 8 : 1;
-  const sum = new Series('sum');
+  const flow = { keys: parameters.get('keys') ?? '', value: parameters.get('value') || 'bytes', filter: parameters.get('filter') || undefined };
+  const { element, report } = await form(flow);
+  view.append(element, examples());
+  if (!parameters.has('keys')) return {};
+  const unit = unitOf(flow.value), titles = split(flow.keys);
+  const sum = new Series(`sum of ${flow.value}`);
+  const figure = new Figure('Sum of the flows below', unit.unit);
+  const output = make('div');
+  view.append(figure.element, section('Flows', output));
   return {
     period: 1000,
     async update() {
-      const found = await flows(name, flow, 100);
-      sum.push(found.reduce((all, one) => all + one.value, 0));
-      if (!chart.querySelector('details[open]')) chart.replaceChildren(...figure(flow.value, [sum], (value) => short(value * factor, unit)));
-      output.replaceChildren(flowTable(`${found.length} flows of ${flow.keys}`, found, unit));
+      const found = await active(flow, ROWS).catch(report);
+      report();
+      sum.push(found.reduce((all, one) => all + one.value, 0) * unit.factor);
+      figure.draw([sum]);
+      const caption = found.length < ROWS ? `${found.length} flows` : `The ${ROWS} largest flows`;
+      redraw(output, flowTable(caption, titles, unit, found, { empty: 'No packet of the last seconds has these keys and fits the filter.' }));
     },
-    leave: () => remove(name),
   };
 }
 
+const examples = () => make('p', { class: 'examples' }, 'Examples: ',
+  ...EXAMPLES.map(([title, flow]) => make('a', { href: `#explore?${new URLSearchParams(flow)}` }, title)));
+
 async function form(flow) {
   const { keys, functions } = await get('/api/v1/keys');
-  const field = (name, value) => make('input', { name, value: value ?? '', autocomplete: 'off', spellcheck: 'false' });
-  const inputs = { keys: field('keys', flow.keys), value: field('value', flow.value), filter: field('filter', flow.filter) };
-  const lists = Object.values(inputs).map((input) => completion(input, [...keys, ...functions.map((one) => `${one}:`)]));
-  const button = make('button', {}, 'Show');
-  const labels = Object.entries(inputs).map(([name, input]) => make('label', {}, name, input));
-  const form = make('form', {}, ...labels, ...lists, button);
-  form.addEventListener('submit', (event) => {
+  const words = [...keys, ...functions.map((one) => `${one}:`)];
+  const values = ['bytes', 'frames', 'requests', ...['avg:', 'min:', 'max:', 'count:', 'rate:'].flatMap((word) => [word, ...keys.map((key) => word + key)])];
+  const fields = {
+    keys: field('keys', flow.keys, words, 'src,dst'),
+    value: field('value', flow.value, values, 'bytes'),
+    filter: field('filter', flow.filter, words, 'dport=443&ipproto=6'),
+  };
+  const element = make('form', {}, ...Object.values(fields).map((one) => one.element), make('button', {}, 'Show'));
+  element.addEventListener('submit', (event) => {
     event.preventDefault();
-    location.hash = `explore?${new URLSearchParams(new FormData(form))}`;
+    location.hash = `explore?${new URLSearchParams(new FormData(element))}`;
   });
-  return form;
+  return { element, report: (error) => reportAt(fields, error) };
+}
+
+// An input with its label, completion, and a place for its error.
+function field(name, value, words, example) {
+  const problem = make('span', { class: 'bad', id: `problem-${name}` });
+  const input = make('input', { name, value: value ?? '', placeholder: example, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', 'aria-describedby': problem.id });
+  return { input, problem, element: make('label', { class: name }, name, input, completion(input, words), problem) };
 }
 
 // A list of words that fit the last part of a field.
@@ -51,11 +72,29 @@ function completion(input, words) {
   const list = make('datalist', { id: `words-${input.name}` });
   input.setAttribute('list', list.id);
   const update = () => {
-    const [, before, part] = /^(.*[,:&|(=]|)(.*)$/.exec(input.value);
-    const fitting = words.filter((word) => word.startsWith(part)).slice(0, 50);
-    list.replaceChildren(...fitting.map((word) => make('option', { value: before + word })));
+    const whole = words.filter((word) => word.startsWith(input.value) && input.value);
+    const [, before, part] = /^(.*[,:&|(=[]|)(.*)$/.exec(input.value);
+    const fitting = words.filter((word) => word.startsWith(part)).map((word) => before + word);
+    const offered = [...new Set([...whole, ...fitting])].slice(0, 60);
+    list.replaceChildren(...offered.map((value) => make('option', { value })));
   };
   input.addEventListener('input', update);
   update();
   return list;
+}
+
+// Shows an error at the field and the character that it names; without an error, removes it.
+function reportAt(fields, error) {
+  const [, name, at, text] = /^(\w+): (?:at character (\d+): )?(.*)$/s.exec(error?.message ?? '') ?? [];
+  for (const [other, { input, problem }] of Object.entries(fields)) {
+    const message = other === name ? (at ? `character ${at}: ${text}` : text) : '';
+    if (problem.textContent === message) continue;
+    problem.textContent = message;
+    input.toggleAttribute('aria-invalid', message !== '');
+    if (at && message) {
+      input.focus();
+      input.setSelectionRange(at - 1, input.value.length);
+    }
+  }
+  if (error) throw fields[name] ? Object.assign(error, { shown: true }) : error;
 }

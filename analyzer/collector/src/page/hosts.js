@@ -1,7 +1,7 @@
 // Hosts: a list, and all metrics of one with their course.
 
 import { get } from './api.js';
-import { Series, lines } from './chart.js';
+import { Series, spark } from './chart.js';
 import { make } from './dom.js';
 import { count, percent, short } from './numbers.js';
 import { Pages } from './pages.js';
@@ -10,20 +10,20 @@ export const hosts = (view, parameters) => (parameters.get('agent') ? host(view,
 
 async function list(view) {
   const pages = new Pages('hosts');
-  view.append(make('h2', {}, 'Hosts'), pages.element);
+  view.append(pages.element);
   return {
     period: 2000,
     async update() {
-      const rows = (await get('/table/ALL/host_name,load_one,cpu_utilization,mem_utilization/json')).map(rowOf);
+      const rows = join(await get('/dump/ALL/host_name;load_one;cpu_utilization;mem_utilization/json'));
       pages.show(`${count(rows.length)} hosts`, COLUMNS, rows, (row) => `${row.agent} ${row.host_name ?? ''}`);
     },
   };
 }
 
-function rowOf(cells) {
-  const row = { agent: cells.find((cell) => cell.agent)?.agent };
-  for (const { metricName, metricValue } of cells) row[metricName] = metricValue;
-  return row;
+function join(cells) {
+  const rows = new Map();
+  for (const { agent, metricName, metricValue } of cells) rows.set(agent, { agent, ...rows.get(agent), [metricName]: metricValue });
+  return [...rows.values()];
 }
 
 const COLUMNS = [
@@ -37,17 +37,18 @@ const COLUMNS = [
 async function host(view, agent) {
   const pages = new Pages('metrics');
   const courses = new Map();
-  view.append(make('h2', {}, `Metrics of ${agent}`), make('p', {}, make('a', { href: '#hosts' }, 'All hosts')), pages.element);
+  view.append(make('p', {}, make('a', { href: '#hosts' }, 'All hosts')), pages.element);
   const course = ([name, value]) => {
     if (!courses.has(name)) courses.set(name, new Series(name));
     courses.get(name).push(value);
     return { name, value, course: courses.get(name) };
   };
   return {
+    title: `Metrics of ${agent}`,
     period: 2000,
     async update() {
       const metrics = await get(`/metric/${encodeURIComponent(agent)}/json`);
-      pages.show(`Metrics of ${agent}, five minutes`, METRICS, Object.entries(metrics).map(course), (row) => row.name);
+      pages.show(`Metrics of ${agent}`, METRICS, Object.entries(metrics).map(course), (row) => row.name);
     },
   };
 }
@@ -55,5 +56,5 @@ async function host(view, agent) {
 const METRICS = [
   { title: 'metric', of: (row) => row.name },
   { title: 'value', of: (row) => (typeof row.value === 'number' ? short(row.value) : row.value), number: true },
-  { title: 'course', of: (row) => (row.course.points.length > 1 ? lines(`course of ${row.name}`, [row.course], 'spark') : '') },
+  { title: 'since this view was opened', of: (row) => (row.course.points.length > 1 ? spark(row.course, short) : '') },
 ];

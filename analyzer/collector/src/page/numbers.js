@@ -2,15 +2,35 @@
 
 const STEPS = [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']];
 
-// Three digits and a decimal prefix.
+// Three digits and a decimal prefix. The space does not break.
 export function short(value, unit = '') {
   if (typeof value !== 'number') return '';
-  const [step, prefix] = STEPS.find(([step]) => Math.abs(value) >= step) ?? [1, ''];
-  const scaled = value / step;
-  const digits = Math.abs(scaled) >= 100 || Number.isInteger(scaled) ? 0 : Math.abs(scaled) >= 10 ? 1 : 2;
-  return `${scaled.toFixed(digits)}${prefix || unit ? ' ' : ''}${prefix}${unit}`;
+  // What has more than 999.5 of a step is rounded to the next one.
+  const [step, prefix] = STEPS.find(([step]) => Math.abs(value) >= step * 0.9995) ?? [1, ''];
+  const scaled = value / step, size = Math.abs(scaled);
+  const digits = size >= 99.95 || Number.isInteger(scaled) ? 0 : size >= 9.995 ? 1 : 2;
+  return `${scaled.toFixed(digits)}${prefix || unit ? '\u00a0' : ''}${prefix}${unit}`;
 }
 
 export const count = (value) => (typeof value === 'number' ? value.toLocaleString('en') : '');
-export const percent = (value) => (typeof value === 'number' ? `${value.toFixed(1)} %` : '');
-export const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(milliseconds < 10000 ? 1 : 0)} s`;
+export const percent = (value) => (typeof value === 'number' ? `${value.toFixed(1)}\u00a0%` : '');
+
+// A duration in milliseconds.
+export function duration(milliseconds) {
+  if (typeof milliseconds !== 'number') return '';
+  const seconds = milliseconds / 1000;
+  if (seconds < 120) return `${seconds.toFixed(seconds < 10 ? 1 : 0)}\u00a0s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes}\u00a0min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours}\u00a0h` : `${Math.floor(hours / 24)}\u00a0days`;
+}
+
+// The unit of the value of a flow, and the factor to it.
+export function unitOf(value) {
+  if (value === 'bytes') return { factor: 8, unit: 'bit/s' };
+  if (value === 'frames') return { factor: 1, unit: 'pkt/s' };
+  if (value === 'requests') return { factor: 1, unit: 'requests/s' };
+  if (value.endsWith('bytes')) return { factor: 1, unit: 'B/s' };
+  return { factor: 1, unit: '' };
+}

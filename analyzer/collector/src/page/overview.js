@@ -1,43 +1,61 @@
-// Overview: traffic, health, largest flows.
+// Overview: traffic, largest conversations, discarded packets, health.
 
-import { define, flows, get, ownName, remove } from './api.js';
-import { Series, figure } from './chart.js';
-import { facts, make } from './dom.js';
+import { active, get } from './api.js';
+import { Figure, Series } from './chart.js';
+import { facts, make, redraw, section } from './dom.js';
 import { flowTable } from './flowtable.js';
-import { count, seconds, short } from './numbers.js';
+import { count, duration, short, unitOf } from './numbers.js';
 
-const FLOW = { keys: 'src,dst', value: 'bytes', n: 20 };
+// Each agent counts a packet once.
+const TOTAL = { keys: '', aggMode: 'sum' };
+const CONVERSATIONS = { keys: 'src,dst', value: 'bytes' };
+const DISCARDS = { keys: 'reason', value: 'frames', dropped: true, aggMode: 'sum', t: 10 };
 
 // Kept while other views are shown.
-const received = new Series('received'), sent = new Series('sent');
+const courses = { bytes: new Series('all agents'), frames: new Series('all agents') };
 
 export async function overview(view) {
-  const name = ownName('overview');
-  const health = make('div'), traffic = make('div'), top = make('div');
-  view.append(make('h2', {}, 'Health'), health, make('h2', {}, 'Traffic of all ports, by their counters'), traffic, make('h2', {}, 'Largest conversations'), top);
-  const defined = await define(name, FLOW).then(() => true, (error) => {
-    top.textContent = `No flow can be defined: ${error.message}`;
-    return false;
-  });
+  const bits = figure('Bits', 'bytes'), packets = figure('Packets', 'frames');
+  const health = make('div'), top = make('div'), discards = make('div');
+  view.append(
+    section('Traffic, estimated from samples', make('div', { class: 'pair' }, bits.element, packets.element)),
+    section('Health', health),
+    section('Largest conversations', top),
+    section('Discarded packets', discards),
+  );
   return {
     period: 1000,
     async update() {
-      const [state, totals] = await Promise.all([get('/analyzer/json'), get('/metric/ALL/sum:ifinoctets,sum:ifoutoctets/json')]);
-      received.push(totals[0]?.metricValue);
-      sent.push(totals[1]?.metricValue);
-      health.replaceChildren(healthOf(state));
-      if (!traffic.querySelector('details[open]')) traffic.replaceChildren(...figure('Traffic', [received, sent], (value) => short(value * 8, 'bit/s')));
-      if (defined) top.replaceChildren(flowTable('Conversations by bit rate', await flows(name, FLOW, 20), 'bit/s'));
+      const [state, conversations, dropped, ...totals] = await Promise.all([
+        get('/analyzer/json'), active(CONVERSATIONS, 10), active(DISCARDS, 5),
+        active({ ...TOTAL, value: 'bytes' }, 1), active({ ...TOTAL, value: 'frames' }, 1),
+      ]);
+      bits.show(totals[0][0]);
+      packets.show(totals[1][0]);
+      redraw(health, healthOf(state));
+      redraw(top, flowTable('Conversations by bit rate', ['source', 'destination'], unitOf('bytes'), conversations, { empty: 'No packets were sampled in the last seconds.' }));
+      redraw(discards, flowTable('Reasons by packet rate', ['reason'], unitOf('frames'), dropped, { empty: 'No discarded packets were reported in the last seconds.', summed: true }),
+        make('p', {}, make('a', { href: '#drops' }, 'By port and by flow')));
     },
-    leave: () => defined && remove(name),
   };
 }
 
+// A figure of the sum of all flows. No flow is none now.
+function figure(title, value) {
+  const { factor, unit } = unitOf(value), course = courses[value];
+  const drawn = new Figure(title, unit);
+  drawn.show = (total = { value: 0, low: 0, high: 0 }) => {
+    course.push(total.value * factor, Date.now(), total.low * factor, total.high === null ? undefined : total.high * factor);
+    drawn.draw([course]);
+  };
+  return drawn;
+}
+
 const healthOf = (state) => facts([
-  ['agents', count(state.sFlowAgents)],
+  ['agents', count(state.sFlowAgents), '#agents'],
   ['datagrams', count(state.sFlowDatagramsReceived)],
-  ['dropped at the socket or refused', count(state.sFlowDatagramsDiscarded)],
-  ['malformed', count(state.sFlowParseErrors)],
-  ['memory', short(state.heapUsed, 'B')],
-  ['running for', seconds(state.uptime)],
+  ['dropped at the socket', count(state.sFlowDatagramsDiscarded), undefined, state.sFlowDatagramsDiscarded > 0],
+  ['malformed', count(state.sFlowParseErrors), undefined, state.sFlowParseErrors > 0],
+  ['memory of the tables', short(state.heapUsed, 'B')],
+  ['running for', duration(state.uptime)],
 ]);

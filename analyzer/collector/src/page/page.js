@@ -1,57 +1,76 @@
 // Views by URL: `#explore?keys=ipsource`.
 
 import { agents } from './agents.js';
+import { make } from './dom.js';
+import { drops } from './drops.js';
 import { explore } from './explore.js';
 import { hosts } from './hosts.js';
 import { overview } from './overview.js';
 import { ports } from './ports.js';
-import { make } from './dom.js';
+import { tokenForm } from './token.js';
 
-const VIEWS = { overview, explore, ports, hosts, agents };
+const VIEWS = { overview, explore, drops, ports, hosts, agents };
+const main = document.getElementById('view');
 const problem = document.getElementById('problem');
-let shown = { leave() {} };
+let shown = {};
 
+// An error that the view shows itself is not repeated.
 function report(error) {
-  problem.hidden = !error;
-  if (problem.textContent !== (error?.message ?? '')) problem.textContent = error?.message ?? '';
+  const text = error && !error.shown ? error.message : '';
+  problem.hidden = !text;
+  if (problem.textContent !== text) problem.textContent = text;
 }
 
-// Each view has a token of its own, so that a slow one cannot draw over its successor.
-async function show() {
-  shown.leave();
-  const token = { leave() { token.left = true; } };
-  shown = token;
-  report(null);
-  const [word, query] = location.hash.slice(1).split(/\?(.*)/s);
-  const name = Object.hasOwn(VIEWS, word) ? word : 'overview';
+function head(name, title) {
+  document.title = `${title} - Flowmote`;
+  document.getElementById('title').textContent = title;
   for (const link of document.querySelectorAll('nav a')) {
     if (link.hash === `#${name}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  document.title = `${name} - Flowmote`;
+}
+
+// Each view has a turn of its own, so that a slow one cannot draw over its successor.
+async function show() {
+  shown.left = true;
+  const turn = shown = { left: false };
+  const [word, query] = location.hash.slice(1).split(/\?(.*)/s);
+  const name = Object.hasOwn(VIEWS, word) ? word : 'overview';
   const view = make('div');
-  document.getElementById('view').replaceChildren(view);
+  report(null);
+  head(name, name[0].toUpperCase() + name.slice(1));
+  main.replaceChildren(view);
   try {
     const open = await VIEWS[name](view, new URLSearchParams(query));
-    const leave = () => { token.left = true; open.leave?.(); };
-    if (token.left) return leave();
-    token.leave = leave;
-    if (open.update) await poll(token, open);
+    if (open.title && !turn.left) head(name, open.title);
+    while (open.update && !turn.left) await step(turn, open);
   } catch (error) {
-    if (!token.left) report(error);
+    fail(turn, error);
   }
 }
 
-async function poll(token, view) {
-  while (!token.left) {
-    // A hidden tab asks for nothing.
-    if (!document.hidden) await view.update().then(() => report(null), (error) => token.left || report(error));
-    await new Promise((resolve) => { setTimeout(resolve, view.period); });
+// A hidden tab requests nothing.
+async function step(turn, view) {
+  if (!document.hidden) await view.update().then(() => turn.left || report(null), (error) => fail(turn, error));
+  await new Promise((resolve) => { setTimeout(resolve, view.period); });
+}
+
+function fail(turn, error) {
+  if (turn.left) return;
+  if (error.status === 401) {
+    turn.left = true;
+    report(null);
+    main.replaceChildren(tokenForm(show));
+    main.querySelector('input').focus();
+  } else {
+    report(error);
   }
 }
 
+// Its address would be another view.
+document.getElementById('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener('hashchange', show);
-addEventListener('pagehide', () => shown.leave());
-// The page may come back from the cache of the browser.
-addEventListener('pageshow', (event) => event.persisted && show());
 show();

@@ -1,6 +1,6 @@
 // A long table: a filter, and pages of fifty rows.
 
-import { make, table } from './dom.js';
+import { make, redraw, table } from './dom.js';
 
 const ROWS = 50;
 
@@ -36,6 +36,6 @@ export class Pages {
     const state = `page ${this.page + 1} of ${last + 1}, ${found.length} of ${this.rows.length}`;
     // Unchanged text is left alone, so that a screen reader does not repeat it.
     if (this.state.textContent !== state) this.state.textContent = state;
-    this.output.replaceChildren(table(this.caption, this.columns, found.slice(this.page * ROWS, (this.page + 1) * ROWS)));
+    redraw(this.output, table(this.caption, this.columns, found.slice(this.page * ROWS, (this.page + 1) * ROWS)));
   }
 }

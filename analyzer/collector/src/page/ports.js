@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { make } from './dom.js';
-import { count, percent, seconds, short } from './numbers.js';
+import { count, percent, duration, short } from './numbers.js';
 import { Pages } from './pages.js';
 
 const rate = (value) => short(value, '/s');
@@ -24,7 +24,7 @@ const METRICS = [
 
 export async function ports(view) {
   const pages = new Pages('ports');
-  view.append(make('h2', {}, 'Ports'), pages.element);
+  view.append(pages.element);
   return {
     period: 2000,
     async update() {
@@ -39,7 +39,7 @@ const COLUMNS = [
   { title: 'agent', of: (row) => row.agent },
   { title: 'port', of: (row) => row.dataSource },
   ...METRICS.map(([metric, title, format]) => ({ title, of: (row) => format(row[metric]), number: metric !== 'ifname' })),
-  { title: 'age', of: (row) => seconds(row.age), number: true },
+  { title: 'age', of: (row) => duration(row.age), number: true },
 ];
 
 // One row for each port; the busiest first.

@@ -39,7 +39,7 @@ pub(super) struct ActiveParameters {
 /// How several observers of a flow are merged.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Merge {
+pub(super) enum Merge {
     Max,
     Sum,
     Edge,
@@ -47,7 +47,7 @@ enum Merge {
 }
 
 impl Merge {
-    fn mode(self) -> AggMode {
+    pub(super) fn mode(self) -> AggMode {
         match self {
             Self::Max => AggMode::Max,
             Self::Sum => AggMode::Sum,
@@ -110,7 +110,7 @@ impl Value {
 }
 
 impl Flow {
-    fn of(flow: ActiveFlow) -> Self {
+    pub(super) fn of(flow: ActiveFlow) -> Self {
         Self {
             key: flow.key,
             agent: flow.source.agent.to_string(),

@@ -1,6 +1,7 @@
 //! The native interface, `/api/v1`: each value with its error. It is described by its
 //! [document](openapi).
 
+mod active;
 mod agents;
 mod flows;
 mod keys;
@@ -18,6 +19,7 @@ use crate::hub::Hub;
 /// All resources.
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new()
+        .merge(active::routes())
         .merge(agents::routes())
         .merge(flows::routes())
         .merge(keys::routes())

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa::OpenApi;
 
-use super::{agents, flows, keys, ledger};
+use super::{active, agents, flows, keys, ledger};
 use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
 
@@ -23,7 +23,15 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
                        `status` and `error`. A server with --token-file needs the header \
                        `Authorization: Bearer TOKEN`, and replies with 401 without it.",
     ),
-    paths(document, agents::agent, agents::agents, flows::active, keys::names, ledger::process)
+    paths(
+        document,
+        active::active,
+        agents::agent,
+        agents::agents,
+        flows::active,
+        keys::names,
+        ledger::process
+    )
 )]
 struct Document;
 

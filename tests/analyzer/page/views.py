@@ -1,0 +1,132 @@
+"""Each view has the numbers of the API, and those of the traffic that is known."""
+
+import json
+import re
+
+from browser import arguments, browser, near, number
+
+options = arguments("known")
+known = json.loads(options.known)
+
+
+def legend(page, title):
+    """The value of a figure now."""
+    figure = page.tab.locator("figure", has_text=title).first
+    text = figure.locator(".legend").inner_text().replace("\u00a0", " ")
+    found = re.search(r"([\d.]+ \S+/s)", text)
+    return number(found.group(1)) if found else 0
+
+
+def settled(page, read, expected):
+    """Waits until a number has come near its value: definitions begin with nothing."""
+    page.wait_for(f"about {expected}", lambda: abs(read() - expected) <= 0.1 * expected)
+    return read()
+
+
+def api_flow(page, parameters, expected):
+    """The largest flow by the API, when it has come near its value."""
+    flows = lambda: page.api(f"/api/v1/active?{parameters}") or [{"value": 0}]
+    return page.wait_for(parameters, lambda: [flow for flow in flows()[:1] if abs(flow["value"] - expected) <= 0.1 * expected])[0]
+
+
+def overview(page):
+    page.open("overview")
+    settled(page, lambda: legend(page, "Bits"), known["bits"])
+    near(legend(page, "Packets"), known["packets"])
+    row = page.rows("Conversations")[0]
+    assert row[:2] == [known["src"], known["dst"]], row
+    flow = api_flow(page, "value=bytes&keys=src,dst", known["bits"] / 8)
+    near(number(row[2]), 8 * flow["value"])
+    low, high = map(number, row[4].split(" to "))
+    assert low <= number(row[2]) <= high and low < high, row
+    near(high - low, 8 * (flow["high"] - flow["low"]), 0.3)
+    assert row[6:8] == ["1 in 10", known["agent"]], row
+    reasons = {row[0]: number(row[1]) for row in page.wait_for("reasons", lambda: page.rows("Reasons"))}
+    assert set(reasons) == {"acl", "ttl_exceeded"}, reasons
+    facts = dict(page.tab.evaluate("[...document.querySelectorAll('dl div')].map((one) => [one.children[0].textContent, one.children[1].textContent])"))
+    assert facts["agents"] == "3" and facts["malformed"] == "0", facts
+
+
+def explore(page):
+    page.open("explore")
+    page.tab.fill("input[name=keys]", "dst,dport")
+    page.tab.fill("input[name=filter]", "src=" + known["src"])
+    page.tab.press("input[name=filter]", "Enter")
+    settled(page, lambda: legend(page, "Sum of the flows"), known["bits"])
+    [row] = page.rows("1 flows") or page.rows("1 flow")
+    assert row[:2] == [known["dst"], "443"], row
+    near(number(row[2]), known["bits"])
+
+
+def mistakes(page):
+    """An error is at its field, with its position selected, and is gone with it."""
+    page.open("explore?keys=src,dtt&value=bytes")
+    problem = page.wait_for("the error", lambda: page.tab.inner_text("#problem-keys"))
+    assert problem == "character 5: unknown key `dtt`; did you mean `dst`?", problem
+    assert page.tab.evaluate("[document.activeElement.name, document.activeElement.selectionStart]") == ["keys", 4]
+    # Chromium itself notes the status 400 in the console.
+    assert all("400" in one for one in page.problems), page.problems
+    page.problems.clear()
+    page.open("explore?keys=src,dst&value=bytes")
+    assert page.tab.inner_text("#problem-keys") == ""
+
+
+def drops(page):
+    page.open("drops")
+    per_second = known["discards"]
+    reasons = lambda: {row[0]: number(row[1]) for row in page.rows("Discarded packets by reason") if len(row) > 2}
+    settled(page, lambda: reasons().get("acl", 0), per_second * 2 / 3)
+    near(reasons()["ttl_exceeded"], per_second / 3)
+    flow = api_flow(page, "value=frames&keys=reason&dropped=true&aggMode=sum&t=10", per_second * 2 / 3)
+    assert flow["key"] == "acl", flow
+    near(reasons()["acl"], flow["value"])
+    port = page.rows("Discarded packets by agent")[0]
+    assert port[:4] == [known["discarding"], known["discardingPort"], "unknown", "acl"], port
+    flow = page.rows("Discarded packets by flow")[0]
+    assert flow[:4] == ["198.51.100.66", "203.0.113.2", "443", "acl"], flow
+
+
+def ports(page):
+    page.open("ports")
+    row = page.wait_for("rates", lambda: [row for row in page.rows("") if known["port"] in row and "Mbit/s" in " ".join(row)])[0]
+    cells = page.api(f"/dump/{known['agent']}/ifinoctets;ifinutilization/json")
+    values = {cell["metricName"]: cell["metricValue"] for cell in cells}
+    assert any(abs(number(text) - 8 * values["ifinoctets"]) < 0.1 * known["bits"] for text in row if text.endswith("Mbit/s")), row
+    assert f"{values['ifinutilization']:.1f} %" in row, row
+    assert "1 Gbit/s" in row, row
+
+
+def hosts(page):
+    page.open("hosts")
+    row = page.wait_for("the host", lambda: [row for row in page.rows("") if known["hostName"] in row])[0]
+    assert row[0] == known["host"] and "1.50" in row and "50.0 %" in row, row
+    page.tab.click(f"text={known['host']}")
+    found = lambda: {row[0]: row[1] for row in page.rows("Metrics of")}
+    metrics = page.wait_for("the metrics", found)
+    expected = page.api(f"/metric/{known['host']}/json")
+    assert set(metrics) == set(sorted(expected)[:50]) or len(metrics) == len(expected), (metrics, expected)
+    assert metrics["2.1.load_one"] == "1.50" and metrics["2.1.host_name"] == known["hostName"], metrics
+    page.tab.wait_for_selector("svg.spark")
+
+
+def agents(page):
+    page.open("agents")
+    rows = {row[0]: row for row in page.wait_for("three agents", lambda: len(page.rows("")) == 3 and page.rows(""))}
+    ledger = page.api("/agents/json")
+    assert set(rows) == set(ledger) == {known["agent"], known["discarding"], known["host"]}, rows
+    for agent, row in rows.items():
+        received = int(row[2].replace(",", ""))
+        assert 0 < received <= ledger[agent]["sFlowDatagramsReceived"], (row, ledger[agent])
+        assert row[3] == "0", row
+
+
+with browser(options) as page:
+    for view in (overview, explore, mistakes, drops, ports, hosts, agents):
+        view(page)
+        heading, text = page.tab.inner_text("h1"), page.tab.url
+        # A reload shows the same view.
+        page.tab.reload()
+        page.wait_drawn()
+        assert (page.tab.inner_text("h1"), page.tab.url) == (heading, text)
+        page.check()
+print("PASS")
