@@ -69,12 +69,14 @@ image-switch: ## switch with four ports under QEMU, console here (Ctrl-A X ends 
 	@tests/setup firmware
 	@ARCH=$(ARCH) $(FIRMWARE)/images/virt-switch/run
 
-install: ## programs, /etc/flowmote.conf (kept if there) and systemd units; PREFIX=/usr/local
+install: ## programs, configuration files in /etc (kept if there) and systemd units; PREFIX=/usr/local
 	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }
 	install -D -m 755 $(TARGET)/release/flowmote $(DESTDIR)$(PREFIX)/sbin/flowmote
 	install -D -m 755 $(TARGET)/release/flowmote-analyzer $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	@if [ -e $(DESTDIR)/etc/flowmote.conf ]; then echo "kept $(DESTDIR)/etc/flowmote.conf"; \
 	 else install -D -m 644 -v platform-linux/flowmote.conf $(DESTDIR)/etc/flowmote.conf; fi
+	@if [ -e $(DESTDIR)/etc/flowmote-analyzer.conf ]; then echo "kept $(DESTDIR)/etc/flowmote-analyzer.conf"; \
+	 else install -D -m 644 -v analyzer/collector/dist/flowmote-analyzer.conf $(DESTDIR)/etc/flowmote-analyzer.conf; fi
 	install -d $(DESTDIR)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|' platform-linux/dist/flowmote.service \
 	 > $(DESTDIR)/lib/systemd/system/flowmote.service
@@ -83,7 +85,7 @@ install: ## programs, /etc/flowmote.conf (kept if there) and systemd units; PREF
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 	@echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
 
-uninstall: ## all of that but the configuration; stops and disables the service
+uninstall: ## all of that but the configuration; stops and disables the services
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now flowmote flowmote-analyzer || true
 	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service

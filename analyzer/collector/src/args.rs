@@ -1,6 +1,7 @@
 //! Command-line arguments of all commands.
 
 use core::net::SocketAddr;
+use core::num::NonZero;
 use core::str::FromStr;
 use core::time::Duration;
 use std::ffi::OsString;
@@ -142,6 +143,10 @@ pub(crate) struct TopArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
+    /// File with these options, one a line: `memory = 1G`, `read-only`. The command line replaces its
+    /// values. The default one need not exist
+    #[arg(long, value_name = "FILE", default_value = "/etc/flowmote-analyzer.conf")]
+    config: PathBuf,
     /// Address to listen on for sFlow: HOST:PORT, HOST or PORT. HOST is an address, a name, or a
     /// multicast group with an interface, such as 239.1.2.3%eth0
     #[arg(long, value_name = "ADDR", default_value = "[::]:6343")]
@@ -152,11 +157,16 @@ pub(crate) struct ServeArguments {
     /// Memory for tables, with the unit K, M or G
     #[arg(long, value_name = "BYTES", default_value = "512M")]
     pub(crate) memory: Bytes,
+    /// Receiving threads. All datagrams of a sender go to the same one
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_threads)]
+    pub(crate) threads: NonZero<u8>,
     /// Directory that keeps flow definitions, thresholds, groups, maps and topology
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) senders: SenderArguments,
+    #[command(flatten)]
+    pub(crate) databases: DatabaseArguments,
     /// Refuse requests that change something
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -175,6 +185,20 @@ pub(crate) struct ServeArguments {
     /// Exit after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) duration: Option<Duration>,
+}
+
+/// Databases of key functions. They are read again on SIGHUP.
+#[derive(Debug, Default, Args)]
+pub(crate) struct DatabaseArguments {
+    /// MaxMind database (.mmdb) of countries, for the key function `country`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) country: Option<PathBuf>,
+    /// MaxMind database (.mmdb) of autonomous systems, for the key function `asn`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) asn: Option<PathBuf>,
+    /// Vendors of MAC addresses, oui.txt or oui.csv of the IEEE, for the key function `oui`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) oui: Option<PathBuf>,
 }
 
 /// A number of bytes: a number with an optional K, M or G, of 1024 each.
@@ -215,6 +239,12 @@ impl OutputArguments {
     pub(crate) fn path(&self) -> Option<&Path> {
         self.output.as_deref()
     }
+}
+
+/// Parses a number of threads from 1 to 64.
+fn parse_threads(text: &str) -> Result<NonZero<u8>, String> {
+    let threads = text.parse().ok().filter(|threads: &NonZero<u8>| threads.get() <= 64);
+    threads.ok_or_else(|| "expected a number from 1 to 64".to_owned())
 }
 
 /// Parses a number of seconds from 0.1 to 2^31.

@@ -13,10 +13,10 @@ use flowmote_engine::events::{EventLog, Events, Threshold};
 use flowmote_engine::flowcache::{
     ActiveFlow, Definition, DefinitionError, FlowLog, Query, Records, Snapshot,
 };
-use flowmote_engine::lookup::Lookup;
+use flowmote_engine::lookup::{Databases, Lookup};
 use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest};
 use flowmote_engine::source::AgentList;
-use flowmote_engine::{Arrival, Instant as EngineTime};
+use flowmote_engine::{Arrival, Instant as EngineTime, Tally};
 use tokio::sync::{Semaphore, watch};
 
 use crate::http::Counters;
@@ -217,9 +217,13 @@ impl Hub {
         self.analyzers.first().map(|analyzer| read(&lock(analyzer)))
     }
 
-    /// Groups, maps, topology and databases.
+    /// Groups, maps, topology and databases. The topology has the agents of all analyzers.
     pub(crate) fn lookup(&self) -> Lookup {
-        self.first(|analyzer| analyzer.lookup().clone()).unwrap_or_default()
+        let mut lookup = self.first(|analyzer| analyzer.lookup().clone()).unwrap_or_default();
+        if !lookup.topology.is_empty() {
+            self.each(|analyzer| lookup.topology.join(&analyzer.lookup().topology));
+        }
+        lookup
     }
 
     /// The agents that a text names, by address or host name.
@@ -299,6 +303,11 @@ impl Hub {
         self.each(|analyzer| analyzer.set_lookup(lookup.clone()));
     }
 
+    /// Replaces the databases in all analyzers.
+    pub(crate) fn set_databases(&self, databases: &Databases) {
+        self.each(|analyzer| analyzer.set_databases(databases.clone()));
+    }
+
     /// The flows of a definition; `None` without one of this name.
     pub(crate) fn snapshot(&self, name: &str) -> Option<Snapshot> {
         let now = self.now();
@@ -328,7 +337,8 @@ impl Hub {
         found
     }
 
-    /// The metrics of all analyzers: all of them, or those that a request names.
+    /// The metrics of all analyzers: all of them, or those that a request names. In the order of agents
+    /// and data sources.
     pub(crate) fn find_all(
         &self,
         agents: &AgentList,
@@ -337,7 +347,10 @@ impl Hub {
     ) -> Vec<Found> {
         let (now, name) = (self.now(), request.map(|request| request.name.as_str()));
         let pin = request.and_then(|request| request.pin);
-        self.each(|analyzer| analyzer.find(now, agents, pin, name, filter)).concat()
+        let mut found =
+            self.each(|analyzer| analyzer.find(now, agents, pin, name, filter)).concat();
+        found.sort_by_key(|found| found.source);
+        found
     }
 
     /// Events after a number.
@@ -359,6 +372,13 @@ impl Hub {
     /// Flow records after a number.
     pub(crate) fn records(&self, after: Option<u64>, limit: usize, name: Option<&str>) -> Records {
         lock(&self.logs).flows.after(after, limit, name)
+    }
+
+    /// The counts of all analyzers together, as they are printed.
+    pub(crate) fn tally(&self) -> Tally {
+        let mut sum = Tally::default();
+        self.each(|analyzer| sum.add(analyzer.tally()));
+        sum
     }
 
     /// The counts of all analyzers together.

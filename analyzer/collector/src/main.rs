@@ -1,9 +1,12 @@
 //! `flowmote-analyzer`: the sFlow collector.
 //!
-//! Exit status: 0 on success, 1 after a failure, 2 for an invalid command line.
+//! Exit status: 0 on success, 1 after a failure, 2 for an invalid command line or
+//! configuration file.
 
 mod args;
 mod commands;
+mod config;
+mod databases;
 mod http;
 mod hub;
 mod output;
@@ -14,16 +17,18 @@ mod stderr;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Arguments, Command};
+use args::Command;
 use commands::{forward, listen, read, serve, top};
 use stderr::eprintln_lossy;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match config::parse(std::env::args_os().collect()) {
         Ok(arguments) => arguments,
-        Err(help_or_error) => return print_for_clap(&help_or_error),
+        Err(config::Error::CommandLine(help_or_error)) => return print_for_clap(&help_or_error),
+        Err(error) => {
+            eprintln_lossy(format_args!("flowmote-analyzer: {error}"));
+            return ExitCode::from(2);
+        }
     };
     let ended = match arguments.command {
         Command::Listen(arguments) => listen::run(&arguments),

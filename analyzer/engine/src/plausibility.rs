@@ -38,6 +38,13 @@ impl Default for Plausibility {
 }
 
 impl Plausibility {
+    /// Adds the counts of another one.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (name, count) in &other.counts {
+            *self.counts.entry(name).or_default() += count;
+        }
+    }
+
     /// Counts the implausible values of a flow sample. Returns the name of one that makes its
     /// estimate wrong.
     pub(crate) fn flow(

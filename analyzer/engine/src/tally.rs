@@ -81,6 +81,20 @@ impl Tally {
         self.plausibility.counts()
     }
 
+    /// Adds the counts of another one, for a report of both. Their agents must differ.
+    pub fn add(&mut self, other: &Self) {
+        self.datagrams += other.datagrams;
+        self.bytes += other.bytes;
+        self.samples += other.samples;
+        self.records += other.records;
+        self.unknown += other.unknown;
+        let sum = |(sum, count): (&mut u64, &u64)| *sum += count;
+        self.refused.iter_mut().zip(&other.refused).for_each(sum);
+        self.malformed.iter_mut().zip(&other.malformed).for_each(sum);
+        self.sequences.add(&other.sequences);
+        self.plausibility.add(&other.plausibility);
+    }
+
     /// Faults of all kinds, including refused datagrams.
     pub fn faults(&self) -> u64 {
         self.refused.iter().chain(&self.malformed).sum()

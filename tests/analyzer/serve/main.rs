@@ -3,14 +3,17 @@
 
 mod apps;
 mod client;
+mod databases;
 mod documentation;
 mod ledger;
 mod limits;
+mod mmdb;
 mod openapi;
 mod page;
 mod prometheus;
 mod requests;
 mod settings;
+mod threads;
 mod traffic;
 
 use std::path::Path;

@@ -108,12 +108,17 @@ impl Drop for Traffic {
 
 /// A datagram with samples of the connection, and with the counters of the port.
 pub(crate) fn connection(number: u32) -> Vec<u8> {
+    datagram(AGENT, SRC, SAMPLES, number)
+}
+
+/// The same of any agent, with as many samples of packets from `src`.
+pub(crate) fn datagram(agent: &str, src: &str, samples: u32, number: u32) -> Vec<u8> {
     let mut buffer = [0; 1400];
-    let mut datagram = DatagramBuilder::new(&mut buffer, head(AGENT));
+    let mut datagram = DatagramBuilder::new(&mut buffer, head(agent));
     let source = DataSource::interface(PORT);
-    let frame = frame(SRC, DST);
-    for sample in 0..SAMPLES {
-        let sequence = number * SAMPLES + sample + 1;
+    let frame = frame(src, DST);
+    for sample in 0..samples {
+        let sequence = number * samples + sample + 1;
         let pool = sequence.wrapping_mul(RATE);
         let sample = FlowSample {
             source,
@@ -125,7 +130,9 @@ pub(crate) fn connection(number: u32) -> Vec<u8> {
         };
         datagram.flow_sample(sequence, &sample).expect("room for a sample");
     }
-    let counters = CounterSample { records: &[&counters(number), &PortName { name: PORT_NAME }] };
+    let counters = CounterSample {
+        records: &[&counters(number * samples * RATE), &PortName { name: PORT_NAME }],
+    };
     datagram.counter_sample(source, number + 1, &counters).expect("room for counters");
     datagram.finish(number + 1, number * INTERVAL.as_millis() as u32).to_vec()
 }
@@ -140,9 +147,8 @@ pub(crate) fn head(agent: &str) -> DatagramHead {
     }
 }
 
-/// The counters of the port after `number` datagrams.
-fn counters(number: u32) -> IfCounters {
-    let packets = number * SAMPLES * RATE;
+/// The counters of the port after `packets`.
+fn counters(packets: u32) -> IfCounters {
     IfCounters {
         if_index: PORT,
         if_type: IfType::ETHERNET_CSMACD,

@@ -18,9 +18,9 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<()> {
     let signals = Signals::block()?;
     let receiver = Receiver::bind(&arguments.address, arguments.senders.allow())?;
     let mut writer = Writer::new(arguments.output.format(), arguments.output.path())?;
-    receiver.announce()?;
-    let drops = receiver.drops()?;
-    let mut report = Report::new(arguments.run.interval, receiver.drops()?);
+    receiver.socket().announce()?;
+    let drops = receiver.socket().drops()?;
+    let mut report = Report::new(arguments.run.interval, receiver.socket().drops()?);
     // The writing thread closes `ending` when it ends, which wakes the receiving thread out of poll.
     let (ended, ending) = io::pipe()?;
     let limit = Limit::new(arguments.run.count, arguments.run.duration);

@@ -1,19 +1,21 @@
 //! `serve`: receives datagrams, and serves metrics, flows and events over HTTP.
 
+use core::convert::Infallible;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::panic;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::args::ServeArguments;
+use crate::args::{DatabaseArguments, ServeArguments};
+use crate::databases;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
-use crate::receive::{Batch, Receiver, Signals};
+use crate::receive::{Batch, Drops, Receiver, Signals, Socket};
 use crate::state::State;
 use crate::stderr::eprintln_lossy;
 
@@ -22,28 +24,61 @@ type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 /// Receives and serves until a signal or the time limit.
 pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let guard = guard(arguments)?;
+    let databases = databases::open(&arguments.databases)?;
     let signals = Signals::block()?;
-    let receiver = Receiver::bind(&arguments.listen, arguments.senders.allow())?;
+    let allow = arguments.senders.allow();
+    let sockets = Socket::group(&arguments.listen, &allow, arguments.threads)?;
     let listener = bind(arguments.http)?;
     let state = State::open(arguments.state.as_deref())?;
-    receiver.announce()?;
+    if let Some(socket) = sockets.first() {
+        socket.announce()?;
+    }
     eprintln_lossy(format_args!("serving http://{}/", listener.local_addr()?));
-    let hub = Arc::new(Hub::new(1, arguments.memory.0, state, receiver.drops()?));
+    let mut drops = Drops::default();
+    for socket in &sockets {
+        drops.add(socket.drops()?);
+    }
+    let hub = Arc::new(Hub::new(sockets.len(), arguments.memory.0, state, drops));
+    hub.set_databases(&databases);
     if arguments.presets {
         hub.define_presets()?;
     }
-    let served = hub.clone();
     let guard = Guard { counters: hub.http.clone(), ..guard };
-    thread::Builder::new().name("serve".to_owned()).spawn(move || {
-        if let Err(error) = http::serve(listener, served, guard) {
+    serve(listener, hub.clone(), guard)?;
+    let receiving = sockets.into_iter().enumerate();
+    let receiving = receiving.map(|(number, socket)| receive(number, socket, hub.clone()));
+    control(arguments, &signals, &hub, receiving.collect::<io::Result<_>>()?)?;
+    eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
+    Ok(())
+}
+
+/// Starts the thread that serves HTTP.
+fn serve(listener: TcpListener, hub: Arc<Hub>, guard: Guard) -> io::Result<()> {
+    let serve = move || {
+        if let Err(error) = http::serve(listener, hub, guard) {
             eprintln_lossy(format_args!("flowmote-analyzer: HTTP ended: {error}"));
         }
-    })?;
-    let deadline = arguments.duration.and_then(|time| Instant::now().checked_add(time));
-    receive(receiver, &signals, &hub, deadline)?;
-    let tally = hub.first(|analyzer| analyzer.tally().to_string());
-    eprintln_lossy(format_args!("{}\n{}", tally.unwrap_or_default(), hub.drops));
-    Ok(())
+    };
+    thread::Builder::new().name("serve".to_owned()).spawn(serve).map(drop)
+}
+
+/// A receiving thread. It ends after an error only.
+type Receiving = JoinHandle<io::Result<Infallible>>;
+
+/// Starts a thread that adds the datagrams of a socket to its analyzer.
+fn receive(number: usize, socket: Socket, hub: Arc<Hub>) -> io::Result<Receiving> {
+    let receive = move || {
+        let (mut receiver, mut batch) = (Receiver::of(socket), Batch::new());
+        loop {
+            receiver.receive(&mut batch, usize::MAX)?;
+            if batch.is_empty() {
+                receiver.wait()?;
+            } else {
+                hub.ingest(number, &batch);
+            }
+        }
+    };
+    thread::Builder::new().name(format!("receive {number}")).spawn(receive)
 }
 
 /// Who may do what. An address that others can reach needs a decision.
@@ -83,40 +118,48 @@ fn bind(address: SocketAddr) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Adds datagrams to the analyzer, and lets time pass in it.
-fn receive(
-    mut receiver: Receiver,
+/// Lets time pass in the analyzers, and follows signals until the end.
+fn control(
+    arguments: &ServeArguments,
     signals: &Signals,
     hub: &Hub,
-    deadline: Option<Instant>,
+    mut receiving: Vec<Receiving>,
 ) -> io::Result<()> {
-    let (mut batch, mut ticked) = (Batch::new(), Instant::now());
+    let deadline = arguments.duration.and_then(|time| Instant::now().checked_add(time));
     while deadline.is_none_or(|deadline| Instant::now() < deadline) {
-        let wake = signals.wait([Some(receiver.as_fd())], Some(TICK))?;
-        if wake.ends != 0 || wake.hangup {
+        let wake = signals.wait([], Some(TICK))?;
+        if wake.ends != 0 || wake.hangup && io::stderr().is_terminal() {
             return Ok(());
         }
-        if wake.report
-            && let Some(tally) = hub.first(|analyzer| analyzer.tally().line())
-        {
-            eprintln_lossy(format_args!("{tally}, {}", hub.drops));
+        if wake.hangup {
+            reload(&arguments.databases, hub);
         }
-        for _ in 0..MAX_BATCHES {
-            receiver.receive(&mut batch, usize::MAX)?;
-            if batch.is_empty() {
-                break;
-            }
-            hub.ingest(0, &batch);
+        if wake.report {
+            eprintln_lossy(format_args!("{}, {}", hub.tally().line(), hub.drops));
         }
-        if ticked.elapsed() >= TICK {
-            hub.tick();
-            ticked = Instant::now();
+        hub.tick();
+        if let Some(ended) = receiving.iter().position(JoinHandle::is_finished) {
+            let ended = receiving.swap_remove(ended).join();
+            return ended
+                .unwrap_or_else(|cause| panic::resume_unwind(cause))
+                .map(|never| match never {});
         }
     }
     Ok(())
 }
 
+/// Reads the databases again. If one cannot be used, the old ones stay in use.
+fn reload(files: &DatabaseArguments, hub: &Hub) {
+    match databases::open(files) {
+        Ok(databases) => {
+            hub.set_databases(&databases);
+            eprintln_lossy("databases are read again");
+        }
+        Err(error) => eprintln_lossy(format_args!(
+            "flowmote-analyzer: {error}; the databases of before stay in use"
+        )),
+    }
+}
+
 /// Time between two checks of thresholds.
 const TICK: Duration = Duration::from_millis(50);
-/// Batches between two checks of signals and clock.
-const MAX_BATCHES: usize = 16;

@@ -13,13 +13,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-/// The line of a socket in /proc/net/udp or /proc/net/udp6, and its count of refused datagrams.
-#[derive(Debug)]
+/// The lines of sockets in /proc/net/udp or /proc/net/udp6, and their counts of refused datagrams.
+#[derive(Debug, Default)]
 pub(crate) struct Drops {
     path: &'static str,
-    inode: u64,
-    /// `None` if all senders are allowed.
-    refused: Option<Arc<AtomicU64>>,
+    inodes: Vec<u64>,
+    /// Empty if all senders are allowed.
+    refused: Vec<Arc<AtomicU64>>,
 }
 
 impl Drops {
@@ -28,18 +28,31 @@ impl Drops {
         let v4 = socket.local_addr()?.is_ipv4();
         let fd: OwnedFd = socket.as_fd().try_clone_to_owned()?;
         let inode = File::from(fd).metadata()?.ino();
-        Ok(Self { path: if v4 { "/proc/net/udp" } else { "/proc/net/udp6" }, inode, refused })
+        Ok(Self {
+            path: if v4 { "/proc/net/udp" } else { "/proc/net/udp6" },
+            inodes: vec![inode],
+            refused: refused.into_iter().collect(),
+        })
+    }
+
+    /// Adds those of another socket of the same address.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.path = other.path;
+        self.inodes.extend(other.inodes);
+        self.refused.extend(other.refused);
     }
 
     /// Datagrams refused; `None` if all senders are allowed.
     pub(crate) fn refused(&self) -> Option<u64> {
-        self.refused.as_ref().map(|refused| refused.load(Ordering::Relaxed))
+        let counts = self.refused.iter().map(|refused| refused.load(Ordering::Relaxed));
+        counts.reduce(|sum, count| sum + count)
     }
 
-    /// Datagrams dropped since the socket was created; `None` without /proc or after the socket was
+    /// Datagrams dropped since the sockets were created; `None` without /proc or after a socket was
     /// closed.
     pub(crate) fn count(&self) -> Option<u64> {
-        parse(&fs::read_to_string(self.path).ok()?, self.inode)
+        let table = fs::read_to_string(self.path).ok()?;
+        self.inodes.iter().map(|inode| parse(&table, *inode)).sum()
     }
 }
 

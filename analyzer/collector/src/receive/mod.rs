@@ -3,10 +3,12 @@
 mod allow;
 mod drops;
 mod endpoint;
+mod group;
 mod limit;
 mod queue;
 mod receiver;
 mod signals;
+mod socket;
 
 pub(crate) use allow::{Allow, Network};
 pub(crate) use drops::Drops;
@@ -15,3 +17,4 @@ pub(crate) use limit::Limit;
 pub(crate) use queue::{Item, Next, Queue};
 pub(crate) use receiver::{Batch, Receiver};
 pub(crate) use signals::Signals;
+pub(crate) use socket::Socket;

@@ -1,33 +1,22 @@
-//! The UDP socket: binding, and receiving in batches.
+//! Receiving datagrams in batches.
 
-use core::fmt;
 use core::iter;
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::io::{self, IoSliceMut};
-use std::net::UdpSocket;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::SystemTime;
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{Ipv6V6Only, RcvBuf, RcvBufForce, ReuseAddr};
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrStorage, bind, getsockopt,
-    recvmmsg, setsockopt, socket,
-};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 
 use super::allow::Allow;
-use super::drops::Drops;
 use super::endpoint::Endpoint;
-use crate::stderr::eprintln_lossy;
+use super::socket::Socket;
 
-/// A bound non-blocking socket and the buffers of `recvmmsg`.
+/// A socket and the buffers of `recvmmsg`.
 pub(crate) struct Receiver {
-    socket: UdpSocket,
-    allow: Allow,
-    /// Datagrams of other senders.
-    refused: Arc<AtomicU64>,
+    socket: Socket,
     headers: MultiHeaders<SockaddrStorage>,
     buffer: Box<[u8]>,
 }
@@ -42,65 +31,32 @@ pub(crate) struct Batch {
 }
 
 impl Receiver {
-    /// Binds the first address of `endpoint` that this host has, and joins it if it is a multicast
-    /// group. The unspecified IPv6 address also receives IPv4; on a kernel without IPv6 it is replaced
-    /// by the unspecified IPv4 address. Only datagrams from `allow` are received.
+    /// Binds a [`Socket`].
     pub(crate) fn bind(endpoint: &Endpoint, allow: Allow) -> io::Result<Self> {
-        let mut failed = io::Error::other(format!("{endpoint} has no address"));
-        for address in endpoint.resolve()? {
-            match bind_any(address).map_err(|errno| BindError { address, errno }) {
-                Ok(socket) => {
-                    let socket = UdpSocket::from(socket);
-                    join(&socket, endpoint, address)?;
-                    return Ok(Self::of(socket, allow));
-                }
-                Err(error) => failed = io::Error::other(error),
-            }
-        }
-        Err(failed)
+        Socket::bind(endpoint, allow).map(Self::of)
     }
 
-    fn of(socket: UdpSocket, allow: Allow) -> Self {
+    /// The receiver of a socket, for one thread.
+    pub(crate) fn of(socket: Socket) -> Self {
         Self {
             socket,
-            allow,
-            refused: Arc::default(),
             headers: MultiHeaders::preallocate(BATCH_SIZE, None),
             buffer: vec![0; BATCH_SIZE * MAX_DATAGRAM].into_boxed_slice(),
         }
     }
 
-    /// Prints the bound address to standard error, and a warning if the receive buffer is small.
-    pub(crate) fn announce(&self) -> io::Result<()> {
-        eprintln_lossy(format_args!("listening on {}", self.local_address()?));
-        let size = self.buffer_size()?;
-        if size < RECEIVE_BUFFER {
-            eprintln_lossy(format_args!(
-                "flowmote-analyzer: receive buffer of {} KiB instead of {}: bursts may be lost; \
-                 run with CAP_NET_ADMIN or raise net.core.rmem_max",
-                size >> 10,
-                RECEIVE_BUFFER >> 10,
-            ));
+    /// The socket.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Waits until a datagram can be received.
+    pub(crate) fn wait(&self) -> io::Result<()> {
+        let mut polled = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut polled, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
         }
-        Ok(())
-    }
-
-    /// The address bound.
-    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-
-    /// The receive buffer that the kernel granted, in bytes of payload.
-    ///
-    /// The kernel doubles SO_RCVBUF to account for its own overhead (`__sock_set_rcvbuf`), and
-    /// returns the doubled value.
-    pub(crate) fn buffer_size(&self) -> io::Result<usize> {
-        Ok(getsockopt(&self.socket, RcvBuf)? / 2)
-    }
-
-    /// The counters of datagrams that the kernel dropped at this socket and of those refused.
-    pub(crate) fn drops(&self) -> io::Result<Drops> {
-        Drops::of(&self.socket, (!self.allow.all()).then(|| self.refused.clone()))
     }
 
     /// Replaces the content of `batch` by datagrams that have arrived: at most `limit` and at most
@@ -117,7 +73,7 @@ impl Receiver {
         if slots.is_empty() {
             return Ok(());
         }
-        let (fd, headers) = (self.socket.as_raw_fd(), &mut self.headers);
+        let (fd, headers) = (self.socket.as_fd().as_raw_fd(), &mut self.headers);
         let received = match recvmmsg(fd, headers, &mut slots, MsgFlags::MSG_DONTWAIT, None) {
             Ok(received) => received,
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(()),
@@ -127,10 +83,8 @@ impl Receiver {
         batch.time = SystemTime::now();
         for message in received {
             let from = message.address.and_then(|address| plain(&address)).unwrap_or(UNKNOWN_PEER);
-            if self.allow.permits(from.ip()) {
+            if self.socket.permits(from.ip()) {
                 batch.push(from, message.iovs().next().unwrap_or_default());
-            } else {
-                self.refused.fetch_add(1, Ordering::Relaxed);
             }
         }
         Ok(())
@@ -194,88 +148,6 @@ impl Batch {
     }
 }
 
-/// An error of binding an address. Its text names the remedy.
-#[derive(Debug)]
-pub(crate) struct BindError {
-    address: SocketAddr,
-    errno: Errno,
-}
-
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = self.address.port();
-        write!(f, "cannot listen on {}: {}", self.address, self.errno.desc())?;
-        match self.errno {
-            Errno::EADDRINUSE => write!(
-                f,
-                ". `ss -lunp 'sport = :{port}'` shows the program that uses the port: stop it, or \
-                 choose another port"
-            ),
-            Errno::EACCES => write!(f, ". Ports below 1024 need root: choose a port from 1024 on"),
-            Errno::EINVAL if self.address.ip().is_multicast() => {
-                write!(
-                    f,
-                    ". Name the interface on which the group arrives: {}%eth0",
-                    self.address.ip()
-                )
-            }
-            Errno::EADDRNOTAVAIL => {
-                write!(f, ". No interface of this host has this address: see `ip address`")
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl core::error::Error for BindError {}
-
-fn bind_any(address: SocketAddr) -> nix::Result<OwnedFd> {
-    let unspecified = address.is_ipv6() && address.ip().is_unspecified();
-    bind_to(address).or_else(|errno| match errno {
-        Errno::EAFNOSUPPORT if unspecified => {
-            bind_to(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
-        }
-        _ => Err(errno),
-    })
-}
-
-/// Joins a multicast group, so that the network delivers its datagrams to this host.
-fn join(socket: &UdpSocket, endpoint: &Endpoint, address: SocketAddr) -> io::Result<()> {
-    let group = address.ip();
-    if !group.is_multicast() {
-        return Ok(());
-    }
-    let joined = match address {
-        SocketAddr::V4(v4) => socket.join_multicast_v4(v4.ip(), &endpoint.interface_v4()?),
-        SocketAddr::V6(v6) => socket.join_multicast_v6(v6.ip(), v6.scope_id()),
-    };
-    joined.map_err(|error| {
-        io::Error::other(format!(
-            "cannot join {group}: {error}. Name the interface on which it arrives: {group}%eth0"
-        ))
-    })
-}
-
-fn bind_to(address: SocketAddr) -> nix::Result<OwnedFd> {
-    let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(family, SockType::Datagram, flags, None)?;
-    if address.ip().is_multicast() {
-        // Each listener of a group receives its datagrams.
-        setsockopt(&fd, ReuseAddr, &true)?;
-    }
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        // Independent of net.ipv6.bindv6only.
-        setsockopt(&fd, Ipv6V6Only, &false)?;
-    }
-    // SO_RCVBUFFORCE exceeds net.core.rmem_max but needs CAP_NET_ADMIN; SO_RCVBUF is capped by it.
-    // Failure is not an error: a smaller buffer only holds shorter bursts, and `announce` warns.
-    let _ = setsockopt(&fd, RcvBufForce, &RECEIVE_BUFFER)
-        .or_else(|_| setsockopt(&fd, RcvBuf, &RECEIVE_BUFFER));
-    bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
-    Ok(fd)
-}
-
 /// The source address of a datagram. IPv4-mapped addresses, which an IPv6 socket reports for IPv4,
 /// become IPv4 addresses.
 fn plain(address: &SockaddrStorage) -> Option<SocketAddr> {
@@ -296,27 +168,11 @@ const BATCH_SIZE: usize = 64;
 const MAX_DATAGRAM: usize = 65_535;
 /// Memory that an empty batch keeps, in bytes.
 const KEPT_BYTES: usize = 256 << 10;
-/// The receive buffer requested, in bytes of payload: a quarter of a second of 50,000 datagrams/s of
-/// 1,400 bytes.
-const RECEIVE_BUFFER: usize = 16 << 20;
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::UdpSocket;
 
-    #[test]
-    fn bind_errors_name_the_remedy() {
-        for (errno, advice) in [
-            (Errno::EADDRINUSE, "`ss -lunp 'sport = :514'` shows the program"),
-            (Errno::EACCES, "Ports below 1024 need root"),
-            (Errno::EADDRNOTAVAIL, "see `ip address`"),
-        ] {
-            let address = SocketAddr::from(([192, 0, 2, 1], 514));
-            let text = BindError { address, errno }.to_string();
-            assert!(text.starts_with("cannot listen on 192.0.2.1:514: "), "{text}");
-            assert!(text.contains(advice), "{text}");
-        }
-    }
+    use super::*;
 
     fn receiver(allow: &[&str]) -> Receiver {
         let networks: Vec<_> = allow.iter().map(|text| text.parse().unwrap()).collect();
@@ -326,10 +182,10 @@ mod tests {
     #[test]
     fn datagrams_of_other_senders_are_refused_and_counted() {
         let mut receiver = receiver(&["127.0.0.2", "127.0.0.16/28"]);
-        let (drops, mut batch) = (receiver.drops().unwrap(), Batch::new());
+        let (drops, mut batch) = (receiver.socket().drops().unwrap(), Batch::new());
         for from in ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.31", "127.0.0.32"] {
             let sender = UdpSocket::bind((from, 0)).unwrap();
-            sender.send_to(from.as_bytes(), receiver.local_address().unwrap()).unwrap();
+            sender.send_to(from.as_bytes(), receiver.socket().local_address().unwrap()).unwrap();
         }
         receiver.receive(&mut batch, usize::MAX).unwrap();
         let payloads: Vec<&[u8]> = batch.iter().map(|(payload, _)| payload).collect();
@@ -358,7 +214,7 @@ mod tests {
         receiver.receive(&mut batch, usize::MAX).unwrap();
         assert!(batch.is_empty());
         for payload in &payloads {
-            sender.send_to(payload, receiver.local_address().unwrap()).unwrap();
+            sender.send_to(payload, receiver.socket().local_address().unwrap()).unwrap();
         }
         receiver.receive(&mut batch, 0).unwrap();
         assert!(batch.is_empty());

@@ -24,7 +24,7 @@ use crate::flowcache::{
     Counters, Definition, DefinitionError, Estimate, FlowCache, FlowLog, Snapshot,
 };
 use crate::instant::Instant;
-use crate::lookup::Lookup;
+use crate::lookup::{Databases, Lookup};
 use crate::metrics::{Found, MetricFilter, MetricValue, Metrics, TopKey};
 use crate::source::{AgentList, Source};
 use crate::tally::Tally;
@@ -165,10 +165,16 @@ impl Analyzer {
         &self.lookup
     }
 
-    /// Replaces groups, maps, topology and databases.
+    /// Replaces groups, maps and topology. The databases stay.
     pub fn set_lookup(&mut self, lookup: Lookup) {
-        self.lookup = lookup;
+        let geo = core::mem::take(&mut self.lookup.geo);
+        self.lookup = Lookup { geo, ..lookup };
         self.lookup.topology.resolve(&self.metrics);
+    }
+
+    /// Replaces the databases.
+    pub fn set_databases(&mut self, databases: Databases) {
+        self.lookup.geo = databases;
     }
 
     /// Adds a flow definition, or replaces the one of this name. An identical one keeps its flows.

@@ -101,6 +101,14 @@ impl Topology {
         }
     }
 
+    /// Adds the agents and ports that the same topology has found by the names of other agents.
+    pub fn join(&mut self, other: &Self) {
+        for (agent, names) in &other.agents {
+            self.agents.entry(*agent).or_insert_with(|| names.clone());
+        }
+        self.core.extend(other.core.iter().map(|(port, link)| (*port, link.clone())));
+    }
+
     /// True without nodes and links.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty() && self.links.is_empty()
@@ -235,5 +243,9 @@ mod tests {
         assert_eq!(topology.role(&agent(1), 8), Some(Role::Edge));
         // The port e9 is unknown.
         assert_eq!(topology.role(&agent(2), 7), None);
+        let mut joined = Topology::new(BTreeMap::new(), topology.links.clone()).unwrap();
+        joined.join(&topology);
+        assert_eq!(joined.role(&agent(1), 7), Some(Role::Core));
+        assert_eq!(joined.node(&agent(1), None), Some("s1"));
     }
 }

@@ -108,6 +108,14 @@ impl Sequences {
         }
     }
 
+    /// Adds the streams of other agents.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.streams.extend(other.streams.iter().map(|(key, stream)| (*key, stream.clone())));
+        self.sub_agents.extend(&other.sub_agents);
+        self.totals.add_change(&Gaps::default(), &other.totals);
+        self.replaced += other.replaced;
+    }
+
     /// The number of sub-agents tracked.
     #[expect(clippy::len_without_is_empty, reason = "a count, not a collection")]
     pub fn len(&self) -> usize {

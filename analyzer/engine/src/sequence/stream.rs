@@ -13,7 +13,7 @@ use super::position::{Mark, Position, Step};
 use crate::instant::Instant;
 
 /// The sequences of the datagrams with one agent, sub-agent and sender.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stream {
     pub(super) id: StreamId,
     /// The most recently used is the last.
@@ -25,7 +25,7 @@ pub(super) struct Stream {
     pub(super) confirmed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sequence {
     position: Position,
     /// True if a datagram has continued it.

@@ -20,7 +20,7 @@ type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
     let signals = Signals::block()?;
     let receiver = Receiver::bind(&arguments.listen, arguments.senders.allow())?;
-    let listening = receiver.local_address()?;
+    let listening = receiver.socket().local_address()?;
     let destinations = arguments.destinations.iter();
     let destinations = destinations.map(|endpoint| Destination::open(endpoint, listening));
     let mut forwarder = Forwarder {
@@ -30,8 +30,8 @@ pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
         counts: Counts::default(),
         receiver,
     };
-    forwarder.receiver.announce()?;
-    let drops = forwarder.receiver.drops()?;
+    forwarder.receiver.socket().announce()?;
+    let drops = forwarder.receiver.socket().drops()?;
     forwarder.run(&signals, arguments.run.interval, &drops)?;
     eprintln_lossy(format_args!("{forwarder:#}\n{drops}"));
     Ok(())
@@ -169,7 +169,7 @@ mod tests {
     fn copy_that_returns_is_counted_and_not_copied_again() {
         let collector = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let receiver = Receiver::bind(&"127.0.0.1:0".parse().unwrap(), Allow::default()).unwrap();
-        let listening = receiver.local_address().unwrap();
+        let listening = receiver.socket().local_address().unwrap();
         let endpoint = Endpoint::destination(&collector.local_addr().unwrap().to_string()).unwrap();
         let destinations = vec![Destination::open(&endpoint, listening).unwrap()];
         let (limit, counts) = (Limit::new(None, None), Counts::default());

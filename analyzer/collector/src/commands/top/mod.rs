@@ -64,14 +64,14 @@ impl Top {
     /// Binds the socket, starts the command and opens the screen.
     fn open(arguments: &TopArguments) -> Result<Self> {
         let receiver = Receiver::bind(&arguments.address, arguments.senders.allow())?;
-        let listening = format!("flowmote-analyzer top on {}", receiver.local_address()?);
+        let listening = format!("flowmote-analyzer top on {}", receiver.socket().local_address()?);
         let on_screen = io::stdout().is_terminal() && io::stdin().is_terminal();
         // Block signals before printing the address, so that a signal sent after it leads to a
         // summary. With a command, block them only after its start: it would inherit the mask and
         // never receive SIGTERM.
         let early = arguments.command.is_empty().then(Signals::block).transpose()?;
         if !on_screen {
-            eprintln_lossy(format_args!("listening on {}", receiver.local_address()?));
+            eprintln_lossy(format_args!("listening on {}", receiver.socket().local_address()?));
         }
         // Start the command before the screen opens, so that an error message remains visible.
         let child = Child::start(&arguments.command, on_screen)?;
@@ -193,7 +193,7 @@ impl Top {
 
     /// All counts.
     fn summary(&self) -> io::Result<String> {
-        let (tally, drops) = (self.engine.tally(), self.receiver.drops()?);
+        let (tally, drops) = (self.engine.tally(), self.receiver.socket().drops()?);
         Ok(format!("flowmote-analyzer: {tally}\n{drops}"))
     }
 
@@ -248,7 +248,7 @@ impl Top {
         (view.width, view.height) = screen.size()?;
         let log = log_lines(self.child.as_ref(), view.height);
         let state = if self.paused { "PAUSED" } else { "" };
-        let refused = self.receiver.drops()?.refused();
+        let refused = self.receiver.socket().drops()?.refused();
         let refused = refused.map(|count| format!(", {count} refused by --allow"));
         let listening = self.listening.clone() + &refused.unwrap_or_default();
         let (title, footer) = (title(&listening, state, view), footer(view));
