@@ -1,6 +1,7 @@
 //! Types of fields: addresses, text, percentages.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str;
 
@@ -8,7 +9,7 @@ use crate::visit::{Field, Kind, Shape, Value, Visitor};
 use crate::xdr::{Cursor, Wire};
 
 /// The address union of sFlow: a type word, then 0, 4 or 16 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
     /// Type 0: unknown.
     Unknown,
@@ -25,6 +26,19 @@ impl Address {
             Self::Unknown => None,
             Self::V4(address) => Some(address.into()),
             Self::V6(address) => Some(address.into()),
+        }
+    }
+}
+
+/// As one number: the derived hash takes an address byte by byte, and collectors look one up for each
+/// sample.
+impl Hash for Address {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Unknown => state.write_u8(0),
+            Self::V4(address) => state.write_u32(address.to_bits()),
+            Self::V6(address) => state.write_u128(address.to_bits()),
         }
     }
 }

@@ -16,6 +16,11 @@ impl Instant {
         Self(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
     }
 
+    /// Microseconds since the start.
+    pub(crate) fn micros(self) -> u64 {
+        self.0
+    }
+
     /// Time since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

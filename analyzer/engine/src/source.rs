@@ -1,6 +1,7 @@
 //! Observers: an agent and one of its data sources, and how users name them.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 
 use flowmote_decoder::{Address, DataSource};
@@ -11,12 +12,30 @@ use crate::lookup::{Role, Topology};
 ///
 /// Sub-agent and sender do not identify a source: agents send flow samples and counters of the same
 /// interface with different sub-agents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
     /// The agent address in the datagram.
     pub agent: Address,
     /// The data source in the sample.
     pub data_source: DataSource,
+}
+
+/// As one number for IPv4: a source is looked up for each sample.
+impl Hash for Source {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let DataSource { class, index } = self.data_source;
+        let number = u64::from(class) << 32 | u64::from(index);
+        match self.agent {
+            Address::V4(agent) => {
+                state.write_u128(u128::from(agent.to_bits()) << 64 | u128::from(number));
+            }
+            agent => {
+                agent.hash(state);
+                state.write_u64(number);
+            }
+        }
+    }
 }
 
 /// A data source in the form of the REST interface: interfaces as `5`, others as `2.1`.

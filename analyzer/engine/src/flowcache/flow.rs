@@ -14,7 +14,7 @@ use super::lifetime::Lifetime;
 use super::observer::{Observer, Passage};
 use super::plan::Plan;
 use super::segment::{Entry, Found, Shape};
-use super::slot::{Probe, Ticks};
+use super::slot::{INLINE, Probe, Ticks};
 use super::table::Table;
 use crate::instant::Instant;
 use crate::keys::{Context, KeyBuffer, Packet};
@@ -27,6 +27,8 @@ pub(crate) struct Flow {
     pub(crate) plan: Arc<Plan>,
     pub(crate) decay: Decay,
     moment: Moment,
+    /// True if a packet is added to the sums of entries and to nothing else.
+    plain: bool,
     /// Entries by observer and key.
     pub(crate) table: Table,
     /// An entry for each data source.
@@ -112,6 +114,7 @@ impl Flow {
             plan: plan.into(),
             decay,
             moment: Moment { now, growth: 1.0, period: period(now, t) },
+            plain: shape.is_plain() && counted.is_none(),
             table: Table::new(shape, budget),
             totals: Table::new(Shape { lives: false, ..shape }, budget),
             counted,
@@ -134,7 +137,7 @@ impl Flow {
     ) {
         let amount = self.plan.read(packet, context, &mut self.key);
         self.pending = amount.map(|amount| {
-            let hash = shared.hash(sample.observer, self.key.bytes());
+            let hash = shared.hash(sample.observer, &self.key);
             Pending { amount, hash }
         });
     }
@@ -163,14 +166,36 @@ impl Flow {
             self.pass_to(sample.now);
         }
         let Moment { growth, period, .. } = self.moment;
-        let reading =
-            Reading { amount, weight: sample.weight.grown(growth), period, packet, context };
+        let weight = sample.weight.grown(growth);
+        if self.plain {
+            return self.add_sums(Pending { amount, hash }, sample, weight, &mut shared.budget);
+        }
+        let reading = Reading { amount, weight, period, packet, context };
         self.add_to_entry(hash, sample, &reading, shared);
         self.add_to_total(sample, &reading, shared);
         if let Some(counted) = &mut self.counted
             && self.definition.counts(sample.observer.passage())
         {
             counted.add(self.key.bytes(), sample, amount * sample.weight.packets, shared);
+        }
+    }
+
+    /// Adds the packet to the sums of its entry and of its data source, where there is nothing else.
+    #[inline]
+    fn add_sums(
+        &mut self,
+        Pending { amount, hash }: Pending,
+        sample: &Sample,
+        weight: Weight,
+        budget: &mut Budget,
+    ) {
+        let probe = Probe::new(&self.key, sample.observer, hash);
+        if let Some(slot) = self.table.slot(&probe, &self.decay, budget) {
+            slot.add(amount, weight, sample.ticks);
+        }
+        let probe = Probe::of_observer(Observer::new(sample.source, Passage::In));
+        if let Some(slot) = self.totals.slot(&probe, &self.decay, budget) {
+            slot.add(amount, weight, sample.ticks);
         }
     }
 
@@ -181,7 +206,7 @@ impl Flow {
 
     fn add_to_total(&mut self, sample: &Sample, reading: &Reading<'_, '_>, shared: &mut Shared) {
         let observer = Observer::new(sample.source, Passage::In);
-        let probe = Probe::new(&[], observer, observer.spread());
+        let probe = Probe::of_observer(observer);
         let Shared { budget, hasher, .. } = shared;
         let found = self.totals.entry(&probe, &self.decay, budget, |_| {});
         let Some(mut found) = found else { return };
@@ -199,8 +224,7 @@ impl Flow {
         shared: &mut Shared,
     ) {
         let Shared { budget, hasher, ended } = shared;
-        let key = self.key.bytes();
-        let probe = Probe::new(key, sample.observer, hash);
+        let probe = Probe::new(&self.key, sample.observer, hash);
         let labels = Labels { name: &self.name, definition: &self.definition, plan: &self.plan };
         let found = self.table.entry(&probe, &self.decay, budget, |entry| {
             if let Some(life) = entry.life {
@@ -212,7 +236,7 @@ impl Flow {
         if let Some(life) = found.life {
             let total = reading.amount * sample.weight.packets;
             if life.add(sample.now, total) && self.definition.flow_start {
-                ended.begun(labels, key, sample, total);
+                ended.begun(labels, self.key.bytes(), sample, total);
             }
         }
         if let Some((before, after)) = heap {
@@ -298,8 +322,7 @@ impl Reading<'_, '_> {
         plan: &Plan,
         hasher: &RandomState,
     ) -> Option<(usize, usize)> {
-        found.slot.sums.add(self.amount, self.weight);
-        found.slot.seen = ticks;
+        found.slot.add(self.amount, self.weight, ticks);
         if found.values.is_empty() {
             return None;
         }
@@ -316,10 +339,20 @@ impl Reading<'_, '_> {
 
 impl Shared {
     #[inline]
-    fn hash(&self, observer: Observer, key: &[u8]) -> u64 {
+    fn hash(&self, observer: Observer, key: &KeyBuffer) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write_u32(observer.number());
-        hasher.write(key);
+        match key.padded::<INLINE>() {
+            // Without a loop over the bytes.
+            Some([first @ .., a, b]) => {
+                let last = u64::from(u16::from_ne_bytes([*a, *b]));
+                hasher.write_u128(u128::from_ne_bytes(*first));
+                hasher.write_u64(u64::from(observer.number()) << 16 | last);
+            }
+            None => {
+                hasher.write_u32(observer.number());
+                hasher.write(key.bytes());
+            }
+        }
         hasher.finish()
     }
 }

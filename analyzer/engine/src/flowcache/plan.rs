@@ -76,7 +76,7 @@ impl Plan {
             return None;
         }
         let amount = match &self.main {
-            Some(main) => main.eval(packet, context)?.number()?,
+            Some(main) => main.number(packet, context)?,
             None => {
                 let value = self.further.first()?.of().eval(packet, context)?;
                 // An average of no numbers is no flow.

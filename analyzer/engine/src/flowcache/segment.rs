@@ -38,6 +38,13 @@ pub(crate) struct Shape {
     pub(crate) lives: bool,
 }
 
+impl Shape {
+    /// True if slots have nothing beside their sums.
+    pub(crate) fn is_plain(self) -> bool {
+        self.values == 0 && !self.lives
+    }
+}
+
 impl Segment {
     pub(crate) fn new(shape: Shape, slots: usize) -> Self {
         Self {

@@ -1,7 +1,8 @@
 //! An entry of a table, in one cache line.
 
-use super::estimate::Sums;
+use super::estimate::{Sums, Weight};
 use super::observer::Observer;
+use crate::keys::KeyBuffer;
 
 /// Key, observer and sums of an entry.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Slot {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe<'k> {
     pub(crate) key: &'k [u8],
+    /// The key as a slot has it; zeros for a long key.
+    inline: [u8; INLINE],
     pub(crate) observer: Observer,
     pub(crate) hash: u32,
 }
@@ -33,10 +36,24 @@ pub(crate) struct Probe<'k> {
 impl<'k> Probe<'k> {
     /// `hash` may have any value; keys beyond [`MAX_KEY`] bytes are cut.
     #[inline]
-    pub(crate) fn new(key: &'k [u8], observer: Observer, hash: u64) -> Self {
+    pub(crate) fn new(key: &'k KeyBuffer, observer: Observer, hash: u64) -> Self {
+        let inline = key.padded().copied().unwrap_or_default();
+        let key = key.bytes();
         let key = key.get(..MAX_KEY).unwrap_or(key);
-        Self { key, observer, hash: ((hash >> 32) as u32).max(1) }
+        Self { key, inline, observer, hash: slot_hash(hash) }
     }
+
+    /// The entry of an observer alone.
+    #[inline]
+    pub(crate) fn of_observer(observer: Observer) -> Self {
+        Self { key: &[], inline: [0; INLINE], observer, hash: slot_hash(observer.spread()) }
+    }
+}
+
+/// The part of a hash that a slot has, which is never 0.
+#[inline]
+pub(crate) fn slot_hash(hash: u64) -> u32 {
+    ((hash >> 32) as u32).max(1)
 }
 
 impl Slot {
@@ -56,12 +73,12 @@ impl Slot {
             length: probe.key.len() as u16,
             hash: probe.hash,
             observer: probe.observer,
+            inline: probe.inline,
             error,
             ..Self::EMPTY
         };
-        match slot.inline.get_mut(..probe.key.len()) {
-            Some(place) => place.copy_from_slice(probe.key),
-            None => slot.append(probe.key, long),
+        if slot.is_long() {
+            slot.append(probe.key, long);
         }
         slot
     }
@@ -115,7 +132,21 @@ impl Slot {
     /// True if the slot belongs to the key.
     #[inline]
     pub(crate) fn is(&self, probe: &Probe<'_>, long: &[u8]) -> bool {
-        self.hash == probe.hash && self.observer == probe.observer && self.key(long) == probe.key
+        self.hash == probe.hash
+            && self.observer == probe.observer
+            && usize::from(self.length) == probe.key.len()
+            && match self.is_long() {
+                // Arrays of one length are compared without a loop.
+                false => self.inline == probe.inline,
+                true => self.key(long) == probe.key,
+            }
+    }
+
+    /// Adds a sample of `value`.
+    #[inline]
+    pub(crate) fn add(&mut self, value: f64, weight: Weight, now: Ticks) {
+        self.sums.add(value, weight);
+        self.seen = now;
     }
 
     /// The largest value that the key may have.
@@ -130,7 +161,7 @@ pub(crate) struct Ticks(pub(crate) u32);
 
 impl Ticks {
     pub(crate) fn at(now: crate::Instant) -> Self {
-        Self((now.since(crate::Instant::default()).as_micros() >> 17) as u32)
+        Self((now.micros() >> 17) as u32)
     }
 
     /// Seconds since `earlier`, to an eighth.
@@ -140,7 +171,7 @@ impl Ticks {
 }
 
 /// Bytes of a key in its slot: an IPv4 5-tuple has 18.
-const INLINE: usize = 18;
+pub(crate) const INLINE: usize = 18;
 /// Longest key in bytes. A longer one is cut.
 pub(crate) const MAX_KEY: usize = 8192;
 

@@ -11,27 +11,61 @@ use super::value::{Value, number};
 ///
 /// Each field is a tag and its content. A number is the shortest form of its big-endian bytes. Text
 /// that is the text of a number is stored as one, so that equal texts are equal bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct KeyBuffer {
-    bytes: Vec<u8>,
+    /// The fields, and zeros after them. Enough for an IPv6 5-tuple.
+    short: [u8; SHORT],
+    /// Bytes in `short`; [`SPILLED`] if the fields are in `long`.
+    length: usize,
+    /// The fields that have no room in `short`, and those before them.
+    long: Vec<u8>,
 }
+
+impl Default for KeyBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PartialEq for KeyBuffer {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for KeyBuffer {}
 
 impl KeyBuffer {
     /// An empty buffer.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new() }
+        Self { short: [0; SHORT], length: 0, long: Vec::new() }
     }
 
     /// The fields so far.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.short.get(..self.length).unwrap_or(&self.long)
+    }
+
+    /// The fields and zeros after them, if they have at most `N` bytes.
+    #[inline]
+    pub(crate) fn padded<const N: usize>(&self) -> Option<&[u8; N]> {
+        if self.length <= N { self.short.first_chunk() } else { None }
+    }
+
+    /// A key of any bytes, for tests of tables.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut key = Self::new();
+        key.extend(bytes);
+        key
     }
 
     /// Removes all fields; the memory stays.
     #[inline]
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.short = [0; SHORT];
+        self.length = 0;
     }
 
     /// Appends a field. Text is cut after 1,024 bytes.
@@ -39,23 +73,31 @@ impl KeyBuffer {
     pub fn push(&mut self, value: &Value<'_>) {
         match value {
             Value::V4(address) => self.v4(*address),
+            Value::Number(number) => self.number(*number),
             other => self.rare(other),
         }
     }
 
     #[inline]
     pub(super) fn v4(&mut self, address: Ipv4Addr) {
-        let [a, b, c, d] = address.octets();
-        self.bytes.extend_from_slice(&[V4, a, b, c, d]);
+        self.field(V4, address.octets());
     }
 
+    /// The bytes of a number without leading zeros.
     #[inline]
-    pub(super) fn word(&mut self, word: u32) {
-        let [.., high, low] = word.to_be_bytes();
-        match word {
-            0x100..=0xffff => self.bytes.extend_from_slice(&[NUMBER + 2, high, low]),
-            1..=0xff => self.bytes.extend_from_slice(&[NUMBER + 1, low]),
-            _ => self.number(word.into()),
+    pub(super) fn number(&mut self, number: u64) {
+        let zeros = number.leading_zeros() / 8;
+        let digits = number.checked_shl(8 * zeros).unwrap_or_default().to_be_bytes();
+        let length = 8 - zeros;
+        let room = self.short.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut::<9>);
+        // Without a loop: the bytes after the digits are zero.
+        if let Some([tag, place @ ..]) = room {
+            *tag = NUMBER + length as u8;
+            *place = digits;
+            self.length += 1 + length as usize;
+        } else {
+            self.spill(&[NUMBER + length as u8]);
+            self.spill(digits.get(..length as usize).unwrap_or_default());
         }
     }
 
@@ -63,7 +105,7 @@ impl KeyBuffer {
     #[inline(never)]
     fn rare(&mut self, value: &Value<'_>) {
         match value {
-            Value::V4(address) => self.field(V4, address.octets()),
+            Value::V4(address) => self.v4(*address),
             Value::V6(address) => self.field(V6, address.octets()),
             Value::Mac(address) => self.field(MAC, address.0),
             Value::Number(number) => self.number(*number),
@@ -72,10 +114,10 @@ impl KeyBuffer {
                 Err(_) => self.field(SIGNED, signed.to_be_bytes()),
             },
             Value::Float(float) => self.field(FLOAT, float.to_bits().to_be_bytes()),
-            Value::Bool(flag) => self.bytes.push(if *flag { TRUE } else { FALSE }),
+            Value::Bool(flag) => self.append([if *flag { TRUE } else { FALSE }]),
             Value::Bits { value, width } => {
                 self.field(BITS, [*width]);
-                self.bytes.extend_from_slice(&value.to_be_bytes());
+                self.append(value.to_be_bytes());
             }
             Value::Text(text) => match number(text) {
                 Some(number) => self.number(number),
@@ -84,23 +126,49 @@ impl KeyBuffer {
         }
     }
 
+    #[inline]
     fn field<const N: usize>(&mut self, tag: u8, content: [u8; N]) {
-        self.bytes.push(tag);
-        self.bytes.extend_from_slice(&content);
+        self.append([tag]);
+        self.append(content);
     }
 
-    /// The bytes of a number without leading zeros.
-    #[inline(never)]
-    fn number(&mut self, number: u64) {
-        let zeros = number.leading_zeros() / 8;
-        self.bytes.push(NUMBER + (8 - zeros) as u8);
-        self.bytes.extend(number.to_be_bytes().iter().skip(zeros as usize));
+    #[inline]
+    fn append<const N: usize>(&mut self, part: [u8; N]) {
+        match self.short.get_mut(self.length..).and_then(<[u8]>::first_chunk_mut) {
+            Some(place) => {
+                *place = part;
+                self.length += N;
+            }
+            None => self.spill(&part),
+        }
     }
 
     fn text(&mut self, text: &str) {
         let cut = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
         self.field(TEXT, (cut.len() as u16).to_be_bytes());
-        self.bytes.extend_from_slice(cut.as_bytes());
+        self.extend(cut.as_bytes());
+    }
+
+    fn extend(&mut self, part: &[u8]) {
+        match self.short.get_mut(self.length..).and_then(|room| room.get_mut(..part.len())) {
+            Some(place) => {
+                place.copy_from_slice(part);
+                self.length += part.len();
+            }
+            None => self.spill(part),
+        }
+    }
+
+    /// Appends to the long form, to which the fields so far are moved.
+    #[cold]
+    #[inline(never)]
+    fn spill(&mut self, part: &[u8]) {
+        if let Some(short) = self.short.get(..self.length) {
+            self.long.clear();
+            self.long.extend_from_slice(short);
+            self.length = SPILLED;
+        }
+        self.long.extend_from_slice(part);
     }
 }
 
@@ -160,5 +228,9 @@ const BITS: u8 = 8;
 const TEXT: u8 = 9;
 /// Plus the number of bytes, 0 to 8.
 const NUMBER: u8 = 16;
+/// Bytes of a key that is made without the heap.
+const SHORT: usize = 64;
+/// The length of a key in the long form: larger than any in the short form.
+const SPILLED: usize = usize::MAX;
 /// Longest text in a key, bytes.
 const MAX_TEXT: usize = 1024;

@@ -93,6 +93,19 @@ impl Expression {
         }
     }
 
+    /// The value for `packet` as a number; `None` if the packet has none, or it is no number.
+    #[inline]
+    pub(crate) fn number<'p>(
+        &'p self,
+        packet: &'p Packet<'_>,
+        context: &Context<'p>,
+    ) -> Option<f64> {
+        match &self.node {
+            Node::Key(info, instance) => info.number(packet, *instance),
+            _ => self.eval(packet, context)?.number(),
+        }
+    }
+
     /// Appends the value for `packet` to a key; returns false if there is none.
     #[inline]
     pub(super) fn write<'p>(

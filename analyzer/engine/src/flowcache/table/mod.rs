@@ -3,9 +3,8 @@
 use super::budget::Budget;
 use super::decay::Decay;
 use super::lifetime::Lifetime;
-use super::observer::Observer;
 use super::segment::{Entry, Found, Segment, Shape};
-use super::slot::{Probe, Slot};
+use super::slot::{Probe, Slot, slot_hash};
 
 /// Entries by observer and key, with sums that decay.
 ///
@@ -54,19 +53,63 @@ impl Table {
         budget: &mut Budget,
         mut removed: impl FnMut(Entry<'_>),
     ) -> Option<Found<'_>> {
+        let (segment, place) = self.place(probe, decay, budget, &mut removed)?;
+        self.segments.get_mut(segment)?.found(place)
+    }
+
+    /// The slot of a key, which is made if it is absent: the whole entry in a table without further
+    /// values and lifetimes.
+    #[inline(always)]
+    pub(crate) fn slot(
+        &mut self,
+        probe: &Probe<'_>,
+        decay: &Decay,
+        budget: &mut Budget,
+    ) -> Option<&mut Slot> {
+        let (segment, place) = self.place(probe, decay, budget, &mut |_| {})?;
+        self.segments.get_mut(segment)?.slots.get_mut(place)
+    }
+
+    /// The segment and the slot of a key, which is made if it is absent.
+    #[inline(always)]
+    fn place(
+        &mut self,
+        probe: &Probe<'_>,
+        decay: &Decay,
+        budget: &mut Budget,
+        removed: &mut impl FnMut(Entry<'_>),
+    ) -> Option<(usize, usize)> {
+        let at = self.segment_of(probe.hash);
+        let segment = self.segments.get_mut(at)?;
+        segment.keep_up(decay);
+        match segment.find(probe) {
+            Ok(place) => Some((at, place)),
+            Err(_) => self.make(probe, decay, budget, removed),
+        }
+    }
+
+    /// Out of line, so that the search for known keys stays small.
+    #[inline(never)]
+    fn make(
+        &mut self,
+        probe: &Probe<'_>,
+        decay: &Decay,
+        budget: &mut Budget,
+        removed: &mut impl FnMut(Entry<'_>),
+    ) -> Option<(usize, usize)> {
         loop {
             let at = self.segment_of(probe.hash);
             let segment = self.segments.get_mut(at)?;
             segment.keep_up(decay);
             match segment.find(probe) {
-                Ok(place) => return self.segments.get_mut(at)?.found(place),
+                Ok(place) => return Some((at, place)),
                 Err(free) if !segment.is_full() => {
                     let before = segment.long.capacity();
                     segment.occupy(free, probe);
                     budget.account(before, segment.long.capacity());
-                    return self.segments.get_mut(at)?.found(free);
+                    return Some((at, free));
                 }
-                Err(_) => self.make_room(at, budget, &mut removed),
+                Err(_) => self.make_room(at, budget, removed),
             }
         }
     }
@@ -74,7 +117,7 @@ impl Table {
     /// Begins to load the slot where the search for a key begins.
     #[inline]
     pub(crate) fn touch(&self, hash: u64) {
-        let hash = Probe::new(&[], Observer::NONE, hash).hash;
+        let hash = slot_hash(hash);
         if let Some(segment) = self.segments.get(self.segment_of(hash)) {
             core::hint::black_box(segment.first(hash));
         }

@@ -8,6 +8,7 @@ use crate::flowcache::observer::{Observer, Passage};
 use crate::flowcache::random::Random;
 use crate::flowcache::slot::Ticks;
 use crate::instant::Instant;
+use crate::keys::KeyBuffer;
 
 const PLAIN: Shape = Shape { values: 0, lives: false };
 
@@ -33,7 +34,9 @@ impl Bench {
         let now = Instant::after_start(Duration::from_secs_f64(seconds));
         let growth = self.decay.advance(now);
         let observer = Observer::new(source, Passage::In);
-        let probe = Probe::new(key, observer, self.hasher.hash_one((source, key)));
+        let hash = self.hasher.hash_one((source, key));
+        let key = KeyBuffer::of(key);
+        let probe = Probe::new(&key, observer, hash);
         let found = self.table.entry(&probe, &self.decay, &mut self.budget, |_| {});
         let slot = found.expect("there is always room").slot;
         slot.sums.add(value, Weight::one_in(1.0).grown(growth));

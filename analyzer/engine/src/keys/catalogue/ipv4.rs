@@ -2,7 +2,7 @@
 
 use flowmote_decoder::flow::SampledIpv4;
 
-use super::{KeyInfo, Section, dscp_name, header, v4, word};
+use super::{KeyInfo, Section, dscp_name, header, number, v4};
 use crate::keys::header::{Header, Protocol};
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
@@ -24,9 +24,9 @@ pub(super) const KEYS: &[KeyInfo] = &[
         Some(ip) => ip.v4(16),
         None => Some(fields(p, n)?.dst_ip),
     }),
-    word(Section::Ipv4, "ipprotocol", "number of the protocol in it", |p, n| match ip(p, n) {
-        Some(ip) => ip.u8(9).map(u32::from),
-        None => Some(fields(p, n)?.protocol),
+    number(Section::Ipv4, "ipprotocol", "number of the protocol in it", |p, n| match ip(p, n) {
+        Some(ip) => ip.u8(9).map(u64::from),
+        None => Some(fields(p, n)?.protocol.into()),
     }),
     key!("ipbytes", Kind::Number, "total length; absent if segmentation left it 0", |p, n| {
         match p.header(Protocol::Ipv4, n) {

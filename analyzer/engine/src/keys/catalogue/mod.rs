@@ -47,7 +47,7 @@ pub struct KeyInfo {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     V4(fn(&Packet<'_>, u8) -> Option<Ipv4Addr>),
-    Word(fn(&Packet<'_>, u8) -> Option<u32>),
+    Number(fn(&Packet<'_>, u8) -> Option<u64>),
     Any(ReadAny),
 }
 
@@ -58,8 +58,17 @@ impl KeyInfo {
     pub(super) fn value<'p>(&self, packet: &'p Packet<'_>, instance: u8) -> Option<Value<'p>> {
         match self.read {
             Read::V4(read) => read(packet, instance).map(Value::V4),
-            Read::Word(read) => read(packet, instance).map(Value::from),
+            Read::Number(read) => read(packet, instance).map(Value::Number),
             Read::Any(read) => read(packet, instance),
+        }
+    }
+
+    /// The value as a number, if it is one.
+    #[inline]
+    pub(super) fn number(&self, packet: &Packet<'_>, instance: u8) -> Option<f64> {
+        match self.read {
+            Read::Number(read) => read(packet, instance).map(|number| number as f64),
+            _ => self.value(packet, instance)?.number(),
         }
     }
 
@@ -68,7 +77,7 @@ impl KeyInfo {
     pub(super) fn write(&self, packet: &Packet<'_>, instance: u8, buffer: &mut KeyBuffer) -> bool {
         let written = match self.read {
             Read::V4(read) => read(packet, instance).map(|address| buffer.v4(address)),
-            Read::Word(read) => read(packet, instance).map(|word| buffer.word(word)),
+            Read::Number(read) => read(packet, instance).map(|number| buffer.number(number)),
             Read::Any(read) => read(packet, instance).map(|value| buffer.push(&value)),
         };
         written.is_some()
@@ -177,14 +186,14 @@ const fn v4(
     KeyInfo { name, kind: Kind::V4, doc, section, layered: true, read: Read::V4(read) }
 }
 
-/// A row for a number of at most 32 bits in a protocol header.
-const fn word(
+/// A row for a number in a protocol header.
+const fn number(
     section: Section,
     name: &'static str,
     doc: &'static str,
-    read: fn(&Packet<'_>, u8) -> Option<u32>,
+    read: fn(&Packet<'_>, u8) -> Option<u64>,
 ) -> KeyInfo {
-    KeyInfo { name, kind: Kind::Number, doc, section, layered: true, read: Read::Word(read) }
+    KeyInfo { name, kind: Kind::Number, doc, section, layered: true, read: Read::Number(read) }
 }
 
 /// A row of the table for a key that a sample has once.

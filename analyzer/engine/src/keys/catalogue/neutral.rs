@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use flowmote_decoder::flow::{SampledIpv4, SampledIpv6};
 
-use super::{KeyInfo, Section, header, word};
+use super::{KeyInfo, Section, header, number};
 use crate::keys::header::{Header, Protocol};
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
@@ -25,31 +25,31 @@ pub(super) const KEYS: &[KeyInfo] = &[
         Some((_, _, ip)) => ip.v6(24).map(Value::V6),
         None => Some(fields(p, n)?.dst.into()),
     }),
-    word(
+    number(
         Section::Neutral,
         "ipproto",
         "number of the protocol in IP, after the extension headers",
         |p, n| match p.headers.ip(n) {
-            Some(_) => protocol(p, n).map(u32::from),
-            None => Some(fields(p, n)?.protocol),
+            Some(_) => protocol(p, n).map(u64::from),
+            None => Some(fields(p, n)?.protocol.into()),
         },
     ),
-    word(
+    number(
         Section::Neutral,
         "sport",
         "source port of TCP, UDP or SCTP in the same IP packet",
         |p, n| match transport(p, n) {
-            Some(transport) => transport.u16(0).map(u32::from),
-            None => fields(p, n)?.port(|fields| fields.src_port),
+            Some(transport) => transport.u16(0).map(u64::from),
+            None => fields(p, n)?.port(|fields| fields.src_port).map(u64::from),
         },
     ),
-    word(
+    number(
         Section::Neutral,
         "dport",
         "destination port of TCP, UDP or SCTP in the same IP packet",
         |p, n| match transport(p, n) {
-            Some(transport) => transport.u16(2).map(u32::from),
-            None => fields(p, n)?.port(|fields| fields.dst_port),
+            Some(transport) => transport.u16(2).map(u64::from),
+            None => fields(p, n)?.port(|fields| fields.dst_port).map(u64::from),
         },
     ),
 ];

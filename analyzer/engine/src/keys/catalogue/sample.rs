@@ -5,7 +5,7 @@ use flowmote_decoder::flow::{
 };
 use flowmote_decoder::{DataSource, Port};
 
-use super::{KeyInfo, Section, record, text};
+use super::{KeyInfo, Section, number, record, text};
 use crate::keys::header::name;
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
@@ -46,13 +46,19 @@ pub(super) const KEYS: &[KeyInfo] = &[
         "`ingress` or `egress`: the way in which the packet passed the port that sampled it",
         |p, _| direction(p).map(Value::from)
     ),
-    key!(
-        "bytes",
-        Kind::Number,
-        "bytes of the frame with its FCS; of a transaction, those of request and response",
-        |p, _| frame_bytes(p).or_else(|| transaction_bytes(p)).map(Value::from)
-    ),
-    key!("frames", Kind::Number, "1 for each packet", |p, _| is_packet(p).then_some(1u32.into())),
+    KeyInfo {
+        layered: false,
+        ..number(
+            Section::Sample,
+            "bytes",
+            "bytes of the frame with its FCS; of a transaction, those of request and response",
+            |p, _| frame_bytes(p).or_else(|| transaction_bytes(p)),
+        )
+    },
+    KeyInfo {
+        layered: false,
+        ..number(Section::Sample, "frames", "1 for each packet", |p, _| is_packet(p).then_some(1))
+    },
     key!(
         "stripped",
         Kind::Number,
@@ -95,6 +101,7 @@ pub(in crate::keys) fn frame_bytes(packet: &Packet<'_>) -> Option<u64> {
     Some(length.into())
 }
 
+#[cold]
 fn fields_length(packet: &Packet<'_>) -> Option<u32> {
     let ethernet = packet.record::<SampledEthernet>().map(|fields| fields.length);
     let ipv4 = || packet.record::<SampledIpv4>().map(|fields| fields.length);
@@ -102,6 +109,7 @@ fn fields_length(packet: &Packet<'_>) -> Option<u32> {
     ethernet.or_else(ipv4).or_else(ipv6)
 }
 
+#[cold]
 fn transaction_bytes(packet: &Packet<'_>) -> Option<u64> {
     if let Some(http) = packet.record::<HttpRequest<'_>>() {
         return Some(http.req_bytes.saturating_add(http.resp_bytes));

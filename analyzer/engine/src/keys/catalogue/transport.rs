@@ -2,7 +2,7 @@
 
 use flowmote_decoder::flow::{SampledIpv4, SampledIpv6};
 
-use super::{KeyInfo, Section, header, record, word};
+use super::{KeyInfo, Section, header, number, record};
 use crate::keys::dns;
 use crate::keys::header::{Header, Protocol};
 use crate::keys::kind::Kind;
@@ -15,9 +15,9 @@ macro_rules! key {
 
 macro_rules! port {
     ($name:literal, $doc:literal, $protocol:ident, $number:literal, $at:literal) => {
-        word(Section::Transport, $name, $doc, |p, n| match p.header(Protocol::$protocol, n) {
-            Some(header) => header.u16($at).map(u32::from),
-            None => Some(fields(p, n, $number)?.ports[$at / 2]),
+        number(Section::Transport, $name, $doc, |p, n| match p.header(Protocol::$protocol, n) {
+            Some(header) => header.u16($at).map(u64::from),
+            None => Some(fields(p, n, $number)?.ports[$at / 2].into()),
         })
     };
 }

@@ -111,6 +111,27 @@ fn values_survive_their_bytes() {
 }
 
 #[test]
+fn key_of_any_length_is_whole_and_padded_with_zeros() {
+    let mut buffer = KeyBuffer::new();
+    for length in 0..80 {
+        for number in [0, 7, 300, u64::MAX] {
+            buffer.clear();
+            (0..length).for_each(|_| buffer.push(&Value::Bool(true)));
+            buffer.push(&Value::Number(number));
+            let found: Vec<_> = fields(buffer.bytes()).collect();
+            let (last, before) = found.split_last().unwrap();
+            assert_eq!((last, before.len()), (&Value::Number(number), length));
+            let bytes = buffer.bytes();
+            let padded = buffer.padded::<18>().map(|padded| padded.split_at(bytes.len()));
+            match padded {
+                Some((key, rest)) => assert!(key == bytes && rest.iter().all(|byte| *byte == 0)),
+                None => assert!(bytes.len() > 18),
+            }
+        }
+    }
+}
+
+#[test]
 fn equal_texts_are_equal_bytes() {
     let bytes = |value: Value<'_>| {
         let mut buffer = KeyBuffer::new();
@@ -122,11 +143,6 @@ fn equal_texts_are_equal_bytes() {
         assert_eq!(bytes(Value::from(number.to_string())), expected);
         if let Ok(signed) = i64::try_from(number) {
             assert_eq!(bytes(Value::Signed(signed)), expected);
-        }
-        if let Ok(word) = u32::try_from(number) {
-            let mut buffer = KeyBuffer::new();
-            buffer.word(word);
-            assert_eq!(buffer.bytes(), expected);
         }
     }
     assert_ne!(bytes(Value::from("01")), bytes(Value::Number(1)));
