@@ -103,7 +103,7 @@ fn resources_that_the_scripts_use_exist() {
     let files = serving.files();
     let scripts = files.iter().filter(|(path, ..)| path.ends_with(".js"));
     let used: BTreeSet<String> = scripts.flat_map(|(.., body)| paths(body)).collect();
-    for known in ["/agents/json", "/analyzer/json", "/api/v1/active?"] {
+    for known in ["/analyzer/json", "/api/v1/active?", "/api/v1/agents?"] {
         assert!(used.contains(known), "{known}: {used:?}");
     }
     for path in used {

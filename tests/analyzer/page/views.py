@@ -31,8 +31,8 @@ def api_flow(page, parameters, expected):
 
 def overview(page):
     page.open("overview")
-    settled(page, lambda: legend(page, "Bits"), known["bits"])
-    near(legend(page, "Packets"), known["packets"])
+    settled(page, lambda: legend(page, "Traffic in bit/s"), known["bits"])
+    near(legend(page, "Traffic in pkt/s"), known["packets"])
     row = page.rows("Conversations")[0]
     assert row[:2] == [known["src"], known["dst"]], row
     flow = api_flow(page, "value=bytes&keys=src,dst", known["bits"] / 8)
@@ -112,12 +112,14 @@ def hosts(page):
 def agents(page):
     page.open("agents")
     rows = {row[0]: row for row in page.wait_for("three agents", lambda: len(page.rows("")) == 3 and page.rows(""))}
-    ledger = page.api("/agents/json")
-    assert set(rows) == set(ledger) == {known["agent"], known["discarding"], known["host"]}, rows
+    ledgers = {agent["agent"]: agent for agent in page.api("/api/v1/agents")["agents"]}
+    assert set(rows) == set(ledgers) == {known["agent"], known["discarding"], known["host"]}, rows
+    assert rows[known["host"]][1] == known["hostName"], rows
     for agent, row in rows.items():
-        received = int(row[2].replace(",", ""))
-        assert 0 < received <= ledger[agent]["sFlowDatagramsReceived"], (row, ledger[agent])
-        assert row[3] == "0", row
+        received, made, used = [int(row[at].replace(",", "")) for at in (3, 5, 10)]
+        assert 0 < received <= ledgers[agent]["datagrams"]["received"], (row, ledgers[agent])
+        assert 0 < made == used <= ledgers[agent]["samples"]["used"], (row, ledgers[agent])
+        assert row[4] == row[6] == row[7] == "0", row
 
 
 with browser(options) as page:

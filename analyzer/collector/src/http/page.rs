@@ -32,7 +32,7 @@ pub(super) fn has(path: &str) -> bool {
 }
 
 /// Path, content type and content.
-const FILES: [(&str, &str, &str); 17] = [
+const FILES: [(&str, &str, &str); 18] = [
     ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
     ("/page/page.css", "text/css; charset=utf-8", include_str!("../page/page.css")),
     ("/page/icon.svg", "image/svg+xml; charset=utf-8", include_str!("../page/icon.svg")),
@@ -42,6 +42,7 @@ const FILES: [(&str, &str, &str); 17] = [
     ("/page/numbers.js", SCRIPT, include_str!("../page/numbers.js")),
     ("/page/chart.js", SCRIPT, include_str!("../page/chart.js")),
     ("/page/flowtable.js", SCRIPT, include_str!("../page/flowtable.js")),
+    ("/page/listing.js", SCRIPT, include_str!("../page/listing.js")),
     ("/page/pages.js", SCRIPT, include_str!("../page/pages.js")),
     ("/page/token.js", SCRIPT, include_str!("../page/token.js")),
     ("/page/overview.js", SCRIPT, include_str!("../page/overview.js")),

@@ -1,35 +1,29 @@
-// Agents: what came and what was lost on the way.
+// Agents: what they sent, and what was lost on the way.
 
-import { get } from './api.js';
-import { make } from './dom.js';
+import { Listing, agentColumn } from './listing.js';
 import { count, duration } from './numbers.js';
-import { Pages } from './pages.js';
 
-const number = (title, name) => ({ title, of: (row) => count(row[name]), number: true });
+const number = (title, of) => ({ title, of: (row) => count(of(row)), number: true });
 
 const COLUMNS = [
-  { title: 'agent', of: (row) => make('a', { href: `#hosts?agent=${encodeURIComponent(row.agent)}` }, row.agent) },
-  { title: 'sent from', of: (row) => row.sFlowDatagramSource.join(', ') },
-  number('datagrams', 'sFlowDatagramsReceived'),
-  number('lost', 'sFlowDatagramsLost'),
-  number('twice', 'sFlowDatagramsDuplicates'),
-  number('out of order', 'sFlowDatagramsOutOfOrder'),
-  number('flow samples', 'sFlowFlowSamples'),
-  number('lost', 'sFlowFlowLostSamples'),
-  number('drops in the agent', 'sFlowFlowDrops'),
-  number('counter samples', 'sFlowCounterSamples'),
-  number('lost', 'sFlowCounterLostSamples'),
+  agentColumn,
+  { title: 'name', of: (row) => row.hostName },
+  { title: 'sent from', of: (row) => row.senders.join(', ') },
+  number('datagrams', (row) => row.datagrams.received),
+  number('lost', (row) => row.datagrams.lost),
+  number('samples made', (row) => row.samples.made),
+  number('dropped in the agent', (row) => row.samples.dropped),
+  number('lost', (row) => row.samples.lost),
+  number('malformed', (row) => row.samples.malformed + row.samples.implausible),
+  number('unknown', (row) => row.samples.unknown),
+  number('used', (row) => row.samples.used),
   { title: 'last seen', of: (row) => `${duration(row.lastSeen)} ago`, number: true },
 ];
 
-export async function agents(view) {
-  const pages = new Pages('agents');
-  view.append(pages.element);
-  return {
-    period: 2000,
-    async update() {
-      const rows = Object.entries(await get('/agents/json')).map(([agent, ledger]) => ({ agent, ...ledger }));
-      pages.show(`${count(rows.length)} agents`, COLUMNS, rows, (row) => `${row.agent} ${row.sFlowDatagramSource.join(' ')}`);
-    },
-  };
+export async function agents(view, parameters) {
+  const list = new Listing('agents', 'agents', parameters);
+  view.append(list.element);
+  const update = async () => list.show('Agents', COLUMNS, await list.agents());
+  list.changed = update;
+  return { period: 2000, update };
 }

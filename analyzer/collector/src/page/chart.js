@@ -30,13 +30,13 @@ function round(value) {
 // A chart with its legend, its numbers as a table that can be opened, and a line for each series.
 export class Figure {
   constructor(title, unit, span = 300000) {
-    Object.assign(this, { title, span, series: [], format: (value) => short(value, unit) });
+    Object.assign(this, { title: unit ? `${title} in ${unit}` : title, span, series: [], format: (value) => short(value, unit) });
     this.chart = make('div', { class: 'chart' });
     this.legend = make('p', { class: 'legend' });
     this.rows = make('div');
     this.details = make('details', {}, make('summary', {}, 'Values as a table'), this.rows);
     this.details.addEventListener('toggle', () => this.list());
-    this.element = make('figure', {}, make('figcaption', {}, unit ? `${title}, ${unit}` : title), this.legend, this.chart, this.details);
+    this.element = make('figure', {}, make('figcaption', {}, this.title), this.legend, this.chart, this.details);
   }
 
   draw(series, now = Date.now()) {

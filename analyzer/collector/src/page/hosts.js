@@ -3,32 +3,37 @@
 import { get } from './api.js';
 import { Series, spark } from './chart.js';
 import { make } from './dom.js';
-import { count, percent, short } from './numbers.js';
+import { percent, short } from './numbers.js';
+import { Listing, agentColumn } from './listing.js';
 import { Pages } from './pages.js';
 
-export const hosts = (view, parameters) => (parameters.get('agent') ? host(view, parameters.get('agent')) : list(view));
+export const hosts = (view, parameters) => (parameters.get('agent') ? host(view, parameters.get('agent')) : list(view, parameters));
 
-async function list(view) {
-  const pages = new Pages('hosts');
-  view.append(pages.element);
-  return {
-    period: 2000,
-    async update() {
-      const rows = join(await get('/dump/ALL/host_name;load_one;cpu_utilization;mem_utilization/json'));
-      pages.show(`${count(rows.length)} hosts`, COLUMNS, rows, (row) => `${row.agent} ${row.host_name ?? ''}`);
-    },
+const METRICS = ['os_name', 'load_one', 'cpu_utilization', 'mem_utilization'];
+
+async function list(view, parameters) {
+  const list = new Listing('hosts', 'agents', parameters);
+  view.append(list.element);
+  const update = async () => {
+    const agents = await list.agents();
+    const addresses = agents.map(({ agent }) => encodeURIComponent(agent)).join(';');
+    const cells = addresses ? await get(`/dump/${addresses}/${METRICS.join(';')}/json`) : [];
+    list.show('Hosts', COLUMNS, join(agents, cells));
   };
+  list.changed = update;
+  return { period: 2000, update };
 }
 
-function join(cells) {
-  const rows = new Map();
-  for (const { agent, metricName, metricValue } of cells) rows.set(agent, { agent, ...rows.get(agent), [metricName]: metricValue });
+function join(agents, cells) {
+  const rows = new Map(agents.map(({ agent, hostName }) => [agent, { agent, hostName }]));
+  for (const { agent, metricName, metricValue } of cells) rows.set(agent, { ...rows.get(agent), [metricName]: metricValue });
   return [...rows.values()];
 }
 
 const COLUMNS = [
-  { title: 'agent', of: (row) => make('a', { href: `#hosts?agent=${encodeURIComponent(row.agent)}` }, row.agent) },
-  { title: 'name', of: (row) => row.host_name },
+  agentColumn,
+  { title: 'name', of: (row) => row.hostName },
+  { title: 'system', of: (row) => row.os_name },
   { title: 'load', of: (row) => short(row.load_one), number: true },
   { title: 'processors', of: (row) => percent(row.cpu_utilization), number: true },
   { title: 'memory', of: (row) => percent(row.mem_utilization), number: true },
@@ -48,12 +53,12 @@ async function host(view, agent) {
     period: 2000,
     async update() {
       const metrics = await get(`/metric/${encodeURIComponent(agent)}/json`);
-      pages.show(`Metrics of ${agent}`, METRICS, Object.entries(metrics).map(course), (row) => row.name);
+      pages.show(`Metrics of ${agent}`, COLUMNS_OF_HOST, Object.entries(metrics).map(course), (row) => row.name);
     },
   };
 }
 
-const METRICS = [
+const COLUMNS_OF_HOST = [
   { title: 'metric', of: (row) => row.name },
   { title: 'value', of: (row) => (typeof row.value === 'number' ? short(row.value) : row.value), number: true },
   { title: 'since this view was opened', of: (row) => (row.course.points.length > 1 ? spark(row.course, short) : '') },

@@ -15,7 +15,7 @@ const DISCARDS = { keys: 'reason', value: 'frames', dropped: true, aggMode: 'sum
 const courses = { bytes: new Series('all agents'), frames: new Series('all agents') };
 
 export async function overview(view) {
-  const bits = figure('Bits', 'bytes'), packets = figure('Packets', 'frames');
+  const bits = figure('bytes'), packets = figure('frames');
   const health = make('div'), top = make('div'), discards = make('div');
   view.append(
     section('Traffic, estimated from samples', make('div', { class: 'pair' }, bits.element, packets.element)),
@@ -41,9 +41,9 @@ export async function overview(view) {
 }
 
 // A figure of the sum of all flows. No flow is none now.
-function figure(title, value) {
+function figure(value) {
   const { factor, unit } = unitOf(value), course = courses[value];
-  const drawn = new Figure(title, unit);
+  const drawn = new Figure('Traffic', unit);
   drawn.show = (total = { value: 0, low: 0, high: 0 }) => {
     course.push(total.value * factor, Date.now(), total.low * factor, total.high === null ? undefined : total.high * factor);
     drawn.draw([course]);

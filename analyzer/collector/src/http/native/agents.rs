@@ -8,6 +8,7 @@ use axum::routing::get;
 use flowmote_decoder::Address;
 use flowmote_engine::Instant;
 use flowmote_engine::agents::Agent;
+use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::source::AgentList;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -28,6 +29,8 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
 pub(super) struct AgentParameters {
     /// `ALL`, a list of addresses or host names, or `TOPOLOGY`. All agents if absent.
     agent: Option<String>,
+    /// A part of the address or host name, in any case. All agents if absent.
+    search: Option<String>,
     /// The number of agents. 100 if absent.
     #[serde(default, deserialize_with = "paging::limit")]
     #[param(minimum = 1, maximum = 10_000)]
@@ -42,6 +45,8 @@ pub(super) struct AgentParameters {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AgentPage {
     agents: Vec<AgentLedger>,
+    /// The number of agents on all pages.
+    found: usize,
     /// The value of `after` for the next page; null on the last one.
     next: Option<String>,
 }
@@ -52,6 +57,10 @@ pub(super) struct AgentPage {
 pub(super) struct AgentLedger {
     /// The address in its datagrams.
     agent: String,
+    /// The host name that it sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    host_name: Option<String>,
     /// Addresses from which its datagrams came, at most eight.
     senders: Vec<String>,
     /// Age of the first datagram, in ms.
@@ -69,10 +78,11 @@ pub(super) struct AgentLedger {
 }
 
 impl AgentLedger {
-    fn of(now: Instant, address: Address, agent: &Agent) -> Self {
+    fn of(now: Instant, analyzer: &Analyzer, address: Address, agent: &Agent) -> Self {
         let age = |time: Instant| now.since(time).as_millis() as u64;
         Self {
             agent: address.to_string(),
+            host_name: analyzer.metrics().host_name(&address),
             senders: agent.senders.iter().map(ToString::to_string).collect(),
             first_seen: age(agent.first_seen),
             last_seen: age(agent.last_seen),
@@ -98,7 +108,8 @@ pub(super) async fn agents(
     State(hub): State<Arc<Hub>>,
     Strict(parameters): Strict<AgentParameters>,
 ) -> Reply {
-    let AgentParameters { agent, limit, after } = parameters;
+    let AgentParameters { agent, search, limit, after } = parameters;
+    let search = search.unwrap_or_default().to_lowercase();
     let limit = limit.unwrap_or(paging::ENTRIES);
     let wanted = hub.agents(agent.as_deref().unwrap_or("ALL"));
     let (now, topology) = (hub.now(), hub.lookup().topology);
@@ -109,14 +120,26 @@ pub(super) async fn agents(
         AgentList::Ports(_) => false,
         AgentList::All => true,
     };
+    let mut found = 0;
     let rows = hub.each(|analyzer| {
-        let page = analyzer.agents().page(after, limit + 1, wanted);
+        let wanted = |agent| wanted(agent) && is_named(analyzer, agent, &search);
+        let agents = analyzer.agents();
+        found += agents.iter().filter(|(agent, _)| wanted(*agent)).count();
+        let page = agents.page(after, limit + 1, wanted);
         page.into_iter()
-            .map(|(it, agent)| (it, AgentLedger::of(now, it, agent)))
+            .map(|(it, agent)| (it, AgentLedger::of(now, analyzer, it, agent)))
             .collect::<Vec<_>>()
     });
     let (agents, next) = paging::page(rows.into_iter().flatten().collect(), limit);
-    json(&AgentPage { agents, next: next.map(|agent: Address| agent.to_string()) })
+    json(&AgentPage { agents, found, next: next.map(|agent: Address| agent.to_string()) })
+}
+
+/// True if the address or the host name of an agent contains `search`, which is in lower case.
+fn is_named(analyzer: &Analyzer, agent: Address, search: &str) -> bool {
+    let host = || analyzer.metrics().host_name(&agent);
+    search.is_empty()
+        || agent.to_string().contains(search)
+        || host().is_some_and(|name| name.to_lowercase().contains(search))
 }
 
 /// An agent with its ledger.
@@ -133,7 +156,7 @@ pub(super) async fn agent(State(hub): State<Arc<Hub>>, Path(name): Path<String>)
     let (now, missing) = (hub.now(), || Failure::missing("agent", &name));
     let address = paging::agent(&name).ok_or_else(missing)?;
     let found = hub.each(|analyzer| {
-        analyzer.agents().get(address).map(|agent| AgentLedger::of(now, address, agent))
+        analyzer.agents().get(address).map(|agent| AgentLedger::of(now, analyzer, address, agent))
     });
     json(&found.into_iter().flatten().next().ok_or_else(missing)?)
 }
