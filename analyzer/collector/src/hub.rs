@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime};
 use flowmote_engine::analyzer::{Analyzer, add_top_keys};
 use flowmote_engine::events::{EventLog, Events, Threshold};
 use flowmote_engine::flowcache::{
-    ActiveFlow, Definition, DefinitionError, FlowLog, Query, Records, Snapshot,
+    ActiveFlow, Definition, DefinitionError, FlowCache, FlowLog, Query, Records, Snapshot,
 };
 use flowmote_engine::lookup::{Databases, Lookup};
 use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest};
@@ -310,8 +310,16 @@ impl Hub {
 
     /// The flows of a definition; `None` without one of this name.
     pub(crate) fn snapshot(&self, name: &str) -> Option<Snapshot> {
+        self.joined(|now, flows| flows.snapshot(now, name))
+    }
+
+    /// The copies that `read` makes of the flows of all analyzers, together.
+    fn joined(
+        &self,
+        read: impl Fn(EngineTime, &FlowCache) -> Option<Snapshot>,
+    ) -> Option<Snapshot> {
         let now = self.now();
-        let snapshots = self.each(|analyzer| analyzer.flows().snapshot(now, name));
+        let snapshots = self.each(|analyzer| read(now, analyzer.flows()));
         snapshots.into_iter().flatten().reduce(|mut all, one| {
             all.join(one);
             all
@@ -320,7 +328,11 @@ impl Hub {
 
     /// The active flows of a definition; `None` without one of this name.
     pub(crate) fn active(&self, name: &str, query: &Query<'_>) -> Option<Vec<ActiveFlow>> {
-        self.snapshot(name).map(|snapshot| snapshot.active(query))
+        let largest = self.joined(|now, flows| flows.snapshot_largest(now, name, query))?;
+        match largest.active_of_largest(query) {
+            Some(flows) => Some(flows),
+            None => self.snapshot(name).map(|snapshot| snapshot.active(query)),
+        }
     }
 
     /// The metrics that a request names, of all analyzers, with their largest flows.
@@ -331,7 +343,8 @@ impl Hub {
         filter: &MetricFilter,
     ) -> Vec<Found> {
         let mut found = self.find_all(agents, Some(request), filter);
-        if let Some(snapshot) = self.snapshot(&request.name) {
+        let snapshot = self.joined(|now, flows| flows.snapshot_top_keys(now, &request.name));
+        if let Some(snapshot) = snapshot {
             add_top_keys(&mut found, &snapshot, &self.lookup());
         }
         found

@@ -7,13 +7,10 @@ use foldhash::{HashMap, HashMapExt};
 use super::accumulator::Accumulator;
 use super::definition::{AggMode, Definition};
 use super::estimate::{Estimate, Sums};
-use super::flow::Flow;
 use super::merge::{Group, groups};
 use super::plan::Plan;
 use super::slot::Slot;
-use super::sources::{Names, Sources};
-use super::table::Table;
-use crate::instant::Instant;
+use super::sources::Names;
 use crate::keys::fields;
 use crate::lookup::Topology;
 use crate::source::{AgentList, Source};
@@ -24,21 +21,23 @@ use crate::source::{AgentList, Source};
 /// agents, can be [joined](Snapshot::join).
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    name: Arc<str>,
-    definition: Arc<Definition>,
-    plan: Arc<Plan>,
-    period: u32,
-    parts: Vec<Part>,
+    pub(super) name: Arc<str>,
+    pub(super) definition: Arc<Definition>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) period: u32,
+    /// Flows that are not in the copy are not larger; 0 if all are in it.
+    pub(super) rest: f64,
+    pub(super) parts: Vec<Part>,
 }
 
 /// The flows of one cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
-    names: Names,
+    pub(super) names: Names,
     /// Rate in use, and its variance relative to its square, by the number of the data source.
-    rates: HashMap<u32, (f64, f64)>,
-    segments: Vec<Copied>,
-    totals: Vec<(Source, Estimate, Sums)>,
+    pub(super) rates: HashMap<u32, (f64, f64)>,
+    pub(super) segments: Vec<Copied>,
+    pub(super) totals: Vec<(Source, Estimate, Sums)>,
 }
 
 /// A segment without its empty slots.
@@ -49,7 +48,7 @@ pub(crate) struct Copied {
     pub(crate) long: Vec<u8>,
     /// Makes rates of sums.
     pub(crate) factor: f64,
-    floor: f64,
+    pub(super) floor: f64,
 }
 
 /// An entry of a snapshot.
@@ -118,51 +117,10 @@ pub struct TopKey {
 }
 
 impl Snapshot {
-    /// A copy without entries whose value is below a third of `minimum`. An observer has at most three
-    /// entries of a key, one for each passage, so all keys with larger values are complete.
-    pub(crate) fn of(flow: &Flow, sources: &Sources, now: Instant, minimum: f64) -> Self {
-        let minimum = if flow.plan.value_is_further() { 0.0 } else { minimum / 3.0 };
-        let copied = flow.table.segments().iter().map(|segment| {
-            let factor = flow.decay.per_second(segment.epoch, now);
-            let mut copy = Copied {
-                slots: Vec::with_capacity(if minimum > 0.0 { 0 } else { segment.used() }),
-                values: Vec::new(),
-                long: segment.long.clone(),
-                factor,
-                floor: segment.floor,
-            };
-            for entry in segment.entries().filter(|it| it.slot.sums.total * factor >= minimum) {
-                copy.slots.push(*entry.slot);
-                copy.values.extend_from_slice(entry.values);
-            }
-            copy
-        });
-        let part = Part {
-            names: sources.names(),
-            rates: rates(&flow.totals, sources),
-            segments: copied.collect(),
-            totals: totals(flow, sources, now),
-        };
-        Self {
-            name: flow.name.clone(),
-            definition: flow.definition.clone(),
-            plan: flow.plan.clone(),
-            period: flow.period(now),
-            parts: vec![part],
-        }
-    }
-
-    pub(crate) fn totals_of(
-        flow: &Flow,
-        sources: &Sources,
-        now: Instant,
-    ) -> Vec<(Source, Estimate)> {
-        totals(flow, sources, now).into_iter().map(|(source, total, _)| (source, total)).collect()
-    }
-
     /// Adds the flows of another cache with the same definition, whose agents are others.
     pub fn join(&mut self, other: Self) {
         self.period = self.period.max(other.period);
+        self.rest = self.rest.max(other.rest);
         self.parts.extend(other.parts);
     }
 
@@ -192,6 +150,16 @@ impl Snapshot {
         }
         largest(&mut flows, query.max_flows, |(value, ..)| *value);
         flows.iter().filter_map(|(_, group, observers)| self.flow(group, *observers)).collect()
+    }
+
+    /// The flows by value, the largest first, of a copy of the largest ones. `None` if a flow that is not
+    /// in the copy could be among them, so that a complete copy is needed. That is rare: flows of equal
+    /// size whose parts at several observers are added up.
+    pub fn active_of_largest(&self, query: &Query<'_>) -> Option<Vec<ActiveFlow>> {
+        let flows = self.active(query);
+        let last = flows.last().map_or(0.0, |flow| flow.estimate.value);
+        let full = flows.len() >= query.max_flows && last >= self.rest;
+        (self.rest == 0.0 || self.rest < query.min_value || full).then_some(flows)
     }
 
     /// The flow of a key at each data source that sees it, the largest first.
@@ -317,39 +285,6 @@ impl Snapshot {
             observers,
         })
     }
-}
-
-/// Rates of the data sources that have totals.
-fn rates(totals: &Table, sources: &Sources) -> HashMap<u32, (f64, f64)> {
-    let entries = totals.segments().iter().flat_map(|segment| segment.entries());
-    let rates = entries.filter_map(|entry| {
-        let number = entry.slot.observer.source();
-        let sampling = &sources.get(number)?.sampling;
-        Some((number, (sampling.rate().used, sampling.error())))
-    });
-    rates.collect()
-}
-
-fn totals(flow: &Flow, sources: &Sources, now: Instant) -> Vec<(Source, Estimate, Sums)> {
-    let mut totals = Vec::with_capacity(flow.totals.len());
-    for segment in flow.totals.segments() {
-        let factor = flow.decay.per_second(segment.epoch, now);
-        for entry in segment.entries() {
-            let Some(state) = sources.get(entry.slot.observer.source()) else { continue };
-            let sampling = &state.sampling;
-            let sums = entry.slot.sums.scaled(factor).with_common_error(sampling.error());
-            let estimate = match entry.values.first() {
-                Some(value) if flow.plan.value_is_further() => {
-                    let mut value = value.clone();
-                    value.scale(factor);
-                    value.estimate(flow.period(now))
-                }
-                _ => sums.estimate(entry.slot.error * factor),
-            };
-            totals.push((state.source, estimate.at_rate(sampling.rate().used), sums));
-        }
-    }
-    totals
 }
 
 /// Keeps the `count` largest, in order.

@@ -6,6 +6,7 @@ use flowmote_decoder::{Address, DiscardedPacket, FlowSample, Interface};
 use foldhash::fast::RandomState;
 
 use super::budget::Budget;
+use super::copy::totals;
 use super::counted::Counters;
 use super::definition::{Definition, DefinitionError, MAX_DEFINITIONS};
 use super::estimate::{Estimate, Weight};
@@ -15,7 +16,7 @@ use super::observer::Observer;
 use super::plan::Plan;
 use super::sampling::{SampleCounters, SamplingRate};
 use super::slot::Ticks;
-use super::snapshot::Snapshot;
+use super::snapshot::{Query, Snapshot};
 use super::sources::{Ports, Sources};
 use crate::instant::Instant;
 use crate::keys::{Context, Packet};
@@ -288,19 +289,35 @@ impl FlowCache {
     /// A copy of the flows of a definition, to be read without the cache. `None` without a definition
     /// of this name.
     pub fn snapshot(&self, now: Instant, name: &str) -> Option<Snapshot> {
-        self.snapshot_above(now, name, 0.0)
+        self.find(name).map(|flow| Snapshot::of(flow, &self.sources, now))
     }
 
-    /// A copy of the flows whose value at a data source is `minimum` or more, which is fast if they are
-    /// few. It may contain parts of smaller ones. Values that are no sums are all copied.
-    pub fn snapshot_above(&self, now: Instant, name: &str, minimum: f64) -> Option<Snapshot> {
-        self.find(name).map(|flow| Snapshot::of(flow, &self.sources, now, minimum))
+    /// A copy with all entries of the largest flows, enough of them for the query as a rule: see
+    /// [`Snapshot::active_of_largest`]. It is fast, because most entries are only looked at.
+    pub fn snapshot_largest(
+        &self,
+        now: Instant,
+        name: &str,
+        query: &Query<'_>,
+    ) -> Option<Snapshot> {
+        let flow = self.find(name)?;
+        let wanted = |source: u32| {
+            let state = self.sources.get(source);
+            state.is_some_and(|it| query.agents.contains(&it.source, query.topology))
+        };
+        Some(Snapshot::of_largest(flow, &self.sources, now, query, wanted))
+    }
+
+    /// A copy with all entries of the `n` largest flows of each data source.
+    pub fn snapshot_top_keys(&self, now: Instant, name: &str) -> Option<Snapshot> {
+        self.find(name).map(|flow| Snapshot::of_top_keys(flow, &self.sources, now))
     }
 
     /// The totals of a definition at each data source, in arbitrary order: the value of its metric. All
     /// packets count, also those of flows that were evicted.
     pub fn totals(&self, now: Instant, name: &str) -> Option<Vec<(Source, Estimate)>> {
-        self.find(name).map(|flow| Snapshot::totals_of(flow, &self.sources, now))
+        let totals = totals(self.find(name)?, &self.sources, now).into_iter();
+        Some(totals.map(|(source, total, _)| (source, total)).collect())
     }
 
     /// The sums of a definition that never decrease: at most 10,000 by data source and key, and one of

@@ -156,21 +156,89 @@ fn top_keys_of_each_data_source_are_limited_and_in_order() {
     near(flows[0].keys[0].estimate.value, 300.0 / 2.0);
 }
 
-#[test]
-fn snapshot_above_a_value_has_all_passages_of_the_keys_above_it() {
-    let mut bench = Bench::new(definition("ipprotocol,ipsource", "frames"));
-    for sample in [sampled(agent(1), 1, (1, 2), 100), sampled(agent(1), 1, (2, 1), 80)] {
-        bench.ingest(1.0, &sample, &ipv4(1, 1000));
+/// Flows of random sizes, the larger ones rarer, at ports of three agents.
+fn filled(both_ways: bool, definition: Definition) -> Bench {
+    let (mut bench, mut random) = (Bench::new(definition), Random::new(3));
+    for _ in 0..20_000 {
+        let host = (1.0 / (random.uniform() + 1e-4)) as u32 * 7 + (random.uniform() * 7.0) as u32;
+        let (last, port) =
+            (1 + (random.uniform() * 3.0) as u8, 1 + (random.uniform() * 2.0) as u32);
+        let leaves = both_ways && random.uniform() < 0.5;
+        let ports = if leaves { (9, port) } else { (port, 9) };
+        let time = random.uniform() * 5.0;
+        bench.ingest(time, &sampled(agent(last), port, ports, 100), &ipv4(host, 1000));
     }
-    bench.ingest(1.0, &entering(20), &ipv4(2, 1000));
-    let flows = |minimum| {
-        let snapshot = bench.cache.snapshot_above(at(1.0), "flow", minimum).unwrap();
-        let flows = active(&snapshot, AggMode::Max, &NONE());
-        flows.iter().map(|flow| flow.estimate.value.round()).collect::<Vec<_>>()
+    bench
+}
+
+#[test]
+fn copy_of_the_largest_flows_has_what_a_complete_one_has() {
+    let (topology, third) = (Topology::default(), AgentList::parse("192.0.2.3"));
+    for both_ways in [false, true] {
+        let bench = filled(both_ways, definition("ipsource", "frames"));
+        let complete = bench.snapshot(5.0);
+        let mut fast = 0;
+        for agents in [&AgentList::All, &third] {
+            for mode in [AggMode::Max, AggMode::Sum] {
+                for (max_flows, min_value) in [(1, 0.0), (10, 0.0), (50, 0.0), (200, 1e4)] {
+                    let agg_mode = Some(mode);
+                    let query =
+                        Query { agents, topology: &topology, agg_mode, max_flows, min_value };
+                    let copy = bench.cache.snapshot_largest(at(5.0), "flow", &query).unwrap();
+                    if let Some(flows) = copy.active_of_largest(&query) {
+                        let places = |flows: &[ActiveFlow]| {
+                            let of = |it: &ActiveFlow| (it.estimate.value, it.observers);
+                            flows.iter().map(of).collect::<Vec<_>>()
+                        };
+                        assert_eq!(places(&flows), places(&complete.active(&query)), "{query:?}");
+                        fast += 1;
+                    }
+                }
+            }
+        }
+        assert!(fast >= 8, "{fast} of 16 without a complete copy");
+    }
+}
+
+#[test]
+fn flows_of_equal_size_in_parts_need_a_complete_copy() {
+    let mut bench = Bench::new(definition("ipsource", "frames"));
+    for host in 0..1000 {
+        bench.ingest(1.0, &entering(100), &ipv4(host, 1000));
+    }
+    // Some other flow could have two parts too.
+    bench.ingest(1.0, &sampled(agent(1), 1, (2, 1), 100), &ipv4(7, 1000));
+    let (agents, topology) = (AgentList::All, Topology::default());
+    let query = |min_value| Query {
+        agents: &agents,
+        topology: &topology,
+        agg_mode: None,
+        max_flows: 10,
+        min_value,
     };
-    assert_eq!(flows(85.0), [90.0]);
-    assert_eq!(flows(0.0), [90.0, 10.0]);
-    assert_eq!(flows(1000.0), []);
+    let flows = |min_value| {
+        let query = query(min_value);
+        bench.cache.snapshot_largest(at(1.0), "flow", &query).unwrap().active_of_largest(&query)
+    };
+    assert_eq!(flows(0.0), None);
+    assert_eq!(flows(101.0), Some(Vec::new()));
+}
+
+#[test]
+fn copy_of_top_keys_has_those_of_each_data_source() {
+    for both_ways in [false, true] {
+        let bench = filled(both_ways, Definition { n: 3, ..definition("ipsource", "frames") });
+        let keys = |snapshot: Snapshot| {
+            let mut sources = snapshot.top_keys(&AgentList::All, &Topology::default(), None);
+            sources.sort_by_key(|flows| flows.source);
+            let values = |flows: &SourceFlows| {
+                flows.keys.iter().map(|top| top.estimate.value).collect::<Vec<_>>()
+            };
+            sources.iter().map(|it| (it.source, values(it))).collect::<Vec<_>>()
+        };
+        let copy = bench.cache.snapshot_top_keys(at(5.0), "flow").unwrap();
+        assert_eq!(keys(copy), keys(bench.snapshot(5.0)));
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use flowmote_decoder::{Address, DataSource, Datagram, Sample as Decoded};
 use super::*;
 use crate::flowcache::random::Random;
 use crate::flowcache::snapshot::{ActiveFlow, Query};
-use crate::flowcache::{AggMode, Snapshot};
+use crate::flowcache::{AggMode, Snapshot, SourceFlows};
 use crate::lookup::{Lookup, Topology};
 use crate::source::AgentList;
 
