@@ -6,10 +6,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use percent_encoding::percent_decode_str;
 
 use super::counters::Counters;
 use super::page;
-use super::query;
 use super::reply::Failure;
 
 /// Who may do what.
@@ -48,7 +48,7 @@ impl Guard {
             let text = format!("the URL has {length} bytes, more than {MAX_URL}");
             return Some(Failure::new(StatusCode::URI_TOO_LONG, text));
         }
-        if core::str::from_utf8(&query::bytes(uri.path())).is_err() {
+        if percent_decode_str(uri.path()).decode_utf8().is_err() {
             return Some(Failure::bad("the path is no UTF-8"));
         }
         if let Some(host) = foreign(headers, &self.names) {

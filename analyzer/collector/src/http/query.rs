@@ -22,12 +22,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
 impl Query {
     /// Parses a query string.
     pub(crate) fn parse(text: &str) -> Self {
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        let decoded = pairs.map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        });
-        Self(decoded.collect())
+        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
     /// The first value of a name.
@@ -49,38 +44,6 @@ impl Query {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
-}
-
-/// Replaces `+` by a space and `%41` by `A`. An incomplete escape stands for itself.
-pub(crate) fn decode(text: &str) -> String {
-    String::from_utf8_lossy(&bytes(text)).into_owned()
-}
-
-/// The bytes of a decoded text, which need not be UTF-8.
-pub(crate) fn bytes(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escaped = match (first, after) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match (first, escaped) {
-            (_, Some((high, low))) => {
-                bytes.push(high << 4 | low);
-                rest = after.get(2..).unwrap_or_default();
-                continue;
-            }
-            (b'+', None) => bytes.push(b' '),
-            (other, None) => bytes.push(other),
-        }
-        rest = after;
-    }
-    bytes
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|digit| digit as u8)
 }
 
 #[cfg(test)]

@@ -249,9 +249,9 @@ pub fn add_top_keys(found: &mut [Found], snapshot: &Snapshot, lookup: &Lookup) {
     let flows = snapshot.top_keys(&AgentList::All, &lookup.topology, None);
     let mut by_source: BTreeMap<Source, Vec<TopKey>> = BTreeMap::new();
     for source in flows {
-        let key =
-            |top: crate::flowcache::TopKey| TopKey { key: top.key, value: top.estimate.value };
-        by_source.insert(source.source, source.keys.into_iter().map(key).collect());
+        let keys = source.keys.into_iter();
+        let keys = keys.map(|flow| TopKey { key: flow.key, value: flow.estimate.value });
+        by_source.insert(source.source, keys.collect());
     }
     for found in found.iter_mut().filter(|found| *found.name == *snapshot.name()) {
         found.top_keys = by_source.remove(&found.source).unwrap_or_default();

@@ -4,7 +4,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::cache::FlowCache;
 use super::estimate::{Estimate, Sums};
-use super::snapshot::{SourceFlows, TopKey};
+use super::snapshot::{SourceFlow, SourceFlows};
 use crate::instant::Instant;
 use crate::source::Source;
 
@@ -50,7 +50,7 @@ impl FlowCache {
         let Some(snapshot) = self.snapshot(now, name) else { return Vec::new() };
         let sources = snapshot.top_keys(&Default::default(), &Default::default(), Some(usize::MAX));
         let flows = sources.into_iter().flat_map(|SourceFlows { source, keys, .. }| {
-            keys.into_iter().map(move |TopKey { key, estimate }| (source, key, estimate))
+            keys.into_iter().map(move |SourceFlow { key, estimate }| (source, key, estimate))
         });
         flows.filter(|(_, _, estimate)| estimate.value > limit).collect()
     }

@@ -47,4 +47,4 @@ pub use definition::{AggMode, Definition, DefinitionError};
 pub use estimate::Estimate;
 pub use log::{FlowLog, FlowRecord, Records};
 pub use sampling::{Basis, SampleCounters, SamplingRate};
-pub use snapshot::{ActiveFlow, Query, Snapshot, SourceFlows, TopKey};
+pub use snapshot::{ActiveFlow, Query, Snapshot, SourceFlow, SourceFlows};

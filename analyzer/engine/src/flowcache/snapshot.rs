@@ -104,12 +104,12 @@ pub struct SourceFlows {
     /// All flows together.
     pub total: Estimate,
     /// The largest flows, in order: as many as the `n` of the definition.
-    pub keys: Vec<TopKey>,
+    pub keys: Vec<SourceFlow>,
 }
 
 /// A flow of a data source.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TopKey {
+pub struct SourceFlow {
     /// The fields of the key, joined by the separator of the definition.
     pub key: String,
     /// The value at the data source.
@@ -196,7 +196,7 @@ impl Snapshot {
             let mut keys = by_source.remove(source).unwrap_or_default();
             largest(&mut keys, limit, |(value, _)| *value);
             let keys = keys.iter().filter_map(|(_, group)| self.flow(group, 1));
-            let keys = keys.map(|ActiveFlow { key, estimate, .. }| TopKey { key, estimate });
+            let keys = keys.map(|ActiveFlow { key, estimate, .. }| SourceFlow { key, estimate });
             SourceFlows { source: *source, total: *total, keys: keys.collect() }
         });
         flows.collect()

@@ -12,10 +12,10 @@ use serde::Serialize;
 use tokio::task::block_in_place;
 
 use super::Shared;
-use super::poll::{After, poll};
+use super::poll::{Parameters, log};
 use crate::http::query::Query;
 use crate::http::relaxed::Relaxed;
-use crate::http::reply::{Failure, Reply, done, entries, json};
+use crate::http::reply::{Failure, Reply, done, json};
 use crate::hub::Hub;
 use crate::state::ThresholdSetting;
 
@@ -106,20 +106,13 @@ impl Entry {
 }
 
 async fn events(State(hub): Shared, query: Query) -> Reply {
-    let After { number, timeout } = After::of(&query, "eventID");
-    let limit = query.get("maxEvents").unwrap_or(MAX_EVENTS);
-    let threshold = query.text("thresholdID");
-    let events = poll(&hub, timeout, || {
-        let found = hub.events(number, limit, threshold);
-        (!found.events.is_empty()).then_some(found)
-    })
-    .await?;
-    let Events { events, missed } = events.unwrap_or_default();
-    let list = events.into_iter().map(|event| Entry::of(&hub, event));
-    entries(&list.collect::<Vec<_>>(), missed)
+    let parameters = Parameters { number: "eventID", limit: "maxEvents", name: "thresholdID" };
+    let read = |after: Option<u64>, limit: usize, threshold: Option<&str>| {
+        let Events { events, missed } = hub.events(after, limit, threshold);
+        (events, missed)
+    };
+    log(&hub, &query, parameters, read, |event| Entry::of(&hub, event)).await
 }
 
 /// Thresholds at the same time.
 const MAX_THRESHOLDS: usize = 1000;
-/// Events in a reply, if the request has no limit.
-const MAX_EVENTS: usize = 100;

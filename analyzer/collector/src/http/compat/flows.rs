@@ -11,11 +11,11 @@ use std::sync::Arc;
 use tokio::task::block_in_place;
 
 use super::Shared;
-use super::poll::{After, poll};
+use super::poll::{Parameters, log};
 use crate::http::active::{Selection, active_flows};
 use crate::http::query::Query;
 use crate::http::relaxed::Relaxed;
-use crate::http::reply::{Failure, Reply, done, entries, json};
+use crate::http::reply::{Failure, Reply, done, json};
 use crate::hub::Hub;
 use crate::state::FlowSetting;
 
@@ -148,18 +148,10 @@ impl Record {
 }
 
 async fn records(State(hub): Shared, query: Query) -> Reply {
-    let After { number, timeout } = After::of(&query, "flowID");
-    let limit = query.get("maxFlows").unwrap_or(MAX_RECORDS);
-    let name = query.text("name");
-    let records = poll(&hub, timeout, || {
-        let found = hub.records(number, limit, name);
-        (!found.records.is_empty()).then_some(found)
-    })
-    .await?;
-    let Records { records, missed } = records.unwrap_or_default();
-    let list = records.into_iter().map(|record| Record::of(&hub, record));
-    entries(&list.collect::<Vec<_>>(), missed)
+    let parameters = Parameters { number: "flowID", limit: "maxFlows", name: "name" };
+    let read = |after: Option<u64>, limit: usize, name: Option<&str>| {
+        let Records { records, missed } = hub.records(after, limit, name);
+        (records, missed)
+    };
+    log(&hub, &query, parameters, read, |record| Record::of(&hub, record)).await
 }
-
-/// Records in a reply, if the request has no limit.
-const MAX_RECORDS: usize = 100;

@@ -3,24 +3,56 @@
 use core::time::Duration;
 
 use axum::http::StatusCode;
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::http::query::Query;
-use crate::http::reply::Failure;
+use crate::http::reply::{Failure, Reply, entries};
 use crate::hub::Hub;
 
-/// The entries of a log that a reader asks for.
+/// The names of the parameters of a log.
+pub(super) struct Parameters {
+    /// Number of the last entry that the client has.
+    pub(super) number: &'static str,
+    /// Number of entries in the reply, the newest ones.
+    pub(super) limit: &'static str,
+    /// Name of the threshold or definition whose entries are returned.
+    pub(super) name: &'static str,
+}
+
+/// The entries of a log that a request is for. `read` returns entries after a number, at most so many, of
+/// one name or of all, and how many more there are. The request waits for an entry if there is none.
+pub(super) async fn log<E, T: Serialize>(
+    hub: &Hub,
+    query: &Query,
+    parameters: Parameters,
+    read: impl Fn(Option<u64>, usize, Option<&str>) -> (Vec<E>, u64),
+    show: impl Fn(E) -> T,
+) -> Reply {
+    let After { number, timeout } = After::of(query, parameters.number);
+    let limit = query.get(parameters.limit).unwrap_or(MAX_ENTRIES);
+    let name = query.text(parameters.name);
+    let found = poll(hub, timeout, || {
+        let (list, missed) = read(number, limit, name);
+        (!list.is_empty()).then_some((list, missed))
+    })
+    .await?;
+    let (list, missed) = found.unwrap_or_default();
+    entries(&list.into_iter().map(show).collect::<Vec<_>>(), missed)
+}
+
+/// The entries of a log that a client lacks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct After {
+struct After {
     /// The number of the last entry that it has; `None` at the beginning.
-    pub(super) number: Option<u64>,
+    number: Option<u64>,
     /// How long it waits for a newer one.
-    pub(super) timeout: Duration,
+    timeout: Duration,
 }
 
 impl After {
     /// Reads the number from the parameter `name`, in which a negative one stands for the beginning.
-    pub(super) fn of(query: &Query, name: &str) -> Self {
+    fn of(query: &Query, name: &str) -> Self {
         let number = query.get::<i64>(name).and_then(|number| u64::try_from(number).ok());
         let seconds = query.get("timeout").filter(|seconds: &f64| !seconds.is_nan());
         let seconds = seconds.unwrap_or(0.0).clamp(0.0, MAX_WAIT);
@@ -32,7 +64,7 @@ impl After {
 
 /// The first result of `read`, which is called again with each new entry of the logs; `None` after
 /// `wait`.
-pub(super) async fn poll<T>(
+async fn poll<T>(
     hub: &Hub,
     wait: Duration,
     read: impl Fn() -> Option<T>,
@@ -57,6 +89,8 @@ pub(super) async fn poll<T>(
     }
 }
 
+/// Entries in a reply, if the request has no limit.
+const MAX_ENTRIES: usize = 100;
 /// Longest wait in seconds.
 const MAX_WAIT: f64 = 300.0;
 /// Seconds before the limit of the client.
