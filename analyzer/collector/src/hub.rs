@@ -85,7 +85,10 @@ pub(crate) struct Counts {
 impl Counts {
     fn add(&mut self, analyzer: &Analyzer) {
         let (tally, usage) = (analyzer.tally(), analyzer.flows().usage());
-        let memory = usage.bytes + analyzer.metrics().bytes() + analyzer.agents().bytes();
+        let memory = usage.bytes
+            + analyzer.metrics().bytes()
+            + analyzer.agents().bytes()
+            + analyzer.checks().bytes();
         self.agents += analyzer.agents().iter().len() as u64;
         self.bytes += tally.bytes;
         self.datagrams += tally.datagrams;

@@ -149,7 +149,7 @@ pub(crate) fn delta32(old: u32, new: u32) -> Option<u64> {
 
 /// The difference; `None` if either value is unknown (all ones) or the counter decreased. A decrease
 /// is a reset: 64 bits do not wrap in the lifetime of a device.
-fn delta64(old: u64, new: u64) -> Option<u64> {
+pub(crate) fn delta64(old: u64, new: u64) -> Option<u64> {
     if old == u64::MAX || new == u64::MAX { None } else { new.checked_sub(old) }
 }
 

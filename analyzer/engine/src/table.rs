@@ -32,6 +32,17 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
         Self { entries: HashMap::new(), capacity, clock: 0, evicted: 0 }
     }
 
+    /// An empty table for as many entries as fit `bytes`, at least 7.
+    pub(crate) fn within(bytes: usize) -> Self {
+        // A map has a power of two of places, of which it uses seven eighths. If more than half of these
+        // are in use, the places of removed entries make it grow.
+        let places = (bytes / Self::ENTRY).checked_ilog2().unwrap_or(0).max(4);
+        Self::new((1 << places) / 16 * 7)
+    }
+
+    /// Bytes of an entry.
+    const ENTRY: usize = size_of::<(K, Entry<V>)>() + 1;
+
     /// The value of `key`, created if absent, as the most recently used.
     pub(crate) fn touch(&mut self, key: K) -> &mut V {
         self.clock += 1;
@@ -42,6 +53,27 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
             self.entries.entry(key).or_insert_with(|| Entry { touched: 0, value: V::default() });
         entry.touched = self.clock;
         &mut entry.value
+    }
+
+    /// The value of `key`.
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
+    /// Entries at the same time.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The value of `key`. Does not count as a use.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|entry| &mut entry.value)
+    }
+
+    /// Memory in use, in bytes, without what the values own.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.capacity().div_ceil(7) * 8 * Self::ENTRY
     }
 
     /// The entries, in arbitrary order.

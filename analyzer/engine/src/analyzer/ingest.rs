@@ -1,5 +1,6 @@
 //! The tables as a sink of one datagram.
 
+use flowmote_decoder::counter::IfCounters;
 use flowmote_decoder::{Address, CounterRecord, DataSource, Datagram, Malformed, RtValue, Sample};
 
 use super::seen::SeenKeys;
@@ -10,19 +11,26 @@ use crate::interfaces::SampleTime;
 use crate::keys::{Context, Packet};
 use crate::lookup::Lookup;
 use crate::metrics::Metrics;
+use crate::selfcheck::SelfCheck;
 use crate::source::Source;
 use crate::walk::{Irregular, Sink};
+
+/// The tables that samples are added to.
+pub(super) struct Tables<'e> {
+    pub(super) agents: &'e mut Agents,
+    pub(super) metrics: &'e mut Metrics,
+    pub(super) flows: &'e mut FlowCache,
+    pub(super) checks: &'e mut SelfCheck,
+    pub(super) seen: &'e mut SeenKeys,
+}
 
 /// Adds the content of one datagram to the tables.
 pub(super) struct Ingest<'e> {
     arrival: &'e Arrival,
     /// Bytes of the payload.
     bytes: usize,
-    agents: &'e mut Agents,
-    metrics: &'e mut Metrics,
-    flows: &'e mut FlowCache,
+    tables: Tables<'e>,
     context: Context<'e>,
-    seen: &'e mut SeenKeys,
     agent: Address,
     sub_agent_id: u32,
     /// The data source that the next record belongs to.
@@ -43,20 +51,14 @@ impl<'e> Ingest<'e> {
     pub(super) fn new(
         arrival: &'e Arrival,
         bytes: usize,
-        agents: &'e mut Agents,
-        metrics: &'e mut Metrics,
-        flows: &'e mut FlowCache,
+        tables: Tables<'e>,
         lookup: &'e Lookup,
-        seen: &'e mut SeenKeys,
     ) -> Self {
         Self {
             arrival,
             bytes,
-            agents,
-            metrics,
-            flows,
+            tables,
             context: Context::new(lookup),
-            seen,
             // Overwritten by `datagram` and `sample` before a record is read.
             agent: Address::Unknown,
             sub_agent_id: 0,
@@ -74,8 +76,8 @@ impl<'e> Ingest<'e> {
     }
 
     fn observe(&mut self, observed: &Observed, packet: &Packet<'_>) {
-        self.seen.note(self.arrival.time, packet, &self.context);
-        self.flows.ingest(self.arrival.time, observed, packet, &self.context);
+        self.tables.seen.note(self.arrival.time, packet, &self.context);
+        self.tables.flows.ingest(self.arrival.time, observed, packet, &self.context);
     }
 }
 
@@ -84,11 +86,11 @@ impl Sink for Ingest<'_> {
         (self.agent, self.sub_agent_id) = (datagram.agent_address, datagram.sub_agent_id);
         self.time.uptime = datagram.uptime;
         self.unread = datagram.num_samples;
-        self.agents.datagram(self.arrival, datagram, self.bytes);
+        self.tables.agents.datagram(self.arrival, datagram, self.bytes);
     }
 
     fn irregular(&mut self, irregular: &Irregular) {
-        self.agents.irregular(self.agent, self.sub_agent_id, irregular);
+        self.tables.agents.irregular(self.agent, self.sub_agent_id, irregular);
     }
 
     fn implausible(&mut self, _: &'static str) {
@@ -99,21 +101,23 @@ impl Sink for Ingest<'_> {
         if self.unread != 0 {
             // More samples than fit any datagram: the number itself is wrong.
             let samples = if self.unread > MAX_SAMPLES { 1 } else { self.unread };
-            self.agents.malformed(self.agent, samples.into());
+            self.tables.agents.malformed(self.agent, samples.into());
         }
     }
 
     fn sample(&mut self, sample: &Sample<'_>) {
         let (agent, implausible) = (self.agent, core::mem::take(&mut self.implausible));
         self.unread = self.unread.saturating_sub(1);
-        self.used = self.agents.sample(agent, self.sub_agent_id, sample, implausible);
+        self.used = self.tables.agents.sample(agent, self.sub_agent_id, sample, implausible);
         if !self.used {
             return;
         }
         self.metrics_follow = matches!(sample, Sample::RtMetric(_));
         match sample {
             Sample::Flow(flow) if !implausible => {
-                self.observe(&Observed::flow(agent, flow), &Packet::flow(agent, flow));
+                let packet = Packet::flow(agent, flow);
+                self.tables.checks.sample(agent, flow, packet.frame_bytes(), packet.stripped());
+                self.observe(&Observed::flow(agent, flow), &packet);
             }
             Sample::Discarded(packet) => {
                 let observed = Observed::discarded(agent, packet);
@@ -137,14 +141,17 @@ impl Sink for Ingest<'_> {
         if !self.used {
             return record.check();
         }
-        let (next, visited) = self.metrics.counters(self.source(), self.time, record);
+        if let Some(counters) = record.read::<IfCounters>() {
+            self.tables.checks.counters(self.agent, self.time, &counters);
+        }
+        let (next, visited) = self.tables.metrics.counters(self.source(), self.time, record);
         self.data_source = next;
         visited
     }
 
     fn value(&mut self, value: &RtValue<'_>) {
         if self.used && self.metrics_follow {
-            self.metrics.custom(self.source(), self.arrival.time, value);
+            self.tables.metrics.custom(self.source(), self.arrival.time, value);
         }
     }
 }

@@ -26,10 +26,11 @@ use crate::flowcache::{
 use crate::instant::Instant;
 use crate::lookup::{Databases, Lookup};
 use crate::metrics::{Found, MetricFilter, MetricValue, Metrics, TopKey};
+use crate::selfcheck::SelfCheck;
 use crate::source::{AgentList, Source};
 use crate::tally::Tally;
 use crate::walk::walk;
-use ingest::Ingest;
+use ingest::{Ingest, Tables};
 use seen::SeenKeys;
 
 /// Definitions, tables and counts of a set of agents.
@@ -39,6 +40,7 @@ pub struct Analyzer {
     agents: Agents,
     metrics: Metrics,
     flows: FlowCache,
+    checks: SelfCheck,
     lookup: Lookup,
     seen: SeenKeys,
     thresholds: BTreeMap<String, Watch>,
@@ -54,6 +56,7 @@ impl Analyzer {
             agents: Agents::default(),
             metrics: Metrics::new(memory / 4),
             flows: FlowCache::new(memory / 4),
+            checks: SelfCheck::new(memory / 8),
             lookup: Lookup::default(),
             seen: SeenKeys::new(),
             thresholds: BTreeMap::new(),
@@ -63,8 +66,9 @@ impl Analyzer {
 
     /// Processes a UDP payload.
     pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
-        let Self { tally, agents, metrics, flows, lookup, seen, .. } = self;
-        let mut sink = Ingest::new(arrival, payload.len(), agents, metrics, flows, lookup, seen);
+        let Self { tally, agents, metrics, flows, checks, lookup, seen, .. } = self;
+        let tables = Tables { agents, metrics, flows, checks, seen };
+        let mut sink = Ingest::new(arrival, payload.len(), tables, lookup);
         walk(arrival, payload, tally, &mut sink);
     }
 
@@ -143,6 +147,11 @@ impl Analyzer {
     /// The metrics of counters.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The check of each port by its counters.
+    pub fn checks(&self) -> &SelfCheck {
+        &self.checks
     }
 
     /// Flow definitions and their flows.

@@ -45,6 +45,9 @@ pub use cache::{FlowCache, Observed, Usage};
 pub use counted::{Counter, Counters};
 pub use definition::{AggMode, Definition, DefinitionError};
 pub use estimate::Estimate;
+pub(crate) use estimate::{Sums, Weight};
 pub use log::{FlowLog, FlowRecord, Records};
+#[cfg(test)]
+pub(crate) use random::Random;
 pub use sampling::{Basis, SampleCounters, SamplingRate};
 pub use snapshot::{ActiveFlow, Query, Snapshot, SourceFlow, SourceFlows};

@@ -90,6 +90,11 @@ impl<'a> Packet<'a> {
         super::catalogue::frame_bytes(self).unwrap_or(0)
     }
 
+    /// Bytes of the frame that are no part of the sampled header, at either end.
+    pub(crate) fn stripped(&self) -> u32 {
+        self.sampled.as_ref().map_or(0, |header| header.stripped)
+    }
+
     /// Input and output port.
     pub(super) fn ports(&self) -> Option<(Port, Port)> {
         self.interfaces.map(|(input, output)| (input.port(), output.port()))

@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 mod openapi;
 mod paging;
+mod ports;
 mod strict;
 
 use std::sync::Arc;
@@ -25,4 +26,5 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
         .merge(keys::routes())
         .merge(ledger::routes())
         .merge(openapi::routes())
+        .merge(ports::routes())
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa::OpenApi;
 
-use super::{active, agents, flows, keys, ledger};
+use super::{active, agents, flows, keys, ledger, ports};
 use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
 
@@ -30,7 +30,8 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
         agents::agents,
         flows::active,
         keys::names,
-        ledger::process
+        ledger::process,
+        ports::ports
     )
 )]
 struct Document;
