@@ -2,6 +2,7 @@
 
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
 
 use flowmote_core::record::counter::{EthernetCounters, IfCounters as CoreIfCounters};
 use flowmote_core::record::flow::{ExtendedSwitch, HeaderProtocol, SampledHeader as CoreHeader};
@@ -12,6 +13,8 @@ use flowmote_core::{
 use flowmote_decoder::counter::IfCounters;
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::{Datagram, Sample};
+use flowmote_engine::analyzer::Analyzer;
+use flowmote_engine::flowcache::Definition;
 use flowmote_engine::{Arrival, Instant, Sink, Tally, walk};
 
 /// Datagrams of six flow samples: rate, ports, frame length and 5-tuple of each.
@@ -69,6 +72,42 @@ fn walk_over(times: u32, mut payload: Vec<u8>) {
     }
     black_box(&tally);
 }
+
+/// Datagrams of six flow samples through an analyzer with three definitions: checks, ledger, keys,
+/// entries and totals.
+#[inline(never)]
+pub(crate) fn analyze_flow_samples(times: u32) {
+    let mut payload = flow_samples();
+    let mut analyzer = Analyzer::new(64 << 20);
+    for (name, keys, value) in DEFINITIONS {
+        let (keys, value) = (keys.to_owned(), value.to_owned());
+        let definition = Definition { keys, value, t: 10.0, ..Definition::default() };
+        analyzer.define(Instant::default(), name, definition).expect("a definition");
+    }
+    let size = (payload.len() - HEADER) / 6;
+    for number in 0..times {
+        let micros = u64::from(number) * 20;
+        let time = Instant::after_start(Duration::from_micros(micros));
+        payload[16..20].copy_from_slice(&number.to_be_bytes());
+        for (at, sample) in payload[HEADER..].chunks_exact_mut(size).enumerate() {
+            let sequence = number * 6 + at as u32;
+            sample[8..12].copy_from_slice(&sequence.to_be_bytes());
+            sample[20..24].copy_from_slice(&sequence.wrapping_mul(400).to_be_bytes());
+        }
+        analyzer.ingest(&Arrival { time, sender: Some(HEAD.address) }, black_box(&payload));
+    }
+    black_box(&analyzer);
+}
+
+/// Name, keys and value of three definitions.
+pub const DEFINITIONS: [(&str, &str, &str); 3] = [
+    ("flows", "ipsource,ipdestination,tcpsourceport,tcpdestinationport", "bytes"),
+    ("pairs", "ipsource,ipdestination", "bytes"),
+    ("ports", "tcpdestinationport", "frames"),
+];
+
+/// Bytes of the header of a datagram of an agent with an IPv4 address.
+const HEADER: usize = 28;
 
 /// Checks every record, as the walk does by default.
 struct Checks;

@@ -14,7 +14,8 @@ use flowmote_core::{
 };
 
 use crate::analyzer::{
-    read_counter_samples, read_flow_samples, walk_counter_samples, walk_flow_samples,
+    analyze_flow_samples, read_counter_samples, read_flow_samples, walk_counter_samples,
+    walk_flow_samples,
 };
 
 /// A measured case.
@@ -31,7 +32,7 @@ pub struct Case {
 }
 
 /// All cases.
-pub const CASES: [Case; 13] = [
+pub const CASES: [Case; 14] = [
     Case { name: "unsampled-single", unit: "packet", units: 1, repeat: unsampled::<1> },
     Case { name: "unsampled-burst-64", unit: "packet", units: 64, repeat: unsampled::<64> },
     Case { name: "sampled", unit: "packet", units: 1, repeat: sampled },
@@ -45,6 +46,7 @@ pub const CASES: [Case; 13] = [
     Case { name: "read-counter-samples", unit: "sample", units: 4, repeat: read_counter_samples },
     Case { name: "walk-flow-samples", unit: "sample", units: 6, repeat: walk_flow_samples },
     Case { name: "walk-counter-samples", unit: "sample", units: 4, repeat: walk_counter_samples },
+    Case { name: "analyze-flow-samples", unit: "sample", units: 6, repeat: analyze_flow_samples },
 ];
 
 /// Packets that are not chosen, in bursts of `BURST`.

@@ -8,4 +8,5 @@ pub mod callgrind;
 pub mod cases;
 pub mod table;
 
+pub use crate::analyzer::DEFINITIONS;
 pub use crate::cases::{CASES, Case};

@@ -1,33 +1,48 @@
-//! `cargo bench --bench flows`: samples added to three flow definitions.
+//! `cargo bench --bench flows`: samples added to flow definitions, and all that an analyzer does.
 //!
 //! 1,000 agents send 100,000 flows in random order, so that neither datagrams nor entries of tables are
-//! in a cache when they are needed. Packets are decoded with and without definitions in turns; the
-//! difference is the cost of keys, tables and totals. Times are CPU times of this thread.
+//! in a cache when they are needed. A tenth of the datagrams has a counter sample beside its six flow
+//! samples. The cases are processed in turns: packets decoded, and added to one and to three
+//! definitions; then the same three in an analyzer, with its checks, ledgers and metrics of counters.
+//! Times are CPU times of this thread.
 //!
-//! `flows decode TIMES` and `flows define TIMES` process TIMES datagrams of six samples for a counter of
-//! instructions, after a preparation that does not depend on the number.
+//! `flows CASE TIMES` processes TIMES datagrams for a counter of instructions, after a preparation that
+//! does not depend on the number. CASE is `decode`, `one`, `three` or `analyzer`.
 
 mod trace;
 
 use core::hint::black_box;
+use core::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use flowmote_benches::DEFINITIONS;
 use flowmote_decoder::{Datagram, Sample};
-use flowmote_engine::Instant;
+use flowmote_engine::analyzer::Analyzer;
+use flowmote_engine::events::EventLog;
 use flowmote_engine::flowcache::{Definition, FlowCache, FlowLog, Observed};
 use flowmote_engine::keys::{Context, Packet};
 use flowmote_engine::lookup::Lookup;
+use flowmote_engine::{Arrival, Instant};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::trace::{SAMPLES, Trace};
 
-/// Name, keys and value of the definitions.
-const DEFINITIONS: [(&str, &str, &str); 3] = [
-    ("flows", "ipsource,ipdestination,tcpsourceport,tcpdestinationport", "bytes"),
-    ("pairs", "ipsource,ipdestination", "bytes"),
-    ("ports", "tcpdestinationport", "frames"),
+/// What is done with each datagram.
+const CASES: [Case; 4] = [
+    Case { name: "decode", meaning: "packets decoded", definitions: 0, whole: false },
+    Case { name: "one", meaning: "one definition", definitions: 1, whole: false },
+    Case { name: "three", meaning: "three definitions", definitions: 3, whole: false },
+    Case { name: "analyzer", meaning: "three and all metrics", definitions: 3, whole: true },
 ];
+
+struct Case {
+    name: &'static str,
+    meaning: &'static str,
+    definitions: usize,
+    /// True for an analyzer, false for its flows alone.
+    whole: bool,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> =
@@ -39,23 +54,23 @@ fn main() -> ExitCode {
             compare(&trace);
             ExitCode::SUCCESS
         }
-        [case @ ("decode" | "define"), times] => {
-            let Ok(times) = times.parse() else { return ExitCode::from(2) };
-            let definitions = if *case == "define" { DEFINITIONS.len() } else { 0 };
-            let mut analysis = Analysis::new(definitions);
+        [name, times] => {
+            let case = CASES.iter().find(|case| case.name == *name);
+            let (Some(case), Ok(times)) = (case, times.parse()) else { return ExitCode::from(2) };
+            let mut analysis = Analysis::new(case);
             trace.datagrams().cycle().take(times).for_each(|datagram| analysis.ingest(datagram));
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("usage: flows, or flows decode|define TIMES");
+            eprintln!("usage: flows, or flows decode|one|three|analyzer TIMES");
             ExitCode::from(2)
         }
     }
 }
 
-/// Prints nanoseconds per sample for 0 to 3 definitions.
+/// Prints nanoseconds per flow sample for each case.
 fn compare(trace: &Trace) {
-    let mut analyses: Vec<Analysis> = (0..=DEFINITIONS.len()).map(Analysis::new).collect();
+    let mut analyses: Vec<Analysis> = CASES.iter().map(Analysis::new).collect();
     let mut times = vec![Vec::new(); analyses.len()];
     // In the first round the tables are made.
     for _ in 0..=ROUNDS {
@@ -67,13 +82,16 @@ fn compare(trace: &Trace) {
         }
     }
     println!("ns per sample, {} samples, {} agents", trace.samples(), trace::AGENTS);
-    for (number, (analysis, times)) in analyses.iter().zip(times).enumerate() {
+    println!("  {:24}{:>8}{:>8}{:>8}", "", "median", "least", "first");
+    for ((case, analysis), times) in CASES.iter().zip(&analyses).zip(times) {
         let mut later: Vec<f64> = times.iter().skip(1).copied().collect();
         later.sort_by(f64::total_cmp);
-        let usage = analysis.cache.usage();
+        let usage = analysis.flows().usage();
         println!(
-            "  {number} definitions {:>8.1}   first {:>8.1}   {} flows, {:.1} MB",
+            "  {:24}{:>8.1}{:>8.1}{:>8.1}   {} flows, {:.1} MB",
+            case.meaning,
             later[later.len() / 2],
+            later[0],
             times[0],
             usage.flows,
             usage.bytes as f64 / 1e6
@@ -82,21 +100,34 @@ fn compare(trace: &Trace) {
 }
 
 struct Analysis {
-    cache: FlowCache,
-    log: FlowLog,
+    work: Work,
     lookup: Lookup,
     datagrams: u64,
 }
 
+enum Work {
+    Flows(Box<FlowCache>),
+    Whole(Box<Analyzer>),
+}
+
 impl Analysis {
-    fn new(definitions: usize) -> Self {
-        let mut cache = FlowCache::new(256 << 20);
-        for (name, keys, value) in DEFINITIONS.iter().take(definitions) {
+    fn new(case: &Case) -> Self {
+        let (mut flows, mut analyzer) = (FlowCache::new(MEMORY), Analyzer::new(4 * MEMORY));
+        for (name, keys, value) in DEFINITIONS.iter().take(case.definitions) {
             let (keys, value) = ((*keys).to_owned(), (*value).to_owned());
             let definition = Definition { keys, value, t: 10.0, ..Definition::default() };
-            cache.define(Instant::default(), name, definition).expect("a definition");
+            let start = Instant::default();
+            let defined = match case.whole {
+                false => flows.define(start, name, definition),
+                true => analyzer.define(start, name, definition),
+            };
+            defined.expect("a definition");
         }
-        Self { cache, log: FlowLog::new(1), lookup: Lookup::default(), datagrams: 0 }
+        let work = match case.whole {
+            false => Work::Flows(flows.into()),
+            true => Work::Whole(analyzer.into()),
+        };
+        Self { work, lookup: Lookup::default(), datagrams: 0 }
     }
 
     /// The time at which 300,000 samples a second arrive.
@@ -106,19 +137,37 @@ impl Analysis {
 
     fn ingest(&mut self, payload: &[u8]) {
         self.datagrams += 1;
-        let (now, context) = (self.time(), Context::new(&self.lookup));
+        let time = self.time();
+        let cache = match &mut self.work {
+            Work::Flows(cache) => cache,
+            Work::Whole(analyzer) => {
+                return analyzer.ingest(&Arrival { time, sender: Some(SENDER) }, payload);
+            }
+        };
+        let context = Context::new(&self.lookup);
         let datagram = Datagram::parse(payload).expect("a datagram");
         for sample in datagram.samples().flatten() {
             if let Sample::Flow(sample) = sample {
                 let observed = Observed::flow(datagram.agent_address, &sample);
                 let packet = Packet::flow(datagram.agent_address, &sample);
-                self.cache.ingest(now, &observed, black_box(&packet), &context);
+                cache.ingest(time, &observed, black_box(&packet), &context);
             }
         }
     }
 
     fn tick(&mut self) {
-        self.cache.tick(self.time(), &mut self.log);
+        let (time, mut flows) = (self.time(), FlowLog::new(1));
+        match &mut self.work {
+            Work::Flows(cache) => cache.tick(time, &mut flows),
+            Work::Whole(analyzer) => analyzer.tick(time, &mut flows, &mut EventLog::default()),
+        }
+    }
+
+    fn flows(&self) -> &FlowCache {
+        match &self.work {
+            Work::Flows(cache) => cache,
+            Work::Whole(analyzer) => analyzer.flows(),
+        }
     }
 }
 
@@ -128,4 +177,8 @@ fn now() -> f64 {
 }
 
 const ROUNDS: usize = 9;
+/// Bytes of the tables of flows.
+const MEMORY: usize = 256 << 20;
+/// A relay, from which all datagrams come.
+const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const _: () = assert!(SAMPLES == 6);

@@ -2,9 +2,11 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
+use flowmote_core::record::counter::{EthernetCounters, IfCounters};
 use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
 use flowmote_core::{
-    DataSource, DatagramBuilder, DatagramHead, Encoding, FlowSample, Interface, Random, SampleMeta,
+    CounterSample, DataSource, DatagramBuilder, DatagramHead, Encoding, FlowSample, Interface,
+    Random, SampleMeta,
 };
 
 /// The datagrams in the order of their arrival, one after the other in memory.
@@ -31,6 +33,7 @@ impl Trace {
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
+    /// Flow samples.
     pub(crate) fn samples(&self) -> u32 {
         self.ends.len() as u32 * SAMPLES
     }
@@ -49,7 +52,8 @@ fn datagram(random: &mut Random, agent: u32, sequence: &mut u32, bytes: &mut Vec
         *sequence += 1;
         // Flow number f is at agent f modulo 1,000.
         let flow = agent + AGENTS * random.below(FLOWS / AGENTS);
-        let header = packet(flow);
+        let frame_length = 128 + random.below(1391);
+        let header = packet(flow, frame_length);
         let sample = FlowSample {
             source: DataSource::interface(1 + flow / AGENTS % 4),
             meta: SampleMeta { sampling_rate: 1000, sample_pool: *sequence * 1000, drops: 0 },
@@ -57,7 +61,7 @@ fn datagram(random: &mut Random, agent: u32, sequence: &mut u32, bytes: &mut Vec
             output: Interface::Index(9),
             header: Some(SampledHeader {
                 protocol: HeaderProtocol::ETHERNET,
-                frame_length: 128 + random.below(1391),
+                frame_length,
                 stripped: 4,
                 header: &header,
             }),
@@ -65,14 +69,37 @@ fn datagram(random: &mut Random, agent: u32, sequence: &mut u32, bytes: &mut Vec
         };
         builder.flow_sample(*sequence, &sample).expect("six samples fit");
     }
-    bytes.extend_from_slice(builder.finish(*sequence, 1000));
+    if sequence.is_multiple_of(COUNTERS_EACH) {
+        counters(*sequence, &mut builder);
+    }
+    bytes.extend_from_slice(builder.finish(*sequence / SAMPLES, 1000));
+}
+
+/// A counter sample of one of the ports.
+fn counters(sequence: u32, builder: &mut DatagramBuilder<'_>) {
+    let number = sequence / COUNTERS_EACH;
+    let port = 1 + number % 4;
+    let octets = u64::from(sequence) * 800_000;
+    let counters = IfCounters {
+        if_index: port,
+        if_speed: 10_000_000_000,
+        if_in_octets: octets,
+        if_out_octets: octets,
+        ..IfCounters::UNKNOWN
+    };
+    let sample = CounterSample { records: &[&counters, &EthernetCounters::UNKNOWN] };
+    builder
+        .counter_sample(DataSource::interface(port), 1 + number / 4, &sample)
+        .expect("it fits after six");
 }
 
 /// The first 128 bytes of a TCP packet of a flow.
-fn packet(flow: u32) -> [u8; 128] {
+fn packet(flow: u32, frame_length: u32) -> [u8; 128] {
     let mut random = Random::new(u64::from(flow));
     let mut packet = [0; 128];
     packet[12..26].copy_from_slice(&[8, 0, 0x45, 0, 5, 0, 0, 1, 0x40, 0, 64, 6, 0, 0]);
+    // Without Ethernet header and FCS.
+    packet[16..18].copy_from_slice(&(frame_length as u16 - 18).to_be_bytes());
     // 20 flows of a pair of addresses, to a port of 1,000.
     packet[26..30].copy_from_slice(&(0x0a80_0000 + flow / 20).to_be_bytes());
     packet[30..34].copy_from_slice(&(0xc633_0000 + flow / 20 % 5000).to_be_bytes());
@@ -85,5 +112,8 @@ fn packet(flow: u32) -> [u8; 128] {
 pub(crate) const AGENTS: u32 = 1000;
 /// Samples of a datagram.
 pub(crate) const SAMPLES: u32 = 6;
+/// Flow samples of an agent for each of its counter samples: 300 of them a second from an agent with
+/// 150 ports that sends the counters of each every 30 s.
+const COUNTERS_EACH: u32 = 60;
 const FLOWS: u32 = 100_000;
 const DATAGRAMS: u32 = 100_000;
