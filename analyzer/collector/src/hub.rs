@@ -15,6 +15,7 @@ use flowmote_engine::flowcache::{
 };
 use flowmote_engine::lookup::{Databases, Lookup};
 use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest};
+use flowmote_engine::samples::Held;
 use flowmote_engine::source::AgentList;
 use flowmote_engine::{Arrival, Instant as EngineTime, Tally};
 use tokio::sync::{Semaphore, watch};
@@ -37,6 +38,10 @@ pub(crate) struct Hub {
     news: watch::Sender<u64>,
     /// A place for each request that waits.
     pub(crate) waiting: Semaphore,
+    /// A place for each question about the past that is being answered.
+    pub(crate) questions: Arc<Semaphore>,
+    /// Bytes that the flows of such a question may take.
+    pub(crate) question_memory: usize,
     /// Counts of the HTTP side.
     pub(crate) http: Arc<Counters>,
     /// What the kernel dropped at the socket, or the list of senders refused.
@@ -88,7 +93,8 @@ impl Counts {
         let memory = usage.bytes
             + analyzer.metrics().bytes()
             + analyzer.agents().bytes()
-            + analyzer.checks().bytes();
+            + analyzer.checks().bytes()
+            + analyzer.history().bytes();
         self.agents += analyzer.agents().iter().len() as u64;
         self.bytes += tally.bytes;
         self.datagrams += tally.datagrams;
@@ -103,6 +109,8 @@ impl Hub {
         let threads = threads.max(1);
         let analyzer = || Mutex::new(Analyzer::new(memory / threads));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // In the unit of the engine, so that its times are read back as they were sent.
+        let unix = Duration::from_micros(u64::try_from(unix.as_micros()).unwrap_or_default());
         let hub = Self {
             analyzers: (0..threads).map(|_| analyzer()).collect(),
             memory,
@@ -114,6 +122,8 @@ impl Hub {
             state,
             news: watch::Sender::new(0),
             waiting: Semaphore::new(MAX_WAITING),
+            questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
+            question_memory: memory / 32,
             http: Arc::default(),
             drops,
             temporary: Mutex::default(),
@@ -165,6 +175,11 @@ impl Hub {
     pub(crate) fn unix_ms(&self, time: EngineTime) -> u64 {
         let since = self.start_unix + time.since(EngineTime::default());
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The time of the engine of milliseconds since 1970; its start if they are earlier.
+    pub(crate) fn time(&self, unix_ms: u64) -> EngineTime {
+        EngineTime::after_start(Duration::from_millis(unix_ms).saturating_sub(self.start_unix))
     }
 
     /// Time since the start.
@@ -338,6 +353,15 @@ impl Hub {
         }
     }
 
+    /// The samples of a span of time.
+    pub(crate) fn held(&self, from: EngineTime, to: EngineTime) -> Option<Held> {
+        let held = self.each(|analyzer| analyzer.history().held(from, to));
+        held.into_iter().reduce(|mut all, one| {
+            all.join(one);
+            all
+        })
+    }
+
     /// The metrics that a request names, of all analyzers, with their largest flows.
     pub(crate) fn find(
         &self,
@@ -417,5 +441,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const TEMPORARY: &str = "_export_";
 /// Records that the flow log keeps.
 const MAX_RECORDS: usize = 10_000;
+/// Questions about the past that are answered at the same time. Each uses up to two processors.
+const MAX_QUESTIONS: usize = 2;
 /// Requests that wait at the same time.
 const MAX_WAITING: usize = 256;

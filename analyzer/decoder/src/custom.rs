@@ -54,6 +54,18 @@ impl<'a> RtFlow<'a> {
         RtValues::new(self.values, self.num_values)
     }
 
+    /// The bytes of the attributes.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.values.bytes()
+    }
+
+    /// A flow whose name and [bytes](RtFlow::bytes) were stored without the sample; its rate and pool
+    /// are 0.
+    pub fn stored(datasource: Text<'a>, num_values: u32, bytes: &'a [u8]) -> Self {
+        let values = Span::new(bytes);
+        Self { datasource, sampling_rate: 0, sample_pool: 0, num_values, values }
+    }
+
     pub(crate) fn read(span: Span<'a>) -> Option<Self> {
         let mut cursor = Cursor::new(span, 0);
         let datasource = Wire::read(&mut cursor)?;

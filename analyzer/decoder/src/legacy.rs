@@ -193,7 +193,7 @@ impl<'a, S: Space> Records<'a, S> {
 }
 
 impl Items {
-    fn version(self) -> u8 {
+    pub(crate) fn version(self) -> u8 {
         match self {
             Self::Packet(version) | Self::Extended(version) => version,
             Self::Counters(_) => 4,

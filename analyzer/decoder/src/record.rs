@@ -210,6 +210,11 @@ impl<'a, S> Records<'a, S> {
         Self { span, left: 0, depth: 0, legacy: Some((items, count)), space: PhantomData }
     }
 
+    /// Version of the datagram: 2, 4 or 5.
+    pub fn version(&self) -> u8 {
+        self.legacy.map_or(5, |(items, _)| items.version())
+    }
+
     /// Bytes not walked over yet. At the end, surplus bytes of the sample, to be ignored.
     pub fn remaining(&self) -> &'a [u8] {
         self.span.bytes()

@@ -31,6 +31,7 @@ pub mod metrics;
 mod numbered;
 mod plausibility;
 mod printable;
+pub mod samples;
 pub mod selfcheck;
 mod sequence;
 pub mod source;

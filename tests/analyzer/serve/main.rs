@@ -10,6 +10,7 @@ mod limits;
 mod mmdb;
 mod openapi;
 mod page;
+mod past;
 mod ports;
 mod prometheus;
 mod requests;

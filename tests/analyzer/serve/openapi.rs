@@ -45,4 +45,7 @@ const PARAMETERS: &str = r#"[parameters]
 "query.value" = "bytes"
 "query.filter" = "dport=443"
 "query.fs" = ","
+"query.from" = "-5m"
+"query.to" = "now"
+"query.step" = "10s"
 "#;

@@ -20,7 +20,9 @@ pub use user::User;
 pub use vendor::*;
 pub use wireless::*;
 
+use crate::legacy::Items;
 use crate::record::{Record, Records, registry};
+use crate::xdr::Span;
 
 /// The number space of flow records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,18 @@ pub type FlowRecord<'a> = Record<'a, Flow>;
 
 /// The flow records of a sample.
 pub type FlowRecords<'a> = Records<'a, Flow>;
+
+impl<'a> FlowRecords<'a> {
+    /// The records of a sample that were stored without it: the [remaining](Records::remaining) bytes of
+    /// its records, and their [version](Records::version). Bytes that are no record end them.
+    pub fn stored(version: u8, bytes: &'a [u8]) -> Self {
+        let span = Span::new(bytes);
+        match version {
+            2 | 4 => Self::legacy(span, 1, Items::Packet(version)),
+            _ => Self::new(span, u32::MAX, 0),
+        }
+    }
+}
 
 registry! {
     /// A flow record that has been read.

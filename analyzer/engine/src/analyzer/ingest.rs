@@ -11,6 +11,7 @@ use crate::interfaces::SampleTime;
 use crate::keys::{Context, Packet};
 use crate::lookup::Lookup;
 use crate::metrics::Metrics;
+use crate::samples::History;
 use crate::selfcheck::SelfCheck;
 use crate::source::Source;
 use crate::walk::{Irregular, Sink};
@@ -22,6 +23,7 @@ pub(super) struct Tables<'e> {
     pub(super) flows: &'e mut FlowCache,
     pub(super) checks: &'e mut SelfCheck,
     pub(super) seen: &'e mut SeenKeys,
+    pub(super) history: &'e mut History,
 }
 
 /// Adds the content of one datagram to the tables.
@@ -76,8 +78,11 @@ impl<'e> Ingest<'e> {
     }
 
     fn observe(&mut self, observed: &Observed, packet: &Packet<'_>) {
-        self.tables.seen.note(self.arrival.time, packet, &self.context);
-        self.tables.flows.ingest(self.arrival.time, observed, packet, &self.context);
+        let (now, tables) = (self.arrival.time, &mut self.tables);
+        tables.seen.note(now, packet, &self.context);
+        if let Some(noted) = tables.flows.add(now, observed, packet, &self.context) {
+            tables.history.add(now, &noted, packet);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::flowcache::{
 use crate::instant::Instant;
 use crate::lookup::{Databases, Lookup};
 use crate::metrics::{Found, MetricFilter, MetricValue, Metrics, TopKey};
+use crate::samples::History;
 use crate::selfcheck::SelfCheck;
 use crate::source::{AgentList, Source};
 use crate::tally::Tally;
@@ -43,6 +44,7 @@ pub struct Analyzer {
     checks: SelfCheck,
     lookup: Lookup,
     seen: SeenKeys,
+    history: History,
     thresholds: BTreeMap<String, Watch>,
     /// The time of the last check of thresholds on metrics of counters.
     checked: Instant,
@@ -59,6 +61,7 @@ impl Analyzer {
             checks: SelfCheck::new(memory / 8),
             lookup: Lookup::default(),
             seen: SeenKeys::new(),
+            history: History::new(memory / 4),
             thresholds: BTreeMap::new(),
             checked: Instant::default(),
         }
@@ -66,8 +69,8 @@ impl Analyzer {
 
     /// Processes a UDP payload.
     pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
-        let Self { tally, agents, metrics, flows, checks, lookup, seen, .. } = self;
-        let tables = Tables { agents, metrics, flows, checks, seen };
+        let Self { tally, agents, metrics, flows, checks, lookup, seen, history, .. } = self;
+        let tables = Tables { agents, metrics, flows, checks, seen, history };
         let mut sink = Ingest::new(arrival, payload.len(), tables, lookup);
         walk(arrival, payload, tally, &mut sink);
     }
@@ -76,6 +79,7 @@ impl Analyzer {
     pub fn tick(&mut self, now: Instant, flows: &mut FlowLog, events: &mut EventLog) {
         self.flows.tick(now, flows);
         self.seen.tick();
+        self.history.tick(now);
         let counters = now.since(self.checked) >= COUNTERS_INTERVAL;
         let mut thresholds = core::mem::take(&mut self.thresholds);
         for (name, watch) in &mut thresholds {
@@ -162,6 +166,11 @@ impl Analyzer {
     /// The sums of a flow definition that never decrease; see [`FlowCache::counters`].
     pub fn counters(&mut self, name: &str) -> Option<Counters> {
         self.flows.counters(name)
+    }
+
+    /// The samples of the last minutes.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The keys that packets of the recent past have, and when one was seen last.

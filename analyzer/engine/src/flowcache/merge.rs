@@ -24,12 +24,17 @@ pub(crate) fn groups<'s>(items: impl Iterator<Item = Item<'s>>) -> Vec<Group<'s>
             None => groups.push(Group { items: vec![item] }),
         }
     }
-    // Observers in order, so that those of one data source, and of one agent, are together.
-    groups.iter_mut().for_each(|group| group.items.sort_by_key(|item| item.source));
-    groups
+    groups.into_iter().map(|group| Group::of(group.items)).collect()
 }
 
 impl<'s> Group<'s> {
+    /// The group of all entries of a key.
+    pub(crate) fn of(mut items: Vec<Item<'s>>) -> Self {
+        // Observers in order, so that those of one data source, and of one agent, are together.
+        items.sort_by_key(|item| item.source);
+        Self { items }
+    }
+
     pub(crate) fn key(&self) -> &'s [u8] {
         self.items.first().map_or(&[], |item| item.key)
     }

@@ -41,13 +41,24 @@ mod snapshot;
 mod sources;
 mod table;
 
+pub(crate) use accumulator::{Accumulator, Observation};
+pub(crate) use budget::Budget;
+pub(crate) use cache::Noted;
 pub use cache::{FlowCache, Observed, Usage};
 pub use counted::{Counter, Counters};
+pub(crate) use decay::Decay;
 pub use definition::{AggMode, Definition, DefinitionError};
 pub use estimate::Estimate;
 pub(crate) use estimate::{Sums, Weight};
 pub use log::{FlowLog, FlowRecord, Records};
+pub(crate) use merge::Group;
+pub(crate) use observer::{Observer, Passage};
+pub(crate) use plan::Plan;
 #[cfg(test)]
 pub(crate) use random::Random;
 pub use sampling::{Basis, SampleCounters, SamplingRate};
+pub(crate) use segment::Entry;
+pub(crate) use slot::{Probe, Ticks};
 pub use snapshot::{ActiveFlow, Query, Snapshot, SourceFlow, SourceFlows};
+pub(crate) use snapshot::{Item, further, largest};
+pub(crate) use table::Table;

@@ -7,7 +7,9 @@ use foldhash::fast::RandomState;
 use super::accumulator::Observation;
 use super::definition::{Definition, DefinitionError, MAX_VALUES};
 use super::segment::Shape;
-use crate::keys::{Context, Expression, Filter, KeyBuffer, Keys, Kind, Packet, SyntaxError, Value};
+use crate::keys::{
+    Context, Expression, Filter, KeyBuffer, Keys, Kind, Live, Packet, Subject, SyntaxError, Value,
+};
 
 /// What a packet is asked for a definition.
 #[derive(Clone, Debug)]
@@ -72,13 +74,19 @@ impl Plan {
         context: &Context<'_>,
         key: &mut KeyBuffer,
     ) -> Option<f64> {
-        if self.filter.as_ref().is_some_and(|filter| !filter.matches(packet, context)) {
+        self.read_from(&Live { packet, context }, key)
+    }
+
+    /// The same for any subject.
+    #[inline]
+    pub(crate) fn read_from(&self, subject: &impl Subject, key: &mut KeyBuffer) -> Option<f64> {
+        if self.filter.as_ref().is_some_and(|filter| !filter.accepts(subject)) {
             return None;
         }
         let amount = match &self.main {
-            Some(main) => main.number(packet, context)?,
+            Some(main) => subject.number(main)?,
             None => {
-                let value = self.further.first()?.of().eval(packet, context)?;
+                let value = subject.value(self.further.first()?.of())?;
                 // An average of no numbers is no flow.
                 if !self.counts_distinct() {
                     value.number()?;
@@ -86,7 +94,7 @@ impl Plan {
                 1.0
             }
         };
-        self.keys.write(packet, context, key).then_some(amount)
+        self.keys.write_from(subject, key).then_some(amount)
     }
 
     /// True if the value of the definition is the first of the further ones.
@@ -105,7 +113,29 @@ impl Plan {
         context: &'p Context<'p>,
         hasher: &'p RandomState,
     ) -> impl Iterator<Item = Observation> {
-        self.further.iter().map(|measure| measure.observe(packet, context, hasher))
+        self.further.iter().map(|measure| measure.observe(&Live { packet, context }, hasher))
+    }
+
+    /// The same for any subject.
+    pub(crate) fn further_from<'p>(
+        &'p self,
+        subject: &'p impl Subject,
+        hasher: &'p RandomState,
+    ) -> impl Iterator<Item = Observation> {
+        self.further.iter().map(|measure| measure.observe(subject, hasher))
+    }
+
+    /// What a subject adds to the value of the definition.
+    pub(crate) fn observe(&self, subject: &impl Subject, hasher: &RandomState) -> Observation {
+        match &self.main {
+            Some(main) => {
+                let amount = subject.value(main).and_then(|value| value.number());
+                amount.map_or(Observation::Absent, Observation::Sum)
+            }
+            None => {
+                self.further.first().map_or(Observation::Absent, |it| it.observe(subject, hasher))
+            }
+        }
     }
 }
 
@@ -145,13 +175,8 @@ impl Measure {
         }
     }
 
-    fn observe(
-        &self,
-        packet: &Packet<'_>,
-        context: &Context<'_>,
-        hasher: &RandomState,
-    ) -> Observation {
-        let Some(value) = self.of().eval(packet, context) else { return Observation::Absent };
+    fn observe(&self, subject: &impl Subject, hasher: &RandomState) -> Observation {
+        let Some(value) = subject.value(self.of()) else { return Observation::Absent };
         if let Self::Distinct(_) = self {
             return Observation::Distinct(hash(&value, hasher));
         }

@@ -62,8 +62,8 @@ pub(crate) struct Item<'s> {
     pub(crate) error: f64,
     /// Rate in use at the data source.
     pub(crate) rate: f64,
-    values: &'s [Accumulator],
-    factor: f64,
+    pub(crate) values: &'s [Accumulator],
+    pub(crate) factor: f64,
 }
 
 /// Which flows are read, and how their observers are merged.
@@ -249,21 +249,8 @@ impl Snapshot {
     fn value(&self, items: &[Item<'_>]) -> f64 {
         match self.plan.value_is_further() {
             false => items.iter().map(|item| item.sums.total).sum(),
-            true => self.further(items, 0).estimate(self.period).value,
+            true => further(items, 0).estimate(self.period).value,
         }
-    }
-
-    /// A further value of several observers together.
-    fn further(&self, items: &[Item<'_>], at: usize) -> Accumulator {
-        let mut merged = Accumulator::Empty;
-        for item in items {
-            if let Some(value) = item.values.get(at) {
-                let mut value = value.clone();
-                value.scale(item.factor);
-                merged.merge(&value);
-            }
-        }
-        merged
     }
 
     fn flow(&self, group: &Group<'_>, observers: usize) -> Option<ActiveFlow> {
@@ -271,7 +258,7 @@ impl Snapshot {
         let sums = items.iter().fold(Sums::default(), |sum, item| sum.plus(item.sums));
         let error = items.iter().map(|item| item.error).sum();
         let number = items.first().map_or(0, |item| item.values.len());
-        let mut values = (0..number).map(|at| self.further(items, at).estimate(self.period));
+        let mut values = (0..number).map(|at| further(items, at).estimate(self.period));
         let value = match self.plan.value_is_further() {
             false => Some(sums.estimate(error)),
             true => values.next(),
@@ -287,8 +274,21 @@ impl Snapshot {
     }
 }
 
+/// A further value of several observers together.
+pub(crate) fn further(items: &[Item<'_>], at: usize) -> Accumulator {
+    let mut merged = Accumulator::Empty;
+    for item in items {
+        if let Some(value) = item.values.get(at) {
+            let mut value = value.clone();
+            value.scale(item.factor);
+            merged.merge(&value);
+        }
+    }
+    merged
+}
+
 /// Keeps the `count` largest, in order.
-fn largest<T>(items: &mut Vec<T>, count: usize, value: impl Fn(&T) -> f64) {
+pub(crate) fn largest<T>(items: &mut Vec<T>, count: usize, value: impl Fn(&T) -> f64) {
     let order = |a: &T, b: &T| value(b).total_cmp(&value(a));
     if count < items.len() {
         items.select_nth_unstable_by(count, order);

@@ -2,6 +2,7 @@
 
 use super::buffer::KeyBuffer;
 use super::catalogue::{KeyInfo, catalogue, find};
+use super::common::Common;
 use super::context::Context;
 use super::error::{Problem, SyntaxError, similar};
 use super::function::{self, Function};
@@ -18,7 +19,8 @@ pub struct Expression {
 
 #[derive(Clone, Debug)]
 enum Node {
-    Key(&'static KeyInfo, u8),
+    /// A key, the number of its header, and the same as one of the common ones.
+    Key(&'static KeyInfo, u8, Option<Common>),
     Literal(Value<'static>),
     Function(Box<Function>),
 }
@@ -71,7 +73,10 @@ impl Expression {
         match info.name {
             "sourcegroup" => group("src"),
             "destinationgroup" => group("dst"),
-            _ => Ok(Some(Self { node: Node::Key(info, instance) })),
+            name => {
+                let common = if instance == 0 { Common::named(name) } else { None };
+                Ok(Some(Self { node: Node::Key(info, instance, common) }))
+            }
         }
     }
 
@@ -87,7 +92,7 @@ impl Expression {
     #[inline]
     pub fn eval<'p>(&'p self, packet: &'p Packet<'_>, context: &Context<'p>) -> Option<Value<'p>> {
         match &self.node {
-            Node::Key(info, instance) => info.value(packet, *instance),
+            Node::Key(info, instance, _) => info.value(packet, *instance),
             Node::Literal(value) => Some(value.clone()),
             Node::Function(function) => function.eval(packet, context),
         }
@@ -101,7 +106,7 @@ impl Expression {
         context: &Context<'p>,
     ) -> Option<f64> {
         match &self.node {
-            Node::Key(info, instance) => info.number(packet, *instance),
+            Node::Key(info, instance, _) => info.number(packet, *instance),
             _ => self.eval(packet, context)?.number(),
         }
     }
@@ -115,15 +120,24 @@ impl Expression {
         buffer: &mut KeyBuffer,
     ) -> bool {
         match &self.node {
-            Node::Key(info, instance) => info.write(packet, *instance, buffer),
+            Node::Key(info, instance, _) => info.write(packet, *instance, buffer),
             _ => self.eval(packet, context).map(|value| buffer.push(&value)).is_some(),
+        }
+    }
+
+    /// The key, if it is one whose values are stored beside a sample.
+    #[inline]
+    pub(super) fn common(&self) -> Option<Common> {
+        match self.node {
+            Node::Key(_, _, common) => common,
+            _ => None,
         }
     }
 
     /// The kind of the values.
     pub fn kind(&self) -> Kind {
         match &self.node {
-            Node::Key(info, _) => info.kind,
+            Node::Key(info, ..) => info.kind,
             Node::Literal(_) => Kind::Any,
             Node::Function(function) => function.kind(),
         }

@@ -43,6 +43,10 @@ pub(super) fn name(protocol: Protocol) -> Option<&'static str> {
     })
 }
 
+fn is_transport(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Tcp | Protocol::Udp | Protocol::Sctp)
+}
+
 fn is_ip(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::Ipv4 | Protocol::Ipv6)
 }
@@ -158,6 +162,33 @@ impl<'a> Headers<'a> {
         self.count == 0
     }
 
+    /// True if there are headers, but no second one of IP or of a transport protocol.
+    pub(super) fn is_plain(&self) -> bool {
+        let count = |is: fn(Protocol) -> bool| self.protocols().filter(|it| is(*it)).count();
+        !self.is_empty() && count(is_ip) <= 1 && count(is_transport) <= count(is_ip)
+    }
+
+    /// The number of captured bytes that keys read: all, but for TCP and UDP directly in IP. There the
+    /// payload is read of DNS and RoCE only, and what a tunnel contains is further headers.
+    pub(super) fn needed(&self) -> usize {
+        let all = self.packet.len();
+        // Other types of frames are recognised by all their bytes.
+        let known = matches!(self.packet.get(12..14), Some([8 | 0x81, 0] | [0x86, 0xdd]));
+        let simple = |protocol| {
+            use Protocol::{Ethernet, Ipv4, Ipv6, Tcp, Udp, Vlan};
+            matches!(protocol, Ethernet | Vlan | Ipv4 | Ipv6 | Tcp | Udp)
+        };
+        let last = self.count.checked_sub(1).and_then(|last| self.at(last.into()));
+        let Some((protocol, header)) = last else { return all };
+        let length = match protocol {
+            _ if !known || !self.protocols().all(simple) => return all,
+            Protocol::Tcp => usize::from(header.u8(12).unwrap_or(0) >> 4).max(5) * 4,
+            Protocol::Udp if !header.has_port(DNS) && !header.has_port(ROCE) => 8,
+            _ => return all,
+        };
+        (usize::from(header.offset) + length).min(all)
+    }
+
     /// The header number `instance` of a protocol, counted from 0.
     #[inline]
     pub(super) fn get(&self, protocol: Protocol, instance: u8) -> Option<Header<'a>> {
@@ -240,6 +271,11 @@ impl<'a> Header<'a> {
         self.array(at).map(u32::from_be_bytes)
     }
 
+    /// True if this is one of the two ports of a transport header.
+    fn has_port(self, port: u16) -> bool {
+        [self.u16(0), self.u16(2)].contains(&Some(port))
+    }
+
     /// A number of 24 bits.
     pub(super) fn u24(self, at: usize) -> Option<u32> {
         self.array(at).map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
@@ -269,6 +305,9 @@ impl<'a> Header<'a> {
 
 const _: () = assert!(size_of::<Headers<'_>>() == 128);
 const MAX_HEADERS: usize = 16;
+/// Ports of UDP whose payload keys read.
+const DNS: u16 = 53;
+const ROCE: u16 = 4791;
 const NONE: u8 = u8::MAX;
 const TCP: [Protocol; 3] = [Protocol::Ethernet, Protocol::Ipv4, Protocol::Tcp];
 /// The places of the three.

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::error::{Problem, SyntaxError};
 use super::expression::Expression;
 use super::packet::Packet;
+use super::subject::{Live, Subject};
 use super::syntax::Part;
 
 /// The keys of a flow definition, compiled.
@@ -51,8 +52,14 @@ impl Keys {
         context: &Context<'_>,
         buffer: &mut KeyBuffer,
     ) -> bool {
+        self.write_from(&Live { packet, context }, buffer)
+    }
+
+    /// The same for any subject.
+    #[inline]
+    pub(crate) fn write_from(&self, subject: &impl Subject, buffer: &mut KeyBuffer) -> bool {
         buffer.clear();
-        self.expressions.iter().all(|expression| expression.write(packet, context, buffer))
+        self.expressions.iter().all(|expression| subject.write(expression, buffer))
     }
 
     /// The published text of a key from its bytes.

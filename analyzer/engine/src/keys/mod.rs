@@ -11,6 +11,7 @@
 
 mod buffer;
 mod catalogue;
+mod common;
 mod context;
 mod dns;
 mod error;
@@ -22,6 +23,8 @@ mod kind;
 mod list;
 mod packet;
 mod records;
+mod stored;
+mod subject;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -38,4 +41,6 @@ pub use function::{FunctionInfo, functions};
 pub use kind::Kind;
 pub use list::Keys;
 pub use packet::Packet;
+pub(crate) use stored::{Facts, Stored};
+pub(crate) use subject::{Live, Subject};
 pub use value::Value;

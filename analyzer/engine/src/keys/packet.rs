@@ -21,11 +21,11 @@ pub struct Packet<'a> {
     /// `None` for rtflow.
     pub(super) interfaces: Option<(Interface, Interface)>,
     /// Reason in the notification of a discard.
-    discarded: Option<u32>,
+    pub(super) discarded: Option<u32>,
     pub(super) sampled: Option<SampledHeader<'a>>,
     pub(super) headers: Headers<'a>,
     pub(super) rtflow: Option<RtFlow<'a>>,
-    records: Records<'a>,
+    pub(super) records: Records<'a>,
     /// Text that is composed at the first use.
     pub(super) composed: Composed,
 }
@@ -63,7 +63,7 @@ impl<'a> Packet<'a> {
 
     /// In one expression, so that the packet is built in place: it is too large to be moved.
     #[inline(always)]
-    fn new(
+    pub(super) fn new(
         agent: Address,
         source: Option<DataSource>,
         interfaces: Option<(Interface, Interface)>,

@@ -96,7 +96,7 @@ pub(super) struct Value {
 
 impl Value {
     /// An end of the interval that is unknown is infinite in the engine, and null in JSON.
-    fn of(it: &Estimate) -> Self {
+    pub(super) fn of(it: &Estimate) -> Self {
         let end = |end: f64| end.is_finite().then_some(end);
         Self {
             value: it.value,

@@ -8,7 +8,9 @@ mod keys;
 mod ledger;
 mod openapi;
 mod paging;
+mod past;
 mod ports;
+mod span;
 mod strict;
 
 use std::sync::Arc;
@@ -26,5 +28,6 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
         .merge(keys::routes())
         .merge(ledger::routes())
         .merge(openapi::routes())
+        .merge(past::routes())
         .merge(ports::routes())
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa::OpenApi;
 
-use super::{active, agents, flows, keys, ledger, ports};
+use super::{active, agents, flows, keys, ledger, past, ports};
 use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
 
@@ -31,6 +31,7 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
         flows::active,
         keys::names,
         ledger::process,
+        past::past,
         ports::ports
     )
 )]

@@ -50,6 +50,17 @@ pub struct Observed {
     ports: Option<Ports>,
 }
 
+/// What was noted of a sample, for the [history](crate::samples::History).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    pub(crate) source: Source,
+    /// With the number of the data source, which is that of another once this one is forgotten.
+    pub(crate) observer: Observer,
+    pub(crate) weight: Weight,
+    /// Variance of the sampling rate, relative to its square.
+    pub(crate) error: f64,
+}
+
 impl Observed {
     /// A flow sample of `agent`.
     pub fn flow(agent: Address, sample: &FlowSample<'_>) -> Self {
@@ -193,7 +204,19 @@ impl FlowCache {
         packet: &Packet<'_>,
         context: &Context<'_>,
     ) {
-        let Some(reading) = self.observe(now, sample) else { return };
+        self.add(now, sample, packet, context);
+    }
+
+    /// The same. Returns what was noted of the sample.
+    #[inline]
+    pub(crate) fn add(
+        &mut self,
+        now: Instant,
+        sample: &Observed,
+        packet: &Packet<'_>,
+        context: &Context<'_>,
+    ) -> Option<Noted> {
+        let reading = self.observe(now, sample)?;
         let Self { flows, shared, .. } = self;
         for flow in flows.iter_mut().filter(|flow| flow.definition.dropped == sample.discarded) {
             flow.read(&reading, packet, context, shared);
@@ -202,6 +225,9 @@ impl FlowCache {
         for flow in flows.iter_mut() {
             flow.add(&reading, packet, context, shared);
         }
+        let error = self.source(reading.source)?.sampling.error();
+        let Sample { observer, weight, .. } = reading;
+        Some(Noted { source: sample.source, observer, weight, error })
     }
 
     /// Notes a sample at its data source. Returns what it stands for.

@@ -22,7 +22,8 @@ use super::kind::Kind;
 use super::packet::Packet;
 use super::value::Value;
 
-pub(super) use sample::frame_bytes;
+pub(super) use neutral::{protocol, transport as ip_transport};
+pub(super) use sample::{frame_bytes, port};
 pub(super) use transport::udp_payload;
 
 /// A key of packets.

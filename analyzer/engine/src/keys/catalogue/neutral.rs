@@ -58,15 +58,16 @@ fn is_transport(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::Tcp | Protocol::Udp | Protocol::Sctp)
 }
 
+/// The transport header of the IP packet number `instance`.
 #[inline]
-fn transport<'a>(packet: &Packet<'a>, instance: u8) -> Option<Header<'a>> {
+pub(in crate::keys) fn transport<'a>(packet: &Packet<'a>, instance: u8) -> Option<Header<'a>> {
     let (place, ..) = packet.headers.ip(instance)?;
     let mut after = packet.headers.after(place);
     after.find(|(protocol, _)| is_transport(*protocol)).map(|(_, header)| header)
 }
 
 /// The number of the protocol in the IP header number `instance`, after its extension headers.
-pub(super) fn protocol(packet: &Packet<'_>, instance: u8) -> Option<u8> {
+pub(in crate::keys) fn protocol(packet: &Packet<'_>, instance: u8) -> Option<u8> {
     let (place, version, ip) = packet.headers.ip(instance)?;
     let first = ip.u8(if version == Protocol::Ipv4 { 9 } else { 6 })?;
     let extensions = packet

@@ -71,7 +71,8 @@ pub(super) const KEYS: &[KeyInfo] = &[
     }),
 ];
 
-fn port<'p>(port: Port) -> Value<'p> {
+/// The value of a port.
+pub(in crate::keys) fn port<'p>(port: Port) -> Value<'p> {
     match port {
         Port::Index(index) => index.into(),
         Port::Internal => "internal".into(),

@@ -16,6 +16,7 @@ use super::error::SyntaxError;
 use super::expression::Expression;
 use super::kind::Kind;
 use super::packet::Packet;
+use super::subject::{Live, Subject};
 use super::text::ShortText;
 use super::value::Value;
 
@@ -66,23 +67,29 @@ impl Filter {
     /// True if the filter accepts `packet`.
     #[inline]
     pub fn matches(&self, packet: &Packet<'_>, context: &Context<'_>) -> bool {
-        self.node.accepts(packet, context)
+        self.accepts(&Live { packet, context })
+    }
+
+    /// The same for any subject.
+    #[inline]
+    pub(crate) fn accepts(&self, subject: &impl Subject) -> bool {
+        self.node.accepts(subject)
     }
 }
 
 impl Node {
-    fn accepts(&self, packet: &Packet<'_>, context: &Context<'_>) -> bool {
+    fn accepts(&self, subject: &impl Subject) -> bool {
         match self {
-            Self::All(nodes) => nodes.iter().all(|node| node.accepts(packet, context)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.accepts(packet, context)),
-            Self::Test(test) => test.accepts(packet, context),
+            Self::All(nodes) => nodes.iter().all(|node| node.accepts(subject)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.accepts(subject)),
+            Self::Test(test) => test.accepts(subject),
         }
     }
 }
 
 impl Test {
-    fn accepts(&self, packet: &Packet<'_>, context: &Context<'_>) -> bool {
-        let listed = match self.of.eval(packet, context) {
+    fn accepts(&self, subject: &impl Subject) -> bool {
+        let listed = match subject.value(&self.of) {
             Some(value) => self.list.contains(&value),
             None => self.null,
         };

@@ -5,6 +5,7 @@ mod functions;
 mod packets;
 mod properties;
 mod records;
+mod stored;
 mod text;
 
 use flowmote_decoder::{Datagram, Sample};

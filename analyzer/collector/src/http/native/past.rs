@@ -1,0 +1,223 @@
+//! Flows of the past minutes, of keys and a filter that the request chooses.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use flowmote_engine::flowcache::{ActiveFlow, Definition};
+use flowmote_engine::samples::{Answer, Course, Held, Question, Scan};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::flows::{Flow, Merge, Value};
+use super::span::Span;
+use super::strict::Strict;
+use crate::http::reply::{Failure, Problem, Reply, json};
+use crate::hub::Hub;
+
+pub(super) fn routes() -> Router<Arc<Hub>> {
+    Router::new().route("/api/v1/flows", get(past))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PastParameters {
+    /// Keys and key functions, separated by commas. One flow of all packets if absent.
+    keys: Option<String>,
+    /// `bytes`, `frames`, or another value of a flow definition. `bytes` if absent.
+    value: Option<String>,
+    /// The packets that count. All if absent.
+    filter: Option<String>,
+    /// Separator of the fields of a key. A comma if absent.
+    fs: Option<String>,
+    /// The number of flows, the largest ones. 20 if absent.
+    #[param(minimum = 1, maximum = 10_000)]
+    n: Option<u32>,
+    /// How several observers of a flow are merged. `max` if absent.
+    #[param(inline)]
+    agg_mode: Option<Merge>,
+    /// True for flows of discarded packets instead of sampled ones.
+    dropped: Option<bool>,
+    /// `ALL`, a list of addresses or host names, `TOPOLOGY`, `EDGE` or `CORE`. All agents if absent.
+    agent: Option<String>,
+    /// The beginning: `-90s`, `-5m`, `-1h`, or milliseconds since 1970. `-5m` if absent.
+    from: Option<String>,
+    /// The end, in the same forms, or `now`, as if absent.
+    to: Option<String>,
+    /// Time between the values of the series: `500ms`, `10s`, `1m`. No series if absent.
+    step: Option<String>,
+}
+
+/// Flows of a span of time.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Past {
+    /// The beginning of the span that is covered, in milliseconds since 1970.
+    from: u64,
+    /// Its end.
+    to: u64,
+    /// Seconds of a step of the series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    step: Option<f64>,
+    /// The beginnings of the steps, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    times: Vec<u64>,
+    /// Samples in the span.
+    scanned: u64,
+    /// Samples in flows.
+    matched: u64,
+    /// Flows, also those that are not listed.
+    found: u64,
+    /// A flow without a sample has less, with a probability of 95 %; null if unknown.
+    unseen_below: Option<f64>,
+    /// All flows together.
+    total: Sum,
+    /// Those that are not listed.
+    other: Sum,
+    /// The largest flows, in order.
+    flows: Vec<PastFlow>,
+}
+
+/// Several flows together.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Sum {
+    #[serde(flatten)]
+    value: Value,
+    /// The value in each step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    series: Vec<Option<f64>>,
+}
+
+/// A flow and its course.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PastFlow {
+    #[serde(flatten)]
+    flow: Flow,
+    /// The value in each step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    series: Vec<Option<f64>>,
+}
+
+/// The largest flows of the past minutes, by keys and a filter that need not have been defined before.
+#[utoipa::path(
+    get,
+    path = "/api/v1/flows",
+    params(PastParameters),
+    responses(
+        (status = 200, description = "The flows, the largest first", body = Past),
+        (status = 400, description = "A parameter is invalid", body = Problem),
+    ),
+)]
+pub(super) async fn past(
+    State(hub): State<Arc<Hub>>,
+    Strict(parameters): Strict<PastParameters>,
+) -> Reply {
+    let PastParameters { from, to, step, .. } = &parameters;
+    let span = Span::new(&hub, [from, to, step].map(Option::as_deref))?;
+    let question = question(&hub, parameters, &span)?;
+    let closed = |_| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the program ends");
+    let place = hub.questions.clone().acquire_owned().await.map_err(closed)?;
+    let stop = Stop::default();
+    let flag = stop.0.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let answer = answer(&hub, question, &flag).map(|answer| Past::of(&hub, &span, answer));
+        // Only now, even if the client left before: the work counts.
+        drop(place);
+        answer
+    });
+    let failed =
+        || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the question was not answered");
+    json(&work.await.ok().flatten().ok_or_else(failed)?)
+}
+
+fn question(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<Question, Failure> {
+    let n = parameters.n.unwrap_or(20);
+    if !(1..=10_000).contains(&n) {
+        return Err(Failure::bad("n: expected 1 to 10000"));
+    }
+    let definition = Definition {
+        keys: parameters.keys.unwrap_or_default(),
+        value: parameters.value.unwrap_or_else(|| "bytes".to_owned()),
+        filter: parameters.filter,
+        fs: parameters.fs.unwrap_or_else(|| ",".to_owned()),
+        n,
+        agg_mode: parameters.agg_mode.map(Merge::mode).unwrap_or_default(),
+        dropped: parameters.dropped.unwrap_or(false),
+        ..Definition::default()
+    };
+    let agents = hub.agents(parameters.agent.as_deref().unwrap_or("ALL"));
+    let question = Question::new(definition, hub.lookup(), span.from, span.to);
+    let question = question.map_err(Failure::bad)?.of(agents).steps_from(span.first);
+    match span.step {
+        Some(step) => question.in_steps(step).map_err(Failure::bad),
+        None => Ok(question),
+    }
+}
+
+/// Reads the samples and makes the answer. `None` if `stop` was set.
+fn answer(hub: &Hub, question: Question, stop: &AtomicBool) -> Option<Answer> {
+    let held = hub.held(question.from(), question.to())?;
+    let question = question.within(&held);
+    let scans = scan(&question, held, hub.question_memory, stop)?;
+    question.answer(&scans, stop)
+}
+
+/// Reads the samples, in two threads if they are many.
+fn scan(question: &Question, held: Held, memory: usize, stop: &AtomicBool) -> Option<Vec<Scan>> {
+    if held.samples() < MANY {
+        return Some(vec![question.scan(&held, memory, stop)?]);
+    }
+    let [first, second] = held.split();
+    thread::scope(|scope| {
+        let other = scope.spawn(|| question.scan(&first, memory / 2, stop));
+        let scan = question.scan(&second, memory / 2, stop);
+        Some(vec![other.join().ok().flatten()?, scan?])
+    })
+}
+
+impl Past {
+    fn of(hub: &Hub, span: &Span, answer: Answer) -> Self {
+        let flow = |(flow, series): (ActiveFlow, _)| PastFlow { flow: Flow::of(flow), series };
+        Self {
+            from: hub.unix_ms(answer.from),
+            to: hub.unix_ms(answer.to),
+            step: span.step.map(|step| step.as_secs_f64()),
+            times: answer.steps.iter().map(|time| hub.unix_ms(*time)).collect(),
+            scanned: answer.scanned,
+            matched: answer.matched,
+            found: answer.found,
+            unseen_below: answer.unseen,
+            total: Sum::of(answer.total),
+            other: Sum::of(answer.other),
+            flows: answer.flows.into_iter().map(flow).collect(),
+        }
+    }
+}
+
+impl Sum {
+    fn of(course: Course) -> Self {
+        Self { value: Value::of(&course.estimate), series: course.series }
+    }
+}
+
+/// Ends the work for a request that was given up: its client left.
+#[derive(Debug, Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Samples that are worth a second thread.
+const MANY: usize = 100_000;

@@ -1,0 +1,144 @@
+//! Questions about the past.
+
+use core::fmt;
+use core::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use super::history::Held;
+use crate::flowcache::{Definition, DefinitionError, Plan};
+use crate::instant::Instant;
+use crate::lookup::Lookup;
+use crate::source::AgentList;
+
+/// A question: which flows there were in a span of time.
+///
+/// Its definition has keys, value, filter, `fs`, `n`, `agg_mode` and `dropped`. Values that are
+/// multiplied up are rates per second over the span; all others are those of the whole span.
+#[derive(Debug)]
+pub struct Question {
+    pub(crate) definition: Definition,
+    pub(crate) plan: Plan,
+    pub(crate) hasher: RandomState,
+    pub(crate) agents: AgentList,
+    pub(crate) lookup: Lookup,
+    pub(crate) from: Instant,
+    pub(crate) to: Instant,
+    /// Where the buckets of the series begin.
+    pub(crate) edges: Vec<Instant>,
+    step: Option<Duration>,
+    /// Where the first whole step begins.
+    first: Instant,
+}
+
+/// A question that has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QuestionError {
+    /// An error in keys, filter or value.
+    Definition(DefinitionError),
+    /// The end of the span is not after its beginning.
+    Empty,
+    /// The series would have too many values; the number that is allowed for each flow.
+    TooManySteps(usize),
+}
+
+impl Question {
+    /// A question about all agents and the time from `from` to `to`, without it.
+    ///
+    /// # Errors
+    /// The first error.
+    pub fn new(
+        definition: Definition,
+        lookup: Lookup,
+        from: Instant,
+        to: Instant,
+    ) -> Result<Self, QuestionError> {
+        let definition = definition.in_range();
+        let plan = Plan::compile(&definition).map_err(QuestionError::Definition)?;
+        if to <= from {
+            return Err(QuestionError::Empty);
+        }
+        let (hasher, agents, edges) = (RandomState::default(), AgentList::All, Vec::new());
+        let first = from;
+        Ok(Self { definition, plan, hasher, agents, lookup, from, to, edges, step: None, first })
+    }
+
+    /// The same about some agents.
+    #[must_use]
+    pub fn of(self, agents: AgentList) -> Self {
+        Self { agents, ..self }
+    }
+
+    /// The same with a value of each flow for each `step`. The first step begins with the span, see
+    /// [`steps_from`](Question::steps_from).
+    ///
+    /// # Errors
+    /// There would be more than 300,000 values.
+    pub fn in_steps(self, step: Duration) -> Result<Self, QuestionError> {
+        let rows = self.definition.n as usize + 2;
+        let limit = MAX_VALUES / rows;
+        let steps = self.to.since(self.from).as_micros().div_ceil(step.as_micros().max(1));
+        if steps > limit as u128 {
+            return Err(QuestionError::TooManySteps(limit));
+        }
+        Ok(Self { step: Some(step.max(Duration::from_micros(1))), ..self })
+    }
+
+    /// The same with steps that are counted from a time in the span. The one before it is shorter.
+    #[must_use]
+    pub fn steps_from(self, first: Instant) -> Self {
+        Self { first: first.max(self.from), ..self }
+    }
+
+    /// Begins the span where all samples are held.
+    #[must_use]
+    pub fn within(mut self, held: &Held) -> Self {
+        self.from = self.from.max(held.begin()).min(self.to);
+        if let Some(step) = self.step {
+            self.edges = vec![self.from];
+            let mut edge = self.first;
+            while edge < self.to {
+                if edge > self.from {
+                    self.edges.push(edge);
+                }
+                edge = edge + step;
+            }
+            self.edges.push(self.to);
+        }
+        self
+    }
+
+    /// The beginning of the span.
+    pub fn from(&self) -> Instant {
+        self.from
+    }
+
+    /// The end of the span.
+    pub fn to(&self) -> Instant {
+        self.to
+    }
+
+    /// Makes rates of sums over the span.
+    pub(crate) fn per_second(&self) -> f64 {
+        let seconds = self.to.since(self.from).as_secs_f64();
+        if seconds > 0.0 { seconds.recip() } else { 0.0 }
+    }
+}
+
+impl fmt::Display for QuestionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Definition(error) => error.fmt(f),
+            Self::Empty => f.write_str("from: not before to"),
+            Self::TooManySteps(limit) => {
+                write!(f, "step: more than {limit} steps for each of the flows")
+            }
+        }
+    }
+}
+
+impl core::error::Error for QuestionError {}
+
+/// Values in all series of an answer.
+const MAX_VALUES: usize = 300_000;
