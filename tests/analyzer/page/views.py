@@ -43,8 +43,13 @@ def overview(page):
     assert row[6:8] == ["1 in 10", known["agent"]], row
     reasons = {row[0]: number(row[1]) for row in page.wait_for("reasons", lambda: page.rows("Reasons"))}
     assert set(reasons) == {"acl", "ttl_exceeded"}, reasons
-    facts = dict(page.tab.evaluate("[...document.querySelectorAll('dl div')].map((one) => [one.children[0].textContent, one.children[1].textContent])"))
-    assert facts["agents"] == "3" and facts["malformed"] == "0", facts
+    facts = lambda: dict(page.tab.evaluate("[...document.querySelectorAll('dl div')].map((one) => [one.children[0].textContent, one.children[1].textContent])"))
+    found, ledger = facts(), page.api("/api/v1/ledger")
+    assert found["agents"] == "3" and found["malformed"] == found["lost on the way"] == found["dropped in agents"] == "0", found
+    assert 0 < int(found["samples used"].replace(",", "")) <= ledger["samples"]["used"], (found, ledger)
+    doubts = ["wrongRate", "bothEnds", "samplesLost", "countersStuck", "differs"]
+    ports = lambda: {port["ifIndex"] for doubt in doubts for port in page.api(f"/api/v1/ports?diagnosis={doubt}")["ports"]}
+    page.wait_for("the ports that fail", lambda: facts()["ports that fail their check"] == str(len(ports())))
 
 
 def explore(page):
