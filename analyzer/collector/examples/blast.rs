@@ -1,11 +1,13 @@
 //! A load generator: sends flow samples to a collector at a steady rate.
 //!
-//! `cargo run --release -p flowmote-analyzer --example blast -- ADDR:PORT SAMPLES_PER_SECOND SECONDS`
+//! `cargo run --release -p flowmote-analyzer --example blast -- ADDR:PORT SAMPLES_PER_SECOND SECONDS [FROM]`
 //!
 //! Each datagram has 1,324 bytes and six flow samples with `sampled_header` (1), 128 bytes of an IPv4
 //! TCP packet over Ethernet, and `extended_switch` (1001), as an agent sends them. Sequence numbers
-//! increase, so that the collector counts losses.
+//! increase, so that the collector counts losses. FROM is the source address, such as 127.0.0.2, and the
+//! address of the agent.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::hint;
 use std::net::UdpSocket;
@@ -18,9 +20,10 @@ fn main() {
     let address = argument();
     let rate: f64 = argument().parse().expect("samples a second");
     let seconds: f64 = argument().parse().expect("seconds");
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let from: Option<Ipv4Addr> = arguments.next().map(|from| from.parse().expect("an address"));
+    let socket = UdpSocket::bind((from.unwrap_or(Ipv4Addr::LOCALHOST), 0)).expect("a socket");
     socket.connect(&address).expect("an address");
-    let mut datagram = Datagram::new();
+    let mut datagram = Datagram::new(from.unwrap_or(AGENT));
     let interval = Duration::from_secs_f64(SAMPLES as f64 / rate);
     let (start, mut sent, mut refused) = (Instant::now(), 0_u32, 0_u32);
     let mut latest = Duration::ZERO;
@@ -62,8 +65,8 @@ struct Datagram {
 }
 
 impl Datagram {
-    fn new() -> Self {
-        let mut bytes = words(&[5, 1, 0xc000_0201, 0, 0, 0, SAMPLES]);
+    fn new(agent: Ipv4Addr) -> Self {
+        let mut bytes = words(&[5, 1, agent.to_bits(), 0, 0, 0, SAMPLES]);
         for sample in 0..SAMPLES {
             let header = packet(sample as u8);
             let mut records = words(&[1001, 16, 10, 0, 20, 0, 1, 16 + 128, 1, 1518, 4, 128]);
@@ -107,6 +110,8 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
+/// Address of the agent.
+const AGENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 /// Samples per datagram.
 const SAMPLES: u32 = 6;
 /// Bytes of a sample with its header.

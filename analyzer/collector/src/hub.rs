@@ -107,7 +107,8 @@ impl Hub {
     /// Analyzers that use about `memory` bytes together, with the settings that `state` has.
     pub(crate) fn new(threads: usize, memory: usize, state: State, drops: Drops) -> Self {
         let threads = threads.max(1);
-        let analyzer = || Mutex::new(Analyzer::new(memory / threads));
+        let tables = memory.saturating_sub(OVERHEAD) / threads;
+        let analyzer = || Mutex::new(Analyzer::new(tables));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // In the unit of the engine, so that its times are read back as they were sent.
         let unix = Duration::from_micros(u64::try_from(unix.as_micros()).unwrap_or_default());
@@ -439,6 +440,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Names of temporary definitions begin so.
 const TEMPORARY: &str = "_export_";
+/// Memory of the program itself, its logs and its connections, in bytes.
+const OVERHEAD: usize = 8 << 20;
 /// Records that the flow log keeps.
 const MAX_RECORDS: usize = 10_000;
 /// Questions about the past that are answered at the same time. Each uses up to two processors.

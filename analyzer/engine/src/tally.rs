@@ -43,6 +43,11 @@ pub struct Refused {
 }
 
 impl Tally {
+    /// No counts; at most `max_streams` streams of datagrams will be tracked.
+    pub(crate) fn new(max_streams: usize) -> Self {
+        Self { sequences: Sequences::new(max_streams), ..Self::default() }
+    }
+
     /// Counts a UDP payload.
     pub(crate) fn received(&mut self, payload: &[u8]) {
         self.datagrams += 1;

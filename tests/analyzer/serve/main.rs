@@ -7,6 +7,7 @@ mod databases;
 mod documentation;
 mod ledger;
 mod limits;
+mod memory;
 mod mmdb;
 mod openapi;
 mod page;

@@ -30,7 +30,7 @@ const REQUESTS: [&str; 14] = [
 fn two_threads_reply_as_one() {
     let servers = [Server::start(&[]), Server::start(&["--threads", "2"])];
     for server in &servers {
-        server.put("/flow/pairs/json", "{keys:'ipsource,ipdestination',value:'bytes',t:60}");
+        server.put("/flow/pairs/json", "{keys:'ipsource,ipdestination',value:'bytes',t:600}");
         // Ports with links are known by the names that the agents send. Agent 1 is no node.
         let nodes: Vec<_> = (2..=8).map(|n| format!("n{n}:{{agent:'192.0.2.{n}'}}")).collect();
         let link = |a, b| {

@@ -1,8 +1,12 @@
 //! Replies: JSON, text, nothing, and errors.
 
+use std::collections::BTreeMap;
+
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// An error. Its reply is a JSON object with the text, because many clients parse every reply as JSON
@@ -67,6 +71,25 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     }
 }
 
+/// 200 with a list as JSON. Each item is written before the next one is made.
+pub(crate) fn list(items: impl Iterator<Item = impl Serialize>) -> Reply {
+    let mut text = Vec::new();
+    match serde_json::Serializer::new(&mut text).collect_seq(items) {
+        Ok(()) => Ok(json_text(text)),
+        Err(error) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    }
+}
+
+/// 200 with an object whose members are JSON texts.
+pub(crate) fn object(members: BTreeMap<String, String>) -> Reply {
+    let mut text = String::from("{");
+    for (name, value) in members {
+        let separator = if text.len() > 1 { "," } else { "" };
+        text += &format!("{separator}{}:{value}", Value::from(name));
+    }
+    Ok(json_text(text + "}"))
+}
+
 /// 200 with entries of a log as JSON. A header has the number of newer entries that the client missed: it
 /// asked too late, or for too few.
 pub(crate) fn entries(value: &impl Serialize, missed: u64) -> Reply {
@@ -90,8 +113,8 @@ pub(crate) fn text(body: String) -> Response {
 /// The header with the number of entries that a client missed.
 const MISSED: HeaderName = HeaderName::from_static("x-missed");
 
-fn json_text(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+fn json_text(body: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
 #[cfg(test)]

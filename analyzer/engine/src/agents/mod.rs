@@ -18,9 +18,9 @@ use sequence::{Sequence, Step};
 
 /// All agents that sent datagrams.
 ///
-/// At most 16,384 are kept, and 2^20 data sources. A further agent replaces the one that was silent
-/// for the longest time.
-#[derive(Debug, Default)]
+/// At most 16,384 are kept, and 2^20 data sources, or what fits the memory. A further agent replaces the
+/// one that was silent for the longest time; samples of further data sources are counted as untracked.
+#[derive(Debug)]
 pub struct Agents {
     agents: HashMap<Address, Agent>,
     /// Data sources of all agents.
@@ -29,6 +29,14 @@ pub struct Agents {
     pub evicted: u64,
     /// The sum of their ledgers.
     gone: Ledger,
+    /// Bytes that may be in use.
+    limit: usize,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
 }
 
 /// One agent, known by the address in its datagrams.
@@ -68,10 +76,15 @@ struct Sources {
 struct Drops(Option<u32>);
 
 impl Agents {
+    /// No agents; at most `limit` bytes will be used for them, but there is room for 64 agents.
+    pub fn new(limit: usize) -> Self {
+        Self { agents: HashMap::new(), sources: 0, evicted: 0, gone: Ledger::default(), limit }
+    }
+
     /// Counts a datagram.
     pub(crate) fn datagram(&mut self, arrival: &Arrival, datagram: &Datagram<'_>, bytes: usize) {
         let address = datagram.agent_address;
-        if self.agents.len() >= MAX_AGENTS && !self.agents.contains_key(&address) {
+        if self.is_full() && !self.agents.contains_key(&address) {
             self.make_room();
         }
         let agent = self.agents.entry(address).or_insert_with(|| Agent::new(arrival.time));
@@ -99,7 +112,7 @@ impl Agents {
         sample: &Sample<'_>,
         implausible: bool,
     ) -> bool {
-        let room = self.sources < MAX_SOURCES;
+        let room = self.sources < MAX_SOURCES && self.bytes() + SOURCE_BYTES <= self.limit;
         let Some(agent) = self.agents.get_mut(&agent) else { return true };
         if !agent.copy {
             self.sources += usize::from(agent.sample(sub_agent_id, sample, implausible, room));
@@ -151,8 +164,13 @@ impl Agents {
 
     /// Memory in use, in bytes.
     pub fn bytes(&self) -> usize {
-        self.agents.capacity() * (size_of::<(Address, Agent)>() + 1)
-            + self.sources * (size_of::<((u32, DataSource), Sources)>() * 8 / 7 + 1)
+        self.agents.len() * AGENT_BYTES + self.sources * SOURCE_BYTES
+    }
+
+    /// True if a new agent needs the room of another one.
+    fn is_full(&self) -> bool {
+        self.agents.len() >= MAX_AGENTS
+            || self.agents.len() >= MIN_AGENTS && self.bytes() + AGENT_BYTES > self.limit
     }
 
     /// Removes the sixteenth of the agents that was silent for the longest time: one search then serves
@@ -318,6 +336,13 @@ impl Drops {
 const MAX_SESSIONS: usize = 64;
 /// Agents at the same time.
 const MAX_AGENTS: usize = 16_384;
+/// Agents for which there is room in any memory.
+const MIN_AGENTS: usize = 64;
+/// Bytes of an agent in a hash table that has just grown, with the first tables of its data sources and
+/// senders, and with its stream of datagrams.
+pub(crate) const AGENT_BYTES: usize = 2 * size_of::<(Address, Agent)>() + 1024;
+/// Bytes of a data source in such a table.
+const SOURCE_BYTES: usize = size_of::<((u32, DataSource), Sources)>() * 3 / 2;
 /// Data sources of all agents: 10,000 switches of 50 ports twice.
 const MAX_SOURCES: usize = 1 << 20;
 /// Senders of one agent.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use flowmote_decoder::{Address, DataSource};
 
-use crate::agents::Agents;
+use crate::agents::{AGENT_BYTES, Agents};
 use crate::arrival::Arrival;
 use crate::events::{Candidate, EventLog, Threshold, Watch};
 use crate::flowcache::{
@@ -53,15 +53,17 @@ pub struct Analyzer {
 impl Analyzer {
     /// An analyzer without definitions whose tables use at most about `memory` bytes.
     pub fn new(memory: usize) -> Self {
+        // What no table has is for what the allocator adds to them.
+        let share = memory / 5;
         Self {
-            tally: Tally::default(),
-            agents: Agents::default(),
-            metrics: Metrics::new(memory / 4),
-            flows: FlowCache::new(memory / 4),
-            checks: SelfCheck::new(memory / 8),
+            tally: Tally::new(share / AGENT_BYTES),
+            agents: Agents::new(share),
+            metrics: Metrics::new(share),
+            flows: FlowCache::new(share),
+            checks: SelfCheck::new(share / 2),
             lookup: Lookup::default(),
             seen: SeenKeys::new(),
-            history: History::new(memory / 4),
+            history: History::new(share),
             thresholds: BTreeMap::new(),
             checked: Instant::default(),
         }

@@ -33,10 +33,10 @@ pub struct SubAgent {
 
 /// Position and gaps of each stream of datagrams: those of a sub-agent from one sender.
 ///
-/// At most 16,384 streams are tracked, so that forged addresses cannot exhaust memory. A new stream
+/// At most 16,384 streams are tracked, or fewer, so that forged addresses cannot exhaust memory. A new stream
 /// replaces those that a single datagram started, then those silent for five minutes, longest first;
 /// if there are none, its datagrams are only counted. So forged streams cannot displace live ones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sequences {
     streams: HashMap<Key, Stream>,
     /// Of each sub-agent, the sender of its last datagram.
@@ -49,6 +49,14 @@ pub struct Sequences {
     next_search: Instant,
     /// The number of the next new stream.
     next_id: u64,
+    /// Streams that are tracked at most.
+    max_streams: usize,
+}
+
+impl Default for Sequences {
+    fn default() -> Self {
+        Self::new(MAX_STREAMS)
+    }
 }
 
 /// The number of a stream, unique since the start.
@@ -80,6 +88,19 @@ struct LastSender {
 }
 
 impl Sequences {
+    /// Tracks at most `max_streams`, 64 to 16,384.
+    pub(crate) fn new(max_streams: usize) -> Self {
+        Self {
+            streams: HashMap::default(),
+            sub_agents: HashMap::default(),
+            totals: Gaps::default(),
+            replaced: 0,
+            next_search: Instant::default(),
+            next_id: 0,
+            max_streams: max_streams.clamp(64, MAX_STREAMS),
+        }
+    }
+
     /// Compares the sequence number of a datagram with the position of its stream.
     pub(crate) fn note(&mut self, arrival: &Arrival, datagram: &Datagram<'_>) -> Noted {
         let Datagram { agent_address: agent, sub_agent_id, sequence_number, uptime, .. } =
@@ -95,7 +116,7 @@ impl Sequences {
                 self.note_sender(key);
             }
             Noted { stream: Some(id), copy }
-        } else if self.streams.len() < MAX_STREAMS || self.make_room(arrival.time) {
+        } else if self.streams.len() < self.max_streams || self.make_room(arrival.time) {
             let id = StreamId(self.next_id);
             self.next_id += 1;
             self.streams.insert(key, Stream::start(id, mark));
@@ -155,7 +176,7 @@ impl Sequences {
             .filter(|(confirmed, last, _)| !confirmed || now.since(*last) >= MAX_SILENCE)
             .collect();
         removable.sort_unstable();
-        removable.truncate(MAX_STREAMS / 4);
+        removable.truncate(self.max_streams / 4);
         for (confirmed, _, key) in &removable {
             self.streams.remove(key);
             self.replaced += u64::from(*confirmed);

@@ -1,6 +1,5 @@
 //! Agents, and the analyzer itself.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +13,7 @@ use serde_json::{Value, json as object};
 use super::Shared;
 use crate::http::process;
 use crate::http::query::Query;
-use crate::http::reply::{Reply, json, text};
+use crate::http::reply::{self, Reply, json, text};
 use crate::hub::Hub;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
@@ -80,9 +79,10 @@ async fn agents(State(hub): Shared, query: Query) -> Reply {
         let all = analyzer.agents().iter();
         let named = all.map(|(address, agent)| (address.to_string(), agent));
         let wanted = named.filter(|(name, _)| wanted.is_empty() || wanted.contains(&&**name));
-        wanted.map(|(name, agent)| (name, self::agent(now, agent))).collect::<Vec<_>>()
+        let texts = wanted.map(|(name, agent)| (name, self::agent(now, agent).to_string()));
+        texts.collect::<Vec<_>>()
     });
-    json(&found.into_iter().flatten().collect::<BTreeMap<String, Value>>())
+    reply::object(found.into_iter().flatten().collect())
 }
 
 fn agent(now: Instant, agent: &Agent) -> Value {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json as object};
 
 use super::Shared;
 use crate::http::query::Query;
-use crate::http::reply::{Reply, json};
+use crate::http::reply::{Reply, json, list as list_of};
 use crate::hub::Hub;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
@@ -127,7 +127,7 @@ async fn dump(
         let requests = list(&metrics).map(MetricRequest::parse);
         requests.flat_map(|request| hub.find(&agents, &request, &filter)).collect()
     };
-    json(&found.iter().map(|found| cell(now, found)).collect::<Vec<_>>())
+    list_of(found.iter().map(|found| cell(now, found)))
 }
 
 async fn table(
@@ -152,7 +152,7 @@ async fn table(
         });
         cells.collect::<Vec<_>>()
     };
-    json(&rows(&columns, &found).into_iter().map(cells).collect::<Vec<_>>())
+    list_of(rows(&columns, &found).into_iter().map(cells))
 }
 
 /// A metric of a data source.
