@@ -1,6 +1,6 @@
 //! The ledger of agents and of the process, over HTTP.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::Ipv4Addr;
 use std::net::UdpSocket;
 
 use flowmote_lab::wait_until;
@@ -19,7 +19,7 @@ fn header(agent: u8, sequence_number: u32, samples: u32) -> Vec<u8> {
 fn send(server: &Server, payloads: &[Vec<u8>]) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket");
     for payload in payloads {
-        socket.send_to(payload, SocketAddr::from(server.sflow)).expect("a datagram is sent");
+        socket.send_to(payload, server.sflow).expect("a datagram is sent");
     }
 }
 
