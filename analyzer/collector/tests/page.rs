@@ -104,7 +104,7 @@ fn resources_that_the_scripts_use_exist() {
     let scripts = files.iter().filter(|(path, ..)| path.ends_with(".js"));
     let used: BTreeSet<String> = scripts.flat_map(|(.., body)| paths(body)).collect();
     for known in
-        ["/analyzer/json", "/api/v1/active?", "/api/v1/agents?", "/api/v1/ports?limit=10000"]
+        ["/analyzer/json", "/api/v1/flows?", "/api/v1/agents?", "/api/v1/ports?limit=10000"]
     {
         assert!(used.contains(known), "{known}: {used:?}");
     }

@@ -24,14 +24,13 @@ function reason(text) {
   try { return JSON.parse(text).error; } catch { return undefined; }
 }
 
-const ACTIVE = '/api/v1/active?';
+const FLOWS = '/api/v1/flows?';
 
 // Between the fields of a key: no text of a packet has it.
 export const SEPARATOR = '\u001f';
 
-// Active flows of the attributes in `flow`, with samples, interval, bound and rate. The server makes the
-// definition, and removes it when these requests end.
-export function active(flow, limit) {
-  const attributes = Object.entries(flow).filter(([, value]) => value !== undefined);
-  return get(ACTIVE + new URLSearchParams([...attributes, ['fs', SEPARATOR], ['maxFlows', limit]]));
+// Flows of the past minutes by these parameters. The server keeps the samples, so nothing is defined.
+export function flows(parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return get(FLOWS + new URLSearchParams([...given, ['fs', SEPARATOR]]));
 }

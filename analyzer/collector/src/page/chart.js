@@ -1,4 +1,4 @@
-// Charts on SVG: lines over time with the interval of their values, and bars.
+// Charts on SVG: lines over time, and bars with the interval of their value.
 
 import { fill, make, redraw } from './dom.js';
 import { short } from './numbers.js';
@@ -9,16 +9,27 @@ const svg = (tag, attributes, ...children) => fill(document.createElementNS('htt
 const LINES = 6;
 const LEFT = 50, RIGHT = 26, TOP = 8, BOTTOM = 22, HEIGHT = 170;
 
-// Values over time: the time in ms, the value, and the ends of its interval if they are known.
+// Values over time in ms. `now` is an estimate of the present value, if there is a better one than the last.
 export class Series {
   constructor(name, span = 300000) { Object.assign(this, { name, span, points: [] }); }
-  push(value, time = Date.now(), low = undefined, high = undefined) {
+  push(value, time = Date.now()) {
     if (typeof value !== 'number') return;
-    this.points.push([time, value, low, high]);
+    this.points.push([time, value]);
     while (this.points[0][0] < time - this.span) this.points.shift();
   }
   get last() { return this.points.at(-1)?.[1]; }
-  get top() { return this.points.reduce((top, [, value, , high]) => Math.max(top, high ?? value), 0); }
+  get top() { return this.points.reduce((top, [, value]) => Math.max(top, value), 0); }
+}
+
+// The course of a sum or flow in a reply of the server, without the first and the last step if they are shorter
+// than the others.
+export function course(name, reply, { series }, factor) {
+  const step = 1000 * reply.step, one = new Series(name, Infinity);
+  reply.times.forEach((time, at) => {
+    const end = reply.times[at + 1] ?? reply.to;
+    if (series[at] !== null && end - time >= step) one.push(series[at] * factor, time + step / 2);
+  });
+  return one;
 }
 
 // The smallest of 1, 2, 5, 10, 20 ... that is not below a value.
@@ -41,7 +52,7 @@ export class Figure {
 
   draw(series, now = Date.now()) {
     Object.assign(this, { series, now });
-    const words = series.map((one) => `${one.name} ${this.format(one.last) || 'unknown'}`);
+    const words = series.map((one) => `${one.name} ${one.now ?? (this.format(one.last) || 'unknown')}`);
     this.legend.replaceChildren(...series.map((one, at) => make('span', {}, swatch(at), words[at])));
     this.chart.replaceChildren(this.lines(`${this.title}, now: ${words.join(', ')}`));
     this.list();
@@ -64,25 +75,23 @@ export class Figure {
       grid.push(svg('line', { class: 'axis', x1: LEFT, x2: right, y1: y(value), y2: y(value) }));
       grid.push(svg('text', { x: LEFT - 8, y: Number(y(value)) + 4, 'text-anchor': 'end' }, short(value)));
     }
-    for (let ago = 0; ago <= this.span; ago += 60000) {
-      const text = ago ? `\u2212${ago / 60000} min` : 'now';
-      grid.push(svg('text', { x: x(this.now - ago), y: HEIGHT - 4, 'text-anchor': 'middle' }, text));
+    for (let part = 0; part <= 5; part += 1) {
+      const ago = part * this.span / 5;
+      grid.push(svg('text', { x: x(this.now - ago), y: HEIGHT - 4, 'text-anchor': 'middle' }, before(ago)));
     }
     const seen = this.series.map((one) => one.points.filter(([time]) => time >= this.now - this.span));
-    const bands = seen.map((points, at) => svg('polygon', { class: `band band${at % LINES}`, points: band(points, x, y, top) }));
     const paths = seen.map((points, at) => svg('polyline', {
       class: `line line${at % LINES}`, points: points.map(([time, value]) => `${x(time)},${y(value)}`).join(' '),
     }));
     const box = { viewBox: `0 0 ${width} ${HEIGHT}`, width: '100%', height: HEIGHT, role: 'img', 'aria-label': label };
-    return svg('svg', box, ...grid, ...bands, ...paths);
+    return svg('svg', box, ...grid, ...paths);
   }
 }
 
-// The area between the ends of the intervals. One that has no upper end reaches to the top.
-function band(points, x, y, top) {
-  const known = points.filter(([, , low]) => low !== undefined);
-  const high = known.map(([time, , , high]) => `${x(time)},${y(high ?? top)}`);
-  return [...high, ...known.reverse().map(([time, , low]) => `${x(time)},${y(low)}`)].join(' ');
+// A time before the present.
+function before(ago) {
+  if (ago === 0) return 'now';
+  return ago % 60000 ? `\u2212${ago / 1000} s` : `\u2212${ago / 60000} min`;
 }
 
 const swatch = (at) => svg('svg', { class: 'swatch', viewBox: '0 0 24 8', 'aria-hidden': 'true' },

@@ -1,10 +1,10 @@
 // Explore: flows by keys, value and filter of the user. They are part of the URL.
 
-import { active, get } from './api.js';
-import { Figure, Series } from './chart.js';
+import { SEPARATOR, flows, get } from './api.js';
+import { Figure, course } from './chart.js';
 import { make, redraw, section } from './dom.js';
 import { flowTable, split } from './flowtable.js';
-import { unitOf } from './numbers.js';
+import { count, short, unitOf } from './numbers.js';
 
 const EXAMPLES = [
   ['Conversations', { keys: 'src,dst' }],
@@ -15,29 +15,38 @@ const EXAMPLES = [
   ['Stations', { keys: 'macsource,macdestination' }],
   ['Protocols', { keys: 'stack', value: 'frames' }],
 ];
-const ROWS = 100;
+// Parts of the past, in ms, with the step of their course.
+const SPANS = { '-1m': [60000, '1s'], '-5m': [300000, '5s'], '-15m': [900000, '15s'], '-1h': [3600000, '1m'] };
+const ROWS = 100, LINES = 5;
 
 export async function explore(view, parameters) {
-  const flow = { keys: parameters.get('keys') ?? '', value: parameters.get('value') || 'bytes', filter: parameters.get('filter') || undefined };
+  const text = (name) => parameters.get(name) || undefined;
+  const flow = { keys: text('keys'), value: text('value') ?? 'bytes', filter: text('filter'), from: text('from') };
+  if (!Object.hasOwn(SPANS, flow.from)) flow.from = '-5m';
   const { element, report } = await form(flow);
   view.append(element, examples());
   if (!parameters.has('keys')) return {};
-  const unit = unitOf(flow.value), titles = split(flow.keys);
-  const sum = new Series(`sum of ${flow.value}`);
-  const figure = new Figure('Sum of the flows below', unit.unit);
+  const unit = unitOf(flow.value), titles = split(flow.keys ?? ''), [span, step] = SPANS[flow.from];
+  const figure = new Figure('Course of the largest flows', unit.unit, span);
   const output = make('div');
   view.append(figure.element, section('Flows', output));
   return {
-    period: 1000,
+    period: 2000,
     async update() {
-      const found = await active(flow, ROWS).catch(report);
+      const reply = await flows({ ...flow, step, n: ROWS }).catch(report);
       report();
-      sum.push(found.reduce((all, one) => all + one.value, 0) * unit.factor);
-      figure.draw([sum]);
-      const caption = found.length < ROWS ? `${found.length} flows` : `The ${ROWS} largest flows`;
-      redraw(output, flowTable(caption, titles, unit, found, { empty: 'No packet of the last seconds has these keys and fits the filter.' }));
+      const line = (one) => course(one.key.split(SEPARATOR).join(' '), reply, one, unit.factor);
+      const lines = reply.flows.slice(0, LINES).map(line);
+      figure.draw([course('all', reply, reply.total, unit.factor), ...lines], reply.to);
+      redraw(output, flowTable(captionOf(reply, unit), titles, unit, reply.flows, { empty: 'No sample has these keys and fits the filter.' }));
     },
   };
+}
+
+function captionOf({ flows, found, scanned, unseenBelow }, { factor, unit }) {
+  const shown = flows.length < found ? `the ${flows.length} largest of ` : '';
+  const unseen = unseenBelow ? `; a flow without a sample has less than ${short(unseenBelow * factor, unit)}` : '';
+  return `${shown}${count(found)} flows in ${count(scanned)} samples${unseen}`;
 }
 
 const examples = () => make('p', { class: 'examples' }, 'Examples: ',
@@ -52,7 +61,9 @@ async function form(flow) {
     value: field('value', flow.value, values, 'bytes'),
     filter: field('filter', flow.filter, words, 'dport=443&ipproto=6'),
   };
-  const element = make('form', {}, ...Object.values(fields).map((one) => one.element), make('button', {}, 'Show'));
+  const options = Object.keys(SPANS).map((from) => make('option', { value: from, selected: from === flow.from }, `last ${from.slice(1, -1)}\u00a0${from.endsWith('h') ? 'h' : 'min'}`));
+  const span = make('label', {}, 'time', make('select', { name: 'from' }, ...options));
+  const element = make('form', {}, ...Object.values(fields).map((one) => one.element), span, make('button', {}, 'Show'));
   element.addEventListener('submit', (event) => {
     event.preventDefault();
     location.hash = `explore?${new URLSearchParams(new FormData(element))}`;

@@ -1,52 +1,48 @@
 // Overview: traffic, largest conversations, discarded packets, health.
 
-import { active, get } from './api.js';
-import { Figure, Series } from './chart.js';
+import { flows, get } from './api.js';
+import { Figure, course } from './chart.js';
 import { facts, make, redraw, section } from './dom.js';
 import { flowTable } from './flowtable.js';
 import { count, duration, short, unitOf } from './numbers.js';
 
 // Each agent counts a packet once.
-const TOTAL = { keys: '', aggMode: 'sum' };
-const CONVERSATIONS = { keys: 'src,dst', value: 'bytes' };
-const DISCARDS = { keys: 'reason', value: 'frames', dropped: true, aggMode: 'sum', t: 10 };
-
-// Kept while other views are shown.
-const courses = { bytes: new Series('all agents'), frames: new Series('all agents') };
+const TOTAL = { aggMode: 'sum', n: 1 };
+const CONVERSATIONS = { keys: 'src,dst', from: '-1m', n: 10 };
+const DISCARDS = { keys: 'reason', value: 'frames', dropped: true, aggMode: 'sum', from: '-1m', n: 5 };
 
 export async function overview(view) {
-  const bits = figure('bytes'), packets = figure('frames');
+  const traffic = [figure('bytes'), figure('frames')];
   const health = make('div'), top = make('div'), discards = make('div');
   view.append(
-    section('Traffic, estimated from samples', make('div', { class: 'pair' }, bits.element, packets.element)),
+    section('Traffic, estimated from samples', make('div', { class: 'pair' }, ...traffic.map((one) => one.element))),
     section('Health', health),
-    section('Largest conversations', top),
-    section('Discarded packets', discards),
+    section('Largest conversations of the last minute', top),
+    section('Discarded packets of the last minute', discards),
   );
   return {
-    period: 1000,
+    period: 2000,
     async update() {
-      const [state, ledger, ports, conversations, dropped, ...totals] = await Promise.all([
-        get('/analyzer/json'), get('/api/v1/ledger'), doubtful(), active(CONVERSATIONS, 10), active(DISCARDS, 5),
-        active({ ...TOTAL, value: 'bytes' }, 1), active({ ...TOTAL, value: 'frames' }, 1),
+      const [state, ledger, ports, conversations, dropped] = await Promise.all([
+        get('/analyzer/json'), get('/api/v1/ledger'), doubtful(), flows(CONVERSATIONS), flows(DISCARDS), ...traffic.map((one) => one.update()),
       ]);
-      bits.show(totals[0][0]);
-      packets.show(totals[1][0]);
       redraw(health, healthOf(state, ledger, ports));
-      redraw(top, flowTable('Conversations by bit rate', ['source', 'destination'], unitOf('bytes'), conversations, { empty: 'No packets were sampled in the last seconds.' }));
-      redraw(discards, flowTable('Reasons by packet rate', ['reason'], unitOf('frames'), dropped, { empty: 'No discarded packets were reported in the last seconds.', summed: true }),
+      redraw(top, flowTable('Conversations by bit rate', ['source', 'destination'], unitOf('bytes'), conversations.flows, { empty: 'No packets were sampled.' }));
+      redraw(discards, flowTable('Reasons by packet rate', ['reason'], unitOf('frames'), dropped.flows, { empty: 'No discarded packets were reported.', summed: true }),
         make('p', {}, make('a', { href: '#drops' }, 'By port and by flow')));
     },
   };
 }
 
-// A figure of the sum of all flows. No flow is none now.
+// A figure of the last five minutes, with the value of the last ten seconds and its interval.
 function figure(value) {
-  const { factor, unit } = unitOf(value), course = courses[value];
-  const drawn = new Figure('Traffic', unit);
-  drawn.show = (total = { value: 0, low: 0, high: 0 }) => {
-    course.push(total.value * factor, Date.now(), total.low * factor, total.high === null ? undefined : total.high * factor);
-    drawn.draw([course]);
+  const { factor, unit } = unitOf(value), drawn = new Figure('Traffic', unit);
+  const text = (number) => (number === null ? 'unknown' : short(number * factor, unit));
+  drawn.update = async () => {
+    const [past, { total: now }] = await Promise.all([flows({ ...TOTAL, value, from: '-5m', step: '5s' }), flows({ ...TOTAL, value, from: '-10s' })]);
+    const line = course('all agents', past, past.total, factor);
+    line.now = `${text(now.value)}, 95 % interval ${text(now.low)} to ${text(now.high)}`;
+    drawn.draw([line], past.to);
   };
   return drawn;
 }

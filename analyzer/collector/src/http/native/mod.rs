@@ -1,7 +1,6 @@
 //! The native interface, `/api/v1`: each value with its error. It is described by its
 //! [document](openapi).
 
-mod active;
 mod agents;
 mod flows;
 mod keys;
@@ -22,7 +21,6 @@ use crate::hub::Hub;
 /// All resources.
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new()
-        .merge(active::routes())
         .merge(agents::routes())
         .merge(flows::routes())
         .merge(keys::routes())

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa::OpenApi;
 
-use super::{active, agents, flows, keys, ledger, past, ports};
+use super::{agents, flows, keys, ledger, past, ports};
 use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
 
@@ -25,7 +25,6 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
     ),
     paths(
         document,
-        active::active,
         agents::agent,
         agents::agents,
         flows::active,
