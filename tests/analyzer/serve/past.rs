@@ -75,7 +75,7 @@ fn parameters_that_cannot_be_read_are_named() {
         ("keys=src&from=yesterday", "from: "),
         ("keys=src&to=-5x", "to: "),
         ("keys=src&step=fast", "step: "),
-        ("keys=src&step=1ms&n=10000", "step: "),
+        ("keys=src&step=0.001ms&n=10000", "step: "),
         ("keys=src&from=-1s&to=-2s", "from: "),
     ] {
         let reply = server.get(&format!("/api/v1/flows?{parameters}"));
