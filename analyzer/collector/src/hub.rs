@@ -5,7 +5,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use flowmote_engine::analyzer::{Analyzer, add_top_keys};
@@ -18,6 +18,7 @@ use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest};
 use flowmote_engine::samples::Held;
 use flowmote_engine::source::AgentList;
 use flowmote_engine::{Arrival, Instant as EngineTime, Tally};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
 
 use crate::http::Counters;
@@ -140,7 +141,7 @@ impl Hub {
     fn restore(&self) {
         let mut settings = self.state.load();
         settings.retain_valid(|settings| self.apply_all(settings));
-        *lock(&self.settings) = settings;
+        *self.settings.lock() = settings;
     }
 
     /// Puts all settings into force; the name of the first that cannot be is removed and returned.
@@ -192,22 +193,24 @@ impl Hub {
     pub(crate) fn ingest(&self, thread: usize, batch: &Batch) {
         let Some(analyzer) = self.analyzers.get(thread) else { return };
         let time = self.now();
-        let mut analyzer = lock(analyzer);
+        let mut analyzer = analyzer.lock();
         for (payload, from) in batch.iter() {
             let sender = (!from.ip().is_unspecified()).then(|| from.ip());
             analyzer.ingest(&Arrival { time, sender }, payload);
         }
+        // This thread locks again at once. Requests that wait have their turn before.
+        MutexGuard::unlock_fair(analyzer);
     }
 
     /// Does what time alone causes, and wakes those who wait for a log entry.
     pub(crate) fn tick(&self) {
         self.remove_temporary();
         let now = self.now();
-        let mut logs = lock(&self.logs);
+        let mut logs = self.logs.lock();
         let before = logs.flows.len() + logs.events.total();
         for analyzer in &self.analyzers {
             let Logs { flows, events } = &mut *logs;
-            lock(analyzer).tick(now, flows, events);
+            analyzer.lock().tick(now, flows, events);
         }
         let after = logs.flows.len() + logs.events.total();
         drop(logs);
@@ -228,12 +231,12 @@ impl Hub {
 
     /// The results of `read` for all analyzers.
     pub(crate) fn each<T>(&self, mut read: impl FnMut(&mut Analyzer) -> T) -> Vec<T> {
-        self.analyzers.iter().map(|analyzer| read(&mut lock(analyzer))).collect()
+        self.analyzers.iter().map(|analyzer| read(&mut analyzer.lock())).collect()
     }
 
     /// The result of `read` for the first analyzer: for what is the same in all of them.
     pub(crate) fn first<T>(&self, read: impl FnOnce(&Analyzer) -> T) -> Option<T> {
-        self.analyzers.first().map(|analyzer| read(&lock(analyzer)))
+        self.analyzers.first().map(|analyzer| read(&analyzer.lock()))
     }
 
     /// Groups, maps, topology and databases. The topology has the agents of all analyzers.
@@ -256,7 +259,7 @@ impl Hub {
 
     /// The settings.
     pub(crate) fn settings<T>(&self, read: impl FnOnce(&Settings) -> T) -> T {
-        read(&lock(&self.settings))
+        read(&self.settings.lock())
     }
 
     /// Changes the settings: `change` puts them into force, and they are stored if it succeeds.
@@ -264,7 +267,7 @@ impl Hub {
         &self,
         change: impl FnOnce(&Self, &mut Settings) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut settings = lock(&self.settings);
+        let mut settings = self.settings.lock();
         let changed = change(self, &mut settings)?;
         self.state.store(&settings);
         Ok(changed)
@@ -277,7 +280,7 @@ impl Hub {
         definition: &Definition,
         keep: Duration,
     ) -> Result<String, DefinitionError> {
-        let mut temporary = lock(&self.temporary);
+        let mut temporary = self.temporary.lock();
         let end = Instant::now() + keep;
         if let Some(entry) = temporary.iter_mut().find(|entry| entry.definition == *definition) {
             entry.end = end.max(entry.end);
@@ -293,7 +296,7 @@ impl Hub {
     /// Removes definitions that requests made, and that are not requested any more.
     fn remove_temporary(&self) {
         let now = Instant::now();
-        lock(&self.temporary).retain(|entry| {
+        self.temporary.lock().retain(|entry| {
             let keep = now < entry.end;
             if !keep {
                 self.each(|analyzer| analyzer.undefine(&entry.name));
@@ -401,18 +404,18 @@ impl Hub {
         limit: usize,
         threshold: Option<&str>,
     ) -> Events {
-        lock(&self.logs).events.after(after, limit, threshold)
+        self.logs.lock().events.after(after, limit, threshold)
     }
 
     /// Forgets the events of a threshold that does not exist any more. A client that defines it again, and
     /// reads from the beginning, would take them for events of its own flows, which have no value yet.
     pub(crate) fn forget_events(&self, threshold: &str) {
-        lock(&self.logs).events.forget(threshold);
+        self.logs.lock().events.forget(threshold);
     }
 
     /// Flow records after a number.
     pub(crate) fn records(&self, after: Option<u64>, limit: usize, name: Option<&str>) -> Records {
-        lock(&self.logs).flows.after(after, limit, name)
+        self.logs.lock().flows.after(after, limit, name)
     }
 
     /// The counts of all analyzers together, as they are printed.
@@ -426,16 +429,11 @@ impl Hub {
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts { dropped: self.drops.count().unwrap_or(0), ..Counts::default() };
         self.each(|analyzer| counts.add(analyzer));
-        let logs = lock(&self.logs);
+        let logs = self.logs.lock();
         counts.events = logs.events.total();
         (counts.flows, counts.flows_lost) = (logs.flows.len(), logs.flows.lost());
         counts
     }
-}
-
-/// Locks; a panic of another thread is reported when that thread is joined.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Names of temporary definitions begin so.
