@@ -9,7 +9,7 @@ import { Pages } from './pages.js';
 
 export const hosts = (view, parameters) => (parameters.get('agent') ? host(view, parameters.get('agent')) : list(view, parameters));
 
-const METRICS = ['os_name', 'load_one', 'cpu_utilization', 'mem_utilization'];
+const METRICS = 'os_name;load_one;cpu_utilization;mem_utilization';
 
 async function list(view, parameters) {
   const list = new Listing('hosts', 'agents', parameters);
@@ -17,7 +17,7 @@ async function list(view, parameters) {
   const update = async () => {
     const agents = await list.agents();
     const addresses = agents.map(({ agent }) => encodeURIComponent(agent)).join(';');
-    const cells = addresses ? await get(`/dump/${addresses}/${METRICS.join(';')}/json`) : [];
+    const cells = addresses ? await get(`/dump/${addresses}/${METRICS}/json`) : [];
     list.show('Hosts', COLUMNS, join(agents, cells));
   };
   list.changed = update;
