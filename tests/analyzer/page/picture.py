@@ -5,7 +5,7 @@ import time
 from browser import Page, arguments, browser
 
 options = arguments("seconds", "folder")
-SIZE = {"width": 1200, "height": 880}
+SIZE = {"width": 1200, "height": 760}
 
 with browser(options, color_scheme="light", viewport=SIZE) as overview:
     dark = overview.context.browser.new_context(color_scheme="dark", viewport=SIZE)
