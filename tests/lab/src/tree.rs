@@ -41,8 +41,10 @@ fn walk(directory: &Path, from_root: &str, ending: &str, files: &mut Vec<File>) 
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{from_root}/{name}").trim_start_matches('/').to_owned();
         if entry.path().is_dir() {
-            // Cargo marks its target directories with CACHEDIR.TAG.
-            if !name.starts_with('.') && !entry.path().join("CACHEDIR.TAG").exists() {
+            // Cargo marks its target directories with CACHEDIR.TAG, but not one that was there before:
+            // tests/setup puts programs in it.
+            let is_target = name == "target" || entry.path().join("CACHEDIR.TAG").exists();
+            if !name.starts_with('.') && !is_target {
                 walk(&entry.path(), &path, ending, files);
             }
         } else if name.ends_with(ending) {
