@@ -1,0 +1,5 @@
+//! The engine against devices in virtual time: the real samplers and encoder at one end, and at the
+//! other what it makes of their datagrams, compared with what really passed.
+
+mod device;
+mod truth;
