@@ -55,7 +55,8 @@ programs() {
 guest() {
     root=$(mktemp -d) out=$scratch/guest.cpio
     units=$root/etc/systemd/system
-    mkdir -p "$root/bin" "$root/checks" "$root/net" "$root/usr/local/sbin" "$root/lib/systemd/system" \
+    mkdir -p "$root/bin" "$root/checks" "$root/net" "$root/usr/local/sbin" "$root/usr/local/bin" \
+        "$root/lib/systemd/system" \
         "$units/multi-user.target.wants"
     built=$work/build/$1/release
     cp "$built/flowmote" "$built/flowmote-analyzer" "$built/flowmote-lab" "$root/bin" || return
@@ -70,7 +71,9 @@ guest() {
     [ -z "${2:-}" ] || cp "$2" "$root/netdevsim.ko"
     # As `make install` has them.
     ln -s /bin/flowmote "$root/usr/local/sbin/flowmote"
-    cp "$here/../../platform-linux/dist/flowmote.service" "$root/lib/systemd/system"
+    ln -s /bin/flowmote-analyzer "$root/usr/local/bin/flowmote-analyzer"
+    cp "$here/../../platform-linux/dist/flowmote.service" \
+        "$here/../../analyzer/collector/dist/flowmote-analyzer.service" "$root/lib/systemd/system"
     # The addition for nflog, as the page has it.
     awk '/^```/ {inside = 0} inside {print} /systemctl edit flowmote/ {found = 1}
         /^```$/ && found {inside = !done; done = 1}' "$here/../../docs/operations.md" >"$root/checks/nflog.conf"
