@@ -217,7 +217,7 @@ fn every_kind_of_icmp_error_is_a_loss() {
         let (host, router) = (lab.namespace(), lab.namespace());
         lab.link(1, (&host, "lan0"), (&router, "lan0"));
         host.ip("route add 203.0.113.0/24 via 198.18.1.2\n");
-        router.run("sysctl -q -w net.ipv4.ip_forward=1");
+        router.set("net/ipv4/ip_forward", 1);
         router.ip(&format!("{route}\n"));
         let agent = Agent::start(&lab, &host, "-i lan0 -n 1 -p 1 -o 203.0.113.9");
         reported_dead(&agent, &format!("ICMP {kind} from 198.18.1.2"), 1);

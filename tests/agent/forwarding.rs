@@ -71,11 +71,16 @@ fn start(lab: &Lab, host: &Namespace) -> (Collector, Agent) {
     (collector, agent)
 }
 
+fn set_forwarding(host: &Namespace, on: bool) {
+    host.set("net/ipv4/ip_forward", u8::from(on));
+    host.set("net/ipv6/conf/all/forwarding", u8::from(on));
+}
+
 #[test]
 fn routed_packet_names_the_interface_of_its_route() {
     let Some(lab) = Lab::open() else { return };
     let [host, left, right] = two_links(&lab);
-    host.run("sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+    set_forwarding(&host, true);
     let (gateway, gateway6) = ip_of(1);
     left.ip(&format!(
         "route add 198.18.2.0/24 via {gateway}\nroute add fd00:2::/64 via {gateway6}\n"
@@ -103,7 +108,7 @@ fn routed_packet_names_the_interface_of_its_route() {
 fn packet_that_is_not_forwarded_has_an_unknown_output() {
     let Some(lab) = Lab::open() else { return };
     let [host, left, right] = two_links(&lab);
-    host.run("sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0");
+    set_forwarding(&host, false);
     let (gateway, gateway6) = ip_of(1);
     left.ip(&format!(
         "route add 198.18.2.0/24 via {gateway}\nroute add fd00:2::/64 via {gateway6}\n"

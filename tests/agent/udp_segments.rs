@@ -5,6 +5,7 @@ use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, LinkCounters, flood_segmented, ip_of, peer_ip_of,
     sampled_header,
 };
+use flowmote_lab::skip_part;
 
 /// Ethernet, IP, UDP, FCS.
 const HEADERS_4: u32 = 14 + 20 + 8 + 4;
@@ -45,7 +46,11 @@ fn each_datagram_of_a_super_packet_counts() {
         seen += 33;
         collector.wait_for("the samples", |capture| ours(capture, index).len() >= seen);
     }
-    assert!(LinkCounters::of(&host, "lan0").packets() < 132, "no offload on this link");
+    if host.run("ethtool -k lan0").contains("tx-udp-segmentation: on") {
+        assert!(LinkCounters::of(&host, "lan0").packets() < 132, "no super-packets on this link");
+    } else {
+        skip_part("the kernel segments before the link: no super-packets");
+    }
     agent.stop();
     let capture = collector.finish();
     capture.check();

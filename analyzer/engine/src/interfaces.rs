@@ -197,6 +197,13 @@ mod tests {
     }
 
     #[test]
+    fn link_carries_up_to_four_times_its_speed() {
+        let exceeds = |speed, load| exceeds_link(speed, [0.0, load].into_iter());
+        assert!(!exceeds(1e9, 4e9) && exceeds(1e9, 4.1e9));
+        assert!(!exceeds(0.0, 6.4e12) && exceeds(0.0, 6.5e12), "a port of unknown speed");
+    }
+
+    #[test]
     fn new_sequence_gives_no_difference() {
         let before = sample(500, 0, 0);
         assert_eq!(sample(1, 20, 20_000).since(&before), None);

@@ -90,12 +90,23 @@ impl Agent<'_> {
         // First, so that the counters find an empty datagram if one is due.
         self.transmit(now, transport);
         while let Some(source) = self.poll_counters(now) {
-            counters.counters(source, &mut |records| {
-                self.submit(now, source, records, transport);
-            });
+            self.poll_source(now, source, counters, transport);
         }
-        self.transmit(now, transport);
         self.poll_timeout()
+    }
+
+    /// Reads the counters of a data source and sends what is due, apart from the schedule: after a
+    /// [`counters_reset`](Self::counters_reset), or because they were not there when they were due.
+    pub fn poll_source(
+        &mut self,
+        now: Instant,
+        source: DataSource,
+        counters: &mut impl CounterSource,
+        transport: &mut impl Transport,
+    ) {
+        counters.counters(source, &mut |records| {
+            self.submit(now, source, records, transport);
+        });
     }
 
     /// Sends finished datagrams until there is none.

@@ -23,7 +23,7 @@ use crate::events::{Events, Wakeup};
 use crate::links::LinkEvent;
 use crate::logging;
 use crate::modules::Modules;
-use crate::modules::module::World;
+use crate::modules::module::{Unscheduled, World};
 use crate::output::Output;
 use crate::output::collectors::Collectors;
 use crate::output::resolver::Resolver;
@@ -225,8 +225,17 @@ impl Daemon<'_> {
     fn poll_counters(&mut self, now: Instant) -> Option<Instant> {
         let mut counters = self.modules.counters(now, self.links.links());
         self.output.poll(now, &mut counters);
-        while let Some(source) = counters.restarted() {
-            self.output.counters_restarted(now, source, &mut counters);
+        while let Some(unscheduled) = counters.unscheduled() {
+            let source = match unscheduled {
+                Unscheduled::Restarted(source) => {
+                    // The collector then skips the difference to the values before (rule A9 of
+                    // docs/sflow-wire.md).
+                    self.output.agent.counters_reset(source);
+                    source
+                }
+                Unscheduled::Late(source) => source,
+            };
+            self.output.counters(now, source, &mut counters);
         }
         self.output.agent.poll_timeout()
     }

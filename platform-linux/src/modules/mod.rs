@@ -38,7 +38,7 @@ use crate::config::Config;
 use crate::links::Links;
 use crate::modules::host::HostCounters;
 use crate::modules::interfaces::InterfaceCounters;
-use crate::modules::module::{Findings, Module, Statistics, World};
+use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
 use crate::modules::nflog::Nflog;
 use crate::modules::taps::Taps;
 use crate::output::Output;
@@ -203,9 +203,9 @@ impl Modules {
 }
 
 impl Counters<'_> {
-    /// See [`Module::restarted`].
-    pub(crate) fn restarted(&mut self) -> Option<DataSource> {
-        self.modules.all.iter_mut().find_map(|module| module.restarted())
+    /// See [`Module::unscheduled`].
+    pub(crate) fn unscheduled(&mut self) -> Option<Unscheduled> {
+        self.modules.all.iter_mut().find_map(|module| module.unscheduled())
     }
 }
 

@@ -64,10 +64,9 @@ pub(crate) trait Module: fmt::Debug {
         false
     }
 
-    /// Returns a data source whose counters started again since the last call, such as those of a
-    /// driver that was reset. Its counters were not passed on, because a collector would take the
-    /// fall for a wrap; the daemon restarts their sequence and polls again.
-    fn restarted(&mut self) -> Option<DataSource> {
+    /// Returns a data source whose counters are to be read apart from the polls of the agent, because
+    /// its last poll sent nothing.
+    fn unscheduled(&mut self) -> Option<Unscheduled> {
         None
     }
 
@@ -108,6 +107,16 @@ pub(crate) trait Module: fmt::Debug {
     /// Describes for `flowmote check` what the module would do, beyond
     /// [`problems`](Self::problems). May open what it would use, for a moment.
     fn check(&self, _config: &Config, _links: &Links, _findings: &mut Findings) {}
+}
+
+/// A data source whose counters are read apart from its polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unscheduled {
+    /// Its counters started again, such as those of a driver that was reset. A collector would take the
+    /// fall for a wrap, so their sequence starts again first.
+    Restarted(DataSource),
+    /// Its counters were not there in time.
+    Late(DataSource),
 }
 
 /// The configuration and the interfaces that [`Module::reconcile`] works from, and the event loop

@@ -5,9 +5,7 @@ pub mod destination;
 mod outage;
 pub mod resolver;
 
-use flowmote_core::{
-    Agent, CounterSample, CounterSource, DataSource, FlowSample, HandleError, Instant,
-};
+use flowmote_core::{Agent, CounterSource, DataSource, FlowSample, HandleError, Instant};
 
 use crate::output::collectors::Collectors;
 
@@ -39,24 +37,14 @@ impl Output<'_> {
         self.agent.poll(now, counters, &mut self.collectors)
     }
 
-    /// Sends the counters of a source that started again. The collector skips the difference to the
-    /// values before, because their sequence starts again too (rule A9 of docs/sflow-wire.md).
-    pub fn counters_restarted(
+    /// Sends the counters of a source apart from its polls.
+    pub fn counters(
         &mut self,
         now: Instant,
         source: DataSource,
         counters: &mut impl CounterSource,
     ) {
-        self.agent.counters_reset(source);
-        counters.counters(source, &mut |records| {
-            let sample = CounterSample { records };
-            if self.agent.handle_counters(now, source, &sample) == Err(HandleError::Full) {
-                self.transmit(now);
-                // A second refusal is final, and the agent counts it.
-                let _ = self.agent.handle_counters(now, source, &sample);
-            }
-        });
-        self.transmit(now);
+        self.agent.poll_source(now, source, counters, &mut self.collectors);
     }
 
     /// Sends the samples that wait for a full datagram, before the end of the program.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flowmote_lab::skip;
 use flowmote_lab::toolchain::folder;
 use flowmote_lab::tree::files_under;
 
@@ -9,7 +10,7 @@ use crate::client::Server;
 
 /// The resources of all tables, with their methods. A table without methods is of GET.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
-    let page = std::fs::read_to_string(folder("docs/serve.md")).expect("docs/serve.md");
+    let page = include_str!("../../../docs/serve.md");
     let (mut resources, mut has_methods) = (BTreeMap::new(), false);
     for line in page.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
@@ -36,6 +37,9 @@ fn form(path: &str) -> String {
 
 #[test]
 fn every_route_of_the_program_is_documented() {
+    if !folder("analyzer").is_dir() {
+        return skip("the sources are not here");
+    }
     let documented: BTreeSet<String> = documented().keys().map(|path| form(path)).collect();
     let sources = files_under("analyzer/collector/src/http", ".rs");
     let routes = sources.iter().flat_map(|file| file.text.split(".route(").skip(1));

@@ -12,7 +12,7 @@ archive() {
 userland() {
     user_arch=$1
     shift
-    set -- busybox-static dash coreutils util-linux iproute2 iputils-ping ethtool nftables "$@"
+    set -- busybox-static dash coreutils util-linux mount iproute2 iputils-ping ethtool nftables "$@"
     out=$cache/userland-$user_arch-$(echo "$*" | cksum | cut -d' ' -f1).cpio
     if [ ! -e "$out" ]; then
         closure=$(apt_of "$user_arch" apt-get install -qq -y --no-install-recommends --print-uris "$@" |

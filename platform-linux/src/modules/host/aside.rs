@@ -1,6 +1,6 @@
 //! Work that may block, done by a thread, so that the event loop never waits long for it.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -11,95 +11,75 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Aside<T> {
     place: Place<T>,
-    patience: Duration,
+    /// True if the last update could not start.
+    hangs: bool,
 }
 
 #[derive(Debug)]
 enum Place<T> {
     Here(T),
+    /// Without end after a panic.
     InThread(Receiver<T>),
-    /// Only for a moment, or after a panic.
-    Nowhere,
-}
-
-/// The outcome of [`Aside::update`].
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Update<'a, T> {
-    /// The value after the update.
-    Done(&'a T),
-    /// The update has not ended yet; the next call takes its result.
-    Started,
-    /// The update before has not ended yet, or no thread could be started.
-    Hangs,
 }
 
 impl<T: Send + 'static> Aside<T> {
     pub(super) fn new(value: T) -> Self {
-        Self { place: Place::Here(value), patience: PATIENCE }
+        Self { place: Place::Here(value), hangs: false }
     }
 
-    /// Waits so long for a result.
-    #[cfg(test)]
-    pub(super) fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
-    }
-
-    /// Starts `work` in a thread, and waits a few milliseconds for its end. It mostly ends in time;
-    /// if not, what it did is returned by a later call.
+    /// Starts `work` in a thread. Returns false if the update before has not ended, or no thread could
+    /// be started.
     ///
     /// The thread has the privileges of the caller, so call this only after they were dropped.
-    pub(super) fn update(&mut self, work: fn(&mut T)) -> Update<'_, T> {
-        let Some(value) = self.take() else { return Update::Hangs };
+    pub(super) fn start(&mut self, work: fn(&mut T)) -> bool {
+        self.wait(Duration::ZERO);
         let (to_thread, in_thread) = sync_channel::<T>(1);
         let (from_thread, result) = sync_channel(1);
-        let thread =
-            thread::Builder::new().name("counters".into()).stack_size(STACK).spawn(move || {
-                let Ok(mut value) = in_thread.recv() else { return };
-                work(&mut value);
-                // Fails only at the end of the daemon, when the receiver is gone.
-                let _ = from_thread.send(value);
-            });
-        if thread.is_err() {
-            self.place = Place::Here(value);
-            return Update::Hangs;
+        let work = move || {
+            let Ok(mut value) = in_thread.recv() else { return };
+            work(&mut value);
+            // Fails only at the end of the daemon, when the receiver is gone.
+            let _ = from_thread.send(value);
+        };
+        let thread = thread::Builder::new().name("counters".into()).stack_size(STACK);
+        self.hangs = !matches!(self.place, Place::Here(_)) || thread.spawn(work).is_err();
+        if !self.hangs
+            && let Place::Here(value) = core::mem::replace(&mut self.place, Place::InThread(result))
+        {
+            let _ = to_thread.send(value);
         }
-        let _ = to_thread.send(value);
-        match result.recv_timeout(self.patience) {
-            Ok(value) => {
-                self.place = Place::Here(value);
-                if let Place::Here(value) = &self.place {
-                    Update::Done(value)
-                } else {
-                    Update::Hangs
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                self.place = Place::InThread(result);
-                Update::Started
-            }
-            Err(RecvTimeoutError::Disconnected) => Update::Hangs,
+        !self.hangs
+    }
+
+    /// Waits for the end of the update, at most so long. One that hangs is not waited for.
+    pub(super) fn wait(&mut self, patience: Duration) {
+        let Place::InThread(result) = &self.place else { return };
+        let patience = if self.hangs { Duration::ZERO } else { patience };
+        // Without patience a result that is there must not be missed.
+        let value = match result.try_recv() {
+            Err(TryRecvError::Empty) => result.recv_timeout(patience).ok(),
+            value => value.ok(),
+        };
+        if let Some(value) = value {
+            self.place = Place::Here(value);
         }
     }
 
-    /// Takes the value if it is here or the thread has returned it.
-    fn take(&mut self) -> Option<T> {
-        match core::mem::replace(&mut self.place, Place::Nowhere) {
+    /// The value, unless an update has not ended.
+    pub(super) fn value(&mut self) -> Option<&T> {
+        self.wait(Duration::ZERO);
+        match &self.place {
             Place::Here(value) => Some(value),
-            Place::InThread(result) => match result.try_recv() {
-                Ok(value) => Some(value),
-                Err(TryRecvError::Empty) => {
-                    self.place = Place::InThread(result);
-                    None
-                }
-                Err(TryRecvError::Disconnected) => None,
-            },
-            Place::Nowhere => None,
+            Place::InThread(_) => None,
         }
+    }
+
+    /// Returns true if there is no update whose end is near.
+    pub(super) fn is_settled(&mut self) -> bool {
+        self.hangs || self.value().is_some()
     }
 }
 
-/// Many times what reading `/proc` takes; less than packets wait in a ring anyway.
-const PATIENCE: Duration = Duration::from_millis(5);
 /// Bytes. Files are read into buffers on the heap.
 const STACK: usize = 64 * 1024;
 
@@ -111,31 +91,44 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn work_that_ends_in_time_is_done() {
-        let mut aside = Aside::new(1).with_patience(LONG);
-        assert_eq!(aside.update(|value| *value += 1), Update::Done(&2));
-        assert_eq!(aside.update(|value| *value += 1), Update::Done(&3));
+    fn value_is_updated_by_a_thread() {
+        let mut aside = Aside::new(1);
+        for expected in [2, 3] {
+            assert!(aside.start(|value| *value += 1));
+            aside.wait(LONG);
+            assert_eq!(aside.value(), Some(&expected));
+            assert!(aside.is_settled());
+        }
     }
 
     #[test]
     fn work_that_hangs_is_left_alone_until_it_ends() {
         let (end, wait): (Sender<()>, _) = channel();
-        let mut aside = Aside::new((0, wait)).with_patience(Duration::ZERO);
+        let mut aside = Aside::new((0, wait));
         let hang = |value: &mut (u32, Receiver<()>)| {
             let _ = value.1.recv();
             value.0 += 1;
         };
-        assert!(matches!(aside.update(hang), Update::Started));
-        assert!(matches!(aside.update(hang), Update::Hangs));
+        assert!(aside.start(hang));
+        assert!(aside.value().is_none() && !aside.is_settled());
+        assert!(!aside.start(hang), "the first has not ended");
+        assert!(aside.value().is_none() && aside.is_settled());
         end.send(()).unwrap();
-        end.send(()).unwrap();
-        let mut aside = aside.with_patience(LONG);
-        loop {
-            match aside.update(hang) {
-                Update::Done((count, _)) => break assert_eq!(*count, 2),
-                Update::Hangs => thread::yield_now(),
-                Update::Started => unreachable!("it waits long"),
-            }
+        while aside.value().is_none_or(|value| value.0 != 1) {
+            thread::yield_now();
         }
+        assert!(aside.start(hang) && !aside.is_settled());
+        end.send(()).unwrap();
+        aside.wait(LONG);
+        assert_eq!(aside.value().map(|value| value.0), Some(2));
+    }
+
+    #[test]
+    fn panic_of_a_thread_is_no_end() {
+        let mut aside = Aside::new(());
+        assert!(aside.start(|()| panic!("expected")));
+        aside.wait(LONG);
+        assert!(aside.value().is_none());
+        assert!(!aside.start(|()| ()) && aside.is_settled());
     }
 }

@@ -12,46 +12,36 @@ mod memory;
 mod mib2;
 mod net;
 mod proc;
+mod slow;
 mod space;
 mod sums;
 mod text;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::PoisonError;
 
 use flowmote_core::record::counter::{
     HostAdapter, HostAdapters, HostCpu, HostDescr, HostDiskIo, HostMemory, HostNetIo,
     Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup,
 };
-use flowmote_core::{CounterRecord, DataSource, Instant};
+use flowmote_core::{CounterRecord, DataSource, Duration, Instant};
 
 use crate::config::Config;
 use crate::links::{LinkReader, Links};
-use crate::modules::module::{Module, Statistics, World};
+use crate::modules::module::{Module, Statistics, Unscheduled, World};
 use crate::output::Output;
-use crate::throttle::Throttle;
-use aside::{Aside, Update};
 use identity::HostIdentity;
 use mib2::Mib2;
 use net::Adapters;
-use proc::{Proc, ProcReading};
-use space::{Current, Sizes, Space};
+use proc::ProcReading;
+use slow::{Slow, Values};
 use text::Files;
 
 /// Reads the counters of the host.
 #[derive(Debug)]
 pub struct HostCounters {
-    proc: Aside<Proc>,
-    /// The result of the last update of `proc` that has ended.
-    last: ProcReading,
-    space: Aside<Space>,
-    sizes: Option<Sizes>,
-    /// Failed reads of the list of mounts, and of file systems.
-    unmeasured: (u64, u64),
-    /// The mount point that `space` measures at the moment.
-    current_mount: Current,
-    throttle: Throttle,
+    slow: Slow,
+    poll: Poll,
     links: LinkReader,
     /// For `host_descr` (2000): the configured UUID, or that of the machine.
     uuid: [u8; 16],
@@ -59,6 +49,19 @@ pub struct HostCounters {
     /// is unreadable, and a reload may need it.
     machine_uuid: [u8; 16],
     adapters: Adapters,
+}
+
+/// A poll of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Poll {
+    None,
+    /// Started at `since`, and not ended when it was last checked.
+    Waits {
+        since: Instant,
+        checked: Instant,
+    },
+    /// The values can be sent.
+    Ends,
 }
 
 /// The counters of the host at one moment.
@@ -108,17 +111,11 @@ impl HostCounters {
         let root = root.into();
         let mut files = Files::new(root.clone());
         let machine_uuid = identity::machine_uuid(&mut files);
-        let current_mount = Current::default();
         Ok(Self {
             uuid: uuid.unwrap_or(machine_uuid),
             machine_uuid,
-            proc: Aside::new(Proc::new(files)),
-            last: ProcReading::UNKNOWN,
-            space: Aside::new(Space::new(Files::new(root), current_mount.clone())),
-            sizes: None,
-            unmeasured: (0, 0),
-            current_mount,
-            throttle: Throttle::default(),
+            slow: Slow::new(root, files),
+            poll: Poll::None,
             links: LinkReader::open()?,
             adapters: Adapters::default(),
         })
@@ -139,10 +136,13 @@ impl HostCounters {
     ///
     /// Waits a few milliseconds at most. Values that take longer are those of the call before.
     pub fn read(&mut self, now: Instant, links: &Links) -> HostReading {
-        self.update_proc(now);
-        self.update_sizes(now);
-        let sizes = self.sizes;
-        let ProcReading { cpu, memory, disk_io, mib2, .. } = self.last.clone();
+        self.slow.start(now);
+        self.reading(links)
+    }
+
+    fn reading(&mut self, links: &Links) -> HostReading {
+        let Values { proc, sizes, .. } = self.slow.values().clone();
+        let ProcReading { cpu, memory, disk_io, mib2, .. } = proc;
         let Mib2 { ip, icmp, tcp, udp } = mib2;
         HostReading {
             identity: HostIdentity::now(self.uuid),
@@ -163,43 +163,20 @@ impl HostCounters {
         }
     }
 
-    fn update_proc(&mut self, now: Instant) {
-        match self.proc.update(Proc::read) {
-            Update::Done(proc) => self.last = proc.reading(),
-            Update::Started => {}
-            Update::Hangs => {
-                self.throttle.warn(
-                    now,
-                    format_args!("a read of /proc has not ended; sending the values before"),
-                );
-            }
-        }
-    }
-
-    fn update_sizes(&mut self, now: Instant) {
-        match self.space.update(Space::measure) {
-            Update::Done(space) => {
-                self.sizes = space.sizes;
-                self.unmeasured = (space.unreadable_files(), space.unreadable);
-            }
-            Update::Started => {}
-            Update::Hangs => {
-                let mount = self.current_mount.lock().unwrap_or_else(PoisonError::into_inner);
-                let mount = mount.escape_debug();
-                self.throttle.warn(
-                    now,
-                    format_args!("{mount}: statvfs has not ended; sending the sizes before"),
-                );
-            }
-        }
+    /// Ends the poll that waits, if its values are there or have taken too long.
+    fn end_wait(&mut self, now: Instant) {
+        let Poll::Waits { since, .. } = self.poll else { return };
+        let ends = self.slow.is_settled() || now.since(since) >= MAX_WAIT;
+        self.poll = if ends { Poll::Ends } else { Poll::Waits { since, checked: now } };
     }
 
     /// Counters of failed reads so far.
     #[must_use]
     pub fn stats(&self) -> HostStats {
+        let (unreadable_files, unreadable_filesystems) = self.slow.unreadable();
         HostStats {
-            unreadable_files: self.last.unreadable.saturating_add(self.unmeasured.0),
-            unreadable_filesystems: self.unmeasured.1,
+            unreadable_files,
+            unreadable_filesystems,
             unreadable_adapters: self.adapters.unreadable(),
         }
     }
@@ -207,14 +184,17 @@ impl HostCounters {
 
 impl Module for HostCounters {
     /// The UUID is the only setting; without it the machine's applies again.
-    fn reconcile(&mut self, _now: Instant, world: &World<'_>, _output: &mut Output<'_>) {
+    fn reconcile(&mut self, now: Instant, world: &World<'_>, _output: &mut Output<'_>) {
         self.set_uuid(world.config.uuid);
+        self.end_wait(now);
     }
 
     fn data_sources(&self, _config: &Config, _links: &Links, add: &mut dyn FnMut(DataSource)) {
         add(DataSource::HOST);
     }
 
+    /// Sends nothing while values are read: those of the poll before would have the collector compute
+    /// a rate of zero now, and twice the rate at the next poll.
     fn counters(
         &mut self,
         now: Instant,
@@ -222,11 +202,31 @@ impl Module for HostCounters {
         source: DataSource,
         emit: &mut dyn FnMut(&[&dyn CounterRecord]),
     ) -> bool {
-        let is_host = source == DataSource::HOST;
-        if is_host {
-            self.read(now, links).records(emit);
+        if source != DataSource::HOST {
+            return false;
         }
-        is_host
+        if self.poll == Poll::None {
+            self.slow.start(now);
+            self.poll = Poll::Waits { since: now, checked: now };
+            self.end_wait(now);
+        }
+        if self.poll == Poll::Ends {
+            self.poll = Poll::None;
+            self.reading(links).records(emit);
+        }
+        true
+    }
+
+    fn unscheduled(&mut self) -> Option<Unscheduled> {
+        (self.poll == Poll::Ends).then_some(Unscheduled::Late(DataSource::HOST))
+    }
+
+    /// The end of the wait is checked at intervals that double, from [`FIRST_CHECK`].
+    fn deadline(&self) -> Option<Instant> {
+        match self.poll {
+            Poll::Waits { since, checked } => Some(checked + checked.since(since).max(FIRST_CHECK)),
+            Poll::None | Poll::Ends => None,
+        }
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
@@ -274,6 +274,10 @@ impl HostReading {
         self.adapters.iter().map(|&(if_index, [mac])| (if_index, mac))
     }
 }
+
+const FIRST_CHECK: Duration = Duration::from_millis(10);
+/// A poll sends the values before if reading takes longer. Less than the shortest polling interval.
+const MAX_WAIT: Duration = Duration::from_millis(900);
 
 #[cfg(test)]
 mod tests;

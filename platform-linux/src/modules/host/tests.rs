@@ -34,8 +34,7 @@ impl Drop for Tree {
 /// Waits for every read, however busy the machine is.
 fn patient(root: &Path) -> HostCounters {
     let mut host = HostCounters::new(root, None).unwrap();
-    host.proc = host.proc.with_patience(LONG);
-    host.space = host.space.with_patience(LONG);
+    host.slow.patience = LONG;
     host
 }
 
@@ -160,6 +159,77 @@ fn failed_read_keeps_the_values_of_the_last() {
     assert_eq!(read(), (20, 1, 3));
 }
 
+/// The time of the processor and the size of the disk in the sample that the host sends, if it sends one.
+fn sent(host: &mut HostCounters, now: Instant) -> Option<(u32, u64)> {
+    let links = Links::open().unwrap();
+    let mut sent = None;
+    let has = host.counters(now, &links, DataSource::HOST, &mut |records| {
+        assert_eq!(records.len(), 10);
+        sent = Some(());
+    });
+    assert!(has);
+    sent.map(|()| {
+        let reading = host.reading(&links);
+        (reading.cpu.cpu_user, reading.disk_io.disk_total)
+    })
+}
+
+/// A tree whose list of mounts is a FIFO: a read of it ends when the test writes.
+fn tree_with_fifo(name: &str) -> (Tree, PathBuf) {
+    let tree = Tree::new(name, &[("proc/stat", "cpu 1\n"), ("proc/self/comm", "")]);
+    let mounts = tree.path().join("proc/self/mountinfo");
+    nix::unistd::mkfifo(&mounts, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    (tree, mounts)
+}
+
+const LATE: Option<Unscheduled> = Some(Unscheduled::Late(DataSource::HOST));
+
+/// Where every read takes longer than the event loop waits, each sample still has values of its time.
+#[test]
+fn late_values_are_sent_when_they_are_there() {
+    let (tree, mounts) = tree_with_fifo("host-late");
+    let mut host = HostCounters::new(tree.path(), None).unwrap();
+    host.slow.patience = Duration::ZERO;
+    for (second, ticks) in [(10, 3), (20, 7)] {
+        fs::write(tree.path().join("proc/stat"), format!("cpu {ticks}\n")).unwrap();
+        let after = |ms: u64| Instant::from_millis(second * 1000 + ms);
+        assert_eq!(sent(&mut host, after(0)), None, "nothing old, and nothing unknown");
+        assert_eq!((host.unscheduled(), host.deadline()), (None, Some(after(10))));
+        host.end_wait(after(40));
+        assert_eq!(host.deadline(), Some(after(80)));
+        assert_eq!(sent(&mut host, after(50)), None, "polled again meanwhile");
+        fs::write(&mounts, "2 1 8:1 / / rw - ext4 /dev/sda1 rw\n").unwrap();
+        while host.unscheduled().is_none() {
+            host.end_wait(after(80));
+            std::thread::yield_now();
+        }
+        let (user, size) = sent(&mut host, after(80)).unwrap();
+        assert_eq!((user, size > 0), (ticks * 10, true));
+        assert_eq!((host.unscheduled(), host.deadline()), (None, None));
+    }
+}
+
+#[test]
+fn values_before_are_sent_after_a_wait_of_900_ms() {
+    let (tree, mounts) = tree_with_fifo("host-wait");
+    let mut host = HostCounters::new(tree.path(), None).unwrap();
+    host.slow.patience = Duration::ZERO;
+    let after = |ms: u64| Instant::from_millis(10_000 + ms);
+    assert_eq!(sent(&mut host, after(0)), None);
+    // Only the list of mounts is late.
+    host.slow.patience = LONG;
+    host.slow.proc.wait(LONG);
+    host.end_wait(after(899));
+    assert_eq!(host.unscheduled(), None);
+    host.end_wait(after(900));
+    assert_eq!(host.unscheduled(), LATE);
+    assert_eq!(sent(&mut host, after(900)), Some((10, 0)));
+    // It hangs, so that the next poll does not wait for it.
+    fs::write(tree.path().join("proc/stat"), "cpu 2\n").unwrap();
+    assert_eq!(sent(&mut host, after(20_000)), Some((20, 0)));
+    fs::write(&mounts, "").unwrap();
+}
+
 /// FIFOs without a writer: open(2) blocks on them as a read of FUSE or statvfs of NFS does.
 #[test]
 fn files_that_block_hold_nothing_up() {
@@ -181,13 +251,12 @@ fn files_that_block_hold_nothing_up() {
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     }
     fs::write(tree.path().join("proc/stat"), "cpu 7\n").unwrap();
-    host.proc = host.proc.with_patience(Duration::ZERO);
-    host.space = host.space.with_patience(Duration::ZERO);
+    host.slow.patience = Duration::ZERO;
     for _ in 0..3 {
         let reading = host.read(Instant::ZERO, &links);
         assert_eq!((reading.cpu, reading.disk_io), (first.cpu, first.disk_io));
     }
-    while *host.current_mount.lock().unwrap() != "proc/self/mountinfo" {
+    while *host.slow.current_mount.lock().unwrap() != "proc/self/mountinfo" {
         std::thread::yield_now();
     }
     // A writer ends the wait, and the values are read again.
@@ -195,7 +264,7 @@ fn files_that_block_hold_nothing_up() {
         fs::OpenOptions::new().write(true).open(tree.path().join(path)).unwrap();
         fs::remove_file(tree.path().join(path)).unwrap();
     }
-    host.proc = host.proc.with_patience(LONG);
+    host.slow.patience = LONG;
     while host.read(Instant::ZERO, &links).cpu.cpu_user != 70 {
         std::thread::yield_now();
     }

@@ -14,7 +14,7 @@ use flowmote_core::{CounterRecord, DataSource, Instant, SourceClass};
 
 use crate::config::Config;
 use crate::links::{EthernetReader, Link, LinkReader, LinkReading, LinkStats, Links};
-use crate::modules::module::{Module, Statistics, World};
+use crate::modules::module::{Module, Statistics, Unscheduled, World};
 use crate::output::Output;
 use crate::throttle::Throttle;
 use totals::Totals;
@@ -145,7 +145,7 @@ impl Module for InterfaceCounters {
             return false;
         }
         match self.read(source.index()) {
-            // Left out until the collector cannot interpret the fall as a wrap: see `restarted`.
+            // Left out until the collector cannot interpret the fall as a wrap: see `unscheduled`.
             Ok(_) if self.restarted.contains(&source.index()) => {}
             Ok(reading) => reading.records(emit),
             // Deleted a moment ago; RTM_DELLINK is pending and removes the data source.
@@ -159,8 +159,9 @@ impl Module for InterfaceCounters {
         true
     }
 
-    fn restarted(&mut self) -> Option<DataSource> {
-        self.restarted.pop().map(DataSource::interface)
+    fn unscheduled(&mut self) -> Option<Unscheduled> {
+        let if_index = self.restarted.pop()?;
+        Some(Unscheduled::Restarted(DataSource::interface(if_index)))
     }
 
     fn interface_removed(&mut self, if_index: u32) {

@@ -105,6 +105,16 @@ impl Namespace {
         assert!(output.status.success(), "ip: {error} in\n{lines}");
     }
 
+    /// Sets a parameter of the kernel for this namespace, by its path below /proc/sys.
+    ///
+    /// # Panics
+    /// If it cannot be set.
+    pub fn set(&self, path: &str, value: u8) {
+        let script = format!("echo {value} >/proc/sys/{path}");
+        let status = self.command("sh").args(["-c", &script]).status().expect("sh");
+        assert!(status.success(), "{script}");
+    }
+
     /// Content of a file of /proc/net of this namespace.
     #[must_use]
     pub fn proc_net(&self, file: &str) -> String {
