@@ -54,14 +54,18 @@ impl Slow {
         // Results that came too late for the call before.
         self.take();
         if !self.proc.start(Proc::read) {
-            let text = "a read of /proc has not ended; sending the values before";
-            self.throttle.warn(now, format_args!("{text}"));
+            self.throttle.warn(
+                now,
+                format_args!("a read of /proc has not ended; sending the values before"),
+            );
         }
         if !self.space.start(Space::measure) {
             let mount = self.current_mount.lock().unwrap_or_else(PoisonError::into_inner);
             let mount = mount.escape_debug();
-            let text = "statvfs has not ended; sending the sizes before";
-            self.throttle.warn(now, format_args!("{mount}: {text}"));
+            self.throttle.warn(
+                now,
+                format_args!("{mount}: statvfs has not ended; sending the sizes before"),
+            );
         }
         self.proc.wait(self.patience);
         self.space.wait(self.patience);
