@@ -16,6 +16,7 @@ fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (name, payload) in flowmote_vectors::all() {
         write(&to.join("datagram"), &name, &payload)?;
+        write(&to.join("ingest"), &name, &timed(&payload))?;
         for (at, packet) in packets(&payload).iter().enumerate() {
             write(&to.join("packet"), &format!("{name}-{at}"), packet)?;
             write(&to.join("firmware"), &format!("{name}-{at}"), &frames(&packet[1..]))?;
@@ -35,6 +36,13 @@ fn main() -> io::Result<()> {
         write(&to.join("configuration"), &name, &fs::read(path)?)?;
     }
     Ok(())
+}
+
+/// Input of the target `ingest`: a datagram, and once more a second later.
+fn timed(payload: &[u8]) -> Vec<u8> {
+    let [high, low] = (payload.len() as u16).to_be_bytes();
+    let timed = [&[high, low, 10], payload].concat();
+    timed.repeat(2)
 }
 
 /// The sampled packets of a datagram, each after one byte with its header protocol.

@@ -12,7 +12,7 @@ use crate::sequence::StreamId;
 use crate::table::Table;
 
 /// Implausible values by kind, and the counters to compare the next ones with. The counters of at
-/// most 8192 samplers and 4096 interfaces of tracked streams are kept.
+/// most 7168 samplers and 3584 interfaces of tracked streams are kept.
 #[derive(Debug)]
 pub(crate) struct Plausibility {
     counts: BTreeMap<&'static str, u64>,
@@ -32,7 +32,7 @@ struct Pool {
 
 impl Default for Plausibility {
     fn default() -> Self {
-        let (pools, counters) = (Table::new(8192), Table::new(4096));
+        let (pools, counters) = (Table::new(7 << 10), Table::new(7 << 9));
         Self { counts: BTreeMap::new(), pools, counters }
     }
 }

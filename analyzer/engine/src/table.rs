@@ -17,6 +17,8 @@ pub(crate) struct Table<K, V> {
     clock: u64,
     /// Entries evicted so far.
     pub(crate) evicted: u64,
+    /// The most entries that the map had room for. The places of removed ones are no room, but memory.
+    room: usize,
 }
 
 #[derive(Debug)]
@@ -28,14 +30,15 @@ struct Entry<V> {
 
 impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
     /// An empty table for at most `capacity` entries.
+    ///
+    /// A map has a power of two of places, of which it uses seven eighths. If more than half of these are
+    /// in use, the places of removed entries make it grow: a capacity of 7·2ⁿ never doubles the memory.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { entries: HashMap::new(), capacity, clock: 0, evicted: 0 }
+        Self { entries: HashMap::new(), capacity, clock: 0, evicted: 0, room: 0 }
     }
 
     /// An empty table for as many entries as fit `bytes`, at least 7.
     pub(crate) fn within(bytes: usize) -> Self {
-        // A map has a power of two of places, of which it uses seven eighths. If more than half of these
-        // are in use, the places of removed entries make it grow.
         let places = (bytes / Self::ENTRY).checked_ilog2().unwrap_or(0).max(4);
         Self::new((1 << places) / 16 * 7)
     }
@@ -73,7 +76,7 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
 
     /// Memory in use, in bytes, without what the values own.
     pub(crate) fn bytes(&self) -> usize {
-        self.entries.capacity().div_ceil(7) * 8 * Self::ENTRY
+        self.room.max(self.entries.capacity()).div_ceil(7) * 8 * Self::ENTRY
     }
 
     /// The entries, in arbitrary order.
@@ -94,6 +97,7 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
         let (_, limit, _) = touched.select_nth_unstable(quarter);
         let limit = *limit;
         let before = self.entries.len();
+        self.room = self.room.max(self.entries.capacity());
         self.entries.retain(|_, entry| entry.touched > limit);
         self.evicted += (before - self.entries.len()) as u64;
     }
@@ -126,5 +130,19 @@ mod tests {
         }
         assert!(table.iter().len() <= 1000);
         assert_eq!(table.evicted, 100_000 - table.iter().len() as u64);
+    }
+
+    #[test]
+    fn memory_stays_whatever_is_evicted() {
+        let mut table: Table<u32, u32> = Table::new(7 << 4);
+        for key in 0..1000 {
+            table.touch(key);
+        }
+        let bytes = table.bytes();
+        for key in 1000..100_000 {
+            table.touch(key);
+            assert_eq!(table.bytes(), bytes);
+        }
+        assert!(table.entries.capacity() <= 14 << 4);
     }
 }

@@ -4,14 +4,18 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use flowmote_core::record::flow::{HeaderProtocol, SampledHeader};
 use flowmote_core::{
-    Agent, AgentConfig, DataSource, DatagramHead, Duration, Encoding, FlowSample, HandleError,
-    Instant, Interface, Sampler, SourceSlot,
+    Agent, AgentConfig, CounterRecord, CounterSample, DataSource, DatagramHead, Duration, Encoding,
+    FlowSample, HandleError, Instant, Interface, Sampler, SourceSlot,
 };
 
 /// A device, from its start to its restart.
 pub(crate) struct Device {
     agent: Agent<'static>,
     samplers: Vec<Sampler>,
+    /// The time of its start, in ms.
+    boot: u64,
+    /// Added to all numbers and to `drops`, so that they wrap.
+    offset: u32,
 }
 
 /// A packet from a host to 10.0.0.0.
@@ -26,7 +30,7 @@ pub(crate) struct Frame {
 impl Device {
     /// A device whose port i samples 1 in `rates[i]`.
     pub(crate) fn new(number: u32, rates: &[u32], seed: u64) -> Self {
-        let address = Ipv4Addr::from_bits(0xac10_0000 + number);
+        let address = Self::address(number);
         let config = AgentConfig {
             head: DatagramHead {
                 address: IpAddr::V4(address),
@@ -48,7 +52,22 @@ impl Device {
         }
         let seeds = seed..;
         let samplers = rates.iter().zip(seeds).map(|(rate, seed)| Sampler::new(*rate, seed));
-        Self { agent, samplers: samplers.collect() }
+        Self { agent, samplers: samplers.collect(), boot: 0, offset: 0 }
+    }
+
+    /// The same, started at a time in ms.
+    pub(crate) fn started(self, boot: u64) -> Self {
+        Self { boot, ..self }
+    }
+
+    /// The same with numbers that are near their end.
+    pub(crate) fn near_wrap(self) -> Self {
+        Self { offset: u32::MAX - 20, ..self }
+    }
+
+    /// The address of the device of this number.
+    pub(crate) fn address(number: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits(0xac10_0000 + number)
     }
 
     /// The sampler of a port.
@@ -72,8 +91,22 @@ impl Device {
             }),
             records: &[],
         };
-        let now = Instant::from_millis(now);
-        while let Err(refused) = self.agent.handle_flow_sample(now, &sample) {
+        while let Err(refused) = self.agent.handle_flow_sample(self.uptime(now), &sample) {
+            assert_eq!(refused, HandleError::Full);
+            self.transmit(now, wire);
+        }
+    }
+
+    /// Hands in counters.
+    pub(crate) fn counters(
+        &mut self,
+        now: u64,
+        source: DataSource,
+        records: &[&dyn CounterRecord],
+        wire: &mut Vec<Vec<u8>>,
+    ) {
+        let sample = CounterSample { records };
+        while let Err(refused) = self.agent.handle_counters(self.uptime(now), source, &sample) {
             assert_eq!(refused, HandleError::Full);
             self.transmit(now, wire);
         }
@@ -82,14 +115,41 @@ impl Device {
     /// Sends all samples that wait.
     pub(crate) fn flush(&mut self, now: u64, wire: &mut Vec<Vec<u8>>) {
         self.agent.flush();
-        self.transmit(Instant::from_millis(now), wire);
+        self.transmit(now, wire);
     }
 
-    fn transmit(&mut self, now: Instant, wire: &mut Vec<Vec<u8>>) {
-        while let Some(datagram) = self.agent.poll_transmit(now) {
-            wire.push(datagram.to_vec());
+    fn transmit(&mut self, now: u64, wire: &mut Vec<Vec<u8>>) {
+        let uptime = self.uptime(now);
+        while let Some(datagram) = self.agent.poll_transmit(uptime) {
+            wire.push(shifted(datagram, self.offset));
         }
     }
+
+    fn uptime(&self, now: u64) -> Instant {
+        Instant::from_millis(now - self.boot)
+    }
+}
+
+/// The datagram with `offset` added to the numbers and `drops` in it.
+fn shifted(datagram: &[u8], offset: u32) -> Vec<u8> {
+    let word = |bytes: &[u8], at: usize| {
+        u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+    };
+    let mut bytes = datagram.to_vec();
+    let mut add = |at: usize| {
+        let sum = word(datagram, at).wrapping_add(offset);
+        bytes[at..at + 4].copy_from_slice(&sum.to_be_bytes());
+    };
+    add(16);
+    let mut at = 28;
+    while at < datagram.len() {
+        add(at + 8);
+        if word(datagram, at) == FLOW_SAMPLE {
+            add(at + 24);
+        }
+        at += 8 + word(datagram, at + 4) as usize;
+    }
+    bytes
 }
 
 impl Frame {
@@ -109,3 +169,6 @@ impl Frame {
         Ipv4Addr::from_bits(0x0b00_0000 + self.host)
     }
 }
+
+/// `data_format` of a flow sample.
+const FLOW_SAMPLE: u32 = 1;

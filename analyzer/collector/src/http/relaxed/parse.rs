@@ -1,47 +1,6 @@
-//! Bodies of requests: JSON as clients really send it.
-//!
-//! JSON5 covers it: names without quotes, single quotes, trailing commas. The content type is ignored,
-//! because clients send any or none.
+//! Relaxed JSON. This file has no other part of the program, so that it is fuzzed alone.
 
-use core::time::Duration;
-
-use axum::body::{Body, HttpBody as _, to_bytes};
-use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
-
-use super::reply::Failure;
-
-/// The body of a request, parsed as relaxed JSON.
-pub(crate) struct Relaxed<T>(pub(crate) T);
-
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Relaxed<T> {
-    type Rejection = Failure;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let bytes = read(request.into_body()).await?;
-        let text =
-            core::str::from_utf8(&bytes).map_err(|_| Failure::bad("the body is no UTF-8"))?;
-        parse(text).map(Self).map_err(Failure::bad)
-    }
-}
-
-/// Reads a body within the limits of size and time.
-async fn read(body: Body) -> Result<axum::body::Bytes, Failure> {
-    // Without a permission to continue, a careful client does not even send it.
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(too_long());
-    }
-    let late = |_| Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
-    let read = timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await.map_err(late)?;
-    read.map_err(|_| too_long())
-}
-
-fn too_long() -> Failure {
-    let text = format!("the body is cut off or longer than {MAX_BODY} bytes");
-    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, text)
-}
 
 /// Parses relaxed JSON.
 ///
@@ -69,10 +28,6 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
-/// Bytes of a body.
-const MAX_BODY: usize = 1 << 20;
-/// Time for a body to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
 /// Levels of arrays and objects.
 const MAX_DEPTH: usize = 64;
 
@@ -104,5 +59,60 @@ mod tests {
         assert!(parse::<Value>(&format!("{}1{}", "[".repeat(64), "]".repeat(64))).is_ok());
         assert!(parse::<Value>(&"[".repeat(1 << 20)).unwrap_err().contains("64 levels"));
         assert!(parse::<Value>(&"{a:".repeat(1 << 18)).is_err());
+    }
+
+    /// A generator that is the same in each run (xorshift).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 % bound as u64) as usize
+        }
+    }
+
+    const PIECES: [&str; 26] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "a:",
+        "'b'",
+        "\"c\":",
+        "1",
+        "-0x1f",
+        "+.5",
+        "1e999",
+        "NaN",
+        "-Infinity",
+        "null",
+        "true",
+        "// x\n",
+        "/*",
+        "*/",
+        "\\",
+        "\\u12",
+        "'",
+        "\"",
+        "\u{2028}",
+        "ä",
+    ];
+
+    #[test]
+    fn arbitrary_text_is_read_or_refused() {
+        let (mut random, mut read) = (Random(0x1234_5678_9abc_def1), 0);
+        for _ in 0..20_000 {
+            let length = 1 + random.below(10);
+            let text: String = (0..length).map(|_| PIECES[random.below(PIECES.len())]).collect();
+            let Ok(value) = parse::<Value>(&text) else { continue };
+            read += 1;
+            // Strict JSON is relaxed JSON that means the same.
+            assert_eq!(parse::<Value>(&value.to_string()), Ok(value), "{text}");
+        }
+        assert!(read > 200, "{read} texts are JSON");
     }
 }

@@ -1,0 +1,52 @@
+//! Bodies of requests: JSON as clients really send it.
+//!
+//! JSON5 covers it: names without quotes, single quotes, trailing commas. The content type is ignored,
+//! because clients send any or none.
+
+mod parse;
+
+use core::time::Duration;
+
+use axum::body::{Body, HttpBody as _, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::reply::Failure;
+pub(crate) use parse::parse;
+
+/// The body of a request, parsed as relaxed JSON.
+pub(crate) struct Relaxed<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Relaxed<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let bytes = read(request.into_body()).await?;
+        let text =
+            core::str::from_utf8(&bytes).map_err(|_| Failure::bad("the body is no UTF-8"))?;
+        parse(text).map(Self).map_err(Failure::bad)
+    }
+}
+
+/// Reads a body within the limits of size and time.
+async fn read(body: Body) -> Result<axum::body::Bytes, Failure> {
+    // Without a permission to continue, a careful client does not even send it.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_long());
+    }
+    let late = |_| Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
+    let read = timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await.map_err(late)?;
+    read.map_err(|_| too_long())
+}
+
+fn too_long() -> Failure {
+    let text = format!("the body is cut off or longer than {MAX_BODY} bytes");
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+/// Bytes of a body.
+const MAX_BODY: usize = 1 << 20;
+/// Time for a body to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,33 @@
+//! Bodies of requests: relaxed JSON, and values as clients write them.
+#![no_main]
+
+#[path = "../../analyzer/collector/src/http/lenient.rs"]
+mod lenient;
+#[path = "../../analyzer/collector/src/http/relaxed/parse.rs"]
+mod parse;
+
+use serde::Deserialize;
+
+/// Members as those of a flow definition.
+#[derive(Debug, Deserialize)]
+struct Lenient {
+    #[serde(default, deserialize_with = "lenient::joined")]
+    keys: String,
+    #[serde(default, deserialize_with = "lenient::list")]
+    values: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::number")]
+    n: Option<f64>,
+    #[serde(default, deserialize_with = "lenient::boolean")]
+    log: bool,
+}
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    // What is read is written as JSON, and means the same.
+    if let Ok(value) = parse::parse::<serde_json::Value>(text) {
+        let written = serde_json::to_string(&value).expect("a value is JSON");
+        assert_eq!(parse::parse::<serde_json::Value>(&written), Ok(value));
+    }
+    if let Ok(Lenient { n, .. }) = parse::parse::<Lenient>(text) {
+        assert!(n.is_none_or(f64::is_finite));
+    }
+});
