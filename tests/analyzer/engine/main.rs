@@ -3,6 +3,7 @@
 
 mod arbitrary;
 mod bounds;
+mod counters;
 mod days;
 mod device;
 mod heap;
