@@ -121,6 +121,31 @@ fn own_address_is_refused() {
 }
 
 #[test]
+fn forwarders_that_point_at_each_other_copy_each_datagram_once() {
+    let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap().to_string();
+    // The port of a closed socket, which is free for now.
+    let second = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let listen = ["forward", "--listen"];
+    let counted = |count| ["--count", count];
+    let first = [&listen[..], &["127.0.0.1:0"], &counted("6"), &[&second, &address]].concat();
+    let first = Listening::start(&first);
+    let back = first.address.to_string();
+    let other = [&listen[..], &[second.as_str()], &counted("3"), &[&back]].concat();
+    let other = Listening::start(&other);
+    let mut buffer = [0xa5; 64];
+    for number in 0..3 {
+        first.send(&sflow(number));
+        assert_eq!(collector.recv(&mut buffer).unwrap(), 28);
+        assert_eq!(buffer[19], number);
+    }
+    // Each forwarder has each datagram, and the first one has it a second time.
+    let (first, other) = (first.end(), other.end());
+    assert!(first.stderr.starts_with("6 datagrams (168 bytes), 3 copies"), "{}", first.stderr);
+    assert!(other.stderr.contains(&format!("to {back}: 3 sent, 0 failed")), "{}", other.stderr);
+}
+
+#[test]
 fn other_protocols_are_counted_and_not_copied() {
     let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = collector.local_addr().unwrap().to_string();

@@ -1,5 +1,6 @@
 //! `forward`: copies datagrams to other collectors, unchanged.
 
+mod copied;
 mod destination;
 
 use core::fmt;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use crate::args::ForwardArguments;
 use crate::receive::{Batch, Drops, Limit, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
+use copied::Copied;
 use destination::Destination;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
@@ -27,6 +29,7 @@ pub(crate) fn run(arguments: &ForwardArguments) -> Result<()> {
         limit: Limit::new(arguments.run.count, arguments.run.duration),
         destinations: destinations.collect::<core::result::Result<_, _>>()?,
         listening,
+        copied: Copied::new(),
         counts: Counts::default(),
         receiver,
     };
@@ -42,6 +45,7 @@ struct Forwarder {
     listening: SocketAddr,
     destinations: Vec<Destination>,
     limit: Limit,
+    copied: Copied,
     counts: Counts,
 }
 
@@ -111,6 +115,8 @@ impl Forwarder {
             self.counts.returned += 1;
         } else if !is_sflow(payload) {
             self.counts.foreign += 1;
+        } else if self.copied.comes_back(payload, sender) {
+            self.counts.returned += 1;
         } else {
             self.destinations.iter_mut().for_each(|destination| destination.send(payload));
         }
@@ -172,8 +178,14 @@ mod tests {
         let listening = receiver.socket().local_address().unwrap();
         let endpoint = Endpoint::destination(&collector.local_addr().unwrap().to_string()).unwrap();
         let destinations = vec![Destination::open(&endpoint, listening).unwrap()];
-        let (limit, counts) = (Limit::new(None, None), Counts::default());
-        let mut forwarder = Forwarder { receiver, listening, destinations, limit, counts };
+        let mut forwarder = Forwarder {
+            receiver,
+            listening,
+            destinations,
+            limit: Limit::new(None, None),
+            copied: Copied::new(),
+            counts: Counts::default(),
+        };
         let mut payload = vec![0; 28];
         (payload[3], payload[7]) = (5, 1);
         forwarder.copy(&payload, "192.0.2.1:6343".parse().unwrap());
