@@ -1,7 +1,4 @@
-//! The analyzer.
+//! Datagrams into the analyzer with definitions, and all that is read from it.
 #![no_main]
 
-#[path = "../entries/ingest.rs"]
-mod entry;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| entry::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| flowmote_entries::ingest(input));

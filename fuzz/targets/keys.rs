@@ -1,7 +1,4 @@
-//! Keys and filters.
+//! Text of keys and filters.
 #![no_main]
 
-#[path = "../entries/keys.rs"]
-mod entry;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| entry::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| flowmote_entries::keys(input));

@@ -1,11 +1,7 @@
 //! Bodies of requests: relaxed JSON, and values as clients write them.
 #![no_main]
 
-#[path = "../../analyzer/collector/src/http/lenient.rs"]
-mod lenient;
-#[path = "../../analyzer/collector/src/http/relaxed/parse.rs"]
-mod parse;
-
+use flowmote_relaxed::{lenient, parse};
 use serde::{Deserialize, Serialize};
 
 /// Members as those of a flow definition.
@@ -28,8 +24,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
 
 /// What is read is written as JSON, and means the same.
 fn check<T: serde::de::DeserializeOwned + Serialize + PartialEq + core::fmt::Debug>(text: &str) {
-    if let Ok(value) = parse::parse::<T>(text) {
+    if let Ok(value) = parse::<T>(text) {
         let written = serde_json::to_string(&value).expect("a value is JSON");
-        assert_eq!(parse::parse::<T>(&written), Ok(value));
+        assert_eq!(parse::<T>(&written), Ok(value));
     }
 }

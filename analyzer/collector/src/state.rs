@@ -10,10 +10,10 @@ use flowmote_engine::events::Threshold;
 use flowmote_engine::flowcache::{AggMode, Definition};
 use flowmote_engine::lookup::{Group, Link, Lookup, Map, Node, Topology};
 use flowmote_engine::metrics::MetricFilter;
+use flowmote_relaxed::lenient;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::http::lenient;
 use crate::stderr::eprintln_lossy;
 
 /// What users have set, in the form in which it is sent and stored.

@@ -5,11 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use flowmote_core::Random;
-
-#[path = "../../../fuzz/entries/ingest.rs"]
-mod ingest;
-#[path = "../../../fuzz/entries/keys.rs"]
-mod keys;
+use flowmote_entries::{ingest, keys};
 
 #[test]
 fn changed_datagrams_are_ingested() {
@@ -25,7 +21,7 @@ fn changed_datagrams_are_ingested() {
             input.push(random.below(24) as u8);
             input.extend(&datagram);
         }
-        ingest::run(&input);
+        ingest(&input);
     }
 }
 
@@ -40,7 +36,7 @@ fn changed_texts_are_compiled_or_refused() {
         let mut text = pick(&mut random, &texts).clone();
         let changes = 1 + random.below(6);
         change(&mut random, &mut text, changes);
-        keys::run(&text);
+        keys(&text);
     }
 }
 

@@ -10,7 +10,6 @@ mod compat;
 mod connection;
 mod counters;
 mod guard;
-pub(crate) mod lenient;
 mod native;
 mod page;
 mod path;

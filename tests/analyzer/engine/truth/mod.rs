@@ -66,7 +66,7 @@ impl Coverage {
             assert!(total.percent() >= least_of_total, "{total:?}");
         }
         for [found, truth] in self.sums {
-            assert!((found / truth - 1.0).abs() < 0.01, "{found} instead of {truth}");
+            assert!((found / truth - 1.0).abs() < 0.02, "{found} instead of {truth}");
         }
     }
 }

@@ -3,18 +3,16 @@
 //! JSON5 covers it: names without quotes, single quotes, trailing commas. The content type is ignored,
 //! because clients send any or none.
 
-mod parse;
-
 use core::time::Duration;
 
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
+use flowmote_relaxed::parse;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::reply::Failure;
-pub(crate) use parse::parse;
 
 /// The body of a request, parsed as relaxed JSON.
 pub(crate) struct Relaxed<T>(pub(crate) T);

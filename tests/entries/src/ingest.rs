@@ -13,7 +13,11 @@ use flowmote_engine::samples::Question;
 use flowmote_engine::source::AgentList;
 use flowmote_engine::{Arrival, Instant};
 
-pub(crate) fn run(input: &[u8]) {
+/// Ingests the datagrams.
+///
+/// # Panics
+/// If something is read that cannot be true.
+pub fn ingest(input: &[u8]) {
     let (mut analyzer, mut now) = (analyzer(), Duration::from_secs(1));
     let (mut flows, mut events) = (FlowLog::new(10), EventLog::default());
     let mut rest = input;

@@ -5,7 +5,11 @@ use flowmote_decoder::{Datagram, Sample};
 use flowmote_engine::keys::{Context, Filter, KeyBuffer, Keys, Packet, fields};
 use flowmote_engine::lookup::Lookup;
 
-pub(crate) fn run(input: &[u8]) {
+/// Compiles the text, and reads a packet with it.
+///
+/// # Panics
+/// If a key does not have its fields.
+pub fn keys(input: &[u8]) {
     assert!(fields(input).count() <= input.len());
     let Ok(text) = str::from_utf8(input) else { return };
     let (keys, filter) = (Keys::parse(text), Filter::parse(text));

@@ -11,7 +11,7 @@ enum Scalar {
 }
 
 /// A finite number, or a string that contains one. JSON5 also knows NaN and Infinity.
-pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     match Option::<Scalar>::deserialize(deserializer)? {
         None => Ok(None),
         Some(Scalar::Number(number)) if number.is_finite() => Ok(Some(number)),
@@ -26,7 +26,7 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 /// A boolean, or `"true"` or `"false"`, or a number, of which 0 is false.
-pub(crate) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+pub fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     match Option::<Scalar>::deserialize(deserializer)? {
         None => Ok(false),
         Some(Scalar::Bool(value)) => Ok(value),
@@ -40,12 +40,12 @@ pub(crate) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool
 }
 
 /// A text with commas, or a list of texts, as a text with commas.
-pub(crate) fn joined<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub fn joined<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(list(deserializer)?.join(","))
 }
 
 /// A list of texts, or one text.
-pub(crate) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum List {
