@@ -90,6 +90,18 @@ fn threshold(by_flow: bool) -> Threshold {
 }
 
 #[test]
+fn samples_of_a_copy_are_in_flows_once() {
+    let mut world = World::new();
+    world.send(10);
+    let samples = |world: &World| world.analyzer.flows().samples().next().map(|(_, it)| it);
+    assert_eq!(samples(&world), Some(100));
+    let last = datagram(world.sequence, &(100..110).map(flow_sample).collect::<Vec<_>>());
+    world.analyzer.ingest(&Arrival { time: world.now(), sender: None }, &last);
+    let ledger = world.analyzer.agents().get(AGENT).unwrap().ledger;
+    assert_eq!((samples(&world), ledger.datagrams.copies), (Some(100), 1));
+}
+
+#[test]
 fn definition_is_a_metric_of_each_data_source() {
     let mut world = World::new();
     world.send(200);
