@@ -33,11 +33,12 @@ pub(super) struct Samples {
     pub(super) stripped: f64,
 }
 
-/// What is compared: packets, or bytes if packets are not counted.
+/// What is compared: packets, or bytes if packets are not counted, or not those of the wire.
 #[derive(Clone, Copy, Debug)]
 struct Measure {
     estimate: f64,
-    /// The lower limit of the estimate, if counters leave out what is stripped.
+    /// The lower limit of the estimate, if counters leave out what is stripped, and all headers of a
+    /// super-packet but the first.
     least: f64,
     counted: f64,
     peak: f64,
@@ -221,17 +222,34 @@ impl Period {
             peak: packets_peak.into(),
             weight: weight(packets, rate),
         };
+        let super_packets = self.super_packets();
+        let headers = super_packets.map_or(0.0, |counted| packets.total - counted) * HEADERS;
         let of_octets = |counted| Measure {
             estimate: octets.total,
-            least: octets.total - stripped,
+            least: octets.total - stripped - headers,
             counted,
             peak: octets_peak.into(),
             weight: weight(octets, rate * TYPICAL_FRAME),
         };
-        self.packets.map(of_packets).or(self.octets.map(of_octets))
+        let of_packets = self.packets.filter(|_| super_packets.is_none()).map(of_packets);
+        of_packets.or(self.octets.map(of_octets))
+    }
+
+    /// The packets counted, if many of them are super-packets (GRO, TSO), as software interfaces of Linux
+    /// count them: they are longer than those on the wire, and fewer.
+    fn super_packets(&self) -> Option<f64> {
+        let (packets, octets) = self.packets.zip(self.octets)?;
+        let Samples { packets: estimate, octets: estimated_octets, .. } = self.samples;
+        let fewer = packets > 0.0 && estimate.total > SUPER_PACKET * packets;
+        let longer = octets * estimate.total > SUPER_PACKET * packets * estimated_octets.total;
+        (fewer && longer).then_some(packets)
     }
 }
 
+/// Packets of the wire in a super-packet, on average of all, from which on it is taken for one.
+const SUPER_PACKET: f64 = 1.5;
+/// Bytes of the headers of a segment, at most: Ethernet with a tag, IPv6, TCP with options.
+const HEADERS: f64 = 90.0;
 /// Time by which samples and counters may be apart.
 const EDGE_SECONDS: f64 = 3.0;
 /// A period with a larger tolerance shows nothing.

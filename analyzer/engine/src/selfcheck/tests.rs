@@ -31,6 +31,8 @@ struct Simulated {
     samplers: u32,
     /// True if the counters stand still.
     stuck: bool,
+    /// Packets of the wire in each packet that is counted.
+    segments: u64,
     /// True if the agent counts packets, and the pool.
     packets: bool,
     pool: bool,
@@ -54,6 +56,7 @@ impl Simulated {
             lost: 0.0,
             samplers: 1,
             stuck: false,
+            segments: 1,
             packets: true,
             pool: true,
             counts: [[0; 2]; 2],
@@ -71,9 +74,11 @@ impl Simulated {
             let load = if random.uniform() < 0.2 { 0.0 } else { 2.5 * random.uniform() };
             let packets = (self.traffic[direction] * load) as u64;
             let [counted, octets] = &mut self.counts[direction];
-            *counted += packets;
-            // Without the checksum, as Linux counts.
+            let super_packets = packets / self.segments;
+            *counted += super_packets;
+            // Without the checksum, as Linux counts, and with one header for all segments.
             *octets += packets * (LENGTHS.iter().sum::<u64>() / 3 - 4);
+            *octets -= (packets - super_packets) * 66;
             if self.sampled[direction] {
                 (0..self.samplers).for_each(|_| self.choose(direction, packets, random));
             }
@@ -250,6 +255,18 @@ fn second_sampler_doubles_the_estimate() {
     for pool in [true, false] {
         let found = found(3600, |port| (port.samplers, port.pool) = (2, pool));
         assert_eq!(names(found), [Diagnosis::BothEnds; 2], "{found:?}");
+    }
+}
+
+#[test]
+fn packets_of_the_wire_agree_with_counters_of_super_packets() {
+    for segments in [2, 4, 40] {
+        let found = found(3600, |port| port.segments = segments);
+        assert_eq!(names(found), [Diagnosis::Agreement; 2], "{found:?}");
+    }
+    for actual in [250.0, 4000.0] {
+        let found = found(3600, |port| (port.segments, port.actual) = (40, actual));
+        assert!(!names(found).contains(&Diagnosis::Agreement), "{actual}: {found:?}");
     }
 }
 
