@@ -1,11 +1,12 @@
 //! Measures how long replies of `serve` take while samples come in.
 //!
-//! `cargo run --release -p flowmote-analyzer --example polls -- HTTP SFLOW SECONDS [POLLERS] [HELD]`
+//! `cargo run --release -p flowmote-analyzer --example polls -- HTTP SFLOW SECONDS [POLLERS] [HELD] [AGENTS]`
 //!
 //! HTTP and SFLOW are the addresses of a running `flowmote-analyzer serve`; `blast` sends samples to
-//! SFLOW meanwhile. POLLERS (50) clients request one compatible resource after the other, once a
-//! second each, on connections that stay open. HELD (200) further requests wait for an event that does
-//! not come. A line for each resource has the number of replies and their times in milliseconds.
+//! SFLOW meanwhile, as AGENTS (1) agents. POLLERS (50) clients request one compatible resource after
+//! the other, once a second each, on connections that stay open; they begin at irregular times, so that
+//! requests meet. HELD (200) further requests wait for an event that does not come. A line for each
+//! resource has the number of replies, their times in milliseconds, and the bytes of the longest body.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Instant;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [http, sflow, seconds, more @ ..] = arguments.as_slice() else {
-        panic!("HTTP SFLOW SECONDS [POLLERS] [HELD]")
+        panic!("HTTP SFLOW SECONDS [POLLERS] [HELD] [AGENTS]")
     };
     let http: SocketAddr = http.parse().expect("an address");
     let number =
@@ -27,19 +28,19 @@ fn main() {
     let (pollers, held, seconds) =
         (number(0, 50), number(1, 200), seconds.parse().expect("seconds"));
     define(http);
-    let blast = blast(sflow, seconds + WARM_UP.as_secs() + 1);
+    let blast = blast(sflow, seconds + WARM_UP.as_secs() + 1, number(2, 1));
     let held: Vec<TcpStream> = (0..held).map(|_| hold(http)).collect();
     thread::sleep(WARM_UP);
     let end = Instant::now() + Duration::from_secs(seconds);
     let threads: Vec<_> =
         (0..pollers).map(|poller| thread::spawn(move || poll(http, poller, end))).collect();
-    let mut times: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
-    for (path, time) in threads.into_iter().flat_map(|thread| thread.join().expect("a poller")) {
-        times.entry(path).or_default().push(time);
-        times.entry("all").or_default().push(time);
+    let mut replies: BTreeMap<&str, Vec<Reply>> = BTreeMap::new();
+    for (path, reply) in threads.into_iter().flat_map(|thread| thread.join().expect("a poller")) {
+        replies.entry(path).or_default().push(reply);
+        replies.entry("all").or_default().push(reply);
     }
     drop(held);
-    times.into_iter().for_each(|(path, times)| print(path, times));
+    replies.into_iter().for_each(|(path, replies)| print(path, replies));
     if let Some(mut blast) = blast {
         blast.wait().expect("blast");
     }
@@ -60,10 +61,11 @@ fn define(http: SocketAddr) {
 }
 
 /// Starts the load generator beside this program.
-fn blast(sflow: &str, seconds: u64) -> Option<Child> {
+fn blast(sflow: &str, seconds: u64, agents: usize) -> Option<Child> {
     let own = std::env::current_exe().expect("a path");
     let mut command = Command::new(own.with_file_name("blast"));
-    let started = command.args([sflow, RATE, &seconds.to_string()]).spawn();
+    let (seconds, agents) = (seconds.to_string(), agents.to_string());
+    let started = command.args([sflow, RATE, &seconds, FIRST_AGENT, &agents]).spawn();
     if started.is_err() {
         eprintln!("no samples: build the example blast");
     }
@@ -78,21 +80,28 @@ fn hold(http: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Requests the resources in turn until `end`. Returns each with the time of its reply.
-fn poll(http: SocketAddr, poller: usize, end: Instant) -> Vec<(&'static str, Duration)> {
+/// A reply that was received.
+#[derive(Clone, Copy)]
+struct Reply {
+    time: Duration,
+    bytes: usize,
+}
+
+/// Requests the resources in turn until `end`.
+fn poll(http: SocketAddr, poller: usize, end: Instant) -> Vec<(&'static str, Reply)> {
     let mut client = Client::connect(http);
-    thread::sleep(INTERVAL * poller as u32 / 50);
-    let mut times = Vec::new();
+    thread::sleep(INTERVAL.mul_f64((poller as f64 * SPREAD).fract()));
+    let mut replies = Vec::new();
     for path in PATHS.iter().cycle().skip(poller) {
         let start = Instant::now();
         if start >= end {
             break;
         }
-        client.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-        times.push((*path, start.elapsed()));
+        let bytes = client.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        replies.push((*path, Reply { time: start.elapsed(), bytes }));
         thread::sleep(INTERVAL.saturating_sub(start.elapsed()));
     }
-    times
+    replies
 }
 
 struct Client {
@@ -106,8 +115,8 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
-    /// Sends a request and reads its reply.
-    fn send(&mut self, request: &str) {
+    /// Sends a request and reads its reply. Returns the length of the body.
+    fn send(&mut self, request: &str) -> usize {
         self.stream.get_mut().write_all(request.as_bytes()).expect("a request");
         let (mut length, mut line) = (0, String::new());
         while line != "\r\n" {
@@ -119,18 +128,22 @@ impl Client {
             }
         }
         self.stream.read_exact(&mut vec![0; length]).expect("a body");
+        length
     }
 }
 
-fn print(path: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+fn print(path: &str, mut replies: Vec<Reply>) {
+    replies.sort_by_key(|reply| reply.time);
+    let at = |share: f64| {
+        replies[((replies.len() - 1) as f64 * share) as usize].time.as_secs_f64() * 1e3
+    };
     println!(
-        "{:6} replies, 50 % in {:6.2} ms, 99 % in {:6.2} ms, all in {:6.2} ms: {path}",
-        times.len(),
+        "{:6} replies, 50 % in {:6.2} ms, 99 % in {:6.2} ms, all in {:6.2} ms, {:8} bytes: {path}",
+        replies.len(),
         at(0.5),
         at(0.99),
-        at(1.0)
+        at(1.0),
+        replies.iter().map(|reply| reply.bytes).max().unwrap_or_default(),
     );
 }
 
@@ -149,6 +162,10 @@ const PATHS: [&str; 10] = [
 ];
 /// Samples a second.
 const RATE: &str = "300000";
+/// Address of the first agent, from which samples come.
+const FIRST_AGENT: &str = "127.0.0.1";
+/// Part of an interval between two pollers: irregular, and the same in each run.
+const SPREAD: f64 = 0.618_033_988_75;
 /// Time between two requests of a poller.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time until the tables are filled.

@@ -5,6 +5,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -13,10 +14,10 @@ use flowmote_engine::events::{EventLog, Events, Threshold};
 use flowmote_engine::flowcache::{
     ActiveFlow, Definition, DefinitionError, FlowCache, FlowLog, Query, Records, Snapshot,
 };
-use flowmote_engine::lookup::{Databases, Lookup};
-use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest};
+use flowmote_engine::lookup::{Databases, Lookup, Topology};
+use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest, Statistic, TopKey, statistic};
 use flowmote_engine::samples::Held;
-use flowmote_engine::source::AgentList;
+use flowmote_engine::source::{AgentList, Source};
 use flowmote_engine::{Arrival, Instant as EngineTime, Tally};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
@@ -24,6 +25,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::http::Counters;
 use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
+use crate::relay::{Relay, RouteSetting};
 use crate::state::{Settings, State};
 
 /// The shared state.
@@ -47,6 +49,8 @@ pub(crate) struct Hub {
     pub(crate) http: Arc<Counters>,
     /// What the kernel dropped at the socket, or the list of senders refused.
     pub(crate) drops: Drops,
+    /// Where received datagrams are sent on.
+    pub(crate) relay: Relay,
     temporary: Mutex<Vec<Temporary>>,
     /// Makes names of temporary definitions.
     numbers: AtomicU64,
@@ -69,6 +73,13 @@ struct Temporary {
 struct Logs {
     flows: FlowLog,
     events: EventLog,
+}
+
+impl Logs {
+    /// Entries since the start.
+    fn entries(&self) -> u64 {
+        self.flows.len() + self.events.total()
+    }
 }
 
 /// What the analyzers count since the start, and what they hold now.
@@ -106,7 +117,13 @@ impl Counts {
 
 impl Hub {
     /// Analyzers that use about `memory` bytes together, with the settings that `state` has.
-    pub(crate) fn new(threads: usize, memory: usize, state: State, drops: Drops) -> Self {
+    pub(crate) fn new(
+        threads: usize,
+        memory: usize,
+        state: State,
+        drops: Drops,
+        relay: Relay,
+    ) -> Self {
         let threads = threads.max(1);
         let tables = memory.saturating_sub(OVERHEAD) / threads;
         let analyzer = || Mutex::new(Analyzer::new(tables));
@@ -128,6 +145,7 @@ impl Hub {
             question_memory: memory / 32,
             http: Arc::default(),
             drops,
+            relay,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
             start: Instant::now(),
@@ -154,7 +172,23 @@ impl Hub {
             self.set_threshold(name, &threshold.threshold());
         }
         self.set_lookup(&settings.lookup()?);
-        Ok(())
+        self.set_routes(&settings.forwarding)?;
+        self.set_routes(&settings.tenants)
+    }
+
+    fn set_routes<T: RouteSetting>(
+        &self,
+        routes: &BTreeMap<String, T>,
+    ) -> Result<(), (String, String)> {
+        routes.iter().try_for_each(|(name, route)| {
+            self.set_route(name, route).map_err(|error| (format!("{} {name}", T::WORD), error))
+        })
+    }
+
+    /// Puts a route into force.
+    pub(crate) fn set_route<T: RouteSetting>(&self, name: &str, setting: &T) -> Result<(), String> {
+        let (address, choice) = setting.route()?;
+        self.relay.set(T::KIND, name, address, choice)
     }
 
     /// Defines a flow in all analyzers.
@@ -200,23 +234,29 @@ impl Hub {
         }
         // This thread locks again at once. Requests that wait have their turn before.
         MutexGuard::unlock_fair(analyzer);
+        self.relay.send(batch);
     }
 
     /// Does what time alone causes, and wakes those who wait for a log entry.
     pub(crate) fn tick(&self) {
         self.remove_temporary();
         let now = self.now();
-        let mut logs = self.logs.lock();
-        let before = logs.flows.len() + logs.events.total();
         for analyzer in &self.analyzers {
-            let Logs { flows, events } = &mut *logs;
-            analyzer.lock().tick(now, flows, events);
+            let mut analyzer = analyzer.lock();
+            // Locked second: requests for log entries need not wait for the analyzer.
+            let Logs { flows, events } = &mut *self.logs.lock();
+            analyzer.tick(now, flows, events);
         }
-        let after = logs.flows.len() + logs.events.total();
-        drop(logs);
-        if after != before {
-            self.news.send_replace(after);
-        }
+        self.relay.resolve(|| self.port_names());
+        let entries = self.logs.lock().entries();
+        self.news.send_if_modified(|known| core::mem::replace(known, entries) != entries);
+    }
+
+    /// The names of all ports.
+    fn port_names(&self) -> Vec<(Source, String)> {
+        let request = MetricRequest::parse("ifname");
+        let found = self.find_all(&AgentList::All, Some(&request), &MetricFilter::default());
+        found.into_iter().map(|found| (found.source, found.value.to_string())).collect()
     }
 
     /// A receiver that notices each entry of the logs.
@@ -241,11 +281,18 @@ impl Hub {
 
     /// Groups, maps, topology and databases. The topology has the agents of all analyzers.
     pub(crate) fn lookup(&self) -> Lookup {
-        let mut lookup = self.first(|analyzer| analyzer.lookup().clone()).unwrap_or_default();
-        if !lookup.topology.is_empty() {
-            self.each(|analyzer| lookup.topology.join(&analyzer.lookup().topology));
-        }
-        lookup
+        let lookup = self.first(|analyzer| analyzer.lookup().clone()).unwrap_or_default();
+        Lookup { topology: self.topology(), ..lookup }
+    }
+
+    /// The topology, with the agents of all analyzers.
+    pub(crate) fn topology(&self) -> Topology {
+        let parts = self.each(|analyzer| analyzer.lookup().topology.clone()).into_iter();
+        let joined = parts.reduce(|mut all, one| {
+            all.join(&one);
+            all
+        });
+        joined.unwrap_or_default()
     }
 
     /// The agents that a text names, by address or host name.
@@ -379,6 +426,27 @@ impl Hub {
             add_top_keys(&mut found, &snapshot, &self.lookup());
         }
         found
+    }
+
+    /// A statistic over the values of a metric, with the largest flows of the data source that it selects.
+    pub(crate) fn statistic(
+        &self,
+        agents: &AgentList,
+        request: &MetricRequest,
+        filter: &MetricFilter,
+    ) -> Statistic {
+        let found = self.find_all(agents, Some(request), filter);
+        let found = statistic(request.aggregate, self.now(), &found);
+        let snapshot = found.source.and_then(|source| {
+            self.joined(|now, flows| flows.snapshot_source(now, &request.name, &source))
+        });
+        let top_keys = snapshot.map_or_else(Vec::new, |snapshot| {
+            let sources = snapshot.top_keys(&AgentList::All, &Topology::default(), None);
+            let at_source = sources.into_iter().find(|it| Some(it.source) == found.source);
+            let keys = at_source.into_iter().flat_map(|it| it.keys);
+            keys.map(|flow| TopKey { key: flow.key, value: flow.estimate.value }).collect()
+        });
+        Statistic { top_keys, ..found }
     }
 
     /// The metrics of all analyzers: all of them, or those that a request names. In the order of agents

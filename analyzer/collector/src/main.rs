@@ -11,6 +11,7 @@ mod http;
 mod hub;
 mod output;
 mod receive;
+mod relay;
 mod state;
 mod stderr;
 

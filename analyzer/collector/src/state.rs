@@ -1,4 +1,4 @@
-//! Settings that survive a restart: flow definitions, thresholds, groups, maps, topology.
+//! Settings that survive a restart: flow definitions, thresholds, groups, maps, topology, and routes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,6 +14,7 @@ use flowmote_relaxed::lenient;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::relay::{ForwardSetting, RouteSetting, TenantSetting};
 use crate::stderr::eprintln_lossy;
 
 /// What users have set, in the form in which it is sent and stored.
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) maps: BTreeMap<String, Labels>,
     /// As it was sent, with members of no meaning here.
     pub(crate) topology: Option<Value>,
+    pub(crate) forwarding: BTreeMap<String, ForwardSetting>,
+    pub(crate) tenants: BTreeMap<String, TenantSetting>,
 }
 
 /// Labels, and the networks or values that have them.
@@ -44,9 +47,9 @@ pub(crate) struct FlowSetting {
     values: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filter: Option<String>,
-    #[serde(default, deserialize_with = "lenient::number")]
+    #[serde(default, with = "lenient::plain_number")]
     n: Option<f64>,
-    #[serde(default, deserialize_with = "lenient::number")]
+    #[serde(default, with = "lenient::plain_number")]
     t: Option<f64>,
     #[serde(default)]
     fs: Option<String>,
@@ -56,7 +59,7 @@ pub(crate) struct FlowSetting {
     counter: bool,
     #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
     flow_start: bool,
-    #[serde(default, deserialize_with = "lenient::number")]
+    #[serde(default, with = "lenient::plain_number")]
     active_timeout: Option<f64>,
     #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
     dropped: bool,
@@ -115,11 +118,11 @@ impl FlowSetting {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ThresholdSetting {
     pub(crate) metric: String,
-    #[serde(deserialize_with = "lenient::number")]
+    #[serde(with = "lenient::plain_number")]
     pub(crate) value: Option<f64>,
     #[serde(default, deserialize_with = "lenient::boolean")]
     by_flow: bool,
-    #[serde(default, deserialize_with = "lenient::number")]
+    #[serde(default, with = "lenient::plain_number", skip_serializing_if = "Option::is_none")]
     timeout: Option<f64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     filter: BTreeMap<String, Patterns>,
@@ -246,6 +249,8 @@ impl Settings {
                 Some(("flow", name)) => drop(self.flows.remove(name)),
                 Some(("group", name)) => drop(self.groups.remove(name)),
                 Some(("map", name)) => drop(self.maps.remove(name)),
+                Some((ForwardSetting::WORD, name)) => drop(self.forwarding.remove(name)),
+                Some((TenantSetting::WORD, name)) => drop(self.tenants.remove(name)),
                 _ => self.topology = None,
             }
         }

@@ -10,6 +10,16 @@ enum Scalar {
     Text(String),
 }
 
+impl Scalar {
+    fn text(self) -> String {
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
 /// A finite number, or a string that contains one. JSON5 also knows NaN and Infinity.
 pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     match Option::<Scalar>::deserialize(deserializer)? {
@@ -22,6 +32,24 @@ pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>,
             Ok(number) if f64::is_finite(number) => Ok(Some(number)),
             _ => Err(serde::de::Error::custom(format!("expected a number, not {text:?}"))),
         },
+    }
+}
+
+/// A [number](number()), written without a fraction if it has none, as clients expect of `n` and `t`.
+pub mod plain_number {
+    use serde::Serializer;
+
+    pub use super::number as deserialize;
+
+    /// Writes the number, or null.
+    pub fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match *value {
+            None => serializer.serialize_none(),
+            Some(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                serializer.serialize_i64(number as i64)
+            }
+            Some(number) => serializer.serialize_f64(number),
+        }
     }
 }
 
@@ -44,17 +72,17 @@ pub fn joined<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     Ok(list(deserializer)?.join(","))
 }
 
-/// A list of texts, or one text.
+/// A list of texts and numbers, or one of them, as texts.
 pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum List {
-        One(String),
-        Several(Vec<String>),
+        One(Scalar),
+        Several(Vec<Scalar>),
     }
     Ok(match Option::<List>::deserialize(deserializer)? {
         None => Vec::new(),
-        Some(List::One(text)) => vec![text],
-        Some(List::Several(texts)) => texts,
+        Some(List::One(scalar)) => vec![scalar.text()],
+        Some(List::Several(scalars)) => scalars.into_iter().map(Scalar::text).collect(),
     })
 }

@@ -3,6 +3,7 @@
 
 mod apps;
 mod client;
+mod contract;
 mod databases;
 mod documentation;
 mod kills;
@@ -16,6 +17,7 @@ mod past;
 mod ports;
 mod prometheus;
 mod requests;
+mod routes;
 mod same;
 mod settings;
 mod threads;

@@ -12,8 +12,8 @@ use crate::traffic::{AGENT, PORT, Traffic};
 fn bodies_are_relaxed_json_of_any_content_type() {
     let server = Server::start(&[]);
     let expected = json!({
-        "keys": "ipsource,ipdestination", "value": "bytes", "n": 10.0, "t": 2.0, "fs": ",",
-        "log": false, "activeTimeout": 60.0,
+        "keys": "ipsource,ipdestination", "value": "bytes", "n": 10, "t": 2, "fs": ",",
+        "log": false, "activeTimeout": 60,
     });
     for body in [
         r#"{"keys":"ipsource,ipdestination","value":"bytes","n":10}"#,

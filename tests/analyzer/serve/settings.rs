@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 use crate::client::Server;
 
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 7] = [
     (
         "/flow/pairs/json",
         "{keys:'ipsource,ipdestination',value:'bytes',filter:'ipttl=64',log:true}",
@@ -19,6 +19,8 @@ const SETTINGS: [(&str, &str); 5] = [
         "{links:{l:{node1:'a',port1:'1',node2:'b',port2:'2'}},\
          nodes:{a:{agent:'192.0.2.1',ports:{'1':{ifindex:'1'}}},b:{}}}",
     ),
+    ("/forwarding/copy/json", "{address:'192.0.2.1',agents:['192.0.2.7']}"),
+    ("/tenant/a/json", "{collectorAddress:'192.0.2.1',filters:{mac:['0200000000A1']}}"),
 ];
 
 #[test]
@@ -59,10 +61,12 @@ fn damaged_settings_are_set_aside() {
 #[test]
 fn setting_that_cannot_be_used_leaves_the_others() {
     let directory = tempfile::tempdir().unwrap();
-    let settings = r#"{"flows":{"good":{"value":"bytes"},"old":{"keys":"gone","value":"bytes"}}}"#;
+    let settings = r#"{"flows":{"good":{"value":"bytes"},"old":{"keys":"gone","value":"bytes"}},
+        "forwarding":{"none":{"address":"192.0.2.1","port":0}}}"#;
     fs::write(directory.path().join("settings.json"), settings).unwrap();
     let server = Server::with_state(directory.path());
     server.program.wait_for_line(0, "flow old is not restored");
+    server.program.wait_for_line(0, "forwarding none is not restored");
     assert_eq!(server.get("/flow/old/json").status, 404);
     assert_eq!(server.json("/flow/good/json")["value"], "bytes");
 }

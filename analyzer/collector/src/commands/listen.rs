@@ -8,7 +8,7 @@ use std::{panic, process, thread};
 
 use crate::args::ListenArguments;
 use crate::output::{Progress, Report, Writer};
-use crate::receive::{Item, Limit, Queue, Receiver, Signals};
+use crate::receive::{Item, Limit, Pause, Queue, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
@@ -71,7 +71,7 @@ struct Listener {
 
 impl Listener {
     fn run(&mut self, queue: &Queue) -> io::Result<()> {
-        let mut drained = None::<Instant>;
+        let mut pause = Pause::default();
         while !self.limit.reached() {
             let fds = [Some(self.receiver.as_fd()), Some(self.ended.as_fd())];
             let wake = self.signals.wait(fds, self.limit.timeout())?;
@@ -88,13 +88,9 @@ impl Listener {
             if self.ends != 0 {
                 return self.finish(queue);
             }
-            // Under load, pause briefly so that datagrams arrive in batches; this saves both threads
-            // most wake-ups.
-            if drained.is_some_and(|drained| drained.elapsed() < BURST_GAP) {
-                thread::sleep(COALESCE_DELAY);
-            }
+            pause.collect();
             self.drain(queue)?;
-            drained = Some(Instant::now());
+            pause.drained();
         }
         Ok(())
     }
@@ -150,11 +146,6 @@ impl Listener {
 const MAX_BATCHES: usize = 64;
 /// Wait for room in a full queue between two checks of signals and clock.
 const QUEUE_WAIT: Duration = Duration::from_millis(100);
-/// Gap between datagrams below which the receiver collects batches.
-const BURST_GAP: Duration = Duration::from_millis(1);
-/// Pause during which a batch collects in the socket buffer. The smallest buffer (208 KiB, the
-/// long-time default of net.core.rmem_max) holds 0.3 ms of 300,000 datagrams/s.
-const COALESCE_DELAY: Duration = Duration::from_micros(250);
 /// Time without progress after which a second signal ends the process.
 const STALL_LIMIT: Duration = Duration::from_secs(2);
 /// Upper bound on receiving after a signal, if datagrams keep arriving.

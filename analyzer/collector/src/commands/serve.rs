@@ -15,7 +15,8 @@ use crate::args::{DatabaseArguments, ServeArguments};
 use crate::databases;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
-use crate::receive::{Batch, Drops, Receiver, Signals, Socket};
+use crate::receive::{Batch, Drops, Pause, Receiver, Signals, Socket};
+use crate::relay::Relay;
 use crate::state::State;
 use crate::stderr::eprintln_lossy;
 
@@ -30,15 +31,16 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let sockets = Socket::group(&arguments.listen, &allow, arguments.threads)?;
     let listener = bind(arguments.http)?;
     let state = State::open(arguments.state.as_deref())?;
-    if let Some(socket) = sockets.first() {
-        socket.announce()?;
-    }
+    let first = sockets.first().ok_or("no socket")?;
+    first.announce()?;
+    let listening = first.local_address()?;
     eprintln_lossy(format_args!("serving http://{}/", listener.local_addr()?));
     let mut drops = Drops::default();
     for socket in &sockets {
         drops.add(socket.drops()?);
     }
-    let hub = Arc::new(Hub::new(sockets.len(), arguments.memory.0, state, drops));
+    let relay = Relay::new(listening);
+    let hub = Arc::new(Hub::new(sockets.len(), arguments.memory.0, state, drops, relay));
     hub.set_databases(&databases);
     if arguments.presets {
         hub.define_presets()?;
@@ -69,10 +71,13 @@ type Receiving = JoinHandle<io::Result<Infallible>>;
 fn receive(number: usize, socket: Socket, hub: Arc<Hub>) -> io::Result<Receiving> {
     let receive = move || {
         let (mut receiver, mut batch) = (Receiver::of(socket), Batch::new());
+        let mut pause = Pause::default();
         loop {
             receiver.receive(&mut batch, usize::MAX)?;
             if batch.is_empty() {
+                pause.drained();
                 receiver.wait()?;
+                pause.collect();
             } else {
                 hub.ingest(number, &batch);
             }

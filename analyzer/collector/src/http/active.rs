@@ -41,9 +41,9 @@ pub(super) fn active_flows(
     name: &str,
     selection: Selection,
 ) -> Result<Vec<ActiveFlow>, Failure> {
-    let (agents, lookup) = (hub.agents(agents), hub.lookup());
+    let (agents, topology) = (hub.agents(agents), hub.topology());
     let Selection { max_flows, min_value, agg_mode } = selection;
-    let topology = &lookup.topology;
-    let request = FlowQuery { agents: &agents, topology, agg_mode, max_flows, min_value };
+    let request =
+        FlowQuery { agents: &agents, topology: &topology, agg_mode, max_flows, min_value };
     hub.active(name, &request).ok_or_else(|| Failure::missing("flow", name))
 }

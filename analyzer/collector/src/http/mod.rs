@@ -68,5 +68,6 @@ fn router(hub: Arc<Hub>, guard: Guard) -> Router {
     Router::new().fallback_service(resources.map_request(path::plain))
 }
 
-/// Threads for requests.
-const WORKERS: usize = 2;
+/// Threads for requests. More than there are processors as a rule: a short reply need not wait until a
+/// long one is written.
+const WORKERS: usize = 4;

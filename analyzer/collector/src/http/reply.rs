@@ -1,12 +1,11 @@
 //! Replies: JSON, text, nothing, and errors.
 
-use std::collections::BTreeMap;
+use core::fmt::Display;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 /// An error. Its reply is a JSON object with the text, because many clients parse every reply as JSON
@@ -80,14 +79,9 @@ pub(crate) fn list(items: impl Iterator<Item = impl Serialize>) -> Reply {
     }
 }
 
-/// 200 with an object whose members are JSON texts.
-pub(crate) fn object(members: BTreeMap<String, String>) -> Reply {
-    let mut text = String::from("{");
-    for (name, value) in members {
-        let separator = if text.len() > 1 { "," } else { "" };
-        text += &format!("{separator}{}:{value}", Value::from(name));
-    }
-    Ok(json_text(text + "}"))
+/// Writes a value as its text.
+pub(crate) fn shown<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// 200 with entries of a log as JSON. A header has the number of newer entries that the client missed: it

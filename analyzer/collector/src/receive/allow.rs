@@ -32,7 +32,8 @@ impl Allow {
 }
 
 impl Network {
-    fn contains(self, ip: IpAddr) -> bool {
+    /// True if the network has this address.
+    pub(crate) fn contains(self, ip: IpAddr) -> bool {
         let differ = match (self.address, ip.to_canonical()) {
             (IpAddr::V4(own), IpAddr::V4(ip)) => (own.to_bits() ^ ip.to_bits()).leading_zeros(),
             (IpAddr::V6(own), IpAddr::V6(ip)) => (own.to_bits() ^ ip.to_bits()).leading_zeros(),

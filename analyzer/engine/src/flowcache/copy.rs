@@ -49,7 +49,8 @@ impl Snapshot {
             _ => largest.passages as usize * flow.totals.len(),
         };
         let rest = largest.rest * observers as f64;
-        Self::with(flow, sources, now, entries_of(flow, now, &largest), rest)
+        let entries = entries_of(flow, now, |entry| largest.keys.contains(entry.key));
+        Self::with(flow, sources, now, entries, rest)
     }
 
     /// A copy of the entries of the `n` largest flows of each data source.
@@ -61,10 +62,17 @@ impl Snapshot {
         }
         let largest = Largest::of_sources(flow, now, count);
         // The entries of several passages are added up, so that a flow may be larger than each of them.
-        match largest.passages {
-            0..=1 => Self::with(flow, sources, now, entries_of(flow, now, &largest), largest.rest),
-            _ => Self::of(flow, sources, now),
+        if largest.passages > 1 {
+            return Self::of(flow, sources, now);
         }
+        let entries = entries_of(flow, now, |entry| largest.keys.contains(entry.key));
+        Self::with(flow, sources, now, entries, largest.rest)
+    }
+
+    /// A copy of the entries of one data source.
+    pub(crate) fn of_source(flow: &Flow, sources: &Sources, now: Instant, source: u32) -> Self {
+        let here = |entry: &Entry<'_>| entry.slot.observer.source() == source;
+        Self::with(flow, sources, now, entries_of(flow, now, here), 0.0)
     }
 
     fn with(
@@ -103,11 +111,11 @@ impl Copied {
     }
 }
 
-/// A copy of all entries of some keys.
-fn entries_of(flow: &Flow, now: Instant, largest: &Largest<'_>) -> Vec<Copied> {
+/// A copy of the entries for which `wanted` is true.
+fn entries_of(flow: &Flow, now: Instant, wanted: impl Fn(&Entry<'_>) -> bool) -> Vec<Copied> {
     let copied = flow.table.segments().iter().map(|segment| {
         let mut copy = Copied::empty(flow, segment, now);
-        for entry in segment.entries().filter(|entry| largest.keys.contains(entry.key)) {
+        for entry in segment.entries().filter(&wanted) {
             copy.slots.push(entry.slot.moved(&segment.long, &mut copy.long));
             copy.values.extend_from_slice(entry.values);
         }

@@ -53,12 +53,12 @@ fn sample(hub: &Hub) -> Result<Vec<Value>, Failure> {
         hub.temporary(&definition, KEEP)
     };
     let name = |keys| temporary(keys).map_err(|error: DefinitionError| Failure::bad(error));
-    let lookup = hub.lookup();
+    let topology = hub.topology();
     Ok(vec![
         largest(hub, &name(FLOW)?, 5, 8.0)?,
         interfaces(hub),
         largest(hub, &name("stack")?, 5, 8.0)?,
-        diameter(&lookup.topology).into(),
+        diameter(&topology).into(),
     ])
 }
 

@@ -1,5 +1,7 @@
 //! Agents, and the analyzer itself.
 
+use core::net::IpAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,13 +9,13 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use flowmote_engine::Instant;
-use flowmote_engine::agents::{Agent, Datagrams};
+use flowmote_engine::agents::{Agent, Datagrams, Ledger};
 use serde_json::{Value, json as object};
 
 use super::Shared;
 use crate::http::process;
 use crate::http::query::Query;
-use crate::http::reply::{self, Reply, json, text};
+use crate::http::reply::{Reply, json, text};
 use crate::hub::Hub;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
@@ -50,42 +52,51 @@ async fn analyzer(State(hub): Shared) -> Reply {
         "httpMessagesReceived": hub.http.requests(),
         "httpMessagesRefused": hub.http.refused(),
         "heapUsed": counts.memory,
-        "cpuLoadSystem": load(),
-        "cpuLoadProcess": process_load(hub.uptime()),
+        "heapMax": hub.memory,
+        "cpuLoadSystem": process::system_load(),
+        "cpuLoadProcess": process::load(hub.uptime()),
     }))
-}
-
-/// The load of the system over the last minute as a share of its processors, 0 to 1.
-fn load() -> f64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
-    (load / processors()).min(1.0)
-}
-
-fn processors() -> f64 {
-    std::thread::available_parallelism().map_or(1, usize::from) as f64
-}
-
-/// The CPU time of this process since its start, as a share of the time of all processors, 0 to 1.
-fn process_load(uptime: core::time::Duration) -> f64 {
-    let used = process::cpu_time().as_secs_f64();
-    (used / uptime.as_secs_f64().max(0.1) / processors()).min(1.0)
 }
 
 async fn agents(State(hub): Shared, query: Query) -> Reply {
     let wanted: Vec<&str> = query.all("agent").collect();
     let now = hub.now();
-    let found = hub.each(|analyzer| {
-        let all = analyzer.agents().iter();
-        let named = all.map(|(address, agent)| (address.to_string(), agent));
-        let wanted = named.filter(|(name, _)| wanted.is_empty() || wanted.contains(&&**name));
-        let texts = wanted.map(|(name, agent)| (name, self::agent(now, agent).to_string()));
-        texts.collect::<Vec<_>>()
+    // Texts are made from copies: samples wait for the copies only.
+    let copies = hub.each(|analyzer| {
+        let agents = analyzer.agents().iter();
+        agents.map(|(address, agent)| (address, Copied::of(agent))).collect::<Vec<_>>()
     });
-    reply::object(found.into_iter().flatten().collect())
+    let named = copies.into_iter().flatten().map(|(address, agent)| (address.to_string(), agent));
+    let wanted = named.filter(|(name, _)| wanted.is_empty() || wanted.contains(&&**name));
+    json(&wanted.map(|(name, copied)| (name, agent(now, &copied))).collect::<BTreeMap<_, _>>())
 }
 
-fn agent(now: Instant, agent: &Agent) -> Value {
+/// What a reply has of an agent.
+struct Copied {
+    first_seen: Instant,
+    last_seen: Instant,
+    uptime: u32,
+    senders: Vec<IpAddr>,
+    ledger: Ledger,
+    flow_sources: usize,
+    counter_sources: usize,
+}
+
+impl Copied {
+    fn of(agent: &Agent) -> Self {
+        Self {
+            first_seen: agent.first_seen,
+            last_seen: agent.last_seen,
+            uptime: agent.uptime,
+            senders: agent.senders.clone(),
+            ledger: agent.ledger,
+            flow_sources: agent.flow_sources(),
+            counter_sources: agent.counter_sources(),
+        }
+    }
+}
+
+fn agent(now: Instant, agent: &Copied) -> Value {
     let ledger = &agent.ledger;
     let Datagrams { received, copies, gaps, .. } = ledger.datagrams;
     let age = |time: Instant| now.since(time).as_millis() as u64;
@@ -100,12 +111,12 @@ fn agent(now: Instant, agent: &Agent) -> Value {
         "sFlowFlowDuplicateSamples": ledger.flow.duplicates,
         "sFlowFlowOutOfOrderSamples": ledger.flow.reordered,
         "sFlowFlowDrops": ledger.flow.dropped,
-        "sFlowFlowDatasources": agent.flow_sources(),
+        "sFlowFlowDatasources": agent.flow_sources,
         "sFlowCounterSamples": ledger.counters.received,
         "sFlowCounterLostSamples": ledger.counters.missing,
         "sFlowCounterDuplicateSamples": ledger.counters.duplicates,
         "sFlowCounterOutOfOrderSamples": ledger.counters.reordered,
-        "sFlowCounterDatasources": agent.counter_sources(),
+        "sFlowCounterDatasources": agent.counter_sources,
         "firstSeen": age(agent.first_seen),
         "lastSeen": age(agent.last_seen),
         "uptime": agent.uptime,

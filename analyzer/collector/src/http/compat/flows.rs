@@ -111,9 +111,9 @@ async fn locations(
     query: Query,
 ) -> Reply {
     let key = query.text("key").ok_or_else(|| Failure::bad("the parameter key is missing"))?;
-    let (agents, lookup) = (hub.agents(&agents), hub.lookup());
+    let (agents, topology) = (hub.agents(&agents), hub.topology());
     let snapshot = hub.snapshot(&name).ok_or_else(|| Failure::missing("flow", &name))?;
-    let flows = snapshot.locations(&agents, &lookup.topology, key);
+    let flows = snapshot.locations(&agents, &topology, key);
     json(&flows.into_iter().map(Active::of).collect::<Vec<_>>())
 }
 

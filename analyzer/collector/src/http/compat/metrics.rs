@@ -6,16 +6,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
+use flowmote_decoder::Address;
 use flowmote_engine::Instant;
 use flowmote_engine::metrics::{
-    Column, Found, MetricFilter, MetricRequest, MetricValue, Statistic, rows, statistic,
+    Column, Found, MetricFilter, MetricRequest, MetricValue, Statistic, TopKey, rows,
 };
 use flowmote_engine::source::Label;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json as object};
 
 use super::Shared;
 use crate::http::query::Query;
-use crate::http::reply::{Reply, json, list as list_of};
+use crate::http::reply::{Reply, json, list as list_of, shown};
 use crate::hub::Hub;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
@@ -72,14 +74,10 @@ async fn statistics(
     Path((agents, metrics)): Path<(String, String)>,
     query: Query,
 ) -> Reply {
-    let (agents, filter, now) = (hub.agents(&agents), filter(&query), hub.now());
-    let statistics: Vec<Value> = list(&metrics)
-        .map(|text| {
-            let request = MetricRequest::parse(text);
-            let found = hub.find(&agents, &request, &filter);
-            statistic_object(text, statistic(request.aggregate, now, &found))
-        })
-        .collect();
+    let (agents, filter) = (hub.agents(&agents), filter(&query));
+    let statistic =
+        |text| statistic_object(text, hub.statistic(&agents, &MetricRequest::parse(text), &filter));
+    let statistics: Vec<Value> = list(&metrics).map(statistic).collect();
     json(&statistics)
 }
 
@@ -110,7 +108,7 @@ fn statistic_object(name: &str, statistic: Statistic) -> Value {
         members.insert("quartiles".to_owned(), quartiles);
     }
     if !statistic.top_keys.is_empty() {
-        members.insert("topKeys".to_owned(), top_keys(&statistic.top_keys));
+        members.insert("topKeys".to_owned(), object!(top_keys(&statistic.top_keys)));
     }
     Value::Object(members)
 }
@@ -127,7 +125,7 @@ async fn dump(
         let requests = list(&metrics).map(MetricRequest::parse);
         requests.flat_map(|request| hub.find(&agents, &request, &filter)).collect()
     };
-    list_of(found.iter().map(|found| cell(now, found)))
+    list_of(found.iter().map(|found| Cell::of(now, found)))
 }
 
 async fn table(
@@ -147,7 +145,7 @@ async fn table(
     let cells = |row: Vec<Option<Found>>| {
         let named = row.into_iter().zip(&columns);
         let cells = named.map(|(found, column)| match found {
-            Some(found) => cell(now, &found),
+            Some(found) => object!(Cell::of(now, &found)),
             None => object!({ "metricName": column.name }),
         });
         cells.collect::<Vec<_>>()
@@ -156,29 +154,55 @@ async fn table(
 }
 
 /// A metric of a data source.
-fn cell(now: Instant, found: &Found) -> Value {
-    let mut cell = object!({
-        "agent": found.source.agent.to_string(),
-        "dataSource": Label(found.source.data_source).to_string(),
-        "metricName": &*found.name,
-        "metricValue": value(&found.value),
-        "lastUpdate": age(now, found.updated),
-    });
-    if let (false, Value::Object(members)) = (found.top_keys.is_empty(), &mut cell) {
-        members.insert("topKeys".to_owned(), top_keys(&found.top_keys));
-    }
-    cell
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cell<'f> {
+    #[serde(serialize_with = "shown")]
+    agent: Address,
+    #[serde(serialize_with = "shown")]
+    data_source: Label,
+    metric_name: &'f str,
+    #[serde(serialize_with = "plain")]
+    metric_value: &'f MetricValue,
+    last_update: u64,
+    #[serde(skip_serializing_if = "<[Top<'_>]>::is_empty")]
+    top_keys: Vec<Top<'f>>,
 }
 
-fn top_keys(keys: &[flowmote_engine::metrics::TopKey]) -> Value {
-    keys.iter().map(|key| object!({ "key": key.key, "value": key.value })).collect()
+/// A flow of a data source.
+#[derive(Serialize)]
+struct Top<'f> {
+    key: &'f str,
+    value: f64,
+}
+
+impl<'f> Cell<'f> {
+    fn of(now: Instant, found: &'f Found) -> Self {
+        Self {
+            agent: found.source.agent,
+            data_source: Label(found.source.data_source),
+            metric_name: &found.name,
+            metric_value: &found.value,
+            last_update: age(now, found.updated),
+            top_keys: top_keys(&found.top_keys),
+        }
+    }
+}
+
+fn top_keys(keys: &[TopKey]) -> Vec<Top<'_>> {
+    keys.iter().map(|top| Top { key: &top.key, value: top.value }).collect()
+}
+
+/// Writes a number or a text.
+fn plain<S: Serializer>(value: &MetricValue, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        MetricValue::Number(number) => serializer.serialize_f64(*number),
+        MetricValue::Text(text) => serializer.serialize_str(text),
+    }
 }
 
 fn value(value: &MetricValue) -> Value {
-    match value {
-        MetricValue::Number(number) => (*number).into(),
-        MetricValue::Text(text) => (&**text).into(),
-    }
+    plain(value, serde_json::value::Serializer).unwrap_or_default()
 }
 
 /// The filter that the query is: each name is a metric.

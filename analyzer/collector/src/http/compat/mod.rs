@@ -6,6 +6,7 @@ mod flows;
 mod labels;
 mod metrics;
 mod poll;
+mod routes;
 mod topology;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
         .merge(flows::routes())
         .merge(labels::routes())
         .merge(metrics::routes())
+        .merge(routes::routes())
         .merge(topology::routes())
 }
 

@@ -112,7 +112,7 @@ pub(super) async fn agents(
     let search = search.unwrap_or_default().to_lowercase();
     let limit = limit.unwrap_or(paging::ENTRIES);
     let wanted = hub.agents(agent.as_deref().unwrap_or("ALL"));
-    let (now, topology) = (hub.now(), hub.lookup().topology);
+    let (now, topology) = (hub.now(), hub.topology());
     let wanted = |agent: Address| match &wanted {
         AgentList::Named { addresses, .. } => addresses.contains(&agent),
         AgentList::Topology => topology.contains(&agent),

@@ -217,7 +217,7 @@ pub(super) async fn ports(
         Source { agent, data_source: DataSource { class: 0, index } }
     });
     let agents = hub.agents(agent.as_deref().unwrap_or("ALL"));
-    let topology = hub.lookup().topology;
+    let topology = hub.topology();
     let wanted = |source: &Source, found: [Diagnosis; 2]| {
         agents.contains(source, &topology)
             && diagnosis.is_none_or(|wanted| found.map(Cause::of).contains(&wanted))

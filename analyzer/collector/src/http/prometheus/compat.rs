@@ -18,6 +18,7 @@ use super::Shared;
 use super::text::{joined, name, split_keys};
 use crate::http::active::{Selection, active_flows};
 use crate::http::compat::{filter, list};
+use crate::http::process;
 use crate::http::query::Query;
 use crate::http::reply::{Failure, Reply, text};
 use crate::hub::Hub;
@@ -50,6 +51,11 @@ async fn analyzer(State(hub): Shared) -> Response {
     let mut body = String::new();
     for (name, value) in series {
         let _ = writeln!(body, "sflow_analyzer_{name} {value}");
+    }
+    for (name, load) in
+        [("process", process::load(hub.uptime())), ("system", process::system_load())]
+    {
+        let _ = writeln!(body, "sflow_analyzer_cpu_load_{name} {load}");
     }
     text(body)
 }

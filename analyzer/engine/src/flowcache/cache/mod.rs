@@ -339,6 +339,12 @@ impl FlowCache {
         self.find(name).map(|flow| Snapshot::of_top_keys(flow, &self.sources, now))
     }
 
+    /// A copy with all entries of one data source.
+    pub fn snapshot_source(&self, now: Instant, name: &str, source: &Source) -> Option<Snapshot> {
+        let (flow, source) = (self.find(name)?, self.sources.find(source)?);
+        Some(Snapshot::of_source(flow, &self.sources, now, source))
+    }
+
     /// The totals of a definition at each data source, in arbitrary order: the value of its metric. All
     /// packets count, also those of flows that were evicted.
     pub fn totals(&self, now: Instant, name: &str) -> Option<Vec<(Source, Estimate)>> {

@@ -237,7 +237,12 @@ fn copy_of_top_keys_has_those_of_each_data_source() {
             sources.iter().map(|it| (it.source, values(it))).collect::<Vec<_>>()
         };
         let copy = bench.cache.snapshot_top_keys(at(5.0), "flow").unwrap();
-        assert_eq!(keys(copy), keys(bench.snapshot(5.0)));
+        let expected = keys(bench.snapshot(5.0));
+        assert_eq!(keys(copy), expected);
+        for flows in &expected {
+            let copy = bench.cache.snapshot_source(at(5.0), "flow", &flows.0).unwrap();
+            assert!(keys(copy).contains(flows));
+        }
     }
 }
 

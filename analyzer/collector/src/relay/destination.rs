@@ -13,16 +13,17 @@ use nix::sys::socket::{setsockopt, sockopt::SndBuf};
 use crate::receive::Endpoint;
 
 /// A destination with its socket and counts.
-pub(super) struct Destination {
+#[derive(Debug)]
+pub(crate) struct Destination {
     endpoint: Endpoint,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     socket: UdpSocket,
     /// The address of `socket`, from which copies come back in a loop.
     own: SocketAddr,
-    pub(super) sent: u64,
-    pub(super) failed: u64,
+    pub(crate) sent: u64,
+    pub(crate) failed: u64,
     /// The last send error.
-    pub(super) error: Option<io::Error>,
+    pub(crate) error: Option<io::Error>,
     /// A resolution in progress. It can take seconds, so a thread waits for the resolver.
     resolving: Option<JoinHandle<io::Result<Vec<SocketAddr>>>>,
     next_resolution: Instant,
@@ -34,7 +35,7 @@ impl Destination {
     /// # Errors
     ///
     /// The name is unknown, no route leads to the address, or it is the address `listening`.
-    pub(super) fn open(endpoint: &Endpoint, listening: SocketAddr) -> Result<Self, String> {
+    pub(crate) fn open(endpoint: &Endpoint, listening: SocketAddr) -> Result<Self, String> {
         let failed = |error: io::Error| format!("cannot send to {endpoint}: {error}");
         let addresses = endpoint.resolve().map_err(failed)?;
         let (address, socket, own) = connect(&addresses, listening).map_err(failed)?;
@@ -52,12 +53,12 @@ impl Destination {
     }
 
     /// True if a datagram from `sender` is a copy sent to this destination.
-    pub(super) fn sent_by(&self, sender: SocketAddr) -> bool {
+    pub(crate) fn sent_by(&self, sender: SocketAddr) -> bool {
         (sender.ip(), sender.port()) == (self.own.ip().to_canonical(), self.own.port())
     }
 
     /// Sends a copy. A full send buffer is a failure: waiting would hold up other destinations.
-    pub(super) fn send(&mut self, payload: &[u8]) {
+    pub(crate) fn send(&mut self, payload: &[u8]) {
         let sent = match self.socket.send(payload) {
             // ECONNREFUSED reports an ICMP error for the datagram before, which was counted as sent.
             // The current one has not been sent yet.
@@ -80,7 +81,7 @@ impl Destination {
 
     /// Resolves a name again every [`RESOLUTION_INTERVAL`], without waiting: its address may have
     /// changed. The old address is kept if that fails.
-    pub(super) fn refresh(&mut self, now: Instant, listening: SocketAddr) {
+    pub(crate) fn refresh(&mut self, now: Instant, listening: SocketAddr) {
         if self.resolving.as_ref().is_some_and(JoinHandle::is_finished)
             && let Some(resolved) = self.resolving.take().and_then(|thread| thread.join().ok())
         {
@@ -136,6 +137,11 @@ fn connected(address: SocketAddr) -> io::Result<UdpSocket> {
     // Failure is not an error: a smaller buffer only holds shorter bursts.
     let _ = setsockopt(&socket, SndBuf, &SEND_BUFFER);
     Ok(socket)
+}
+
+/// True if a socket bound to `listening` receives what is sent to `address`.
+pub(super) fn is_own(listening: SocketAddr, address: SocketAddr) -> bool {
+    receives(listening, address, &local_addresses())
 }
 
 /// True if a socket bound to `listening` receives what is sent to `address`, given the addresses of

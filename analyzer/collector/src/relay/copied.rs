@@ -6,21 +6,22 @@ use core::net::SocketAddr;
 use foldhash::fast::RandomState;
 
 /// Datagrams that were copied, each with its sender, as hashes. A new one replaces the one in its place.
-pub(super) struct Copied {
+#[derive(Debug)]
+pub(crate) struct Copied {
     hasher: RandomState,
     /// Datagram and sender.
     places: Vec<(u64, u64)>,
 }
 
 impl Copied {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { hasher: RandomState::default(), places: vec![(0, 0); PLACES] }
     }
 
     /// Notes a datagram. Returns true if another sender has sent it before.
     ///
     /// A repetition by the same sender is none that comes back: the network may repeat datagrams.
-    pub(super) fn comes_back(&mut self, payload: &[u8], sender: SocketAddr) -> bool {
+    pub(crate) fn comes_back(&mut self, payload: &[u8], sender: SocketAddr) -> bool {
         let (datagram, sender) = (self.hasher.hash_one(payload), self.hasher.hash_one(sender));
         let Some(place) = self.places.get_mut(datagram as usize % PLACES) else { return false };
         if place.0 == datagram && place.1 != sender {

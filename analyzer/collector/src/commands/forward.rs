@@ -1,8 +1,5 @@
 //! `forward`: copies datagrams to other collectors, unchanged.
 
-mod copied;
-mod destination;
-
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -12,9 +9,8 @@ use std::time::Instant;
 
 use crate::args::ForwardArguments;
 use crate::receive::{Batch, Drops, Limit, Receiver, Signals};
+use crate::relay::{Copied, Destination, is_sflow};
 use crate::stderr::eprintln_lossy;
-use copied::Copied;
-use destination::Destination;
 
 type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 
@@ -145,24 +141,6 @@ impl fmt::Display for Forwarder {
     }
 }
 
-/// True if `payload` has version and length of an sFlow datagram header of version 2, 4 or 5. Faults
-/// after the header are copied: the receiver counts them.
-fn is_sflow(payload: &[u8]) -> bool {
-    let word = |at: usize| payload.get(at..)?.first_chunk().map(|word| u32::from_be_bytes(*word));
-    // Bytes besides the address: version 5 also has a sub-agent id.
-    let fixed = match word(0) {
-        Some(2 | 4) => 20,
-        Some(5) => 24,
-        _ => return false,
-    };
-    match word(4) {
-        Some(0) => payload.len() >= fixed,
-        Some(1) => payload.len() >= fixed + 4,
-        Some(2) => payload.len() >= fixed + 16,
-        _ => false,
-    }
-}
-
 /// Batches between two checks of signals and clock.
 const MAX_BATCHES: usize = 64;
 
@@ -194,26 +172,5 @@ mod tests {
         let expected = "2 datagrams (56 bytes), 1 copies returned, to ";
         assert!(forwarder.to_string().starts_with(expected), "{forwarder}");
         assert!(forwarder.to_string().ends_with(": 1 sent, 0 failed"), "{forwarder}");
-    }
-
-    #[test]
-    fn header_tells_sflow_from_other_protocols() {
-        for (version, address, header) in
-            [(5, 0, 24), (5, 1, 28), (5, 2, 40), (4, 1, 24), (4, 2, 36), (2, 1, 24)]
-        {
-            let mut payload = vec![0; header];
-            (payload[3], payload[7]) = (version, address);
-            assert!(is_sflow(&payload), "{version} {address}");
-            assert!(!is_sflow(&payload[..header - 1]), "{version} {address}");
-            payload[7] = 3;
-            assert!(!is_sflow(&payload));
-        }
-        assert!(!is_sflow(&[]));
-        // NetFlow version 5 and 9, sFlow version 3.
-        for start in [[0, 5, 0, 30], [0, 9, 0, 1], [0, 0, 0, 3]] {
-            let mut payload = vec![0; 72];
-            payload[..4].copy_from_slice(&start);
-            assert!(!is_sflow(&payload), "{start:?}");
-        }
     }
 }

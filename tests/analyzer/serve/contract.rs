@@ -1,0 +1,88 @@
+//! What public clients of sFlow-RT rely on in replies.
+
+use flowmote_lab::wait_until;
+use serde_json::{Value, json};
+
+use crate::client::Server;
+use crate::traffic::{AGENT, PORT, Traffic};
+
+#[test]
+fn threshold_is_returned_as_it_was_put() {
+    let server = Server::start(&[]);
+    for (body, expected) in [
+        (
+            "{metric:'pairs',value:'125000.0',byFlow:'true',timeout:2}",
+            json!({ "metric": "pairs", "value": 125_000, "byFlow": true, "timeout": 2 }),
+        ),
+        (
+            "{metric:'load_one',value:0.5,filter:{os_name:['linux'],host_name:'web*'}}",
+            json!({
+                "metric": "load_one", "value": 0.5, "byFlow": false,
+                "filter": { "os_name": ["linux"], "host_name": "web*" },
+            }),
+        ),
+    ] {
+        server.put("/threshold/a/json", body);
+        assert_eq!(server.json("/threshold/a/json"), expected);
+        assert_eq!(server.json("/threshold/json"), json!({ "a": expected }));
+    }
+}
+
+#[test]
+fn dashboards_find_the_series_and_members_of_the_analyzer() {
+    let server = Server::start(&[]);
+    let text = server.get("/prometheus/analyzer/txt").body;
+    let names: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    for name in [
+        "agents",
+        "agent_count",
+        "received_bytes",
+        "received_datagrams",
+        "discarded_datagrams",
+        "heap_used_bytes",
+        "cpu_load_process",
+        "cpu_load_system",
+    ] {
+        assert!(names.contains(&format!("sflow_analyzer_{name}").as_str()), "{name}: {text}");
+    }
+    let analyzer = server.json("/analyzer/json");
+    for member in ["sFlowBytesReceived", "cpuLoadSystem", "cpuLoadProcess", "heapUsed", "heapMax"] {
+        assert!(analyzer[member].is_number(), "{member}: {analyzer}");
+    }
+}
+
+#[test]
+fn data_source_of_all_agents_can_be_pinned() {
+    let server = Server::start(&[]);
+    server.put("/flow/pairs/json", "{keys:'ipsource,ipdestination',value:'bytes'}");
+    let _traffic = Traffic::to(server.sflow);
+    let path = format!("/metric/ALL/{PORT}.pairs,{}.pairs/json", PORT + 1);
+    let found = wait_until("traffic", || {
+        let found = server.json(&path);
+        found[0]["metricValue"].is_number().then_some(found)
+    });
+    assert_eq!(found[0]["metricName"], format!("{PORT}.pairs"));
+    assert_eq!(found[0]["agent"], AGENT);
+    assert_eq!(found[0]["dataSource"], PORT.to_string());
+    assert!(found[0]["topKeys"][0]["value"].is_number(), "{found}");
+    assert_eq!(found[1], json!({ "metricName": format!("{}.pairs", PORT + 1), "metricN": 0 }));
+}
+
+#[test]
+fn events_are_not_consumed_and_a_number_of_another_run_is_the_beginning() {
+    let server = Server::start(&[]);
+    server.put("/flow/total/json", "{value:'bytes'}");
+    server.put("/threshold/some/json", "{metric:'total',value:1}");
+    let _traffic = Traffic::to(server.sflow);
+    let numbers = |query: &str| -> Vec<u64> {
+        let events = server.json(&format!("/events/json?{query}"));
+        let events: &[Value] = events.as_array().map_or(&[], Vec::as_slice);
+        events.iter().filter_map(|event| event["eventID"].as_u64()).collect()
+    };
+    wait_until("an event", || (numbers("eventID=-1&timeout=1") == [0]).then_some(()));
+    for query in ["eventID=-1&timeout=60", "", "eventID=4711&timeout=60", "maxEvents=1&maxEvents=9"]
+    {
+        assert_eq!(numbers(query), [0], "{query}");
+    }
+    assert_eq!(numbers("eventID=0"), [0_u64; 0]);
+}
