@@ -83,6 +83,8 @@ guest() {
     printf '%s\n' root:x:0:0::/:/bin/sh nobody:x:65534:65534::/:/bin/false >"$root/etc/passwd"
     printf '%s\n' root:x:0: nogroup:x:65534: >"$root/etc/group"
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
+    # A test mounts another file over it.
+    : >"$root/etc/resolv.conf"
     echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
     archive "$root" "$out" || return
     rm -rf "$root"
