@@ -2,7 +2,7 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use super::*;
-use crate::agents::Account;
+use crate::agents::{Account, Samples};
 use crate::flowcache::AggMode;
 
 const AGENT: Address = Address::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -87,6 +87,19 @@ fn threshold(by_flow: bool) -> Threshold {
         filter: MetricFilter::default(),
         plain: false,
     }
+}
+
+#[test]
+fn each_start_of_an_agent_begins_its_sequences() {
+    let mut world = World::new();
+    for tenths in [10, 5, 3] {
+        world.milliseconds += 301_000;
+        world.sequence = 0;
+        world.send(tenths);
+    }
+    let ledger = world.analyzer.agents().get(AGENT).unwrap().ledger;
+    let expected = Samples { received: 180, restarts: 2, ..Samples::default() };
+    assert_eq!((ledger.flow, ledger.datagrams.gaps.restarts), (expected, 2));
 }
 
 #[test]
