@@ -41,18 +41,29 @@ const PACKET: Sampled =
     Sampled { agent: 1, port: 5, ports: (5, 6), rate: 100, host: 1, bytes: 1000 };
 
 impl Sampled {
+    /// A datagram with a flow sample.
     fn datagram(self, number: u32) -> Vec<u8> {
+        let sample = [number, self.port, self.rate, 0, 0, self.ports.0, self.ports.1, 1];
+        self.with_header(number, 1, &sample)
+    }
+
+    /// A datagram with the notice that the packet was discarded.
+    fn notice(self, number: u32) -> Vec<u8> {
+        let sample = [number, 0, self.port, 0, self.ports.0, self.ports.1, 256, 1];
+        self.with_header(number, 5, &sample)
+    }
+
+    fn with_header(self, number: u32, format: u32, sample: &[u32]) -> Vec<u8> {
         let mut header = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
         let [.., high, low] = (self.bytes - 18).to_be_bytes();
         header.extend([0x45, 0, high, low, 0, 1, 0x40, 0, 64, 6, 0, 0]);
         header.extend([10, 0, 0, self.host, 10, 0, 0, 99, 0x9c, 0x41, 1, 0xbb]);
         header.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 2, 4, 0, 0, 0, 0, 0, 0xa5, 0xa5]);
         let length = header.len() as u32;
-        let sample = [number, self.port, self.rate, 0, 0, self.ports.0, self.ports.1, 1];
         let record = [1, 16 + length, 1, self.bytes, 4, length];
         let size = 4 * (sample.len() + record.len()) as u32 + length;
-        let head = [5, 1, 0xc000_0200 + u32::from(self.agent), 0, number, 1000, 1, 1, size];
-        let words = head.iter().chain(&sample).chain(&record);
+        let head = [5, 1, 0xc000_0200 + u32::from(self.agent), 0, number, 1000, 1, format, size];
+        let words = head.iter().chain(sample).chain(&record);
         words.flat_map(|word| word.to_be_bytes()).chain(header).collect()
     }
 }
@@ -128,6 +139,24 @@ fn rates_are_those_of_the_span() {
     assert_eq!(values(&ask("frames", (50.0, 100.0))), [("10.0.0.2", 3000.0), ("10.0.0.1", 1000.0)]);
     assert_eq!(values(&ask("frames", (10.0, 20.0))), [("10.0.0.1", 1000.0)]);
     assert_eq!(values(&ask("frames", (200.0, 300.0))), []);
+}
+
+#[test]
+fn discarded_packets_are_asked_for_alone() {
+    let mut world = World::new(64 << 20);
+    for number in 1..=10 {
+        let host = if number == 3 { 2 } else { 1 };
+        let packet = Sampled { host, ..PACKET };
+        let payload = if host == 2 { packet.notice(number) } else { packet.datagram(number) };
+        world.analyzer.ingest(&Arrival { time: at(1.0), sender: None }, &payload);
+    }
+    let ask = |dropped| {
+        let definition = Definition { dropped, ..definition("src", "frames") };
+        world.ask(question(definition, (0.0, 10.0)))
+    };
+    assert_eq!(values(&ask(false)), [("10.0.0.1", 90.0)]);
+    // Each of these is reported.
+    assert_eq!(values(&ask(true)), [("10.0.0.2", 0.1)]);
 }
 
 #[test]
