@@ -214,10 +214,10 @@ fn estimates_and_counters_of_true_ports_agree_for_an_hour() {
     let analyzer = run(&mut ports, 60, 1000, 0, |analyzer| {
         minutes += 1;
         // The first counters come within 20 seconds.
-        for (source, checked) in analyzer.checks().page(None, 100, |_, _| true) {
-            for diagnosis in diagnoses(checked) {
+        for (source, found) in analyzer.checks().ports() {
+            for diagnosis in found {
                 let fine = [Diagnosis::Agreement, Diagnosis::TooFewSamples].contains(&diagnosis);
-                assert!(fine, "{source:?}, minute {minutes}: {checked:?}");
+                assert!(fine, "{source:?}, minute {minutes}: {:?}", analyzer.checks().get(source));
             }
         }
     });

@@ -1,10 +1,13 @@
 //! Ports with the check of their samples, over HTTP.
 
+use core::net::Ipv4Addr;
+use std::net::UdpSocket;
+
 use flowmote_lab::wait_until;
 use serde_json::{Value, json};
 
 use crate::client::Server;
-use crate::traffic::{AGENT, PORT, PORT_NAME, Traffic};
+use crate::traffic::{AGENT, PORT, PORT_NAME, SRC, Traffic, datagram};
 
 #[test]
 fn samples_of_a_port_stand_beside_its_counters() {
@@ -58,4 +61,40 @@ fn ports_are_selected_and_come_in_pages() {
     assert_eq!(count(&format!("after={AGENT}")), 0);
     server.get("/api/v1/ports?diagnosis=bad").fails(400);
     server.get("/api/v1/ports?limit=0").fails(400);
+}
+
+#[test]
+fn ports_are_found_by_a_word_and_ordered_by_utilization() {
+    let server = Server::start(&[]);
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let (quiet, busy) = ("192.0.2.7", "192.0.2.8");
+    let agents = |query: &str| -> Vec<Value> {
+        let ports = server.json(&format!("/api/v1/ports?{query}"))["ports"].clone();
+        ports.as_array().expect("ports").iter().map(|port| port["agent"].clone()).collect()
+    };
+    let mut number = 0;
+    wait_until("rates of both", || {
+        for (agent, samples) in [(quiet, 1), (busy, 4)] {
+            let payload = datagram(agent, SRC, samples, number);
+            socket.send_to(&payload, server.sflow).expect("sent");
+        }
+        number += 1;
+        let ports = server.json("/api/v1/ports")["ports"].clone();
+        let rates = [0, 1].map(|at| ports[at]["inOctets"].as_f64());
+        rates.iter().all(|rate| rate.is_some_and(|rate| rate > 0.0)).then_some(())
+    });
+    assert_eq!(agents(""), [quiet, busy]);
+    assert_eq!(agents("order=port&offset=1"), [busy]);
+    assert_eq!(agents("order=utilization"), [busy, quiet]);
+    assert_eq!(agents("order=utilization&offset=1&limit=1"), [quiet]);
+    for (search, found) in [("2.7", 1), ("UPLINK", 2), ("5", 2), ("55", 0), ("eth0", 0)] {
+        let page = server.json(&format!("/api/v1/ports?search={search}&limit=1"));
+        assert_eq!(page["found"], found, "{search}");
+        assert_eq!(page["ports"].as_array().map(Vec::len), Some(found.min(1)), "{search}");
+        assert_eq!(page["next"].is_null(), found < 2, "{search}");
+    }
+    let last = server.json("/api/v1/ports")["ports"][0]["lastSeen"].as_u64();
+    assert!(last.is_some_and(|age| age < 60_000), "{last:?}");
+    assert_eq!(agents(&format!("order=utilization&after={quiet}")), [busy]);
+    server.get("/api/v1/ports?order=speed").fails(400);
 }

@@ -23,7 +23,7 @@ const COLUMNS = [
 export async function agents(view, parameters) {
   const list = new Listing('agents', 'agents', parameters);
   view.append(list.element);
-  const update = async () => list.show('Agents', COLUMNS, await list.agents());
+  const update = async () => list.show('Agents', COLUMNS, (await list.page()).agents);
   list.changed = update;
   return { period: 2000, update };
 }

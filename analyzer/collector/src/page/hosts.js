@@ -15,7 +15,7 @@ async function list(view, parameters) {
   const list = new Listing('hosts', 'agents', parameters);
   view.append(list.element);
   const update = async () => {
-    const agents = await list.agents();
+    const { agents } = await list.page();
     const addresses = agents.map(({ agent }) => encodeURIComponent(agent)).join(';');
     const cells = addresses ? await get(`/dump/${addresses}/${METRICS}/json`) : [];
     list.show('Hosts', COLUMNS, join(agents, cells));

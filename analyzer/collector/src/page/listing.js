@@ -1,16 +1,16 @@
-// A long list of which the server sends a page: a search, and pages of fifty agents. Both are in the URL.
+// A long list of which the server sends a page: a search, and pages of fifty rows. Both are in the URL.
 
 import { get } from './api.js';
 import { make, redraw, table } from './dom.js';
 import { count } from './numbers.js';
 
-const AGENTS = '/api/v1/agents?';
 const ROWS = 50, PAUSE = 300;
 
 export class Listing {
-  // `view` is the name of the view, `what` that of its rows.
-  constructor(view, what, parameters) {
-    Object.assign(this, { view, what, after: parameters.get('after') });
+  // `view` is the name of the view, `what` that of its rows. `path` is their resource; `place` the parameter
+  // for the beginning of a page: `after`, as the page before has it in `next`, or `offset`, a number.
+  constructor(view, what, parameters, path = '/api/v1/agents?', place = 'after') {
+    Object.assign(this, { view, what, path, place, start: parameters.get(place) });
     this.input = make('input', { type: 'search', name: 'search', value: parameters.get('search') ?? '', autocomplete: 'off' });
     this.output = make('div');
     this.links = make('nav', { 'aria-label': 'Pages' });
@@ -22,28 +22,41 @@ export class Listing {
 
   // The first page of what is found. The URL is replaced, so that a word is one step of the history.
   search() {
-    this.after = null;
+    this.start = null;
     history.replaceState(null, '', this.url(null));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.changed?.(), PAUSE);
   }
 
-  url(after) {
-    const parts = Object.entries({ search: this.input.value, after }).filter(([, value]) => value);
-    return `#${this.view}${parts.length ? '?' : ''}${new URLSearchParams(parts)}`;
+  // The parameters of the page that begins at `start`.
+  at(start, more) {
+    const parts = { search: this.input.value, [this.place]: start, ...more };
+    return new URLSearchParams(Object.entries(parts).filter(([, value]) => value));
   }
 
-  // The agents of this page, by their addresses and names.
-  async agents() {
-    const parts = Object.entries({ search: this.input.value, after: this.after, limit: ROWS }).filter(([, value]) => value);
-    const page = await get(AGENTS + new URLSearchParams(parts));
+  url(start) {
+    const parts = this.at(start);
+    return `#${this.view}${parts.size ? '?' : ''}${parts}`;
+  }
+
+  // The start of the next page; null on the last one.
+  following({ next, found }) {
+    if (this.place === 'after') return next;
+    const start = Number(this.start ?? 0) + ROWS;
+    return start < found ? start : null;
+  }
+
+  // The reply with the rows of this page.
+  async page() {
+    const page = await get(this.path + this.at(this.start, { limit: ROWS }));
     const state = `${count(page.found)} ${this.what}`;
     // Unchanged text is left alone, so that a screen reader does not repeat it.
     if (this.state.textContent !== state) this.state.textContent = state;
-    const first = this.after ? [make('a', { href: this.url(null) }, 'First page')] : [];
-    const next = page.next ? [make('a', { href: this.url(page.next) }, 'Next page')] : [];
-    redraw(this.links, ...first, ...next);
-    return page.agents;
+    const next = this.following(page);
+    redraw(this.links,
+      ...(this.start ? [make('a', { href: this.url(null) }, 'First page')] : []),
+      ...(next ? [make('a', { href: this.url(next) }, 'Next page')] : []));
+    return page;
   }
 
   show(caption, columns, rows) {

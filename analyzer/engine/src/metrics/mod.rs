@@ -302,6 +302,11 @@ impl Metrics {
         self.entities.get(source)?.get(&self.schemas, metric).map(|(_, value, _)| value)
     }
 
+    /// The time of the last value of a data source.
+    pub fn updated(&self, source: &Source) -> Option<Instant> {
+        self.entities.get(source).map(|entity| entity.updated)
+    }
+
     /// The host name that an agent sent.
     pub fn host_name(&self, agent: &Address) -> Option<String> {
         let metric = self.names.get("host_name")?;

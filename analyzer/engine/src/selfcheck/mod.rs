@@ -82,23 +82,9 @@ impl SelfCheck {
         self.ports.get(port).map(Port::checked)
     }
 
-    /// At most `limit` of the ports that `wanted` accepts, in their order, from the first after `after`
-    /// on. For each the results for packets received and sent.
-    pub fn page(
-        &self,
-        after: Option<Source>,
-        limit: usize,
-        wanted: impl Fn(&Source, [Diagnosis; 2]) -> bool,
-    ) -> Vec<(Source, [Checked; 2])> {
-        let mut ports: Vec<_> = self
-            .ports
-            .iter()
-            .filter(|(source, _)| after.is_none_or(|after| **source > after))
-            .filter(|(source, port)| wanted(source, port.diagnoses()))
-            .collect();
-        ports.sort_unstable_by_key(|(source, _)| **source);
-        ports.truncate(limit);
-        ports.into_iter().map(|(source, port)| (*source, port.checked())).collect()
+    /// All ports, in arbitrary order, with the diagnoses for packets received and sent.
+    pub fn ports(&self) -> impl Iterator<Item = (&Source, [Diagnosis; 2])> {
+        self.ports.iter().map(|(source, port)| (source, port.diagnoses()))
     }
 
     /// Ports that were forgotten so far, to make room for others.

@@ -9,6 +9,7 @@ mod openapi;
 mod paging;
 mod past;
 mod ports;
+mod selected_ports;
 mod span;
 mod strict;
 

@@ -6,13 +6,15 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use flowmote_decoder::{Address, DataSource};
-use flowmote_engine::metrics::{MetricValue, Metrics};
+use flowmote_engine::Instant;
+use flowmote_engine::metrics::Metrics;
 use flowmote_engine::selfcheck::{Checked, Diagnosis, Estimates};
 use flowmote_engine::source::Source;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::paging;
+use super::selected_ports::{busiest, matching, name, read};
 use super::strict::Strict;
 use crate::http::reply::{Problem, Reply, json};
 use crate::hub::Hub;
@@ -41,6 +43,25 @@ pub(super) struct PortParameters {
     /// And those of the agent `after` with a greater ifIndex: `afterIndex` in `next`.
     #[param(maximum = 4_294_967_295_u32)]
     after_index: Option<u32>,
+    /// A part of the address of the agent or of the name, in any case, or the ifIndex. All ports if absent.
+    search: Option<String>,
+    /// The order, `port` if absent.
+    #[param(inline)]
+    order: Option<Order>,
+    /// The number of ports to leave out at the beginning, for pages in the order of utilization.
+    #[param(maximum = 4_294_967_295_u32)]
+    offset: Option<u32>,
+}
+
+/// The order of ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+enum Order {
+    /// By agent and ifIndex.
+    #[default]
+    Port,
+    /// The busiest direction of each, the highest first.
+    Utilization,
 }
 
 /// The result of the check of a direction of a port.
@@ -58,11 +79,13 @@ enum Cause {
     Differs,
 }
 
-/// Ports in the order of agents and ifIndex.
+/// A page of ports.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PortPage {
     ports: Vec<PortCheck>,
-    /// The parameters for the next page; null on the last one.
+    /// The number of ports on all pages.
+    found: usize,
+    /// The parameters for the next page in the order of ports; null on the last one, and in another order.
     next: Option<After>,
 }
 
@@ -82,6 +105,10 @@ pub(super) struct PortCheck {
     name: Option<String>,
     /// In bit/s.
     speed: Option<f64>,
+    /// Bytes per second.
+    in_octets: Option<f64>,
+    /// Bytes per second.
+    out_octets: Option<f64>,
     /// In percent.
     in_utilization: Option<f64>,
     /// In percent.
@@ -94,6 +121,8 @@ pub(super) struct PortCheck {
     in_discards: Option<f64>,
     /// Per second.
     out_discards: Option<f64>,
+    /// Age of the last counters, in ms; null if they are forgotten.
+    last_seen: Option<u64>,
     /// Packets that the port receives.
     r#in: SideCheck,
     /// Packets that the port sends.
@@ -151,23 +180,28 @@ impl Cause {
 }
 
 impl PortCheck {
-    fn of(source: Source, [received, sent]: &[Checked; 2], metrics: &Metrics) -> Self {
+    fn of(
+        now: Instant,
+        source: Source,
+        [received, sent]: &[Checked; 2],
+        metrics: &Metrics,
+    ) -> Self {
         let number = |name| metrics.get(&source, name).and_then(|value| value.number());
-        let name = metrics.get(&source, "ifname").and_then(|name| match name {
-            MetricValue::Text(text) => Some(text.to_string()),
-            MetricValue::Number(_) => None,
-        });
+        let updated = metrics.updated(&source);
         Self {
             agent: source.agent.to_string(),
             if_index: source.data_source.index,
-            name,
+            name: name(&source, metrics),
             speed: number("ifspeed"),
+            in_octets: number("ifinoctets"),
+            out_octets: number("ifoutoctets"),
             in_utilization: number("ifinutilization"),
             out_utilization: number("ifoututilization"),
             in_errors: number("ifinerrors"),
             out_errors: number("ifouterrors"),
             in_discards: number("ifindiscards"),
             out_discards: number("ifoutdiscards"),
+            last_seen: updated.map(|updated| now.since(updated).as_millis() as u64),
             r#in: SideCheck::of(received),
             out: SideCheck::of(sent),
         }
@@ -210,29 +244,59 @@ pub(super) async fn ports(
     State(hub): State<Arc<Hub>>,
     Strict(parameters): Strict<PortParameters>,
 ) -> Reply {
-    let PortParameters { agent, diagnosis, limit, after, after_index } = parameters;
-    let limit = limit.unwrap_or(paging::ENTRIES);
-    let after = after.map(|agent| {
-        let index = after_index.unwrap_or(u32::MAX);
+    let limit = parameters.limit.unwrap_or(paging::ENTRIES);
+    let order = parameters.order.unwrap_or_default();
+    let mut sources = wanted(&hub, &parameters);
+    if let Some(search) = parameters.search.filter(|search| !search.is_empty()) {
+        sources = matching(&hub, sources, &search.to_lowercase());
+    }
+    if order == Order::Utilization {
+        sources = busiest(&hub, sources);
+    }
+    let found = sources.len();
+    let after = parameters.after.map(|agent| {
+        let index = parameters.after_index.unwrap_or(u32::MAX);
         Source { agent, data_source: DataSource { class: 0, index } }
     });
+    let later = sources.into_iter().filter(|source| after.is_none_or(|after| *source > after));
+    let mut page: Vec<Source> =
+        later.skip(parameters.offset.unwrap_or(0) as usize).take(limit + 1).collect();
+    let more = page.len() > limit;
+    page.truncate(limit);
+    let next = page
+        .last()
+        .filter(|_| more && order == Order::Port)
+        .map(|last| After { after: last.agent.to_string(), after_index: last.data_source.index });
+    json(&PortPage { ports: checked(&hub, &page), found, next })
+}
+
+/// The ports of the agents, and with the diagnosis, that a request is for, in their order.
+fn wanted(hub: &Hub, parameters: &PortParameters) -> Vec<Source> {
+    let PortParameters { agent, diagnosis, .. } = parameters;
     let agents = hub.agents(agent.as_deref().unwrap_or("ALL"));
     let topology = hub.topology();
-    let wanted = |source: &Source, found: [Diagnosis; 2]| {
-        agents.contains(source, &topology)
-            && diagnosis.is_none_or(|wanted| found.map(Cause::of).contains(&wanted))
-    };
-    let rows = hub.each(|analyzer| {
-        let page = analyzer.checks().page(after, limit + 1, wanted);
-        let of = |(source, checked)| (source, PortCheck::of(source, &checked, analyzer.metrics()));
-        page.into_iter().map(of).collect::<Vec<_>>()
+    let mut sources = hub
+        .each(|analyzer| {
+            let wanted = analyzer.checks().ports().filter(|(source, found)| {
+                agents.contains(source, &topology)
+                    && diagnosis.is_none_or(|wanted| found.map(Cause::of).contains(&wanted))
+            });
+            wanted.map(|(source, _)| *source).collect::<Vec<_>>()
+        })
+        .concat();
+    sources.sort_unstable();
+    sources.dedup();
+    sources
+}
+
+/// The ports with their checks. One that was forgotten meanwhile is left out.
+fn checked(hub: &Hub, sources: &[Source]) -> Vec<PortCheck> {
+    let now = hub.now();
+    let checked = read(hub, sources, |analyzer, source| {
+        let checked = analyzer.checks().get(source)?;
+        Some(PortCheck::of(now, *source, &checked, analyzer.metrics()))
     });
-    let (ports, next) = paging::page(rows.into_iter().flatten().collect(), limit);
-    let next = next.map(|Source { agent, data_source }| After {
-        after: agent.to_string(),
-        after_index: data_source.index,
-    });
-    json(&PortPage { ports, next })
+    checked.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
