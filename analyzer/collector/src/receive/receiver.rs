@@ -135,6 +135,14 @@ impl Batch {
         })
     }
 
+    /// A batch of these datagrams, each with its source address.
+    #[cfg(test)]
+    pub(crate) fn of(datagrams: &[(&[u8], SocketAddr)]) -> Self {
+        let mut batch = Self::new();
+        datagrams.iter().for_each(|(payload, from)| batch.push(*from, payload));
+        batch
+    }
+
     fn push(&mut self, from: SocketAddr, payload: &[u8]) {
         self.bytes.extend_from_slice(payload);
         self.datagrams.push((from, payload.len()));

@@ -246,7 +246,64 @@ const RETRY: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::net::UdpSocket;
+
+    use super::tenant::Filters;
+    use super::tenant::tests::{datagram, flow};
     use super::*;
+
+    /// A relay with one route, and the socket to which it leads.
+    fn bench(choice: Choice) -> (Relay, UdpSocket) {
+        let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
+        collector.set_nonblocking(true).unwrap();
+        let relay = Relay::new("127.0.0.1:1".parse().unwrap());
+        relay.set(Kind::Tenant, "a", collector.local_addr().unwrap(), choice).unwrap();
+        (relay, collector)
+    }
+
+    fn received(collector: &UdpSocket) -> Option<(Vec<u8>, SocketAddr)> {
+        let mut buffer = [0; 2000];
+        // Loopback delivers within the system call.
+        let (length, from) = collector.recv_from(&mut buffer).ok()?;
+        Some((buffer[..length].to_vec(), from))
+    }
+
+    #[test]
+    fn what_comes_back_is_not_sent_again() {
+        let [agent, other] = ["192.0.2.1:1", "192.0.2.2:1"].map(|text| text.parse().unwrap());
+        let indexes: HashSet<u32> = [3].into();
+        let tenant = Tenant::new(Filters { indexes, ..Filters::default() });
+        for choice in [Choice::Datagrams(None), Choice::Samples(Box::new(tenant))] {
+            let (relay, collector) = bench(choice);
+            let payload = datagram(&[flow(3, 3, 9), flow(5, 5, 9)]);
+            relay.send(&Batch::of(&[(&payload, agent)]));
+            let (sent, own) = received(&collector).unwrap();
+            // From the collector itself, or from another forwarder.
+            for from in [own, other] {
+                relay.send(&Batch::of(&[(&sent, from)]));
+                assert_eq!(received(&collector), None, "{from}");
+            }
+            // A tenant's part has a number of its own: the same datagram of the agent is no loop.
+            relay.send(&Batch::of(&[(&payload, agent)]));
+            assert!(received(&collector).is_some());
+            assert_eq!(relay.counts(Kind::Tenant, "a").datagrams_sent, 2);
+        }
+    }
+
+    #[test]
+    fn own_address_and_removed_routes_receive_nothing() {
+        let (relay, collector) = bench(Choice::Datagrams(None));
+        let own = relay.listening;
+        assert!(relay.set(Kind::Tenant, "b", own, Choice::Datagrams(None)).is_err());
+        relay.remove(Kind::Forwarding, "a");
+        assert!(relay.used.load(Ordering::Relaxed), "of another kind");
+        relay.remove(Kind::Tenant, "a");
+        let payload = datagram(&[flow(3, 3, 9)]);
+        relay.send(&Batch::of(&[(&payload, "192.0.2.1:1".parse().unwrap())]));
+        assert_eq!(received(&collector), None);
+        assert_eq!(relay.counts(Kind::Tenant, "a"), RouteCounts::default());
+    }
 
     #[test]
     fn header_tells_sflow_from_other_protocols() {

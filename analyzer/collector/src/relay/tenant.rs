@@ -186,3 +186,103 @@ fn patch(bytes: &mut [u8], at: usize, word: u32) {
 
 /// Data sources, or agents, whose numbers are kept.
 const MAX_NUMBERS: usize = 65_536;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A sample of these words after its type and length.
+    fn sample(format: u32, words: &[u32]) -> Vec<u32> {
+        [&[format, 4 * words.len() as u32], words].concat()
+    }
+
+    /// A datagram of agent 192.0.2.1, sub-agent 7, with number 99.
+    pub(in crate::relay) fn datagram(samples: &[Vec<u32>]) -> Vec<u8> {
+        let head = [5, 1, 0xc000_0201, 7, 99, 1000, samples.len() as u32];
+        let words = head.into_iter().chain(samples.iter().flatten().copied());
+        words.flat_map(u32::to_be_bytes).collect()
+    }
+
+    /// A flow sample of 1 in 10 with number 50, pool 5000 and 3 drops, of a packet from 02:00:00:00:00:01.
+    pub(in crate::relay) fn flow(source: u32, input: u32, output: u32) -> Vec<u32> {
+        let ethernet = [2, 24, 100, 0x0200_0000, 0x0001_0000, 0x0200_0000, 0x0002_0000, 0x0800];
+        let head = [50, source, 10, 5000, 3, input, output, 1];
+        sample(1, &[head, ethernet].concat())
+    }
+
+    fn expanded(source: u32, input: u32, output: u32) -> Vec<u32> {
+        sample(3, &[50, 0, source, 10, 5000, 3, 0, input, 0, output, 0])
+    }
+
+    fn counters(source: u32) -> Vec<u32> {
+        sample(2, &[50, source, 0])
+    }
+
+    fn discard(source: u32, input: u32) -> Vec<u32> {
+        sample(5, &[50, 0, source, 3, input, 0, 1, 0])
+    }
+
+    /// The words after the header of the part of a tenant, and the number of the datagram.
+    fn part(tenant: &mut Tenant, samples: &[Vec<u32>]) -> Option<(u32, Vec<u32>)> {
+        let payload = datagram(samples);
+        let words: Vec<u32> = tenant
+            .part(&payload)?
+            .chunks(4)
+            .map(|word| u32::from_be_bytes(word.try_into().unwrap()))
+            .collect();
+        assert_eq!((words[..4].to_vec(), words[5]), (vec![5, 1, 0xc000_0201, 7], 1000));
+        Some((words[4], words[6..].to_vec()))
+    }
+
+    /// A number of samples and their words.
+    fn with(samples: &[Vec<u32>]) -> Vec<u32> {
+        [&[samples.len() as u32], &samples.concat()[..]].concat()
+    }
+
+    #[test]
+    fn samples_of_other_ports_get_numbers_of_their_own() {
+        let filters = Filters { indexes: [4].into(), ..Filters::default() };
+        let mut tenant = Tenant::new(filters);
+        let own = [flow(4, 4, 9), counters(4), discard(4, 9)];
+        let others = [flow(3, 3, 9), counters(3), discard(3, 9), expanded(3, 9, 3)];
+        let all = [&own[..], &others].concat();
+        assert_eq!(part(&mut tenant, &all), Some((1, with(&own))));
+        assert_eq!(part(&mut tenant, &others), None);
+        // Those of another source by which a packet left to the port, or came from it.
+        let some = [flow(3, 3, 4), expanded(5, 4, 9), discard(3, 4), flow(3, 4, 9)];
+        let mut expected = some.clone();
+        (expected[0][2], expected[0][5], expected[0][6]) = (1, 10, 0);
+        (expected[1][2], expected[1][6], expected[1][7]) = (1, 10, 0);
+        expected[2][2] = 1;
+        (expected[3][2], expected[3][5], expected[3][6]) = (2, 20, 0);
+        assert_eq!(part(&mut tenant, &some), Some((2, with(&expected))));
+    }
+
+    #[test]
+    fn packets_are_found_by_their_mac_addresses() {
+        for (last, found) in [(1, true), (2, true), (3, false)] {
+            let macs = [MacAddress([2, 0, 0, 0, 0, last])].into();
+            let mut tenant = Tenant::new(Filters { macs, ..Filters::default() });
+            assert_eq!(part(&mut tenant, &[flow(3, 3, 9), counters(3)]).is_some(), found, "{last}");
+        }
+    }
+
+    #[test]
+    fn ports_are_found_by_their_names_at_their_agent() {
+        let names = ["uplink".to_owned()].into();
+        let mut tenant = Tenant::new(Filters { names, ..Filters::default() });
+        assert!(tenant.has_names());
+        assert_eq!(part(&mut tenant, &[counters(4)]), None);
+        let port = |agent: [u8; 4], index, name: &str| {
+            let data_source = DataSource { class: 0, index };
+            (Source { agent: Address::V4(agent.into()), data_source }, name.to_owned())
+        };
+        tenant.resolve(&[
+            port([192, 0, 2, 1], 4, "uplink"),
+            port([192, 0, 2, 1], 5, "eth5"),
+            port([192, 0, 2, 2], 6, "uplink"),
+        ]);
+        let found = part(&mut tenant, &[counters(4), counters(5), counters(6)]);
+        assert_eq!(found, Some((1, with(&[counters(4)]))));
+    }
+}
