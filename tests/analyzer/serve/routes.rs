@@ -76,6 +76,12 @@ fn datagrams_of_agents_are_forwarded_unchanged() {
     });
     assert_eq!(bench.server.json(path), expected);
     assert_eq!(bench.server.json("/forwarding/json"), json!({ "copy": expected }));
+    let metrics = bench.server.get("/metrics").body;
+    for (result, count) in [("sent", 1), ("failed", 0)] {
+        let labels = format!("{{kind=\"forwarding\",name=\"copy\",result=\"{result}\"}}");
+        let series = format!("flowmote_forwarded_datagrams{labels} {count}\n");
+        assert!(metrics.contains(&series), "{series}: {metrics}");
+    }
     assert_eq!([bench.server.delete(path), bench.server.delete(path)], [204, 404]);
     bench.server.get(path).fails(404);
     bench.server.put("/forwarding/all/json", &format!("{{address:'127.0.0.1',port:{port}}}"));

@@ -43,6 +43,16 @@ pub(crate) enum Kind {
     Tenant,
 }
 
+impl Kind {
+    /// The word for it in resources, messages and series.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Forwarding => "forwarding",
+            Self::Tenant => "tenant",
+        }
+    }
+}
+
 /// What is sent on a route.
 #[derive(Debug)]
 pub(crate) enum Choice {
@@ -72,8 +82,8 @@ struct Route {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RouteCounts {
-    datagrams_sent: u64,
-    datagrams_failed: u64,
+    pub(crate) datagrams_sent: u64,
+    pub(crate) datagrams_failed: u64,
     /// The last error.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -117,6 +127,12 @@ impl Relay {
     pub(crate) fn counts(&self, kind: Kind, name: &str) -> RouteCounts {
         let routes = self.routes.lock();
         routes.iter().find(|route| route.is(kind, name)).map(Route::counts).unwrap_or_default()
+    }
+
+    /// The kinds, names and counts of all routes.
+    pub(crate) fn all(&self) -> Vec<(Kind, String, RouteCounts)> {
+        let routes = self.routes.lock();
+        routes.iter().map(|route| (route.kind, route.name.clone(), route.counts())).collect()
     }
 
     /// Sends received datagrams on. It does not wait: what does not fit a send buffer is counted.

@@ -78,7 +78,7 @@ fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
 
 impl RouteSetting for ForwardSetting {
     const KIND: Kind = Kind::Forwarding;
-    const WORD: &'static str = "forwarding";
+    const WORD: &'static str = Self::KIND.word();
 
     fn all(settings: &Settings) -> &BTreeMap<String, Self> {
         &settings.forwarding
@@ -102,7 +102,7 @@ impl RouteSetting for ForwardSetting {
 
 impl RouteSetting for TenantSetting {
     const KIND: Kind = Kind::Tenant;
-    const WORD: &'static str = "tenant";
+    const WORD: &'static str = Self::KIND.word();
 
     fn all(settings: &Settings) -> &BTreeMap<String, Self> {
         &settings.tenants

@@ -79,6 +79,7 @@ async fn metrics(State(hub): Shared) -> Response {
     received(&mut text, &hub, &sums);
     held(&mut text, &hub, &sums);
     logs(&mut text, &hub);
+    forwarded(&mut text, &hub);
     http(&mut text, &hub);
     program(&mut text, &hub);
     text.reply()
@@ -183,6 +184,22 @@ fn logs(text: &mut Exposition, hub: &Hub) {
             ),
         ],
     );
+}
+
+/// Routes on which datagrams are sent on.
+fn forwarded(text: &mut Exposition, hub: &Hub) {
+    let family = "flowmote_forwarded_datagrams";
+    // An error that arrives late makes one of those that were sent a failed one: it can decrease.
+    text.family(family, Kind::Gauge, "Datagrams sent to other collectors, or failed.");
+    for (kind, name, counts) in hub.relay.all() {
+        for (result, count) in
+            [("sent", counts.datagrams_sent), ("failed", counts.datagrams_failed)]
+        {
+            let labels = [("kind", kind.word()), ("name", &name), ("result", result)];
+            let labels = labels.map(|(label, value)| (label, value.to_owned()));
+            text.series(family, &joined(labels), count);
+        }
+    }
 }
 
 fn http(text: &mut Exposition, hub: &Hub) {
