@@ -36,6 +36,13 @@ fn udp(dst_port: u16) -> Vec<u8> {
     vec![0xd4, 0x31, high, low, 0, 0, 0, 0]
 }
 
+/// A network service header of so many words, on path 7.
+fn nsh(words: u8, next_protocol: u8) -> Vec<u8> {
+    let mut header = vec![0x0f, 0xc0 | words, 1, next_protocol, 0, 0, 7, 254];
+    header.resize(usize::from(words) * 4, 0x5a);
+    header
+}
+
 fn packet(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
@@ -398,6 +405,12 @@ fn tags_and_tunnels_lead_to_the_inner_packet() {
             &["ipv4", "udp", "vxlan_gpe", "ethernet"],
         ),
         (
+            [&udp(4790)[..], &[0x0c, 0, 0, 4, 0, 0, 5, 0], &nsh(6, 1)].concat(),
+            &ip,
+            &["ipv4", "udp", "vxlan_gpe", "nsh"],
+        ),
+        ([&[0x89, 0x4f][..], &nsh(2, 3)].concat(), &frame, &["nsh", "ethernet"]),
+        (
             [&udp(1701)[..], &[0x40, 2, 0, 9, 0, 1, 0, 2, 0xff, 3, 0, 0x21]].concat(),
             &ip,
             &["ipv4", "udp", "l2tp", "ppp"],
@@ -481,6 +494,23 @@ fn datagrams_that_only_have_the_port_of_a_tunnel_are_payload() {
     let control =
         packet(&[MACS, &[8, 0], &ipv4(17), &udp(1701), &[0xc8, 2, 0, 12, 0, 1, 0, 0, 0, 0, 0, 0]]);
     assert_eq!(names(&control)[3..], ["l2tp"]);
+}
+
+#[test]
+fn service_header_has_path_and_index() {
+    let header = nsh(2, 4);
+    let frame = packet(&[MACS, &[0x89, 0x4f], &header, &nsh(6, 1), &ipv4(6)]);
+    let layers: Vec<_> = Layers::ethernet(&frame).collect();
+    let Layer::Nsh(first) = layers[1] else { panic!("{layers:?}") };
+    assert_eq!((first.path, first.index), (7, 254));
+    assert_eq!((first.metadata_type, first.next_protocol), (1, 4));
+    assert_eq!(names(&frame)[1..4], ["nsh", "nsh", "ipv4"]);
+    // Another version, and a length that does not cover the path.
+    for wrong in [[0x4f, 0xc2], [0x0f, 0xc1]] {
+        let header = [&wrong[..], &header[2..]].concat();
+        assert_eq!(names(&packet(&[MACS, &[0x89, 0x4f], &header]))[1..], ["payload"]);
+    }
+    assert_eq!(names(&frame[..14 + 7])[1..], ["truncated"]);
 }
 
 #[test]

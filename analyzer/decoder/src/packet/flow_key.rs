@@ -62,14 +62,20 @@ pub(super) fn find_ip(layers: &mut Layers<'_>) -> Option<()> {
             Next::Ethernet => (_, *next) = link::ethernet(rest)?,
             Next::Vlan(tpid) => (_, *next) = tag::vlan(tpid, rest)?,
             Next::Ipv4 | Next::Ipv6 => return Some(()),
-            // Rare layers between the link and IP: LLC, MPLS, PPPoE, PPP.
-            _ => _ = skip(layers)?,
+            // Rare layers between the link and IP: LLC, MPLS, PPPoE, PPP. On a copy, so that the
+            // layers stay in registers in all other steps.
+            _ => {
+                let mut copy = layers.clone();
+                skip(&mut copy)?;
+                *layers = copy;
+            }
         }
     }
 }
 
 /// Out of line, so that the loop over the common layers stays small.
 #[cold]
+#[inline(never)]
 fn skip<'a>(layers: &mut Layers<'a>) -> Option<Layer<'a>> {
     layers.next()
 }

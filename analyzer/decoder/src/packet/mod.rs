@@ -14,7 +14,9 @@ mod guess;
 mod layer;
 mod link;
 mod network;
+mod next;
 mod overlay;
+mod step;
 mod tag;
 mod transport;
 mod tunnel;
@@ -23,12 +25,14 @@ mod wireless;
 pub use flow_key::FiveTuple;
 pub use link::{Ethernet, Llc, Mpls, Ppp, Pppoe};
 pub use network::{Arp, Ipv4, Ipv6, Ipv6Extension};
-pub use overlay::{Geneve, GtpU, Vxlan, VxlanGpe};
+pub use overlay::{Geneve, GtpU, Nsh, Vxlan, VxlanGpe};
+pub use step::Protocol;
 pub use tag::{ETag, ITag, Vlan, VnTag};
 pub use transport::{Icmp, Sctp, Tcp, Udp};
 pub use tunnel::{Eoip, Erspan, Gre, L2tp};
 pub use wireless::Ieee80211;
 
+use self::next::Next;
 use crate::flow::SampledHeader;
 use crate::visit::Visitor;
 
@@ -62,6 +66,7 @@ pub enum Layer<'a> {
     L2tp(L2tp),
     Vxlan(Vxlan),
     VxlanGpe(VxlanGpe),
+    Nsh(Nsh),
     Geneve(Geneve),
     GtpU(GtpU),
     /// Bytes that are not decoded further.
@@ -99,45 +104,11 @@ impl Layer<'_> {
             Self::L2tp(_) => "l2tp",
             Self::Vxlan(_) => "vxlan",
             Self::VxlanGpe(_) => "vxlan_gpe",
+            Self::Nsh(_) => "nsh",
             Self::Geneve(_) => "geneve",
             Self::GtpU(_) => "gtp_u",
             Self::Payload(_) => "payload",
             Self::Truncated(_) => "truncated",
-        }
-    }
-
-    /// The kind of the layer.
-    pub fn protocol(&self) -> Protocol {
-        match self {
-            Self::Ethernet(_) => Protocol::Ethernet,
-            Self::Vlan(_) => Protocol::Vlan,
-            Self::VnTag(_) => Protocol::VnTag,
-            Self::ETag(_) => Protocol::ETag,
-            Self::ITag(_) => Protocol::ITag,
-            Self::Llc(_) => Protocol::Llc,
-            Self::Mpls(_) => Protocol::Mpls,
-            Self::Pppoe(_) => Protocol::Pppoe,
-            Self::Ppp(_) => Protocol::Ppp,
-            Self::Ieee80211(_) => Protocol::Ieee80211,
-            Self::Arp(_) => Protocol::Arp,
-            Self::Ipv4(_) => Protocol::Ipv4,
-            Self::Ipv6(_) => Protocol::Ipv6,
-            Self::Ipv6Extension(_) => Protocol::Ipv6Extension,
-            Self::Tcp(_) => Protocol::Tcp,
-            Self::Udp(_) => Protocol::Udp,
-            Self::Icmp(_) => Protocol::Icmp,
-            Self::Icmpv6(_) => Protocol::Icmpv6,
-            Self::Sctp(_) => Protocol::Sctp,
-            Self::Gre(_) => Protocol::Gre,
-            Self::Erspan(_) => Protocol::Erspan,
-            Self::Eoip(_) => Protocol::Eoip,
-            Self::L2tp(_) => Protocol::L2tp,
-            Self::Vxlan(_) => Protocol::Vxlan,
-            Self::VxlanGpe(_) => Protocol::VxlanGpe,
-            Self::Geneve(_) => Protocol::Geneve,
-            Self::GtpU(_) => Protocol::GtpU,
-            Self::Payload(_) => Protocol::Payload,
-            Self::Truncated(_) => Protocol::Truncated,
         }
     }
 
@@ -169,53 +140,12 @@ impl Layer<'_> {
             Self::L2tp(layer) => layer.visit(visitor),
             Self::Vxlan(layer) => layer.visit(visitor),
             Self::VxlanGpe(layer) => layer.visit(visitor),
+            Self::Nsh(layer) => layer.visit(visitor),
             Self::Geneve(layer) => layer.visit(visitor),
             Self::GtpU(layer) => layer.visit(visitor),
             Self::Payload(_) | Self::Truncated(_) => {}
         }
     }
-}
-
-/// The kind of a [`Layer`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[repr(u8)]
-#[expect(missing_docs, reason = "the variants of Layer")]
-pub enum Protocol {
-    Ethernet,
-    Vlan,
-    VnTag,
-    ETag,
-    ITag,
-    Llc,
-    Mpls,
-    Pppoe,
-    Ppp,
-    Ieee80211,
-    Arp,
-    Ipv4,
-    Ipv6,
-    Ipv6Extension,
-    Tcp,
-    Udp,
-    Icmp,
-    Icmpv6,
-    Sctp,
-    Gre,
-    Erspan,
-    Eoip,
-    L2tp,
-    Vxlan,
-    VxlanGpe,
-    Geneve,
-    GtpU,
-    Payload,
-    Truncated,
-}
-
-impl Protocol {
-    /// Number of protocols: `protocol as usize` is smaller.
-    pub const COUNT: usize = Self::Truncated as usize + 1;
 }
 
 /// The headers of a packet, outermost first.
@@ -262,35 +192,6 @@ impl<'a> Layers<'a> {
         Self { next: Next::from_ip_version(packet), rest: packet, beyond: 0 }
     }
 
-    /// Goes to the next layer and returns its protocol. The same as [`next`](Iterator::next), but no
-    /// field is read that is not needed to find the layer after it.
-    #[inline]
-    pub fn step(&mut self) -> Option<Protocol> {
-        let rest = &mut self.rest;
-        let read = match self.next {
-            Next::Ethernet => link::ethernet(rest).map(|(_, next)| (Protocol::Ethernet, next)),
-            Next::Vlan(tpid) => tag::vlan(tpid, rest).map(|(_, next)| (Protocol::Vlan, next)),
-            Next::Ipv4 => network::ipv4(rest).map(|(_, next)| (Protocol::Ipv4, next)),
-            Next::Ipv6 => network::ipv6(rest).map(|(_, next)| (Protocol::Ipv6, next)),
-            Next::Tcp => transport::tcp(rest).map(|(_, next)| (Protocol::Tcp, next)),
-            Next::Udp => transport::udp(rest).map(|(_, next)| (Protocol::Udp, next)),
-            _ => return self.other(),
-        };
-        let (protocol, next) = read.unwrap_or_else(|| {
-            self.rest = &[];
-            (Protocol::Truncated, Next::Payload)
-        });
-        self.next = next;
-        Some(protocol)
-    }
-
-    /// Out of line, so that the common layers stay small.
-    #[cold]
-    #[inline(never)]
-    fn other(&mut self) -> Option<Protocol> {
-        self.next().map(|layer| layer.protocol())
-    }
-
     /// The bytes after the headers returned so far, within the lengths that IP declares.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
@@ -334,6 +235,7 @@ impl<'a> Iterator for Layers<'a> {
             Next::L2tpIp => tunnel::l2tp_3(rest, beyond),
             Next::Vxlan => overlay::vxlan(rest),
             Next::VxlanGpe => overlay::vxlan_gpe(rest),
+            Next::Nsh => overlay::nsh(rest),
             Next::Geneve => overlay::geneve(rest),
             Next::GtpU => overlay::gtp_u(rest, beyond),
             Next::Payload if rest.is_empty() => return None,
@@ -378,173 +280,6 @@ impl<'a> SampledHeader<'a> {
     #[inline]
     fn beyond(&self) -> usize {
         self.length().saturating_sub(self.header.len())
-    }
-}
-
-/// The protocol of the next header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    Ethernet,
-    /// The tag of a VLAN, announced by this TPID.
-    Vlan(u16),
-    VnTag,
-    ETag,
-    ITag,
-    Llc,
-    Mpls,
-    Pppoe,
-    Ppp,
-    Ieee80211,
-    /// A frame of an A-MPDU, after its delimiter.
-    Ampdu,
-    /// A subframe of an A-MSDU.
-    Amsdu,
-    Arp,
-    Ipv4,
-    Ipv6,
-    /// An extension header of this protocol number.
-    Ipv6Extension(u8),
-    Tcp,
-    Udp,
-    Icmp,
-    Icmpv6,
-    Sctp,
-    Gre,
-    Erspan,
-    Eoip,
-    L2tp,
-    /// L2TP version 3 directly in IP.
-    L2tpIp,
-    Vxlan,
-    VxlanGpe,
-    Geneve,
-    GtpU,
-    Payload,
-}
-
-impl Next {
-    /// The first protocol of a sampled header, as claimed by its number.
-    #[inline]
-    fn claimed(header_protocol: u32) -> Self {
-        match header_protocol {
-            1 => Self::Ethernet,
-            7 | 14 => Self::Ppp,
-            11 => Self::Ipv4,
-            12 => Self::Ipv6,
-            13 => Self::Mpls,
-            15 => Self::Ieee80211,
-            16 => Self::Ampdu,
-            17 => Self::Amsdu,
-            _ => Self::Payload,
-        }
-    }
-
-    /// The first protocol of a sampled header: the claimed one, unless the bytes contradict it.
-    #[inline]
-    fn first(header_protocol: u32, packet: &[u8], beyond: usize) -> Self {
-        let claimed = Self::claimed(header_protocol);
-        let evident = match claimed {
-            Self::Ethernet => matches!(
-                packet,
-                [_, _, _, _, _, _, _, _, _, _, _, _, 0x08 | 0x81, 0, ..]
-                    | [_, _, _, _, _, _, _, _, _, _, _, _, 0x86, 0xdd, ..]
-            ),
-            Self::Ipv4 | Self::Ipv6 => Self::from_ip_version(packet) == claimed,
-            Self::Payload => matches!(header_protocol, 2..=10 | 18),
-            _ => true,
-        };
-        if evident { claimed } else { guess::first(claimed, packet, beyond) }
-    }
-
-    #[inline(always)]
-    fn from_ether_type(ether_type: u16) -> Self {
-        match ether_type {
-            0x0800 => Self::Ipv4,
-            0x86dd => Self::Ipv6,
-            0x8100 => Self::Vlan(ether_type),
-            _ => Self::from_other_ether_type(ether_type),
-        }
-    }
-
-    /// Out of line, so that the common types stay small wherever they are matched.
-    #[inline(never)]
-    fn from_other_ether_type(ether_type: u16) -> Self {
-        match ether_type {
-            0x88a8 | 0x9100 | 0x9200 | 0x9300 => Self::Vlan(ether_type),
-            0x0806 => Self::Arp,
-            0x8847 | 0x8848 => Self::Mpls,
-            0x8863 | 0x8864 => Self::Pppoe,
-            // Transparent Ethernet bridging, in GRE and GENEVE.
-            0x6558 => Self::Ethernet,
-            0x880b => Self::Ppp,
-            0x8926 => Self::VnTag,
-            0x893f => Self::ETag,
-            0x88e7 => Self::ITag,
-            // IEEE 802.3: a length, not a type.
-            0..=0x05dc => Self::Llc,
-            _ => Self::Payload,
-        }
-    }
-
-    #[inline(always)]
-    fn from_ip_protocol(protocol: u8) -> Self {
-        match protocol {
-            6 => Self::Tcp,
-            17 => Self::Udp,
-            1 => Self::Icmp,
-            58 => Self::Icmpv6,
-            132 => Self::Sctp,
-            47 => Self::Gre,
-            4 => Self::Ipv4,
-            41 => Self::Ipv6,
-            137 => Self::Mpls,
-            115 => Self::L2tpIp,
-            0 | 43 | 44 | 51 | 60 | 135 | 139 | 140 => Self::Ipv6Extension(protocol),
-            _ => Self::Payload,
-        }
-    }
-
-    /// IPv4 or IPv6, by the version in the next byte.
-    fn from_ip_version(rest: &[u8]) -> Self {
-        match rest.first().map(|byte| byte >> 4) {
-            Some(4) => Self::Ipv4,
-            Some(6) => Self::Ipv6,
-            _ => Self::Payload,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ethernet => "ethernet",
-            Self::Vlan(_) => "vlan",
-            Self::VnTag => "vn_tag",
-            Self::ETag => "e_tag",
-            Self::ITag => "i_tag",
-            Self::Llc => "llc",
-            Self::Mpls => "mpls",
-            Self::Pppoe => "pppoe",
-            Self::Ppp => "ppp",
-            Self::Ieee80211 | Self::Ampdu => "ieee80211",
-            Self::Amsdu => "ethernet",
-            Self::Arp => "arp",
-            Self::Ipv4 => "ipv4",
-            Self::Ipv6 => "ipv6",
-            Self::Ipv6Extension(_) => "ipv6_extension",
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Icmp => "icmp",
-            Self::Icmpv6 => "icmpv6",
-            Self::Sctp => "sctp",
-            Self::Gre => "gre",
-            Self::Erspan => "erspan",
-            Self::Eoip => "eoip",
-            Self::L2tp | Self::L2tpIp => "l2tp",
-            Self::Vxlan => "vxlan",
-            Self::VxlanGpe => "vxlan_gpe",
-            Self::Geneve => "geneve",
-            Self::GtpU => "gtp_u",
-            Self::Payload => "payload",
-        }
     }
 }
 

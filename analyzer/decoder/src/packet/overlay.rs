@@ -1,6 +1,6 @@
-//! Tunnels in UDP: VXLAN, VXLAN-GPE, GENEVE, GTP-U.
+//! Tunnels in UDP: VXLAN, VXLAN-GPE, GENEVE, GTP-U; and NSH, which VXLAN-GPE or Ethernet carries.
 //!
-//! They are found by their destination port, which may also be that of a client. A header whose fixed
+//! Those in UDP are found by their destination port, which may also be that of a client. A header whose fixed
 //! bits are wrong is payload.
 
 use super::layer::layer;
@@ -19,6 +19,20 @@ layer! {
     VxlanGpe {
         /// Virtual network, 24 bits.
         vni: u32,
+        /// 1 IPv4, 2 IPv6, 3 Ethernet, 4 NSH, 5 MPLS.
+        next_protocol: u8,
+    }
+}
+
+layer! {
+    /// Network service header of a service chain (RFC 8300).
+    Nsh {
+        /// Service path, 24 bits.
+        path: u32,
+        /// Service index: counts down along the path.
+        index: u8,
+        /// 1 context of fixed length, 2 context of variable length.
+        metadata_type: u8,
         /// 1 IPv4, 2 IPv6, 3 Ethernet, 4 NSH, 5 MPLS.
         next_protocol: u8,
     }
@@ -66,15 +80,33 @@ pub(super) fn vxlan_gpe<'a>(rest: &mut &'a [u8]) -> Read<'a> {
         return payload(rest);
     }
     skip(rest, 8)?;
-    let next = match next_protocol {
+    let vni = u32::from_be_bytes([0, a, b, c]);
+    Some((Layer::VxlanGpe(VxlanGpe { vni, next_protocol }), next_of(next_protocol)))
+}
+
+/// The protocol after VXLAN-GPE or NSH, which number them alike.
+fn next_of(next_protocol: u8) -> Next {
+    match next_protocol {
         1 => Next::Ipv4,
         2 => Next::Ipv6,
         3 => Next::Ethernet,
+        4 => Next::Nsh,
         5 => Next::Mpls,
         _ => Next::Payload,
-    };
-    let vni = u32::from_be_bytes([0, a, b, c]);
-    Some((Layer::VxlanGpe(VxlanGpe { vni, next_protocol }), next))
+    }
+}
+
+pub(super) fn nsh<'a>(rest: &mut &'a [u8]) -> Read<'a> {
+    let [first, second, metadata, next_protocol, a, b, c, index] = *rest.first_chunk()?;
+    // In words of 4 bytes, this header and the path included. Two bits of version, which is 0.
+    let words = usize::from(second & 0x3f);
+    if first >> 6 != 0 || words < 2 {
+        return payload(rest);
+    }
+    let path = u32::from_be_bytes([0, a, b, c]);
+    let header = Nsh { path, index, metadata_type: metadata & 0x0f, next_protocol };
+    skip(rest, words * 4)?;
+    Some((Layer::Nsh(header), next_of(next_protocol)))
 }
 
 pub(super) fn geneve<'a>(rest: &mut &'a [u8]) -> Read<'a> {

@@ -37,6 +37,7 @@ pub(super) fn name(protocol: Protocol) -> Option<&'static str> {
         Protocol::L2tp => "l2tp",
         Protocol::Vxlan => "vxlan",
         Protocol::VxlanGpe => "vxlangpe",
+        Protocol::Nsh => "nsh",
         Protocol::Geneve => "geneve",
         Protocol::GtpU => "gtpu",
         _ => return None,
