@@ -3,6 +3,7 @@
 use core::marker::PhantomData;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::layout::Layout;
 use crate::malformed::{Malformed, MalformedKind};
 use crate::value::{MacAddress, Text};
 use crate::visit::Value;
@@ -26,7 +27,7 @@ impl<'a> RtMetric<'a> {
     }
 
     pub(crate) fn read(span: Span<'a>) -> Option<Self> {
-        let mut cursor = Cursor::new(span, 0);
+        let mut cursor = Cursor::new(span, Layout::VERSION_5);
         let datasource = Wire::read(&mut cursor)?;
         let num_values = Wire::read(&mut cursor)?;
         Some(Self { datasource, num_values, values: cursor.span() })
@@ -67,7 +68,7 @@ impl<'a> RtFlow<'a> {
     }
 
     pub(crate) fn read(span: Span<'a>) -> Option<Self> {
-        let mut cursor = Cursor::new(span, 0);
+        let mut cursor = Cursor::new(span, Layout::VERSION_5);
         let datasource = Wire::read(&mut cursor)?;
         let sampling_rate = Wire::read(&mut cursor)?;
         let sample_pool = Wire::read(&mut cursor)?;
@@ -101,7 +102,7 @@ pub struct RtValues<'a, K> {
 
 impl<'a, K> RtValues<'a, K> {
     fn new(span: Span<'a>, left: u32) -> Self {
-        Self { cursor: Cursor::new(span, 0), left, kind: PhantomData }
+        Self { cursor: Cursor::new(span, Layout::VERSION_5), left, kind: PhantomData }
     }
 
     /// Number of bytes not walked over yet.

@@ -91,8 +91,10 @@ impl<'a> Datagram<'a> {
     /// The samples in order.
     #[inline]
     pub fn samples(&self) -> Samples<'a> {
-        let (span, left, version) = (self.samples, self.num_samples, self.version);
-        Samples { span, left, version, searched: false }
+        let count = i64::from(self.num_samples);
+        let left = if self.version == 5 { count } else { -count };
+        let (span, all, version) = (self.samples, self.samples, self.version);
+        Samples { span, all, left, version, searched: false }
     }
 }
 
@@ -113,7 +115,11 @@ fn agent_address(kind: u32, span: &mut Span<'_>) -> Result<Address, Error> {
 #[derive(Clone, Copy, Debug)]
 pub struct Samples<'a> {
     span: Span<'a>,
-    left: u32,
+    /// All samples.
+    all: Span<'a>,
+    /// Number of samples left: above 0 in version 5, below 0 in versions 2 and 4. One comparison with 0
+    /// finds the end and the version.
+    left: i64,
     version: u8,
     /// True after the first search for stray bytes. One per datagram bounds the work.
     searched: bool,
@@ -136,36 +142,42 @@ impl<'a> Iterator for Samples<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let start = self.span;
-        if self.version == 5
-            && let Some([format, length]) = self.span.words()
-            && let Some(body) = self.span.opaque(length)
-            && let Some(sample) = Sample::read(DataFormat(format), body)
-        {
-            return Some(Ok(sample));
+        let before = self.span.bytes().len();
+        if self.left > 0 {
+            self.left -= 1;
+            if let Some([format, length]) = self.span.words()
+                && let Some(body) = self.span.padded(length)
+                && let Some(sample) = Sample::read(DataFormat(format), body)
+            {
+                return Some(Ok(sample));
+            }
+        } else if self.left == 0 {
+            return None;
         }
         // On a copy, so that `self` stays in registers in all other steps.
-        let mut copy = Self { span: start, ..*self };
-        let sample = copy.rare();
+        let mut copy = *self;
+        let sample = copy.rare(before);
         *self = copy;
         Some(sample)
     }
 }
 
 impl<'a> Samples<'a> {
-    /// The next sample if it is neither a flow nor a counters sample of version 5, or not whole. Out of line, so that the
-    /// samples of version 5 pay for none of it.
+    /// The next sample if it is neither a flow nor a counters sample of version 5, or not whole, or
+    /// without its pad. Out of line, so that other samples pay for none of it. `before` is the number of
+    /// bytes that were left at the start of the sample.
     #[cold]
     #[inline(never)]
-    fn rare(&mut self) -> Result<Sample<'a>, Malformed> {
-        if self.version != 5 {
+    fn rare(&mut self, before: usize) -> Result<Sample<'a>, Malformed> {
+        if self.left < 0 {
+            self.left += 1;
             return self.next_legacy();
         }
+        self.span = self.all.last(before);
         let mut span = self.span;
         if let Some([format, length]) = span.words()
             && let Some(body) = span.opaque(length)
-            && let Some(sample) = Sample::read_other(DataFormat(format), body)
+            && let Some(sample) = Sample::read_any(DataFormat(format), body)
         {
             self.span = span;
             return Ok(sample);
@@ -213,7 +225,7 @@ impl<'a> Samples<'a> {
         if Sample::is_known(format) || core::mem::replace(&mut self.searched, true) {
             return None;
         }
-        let left = self.left.saturating_add(1);
+        let left = self.left + 1;
         if end_exactly(start, left) {
             return None;
         }
@@ -230,7 +242,7 @@ impl<'a> Samples<'a> {
 }
 
 /// True if `count` samples use up the span, by their lengths.
-fn end_exactly(mut span: Span<'_>, count: u32) -> bool {
+fn end_exactly(mut span: Span<'_>, count: i64) -> bool {
     for _ in 0..count {
         // Each step takes eight bytes or ends the loop.
         let Some([_, length]) = span.words() else { return false };

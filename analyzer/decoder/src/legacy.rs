@@ -6,22 +6,12 @@
 use crate::counter::Counter;
 use crate::flow::FlowRecords;
 use crate::format::DataFormat;
+use crate::layout::{Items, Layout};
 use crate::malformed::{Malformed, MalformedKind};
 use crate::record::{Record, Records, Space};
 use crate::sample::{CountersSample, FlowSample, Sample};
 use crate::source::{DataSource, Interface};
-use crate::xdr::{Cursor, Layout, Span};
-
-/// The records that follow in a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Items {
-    /// The packet, then the number of extended structures, then those, in a version.
-    Packet(u8),
-    /// Extended structures in a version.
-    Extended(u8),
-    /// The counters of a type of interface.
-    Counters(u8),
-}
+use crate::xdr::Span;
 
 /// Finds the next sample. `span` then begins after it, or is empty if its end cannot be found.
 pub(crate) fn next<'a>(version: u8, span: &mut Span<'a>) -> Result<Sample<'a>, Malformed> {
@@ -51,7 +41,7 @@ fn end(span: &mut Span<'_>, fault: Malformed) -> Malformed {
 
 fn skip_flow(version: u8, span: &mut Span<'_>) -> Option<()> {
     span.words::<7>()?;
-    skip(span, FlowRecords::legacy(*span, 1, Items::Packet(version)));
+    skip(span, FlowRecords::new(*span, 1, Layout::list(version, Items::Packet)));
     Some(())
 }
 
@@ -59,7 +49,7 @@ fn skip_counters(span: &mut Span<'_>) -> Option<()> {
     let [_, _, _, kind] = span.words()?;
     let kind = kind_of_counters(kind);
     let records: Records<'_, Counter> =
-        Records::legacy(*span, number_of_counters(kind), Items::Counters(kind));
+        Records::new(*span, number_of_counters(kind), counters_layout(kind));
     skip(span, records);
     Some(())
 }
@@ -85,7 +75,7 @@ impl<'a> FlowSample<'a> {
             num_records: number_of_records(version, span),
             expanded: false,
             records: span,
-            legacy: Some(Items::Packet(version)),
+            layout: Layout::list(version, Items::Packet),
         })
     }
 }
@@ -97,27 +87,32 @@ impl<'a> CountersSample<'a> {
         Some(Self {
             sequence_number,
             source_id: DataSource::from_compact(source),
-            sampling_interval: Some(interval),
             num_records: number_of_counters(kind),
             expanded: false,
             records: span,
-            legacy: Some(Items::Counters(kind)),
+            layout: counters_layout(kind),
+            interval,
         })
     }
 }
 
 /// The packet and the extended structures of a flow sample.
 fn number_of_records(version: u8, span: Span<'_>) -> u32 {
-    let mut records: FlowRecords<'_> = Records::legacy(span, 1, Items::Packet(version));
+    let mut records: FlowRecords<'_> = Records::new(span, 1, Layout::list(version, Items::Packet));
     match records.next() {
         Some(Ok(_)) => records.left().saturating_add(1),
         _ => 1,
     }
 }
 
-/// 0, which is undefined as well, for a type above 255.
+/// 0 for an undefined type.
 fn kind_of_counters(word: u32) -> u8 {
-    u8::try_from(word).unwrap_or_default()
+    if word <= 7 { word as u8 } else { 0 }
+}
+
+/// Versions 2 and 4 have the same counters.
+fn counters_layout(kind: u8) -> Layout {
+    Layout::list(4, Items::Counters(kind))
 }
 
 fn number_of_counters(kind: u8) -> u32 {
@@ -134,19 +129,16 @@ fn output_interface(word: u32) -> Interface {
 
 impl<'a, S: Space> Records<'a, S> {
     /// Reads the next record, whose end is that of its last field.
-    pub(crate) fn next_legacy(&mut self, items: Items) -> Result<Record<'a, S>, Malformed> {
+    pub(crate) fn next_legacy(&mut self) -> Result<Record<'a, S>, Malformed> {
+        let items = self.layout().items();
         let format = self.number(items)?;
         let start = self.span();
-        let version = items.version();
-        let mut cursor = Cursor::with_layout(start, 0, Layout::Version(version));
-        if let Some(known) = S::lookup(format) {
-            (known.check)(&mut cursor);
-        }
-        let whole = cursor.fault().is_none();
+        let layout = Layout::legacy(self.version());
+        let rest = Record::<S>::new(format, start, layout).check();
         // What is left of a malformed record is in it, and its fault is found when it is read.
-        let after = if whole { cursor.span() } else { start.at_end() };
-        self.go_on(items, after, whole);
-        Ok(Record::legacy(format, start.until(after), version))
+        let after = start.last(rest.unwrap_or(0));
+        self.go_on(items, after, rest.is_ok());
+        Ok(Record::new(format, start.until(after), layout))
     }
 
     /// The number of the next record in version 5.
@@ -157,8 +149,8 @@ impl<'a, S: Space> Records<'a, S> {
                 let formats = counters(kind).unwrap_or_default();
                 formats.iter().rev().nth(self.left() as usize).copied()
             }
-            Items::Packet(_) => packet(self.word()?),
-            Items::Extended(_) => extended(self.word()?),
+            Items::Packet => packet(self.word()?),
+            Items::Extended => extended(self.word()?),
         };
         let unknown = tag.malformed(MalformedKind::UnknownUnion);
         number.map(|format| DataFormat::new(0, format)).ok_or_else(|| self.end(unknown))
@@ -180,23 +172,14 @@ impl<'a, S: Space> Records<'a, S> {
         self.move_to(after);
         match items {
             _ if !whole => self.stop(),
-            Items::Packet(version) => {
+            Items::Packet => {
                 let mut span = after;
                 // A missing number is one missing record.
                 let left = span.words().map_or(1, |[count]| count);
                 self.move_to(span);
-                self.expect(left, Items::Extended(version));
+                self.expect(left, Layout::list(self.version(), Items::Extended));
             }
-            Items::Extended(_) | Items::Counters(_) => {}
-        }
-    }
-}
-
-impl Items {
-    pub(crate) fn version(self) -> u8 {
-        match self {
-            Self::Packet(version) | Self::Extended(version) => version,
-            Self::Counters(_) => 4,
+            Items::Extended | Items::Counters(_) => {}
         }
     }
 }

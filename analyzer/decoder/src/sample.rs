@@ -4,7 +4,7 @@ use crate::counter::CounterRecords;
 use crate::custom::{RtFlow, RtMetric};
 use crate::flow::FlowRecords;
 use crate::format::DataFormat;
-use crate::legacy::Items;
+use crate::layout::Layout;
 use crate::record::Records;
 use crate::source::{DataSource, Interface};
 use crate::xdr::Span;
@@ -41,18 +41,17 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Reads the fixed part of any other sample; `None` for an unknown number, and if `body` is too
-    /// short.
-    pub(crate) fn read_other(format: DataFormat, body: Span<'a>) -> Option<Self> {
+    /// Reads the fixed part of any sample; `None` for an unknown number, and if `body` is too short.
+    pub(crate) fn read_any(format: DataFormat, body: Span<'a>) -> Option<Self> {
         match format {
             DISCARDED => DiscardedPacket::read(body).map(Self::Discarded),
             RT_METRIC => RtMetric::read(body).map(Self::RtMetric),
             RT_FLOW => RtFlow::read(body).map(Self::RtFlow),
-            _ => None,
+            _ => Self::read(format, body),
         }
     }
 
-    /// True for the numbers that [`read`](Sample::read) and [`read_other`](Sample::read_other) read.
+    /// True for the numbers that [`read_any`](Sample::read_any) reads.
     pub(crate) fn is_known(format: DataFormat) -> bool {
         matches!(
             format,
@@ -112,18 +111,15 @@ pub struct FlowSample<'a> {
     /// True for the expanded encoding (0:3).
     pub expanded: bool,
     pub(crate) records: Span<'a>,
-    /// The layout of the records in versions 2 and 4.
-    pub(crate) legacy: Option<Items>,
+    /// Of the records.
+    pub(crate) layout: Layout,
 }
 
 impl<'a> FlowSample<'a> {
     /// The flow records in order.
     #[inline]
     pub fn records(&self) -> FlowRecords<'a> {
-        match self.legacy {
-            None => Records::new(self.records, self.num_records, 0),
-            Some(items) => Records::legacy(self.records, 1, items),
-        }
+        Records::new(self.records, self.num_records, self.layout)
     }
 
     #[inline]
@@ -141,7 +137,7 @@ impl<'a> FlowSample<'a> {
             num_records,
             expanded: false,
             records: span,
-            legacy: None,
+            layout: Layout::VERSION_5,
         })
     }
 
@@ -160,7 +156,7 @@ impl<'a> FlowSample<'a> {
             num_records,
             expanded: true,
             records: span,
-            legacy: None,
+            layout: Layout::VERSION_5,
         })
     }
 }
@@ -173,26 +169,28 @@ pub struct CountersSample<'a> {
     pub sequence_number: u32,
     /// Data source of the counters.
     pub source_id: DataSource,
-    /// Most seconds between two counters samples of this source, as configured; only in versions 2
-    /// and 4.
-    pub sampling_interval: Option<u32>,
     /// Declared number of counter records.
     pub num_records: u32,
     /// True for the expanded encoding (0:4).
     pub expanded: bool,
     pub(crate) records: Span<'a>,
-    /// The layout of the records in versions 2 and 4.
-    pub(crate) legacy: Option<Items>,
+    /// Of the records.
+    pub(crate) layout: Layout,
+    /// 0 in version 5.
+    pub(crate) interval: u32,
 }
 
 impl<'a> CountersSample<'a> {
+    /// Most seconds between two counters samples of this source, as configured; only in versions 2
+    /// and 4.
+    pub fn sampling_interval(&self) -> Option<u32> {
+        self.layout.is_legacy().then_some(self.interval)
+    }
+
     /// The counter records in order.
     #[inline]
     pub fn records(&self) -> CounterRecords<'a> {
-        match self.legacy {
-            None => Records::new(self.records, self.num_records, 0),
-            Some(items) => Records::legacy(self.records, self.num_records, items),
-        }
+        Records::new(self.records, self.num_records, self.layout)
     }
 
     fn compact(mut span: Span<'a>) -> Option<Self> {
@@ -214,16 +212,8 @@ impl<'a> CountersSample<'a> {
         num_records: u32,
         records: Span<'a>,
     ) -> Self {
-        let (sampling_interval, expanded, legacy) = (None, false, None);
-        Self {
-            sequence_number,
-            source_id,
-            sampling_interval,
-            num_records,
-            expanded,
-            records,
-            legacy,
-        }
+        let (expanded, layout, interval) = (false, Layout::VERSION_5, 0);
+        Self { sequence_number, source_id, num_records, expanded, records, layout, interval }
     }
 }
 
@@ -252,7 +242,7 @@ impl<'a> DiscardedPacket<'a> {
     /// The flow records in order.
     #[inline]
     pub fn records(&self) -> FlowRecords<'a> {
-        Records::new(self.records, self.num_records, 0)
+        Records::new(self.records, self.num_records, Layout::VERSION_5)
     }
 
     fn read(mut span: Span<'a>) -> Option<Self> {

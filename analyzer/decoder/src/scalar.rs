@@ -7,10 +7,12 @@ use crate::value::{Address, MacAddress, Percentage, Text, Uuid};
 use crate::visit::{Field, Kind, Value, Visitor};
 use crate::xdr::{Cursor, Wire};
 
-/// Implements [`Wire`] for a type that is one [`Value`].
+/// Implements [`Wire`] for a type that is one [`Value`], with the bytes of the shortest.
 macro_rules! scalar {
-    ($($type:ty as $value:ident: $read:expr, unknown $unknown:expr;)*) => {$(
+    ($($type:ty as $value:ident, $min:literal: $read:expr, unknown $unknown:expr;)*) => {$(
         impl<'a> Wire<'a> for $type {
+            const MIN: usize = $min;
+
             #[inline]
             fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
                 let read: fn(&mut Cursor<'a>) -> Option<Self> = $read;
@@ -33,24 +35,26 @@ macro_rules! scalar {
 }
 
 scalar! {
-    u32 as U32: |c| c.array().map(u32::from_be_bytes),
+    u32 as U32, 4: |c| c.array().map(u32::from_be_bytes),
         unknown |kind| if kind == Kind::Counter { u32::MAX } else { 0 };
-    u64 as U64: |c| c.array().map(u64::from_be_bytes),
+    u64 as U64, 8: |c| c.array().map(u64::from_be_bytes),
         unknown |kind| if kind == Kind::Counter { u64::MAX } else { 0 };
-    i32 as I32: |c| c.array().map(i32::from_be_bytes), unknown |_| 0;
-    f32 as F32: |c| c.array().map(f32::from_be_bytes), unknown |_| -1.0;
-    Percentage as Percentage: |c| i32::read(c).map(Percentage), unknown |_| Percentage(-1);
-    Address as Address: read_address, unknown |_| Address::Unknown;
-    Ipv4Addr as Ipv4: |c| c.array().map(Ipv4Addr::from_octets), unknown |_| Ipv4Addr::UNSPECIFIED;
-    Ipv6Addr as Ipv6: |c| c.array().map(Ipv6Addr::from_octets), unknown |_| Ipv6Addr::UNSPECIFIED;
-    MacAddress as Mac: |c| c.mac().map(MacAddress), unknown |_| MacAddress::default();
-    Uuid as Uuid: |c| c.array().map(Uuid), unknown |_| Uuid::default();
-    Text<'a> as Text: |c| c.opaque().map(Text), unknown |_| Text::default();
-    &'a [u8] as Bytes: |c| c.opaque(), unknown |_| &[];
+    i32 as I32, 4: |c| c.array().map(i32::from_be_bytes), unknown |_| 0;
+    f32 as F32, 4: |c| c.array().map(f32::from_be_bytes), unknown |_| -1.0;
+    Percentage as Percentage, 4: |c| i32::read(c).map(Percentage), unknown |_| Percentage(-1);
+    Address as Address, 4: read_address, unknown |_| Address::Unknown;
+    Ipv4Addr as Ipv4, 4: |c| c.array().map(Ipv4Addr::from_octets), unknown |_| Ipv4Addr::UNSPECIFIED;
+    Ipv6Addr as Ipv6, 16: |c| c.array().map(Ipv6Addr::from_octets), unknown |_| Ipv6Addr::UNSPECIFIED;
+    MacAddress as Mac, 8: |c| c.mac().map(MacAddress), unknown |_| MacAddress::default();
+    Uuid as Uuid, 16: |c| c.array().map(Uuid), unknown |_| Uuid::default();
+    Text<'a> as Text, 4: |c| c.opaque().map(Text), unknown |_| Text::default();
+    &'a [u8] as Bytes, 4: |c| c.opaque(), unknown |_| &[];
 }
 
 /// Opaque data of fixed length: no length word, no pad.
 impl<'a, const N: usize> Wire<'a> for [u8; N] {
+    const MIN: usize = N;
+
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         cursor.array()
     }

@@ -61,7 +61,9 @@ macro_rules! structures {
         }
 
         impl<'a> $crate::xdr::Wire<'a> for $name $(<$life>)? {
-            #[inline]
+            const MIN: usize = 0 $(+ <$type as $crate::xdr::Wire<'a>>::MIN)*;
+
+            #[inline(always)]
             fn read(cursor: &mut $crate::xdr::Cursor<'a>) -> Option<Self> {
                 Some(Self { $($field: $crate::structure::in_version!(
                     cursor,

@@ -171,6 +171,8 @@ impl fmt::Display for MplsLabel {
 
 /// Visited as a structure of four fields.
 impl<'a> Wire<'a> for MplsLabel {
+    const MIN: usize = 4;
+
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         u32::read(cursor).map(Self)
     }

@@ -6,6 +6,7 @@
 
 use core::marker::PhantomData;
 
+use crate::layout::Layout;
 use crate::malformed::{Malformed, MalformedKind};
 use crate::visit::{Field, Kind, Shape, Visitor};
 
@@ -58,11 +59,27 @@ impl<'a> Span<'a> {
         Some(Span { bytes: head, end })
     }
 
+    /// The next `len` bytes, of which the pad must be present. Cheaper than [`opaque`](Span::opaque).
+    #[inline]
+    pub(crate) fn padded(&mut self, len: u32) -> Option<Span<'a>> {
+        let len = usize::try_from(len).ok()?;
+        let (head, rest) = self.bytes.split_at_checked(len)?;
+        let end = self.end.wrapping_sub(rest.len());
+        self.bytes = rest.get(len.wrapping_neg() & 3..)?;
+        Some(Span { bytes: head, end })
+    }
+
     /// The bytes before `rest`, which is a tail of this span.
     pub(crate) fn until(self, rest: Span<'a>) -> Self {
         let len = self.bytes.len().saturating_sub(rest.bytes.len());
         let bytes = self.bytes.get(..len).unwrap_or_default();
         Self { bytes, end: self.end.wrapping_sub(rest.bytes.len()) }
+    }
+
+    /// The last `len` bytes.
+    pub(crate) fn last(self, len: usize) -> Self {
+        let start = self.bytes.len().saturating_sub(len);
+        Self { bytes: self.bytes.get(start..).unwrap_or_default(), ..self }
     }
 
     /// The empty span at the end.
@@ -82,46 +99,28 @@ impl<'a> Span<'a> {
 pub struct Cursor<'a> {
     span: Span<'a>,
     fault: Option<Malformed>,
-    /// Record lists around this one; bounded by [`Cursor::MAX_DEPTH`].
-    depth: u8,
     layout: Layout,
-}
-
-/// How the fields of a structure are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// As specified for the datagram version, 2, 4 or 5.
-    Version(u8),
-    /// As in version 5, but without the pads of MAC addresses.
-    Unpadded,
 }
 
 impl<'a> Cursor<'a> {
     /// Limit for nested record lists. Only `extended_80211_aggregation` (1016) nests them.
     pub const MAX_DEPTH: u8 = 4;
 
-    pub(crate) fn new(span: Span<'a>, depth: u8) -> Self {
-        Self::with_layout(span, depth, Layout::Version(5))
-    }
-
     #[inline]
-    pub(crate) fn with_layout(span: Span<'a>, depth: u8, layout: Layout) -> Self {
-        Self { span, fault: None, depth, layout }
+    pub(crate) fn new(span: Span<'a>, layout: Layout) -> Self {
+        Self { span, fault: None, layout }
     }
 
     /// Version of the datagram: 2, 4 or 5. Fields that a version lacks are not read.
     #[inline]
     pub fn version(&self) -> u8 {
-        match self.layout {
-            Layout::Version(version) => version,
-            Layout::Unpadded => 5,
-        }
+        self.layout.version()
     }
 
     /// The next MAC address, with its pad if the layout has pads.
     #[inline]
     pub(crate) fn mac(&mut self) -> Option<[u8; 6]> {
-        if self.layout == Layout::Unpadded {
+        if self.layout == Layout::UNPADDED {
             return self.array();
         }
         self.array().map(|[a, b, c, d, e, f, _, _]| [a, b, c, d, e, f])
@@ -177,12 +176,18 @@ impl<'a> Cursor<'a> {
         self.span = self.span.at_end();
     }
 
+    /// The bytes that are left at the end of a structure, or the first fault in it.
+    #[inline]
+    pub(crate) fn end(&self) -> Result<usize, Malformed> {
+        self.fault.map_or(Ok(self.remaining()), Err)
+    }
+
     pub(crate) fn span(&self) -> Span<'a> {
         self.span
     }
 
-    pub(crate) fn depth(&self) -> u8 {
-        self.depth
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
     }
 
     #[inline]
@@ -198,6 +203,10 @@ impl<'a> Cursor<'a> {
 
 /// A type that can be read from XDR.
 pub trait Wire<'a>: Sized {
+    /// Bytes of the shortest whole value of version 5. A structure with at least these bytes is read
+    /// without a comparison per field; any number is correct.
+    const MIN: usize = 0;
+
     /// Reads one value; `None` if the record ends before it, with the fault recorded.
     fn read(cursor: &mut Cursor<'a>) -> Option<Self>;
 
@@ -222,7 +231,7 @@ pub trait Wire<'a>: Sized {
 pub struct List<'a, T> {
     items: Span<'a>,
     len: u32,
-    depth: u8,
+    layout: Layout,
     item: PhantomData<T>,
 }
 
@@ -239,15 +248,17 @@ impl<'a, T: Wire<'a>> List<'a, T> {
 
     /// The items in order.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
-        let mut cursor = Cursor::new(self.items, self.depth);
+        let mut cursor = Cursor::new(self.items, self.layout);
         (0..self.len).map_while(move |_| T::read(&mut cursor))
     }
 }
 
 impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
+    const MIN: usize = 4;
+
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         let count = u32::read(cursor)?;
-        let list = |len| Self { items: cursor.span, len, depth: cursor.depth, item: PhantomData };
+        let list = |len| Self { items: cursor.span, len, layout: cursor.layout, item: PhantomData };
         let (all, mut ahead) = (list(count), *cursor);
         // Items have no length of their own, so the end of the list is found by reading them. The
         // first absent one ends the loop: work is bounded by the bytes left, not by the count.
@@ -264,12 +275,12 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
     }
 
     fn unknown(_: Kind) -> Self {
-        Self { items: Span::new(&[]), len: 0, depth: 0, item: PhantomData }
+        Self { items: Span::new(&[]), len: 0, layout: Layout::VERSION_5, item: PhantomData }
     }
 
     fn visit(cursor: &mut Cursor<'a>, field: Field, visitor: &mut dyn Visitor) {
         let Some(list) = Self::read(cursor) else { return };
-        let mut items = Cursor::new(list.items, list.depth);
+        let mut items = Cursor::new(list.items, list.layout);
         visitor.open(field, Shape::List);
         for _ in 0..list.len {
             T::visit(&mut items, Field { name: "", ..field }, visitor);
@@ -282,7 +293,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
 
     fn check(cursor: &mut Cursor<'a>) {
         let Some(list) = Self::read(cursor) else { return };
-        let mut items = Cursor::new(list.items, list.depth);
+        let mut items = Cursor::new(list.items, list.layout);
         (0..list.len).for_each(|_| T::check(&mut items));
         if let Some(fault) = items.fault {
             cursor.fail_with(fault);

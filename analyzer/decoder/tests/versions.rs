@@ -91,7 +91,7 @@ fn version_4_is_read_with_all_structures() {
     );
 
     let ethernet = counters(&samples[2]);
-    assert_eq!((ethernet.num_records, ethernet.sampling_interval), (2, Some(20)));
+    assert_eq!((ethernet.num_records, ethernet.sampling_interval()), (2, Some(20)));
     let records: Vec<_> = ethernet.records().map(Result::unwrap).collect();
     assert_eq!(records[0].read::<IfCounters>().unwrap().if_index, 2);
     assert_eq!(records[1].read::<EthernetCounters>().unwrap().dot3_stats_symbol_errors, 113);

@@ -78,7 +78,7 @@ impl Sink for Json {
             Sample::Counters(counters) => {
                 self.out.number("sequence_number", counters.sequence_number);
                 self.source(counters.source_id);
-                if let Some(interval) = counters.sampling_interval {
+                if let Some(interval) = counters.sampling_interval() {
                     self.out.number("sampling_interval", interval);
                 }
                 self.list("num_records", counters.num_records, "records");

@@ -79,7 +79,7 @@ impl Sink for Text {
             Sample::Counters(counters) => {
                 self.word("sequence", counters.sequence_number);
                 self.word("source", counters.source_id);
-                if let Some(interval) = counters.sampling_interval {
+                if let Some(interval) = counters.sampling_interval() {
                     self.word("interval", format_args!("{interval} s"));
                 }
             }

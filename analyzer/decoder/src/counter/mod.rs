@@ -16,7 +16,8 @@ pub use mib2::*;
 pub use vendor::*;
 pub use virt::*;
 
-use crate::record::{Record, Records, registry};
+use crate::record::{Record, Records};
+use crate::space::registry;
 
 /// The number space of counter records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,9 @@ pub use user::User;
 pub use vendor::*;
 pub use wireless::*;
 
-use crate::legacy::Items;
-use crate::record::{Record, Records, registry};
+use crate::layout::{Items, Layout};
+use crate::record::{Record, Records};
+use crate::space::registry;
 use crate::xdr::Span;
 
 /// The number space of flow records.
@@ -40,8 +41,8 @@ impl<'a> FlowRecords<'a> {
     pub fn stored(version: u8, bytes: &'a [u8]) -> Self {
         let span = Span::new(bytes);
         match version {
-            2 | 4 => Self::legacy(span, 1, Items::Packet(version)),
-            _ => Self::new(span, u32::MAX, 0),
+            2 | 4 => Self::new(span, 1, Layout::list(version, Items::Packet)),
+            _ => Self::new(span, u32::MAX, Layout::VERSION_5),
         }
     }
 }

@@ -34,6 +34,8 @@ impl<'a> User<'a> {
 }
 
 impl<'a> Wire<'a> for User<'a> {
+    const MIN: usize = 8;
+
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         let charset = if cursor.version() >= 5 { u32::read(cursor)? } else { UNKNOWN };
         <&[u8]>::read(cursor).map(|name| Self { charset, name })

@@ -123,7 +123,7 @@ fn arbitrary_records_change_nothing_but_metrics() {
     let formats = [0, 4300, 4413, 5703]
         .into_iter()
         .flat_map(|enterprise| (1..=3100).map(move |format| DataFormat::new(enterprise, format)));
-    let known = formats.filter(|format| <Counter as Space>::lookup(*format).is_some());
+    let known = formats.filter(|format| <Counter as Space>::name(*format).is_some());
     let known: Vec<DataFormat> = known.collect();
     assert!(known.len() > 50, "{} records", known.len());
     let mut device = Device::new(0, 5);
