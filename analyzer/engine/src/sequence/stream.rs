@@ -31,6 +31,8 @@ struct Sequence {
     /// True if a datagram has continued it.
     continued: bool,
     /// True if it was continued after another sequence.
+    returned: bool,
+    /// True if it and another one took turns.
     interleaved: bool,
 }
 
@@ -81,6 +83,7 @@ impl Stream {
         }
         self.confirmed |= sequence.continued;
         if returned {
+            sequence.returned = true;
             self.mark_interleaved(&mut sequence);
         }
         if self.sequences.len() >= MAX_SEQUENCES {
@@ -102,23 +105,27 @@ impl Stream {
 
     /// Finds the sequence that `mark` continues best: exactly, then with a small gap. If there is
     /// none, the step is a gap or a restart of the one used last.
+    ///
+    /// An agent that restarts often, or whose numbers jump back, comes near former positions again.
+    /// The numbers between are not lost. So with a gap, only the sequence used last is continued, and
+    /// those that have shown to take turns; a left position is continued exactly.
     fn place(&self, mark: Mark, last: usize) -> Place {
         let live = |position: &Position| mark.arrival.since(position.arrival()) <= MAX_SILENCE;
-        let after = |fits: &dyn Fn(&Position) -> bool| {
-            let sequences = self.sequences.iter().map(|sequence| &sequence.position);
-            let mut live = sequences.enumerate().rev().filter(|(at, it)| *at == last || live(it));
-            live.find(|(_, position)| fits(position)).map(|(index, _)| Place::After(index))
+        let after = |fits: &dyn Fn(usize, &Sequence) -> bool| {
+            let mut all = self.sequences.iter().enumerate().rev();
+            let live = |at: usize, it: &Sequence| at == last || live(&it.position);
+            all.find(|(at, it)| live(*at, it) && fits(*at, it)).map(|(at, _)| Place::After(at))
         };
-        let left = |distance| {
-            let fits = |left: &(Position, Step)| live(&left.0) && left.0.near(mark, distance);
+        let left = || {
+            let fits = |left: &(Position, Step)| live(&left.0) && left.0.near(mark, 1);
             self.left.iter().rposition(fits).map(Place::Left)
         };
-        after(&|position| position.near(mark, 1))
-            .or_else(|| after(&|position| position.step(mark) == Step::Duplicate))
-            .or_else(|| after(&|position| position.step(mark) == Step::Late))
-            .or_else(|| left(1))
-            .or_else(|| after(&|position| position.near(mark, MAX_NEAR)))
-            .or_else(|| left(MAX_NEAR))
+        after(&|_, it| it.position.near(mark, 1))
+            .or_else(|| after(&|_, it| it.position.step(mark) == Step::Duplicate))
+            .or_else(|| after(&|_, it| it.position.step(mark) == Step::Late))
+            .or_else(|| after(&|at, it| at == last && it.position.near(mark, MAX_NEAR)))
+            .or_else(left)
+            .or_else(|| after(&|_, it| it.returned && it.position.near(mark, MAX_NEAR)))
             .unwrap_or(Place::After(last))
     }
 
@@ -155,7 +162,7 @@ impl Stream {
 
 impl Sequence {
     fn start(position: Position) -> Self {
-        Self { position, continued: false, interleaved: false }
+        Self { position, continued: false, returned: false, interleaved: false }
     }
 
     /// Moves the position to `mark` and returns the meaning of the step.
@@ -166,6 +173,7 @@ impl Sequence {
             Step::Duplicate | Step::Late => self.continued,
             Step::Restart => false,
         };
+        self.returned &= step != Step::Restart;
         self.position.advance(mark, step);
         step
     }

@@ -68,6 +68,35 @@ fn restart_a_few_seconds_after_the_start_is_a_restart() {
     }
 }
 
+/// Datagrams with these numbers, one each second, by the clock of the host.
+fn each_second(runs: &[core::ops::RangeInclusive<u32>]) -> Gaps {
+    let numbers = runs.iter().cloned().flatten();
+    let sent: Vec<Sent> = numbers
+        .zip(0..)
+        .map(|(number, second)| (second.into(), 1, number, 1000 * second))
+        .collect();
+    sequences(&sent).totals
+}
+
+#[test]
+fn numbers_that_return_near_former_ones_are_not_lost() {
+    let restarts = |restarts| Gaps { restarts, ..Gaps::default() };
+    // The numbers go back to one that is near the end of the first run.
+    assert_eq!(each_second(&[1..=6, 1..=16, 12..=20]), restarts(2));
+    assert_eq!(each_second(&[1..=200, 1..=90, 40..=45]), restarts(2));
+    // 80 lost datagrams end where the first run ended. They look like a second sequence, whose
+    // numbers are near later.
+    assert_eq!(each_second(&[1..=100, 1..=20, 101..=120, 40..=50]), restarts(1));
+}
+
+#[test]
+fn loss_where_a_former_run_ended_is_a_loss() {
+    let expected = Gaps { lost: 1, restarts: 1, ..Gaps::default() };
+    assert_eq!(each_second(&[1..=10, 1..=9, 11..=15]), expected);
+    let twice = Gaps { lost: 1, restarts: 2, ..Gaps::default() };
+    assert_eq!(each_second(&[1..=10, 1..=20, 1..=9, 11..=30]), twice);
+}
+
 #[test]
 fn streams_with_gaps_are_listed() {
     let mut sequences = Sequences::default();
