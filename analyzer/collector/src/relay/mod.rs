@@ -32,6 +32,8 @@ pub(crate) struct Relay {
     routes: Mutex<Vec<Route>>,
     /// Locked after the routes.
     copied: Mutex<Copied>,
+    /// When the ports of tenants are found by their names again.
+    next_names: Mutex<Instant>,
     /// False without routes, so that receiving costs nothing.
     used: AtomicBool,
 }
@@ -93,7 +95,8 @@ impl Relay {
     /// No routes; none will lead to `listening`.
     pub(crate) fn new(listening: SocketAddr) -> Self {
         let (routes, copied) = (Mutex::default(), Mutex::new(Copied::new()));
-        Self { listening, routes, copied, used: AtomicBool::new(false) }
+        let (next_names, used) = (Mutex::new(Instant::now()), AtomicBool::new(false));
+        Self { listening, routes, copied, next_names, used }
     }
 
     /// Adds a route, or replaces the one of this kind and name.
@@ -112,6 +115,7 @@ impl Relay {
         }
         self.remove(kind, name);
         self.routes.lock().push(Route::new(kind, name, address, choice));
+        *self.next_names.lock() = Instant::now();
         self.used.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -152,11 +156,14 @@ impl Relay {
         }
     }
 
-    /// Finds the ports of tenants by their names: `named` returns all ports and their names.
+    /// Finds the ports of tenants by their names, unless that was done a short time ago: `named` returns
+    /// all ports and their names.
     pub(crate) fn resolve(&self, named: impl FnOnce() -> Vec<(Source, String)>) {
-        if !self.used.load(Ordering::Relaxed) {
+        let now = Instant::now();
+        if !self.used.load(Ordering::Relaxed) || now < *self.next_names.lock() {
             return;
         }
+        *self.next_names.lock() = now + NAMES_INTERVAL;
         let needed = self.routes.lock().iter().any(Route::has_names);
         let named = if needed { named() } else { return };
         for route in self.routes.lock().iter_mut() {
@@ -257,6 +264,8 @@ pub(crate) fn is_sflow(payload: &[u8]) -> bool {
     }
 }
 
+/// Time between two searches for the ports of tenants.
+const NAMES_INTERVAL: Duration = Duration::from_secs(5);
 /// Time between two attempts to open a destination.
 const RETRY: Duration = Duration::from_secs(10);
 

@@ -3,22 +3,22 @@
 //! A request locks one analyzer after the other, copies what it needs, and merges and prints the copies
 //! without a lock. So samples wait for a copy at most.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+mod questions;
+mod temporary;
+
+use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use flowmote_engine::analyzer::{Analyzer, add_top_keys};
-use flowmote_engine::events::{EventLog, Events, Threshold};
-use flowmote_engine::flowcache::{
-    ActiveFlow, Definition, DefinitionError, FlowCache, FlowLog, Query, Records, Snapshot,
-};
+use flowmote_engine::analyzer::Analyzer;
+use flowmote_engine::events::{EventLog, Threshold};
+use flowmote_engine::flowcache::{Definition, DefinitionError, FlowLog};
 use flowmote_engine::lookup::{Databases, Lookup, Topology};
-use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest, Statistic, TopKey, statistic};
-use flowmote_engine::samples::Held;
+use flowmote_engine::metrics::{MetricFilter, MetricRequest};
 use flowmote_engine::source::{AgentList, Source};
-use flowmote_engine::{Arrival, Instant as EngineTime, Tally};
+use flowmote_engine::{Arrival, Instant as EngineTime};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
 
@@ -27,6 +27,7 @@ use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
 use crate::relay::{Relay, RouteSetting};
 use crate::state::{Settings, State};
+use temporary::Temporary;
 
 /// The shared state.
 #[derive(Debug)]
@@ -59,15 +60,6 @@ pub(crate) struct Hub {
     start_unix: Duration,
 }
 
-/// A definition that a request has made.
-#[derive(Debug)]
-struct Temporary {
-    name: String,
-    definition: Definition,
-    /// When it is removed.
-    end: Instant,
-}
-
 /// The numbered logs.
 #[derive(Debug)]
 struct Logs {
@@ -79,39 +71,6 @@ impl Logs {
     /// Entries since the start.
     fn entries(&self) -> u64 {
         self.flows.len() + self.events.total()
-    }
-}
-
-/// What the analyzers count since the start, and what they hold now.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) agents: u64,
-    pub(crate) bytes: u64,
-    pub(crate) datagrams: u64,
-    pub(crate) faults: u64,
-    /// Bytes of all tables.
-    pub(crate) memory: u64,
-    /// Datagrams that the kernel dropped at the socket.
-    pub(crate) dropped: u64,
-    pub(crate) events: u64,
-    /// Records in the flow log, and those that were lost before they got there.
-    pub(crate) flows: u64,
-    pub(crate) flows_lost: u64,
-}
-
-impl Counts {
-    fn add(&mut self, analyzer: &Analyzer) {
-        let (tally, usage) = (analyzer.tally(), analyzer.flows().usage());
-        let memory = usage.bytes
-            + analyzer.metrics().bytes()
-            + analyzer.agents().bytes()
-            + analyzer.checks().bytes()
-            + analyzer.history().bytes();
-        self.agents += analyzer.agents().iter().len() as u64;
-        self.bytes += tally.bytes;
-        self.datagrams += tally.datagrams;
-        self.faults += tally.faults();
-        self.memory += memory as u64;
     }
 }
 
@@ -320,38 +279,6 @@ impl Hub {
         Ok(changed)
     }
 
-    /// The name of a definition that a request makes and that has no other name. It is removed `keep`
-    /// after the last request for it.
-    pub(crate) fn temporary(
-        &self,
-        definition: &Definition,
-        keep: Duration,
-    ) -> Result<String, DefinitionError> {
-        let mut temporary = self.temporary.lock();
-        let end = Instant::now() + keep;
-        if let Some(entry) = temporary.iter_mut().find(|entry| entry.definition == *definition) {
-            entry.end = end.max(entry.end);
-            return Ok(entry.name.clone());
-        }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{TEMPORARY}{number}");
-        self.define(&name, definition)?;
-        temporary.push(Temporary { name: name.clone(), definition: definition.clone(), end });
-        Ok(name)
-    }
-
-    /// Removes definitions that requests made, and that are not requested any more.
-    fn remove_temporary(&self) {
-        let now = Instant::now();
-        self.temporary.lock().retain(|entry| {
-            let keep = now < entry.end;
-            if !keep {
-                self.each(|analyzer| analyzer.undefine(&entry.name));
-            }
-            keep
-        });
-    }
-
     /// Defines the flows that programs read without a definition, unless the user has defined them.
     pub(crate) fn define_presets(&self) -> Result<(), DefinitionError> {
         for (name, definition) in presets() {
@@ -376,136 +303,8 @@ impl Hub {
     pub(crate) fn set_databases(&self, databases: &Databases) {
         self.each(|analyzer| analyzer.set_databases(databases.clone()));
     }
-
-    /// The flows of a definition; `None` without one of this name.
-    pub(crate) fn snapshot(&self, name: &str) -> Option<Snapshot> {
-        self.joined(|now, flows| flows.snapshot(now, name))
-    }
-
-    /// The copies that `read` makes of the flows of all analyzers, together.
-    fn joined(
-        &self,
-        read: impl Fn(EngineTime, &FlowCache) -> Option<Snapshot>,
-    ) -> Option<Snapshot> {
-        let now = self.now();
-        let snapshots = self.each(|analyzer| read(now, analyzer.flows()));
-        snapshots.into_iter().flatten().reduce(|mut all, one| {
-            all.join(one);
-            all
-        })
-    }
-
-    /// The active flows of a definition; `None` without one of this name.
-    pub(crate) fn active(&self, name: &str, query: &Query<'_>) -> Option<Vec<ActiveFlow>> {
-        let largest = self.joined(|now, flows| flows.snapshot_largest(now, name, query))?;
-        match largest.active_of_largest(query) {
-            Some(flows) => Some(flows),
-            None => self.snapshot(name).map(|snapshot| snapshot.active(query)),
-        }
-    }
-
-    /// The samples of a span of time.
-    pub(crate) fn held(&self, from: EngineTime, to: EngineTime) -> Option<Held> {
-        let held = self.each(|analyzer| analyzer.history().held(from, to));
-        held.into_iter().reduce(|mut all, one| {
-            all.join(one);
-            all
-        })
-    }
-
-    /// The metrics that a request names, of all analyzers, with their largest flows.
-    pub(crate) fn find(
-        &self,
-        agents: &AgentList,
-        request: &MetricRequest,
-        filter: &MetricFilter,
-    ) -> Vec<Found> {
-        let mut found = self.find_all(agents, Some(request), filter);
-        let snapshot = self.joined(|now, flows| flows.snapshot_top_keys(now, &request.name));
-        if let Some(snapshot) = snapshot {
-            add_top_keys(&mut found, &snapshot, &self.lookup());
-        }
-        found
-    }
-
-    /// A statistic over the values of a metric, with the largest flows of the data source that it selects.
-    pub(crate) fn statistic(
-        &self,
-        agents: &AgentList,
-        request: &MetricRequest,
-        filter: &MetricFilter,
-    ) -> Statistic {
-        let found = self.find_all(agents, Some(request), filter);
-        let found = statistic(request.aggregate, self.now(), &found);
-        let snapshot = found.source.and_then(|source| {
-            self.joined(|now, flows| flows.snapshot_source(now, &request.name, &source))
-        });
-        let top_keys = snapshot.map_or_else(Vec::new, |snapshot| {
-            let sources = snapshot.top_keys(&AgentList::All, &Topology::default(), None);
-            let at_source = sources.into_iter().find(|it| Some(it.source) == found.source);
-            let keys = at_source.into_iter().flat_map(|it| it.keys);
-            keys.map(|flow| TopKey { key: flow.key, value: flow.estimate.value }).collect()
-        });
-        Statistic { top_keys, ..found }
-    }
-
-    /// The metrics of all analyzers: all of them, or those that a request names. In the order of agents
-    /// and data sources.
-    pub(crate) fn find_all(
-        &self,
-        agents: &AgentList,
-        request: Option<&MetricRequest>,
-        filter: &MetricFilter,
-    ) -> Vec<Found> {
-        let (now, name) = (self.now(), request.map(|request| request.name.as_str()));
-        let pin = request.and_then(|request| request.pin);
-        let mut found =
-            self.each(|analyzer| analyzer.find(now, agents, pin, name, filter)).concat();
-        found.sort_by_key(|found| found.source);
-        found
-    }
-
-    /// Events after a number.
-    pub(crate) fn events(
-        &self,
-        after: Option<u64>,
-        limit: usize,
-        threshold: Option<&str>,
-    ) -> Events {
-        self.logs.lock().events.after(after, limit, threshold)
-    }
-
-    /// Forgets the events of a threshold that does not exist any more. A client that defines it again, and
-    /// reads from the beginning, would take them for events of its own flows, which have no value yet.
-    pub(crate) fn forget_events(&self, threshold: &str) {
-        self.logs.lock().events.forget(threshold);
-    }
-
-    /// Flow records after a number.
-    pub(crate) fn records(&self, after: Option<u64>, limit: usize, name: Option<&str>) -> Records {
-        self.logs.lock().flows.after(after, limit, name)
-    }
-
-    /// The counts of all analyzers together, as they are printed.
-    pub(crate) fn tally(&self) -> Tally {
-        let mut sum = Tally::default();
-        self.each(|analyzer| sum.add(analyzer.tally()));
-        sum
-    }
-
-    /// The counts of all analyzers together.
-    pub(crate) fn counts(&self) -> Counts {
-        let mut counts = Counts { dropped: self.drops.count().unwrap_or(0), ..Counts::default() };
-        self.each(|analyzer| counts.add(analyzer));
-        let logs = self.logs.lock();
-        counts.events = logs.events.total();
-        (counts.flows, counts.flows_lost) = (logs.flows.len(), logs.flows.lost());
-        counts
-    }
 }
 
-/// Names of temporary definitions begin so.
-const TEMPORARY: &str = "_export_";
 /// Memory of the program itself, its logs and its connections, in bytes.
 const OVERHEAD: usize = 8 << 20;
 /// Records that the flow log keeps.
