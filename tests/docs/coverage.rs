@@ -158,9 +158,7 @@ fn marked(table: &Table, column: fn(&Row) -> bool) -> Numbers {
 
 /// Number and name of each record of a number space that the analyzer decodes.
 fn decoded_records<S: Space>() -> BTreeMap<Number, String> {
-    formats()
-        .filter_map(|format| Some((format.to_string(), S::lookup(format)?.name.to_owned())))
-        .collect()
+    formats().filter_map(|format| Some((format.to_string(), S::name(format)?.to_owned()))).collect()
 }
 
 fn decoded_samples() -> BTreeMap<Number, String> {

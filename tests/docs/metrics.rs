@@ -39,7 +39,7 @@ fn expected() -> Tables {
         }
     }
     let known = (0..4096).map(|format| DataFormat::new(0, format));
-    let known = known.filter(|format| Counter::lookup(*format).is_some()).count();
+    let known = known.filter(|format| Counter::name(*format).is_some()).count();
     assert!(tables.len() >= known, "a record has no vector");
     tables
 }
