@@ -8,7 +8,13 @@
 //!
 //! `flows CASE TIMES` processes TIMES datagrams for a counter of instructions, after a preparation that
 //! does not depend on the number. CASE is `decode`, `one`, `three` or `analyzer`.
+//!
+//! `flows past MILLIONS` stores millions of samples, about 140 bytes each, and measures queries over
+//! them. Two threads share each query. `flows memory` prints the resident memory of an analyzer by the
+//! number of agents, ports and definitions.
 
+mod memory;
+mod past;
 mod trace;
 
 use core::hint::black_box;
@@ -23,6 +29,7 @@ use flowmote_engine::events::EventLog;
 use flowmote_engine::flowcache::{Definition, FlowCache, FlowLog, Observed};
 use flowmote_engine::keys::{Context, Packet};
 use flowmote_engine::lookup::Lookup;
+use flowmote_engine::samples::History;
 use flowmote_engine::{Arrival, Instant};
 use nix::time::{ClockId, clock_gettime};
 
@@ -48,24 +55,32 @@ fn main() -> ExitCode {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let trace = Trace::new();
     match words.as_slice() {
-        [] => {
-            compare(&trace);
-            ExitCode::SUCCESS
+        [] => compare(&Trace::new()),
+        ["memory"] => memory::compare(),
+        ["memory", kind, number] => {
+            let Ok(number) = number.parse() else { return usage() };
+            memory::measure(kind, number);
+        }
+        ["past", millions] => {
+            let Ok(millions) = millions.parse() else { return usage() };
+            past::compare(&Trace::new(), millions);
         }
         [name, times] => {
             let case = CASES.iter().find(|case| case.name == *name);
-            let (Some(case), Ok(times)) = (case, times.parse()) else { return ExitCode::from(2) };
-            let mut analysis = Analysis::new(case);
+            let (Some(case), Ok(times)) = (case, times.parse()) else { return usage() };
+            let (mut analysis, trace) = (Analysis::new(case), Trace::new());
             trace.datagrams().cycle().take(times).for_each(|datagram| analysis.ingest(datagram));
-            ExitCode::SUCCESS
         }
-        _ => {
-            eprintln!("usage: flows, or flows decode|one|three|analyzer TIMES");
-            ExitCode::from(2)
-        }
+        _ => return usage(),
     }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    let cases = CASES.map(|case| case.name).join("|");
+    eprintln!("usage: flows, flows {cases} TIMES, flows past MILLIONS, flows memory");
+    ExitCode::from(2)
 }
 
 /// Prints nanoseconds per flow sample for each case.
@@ -130,6 +145,22 @@ impl Analysis {
         Self { work, lookup: Lookup::default(), datagrams: 0 }
     }
 
+    /// An analyzer without definitions that keeps a number of samples.
+    fn storing(samples: usize) -> Self {
+        // Samples have a fifth of the memory.
+        let analyzer = Analyzer::new((samples * 160).max(1 << 20) * 5);
+        Self { work: Work::Whole(analyzer.into()), lookup: Lookup::default(), datagrams: 0 }
+    }
+
+    /// The samples that are stored.
+    ///
+    /// # Panics
+    /// There is no analyzer.
+    fn history(&self) -> &History {
+        let Work::Whole(analyzer) = &self.work else { panic!("flows alone store no samples") };
+        analyzer.history()
+    }
+
     /// The time at which 300,000 samples a second arrive.
     fn time(&self) -> Instant {
         Instant::after_start(Duration::from_micros(self.datagrams * 20))
@@ -172,7 +203,11 @@ impl Analysis {
 }
 
 fn now() -> f64 {
-    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every Linux has this clock");
+    seconds(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock).expect("every Linux has this clock");
     time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9
 }
 

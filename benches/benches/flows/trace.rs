@@ -94,7 +94,7 @@ fn counters(sequence: u32, builder: &mut DatagramBuilder<'_>) {
 }
 
 /// The first 128 bytes of a TCP packet of a flow.
-fn packet(flow: u32, frame_length: u32) -> [u8; 128] {
+pub(crate) fn packet(flow: u32, frame_length: u32) -> [u8; 128] {
     let mut random = Random::new(u64::from(flow));
     let mut packet = [0; 128];
     packet[12..26].copy_from_slice(&[8, 0, 0x45, 0, 5, 0, 0, 1, 0x40, 0, 64, 6, 0, 0]);

@@ -41,6 +41,26 @@ fn memory_stays_within_its_bound() {
         server.get(request);
         assert_bound(&server, idle, request);
     }
+    // All other tables are full by now.
+    define(&server);
+    load.send(500, |random, number| flows(10, random, number));
+    assert_bound(&server, idle, "500 definitions");
+}
+
+/// Adds 500 definitions: keys with and without room in a slot, and entries with memory of their own.
+fn define(server: &Server) {
+    let kinds = [
+        "keys:'ipsource',value:'bytes'",
+        "keys:'ipsource,ipdestination,macsource,macdestination',value:'frames'",
+        "keys:'ipsource',value:'count:ipdestination'",
+        "keys:'tcpsourceport,ipsource',value:'bytes',log:true,activeTimeout:1",
+        "keys:'ipsource',value:'frames',counter:true",
+        "keys:'macsource',value:'bytes',values:['avg:bytes','max:bytes']",
+    ];
+    for number in 0..500 {
+        let definition = format!("{{{}}}", kinds[number % kinds.len()]);
+        server.put(&format!("/flow/d{number}/json"), &definition);
+    }
 }
 
 /// Kilobytes of the process in a line of its status.

@@ -27,7 +27,6 @@ fn keys_chosen_now_have_the_flows_of_before() {
     assert_eq!(flow["rate"], 10.0);
     // 20 datagrams a second with 4 samples of 1 in 10, or less on a busy machine; over the span since
     // the start of the program, which the traffic followed.
-    let number = |value: &Value| value.as_f64().expect("a number");
     let span = (number(&reply["to"]) - number(&reply["from"])) / 1000.0;
     assert!((number(&flow["value"]) * span / number(&reply["matched"]) - 10.0).abs() < 0.1);
     assert!(number(&flow["low"]) < number(&flow["value"]));
@@ -40,6 +39,57 @@ fn keys_chosen_now_have_the_flows_of_before() {
     assert!(times.len() >= 3, "{reply}");
     assert!(times.iter().skip(1).all(|time| time.as_u64().is_some_and(|time| time % 1000 == 0)));
     assert!(series.iter().map(number).fold(0.0, f64::max) > 400.0, "{reply}");
+}
+
+#[test]
+fn each_step_has_an_interval() {
+    let server = Server::start(&[]);
+    let _traffic = Traffic::to(server.sflow);
+    let reply = after_some_seconds(&server, "keys=src&value=frames&step=1s");
+    let flow = &reply["flows"][0];
+    let column = |of: &Value, name: &str| -> Vec<f64> {
+        let numbers = of[name].as_array().expect("a list");
+        numbers.iter().map(|number| number.as_f64().expect("a number")).collect()
+    };
+    for of in [flow, &reply["total"]] {
+        let [low, value, high] = ["seriesLow", "series", "seriesHigh"].map(|name| column(of, name));
+        assert_eq!((low.len(), high.len()), (value.len(), value.len()));
+        assert!(low.iter().zip(&value).all(|(low, value)| low <= value), "{of}");
+        // Also a step without a sample has an upper limit.
+        assert!(high.iter().zip(&value).all(|(high, value)| high > value), "{of}");
+    }
+    // A step has fewer samples than the span, and a wider interval for its value.
+    let width = |low: f64, value: f64, high: f64| (high - low) / value;
+    let span = width(number(&flow["low"]), number(&flow["value"]), number(&flow["high"]));
+    let steps = column(flow, "series").len();
+    let ends = ["seriesLow", "series", "seriesHigh"].map(|name| column(flow, name)[steps - 2]);
+    assert!(ends[1] > 0.0 && width(ends[0], ends[1], ends[2]) > span, "{reply}");
+    // Steps of a value that is no sum have one too, and null without a sample.
+    let average = server.json("/api/v1/flows?keys=src&value=avg:bytes&step=1s&from=-20s");
+    assert_eq!(
+        average["flows"][0]["seriesLow"].as_array().map(Vec::len),
+        Some(average["times"].as_array().map_or(0, Vec::len))
+    );
+}
+
+#[test]
+fn further_values_have_errors_too() {
+    let server = Server::start(&[]);
+    let _traffic = Traffic::to(server.sflow);
+    let reply =
+        after_some_seconds(&server, "keys=src&value=bytes&values=frames,avg:bytes,count:dst");
+    let flow = &reply["flows"][0];
+    let [frames, average, distinct] = [0, 1, 2].map(|at| &flow["values"][at]);
+    let ratio = number(&flow["value"]) / number(&frames["value"]);
+    assert!((ratio / number(&average["value"]) - 1.0).abs() < 1e-9, "{flow}");
+    assert!(number(&frames["low"]) < number(&frames["value"]), "{flow}");
+    assert!(number(&frames["high"]) > number(&frames["value"]), "{flow}");
+    assert_eq!(distinct["value"], 1.0);
+    assert_eq!(flow["values"].as_array().map(Vec::len), Some(3));
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
 }
 
 #[test]
@@ -72,6 +122,7 @@ fn parameters_that_cannot_be_read_are_named() {
         ("keys=nosuchkey", "keys: "),
         ("keys=src&filter=src=10.0.0.1%26%26", "filter: "),
         ("keys=src&value=stack", "value: "),
+        ("keys=src&values=frames,stack", "values: "),
         ("keys=src&from=yesterday", "from: "),
         ("keys=src&to=-5x", "to: "),
         ("keys=src&step=fast", "step: "),

@@ -42,10 +42,10 @@ pub(crate) struct Hub {
     news: watch::Sender<u64>,
     /// A place for each request that waits.
     pub(crate) waiting: Semaphore,
-    /// A place for each question about the past that is being answered.
-    pub(crate) questions: Arc<Semaphore>,
-    /// Bytes that the flows of such a question may take.
-    pub(crate) question_memory: usize,
+    /// A place for each query of the past that is worked on.
+    pub(crate) queries: Arc<Semaphore>,
+    /// Bytes that the flows of such a query may take.
+    pub(crate) query_memory: usize,
     /// Counts of the HTTP side.
     pub(crate) http: Arc<Counters>,
     /// What the kernel dropped at the socket, or the list of senders refused.
@@ -100,8 +100,8 @@ impl Hub {
             state,
             news: watch::Sender::new(0),
             waiting: Semaphore::new(MAX_WAITING),
-            questions: Arc::new(Semaphore::new(MAX_QUESTIONS)),
-            question_memory: memory / 32,
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            query_memory: memory / 32,
             http: Arc::default(),
             drops,
             relay,
@@ -306,10 +306,10 @@ impl Hub {
 }
 
 /// Memory of the program itself, its logs and its connections, in bytes.
-const OVERHEAD: usize = 8 << 20;
+const OVERHEAD: usize = 12 << 20;
 /// Records that the flow log keeps.
 const MAX_RECORDS: usize = 10_000;
-/// Questions about the past that are answered at the same time. Each uses up to two processors.
-const MAX_QUESTIONS: usize = 2;
+/// Queries of the past that are worked on at the same time. Each uses up to two processors.
+const MAX_QUERIES: usize = 2;
 /// Requests that wait at the same time.
 const MAX_WAITING: usize = 256;

@@ -30,3 +30,6 @@ impl Budget {
         self.used = self.used.saturating_sub(before).saturating_add(after);
     }
 }
+
+/// Bytes that the allocator adds to a part of memory; a matter only where the parts are small.
+pub(crate) const ALLOCATION: usize = 16;

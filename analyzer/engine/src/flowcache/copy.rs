@@ -6,10 +6,10 @@ use super::definition::AggMode;
 use super::estimate::{Estimate, Sums};
 use super::flow::Flow;
 use super::largest::Largest;
+use super::observer::Passage;
 use super::segment::{Entry, Segment};
 use super::snapshot::{Copied, Part, Query, Snapshot};
 use super::sources::Sources;
-use super::table::Table;
 use crate::instant::Instant;
 use crate::source::Source;
 
@@ -75,6 +75,20 @@ impl Snapshot {
         Self::with(flow, sources, now, entries_of(flow, now, here), 0.0)
     }
 
+    /// A copy of the entries of all flows that can be above `limit` at a data source, without totals.
+    pub(crate) fn of_above(flow: &Flow, sources: &Sources, now: Instant, limit: f64) -> Self {
+        if flow.plan.value_is_further() {
+            return Self::of(flow, sources, now);
+        }
+        // A data source has an entry for each passage of a packet.
+        let largest = Largest::above(flow, now, limit / Passage::COUNT);
+        let segments = entries_of(flow, now, |entry| largest.keys.contains(entry.key));
+        let numbers = segments.iter().flat_map(|copied| &copied.slots);
+        let rates = rates(numbers.map(|slot| slot.observer.source()), sources);
+        let part = Part { names: sources.names(), rates, segments, totals: Vec::new() };
+        Self::of_part(flow, now, part, limit)
+    }
+
     fn with(
         flow: &Flow,
         sources: &Sources,
@@ -82,12 +96,17 @@ impl Snapshot {
         segments: Vec<Copied>,
         rest: f64,
     ) -> Self {
+        let entries = flow.totals.segments().iter().flat_map(|segment| segment.entries());
         let part = Part {
             names: sources.names(),
-            rates: rates(&flow.totals, sources),
+            rates: rates(entries.map(|entry| entry.slot.observer.source()), sources),
             segments,
             totals: totals(flow, sources, now),
         };
+        Self::of_part(flow, now, part, rest)
+    }
+
+    fn of_part(flow: &Flow, now: Instant, part: Part, rest: f64) -> Self {
         Self {
             name: flow.name.clone(),
             definition: flow.definition.clone(),
@@ -124,11 +143,9 @@ fn entries_of(flow: &Flow, now: Instant, wanted: impl Fn(&Entry<'_>) -> bool) ->
     copied.collect()
 }
 
-/// Rates of the data sources that have totals.
-fn rates(totals: &Table, sources: &Sources) -> HashMap<u32, (f64, f64)> {
-    let entries = totals.segments().iter().flat_map(|segment| segment.entries());
-    let rates = entries.filter_map(|entry| {
-        let number = entry.slot.observer.source();
+/// The rates of some data sources.
+fn rates(numbers: impl Iterator<Item = u32>, sources: &Sources) -> HashMap<u32, (f64, f64)> {
+    let rates = numbers.filter_map(|number| {
         let sampling = &sources.get(number)?.sampling;
         Some((number, (sampling.rate().used, sampling.error())))
     });

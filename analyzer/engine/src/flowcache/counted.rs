@@ -4,7 +4,7 @@ use core::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
-use super::budget::Budget;
+use super::budget::{ALLOCATION, Budget};
 use super::flow::{Sample, Shared};
 use super::slot::{MAX_KEY, Ticks};
 use super::sources::Sources;
@@ -18,6 +18,8 @@ use crate::source::Source;
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     sets: HashTable<Set>,
+    /// Bytes of the keys.
+    keys: usize,
     /// Bytes that are accounted.
     bytes: usize,
     other: f64,
@@ -76,17 +78,24 @@ impl Counted {
         } else if self.has_room(key, &shared.budget) {
             let set = Set { hash, source, key: key.into(), total: amount, seen, read: false };
             self.sets.insert_unique(hash, set, |set| set.hash);
-            self.account(&mut shared.budget, self.bytes + bytes(key));
+            self.keys += bytes(key);
+            self.account(&mut shared.budget);
         } else {
             self.other += amount;
         }
     }
 
     fn has_room(&self, key: &[u8], budget: &Budget) -> bool {
-        self.sets.len() < MAX_SETS && budget.fits(bytes(key))
+        // A table that grows exists twice for a moment.
+        let grown = match self.sets.len() < self.sets.capacity() {
+            true => 0,
+            false => 2 * self.sets.allocation_size().max(MIN_TABLE),
+        };
+        self.sets.len() < MAX_SETS && budget.fits(grown + bytes(key))
     }
 
-    fn account(&mut self, budget: &mut Budget, bytes: usize) {
+    fn account(&mut self, budget: &mut Budget) {
+        let bytes = self.sets.allocation_size() + self.keys;
         budget.account(self.bytes, bytes);
         self.bytes = bytes;
     }
@@ -105,13 +114,14 @@ impl Counted {
     }
 
     fn retain(&mut self, keep: impl Fn(&Set) -> bool, budget: &mut Budget) {
-        let mut left = 0;
+        self.keys = 0;
         self.sets.retain(|set| {
             let keep = keep(set);
-            left += if keep { bytes(&set.key) } else { 0 };
+            self.keys += if keep { bytes(&set.key) } else { 0 };
             keep
         });
-        self.account(budget, left);
+        self.sets.shrink_to_fit(|set| set.hash);
+        self.account(budget);
     }
 
     /// A copy of the sums. A sum is 0 when it is read for the first time: a reader makes rates of
@@ -139,11 +149,13 @@ fn hash(shared: &Shared, source: u32, key: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Bytes of a sum: its place in a table that is at least half full, and its key.
+/// Bytes of a key on the heap.
 fn bytes(key: &[u8]) -> usize {
-    2 * (size_of::<Set>() + 1) + key.len()
+    key.len().next_multiple_of(16) + ALLOCATION
 }
 
+/// Bytes of a table for three sums.
+const MIN_TABLE: usize = 4 * (size_of::<Set>() + 1) + 16;
 /// Sums of a definition.
 pub(crate) const MAX_SETS: usize = 10_000;
 /// Seconds without a sample after which a sum is removed.

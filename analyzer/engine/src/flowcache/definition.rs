@@ -122,8 +122,8 @@ pub enum DefinitionError {
     Syntax { attribute: &'static str, error: SyntaxError },
     /// There is no value.
     NoValue,
-    /// A value is no number; the text.
-    NotNumeric(String),
+    /// A value is no number: the attribute, and the text.
+    NotNumeric(&'static str, String),
     /// A definition with `counter` whose value is no sum; the text of the value.
     NotCounted(String),
     /// More than 16 further values.
@@ -139,10 +139,10 @@ impl fmt::Display for DefinitionError {
             Self::TooLong(attribute) => write!(f, "{attribute}: longer than 4096 bytes"),
             Self::Syntax { attribute, error } => write!(f, "{attribute}: {error}"),
             Self::NoValue => f.write_str("value: missing, such as `bytes` or `frames`"),
-            Self::NotNumeric(text) => {
+            Self::NotNumeric(attribute, text) => {
                 write!(
                     f,
-                    "value: `{}` is not a number; count it with `count:`",
+                    "{attribute}: `{}` is not a number; count it with `count:`",
                     text.escape_debug()
                 )
             }

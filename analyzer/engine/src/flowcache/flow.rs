@@ -1,6 +1,5 @@
 //! One defined flow: its plan, and its tables.
 
-use core::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -9,12 +8,13 @@ use super::budget::Budget;
 use super::counted::Counted;
 use super::decay::Decay;
 use super::definition::Definition;
+use super::ended::{Ended, Labels};
 use super::estimate::Weight;
 use super::lifetime::Lifetime;
 use super::observer::{Observer, Passage};
 use super::plan::Plan;
 use super::segment::{Entry, Found, Shape};
-use super::slot::{INLINE, Probe, Ticks};
+use super::slot::{Probe, Ticks, key_hash};
 use super::table::Table;
 use crate::instant::Instant;
 use crate::keys::{Context, KeyBuffer, Packet};
@@ -77,25 +77,6 @@ pub(crate) struct Shared {
     pub(crate) ended: Ended,
 }
 
-/// Flows that wait for the log.
-#[derive(Debug, Default)]
-pub(crate) struct Ended {
-    pub(crate) flows: Vec<EndedFlow>,
-    /// Flows for which there was no room.
-    pub(crate) lost: u64,
-}
-
-/// A flow for the log, with the number of its data source.
-#[derive(Debug)]
-pub(crate) struct EndedFlow {
-    pub(crate) source: u32,
-    pub(crate) name: Arc<str>,
-    pub(crate) keys: String,
-    pub(crate) value: f64,
-    pub(crate) start: Instant,
-    pub(crate) end: Instant,
-}
-
 impl Flow {
     pub(crate) fn new(
         name: &str,
@@ -108,6 +89,7 @@ impl Flow {
         let t = definition.t;
         let counted = definition.counter.then(Counted::default);
         let decay = Decay::new(now, t);
+        budget.account(0, OWN_BYTES);
         Self {
             name: name.into(),
             definition: definition.into(),
@@ -137,7 +119,7 @@ impl Flow {
     ) {
         let amount = self.plan.read(packet, context, &mut self.key);
         self.pending = amount.map(|amount| {
-            let hash = shared.hash(sample.observer, &self.key);
+            let hash = key_hash(&shared.hasher, sample.observer, &self.key);
             Pending { amount, hash }
         });
     }
@@ -280,10 +262,10 @@ impl Flow {
         });
     }
 
-    /// Bytes of all tables.
+    /// Bytes of the definition and its tables.
     pub(crate) fn bytes(&self) -> usize {
         let counted = self.counted.as_ref().map_or(0, Counted::bytes);
-        self.table.bytes() + self.totals.bytes() + counted
+        OWN_BYTES + self.table.bytes() + self.totals.bytes() + counted
     }
 
     /// Records all flows that have not ended.
@@ -337,88 +319,7 @@ impl Reading<'_, '_> {
     }
 }
 
-impl Shared {
-    #[inline]
-    fn hash(&self, observer: Observer, key: &KeyBuffer) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        match key.padded::<INLINE>() {
-            // Without a loop over the bytes.
-            Some([first @ .., a, b]) => {
-                let last = u64::from(u16::from_ne_bytes([*a, *b]));
-                hasher.write_u128(u128::from_ne_bytes(*first));
-                hasher.write_u64(u64::from(observer.number()) << 16 | last);
-            }
-            None => {
-                hasher.write_u32(observer.number());
-                hasher.write(key.bytes());
-            }
-        }
-        hasher.finish()
-    }
-}
-
-/// What a record of the log needs beside the entry.
-#[derive(Clone, Copy)]
-pub(crate) struct Labels<'a> {
-    name: &'a Arc<str>,
-    definition: &'a Definition,
-    plan: &'a Plan,
-}
-
-impl Ended {
-    /// Records a flow that was idle or active for long enough.
-    fn check(&mut self, labels: Labels<'_>, entry: Entry<'_>, life: &mut Lifetime, now: Instant) {
-        let definition = labels.definition;
-        let idle = now.since(life.last).as_secs_f64() > (ENDED * definition.t).max(1.0);
-        let long = now.since(life.start).as_secs_f64() >= definition.active_timeout;
-        if life.open && (idle || (long && !definition.flow_start)) {
-            self.flow(labels, entry, life);
-            life.open = false;
-        }
-    }
-
-    /// Records a flow that ended.
-    fn flow(&mut self, labels: Labels<'_>, entry: Entry<'_>, life: &Lifetime) {
-        if !life.open || labels.definition.flow_start {
-            return;
-        }
-        let value = match entry.values.first() {
-            Some(value) if labels.plan.value_is_further() => {
-                let period =
-                    life.last.since(Instant::default()).as_secs_f64() / labels.definition.t;
-                value.estimate(period as u32).value
-            }
-            _ => life.total,
-        };
-        self.push(labels, entry.key, entry.slot.observer, (life.start, life.last), value);
-    }
-
-    /// Records a flow that begins.
-    fn begun(&mut self, labels: Labels<'_>, key: &[u8], sample: &Sample, value: f64) {
-        self.push(labels, key, sample.observer, (sample.now, sample.now), value);
-    }
-
-    fn push(
-        &mut self,
-        labels: Labels<'_>,
-        key: &[u8],
-        observer: Observer,
-        (start, end): (Instant, Instant),
-        value: f64,
-    ) {
-        if self.flows.len() >= MAX_ENDED {
-            self.lost += 1;
-            return;
-        }
-        let (source, name) = (observer.source(), labels.name.clone());
-        let keys = labels.plan.keys.text(key, &labels.definition.fs);
-        self.flows.push(EndedFlow { source, name, keys, value, start, end });
-    }
-}
-
 /// Time constants without a sample after which an entry is removed: less than e^-10 of it is left.
 const IDLE: f64 = 10.0;
-/// Time constants without a sample after which a flow has ended.
-const ENDED: f64 = 5.0;
-/// Flows that wait for the log.
-const MAX_ENDED: usize = 10_000;
+/// Bytes of a definition and its plan, beside its tables. Long texts and patterns take more.
+const OWN_BYTES: usize = 2048;

@@ -82,6 +82,17 @@ impl<'f> Largest<'f> {
         }
     }
 
+    /// The keys of the entries above a value.
+    pub(crate) fn above(flow: &'f Flow, now: Instant, least: f64) -> Self {
+        let mut keys = HashSet::default();
+        let passages = visit(flow, now, |value, entry| {
+            if value > least {
+                keys.insert(entry.key);
+            }
+        });
+        Self { keys, rest: least, passages }
+    }
+
     /// The keys of the `count` largest entries of each data source.
     pub(crate) fn of_sources(flow: &'f Flow, now: Instant, count: usize) -> Self {
         let mut best: Vec<Best<'f>> = Vec::new();

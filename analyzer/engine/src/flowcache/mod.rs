@@ -15,7 +15,6 @@
 //! **The sampling rate** is the one that a sample states, unless the pool of its data source contradicts
 //! it; see [`Basis`].
 
-mod above;
 mod accumulator;
 mod budget;
 mod cache;
@@ -24,12 +23,14 @@ mod counted;
 mod decay;
 mod definition;
 mod distinct;
+mod ended;
 mod estimate;
 mod flow;
 mod largest;
 mod lifetime;
 mod log;
 mod merge;
+mod observed;
 mod observer;
 mod plan;
 #[cfg(test)]
@@ -44,7 +45,7 @@ mod table;
 pub(crate) use accumulator::{Accumulator, Observation};
 pub(crate) use budget::Budget;
 pub(crate) use cache::Noted;
-pub use cache::{FlowCache, Observed, Usage};
+pub use cache::{FlowCache, Usage};
 pub use counted::{Counter, Counters};
 pub(crate) use decay::Decay;
 pub use definition::{AggMode, Definition, DefinitionError};
@@ -52,13 +53,14 @@ pub use estimate::Estimate;
 pub(crate) use estimate::{Sums, Weight};
 pub use log::{FlowLog, FlowRecord, Records};
 pub(crate) use merge::Group;
+pub use observed::Observed;
 pub(crate) use observer::{Observer, Passage};
 pub(crate) use plan::Plan;
 #[cfg(test)]
 pub(crate) use random::Random;
 pub use sampling::{Basis, SampleCounters, SamplingRate};
 pub(crate) use segment::Entry;
-pub(crate) use slot::{Probe, Ticks};
+pub(crate) use slot::{Probe, Ticks, key_hash};
 pub use snapshot::{ActiveFlow, Query, Snapshot, SourceFlow, SourceFlows};
 pub(crate) use snapshot::{Item, further, largest};
 pub(crate) use table::Table;

@@ -15,6 +15,11 @@ pub(crate) enum Passage {
     Again,
 }
 
+impl Passage {
+    /// The number of passages.
+    pub(crate) const COUNT: f64 = 3.0;
+}
+
 impl Observer {
     /// No data source.
     pub(crate) const NONE: Self = Self(u32::MAX);

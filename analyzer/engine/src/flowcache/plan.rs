@@ -151,7 +151,7 @@ impl Measure {
             let expression = key(text)?;
             match expression.kind() {
                 Kind::Number | Kind::Port | Kind::Any | Kind::Bool => Ok(expression),
-                _ => Err(DefinitionError::NotNumeric(text.to_owned())),
+                _ => Err(DefinitionError::NotNumeric(attribute, text.to_owned())),
             }
         };
         Ok(match text.split_once(':') {

@@ -84,11 +84,12 @@ impl Segment {
         Err(place)
     }
 
-    /// The hash in the slot where the search for `hash` begins.
+    /// The hashes in the two slots where the search for `hash` begins: few searches need a third.
     #[inline]
-    pub(crate) fn first(&self, hash: u32) -> u32 {
-        let place = hash as usize & (self.slots.len() - 1);
-        self.slots.get(place).map_or(0, |slot| slot.hash)
+    pub(crate) fn first(&self, hash: u32) -> [u32; 2] {
+        let mask = self.slots.len() - 1;
+        let at = |place: usize| self.slots.get(place & mask).map_or(0, |slot| slot.hash);
+        [at(hash as usize), at(hash as usize + 1)]
     }
 
     /// Fills a free slot. Memory can grow by a long key.
@@ -171,10 +172,72 @@ impl Segment {
         });
     }
 
-    /// Keeps the entries for which `keep` is true, in `slots` slots, which must be enough for them.
+    /// Keeps the entries for which `keep` is true, in `slots` slots, which must be enough for them. An
+    /// entry that is kept may be shown to `keep` twice.
     pub(crate) fn retain(&mut self, slots: usize, mut keep: impl FnMut(Entry<'_>) -> bool) {
+        if slots == self.slots.len() {
+            return self.thin_out(keep);
+        }
         let [kept] = self.drain([self.successor(slots)], |entry| keep(entry).then_some(0));
         *self = kept;
+    }
+
+    /// Removes entries in place: segments that are replaced as often as this happens in a full table
+    /// would scatter the memory that the allocator holds.
+    fn thin_out(&mut self, mut keep: impl FnMut(Entry<'_>) -> bool) {
+        let mut place = 0;
+        while place < self.slots.len() {
+            match self.entry(place) {
+                // Then the place is empty, or has another entry.
+                Some(entry) if !keep(entry) => self.remove(place),
+                _ => place += 1,
+            }
+        }
+        if !self.long.is_empty() {
+            let mut long = Vec::new();
+            self.slots.iter_mut().for_each(|slot| *slot = slot.moved(&self.long, &mut long));
+            self.long = long;
+        }
+    }
+
+    /// Removes the entry at a place. Entries after it move up, so that each search still meets its entry
+    /// before an empty slot.
+    fn remove(&mut self, place: usize) {
+        self.clear(place);
+        let mask = self.slots.len() - 1;
+        let (mut hole, mut next) = (place, (place + 1) & mask);
+        while let Some(slot) = self.slots.get(next)
+            && !slot.is_empty()
+        {
+            let distance = |from: usize| next.wrapping_sub(from) & mask;
+            // Not if the search for it begins after the hole.
+            if distance(slot.hash as usize) >= distance(hole) {
+                self.swap(hole, next);
+                hole = next;
+            }
+            next = (next + 1) & mask;
+        }
+    }
+
+    fn clear(&mut self, place: usize) {
+        if let Some(found) = self.found(place) {
+            *found.slot = Slot::EMPTY;
+            let heap: usize = found.values.iter().map(Accumulator::heap).sum();
+            found.values.fill(Accumulator::Empty);
+            found.life.into_iter().for_each(|life| *life = Lifetime::default());
+            self.used -= 1;
+            self.heap = self.heap.saturating_sub(heap);
+        }
+    }
+
+    /// Exchanges two entries.
+    fn swap(&mut self, one: usize, other: usize) {
+        self.slots.swap(one, other);
+        let values = self.shape.values;
+        (0..values).for_each(|at| self.values.swap(one * values + at, other * values + at));
+        if self.shape.lives {
+            self.lives.swap(one, other);
+        }
     }
 
     /// Moves each entry to the target that `route` selects.

@@ -1,5 +1,9 @@
 //! An entry of a table, in one cache line.
 
+use core::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::RandomState;
+
 use super::estimate::{Sums, Weight};
 use super::observer::Observer;
 use crate::keys::KeyBuffer;
@@ -48,6 +52,25 @@ impl<'k> Probe<'k> {
     pub(crate) fn of_observer(observer: Observer) -> Self {
         Self { key: &[], inline: [0; INLINE], observer, hash: slot_hash(observer.spread()) }
     }
+}
+
+/// The hash of a key at an observer.
+#[inline]
+pub(crate) fn key_hash(hasher: &RandomState, observer: Observer, key: &KeyBuffer) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    match key.padded::<INLINE>() {
+        // Without a loop over the bytes.
+        Some([first @ .., a, b]) => {
+            let last = u64::from(u16::from_ne_bytes([*a, *b]));
+            hasher.write_u128(u128::from_ne_bytes(*first));
+            hasher.write_u64(u64::from(observer.number()) << 16 | last);
+        }
+        None => {
+            hasher.write_u32(observer.number());
+            hasher.write(key.bytes());
+        }
+    }
+    hasher.finish()
 }
 
 /// The part of a hash that a slot has, which is never 0.

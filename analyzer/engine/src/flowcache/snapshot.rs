@@ -186,9 +186,8 @@ impl Snapshot {
         let limit = limit.unwrap_or(self.definition.n as usize);
         let items = self.items().filter(|item| agents.contains(&item.source, topology));
         let mut by_source: HashMap<Source, Vec<(f64, Group<'_>)>> = HashMap::new();
-        for group in groups(items).iter().flat_map(Group::by_source) {
-            let Some(first) = group.chosen().first() else { continue };
-            by_source.entry(first.source).or_default().push((self.value(group.chosen()), group));
+        for (source, value, group) in self.at_sources(items) {
+            by_source.entry(source).or_default().push((value, group));
         }
         let totals = self.parts.iter().flat_map(|part| &part.totals);
         let totals = totals.filter(|(source, ..)| agents.contains(source, topology));
@@ -200,6 +199,29 @@ impl Snapshot {
             SourceFlows { source: *source, total: *total, keys: keys.collect() }
         });
         flows.collect()
+    }
+
+    /// The flows whose value at a data source is above `limit`: data source, key and value, in arbitrary
+    /// order.
+    pub(crate) fn above(&self, limit: f64) -> Vec<(Source, String, Estimate)> {
+        let above =
+            self.at_sources(self.items()).into_iter().filter(|(_, value, _)| *value > limit);
+        let flows = above.filter_map(|(source, _, group)| Some((source, self.flow(&group, 1)?)));
+        flows.map(|(source, flow)| (source, flow.key, flow.estimate)).collect()
+    }
+
+    /// The entries of each key at each data source, and their value.
+    fn at_sources<'s>(
+        &self,
+        items: impl Iterator<Item = Item<'s>>,
+    ) -> Vec<(Source, f64, Group<'s>)> {
+        let groups = groups(items);
+        let groups = groups.iter().flat_map(Group::by_source);
+        let valued = groups.filter_map(|group| {
+            let source = group.chosen().first()?.source;
+            Some((source, self.value(group.chosen()), group))
+        });
+        valued.collect()
     }
 
     /// The totals of each data source.

@@ -147,6 +147,17 @@ impl<'a> Headers<'a> {
         }
     }
 
+    /// The IP and the TCP header of a packet that has no others but Ethernet, which most packets are.
+    #[inline]
+    pub(super) fn tcp_in_v4(&self) -> Option<(Header<'a>, Header<'a>)> {
+        let is_tcp = self.count == 3 && self.protocols.first_chunk() == Some(&TCP);
+        // Not if Ethernet has another type, which `needed` has to know.
+        if !is_tcp || self.packet.get(12..14) != Some(&[8, 0]) {
+            return None;
+        }
+        Some((self.at(1)?.1, self.at(2)?.1))
+    }
+
     #[inline]
     fn at(&self, at: usize) -> Option<(Protocol, Header<'a>)> {
         let (place, protocol) = (self.places.get(at)?, *self.protocols.get(at)?);
@@ -171,7 +182,17 @@ impl<'a> Headers<'a> {
 
     /// The number of captured bytes that keys read: all, but for TCP and UDP directly in IP. There the
     /// payload is read of DNS and RoCE only, and what a tunnel contains is further headers.
+    #[inline]
     pub(super) fn needed(&self) -> usize {
+        match self.tcp_in_v4() {
+            Some((_, tcp)) => tcp.end_of_tcp().min(self.packet.len()),
+            None => self.needed_of_any(),
+        }
+    }
+
+    /// Out of line, so that the common packets stay small.
+    #[inline(never)]
+    fn needed_of_any(&self) -> usize {
         let all = self.packet.len();
         // Other types of frames are recognised by all their bytes.
         let known = matches!(self.packet.get(12..14), Some([8 | 0x81, 0] | [0x86, 0xdd]));
@@ -181,13 +202,15 @@ impl<'a> Headers<'a> {
         };
         let last = self.count.checked_sub(1).and_then(|last| self.at(last.into()));
         let Some((protocol, header)) = last else { return all };
-        let length = match protocol {
+        let end = match protocol {
             _ if !known || !self.protocols().all(simple) => return all,
-            Protocol::Tcp => usize::from(header.u8(12).unwrap_or(0) >> 4).max(5) * 4,
-            Protocol::Udp if !header.has_port(DNS) && !header.has_port(ROCE) => 8,
+            Protocol::Tcp => header.end_of_tcp(),
+            Protocol::Udp if !header.has_port(DNS) && !header.has_port(ROCE) => {
+                usize::from(header.offset) + 8
+            }
             _ => return all,
         };
-        (usize::from(header.offset) + length).min(all)
+        end.min(all)
     }
 
     /// The header number `instance` of a protocol, counted from 0.
@@ -270,6 +293,12 @@ impl<'a> Header<'a> {
     #[inline]
     pub(super) fn u32(self, at: usize) -> Option<u32> {
         self.array(at).map(u32::from_be_bytes)
+    }
+
+    /// Bytes of the packet up to the end of this header of TCP, with its options.
+    #[inline]
+    fn end_of_tcp(self) -> usize {
+        usize::from(self.offset) + usize::from(self.u8(12).unwrap_or(0) >> 4).max(5) * 4
     }
 
     /// True if this is one of the two ports of a transport header.

@@ -82,7 +82,7 @@ impl Packet<'_> {
         let mut facts = Facts::default();
         if let Some(flow) = self.rtflow {
             facts.shape = shape::HEAD;
-            words(raw, &[RTFLOW, flow.num_values, flow.datasource.0.len() as u32, 0, 0, 0]);
+            words(raw, [RTFLOW, flow.num_values, flow.datasource.0.len() as u32, 0, 0, 0]);
             raw.extend_from_slice(flow.datasource.0);
             raw.extend_from_slice(flow.bytes());
             return facts;
@@ -94,8 +94,8 @@ impl Packet<'_> {
         if version != 5 || ports.is_none() || self.discarded.is_some() {
             facts.shape |= shape::HEAD;
             let reason = self.discarded.unwrap_or_default();
-            words(raw, &[version.into(), input.format, input.value, output.format, output.value]);
-            words(raw, &[reason]);
+            words(raw, [version.into(), input.format, input.value, output.format, output.value]);
+            words(raw, [reason]);
         }
         if self.discarded.is_some() {
             facts.shape |= shape::DISCARDED;
@@ -123,12 +123,12 @@ impl Packet<'_> {
                     self.store_header(&header, &record, raw);
                 }
                 _ => {
-                    words(raw, &[record.data_format().0, record.bytes().len() as u32]);
+                    words(raw, [record.data_format().0, record.bytes().len() as u32]);
                     raw.extend_from_slice(record.bytes());
                 }
             }
-            let length = raw.len() - begin;
-            raw.resize(begin + length.next_multiple_of(4), 0);
+            let pad = (raw.len() - begin).wrapping_neg() % 4;
+            raw.extend_from_slice(ZEROS.get(..pad).unwrap_or_default());
         }
         place
     }
@@ -138,15 +138,27 @@ impl Packet<'_> {
         let cut = header.header.get(..needed).unwrap_or(header.header);
         let length = 16 + cut.len() as u32;
         let SampledHeader { protocol, frame_length, stripped, .. } = *header;
-        words(
-            raw,
-            &[record.data_format().0, length, protocol, frame_length, stripped, length - 16],
-        );
+        words(raw, [record.data_format().0, length, protocol, frame_length, stripped, length - 16]);
         raw.extend_from_slice(cut);
     }
 
     /// Notes the values of common keys; `None` if they are not those of one IP header.
+    #[inline]
     fn note_facts(&self, header: usize, facts: &mut Facts) -> Option<()> {
+        let Some((ip, tcp)) = self.headers.tcp_in_v4() else {
+            return self.note_facts_of_any(header, facts);
+        };
+        facts.bytes = self.sampled?.frame_length;
+        (facts.src, facts.dst) = (ip.u32(12)?, ip.u32(16)?);
+        (facts.sport, facts.dport) = (tcp.u16(0)?, tcp.u16(2)?);
+        facts.protocol = 6;
+        facts.shape |= shape::PLAIN | shape::V4 | shape::TCP;
+        Some(())
+    }
+
+    /// Out of line, so that the common packets stay small.
+    #[inline(never)]
+    fn note_facts_of_any(&self, header: usize, facts: &mut Facts) -> Option<()> {
         if !self.headers.is_plain() {
             return None;
         }
@@ -303,6 +315,14 @@ impl Subject for Stored<'_> {
     }
 
     #[inline]
+    fn number(&self, of: &Expression) -> Option<f64> {
+        match self.common(of).and_then(|common| self.word(common)) {
+            Some(word) => Some(word.into()),
+            None => self.value(of)?.number(),
+        }
+    }
+
+    #[inline]
     fn write(&self, of: &Expression, buffer: &mut KeyBuffer) -> bool {
         let Some(common) = self.common(of) else {
             return of.write(self.packet(), self.context, buffer);
@@ -326,11 +346,15 @@ fn compact(interface: Interface) -> Option<u32> {
     (format < 4 && value < 1 << 30).then_some(format << 30 | value)
 }
 
-fn words(raw: &mut Vec<u8>, words: &[u32]) {
-    words.iter().for_each(|word| raw.extend_from_slice(&word.to_be_bytes()));
+/// Appends words at once.
+#[inline]
+fn words<const N: usize>(raw: &mut Vec<u8>, words: [u32; N]) {
+    raw.extend_from_slice(words.map(u32::to_be_bytes).as_flattened());
 }
 
 const UNKNOWN: Interface = Interface { format: 0, value: 0 };
+/// The largest pad of a record.
+const ZEROS: [u8; 3] = [0; 3];
 const HEADER: flowmote_decoder::DataFormat = <SampledHeader<'_> as Numbered<'_, Flow>>::FORMAT;
 /// Bytes of a head: version, interfaces, reason of a discard.
 const HEAD: usize = 24;

@@ -32,7 +32,7 @@ pub(crate) struct Row {
     pub(crate) facts: Facts,
 }
 
-/// A data source, as far as questions need it.
+/// A data source, as far as queries need it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) source: Source,

@@ -1,6 +1,5 @@
 //! The reading of blocks: flows and their sums.
 
-use core::hash::{BuildHasher, Hasher};
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
@@ -8,8 +7,10 @@ use foldhash::HashMap;
 
 use super::block::Block;
 use super::history::Held;
-use super::question::Question;
-use crate::flowcache::{Budget, Decay, Entry, Item, Observer, Passage, Probe, Sums, Table, Ticks};
+use super::query::PastQuery;
+use crate::flowcache::{
+    Budget, Decay, Entry, Item, Observer, Passage, Probe, Sums, Table, Ticks, Weight, key_hash,
+};
 use crate::instant::Instant;
 use crate::keys::{Context, KeyBuffer};
 use crate::source::Source;
@@ -74,7 +75,7 @@ pub(crate) struct Heaviest {
     pub(crate) bytes: f64,
 }
 
-/// A sample whose entry is being loaded.
+/// A sample whose entry is to be loaded.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     /// Place in the block.
@@ -82,9 +83,10 @@ struct Pending {
     observer: Observer,
     hash: u64,
     amount: f64,
+    weight: Weight,
 }
 
-impl Question {
+impl PastQuery {
     /// Reads blocks. The table of flows has at most about `memory` bytes. `None` if `stop` was set.
     pub fn scan(&self, held: &Held, memory: usize, stop: &AtomicBool) -> Option<Scan> {
         let mut scan = Scan::new(self, memory);
@@ -100,10 +102,10 @@ impl Question {
 }
 
 impl Scan {
-    fn new(question: &Question, memory: usize) -> Self {
+    fn new(query: &PastQuery, memory: usize) -> Self {
         let mut budget = Budget::new(memory);
         Self {
-            table: Table::new(question.plan.shape(false), &mut budget),
+            table: Table::new(query.plan.shape(false), &mut budget),
             budget,
             decay: Decay::new(Instant::default(), 1.0),
             numbers: 0,
@@ -119,63 +121,62 @@ impl Scan {
         }
     }
 
-    fn read(&mut self, question: &Question, block: &Arc<Block>, context: &Context<'_>) {
-        let (first, end) = (block.before(question.from), block.before(question.to));
+    fn read(&mut self, query: &PastQuery, block: &Arc<Block>, context: &Context<'_>) {
+        let (first, end) = (block.before(query.from), block.before(query.to));
         if first >= end {
             return;
         }
         self.scanned += (end - first) as u64;
-        let origins = self.origins.of(block, question);
-        let mut part = Part { block: block.clone(), first, entries: vec![0; end - first] };
-        let mut begin = first;
-        while begin < end {
-            let next = end.min(begin + BATCH);
-            for at in begin..next {
-                self.prepare(question, block, at, &origins, context);
+        let origins = self.origins.of(block, query);
+        // Only a series reads samples again.
+        let noted = if query.edges.is_empty() { 0 } else { end - first };
+        let mut part = Part { block: block.clone(), first, entries: vec![0; noted] };
+        for begin in (first..end).step_by(BATCH) {
+            for at in begin..end.min(begin + BATCH) {
+                self.prepare(query, block, at, &origins, context);
             }
-            self.add_batch(question, &mut part, context);
-            begin = next;
+            self.add_batch(query, &mut part, context);
         }
-        self.parts.push(part);
+        if noted > 0 {
+            self.parts.push(part);
+        }
     }
 
-    /// Reads the key of a sample, and begins to load its entry.
+    /// Reads the key of a sample.
     #[inline]
     fn prepare(
         &mut self,
-        question: &Question,
+        query: &PastQuery,
         block: &Block,
         at: usize,
         origins: &[Option<u32>],
         context: &Context<'_>,
     ) {
         let Some(row) = block.row(at) else { return };
-        if row.facts.is_discarded() != question.definition.dropped {
+        if row.facts.is_discarded() != query.definition.dropped {
             return;
         }
         let source = row.observer.source() as usize;
         let Some(source) = origins.get(source).copied().flatten() else { return };
-        let (weight, all) = (row.weight().packets, &mut self.all);
-        all.packets = all.packets.max(weight);
-        all.bytes = all.bytes.max(weight * f64::from(row.facts.bytes));
+        let (weight, all) = (row.weight(), &mut self.all);
+        all.packets = all.packets.max(weight.packets);
+        all.bytes = all.bytes.max(weight.packets * f64::from(row.facts.bytes));
         let Some(packet) = block.packet(at, row, context) else { return };
         let Some(key) = self.keys.get_mut(self.batch.len()) else { return };
-        let Some(amount) = question.plan.read_from(&packet, key) else { return };
+        let Some(amount) = query.plan.read_from(&packet, key) else { return };
         let observer = Observer::new(source, row.observer.passage());
-        let mut hasher = question.hasher.build_hasher();
-        hasher.write_u32(observer.number());
-        hasher.write(key.bytes());
-        let hash = hasher.finish();
-        self.table.touch(hash);
-        self.batch.push(Pending { at, observer, hash, amount });
+        let hash = key_hash(&query.hasher, observer, key);
+        self.batch.push(Pending { at, observer, hash, amount, weight });
     }
 
-    /// Adds the samples of the batch to their entries.
-    fn add_batch(&mut self, question: &Question, part: &mut Part, context: &Context<'_>) {
+    /// Adds the samples of the batch to their entries. Their slots are loaded first, one directly after
+    /// the other, so that the processor waits for many of them at the same time: most are in no cache.
+    fn add_batch(&mut self, query: &PastQuery, part: &mut Part, context: &Context<'_>) {
         let batch = core::mem::take(&mut self.batch);
         self.matched += batch.len() as u64;
+        batch.iter().for_each(|pending| self.table.touch(pending.hash));
         for (number, pending) in batch.iter().enumerate() {
-            let entry = self.add(question, &part.block, number, pending, context);
+            let entry = self.add(query, &part.block, number, pending, context);
             if let Some(place) = part.entries.get_mut(pending.at - part.first) {
                 *place = entry;
             }
@@ -188,15 +189,13 @@ impl Scan {
     #[inline]
     fn add(
         &mut self,
-        question: &Question,
+        query: &PastQuery,
         block: &Block,
         number: usize,
         pending: &Pending,
         context: &Context<'_>,
     ) -> u32 {
-        let Pending { at, observer, hash, amount } = *pending;
-        let Some(row) = block.row(at) else { return 0 };
-        let weight = row.weight();
+        let Pending { at, observer, hash, amount, weight } = *pending;
         if let Some(seen) = self.origins.list.get_mut(observer.source() as usize) {
             seen.packets += weight.packets;
             seen.samples += 1.0;
@@ -217,9 +216,10 @@ impl Scan {
         }
         found.slot.sums.add(amount, weight);
         if !found.values.is_empty()
+            && let Some(row) = block.row(at)
             && let Some(packet) = block.packet(at, row, context)
         {
-            let observations = question.plan.further_from(&packet, &question.hasher);
+            let observations = query.plan.further_from(&packet, &query.hasher);
             for (value, observation) in found.values.iter_mut().zip(observations) {
                 value.add(observation, weight, 0);
             }
@@ -254,12 +254,12 @@ impl Scan {
 }
 
 impl Origins {
-    /// For each data source of a block its number here; `None` if the question is not about it.
-    fn of(&mut self, block: &Block, question: &Question) -> Vec<Option<u32>> {
+    /// For each data source of a block its number here; `None` if the query is not about it.
+    fn of(&mut self, block: &Block, query: &PastQuery) -> Vec<Option<u32>> {
         let Self { numbers, list } = self;
-        let topology = &question.lookup.topology;
+        let topology = &query.lookup.topology;
         let number = |origin: &super::block::Origin| {
-            if !question.agents.contains(&origin.source, topology) {
+            if !query.agents.contains(&origin.source, topology) {
                 return None;
             }
             let number = *numbers.entry(origin.source).or_insert_with(|| {
@@ -280,4 +280,4 @@ impl Origins {
 }
 
 /// Samples whose entries are loaded at the same time.
-const BATCH: usize = 32;
+const BATCH: usize = 64;

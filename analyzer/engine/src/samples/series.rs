@@ -3,9 +3,9 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::question::Question;
+use super::query::PastQuery;
 use super::scan::{Part, Scan};
-use crate::flowcache::{Accumulator, Observation};
+use crate::flowcache::{Accumulator, Estimate, Observation};
 use crate::keys::Context;
 
 /// For each entry of each scan the flow that it belongs to.
@@ -40,18 +40,30 @@ impl Fates {
     }
 }
 
-/// The series of each of the `flows` listed, of the others together, and of all. Empty without steps.
-/// `None` if `stop` was set.
+/// What the error in each step of a flow follows from, beside the samples in the step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spread {
+    /// Variance of the sampling rates, relative to the square of the value.
+    pub(super) common: f64,
+    /// The upper limit of the sum in a step without a sample, with a probability of 95 %.
+    pub(super) unseen: f64,
+    /// What the flow may have had before it was in a full table, in any of the steps.
+    pub(super) bound: f64,
+}
+
+/// The series of each of the flows listed, of the others together, and of all, each with its
+/// [`Spread`]. Empty without steps. `None` if `stop` was set.
 pub(super) fn series(
-    question: &Question,
+    query: &PastQuery,
     scans: &[Scan],
     fates: &Fates,
-    flows: usize,
+    spreads: &[Spread],
     stop: &AtomicBool,
-) -> Option<Vec<Vec<Option<f64>>>> {
-    let Some(steps) = question.edges.len().checked_sub(1) else { return Some(Vec::new()) };
+) -> Option<Vec<Vec<Option<Estimate>>>> {
+    let Some(steps) = query.edges.len().checked_sub(1) else { return Some(Vec::new()) };
+    let flows = spreads.len().saturating_sub(2);
     let mut cells =
-        Cells { question, steps, flows, list: vec![Accumulator::Empty; steps * (flows + 1)] };
+        Cells { query, steps, flows, list: vec![Accumulator::Empty; steps * (flows + 1)] };
     for (scan, fates) in scans.iter().zip(&fates.0) {
         for part in &scan.parts {
             if stop.load(Ordering::Relaxed) {
@@ -60,12 +72,12 @@ pub(super) fn series(
             cells.read(part, fates);
         }
     }
-    Some(cells.series())
+    Some(cells.series(spreads))
 }
 
 /// The values of flows by step. The last flow is that of all others.
 struct Cells<'q> {
-    question: &'q Question,
+    query: &'q PastQuery,
     steps: usize,
     flows: usize,
     list: Vec<Accumulator>,
@@ -74,8 +86,8 @@ struct Cells<'q> {
 impl Cells<'_> {
     fn read(&mut self, part: &Part, fates: &[u32]) {
         let place = |time| part.block.before(time).saturating_sub(part.first);
-        let question = self.question;
-        let edges = question.edges.iter().zip(question.edges.iter().skip(1));
+        let query = self.query;
+        let edges = query.edges.iter().zip(query.edges.iter().skip(1));
         for (step, (begin, end)) in edges.enumerate() {
             let range = place(*begin)..place(*end).min(part.entries.len());
             for (at, entry) in part.entries.iter().enumerate().take(range.end).skip(range.start) {
@@ -88,17 +100,17 @@ impl Cells<'_> {
     }
 
     fn add(&mut self, part: &Part, at: usize, step: usize, fate: u32) {
-        let context = Context::new(&self.question.lookup);
+        let context = Context::new(&self.query.lookup);
         let Some(row) = part.block.row(at) else { return };
         let Some(packet) = part.block.packet(at, row, &context) else { return };
-        let observation: Observation = self.question.plan.observe(&packet, &self.question.hasher);
+        let observation: Observation = self.query.plan.observe(&packet, &self.query.hasher);
         let flow = (fate as usize).min(self.flows);
         if let Some(cell) = self.list.get_mut(flow * self.steps + step) {
             cell.add(observation, row.weight(), 0);
         }
     }
 
-    fn series(mut self) -> Vec<Vec<Option<f64>>> {
+    fn series(mut self, spreads: &[Spread]) -> Vec<Vec<Option<Estimate>>> {
         let mut total = vec![Accumulator::Empty; self.steps];
         for (at, cell) in self.list.iter().enumerate() {
             if let Some(sum) = total.get_mut(at % self.steps.max(1)) {
@@ -106,18 +118,59 @@ impl Cells<'_> {
             }
         }
         self.list.extend(total);
-        let seconds = self.question.edges.iter().zip(self.question.edges.iter().skip(1));
+        let seconds = self.query.edges.iter().zip(self.query.edges.iter().skip(1));
         let seconds: Vec<f64> =
             seconds.map(|(begin, end)| end.since(*begin).as_secs_f64()).collect();
-        let is_sum = !self.question.plan.value_is_further();
-        let value = |(cell, seconds): (&mut Accumulator, &f64)| {
-            if let Accumulator::Empty = cell {
-                return is_sum.then_some(0.0);
+        let is_sum = !self.query.plan.value_is_further();
+        let rows = self.list.chunks_exact(self.steps.max(1)).zip(spreads);
+        let series = rows.map(|(row, spread)| {
+            let cells = row.iter().zip(&seconds);
+            cells.map(|(cell, seconds)| spread.estimate(cell, *seconds, is_sum)).collect()
+        });
+        series.collect()
+    }
+}
+
+impl Spread {
+    /// The value of a step of so many seconds; `None` without a sample for a value that is no sum.
+    fn estimate(&self, cell: &Accumulator, seconds: f64, is_sum: bool) -> Option<Estimate> {
+        let bound = self.bound / seconds;
+        match cell {
+            Accumulator::Empty => {
+                is_sum.then(|| Estimate::fewer_than(self.unseen / seconds, bound))
             }
-            cell.scale(seconds.recip());
-            Some(cell.estimate(0).value)
-        };
-        let rows = self.list.chunks_exact_mut(self.steps.max(1));
-        rows.map(|row| row.iter_mut().zip(&seconds).map(value).collect()).collect()
+            Accumulator::Sums(sums) => {
+                let sums = sums.scaled(seconds.recip()).with_common_error(self.common);
+                Some(sums.estimate(bound))
+            }
+            other => Some(other.estimate(0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flowcache::Weight;
+
+    const SPREAD: Spread = Spread { common: 0.04, unseen: 10.0, bound: 5.0 };
+
+    #[test]
+    fn step_has_the_error_of_the_rate_and_what_was_evicted() {
+        let mut cell = Accumulator::Empty;
+        for _ in 0..10_000 {
+            cell.add(Observation::Sum(1.0), Weight::one_in(100.0), 0);
+        }
+        let step = SPREAD.estimate(&cell, 2.0, true).unwrap();
+        assert_eq!((step.value, step.bound), (500_000.0, 2.5));
+        // The samples alone have an error of 2 %, the rate of the data source one of 39 %.
+        assert!((step.low / 500_000.0 - 0.68).abs() < 0.02, "{step:?}");
+    }
+
+    #[test]
+    fn step_without_a_sample_has_an_upper_limit_if_it_is_a_sum() {
+        let step = SPREAD.estimate(&Accumulator::Empty, 2.0, true).unwrap();
+        assert_eq!((step.value, step.low, step.high, step.bound), (0.0, 0.0, 7.5, 2.5));
+        assert_eq!(SPREAD.estimate(&Accumulator::Empty, 2.0, false), None);
     }
 }

@@ -152,12 +152,15 @@ fn every_packet_sampled_gives_the_exact_numbers() {
                     assert_eq!((estimate.low, estimate.high), (estimate.value, estimate.value));
                 }
             }
-            let course = world.answer(value, Some(Duration::from_millis(STEP)));
+            let course = world.query(value, Some(Duration::from_millis(STEP)));
             for (flow, series) in &course.flows {
                 let number = number_of(flow);
                 assert_eq!(series.len(), world.steps.len());
                 for (found, step) in series.iter().zip(&world.steps) {
-                    near(found.expect("a sum"), of(step, value)[number] * 1000.0 / STEP as f64);
+                    near(
+                        found.expect("a sum").value,
+                        of(step, value)[number] * 1000.0 / STEP as f64,
+                    );
                 }
             }
         }
@@ -169,14 +172,15 @@ fn steps_of_a_course_add_up_to_the_span() {
     let mut world = World::new(vec![steady(|_| 100, |_| 300)], Losses::default(), 1);
     (0..5).for_each(|_| world.run());
     for step in [STEP, 700, RUN] {
-        let answer = world.answer("bytes", Some(Duration::from_millis(step)));
-        let flows = answer.flows.iter().map(|(flow, series)| (flow.estimate.value, series));
-        let total = (answer.total.estimate.value, &answer.total.series);
+        let result = world.query("bytes", Some(Duration::from_millis(step)));
+        let flows = result.flows.iter().map(|(flow, series)| (flow.estimate.value, series));
+        let total = (result.total.estimate.value, &result.total.series);
         for (value, series) in flows.chain([total]) {
             // The last step is as long as is left.
             let starts = (0..RUN).step_by(step as usize);
             let lengths = starts.map(|start| step.min(RUN - start) as f64);
-            let sum: f64 = series.iter().zip(lengths).map(|(it, ms)| it.expect("a sum") * ms).sum();
+            let sum: f64 =
+                series.iter().zip(lengths).map(|(it, ms)| it.expect("a sum").value * ms).sum();
             near(sum / RUN as f64, value);
         }
     }

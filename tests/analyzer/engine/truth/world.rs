@@ -8,7 +8,7 @@ use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::events::EventLog;
 use flowmote_engine::flowcache::{ActiveFlow, AggMode, Definition, Estimate, FlowLog, Query};
 use flowmote_engine::lookup::{Lookup, Topology};
-use flowmote_engine::samples::{Answer, Question};
+use flowmote_engine::samples::{PastQuery, PastResult};
 use flowmote_engine::source::AgentList;
 use flowmote_engine::{Arrival, Instant};
 
@@ -132,33 +132,33 @@ impl World {
 
     /// The flows of the last run, from the samples of the past.
     pub(crate) fn past(&self, value: &'static str) -> Found {
-        let answer = self.answer(value, None);
-        let flows: Vec<ActiveFlow> = answer.flows.into_iter().map(|(flow, _)| flow).collect();
-        let unseen = Estimate { high: answer.unseen.unwrap_or_default(), ..Estimate::default() };
+        let result = self.query(value, None);
+        let flows: Vec<ActiveFlow> = result.flows.into_iter().map(|(flow, _)| flow).collect();
+        let unseen = Estimate { high: result.unseen.unwrap_or_default(), ..Estimate::default() };
         let run = self.steps.iter().fold(Sums::default(), |sum, step| sum.plus(*step));
         Found {
             value,
             estimates: by_flow(&flows).map(|estimate| estimate.unwrap_or(unseen)),
-            total: vec![answer.total.estimate],
+            total: vec![result.total.estimate],
             truth: of(&run.times(1000.0 / RUN as f64), value),
         }
     }
 
-    /// The answer about the last run, with a value for each step if its length is given.
-    pub(crate) fn answer(&self, value: &str, step: Option<Duration>) -> Answer {
+    /// The result about the last run, with a value for each step if its length is given.
+    pub(crate) fn query(&self, value: &str, step: Option<Duration>) -> PastResult {
         // The packets of a step have the time of its end.
         let (from, to) = (at(self.now - RUN + 1), at(self.now + 1));
-        let question = Question::new(definition(value), Lookup::default(), from, to);
-        let mut question = question.expect("a question");
+        let query = PastQuery::new(definition(value), Lookup::default(), from, to);
+        let mut query = query.expect("a query");
         if let Some(step) = step {
-            question = question.in_steps(step).expect("few steps");
+            query = query.in_steps(step).expect("few steps");
         }
         let held = self.analyzer.history().held(from, to);
         assert!(held.begin() <= from, "the run is held");
-        let question = question.within(&held);
+        let query = query.within(&held);
         let stop = AtomicBool::new(false);
-        let scan = question.scan(&held, 1 << 20, &stop).expect("not stopped");
-        question.answer(&[scan], &stop).expect("not stopped")
+        let scan = query.scan(&held, 1 << 20, &stop).expect("not stopped");
+        query.result(&[scan], &stop).expect("not stopped")
     }
 }
 

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use flowmote_engine::flowcache::{ActiveFlow, Definition};
-use flowmote_engine::samples::{Answer, Course, Held, Question, Scan};
+use flowmote_engine::flowcache::{ActiveFlow, Definition, Estimate};
+use flowmote_engine::samples::{Course, Held, PastQuery, PastResult, Scan};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -31,6 +31,8 @@ pub(super) struct PastParameters {
     keys: Option<String>,
     /// `bytes`, `frames`, or another value of a flow definition. `bytes` if absent.
     value: Option<String>,
+    /// Further values of each flow, separated by commas, at most 16: `frames,avg:bytes`.
+    values: Option<String>,
     /// The packets that count. All if absent.
     filter: Option<String>,
     /// Separator of the fields of a key. A comma if absent.
@@ -90,10 +92,8 @@ pub(super) struct Past {
 pub(super) struct Sum {
     #[serde(flatten)]
     value: Value,
-    /// The value in each step.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    series: Vec<Option<f64>>,
+    #[serde(flatten)]
+    course: Steps,
 }
 
 /// A flow and its course.
@@ -101,10 +101,27 @@ pub(super) struct Sum {
 pub(super) struct PastFlow {
     #[serde(flatten)]
     flow: Flow,
+    #[serde(flatten)]
+    course: Steps,
+}
+
+/// A value in each step, with the ends of its 95 % interval. All three are null without a sample for a
+/// value that is no sum.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Steps {
     /// The value in each step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     series: Vec<Option<f64>>,
+    /// Lower end of the interval in each step; null if it is unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    series_low: Vec<Option<f64>>,
+    /// Upper end of the interval in each step; null if it is unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    series_high: Vec<Option<f64>>,
 }
 
 /// The largest flows of the past minutes, by keys and a filter that need not have been defined before.
@@ -123,23 +140,26 @@ pub(super) async fn past(
 ) -> Reply {
     let PastParameters { from, to, step, .. } = &parameters;
     let span = Span::new(&hub, [from, to, step].map(Option::as_deref))?;
-    let question = question(&hub, parameters, &span)?;
+    let query = query(&hub, parameters, &span)?;
     let closed = |_| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the program ends");
-    let place = hub.questions.clone().acquire_owned().await.map_err(closed)?;
+    let place = hub.queries.clone().acquire_owned().await.map_err(closed)?;
     let stop = Stop::default();
     let flag = stop.0.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let answer = answer(&hub, question, &flag).map(|answer| Past::of(&hub, &span, answer));
+        let result = result(&hub, query, &flag).map(|result| Past::of(&hub, &span, result));
         // Only now, even if the client left before: the work counts.
         drop(place);
-        answer
+        result
     });
-    let failed =
-        || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the question was not answered");
+    let failed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the query failed");
     json(&work.await.ok().flatten().ok_or_else(failed)?)
 }
 
-fn question(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<Question, Failure> {
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::to_owned).collect()
+}
+
+fn query(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<PastQuery, Failure> {
     let n = parameters.n.unwrap_or(20);
     if !(1..=10_000).contains(&n) {
         return Err(Failure::bad("n: expected 1 to 10000"));
@@ -147,6 +167,7 @@ fn question(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<Questi
     let definition = Definition {
         keys: parameters.keys.unwrap_or_default(),
         value: parameters.value.unwrap_or_else(|| "bytes".to_owned()),
+        values: parameters.values.as_deref().map_or_else(Vec::new, list),
         filter: parameters.filter,
         fs: parameters.fs.unwrap_or_else(|| ",".to_owned()),
         n,
@@ -155,57 +176,74 @@ fn question(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<Questi
         ..Definition::default()
     };
     let agents = hub.agents(parameters.agent.as_deref().unwrap_or("ALL"));
-    let question = Question::new(definition, hub.lookup(), span.from, span.to);
-    let question = question.map_err(Failure::bad)?.of(agents).steps_from(span.first);
+    let query = PastQuery::new(definition, hub.lookup(), span.from, span.to);
+    let query = query.map_err(Failure::bad)?.of(agents).steps_from(span.first);
     match span.step {
-        Some(step) => question.in_steps(step).map_err(Failure::bad),
-        None => Ok(question),
+        Some(step) => query.in_steps(step).map_err(Failure::bad),
+        None => Ok(query),
     }
 }
 
-/// Reads the samples and makes the answer. `None` if `stop` was set.
-fn answer(hub: &Hub, question: Question, stop: &AtomicBool) -> Option<Answer> {
-    let held = hub.held(question.from(), question.to())?;
-    let question = question.within(&held);
-    let scans = scan(&question, held, hub.question_memory, stop)?;
-    question.answer(&scans, stop)
+/// Reads the samples and makes the result. `None` if `stop` was set.
+fn result(hub: &Hub, query: PastQuery, stop: &AtomicBool) -> Option<PastResult> {
+    let held = hub.held(query.from(), query.to())?;
+    let query = query.within(&held);
+    let scans = scan(&query, held, hub.query_memory, stop)?;
+    query.result(&scans, stop)
 }
 
 /// Reads the samples, in two threads if they are many.
-fn scan(question: &Question, held: Held, memory: usize, stop: &AtomicBool) -> Option<Vec<Scan>> {
+fn scan(query: &PastQuery, held: Held, memory: usize, stop: &AtomicBool) -> Option<Vec<Scan>> {
     if held.samples() < MANY {
-        return Some(vec![question.scan(&held, memory, stop)?]);
+        return Some(vec![query.scan(&held, memory, stop)?]);
     }
     let [first, second] = held.split();
     thread::scope(|scope| {
-        let other = scope.spawn(|| question.scan(&first, memory / 2, stop));
-        let scan = question.scan(&second, memory / 2, stop);
+        let other = scope.spawn(|| query.scan(&first, memory / 2, stop));
+        let scan = query.scan(&second, memory / 2, stop);
         Some(vec![other.join().ok().flatten()?, scan?])
     })
 }
 
 impl Past {
-    fn of(hub: &Hub, span: &Span, answer: Answer) -> Self {
-        let flow = |(flow, series): (ActiveFlow, _)| PastFlow { flow: Flow::of(flow), series };
+    fn of(hub: &Hub, span: &Span, result: PastResult) -> Self {
+        let flow = |(flow, series): (ActiveFlow, Vec<_>)| PastFlow {
+            flow: Flow::of(flow),
+            course: Steps::of(&series),
+        };
         Self {
-            from: hub.unix_ms(answer.from),
-            to: hub.unix_ms(answer.to),
+            from: hub.unix_ms(result.from),
+            to: hub.unix_ms(result.to),
             step: span.step.map(|step| step.as_secs_f64()),
-            times: answer.steps.iter().map(|time| hub.unix_ms(*time)).collect(),
-            scanned: answer.scanned,
-            matched: answer.matched,
-            found: answer.found,
-            unseen_below: answer.unseen,
-            total: Sum::of(answer.total),
-            other: Sum::of(answer.other),
-            flows: answer.flows.into_iter().map(flow).collect(),
+            times: result.steps.iter().map(|time| hub.unix_ms(*time)).collect(),
+            scanned: result.scanned,
+            matched: result.matched,
+            found: result.found,
+            unseen_below: result.unseen,
+            total: Sum::of(result.total),
+            other: Sum::of(result.other),
+            flows: result.flows.into_iter().map(flow).collect(),
         }
     }
 }
 
 impl Sum {
     fn of(course: Course) -> Self {
-        Self { value: Value::of(&course.estimate), series: course.series }
+        Self { value: Value::of(&course.estimate), course: Steps::of(&course.series) }
+    }
+}
+
+impl Steps {
+    fn of(series: &[Option<Estimate>]) -> Self {
+        let each = |number: fn(&Estimate) -> f64| {
+            let numbers = series.iter().map(|step| step.as_ref().map(number));
+            numbers.map(|number| number.filter(|number| number.is_finite())).collect()
+        };
+        Self {
+            series: each(|step| step.value),
+            series_low: each(|step| step.low),
+            series_high: each(|step| step.high),
+        }
     }
 }
 

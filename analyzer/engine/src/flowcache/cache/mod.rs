@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use flowmote_decoder::{Address, DiscardedPacket, FlowSample, Interface};
 use foldhash::fast::RandomState;
 
 use super::budget::Budget;
 use super::copy::totals;
 use super::counted::Counters;
 use super::definition::{Definition, DefinitionError, MAX_DEFINITIONS};
+use super::ended::{Ended, EndedFlow};
 use super::estimate::{Estimate, Weight};
-use super::flow::{Ended, Flow, Sample, Shared};
+use super::flow::{Flow, Sample, Shared};
 use super::log::{FlowLog, FlowRecord};
+use super::observed::Observed;
 use super::observer::Observer;
 use super::plan::Plan;
-use super::sampling::{SampleCounters, SamplingRate};
+use super::sampling::SamplingRate;
 use super::slot::Ticks;
 use super::snapshot::{Query, Snapshot};
-use super::sources::{Ports, Sources};
+use super::sources::Sources;
 use crate::instant::Instant;
 use crate::keys::{Context, Packet};
 use crate::source::Source;
@@ -36,20 +37,6 @@ pub struct FlowCache {
     forgotten: u64,
 }
 
-/// A sample beside its packet.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Observed {
-    /// The agent and its data source.
-    pub source: Source,
-    /// N of 1 in N; 0 counts as 1.
-    pub rate: u32,
-    /// Counters to check the rate with; `None` if the kind of sample has none.
-    pub counters: Option<SampleCounters>,
-    /// True for a packet that the device discarded.
-    pub discarded: bool,
-    ports: Option<Ports>,
-}
-
 /// What was noted of a sample, for the [history](crate::samples::History).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noted {
@@ -59,38 +46,6 @@ pub(crate) struct Noted {
     pub(crate) weight: Weight,
     /// Variance of the sampling rate, relative to its square.
     pub(crate) error: f64,
-}
-
-impl Observed {
-    /// A flow sample of `agent`.
-    pub fn flow(agent: Address, sample: &FlowSample<'_>) -> Self {
-        let counters = SampleCounters {
-            sequence_number: sample.sequence_number,
-            pool: sample.sample_pool,
-            drops: sample.drops,
-        };
-        Self {
-            source: Source { agent, data_source: sample.source_id },
-            rate: sample.sampling_rate,
-            counters: Some(counters),
-            discarded: false,
-            ports: Some(Ports { input: sample.input, output: sample.output }),
-        }
-    }
-
-    /// A discarded packet of `agent`. Each one is reported, so it stands for itself.
-    pub fn discarded(agent: Address, sample: &DiscardedPacket<'_>) -> Self {
-        let port = |value| Interface { format: 0, value };
-        let ports =
-            Ports { input: port(sample.input_if_index), output: port(sample.output_if_index) };
-        let source = Source { agent, data_source: sample.source_id };
-        Self { ports: Some(ports), discarded: true, ..Self::other(source, 1) }
-    }
-
-    /// A sample of another kind, such as rtflow.
-    pub fn other(source: Source, rate: u32) -> Self {
-        Self { source, rate, counters: None, discarded: false, ports: None }
-    }
 }
 
 /// Memory and losses of a [`FlowCache`].
@@ -111,7 +66,7 @@ pub struct Usage {
 }
 
 impl FlowCache {
-    /// A cache without definitions whose tables use at most `bytes`, beside 2 KiB for each definition.
+    /// A cache without definitions that uses at most about `bytes`.
     pub fn new(bytes: usize) -> Self {
         let shared = Shared {
             budget: Budget::new(bytes),
@@ -186,13 +141,8 @@ impl FlowCache {
         exact.or_else(|| self.flows.iter().position(|flow| flow.name.eq_ignore_ascii_case(name)))
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&Flow> {
+    fn find(&self, name: &str) -> Option<&Flow> {
         self.flows.get(self.place(name)?)
-    }
-
-    /// The data source of this number.
-    pub(super) fn source(&self, number: u32) -> Option<&super::sources::State> {
-        self.sources.get(number)
     }
 
     /// Adds a sample to the flows that it belongs to. Samples with
@@ -225,7 +175,7 @@ impl FlowCache {
         for flow in flows.iter_mut() {
             flow.add(&reading, packet, context, shared);
         }
-        let error = self.source(reading.source)?.sampling.error();
+        let error = self.sources.get(reading.source)?.sampling.error();
         let Sample { observer, weight, .. } = reading;
         Some(Noted { source: sample.source, observer, weight, error })
     }
@@ -277,25 +227,27 @@ impl FlowCache {
         let Shared { budget, ended, .. } = &mut self.shared;
         self.flows.iter_mut().for_each(|flow| flow.sweep(now, budget, ended));
         self.share();
-        self.finish();
-        self.finished.drain(..).for_each(|record| log.push(record));
+        // Their memory is released: most of the time few flows end.
+        core::mem::take(&mut self.finished).into_iter().for_each(|record| log.push(record));
+        for flow in core::mem::take(&mut self.shared.ended.flows) {
+            self.record(flow).into_iter().for_each(|record| log.push(record));
+        }
         log.add_lost(core::mem::take(&mut self.shared.ended.lost));
     }
 
     /// Gives the flows that ended the names of their data sources.
     fn finish(&mut self) {
-        for flow in self.shared.ended.flows.drain(..) {
-            let Some(state) = self.sources.get(flow.source) else { continue };
-            self.finished.push(FlowRecord {
-                id: 0,
-                name: flow.name,
-                source: state.source,
-                keys: flow.keys,
-                value: flow.value,
-                start: flow.start,
-                end: flow.end,
-            });
+        for flow in core::mem::take(&mut self.shared.ended.flows) {
+            let record = self.record(flow);
+            self.finished.extend(record);
         }
+    }
+
+    /// The record of a flow that ended; `None` if its data source is forgotten.
+    fn record(&self, flow: EndedFlow) -> Option<FlowRecord> {
+        let EndedFlow { source, name, keys, value, start, end } = flow;
+        let source = self.sources.get(source)?.source;
+        Some(FlowRecord { id: 0, name, source, keys, value, start, end })
     }
 
     /// Reduces the largest tables if another one had to evict with less than its share of the memory.
@@ -343,6 +295,14 @@ impl FlowCache {
     pub fn snapshot_source(&self, now: Instant, name: &str, source: &Source) -> Option<Snapshot> {
         let (flow, source) = (self.find(name)?, self.sources.find(source)?);
         Some(Snapshot::of_source(flow, &self.sources, now, source))
+    }
+
+    /// The flows of a definition whose value at a data source is above `limit`: data source, key and
+    /// value, in arbitrary order. Empty without a definition of this name.
+    pub fn above(&self, now: Instant, name: &str, limit: f64) -> Vec<(Source, String, Estimate)> {
+        let flow = self.find(name);
+        let snapshot = flow.map(|flow| Snapshot::of_above(flow, &self.sources, now, limit));
+        snapshot.map_or_else(Vec::new, |snapshot| snapshot.above(limit))
     }
 
     /// The totals of a definition at each data source, in arbitrary order: the value of its metric. All

@@ -114,7 +114,7 @@ impl Table {
         }
     }
 
-    /// Begins to load the slot where the search for a key begins.
+    /// Begins to load the slots where the search for a key begins.
     #[inline]
     pub(crate) fn touch(&self, hash: u64) {
         let hash = slot_hash(hash);

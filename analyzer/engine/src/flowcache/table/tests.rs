@@ -191,3 +191,41 @@ fn all_equal_entries_lose_a_quarter() {
     }
     assert_eq!((bench.table.len(), bench.table.evicted), (6, 1));
 }
+
+#[test]
+fn removed_entries_leave_no_gap_before_others() {
+    /// A key whose search begins in one of four slots, of which one is the last.
+    fn probe(key: &KeyBuffer, number: u64) -> Probe<'_> {
+        Probe::new(key, Observer::new(0, Passage::In), (number % 4 * 21) << 32)
+    }
+    let mut random = Random::new(12);
+    let mut segment = Segment::new(Shape { values: 1, lives: true }, 64);
+    let key = |number: u64| {
+        KeyBuffer::of(format!("{number} {}", "x".repeat(number as usize % 40)).as_bytes())
+    };
+    let mut present = std::collections::BTreeSet::new();
+    for number in 0..2000 {
+        let buffer = key(number);
+        let Err(free) = segment.find(&probe(&buffer, number)) else { panic!("{number}") };
+        segment.occupy(free, &probe(&buffer, number));
+        segment.found(free).unwrap().slot.sums.total = number as f64;
+        present.insert(number);
+        if segment.is_full() {
+            let gone: Vec<u64> =
+                present.iter().copied().filter(|_| random.uniform() < 0.4).collect();
+            segment.retain(64, |entry| !gone.contains(&(entry.slot.sums.total as u64)));
+            gone.iter().for_each(|number| _ = present.remove(number));
+            assert_eq!(segment.used(), present.len());
+            for number in 0..=number {
+                let buffer = key(number);
+                let found = segment.find(&probe(&buffer, number)).ok();
+                let total =
+                    found.and_then(|at| segment.entry(at)).map(|entry| entry.slot.sums.total);
+                assert_eq!(total, present.contains(&number).then_some(number as f64));
+            }
+            let long: usize =
+                segment.entries().map(|entry| entry.key.len()).filter(|it| *it > 18).sum();
+            assert_eq!(segment.long.len(), long);
+        }
+    }
+}

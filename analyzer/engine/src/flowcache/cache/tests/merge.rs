@@ -45,6 +45,20 @@ fn sum_adds_agents_and_packets_that_only_the_output_samples() {
 }
 
 #[test]
+fn all_passages_at_a_data_source_count_for_a_limit() {
+    let mut bench = Bench::new(definition("ipsource", "frames"));
+    let mut samples = vec![sampled(agent(1), 1, (1, 2), 100); 8];
+    // Packets that leave by the port are less than a third of the limit.
+    samples.extend([sampled(agent(1), 1, (7, 1), 100); 3]);
+    steady(&mut bench, &samples, 7);
+    let above = |limit| bench.cache.above(at(10.0), "flow", limit * 968.0);
+    let [(source, key, estimate)] = &above(10.0)[..] else { panic!("{:?}", above(10.0)) };
+    assert_eq!((*source, key.as_str()), (samples[0].source, "10.0.0.7"));
+    assert_eq!((estimate.value / 968.0).round(), 11.0);
+    assert_eq!(above(11.5), []);
+}
+
+#[test]
 fn max_takes_both_directions_of_the_best_data_source() {
     let mut bench = Bench::new(definition("ipprotocol", "frames"));
     let samples = [

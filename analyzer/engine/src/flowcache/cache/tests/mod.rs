@@ -9,12 +9,13 @@ mod values;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use flowmote_decoder::{Address, DataSource, Datagram, Sample as Decoded};
+use flowmote_decoder::{Address, DataSource, Datagram, Interface, Sample as Decoded};
 
 use super::*;
 use crate::flowcache::random::Random;
 use crate::flowcache::snapshot::{ActiveFlow, Query};
-use crate::flowcache::{AggMode, Snapshot, SourceFlows};
+use crate::flowcache::sources::Ports;
+use crate::flowcache::{AggMode, SampleCounters, Snapshot, SourceFlows};
 use crate::lookup::{Lookup, Topology};
 use crate::source::AgentList;
 

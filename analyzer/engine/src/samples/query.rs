@@ -1,4 +1,4 @@
-//! Questions about the past.
+//! Queries about the past: which flows there were.
 
 use core::fmt;
 use core::time::Duration;
@@ -11,12 +11,12 @@ use crate::instant::Instant;
 use crate::lookup::Lookup;
 use crate::source::AgentList;
 
-/// A question: which flows there were in a span of time.
+/// A query: which flows there were in a span of time.
 ///
 /// Its definition has keys, value, filter, `fs`, `n`, `agg_mode` and `dropped`. Values that are
 /// multiplied up are rates per second over the span; all others are those of the whole span.
 #[derive(Debug)]
-pub struct Question {
+pub struct PastQuery {
     pub(crate) definition: Definition,
     pub(crate) plan: Plan,
     pub(crate) hasher: RandomState,
@@ -31,10 +31,10 @@ pub struct Question {
     first: Instant,
 }
 
-/// A question that has no answer.
+/// A query that has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum QuestionError {
+pub enum PastQueryError {
     /// An error in keys, filter or value.
     Definition(DefinitionError),
     /// The end of the span is not after its beginning.
@@ -43,8 +43,8 @@ pub enum QuestionError {
     TooManySteps(usize),
 }
 
-impl Question {
-    /// A question about all agents and the time from `from` to `to`, without it.
+impl PastQuery {
+    /// A query about all agents and the time from `from` to `to`, without it.
     ///
     /// # Errors
     /// The first error.
@@ -53,11 +53,11 @@ impl Question {
         lookup: Lookup,
         from: Instant,
         to: Instant,
-    ) -> Result<Self, QuestionError> {
+    ) -> Result<Self, PastQueryError> {
         let definition = definition.in_range();
-        let plan = Plan::compile(&definition).map_err(QuestionError::Definition)?;
+        let plan = Plan::compile(&definition).map_err(PastQueryError::Definition)?;
         if to <= from {
-            return Err(QuestionError::Empty);
+            return Err(PastQueryError::Empty);
         }
         let (hasher, agents, edges) = (RandomState::default(), AgentList::All, Vec::new());
         let first = from;
@@ -71,16 +71,16 @@ impl Question {
     }
 
     /// The same with a value of each flow for each `step`. The first step begins with the span, see
-    /// [`steps_from`](Question::steps_from).
+    /// [`steps_from`](PastQuery::steps_from).
     ///
     /// # Errors
     /// There would be more than 300,000 values.
-    pub fn in_steps(self, step: Duration) -> Result<Self, QuestionError> {
+    pub fn in_steps(self, step: Duration) -> Result<Self, PastQueryError> {
         let rows = self.definition.n as usize + 2;
         let limit = MAX_VALUES / rows;
         let steps = self.to.since(self.from).as_micros().div_ceil(step.as_micros().max(1));
         if steps > limit as u128 {
-            return Err(QuestionError::TooManySteps(limit));
+            return Err(PastQueryError::TooManySteps(limit));
         }
         Ok(Self { step: Some(step.max(Duration::from_micros(1))), ..self })
     }
@@ -126,7 +126,7 @@ impl Question {
     }
 }
 
-impl fmt::Display for QuestionError {
+impl fmt::Display for PastQueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Definition(error) => error.fmt(f),
@@ -138,7 +138,7 @@ impl fmt::Display for QuestionError {
     }
 }
 
-impl core::error::Error for QuestionError {}
+impl core::error::Error for PastQueryError {}
 
-/// Values in all series of an answer.
+/// Values in all series of a result.
 const MAX_VALUES: usize = 300_000;

@@ -3,15 +3,15 @@
 use core::sync::atomic::AtomicBool;
 
 use super::groups::Groups;
-use super::question::Question;
+use super::query::PastQuery;
 use super::scan::Scan;
-use super::series::{Fates, series};
+use super::series::{Fates, Spread, series};
 use crate::flowcache::{Accumulator, ActiveFlow, Estimate, Group, Item, Sums, further, largest};
 use crate::instant::Instant;
 
-/// The answer to a [`Question`].
+/// The result of a [`PastQuery`].
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct PastResult {
     /// The beginning of the span: not before all samples are held.
     pub from: Instant,
     /// The end of the span.
@@ -28,8 +28,8 @@ pub struct Answer {
     pub total: Course,
     /// All flows together that are not listed.
     pub other: Course,
-    /// The largest flows, in order.
-    pub flows: Vec<(ActiveFlow, Vec<Option<f64>>)>,
+    /// The largest flows, in order, and the course of each.
+    pub flows: Vec<(ActiveFlow, Vec<Option<Estimate>>)>,
     /// A flow without a sample has less, with a probability of 95 %. `None` if unknown.
     pub unseen: Option<f64>,
 }
@@ -40,7 +40,7 @@ pub struct Course {
     /// The value in the whole span.
     pub estimate: Estimate,
     /// The value in each step; `None` without a sample for a value that is no sum.
-    pub series: Vec<Option<f64>>,
+    pub series: Vec<Option<Estimate>>,
 }
 
 /// A flow before it has a name.
@@ -48,38 +48,35 @@ pub struct Course {
 struct Candidate {
     value: f64,
     sums: Sums,
+    /// The variance without that of the sampling rates.
+    own: f64,
     head: u32,
 }
 
 /// The value of many flows together.
 struct Sum<'q> {
-    question: &'q Question,
+    query: &'q PastQuery,
     sums: Sums,
-    /// The value of the question, if it is no sum.
+    /// The variance without that of the sampling rates.
+    own: f64,
+    /// The value of the query, if it is no sum.
     further: Accumulator,
 }
 
-impl Question {
-    /// The answer, from scans that together have read each block once. `None` if `stop` was set.
-    pub fn answer(&self, scans: &[Scan], stop: &AtomicBool) -> Option<Answer> {
+impl PastQuery {
+    /// The result, from scans that together have read each block once. `None` if `stop` was set.
+    pub fn result(&self, scans: &[Scan], stop: &AtomicBool) -> Option<PastResult> {
         let groups = Groups::new(self, scans);
         let mut fates = Fates::new(scans);
         let (candidates, total) = self.candidates(&groups, &mut fates);
         let (found, rate) = (candidates.len() as u64, mean_rate(scans));
         let (top, other) = self.divide(candidates, &groups);
-        let mut flows = Vec::with_capacity(top.len());
-        for candidate in &top {
-            let Some(group) = groups.chosen(candidate.head) else { continue };
-            groups.mark(candidate.head, &group, &mut fates, flows.len() as u32);
-            flows.extend(self.flow(&groups, candidate.head, &group));
-        }
-        let course = |sum: Sum<'_>, series: Option<Vec<Option<f64>>>| Course {
-            estimate: sum.with_evicted(scans).estimate().at_rate(rate),
-            series: series.unwrap_or_default(),
-        };
-        let mut series = series(self, scans, &fates, flows.len(), stop)?.into_iter();
+        let (flows, mut spreads) = self.listed(&top, &groups, &mut fates);
+        let [other, total] = [other, total].map(|sum| sum.with_evicted(scans));
+        spreads.extend([&other, &total].map(|sum| self.spread(sum.sums, sum.own, 0.0)));
+        let mut series = series(self, scans, &fates, &spreads, stop)?.into_iter();
         let flows = flows.into_iter().map(|flow| (flow, series.next().unwrap_or_default()));
-        Some(Answer {
+        Some(PastResult {
             from: self.from,
             to: self.to,
             scanned: scans.iter().map(|scan| scan.scanned).sum(),
@@ -87,22 +84,45 @@ impl Question {
             found,
             steps: self.edges.split_last().map_or(Vec::new(), |(_, steps)| steps.to_vec()),
             flows: flows.collect(),
-            other: course(other, series.next()),
-            total: course(total, series.next()),
+            other: other.course(rate, series.next()),
+            total: total.course(rate, series.next()),
             unseen: self.unseen(scans),
         })
+    }
+
+    /// The flows that are listed, and what their series need.
+    fn listed(
+        &self,
+        top: &[Candidate],
+        groups: &Groups<'_>,
+        fates: &mut Fates,
+    ) -> (Vec<ActiveFlow>, Vec<Spread>) {
+        let (mut flows, mut spreads) = (Vec::with_capacity(top.len()), Vec::new());
+        for candidate in top {
+            let Some(group) = groups.chosen(candidate.head) else { continue };
+            let Some(flow) = self.flow(groups, candidate.head, &group) else { continue };
+            groups.mark(candidate.head, &group, fates, flows.len() as u32);
+            spreads.push(self.spread(candidate.sums, candidate.own, flow.estimate.bound));
+            flows.push(flow);
+        }
+        (flows, spreads)
     }
 
     /// All flows, and their sum. Their entries are noted as those of a flow that is not listed.
     fn candidates(&self, groups: &Groups<'_>, fates: &mut Fates) -> (Vec<Candidate>, Sum<'_>) {
         let (mut candidates, mut total) = (Vec::new(), Sum::new(self));
-        for head in groups.heads() {
-            let Some(group) = groups.chosen(head) else { continue };
-            let candidate =
-                Candidate { value: self.value(group.chosen()), sums: sums(group.chosen()), head };
-            total.add(candidate.sums, group.chosen());
-            groups.mark(head, &group, fates, Fates::OTHER);
-            candidates.push(candidate);
+        for heads in groups.heads().chunks(BATCH) {
+            groups.touch(heads);
+            for (head, group) in
+                heads.iter().filter_map(|head| Some((*head, groups.chosen(*head)?)))
+            {
+                let items = group.chosen();
+                let (value, sums) = (self.value(items), sums(items));
+                let candidate = Candidate { value, sums, own: own_variance(items), head };
+                total.add(candidate, items);
+                groups.mark(head, &group, fates, Fates::OTHER);
+                candidates.push(candidate);
+            }
         }
         (candidates, total)
     }
@@ -116,7 +136,7 @@ impl Question {
             for rest in all.drain(listed..) {
                 let group =
                     self.plan.value_is_further().then(|| groups.chosen(rest.head)).flatten();
-                other.add(rest.sums, group.as_ref().map_or(&[], Group::chosen));
+                other.add(rest, group.as_ref().map_or(&[], Group::chosen));
             }
         }
         largest(&mut all, listed, |candidate| candidate.value);
@@ -149,6 +169,19 @@ impl Question {
         })
     }
 
+    /// What the steps of a flow need beside its samples in them. `sums` and `bound` are per second, `own`
+    /// is the variance without that of the sampling rates.
+    fn spread(&self, sums: Sums, own: f64, bound: f64) -> Spread {
+        if sums.total <= 0.0 {
+            return Spread::default();
+        }
+        Spread {
+            common: (sums.variance - own).max(0.0) / (sums.total * sums.total),
+            unseen: 3.0 * own / sums.total / self.per_second(),
+            bound: bound / self.per_second(),
+        }
+    }
+
     /// What a flow without a sample is below: three samples of the data source whose samples weigh most,
     /// in the span, and what was evicted.
     fn unseen(&self, scans: &[Scan]) -> Option<f64> {
@@ -170,25 +203,31 @@ impl Question {
 }
 
 impl<'q> Sum<'q> {
-    fn new(question: &'q Question) -> Self {
-        Self { question, sums: Sums::default(), further: Accumulator::Empty }
+    fn new(query: &'q PastQuery) -> Self {
+        Self { query, sums: Sums::default(), own: 0.0, further: Accumulator::Empty }
     }
 
     /// Adds a flow.
-    fn add(&mut self, sums: Sums, items: &[Item<'_>]) {
-        self.sums = self.sums.plus(sums);
-        if self.question.plan.value_is_further() {
+    fn add(&mut self, flow: Candidate, items: &[Item<'_>]) {
+        self.sums = self.sums.plus(flow.sums);
+        self.own += flow.own;
+        if self.query.plan.value_is_further() {
             self.further.merge(&further(items, 0));
         }
     }
 
     fn with_evicted(self, scans: &[Scan]) -> Self {
-        let evicted = scans.iter().map(|scan| scan.evicted.scaled(self.question.per_second()));
-        Self { sums: evicted.fold(self.sums, Sums::plus), ..self }
+        let evicted = scans.iter().map(|scan| scan.evicted.scaled(self.query.per_second()));
+        let evicted = evicted.fold(Sums::default(), Sums::plus);
+        Self { sums: self.sums.plus(evicted), own: self.own + evicted.variance, ..self }
+    }
+
+    fn course(&self, rate: f64, series: Option<Vec<Option<Estimate>>>) -> Course {
+        Course { estimate: self.estimate().at_rate(rate), series: series.unwrap_or_default() }
     }
 
     fn estimate(&self) -> Estimate {
-        match self.question.plan.value_is_further() {
+        match self.query.plan.value_is_further() {
             false => self.sums.estimate(0.0),
             true => self.further.estimate(0),
         }
@@ -199,6 +238,10 @@ fn sums(items: &[Item<'_>]) -> Sums {
     items.iter().fold(Sums::default(), |sum, item| sum.plus(item.sums))
 }
 
+fn own_variance(items: &[Item<'_>]) -> f64 {
+    items.iter().map(|item| item.slot.sums.scaled(item.factor).variance).sum()
+}
+
 /// Packets that a sample in the flows stands for on average.
 fn mean_rate(scans: &[Scan]) -> f64 {
     let seen = scans.iter().flat_map(|scan| scan.origins.iter());
@@ -207,3 +250,6 @@ fn mean_rate(scans: &[Scan]) -> f64 {
     });
     if samples > 0.0 { packets / samples } else { 0.0 }
 }
+
+/// Flows whose entries are loaded at the same time.
+const BATCH: usize = 64;
