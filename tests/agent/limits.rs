@@ -4,7 +4,7 @@
 use flowmote_lab::net::{
     Agent, Capture, Collector, Lab, LinkCounters, Namespace, Totals, flood, flowmote, peer_ip_of,
 };
-use flowmote_lab::wait_until;
+use flowmote_lab::{wait_until, wait_until_equal};
 use nix::sys::signal::Signal;
 
 /// A host with two links and `others` interfaces without traffic.
@@ -53,10 +53,9 @@ impl Host {
     fn wait_for_pools(&self) {
         for name in ["lan0", "lan1"] {
             let index = self.host.if_index(name);
-            wait_until(&format!("the pool of {name}"), || {
+            wait_until_equal(&format!("packets and pool of {name}"), || {
                 let kernel = LinkCounters::of(&self.host, name).packets();
-                let pool = u64::from(self.collector.so_far().pool_of(index));
-                (pool == kernel).then_some(())
+                [kernel, self.collector.so_far().pool_of(index).into()]
             });
         }
     }

@@ -24,6 +24,6 @@ mod skipped;
 pub mod toolchain;
 pub mod tree;
 
-pub use self::deadline::{DEADLINE, wait_until};
+pub use self::deadline::{DEADLINE, wait_until, wait_until_equal};
 pub use self::program::Program;
 pub use self::skipped::{skip, skip_part};
