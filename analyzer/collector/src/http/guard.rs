@@ -145,4 +145,17 @@ mod tests {
         }
         assert!(!guard.authorized(&HeaderMap::new()));
     }
+
+    #[test]
+    fn changes_are_refused_if_the_server_is_read_only() {
+        let refused = |read_only, method| {
+            let guard = Guard { read_only, ..Guard::default() };
+            let request = Request::builder().method(method).uri("/flow/a/json");
+            guard.refusal(&request.body(axum::body::Body::empty()).unwrap()).is_some()
+        };
+        for method in [Method::PUT, Method::POST, Method::DELETE] {
+            assert!(refused(true, method.clone()) && !refused(false, method));
+        }
+        assert!(!refused(true, Method::GET));
+    }
 }
