@@ -84,12 +84,11 @@ impl Segment {
         Err(place)
     }
 
-    /// The hashes in the two slots where the search for `hash` begins: few searches need a third.
+    /// The hash in the slot where the search for `hash` begins.
     #[inline]
-    pub(crate) fn first(&self, hash: u32) -> [u32; 2] {
-        let mask = self.slots.len() - 1;
-        let at = |place: usize| self.slots.get(place & mask).map_or(0, |slot| slot.hash);
-        [at(hash as usize), at(hash as usize + 1)]
+    pub(crate) fn first(&self, hash: u32) -> u32 {
+        let place = hash as usize & (self.slots.len() - 1);
+        self.slots.get(place).map_or(0, |slot| slot.hash)
     }
 
     /// Fills a free slot. Memory can grow by a long key.

@@ -114,7 +114,8 @@ impl Table {
         }
     }
 
-    /// Begins to load the slots where the search for a key begins.
+    /// Begins to load the slot where the search for a key begins. Most searches end there: to load the
+    /// next one too costs more than it saves.
     #[inline]
     pub(crate) fn touch(&self, hash: u64) {
         let hash = slot_hash(hash);
