@@ -103,8 +103,7 @@ fn resources_that_the_scripts_use_exist() {
     let files = serving.files();
     let scripts = files.iter().filter(|(path, ..)| path.ends_with(".js"));
     let used: BTreeSet<String> = scripts.flat_map(|(.., body)| paths(body)).collect();
-    for known in
-        ["/analyzer/json", "/api/v1/flows?", "/api/v1/agents?", "/api/v1/ports?limit=10000"]
+    for known in ["/analyzer/json", "/api/v1/flows?", "/api/v1/agents?", "/api/v1/ports?limit=1000"]
     {
         assert!(used.contains(known), "{known}: {used:?}");
     }
