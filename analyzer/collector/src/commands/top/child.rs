@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{self, PipeReader, Read, Write};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
@@ -30,14 +30,14 @@ pub(super) struct Child {
 impl Child {
     /// Starts `command` and captures its output if `capture` is set. An empty command is `None`.
     ///
-    /// The command runs in its own process group, so that Ctrl-C reaches only the view, which then
+    /// The command runs in the process group of the watcher, so that Ctrl-C reaches only the view, which then
     /// ends the command and shows its last output. Its standard input is a pipe that ends with this
     /// process or with [`stop`](Child::stop): a command that runs under sudo takes no signal from us.
     pub(super) fn start(command: &[OsString], capture: bool) -> io::Result<Option<Self>> {
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
         let name = program.to_string_lossy().into_owned();
         let mut starting = Command::new(program);
-        starting.args(arguments).stdin(Stdio::piped()).process_group(0);
+        starting.args(arguments).stdin(Stdio::piped());
         let mut output = None;
         if capture {
             let (reader, writer) = io::pipe()?;
@@ -47,14 +47,13 @@ impl Child {
             // Standard output is reserved for the tables.
             starting.stdout(io::stderr());
         }
-        // The watcher first, so that the command does not run for long without it.
-        let mut watcher = watcher().ok();
+        // The watcher first, so that the command never runs without it.
+        let watcher = watcher().ok();
+        let group = watcher.as_ref().map_or(0, |watcher| watcher.id().cast_signed());
+        starting.process_group(group);
         let process = starting
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("cannot run {name}: {error}")))?;
-        if let Some(input) = watcher.as_mut().and_then(|watcher| watcher.stdin.as_mut()) {
-            writeln!(input, "{}", process.id())?;
-        }
         Ok(Some(Self { name, process, watcher, status: None, output, log: Log::default() }))
     }
 
@@ -164,13 +163,14 @@ impl Drop for Child {
     }
 }
 
-/// Starts a process that ends the process group in the first line of its input when that input
-/// ends, that is when this process has ended in a way that it cannot handle. `PR_SET_PDEATHSIG`
+/// Starts a process that ends its process group when its input ends, that is when this process has
+/// ended in a way that it cannot handle. A command that is being started holds the other end of that
+/// input until it is in the group and `exec` closes it, so that it is not missed. `PR_SET_PDEATHSIG`
 /// would not do: the kernel clears it when the command changes its user, as an agent started as
 /// root does (kernel/cred.c, `commit_creds`).
 fn watcher() -> io::Result<std::process::Child> {
     Command::new("sh")
-        .args(["-c", "read -r group && { read -r _; kill -s TERM -- \"-$group\"; }"])
+        .args(["-c", "trap '' TERM; read -r _; kill -s TERM -- \"-$$\""])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
