@@ -43,6 +43,7 @@ const PARAMETERS: &str = r#"[parameters]
 "path.name" = "pairs"
 "query.keys" = "src,dst"
 "query.value" = "bytes"
+"query.values" = "frames,avg:bytes"
 "query.filter" = "dport=443"
 "query.fs" = ","
 "query.from" = "-5m"

@@ -155,8 +155,9 @@ pub(super) async fn past(
     json(&work.await.ok().flatten().ok_or_else(failed)?)
 }
 
+/// The values of a list; none in an empty one.
 fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::to_owned).collect()
+    if text.is_empty() { Vec::new() } else { text.split(',').map(str::to_owned).collect() }
 }
 
 fn query(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<PastQuery, Failure> {
