@@ -23,11 +23,15 @@ pub(crate) struct Plausibility {
 /// A data source of a stream of datagrams.
 type Key = (StreamId, DataSource);
 
-/// Sequence number and pool of the last flow sample of a sampler.
+/// The last flow sample of a sampler, and the course of its pool.
 #[derive(Clone, Copy, Debug)]
 struct Pool {
     sequence_number: u32,
     packets: u32,
+    /// Samples since the pool has this value.
+    samples: u32,
+    /// Packets by which it grew then; [`LAG`] if that is unknown.
+    growth: u32,
 }
 
 impl Default for Plausibility {
@@ -86,13 +90,15 @@ impl Plausibility {
         }
     }
 
-    /// Compares the pool with that of the sample before: it increases, and by each sample at least by
-    /// one packet. Agents that do not count it send 0.
+    /// Compares the pool with that of the sample before: it never decreases. Agents read it for several
+    /// samples together, before or after them, so that the samples with one value are compared with its
+    /// growth before and after them. Agents that do not count it send 0.
     fn pool(&mut self, key: Key, sample: &FlowSample<'_>) -> Option<&'static str> {
         let last = self.pools.touch(key);
-        let now = Pool { sequence_number: sample.sequence_number, packets: sample.sample_pool };
-        let before = last.replace(now)?;
-        let samples = now.sequence_number.wrapping_sub(before.sequence_number);
+        let (sequence_number, packets) = (sample.sequence_number, sample.sample_pool);
+        let start = Pool { sequence_number, packets, samples: 1, growth: LAG };
+        let before = last.replace(start)?;
+        let samples = sequence_number.wrapping_sub(before.sequence_number);
         if samples > MAX_SAMPLES {
             // Late: compare the next sample with the one before it. Else a new sequence.
             if samples.cast_signed() < 0 && samples.cast_signed() >= -MAX_LATE {
@@ -100,9 +106,8 @@ impl Plausibility {
             }
             return None;
         }
-        let packets = now.packets.wrapping_sub(before.packets);
-        let counted = now.packets != 0 || before.packets != 0;
-        (counted && (packets < samples || packets.cast_signed() < 0)).then_some("pool_step")
+        let counted = packets != 0 || before.packets != 0;
+        (counted && !last.insert(start).follows(before, samples)).then_some("pool_step")
     }
 
     fn count(&mut self, name: &'static str) {
@@ -117,6 +122,25 @@ impl Plausibility {
     /// All implausible values.
     pub(crate) fn total(&self) -> u64 {
         self.counts.values().sum()
+    }
+}
+
+impl Pool {
+    /// Continues the course of the pool that it had `samples` ago. Returns false if that is impossible.
+    fn follows(&mut self, before: Self, samples: u32) -> bool {
+        let growth = self.packets.wrapping_sub(before.packets);
+        if growth == 0 {
+            self.samples = before.samples.saturating_add(samples);
+            self.growth = before.growth;
+            return self.samples <= self.growth.saturating_add(LAG);
+        }
+        if growth.cast_signed() < 0 {
+            return false;
+        }
+        self.growth = growth;
+        // Lost samples had either value.
+        let with_one_value = before.samples.saturating_add(samples.saturating_sub(1));
+        with_one_value <= before.growth.saturating_add(growth)
     }
 }
 
@@ -142,5 +166,7 @@ fn longer_than_packet(header: &SampledHeader<'_>) -> bool {
 const MAX_TRAILER: u32 = 64;
 /// Samples between two samples that are compared.
 const MAX_SAMPLES: u32 = 1000;
+/// Samples that an agent takes between two readings of its pool at most.
+const LAG: u32 = 1000;
 /// Samples that a late one is late.
 const MAX_LATE: i32 = 64;
