@@ -37,6 +37,7 @@ fn listen_prints_every_datagram_as_json() {
         assert!(line.contains(&number) && line.ends_with('}'), "{line}");
     }
     assert!(log.contains("0 datagrams lost, 0 faults"), "{log}");
+    assert!(!log.contains("implausible"), "{log}");
     let count = |name: &str| lines.iter().map(|line| line.matches(name).count()).sum::<usize>();
     assert_eq!(count("\"sampled_header\""), capture.flow_samples().len());
     assert_eq!(count("\"host_cpu\""), capture.counters_of(2, 1).len());
