@@ -68,6 +68,7 @@ impl Taps {
     /// Closes the taps that were replaced and have no samples any more.
     pub(super) fn finish_leaving(&mut self, now: Instant, output: &mut Output<'_>) {
         self.drain_leaving(now, |leaving| leaving.until <= now, output);
+        self.leaving.iter_mut().for_each(|leaving| leaving.wait_for_ring(now));
         let due: Vec<Leaving> =
             self.leaving.extract_if(.., |leaving| leaving.until <= now).collect();
         for mut leaving in due {

@@ -12,6 +12,8 @@ pub(super) struct Leaving {
     pub(super) tap: Tap,
     /// When the kernel has handed over the last block.
     pub(super) until: Instant,
+    /// When it is closed with samples in its ring.
+    limit: Instant,
     /// What the totals of each interface contain of this tap.
     counted: BTreeMap<u32, TapStats>,
 }
@@ -19,7 +21,25 @@ pub(super) struct Leaving {
 impl Leaving {
     /// Keeps a tap until the kernel has handed over its last block.
     pub(super) fn new(now: Instant, tap: Tap) -> Self {
-        Self { tap, until: now + HOLD_TIME, counted: BTreeMap::new() }
+        let (until, limit) = (now + HOLD_TIME, now + MAX_HOLD_TIME);
+        Self { tap, until, limit, counted: BTreeMap::new() }
+    }
+
+    /// Keeps the tap for longer if its ring still has samples: the kernel has not run the timer that
+    /// hands over the last block (net/packet/af_packet.c, prb_retire_rx_blk_timer_expired).
+    pub(super) fn wait_for_ring(&mut self, now: Instant) {
+        if self.until <= now && now < self.limit && self.has_samples() {
+            self.until = now + HOLD_TIME;
+        }
+    }
+
+    fn has_samples(&mut self) -> bool {
+        let _ = self.tap.update_losses();
+        let interfaces: Vec<u32> = self.tap.interfaces().collect();
+        interfaces.into_iter().any(|if_index| {
+            let totals = self.tap.totals(if_index);
+            totals.lost_at_end() > totals.lost
+        })
     }
 
     /// Returns what the tap has counted since the last call, for each of its interfaces.
@@ -48,6 +68,8 @@ impl Leaving {
 
 /// Twice the retire time of a ring, and the delay of its timer on a busy CPU.
 const HOLD_TIME: Duration = Duration::from_millis(200);
+/// The same where the agent, or the kernel of a virtual machine, gets hardly any CPU.
+const MAX_HOLD_TIME: Duration = Duration::from_millis(5000);
 
 #[cfg(test)]
 mod tests {
@@ -60,6 +82,10 @@ mod tests {
         let mut leaving = Leaving::new(Instant::ZERO, tap);
         let lost = |news: Vec<(u32, TapStats)>| news.iter().map(|(_, it)| it.lost).sum::<u64>();
         assert_eq!(lost(leaving.news()), 0, "they can still be read");
+        for (now, until) in [(100, 200), (200, 400), (4900, 5100), (5100, 5100)] {
+            leaving.wait_for_ring(Instant::from_millis(now));
+            assert_eq!(leaving.until, Instant::from_millis(until), "{now}");
+        }
         assert_eq!(lost(leaving.last_news()), 9);
     }
 }
