@@ -29,6 +29,7 @@ pub(crate) fn keep_all() {
         Agent::flush,
         Agent::poll_timeout,
         agent_poll,
+        agent_poll_source,
         agent_transmit,
     ];
     keep![
@@ -140,6 +141,16 @@ fn agent_poll(
     mut transport: &mut Unknown,
 ) -> Option<Instant> {
     agent.poll(now, &mut counters, &mut transport)
+}
+
+fn agent_poll_source(
+    agent: &mut Agent<'_>,
+    now: Instant,
+    source: DataSource,
+    mut counters: &mut Unknown,
+    mut transport: &mut Unknown,
+) {
+    agent.poll_source(now, source, &mut counters, &mut transport);
 }
 
 fn agent_transmit(agent: &mut Agent<'_>, now: Instant, transport: &mut Unknown) {
