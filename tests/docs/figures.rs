@@ -61,6 +61,9 @@ fn figures_of_readme_are_those_of_the_benchmarks() {
     };
     let unknown: Vec<_> = ours.iter().filter(|row| !is_known(row)).collect();
     assert!(unknown.is_empty(), "not in {BENCHMARKS}: {unknown:#?}");
+    // The text above the table has one of them too.
+    let text = format!("{} of CPU per packet at 1 in 400", ours[0][1]);
+    assert!(readme.contains(&text), "README.md: {text}");
 }
 
 /// The cells of the rows between the marks, without the heading.
