@@ -48,12 +48,17 @@ impl Taps {
     ) -> bool {
         let Self { leaving, taps, ports, paths, .. } = self;
         let mut more = false;
-        for Leaving { tap, until, .. } in leaving.iter_mut().filter(|leaving| is_due(leaving)) {
+        for leaving in leaving.iter_mut().filter(|leaving| is_due(leaving)) {
+            let Leaving { tap, until, counted, .. } = leaving;
             let drained = tap.drain(BUDGET, &mut |packet| {
                 let Some(port) = ports.get(&packet.if_index) else { return };
                 let current = taps.get_mut(&port.tap).map(|tap| tap.meta(packet.if_index));
                 let rate = packet.meta.sampling_rate;
-                let meta = port.continue_totals(current.unwrap_or_default(), rate);
+                let mut meta = port.continue_totals(current.unwrap_or_default(), rate);
+                // An estimated pool grows by the samples that are read.
+                let counted = counted.get(&packet.if_index).map_or(0, |it| it.seen as u32);
+                let news = packet.meta.sample_pool.wrapping_sub(counted).cast_signed().max(0);
+                meta.sample_pool = meta.sample_pool.wrapping_add_signed(news);
                 pass_on(now, &Packet { meta, ..*packet }, paths, output);
             });
             if drained.is_ok_and(|drained| drained.more) {

@@ -15,7 +15,7 @@ pub(super) struct Leaving {
     /// When it is closed with samples in its ring.
     limit: Instant,
     /// What the totals of each interface contain of this tap.
-    counted: BTreeMap<u32, TapStats>,
+    pub(super) counted: BTreeMap<u32, TapStats>,
 }
 
 impl Leaving {
