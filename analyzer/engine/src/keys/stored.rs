@@ -346,7 +346,7 @@ fn compact(interface: Interface) -> Option<u32> {
     (format < 4 && value < 1 << 30).then_some(format << 30 | value)
 }
 
-/// Appends words at once.
+/// Appends several words together.
 #[inline]
 fn words<const N: usize>(raw: &mut Vec<u8>, words: [u32; N]) {
     raw.extend_from_slice(words.map(u32::to_be_bytes).as_flattened());

@@ -246,7 +246,8 @@ impl Period {
     }
 }
 
-/// Packets of the wire in a super-packet, on average of all, from which on it is taken for one.
+/// Packets on the wire for each packet counted, on average: from this number on, the counters have
+/// super-packets.
 const SUPER_PACKET: f64 = 1.5;
 /// Bytes of the headers of a segment, at most: Ethernet with a tag, IPv6, TCP with options.
 const HEADERS: f64 = 90.0;

@@ -48,8 +48,8 @@ impl Taps {
     ) -> bool {
         let Self { leaving, taps, ports, paths, .. } = self;
         let mut more = false;
-        for leaving in leaving.iter_mut().filter(|leaving| is_due(leaving)) {
-            let Leaving { tap, until, counted, .. } = leaving;
+        let due = leaving.iter_mut().filter(|leaving| is_due(leaving));
+        for Leaving { tap, until, counted, .. } in due {
             let drained = tap.drain(BUDGET, &mut |packet| {
                 let Some(port) = ports.get(&packet.if_index) else { return };
                 let current = taps.get_mut(&port.tap).map(|tap| tap.meta(packet.if_index));
