@@ -177,7 +177,8 @@ impl<'e> Ingest<'e> {
         let source = DataSource { class: 0, index: 0 };
         let agent = Address::Unknown;
         let origin = Origin { agent, sub_agent_id: 0, sender: None, source };
-        let time = SampleTime { arrival: arrival.time, uptime: 0, sequence_number: 0 };
+        let Arrival { time: at, sender } = *arrival;
+        let time = SampleTime { arrival: at, uptime: 0, sequence_number: 0, sender };
         Self { tables, moment, arrival, origin, time, implausible: false }
     }
 

@@ -1,5 +1,6 @@
 //! Interfaces and their rates, from the differences of counters.
 
+use core::net::IpAddr;
 use core::time::Duration;
 
 use flowmote_decoder::DataSource;
@@ -7,7 +8,7 @@ use flowmote_decoder::counter::IfCounters;
 
 use crate::instant::Instant;
 
-/// The time of a counter sample by the clocks of receiver and agent, and its sequence number.
+/// The time of a counter sample by the clocks of receiver and agent, its sequence number and sender.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleTime {
     /// Arrival, by the clock of the receiver.
@@ -16,14 +17,17 @@ pub struct SampleTime {
     pub uptime: u32,
     /// The sequence number of the sample.
     pub sequence_number: u32,
+    /// The source address of the datagram; `None` if unknown.
+    pub sender: Option<IpAddr>,
 }
 
 impl SampleTime {
     /// Time since `earlier`; `None` if the counters cannot be compared, because the sample is a
-    /// duplicate, is older, or belongs to a new sequence.
+    /// duplicate, is older, or belongs to a new sequence. Samples of different senders are never compared:
+    /// several hosts may have one agent address by mistake, with similar numbers.
     pub(crate) fn since(&self, earlier: &Self) -> Option<Duration> {
         let step = self.sequence_number.wrapping_sub(earlier.sequence_number);
-        if step == 0 || step > MAX_STEP {
+        if step == 0 || step > MAX_STEP || self.sender != earlier.sender {
             return None;
         }
         let arrival = self.arrival.since(earlier.arrival);
@@ -169,7 +173,7 @@ mod tests {
 
     fn sample(sequence_number: u32, seconds: u64, uptime: u32) -> SampleTime {
         let arrival = Instant::after_start(Duration::from_secs(seconds));
-        SampleTime { arrival, uptime, sequence_number }
+        SampleTime { arrival, uptime, sequence_number, sender: None }
     }
 
     #[test]
@@ -194,6 +198,17 @@ mod tests {
             let found = sample(2, 20, uptime).since(&sample(1, 0, 0));
             assert_eq!(found, Some(Duration::from_millis(elapsed)), "{uptime}");
         }
+    }
+
+    #[test]
+    fn samples_of_different_senders_are_not_compared() {
+        let of = |number, sender: [u8; 4]| SampleTime {
+            sender: Some(sender.into()),
+            ..sample(number, u64::from(number), 1000 * number)
+        };
+        let before = of(1, [192, 0, 2, 1]);
+        assert_eq!(of(2, [192, 0, 2, 1]).since(&before), Some(Duration::from_secs(1)));
+        assert_eq!(of(2, [192, 0, 2, 2]).since(&before), None);
     }
 
     #[test]

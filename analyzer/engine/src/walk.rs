@@ -123,7 +123,8 @@ fn samples(
     tally: &mut Tally,
     sink: &mut impl Sink,
 ) {
-    let time = SampleTime { arrival: arrival.time, uptime: datagram.uptime, sequence_number: 0 };
+    let (uptime, sender) = (datagram.uptime, arrival.sender);
+    let time = SampleTime { arrival: arrival.time, uptime, sequence_number: 0, sender };
     let mut samples = datagram.samples();
     for sample in samples.by_ref() {
         match sample {

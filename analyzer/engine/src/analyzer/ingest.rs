@@ -65,7 +65,12 @@ impl<'e> Ingest<'e> {
             agent: Address::Unknown,
             sub_agent_id: 0,
             data_source: HOST,
-            time: SampleTime { arrival: arrival.time, uptime: 0, sequence_number: 0 },
+            time: SampleTime {
+                arrival: arrival.time,
+                uptime: 0,
+                sequence_number: 0,
+                sender: arrival.sender,
+            },
             implausible: false,
             used: true,
             unread: 0,

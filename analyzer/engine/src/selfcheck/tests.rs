@@ -159,7 +159,7 @@ impl World {
 
 fn time(seconds: u64, sequence_number: u32) -> SampleTime {
     let arrival = Instant::after_start(Duration::from_secs(seconds));
-    SampleTime { arrival, uptime: (seconds * 1000) as u32, sequence_number }
+    SampleTime { arrival, uptime: (seconds * 1000) as u32, sequence_number, sender: None }
 }
 
 fn counters(port: &Simulated) -> IfCounters {

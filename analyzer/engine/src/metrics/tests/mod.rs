@@ -90,7 +90,8 @@ impl Device {
         let Some(Ok(Sample::Counters(sample))) = datagram.samples().next() else { panic!() };
         let arrival = Instant::after_start(Duration::from_secs(seconds.into()));
         let uptime = seconds.wrapping_mul(1000);
-        let time = SampleTime { arrival, uptime, sequence_number: sample.sequence_number };
+        let sequence_number = sample.sequence_number;
+        let time = SampleTime { arrival, uptime, sequence_number, sender: None };
         let mut at = sample.source_id;
         for record in sample.records() {
             let source = Source { agent: self.agent, data_source: at };
