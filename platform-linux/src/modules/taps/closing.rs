@@ -11,6 +11,15 @@ use crate::modules::taps::leaving::Leaving;
 use crate::modules::taps::statistics::totals;
 use crate::modules::taps::{RETRY, SHARED_NAME, Taps};
 
+/// A tap that another one replaces.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    tap: Tap,
+    token: u32,
+    /// What the kernel returned.
+    result: io::Result<()>,
+}
+
 impl Taps {
     /// Handles a wake-up without samples, which is an error of the socket: most often the
     /// interface went down.
@@ -31,12 +40,20 @@ impl Taps {
         self.warn_of_socket(now, token, &error);
     }
 
-    /// Stops a tap that another one replaces. Its samples are read later.
-    pub(super) fn replace(&mut self, now: Instant, token: u32, world: &World<'_>) {
-        let Some(tap) = self.taps.remove(&token) else { return };
+    /// Stops the tap of this token, so that another one can start in its place immediately: what
+    /// passes between the two is not seen.
+    pub(super) fn stop(&mut self, token: u32) -> Option<Stopped> {
+        let tap = self.taps.remove(&token)?;
+        let result = tap.stop();
+        Some(Stopped { tap, token, result })
+    }
+
+    /// Keeps a tap that was replaced until its samples are read.
+    pub(super) fn retire(&mut self, now: Instant, stopped: Option<Stopped>, world: &World<'_>) {
+        let Some(Stopped { tap, token, result }) = stopped else { return };
         world.unwatch(&tap);
         let mut leaving = Leaving::new(now, tap);
-        match leaving.tap.stop() {
+        match result {
             Ok(()) => {
                 self.add_to_ports(leaving.news());
                 self.leaving.push(leaving);
@@ -57,9 +74,11 @@ impl Taps {
     }
 
     /// Ends the sampling of an interface and keeps its totals.
-    fn end(&mut self, if_index: u32) {
+    pub(super) fn end(&mut self, if_index: u32) {
         let Some(port) = self.ports.remove(&if_index) else { return };
         if let Some(tap) = self.taps.get_mut(&port.tap) {
+            // First, so that the counts are of one moment. An error ends nothing: the tap is closed.
+            let _ = tap.stop_one(if_index);
             let _ = tap.update_losses();
         }
         let mut totals = totals(&port, &mut self.taps);

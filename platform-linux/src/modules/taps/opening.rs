@@ -35,7 +35,7 @@ impl Taps {
         match self.shared {
             Shared::Refused { until } if now < until => return,
             Shared::Open(shape) if shape.suffices_for(&needed) => {}
-            _ => match self.open_shared(now, needed, world) {
+            _ => match self.open_shared(now, needed, &candidates, world) {
                 Ok(()) => self.shared = Shared::Open(needed),
                 Err(error) => {
                     self.shared = Shared::Refused { until: now + REFUSED };
@@ -49,38 +49,48 @@ impl Taps {
         }
     }
 
-    /// Opens a shared tap in place of the present one, if there is one.
+    /// Opens a shared tap, which takes over the interfaces of the present one if there is one.
     fn open_shared(
         &mut self,
         now: Instant,
         shape: SharedShape,
+        candidates: &[&TapOptions],
         world: &World<'_>,
     ) -> io::Result<()> {
         let SharedShape { table, header_bytes, ring, .. } = shape;
-        let tap = Tap::open_shared(table, header_bytes, ring)?;
+        let mut tap = Tap::open_shared(table, header_bytes, ring)?;
         world.watch(&tap, SHARED)?;
-        self.replace(now, SHARED, world);
+        let mut taken: Vec<&TapOptions> = Vec::new();
+        if let Some(present) = self.taps.get(&SHARED) {
+            let sampled = candidates.iter().filter(|options| present.has(options.if_index));
+            // `join` logs the error of the others.
+            taken.extend(sampled.filter(|options| tap.take_over(options, present).is_ok()));
+        }
         self.shortfalls.warn(now, SHARED_NAME, tap.shortfalls());
+        let replaced = self.stop(SHARED);
         self.taps.insert(SHARED, tap);
+        self.retire(now, replaced, world);
+        taken.into_iter().for_each(|options| self.sampled(now, options.clone(), SHARED));
         Ok(())
     }
 
     /// Moves an interface to the shared tap, if it has room.
     fn join(&mut self, now: Instant, options: &TapOptions, world: &World<'_>) {
         let if_index = options.if_index;
-        let has_joined = |tap: &Tap, port: Option<&Port>| {
-            tap.has(if_index) && port.is_some_and(|p| p.tap == SHARED)
-        };
-        let Some(tap) = self.taps.get(&SHARED) else { return };
-        if has_joined(tap, self.ports.get(&if_index)) || !tap.has_room_for(if_index) {
+        let is_port = self.ports.get(&if_index).is_some_and(|port| port.tap == SHARED);
+        let Some(tap) = self.taps.get_mut(&SHARED) else { return };
+        if (is_port && tap.has(if_index)) || !tap.has_room_for(if_index) {
             return;
         }
-        self.replace(now, if_index, world);
-        let Some(tap) = self.taps.get_mut(&SHARED) else { return };
-        match tap.join(options) {
-            Ok(()) => self.sampled(now, options.clone(), SHARED),
-            Err(error) => self.retry(now, if_index, &error),
+        if let Err(error) = tap.join(options) {
+            return self.retry(now, if_index, &error);
         }
+        let replaced = self.stop(if_index);
+        if let Some(tap) = self.taps.get(&SHARED) {
+            tap.start_one(if_index);
+        }
+        self.retire(now, replaced, world);
+        self.sampled(now, options.clone(), SHARED);
     }
 
     /// Opens taps of single interfaces, as many as fit into one turn of the loop.
@@ -136,10 +146,15 @@ impl Taps {
     fn open_one(&mut self, now: Instant, options: TapOptions, world: &World<'_>) -> io::Result<()> {
         let mut tap = Tap::prepare(&options)?;
         world.watch(&tap, options.if_index)?;
-        self.replace(now, options.if_index, world);
-        // The present one has just ended, so that no packet is missed or counted twice.
-        tap.start(&options)?;
         let if_index = options.if_index;
+        if self.ports.get(&if_index).is_some_and(|port| port.tap == SHARED) {
+            self.end(if_index);
+        }
+        // The next one starts when the present one has ended, so that no packet is counted twice.
+        let replaced = self.stop(if_index);
+        let started = tap.start(&options);
+        self.retire(now, replaced, world);
+        started?;
         self.taps.insert(if_index, tap);
         self.sampled(now, options, if_index);
         Ok(())

@@ -23,10 +23,12 @@ pub(super) fn options() -> TapOptions {
     }
 }
 
-/// A tap with these [`options`] whose filter has chosen `packets` that are still in the ring.
+/// A tap with these [`options`] whose filter has chosen `packets` that are still in the ring. Until
+/// the tap is stopped, the filter sees one more packet whenever the lost ones are read.
 pub(super) fn tap_with_packets_in_its_ring(packets: u64) -> (Tap, Scripted) {
     let counters = Rc::new(Cell::new(None));
     let first = Rc::clone(&counters);
+    let (mut seen, mut is_stopped) = (packets, false);
     let kernel = Scripted::kernel(move |call| {
         Some(match call {
             Call::Socket { .. } | Call::MapCreate { .. } | Call::ProgramLoad { .. } => descriptor(),
@@ -38,8 +40,15 @@ pub(super) fn tap_with_packets_in_its_ring(packets: u64) -> (Tap, Scripted) {
                 memory
             }
             Call::Unmap { .. } => return None,
+            Call::AttachClassic { .. } => {
+                is_stopped = true;
+                Ok(0)
+            }
             Call::GetOption { value, .. } => {
                 value.fill(0);
+                seen += u64::from(!is_stopped);
+                let slot: usize = first.get().unwrap();
+                write_memory(slot + offset_of!(Slot, seen), &seen.to_ne_bytes());
                 Ok(value.len())
             }
             _ => Ok(0),

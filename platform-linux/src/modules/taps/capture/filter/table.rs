@@ -1,7 +1,8 @@
 //! The table by which one filter finds the counters of several interfaces.
 
 use core::num::NonZeroU32;
-use core::sync::atomic::Ordering;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -70,28 +71,43 @@ impl Table {
 
     /// Returns true if [`insert`](Self::insert) succeeds.
     pub(in super::super) fn has_room_for(&self, if_index: u32) -> bool {
-        let entry = self.map.table().get(place(if_index, self.layout.entries));
-        entry.is_some_and(|entry| entry.load(Ordering::Relaxed) == 0) && self.rows.contains(&None)
+        let is_free = |entry: &AtomicU64| entry.load(Ordering::Relaxed) == 0;
+        self.entry(if_index).is_some_and(is_free) && self.rows.contains(&None)
     }
 
-    /// Starts to sample an interface. `None` if the table is full, or has an interface at its place.
+    /// Gives an interface a row of slots. Its packets are sampled from [`start`](Self::start) on.
+    /// `None` if the table is full, or has an interface at its place.
     pub(in super::super) fn insert(&mut self, if_index: u32, rate: NonZeroU32) -> Option<Counters> {
-        let entry = self.map.table().get(place(if_index, self.layout.entries))?;
         let row = self.rows.iter().position(Option::is_none)?;
         if !self.has_room_for(if_index) {
             return None;
         }
-        let slots = row * self.layout.cpus.slots..(row + 1) * self.layout.cpus.slots;
+        let slots = self.slots_of(row);
         let map = Arc::clone(&self.map);
         let mut counters = Counters { map, slots, before: Totals::default() };
         // The slots are never cleared, because the filter may still run for the interface before.
         counters.before = counters.totals();
         counters.set_rate(rate);
-        let offset = u32::try_from(counters.slots.start * size_of::<Slot>()).ok()?;
         *self.rows.get_mut(row)? = Some(if_index);
-        // Release: whoever finds the row also finds the rate.
-        entry.store(word(if_index, offset), Ordering::Release);
         Some(counters)
+    }
+
+    /// Starts to sample an interface that was inserted.
+    pub(in super::super) fn start(&self, if_index: u32) {
+        let row = self.rows.iter().position(|row| *row == Some(if_index));
+        let offset = row.map(|row| self.slots_of(row).start * size_of::<Slot>());
+        if let (Some(Ok(offset)), Some(entry)) = (offset.map(u32::try_from), self.entry(if_index)) {
+            // Release: whoever finds the row also finds the rate.
+            entry.store(word(if_index, offset), Ordering::Release);
+        }
+    }
+
+    /// Ends the sampling of an interface, which keeps its row.
+    pub(in super::super) fn stop(&self, if_index: u32) {
+        let is_of_it = |entry: &&AtomicU64| interface(entry.load(Ordering::Relaxed)) == if_index;
+        if let Some(entry) = self.entry(if_index).filter(is_of_it) {
+            entry.store(0, Ordering::Release);
+        }
     }
 
     /// skbs chosen of all interfaces since the filter was loaded.
@@ -100,14 +116,21 @@ impl Table {
         chosen.fold(0, u64::wrapping_add)
     }
 
-    /// Ends the sampling of an interface.
+    /// Ends the sampling of an interface and frees its row.
     pub(in super::super) fn remove(&mut self, if_index: u32) {
-        let place = place(if_index, self.layout.entries);
-        let row = self.rows.iter_mut().find(|row| **row == Some(if_index));
-        if let (Some(row), Some(entry)) = (row, self.map.table().get(place)) {
-            entry.store(0, Ordering::Release);
+        if let Some(row) = self.rows.iter_mut().find(|row| **row == Some(if_index)) {
             *row = None;
+            self.stop(if_index);
         }
+    }
+
+    fn slots_of(&self, row: usize) -> Range<usize> {
+        row * self.layout.cpus.slots..(row + 1) * self.layout.cpus.slots
+    }
+
+    /// The word at the place of an interface.
+    fn entry(&self, if_index: u32) -> Option<&AtomicU64> {
+        self.map.table().get(place(if_index, self.layout.entries))
     }
 }
 
@@ -120,6 +143,12 @@ fn word(if_index: u32, offset: u32) -> u64 {
     let [a, b, c, d] = if_index.to_ne_bytes();
     let [e, f, g, h] = offset.to_ne_bytes();
     u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The first half.
+fn interface(word: u64) -> u32 {
+    let [a, b, c, d, ..] = word.to_ne_bytes();
+    u32::from_ne_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
@@ -156,6 +185,7 @@ mod tests {
         let rate = NonZeroU32::MIN;
         for if_index in 1..=7 {
             assert!(table.insert(if_index, rate).is_some());
+            table.start(if_index);
         }
         assert!(!table.has_room_for(3) && !table.has_room_for(3 + 32), "the place is taken");
         assert!(table.insert(3 + 32, rate).is_none());
@@ -166,10 +196,29 @@ mod tests {
     }
 
     #[test]
+    fn interface_is_in_the_table_from_start_to_stop() {
+        let (mut table, _kernel) = table(&[1]);
+        table.insert(5, NonZeroU32::MIN).unwrap();
+        table.insert(6, NonZeroU32::MIN).unwrap();
+        let entry = |table: &Table| table.map.table()[6].load(Ordering::Relaxed);
+        assert_eq!(entry(&table), 0);
+        table.start(6);
+        let row = 2 * size_of::<Slot>() as u32;
+        assert_eq!(entry(&table), word(6, row));
+        table.stop(6 + 32);
+        assert_eq!(entry(&table), word(6, row), "the place of another interface");
+        table.stop(6);
+        assert_eq!(entry(&table), 0);
+        table.start(6);
+        assert_eq!(entry(&table), word(6, row), "it has kept its row");
+    }
+
+    #[test]
     fn row_is_used_again_without_what_was_counted_before() {
         let (mut table, _kernel) = table(&[1]);
         let rate = NonZeroU32::new(10).unwrap();
         let first = table.insert(1, rate).unwrap();
+        table.start(1);
         let slots = first.slots();
         assert_eq!(slots.len(), 2);
         slots[1].seen.store(90, Ordering::Relaxed);

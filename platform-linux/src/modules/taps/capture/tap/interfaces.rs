@@ -16,7 +16,8 @@ impl Tap {
         self.table.as_ref().is_some_and(|table| table.has_room_for(if_index))
     }
 
-    /// Starts to sample one more interface. Not the loopback: its packets would be seen twice.
+    /// Prepares the sampling of one more interface, which begins with
+    /// [`start_one`](Self::start_one). Not the loopback: its packets would be seen twice.
     ///
     /// # Errors
     /// Those of promiscuous mode. `InvalidInput` for options out of range, and without
@@ -29,13 +30,43 @@ impl Tap {
         let counters = counters.ok_or(io::ErrorKind::InvalidInput)?;
         let reader = Reader::new(Sampling::Counted(counters), options);
         self.readers.insert(options.if_index, reader);
-        if options.promiscuous {
-            self.set_promiscuous(options, true)?;
+        let promiscuous =
+            if options.promiscuous { self.set_promiscuous(options, true) } else { Ok(()) };
+        promiscuous.inspect_err(|_| self.leave(options.if_index))
+    }
+
+    /// Samples an interface in place of `other`. Both are shared, so that the filters see the change
+    /// between the same two packets: it takes two stores to memory.
+    ///
+    /// # Errors
+    /// Those of [`join`](Self::join); `other` still samples it then.
+    pub fn take_over(&mut self, options: &TapOptions, other: &Self) -> io::Result<()> {
+        self.join(options)?;
+        other.stop_one(options.if_index)?;
+        self.start_one(options.if_index);
+        Ok(())
+    }
+
+    /// Starts to sample an interface that has joined.
+    pub fn start_one(&self, if_index: u32) {
+        if let Some(table) = &self.table {
+            table.start(if_index);
+        }
+    }
+
+    /// Ends the sampling of an interface of this tap. Its samples in the ring can still be read.
+    ///
+    /// # Errors
+    /// Those of [`stop`](Self::stop), if the tap is not shared.
+    pub fn stop_one(&self, if_index: u32) -> io::Result<()> {
+        match &self.table {
+            Some(table) => table.stop(if_index),
+            None => self.stop()?,
         }
         Ok(())
     }
 
-    /// Ends the sampling of an interface that had joined.
+    /// Ends the sampling of an interface that had joined, and forgets its samples in the ring.
     pub fn leave(&mut self, if_index: u32) {
         if let Some(table) = &mut self.table {
             table.remove(if_index);

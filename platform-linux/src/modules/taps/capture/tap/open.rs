@@ -54,17 +54,18 @@ impl Tap {
         let mut tap = Self::with_ring(socket, shape, options.header_bytes, shortfalls)
             .map_err(at("receive ring"))?;
         tap.readers.insert(options.if_index, Reader::new(sampling, options));
+        if options.promiscuous {
+            tap.set_promiscuous(options, true)?;
+        }
         Ok(tap)
     }
 
-    /// Starts to receive packets, with a tap that was prepared with the same options.
+    /// Starts to receive packets, with a tap that was [prepared](Self::prepare) with the same
+    /// options.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
     pub fn start(&mut self, options: &TapOptions) -> io::Result<()> {
-        if options.promiscuous {
-            self.set_promiscuous(options, true)?;
-        }
         // Last: from here on packets arrive, and everything that they need is in place.
         self.bound = options.if_index;
         let bound = self.socket.bind(options.if_index);
