@@ -33,7 +33,7 @@ pub(crate) struct Settings {
 }
 
 /// Labels, and the networks or values that have them.
-pub(crate) type Labels = BTreeMap<String, Vec<String>>;
+pub(crate) type Labels = lenient::Lists;
 
 /// A flow definition.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -124,29 +124,22 @@ pub(crate) struct ThresholdSetting {
     by_flow: bool,
     #[serde(default, with = "lenient::plain_number", skip_serializing_if = "Option::is_none")]
     timeout: Option<f64>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    filter: BTreeMap<String, Patterns>,
+    /// Patterns by metric.
+    #[serde(default, deserialize_with = "lenient::or_default", skip_serializing_if = "is_empty")]
+    filter: lenient::Lists,
     /// True for events as soon as the estimate exceeds the value, without regard to its error.
     #[serde(default, deserialize_with = "lenient::boolean", skip_serializing_if = "is_false")]
     plain: bool,
 }
 
-/// Patterns of a metric filter, or one.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-enum Patterns {
-    One(String),
-    Several(Vec<String>),
+fn is_empty(lists: &lenient::Lists) -> bool {
+    lists.0.is_empty()
 }
 
 impl ThresholdSetting {
     /// The threshold for the engine.
     pub(crate) fn threshold(&self) -> Threshold {
-        let pairs = self.filter.iter().flat_map(|(name, patterns)| {
-            let patterns = match patterns {
-                Patterns::One(pattern) => core::slice::from_ref(pattern),
-                Patterns::Several(patterns) => patterns,
-            };
+        let pairs = self.filter.0.iter().flat_map(|(name, patterns)| {
             patterns.iter().map(move |pattern| (name.as_str(), pattern.as_str()))
         });
         let timeout = self.timeout.unwrap_or(0.0).clamp(0.0, 86_400.0);
@@ -165,7 +158,9 @@ impl ThresholdSetting {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TopologyForm {
+    #[serde(deserialize_with = "lenient::or_default")]
     nodes: BTreeMap<String, NodeForm>,
+    #[serde(deserialize_with = "lenient::or_default")]
     links: BTreeMap<String, LinkForm>,
 }
 
@@ -173,6 +168,7 @@ struct TopologyForm {
 #[serde(default)]
 struct NodeForm {
     agent: Option<String>,
+    #[serde(deserialize_with = "lenient::or_default")]
     ports: BTreeMap<String, PortForm>,
 }
 
@@ -193,13 +189,17 @@ struct LinkForm {
 
 /// A topology as users send it.
 pub(crate) fn topology(value: &Value) -> Result<Topology, String> {
+    if !value.is_object() {
+        return Err("expected an object with nodes and links".to_owned());
+    }
     let form: TopologyForm = serde::Deserialize::deserialize(value)
         .map_err(|error: serde_json::Error| error.to_string())?;
     let node = |(name, form): (String, NodeForm)| {
         let ports = form.ports.into_iter();
         let ports = ports.filter_map(|(port, form)| Some((port, form.ifindex? as u32))).collect();
         let agent = form.agent.as_deref().and_then(address);
-        (name, Node { agent, ports })
+        let host_name = form.agent.filter(|name| agent.is_none() && !name.is_empty());
+        (name, Node { agent, host_name, ports })
     };
     let link = |(name, form): (String, LinkForm)| {
         let LinkForm { node1, port1, node2, port2 } = form;
@@ -225,11 +225,11 @@ impl Settings {
     pub(crate) fn lookup(&self) -> Result<Lookup, (String, String)> {
         let mut lookup = Lookup::default();
         for (name, labels) in &self.groups {
-            let set = Group::new(labels.clone()).and_then(|group| lookup.groups.set(name, group));
+            let set = Group::new(labels.0.clone()).and_then(|group| lookup.groups.set(name, group));
             set.map_err(|error| (format!("group {name}"), error.to_string()))?;
         }
         for (name, labels) in &self.maps {
-            let set = lookup.maps.set(name, Map::new(labels.clone()));
+            let set = lookup.maps.set(name, Map::new(labels.0.clone()));
             set.map_err(|error| (format!("map {name}"), error.to_string()))?;
         }
         if let Some(value) = &self.topology {

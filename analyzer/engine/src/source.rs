@@ -125,13 +125,21 @@ impl AgentList {
     /// [`resolve`](AgentList::resolve).
     pub fn contains(&self, source: &Source, topology: &Topology) -> bool {
         match self {
-            Self::All => true,
-            Self::Topology => topology.contains(&source.agent),
             Self::Ports(role) => {
                 let DataSource { class, index } = source.data_source;
                 class == 0 && topology.role(&source.agent, index) == Some(*role)
             }
-            Self::Named { addresses, .. } => addresses.contains(&source.agent),
+            _ => self.contains_agent(&source.agent, topology),
+        }
+    }
+
+    /// True if the question is about all data sources of this agent; a list of ports has no agents.
+    pub fn contains_agent(&self, agent: &Address, topology: &Topology) -> bool {
+        match self {
+            Self::All => true,
+            Self::Topology => topology.contains(agent),
+            Self::Ports(_) => false,
+            Self::Named { addresses, .. } => addresses.contains(agent),
         }
     }
 }

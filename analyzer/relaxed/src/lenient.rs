@@ -1,6 +1,8 @@
 //! Values as clients write them: numbers and booleans also as strings, lists also as text.
 
-use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -74,15 +76,45 @@ pub fn joined<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 
 /// A list of texts and numbers, or one of them, as texts.
 pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        One(Scalar),
-        Several(Vec<Scalar>),
+    or_default(deserializer).map(|Texts(texts)| texts)
+}
+
+/// A value, or null for its default.
+pub fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// [Lists](list) by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Lists(pub BTreeMap<String, Vec<String>>);
+
+impl<'de> Deserialize<'de> for Lists {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let lists = BTreeMap::<String, Texts>::deserialize(deserializer)?;
+        Ok(Self(lists.into_iter().map(|(name, Texts(texts))| (name, texts)).collect()))
     }
-    Ok(match Option::<List>::deserialize(deserializer)? {
-        None => Vec::new(),
-        Some(List::One(scalar)) => vec![scalar.text()],
-        Some(List::Several(scalars)) => scalars.into_iter().map(Scalar::text).collect(),
-    })
+}
+
+/// A list of texts and numbers, or one of them.
+#[derive(Default)]
+struct Texts(Vec<String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum List {
+            One(Scalar),
+            Several(Vec<Scalar>),
+        }
+        Ok(Self(match List::deserialize(deserializer)? {
+            List::One(scalar) => vec![scalar.text()],
+            List::Several(scalars) => scalars.into_iter().map(Scalar::text).collect(),
+        }))
+    }
 }

@@ -18,8 +18,19 @@ fn threshold_is_returned_as_it_was_put() {
             "{metric:'load_one',value:0.5,filter:{os_name:['linux'],host_name:'web*'}}",
             json!({
                 "metric": "load_one", "value": 0.5, "byFlow": false,
-                "filter": { "os_name": ["linux"], "host_name": "web*" },
+                "filter": { "os_name": ["linux"], "host_name": ["web*"] },
             }),
+        ),
+        (
+            "{metric:'pairs',value:1,filter:{ifspeed:[1E9,'10000000000']}}",
+            json!({
+                "metric": "pairs", "value": 1, "byFlow": false,
+                "filter": { "ifspeed": ["1000000000", "10000000000"] },
+            }),
+        ),
+        (
+            "{metric:'pairs',value:1,timeout:null,byFlow:null,filter:null}",
+            json!({ "metric": "pairs", "value": 1, "byFlow": false }),
         ),
     ] {
         server.put("/threshold/a/json", body);
@@ -85,4 +96,41 @@ fn events_are_not_consumed_and_a_number_of_another_run_is_the_beginning() {
         assert_eq!(numbers(query), [0], "{query}");
     }
     assert_eq!(numbers("eventID=0"), [0_u64; 0]);
+}
+
+#[test]
+fn threshold_holds_at_ports_of_a_speed() {
+    let server = Server::start(&[]);
+    server.put("/flow/total/json", "{value:'bytes'}");
+    server.put("/threshold/slow/json", "{metric:'total',value:1,filter:{ifspeed:1E7}}");
+    server.put("/threshold/fast/json", "{metric:'total',value:1,filter:{ifspeed:[1E9,1E10]}}");
+    let _traffic = Traffic::to(server.sflow);
+    let events = wait_until("an event", || {
+        let events = server.json("/events/json");
+        events[0].is_object().then_some(events)
+    });
+    assert_eq!(events[0]["thresholdID"], "fast");
+    assert_eq!(server.json("/events/json?thresholdID=slow"), json!([]));
+}
+
+#[test]
+fn agents_are_selected_by_any_list() {
+    let server = Server::start(&[]);
+    let _traffic = Traffic::to(server.sflow);
+    wait_until("the agent", || server.json("/agents/json")[AGENT].is_object().then_some(()));
+    let known = |query: &str| server.json(&format!("/agents/json?{query}"))[AGENT].is_object();
+    let other = "agent=192.0.2.99";
+    assert!(known(&format!("{other}&agent={AGENT}")) && known(&format!("{other};{AGENT}")));
+    assert!(known("agent=ALL") && !known(other) && !known("agent=TOPOLOGY"));
+    server.put("/topology/json", &format!("{{nodes:{{s1:{{agent:'{AGENT}'}}}}}}"));
+    assert!(known("agent=s1") && known("agent=TOPOLOGY") && !known("agent=s2"));
+}
+
+#[test]
+fn flow_definitions_are_among_the_metrics() {
+    let server = Server::start(&[]);
+    server.put("/flow/total/json", "{value:'bytes'}");
+    assert_eq!(server.json("/metrics/json"), json!({ "total": 0 }));
+    server.delete("/flow/total/json");
+    assert_eq!(server.json("/metrics/json"), json!({}));
 }

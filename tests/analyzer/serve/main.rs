@@ -21,6 +21,7 @@ mod routes;
 mod same;
 mod settings;
 mod threads;
+mod topology;
 mod traffic;
 
 use std::path::Path;

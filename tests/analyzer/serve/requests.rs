@@ -30,6 +30,21 @@ fn bodies_are_relaxed_json_of_any_content_type() {
 }
 
 #[test]
+fn lists_may_be_single_values_and_numbers() {
+    let server = Server::start(&[]);
+    server.put("/group/json", "{external:'0.0.0.0/0',internal:['10.0.0.0/8',]}");
+    let groups = json!({ "external": ["0.0.0.0/0"], "internal": ["10.0.0.0/8"] });
+    assert_eq!(server.json("/group/json"), json!({ "": groups }));
+    server.put("/map/services/json", "{web:[80,'443'],ssh:22}");
+    let map = json!({ "web": ["80", "443"], "ssh": ["22"] });
+    assert_eq!(server.json("/map/services/json"), map);
+    for body in ["{a:null}", "{a:{}}", "{a:[[]]}", "[]", "null"] {
+        server.send("PUT", "/map/services/json", "", body).fails(400);
+    }
+    assert_eq!(server.json("/map/services/json"), map);
+}
+
+#[test]
 fn bodies_may_come_in_chunks_or_after_a_permission() {
     let server = Server::start(&[]);
     let chunked = "PUT /flow/a/json HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n\

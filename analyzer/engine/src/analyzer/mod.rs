@@ -229,9 +229,13 @@ impl Analyzer {
 
     /// The addresses of the agents with a host name, or that are the node of this name.
     pub fn agents_named(&self, name: &str) -> Vec<Address> {
-        use crate::lookup::Names;
-        let node = self.lookup.topology.nodes().get(name).and_then(|node| node.agent);
-        node.map_or_else(|| self.metrics.agents(name), |agent| vec![agent])
+        self.lookup.topology.agents_of(name, &self.metrics)
+    }
+
+    /// The names of all metrics, each with the time of its last value. Flows have a value at any time.
+    pub fn metric_names(&self, now: Instant) -> Vec<(Arc<str>, Instant)> {
+        let flows = self.flows.definitions().map(|(name, _)| (Arc::from(name), now));
+        self.metrics.names().chain(flows).collect()
     }
 
     /// The metrics of counters that the agents have, all or those named `name`, and the totals of flow

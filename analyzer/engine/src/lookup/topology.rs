@@ -4,8 +4,8 @@
 //! traffic that enters the network can be counted once, where it passes an edge port.
 //!
 //! Ports are named by the user. The ifIndex of a port is given in the topology, or found by the agent's
-//! own name of the interface (`port_name`), and a node without an agent is the agent whose host name is
-//! the name of the node.
+//! own name of the interface (`port_name`). The agent of a node is given by its address or its host name;
+//! without either it is the agent whose host name is the name of the node.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +30,8 @@ pub struct Topology {
 pub struct Node {
     /// The address of its agent.
     pub agent: Option<Address>,
+    /// The host name of its agent, if the address is not given.
+    pub host_name: Option<String>,
     /// The ifIndex of each port, by the name of the port.
     pub ports: BTreeMap<String, u32>,
 }
@@ -83,22 +85,23 @@ impl Topology {
 
     /// Finds the ports of all links again, with the names that agents send.
     pub fn resolve(&mut self, names: &dyn Names) {
-        self.agents.clear();
-        self.core.clear();
-        for (name, node) in &self.nodes {
-            for agent in agents(node, name, names) {
-                self.agents.entry(agent).or_default().push(name.clone());
+        let mut agents: HashMap<Address, Vec<String>> = HashMap::new();
+        let mut core = HashMap::new();
+        for name in self.nodes.keys() {
+            for agent in self.agents_of(name, names) {
+                agents.entry(agent).or_default().push(name.clone());
             }
         }
         for (name, link) in &self.links {
             let ends = [(&link.node1, &link.port1), (&link.node2, &link.port2)];
             for (node, port) in ends {
-                for end in ports(self.nodes.get(node), node, port, names) {
-                    self.agents.entry(end.0).or_insert_with(|| vec![node.clone()]);
-                    self.core.insert(end, name.clone());
+                for end in self.ports(node, port, names) {
+                    agents.entry(end.0).or_insert_with(|| vec![node.clone()]);
+                    core.insert(end, name.clone());
                 }
             }
         }
+        (self.agents, self.core) = (agents, core);
     }
 
     /// Adds the agents and ports that the same topology has found by the names of other agents.
@@ -107,6 +110,22 @@ impl Topology {
             self.agents.entry(*agent).or_insert_with(|| names.clone());
         }
         self.core.extend(other.core.iter().map(|(port, link)| (*port, link.clone())));
+    }
+
+    /// The agents that a node is: the given one, else those with the host name that is given, or with the
+    /// name of the node. A name that is no node is a host name.
+    pub fn agents_of(&self, name: &str, names: &dyn Names) -> Vec<Address> {
+        let node = self.nodes.get(name);
+        let host = node.and_then(|node| node.host_name.as_deref()).unwrap_or(name);
+        node.and_then(|node| node.agent).map_or_else(|| names.agents(host), |agent| vec![agent])
+    }
+
+    /// The interfaces that a port of a link is.
+    fn ports(&self, name: &str, port: &str, names: &dyn Names) -> Vec<(Address, u32)> {
+        let given = self.nodes.get(name).and_then(|node| node.ports.get(port)).copied();
+        let ifindex = |agent: &Address| given.or_else(|| names.ifindex(agent, port));
+        let agents = self.agents_of(name, names).into_iter();
+        agents.filter_map(|agent| Some((agent, ifindex(&agent)?))).collect()
     }
 
     /// True without nodes and links.
@@ -154,19 +173,6 @@ impl Topology {
     }
 }
 
-/// The agents that a node is: the given one, else those with the name of the node.
-fn agents(node: &Node, name: &str, names: &dyn Names) -> Vec<Address> {
-    node.agent.map_or_else(|| names.agents(name), |agent| vec![agent])
-}
-
-/// The interfaces that a port of a link is.
-fn ports(node: Option<&Node>, name: &str, port: &str, names: &dyn Names) -> Vec<(Address, u32)> {
-    let given = node.and_then(|node| node.ports.get(port)).copied();
-    let agents = node.map_or_else(|| names.agents(name), |node| agents(node, name, names));
-    let ifindex = |agent: &Address| given.or_else(|| names.ifindex(agent, port));
-    agents.into_iter().filter_map(|agent| Some((agent, ifindex(&agent)?))).collect()
-}
-
 /// No names: only ports with agent and ifIndex are found.
 struct Unnamed;
 
@@ -205,8 +211,14 @@ mod tests {
     fn ports_with_links_are_core_and_all_others_edge() {
         let port = |name: &str, index| BTreeMap::from([(name.to_owned(), index)]);
         let nodes = BTreeMap::from([
-            ("s1".to_owned(), Node { agent: Some(agent(11)), ports: port("e1", 5) }),
-            ("s2".to_owned(), Node { agent: Some(agent(11)), ports: port("e1", 8) }),
+            (
+                "s1".to_owned(),
+                Node { agent: Some(agent(11)), host_name: None, ports: port("e1", 5) },
+            ),
+            (
+                "s2".to_owned(),
+                Node { agent: Some(agent(11)), host_name: None, ports: port("e1", 8) },
+            ),
         ]);
         let topology = Topology::new(nodes, links(link("s1", "e1", "s2", "e1"))).unwrap();
         assert_eq!(topology.role(&agent(11), 5), Some(Role::Core));
@@ -247,5 +259,17 @@ mod tests {
         joined.join(&topology);
         assert_eq!(joined.role(&agent(1), 7), Some(Role::Core));
         assert_eq!(joined.node(&agent(1), None), Some("s1"));
+    }
+
+    #[test]
+    fn agent_of_a_node_may_be_a_host_name() {
+        let node = Node { host_name: Some("s1".to_owned()), ..Node::default() };
+        let nodes = BTreeMap::from([("leaf".to_owned(), node)]);
+        let mut topology = Topology::new(nodes, links(link("leaf", "e1", "s2", "e1"))).unwrap();
+        topology.resolve(&Named);
+        assert_eq!(topology.node(&agent(1), None), Some("leaf"));
+        assert_eq!([1, 2].map(|last| topology.role(&agent(last), 7)), [Some(Role::Core); 2]);
+        assert_eq!(topology.agents_of("leaf", &Named), [agent(1)]);
+        assert_eq!(topology.agents_of("s2", &Named), [agent(2)]);
     }
 }

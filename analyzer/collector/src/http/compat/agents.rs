@@ -60,15 +60,17 @@ async fn analyzer(State(hub): Shared) -> Reply {
 
 async fn agents(State(hub): Shared, query: Query) -> Reply {
     let wanted: Vec<&str> = query.all("agent").collect();
-    let now = hub.now();
+    let wanted = if wanted.is_empty() { "ALL".to_owned() } else { wanted.join(",") };
+    let (wanted, topology, now) = (hub.agents(&wanted), hub.topology(), hub.now());
     // Texts are made from copies: samples wait for the copies only.
     let copies = hub.each(|analyzer| {
         let agents = analyzer.agents().iter();
-        agents.map(|(address, agent)| (address, Copied::of(agent))).collect::<Vec<_>>()
+        let wanted = agents.filter(|(address, _)| wanted.contains_agent(address, &topology));
+        wanted.map(|(address, agent)| (address, Copied::of(agent))).collect::<Vec<_>>()
     });
-    let named = copies.into_iter().flatten().map(|(address, agent)| (address.to_string(), agent));
-    let wanted = named.filter(|(name, _)| wanted.is_empty() || wanted.contains(&&**name));
-    json(&wanted.map(|(name, copied)| (name, agent(now, &copied))).collect::<BTreeMap<_, _>>())
+    let agents = copies.iter().flatten();
+    let agents = agents.map(|(address, copied)| (address.to_string(), agent(now, copied)));
+    json(&agents.collect::<BTreeMap<_, _>>())
 }
 
 /// What a reply has of an agent.

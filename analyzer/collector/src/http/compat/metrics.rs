@@ -33,7 +33,7 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
 /// All names, each with the age of its last value in milliseconds.
 async fn names(State(hub): Shared) -> Reply {
     let now = hub.now();
-    let names = hub.each(|analyzer| analyzer.metrics().names().collect::<Vec<_>>()).concat();
+    let names = hub.each(|analyzer| analyzer.metric_names(now)).concat();
     json(&ages(now, names))
 }
 

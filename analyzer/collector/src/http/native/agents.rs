@@ -9,7 +9,6 @@ use flowmote_decoder::Address;
 use flowmote_engine::Instant;
 use flowmote_engine::agents::Agent;
 use flowmote_engine::analyzer::Analyzer;
-use flowmote_engine::source::AgentList;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -113,16 +112,10 @@ pub(super) async fn agents(
     let limit = limit.unwrap_or(paging::ENTRIES);
     let wanted = hub.agents(agent.as_deref().unwrap_or("ALL"));
     let (now, topology) = (hub.now(), hub.topology());
-    let wanted = |agent: Address| match &wanted {
-        AgentList::Named { addresses, .. } => addresses.contains(&agent),
-        AgentList::Topology => topology.contains(&agent),
-        // A list of ports has no agents.
-        AgentList::Ports(_) => false,
-        AgentList::All => true,
-    };
     let mut found = 0;
     let rows = hub.each(|analyzer| {
-        let wanted = |agent| wanted(agent) && is_named(analyzer, agent, &search);
+        let is_wanted = |agent: Address| wanted.contains_agent(&agent, &topology);
+        let wanted = |agent| is_wanted(agent) && is_named(analyzer, agent, &search);
         let agents = analyzer.agents();
         found += agents.iter().filter(|(agent, _)| wanted(*agent)).count();
         let page = agents.page(after, limit + 1, wanted);

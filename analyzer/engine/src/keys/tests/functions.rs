@@ -242,7 +242,11 @@ fn look_ups() {
 fn links_and_nodes_of_the_topology() {
     use crate::lookup::{Link, Node, Topology};
     let agent = Address::V4([192, 0, 2, 1].into());
-    let node = |ifindex| Node { agent: Some(agent), ports: [("p".to_owned(), ifindex)].into() };
+    let node = |ifindex| Node {
+        agent: Some(agent),
+        ports: [("p".to_owned(), ifindex)].into(),
+        ..Node::default()
+    };
     let nodes = [("a".to_owned(), node(5)), ("b".to_owned(), node(9))].into();
     let link = Link {
         node1: "a".to_owned(),

@@ -78,6 +78,7 @@ fn two_switches() -> Topology {
     let node = |last| Node {
         agent: Some(agent(last)),
         ports: BTreeMap::from([("a".into(), 8), ("b".into(), 9)]),
+        ..Node::default()
     };
     let nodes = BTreeMap::from([("s1".to_owned(), node(1)), ("s2".to_owned(), node(2))]);
     let link = |port: &str| Link {
