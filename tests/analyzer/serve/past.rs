@@ -4,7 +4,7 @@ use flowmote_lab::wait_until;
 use serde_json::Value;
 
 use crate::client::Server;
-use crate::traffic::{AGENT, DST, PORT, SRC, Traffic};
+use crate::traffic::{AGENT, DST, PORT, PORT_NAME, SRC, Traffic};
 
 /// The reply of the flows of the past, once some seconds of traffic are in it.
 fn after_some_seconds(server: &Server, parameters: &str) -> Value {
@@ -39,6 +39,16 @@ fn keys_chosen_now_have_the_flows_of_before() {
     assert!(times.len() >= 3, "{reply}");
     assert!(times.iter().skip(1).all(|time| time.as_u64().is_some_and(|time| time % 1000 == 0)));
     assert!(series.iter().map(number).fold(0.0, f64::max) > 400.0, "{reply}");
+}
+
+#[test]
+fn ports_have_the_names_that_agents_sent() {
+    let server = Server::start(&[]);
+    server.put("/flow/ports/json", "{keys:'ifname:inputifindex',value:'frames'}");
+    let _traffic = Traffic::to(server.sflow);
+    let reply = after_some_seconds(&server, "keys=ifname:inputifindex,src&value=frames");
+    assert_eq!(reply["flows"][0]["key"], format!("{PORT_NAME},{SRC}"));
+    assert_eq!(server.json("/activeflows/ALL/ports/json")[0]["key"], PORT_NAME);
 }
 
 #[test]

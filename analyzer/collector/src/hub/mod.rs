@@ -212,7 +212,7 @@ impl Hub {
     }
 
     /// The names of all ports.
-    fn port_names(&self) -> Vec<(Source, String)> {
+    pub(crate) fn port_names(&self) -> Vec<(Source, String)> {
         let request = MetricRequest::parse("ifname");
         let found = self.find_all(&AgentList::All, Some(&request), &MetricFilter::default());
         found.into_iter().map(|found| (found.source, found.value.to_string())).collect()

@@ -32,7 +32,7 @@ pub(super) struct Ingest<'e> {
     /// Bytes of the payload.
     bytes: usize,
     tables: Tables<'e>,
-    context: Context<'e>,
+    lookup: &'e Lookup,
     agent: Address,
     sub_agent_id: u32,
     /// The data source that the next record belongs to.
@@ -60,7 +60,7 @@ impl<'e> Ingest<'e> {
             arrival,
             bytes,
             tables,
-            context: Context::new(lookup),
+            lookup,
             // Overwritten by `datagram` and `sample` before a record is read.
             agent: Address::Unknown,
             sub_agent_id: 0,
@@ -84,8 +84,9 @@ impl<'e> Ingest<'e> {
 
     fn observe(&mut self, observed: &Observed, packet: &Packet<'_>) {
         let (now, tables) = (self.arrival.time, &mut self.tables);
-        tables.seen.note(now, packet, &self.context);
-        if let Some(noted) = tables.flows.add(now, observed, packet, &self.context) {
+        let context = Context { lookup: self.lookup, names: &*tables.metrics };
+        tables.seen.note(now, packet, &context);
+        if let Some(noted) = tables.flows.add(now, observed, packet, &context) {
             tables.history.add(now, &noted, packet);
         }
     }

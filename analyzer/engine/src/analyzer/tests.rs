@@ -190,6 +190,11 @@ fn flows_of_several_analyzers_are_joined() {
     let snapshots = worlds.map(|world| world.analyzer.flows().snapshot(world.now(), "pairs"));
     let [Some(mut all), Some(other)] = snapshots else { panic!() };
     all.join(other);
+    assert_eq!(keys(&all).len(), 1);
+}
+
+/// The keys of all flows.
+fn keys(snapshot: &Snapshot) -> Vec<String> {
     let query = crate::flowcache::Query {
         agents: &AgentList::All,
         topology: &Default::default(),
@@ -197,7 +202,48 @@ fn flows_of_several_analyzers_are_joined() {
         max_flows: 10,
         min_value: 0.0,
     };
-    assert_eq!(all.active(&query).len(), 1);
+    snapshot.active(&query).into_iter().map(|flow| flow.key).collect()
+}
+
+/// A string of a multiple of four bytes.
+fn string(text: &str) -> Vec<u8> {
+    [words(&[text.len() as u32]), text.as_bytes().to_vec()].concat()
+}
+
+/// A counter sample of records, each with its format.
+fn counter_sample(sequence: u32, source: u32, records: &[(u32, Vec<u8>)]) -> (u32, Vec<u8>) {
+    let mut sample = words(&[sequence, source, records.len() as u32]);
+    for (format, record) in records {
+        sample.extend(words(&[*format, record.len() as u32]));
+        sample.extend(record);
+    }
+    (2, sample)
+}
+
+#[test]
+fn keys_read_the_names_that_agents_report() {
+    let mut world = World::new();
+    let definition = Definition {
+        keys: "ifname:inputifindex,host:macsource:vir_host_name".to_owned(),
+        value: "frames".to_owned(),
+        ..Definition::default()
+    };
+    world.analyzer.define(Instant::default(), "named", definition).unwrap();
+    world.send(1);
+    let named =
+        |world: &World| keys(&world.analyzer.flows().snapshot(world.now(), "named").unwrap());
+    assert_eq!(named(&world), [""; 0]);
+    // A virtual machine has the source address of the packets.
+    let description = [string("vm01"), words(&[0, 0, 0, 0, 3, 2]), string("6.12")].concat();
+    let adapters = words(&[1, 0, 1, 0x0200_0000, 0x0001_0000]);
+    let machine = [(2000, description), (2001, adapters)];
+    let samples =
+        [counter_sample(1, 5, &[(1005, string("eth5"))]), counter_sample(1, 3 << 24 | 7, &machine)];
+    world.sequence += 1;
+    let arrival = Arrival { time: world.now(), sender: None };
+    world.analyzer.ingest(&arrival, &datagram(world.sequence, &samples));
+    world.send(1);
+    assert_eq!(named(&world), ["eth5,vm01"]);
 }
 
 #[test]

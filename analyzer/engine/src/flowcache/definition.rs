@@ -95,6 +95,12 @@ impl Definition {
         self.agg_mode != AggMode::Sum || passage != Passage::Again
     }
 
+    /// True if a text occurs in a key, a value or the filter.
+    pub(crate) fn mentions(&self, text: &str) -> bool {
+        let values = self.values.iter().chain([&self.keys, &self.value]);
+        values.chain(&self.filter).any(|it| it.contains(text))
+    }
+
     /// The definition with all numbers in their ranges. An empty filter is none.
     pub(crate) fn in_range(mut self) -> Self {
         let seconds = |value: f64, least: f64, default: f64| match value.is_nan() {

@@ -3,9 +3,11 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use flowmote_decoder::{Address, MacAddress};
+use flowmote_decoder::{Address, DataSource, MacAddress};
+use foldhash::HashMap;
 
 use crate::lookup::Lookup;
+use crate::source::Source;
 
 /// What keys are read with, beside the packet.
 #[derive(Clone, Copy)]
@@ -32,7 +34,7 @@ impl fmt::Debug for Context<'_> {
 /// Names that agents and name servers report.
 pub trait Names {
     /// The name of a port.
-    fn ifname(&self, agent: &Address, ifindex: u32) -> Option<&str>;
+    fn ifname(&self, agent: &Address, ifindex: u32) -> Option<String>;
 
     /// A metric of the host that has a MAC address, as text.
     fn host(&self, address: MacAddress, metric: &str) -> Option<String>;
@@ -41,10 +43,35 @@ pub trait Names {
     fn dns(&self, address: IpAddr) -> Option<&str>;
 }
 
+/// A copy of the names of ports, without other names.
+#[derive(Clone, Debug, Default)]
+pub struct PortNames(HashMap<Source, String>);
+
+impl FromIterator<(Source, String)> for PortNames {
+    fn from_iter<I: IntoIterator<Item = (Source, String)>>(names: I) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
+impl Names for PortNames {
+    fn ifname(&self, agent: &Address, ifindex: u32) -> Option<String> {
+        let data_source = DataSource { class: 0, index: ifindex };
+        self.0.get(&Source { agent: *agent, data_source }).cloned()
+    }
+
+    fn host(&self, _: MacAddress, _: &str) -> Option<String> {
+        None
+    }
+
+    fn dns(&self, _: IpAddr) -> Option<&str> {
+        None
+    }
+}
+
 struct Nameless;
 
 impl Names for Nameless {
-    fn ifname(&self, _: &Address, _: u32) -> Option<&str> {
+    fn ifname(&self, _: &Address, _: u32) -> Option<String> {
         None
     }
 

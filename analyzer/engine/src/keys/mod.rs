@@ -33,7 +33,7 @@ mod value;
 
 pub use buffer::{KeyBuffer, fields};
 pub use catalogue::{KeyInfo, Section, catalogue};
-pub use context::{Context, Names};
+pub use context::{Context, Names, PortNames};
 pub use error::{Problem, SyntaxError};
 pub use expression::Expression;
 pub use filter::Filter;

@@ -12,6 +12,7 @@ mod filter;
 mod names;
 mod published;
 mod record;
+mod reported;
 mod schema;
 mod statistic;
 mod table;
@@ -23,7 +24,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flowmote_decoder::counter::IfCounters;
+use flowmote_decoder::counter::{HostAdapters, IfCounters};
 use flowmote_decoder::{Address, CounterRecord, DataFormat, DataSource, Malformed, RtValue, Text};
 
 use crate::instant::Instant;
@@ -36,6 +37,7 @@ use fields::Fields;
 pub use filter::MetricFilter;
 use names::Names;
 use record::MAX_SILENCE;
+use reported::Adapters;
 use schema::Schemas;
 pub use statistic::{Aggregate, MetricRequest, Quartiles, Statistic, statistic};
 pub use table::{Column, rows};
@@ -46,6 +48,7 @@ pub struct Metrics {
     entities: BTreeMap<Source, Entity>,
     names: Names,
     schemas: Schemas,
+    adapters: Adapters,
     /// Reused for each record.
     fields: Fields,
     /// Bytes of all entities.
@@ -97,6 +100,7 @@ impl Metrics {
             entities: BTreeMap::new(),
             names: Names::default(),
             schemas: Schemas::default(),
+            adapters: Adapters::new(capacity / 32),
             fields: Fields::default(),
             bytes: 0,
             capacity,
@@ -121,6 +125,9 @@ impl Metrics {
             Some(counters) => interface(&counters),
             None => source.data_source,
         };
+        if let Some(adapters) = record.read::<HostAdapters<'_>>() {
+            self.adapters.add(source, &adapters);
+        }
         self.fields.clear();
         let visited = record.visit(&mut self.fields);
         if let Some(name) = record.name()
@@ -182,6 +189,7 @@ impl Metrics {
             keep
         });
         self.bytes = bytes;
+        self.adapters.retain(|source| self.entities.contains_key(source));
         self.names.expire(now, MAX_SILENCE);
     }
 
@@ -209,7 +217,7 @@ impl Metrics {
 
     /// Memory in use, in bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes + self.names.bytes() + self.schemas.bytes()
+        self.bytes + self.names.bytes() + self.schemas.bytes() + self.adapters.bytes()
     }
 
     /// The metrics of the agents in `agents`, all or those named `name`, of all data sources or of the

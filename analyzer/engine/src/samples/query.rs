@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use super::history::Held;
 use crate::flowcache::{Definition, DefinitionError, Plan};
 use crate::instant::Instant;
+use crate::keys::{Context, PortNames};
 use crate::lookup::Lookup;
 use crate::source::AgentList;
 
@@ -22,6 +23,7 @@ pub struct PastQuery {
     pub(crate) hasher: RandomState,
     pub(crate) agents: AgentList,
     pub(crate) lookup: Lookup,
+    pub(crate) ports: PortNames,
     pub(crate) from: Instant,
     pub(crate) to: Instant,
     /// Where the buckets of the series begin.
@@ -60,8 +62,36 @@ impl PastQuery {
             return Err(PastQueryError::Empty);
         }
         let (hasher, agents, edges) = (RandomState::default(), AgentList::All, Vec::new());
-        let first = from;
-        Ok(Self { definition, plan, hasher, agents, lookup, from, to, edges, step: None, first })
+        let (first, ports) = (from, PortNames::default());
+        Ok(Self {
+            definition,
+            plan,
+            hasher,
+            agents,
+            lookup,
+            ports,
+            from,
+            to,
+            edges,
+            step: None,
+            first,
+        })
+    }
+
+    /// True if the query needs the [names of ports](PastQuery::with_ports).
+    pub fn reads_ports(&self) -> bool {
+        self.definition.mentions("ifname:")
+    }
+
+    /// The same with names of ports.
+    #[must_use]
+    pub fn with_ports(self, ports: PortNames) -> Self {
+        Self { ports, ..self }
+    }
+
+    /// What keys are read with.
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context { lookup: &self.lookup, names: &self.ports }
     }
 
     /// The same about some agents.

@@ -90,7 +90,7 @@ impl PastQuery {
     /// Reads blocks. The table of flows has at most about `memory` bytes. `None` if `stop` was set.
     pub fn scan(&self, held: &Held, memory: usize, stop: &AtomicBool) -> Option<Scan> {
         let mut scan = Scan::new(self, memory);
-        let context = Context::new(&self.lookup);
+        let context = self.context();
         for block in &held.blocks {
             if stop.load(Ordering::Relaxed) {
                 return None;

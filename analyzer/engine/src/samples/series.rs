@@ -6,7 +6,6 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use super::query::PastQuery;
 use super::scan::{Part, Scan};
 use crate::flowcache::{Accumulator, Estimate, Observation};
-use crate::keys::Context;
 
 /// For each entry of each scan the flow that it belongs to.
 pub(super) struct Fates(Vec<Vec<u32>>);
@@ -100,7 +99,7 @@ impl Cells<'_> {
     }
 
     fn add(&mut self, part: &Part, at: usize, step: usize, fate: u32) {
-        let context = Context::new(&self.query.lookup);
+        let context = self.query.context();
         let Some(row) = part.block.row(at) else { return };
         let Some(packet) = part.block.packet(at, row, &context) else { return };
         let observation: Observation = self.query.plan.observe(&packet, &self.query.hasher);

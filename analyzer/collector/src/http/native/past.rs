@@ -179,6 +179,10 @@ fn query(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<PastQuery
     let agents = hub.agents(parameters.agent.as_deref().unwrap_or("ALL"));
     let query = PastQuery::new(definition, hub.lookup(), span.from, span.to);
     let query = query.map_err(Failure::bad)?.of(agents).steps_from(span.first);
+    let query = match query.reads_ports() {
+        true => query.with_ports(hub.port_names().into_iter().collect()),
+        false => query,
+    };
     match span.step {
         Some(step) => query.in_steps(step).map_err(Failure::bad),
         None => Ok(query),

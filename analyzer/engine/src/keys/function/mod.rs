@@ -6,6 +6,7 @@ mod uri;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use flowmote_decoder::Address;
 use flowmote_decoder::visit::Value as Field;
 
 use super::context::Context;
@@ -99,7 +100,7 @@ impl Function {
             Self::Attribute(name) => attribute(packet, name),
             Self::Link(of) | Self::Node(of) | Self::Ifname(of) => {
                 let port = port(&of.eval(packet, context)?)?;
-                self.of_port(packet, context, port).map(Value::from)
+                self.of_port(&packet.agent, context, port)
             }
             Self::Group(of, _)
             | Self::Map(of, _)
@@ -141,17 +142,12 @@ impl Function {
     }
 
     /// The functions of a port of the agent.
-    fn of_port<'p>(
-        &self,
-        packet: &Packet<'_>,
-        context: &Context<'p>,
-        port: u32,
-    ) -> Option<&'p str> {
-        let (agent, topology) = (&packet.agent, &context.lookup.topology);
+    fn of_port<'p>(&self, agent: &Address, context: &Context<'p>, port: u32) -> Option<Value<'p>> {
+        let topology = &context.lookup.topology;
         match self {
-            Self::Link(_) => topology.link(agent, port),
-            Self::Node(_) => topology.node(agent, Some(port)),
-            _ => context.names.ifname(agent, port),
+            Self::Link(_) => topology.link(agent, port).map(Value::from),
+            Self::Node(_) => topology.node(agent, Some(port)).map(Value::from),
+            _ => context.names.ifname(agent, port).map(Value::from),
         }
     }
 

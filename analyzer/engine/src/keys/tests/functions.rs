@@ -173,8 +173,8 @@ impl Geo for Facts {
 }
 
 impl crate::keys::Names for Facts {
-    fn ifname(&self, agent: &Address, ifindex: u32) -> Option<&str> {
-        (agent.to_string() == "192.0.2.1" && ifindex == 5).then_some("eth5")
+    fn ifname(&self, agent: &Address, ifindex: u32) -> Option<String> {
+        (agent.to_string() == "192.0.2.1" && ifindex == 5).then(|| "eth5".to_owned())
     }
 
     fn host(&self, address: MacAddress, metric: &str) -> Option<String> {

@@ -45,6 +45,28 @@ fn record_that_is_sent_no_more_expires_alone() {
     assert_eq!(device.text("ifoperstatus").as_deref(), Some("down"));
 }
 
+/// `host_adapters` with a MAC address that ends with `last`.
+fn adapter(last: u32) -> [(u32, Vec<u8>); 2] {
+    [(2001, words(&[1, 0, 1, 0x0200_0000 | last >> 16, last << 16])), (1005, text("eth5"))]
+}
+
+#[test]
+fn adapters_are_bounded_and_expire_with_their_host() {
+    use crate::keys::Names;
+    use flowmote_decoder::MacAddress;
+    let mut device = Device::new(2, 1);
+    let name = |device: &Device, last: u8| {
+        device.metrics.host(MacAddress([2, 0, 0, 0, 0, last]), "ifname")
+    };
+    device.send(0, &adapter(1));
+    assert_eq!((name(&device, 1).as_deref(), name(&device, 2)), (Some("eth5"), None));
+    (0..10_000).for_each(|last| device.send(0, &adapter(last)));
+    assert!(device.metrics.adapters.bytes() <= 1 << 15);
+    assert_eq!(name(&device, 1).as_deref(), Some("eth5"));
+    device.metrics.tick(at(100_000));
+    assert_eq!((name(&device, 1), device.metrics.adapters.bytes()), (None, 0));
+}
+
 fn port(index: u32) -> [(u32, Vec<u8>); 3] {
     let mut record = interface(0, 0, 0);
     record[..4].copy_from_slice(&index.to_be_bytes());
