@@ -44,6 +44,8 @@ struct Entering {
     rate: u32,
     /// Packets that entered since then, by samples at the ports by which they left.
     missed: f64,
+    /// Samples of packets that left by this port since then and whose input is unknown.
+    unknown: u32,
 }
 
 /// The names of numbers, in parts that snapshots share.
@@ -179,7 +181,8 @@ impl Sources {
     ///
     /// A packet that leaves by the data source was sampled before if the port by which it entered is
     /// sampled. That port is taken to be no longer sampled if it was silent while twenty samples were
-    /// expected from it.
+    /// expected from it. If the agent does not know that port, the data source itself shows whether the
+    /// agent samples what enters: by one of its last thousand samples, for traffic may be one-sided.
     pub(crate) fn passage(&mut self, number: u32, ports: Option<Ports>, rate: u32) -> Passage {
         let Some(Ports { input, output }) = ports else { return Passage::In };
         let Some(state) = self.states.get_mut(number as usize) else { return Passage::In };
@@ -188,7 +191,7 @@ impl Sources {
             data_source.class == 0 && (port.format, port.value) == (0, data_source.index)
         };
         if at(input) {
-            state.entering = Entering { rate, missed: 0.0 };
+            state.entering = Entering { rate, missed: 0.0, unknown: 0 };
             return Passage::In;
         }
         if !at(output) {
@@ -196,7 +199,8 @@ impl Sources {
         }
         match input.port() {
             Port::Index(index) => self.leaving(agent, index, rate),
-            Port::Internal | Port::Unknown => Passage::Out,
+            Port::Unknown => state.entering.leaving_from_unknown(),
+            Port::Internal => Passage::Out,
             _ => Passage::In,
         }
     }
@@ -204,7 +208,7 @@ impl Sources {
     fn leaving(&mut self, agent: Address, input: u32, rate: u32) -> Passage {
         let source = Source { agent, data_source: DataSource { class: 0, index: input } };
         let state = self.find(&source).and_then(|number| self.get_mut(number));
-        let Some(Entering { rate: entering, missed }) = state.map(|state| &mut state.entering)
+        let Some(Entering { rate: entering, missed, .. }) = state.map(|state| &mut state.entering)
         else {
             return Passage::Out;
         };
@@ -213,6 +217,15 @@ impl Sources {
             true => Passage::Again,
             false => Passage::Out,
         }
+    }
+}
+
+impl Entering {
+    /// The direction of a packet that leaves by the port and has entered by an unknown one.
+    fn leaving_from_unknown(&mut self) -> Passage {
+        self.unknown = self.unknown.saturating_add(1);
+        let entering = self.rate != 0 && self.unknown <= MAX_UNKNOWN;
+        if entering { Passage::Again } else { Passage::Out }
     }
 }
 
@@ -246,6 +259,9 @@ impl Names {
     }
 }
 
+/// Samples of packets from unknown ports, without one of a packet that enters, after which the port is taken
+/// to sample what leaves only.
+const MAX_UNKNOWN: u32 = 1000;
 /// Names in a part.
 const PART: usize = 256;
 /// The numbers fit an observer.
@@ -316,6 +332,18 @@ mod tests {
             .take_while(|_| sources.passage(second, ports(1, 2), 100) == Passage::Again)
             .count();
         assert_eq!(again, 200);
+    }
+
+    #[test]
+    fn packet_from_an_unknown_port_passes_again_if_the_sampler_samples_what_enters() {
+        let mut sources = Sources::new(100);
+        let port = add(&mut sources, 1, 2);
+        assert_eq!(sources.passage(port, ports(0, 2), 100), Passage::Out);
+        sources.passage(port, ports(2, 9), 100);
+        let again = (0..5000)
+            .take_while(|_| sources.passage(port, ports(0, 2), 100) == Passage::Again)
+            .count();
+        assert_eq!(again, 1000);
     }
 
     #[test]
