@@ -35,6 +35,7 @@ pub mod samples;
 pub mod selfcheck;
 mod sequence;
 pub mod source;
+mod source_names;
 mod table;
 mod tally;
 mod walk;

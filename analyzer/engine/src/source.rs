@@ -3,10 +3,12 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
+use std::sync::Arc;
 
 use flowmote_decoder::{Address, DataSource};
 
 use crate::lookup::{Role, Topology};
+pub use crate::source_names::SourceNames;
 
 /// A data source of an agent.
 ///
@@ -38,13 +40,18 @@ impl Hash for Source {
     }
 }
 
-/// A data source in the form of the REST interface: interfaces as `5`, others as `2.1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label(pub DataSource);
+/// A data source in the form of the REST interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// An interface as `5`, others as `2.1`.
+    Number(DataSource),
+    /// An application by its name.
+    Name(Arc<str>),
+}
 
 impl Label {
-    /// Parses the form that `Display` writes.
-    pub fn parse(text: &str) -> Option<DataSource> {
+    /// Parses a number.
+    pub(crate) fn parse(text: &str) -> Option<DataSource> {
         let (class, index) = text.split_once('.').unwrap_or(("0", text));
         // `parse` would accept a sign.
         let number =
@@ -55,10 +62,10 @@ impl Label {
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DataSource { class, index } = self.0;
-        match class {
-            0 => write!(f, "{index}"),
-            class => write!(f, "{class}.{index}"),
+        match self {
+            Self::Number(DataSource { class: 0, index }) => write!(f, "{index}"),
+            Self::Number(DataSource { class, index }) => write!(f, "{class}.{index}"),
+            Self::Name(name) => f.write_str(name),
         }
     }
 }
@@ -153,7 +160,7 @@ mod tests {
     fn labels_are_read_back() {
         for (class, index, text) in [(0, 5, "5"), (2, 1, "2.1"), (3, 70_000, "3.70000")] {
             let source = DataSource { class, index };
-            assert_eq!(Label(source).to_string(), text);
+            assert_eq!(Label::Number(source).to_string(), text);
             assert_eq!(Label::parse(text), Some(source));
         }
         for text in ["", ".", "2.", ".1", "a", "1.2.3", "-1", "+5", "99999999999"] {

@@ -4,6 +4,7 @@
 mod apps;
 mod client;
 mod contract;
+mod custom;
 mod databases;
 mod documentation;
 mod kills;

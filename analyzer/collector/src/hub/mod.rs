@@ -17,7 +17,7 @@ use flowmote_engine::events::{EventLog, Threshold};
 use flowmote_engine::flowcache::{Definition, DefinitionError, FlowLog};
 use flowmote_engine::lookup::{Databases, Lookup, Topology};
 use flowmote_engine::metrics::{MetricFilter, MetricRequest};
-use flowmote_engine::source::{AgentList, Source};
+use flowmote_engine::source::{AgentList, Source, SourceNames};
 use flowmote_engine::{Arrival, Instant as EngineTime};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
@@ -33,6 +33,8 @@ use temporary::Temporary;
 #[derive(Debug)]
 pub(crate) struct Hub {
     analyzers: Vec<Mutex<Analyzer>>,
+    /// Names of data sources, the same in all analyzers.
+    pub(crate) names: SourceNames,
     /// Bytes that the tables of all analyzers may use.
     pub(crate) memory: usize,
     logs: Mutex<Logs>,
@@ -85,12 +87,14 @@ impl Hub {
     ) -> Self {
         let threads = threads.max(1);
         let tables = memory.saturating_sub(OVERHEAD) / threads;
-        let analyzer = || Mutex::new(Analyzer::new(tables));
+        let names = SourceNames::default();
+        let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // In the unit of the engine, so that its times are read back as they were sent.
         let unix = Duration::from_micros(u64::try_from(unix.as_micros()).unwrap_or_default());
         let hub = Self {
             analyzers: (0..threads).map(|_| analyzer()).collect(),
+            names,
             memory,
             logs: Mutex::new(Logs {
                 flows: FlowLog::new(MAX_RECORDS),
@@ -213,7 +217,7 @@ impl Hub {
 
     /// The names of all ports.
     pub(crate) fn port_names(&self) -> Vec<(Source, String)> {
-        let request = MetricRequest::parse("ifname");
+        let request = MetricRequest::parse("ifname", &self.names);
         let found = self.find_all(&AgentList::All, Some(&request), &MetricFilter::default());
         found.into_iter().map(|found| (found.source, found.value.to_string())).collect()
     }

@@ -1,7 +1,9 @@
 //! The tables as a sink of one datagram.
 
 use flowmote_decoder::counter::IfCounters;
-use flowmote_decoder::{Address, CounterRecord, DataSource, Datagram, Malformed, RtValue, Sample};
+use flowmote_decoder::{
+    Address, CounterRecord, DataSource, Datagram, Malformed, RtValue, Sample, Text,
+};
 
 use super::seen::SeenKeys;
 use crate::agents::Agents;
@@ -13,7 +15,7 @@ use crate::lookup::Lookup;
 use crate::metrics::Metrics;
 use crate::samples::History;
 use crate::selfcheck::SelfCheck;
-use crate::source::Source;
+use crate::source::{Source, SourceNames};
 use crate::walk::{Irregular, Sink};
 
 /// The tables that samples are added to.
@@ -22,6 +24,7 @@ pub(super) struct Tables<'e> {
     pub(super) metrics: &'e mut Metrics,
     pub(super) flows: &'e mut FlowCache,
     pub(super) checks: &'e mut SelfCheck,
+    pub(super) names: &'e SourceNames,
     pub(super) seen: &'e mut SeenKeys,
     pub(super) history: &'e mut History,
 }
@@ -82,6 +85,12 @@ impl<'e> Ingest<'e> {
         Source { agent: self.agent, data_source: self.data_source }
     }
 
+    /// The data source of an application, by the name that it sends; the host if it cannot have one.
+    fn application(&self, name: Text<'_>) -> DataSource {
+        let name = name.to_str().ok();
+        name.and_then(|name| self.tables.names.add(name)).unwrap_or(HOST)
+    }
+
     fn observe(&mut self, observed: &Observed, packet: &Packet<'_>) {
         let (now, tables) = (self.arrival.time, &mut self.tables);
         let context = Context { lookup: self.lookup, names: &*tables.metrics };
@@ -135,11 +144,12 @@ impl Sink for Ingest<'_> {
                 self.observe(&observed, &Packet::discarded(agent, packet));
             }
             Sample::RtFlow(flow) => {
-                self.data_source = HOST;
+                self.data_source = self.application(flow.datasource);
+                self.tables.seen.note_attributes(self.arrival.time, flow);
                 let observed = Observed::other(self.source(), flow.sampling_rate);
                 self.observe(&observed, &Packet::rtflow(agent, flow));
             }
-            Sample::RtMetric(_) => self.data_source = HOST,
+            Sample::RtMetric(metrics) => self.data_source = self.application(metrics.datasource),
             Sample::Counters(counters) => {
                 self.data_source = counters.source_id;
                 self.time.sequence_number = counters.sequence_number;
@@ -167,7 +177,7 @@ impl Sink for Ingest<'_> {
     }
 }
 
-/// The data source of samples that name none: the host.
+/// The data source of samples that have none: the host.
 const HOST: DataSource = DataSource { class: 2, index: 1 };
 /// Samples of the longest datagram: each takes at least eight bytes.
 const MAX_SAMPLES: u32 = 65_535 / 8;

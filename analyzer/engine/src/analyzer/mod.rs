@@ -12,6 +12,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use crate::lookup::{Databases, Lookup};
 use crate::metrics::{Found, MetricFilter, MetricValue, Metrics, TopKey};
 use crate::samples::History;
 use crate::selfcheck::SelfCheck;
-use crate::source::{AgentList, Source};
+use crate::source::{AgentList, Source, SourceNames};
 use crate::tally::Tally;
 use crate::walk::walk;
 use ingest::{Ingest, Tables};
@@ -43,6 +44,7 @@ pub struct Analyzer {
     flows: FlowCache,
     checks: SelfCheck,
     lookup: Lookup,
+    names: SourceNames,
     seen: SeenKeys,
     history: History,
     thresholds: BTreeMap<String, Watch>,
@@ -62,6 +64,7 @@ impl Analyzer {
             flows: FlowCache::new(share),
             checks: SelfCheck::new(share / 2),
             lookup: Lookup::default(),
+            names: SourceNames::default(),
             seen: SeenKeys::new(),
             history: History::new(share),
             thresholds: BTreeMap::new(),
@@ -69,10 +72,16 @@ impl Analyzer {
         }
     }
 
+    /// The same with names of data sources that other analyzers share.
+    #[must_use]
+    pub fn with_names(self, names: SourceNames) -> Self {
+        Self { names, ..self }
+    }
+
     /// Processes a UDP payload.
     pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
-        let Self { tally, agents, metrics, flows, checks, lookup, seen, history, .. } = self;
-        let tables = Tables { agents, metrics, flows, checks, seen, history };
+        let Self { tally, agents, metrics, flows, checks, lookup, names, seen, history, .. } = self;
+        let tables = Tables { agents, metrics, flows, checks, names, seen, history };
         let mut sink = Ingest::new(arrival, payload.len(), tables, lookup);
         walk(arrival, payload, tally, &mut sink);
     }
@@ -176,7 +185,7 @@ impl Analyzer {
     }
 
     /// The keys that packets of the recent past have, and when one was seen last.
-    pub fn flow_keys(&self) -> impl Iterator<Item = (&'static str, Instant)> {
+    pub fn flow_keys(&self) -> impl Iterator<Item = (Cow<'static, str>, Instant)> {
         self.seen.iter()
     }
 

@@ -373,7 +373,8 @@ impl fmt::Display for MetricValue {
     }
 }
 
-fn is_custom_name(name: &str) -> bool {
+/// True for a name that `rtmetric` and `rtflow` samples may have.
+pub(crate) fn is_custom_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }

@@ -6,7 +6,7 @@ use flowmote_decoder::DataSource;
 
 use super::{Found, MetricValue, TopKey};
 use crate::instant::Instant;
-use crate::source::{Label, Source};
+use crate::source::{Source, SourceNames};
 
 /// A metric as a user names it: `load_one`, `sum:ifinoctets`, `4.ifinoctets`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,15 +72,20 @@ pub struct Quartiles {
 impl MetricRequest {
     /// Parses a metric with an optional statistic and data source. A prefix that is no statistic is part
     /// of the name.
-    pub fn parse(text: &str) -> Self {
+    pub fn parse(text: &str, names: &SourceNames) -> Self {
         let prefixed = text.split_once(':').and_then(|(prefix, rest)| {
             Aggregate::ALL.into_iter().find(|it| it.name() == prefix).map(|it| (it, rest))
         });
         let (aggregate, rest) = prefixed.unwrap_or((Aggregate::Max, text));
-        let pinned = rest.rsplit_once('.').and_then(|(pin, name)| Some((Label::parse(pin)?, name)));
-        let (pin, name) = pinned.map_or((None, rest), |(pin, name)| (Some(pin), name));
+        let (pin, name) = pinned(rest, names);
         Self { text: text.to_owned(), aggregate, pin, name: name.to_owned() }
     }
+}
+
+/// The data source before the last dot, if it is one, and the name of the metric.
+pub(super) fn pinned<'t>(text: &'t str, names: &SourceNames) -> (Option<DataSource>, &'t str) {
+    let split = text.rsplit_once('.').and_then(|(pin, name)| Some((names.parse(pin)?, name)));
+    split.map_or((None, text), |(pin, name)| (Some(pin), name))
 }
 
 impl Aggregate {

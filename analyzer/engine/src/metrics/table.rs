@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flowmote_decoder::{Address, DataSource};
 
+use super::statistic::pinned;
 use super::{Found, HOST};
-use crate::source::Label;
+use crate::source::SourceNames;
 
 /// A column: `load_one`, `2.1.load_one`, `null:ifname`, `sort:load_one:-10`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Column {
 
 impl Column {
     /// Parses a column.
-    pub fn parse(text: &str) -> Self {
+    pub fn parse(text: &str, names: &SourceNames) -> Self {
         let (mut rest, mut optional, mut sort) = (text, false, None);
         loop {
             if let Some(after) = rest.strip_prefix("null:") {
@@ -35,8 +36,7 @@ impl Column {
                 break;
             }
         }
-        let pinned = rest.rsplit_once('.').and_then(|(pin, name)| Some((Label::parse(pin)?, name)));
-        let (pin, name) = pinned.map_or((None, rest), |(pin, name)| (Some(pin), name));
+        let (pin, name) = pinned(rest, names);
         Self { name: name.to_owned(), pin, optional, sort }
     }
 }

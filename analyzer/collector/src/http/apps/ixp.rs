@@ -122,7 +122,7 @@ fn bgp_connections(hub: &Hub) -> Result<usize, Failure> {
 }
 
 fn sum(hub: &Hub, metric: &str) -> f64 {
-    let request = MetricRequest::parse(metric);
+    let request = MetricRequest::parse(metric, &hub.names);
     let found = hub.find_all(&AgentList::All, Some(&request), &MetricFilter::default());
     found.iter().filter_map(|found| found.value.number()).sum()
 }

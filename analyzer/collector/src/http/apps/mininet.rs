@@ -11,7 +11,7 @@ use axum::routing::get;
 use flowmote_engine::flowcache::{Definition, DefinitionError};
 use flowmote_engine::lookup::Topology;
 use flowmote_engine::metrics::{Found, MetricFilter, MetricRequest};
-use flowmote_engine::source::{AgentList, Label};
+use flowmote_engine::source::AgentList;
 use serde_json::{Map, Value};
 
 use super::top::largest;
@@ -64,7 +64,7 @@ fn sample(hub: &Hub) -> Result<Vec<Value>, Failure> {
 
 /// The interfaces that receive most.
 fn interfaces(hub: &Hub) -> Value {
-    let request = MetricRequest::parse("ifinoctets");
+    let request = MetricRequest::parse("ifinoctets", &hub.names);
     let mut found = hub.find_all(&AgentList::All, Some(&request), &MetricFilter::default());
     let value = |found: &Found| found.value.number().unwrap_or(0.0);
     found.sort_by(|a, b| value(b).total_cmp(&value(a)));
@@ -73,7 +73,7 @@ fn interfaces(hub: &Hub) -> Value {
         let source = &found.source;
         let names = hub.each(|analyzer| analyzer.metrics().get(source, "ifname"));
         let name = names.into_iter().flatten().next().map(|name| name.to_string());
-        let number = || format!("{}-{}", source.agent, Label(source.data_source));
+        let number = || format!("{}-{}", source.agent, hub.names.label(source.data_source));
         (name.unwrap_or_else(number), (value(found) * 8.0).into())
     });
     Value::Object(members.collect())

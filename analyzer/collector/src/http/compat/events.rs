@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use flowmote_engine::events::{Event, Events};
-use flowmote_engine::source::Label;
 use serde::Serialize;
 use tokio::task::block_in_place;
 
@@ -99,7 +98,7 @@ impl Entry {
             threshold: event.limit,
             value: event.value,
             agent: event.source.agent.to_string(),
-            data_source: Label(event.source.data_source).to_string(),
+            data_source: hub.names.label(event.source.data_source).to_string(),
             flow_key: event.flow_key,
         }
     }

@@ -4,7 +4,6 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use flowmote_engine::flowcache::{ActiveFlow, FlowRecord, Records};
-use flowmote_engine::source::Label;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,13 +83,13 @@ struct Active {
 }
 
 impl Active {
-    fn of(flow: ActiveFlow) -> Self {
+    fn of(hub: &Hub, flow: ActiveFlow) -> Self {
         Self {
             key: flow.key,
             value: flow.estimate.value,
             values: flow.values.iter().map(|value| value.value).collect(),
             agent: flow.source.agent.to_string(),
-            data_source: Label(flow.source.data_source).to_string(),
+            data_source: hub.names.label(flow.source.data_source).to_string(),
             flow_n: flow.observers,
         }
     }
@@ -102,7 +101,7 @@ async fn active(
     query: Query,
 ) -> Reply {
     let flows = active_flows(&hub, &agents, &name, Selection::default().of(&query))?;
-    json(&flows.into_iter().map(Active::of).collect::<Vec<_>>())
+    json(&flows.into_iter().map(|flow| Active::of(&hub, flow)).collect::<Vec<_>>())
 }
 
 async fn locations(
@@ -114,7 +113,7 @@ async fn locations(
     let (agents, topology) = (hub.agents(&agents), hub.topology());
     let snapshot = hub.snapshot(&name).ok_or_else(|| Failure::missing("flow", &name))?;
     let flows = snapshot.locations(&agents, &topology, key);
-    json(&flows.into_iter().map(Active::of).collect::<Vec<_>>())
+    json(&flows.into_iter().map(|flow| Active::of(&hub, flow)).collect::<Vec<_>>())
 }
 
 /// A finished flow.
@@ -138,7 +137,7 @@ impl Record {
             flow_id: record.id,
             name: record.name.to_string(),
             agent: record.source.agent.to_string(),
-            data_source: Label(record.source.data_source).to_string(),
+            data_source: hub.names.label(record.source.data_source).to_string(),
             flow_keys: record.keys,
             value: record.value,
             start: hub.unix_ms(record.start),

@@ -62,7 +62,7 @@ async fn of_agent(State(hub): Shared, Path(agents): Path<String>, query: Query) 
     let metrics: Map<String, Value> = found
         .iter()
         .map(|found| {
-            let name = format!("{}.{}", Label(found.source.data_source), found.name);
+            let name = format!("{}.{}", hub.names.label(found.source.data_source), found.name);
             (name, value(&found.value))
         })
         .collect();
@@ -75,13 +75,15 @@ async fn statistics(
     query: Query,
 ) -> Reply {
     let (agents, filter) = (hub.agents(&agents), filter(&query));
-    let statistic =
-        |text| statistic_object(text, hub.statistic(&agents, &MetricRequest::parse(text), &filter));
+    let statistic = |text| {
+        let request = MetricRequest::parse(text, &hub.names);
+        statistic_object(&hub, text, hub.statistic(&agents, &request, &filter))
+    };
     let statistics: Vec<Value> = list(&metrics).map(statistic).collect();
     json(&statistics)
 }
 
-fn statistic_object(name: &str, statistic: Statistic) -> Value {
+fn statistic_object(hub: &Hub, name: &str, statistic: Statistic) -> Value {
     let mut members = Map::new();
     members.insert("metricName".to_owned(), name.into());
     members.insert("metricN".to_owned(), statistic.count.into());
@@ -90,7 +92,10 @@ fn statistic_object(name: &str, statistic: Statistic) -> Value {
     }
     if let Some(source) = statistic.source {
         members.insert("agent".to_owned(), source.agent.to_string().into());
-        members.insert("dataSource".to_owned(), Label(source.data_source).to_string().into());
+        members.insert(
+            "dataSource".to_owned(),
+            hub.names.label(source.data_source).to_string().into(),
+        );
     }
     if let Some((newest, oldest)) = statistic.age {
         let milliseconds = |age: core::time::Duration| Value::from(age.as_millis() as u64);
@@ -122,10 +127,10 @@ async fn dump(
     let found = if list(&metrics).any(|name| name == "ALL") {
         hub.find_all(&agents, None, &filter)
     } else {
-        let requests = list(&metrics).map(MetricRequest::parse);
+        let requests = list(&metrics).map(|text| MetricRequest::parse(text, &hub.names));
         requests.flat_map(|request| hub.find(&agents, &request, &filter)).collect()
     };
-    list_of(found.iter().map(|found| Cell::of(now, found)))
+    list_of(found.iter().map(|found| Cell::of(&hub, now, found)))
 }
 
 async fn table(
@@ -134,18 +139,19 @@ async fn table(
     query: Query,
 ) -> Reply {
     let (agents, filter, now) = (hub.agents(&agents), filter(&query), hub.now());
-    let columns: Vec<Column> = list(&metrics).map(Column::parse).collect();
+    let columns: Vec<Column> = list(&metrics).map(|text| Column::parse(text, &hub.names)).collect();
     let found: Vec<Vec<Found>> = columns
         .iter()
         .map(|column| {
-            let request = MetricRequest { pin: column.pin, ..MetricRequest::parse(&column.name) };
+            let request =
+                MetricRequest { pin: column.pin, ..MetricRequest::parse(&column.name, &hub.names) };
             hub.find(&agents, &request, &filter)
         })
         .collect();
     let cells = |row: Vec<Option<Found>>| {
         let named = row.into_iter().zip(&columns);
         let cells = named.map(|(found, column)| match found {
-            Some(found) => object!(Cell::of(now, &found)),
+            Some(found) => object!(Cell::of(&hub, now, &found)),
             None => object!({ "metricName": column.name }),
         });
         cells.collect::<Vec<_>>()
@@ -177,10 +183,10 @@ struct Top<'f> {
 }
 
 impl<'f> Cell<'f> {
-    fn of(now: Instant, found: &'f Found) -> Self {
+    fn of(hub: &Hub, now: Instant, found: &'f Found) -> Self {
         Self {
             agent: found.source.agent,
-            data_source: Label(found.source.data_source),
+            data_source: hub.names.label(found.source.data_source),
             metric_name: &found.name,
             metric_value: &found.value,
             last_update: age(now, found.updated),

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use flowmote_engine::flowcache::{ActiveFlow, AggMode, Estimate};
-use flowmote_engine::source::Label;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -110,11 +109,11 @@ impl Value {
 }
 
 impl Flow {
-    pub(super) fn of(flow: ActiveFlow) -> Self {
+    pub(super) fn of(hub: &Hub, flow: ActiveFlow) -> Self {
         Self {
             key: flow.key,
             agent: flow.source.agent.to_string(),
-            data_source: Label(flow.source.data_source).to_string(),
+            data_source: hub.names.label(flow.source.data_source).to_string(),
             flow_n: flow.observers,
             value: Value::of(&flow.estimate),
             values: flow.values.iter().map(Value::of).collect(),
@@ -146,7 +145,7 @@ pub(super) async fn active(
         agg_mode: parameters.agg_mode.map(Merge::mode),
     };
     let flows = active_flows(&hub, agents, &name, selection)?;
-    json(&flows.into_iter().map(Flow::of).collect::<Vec<_>>())
+    json(&flows.into_iter().map(|flow| Flow::of(&hub, flow)).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ fn scan(query: &PastQuery, held: Held, memory: usize, stop: &AtomicBool) -> Opti
 impl Past {
     fn of(hub: &Hub, span: &Span, result: PastResult) -> Self {
         let flow = |(flow, series): (ActiveFlow, Vec<_>)| PastFlow {
-            flow: Flow::of(flow),
+            flow: Flow::of(hub, flow),
             course: Steps::of(&series),
         };
         Self {

@@ -12,7 +12,7 @@ use axum::routing::get;
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::flowcache::Definition;
 use flowmote_engine::metrics::{Found, MetricRequest, MetricValue};
-use flowmote_engine::source::{Label, Source};
+use flowmote_engine::source::{Source, SourceNames};
 
 use super::Shared;
 use super::text::{joined, name, split_keys};
@@ -70,7 +70,7 @@ async fn metrics(
     let found: Vec<Found> = if list(&metrics).any(|name| name == "ALL") {
         hub.find_all(&agents, None, &filter)
     } else {
-        let requests = list(&metrics).map(MetricRequest::parse);
+        let requests = list(&metrics).map(|text| MetricRequest::parse(text, &hub.names));
         requests.flat_map(|it| hub.find_all(&agents, Some(&it), &filter)).collect()
     };
     let numbers: Vec<(&Found, f64)> =
@@ -94,7 +94,7 @@ fn labels(hub: &Hub, sources: impl Iterator<Item = Source>) -> BTreeMap<Source, 
     for part in described.chunks_mut(SOURCES_AT_ONCE) {
         hub.each(|analyzer| part.iter_mut().for_each(|(source, it)| it.complete(analyzer, source)));
     }
-    described.into_iter().map(|(source, it)| (source, it.labels(&source))).collect()
+    described.into_iter().map(|(source, it)| (source, it.labels(&source, &hub.names))).collect()
 }
 
 /// What the analyzers hold about a data source.
@@ -123,12 +123,12 @@ impl Described {
     }
 
     /// `agent`, `datasource` and `host`, and for interfaces `ifname`, `ifspeed` and `ifoperstatus`.
-    fn labels(self, source: &Source) -> String {
+    fn labels(self, source: &Source, names: &SourceNames) -> String {
         let agent = source.agent.to_string();
         let speed = self.ifspeed.and_then(|speed| speed.number());
         let pairs = [
             ("agent", Some(agent.clone())),
-            ("datasource", Some(Label(source.data_source).to_string())),
+            ("datasource", Some(names.label(source.data_source).to_string())),
             ("host", self.host.or(Some(agent))),
             ("ifname", self.ifname.map(|name| name.to_string())),
             ("ifspeed", speed.filter(|speed| *speed > 0.0).map(self::speed)),

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use flowmote_engine::flowcache::{Counters, Definition};
-use flowmote_engine::source::Label;
+use flowmote_engine::source::SourceNames;
 
 use super::Shared;
 use super::text::{Exposition, Kind, joined, name, split_keys};
@@ -55,7 +55,8 @@ fn exposition(hub: &Hub, definitions: Vec<(String, Definition)>) -> Exposition {
         text.family(&family, Kind::Counter, &help.replace('\n', " "));
         for (flow, definition) in definitions {
             let read = hub.each(|analyzer| analyzer.counters(&flow));
-            series(&mut text, &family, &flow, &definition, read.into_iter().flatten().collect());
+            let read = read.into_iter().flatten().collect();
+            series(&mut text, &hub.names, &family, (&flow, &definition), read);
         }
     }
     text
@@ -64,9 +65,9 @@ fn exposition(hub: &Hub, definitions: Vec<(String, Definition)>) -> Exposition {
 /// The series of a definition. The sum of all flows without room has `other` in the place of each key.
 fn series(
     text: &mut Exposition,
+    sources: &SourceNames,
     family: &str,
-    flow: &str,
-    definition: &Definition,
+    (flow, definition): (&str, &Definition),
     read: Vec<Counters>,
 ) {
     let names = label_names(&definition.keys);
@@ -75,7 +76,7 @@ fn series(
         let fixed = [
             ("flow", flow.to_owned()),
             ("agent", counter.source.agent.to_string()),
-            ("datasource", Label(counter.source.data_source).to_string()),
+            ("datasource", sources.label(counter.source.data_source).to_string()),
         ];
         let keys = names.iter().map(String::as_str).zip(counter.fields());
         text.series(family, &joined(fixed.into_iter().chain(keys)), counter.total);

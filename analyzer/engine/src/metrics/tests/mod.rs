@@ -8,6 +8,7 @@ use core::time::Duration;
 use flowmote_decoder::{Datagram, Sample};
 
 use super::*;
+use crate::source::SourceNames;
 
 const AGENT: Address = Address::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -221,7 +222,9 @@ fn found(index: u32, value: f64) -> Found {
 fn statistics_are_those_of_the_values() {
     let values = [found(1, 4.0), found(2, 1.0), found(3, 2.0), found(4, 3.0)];
     let now = Instant::after_start(Duration::from_secs(10));
-    let of = |text: &str| statistic(MetricRequest::parse(text).aggregate, now, &values);
+    let of = |text: &str| {
+        statistic(MetricRequest::parse(text, &SourceNames::default()).aggregate, now, &values)
+    };
     let number = |text: &str| of(text).value.and_then(|value| value.number()).unwrap();
     for (text, expected) in [
         ("x", 4.0),
@@ -252,7 +255,8 @@ fn statistics_are_those_of_the_values() {
 #[test]
 fn requests_have_statistic_and_data_source() {
     let parsed = |text| {
-        let MetricRequest { aggregate, pin, name, .. } = MetricRequest::parse(text);
+        let MetricRequest { aggregate, pin, name, .. } =
+            MetricRequest::parse(text, &SourceNames::default());
         (aggregate, pin, name)
     };
     let pin = |class, index| Some(DataSource { class, index });
@@ -271,7 +275,8 @@ fn cell(agent: u8, class: u32, index: u32, text: &str) -> Found {
 
 /// The rows of a table, with `-` for cells that are absent.
 fn table(columns: &[&str], found: &[Vec<Found>]) -> Vec<String> {
-    let columns: Vec<_> = columns.iter().map(|column| Column::parse(column)).collect();
+    let columns: Vec<_> =
+        columns.iter().map(|column| Column::parse(column, &SourceNames::default())).collect();
     let text = |cell: &Option<Found>| match cell {
         Some(found) => found.value.to_string(),
         None => "-".to_owned(),
