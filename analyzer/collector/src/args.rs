@@ -126,8 +126,8 @@ pub(crate) struct TopArguments {
     pub(crate) address: Endpoint,
     #[command(flatten)]
     pub(crate) senders: SenderArguments,
-    /// Time over which rates are averaged
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    /// Time over which rates are averaged, at most an hour
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_window)]
     pub(crate) window: Duration,
     /// Interval of plain text output if standard output is not a terminal
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
@@ -257,6 +257,11 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected seconds, 0.1 or more".to_owned())
 }
 
+fn parse_window(text: &str) -> Result<Duration, String> {
+    let window = parse_seconds(text).ok().filter(|window| *window <= Duration::from_secs(3600));
+    window.ok_or_else(|| "expected seconds, 0.1 to 3600".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +272,8 @@ mod tests {
         for text in ["0", "-1", "NaN", "inf", "1e300", "x"] {
             assert!(parse_seconds(text).is_err(), "{text}");
         }
+        assert_eq!(parse_window("3600"), Ok(Duration::from_secs(3600)));
+        assert!(parse_window("3601").is_err() && parse_window("0.01").is_err());
     }
 
     #[test]

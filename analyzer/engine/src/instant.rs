@@ -5,8 +5,8 @@ use core::time::Duration;
 
 /// A point in time in microseconds since a start that the caller chooses, 0 to 2^64-1.
 ///
-/// All instants of one [`Engine`](crate::Engine) have the same start, such as the start of the
-/// program or the boot of the host.
+/// All instants of one [`Analyzer`](crate::analyzer::Analyzer) have the same start, such as the start of
+/// the program or the boot of the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(u64);
 

@@ -1,4 +1,4 @@
-//! Interfaces and their rates, from the differences of counters.
+//! Differences of interface counters: when there are any, and whether a link can carry them.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -41,51 +41,6 @@ impl SampleTime {
     }
 }
 
-/// Name, counters and rates of an interface.
-#[derive(Debug, Default)]
-pub struct Interface {
-    /// Name from `port_name` (1005); characters that are not printable are removed.
-    pub name: Option<String>,
-    /// The last `if_counters` (1) and their time.
-    pub counters: Option<(SampleTime, IfCounters)>,
-    /// Rates between the last two samples; `None` after the first sample of a sequence, and after a
-    /// step that the link is too slow for.
-    pub rates: Option<InterfaceRates>,
-}
-
-/// Rates per second between the last two samples; `None` for counters that the agent reports as
-/// unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct InterfaceRates {
-    /// `ifInOctets`, in bit/s.
-    pub in_bits: Option<f64>,
-    /// `ifOutOctets`, in bit/s.
-    pub out_bits: Option<f64>,
-    /// Unicast, multicast and broadcast packets received; the sum of the known ones.
-    pub in_packets: Option<f64>,
-    /// Unicast, multicast and broadcast packets sent; the sum of the known ones.
-    pub out_packets: Option<f64>,
-    /// `ifInErrors` and `ifOutErrors`; the sum of the known ones.
-    pub errors: Option<f64>,
-    /// `ifInDiscards` and `ifOutDiscards`; the sum of the known ones.
-    pub discards: Option<f64>,
-}
-
-impl Interface {
-    /// Takes new counters. A duplicate sample leaves counters and rates unchanged.
-    pub(crate) fn update(&mut self, time: SampleTime, counters: IfCounters) {
-        if let Some((before, old)) = &self.counters {
-            match time.since(before) {
-                Some(elapsed) if faster_than_link(old, &counters, elapsed) => self.rates = None,
-                Some(elapsed) => self.rates = Some(rates(old, &counters, elapsed)),
-                None if time.sequence_number == before.sequence_number => return,
-                None => self.rates = None,
-            }
-        }
-        self.counters = Some((time, counters));
-    }
-}
-
 /// The interface of a record. Its ifIndex counts, because some agents send the counters of all ports
 /// with a single data source.
 pub(crate) fn interface(counters: &IfCounters) -> DataSource {
@@ -98,11 +53,27 @@ pub(crate) fn interface(counters: &IfCounters) -> DataSource {
 /// The factor allows for devices that update their counters less often than they send them, and for
 /// virtual interfaces, whose speed is a convention.
 pub(crate) fn faster_than_link(old: &IfCounters, new: &IfCounters, elapsed: Duration) -> bool {
-    let rates = rates(old, new, elapsed);
-    let bits = [rates.in_bits, rates.out_bits, rates.in_packets, rates.out_packets];
-    let units = [1.0, 1.0, MIN_FRAME_BITS, MIN_FRAME_BITS];
-    let loads = bits.into_iter().zip(units).filter_map(|(rate, unit)| Some(rate? * unit));
-    exceeds_link(new.if_speed as f64, loads)
+    let bits = |old, new| delta64(old, new).map(|octets| octets as f64 * 8.0);
+    let frames = |pairs: [(u32, u32); 3]| {
+        let known = pairs.into_iter().filter_map(|(old, new)| delta32(old, new));
+        known.reduce(u64::saturating_add).map(|packets| packets as f64 * MIN_FRAME_BITS)
+    };
+    let counted = [
+        bits(old.if_in_octets, new.if_in_octets),
+        bits(old.if_out_octets, new.if_out_octets),
+        frames([
+            (old.if_in_ucast_pkts, new.if_in_ucast_pkts),
+            (old.if_in_multicast_pkts, new.if_in_multicast_pkts),
+            (old.if_in_broadcast_pkts, new.if_in_broadcast_pkts),
+        ]),
+        frames([
+            (old.if_out_ucast_pkts, new.if_out_ucast_pkts),
+            (old.if_out_multicast_pkts, new.if_out_multicast_pkts),
+            (old.if_out_broadcast_pkts, new.if_out_broadcast_pkts),
+        ]),
+    ];
+    let seconds = elapsed.as_secs_f64();
+    exceeds_link(new.if_speed as f64, counted.into_iter().flatten().map(|bits| bits / seconds))
 }
 
 /// True if one of the loads is more than a link of this speed can carry, all in bit/s. A speed of 0 is
@@ -110,40 +81,6 @@ pub(crate) fn faster_than_link(old: &IfCounters, new: &IfCounters, elapsed: Dura
 pub(crate) fn exceeds_link(speed: f64, mut loads: impl Iterator<Item = f64>) -> bool {
     let speed = if speed == 0.0 { MAX_SPEED } else { speed };
     loads.any(|load| load > speed * SPEED_TOLERANCE)
-}
-
-fn rates(old: &IfCounters, new: &IfCounters, elapsed: Duration) -> InterfaceRates {
-    let per_second = |count: u64| count as f64 / elapsed.as_secs_f64();
-    let bits = |old, new| delta64(old, new).map(|octets| per_second(octets) * 8.0);
-    let sum = |pairs: [(u32, u32); 3]| {
-        let known = pairs.into_iter().filter_map(|(old, new)| delta32(old, new));
-        known.reduce(u64::saturating_add).map(per_second)
-    };
-    let none = (u32::MAX, u32::MAX);
-    InterfaceRates {
-        in_bits: bits(old.if_in_octets, new.if_in_octets),
-        out_bits: bits(old.if_out_octets, new.if_out_octets),
-        in_packets: sum([
-            (old.if_in_ucast_pkts, new.if_in_ucast_pkts),
-            (old.if_in_multicast_pkts, new.if_in_multicast_pkts),
-            (old.if_in_broadcast_pkts, new.if_in_broadcast_pkts),
-        ]),
-        out_packets: sum([
-            (old.if_out_ucast_pkts, new.if_out_ucast_pkts),
-            (old.if_out_multicast_pkts, new.if_out_multicast_pkts),
-            (old.if_out_broadcast_pkts, new.if_out_broadcast_pkts),
-        ]),
-        errors: sum([
-            (old.if_in_errors, new.if_in_errors),
-            (old.if_out_errors, new.if_out_errors),
-            none,
-        ]),
-        discards: sum([
-            (old.if_in_discards, new.if_in_discards),
-            (old.if_out_discards, new.if_out_discards),
-            none,
-        ]),
-    }
 }
 
 /// The difference modulo 2^32; `None` if either value is unknown (all ones).

@@ -1,4 +1,4 @@
-//! Analysis of sFlow datagrams: counts, sequences, flows, interfaces and hosts.
+//! Analysis of sFlow datagrams: counts, sequences, metrics, flows and events.
 //!
 //! The engine has no socket, clock, thread or file. `now` is an argument, so tests run days in virtual
 //! time, and all results depend only on the datagrams and times passed in. The `clippy.toml` of this
@@ -7,22 +7,19 @@
 //! - [`walk()`] parses, checks and counts a datagram once and passes its content to a [`Sink`], such
 //!   as an output format or the tables of the engine. All sinks therefore have the same counts in
 //!   their [`Tally`].
-//! - [`Engine`] keeps tables of the recent past. [`ingest`](Engine::ingest) takes datagrams,
-//!   [`tick`](Engine::tick) removes old flows, and the other methods return values to show.
+//! - [`Analyzer`](analyzer::Analyzer) keeps metrics, flows and samples of the past. Its
+//!   [`ingest`](analyzer::Analyzer::ingest) takes datagrams, [`tick`](analyzer::Analyzer::tick) removes
+//!   what is old, and the other methods return values to show.
 //!
-//! Memory is bounded: each table has a capacity, and a full table evicts the entries that were
-//! unused for the longest time.
+//! Memory is bounded: each table has a share, and a full table evicts the entries that were unused for
+//! the longest time, or the smallest flows.
 #![forbid(unsafe_code)]
 
 pub mod agents;
 pub mod analyzer;
 mod arrival;
-mod direction;
-mod engine;
 pub mod events;
 pub mod flowcache;
-mod flows;
-mod hosts;
 mod instant;
 mod interfaces;
 pub mod keys;
@@ -39,16 +36,11 @@ mod source_names;
 mod table;
 mod tally;
 mod walk;
-mod window;
 
 pub use arrival::Arrival;
-pub use engine::{Engine, Totals};
-pub use flows::{Conversation, FlowRate, Origin, Pair, PairRate};
-pub use hosts::Host;
 pub use instant::Instant;
-pub use interfaces::{Interface, InterfaceRates, SampleTime};
+pub use interfaces::SampleTime;
 pub use printable::is_printable;
 pub use sequence::{Gaps, Sequences, Shared, SubAgent};
 pub use tally::{Refused, Tally};
 pub use walk::{Irregular, Level, Sink, walk};
-pub use window::Rate;

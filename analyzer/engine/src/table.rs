@@ -84,11 +84,6 @@ impl<K: Copy + Eq + Hash, V: Default> Table<K, V> {
         self.entries.iter().map(|(key, entry)| (key, &entry.value))
     }
 
-    /// Removes the entries for which `keep` is false.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
-        self.entries.retain(|_, entry| keep(&entry.value));
-    }
-
     /// Removes the oldest quarter. One pass over the table then serves many new entries: evicting one
     /// at a time would cost a pass for each.
     fn make_room(&mut self) {

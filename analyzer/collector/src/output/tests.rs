@@ -1,10 +1,10 @@
-//! All formats and the engine count the same samples, records and faults.
+//! All formats and the analyzer count the same samples, records and faults.
 
-use core::time::Duration;
 use std::time::SystemTime;
 
 use clap::ValueEnum;
-use flowmote_engine::{Arrival, Engine, Instant, Tally};
+use flowmote_engine::analyzer::Analyzer;
+use flowmote_engine::{Arrival, Tally};
 
 use super::{FormatKind, Received};
 
@@ -22,9 +22,9 @@ fn summaries(payloads: &[Vec<u8>]) -> Vec<String> {
             tally.to_string()
         })
         .collect();
-    let mut engine = Engine::new(Instant::default(), Duration::from_secs(10));
-    payloads.iter().for_each(|payload| engine.ingest(&Arrival::default(), payload));
-    summaries.push(engine.tally().to_string());
+    let mut analyzer = Analyzer::new(8 << 20);
+    payloads.iter().for_each(|payload| analyzer.ingest(&Arrival::default(), payload));
+    summaries.push(analyzer.tally().to_string());
     summaries
 }
 

@@ -12,6 +12,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+use core::time::Duration;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,6 +77,11 @@ impl Analyzer {
     #[must_use]
     pub fn with_names(self, names: SourceNames) -> Self {
         Self { names, ..self }
+    }
+
+    /// Keeps samples for at most `age` for queries about the past, instead of an hour.
+    pub fn keep_samples(&mut self, age: Duration) {
+        self.history.keep(age);
     }
 
     /// Processes a UDP payload.
@@ -292,4 +298,4 @@ pub fn add_top_keys(found: &mut [Found], snapshot: &Snapshot, lookup: &Lookup) {
 }
 
 /// Time between two checks of metrics that change with counter samples only.
-const COUNTERS_INTERVAL: core::time::Duration = core::time::Duration::from_millis(500);
+const COUNTERS_INTERVAL: Duration = Duration::from_millis(500);

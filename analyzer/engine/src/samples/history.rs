@@ -9,7 +9,7 @@ use crate::flowcache::{Noted, Observer};
 use crate::instant::Instant;
 use crate::keys::Packet;
 
-/// The samples of the last minutes, as many as fit the memory, and at most of an hour.
+/// The samples of the last minutes, as many as fit the memory, and at most of an hour or a shorter time.
 #[derive(Debug)]
 pub struct History {
     open: Block,
@@ -25,6 +25,8 @@ pub struct History {
     /// Bytes of the closed blocks.
     bytes: usize,
     limit: usize,
+    /// Samples are kept for this time at most.
+    age: Duration,
 }
 
 /// A place in the origins of a block.
@@ -62,7 +64,13 @@ impl History {
             size,
             bytes: 0,
             limit: bytes,
+            age: MAX_AGE,
         }
+    }
+
+    /// Keeps samples for at most `age`, instead of an hour.
+    pub fn keep(&mut self, age: Duration) {
+        self.age = age.min(MAX_AGE);
     }
 
     /// Stores a sample as the flow cache noted it.
@@ -142,13 +150,13 @@ impl History {
         Some(dropped)
     }
 
-    /// Drops what is older than an hour. To be called regularly.
+    /// Drops what is too old. To be called regularly.
     pub fn tick(&mut self, now: Instant) {
-        let old = |block: &Block| now.since(block.end()) >= MAX_AGE;
-        while self.closed.front().is_some_and(|block| old(block)) {
+        let age = self.age;
+        while self.closed.front().is_some_and(|block| now.since(block.end()) >= age) {
             self.drop_oldest();
         }
-        if !self.open.is_empty() && now.since(self.open.start) >= MAX_AGE / BLOCKS as u32 {
+        if !self.open.is_empty() && now.since(self.open.start) >= self.age / BLOCKS as u32 {
             self.close();
         }
     }

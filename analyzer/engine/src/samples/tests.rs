@@ -322,6 +322,24 @@ fn samples_older_than_an_hour_are_dropped() {
 }
 
 #[test]
+fn samples_are_kept_for_a_shorter_time() {
+    let mut world = World::new(64 << 20);
+    world.analyzer.keep_samples(Duration::from_secs(10));
+    for tenth in 0..1000 {
+        let time = f64::from(tenth) / 10.0;
+        world.send(time, PACKET);
+        world.tick(time);
+        let history = world.analyzer.history();
+        // Blocks of a third of a second.
+        assert!(history.samples() <= 105, "{} samples at {time}", history.samples());
+        let begin = history.begin().since(Instant::default()).as_secs_f64();
+        assert!(begin <= (time - 9.9).max(0.0), "{begin} at {time}");
+    }
+    let result = world.ask(query(definition("src", "frames"), (89.95, 99.95)));
+    assert_eq!(result.matched, 100);
+}
+
+#[test]
 fn more_flows_than_memory_have_a_bound() {
     let mut world = World::new(64 << 20);
     let mut truth: HashMap<String, f64> = HashMap::new();

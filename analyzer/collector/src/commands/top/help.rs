@@ -25,7 +25,7 @@ VALUES
   malformed    faults in datagrams
   implausible  values that no device can mean; left out of estimates
   estimated    packets of all agents; each agent counts a packet once
-  ±95%         error that an estimate stays below with a probability of 95 %
+  ±95%         distance to the farther end of the 95 % interval of an estimate
   -            unknown to the agent, or before the second counter sample";
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 mod child;
 mod help;
+mod live;
+mod pace;
+mod recent;
 mod screen;
 mod units;
 mod view;
@@ -11,13 +14,14 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use flowmote_engine::{Arrival, Engine, Instant as EngineTime};
+use flowmote_engine::{Arrival, Instant as EngineTime};
 
 use crate::args::TopArguments;
 use crate::output::Notices;
 use crate::receive::{Batch, Receiver, Signals};
 use crate::stderr::eprintln_lossy;
 use child::Child;
+use live::Live;
 use screen::{Key, Screen};
 use units::fit;
 use view::{Line, Page, Role, Sort, View};
@@ -42,7 +46,7 @@ struct Top {
     screen: Option<Screen>,
     /// The start of the engine's clock.
     start: Instant,
-    engine: Engine,
+    live: Live,
     notices: Notices,
     page: Page,
     sort: Sort,
@@ -83,7 +87,7 @@ impl Top {
             child,
             screen: if on_screen { Some(Screen::open()?) } else { None },
             start: Instant::now(),
-            engine: Engine::new(EngineTime::default(), arguments.window),
+            live: Live::new(arguments.window),
             notices: Notices::default(),
             page: Page::Overview,
             sort: Sort::Bits,
@@ -184,7 +188,7 @@ impl Top {
     /// Prints a line if datagrams of another protocol arrived. The screen shows it in the view.
     fn notice(&mut self) {
         if self.screen.is_none()
-            && let Some(refused) = &self.engine.tally().last_refused
+            && let Some(refused) = &self.live.tally().last_refused
             && let Some(line) = self.notices.note(Instant::now(), refused)
         {
             eprintln_lossy(line);
@@ -193,7 +197,7 @@ impl Top {
 
     /// All counts.
     fn summary(&self) -> io::Result<String> {
-        let (tally, drops) = (self.engine.tally(), self.receiver.socket().drops()?);
+        let (tally, drops) = (self.live.tally(), self.receiver.socket().drops()?);
         Ok(format!("flowmote-analyzer: {tally}\n{drops}"))
     }
 
@@ -207,7 +211,7 @@ impl Top {
                 break;
             }
             for (payload, from) in self.batch.iter() {
-                self.engine.ingest(&Arrival { time, sender: Some(from.ip()) }, payload);
+                self.live.ingest(&Arrival { time, sender: Some(from.ip()) }, payload);
             }
             self.notice();
         }
@@ -240,10 +244,10 @@ impl Top {
 
     fn show(&mut self, now: Instant) -> io::Result<()> {
         let now = self.engine_time(now);
-        self.engine.tick(now);
+        self.live.tick(now);
         let mut view = View { page: self.page, sort: self.sort, width: 200, height: 60 };
         let Some(screen) = &mut self.screen else {
-            return print(&view.lines(&self.engine, now));
+            return print(&view.lines(&self.live.content(now)));
         };
         (view.width, view.height) = screen.size()?;
         let log = log_lines(self.child.as_ref(), view.height);
@@ -254,7 +258,7 @@ impl Top {
         let (title, footer) = (title(&listening, state, view), footer(view));
         view.height = view.height.saturating_sub(log.len() + 2);
         let mut lines = vec![title];
-        lines.extend(if self.help { help::lines() } else { view.lines(&self.engine, now) });
+        lines.extend(if self.help { help::lines() } else { view.lines(&self.live.content(now)) });
         lines.resize_with(view.height + 1, || Line { role: Role::Row, text: String::new() });
         lines.extend(log);
         lines.push(footer);

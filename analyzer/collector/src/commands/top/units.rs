@@ -11,7 +11,7 @@ pub(super) fn bytes(value: f64) -> String {
 }
 
 /// `value` formatted by `number`, or `-` if unknown.
-pub(super) fn known(value: Option<f64>, number: fn(f64) -> String) -> String {
+pub(super) fn known(value: Option<f64>, number: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), number)
 }
 

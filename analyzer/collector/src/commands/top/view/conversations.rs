@@ -2,95 +2,205 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use flowmote_engine::{Conversation, Engine, Instant, Origin, Pair, Rate};
+use flowmote_engine::flowcache::{ActiveFlow, Estimate};
+use flowmote_engine::source::Source;
 
-use super::{Line, Sort, View, label, section};
+use super::metric::label;
+use super::{Content, Line, Sort, View, section};
 use crate::commands::top::units::{fit, si};
 
+/// Rows of a table, and the number of all that there are.
+pub(super) struct Conversations {
+    title: &'static str,
+    rows: Vec<Row>,
+    pub(super) found: usize,
+}
+
+struct Row {
+    source: Source,
+    from: String,
+    to: String,
+    protocol: String,
+    bits: f64,
+    packets: f64,
+    /// In percent of the value that rows are sorted by.
+    error: f64,
+}
+
 impl View {
-    pub(super) fn flows(&self, engine: &Engine, now: Instant, height: usize) -> Vec<Line> {
-        let flows = engine.flows(now).map(|row| {
-            let (src, dst, protocol) = ends(&row.flow);
-            (row.origin, src, dst, protocol, row.rate)
-        });
-        self.conversations(engine, "FLOW FROM", flows.collect(), height)
+    /// The flows: the 5-tuples of IP packets, the MAC addresses of all others.
+    pub(super) fn flows(&self, content: &Content<'_>, height: usize) -> Conversations {
+        let keys = [PAIR_KEYS, "or:ipproto:ethernetprotocol:0", "null:sport:0", "null:dport:0"];
+        self.conversations(content, "FLOW FROM", &keys.join(","), height)
     }
 
-    pub(super) fn pairs(&self, engine: &Engine, now: Instant, height: usize) -> Vec<Line> {
-        let pairs = engine.pairs(now).map(|row| {
-            let (src, dst) = match row.pair {
-                Pair::Ip(src, dst) => (src.to_string(), dst.to_string()),
-                Pair::Ethernet(src, dst) => (src.to_string(), dst.to_string()),
-            };
-            (row.origin, src, dst, String::new(), row.rate)
-        });
-        self.conversations(engine, "ADDRESS", pairs.collect(), height)
+    /// The pairs of addresses, in the direction of the packets.
+    pub(super) fn pairs(&self, content: &Content<'_>, height: usize) -> Conversations {
+        self.conversations(content, "ADDRESS", PAIR_KEYS, height)
     }
 
-    /// Rows of origin, source, destination, protocol and rate, sorted.
+    /// At most `height` rows, sorted.
     fn conversations(
         &self,
-        engine: &Engine,
-        title: &str,
-        mut rows: Vec<(Origin, String, String, String, Rate)>,
+        content: &Content<'_>,
+        title: &'static str,
+        keys: &str,
+        height: usize,
+    ) -> Conversations {
+        let values = match self.sort {
+            Sort::Packets => ["frames", "bytes"],
+            Sort::Bits | Sort::Name => ["bytes", "frames"],
+        };
+        let number = if self.sort == Sort::Name { usize::MAX } else { height };
+        let Some(result) = content.recent.flows(keys, values, number) else {
+            return Conversations { title, rows: Vec::new(), found: 0 };
+        };
+        let mut rows: Vec<Row> =
+            result.flows.iter().map(|(flow, _)| Row::of(flow, self.sort)).collect();
+        if self.sort == Sort::Name {
+            rows.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
+        }
+        Conversations { title, rows, found: result.found as usize }
+    }
+
+    /// The table, in `height` lines.
+    pub(super) fn table(
+        &self,
+        content: &Content<'_>,
+        table: &Conversations,
         height: usize,
     ) -> Vec<Line> {
-        rows.sort_by(|a, b| match self.sort {
-            Sort::Bits => b.4.bits.total_cmp(&a.4.bits),
-            Sort::Packets => b.4.packets.total_cmp(&a.4.packets),
-            Sort::Name => (&a.1, &a.2).cmp(&(&b.1, &b.2)),
-        });
         // The column SEEN BY needs a wide screen.
         let at_width = if self.width >= 110 { 26 } else { 0 };
         let end = (self.width.saturating_sub(28 + at_width) / 2).clamp(10, 48);
-        let row = |at: &str, src: &str, dst: &str, protocol: &str, numbers: [&str; 3]| {
+        let line = |at: &str, from: &str, to: &str, protocol: &str, numbers: [&str; 3]| {
             let [bits, packets, error] = numbers;
-            let (src, dst) = (fit(src, end), fit(dst, end));
+            let (from, to) = (fit(from, end), fit(to, end));
             let text =
-                format!("{src:end$} {dst:end$} {protocol:5} {bits:>6} {packets:>6} {error:>6}");
+                format!("{from:end$} {to:end$} {protocol:5} {bits:>6} {packets:>6} {error:>6}");
             if at_width == 0 { text } else { format!("{text}  {}", fit(at, at_width - 2)) }
         };
-        let header = row("SEEN BY", title, "TO", "PROTO", ["bit/s", "pkt/s", "±95%"]);
-        section(header, height, rows.iter(), |(origin, src, dst, protocol, rate)| {
-            let error = format!("{:.0}%", rate.error());
-            let numbers = [&si(rate.bits)[..], &si(rate.packets), &error];
-            row(&label(engine, origin), src, dst, protocol, numbers)
+        let header = line("SEEN BY", table.title, "TO", "PROTO", ["bit/s", "pkt/s", "±95%"]);
+        section(header, height, table.rows.iter(), |row| {
+            let numbers = [&si(row.bits)[..], &si(row.packets), &format!("{:.0}%", row.error)];
+            let at = label(content.analyzer, &row.source);
+            line(&at, &row.from, &row.to, &row.protocol, numbers)
         })
     }
 }
 
-/// Source, destination and protocol of a flow as text.
-fn ends(flow: &Conversation) -> (String, String, String) {
-    match flow {
-        Conversation::Ip(ip) if ip.src_port == 0 && ip.dst_port == 0 => {
-            (ip.src.to_string(), ip.dst.to_string(), protocol(ip.protocol))
-        }
-        Conversation::Ip(ip) => {
-            let end = |address: IpAddr, port: u16| SocketAddr::new(address, port).to_string();
-            (end(ip.src, ip.src_port), end(ip.dst, ip.dst_port), protocol(ip.protocol))
-        }
-        Conversation::Ethernet { src, dst, ether_type } => {
-            let name = match ether_type {
-                0x0806 => "arp".to_owned(),
-                0x88cc => "lldp".to_owned(),
-                other => format!("{other:04x}"),
-            };
-            (src.to_string(), dst.to_string(), name)
+impl Row {
+    fn of(flow: &ActiveFlow, sort: Sort) -> Self {
+        let further = flow.values.first().map_or(0.0, |further| further.value);
+        let (bytes, packets) = match sort {
+            Sort::Packets => (further, flow.estimate.value),
+            Sort::Bits | Sort::Name => (flow.estimate.value, further),
+        };
+        // The data source is known already.
+        let mut fields = flow.key.split(',').skip(2).map(str::to_owned);
+        let mut next = || fields.next().unwrap_or_default();
+        let (from, to, protocol, ports) = (next(), next(), next(), [next(), next()]);
+        let (from, to, protocol) = names(from, to, &protocol, ports);
+        let error = error(&flow.estimate);
+        Self { source: flow.source, from, to, protocol, bits: bytes * 8.0, packets, error }
+    }
+}
+
+/// The distance from an estimate to the farther end of its interval, in percent.
+pub(super) fn error(estimate: &Estimate) -> f64 {
+    let Estimate { value, low, high, .. } = *estimate;
+    100.0 * (high - value).max(value - low) / value
+}
+
+/// Source, destination and protocol of a flow as they are shown.
+fn names(from: String, to: String, number: &str, ports: [String; 2]) -> (String, String, String) {
+    let (Ok(source), Ok(destination)) = (from.parse::<IpAddr>(), to.parse::<IpAddr>()) else {
+        return (mac(&from), mac(&to), ether_type(number));
+    };
+    match ports.map(|port| port.parse().unwrap_or(0)) {
+        [0, 0] => (from, to, protocol(number)),
+        [sport, dport] => {
+            let end = |address, port| SocketAddr::new(address, port).to_string();
+            (end(source, sport), end(destination, dport), protocol(number))
         }
     }
 }
 
+/// 12 hexadecimal digits as a MAC address.
+fn mac(digits: &str) -> String {
+    let lower = digits.to_ascii_lowercase();
+    let pairs: Vec<&str> =
+        lower.as_bytes().chunks(2).filter_map(|pair| str::from_utf8(pair).ok()).collect();
+    pairs.join(":")
+}
+
+/// The name of an EtherType, or its hexadecimal number. Frames of IEEE 802.3 have none.
+fn ether_type(number: &str) -> String {
+    match (number, number.parse::<u16>()) {
+        ("0", _) => "802.3".to_owned(),
+        ("2054", _) => "arp".to_owned(),
+        ("35020", _) => "lldp".to_owned(),
+        (_, Ok(other)) => format!("{other:04x}"),
+        (other, Err(_)) => other.to_owned(),
+    }
+}
+
 /// The name of an IP protocol, or its number.
-fn protocol(number: u8) -> String {
-    match number {
-        1 => "icmp".to_owned(),
-        2 => "igmp".to_owned(),
-        6 => "tcp".to_owned(),
-        17 => "udp".to_owned(),
-        47 => "gre".to_owned(),
-        50 => "esp".to_owned(),
-        58 => "icmp6".to_owned(),
-        132 => "sctp".to_owned(),
-        other => other.to_string(),
+fn protocol(number: &str) -> String {
+    let name = match number {
+        "1" => "icmp",
+        "2" => "igmp",
+        "6" => "tcp",
+        "17" => "udp",
+        "47" => "gre",
+        "50" => "esp",
+        "58" => "icmp6",
+        "132" => "sctp",
+        other => other,
+    };
+    name.to_owned()
+}
+
+/// The data source, because a packet that passes two of them is sampled by both: the sum would count it
+/// twice. Then the addresses: IP wherever it is, else MAC.
+const PAIR_KEYS: &str = "null:agent:,null:datasource:,or:src:macsource,or:dst:macdestination";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Source, destination and protocol, as shown.
+    fn shown(from: &str, to: &str, number: &str, ports: [&str; 2]) -> [String; 3] {
+        let (from, to, protocol) =
+            names(from.to_owned(), to.to_owned(), number, ports.map(str::to_owned));
+        [from, to, protocol]
+    }
+
+    #[test]
+    fn ports_follow_addresses_if_there_are_any() {
+        let tcp = shown("10.0.0.1", "10.0.0.2", "6", ["40000", "443"]);
+        assert_eq!(tcp, ["10.0.0.1:40000", "10.0.0.2:443", "tcp"]);
+        let udp = shown("2001:db8::1", "2001:db8::2", "17", ["53", "0"]);
+        assert_eq!(udp, ["[2001:db8::1]:53", "[2001:db8::2]:0", "udp"]);
+        let icmp = shown("10.0.0.1", "10.0.0.2", "1", ["0", "0"]);
+        assert_eq!(icmp, ["10.0.0.1", "10.0.0.2", "icmp"]);
+        assert_eq!(shown("10.0.0.1", "10.0.0.2", "89", ["0", "0"])[2], "89");
+        assert_eq!(shown("10.0.0.1", "10.0.0.2", "", ["", ""]), ["10.0.0.1", "10.0.0.2", ""]);
+    }
+
+    #[test]
+    fn other_packets_have_mac_addresses_and_ether_types() {
+        let (from, to) = ("0200000000AB", "FFFFFFFFFFFF");
+        let arp = shown(from, to, "2054", ["0", "0"]);
+        assert_eq!(arp, ["02:00:00:00:00:ab", "ff:ff:ff:ff:ff:ff", "arp"]);
+        let of = |number| shown(from, to, number, ["0", "0"])[2].clone();
+        assert_eq!(["35020", "34969", "0", ""].map(of), ["lldp", "8899", "802.3", ""]);
+    }
+
+    #[test]
+    fn error_is_the_distance_to_the_farther_end() {
+        let estimate = Estimate { value: 200.0, low: 150.0, high: 300.0, ..Estimate::default() };
+        assert_eq!(error(&estimate), 50.0);
+        assert_eq!(error(&Estimate { low: 20.0, ..estimate }), 90.0);
     }
 }

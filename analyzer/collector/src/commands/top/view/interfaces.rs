@@ -1,57 +1,99 @@
 //! Table of interfaces and their rates.
 
-use flowmote_engine::{Engine, Interface, InterfaceRates};
+use core::cmp::Ordering;
 
-use super::{Line, Sort, View, label, section};
+use flowmote_engine::metrics::Metrics;
+use flowmote_engine::source::Source;
+
+use super::metric::{label, numbers, sources};
+use super::{Content, Line, Sort, View, section};
 use crate::commands::top::units::{fit, known, si};
 
+/// An interface, with what it is sorted by.
+pub(super) struct Interface {
+    source: Source,
+    name: Option<String>,
+    bits: f64,
+    packets: f64,
+}
+
 impl View {
-    pub(super) fn interfaces(&self, engine: &Engine, height: usize) -> Vec<Line> {
-        let mut rows: Vec<_> = engine.interfaces().map(|(at, port)| (*at, port)).collect();
-        let rates = |port: &Interface| port.rates.unwrap_or_default();
-        let bits = |r: InterfaceRates| r.in_bits.unwrap_or(0.0) + r.out_bits.unwrap_or(0.0);
-        let packets =
-            |r: InterfaceRates| r.in_packets.unwrap_or(0.0) + r.out_packets.unwrap_or(0.0);
-        rows.sort_by(|(a, x), (b, y)| match self.sort {
-            Sort::Bits => bits(rates(y)).total_cmp(&bits(rates(x))).then(a.cmp(b)),
-            Sort::Packets => packets(rates(y)).total_cmp(&packets(rates(x))).then(a.cmp(b)),
-            Sort::Name => x.name.cmp(&y.name).then(a.cmp(b)),
-        });
+    /// The interfaces with counters or a name, sorted.
+    pub(super) fn interfaces(&self, content: &Content<'_>) -> Vec<Interface> {
+        let metrics = content.analyzer.metrics();
+        let found = sources(metrics, &["ifindex", "ifname"]).into_iter();
+        let mut interfaces: Vec<Interface> =
+            found.map(|source| Interface::of(metrics, source)).collect();
+        interfaces.sort_by(|a, b| self.order(a, b).then(a.source.cmp(&b.source)));
+        interfaces
+    }
+
+    fn order(&self, a: &Interface, b: &Interface) -> Ordering {
+        match self.sort {
+            Sort::Bits => b.bits.total_cmp(&a.bits),
+            Sort::Packets => b.packets.total_cmp(&a.packets),
+            Sort::Name => a.name.cmp(&b.name),
+        }
+    }
+
+    /// The table of interfaces, in `height` lines.
+    pub(super) fn interface_table(
+        &self,
+        content: &Content<'_>,
+        interfaces: &[Interface],
+        height: usize,
+    ) -> Vec<Line> {
         let name = (self.width.saturating_sub(60)).clamp(12, 40);
-        let row = |cells: [&str; 9]| {
-            let [port, status, speed, inb, outb, inp, outp, errors, discards] = cells;
+        let row = |port: &str, status: &str, cells: [&str; 7]| {
+            let [speed, inb, outb, inp, outp, errors, discards] = cells;
             let rates = format!("{inb:>6} {outb:>6} {inp:>6} {outp:>6} {errors:>6} {discards:>5}");
             format!("{:name$} {status:9} {speed:>5} {rates}", fit(port, name))
         };
-        let header = row([
-            "INTERFACE",
-            "adm/oper",
-            "speed",
-            "in b/s",
-            "out",
-            "in p/s",
-            "out",
-            "errors",
-            "drops",
-        ]);
-        section(header, height, rows.iter(), |(origin, port)| {
-            let Some((_, counters)) = &port.counters else {
-                return row([&label(engine, origin), "no data", "-", "-", "-", "-", "-", "-", "-"]);
-            };
-            let rates = rates(port);
-            // Bit 0 of ifStatus is the administrative, bit 1 the operational state.
-            let up = |bit: u32| if counters.if_status & bit != 0 { "up" } else { "down" };
-            row([
-                &label(engine, origin),
-                &format!("{}/{}", up(1), up(2)),
-                &si(counters.if_speed as f64),
-                &known(rates.in_bits, si),
-                &known(rates.out_bits, si),
-                &known(rates.in_packets, si),
-                &known(rates.out_packets, si),
-                &known(rates.errors, si),
-                &known(rates.discards, si),
-            ])
+        let titles = ["speed", "in b/s", "out", "in p/s", "out", "errors", "drops"];
+        let header = row("INTERFACE", "adm/oper", titles);
+        let metrics = content.analyzer.metrics();
+        section(header, height, interfaces.iter(), |Interface { source, .. }| {
+            let cells = cells(metrics, source);
+            row(
+                &label(content.analyzer, source),
+                &status(metrics, source),
+                cells.each_ref().map(|cell| &**cell),
+            )
         })
     }
+}
+
+impl Interface {
+    fn of(metrics: &Metrics, source: Source) -> Self {
+        let sum = |names| numbers(metrics, &source, names).unwrap_or(0.0);
+        let name = metrics.get(&source, "ifname").map(|name| name.to_string());
+        let bits = 8.0 * sum(["ifinoctets", "ifoutoctets"]);
+        let packets = sum(["ifinpkts", "ifoutpkts"]);
+        Self { source, name, bits, packets }
+    }
+}
+
+/// Administrative and operational state.
+fn status(metrics: &Metrics, source: &Source) -> String {
+    let state = |name| metrics.get(source, name);
+    match (state("ifadminstatus"), state("ifoperstatus")) {
+        (Some(admin), Some(oper)) => format!("{admin}/{oper}"),
+        _ => "no data".to_owned(),
+    }
+}
+
+/// Speed and rates. A pair of rates is the sum of the known ones.
+fn cells(metrics: &Metrics, source: &Source) -> [String; 7] {
+    let number = |name| numbers(metrics, source, [name]);
+    let bits = |name| number(name).map(|octets| octets * 8.0);
+    let values = [
+        number("ifspeed"),
+        bits("ifinoctets"),
+        bits("ifoutoctets"),
+        number("ifinpkts"),
+        number("ifoutpkts"),
+        numbers(metrics, source, ["ifinerrors", "ifouterrors"]),
+        numbers(metrics, source, ["ifindiscards", "ifoutdiscards"]),
+    ];
+    values.map(|value| known(value, si))
 }

@@ -3,15 +3,13 @@
 mod conversations;
 mod hosts;
 mod interfaces;
+mod metric;
+mod summary;
 #[cfg(test)]
 mod tests;
 
-use core::time::Duration;
-
-use flowmote_engine::{Engine, Instant, Origin, SubAgent, Totals};
-
-use super::units::si;
-use crate::output::notice;
+use super::live::Content;
+use summary::summary;
 
 /// A line of the view.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ impl Sort {
     }
 }
 
-/// Content and size of a view of an [`Engine`].
+/// Choice and size of a view.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     pub(super) page: Page,
@@ -79,15 +77,17 @@ pub(super) struct View {
 
 impl View {
     /// At most `height` lines, none wider than `width`.
-    pub(super) fn lines(&self, engine: &Engine, now: Instant) -> Vec<Line> {
-        let mut lines = summary(engine, now);
+    pub(super) fn lines(&self, content: &Content<'_>) -> Vec<Line> {
+        let mut lines = summary(content);
         let left = self.height.saturating_sub(lines.len());
         match self.page {
-            Page::Overview => self.overview(engine, now, left, &mut lines),
-            Page::Flows => lines.extend(self.flows(engine, now, left)),
-            Page::Pairs => lines.extend(self.pairs(engine, now, left)),
-            Page::Interfaces => lines.extend(self.interfaces(engine, left)),
-            Page::Hosts => lines.extend(self.hosts(engine, left)),
+            Page::Overview => self.overview(content, left, &mut lines),
+            Page::Flows => lines.extend(self.table(content, &self.flows(content, left), left)),
+            Page::Pairs => lines.extend(self.table(content, &self.pairs(content, left), left)),
+            Page::Interfaces => {
+                lines.extend(self.interface_table(content, &self.interfaces(content), left));
+            }
+            Page::Hosts => lines.extend(self.host_table(content, &self.hosts(content), left)),
         }
         lines.truncate(self.height);
         for line in &mut lines {
@@ -98,65 +98,22 @@ impl View {
 
     /// All tables. Hosts get up to a sixth of the lines, interfaces up to a third; flows and pairs
     /// share the rest.
-    fn overview(&self, engine: &Engine, now: Instant, height: usize, lines: &mut Vec<Line>) {
+    fn overview(&self, content: &Content<'_>, height: usize, lines: &mut Vec<Line>) {
         let needs = |rows: usize, share: usize| (rows.max(1) + 1).min((height / share).max(2));
-        let hosts = needs(engine.hosts().len(), 6);
-        let interfaces = needs(engine.interfaces().len(), 3);
-        let rest = height.saturating_sub(hosts + interfaces);
+        let (hosts, interfaces) = (self.hosts(content), self.interfaces(content));
+        let (for_hosts, for_interfaces) = (needs(hosts.len(), 6), needs(interfaces.len(), 3));
+        let mut rest = height.saturating_sub(for_hosts + for_interfaces);
         // Pairs need three lines to be useful, so a small screen shows flows only.
-        let pairs =
-            if rest >= 14 { (engine.pairs(now).count().max(1) + 1).min(rest / 3) } else { 0 };
-        lines.extend(self.flows(engine, now, rest - pairs));
-        if pairs != 0 {
-            lines.extend(self.pairs(engine, now, pairs));
+        let pairs = (rest >= 14).then(|| self.pairs(content, rest / 3));
+        let pairs = pairs.map(|pairs| (needs(pairs.found, 1).min(rest / 3), pairs));
+        rest -= pairs.as_ref().map_or(0, |(height, _)| *height);
+        lines.extend(self.table(content, &self.flows(content, rest), rest));
+        if let Some((height, pairs)) = pairs {
+            lines.extend(self.table(content, &pairs, height));
         }
-        lines.extend(self.interfaces(engine, interfaces));
-        lines.extend(self.hosts(engine, hosts));
+        lines.extend(self.interface_table(content, &interfaces, for_interfaces));
+        lines.extend(self.host_table(content, &hosts, for_hosts));
     }
-}
-
-/// Totals of everything received, losses and faults included.
-fn summary(engine: &Engine, now: Instant) -> Vec<Line> {
-    let tally = engine.tally();
-    let gaps = tally.sequences.totals;
-    let Totals { datagrams, flow_samples, packets } = engine.totals(now);
-    let mut received = format!(
-        "agents {}  datagrams/s {}  flow samples/s {}  lost {}  malformed {}",
-        tally.sequences.agents(),
-        si(datagrams.samples_per_second),
-        si(flow_samples.samples_per_second),
-        gaps.lost,
-        tally.faults(),
-    );
-    if tally.implausible() != 0 {
-        received += &format!("  implausible {}", tally.implausible());
-    }
-    let estimate = match packets.samples {
-        0 => "no packet samples in the window".to_owned(),
-        count => format!(
-            "estimated {} packets/s, {} bit/s ±{:.0}% from {count} samples",
-            si(packets.packets),
-            si(packets.bits),
-            packets.error()
-        ),
-    };
-    let mut lines = vec![row(Role::Title, received), row(Role::Row, estimate)];
-    let shared = tally.sequences.shared();
-    if let [first, others @ ..] = &shared[..] {
-        let more =
-            if others.is_empty() { String::new() } else { format!(", {} more", others.len()) };
-        lines.push(row(Role::Warning, format!("{first}{more}")));
-    }
-    if let Some(refused) = &tally.last_refused
-        && now.since(refused.arrival.time) < REFUSED_SHOWN
-    {
-        lines.push(row(Role::Warning, notice(refused)));
-    }
-    if engine.evicted() != 0 {
-        let evicted = engine.evicted();
-        lines.push(row(Role::Warning, format!("tables full: {evicted} entries evicted")));
-    }
-    lines
 }
 
 /// A header and as many rows as fit into `height` lines.
@@ -180,23 +137,3 @@ fn section<T>(
 fn row(role: Role, text: String) -> Line {
     Line { role, text }
 }
-
-/// The name of the interface if known, else its index; after the agent address if there are several
-/// agents, and after the sender if several use that address.
-fn label(engine: &Engine, origin: &Origin) -> String {
-    let port = engine.interface_name(origin).map(str::to_owned);
-    let port = port.unwrap_or_else(|| match origin.source.class {
-        0 => format!("ifIndex {}", origin.source.index),
-        _ => origin.source.to_string(),
-    });
-    let sequences = &engine.tally().sequences;
-    let sub_agent = SubAgent { agent: origin.agent, sub_agent_id: origin.sub_agent_id };
-    match origin.sender {
-        Some(sender) if sequences.alternates(&sub_agent) => format!("{sender} {port}"),
-        _ if sequences.several_agents() => format!("{} {port}", origin.agent),
-        _ => port,
-    }
-}
-
-/// Time for which the last datagram of another protocol is shown.
-const REFUSED_SHOWN: Duration = Duration::from_secs(60);
