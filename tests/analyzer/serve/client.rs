@@ -114,18 +114,42 @@ impl Reply {
     }
 }
 
-/// Reads one reply, which has a length unless its status is 204.
+/// Reads one reply, which has a length or comes in chunks unless its status is 204.
 pub(crate) fn reply(stream: &mut TcpStream) -> Reply {
     let head = read_until(stream, b"\r\n\r\n");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body).expect("the body of the reply");
+    let value = |wanted: &str| {
+        head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
+        })
+    };
+    let length = value("content-length").and_then(|length| length.parse().ok());
+    let body = match value("transfer-encoding").as_deref() {
+        Some("chunked") => chunks(stream),
+        _ => read(stream, length.unwrap_or(0)),
+    };
     let status = status.unwrap_or_else(|| panic!("no status: {head:?}"));
     Reply { status, head, body: String::from_utf8(body).expect("UTF-8") }
+}
+
+fn chunks(stream: &mut TcpStream) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let length = read_until(stream, b"\r\n");
+        let length = usize::from_str_radix(length.trim(), 16).expect("the length of a chunk");
+        body.extend(read(stream, length));
+        assert_eq!(read(stream, 2), b"\r\n");
+        if length == 0 {
+            return body;
+        }
+    }
+}
+
+fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).expect("the body of the reply");
+    bytes
 }
 
 fn read_until(stream: &mut TcpStream, end: &[u8]) -> String {

@@ -1,10 +1,13 @@
 //! What public clients of sFlow-RT rely on in replies.
 
+use core::net::Ipv4Addr;
+use std::net::UdpSocket;
+
 use flowmote_lab::wait_until;
 use serde_json::{Value, json};
 
 use crate::client::Server;
-use crate::traffic::{AGENT, PORT, Traffic};
+use crate::traffic::{AGENT, PORT, SRC, Traffic, datagram};
 
 #[test]
 fn threshold_is_returned_as_it_was_put() {
@@ -124,6 +127,28 @@ fn agents_are_selected_by_any_list() {
     assert!(known("agent=ALL") && !known(other) && !known("agent=TOPOLOGY"));
     server.put("/topology/json", &format!("{{nodes:{{s1:{{agent:'{AGENT}'}}}}}}"));
     assert!(known("agent=s1") && known("agent=TOPOLOGY") && !known("agent=s2"));
+}
+
+#[test]
+fn long_replies_have_all_agents_in_order() {
+    let server = Server::start(&[]);
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let agents: Vec<String> = (1..=200).map(|last| format!("192.0.2.{last}")).collect();
+    for (number, agent) in (0..2).flat_map(|number| agents.iter().map(move |it| (number, it))) {
+        socket.send_to(&datagram(agent, SRC, 0, number), server.sflow).expect("sent");
+    }
+    let count = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
+    wait_until("agents", || (count(&server.json("/agents/json")) == 200).then_some(()));
+    let reply = server.get("/dump/ALL/ALL/json");
+    assert!(reply.head.contains("chunked"), "{}", reply.head);
+    let cells = reply.json();
+    let cells: &[Value] = cells.as_array().map_or(&[], Vec::as_slice);
+    let speeds = cells.iter().filter(|cell| cell["metricName"] == "ifspeed");
+    let found: Vec<_> = speeds.filter_map(|cell| cell["agent"].as_str()).collect();
+    assert_eq!(found, agents);
+    let text = server.get("/prometheus/metrics/ALL/ALL/txt").body;
+    assert_eq!(text.matches("sflow_ifspeed{").count(), 200);
+    assert!(text.ends_with('\n'), "{:?}", text.get(text.len() - 100..));
 }
 
 #[test]

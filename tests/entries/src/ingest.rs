@@ -8,7 +8,7 @@ use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::events::{EventLog, Threshold};
 use flowmote_engine::flowcache::{AggMode, Definition, Estimate, FlowLog, Query};
 use flowmote_engine::lookup::{Lookup, Topology};
-use flowmote_engine::metrics::MetricFilter;
+use flowmote_engine::metrics::{MetricFilter, Search};
 use flowmote_engine::samples::PastQuery;
 use flowmote_engine::source::AgentList;
 use flowmote_engine::{Arrival, Instant};
@@ -85,7 +85,8 @@ fn read(analyzer: &mut Analyzer, now: Instant) {
         }
         analyzer.counters(&name);
     }
-    analyzer.find(now, &AgentList::All, None, None, &MetricFilter::default());
+    let (agents, filter) = (&AgentList::All, &MetricFilter::default());
+    analyzer.find(now, &Search { agents, pin: None, name: None, filter });
     for (_, agent) in analyzer.agents().iter() {
         let account = agent.ledger.account();
         let lost = account.dropped + account.lost + account.malformed + account.unknown;

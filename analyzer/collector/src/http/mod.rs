@@ -2,9 +2,11 @@
 //! Prometheus, and for the page.
 //!
 //! axum on tokio: most requests are long polls that wait, which costs a task each and no thread. The
-//! head of a request passes the [guard] first. Bodies, URLs, connections and times are bounded.
+//! head of a request passes the [guard] first, then its handler runs [apart]. Bodies, URLs, connections
+//! and times are bounded.
 
 mod active;
+mod apart;
 pub(crate) mod apps;
 mod compat;
 mod connection;
@@ -12,6 +14,7 @@ mod counters;
 mod guard;
 mod native;
 mod page;
+mod parts;
 mod path;
 mod process;
 mod prometheus;
@@ -64,6 +67,7 @@ fn router(hub: Arc<Hub>, guard: Guard) -> Router {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "the resource has no such method")
         })
         .with_state(hub)
+        .layer(middleware::from_fn(apart::run))
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check));
     Router::new().fallback_service(resources.map_request(path::plain))
 }

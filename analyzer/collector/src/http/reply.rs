@@ -70,13 +70,12 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     }
 }
 
-/// 200 with a list as JSON. Each item is written before the next one is made.
-pub(crate) fn list(items: impl Iterator<Item = impl Serialize>) -> Reply {
+/// A list as JSON. Each item is written before the next one is made.
+pub(crate) fn list_text(items: impl Iterator<Item = impl Serialize>) -> Vec<u8> {
     let mut text = Vec::new();
-    match serde_json::Serializer::new(&mut text).collect_seq(items) {
-        Ok(()) => Ok(json_text(text)),
-        Err(error) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
-    }
+    // Writing numbers and texts to a vector cannot fail.
+    let _ = serde_json::Serializer::new(&mut text).collect_seq(items);
+    text
 }
 
 /// Writes a value as its text.
@@ -101,13 +100,16 @@ pub(crate) fn done() -> Reply {
 
 /// 200 with a text.
 pub(crate) fn text(body: String) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()
+    ([(header::CONTENT_TYPE, TEXT)], body).into_response()
 }
+
+/// The type of texts.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The header with the number of entries that a client missed.
 const MISSED: HeaderName = HeaderName::from_static("x-missed");
 
-fn json_text(body: impl Into<Body>) -> Response {
+pub(crate) fn json_text(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 

@@ -3,6 +3,7 @@
 //! A request locks one analyzer after the other, copies what it needs, and merges and prints the copies
 //! without a lock. So samples wait for a copy at most.
 
+mod parts;
 mod questions;
 mod temporary;
 
@@ -27,6 +28,7 @@ use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
 use crate::relay::{Relay, RouteSetting};
 use crate::state::{Settings, State};
+pub(crate) use parts::Parts;
 use temporary::Temporary;
 
 /// The shared state.

@@ -1,6 +1,6 @@
 //! What requests read: flows, metrics, events and counts of all analyzers together.
 
-use flowmote_engine::analyzer::{Analyzer, add_top_keys};
+use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::events::Events;
 use flowmote_engine::flowcache::{ActiveFlow, FlowCache, Query, Records, Snapshot};
 use flowmote_engine::lookup::Topology;
@@ -9,7 +9,7 @@ use flowmote_engine::samples::Held;
 use flowmote_engine::source::AgentList;
 use flowmote_engine::{Instant as EngineTime, Tally};
 
-use super::Hub;
+use super::{Hub, Parts};
 
 /// What the analyzers count since the start, and what they hold now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +51,7 @@ impl Hub {
     }
 
     /// The copies that `read` makes of the flows of all analyzers, together.
-    fn joined(
+    pub(super) fn joined(
         &self,
         read: impl Fn(EngineTime, &FlowCache) -> Option<Snapshot>,
     ) -> Option<Snapshot> {
@@ -88,12 +88,8 @@ impl Hub {
         request: &MetricRequest,
         filter: &MetricFilter,
     ) -> Vec<Found> {
-        let mut found = self.find_all(agents, Some(request), filter);
-        let snapshot = self.joined(|now, flows| flows.snapshot_top_keys(now, &request.name));
-        if let Some(snapshot) = snapshot {
-            add_top_keys(&mut found, &snapshot, &self.lookup());
-        }
-        found
+        let parts = Parts::new(self, agents.clone(), Some(request.clone()), filter.clone());
+        in_order(parts.with_top_keys())
     }
 
     /// A statistic over the values of a metric, with the largest flows of the data source that it selects.
@@ -125,12 +121,7 @@ impl Hub {
         request: Option<&MetricRequest>,
         filter: &MetricFilter,
     ) -> Vec<Found> {
-        let (now, name) = (self.now(), request.map(|request| request.name.as_str()));
-        let pin = request.and_then(|request| request.pin);
-        let mut found =
-            self.each(|analyzer| analyzer.find(now, agents, pin, name, filter)).concat();
-        found.sort_by_key(|found| found.source);
-        found
+        in_order(Parts::new(self, agents.clone(), request.cloned(), filter.clone()))
     }
 
     /// Events after a number.
@@ -170,4 +161,11 @@ impl Hub {
         (counts.flows, counts.flows_lost) = (logs.flows.len(), logs.flows.lost());
         counts
     }
+}
+
+/// All parts, in the order of agents and data sources.
+fn in_order(parts: Parts<&Hub>) -> Vec<Found> {
+    let mut found: Vec<Found> = parts.flatten().collect();
+    found.sort_by_key(|found| found.source);
+    found
 }

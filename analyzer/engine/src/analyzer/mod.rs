@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flowmote_decoder::{Address, DataSource};
+use flowmote_decoder::Address;
 
 use crate::agents::{AGENT_BYTES, Agents};
 use crate::arrival::Arrival;
@@ -27,7 +27,7 @@ use crate::flowcache::{
 };
 use crate::instant::Instant;
 use crate::lookup::{Databases, Lookup};
-use crate::metrics::{Found, MetricFilter, MetricValue, Metrics, TopKey};
+use crate::metrics::{Found, MetricValue, Metrics, Search, TopKey};
 use crate::samples::History;
 use crate::selfcheck::SelfCheck;
 use crate::source::{AgentList, Source, SourceNames};
@@ -108,9 +108,9 @@ impl Analyzer {
             watch.evaluate(name, now, candidates).into_iter().for_each(|event| events.push(event));
         }
         self.thresholds = thresholds;
+        self.metrics.tick(now);
         if counters {
             self.checked = now;
-            self.metrics.tick(now);
             if !self.lookup.topology.is_empty() {
                 self.lookup.topology.resolve(&self.metrics);
             }
@@ -146,8 +146,8 @@ impl Analyzer {
     /// The values of counters that are above a threshold.
     fn counter_candidates(&self, threshold: &Threshold) -> Vec<Candidate> {
         let Threshold { metric, filter, .. } = threshold;
-        let topology = &self.lookup.topology;
-        let found = self.metrics.find(&AgentList::All, topology, None, Some(metric), filter);
+        let search = Search { agents: &AgentList::All, pin: None, name: Some(metric), filter };
+        let found = self.metrics.find(&search, &self.lookup.topology);
         let candidate = |found: Found| {
             let value = found.value.number().filter(|value| *value > threshold.value)?;
             Some(Candidate { source: found.source, flow_key: None, value, low: value })
@@ -244,7 +244,8 @@ impl Analyzer {
 
     /// The addresses of the agents with a host name, or that are the node of this name.
     pub fn agents_named(&self, name: &str) -> Vec<Address> {
-        self.lookup.topology.agents_of(name, &self.metrics)
+        use crate::lookup::Names;
+        self.lookup.topology.agents_of(name, &self.metrics.hosts())
     }
 
     /// The names of all metrics, each with the time of its last value. Flows have a value at any time.
@@ -253,33 +254,44 @@ impl Analyzer {
         self.metrics.names().chain(flows).collect()
     }
 
-    /// The metrics of counters that the agents have, all or those named `name`, and the totals of flow
-    /// definitions. The largest flows are not among them: see [`add_top_keys`].
-    pub fn find(
-        &self,
-        now: Instant,
-        agents: &AgentList,
-        pin: Option<DataSource>,
-        name: Option<&str>,
-        filter: &MetricFilter,
-    ) -> Vec<Found> {
-        let topology = &self.lookup.topology;
-        let mut found = self.metrics.find(agents, topology, pin, name, filter);
-        let named = self.flows.definitions().filter(|(flow, _)| name.is_none_or(|it| it == *flow));
-        for (flow, _) in named {
-            let shared: Arc<str> = flow.into();
-            for (source, total) in self.flows.totals(now, flow).unwrap_or_default() {
-                let wanted = agents.contains(&source, topology)
-                    && pin.is_none_or(|pin| pin == source.data_source)
-                    && self.metrics.passes(&source, filter);
-                if wanted {
-                    let value = MetricValue::Number(total.value);
-                    let (name, top_keys) = (shared.clone(), Vec::new());
-                    found.push(Found { source, name, value, updated: now, top_keys });
-                }
-            }
+    /// The metrics of counters that are wanted, and the totals of flow definitions. The largest flows are not
+    /// among them: see [`add_top_keys`].
+    pub fn find(&self, now: Instant, search: &Search<'_>) -> Vec<Found> {
+        let mut found = self.metrics.find(search, &self.lookup.topology);
+        for (flow, _) in self.flows.definitions() {
+            found.extend(self.find_flow(now, search, flow));
         }
         found
+    }
+
+    /// The metrics of counters that are wanted, of a part of the data sources: those after one, at most so
+    /// many. The last one is returned if there are more.
+    pub fn find_part(
+        &self,
+        search: &Search<'_>,
+        after: Option<Source>,
+        limit: usize,
+    ) -> (Vec<Found>, Option<Source>) {
+        self.metrics.find_part(search, &self.lookup.topology, after, limit)
+    }
+
+    /// The totals of a flow definition that are wanted.
+    pub fn find_flow(&self, now: Instant, search: &Search<'_>, flow: &str) -> Vec<Found> {
+        if search.name.is_some_and(|name| name != flow) {
+            return Vec::new();
+        }
+        let name: Arc<str> = flow.into();
+        let totals = self.flows.totals(now, flow).unwrap_or_default().into_iter();
+        let wanted = totals.filter(|(source, _)| {
+            search.agents.contains(source, &self.lookup.topology)
+                && search.pin.is_none_or(|pin| pin == source.data_source)
+                && self.metrics.passes(source, search.filter)
+        });
+        let found = wanted.map(|(source, total)| {
+            let (name, value) = (name.clone(), MetricValue::Number(total.value));
+            Found { source, name, value, updated: now, top_keys: Vec::new() }
+        });
+        found.collect()
     }
 }
 

@@ -1,9 +1,12 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
+use flowmote_decoder::DataSource;
+
 use super::*;
 use crate::agents::{Account, Samples};
 use crate::flowcache::AggMode;
+use crate::metrics::MetricFilter;
 
 const AGENT: Address = Address::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -119,8 +122,8 @@ fn definition_is_a_metric_of_each_data_source() {
     let mut world = World::new();
     world.send(200);
     let find = |pin, name| {
-        let all = MetricFilter::default();
-        world.analyzer.find(world.now(), &AgentList::All, pin, name, &all)
+        let (agents, filter) = (&AgentList::All, &MetricFilter::default());
+        world.analyzer.find(world.now(), &Search { agents, pin, name, filter })
     };
     let mut found = find(None, Some("pairs"));
     assert_eq!(found.len(), 1);

@@ -20,7 +20,7 @@ pub use error::LookupError;
 pub use groups::{Group, Groups};
 pub use maps::{Map, Maps};
 pub use named::{Named, Object};
-pub use topology::{Link, Names, Node, Role, Topology};
+pub use topology::{Hosts, Link, Names, Node, Role, Topology};
 
 /// Everything that can be looked up.
 #[derive(Clone, Debug, Default)]

@@ -57,11 +57,14 @@ pub enum Role {
 
 /// Names by which agents name themselves, to find the ports of a topology that has names only.
 pub trait Names {
-    /// The agents whose host name is `node`.
-    fn agents(&self, node: &str) -> Vec<Address>;
+    /// The agents by host name.
+    fn hosts(&self) -> Hosts;
     /// The ifIndex of the interface of `agent` that is named `port`.
     fn ifindex(&self, agent: &Address, port: &str) -> Option<u32>;
 }
+
+/// Agents by host name.
+pub type Hosts = HashMap<Box<str>, Vec<Address>>;
 
 impl Topology {
     /// A topology of these nodes and links. Ports that are given by name only are unresolved until
@@ -85,17 +88,17 @@ impl Topology {
 
     /// Finds the ports of all links again, with the names that agents send.
     pub fn resolve(&mut self, names: &dyn Names) {
+        let (hosts, mut core) = (names.hosts(), HashMap::new());
         let mut agents: HashMap<Address, Vec<String>> = HashMap::new();
-        let mut core = HashMap::new();
         for name in self.nodes.keys() {
-            for agent in self.agents_of(name, names) {
+            for agent in self.agents_of(name, &hosts) {
                 agents.entry(agent).or_default().push(name.clone());
             }
         }
         for (name, link) in &self.links {
             let ends = [(&link.node1, &link.port1), (&link.node2, &link.port2)];
             for (node, port) in ends {
-                for end in self.ports(node, port, names) {
+                for end in self.ports(node, port, &hosts, names) {
                     agents.entry(end.0).or_insert_with(|| vec![node.clone()]);
                     core.insert(end, name.clone());
                 }
@@ -114,17 +117,24 @@ impl Topology {
 
     /// The agents that a node is: the given one, else those with the host name that is given, or with the
     /// name of the node. A name that is no node is a host name.
-    pub fn agents_of(&self, name: &str, names: &dyn Names) -> Vec<Address> {
+    pub fn agents_of(&self, name: &str, hosts: &Hosts) -> Vec<Address> {
         let node = self.nodes.get(name);
         let host = node.and_then(|node| node.host_name.as_deref()).unwrap_or(name);
-        node.and_then(|node| node.agent).map_or_else(|| names.agents(host), |agent| vec![agent])
+        let named = || hosts.get(host).cloned().unwrap_or_default();
+        node.and_then(|node| node.agent).map_or_else(named, |agent| vec![agent])
     }
 
     /// The interfaces that a port of a link is.
-    fn ports(&self, name: &str, port: &str, names: &dyn Names) -> Vec<(Address, u32)> {
+    fn ports(
+        &self,
+        name: &str,
+        port: &str,
+        hosts: &Hosts,
+        names: &dyn Names,
+    ) -> Vec<(Address, u32)> {
         let given = self.nodes.get(name).and_then(|node| node.ports.get(port)).copied();
         let ifindex = |agent: &Address| given.or_else(|| names.ifindex(agent, port));
-        let agents = self.agents_of(name, names).into_iter();
+        let agents = self.agents_of(name, hosts).into_iter();
         agents.filter_map(|agent| Some((agent, ifindex(&agent)?))).collect()
     }
 
@@ -177,8 +187,8 @@ impl Topology {
 struct Unnamed;
 
 impl Names for Unnamed {
-    fn agents(&self, _: &str) -> Vec<Address> {
-        Vec::new()
+    fn hosts(&self) -> Hosts {
+        Hosts::default()
     }
 
     fn ifindex(&self, _: &Address, _: &str) -> Option<u32> {
@@ -232,12 +242,8 @@ mod tests {
     struct Named;
 
     impl Names for Named {
-        fn agents(&self, node: &str) -> Vec<Address> {
-            match node {
-                "s1" => vec![agent(1)],
-                "s2" => vec![agent(2)],
-                _ => Vec::new(),
-            }
+        fn hosts(&self) -> Hosts {
+            Hosts::from_iter([("s1".into(), vec![agent(1)]), ("s2".into(), vec![agent(2)])])
         }
 
         fn ifindex(&self, _: &Address, port: &str) -> Option<u32> {
@@ -269,7 +275,7 @@ mod tests {
         topology.resolve(&Named);
         assert_eq!(topology.node(&agent(1), None), Some("leaf"));
         assert_eq!([1, 2].map(|last| topology.role(&agent(last), 7)), [Some(Role::Core); 2]);
-        assert_eq!(topology.agents_of("leaf", &Named), [agent(1)]);
-        assert_eq!(topology.agents_of("s2", &Named), [agent(2)]);
+        assert_eq!(topology.agents_of("leaf", &Named.hosts()), [agent(1)]);
+        assert_eq!(topology.agents_of("s2", &Named.hosts()), [agent(2)]);
     }
 }

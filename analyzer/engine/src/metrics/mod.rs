@@ -9,6 +9,7 @@ mod describe;
 mod entity;
 mod fields;
 mod filter;
+mod find;
 mod names;
 mod published;
 mod record;
@@ -21,6 +22,7 @@ mod tests;
 mod words;
 
 use core::fmt;
+use core::ops::Bound;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,12 +31,13 @@ use flowmote_decoder::{Address, CounterRecord, DataFormat, DataSource, Malformed
 
 use crate::instant::Instant;
 use crate::interfaces::{SampleTime, interface};
-use crate::lookup::{Names as PortNames, Topology};
-use crate::source::{AgentList, Source};
+use crate::lookup::{Hosts, Names as PortNames};
+use crate::source::Source;
 pub use describe::{Description, describe};
 use entity::Entity;
 use fields::Fields;
 pub use filter::MetricFilter;
+pub use find::Search;
 use names::Names;
 use record::MAX_SILENCE;
 use reported::Adapters;
@@ -53,6 +56,8 @@ pub struct Metrics {
     fields: Fields,
     /// Bytes of all entities.
     bytes: usize,
+    /// The data sources after it are the next that may expire.
+    visited: Bound<Source>,
     capacity: usize,
     /// Data sources evicted because the memory was full.
     pub evicted: u64,
@@ -103,6 +108,7 @@ impl Metrics {
             adapters: Adapters::new(capacity / 32),
             fields: Fields::default(),
             bytes: 0,
+            visited: Bound::Unbounded,
             capacity,
             evicted: 0,
             ignored: 0,
@@ -180,17 +186,30 @@ impl Metrics {
     }
 
     /// Removes what agents send no more: values without news for five intervals, but not before five
-    /// minutes and not after an hour.
+    /// minutes and not after an hour. Each call looks at a part of the data sources, because samples wait.
     pub fn tick(&mut self, now: Instant) {
-        let mut bytes = 0;
-        self.entities.retain(|_, entity| {
+        let (first, count) = (self.visited, self.entities.len() / PARTS + 1);
+        let mut rest = self.entities.range_mut((first, Bound::Unbounded));
+        let (mut silent, mut last) = (Vec::new(), None);
+        for (source, entity) in rest.by_ref().take(count) {
+            let before = entity.bytes();
             let keep = entity.expire(now);
-            bytes += if keep { entity.bytes() } else { 0 };
-            keep
-        });
-        self.bytes = bytes;
-        self.adapters.retain(|source| self.entities.contains_key(source));
-        self.names.expire(now, MAX_SILENCE);
+            if !keep {
+                silent.push(*source);
+            }
+            self.bytes += if keep { entity.bytes() } else { 0 };
+            self.bytes = self.bytes.saturating_sub(before);
+            last = Some(*source);
+        }
+        self.visited = match rest.next().and(last) {
+            Some(last) => Bound::Excluded(last),
+            None => Bound::Unbounded,
+        };
+        silent.iter().for_each(|source| drop(self.entities.remove(source)));
+        if self.visited == Bound::Unbounded {
+            self.adapters.retain(|source| self.entities.contains_key(source));
+            self.names.expire(now, MAX_SILENCE);
+        }
     }
 
     /// Removes the sixteenth of the data sources that was silent for the longest time, but not the last
@@ -220,90 +239,6 @@ impl Metrics {
         self.bytes + self.names.bytes() + self.schemas.bytes() + self.adapters.bytes()
     }
 
-    /// The metrics of the agents in `agents`, all or those named `name`, of all data sources or of the
-    /// pinned one, that pass `filter`. In the order of agents and data sources.
-    pub fn find(
-        &self,
-        agents: &AgentList,
-        topology: &Topology,
-        pin: Option<DataSource>,
-        name: Option<&str>,
-        filter: &MetricFilter,
-    ) -> Vec<Found> {
-        let wanted = match name {
-            Some(name) => match self.names.get(name) {
-                Some(metric) => Some(metric),
-                None => return Vec::new(),
-            },
-            None => None,
-        };
-        let mut found = Vec::new();
-        for (source, entity) in self.select(agents, topology, filter) {
-            if pin.is_some_and(|pin| pin != source.data_source) {
-                continue;
-            }
-            let all = wanted.is_none().then(|| entity.values(&self.schemas));
-            let one = wanted.and_then(|metric| entity.get(&self.schemas, metric));
-            for (metric, value, updated) in all.into_iter().flatten().chain(one) {
-                let name = self.names.name(metric);
-                found.push(Found { source: *source, name, value, updated, top_keys: Vec::new() });
-            }
-        }
-        found
-    }
-
-    /// The data sources of the agents in `agents` that pass `filter`.
-    fn select<'a>(
-        &'a self,
-        agents: &'a AgentList,
-        topology: &'a Topology,
-        filter: &'a MetricFilter,
-    ) -> impl Iterator<Item = (&'a Source, &'a Entity)> {
-        let within = self.entities.iter().filter(|(source, _)| agents.contains(source, topology));
-        within.filter(|(source, entity)| filter.passes(|name| self.text(source, entity, name)))
-    }
-
-    /// True if the metrics of a data source, or of its agent, match a filter.
-    pub fn passes(&self, source: &Source, filter: &MetricFilter) -> bool {
-        let none = Entity::default();
-        let entity = self.entities.get(source).unwrap_or(&none);
-        filter.passes(|name| self.text(source, entity, name))
-    }
-
-    /// The values of a metric that a filter compares: that of the data source itself. One that has none has
-    /// those of its host; a host has those of all data sources of the agent.
-    fn text(&self, source: &Source, entity: &Entity, name: &str) -> Vec<String> {
-        let Some(metric) = self.names.get(name) else { return Vec::new() };
-        let text = |entity: &Entity| {
-            entity.get(&self.schemas, metric).map(|(_, value, _)| value.to_string())
-        };
-        let own: Vec<String> = text(entity).into_iter().collect();
-        if !own.is_empty() {
-            return own;
-        }
-        let (first, last) = match source.data_source.class {
-            HOST => (0, u32::MAX),
-            _ => (HOST, HOST),
-        };
-        self.between(&source.agent, first, last).filter_map(|(_, entity)| text(entity)).collect()
-    }
-
-    /// The data sources of an agent.
-    fn of_agent(&self, agent: &Address) -> impl Iterator<Item = (&Source, &Entity)> {
-        self.between(agent, 0, u32::MAX)
-    }
-
-    /// The data sources of an agent in these classes.
-    fn between(
-        &self,
-        agent: &Address,
-        first: u32,
-        last: u32,
-    ) -> impl Iterator<Item = (&Source, &Entity)> {
-        let at = |class, index| Source { agent: *agent, data_source: DataSource { class, index } };
-        self.entities.range(at(first, 0)..=at(last, u32::MAX))
-    }
-
     /// A metric of a data source.
     pub fn get(&self, source: &Source, name: &str) -> Option<MetricValue> {
         let metric = self.names.get(name)?;
@@ -318,7 +253,8 @@ impl Metrics {
     /// The host name that an agent sent.
     pub fn host_name(&self, agent: &Address) -> Option<String> {
         let metric = self.names.get("host_name")?;
-        let mut sources = self.of_agent(agent);
+        // That of the host, not of a virtual machine; all the same, agents may send it elsewhere.
+        let mut sources = self.between(*agent, HOST, HOST).chain(self.of_agent(*agent));
         sources
             .find_map(|(_, entity)| entity.get(&self.schemas, metric))
             .map(|(_, value, _)| value.to_string())
@@ -337,19 +273,28 @@ impl Metrics {
 
 /// Agents by host name and interfaces by name, for a topology that has names only.
 impl PortNames for Metrics {
-    fn agents(&self, node: &str) -> Vec<Address> {
-        let Some(metric) = self.names.get("host_name") else { return Vec::new() };
-        let named =
-            self.entities.iter().filter(|(_, entity)| entity.is_text(&self.schemas, metric, node));
-        let mut agents: Vec<_> = named.map(|(source, _)| source.agent).collect();
-        agents.dedup();
-        agents
+    fn hosts(&self) -> Hosts {
+        let mut hosts = Hosts::default();
+        let Some(metric) = self.names.get("host_name") else { return hosts };
+        let mut agent = self.entities.keys().next().map(|source| source.agent);
+        while let Some(address) = agent {
+            for (_, entity) in self.between(address, HOST, HOST) {
+                if let Some((_, MetricValue::Text(name), _)) = entity.get(&self.schemas, metric) {
+                    hosts.entry(name).or_default().push(address);
+                }
+            }
+            let last = DataSource { class: u32::MAX, index: u32::MAX };
+            let last = Bound::Excluded(Source { agent: address, data_source: last });
+            let mut others = self.entities.range((last, Bound::Unbounded));
+            agent = others.next().map(|(source, _)| source.agent);
+        }
+        hosts
     }
 
     fn ifindex(&self, agent: &Address, port: &str) -> Option<u32> {
         let metric = self.names.get("ifname")?;
         let mut named =
-            self.of_agent(agent).filter(|(_, entity)| entity.is_text(&self.schemas, metric, port));
+            self.of_agent(*agent).filter(|(_, entity)| entity.is_text(&self.schemas, metric, port));
         named.find(|(source, _)| source.data_source.class == 0).map(|(at, _)| at.data_source.index)
     }
 }
@@ -385,6 +330,8 @@ fn shown(text: Text<'_>) -> Box<str> {
     text.chars().filter(|c| crate::is_printable(*c)).take(256).collect()
 }
 
+/// Parts in which all data sources are looked at.
+const PARTS: usize = 16;
 /// The class of physical entities: the host or the switch.
 const HOST: u32 = 2;
 

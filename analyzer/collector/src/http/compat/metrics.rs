@@ -1,12 +1,14 @@
 //! Metrics: statistics, dumps and tables.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use axum::routing::get;
-use flowmote_decoder::Address;
+use flowmote_decoder::{Address, DataSource};
 use flowmote_engine::Instant;
 use flowmote_engine::metrics::{
     Column, Found, MetricFilter, MetricRequest, MetricValue, Statistic, TopKey, rows,
@@ -16,9 +18,10 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json as object};
 
 use super::Shared;
+use crate::http::parts::list_of_parts;
 use crate::http::query::Query;
-use crate::http::reply::{Reply, json, list as list_of, shown};
-use crate::hub::Hub;
+use crate::http::reply::{Reply, json, json_text, list_text, shown};
+use crate::hub::{Hub, Parts};
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new()
@@ -57,16 +60,21 @@ fn ages(now: Instant, seen: Vec<(impl ToString, Instant)>) -> BTreeMap<String, u
 
 /// All metrics as an object. Of several agents, the newest value stands.
 async fn of_agent(State(hub): Shared, Path(agents): Path<String>, query: Query) -> Reply {
-    let mut found = hub.find_all(&hub.agents(&agents), None, &filter(&query));
-    found.sort_by_key(|found| found.updated);
-    let metrics: Map<String, Value> = found
-        .iter()
-        .map(|found| {
-            let name = format!("{}.{}", hub.names.label(found.source.data_source), found.name);
-            (name, value(&found.value))
-        })
-        .collect();
-    json(&metrics)
+    let mut newest: BTreeMap<(DataSource, Arc<str>), Found> = BTreeMap::new();
+    for found in Parts::new(&*hub, hub.agents(&agents), None, filter(&query)).flatten() {
+        match newest.entry((found.source.data_source, found.name.clone())) {
+            Entry::Vacant(place) => drop(place.insert(found)),
+            Entry::Occupied(mut place) if place.get().updated <= found.updated => {
+                place.insert(found);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    let metrics = newest.into_values().map(|found| {
+        let name = format!("{}.{}", hub.names.label(found.source.data_source), found.name);
+        (name, value(&found.value))
+    });
+    json(&metrics.collect::<Map<String, Value>>())
 }
 
 async fn statistics(
@@ -122,15 +130,27 @@ async fn dump(
     State(hub): Shared,
     Path((agents, metrics)): Path<(String, String)>,
     query: Query,
-) -> Reply {
+) -> Response {
     let (agents, filter, now) = (hub.agents(&agents), filter(&query), hub.now());
-    let found = if list(&metrics).any(|name| name == "ALL") {
-        hub.find_all(&agents, None, &filter)
-    } else {
-        let requests = list(&metrics).map(|text| MetricRequest::parse(text, &hub.names));
-        requests.flat_map(|request| hub.find(&agents, &request, &filter)).collect()
-    };
-    list_of(found.iter().map(|found| Cell::of(&hub, now, found)))
+    let parts = wanted(&hub, &metrics).into_iter().flat_map({
+        let hub = hub.clone();
+        move |request| {
+            let is_named = request.is_some();
+            let parts = Parts::new(hub.clone(), agents.clone(), request, filter.clone());
+            if is_named { parts.with_top_keys() } else { parts }
+        }
+    });
+    list_of_parts(parts.map(move |part: Vec<Found>| {
+        list_text(part.iter().map(|found| Cell::of(&hub, now, found)))
+    }))
+}
+
+/// The metrics of a list; one `None` if it contains `ALL`.
+pub(crate) fn wanted(hub: &Hub, metrics: &str) -> Vec<Option<MetricRequest>> {
+    match list(metrics).any(|name| name == "ALL") {
+        true => vec![None],
+        false => list(metrics).map(|it| Some(MetricRequest::parse(it, &hub.names))).collect(),
+    }
 }
 
 async fn table(
@@ -156,7 +176,7 @@ async fn table(
         });
         cells.collect::<Vec<_>>()
     };
-    list_of(rows(&columns, &found).into_iter().map(cells))
+    Ok(json_text(list_text(rows(&columns, &found).into_iter().map(cells))))
 }
 
 /// A metric of a data source.

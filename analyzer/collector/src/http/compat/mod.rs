@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::hub::Hub;
-pub(super) use metrics::{filter, list};
+pub(super) use metrics::{filter, wanted};
 
 /// All resources.
 pub(super) fn routes() -> Router<Arc<Hub>> {

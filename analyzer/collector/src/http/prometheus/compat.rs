@@ -11,17 +11,18 @@ use axum::response::Response;
 use axum::routing::get;
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::flowcache::Definition;
-use flowmote_engine::metrics::{Found, MetricRequest, MetricValue};
+use flowmote_engine::metrics::{Found, MetricValue};
 use flowmote_engine::source::{Source, SourceNames};
 
 use super::Shared;
 use super::text::{joined, name, split_keys};
 use crate::http::active::{Selection, active_flows};
-use crate::http::compat::{filter, list};
+use crate::http::compat::{filter, wanted};
+use crate::http::parts::in_parts;
 use crate::http::process;
 use crate::http::query::Query;
-use crate::http::reply::{Failure, Reply, text};
-use crate::hub::Hub;
+use crate::http::reply::{Failure, Reply, TEXT, text};
+use crate::hub::{Hub, Parts};
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new()
@@ -67,22 +68,25 @@ async fn metrics(
     query: Query,
 ) -> Response {
     let (agents, filter) = (hub.agents(&agents), filter(&query));
-    let found: Vec<Found> = if list(&metrics).any(|name| name == "ALL") {
-        hub.find_all(&agents, None, &filter)
-    } else {
-        let requests = list(&metrics).map(|text| MetricRequest::parse(text, &hub.names));
-        requests.flat_map(|it| hub.find_all(&agents, Some(&it), &filter)).collect()
-    };
+    let parts = wanted(&hub, &metrics).into_iter().flat_map({
+        let hub = hub.clone();
+        move |request| Parts::new(hub.clone(), agents.clone(), request, filter.clone())
+    });
+    in_parts(TEXT, parts.map(move |part: Vec<Found>| series(&hub, &part).into()))
+}
+
+/// The series of numeric metrics.
+fn series(hub: &Hub, part: &[Found]) -> String {
     let numbers: Vec<(&Found, f64)> =
-        found.iter().filter_map(|found| Some((found, found.value.number()?))).collect();
-    let labels = labels(&hub, numbers.iter().map(|(found, _)| found.source));
+        part.iter().filter_map(|found| Some((found, found.value.number()?))).collect();
+    let labels = labels(hub, numbers.iter().map(|(found, _)| found.source));
     let mut body = String::new();
     for (found, value) in numbers {
         if let Some(labels) = labels.get(&found.source) {
             let _ = writeln!(body, "sflow_{}{{{labels}}} {value}", name(&found.name));
         }
     }
-    text(body)
+    body
 }
 
 /// The labels of data sources.

@@ -257,8 +257,8 @@ fn links_and_nodes_of_the_topology() {
     let mut topology = Topology::new(nodes, [("a-b".to_owned(), link)].into()).unwrap();
     struct Unnamed;
     impl crate::lookup::Names for Unnamed {
-        fn agents(&self, _: &str) -> Vec<Address> {
-            Vec::new()
+        fn hosts(&self) -> crate::lookup::Hosts {
+            Default::default()
         }
         fn ifindex(&self, _: &Address, _: &str) -> Option<u32> {
             None

@@ -32,6 +32,23 @@ fn silent_data_sources_expire() {
 }
 
 #[test]
+fn data_sources_expire_in_parts() {
+    let mut device = Device::new(0, 0);
+    for index in 1..=100 {
+        device.source.index = index;
+        device.send(0, &[(1005, text("eth0"))]);
+    }
+    device.metrics.tick(at(100_000));
+    let after_one = device.metrics.sources();
+    assert!((80..100).contains(&after_one), "{after_one}");
+    assert_eq!(device.metrics.bytes, counted(&device.metrics));
+    for _ in 0..60 {
+        device.metrics.tick(at(100_000));
+    }
+    assert_eq!((device.metrics.sources(), device.metrics.bytes), (0, 0));
+}
+
+#[test]
 fn record_that_is_sent_no_more_expires_alone() {
     let mut device = Device::new(0, 5);
     let both = [(1, interface(0, 0, 0)), (1005, text("eth5"))];
@@ -161,13 +178,7 @@ fn arbitrary_records_change_nothing_but_metrics() {
             device.send(noise(&mut state) % 30, &[(format.0, words(&record))]);
         }
     }
-    let all = device.metrics.find(
-        &AgentList::All,
-        &Topology::default(),
-        None,
-        None,
-        &MetricFilter::default(),
-    );
+    let all = device.find(None, None, &MetricFilter::default());
     assert!(all.len() > 500, "{} metrics", all.len());
     for found in &all {
         assert!(found.value.number().is_none_or(f64::is_finite), "{found:?}");

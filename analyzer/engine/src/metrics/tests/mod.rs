@@ -8,7 +8,8 @@ use core::time::Duration;
 use flowmote_decoder::{Datagram, Sample};
 
 use super::*;
-use crate::source::SourceNames;
+use crate::lookup::{Hosts, Topology};
+use crate::source::{AgentList, SourceNames};
 
 const AGENT: Address = Address::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -106,6 +107,16 @@ impl Device {
         self.metrics.get(&Source { agent: self.agent, data_source: self.source }, name)
     }
 
+    fn find(
+        &self,
+        pin: Option<DataSource>,
+        name: Option<&str>,
+        filter: &MetricFilter,
+    ) -> Vec<Found> {
+        let search = Search { agents: &AgentList::All, pin, name, filter };
+        self.metrics.find(&search, &Topology::default())
+    }
+
     fn number(&self, name: &str) -> Option<f64> {
         self.get(name).and_then(|value| value.number())
     }
@@ -176,8 +187,7 @@ fn host_has_texts_and_shares_of_cpu_time() {
     assert_eq!(device.number("cpu_user"), Some(25.0));
     assert_eq!(device.number("cpu_utilization"), Some(25.0));
     assert_eq!(device.metrics.host_name(&AGENT).as_deref(), Some("web1"));
-    assert_eq!(device.metrics.agents("web1"), [AGENT]);
-    assert!(device.metrics.agents("web").is_empty());
+    assert_eq!(device.metrics.hosts(), Hosts::from_iter([("web1".into(), vec![AGENT])]));
 }
 
 #[test]
@@ -192,9 +202,7 @@ fn metrics_are_found_by_name_pin_and_filter() {
     let mut device = Device::new(2, 1);
     device.send(0, &[host("web1"), (1, interface(0, 0, 0))]);
     let find = |pin, name, pairs: &[(&str, &str)]| {
-        let filter = MetricFilter::new(pairs.iter().copied());
-        let topology = Topology::default();
-        device.metrics.find(&AgentList::All, &topology, pin, name, &filter)
+        device.find(pin, name, &MetricFilter::new(pairs.iter().copied()))
     };
     let names = |found: &[Found]| found.iter().map(|it| it.name.to_string()).collect::<Vec<_>>();
     assert_eq!(names(&find(None, Some("ifspeed"), &[])), ["ifspeed"]);
@@ -315,11 +323,8 @@ fn filters_on_interfaces_keep_the_values_of_their_host() {
         device.source = DataSource { class: 0, index };
         device.send(0, &[(1005, text(name))]);
     }
-    let find = |name, pattern| {
-        let filter = MetricFilter::new([("ifname", pattern)]);
-        let topology = Topology::default();
-        device.metrics.find(&AgentList::All, &topology, None, Some(name), &filter)
-    };
+    let find =
+        |name, pattern| device.find(None, Some(name), &MetricFilter::new([("ifname", pattern)]));
     assert_eq!(find("host_name", "eth6").len(), 1);
     assert_eq!(find("host_name", "eth7"), []);
     let ports: Vec<u32> =
@@ -332,5 +337,40 @@ fn custom_metrics_have_plain_names() {
     assert!(is_custom_name("queue-depth_1"));
     for name in ["", "a.b", "a b", "é", &"a".repeat(65)] {
         assert!(!is_custom_name(name), "{name}");
+    }
+}
+
+#[test]
+fn parts_are_the_whole() {
+    let mut device = Device::new(0, 1);
+    for (agent, index) in [(1, 7), (1, 8), (2, 1), (3, 1), (3, 2), (3, 3)] {
+        device.agent = Address::V4(Ipv4Addr::new(192, 0, 2, agent));
+        device.source.index = index;
+        device.send(0, &[(1005, text(&format!("eth{index}")))]);
+    }
+    let filter = MetricFilter::default();
+    for (list, ports) in
+        [("ALL", 6), ("192.0.2.3,192.0.2.1,192.0.2.9,192.0.2.1", 5), ("192.0.2.9", 0)]
+    {
+        let agents = &AgentList::parse(list);
+        for name in [None, Some("ifname")] {
+            let search = Search { agents, pin: None, name, filter: &filter };
+            let whole = device.metrics.find(&search, &Topology::default());
+            assert_eq!(whole.len(), ports, "{list}");
+            for limit in 1..=7 {
+                let (mut parts, mut after) = (Vec::new(), None);
+                loop {
+                    let part =
+                        device.metrics.find_part(&search, &Topology::default(), after, limit);
+                    assert!(part.0.len() <= limit);
+                    parts.extend(part.0);
+                    after = part.1;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(parts, whole, "{list} {limit}");
+            }
+        }
     }
 }

@@ -35,9 +35,7 @@ fn describe(payload: &[u8], list: &mut String) {
     device.send(20, &[(format.0, Encoder::encode(&record, 0))]);
     device.send(20, &[(format.0, Encoder::encode(&record, 20))]);
     let _ = writeln!(list, "{format} {} of class {class}", record.name().unwrap());
-    let all = AgentList::All;
-    let filter = MetricFilter::default();
-    for found in device.metrics.find(&all, &Topology::default(), None, None, &filter) {
+    for found in device.find(None, None, &MetricFilter::default()) {
         let _ = match found.value {
             MetricValue::Number(number) => writeln!(list, "  {} {number}", found.name),
             MetricValue::Text(text) => writeln!(list, "  {} \"{text}\"", found.name),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::lookup::Topology;
-use flowmote_engine::metrics::{MetricFilter, Metrics};
+use flowmote_engine::metrics::{MetricFilter, Metrics, Search};
 use flowmote_engine::source::{AgentList, Source};
 
 /// The name of the interface if known, else its index; after the agent address if there are several
@@ -21,9 +21,12 @@ pub(super) fn label(analyzer: &Analyzer, source: &Source) -> String {
 
 /// The data sources that have one of these metrics.
 pub(super) fn sources(metrics: &Metrics, names: &[&str]) -> BTreeSet<Source> {
-    let (topology, all) = (Topology::default(), MetricFilter::default());
-    let find = |name| metrics.find(&AgentList::All, &topology, None, Some(name), &all);
-    names.iter().flat_map(|name| find(*name)).map(|found| found.source).collect()
+    let (agents, filter) = (&AgentList::All, &MetricFilter::default());
+    let find = |name: &&str| {
+        let search = Search { agents, pin: None, name: Some(*name), filter };
+        metrics.find(&search, &Topology::default())
+    };
+    names.iter().flat_map(find).map(|found| found.source).collect()
 }
 
 /// The sum of the metrics that are known; `None` if none is.
