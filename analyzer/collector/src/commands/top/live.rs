@@ -8,7 +8,7 @@ use flowmote_engine::flowcache::FlowLog;
 use flowmote_engine::{Arrival, Instant, Tally};
 
 use super::pace::Pace;
-use super::recent::Recent;
+use super::recent::{Flows, Recent};
 
 /// The analyzer, and the rate of datagrams.
 pub(super) struct Live {
@@ -20,7 +20,7 @@ pub(super) struct Live {
 /// What is shown of one time.
 pub(super) struct Content<'a> {
     pub(super) analyzer: &'a Analyzer,
-    pub(super) recent: Recent,
+    pub(super) flows: Flows,
     /// Datagrams per second.
     pub(super) datagrams: f64,
     pub(super) now: Instant,
@@ -51,14 +51,14 @@ impl Live {
         self.analyzer.tick(now, &mut FlowLog::new(1), &mut EventLog::default());
     }
 
-    /// What is known at `now`.
-    pub(super) fn content(&self, now: Instant) -> Content<'_> {
-        Content {
-            analyzer: &self.analyzer,
-            recent: Recent::new(&self.analyzer, now, self.window),
-            datagrams: self.datagrams.per_second(now),
-            now,
-        }
+    /// The samples of the window that ends at `now`.
+    pub(super) fn recent(&self, now: Instant) -> Recent {
+        Recent::new(&self.analyzer, now, self.window)
+    }
+
+    /// What is known at `now`, with the flows of the window.
+    pub(super) fn content(&self, now: Instant, flows: Flows) -> Content<'_> {
+        Content { analyzer: &self.analyzer, flows, datagrams: self.datagrams.per_second(now), now }
     }
 
     /// Counts since the start.

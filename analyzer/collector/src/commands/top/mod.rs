@@ -12,6 +12,7 @@ mod view;
 use core::time::Duration;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::Instant;
 
 use flowmote_engine::{Arrival, Instant as EngineTime};
@@ -243,13 +244,12 @@ impl Top {
     }
 
     fn show(&mut self, now: Instant) -> io::Result<()> {
-        let now = self.engine_time(now);
-        self.live.tick(now);
-        let mut view = View { page: self.page, sort: self.sort, width: 200, height: 60 };
-        let Some(screen) = &mut self.screen else {
-            return print(&view.lines(&self.live.content(now)));
-        };
-        (view.width, view.height) = screen.size()?;
+        let size = self.screen.as_ref().map(Screen::size).transpose()?;
+        let (width, height) = size.unwrap_or((200, 60));
+        let mut view = View { page: self.page, sort: self.sort, width, height };
+        if size.is_none() {
+            return print(&self.lines(view, now)?);
+        }
         let log = log_lines(self.child.as_ref(), view.height);
         let state = if self.paused { "PAUSED" } else { "" };
         let refused = self.receiver.socket().drops()?.refused();
@@ -258,11 +258,32 @@ impl Top {
         let (title, footer) = (title(&listening, state, view), footer(view));
         view.height = view.height.saturating_sub(log.len() + 2);
         let mut lines = vec![title];
-        lines.extend(if self.help { help::lines() } else { view.lines(&self.live.content(now)) });
+        lines.extend(if self.help { help::lines() } else { self.lines(view, now)? });
         lines.resize_with(view.height + 1, || Line { role: Role::Row, text: String::new() });
         lines.extend(log);
         lines.push(footer);
-        screen.draw(&lines)
+        self.screen.as_mut().map_or(Ok(()), |screen| screen.draw(&lines))
+    }
+
+    fn lines(&mut self, view: View, now: Instant) -> io::Result<Vec<Line>> {
+        let now = self.engine_time(now);
+        self.live.tick(now);
+        let recent = self.live.recent(now);
+        let flows = self.while_receiving(|| recent.flows(&view.wanted()))?;
+        Ok(view.lines(&self.live.content(now, flows)))
+    }
+
+    /// Does work in another thread, and receives meanwhile: the socket of a user without privileges holds
+    /// few datagrams.
+    fn while_receiving<T: Send>(&mut self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        thread::scope(|scope| {
+            let worker = scope.spawn(work);
+            while !worker.is_finished() {
+                self.drain()?;
+                thread::sleep(PAUSE);
+            }
+            worker.join().map_err(|_| io::Error::other("the flows could not be read"))
+        })
     }
 }
 
@@ -304,5 +325,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 const PAUSED_REFRESH: Duration = Duration::from_secs(1 << 31);
 /// Interval between two checks for the end of the command.
 const CHILD_POLL: Duration = Duration::from_millis(250);
+/// Time between two calls that receive, while another thread works.
+const PAUSE: Duration = Duration::from_micros(500);
 /// Batches of datagrams between two checks of keys, signals and command.
 const MAX_BATCHES: usize = 16;

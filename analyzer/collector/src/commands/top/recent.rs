@@ -16,6 +16,31 @@ pub(super) struct Recent {
     to: Instant,
 }
 
+/// What a view needs of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// The value that the largest flows have most of, and another one: `bytes` and `frames`.
+    pub(super) values: [&'static str; 2],
+    /// The number of flows; 0 if none is shown.
+    pub(super) flows: usize,
+    /// The number of pairs of addresses.
+    pub(super) pairs: usize,
+}
+
+/// The flows in the window. Those that are not wanted are `None`.
+pub(super) struct Flows {
+    /// All packets as one flow: bytes and packets per second, each packet counted once by each agent.
+    pub(super) total: Option<PastResult>,
+    /// The 5-tuples of IP packets, the MAC addresses of all others.
+    pub(super) flows: Option<PastResult>,
+    /// The pairs of addresses, in the direction of the packets.
+    pub(super) pairs: Option<PastResult>,
+    /// Seconds that rates are averages over.
+    pub(super) seconds: f64,
+    /// The time that all samples are held of, if it is shorter than the window.
+    pub(super) shortened: Option<Duration>,
+}
+
 impl Recent {
     /// The samples of the last `window` until `now`.
     pub(super) fn new(analyzer: &Analyzer, now: Instant, window: Duration) -> Self {
@@ -27,26 +52,19 @@ impl Recent {
         Self { held: analyzer.history().held(from, to), from, to }
     }
 
-    /// The time that all samples are held of, if it is shorter than the window.
-    pub(super) fn shortened(&self) -> Option<Duration> {
+    /// The flows in the window. Takes as long as there are samples.
+    pub(super) fn flows(&self, wanted: &Wanted) -> Flows {
+        let Wanted { values, flows, pairs } = *wanted;
         let begin = self.held.begin();
-        (begin > self.from).then(|| self.to.since(begin))
-    }
-
-    /// Seconds that rates are averages over.
-    pub(super) fn seconds(&self) -> f64 {
-        self.to.since(self.from.max(self.held.begin())).as_secs_f64()
-    }
-
-    /// The `n` largest flows by a value, each with a further value. The sum over both directions of each
-    /// data source that the keys tell apart.
-    pub(super) fn flows(&self, keys: &str, values: [&str; 2], n: usize) -> Option<PastResult> {
-        self.result(keys, values, n, AggMode::Max)
-    }
-
-    /// All packets as one flow: bytes and packets per second, each packet counted once by each agent.
-    pub(super) fn total(&self) -> Option<PastResult> {
-        self.result("", ["bytes", "frames"], 1, AggMode::Sum)
+        // The sum over both directions of a data source, which the keys tell apart.
+        let by_source = |keys, n| (n != 0).then(|| self.result(keys, values, n, AggMode::Max));
+        Flows {
+            total: self.result("", ["bytes", "frames"], 1, AggMode::Sum),
+            flows: by_source(&FLOW_KEYS.join(","), flows).flatten(),
+            pairs: by_source(PAIR_KEYS, pairs).flatten(),
+            seconds: self.to.since(self.from.max(begin)).as_secs_f64(),
+            shortened: (begin > self.from).then(|| self.to.since(begin)),
+        }
     }
 
     fn result(
@@ -74,3 +92,9 @@ impl Recent {
 const SHORTEST: Duration = Duration::from_millis(100);
 /// Bytes of the flows of a query.
 const TABLE: usize = 32 << 20;
+/// The data source, because a packet that passes two of them is sampled by both: the sum would count it
+/// twice. Then the addresses: IP wherever it is, else MAC.
+const PAIR_KEYS: &str = "null:agent:,null:datasource:,or:src:macsource,or:dst:macdestination";
+/// The protocol of IP, else the EtherType, and ports; 0 if there are none.
+const FLOW_KEYS: [&str; 4] =
+    [PAIR_KEYS, "or:ipproto:ethernetprotocol:0", "null:sport:0", "null:dport:0"];

@@ -3,17 +3,17 @@
 use core::net::{IpAddr, SocketAddr};
 
 use flowmote_engine::flowcache::{ActiveFlow, Estimate};
+use flowmote_engine::samples::PastResult;
 use flowmote_engine::source::Source;
 
 use super::metric::label;
 use super::{Content, Line, Sort, View, section};
 use crate::commands::top::units::{fit, si};
 
-/// Rows of a table, and the number of all that there are.
+/// Rows of a table, sorted.
 pub(super) struct Conversations {
     title: &'static str,
     rows: Vec<Row>,
-    pub(super) found: usize,
 }
 
 struct Row {
@@ -28,39 +28,23 @@ struct Row {
 }
 
 impl View {
-    /// The flows: the 5-tuples of IP packets, the MAC addresses of all others.
-    pub(super) fn flows(&self, content: &Content<'_>, height: usize) -> Conversations {
-        let keys = [PAIR_KEYS, "or:ipproto:ethernetprotocol:0", "null:sport:0", "null:dport:0"];
-        self.conversations(content, "FLOW FROM", &keys.join(","), height)
+    /// The rows of flows.
+    pub(super) fn flows(&self, content: &Content<'_>) -> Conversations {
+        self.conversations("FLOW FROM", content.flows.flows.as_ref())
     }
 
-    /// The pairs of addresses, in the direction of the packets.
-    pub(super) fn pairs(&self, content: &Content<'_>, height: usize) -> Conversations {
-        self.conversations(content, "ADDRESS", PAIR_KEYS, height)
+    /// The rows of pairs of addresses.
+    pub(super) fn pairs(&self, content: &Content<'_>) -> Conversations {
+        self.conversations("ADDRESS", content.flows.pairs.as_ref())
     }
 
-    /// At most `height` rows, sorted.
-    fn conversations(
-        &self,
-        content: &Content<'_>,
-        title: &'static str,
-        keys: &str,
-        height: usize,
-    ) -> Conversations {
-        let values = match self.sort {
-            Sort::Packets => ["frames", "bytes"],
-            Sort::Bits | Sort::Name => ["bytes", "frames"],
-        };
-        let number = if self.sort == Sort::Name { usize::MAX } else { height };
-        let Some(result) = content.recent.flows(keys, values, number) else {
-            return Conversations { title, rows: Vec::new(), found: 0 };
-        };
-        let mut rows: Vec<Row> =
-            result.flows.iter().map(|(flow, _)| Row::of(flow, self.sort)).collect();
+    fn conversations(&self, title: &'static str, result: Option<&PastResult>) -> Conversations {
+        let flows = result.map_or(&[][..], |result| &result.flows);
+        let mut rows: Vec<Row> = flows.iter().map(|(flow, _)| Row::of(flow, self.sort)).collect();
         if self.sort == Sort::Name {
             rows.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
         }
-        Conversations { title, rows, found: result.found as usize }
+        Conversations { title, rows }
     }
 
     /// The table, in `height` lines.
@@ -86,6 +70,12 @@ impl View {
             let at = label(content.analyzer, &row.source);
             line(&at, &row.from, &row.to, &row.protocol, numbers)
         })
+    }
+}
+
+impl Conversations {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
     }
 }
 
@@ -160,10 +150,6 @@ fn protocol(number: &str) -> String {
     };
     name.to_owned()
 }
-
-/// The data source, because a packet that passes two of them is sampled by both: the sum would count it
-/// twice. Then the addresses: IP wherever it is, else MAC.
-const PAIR_KEYS: &str = "null:agent:,null:datasource:,or:src:macsource,or:dst:macdestination";
 
 #[cfg(test)]
 mod tests {

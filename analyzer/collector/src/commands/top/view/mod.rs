@@ -9,6 +9,7 @@ mod summary;
 mod tests;
 
 use super::live::Content;
+use super::recent::Wanted;
 use summary::summary;
 
 /// A line of the view.
@@ -76,14 +77,25 @@ pub(super) struct View {
 }
 
 impl View {
+    /// The flows that the view shows.
+    pub(super) fn wanted(&self) -> Wanted {
+        let values = match self.sort {
+            Sort::Packets => ["frames", "bytes"],
+            Sort::Bits | Sort::Name => ["bytes", "frames"],
+        };
+        let rows = if self.sort == Sort::Name { usize::MAX } else { self.height };
+        let on = |page| if [page, Page::Overview].contains(&self.page) { rows } else { 0 };
+        Wanted { values, flows: on(Page::Flows), pairs: on(Page::Pairs) }
+    }
+
     /// At most `height` lines, none wider than `width`.
     pub(super) fn lines(&self, content: &Content<'_>) -> Vec<Line> {
         let mut lines = summary(content);
         let left = self.height.saturating_sub(lines.len());
         match self.page {
             Page::Overview => self.overview(content, left, &mut lines),
-            Page::Flows => lines.extend(self.table(content, &self.flows(content, left), left)),
-            Page::Pairs => lines.extend(self.table(content, &self.pairs(content, left), left)),
+            Page::Flows => lines.extend(self.table(content, &self.flows(content), left)),
+            Page::Pairs => lines.extend(self.table(content, &self.pairs(content), left)),
             Page::Interfaces => {
                 lines.extend(self.interface_table(content, &self.interfaces(content), left));
             }
@@ -104,13 +116,11 @@ impl View {
         let (for_hosts, for_interfaces) = (needs(hosts.len(), 6), needs(interfaces.len(), 3));
         let mut rest = height.saturating_sub(for_hosts + for_interfaces);
         // Pairs need three lines to be useful, so a small screen shows flows only.
-        let pairs = (rest >= 14).then(|| self.pairs(content, rest / 3));
-        let pairs = pairs.map(|pairs| (needs(pairs.found, 1).min(rest / 3), pairs));
-        rest -= pairs.as_ref().map_or(0, |(height, _)| *height);
-        lines.extend(self.table(content, &self.flows(content, rest), rest));
-        if let Some((height, pairs)) = pairs {
-            lines.extend(self.table(content, &pairs, height));
-        }
+        let pairs = self.pairs(content);
+        let for_pairs = if rest >= 14 { (pairs.len().max(1) + 1).min(rest / 3) } else { 0 };
+        rest -= for_pairs;
+        lines.extend(self.table(content, &self.flows(content), rest));
+        lines.extend(self.table(content, &pairs, for_pairs));
         lines.extend(self.interface_table(content, &interfaces, for_interfaces));
         lines.extend(self.host_table(content, &hosts, for_hosts));
     }

@@ -12,20 +12,20 @@ use crate::output::notice;
 /// Totals of everything received, losses and faults included.
 pub(super) fn summary(content: &Content<'_>) -> Vec<Line> {
     let tally = content.analyzer.tally();
-    let total = content.recent.total();
-    let samples = total.as_ref().map_or(0, |total| total.matched);
+    let total = content.flows.total.as_ref();
+    let samples = total.map_or(0, |total| total.matched);
     let mut received = format!(
         "agents {}  datagrams/s {}  flow samples/s {}  lost {}  malformed {}",
         tally.sequences.agents(),
         si(content.datagrams),
-        si(samples as f64 / content.recent.seconds()),
+        si(samples as f64 / content.flows.seconds),
         tally.sequences.totals.lost,
         tally.faults(),
     );
     if tally.implausible() != 0 {
         received += &format!("  implausible {}", tally.implausible());
     }
-    let estimate = total.as_ref().and_then(|total| estimated(&total.flows.first()?.0));
+    let estimate = total.and_then(|total| estimated(&total.flows.first()?.0));
     let estimate = estimate.unwrap_or_else(|| "no packet samples in the window".to_owned());
     let mut lines = vec![row(Role::Title, received), row(Role::Row, estimate)];
     lines.extend(warnings(content).into_iter().map(|text| row(Role::Warning, text)));
@@ -46,7 +46,7 @@ fn estimated(total: &ActiveFlow) -> Option<String> {
 
 /// Conditions that need the attention of the user.
 fn warnings(content: &Content<'_>) -> Vec<String> {
-    let Content { analyzer, recent, now, .. } = content;
+    let Content { analyzer, flows, now, .. } = content;
     let mut warnings = Vec::new();
     if let [first, others @ ..] = &analyzer.tally().sequences.shared()[..] {
         let more =
@@ -58,7 +58,7 @@ fn warnings(content: &Content<'_>) -> Vec<String> {
     {
         warnings.push(notice(refused));
     }
-    if let Some(held) = recent.shortened() {
+    if let Some(held) = flows.shortened {
         let seconds = held.as_secs_f64();
         let full =
             format!("samples of {seconds:.1} s fill the memory: flows are averages over them");

@@ -42,10 +42,16 @@ fn host(sequence: u32, idle: u32, user: u32) -> Vec<u32> {
     sample
 }
 
+/// The lines of a view at `now`.
+fn lines(live: &Live, view: View, now: Instant) -> Vec<Line> {
+    let flows = live.recent(now).flows(&view.wanted());
+    view.lines(&live.content(now, flows))
+}
+
 fn shown(live: &Live, page: Page, width: usize) -> Vec<String> {
     let now = at(10);
     let view = View { page, sort: Sort::Bits, width, height: 20 };
-    view.lines(&live.content(now)).into_iter().map(|line| line.text.trim_end().to_owned()).collect()
+    lines(live, view, now).into_iter().map(|line| line.text.trim_end().to_owned()).collect()
 }
 
 fn at(seconds: u64) -> Instant {
@@ -106,7 +112,7 @@ fn every_page_fits_its_size() {
         for (width, height) in [(0, 0), (1, 1), (20, 3), (80, 24), (200, 50)] {
             let view = View { page, sort: Sort::Name, width, height };
             let now = at(10);
-            let lines = view.lines(&live.content(now));
+            let lines = lines(&live, view, now);
             assert!(lines.len() <= height, "{page:?}");
             assert!(lines.iter().all(|line| line.text.chars().count() <= width), "{page:?}");
         }
@@ -144,7 +150,7 @@ fn sender_of_another_protocol_is_shown_for_a_minute() {
     let line = &shown(&live, Page::Flows, 120)[2];
     assert!(line.starts_with("datagrams from 192.0.2.7 are refused: "), "{line}");
     let view = View { page: Page::Flows, sort: Sort::Bits, width: 80, height: 20 };
-    assert!(!view.lines(&live.content(at(70))).iter().any(|line| line.text.contains("192.0.2.7")));
+    assert!(!lines(&live, view, at(70)).iter().any(|line| line.text.contains("192.0.2.7")));
 }
 
 #[test]
@@ -169,7 +175,7 @@ fn rows_are_in_the_selected_order() {
     }
     let order = |page, sort| {
         let view = View { page, sort, width: 120, height: 20 };
-        let lines = view.lines(&live.content(at(10)));
+        let lines = lines(&live, view, at(10));
         let digit =
             |line: &Line| line.text.split_whitespace().next()?.split(':').next()?.chars().last();
         lines[3..].iter().filter_map(digit).collect::<String>()
@@ -256,4 +262,12 @@ fn packet_sampled_at_two_ports_counts_once_in_the_total() {
     assert_eq!(lines[1], "estimated 1.00k packets/s, 12.0M bit/s ±22% from 100 samples");
     assert!(lines[3].ends_with("ifIndex 3") || lines[4].ends_with("ifIndex 3"), "{lines:?}");
     assert!(lines[3].ends_with("ifIndex 4") || lines[4].ends_with("ifIndex 4"), "{lines:?}");
+}
+
+#[test]
+fn sample_that_arrives_now_is_shown() {
+    let mut live = Live::new(Duration::from_secs(10));
+    live.ingest(&Arrival { time: at(10), sender: None }, &datagram(1, 0, 1, &flow(1)));
+    let lines = shown(&live, Page::Flows, 80);
+    assert!(lines[1].ends_with("from 1 samples"), "{}", lines[1]);
 }
