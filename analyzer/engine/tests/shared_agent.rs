@@ -1,12 +1,12 @@
-//! Hosts that have one agent address by mistake, such as 127.0.0.1: their counters are never compared with
-//! each other.
+//! Hosts that have one agent address by mistake, such as 127.0.0.1: neither their counters nor the pools of
+//! their samples are compared with each other.
 
 mod datagram;
 
 use core::net::IpAddr;
 use core::time::Duration;
 
-use datagram::{counter_sample, datagram, if_counters};
+use datagram::{counter_sample, datagram, if_counters, ipv4, structure};
 use flowmote_decoder::{Address, DataSource};
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::source::Source;
@@ -70,4 +70,22 @@ fn hosts_with_one_agent_address_have_no_rate_between_them() {
         let found = rates(&[FIRST, host]);
         assert!(found.iter().flatten().all(|rate| *rate == 100.0), "{found:?}");
     }
+}
+
+/// Two hosts whose numbers stay near each other: the pool of one grows by half as much as the samples of both
+/// stand for.
+#[test]
+fn samples_of_hosts_with_one_agent_address_have_the_stated_rate() {
+    let mut analyzer = Analyzer::new(8 << 20);
+    for number in 1..3000 {
+        for (host, pool) in [(1, 100 * number), (2, 2000 + 100 * number)] {
+            let words = [20 * u32::from(host) + number, 3, 100, pool, 0, 3, 0, 1];
+            let sample = structure(1, &[&words[..], &ipv4(7)].concat());
+            let time = Instant::after_start(Duration::from_millis(number.into()));
+            let arrival = Arrival { time, sender: Some(IpAddr::from([192, 0, 2, host])) };
+            analyzer.ingest(&arrival, &datagram(0, number, &[sample]));
+        }
+    }
+    let rates: Vec<f64> = analyzer.flows().rates().map(|(_, rate)| rate.used).collect();
+    assert_eq!(rates, [100.0]);
 }

@@ -137,7 +137,8 @@ impl Sink for Ingest<'_> {
             Sample::Flow(flow) if !implausible => {
                 let packet = Packet::flow(agent, flow);
                 self.tables.checks.sample(agent, flow, packet.frame_bytes(), packet.stripped());
-                self.observe(&Observed::flow(agent, flow), &packet);
+                let observed = Observed::flow(agent, flow).from(self.arrival.sender);
+                self.observe(&observed, &packet);
             }
             Sample::Discarded(packet) => {
                 let observed = Observed::discarded(agent, packet);

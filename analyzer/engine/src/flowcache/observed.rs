@@ -1,5 +1,7 @@
 //! Samples as flows count them: data source, rate and ports.
 
+use core::net::IpAddr;
+
 use flowmote_decoder::{Address, DiscardedPacket, FlowSample, Interface};
 
 use super::sampling::SampleCounters;
@@ -27,6 +29,7 @@ impl Observed {
             sequence_number: sample.sequence_number,
             pool: sample.sample_pool,
             drops: sample.drops,
+            sender: None,
         };
         Self {
             source: Source { agent, data_source: sample.source_id },
@@ -35,6 +38,13 @@ impl Observed {
             discarded: false,
             ports: Some(Ports { input: sample.input, output: sample.output }),
         }
+    }
+
+    /// The same from this source address.
+    #[must_use]
+    pub fn from(self, sender: Option<IpAddr>) -> Self {
+        let counters = self.counters.map(|counters| SampleCounters { sender, ..counters });
+        Self { counters, ..self }
     }
 
     /// A discarded packet of `agent`. Each one is reported, so it stands for itself.

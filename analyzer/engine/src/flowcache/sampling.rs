@@ -1,5 +1,7 @@
 //! The sampling rate of a data source: what its samples state, and what their pool reveals.
 
+use core::net::IpAddr;
+
 /// The counters of a flow sample that its rate is checked with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SampleCounters {
@@ -9,6 +11,9 @@ pub struct SampleCounters {
     pub pool: u32,
     /// Samples that the agent lost so far.
     pub drops: u32,
+    /// The source address of the datagram; `None` if unknown. Hosts that have one agent address by mistake
+    /// have numbers of their own.
+    pub sender: Option<IpAddr>,
 }
 
 /// The rate by which the samples of a data source are multiplied up.
@@ -111,6 +116,10 @@ impl Sampling {
             self.last = Some(now);
             return;
         };
+        if now.sender != before.sender {
+            self.restart(now);
+            return;
+        }
         let step = now.sequence_number.wrapping_sub(before.sequence_number).cast_signed();
         let packets = now.pool.wrapping_sub(before.pool);
         let drops = now.drops.wrapping_sub(before.drops);
@@ -129,11 +138,14 @@ impl Sampling {
             }
             // A duplicate, or numbers that are not counted.
             0 => {}
-            _ => {
-                self.last = Some(now);
-                self.window = Window::default();
-            }
+            _ => self.restart(now),
         }
+    }
+
+    /// Compares the next sample with this one.
+    fn restart(&mut self, now: SampleCounters) {
+        self.last = Some(now);
+        self.window = Window::default();
     }
 
     fn received(&mut self, rate: u32) {
@@ -242,6 +254,7 @@ mod tests {
                 sequence_number: u32::MAX - 9,
                 pool: u32::MAX - 9,
                 drops: u32::MAX,
+                sender: None,
             };
             Self { random: Random::new(5), real, stated, counters }
         }
@@ -317,7 +330,8 @@ mod tests {
     fn absent_pool_and_unnumbered_samples_change_nothing() {
         let mut sampling = Sampling::default();
         for number in 0..10_000 {
-            sampling.note(50, SampleCounters { sequence_number: number, pool: 0, drops: 0 });
+            let counters = SampleCounters { sequence_number: number, ..SampleCounters::default() };
+            sampling.note(50, counters);
         }
         assert_eq!(sampling.rate().used, 50.0);
         for _ in 0..10_000 {

@@ -67,7 +67,8 @@ fn distinct_values_use_accounted_memory() {
         "total and entry have a sketch each"
     );
     let count = bench.active(1.0)[0].estimate;
-    assert!(count.low < 5000.0 && 5000.0 < count.high, "{count:?}");
+    // The hash differs in each run: more than four standard errors. `distinct.rs` tests the interval.
+    assert!((count.value / 5000.0 - 1.0).abs() < 0.15 && count.high > count.value, "{count:?}");
     assert_eq!(bench.cache.usage().bytes, bench.cache.measured());
     assert!(bench.cache.remove("flow"));
     assert_eq!(bench.cache.usage().bytes, bench.cache.measured());
