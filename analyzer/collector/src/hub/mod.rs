@@ -4,7 +4,7 @@
 //! without a lock. So samples wait for a copy at most.
 
 mod parts;
-mod questions;
+mod queries;
 mod temporary;
 
 use core::sync::atomic::AtomicU64;

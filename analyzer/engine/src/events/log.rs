@@ -3,7 +3,7 @@
 use super::Event;
 use crate::numbered::{Entry, Numbered};
 
-/// The last 10,000 events.
+/// The last 10,000 events, or fewer if their texts are long.
 #[derive(Debug)]
 pub struct EventLog(Numbered<Event>);
 
@@ -58,6 +58,11 @@ impl Entry for Event {
 
     fn name(&self) -> &str {
         &self.threshold
+    }
+
+    fn text_bytes(&self) -> usize {
+        let flow = self.flow_key.as_ref().map_or(0, String::len);
+        self.threshold.len() + self.metric.len() + flow
     }
 }
 

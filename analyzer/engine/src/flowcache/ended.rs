@@ -13,7 +13,9 @@ use crate::instant::Instant;
 /// Flows that wait for the log.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
-    pub(crate) flows: Vec<EndedFlow>,
+    flows: Vec<EndedFlow>,
+    /// Bytes of their keys.
+    bytes: usize,
     /// Flows for which there was no room.
     pub(crate) lost: u64,
 }
@@ -38,6 +40,12 @@ pub(crate) struct Labels<'a> {
 }
 
 impl Ended {
+    /// The flows that wait.
+    pub(crate) fn take(&mut self) -> Vec<EndedFlow> {
+        self.bytes = 0;
+        core::mem::take(&mut self.flows)
+    }
+
     /// Records a flow that was idle or active for long enough.
     pub(crate) fn check(
         &mut self,
@@ -84,12 +92,13 @@ impl Ended {
         (start, end): (Instant, Instant),
         value: f64,
     ) {
-        if self.flows.len() >= MAX_ENDED {
+        if self.flows.len() >= MAX_ENDED || self.bytes >= MAX_BYTES {
             self.lost += 1;
             return;
         }
         let (source, name) = (observer.source(), labels.name.clone());
         let keys = labels.plan.keys.text(key, &labels.definition.fs);
+        self.bytes += keys.len();
         self.flows.push(EndedFlow { source, name, keys, value, start, end });
     }
 }
@@ -98,3 +107,5 @@ impl Ended {
 const ENDED: f64 = 5.0;
 /// Flows that wait for the log.
 const MAX_ENDED: usize = 10_000;
+/// Bytes of their keys, more or less one of them.
+const MAX_BYTES: usize = 4 << 20;

@@ -95,6 +95,10 @@ impl Entry for FlowRecord {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn text_bytes(&self) -> usize {
+        self.keys.len()
+    }
 }
 
 #[cfg(test)]

@@ -229,7 +229,7 @@ impl FlowCache {
         self.share();
         // Their memory is released: most of the time few flows end.
         core::mem::take(&mut self.finished).into_iter().for_each(|record| log.push(record));
-        for flow in core::mem::take(&mut self.shared.ended.flows) {
+        for flow in self.shared.ended.take() {
             self.record(flow).into_iter().for_each(|record| log.push(record));
         }
         log.add_lost(core::mem::take(&mut self.shared.ended.lost));
@@ -237,7 +237,7 @@ impl FlowCache {
 
     /// Gives the flows that ended the names of their data sources.
     fn finish(&mut self) {
-        for flow in core::mem::take(&mut self.shared.ended.flows) {
+        for flow in self.shared.ended.take() {
             let record = self.record(flow);
             self.finished.extend(record);
         }

@@ -105,3 +105,16 @@ fn records_that_no_tick_fetches_are_bounded() {
     bench.cache.tick(at(1.0), &mut bench.log);
     assert_eq!((bench.log.len(), bench.log.lost()), (10_000, 50));
 }
+
+#[test]
+fn records_with_long_keys_are_bounded_by_bytes() {
+    let keys = format!("ipsource,null:vlan:{}", "x".repeat(1000));
+    let mut bench =
+        Bench::new(Definition { log: true, flow_start: true, ..definition(&keys, "frames") });
+    for host in 0..5000 {
+        bench.ingest(1.0, &entering(100), &ipv4(host, 1000));
+    }
+    bench.cache.tick(at(1.0), &mut bench.log);
+    assert!((4000..4200).contains(&bench.log.len()), "{}", bench.log.len());
+    assert_eq!(bench.log.len() + bench.log.lost(), 5000);
+}
