@@ -69,10 +69,18 @@ impl Snapshot {
         Self::with(flow, sources, now, entries, largest.rest)
     }
 
-    /// A copy of the entries of one data source.
+    /// A copy of the entries of the `n` largest flows of one data source.
     pub(crate) fn of_source(flow: &Flow, sources: &Sources, now: Instant, source: u32) -> Self {
         let here = |entry: &Entry<'_>| entry.slot.observer.source() == source;
-        Self::with(flow, sources, now, entries_of(flow, now, here), 0.0)
+        let count = flow.definition.n as usize;
+        let few = count < flow.table.len() / 8 && !flow.plan.value_is_further();
+        let largest = few.then(|| Largest::of(flow, now, count, here));
+        // Entries of several passages are added up, as in `of_top_keys`.
+        let Some(largest) = largest.filter(|largest| largest.passages == 1) else {
+            return Self::with(flow, sources, now, entries_of(flow, now, here), 0.0);
+        };
+        let wanted = |entry: &Entry<'_>| here(entry) && largest.keys.contains(entry.key);
+        Self::with(flow, sources, now, entries_of(flow, now, wanted), largest.rest)
     }
 
     /// A copy of the entries of all flows that can be above `limit` at a data source, without totals.
