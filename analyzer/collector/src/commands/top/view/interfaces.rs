@@ -1,7 +1,5 @@
 //! Table of interfaces and their rates.
 
-use core::cmp::Ordering;
-
 use flowmote_engine::metrics::Metrics;
 use flowmote_engine::source::Source;
 
@@ -13,8 +11,7 @@ use crate::commands::top::units::{fit, known, si};
 pub(super) struct Interface {
     source: Source,
     name: Option<String>,
-    bits: f64,
-    packets: f64,
+    rate: f64,
 }
 
 impl View {
@@ -23,17 +20,12 @@ impl View {
         let metrics = content.analyzer.metrics();
         let found = sources(metrics, &["ifindex", "ifname"]).into_iter();
         let mut interfaces: Vec<Interface> =
-            found.map(|source| Interface::of(metrics, source)).collect();
-        interfaces.sort_by(|a, b| self.order(a, b).then(a.source.cmp(&b.source)));
+            found.map(|source| Interface::of(metrics, source, self.sort)).collect();
+        interfaces.sort_by(|a, b| {
+            let order = b.rate.total_cmp(&a.rate).then_with(|| a.name.cmp(&b.name));
+            order.then(a.source.cmp(&b.source))
+        });
         interfaces
-    }
-
-    fn order(&self, a: &Interface, b: &Interface) -> Ordering {
-        match self.sort {
-            Sort::Bits => b.bits.total_cmp(&a.bits),
-            Sort::Packets => b.packets.total_cmp(&a.packets),
-            Sort::Name => a.name.cmp(&b.name),
-        }
     }
 
     /// The table of interfaces, in `height` lines.
@@ -64,12 +56,14 @@ impl View {
 }
 
 impl Interface {
-    fn of(metrics: &Metrics, source: Source) -> Self {
+    fn of(metrics: &Metrics, source: Source, sort: Sort) -> Self {
         let sum = |names| numbers(metrics, &source, names).unwrap_or(0.0);
-        let name = metrics.get(&source, "ifname").map(|name| name.to_string());
-        let bits = 8.0 * sum(["ifinoctets", "ifoutoctets"]);
-        let packets = sum(["ifinpkts", "ifoutpkts"]);
-        Self { source, name, bits, packets }
+        let (rate, name) = match sort {
+            Sort::Bits => (sum(["ifinoctets", "ifoutoctets"]), None),
+            Sort::Packets => (sum(["ifinpkts", "ifoutpkts"]), None),
+            Sort::Name => (0.0, metrics.get(&source, "ifname").map(|name| name.to_string())),
+        };
+        Self { source, name, rate }
     }
 }
 

@@ -186,6 +186,7 @@ fn rows_are_in_the_selected_order() {
     assert_eq!(order(Page::Pairs, Sort::Bits), "231");
     assert_eq!(order(Page::Interfaces, Sort::Bits), "231");
     assert_eq!(order(Page::Interfaces, Sort::Packets), "123");
+    assert_eq!(order(Page::Interfaces, Sort::Name), "123");
 }
 
 #[test]
