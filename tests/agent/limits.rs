@@ -15,7 +15,13 @@ struct Host {
     _peer: Namespace,
     collector: Collector,
     agent: Agent,
+    /// Changes of taps under traffic.
+    changes: u64,
 }
+
+/// Packets that pass between the filters of two taps while one replaces the other: hardly any, unless
+/// the processor is emulated. A tap that does not wait for the other one misses hundreds.
+const IN_PASSING: u64 = 4;
 
 /// A configuration that selects them all.
 fn configuration(sampling: u32, header_bytes: u32) -> String {
@@ -43,7 +49,7 @@ impl Host {
         command.arg(limit).arg(flowmote()).arg("run");
         command.arg("--config").arg(file);
         let agent = Agent::start_command(lab, command);
-        Self { host, _peer: peer, collector, agent }
+        Self { host, _peer: peer, collector, agent, changes: 0 }
     }
 
     fn flood(&self, count: u32) {
@@ -56,7 +62,8 @@ impl Host {
             let index = self.host.if_index(name);
             wait_until_equal(&format!("packets and pool of {name}"), || {
                 let kernel = LinkCounters::of(&self.host, name).packets();
-                [kernel, self.collector.so_far().pool_of(index).into()]
+                let pool = self.collector.so_far().pool_of(index).into();
+                [kernel, without_passing(self.changes, pool, kernel)]
             });
         }
     }
@@ -64,12 +71,32 @@ impl Host {
     /// Reloads the configuration while packets are sent.
     fn reload(&mut self, lab: &Lab, sampling: u32, header_bytes: u32) {
         lab.file("flowmote.conf", &configuration(sampling, header_bytes));
-        let Self { host, agent, .. } = self;
-        flood_while(host, || {
+        self.change(|_, agent| {
             agent.program().signal(Signal::SIGHUP);
             agent.wait_notified("RELOADING=1");
             agent.wait_notified("READY=1");
         });
+    }
+
+    /// Sends packets while something is done that replaces taps.
+    fn change(&mut self, something: impl FnOnce(&Namespace, &mut Agent)) {
+        self.changes += 1;
+        let Self { host, agent, .. } = self;
+        flood_while(host, || something(host, agent));
+    }
+
+    /// Ends the agent and compares its counts of both links with those of the kernel. Returns its
+    /// log, and what the collector received.
+    fn finish(self) -> (String, Capture) {
+        let Self { host, collector, agent, changes, .. } = self;
+        let (log, capture) = (agent.stop(), collector.finish());
+        for name in ["lan0", "lan1"] {
+            let Totals { seen, samples, drops } = Totals::last_of(&log, name);
+            let kernel = LinkCounters::of(&host, name).packets();
+            assert_eq!((without_passing(changes, seen, kernel), samples, drops), (kernel, seen, 0));
+            check_order(&capture, host.if_index(name));
+        }
+        (log, capture)
     }
 
     fn wait_for_counters(&self, others: u32) {
@@ -85,6 +112,11 @@ impl Host {
         assert_eq!(all.last(), Some(&self.host.if_index(&format!("if{}", others - 1))));
         all
     }
+}
+
+/// `packets`, or `kernel` if what passed during the changes makes the difference.
+fn without_passing(changes: u64, packets: u64, kernel: u64) -> u64 {
+    if packets.abs_diff(kernel) <= changes * IN_PASSING { kernel } else { packets }
 }
 
 /// Sends `count` packets out of each link.
@@ -135,45 +167,28 @@ fn thousand_interfaces_are_sampled_within_1024_open_files() {
         host.reload(&lab, sampling, header_bytes);
         host.wait_for_pools();
     }
-    let Host { host, collector, agent, .. } = host;
-    let log = agent.stop();
     // Without `check`, which compares arrival times: on a busy machine the collector lags behind.
-    let capture = collector.finish();
-    for name in ["lan0", "lan1"] {
-        let totals = Totals::last_of(&log, name);
-        let kernel = LinkCounters::of(&host, name).packets();
-        assert_eq!((totals.seen, totals.samples, totals.drops), (kernel, kernel, 0), "{name}");
-        check_order(&capture, host.if_index(name));
-    }
+    host.finish();
 }
 
 #[test]
 fn seventeenth_interface_makes_them_share_a_tap() {
     let Some(lab) = Lab::open() else { return };
-    let host = Host::start(&lab, 8, "--nofile=1024:1024");
+    let mut host = Host::start(&lab, 8, "--nofile=1024:1024");
     let files = host.agent.open_files(&host.host);
     host.flood(300);
     host.wait_for_pools();
     let lines = |number| format!("link add ifx{number} type ifb\nlink set ifx{number} up\n");
-    flood_while(&host.host, || {
-        host.host.ip(&(0..8).map(lines).collect::<String>());
-        let last = host.host.if_index("ifx7");
-        host.agent.program().wait_for_line(0, &format!("(ifIndex {last}, "));
+    host.change(|host, agent| {
+        host.ip(&(0..8).map(lines).collect::<String>());
+        let last = host.if_index("ifx7");
+        agent.program().wait_for_line(0, &format!("(ifIndex {last}, "));
     });
     host.wait_for_pools();
     if lab.has_ebpf() {
         wait_until("one tap", || (host.agent.open_files(&host.host) < files - 8).then_some(()));
     }
-    let Host { host, collector, agent, .. } = host;
-    let log = agent.stop();
-    let capture = collector.finish();
-    capture.check();
-    for name in ["lan0", "lan1"] {
-        let totals = Totals::last_of(&log, name);
-        let kernel = LinkCounters::of(&host, name).packets();
-        assert_eq!((totals.seen, totals.samples, totals.drops), (kernel, kernel, 0), "{log}");
-        check_order(&capture, host.if_index(name));
-    }
+    host.finish().1.check();
 }
 
 #[test]
@@ -210,15 +225,9 @@ fn short_address_space_makes_rings_smaller_and_loses_nothing_else() {
     host.wait_for_pools();
     host.reload(&lab, 1000, 64);
     host.wait_for_pools();
-    let Host { host, collector, agent, .. } = host;
-    let log = agent.stop();
-    collector.finish().check();
+    let (log, capture) = host.finish();
+    capture.check();
     assert!(log.contains("no memory for a ring of 8192 KiB, "), "{log}");
-    for name in ["lan0", "lan1"] {
-        let totals = Totals::last_of(&log, name);
-        let kernel = LinkCounters::of(&host, name).packets();
-        assert_eq!((totals.seen, totals.samples, totals.drops), (kernel, kernel, 0), "{log}");
-    }
 }
 
 #[test]
@@ -232,15 +241,14 @@ fn samples_in_the_ring_of_a_deselected_interface_are_drops() {
         "sflow { collector { ip = 127.0.0.1 } pcap { dev = lan1 sampling = 1 } }",
     );
     // The kernel holds the last ones back for 50 ms at least.
-    let Host { host: namespace, agent, .. } = &mut host;
-    flood_while(namespace, || {
+    host.change(|_, agent| {
         agent.program().signal(Signal::SIGHUP);
         agent.wait_notified("RELOADING=1");
         agent.program().wait_for_line(0, "lan0: no longer sampled");
     });
     let log = host.agent.stop();
-    let totals = Totals::last_of(&log, "interfaces no longer sampled");
-    assert_eq!(totals.samples + totals.drops, totals.seen, "{log}");
+    let Totals { seen, samples, drops } = Totals::last_of(&log, "interfaces no longer sampled");
+    assert_eq!(without_passing(host.changes, samples + drops, seen), seen, "{log}");
     assert!(
         !log.lines()
             .any(|line| line.contains("no longer sampled: ") && line.contains("in the ring"))
