@@ -120,7 +120,7 @@ fn pool_that_grows_by_less_than_the_samples_is_counted() {
     assert_eq!(pools(&[(1, u32::MAX - 9), (2, 90)]), [""; 0]);
     assert_eq!(pools(&[(1, 100), (3, 300), (2, 200), (4, 400)]), [""; 0]);
     assert_eq!(pools(&[(9000, 1_000_000), (1, 100), (2, 200)]), [""; 0]);
-    assert_eq!(pools(&[(1, 0), (2, 0), (3, 0)]), [""; 0]);
+    assert_eq!(pools(&[(1, 0), (1000, 0), (1999, 0), (2998, 0)]), [""; 0]);
     assert_eq!(pools(&[(1, 100), (2, 50), (3, 150)]), step(1));
     assert_eq!(pools(&[(1, 100), (2, 130), (5, 131), (9, 132)]), step(1), "4 samples, 2 packets");
     // A late sample does not hide that the pool steps back.
