@@ -49,8 +49,8 @@ pub struct Analyzer {
     seen: SeenKeys,
     history: History,
     thresholds: BTreeMap<String, Watch>,
-    /// The time of the last check of thresholds on metrics of counters.
-    checked: Instant,
+    /// The last time at which the names in the topology were looked up.
+    resolved: Instant,
 }
 
 impl Analyzer {
@@ -69,7 +69,7 @@ impl Analyzer {
             seen: SeenKeys::new(),
             history: History::new(share),
             thresholds: BTreeMap::new(),
-            checked: Instant::default(),
+            resolved: Instant::default(),
         }
     }
 
@@ -97,24 +97,31 @@ impl Analyzer {
         self.flows.tick(now, flows);
         self.seen.tick();
         self.history.tick(now);
-        let counters = now.since(self.checked) >= COUNTERS_INTERVAL;
+        self.compare(now, events);
+        self.metrics.tick(now);
+        if now.since(self.resolved) >= COUNTERS_INTERVAL && !self.lookup.topology.is_empty() {
+            self.resolved = now;
+            self.lookup.topology.resolve(&self.metrics);
+        }
+    }
+
+    /// Compares metrics with thresholds. Those of counters change seldom and are many: a few thresholds on
+    /// them have their turn in each tick.
+    fn compare(&mut self, now: Instant, events: &mut EventLog) {
         let mut thresholds = core::mem::take(&mut self.thresholds);
+        let mut turns = thresholds.len() / TICKS + 1;
         for (name, watch) in &mut thresholds {
             let candidates = match self.flows.definition(&watch.threshold().metric) {
                 Some(_) => self.flow_candidates(now, watch.threshold()),
-                None if counters => self.counter_candidates(watch.threshold()),
+                None if turns > 0 && watch.is_due(now, COUNTERS_INTERVAL) => {
+                    turns -= 1;
+                    self.counter_candidates(watch.threshold())
+                }
                 None => continue,
             };
             watch.evaluate(name, now, candidates).into_iter().for_each(|event| events.push(event));
         }
         self.thresholds = thresholds;
-        self.metrics.tick(now);
-        if counters {
-            self.checked = now;
-            if !self.lookup.topology.is_empty() {
-                self.lookup.topology.resolve(&self.metrics);
-            }
-        }
     }
 
     /// The flows, or totals of data sources, that are above a threshold.
@@ -309,5 +316,7 @@ pub fn add_top_keys(found: &mut [Found], snapshot: &Snapshot, lookup: &Lookup) {
     }
 }
 
+/// Ticks in which all thresholds on metrics of counters have their turn.
+const TICKS: usize = 5;
 /// Time between two checks of metrics that change with counter samples only.
 const COUNTERS_INTERVAL: Duration = Duration::from_millis(500);

@@ -261,3 +261,31 @@ fn keys_of_packets_are_listed() {
     assert_eq!(seen("udpdestinationport"), None);
     assert_eq!(seen("ip6source"), None);
 }
+
+#[test]
+fn thresholds_on_counters_take_turns() {
+    let mut world = World::new();
+    let speed = [1, 88, 5, 6, 0, 1_000_000_000, 1, 3].iter().copied().chain([0; 16]);
+    let speed: Vec<u32> = speed.skip(2).collect();
+    let counters = counter_sample(1, 5, &[(1, words(&speed))]);
+    world.sequence += 1;
+    let arrival = Arrival { time: world.now(), sender: None };
+    world.analyzer.ingest(&arrival, &datagram(world.sequence, &[counters]));
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let metric = "ifspeed".to_owned();
+        world.analyzer.set_threshold(name, Threshold { metric, value: 1.0, ..threshold(false) });
+    }
+    let mut found = Vec::new();
+    for _ in 0..5 {
+        world.milliseconds += 50;
+        world.tick();
+        found.push(world.events.total());
+    }
+    // All within half a second, and none again.
+    assert_eq!(found, [2, 4, 6, 6, 6]);
+    (0..40).for_each(|_| {
+        world.milliseconds += 50;
+        world.tick();
+    });
+    assert_eq!(world.events.total(), 6);
+}

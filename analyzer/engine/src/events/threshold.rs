@@ -44,6 +44,8 @@ pub struct Candidate {
 #[derive(Debug)]
 pub struct Watch {
     threshold: Threshold,
+    /// The time of the last comparison.
+    compared: Option<Instant>,
     /// Time of the last value above the limit.
     above: HashMap<(Source, Option<String>), Instant>,
     /// Values that were above the limit but could not be kept.
@@ -53,7 +55,12 @@ pub struct Watch {
 impl Watch {
     /// Watches a threshold. Nothing is above it.
     pub fn new(threshold: Threshold) -> Self {
-        Self { threshold, above: HashMap::default(), overflow: 0 }
+        Self { threshold, compared: None, above: HashMap::default(), overflow: 0 }
+    }
+
+    /// True if nothing was compared for `interval`.
+    pub fn is_due(&self, now: Instant, interval: Duration) -> bool {
+        self.compared.is_none_or(|compared| now.since(compared) >= interval)
     }
 
     /// The threshold watched.
@@ -69,6 +76,7 @@ impl Watch {
         now: Instant,
         candidates: impl IntoIterator<Item = Candidate>,
     ) -> Vec<Event> {
+        self.compared = Some(now);
         let mut events = Vec::new();
         for candidate in candidates {
             let limit = self.threshold.value;
