@@ -81,8 +81,8 @@ impl Plausibility {
     ) {
         let Some(stream) = stream else { return };
         let last = self.counters.touch((stream, interface(&counters)));
-        let impossible = last.is_some_and(|(before, old)| {
-            time.since(&before).is_some_and(|elapsed| faster_than_link(&old, &counters, elapsed))
+        let impossible = last.as_ref().is_some_and(|(before, old)| {
+            time.since(before).is_some_and(|elapsed| faster_than_link(old, &counters, elapsed))
         });
         *last = Some((time, counters));
         if impossible {

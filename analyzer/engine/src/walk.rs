@@ -123,7 +123,8 @@ fn samples(
     tally: &mut Tally,
     sink: &mut impl Sink,
 ) {
-    let (uptime, sender) = (datagram.uptime, arrival.sender);
+    // The samples of a stream have one sender.
+    let (uptime, sender) = (datagram.uptime, None);
     let time = SampleTime { arrival: arrival.time, uptime, sequence_number: 0, sender };
     let mut samples = datagram.samples();
     for sample in samples.by_ref() {
@@ -136,7 +137,7 @@ fn samples(
                     sink.implausible(name);
                 }
                 sink.sample(&sample);
-                let surplus = content(stream, time, &sample, tally, sink);
+                let surplus = content(stream, &time, &sample, tally, sink);
                 sink.end_of_sample(&sample, surplus);
             }
             Err(fault) => {
@@ -156,12 +157,12 @@ fn flow_records<'a>(list: FlowRecords<'a>, tally: &mut Tally, sink: &mut impl Si
 /// Returns its surplus bytes.
 fn counter_records<'a>(
     stream: Option<StreamId>,
-    time: SampleTime,
+    time: &SampleTime,
     sample: &CountersSample<'a>,
     tally: &mut Tally,
     sink: &mut impl Sink,
 ) -> &'a [u8] {
-    let time = SampleTime { sequence_number: sample.sequence_number, ..time };
+    let time = SampleTime { sequence_number: sample.sequence_number, ..*time };
     records(sample.records(), tally, sink, |tally, sink, record| {
         if let Some(counters) = record.read::<IfCounters>() {
             tally.plausibility.counters(stream, time, counters);
@@ -175,7 +176,7 @@ fn counter_records<'a>(
 /// `stream` and `time` are those of the datagram.
 fn content<'a>(
     stream: Option<StreamId>,
-    time: SampleTime,
+    time: &SampleTime,
     sample: &Sample<'a>,
     tally: &mut Tally,
     sink: &mut impl Sink,
