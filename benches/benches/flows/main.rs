@@ -175,13 +175,13 @@ impl Analysis {
                 return analyzer.ingest(&Arrival { time, sender: Some(SENDER) }, payload);
             }
         };
-        let context = Context::new(&self.lookup);
+        let (mut batch, context) = (cache.batch(time), Context::new(&self.lookup));
         let datagram = Datagram::parse(payload).expect("a datagram");
         for sample in datagram.samples().flatten() {
             if let Sample::Flow(sample) = sample {
                 let observed = Observed::flow(datagram.agent_address, &sample);
                 let packet = Packet::flow(datagram.agent_address, &sample);
-                cache.ingest(time, &observed, black_box(&packet), &context);
+                batch.ingest(&observed, black_box(&packet), &context);
             }
         }
     }

@@ -8,7 +8,7 @@ use flowmote_decoder::{
 use super::seen::SeenKeys;
 use crate::agents::Agents;
 use crate::arrival::Arrival;
-use crate::flowcache::{FlowCache, Observed};
+use crate::flowcache::{Batch, Observed};
 use crate::interfaces::SampleTime;
 use crate::keys::{Context, Packet};
 use crate::lookup::Lookup;
@@ -22,7 +22,7 @@ use crate::walk::{Irregular, Sink};
 pub(super) struct Tables<'e> {
     pub(super) agents: &'e mut Agents,
     pub(super) metrics: &'e mut Metrics,
-    pub(super) flows: &'e mut FlowCache,
+    pub(super) flows: Batch<'e>,
     pub(super) checks: &'e mut SelfCheck,
     pub(super) names: &'e SourceNames,
     pub(super) seen: &'e mut SeenKeys,
@@ -95,7 +95,7 @@ impl<'e> Ingest<'e> {
         let (now, tables) = (self.arrival.time, &mut self.tables);
         let context = Context { lookup: self.lookup, names: &*tables.metrics };
         tables.seen.note(now, packet, &context);
-        if let Some(noted) = tables.flows.add(now, observed, packet, &context) {
+        if let Some(noted) = tables.flows.add(observed, packet, &context) {
             tables.history.add(now, &noted, packet);
         }
     }

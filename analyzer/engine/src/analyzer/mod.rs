@@ -87,6 +87,7 @@ impl Analyzer {
     /// Processes a UDP payload.
     pub fn ingest(&mut self, arrival: &Arrival, payload: &[u8]) {
         let Self { tally, agents, metrics, flows, checks, lookup, names, seen, history, .. } = self;
+        let flows = flows.batch(arrival.time);
         let tables = Tables { agents, metrics, flows, checks, names, seen, history };
         let mut sink = Ingest::new(arrival, payload.len(), tables, lookup);
         walk(arrival, payload, tally, &mut sink);

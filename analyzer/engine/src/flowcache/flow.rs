@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::accumulator::Observation;
 use super::budget::Budget;
 use super::counted::Counted;
 use super::decay::Decay;
@@ -35,10 +36,6 @@ pub(crate) struct Flow {
     pub(crate) totals: Table,
     /// Sums that never decrease, if the definition has them.
     pub(crate) counted: Option<Counted>,
-    /// The key of the current packet.
-    key: KeyBuffer,
-    /// What the current packet adds; `None` if it belongs to no flow.
-    pending: Option<Pending>,
     swept: Instant,
     /// Samples in flows so far.
     pub(crate) samples: u64,
@@ -52,11 +49,18 @@ struct Moment {
     period: u32,
 }
 
-/// What a packet adds to the main sum of its entry, and the hash of its key.
+/// A packet that is not in its flow yet.
 #[derive(Clone, Copy, Debug)]
-struct Pending {
-    amount: f64,
-    hash: u64,
+pub(crate) struct Pending {
+    /// Place of its flow among all of them.
+    pub(crate) flow: usize,
+    pub(crate) sample: Sample,
+    /// What it adds to the main sum of its entry.
+    pub(crate) amount: f64,
+    /// The hash of its key.
+    pub(crate) hash: u64,
+    /// Place of its further values among those of all packets.
+    pub(crate) further: usize,
 }
 
 /// A sample as flows need it.
@@ -100,65 +104,63 @@ impl Flow {
             table: Table::new(shape, budget),
             totals: Table::new(Shape { lives: false, ..shape }, budget),
             counted,
-            key: KeyBuffer::default(),
-            pending: None,
             swept: now,
             samples: 0,
         }
     }
 
-    /// Reads what a packet adds, and the key of its flow. [`touch`](Flow::touch) and [`add`](Flow::add)
-    /// follow.
+    /// Writes the key of a packet to `key`. Returns what it adds to the main sum of its entry, and the hash
+    /// of the key; `None` if it belongs to no flow.
     #[inline]
     pub(crate) fn read(
-        &mut self,
+        &self,
         sample: &Sample,
         packet: &Packet<'_>,
         context: &Context<'_>,
         shared: &Shared,
-    ) {
-        let amount = self.plan.read(packet, context, &mut self.key);
-        self.pending = amount.map(|amount| {
-            let hash = key_hash(&shared.hasher, sample.observer, &self.key);
-            Pending { amount, hash }
-        });
+        key: &mut KeyBuffer,
+    ) -> Option<(f64, u64)> {
+        let amount = self.plan.read(packet, context, key)?;
+        Some((amount, key_hash(&shared.hasher, sample.observer, key)))
     }
 
-    /// Begins to load the entry of the packet. Called for all flows before the first [`add`](Flow::add),
-    /// so that the processor waits for all entries at the same time, not for one after the other.
+    /// Begins to load the entries of a packet.
     #[inline]
-    pub(crate) fn touch(&self) {
-        if let Some(Pending { hash, .. }) = self.pending {
-            self.table.touch(hash);
-        }
+    pub(crate) fn touch(&self, pending: &Pending) {
+        self.table.touch(pending.hash);
+        self.totals.touch(Observer::new(pending.sample.source, Passage::In).spread());
     }
 
-    /// Adds the packet to its flow, if it belongs to one.
+    /// Adds a packet.
     #[inline]
     pub(crate) fn add(
         &mut self,
-        sample: &Sample,
-        packet: &Packet<'_>,
-        context: &Context<'_>,
+        pending: &Pending,
+        key: &KeyBuffer,
+        further: &[Observation],
         shared: &mut Shared,
     ) {
-        let Some(Pending { amount, hash }) = self.pending.take() else { return };
+        let Pending { sample, amount, hash, .. } = pending;
         self.samples += 1;
         if self.moment.now != sample.now {
             self.pass_to(sample.now);
         }
         let Moment { growth, period, .. } = self.moment;
-        let weight = sample.weight.grown(growth);
+        let (entry, total) = (
+            Probe::new(key, sample.observer, *hash),
+            Probe::of_observer(Observer::new(sample.source, Passage::In)),
+        );
+        let reading =
+            Reading { amount: *amount, weight: sample.weight.grown(growth), period, further };
         if self.plain {
-            return self.add_sums(Pending { amount, hash }, sample, weight, &mut shared.budget);
+            return self.add_sums(&entry, &total, sample.ticks, &reading, &mut shared.budget);
         }
-        let reading = Reading { amount, weight, period, packet, context };
-        self.add_to_entry(hash, sample, &reading, shared);
-        self.add_to_total(sample, &reading, shared);
+        self.add_to_entry(&entry, sample, &reading, shared);
+        self.add_to_total(&total, sample.ticks, &reading, shared);
         if let Some(counted) = &mut self.counted
             && self.definition.counts(sample.observer.passage())
         {
-            counted.add(self.key.bytes(), sample, amount * sample.weight.packets, shared);
+            counted.add(key.bytes(), sample, amount * sample.weight.packets, shared);
         }
     }
 
@@ -166,18 +168,17 @@ impl Flow {
     #[inline]
     fn add_sums(
         &mut self,
-        Pending { amount, hash }: Pending,
-        sample: &Sample,
-        weight: Weight,
+        entry: &Probe<'_>,
+        total: &Probe<'_>,
+        ticks: Ticks,
+        reading: &Reading<'_>,
         budget: &mut Budget,
     ) {
-        let probe = Probe::new(&self.key, sample.observer, hash);
-        if let Some(slot) = self.table.slot(&probe, &self.decay, budget) {
-            slot.add(amount, weight, sample.ticks);
+        if let Some(slot) = self.table.slot(entry, &self.decay, budget) {
+            slot.add(reading.amount, reading.weight, ticks);
         }
-        let probe = Probe::of_observer(Observer::new(sample.source, Passage::In));
-        if let Some(slot) = self.totals.slot(&probe, &self.decay, budget) {
-            slot.add(amount, weight, sample.ticks);
+        if let Some(slot) = self.totals.slot(total, &self.decay, budget) {
+            slot.add(reading.amount, reading.weight, ticks);
         }
     }
 
@@ -186,39 +187,41 @@ impl Flow {
         self.moment = Moment { now, growth, period };
     }
 
-    fn add_to_total(&mut self, sample: &Sample, reading: &Reading<'_, '_>, shared: &mut Shared) {
-        let observer = Observer::new(sample.source, Passage::In);
-        let probe = Probe::of_observer(observer);
-        let Shared { budget, hasher, .. } = shared;
-        let found = self.totals.entry(&probe, &self.decay, budget, |_| {});
+    fn add_to_total(
+        &mut self,
+        probe: &Probe<'_>,
+        ticks: Ticks,
+        reading: &Reading<'_>,
+        shared: &mut Shared,
+    ) {
+        let budget = &mut shared.budget;
+        let found = self.totals.entry(probe, &self.decay, budget, |_| {});
         let Some(mut found) = found else { return };
-        let heap = reading.add_to(&mut found, sample.ticks, &self.plan, hasher);
-        if let Some((before, after)) = heap {
+        if let Some((before, after)) = reading.add_to(&mut found, ticks) {
             self.totals.note_heap(probe.hash, before, after, budget);
         }
     }
 
     fn add_to_entry(
         &mut self,
-        hash: u64,
+        probe: &Probe<'_>,
         sample: &Sample,
-        reading: &Reading<'_, '_>,
+        reading: &Reading<'_>,
         shared: &mut Shared,
     ) {
-        let Shared { budget, hasher, ended } = shared;
-        let probe = Probe::new(&self.key, sample.observer, hash);
+        let Shared { budget, ended, .. } = shared;
         let labels = Labels { name: &self.name, definition: &self.definition, plan: &self.plan };
-        let found = self.table.entry(&probe, &self.decay, budget, |entry| {
+        let found = self.table.entry(probe, &self.decay, budget, |entry| {
             if let Some(life) = entry.life {
                 ended.flow(labels, entry, life);
             }
         });
         let Some(mut found) = found else { return };
-        let heap = reading.add_to(&mut found, sample.ticks, &self.plan, hasher);
+        let heap = reading.add_to(&mut found, sample.ticks);
         if let Some(life) = found.life {
             let total = reading.amount * sample.weight.packets;
             if life.add(sample.now, total) && self.definition.flow_start {
-                ended.begun(labels, self.key.bytes(), sample, total);
+                ended.begun(labels, probe.key, sample, total);
             }
         }
         if let Some((before, after)) = heap {
@@ -285,34 +288,24 @@ fn period(time: Instant, t: f64) -> u32 {
 }
 
 /// What a packet adds to its entries.
-struct Reading<'p, 'r> {
+struct Reading<'r> {
     amount: f64,
     weight: Weight,
     period: u32,
-    packet: &'r Packet<'p>,
-    context: &'r Context<'r>,
+    /// The further values, and those of the packets after it.
+    further: &'r [Observation],
 }
 
-impl Reading<'_, '_> {
+impl Reading<'_> {
     /// Adds the packet to an entry. Returns the heap of the further values before and after, if it
     /// changed.
     #[inline]
-    fn add_to(
-        &self,
-        found: &mut Found<'_>,
-        ticks: Ticks,
-        plan: &Plan,
-        hasher: &RandomState,
-    ) -> Option<(usize, usize)> {
+    fn add_to(&self, found: &mut Found<'_>, ticks: Ticks) -> Option<(usize, usize)> {
         found.slot.add(self.amount, self.weight, ticks);
-        if found.values.is_empty() {
-            return None;
-        }
         let (mut before, mut after) = (0, 0);
-        let observations = plan.further(self.packet, self.context, hasher);
-        for (value, observation) in found.values.iter_mut().zip(observations) {
+        for (value, observation) in found.values.iter_mut().zip(self.further) {
             before += value.heap();
-            value.add(observation, self.weight, self.period);
+            value.add(*observation, self.weight, self.period);
             after += value.heap();
         }
         (before != after).then_some((before, after))

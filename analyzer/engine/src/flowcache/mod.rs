@@ -1,7 +1,7 @@
 //! Flows that are defined at run time.
 //!
-//! - [`FlowCache`] holds the [`Definition`]s and their tables. [`ingest`](FlowCache::ingest) adds a sample
-//!   to the flows that it belongs to, [`tick`](FlowCache::tick) removes old ones.
+//! - [`FlowCache`] holds the [`Definition`]s and their tables. A [`Batch`] adds samples to the flows that
+//!   they belong to, [`tick`](FlowCache::tick) removes old ones.
 //! - [`Snapshot`] is a copy of the tables of one definition, to merge, sort and print without holding up
 //!   the samples.
 //! - [`Estimate`] is a value with its error. Every value is one.
@@ -16,6 +16,7 @@
 //! it; see [`Basis`].
 
 mod accumulator;
+mod batch;
 mod budget;
 mod cache;
 mod copy;
@@ -43,6 +44,7 @@ mod sources;
 mod table;
 
 pub(crate) use accumulator::{Accumulator, Observation};
+pub use batch::Batch;
 pub(crate) use budget::Budget;
 pub(crate) use cache::Noted;
 pub use cache::{FlowCache, Usage};

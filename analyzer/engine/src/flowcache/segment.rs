@@ -1,5 +1,7 @@
 //! A part of a table: slots found by hash, with the values and long keys that belong to them.
 
+use prefetch_index::prefetch_index;
+
 use super::accumulator::Accumulator;
 use super::decay::Decay;
 use super::lifetime::Lifetime;
@@ -84,11 +86,13 @@ impl Segment {
         Err(place)
     }
 
-    /// The hash in the slot where the search for `hash` begins.
+    /// Begins to load the slots in which most searches for `hash` end: the first and the next.
     #[inline]
-    pub(crate) fn first(&self, hash: u32) -> u32 {
+    pub(crate) fn touch(&self, hash: u32) {
         let place = hash as usize & (self.slots.len() - 1);
-        self.slots.get(place).map_or(0, |slot| slot.hash)
+        prefetch_index(&self.slots, place);
+        // After the last slot it is a hint without an effect.
+        prefetch_index(&self.slots, place + 1);
     }
 
     /// Fills a free slot. Memory can grow by a long key.

@@ -59,11 +59,10 @@ impl<'k> Probe<'k> {
 pub(crate) fn key_hash(hasher: &RandomState, observer: Observer, key: &KeyBuffer) -> u64 {
     let mut hasher = hasher.build_hasher();
     match key.padded::<INLINE>() {
-        // Without a loop over the bytes.
-        Some([first @ .., a, b]) => {
-            let last = u64::from(u16::from_ne_bytes([*a, *b]));
-            hasher.write_u128(u128::from_ne_bytes(*first));
-            hasher.write_u64(u64::from(observer.number()) << 16 | last);
+        Some(key) => {
+            let (first, last) = number(key);
+            hasher.write_u128(first);
+            hasher.write_u64(u64::from(observer.number()) << 16 | u64::from(last));
         }
         None => {
             hasher.write_u32(observer.number());
@@ -71,6 +70,12 @@ pub(crate) fn key_hash(hasher: &RandomState, observer: Observer, key: &KeyBuffer
         }
     }
     hasher.finish()
+}
+
+/// A key in its slot as numbers, which are compared and hashed without a loop over the bytes.
+#[inline]
+fn number([first @ .., a, b]: &[u8; INLINE]) -> (u128, u16) {
+    (u128::from_ne_bytes(*first), u16::from_ne_bytes([*a, *b]))
 }
 
 /// The part of a hash that a slot has, which is never 0.
@@ -159,8 +164,7 @@ impl Slot {
             && self.observer == probe.observer
             && usize::from(self.length) == probe.key.len()
             && match self.is_long() {
-                // Arrays of one length are compared without a loop.
-                false => self.inline == probe.inline,
+                false => number(&self.inline) == number(&probe.inline),
                 true => self.key(long) == probe.key,
             }
     }

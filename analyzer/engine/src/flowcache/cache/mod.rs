@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::batch::{Batch, Queue};
 use super::budget::Budget;
 use super::copy::totals;
 use super::counted::Counters;
@@ -33,6 +34,7 @@ pub struct FlowCache {
     flows: Vec<Flow>,
     sources: Sources,
     shared: Shared,
+    queue: Queue,
     finished: Vec<FlowRecord>,
     forgotten: u64,
 }
@@ -74,7 +76,14 @@ impl FlowCache {
             ended: Ended::default(),
         };
         let sources = Sources::new(bytes / 8 / Sources::bytes_each());
-        Self { flows: Vec::new(), sources, shared, finished: Vec::new(), forgotten: 0 }
+        Self {
+            flows: Vec::new(),
+            sources,
+            shared,
+            queue: Queue::new(),
+            finished: Vec::new(),
+            forgotten: 0,
+        }
     }
 
     /// Adds a definition, or replaces the one of this name. An identical one keeps its flows.
@@ -145,21 +154,14 @@ impl FlowCache {
         self.flows.get(self.place(name)?)
     }
 
-    /// Adds a sample to the flows that it belongs to. Samples with
-    /// [implausible](crate::Sink::implausible) values must not be passed.
-    pub fn ingest(
-        &mut self,
-        now: Instant,
-        sample: &Observed,
-        packet: &Packet<'_>,
-        context: &Context<'_>,
-    ) {
-        self.add(now, sample, packet, context);
+    /// Begins to add samples that arrived now.
+    pub fn batch(&mut self, now: Instant) -> Batch<'_> {
+        Batch::new(self, now)
     }
 
-    /// The same. Returns what was noted of the sample.
+    /// Notes a sample and reads what it adds, for the next [`flush`](Self::flush).
     #[inline]
-    pub(crate) fn add(
+    pub(super) fn add(
         &mut self,
         now: Instant,
         sample: &Observed,
@@ -167,17 +169,24 @@ impl FlowCache {
         context: &Context<'_>,
     ) -> Option<Noted> {
         let reading = self.observe(now, sample)?;
-        let Self { flows, shared, .. } = self;
-        for flow in flows.iter_mut().filter(|flow| flow.definition.dropped == sample.discarded) {
-            flow.read(&reading, packet, context, shared);
-        }
-        flows.iter().for_each(Flow::touch);
-        for flow in flows.iter_mut() {
-            flow.add(&reading, packet, context, shared);
+        let Self { flows, shared, queue, .. } = self;
+        for place in 0..flows.len() {
+            if queue.is_full() {
+                queue.flush(flows, shared);
+            }
+            let flow = flows.get(place).filter(|it| it.definition.dropped == sample.discarded);
+            if let Some(flow) = flow {
+                queue.push(place, flow, &reading, packet, context, shared);
+            }
         }
         let error = self.sources.get(reading.source)?.sampling.error();
         let Sample { observer, weight, .. } = reading;
         Some(Noted { source: sample.source, observer, weight, error })
+    }
+
+    /// Adds all samples to their flows.
+    pub(super) fn flush(&mut self) {
+        self.queue.flush(&mut self.flows, &mut self.shared);
     }
 
     /// Notes a sample at its data source. Returns what it stands for.
@@ -204,6 +213,7 @@ impl FlowCache {
     #[cold]
     fn add_source(&mut self, source: Source) -> u32 {
         if self.sources.is_full() {
+            self.flush();
             // Before the numbers of their data sources are those of others.
             self.finish();
             let free = self.sources.forget();

@@ -114,13 +114,12 @@ impl Table {
         }
     }
 
-    /// Begins to load the slot where the search for a key begins. Most searches end there: to load the
-    /// next one too costs more than it saves.
+    /// Begins to load the entry of a key, without a wait for it.
     #[inline]
     pub(crate) fn touch(&self, hash: u64) {
         let hash = slot_hash(hash);
         if let Some(segment) = self.segments.get(self.segment_of(hash)) {
-            core::hint::black_box(segment.first(hash));
+            segment.touch(hash);
         }
     }
 

@@ -1,3 +1,4 @@
+mod batch;
 mod counted;
 mod definitions;
 mod log;
@@ -85,7 +86,7 @@ impl Bench {
     pub(super) fn ingest(&mut self, seconds: f64, sample: &Observed, datagram: &[u8]) {
         let lookup = Lookup::default();
         with_packet(datagram, |packet| {
-            self.cache.ingest(at(seconds), sample, packet, &Context::new(&lookup));
+            self.cache.batch(at(seconds)).ingest(sample, packet, &Context::new(&lookup));
         });
     }
 

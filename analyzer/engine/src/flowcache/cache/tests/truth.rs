@@ -85,7 +85,7 @@ fn run(per_second: f64, rate: impl Fn(f64) -> u32, lost: f64, warm_up: usize) ->
         let size = SIZES.iter().position(|one| *one == size).unwrap();
         let packet = &packets[(host as usize - 1) * SIZES.len() + size];
         let sample = Observed { counters: Some(traffic.counters), ..entering(rate) };
-        cache.ingest(at(seconds), &sample, packet, &Context::new(&lookup));
+        cache.batch(at(seconds)).ingest(&sample, packet, &Context::new(&lookup));
     }
     inside
 }
