@@ -118,15 +118,43 @@ impl Client {
     /// Sends a request and reads its reply. Returns the length of the body.
     fn send(&mut self, request: &str) -> usize {
         self.stream.get_mut().write_all(request.as_bytes()).expect("a request");
-        let (mut length, mut line) = (0, String::new());
+        let (mut length, mut line) = (None, String::new());
         while line != "\r\n" {
-            line.clear();
-            self.stream.read_line(&mut line).expect("a head");
+            line = self.line();
             assert!(!line.starts_with("HTTP/1.1 4") && !line.starts_with("HTTP/1.1 5"), "{line}");
             if let Some(number) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = number.trim().parse().expect("a length");
+                length = Some(number.trim().parse().expect("a length"));
+            } else if line.starts_with("HTTP/1.1 204") {
+                length = Some(0);
             }
         }
+        match length {
+            Some(length) => self.bytes(length),
+            None => self.chunks(),
+        }
+    }
+
+    /// Reads a body of chunks.
+    fn chunks(&mut self) -> usize {
+        let mut total = 0;
+        loop {
+            let length = usize::from_str_radix(self.line().trim(), 16).expect("a length");
+            // Each has an end of its own.
+            self.bytes(length + 2);
+            if length == 0 {
+                return total;
+            }
+            total += length;
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).expect("a line");
+        line
+    }
+
+    fn bytes(&mut self, length: usize) -> usize {
         self.stream.read_exact(&mut vec![0; length]).expect("a body");
         length
     }

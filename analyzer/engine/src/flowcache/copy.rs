@@ -73,7 +73,9 @@ impl Snapshot {
     pub(crate) fn of_source(flow: &Flow, sources: &Sources, now: Instant, source: u32) -> Self {
         let here = |entry: &Entry<'_>| entry.slot.observer.source() == source;
         let count = flow.definition.n as usize;
-        let few = count < flow.table.len() / 8 && !flow.plan.value_is_further();
+        // Of the flows that a data source has on average.
+        let few = count < flow.table.len() / flow.totals.len().max(1) / 8;
+        let few = few && !flow.plan.value_is_further();
         let largest = few.then(|| Largest::of(flow, now, count, here));
         // Entries of several passages are added up, as in `of_top_keys`.
         let Some(largest) = largest.filter(|largest| largest.passages == 1) else {

@@ -72,14 +72,15 @@ async fn metrics(
         let hub = hub.clone();
         move |request| Parts::new(hub.clone(), agents.clone(), request, filter.clone())
     });
-    in_parts(TEXT, parts.map(move |part: Vec<Found>| series(&hub, &part).into()))
+    let mut labels = BTreeMap::new();
+    in_parts(TEXT, parts.map(move |part: Vec<Found>| series(&hub, &part, &mut labels).into()))
 }
 
-/// The series of numeric metrics.
-fn series(hub: &Hub, part: &[Found]) -> String {
+/// The series of numeric metrics. `labels` has those of data sources of earlier parts.
+fn series(hub: &Hub, part: &[Found], labels: &mut BTreeMap<Source, String>) -> String {
     let numbers: Vec<(&Found, f64)> =
         part.iter().filter_map(|found| Some((found, found.value.number()?))).collect();
-    let labels = labels(hub, numbers.iter().map(|(found, _)| found.source));
+    complete(hub, labels, numbers.iter().map(|(found, _)| found.source));
     let mut body = String::new();
     for (found, value) in numbers {
         if let Some(labels) = labels.get(&found.source) {
@@ -89,16 +90,21 @@ fn series(hub: &Hub, part: &[Found]) -> String {
     body
 }
 
-/// The labels of data sources.
-fn labels(hub: &Hub, sources: impl Iterator<Item = Source>) -> BTreeMap<Source, String> {
-    let sources: BTreeSet<Source> = sources.collect();
+/// Adds the labels of data sources that are not known yet.
+fn complete(
+    hub: &Hub,
+    known: &mut BTreeMap<Source, String>,
+    sources: impl Iterator<Item = Source>,
+) {
+    let sources: BTreeSet<Source> = sources.filter(|it| !known.contains_key(it)).collect();
     let mut described: Vec<(Source, Described)> =
         sources.into_iter().map(|source| (source, Described::default())).collect();
     // Samples wait for a part of them only.
     for part in described.chunks_mut(SOURCES_AT_ONCE) {
         hub.each(|analyzer| part.iter_mut().for_each(|(source, it)| it.complete(analyzer, source)));
     }
-    described.into_iter().map(|(source, it)| (source, it.labels(&source, &hub.names))).collect()
+    known
+        .extend(described.into_iter().map(|(source, it)| (source, it.labels(&source, &hub.names))));
 }
 
 /// What the analyzers hold about a data source.
