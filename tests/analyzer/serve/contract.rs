@@ -133,12 +133,13 @@ fn agents_are_selected_by_any_list() {
 fn long_replies_have_all_agents_in_order() {
     let server = Server::start(&[]);
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
-    let agents: Vec<String> = (1..=200).map(|last| format!("192.0.2.{last}")).collect();
+    let numbered = |network| (1..=200).map(move |last| format!("{network}.{last}"));
+    let agents: Vec<String> = ["192.0.2", "198.51.100"].into_iter().flat_map(numbered).collect();
     for (number, agent) in (0..2).flat_map(|number| agents.iter().map(move |it| (number, it))) {
         socket.send_to(&datagram(agent, SRC, 0, number), server.sflow).expect("sent");
     }
     let count = |value: &Value| value.as_object().map_or(0, serde_json::Map::len);
-    wait_until("agents", || (count(&server.json("/agents/json")) == 200).then_some(()));
+    wait_until("agents", || (count(&server.json("/agents/json")) == 400).then_some(()));
     let reply = server.get("/dump/ALL/ALL/json");
     assert!(reply.head.contains("chunked"), "{}", reply.head);
     let cells = reply.json();
@@ -147,7 +148,7 @@ fn long_replies_have_all_agents_in_order() {
     let found: Vec<_> = speeds.filter_map(|cell| cell["agent"].as_str()).collect();
     assert_eq!(found, agents);
     let text = server.get("/prometheus/metrics/ALL/ALL/txt").body;
-    assert_eq!(text.matches("sflow_ifspeed{").count(), 200);
+    assert_eq!(text.matches("sflow_ifspeed{").count(), 400);
     assert!(text.ends_with('\n'), "{:?}", text.get(text.len() - 100..));
 }
 
