@@ -67,5 +67,5 @@ impl Live {
     }
 }
 
-/// Bytes of the tables: about 240,000 samples fit.
+/// Bytes of the tables: about 200,000 samples fit.
 const MEMORY: usize = 160 << 20;
