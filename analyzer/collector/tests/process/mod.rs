@@ -61,11 +61,11 @@ impl Listening {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// The next line on standard error.
+    /// The next line on standard error, without the warning about the receive buffer; empty at the end.
     pub(crate) fn stderr_line(&mut self) -> String {
         let mut line = String::new();
-        self.stderr.as_mut().unwrap().read_line(&mut line).unwrap();
-        line
+        let length = self.stderr.as_mut().unwrap().read_line(&mut line).unwrap();
+        if length > 0 && without_buffer(&line).is_empty() { self.stderr_line() } else { line }
     }
 
     /// Closes the pipe of standard error.
