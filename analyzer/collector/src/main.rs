@@ -12,6 +12,7 @@ mod hub;
 mod output;
 mod receive;
 mod relay;
+mod resolver;
 mod state;
 mod stderr;
 

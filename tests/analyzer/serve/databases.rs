@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::client::{Server, serve};
 use crate::mmdb::{map, mmdb, number, text};
-use crate::traffic::Traffic;
+use crate::traffic::{AGENT, Traffic, datagram};
 
 fn countries(code: &str) -> Vec<u8> {
     let record = |code| map(&[("country", map(&[("iso_code", text(code))]))]);
@@ -57,6 +57,23 @@ fn keys_of_databases_have_the_words_of_the_files() {
                     Example Devices, Inc.|unknown";
     assert_eq!(wait_until("a flow", || key(&server, "facts")), expected);
     assert_eq!(server.json("/activeflows/ALL/absent/json"), json!([]));
+}
+
+#[test]
+fn names_of_addresses_are_those_of_the_resolver() {
+    let server = Server::start(&[]);
+    let _traffic =
+        Traffic::of(server.sflow, |number| vec![datagram(AGENT, "127.0.0.1", 1, number)]);
+    // The destination has no name: it is an address for documentation.
+    let keys = "dns:ipsource,null:[dns:ipdestination]:unknown";
+    server.put("/flow/names/json", &format!("{{keys:'{keys}',value:'bytes'}}"));
+    assert_eq!(wait_until("a flow", || key(&server, "names")), "localhost,unknown");
+    // Names are known to queries of the past, and stay known when groups change.
+    server.put("/group/one/json", "{all:['0.0.0.0/0']}");
+    server.put("/flow/later/json", "{keys:'dns:ipsource',value:'bytes'}");
+    assert_eq!(wait_until("a flow", || key(&server, "later")), "localhost");
+    let past = server.json("/api/v1/flows?keys=dns:ipsource&from=-10s");
+    assert_eq!(past["flows"][0]["key"], "localhost", "{past}");
 }
 
 #[test]

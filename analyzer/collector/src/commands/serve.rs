@@ -17,6 +17,7 @@ use crate::http::{self, Guard};
 use crate::hub::Hub;
 use crate::receive::{Batch, Drops, Pause, Receiver, Signals, Socket};
 use crate::relay::Relay;
+use crate::resolver::Resolver;
 use crate::state::State;
 use crate::stderr::eprintln_lossy;
 
@@ -42,6 +43,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let relay = Relay::new(listening);
     let hub = Arc::new(Hub::new(sockets.len(), arguments.memory.0, state, drops, relay));
     hub.set_databases(&databases);
+    let resolver = Resolver::default();
+    hub.set_addresses(&resolver.names());
     if arguments.presets {
         hub.define_presets()?;
     }
@@ -49,7 +52,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     serve(listener, hub.clone(), guard)?;
     let receiving = sockets.into_iter().enumerate();
     let receiving = receiving.map(|(number, socket)| receive(number, socket, hub.clone()));
-    control(arguments, &signals, &hub, receiving.collect::<io::Result<_>>()?)?;
+    control(arguments, &signals, &hub, resolver, receiving.collect::<io::Result<_>>()?)?;
     eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
     Ok(())
 }
@@ -128,6 +131,7 @@ fn control(
     arguments: &ServeArguments,
     signals: &Signals,
     hub: &Hub,
+    mut resolver: Resolver,
     mut receiving: Vec<Receiving>,
 ) -> io::Result<()> {
     let deadline = arguments.duration.and_then(|time| Instant::now().checked_add(time));
@@ -143,6 +147,7 @@ fn control(
             eprintln_lossy(format_args!("{}, {}", hub.tally().line(), hub.drops));
         }
         hub.tick();
+        resolver.tick(hub.now());
         if let Some(ended) = receiving.iter().position(JoinHandle::is_finished) {
             let ended = receiving.swap_remove(ended).join();
             return ended

@@ -16,7 +16,7 @@ use std::time::{Instant, SystemTime};
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::events::{EventLog, Threshold};
 use flowmote_engine::flowcache::{Definition, DefinitionError, FlowLog};
-use flowmote_engine::lookup::{Databases, Lookup, Topology};
+use flowmote_engine::lookup::{AddressNames, Databases, Lookup, Topology};
 use flowmote_engine::metrics::{MetricFilter, MetricRequest};
 use flowmote_engine::source::{AgentList, Source, SourceNames};
 use flowmote_engine::{Arrival, Instant as EngineTime};
@@ -308,6 +308,11 @@ impl Hub {
     /// Replaces the databases in all analyzers.
     pub(crate) fn set_databases(&self, databases: &Databases) {
         self.each(|analyzer| analyzer.set_databases(databases.clone()));
+    }
+
+    /// Replaces the names of addresses in all analyzers.
+    pub(crate) fn set_addresses(&self, names: &AddressNames) {
+        self.each(|analyzer| analyzer.set_addresses(names.clone()));
     }
 }
 

@@ -26,7 +26,7 @@ use crate::flowcache::{
     Counters, Definition, DefinitionError, Estimate, FlowCache, FlowLog, Snapshot,
 };
 use crate::instant::Instant;
-use crate::lookup::{Databases, Lookup};
+use crate::lookup::{AddressNames, Databases, Lookup};
 use crate::metrics::{Found, MetricValue, Metrics, Search, TopKey};
 use crate::samples::History;
 use crate::selfcheck::SelfCheck;
@@ -208,16 +208,21 @@ impl Analyzer {
         &self.lookup
     }
 
-    /// Replaces groups, maps and topology. The databases stay.
+    /// Replaces groups, maps and topology. The databases and names of addresses stay.
     pub fn set_lookup(&mut self, lookup: Lookup) {
-        let geo = core::mem::take(&mut self.lookup.geo);
-        self.lookup = Lookup { geo, ..lookup };
+        let Lookup { geo, addresses, .. } = core::mem::take(&mut self.lookup);
+        self.lookup = Lookup { geo, addresses, ..lookup };
         self.lookup.topology.resolve(&self.metrics);
     }
 
     /// Replaces the databases.
     pub fn set_databases(&mut self, databases: Databases) {
         self.lookup.geo = databases;
+    }
+
+    /// Replaces the names of addresses.
+    pub fn set_addresses(&mut self, names: AddressNames) {
+        self.lookup.addresses = names;
     }
 
     /// Adds a flow definition, or replaces the one of this name. An identical one keeps its flows.

@@ -1,7 +1,6 @@
 //! What keys are read with, beside the packet.
 
 use core::fmt;
-use core::net::IpAddr;
 
 use flowmote_decoder::{Address, DataSource, MacAddress};
 use foldhash::HashMap;
@@ -14,7 +13,7 @@ use crate::source::Source;
 pub struct Context<'a> {
     /// Groups, maps, topology and databases.
     pub lookup: &'a Lookup,
-    /// Names that agents and name servers report.
+    /// Names that agents report.
     pub names: &'a dyn Names,
 }
 
@@ -31,16 +30,13 @@ impl fmt::Debug for Context<'_> {
     }
 }
 
-/// Names that agents and name servers report.
+/// Names that agents report.
 pub trait Names {
     /// The name of a port.
     fn ifname(&self, agent: &Address, ifindex: u32) -> Option<String>;
 
     /// A metric of the host that has a MAC address, as text.
     fn host(&self, address: MacAddress, metric: &str) -> Option<String>;
-
-    /// The name of an address, if it is known already: no lookup is started.
-    fn dns(&self, address: IpAddr) -> Option<&str>;
 }
 
 /// A copy of the names of ports, without other names.
@@ -62,10 +58,6 @@ impl Names for PortNames {
     fn host(&self, _: MacAddress, _: &str) -> Option<String> {
         None
     }
-
-    fn dns(&self, _: IpAddr) -> Option<&str> {
-        None
-    }
 }
 
 struct Nameless;
@@ -76,10 +68,6 @@ impl Names for Nameless {
     }
 
     fn host(&self, _: MacAddress, _: &str) -> Option<String> {
-        None
-    }
-
-    fn dns(&self, _: IpAddr) -> Option<&str> {
         None
     }
 }

@@ -3,6 +3,7 @@
 //! Key functions and filters look values up here while samples are ingested, so every look-up is a
 //! search in memory. Users replace whole objects; nothing is changed in place.
 
+mod addresses;
 mod error;
 mod groups;
 mod maps;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use flowmote_decoder::MacAddress;
 
+pub use addresses::AddressNames;
 pub use error::LookupError;
 pub use groups::{Group, Groups};
 pub use maps::{Map, Maps};
@@ -33,6 +35,8 @@ pub struct Lookup {
     pub topology: Topology,
     /// Databases of countries, autonomous systems and vendors.
     pub geo: Databases,
+    /// Names of addresses.
+    pub addresses: AddressNames,
 }
 
 /// Facts about addresses from databases that the user names.

@@ -1,8 +1,6 @@
 //! Names that agents report, as keys read them: those of ports, and those of hosts by the MAC addresses of
 //! their adapters.
 
-use core::net::IpAddr;
-
 use flowmote_decoder::counter::HostAdapters;
 use flowmote_decoder::{Address, DataSource, MacAddress};
 use foldhash::{HashMap, HashMapExt};
@@ -54,11 +52,6 @@ impl Names for Metrics {
     fn host(&self, address: MacAddress, metric: &str) -> Option<String> {
         let source = self.adapters.owners.get(&address)?;
         self.get(source, metric).map(|value| value.to_string())
-    }
-
-    /// No names are looked up.
-    fn dns(&self, _: IpAddr) -> Option<&str> {
-        None
     }
 }
 

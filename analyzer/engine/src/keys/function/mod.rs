@@ -135,7 +135,7 @@ impl Function {
             Self::Country(_) => lookup.geo.get()?.country(value.ip()?).map(Value::from),
             Self::Asn(_, part) => lookup.geo.get()?.asn(value.ip()?, *part).map(Value::from),
             Self::Oui(_, part) => lookup.geo.get()?.oui(mac(value)?, *part).map(Value::from),
-            Self::Dns(_) => names.dns(value.ip()?).map(Value::from),
+            Self::Dns(_) => lookup.addresses.name(value.ip()?).map(|it| it.to_string().into()),
             Self::Host(_, metric) => names.host(mac(value)?, metric).map(Value::from),
             _ => None,
         }

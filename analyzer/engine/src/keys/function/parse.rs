@@ -72,7 +72,7 @@ const FUNCTIONS: &[FunctionInfo] = &[
     row("oui", "oui:KEY<:prefix|name>", "vendor of a MAC address", |a| {
         of_part(a, &[("prefix", OuiPart::Prefix), ("name", OuiPart::Name)], Function::Oui)
     }),
-    row("dns", "dns:KEY", "name of an address, if it was looked up before", |a| {
+    row("dns", "dns:KEY", "name of an address, once it was looked up", |a| {
         of_one(a, Function::Dns)
     }),
     row("host", "host:KEY:METRIC", "metric of the host that has a MAC address", |a| match a {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use flowmote_decoder::{Address, MacAddress};
 
 use super::*;
+use crate::instant::Instant;
 use crate::lookup::{AsnPart, Databases, Geo, Group, Map, OuiPart};
 
 #[test]
@@ -180,10 +181,6 @@ impl crate::keys::Names for Facts {
     fn host(&self, address: MacAddress, metric: &str) -> Option<String> {
         (address == MacAddress([2, 0, 0, 0, 0, 0xaa])).then(|| format!("{metric} of aa"))
     }
-
-    fn dns(&self, address: IpAddr) -> Option<&str> {
-        (address == IpAddr::from([10, 0, 0, 1])).then_some("a.example.org")
-    }
 }
 
 fn entries(label: &str, values: &[&str]) -> BTreeMap<String, Vec<String>> {
@@ -199,6 +196,7 @@ fn look_ups() {
     lookup.groups.set("two", group("second", "10.0.0.0/8")).unwrap();
     let map = Map::new(entries("web", &["443", "0200000000AA"]));
     lookup.maps.set("services", map).unwrap();
+    lookup.addresses.set(Instant::default(), [10, 0, 0, 1].into(), Some("a.example.org"));
     let context = Context { lookup: &lookup, names: &Facts };
     check_in(
         &tcp_packet(),
