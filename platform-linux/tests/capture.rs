@@ -182,6 +182,7 @@ fn shared_tap(ring: RingShape) -> Tap {
     for options in ends {
         assert!(tap.has_room_for(options.if_index));
         tap.join(&options).unwrap();
+        tap.start_one(options.if_index);
     }
     tap
 }
