@@ -89,6 +89,16 @@ fn keys_show_help_and_pause() {
 }
 
 #[test]
+fn screen_is_cleared_at_the_start_and_by_control_l() {
+    let Some(mut terminal) = Terminal::start("TOP") else { return };
+    for key in ["", "\x0c"] {
+        terminal.press(key);
+        terminal.wait_for("\x1b[2J");
+        terminal.wait_for("INTERFACE");
+    }
+}
+
+#[test]
 fn control_z_stops_and_fg_continues() {
     // 148 is 128 + SIGTSTP.
     let Some(mut terminal) = Terminal::start("TOP; echo stopped $?; fg; echo ended $?") else {

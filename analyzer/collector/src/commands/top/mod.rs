@@ -156,10 +156,10 @@ impl Top {
             if key == Key::Quit {
                 return Ok(Next::Quit);
             }
-            if key == Key::Suspend
-                && let Some(screen) = &mut self.screen
-            {
-                screen.suspend()?;
+            match (key, &mut self.screen) {
+                (Key::Suspend, Some(screen)) => screen.suspend()?,
+                (Key::Redraw, Some(screen)) => screen.clear()?,
+                _ => {}
             }
             self.press(key);
             next = Next::Draw;

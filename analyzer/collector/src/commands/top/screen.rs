@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ratatui::DefaultTerminal;
+use ratatui::backend::Backend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line as Styled, Text};
@@ -36,7 +37,18 @@ pub(super) enum Key {
 
 impl Screen {
     pub(super) fn open() -> io::Result<Self> {
-        Ok(Self { terminal: ratatui::try_init()?, stdin: io::stdin() })
+        let mut screen = Self { terminal: ratatui::try_init()?, stdin: io::stdin() };
+        // The console of Linux has no alternate screen: what stood there would remain between the words.
+        screen.clear()?;
+        Ok(screen)
+    }
+
+    /// Clears the terminal, so that all of the next picture is drawn.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        // Not `Terminal::clear`, which asks the terminal for the position of the cursor.
+        self.terminal.backend_mut().clear()?;
+        self.terminal.swap_buffers();
+        Ok(())
     }
 
     /// The descriptor to poll for keys.
@@ -63,7 +75,7 @@ impl Screen {
         ratatui::restore();
         kill(Pid::from_raw(0), Signal::SIGTSTP)?;
         self.terminal = ratatui::try_init()?;
-        Ok(())
+        self.clear()
     }
 
     /// The next key, without waiting; `None` if no key was pressed, `Quit` if the terminal is gone.
