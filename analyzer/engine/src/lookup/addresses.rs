@@ -50,15 +50,16 @@ impl AddressNames {
         None
     }
 
-    /// The next address whose name is wanted. Whoever takes it calls [`set`](Self::set).
+    /// The next address whose name is wanted. The caller looks it up and passes the result to
+    /// [`set`](Self::set).
     pub fn next(&self) -> Option<IpAddr> {
         // Most calls find nothing.
         let is_empty = self.0.read().unwrap_or_else(PoisonError::into_inner).wanted.is_empty();
         if is_empty { None } else { self.change(|known| known.wanted.pop_front()) }
     }
 
-    /// Sets the name of an address; `None` if it has none. One that is no name of a host is not used: names
-    /// come from strangers.
+    /// Sets the name of an address; `None` if it has none. A text that is no name of a host is not used:
+    /// name servers are not trusted.
     pub fn set(&self, now: Instant, address: IpAddr, name: Option<&str>) {
         let name = name.filter(|name| is_host_name(name)).map(Arc::from);
         let until = now + if name.is_some() { KEEP_NAME } else { KEEP_NONE };

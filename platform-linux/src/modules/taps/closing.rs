@@ -77,7 +77,8 @@ impl Taps {
     pub(super) fn end(&mut self, if_index: u32) {
         let Some(port) = self.ports.remove(&if_index) else { return };
         if let Some(tap) = self.taps.get_mut(&port.tap) {
-            // First, so that the counts are of one moment. An error ends nothing: the tap is closed.
+            // First, so that the counts are of one moment. After an error they may not be: the tap is
+            // closed all the same.
             let _ = tap.stop_one(if_index);
             let _ = tap.update_losses();
         }

@@ -77,9 +77,9 @@ impl Taps {
     /// Moves an interface to the shared tap, if it has room.
     fn join(&mut self, now: Instant, options: &TapOptions, world: &World<'_>) {
         let if_index = options.if_index;
-        let is_port = self.ports.get(&if_index).is_some_and(|port| port.tap == SHARED);
+        let shares = self.shares(if_index);
         let Some(tap) = self.taps.get_mut(&SHARED) else { return };
-        if (is_port && tap.has(if_index)) || !tap.has_room_for(if_index) {
+        if (shares && tap.has(if_index)) || !tap.has_room_for(if_index) {
             return;
         }
         if let Err(error) = tap.join(options) {
@@ -91,6 +91,11 @@ impl Taps {
         }
         self.retire(now, replaced, world);
         self.sampled(now, options.clone(), SHARED);
+    }
+
+    /// Returns true if the interface is sampled by a shared tap.
+    fn shares(&self, if_index: u32) -> bool {
+        self.ports.get(&if_index).is_some_and(|port| port.tap == SHARED)
     }
 
     /// Opens taps of single interfaces, as many as fit into one turn of the loop.
@@ -147,7 +152,7 @@ impl Taps {
         let mut tap = Tap::prepare(&options)?;
         world.watch(&tap, options.if_index)?;
         let if_index = options.if_index;
-        if self.ports.get(&if_index).is_some_and(|port| port.tap == SHARED) {
+        if self.shares(if_index) {
             self.end(if_index);
         }
         // The next one starts when the present one has ended, so that no packet is counted twice.

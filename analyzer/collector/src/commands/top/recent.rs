@@ -56,7 +56,7 @@ impl Recent {
     pub(super) fn flows(&self, wanted: &Wanted) -> Flows {
         let Wanted { values, flows, pairs } = *wanted;
         let begin = self.held.begin();
-        // The sum over both directions of a data source, which the keys tell apart.
+        // The keys contain the data source: its maximum is the sum over both directions.
         let by_source = |keys, n| (n != 0).then(|| self.result(keys, values, n, AggMode::Max));
         Flows {
             total: self.result("", ["bytes", "frames"], 1, AggMode::Sum),

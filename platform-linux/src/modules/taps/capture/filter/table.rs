@@ -97,7 +97,7 @@ impl Table {
         let row = self.rows.iter().position(|row| *row == Some(if_index));
         let offset = row.map(|row| self.slots_of(row).start * size_of::<Slot>());
         if let (Some(Ok(offset)), Some(entry)) = (offset.map(u32::try_from), self.entry(if_index)) {
-            // Release: whoever finds the row also finds the rate.
+            // Release: a filter that finds the row also finds the rate.
             entry.store(word(if_index, offset), Ordering::Release);
         }
     }

@@ -30,9 +30,13 @@ impl Tap {
         let counters = counters.ok_or(io::ErrorKind::InvalidInput)?;
         let reader = Reader::new(Sampling::Counted(counters), options);
         self.readers.insert(options.if_index, reader);
-        let promiscuous =
-            if options.promiscuous { self.set_promiscuous(options, true) } else { Ok(()) };
-        promiscuous.inspect_err(|_| self.leave(options.if_index))
+        if options.promiscuous
+            && let Err(error) = self.set_promiscuous(options, true)
+        {
+            self.leave(options.if_index);
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// Samples an interface in place of `other`. Both are shared, so that the filters see the change
