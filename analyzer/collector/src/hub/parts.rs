@@ -19,8 +19,9 @@ pub(crate) struct Parts<H> {
     /// All metrics if `None`.
     request: Option<MetricRequest>,
     filter: MetricFilter,
-    /// The last data source whose counters were read; true if it was the last one of all.
+    /// The last data source whose counters were read.
     after: Option<Source>,
+    /// True if all counters were read.
     are_read: bool,
     /// The flow definitions that are left, once the counters are read.
     flows: Option<IntoIter<String>>,

@@ -296,8 +296,7 @@ impl Analyzer {
         let name: Arc<str> = flow.into();
         let totals = self.flows.totals(now, flow).unwrap_or_default().into_iter();
         let wanted = totals.filter(|(source, _)| {
-            search.agents.contains(source, &self.lookup.topology)
-                && search.pin.is_none_or(|pin| pin == source.data_source)
+            search.is_for(source, &self.lookup.topology)
                 && self.metrics.passes(source, search.filter)
         });
         let found = wanted.map(|(source, total)| {

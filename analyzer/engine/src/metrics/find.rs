@@ -24,6 +24,14 @@ pub struct Search<'a> {
     pub filter: &'a MetricFilter,
 }
 
+impl Search<'_> {
+    /// True for a data source whose agent and number are wanted.
+    pub(crate) fn is_for(&self, source: &Source, topology: &Topology) -> bool {
+        self.agents.contains(source, topology)
+            && self.pin.is_none_or(|pin| pin == source.data_source)
+    }
+}
+
 impl Metrics {
     /// The metrics that are wanted, in the order of agents and data sources.
     pub fn find(&self, search: &Search<'_>, topology: &Topology) -> Vec<Found> {
@@ -49,8 +57,7 @@ impl Metrics {
                 return (found, last);
             }
             last = Some(*source);
-            if search.agents.contains(source, topology)
-                && search.pin.is_none_or(|pin| pin == source.data_source)
+            if search.is_for(source, topology)
                 && search.filter.passes(|name| self.text(source, entity, name))
             {
                 self.values(*source, entity, metric.flatten(), &mut found);
