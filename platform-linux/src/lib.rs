@@ -7,9 +7,11 @@
 //! daemon ──▶ modules ──▶ output ──▶ config, links, kernel
 //! ```
 
+mod aside;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod entities;
 mod events;
 mod kernel;
 pub mod links;

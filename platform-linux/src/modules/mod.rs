@@ -212,10 +212,9 @@ impl Counters<'_> {
 impl CounterSource for Counters<'_> {
     fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
         let Self { modules, now, links } = self;
+        // Several modules may have counters of one source, each with a sample of its own.
         for module in &mut modules.all {
-            if module.counters(*now, links, source, emit) {
-                return;
-            }
+            module.counters(*now, links, source, emit);
         }
     }
 }

@@ -5,7 +5,10 @@ pub mod destination;
 mod outage;
 pub mod resolver;
 
-use flowmote_core::{Agent, CounterSource, DataSource, FlowSample, HandleError, Instant};
+use flowmote_core::{
+    Agent, CounterRecord, CounterSource, DataSource, DiscardedPacket, FlowSample, HandleError,
+    Instant, RtFlow, RtMetric,
+};
 
 use crate::output::collectors::Collectors;
 
@@ -24,12 +27,43 @@ impl Output<'_> {
     /// cannot take is counted in its statistics.
     #[inline]
     pub fn flow_sample(&mut self, now: Instant, sample: &FlowSample<'_>) {
-        if self.agent.handle_flow_sample(now, sample) == Err(HandleError::Full) {
-            self.transmit(now);
-            // A second refusal is final, and the agent counts it.
-            let _ = self.agent.handle_flow_sample(now, sample);
+        // A second refusal is final, and the agent counts it.
+        let _ = self.submit(now, |agent| agent.handle_flow_sample(now, sample));
+    }
+
+    /// Encodes a packet that the host discarded, like [`flow_sample`](Self::flow_sample). One above
+    /// the limit per second is counted only.
+    pub fn discard(&mut self, now: Instant, packet: &DiscardedPacket<'_>) {
+        let refused = self.submit(now, |agent| agent.handle_discard(now, packet));
+        if refused.is_err() {
+            self.agent.discards_lost(packet.source, 1);
         }
-        self.transmit(now);
+    }
+
+    /// Encodes metrics that a user defines.
+    ///
+    /// # Errors
+    /// A metric that the agent cannot take; its statistics count it.
+    pub fn rt_metric(&mut self, now: Instant, metric: &RtMetric<'_>) -> Result<(), HandleError> {
+        self.submit(now, |agent| agent.handle_rt_metric(now, metric))
+    }
+
+    /// Encodes a flow that a user defines.
+    ///
+    /// # Errors
+    /// A flow that the agent cannot take; its statistics count it.
+    pub fn rt_flow(&mut self, now: Instant, flow: &RtFlow<'_>) -> Result<(), HandleError> {
+        self.submit(now, |agent| agent.handle_rt_flow(now, flow))
+    }
+
+    /// Encodes counters of a data source that were not polled but arrived from elsewhere.
+    pub fn counter_records(
+        &mut self,
+        now: Instant,
+        source: DataSource,
+        records: &[&dyn CounterRecord],
+    ) {
+        self.counters(now, source, &mut Arrived(records));
     }
 
     /// Sends what is due and polls the counters that are due. Returns when to call again.
@@ -53,7 +87,32 @@ impl Output<'_> {
         self.transmit(now);
     }
 
+    /// Hands a sample in, a second time after the datagram without room for it was sent.
+    #[inline]
+    fn submit(
+        &mut self,
+        now: Instant,
+        mut hand_in: impl FnMut(&mut Agent<'_>) -> Result<(), HandleError>,
+    ) -> Result<(), HandleError> {
+        let mut outcome = hand_in(&mut self.agent);
+        if outcome == Err(HandleError::Full) {
+            self.transmit(now);
+            outcome = hand_in(&mut self.agent);
+        }
+        self.transmit(now);
+        outcome
+    }
+
     fn transmit(&mut self, now: Instant) {
         self.agent.transmit(now, &mut self.collectors);
+    }
+}
+
+/// Counters that are there already.
+struct Arrived<'a>(&'a [&'a dyn CounterRecord]);
+
+impl CounterSource for Arrived<'_> {
+    fn counters(&mut self, _source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        emit(self.0);
     }
 }

@@ -4,7 +4,6 @@
 //! `/proc`, and find columns and keys by name, because kernels add some in between. A file that
 //! cannot be read leaves its fields unknown and counts in [`HostStats`].
 
-mod aside;
 mod cpu;
 mod disk;
 mod identity;

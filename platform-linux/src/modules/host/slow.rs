@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use flowmote_core::Instant;
 
-use super::aside::Aside;
 use super::proc::{Proc, ProcReading};
 use super::space::{Current, Sizes, Space};
 use super::text::Files;
+use crate::aside::Aside;
 use crate::throttle::Throttle;
 
 /// Files of `/proc` and `/sys`, and sizes of file systems.

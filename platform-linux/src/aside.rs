@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The value moves into the thread and back, so that there is nothing to lock. A thread lives as
 /// long as one update, and one that hangs is left alone.
 #[derive(Debug)]
-pub(super) struct Aside<T> {
+pub(crate) struct Aside<T> {
     place: Place<T>,
     /// True if the last update could not start.
     hangs: bool,
@@ -23,7 +23,7 @@ enum Place<T> {
 }
 
 impl<T: Send + 'static> Aside<T> {
-    pub(super) fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self { place: Place::Here(value), hangs: false }
     }
 
@@ -31,7 +31,7 @@ impl<T: Send + 'static> Aside<T> {
     /// be started.
     ///
     /// The thread has the privileges of the caller, so call this only after they were dropped.
-    pub(super) fn start(&mut self, work: fn(&mut T)) -> bool {
+    pub(crate) fn start(&mut self, work: fn(&mut T)) -> bool {
         self.wait(Duration::ZERO);
         let (to_thread, in_thread) = sync_channel::<T>(1);
         let (from_thread, result) = sync_channel(1);
@@ -41,7 +41,7 @@ impl<T: Send + 'static> Aside<T> {
             // Fails only at the end of the daemon, when the receiver is gone.
             let _ = from_thread.send(value);
         };
-        let thread = thread::Builder::new().name("counters".into()).stack_size(STACK);
+        let thread = thread::Builder::new().name("aside".into()).stack_size(STACK);
         self.hangs = !matches!(self.place, Place::Here(_)) || thread.spawn(work).is_err();
         if !self.hangs
             && let Place::Here(value) = core::mem::replace(&mut self.place, Place::InThread(result))
@@ -52,7 +52,7 @@ impl<T: Send + 'static> Aside<T> {
     }
 
     /// Waits for the end of the update, at most so long. One that hangs is not waited for.
-    pub(super) fn wait(&mut self, patience: Duration) {
+    pub(crate) fn wait(&mut self, patience: Duration) {
         let Place::InThread(result) = &self.place else { return };
         let patience = if self.hangs { Duration::ZERO } else { patience };
         // Without patience a result that is there must not be missed.
@@ -66,7 +66,7 @@ impl<T: Send + 'static> Aside<T> {
     }
 
     /// The value, unless an update has not ended.
-    pub(super) fn value(&mut self) -> Option<&T> {
+    pub(crate) fn value(&mut self) -> Option<&T> {
         self.wait(Duration::ZERO);
         match &self.place {
             Place::Here(value) => Some(value),
@@ -75,7 +75,7 @@ impl<T: Send + 'static> Aside<T> {
     }
 
     /// Returns true if there is no update whose end is near.
-    pub(super) fn is_settled(&mut self) -> bool {
+    pub(crate) fn is_settled(&mut self) -> bool {
         self.hangs || self.value().is_some()
     }
 }
