@@ -1,8 +1,8 @@
-//! The command line.
+//! The command line. Man pages and completions are made from it too.
 
+use crate::daemon::check::CheckOptions;
+use crate::daemon::options::{ConfigSource, whole_number};
 use clap::{Args, Parser, Subcommand};
-use flowmote::daemon::check::CheckOptions;
-use flowmote::daemon::options::{ConfigSource, whole_number};
 
 /// sFlow v5 agent for Linux hosts.
 ///
@@ -10,13 +10,15 @@ use flowmote::daemon::options::{ConfigSource, whole_number};
 /// sFlow collectors. The configuration has the syntax of hsflowd.conf.
 #[derive(Debug, Parser)]
 #[command(name = "flowmote", version, max_term_width = 100)]
-pub(crate) struct Cli {
+pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
 }
 
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Run the agent in the foreground until SIGTERM or Ctrl-C.
     ///
     /// SIGHUP reloads the configuration and keeps all sequence numbers. SIGUSR1 logs the
@@ -29,25 +31,29 @@ pub(crate) enum Command {
     Check(CheckArgs),
 }
 
+/// The options of `check`.
 #[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
+pub struct CheckArgs {
+    /// The configuration and the user.
     #[command(flatten)]
-    pub(crate) options: CheckOptions,
+    pub options: CheckOptions,
     /// Only read the configuration, as a reload does, and report what makes it unusable. Tests no
     /// interface, collector or privilege, and needs none.
     #[arg(long)]
-    pub(crate) syntax: bool,
+    pub syntax: bool,
 }
 
+/// The options of `run`.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub struct RunArgs {
+    /// The configuration.
     #[command(flatten)]
-    pub(crate) source: ConfigSource,
+    pub source: ConfigSource,
     /// User to switch to after opening all sockets, when started as root: a name in /etc/passwd or
     /// a number. Default: flowmote, or nobody if that does not exist.
     #[arg(long, value_name = "USER")]
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
     /// Interval between statistics in the log, 0 to 86400 seconds; 0: on SIGUSR1 and at exit only.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = whole_number(0..=86_400))]
-    pub(crate) stats_interval: u32,
+    pub stats_interval: u32,
 }

@@ -8,6 +8,7 @@
 //! ```
 
 mod aside;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;

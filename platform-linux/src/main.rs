@@ -1,19 +1,16 @@
 //! `flowmote`: the sFlow agent of a Linux host.
 
-mod cli;
-
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use flowmote::cli::{Cli, Command, RunArgs};
 use flowmote::daemon::check::{CheckOptions, check};
 use flowmote::daemon::options::{ConfigSource, LoadError};
 use flowmote::daemon::run::{RunError, RunOptions, run};
 use flowmote::logging;
 use flowmote::printable::printable;
 use flowmote_core::Duration;
-
-use crate::cli::{Cli, Command, RunArgs};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
