@@ -17,6 +17,7 @@ mod problems;
 mod reachability;
 pub(crate) mod report;
 pub mod run;
+mod runtime_dir;
 mod service_manager;
 mod signals;
 mod user;

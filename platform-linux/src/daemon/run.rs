@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use flowmote_core::{DataSource, Duration, Instant, SourceSlot};
 use log::{error, info, warn};
@@ -16,6 +17,7 @@ use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
 use crate::daemon::problems::problems;
 use crate::daemon::report::Report;
+use crate::daemon::runtime_dir::RuntimeDirectory;
 use crate::daemon::service_manager;
 use crate::daemon::signals::Signals;
 use crate::daemon::user::User;
@@ -84,6 +86,7 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         output,
         resolver: Resolver::new().map_err(runtime("resolver"))?,
         events: Events::new().map_err(runtime("epoll"))?,
+        runtime: None,
         started: clock::now(),
         next_report: None,
         is_ready: false,
@@ -107,6 +110,8 @@ struct Daemon<'a> {
     output: Output<'a>,
     resolver: Resolver,
     events: Events,
+    /// `None`: not available to this agent.
+    runtime: Option<Arc<RuntimeDirectory>>,
     started: Instant,
     next_report: Option<Instant>,
     /// systemd was notified that the start is over.
@@ -132,6 +137,7 @@ impl Daemon<'_> {
         // Before the taps, which may need all descriptors.
         self.output.collectors.open_sockets(now);
         self.reconcile(now);
+        self.open_runtime_directory(user);
         let kept = self.modules.capabilities(&self.config);
         let outcome = privileges::drop_all(user, &kept).map_err(runtime("privileges"))?;
         logging::start_writer().map_err(runtime("log writer"))?;
@@ -142,6 +148,13 @@ impl Daemon<'_> {
         }
         self.next_report = self.following_report(now);
         Ok(())
+    }
+
+    fn open_runtime_directory(&mut self, user: &User) {
+        match RuntimeDirectory::open(user) {
+            Ok(directory) => self.runtime = Some(Arc::new(directory)),
+            Err(unavailable) => info!("no runtime directory: {unavailable}"),
+        }
     }
 
     fn event_loop(&mut self, signals: &mut Signals) -> Result<(), RunError> {

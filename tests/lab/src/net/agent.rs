@@ -44,6 +44,7 @@ impl Agent {
         std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         manager.set_nonblocking(true).unwrap();
         command.env("NOTIFY_SOCKET", &path);
+        command.env("RUNTIME_DIRECTORY", lab.path().join(format!("run-{count}")));
         let mut agent = Self { program: Program::start(command), manager };
         agent.wait_notified("READY=1");
         agent

@@ -65,7 +65,12 @@ impl Namespace {
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
-        command.env("PATH", PATH).args(["-t", &self.pid().to_string(), "-n"]);
+        // An agent never gets the runtime directory of the machine.
+        command.env("PATH", PATH).env("RUNTIME_DIRECTORY", "/nonexistent/run").args([
+            "-t",
+            &self.pid().to_string(),
+            "-n",
+        ]);
         if self.in_user_namespace {
             command.args(["-U", "--preserve-credentials"]);
         }
