@@ -49,7 +49,7 @@ fn file_of_hsflowd_works_unchanged() {
     // The last line of the start: lines are written by a thread.
     agent.program().wait_for_line(0, "running as");
     let log = agent.program().log();
-    for unsupported in ["\"json\"", "\"tcp\"", "\"systemd\"", "\"docker\"", "\"dropmon\""] {
+    for unsupported in ["\"tcp\"", "\"systemd\"", "\"docker\"", "\"dropmon\""] {
         let warned = log.lines().any(|line| line.contains(unsupported) && line.contains("warn"));
         assert!(warned, "no warning about {unsupported}:\n{log}");
     }

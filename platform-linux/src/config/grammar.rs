@@ -2,13 +2,21 @@
 //!
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
-use super::block::{collector, nflog, pcap, sflow, unsupported};
+use super::block::{collector, json, nflog, pcap, sflow, unsupported};
 use super::tokens::{Block, Token, block};
 
 /// The one block of a file.
-pub(super) static SFLOW: Block =
-    Block::new("sflow", "", sflow::TOKENS, sflow::read).and(&[BLOCKS, unsupported::TOKENS]);
+pub(super) static SFLOW: Block = Block::new("sflow", "", sflow::TOKENS, sflow::read).and(&[
+    json::TOKENS,
+    BLOCKS,
+    unsupported::TOKENS,
+]);
 
 /// The blocks inside `sflow { }` that have an effect.
-const BLOCKS: &[Token] =
-    &[block(&collector::BLOCK), block(&pcap::PCAP), block(&pcap::EPCAP), block(&nflog::BLOCK)];
+const BLOCKS: &[Token] = &[
+    block(&collector::BLOCK),
+    block(&pcap::PCAP),
+    block(&pcap::EPCAP),
+    block(&nflog::BLOCK),
+    block(&json::BLOCK),
+];

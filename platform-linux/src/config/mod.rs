@@ -41,6 +41,7 @@ pub use self::agent_address::{
 };
 pub(crate) use self::block::collector::needs_device;
 pub use self::block::collector::{Collector, Host, ParseCollectorError};
+pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule};
 pub use self::diagnostic::{Diagnostic, Position, Severity};
@@ -80,6 +81,10 @@ pub struct Config {
     pub taps: Vec<TapRule>,
     /// Packets sampled by the firewall; `None`: no such source.
     pub nflog: Option<NflogRule>,
+    /// Samples from applications; `None`: no such source.
+    pub json: Option<JsonInput>,
+    /// Settings of single applications; see [`Config::app_sampling`].
+    pub applications: AppSettings,
 }
 
 /// The outcome of parsing.
@@ -116,6 +121,8 @@ impl Default for Config {
             uuid: None,
             taps: Vec::new(),
             nflog: None,
+            json: None,
+            applications: AppSettings::default(),
         }
     }
 }

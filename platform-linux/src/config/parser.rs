@@ -312,7 +312,7 @@ impl Parser<'_> {
     fn no_effect(&mut self, token: &Token, at: Position) {
         let name = quoted(token.name);
         let message = match token.status {
-            Status::Supported => return,
+            Status::Supported | Status::Older(_) => return,
             Status::NotYet => format!("{name} is not supported by Flowmote yet; ignored"),
             Status::Deprecated(why) => format!("{name} is deprecated and ignored: {why}"),
             Status::Unneeded(why) => format!("{name} is ignored: {why}"),

@@ -39,6 +39,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, token: &Token) -> fmt::Result {
     }
     let (status, reason) = match token.status {
         Status::Supported => ("supported", ""),
+        Status::Older(current) => ("older spelling", current),
         Status::NotYet => ("not yet", ""),
         Status::Deprecated(instead) => ("deprecated", instead),
         Status::Unneeded(reason) => ("not needed", reason),

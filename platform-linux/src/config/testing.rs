@@ -1,6 +1,6 @@
 //! Checks shared by the unit tests and the fuzz target.
 
-use super::{Config, MAX_SAMPLING, Severity};
+use super::{AppSampling, Config, MAX_BUDGET, MAX_SAMPLING, Severity};
 
 /// Parses a file and checks the result: problems have a place in the text and no control
 /// character, an error goes with no configuration, and all numbers are in range.
@@ -25,9 +25,14 @@ pub fn assert_sound(text: &str) {
     assert!((14..=256).contains(&config.header_bytes));
     assert!((200..=8192).contains(&config.datagram_bytes));
     assert!(config.sub_agent_id <= 199_999);
-    if let Some(nflog) = config.nflog {
-        assert_ne!(nflog.group, 0);
-        assert!((1..=MAX_SAMPLING).contains(&nflog.sampling_rate));
+    for setting in &config.applications.sampling {
+        match config.app_sampling(&setting.application) {
+            AppSampling::Fixed(rate) => assert!(rate <= MAX_SAMPLING),
+            AppSampling::PerSecond(budget) => assert!((1..=MAX_BUDGET).contains(&budget)),
+        }
+    }
+    for setting in &config.applications.polling {
+        assert!(config.app_polling(&setting.application) <= 300);
     }
     if let Some(nflog) = config.nflog {
         assert_ne!(nflog.group, 0);

@@ -56,6 +56,8 @@ pub(super) enum Kind {
 pub(super) enum Status {
     /// It has the documented effect.
     Supported,
+    /// It has an effect, but is not proposed: an older spelling. The text names the current one.
+    Older(&'static str),
     /// No effect yet; using it is a warning.
     NotYet,
     /// No effect: an older spelling. The text names the current one.
@@ -252,6 +254,10 @@ pub(super) const fn block(block: &'static Block) -> Token {
 
 pub(super) const fn supported(name: &'static str, kind: Kind) -> Token {
     token(name, kind, Status::Supported)
+}
+
+pub(super) const fn older(name: &'static str, kind: Kind, current: &'static str) -> Token {
+    token(name, kind, Status::Older(current))
 }
 
 pub(super) const fn not_yet(name: &'static str, kind: Kind) -> Token {

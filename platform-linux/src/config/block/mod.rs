@@ -5,6 +5,7 @@
 //! its result to `Config`. A unit test holds the table of its tokens in `docs/configuration.md`.
 
 pub(super) mod collector;
+pub(super) mod json;
 pub(super) mod nflog;
 pub(super) mod pcap;
 pub(super) mod sflow;

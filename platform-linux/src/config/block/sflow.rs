@@ -9,7 +9,7 @@ use super::super::rate::{RateSetting, Sampling, SpeedRate};
 use super::super::settings::push_bounded;
 use super::super::tokens::{DEVICE, Kind, RATE, Setting, Settings, Token, supported};
 use super::super::value;
-use super::{collector, unsupported};
+use super::{collector, json, unsupported};
 
 /// The settings of the block that have an effect.
 pub(in crate::config) const TOKENS: &[Token] = &[
@@ -62,6 +62,7 @@ const UUID: Token = supported("uuid", Kind::Word("a UUID"))
 pub(in crate::config) fn read(settings: &mut Settings<'_>, config: &mut Config) {
     read_sampling(settings, &mut config.sampling);
     read_agent(settings, &mut config.agent);
+    json::read_outer(settings, config);
     for (token, field) in [
         (POLLING, &mut config.polling_secs),
         (HEADER_BYTES, &mut config.header_bytes),

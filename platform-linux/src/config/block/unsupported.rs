@@ -10,12 +10,10 @@ use super::super::tokens::{
 /// The tokens inside `sflow { }` that have no effect.
 pub(in crate::config) const TOKENS: &[Token] = &[
     not_yet("sampling.http", RATE).about("sampling rate of a web server's sFlow module"),
-    not_yet("sampling.app.<application>", RATE).about("sampling rate of an application"),
     not_yet("sampling.<application>", RATE).about("sampling rate of another sFlow module"),
     not_yet("polling.<application>", Kind::Number(0..=300))
-        .about("seconds between counter samples of an application"),
+        .about("seconds between counter samples of another sFlow module"),
     block(&DNS_SD),
-    block(&JSON),
     block(&TCP),
     block(&ULOG),
     block(&PSAMPLE),
@@ -57,8 +55,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     not_yet("ulogProbability", FRACTION).about("older spelling of `ulog { probability = ... }`"),
     deprecated("nflogGroup", Kind::Number(1..=32), "use nflog { group = ... }"),
     deprecated("nflogProbability", FRACTION, "use nflog { probability = ... }"),
-    not_yet("jsonPort", PORT).about("older spelling of `json { udpport = ... }`"),
-    not_yet("jsonFIFO", PATH).about("older spelling of `json { fifo = ... }`"),
     not_yet("xen.update.dominfo", Kind::Switch)
         .about("older spelling of `xen { update.dominfo = ... }`"),
     not_yet("xen.dsk", Kind::Switch).about("older spelling of `xen { dsk = ... }`"),
@@ -75,11 +71,6 @@ pub(super) static DNS_SD: Block = Block::ignored(
     "dns-sd",
     "collectors and settings from DNS",
     &[not_yet("domain", Kind::Word("a domain")).alias("DNSSD_domain")],
-);
-static JSON: Block = Block::ignored(
-    "json",
-    "samples from applications",
-    &[not_yet("udpport", PORT).alias("jsonPort"), not_yet("fifo", PATH).alias("jsonFIFO")],
 );
 static TCP: Block = Block::ignored(
     "tcp",

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::{inside, problems};
-use crate::config::{Config, LinkKind, LinkTraits, NflogRule};
+use crate::config::{Config, JsonInput, LinkKind, LinkTraits, NflogRule};
 
 const DEBIAN: &str = include_str!("../testdata/hsflowd-debian.conf");
 const CUMULUS: &str = include_str!("../testdata/hsflowd-cumulus.conf");
@@ -47,7 +47,6 @@ fn examples_in_the_shipped_file_have_no_problem() {
 fn debian_file() {
     let expected = "\
 f:9:3: warning: \"sampling.http\" is not supported by Flowmote yet; ignored
-f:15:3: warning: \"json\" is not supported by Flowmote yet; ignored
 f:19:3: warning: \"tcp\" is not supported by Flowmote yet; ignored
 f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
     assert_eq!(problems(DEBIAN), expected);
@@ -57,6 +56,8 @@ f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
     assert_eq!(config.agent.cidrs.len(), 1);
     assert_eq!(config.taps.len(), 2);
     assert_eq!(config.nflog, Some(NflogRule { group: 5, sampling_rate: 400 }));
+    let fifo = Some("/run/hsflowd.fifo".into());
+    assert_eq!(config.json, Some(JsonInput { port: 36_343, fifo }));
     let ten = LinkTraits {
         name: "enp1s0",
         other_names: &[],
