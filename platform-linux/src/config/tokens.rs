@@ -135,7 +135,8 @@ impl Block {
 
     fn misspelt(&self, text: &str) -> Option<&'static str> {
         let distance = |name: &str| strsim::osa_distance(text, &name.to_ascii_lowercase());
-        let names = self.tokens().flat_map(Token::names).filter(|name| !name.contains('<'));
+        let tokens = self.tokens().filter(|token| !token.name.contains('<'));
+        let names = tokens.flat_map(Token::names);
         let (distance, name) = names.map(|name| (distance(name), name)).min()?;
         // More edits than about a third of the word make it a different word.
         (distance <= text.chars().count().div_ceil(3)).then_some(name)

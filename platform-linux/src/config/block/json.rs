@@ -81,8 +81,7 @@ pub(in crate::config) static BLOCK: Block =
     Block::new("json", "samples from applications", &[PORT, FIFO], read);
 
 /// The tokens of `sflow { }` that concern applications.
-pub(in crate::config) const TOKENS: &[Token] =
-    &[SAMPLING_ALL, SAMPLING_ONE, POLLING_ALL, POLLING_ONE, OLD_PORT, OLD_FIFO];
+pub(in crate::config) const TOKENS: &[Token] = &[SAMPLING, POLLING, OLD_PORT, OLD_FIFO];
 
 const PORT: Token = supported("udpport", UDP_PORT)
     .alias("jsonPort")
@@ -91,17 +90,14 @@ const PORT: Token = supported("udpport", UDP_PORT)
 const FIFO: Token = supported("fifo", PATH).alias("jsonFIFO").about(
     "read messages from this FIFO; it must exist, and the daemon's user may read and write it",
 );
-const SAMPLING_ALL: Token = supported("sampling.app", APP_RATE)
-    .about("the same for the applications that have no setting of their own");
-const SAMPLING_ONE: Token = supported("sampling.app.<application>", APP_RATE).about(
-    "sample 1 in N operations of the application, 0: none; or as many that about N samples a \
-     second result: `sampling.app.web = 50/s`",
-);
-const POLLING_ALL: Token = supported("polling.app", SECONDS)
-    .about("the same for the applications that have no setting of their own");
-const POLLING_ONE: Token = supported("polling.app.<application>", SECONDS).about(
+const SAMPLING: Token =
+    supported("sampling.app.<application>", APP_RATE).alias("sampling.app").about(
+        "sample 1 in N operations of the application, 0: none; or as many that about N samples a \
+         second result: `sampling.app.web = 50/s`. `sampling.app`: of each other application",
+    );
+const POLLING: Token = supported("polling.app.<application>", SECONDS).alias("polling.app").about(
     "seconds between counter samples of the application, which the agent makes from its \
-     operations if it sends none; 0: none",
+         operations if it sends none; 0: none. `polling.app`: of each other application",
 );
 const OLD_PORT: Token = older("jsonPort", UDP_PORT, "use json { udpport = ... }");
 const OLD_FIFO: Token = older("jsonFIFO", PATH, "use json { fifo = ... }");
@@ -128,18 +124,14 @@ pub(super) fn read_outer(settings: &mut Settings<'_>, config: &mut Config) {
         json.fifo = fifo.or(json.fifo.take());
     }
     let applications = &mut config.applications;
-    for token in [&SAMPLING_ALL, &SAMPLING_ONE] {
-        settings.each(token, |setting, problems| {
-            let value = setting.parse(sampling, problems);
-            put(&mut applications.sampling, setting, value, problems);
-        });
-    }
-    for token in [&POLLING_ALL, &POLLING_ONE] {
-        settings.each(token, |setting, problems| {
-            let value = setting.number(problems);
-            put(&mut applications.polling, setting, value, problems);
-        });
-    }
+    settings.each(&SAMPLING, |setting, problems| {
+        let value = setting.parse(sampling, problems);
+        put(&mut applications.sampling, setting, value, problems);
+    });
+    settings.each(&POLLING, |setting, problems| {
+        let value = setting.number(problems);
+        put(&mut applications.polling, setting, value, problems);
+    });
 }
 
 /// Adds a setting of an application. The last one of each counts.

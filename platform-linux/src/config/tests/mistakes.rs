@@ -196,7 +196,7 @@ fn unknown_and_misplaced_tokens() {
         ("interval = 20", r#"f:2:1: error: unknown token "interval"; did you mean "polling"?"#),
         (
             "udpport = 6343",
-            r#"f:2:1: error: "udpport" does not belong in sflow { }; it belongs in collector { }"#,
+            r#"f:2:1: error: "udpport" does not belong in sflow { }; it belongs in collector, json { }"#,
         ),
         (
             "markTraffic = on",
