@@ -10,6 +10,7 @@ use flowmote_core::{
     Instant, RtFlow, RtMetric,
 };
 
+use crate::entities::Entities;
 use crate::output::collectors::Collectors;
 
 /// The agent together with its collectors: whatever enters the agent may make a datagram ready,
@@ -20,6 +21,8 @@ pub struct Output<'a> {
     pub agent: Agent<'a>,
     /// Gets every datagram.
     pub collectors: Collectors,
+    /// The services and containers whose traffic samples may be marked with.
+    pub entities: Entities,
 }
 
 impl Output<'_> {

@@ -183,8 +183,9 @@ impl HostCounters {
 
 impl Module for HostCounters {
     /// The UUID is the only setting; without it the machine's applies again.
-    fn reconcile(&mut self, now: Instant, world: &World<'_>, _output: &mut Output<'_>) {
+    fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
         self.set_uuid(world.config.uuid);
+        output.entities.set_host_uuid(self.uuid);
         self.end_wait(now);
     }
 
