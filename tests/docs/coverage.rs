@@ -112,7 +112,7 @@ fn linux_column_lists_exactly_the_sent_records() {
     assert_eq!(marked(&table("Counter records"), |row| row.linux), sent_counter_records());
 }
 
-/// Sample kinds are detected by the calls of core in the sources of the agent. Flow and counter
+/// Sample kinds are detected by calls in the sources of the agent. Flow and counter
 /// samples have two encodings each.
 #[test]
 fn linux_column_lists_exactly_the_sent_samples() {
@@ -120,9 +120,9 @@ fn linux_column_lists_exactly_the_sent_samples() {
     let calls = [
         (".handle_flow_sample(", ["0:1", "0:3"].as_slice()),
         ("agent.poll(", &["0:2", "0:4"]),
-        (".handle_discard(", &["0:5"]),
-        (".handle_rt_metric(", &["4300:1002"]),
-        (".handle_rt_flow(", &["4300:1003"]),
+        (".discard(", &["0:5"]),
+        (".rt_metric(", &["4300:1002"]),
+        (".rt_flow(", &["4300:1003"]),
     ];
     let called = calls.iter().filter(|(call, _)| source.contains(call));
     let sent: Numbers = called.flat_map(|(_, kinds)| *kinds).map(ToString::to_string).collect();

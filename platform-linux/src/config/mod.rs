@@ -40,7 +40,7 @@ pub use self::agent_address::{
     elect, standing,
 };
 pub(crate) use self::block::collector::needs_device;
-pub use self::block::collector::{Collector, Host, ParseCollectorError};
+pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule};

@@ -81,6 +81,14 @@ pub(crate) fn device(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
+/// Parses the name of a network namespace, a file name for `ip netns`.
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    if text.contains('/') || matches!(text, "" | "." | "..") {
+        return Err(format!("{} is not a name of ip-netns(8)", quoted(text)));
+    }
+    Ok(text.to_owned())
+}
+
 /// Returns true if `device`, as written in a configuration, is the name or one of the other names
 /// of an interface.
 pub(super) fn is_called(device: &str, name: &str, other_names: &[String]) -> bool {

@@ -14,7 +14,8 @@ pub(super) fn problems(config: &Config, links: &Links, modules: &Modules) -> Vec
     if let Some(device) = config.agent.device.as_deref() {
         require_device(links, device, &mut problems);
     }
-    for collector in &config.collectors {
+    // The devices of another namespace are not known here.
+    for collector in config.collectors.iter().filter(|collector| collector.namespace.is_none()) {
         if let Some(device) = collector.device.as_deref() {
             require_device(links, device, &mut problems);
         }

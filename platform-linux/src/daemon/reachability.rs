@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,8 +14,8 @@ use crate::config::{Collector, Config, Host};
 use crate::kernel::sys::udp::path_mtu;
 use crate::links::Links;
 use crate::modules::module::Findings;
-use crate::output::destination::connect;
 use crate::output::resolver::lookup;
+use crate::output::socket::{NamespaceSockets, connect};
 
 /// Lists the collectors with their addresses, and those that nothing can be sent to.
 pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) {
@@ -38,8 +39,9 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
                 }
             },
         };
-        // `run` uses the first.
-        if let Some(address) = addresses.first() {
+        // `run` uses the first of the family of its source.
+        let usable = |address: &&SocketAddr| collector.source.is_usable(address.ip());
+        if let Some(address) = addresses.iter().find(usable) {
             describe_route(collector, *address, (config, links), findings);
         }
     }
@@ -51,10 +53,8 @@ fn describe_route(
     (config, links): (&Config, &Links),
     findings: &mut Findings,
 ) {
-    let device = collector.device.as_deref().map(|device| links.by_name(device));
-    // A device that does not exist is among the problems already.
-    let Some(device) = device.map_or(Some(None), |found| found.map(Some)) else { return };
-    match connect(address, device.map(|link| link.name.as_str())) {
+    let Some(connected) = try_connect(collector, address, links) else { return };
+    match connected {
         Ok(socket) => {
             let needed = config.datagram_bytes.saturating_add(header_bytes(address.ip()));
             let mtu = path_mtu(socket.as_fd(), address.is_ipv6()).ok().filter(|mtu| *mtu < needed);
@@ -62,6 +62,25 @@ fn describe_route(
         }
         Err(error) => findings.problems.push(format!("collector {collector}: no socket: {error}")),
     }
+}
+
+/// The socket that `run` would open; `None` if its device does not exist, which is among the problems
+/// already.
+fn try_connect(
+    collector: &Collector,
+    address: SocketAddr,
+    links: &Links,
+) -> Option<io::Result<Rc<UdpSocket>>> {
+    let (device, source) = (collector.device.as_deref(), &collector.source);
+    if let Some(name) = &collector.namespace {
+        let sockets = NamespaceSockets::open(name);
+        return Some(sockets.and_then(|sockets| sockets.connect(address, device, source)));
+    }
+    let device = match device {
+        Some(device) => Some(links.by_name(device)?.name.as_str()),
+        None => None,
+    };
+    Some(connect(address, device, source).map(Rc::new))
 }
 
 fn too_small(collector: &Collector, mtu: u32, config: &Config) -> String {

@@ -2,16 +2,17 @@
 
 use core::ops::AddAssign;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::rc::Rc;
 
 use flowmote_core::{Duration, Instant};
 use log::info;
-use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::config::{Collector, Host, needs_device};
+use crate::config::{Collector, Host};
 use crate::kernel::error_queue::{self, Report};
 use crate::output::outage::{Ended, Outage};
 use crate::output::resolver::Resolver;
+use crate::output::socket::{NamespaceSockets, connect};
 use crate::throttle::Throttle;
 
 /// A collector of the configuration with the socket that is connected to it.
@@ -24,7 +25,9 @@ pub struct Destination {
     /// Time to the next lookup after one that failed.
     backoff: Duration,
     address: Option<SocketAddr>,
-    socket: Option<UdpSocket>,
+    socket: Option<Rc<UdpSocket>>,
+    /// The sockets in the namespace of the collector, once they are open.
+    in_namespace: Option<NamespaceSockets>,
     /// When to open the socket, if the address is known and there is no socket.
     open_at: Instant,
     /// The socket is new: the event loop does not watch it yet.
@@ -75,6 +78,7 @@ impl Destination {
             backoff: RETRY,
             address,
             socket: None,
+            in_namespace: None,
             open_at: Instant::ZERO,
             is_unwatched: false,
             outage: Outage::default(),
@@ -114,6 +118,21 @@ impl Destination {
         self.lookup == Lookup::Pending(question)
     }
 
+    /// Enters the namespace of a collector whose address is not known yet, while the daemon may.
+    pub(super) fn enter_namespace(&mut self, now: Instant) {
+        let (Some(name), None) = (&self.collector.namespace, &self.in_namespace) else { return };
+        match NamespaceSockets::open(name) {
+            Ok(sockets) => self.in_namespace = Some(sockets),
+            Err(error) => {
+                let Self { collector, throttle, .. } = self;
+                throttle.warn(
+                    now,
+                    format_args!("collector {collector}: namespace not entered: {error}"),
+                );
+            }
+        }
+    }
+
     /// Opens the socket if that is due and the address is known.
     pub(super) fn open_if_due(&mut self, now: Instant) {
         if self.socket.is_none() && self.open_at <= now {
@@ -137,7 +156,7 @@ impl Destination {
     /// The socket, once after it was opened, to be watched for errors.
     pub(super) fn take_unwatched(&mut self) -> Option<&UdpSocket> {
         let is_new = core::mem::take(&mut self.is_unwatched);
-        self.socket.as_ref().filter(|_| is_new)
+        self.socket.as_deref().filter(|_| is_new)
     }
 
     /// Reads the errors about earlier datagrams that wait at the socket. Returns their number.
@@ -165,7 +184,7 @@ impl Destination {
     /// Handles the outcome of its lookup.
     pub(super) fn resolved(&mut self, now: Instant, addresses: io::Result<Vec<SocketAddr>>) {
         let first = match &addresses {
-            Ok(addresses) => addresses.first().copied(),
+            Ok(addresses) => self.first_usable(now, addresses),
             Err(error) => {
                 let Self { collector, lookup_throttle, .. } = self;
                 lookup_throttle.warn(
@@ -187,6 +206,21 @@ impl Destination {
         }
     }
 
+    /// The first address, of the family of the source if there is one.
+    fn first_usable(&mut self, now: Instant, addresses: &[SocketAddr]) -> Option<SocketAddr> {
+        let Self { collector, lookup_throttle, .. } = self;
+        let usable = addresses.iter().find(|address| collector.source.is_usable(address.ip()));
+        if usable.is_none() {
+            lookup_throttle.warn(
+                now,
+                format_args!(
+                    "collector {collector}: the name has no address of the source's family"
+                ),
+            );
+        }
+        usable.copied()
+    }
+
     /// Retries what had failed, after a change of interfaces or addresses. Replaces the socket if
     /// the kernel would now choose another source address.
     pub(super) fn reconsider(&mut self, now: Instant) {
@@ -199,8 +233,9 @@ impl Destination {
         };
         // SO_BINDTODEVICE binds to the ifIndex at the time of the call, and the name may have
         // moved to another interface since.
-        let is_current = self.collector.device.is_none()
-            && connect(address, None).is_ok_and(|new| source(&new) == source(socket));
+        let Collector { device, namespace, source: from, .. } = &self.collector;
+        let is_current = (device.is_none() && namespace.is_none())
+            && connect(address, None, from).is_ok_and(|new| source(&new) == source(socket));
         if !is_current {
             self.open(now);
         }
@@ -264,7 +299,7 @@ impl Destination {
     /// Counts datagrams of which the kernel has learned that they were not delivered.
     fn undeliverable(&mut self, now: Instant, reports: u64, first: Report) {
         if self.outage.lose(now, 0) {
-            let own = self.socket.as_ref().and_then(source);
+            let own = self.socket.as_deref().and_then(source);
             let Self { collector, throttle, outage, .. } = self;
             let reason = first.in_words(own);
             outage.set_logged(throttle.warn(
@@ -317,7 +352,7 @@ impl Destination {
         let Some(address) = self.address else { return };
         self.read_errors(now);
         self.socket = None;
-        match connect(address, self.device.as_deref()) {
+        match self.connect(address) {
             Ok(socket) => (self.socket, self.is_unwatched) = (Some(socket), true),
             Err(error) => {
                 self.open_at = now + RETRY;
@@ -330,6 +365,19 @@ impl Destination {
                 }
             }
         }
+    }
+
+    fn connect(&mut self, address: SocketAddr) -> io::Result<Rc<UdpSocket>> {
+        let Self { collector, device, in_namespace, .. } = self;
+        let (device, source) = (device.as_deref(), &collector.source);
+        let Some(name) = &collector.namespace else {
+            return connect(address, device, source).map(Rc::new);
+        };
+        if in_namespace.is_none() {
+            *in_namespace = Some(NamespaceSockets::open(name)?);
+        }
+        let no_sockets = || io::Error::from(io::ErrorKind::NotConnected);
+        in_namespace.as_ref().ok_or_else(no_sockets)?.connect(address, device, source)
     }
 
     #[cold]
@@ -363,58 +411,6 @@ impl AddAssign for DestinationStats {
     }
 }
 
-/// Opens a non-blocking socket connected to `address`, bound to `device` if there is one.
-///
-/// # Errors
-/// Those of the system calls, with the cause in words.
-pub(crate) fn connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
-    try_connect(address, device).map_err(|error| {
-        match cause(address.ip(), device.is_some(), error.raw_os_error()) {
-            Some(cause) => io::Error::new(error.kind(), format!("{cause} ({error})")),
-            None => error,
-        }
-    })
-}
-
-/// The cause of an error, where the text of the errno does not show it.
-fn cause(address: IpAddr, has_device: bool, errno: Option<i32>) -> Option<&'static str> {
-    Some(match errno? {
-        libc::ENETUNREACH | libc::EHOSTUNREACH if address.is_multicast() && !has_device => {
-            "no route to this multicast group; add dev = ... (--collector ADDRESS%DEVICE)"
-        }
-        libc::ENETUNREACH | libc::EHOSTUNREACH => "no route to this address",
-        // connect(2) without SO_BROADCAST, ip(7). A rule of the routing table can prohibit, too.
-        libc::EACCES if address.is_ipv4() => {
-            "a broadcast address, or prohibited by a route; name one host or a multicast group"
-        }
-        libc::EINVAL if needs_device(address) => {
-            "a link-local address needs a device; add dev = ... (--collector ADDRESS%DEVICE)"
-        }
-        libc::ENODEV if has_device => "there is no such device",
-        _ => return None,
-    })
-}
-
-fn try_connect(address: SocketAddr, device: Option<&str>) -> io::Result<UdpSocket> {
-    let any: IpAddr = match address {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0))?;
-    error_queue::enable(&socket);
-    if let Some(device) = device {
-        // The kernel would cut a longer name (net/core/sock.c, sock_setbindtodevice).
-        if device.len() >= libc::IFNAMSIZ {
-            return Err(io::Error::from_raw_os_error(libc::ENODEV));
-        }
-        setsockopt(&socket, sockopt::BindToDevice, &device.into())?;
-    }
-    setsockopt(&socket, sockopt::SndBuf, &SEND_BUFFER)?;
-    socket.set_nonblocking(true)?;
-    socket.connect(address)?;
-    Ok(socket)
-}
-
 /// The source address that the kernel chose for the socket.
 fn source(socket: &UdpSocket) -> Option<IpAddr> {
     socket.local_addr().ok().map(|local| local.ip())
@@ -424,9 +420,6 @@ fn source(socket: &UdpSocket) -> Option<IpAddr> {
 /// host, no memory, a path MTU that was just learned.
 const TRANSIENT: [i32; 5] =
     [libc::ECONNREFUSED, libc::EPERM, libc::ENOBUFS, libc::ENOMEM, libc::EMSGSIZE];
-/// Enough for the samples of a full receive ring at N = 1. The kernel charges about 2.3 kB for a
-/// datagram of 1,400 bytes.
-const SEND_BUFFER: usize = 1 << 20;
 /// Errors read before packets have their turn again: more than the queue of a socket holds.
 const MAX_REPORTS: u64 = 512;
 const RETRY: Duration = Duration::from_secs(5);

@@ -4,6 +4,7 @@ pub mod collectors;
 pub mod destination;
 mod outage;
 pub mod resolver;
+pub(crate) mod socket;
 
 use flowmote_core::{
     Agent, CounterRecord, CounterSource, DataSource, DiscardedPacket, FlowSample, HandleError,

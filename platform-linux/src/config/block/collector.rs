@@ -2,20 +2,20 @@
 
 use core::error::Error;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::str::FromStr;
 
 use super::super::Config;
 use super::super::diagnostic::quoted;
 use super::super::settings::push_bounded;
-use super::super::tokens::{Block, DEVICE, Kind, Settings, Token, not_yet, supported};
+use super::super::tokens::{Block, DEVICE, Kind, Settings, Token, supported};
 use super::super::value;
 
 /// The block.
 pub(in crate::config) static BLOCK: Block = Block::new(
     "collector",
     "a receiver of datagrams; repeatable",
-    &[IP, PORT, DEV, NAMESPACE],
+    &[IP, PORT, DEV, SOURCE, SOURCE_PORT, NAMESPACE],
     read,
 );
 
@@ -23,8 +23,15 @@ const IP: Token = supported("ip", Kind::Word("an address or host name"))
     .about("address or name of the receiver; required. Names are resolved at run time");
 const PORT: Token = supported("udpport", Kind::Number(1..=65535)).default("6343").about("UDP port");
 const DEV: Token = supported("dev", DEVICE).about("the device that datagrams are sent through");
-const NAMESPACE: Token = not_yet("namespace", Kind::Word("a network namespace"))
-    .about("send from this network namespace");
+const SOURCE: Token = supported("source", Kind::Word("an address of this host"))
+    .default("chosen by the routing table")
+    .about("source address of the datagrams");
+const SOURCE_PORT: Token = supported("source.port", Kind::Number(1..=65535))
+    .default("chosen by the kernel")
+    .about("source port of the datagrams, for firewalls that require a fixed one");
+const NAMESPACE: Token = supported("namespace", Kind::Word("a network namespace")).about(
+    "send from this namespace of `ip netns`; entered at the start, which requires CAP_SYS_ADMIN",
+);
 
 /// A receiver of sFlow datagrams.
 ///
@@ -38,6 +45,28 @@ pub struct Collector {
     pub port: u16,
     /// The device that datagrams are sent through (`SO_BINDTODEVICE`); `None`: by the routing table.
     pub device: Option<String>,
+    /// Where datagrams come from.
+    pub source: Source,
+    /// The network namespace that datagrams are sent from, by its name in `ip netns`; `None`: that of
+    /// the agent.
+    pub namespace: Option<String>,
+}
+
+/// The source of datagrams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// `None`: chosen by the routing table.
+    pub address: Option<IpAddr>,
+    /// 0: chosen by the kernel.
+    pub port: u16,
+}
+
+impl Source {
+    /// Returns true if datagrams to `destination` can come from this source.
+    #[must_use]
+    pub fn is_usable(&self, destination: IpAddr) -> bool {
+        self.address.is_none_or(|address| address.is_ipv4() == destination.is_ipv4())
+    }
 }
 
 /// The host of a collector.
@@ -56,7 +85,8 @@ impl Collector {
 
     /// A collector on the default port.
     pub const fn new(host: Host) -> Self {
-        Self { host, port: Self::DEFAULT_PORT, device: None }
+        let source = Source { address: None, port: 0 };
+        Self { host, port: Self::DEFAULT_PORT, device: None, source, namespace: None }
     }
 }
 
@@ -89,7 +119,24 @@ impl fmt::Display for Collector {
             Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]:{}", self.port)?,
             host => write!(f, "{host}:{}", self.port)?,
         }
-        self.device.as_ref().map_or(Ok(()), |device| write!(f, " by {}", device.escape_debug()))
+        if let Some(device) = &self.device {
+            write!(f, " by {}", device.escape_debug())?;
+        }
+        if let Some(name) = &self.namespace {
+            write!(f, " in namespace {}", name.escape_debug())?;
+        }
+        self.source.fmt(f)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.address, self.port) {
+            (None, 0) => Ok(()),
+            (None, port) => write!(f, " from port {port}"),
+            (Some(address), 0) => write!(f, " from {address}"),
+            (Some(address), port) => write!(f, " from {}", SocketAddr::new(address, port)),
+        }
     }
 }
 
@@ -131,6 +178,9 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     let host = settings.value(&IP, host);
     let port = settings.number(&PORT).and_then(|port| u16::try_from(port).ok());
     let device = settings.value(&DEV, value::device);
+    let source = settings.value(&SOURCE, value::address);
+    let source_port = settings.number(&SOURCE_PORT).and_then(|port| u16::try_from(port).ok());
+    let namespace = settings.value(&NAMESPACE, value::namespace);
     let Some((host, zone)) = host else { return };
     if let (Some(zone), Some(device)) = (&zone, &device)
         && zone != device
@@ -143,15 +193,28 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     }
     let device = device.or(zone);
     // What is wrong was reported. Without it the collector may look like another one.
-    let is_broken =
-        (port.is_none() && settings.has(PORT.name)) || (device.is_none() && settings.has(DEV.name));
-    if is_broken {
+    let is_broken = [
+        (PORT.name, port.is_none()),
+        (DEV.name, device.is_none()),
+        (SOURCE.name, source.is_none()),
+        (SOURCE_PORT.name, source_port.is_none()),
+        (NAMESPACE.name, namespace.is_none()),
+    ];
+    if is_broken.iter().any(|(name, is_absent)| *is_absent && settings.has(name)) {
         return;
+    }
+    let source = Source { address: source, port: source_port.unwrap_or(0) };
+    if let (Host::Address(ip), Some(from)) = (&host, source.address)
+        && !source.is_usable(*ip)
+    {
+        return settings
+            .error(format!("{ip} cannot be reached from {from}: one is IPv4, one IPv6"));
     }
     if device.is_none() && matches!(host, Host::Address(address) if needs_device(address)) {
         settings.warn("a link-local address needs a device; add dev = ...");
     }
-    let collector = Collector { host, port: port.unwrap_or(Collector::DEFAULT_PORT), device };
+    let port = port.unwrap_or(Collector::DEFAULT_PORT);
+    let collector = Collector { host, port, device, source, namespace };
     if config.collectors.contains(&collector) {
         settings.warn(format!("{collector} is listed twice and receives each datagram twice"));
     }

@@ -16,11 +16,6 @@ fn input_that_crashes_hsflowd() {
             "agent.cidr = !10.0.0.0/33",
             r#"f:2:14: error: "10.0.0.0/33": the mask is out of range 0..=32"#,
         ),
-        // A missing namespace ends hsflowd.
-        (
-            "collector { ip = 192.0.2.2 namespace = nosuch }",
-            r#"f:2:28: warning: "namespace" is not supported by Flowmote yet; ignored"#,
-        ),
     ]);
     // Ends hsflowd by a division by zero at the first message of an application.
     assert_eq!(accepted("sampling = 0").sampling.rate.unwrap().value, 0);

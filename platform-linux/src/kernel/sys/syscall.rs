@@ -21,6 +21,8 @@ pub(crate) enum Call<'a> {
     Bind { fd: RawFd, address: &'a sockaddr_ll },
     /// `getsockname(2)` of a packet socket.
     Name { fd: RawFd, address: &'a mut sockaddr_ll },
+    /// `connect(2)` with AF_UNSPEC, which ends the connection of a socket.
+    Dissolve { fd: RawFd },
     /// `mmap(2)`, shared, readable and writable, from offset 0; returns the address.
     Map { fd: RawFd, length: usize },
     /// `mmap(2)` of private memory that cannot be accessed; returns the address.
@@ -89,6 +91,16 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             let address = ptr::from_mut(address).cast();
             // SAFETY: `address` is writable for `length` bytes; any bytes are a sockaddr_ll.
             checked(unsafe { libc::getsockname(fd, address, &raw mut length) } as isize)
+        }
+        Call::Dissolve { fd } => {
+            let none = libc::sockaddr {
+                sa_family: libc::AF_UNSPEC as libc::sa_family_t,
+                sa_data: [0; 14],
+            };
+            let (address, length) =
+                (ptr::from_ref(&none), size_of::<libc::sockaddr>() as socklen_t);
+            // SAFETY: `address` points to a whole sockaddr of `length` bytes.
+            checked(unsafe { libc::connect(fd, address, length) } as isize)
         }
         Call::Map { fd, length } => {
             map(length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd)

@@ -1,6 +1,7 @@
 //! Options of a connected UDP socket.
 
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::syscall::{Call, call};
@@ -20,11 +21,18 @@ pub(crate) fn path_mtu(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<u32>
     Ok(u32::from_ne_bytes(value))
 }
 
+/// Ends the connection of a socket, and frees the source address that the kernel chose for it.
+///
+/// # Errors
+/// None that is known (net/ipv4/udp.c, `udp_disconnect`).
+pub(crate) fn dissolve(socket: &UdpSocket) -> io::Result<()> {
+    call(Call::Dissolve { fd: socket.as_raw_fd() }).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
-    use std::net::UdpSocket;
     use std::os::fd::AsFd;
 
     #[test]

@@ -59,10 +59,13 @@ impl Collectors {
         self.now = now;
     }
 
-    /// Opens the sockets of collectors whose address is known, without lookups: these start threads,
-    /// which keep the privileges of the moment and would make setresuid(2) fail for all.
+    /// Opens the sockets of collectors whose address is known, and those in other namespaces, without
+    /// lookups: these start threads, which keep the privileges of the moment and would make setresuid(2) fail for all.
     pub fn open_sockets(&mut self, now: Instant) {
-        self.all.iter_mut().for_each(|destination| destination.open_if_due(now));
+        for destination in &mut self.all {
+            destination.open_if_due(now);
+            destination.enter_namespace(now);
+        }
     }
 
     /// Opens sockets and starts lookups that are due. Returns when to call again.
