@@ -120,9 +120,9 @@ fn linux_column_lists_exactly_the_sent_samples() {
     let calls = [
         (".handle_flow_sample(", ["0:1", "0:3"].as_slice()),
         ("agent.poll(", &["0:2", "0:4"]),
-        (".discard(", &["0:5"]),
-        (".rt_metric(", &["4300:1002"]),
-        (".rt_flow(", &["4300:1003"]),
+        ("output.discard(", &["0:5"]),
+        ("output.rt_metric(", &["4300:1002"]),
+        ("output.rt_flow(", &["4300:1003"]),
     ];
     let called = calls.iter().filter(|(call, _)| source.contains(call));
     let sent: Numbers = called.flat_map(|(_, kinds)| *kinds).map(ToString::to_string).collect();
