@@ -1,5 +1,6 @@
 //! The command line. Man pages and completions are made from it too.
 
+use crate::daemon::auto_file::AutoLink;
 use crate::daemon::check::CheckOptions;
 use crate::daemon::options::{ConfigSource, whole_number};
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +54,10 @@ pub struct RunArgs {
     /// a number. Default: flowmote, or nobody if that does not exist.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
+    /// Where other programs find the settings in force, as those of hsflowd: a symbolic link that is
+    /// made by root, or off. Default: /etc/hsflowd.auto.
+    #[arg(long, value_name = "FILE")]
+    pub auto: Option<AutoLink>,
     /// Interval between statistics in the log, 0 to 86400 seconds; 0: on SIGUSR1 and at exit only.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = whole_number(0..=86_400))]
     pub stats_interval: u32,

@@ -29,6 +29,7 @@ fn run_daemon(args: RunArgs) -> ExitCode {
     let options = RunOptions {
         source: args.source,
         user: args.user,
+        auto: args.auto.unwrap_or_default(),
         stats_interval: Duration::from_secs(args.stats_interval),
     };
     match run(&options) {

@@ -48,6 +48,7 @@ fn documented_counters_are_those_of_the_statistics() {
         agent: AgentStats::default(),
         collectors: &collectors,
         links: LinksStats::default(),
+        auto_file_failures: 0,
         lost_log_lines: 0,
     };
     let all = report.all();

@@ -1,5 +1,7 @@
 //! The agent of this host: its address, its encoding and its data sources.
 
+use std::net::IpAddr;
+
 use flowmote_core::{
     AddError, Agent, AgentConfig, DataSource, DatagramHead, Duration, Encoding, Instant,
     MAX_COMPACT_INDEX,
@@ -54,6 +56,11 @@ impl HostAgent {
         if self.identity.follow(now, config, &candidates(links)) {
             self.configure(agent, config, links);
         }
+    }
+
+    /// The agent address in use.
+    pub(super) fn address(&self) -> IpAddr {
+        self.identity.address()
     }
 
     /// When to call [`update_address`](Self::update_address) although no address has changed.

@@ -8,6 +8,7 @@
 
 mod agent;
 mod agent_address;
+pub mod auto_file;
 pub mod check;
 mod limits;
 mod link_watch;

@@ -18,6 +18,7 @@ pub(crate) struct Report<'a> {
     pub(crate) agent: AgentStats,
     pub(crate) collectors: &'a Collectors,
     pub(crate) links: LinksStats,
+    pub(crate) auto_file_failures: u64,
     pub(crate) lost_log_lines: u64,
 }
 
@@ -49,6 +50,8 @@ impl Report<'_> {
         all.exceptions.extend(agent_exceptions(&self.agent));
         all.exceptions.extend(links_exceptions(self.links));
         all.exceptions.extend(&self.modules.exceptions);
+        let failures = self.auto_file_failures;
+        all.exceptions.push((failures, "failed writes of the published settings"));
         all.exceptions.push((self.lost_log_lines, "log lines lost"));
         all
     }
@@ -133,6 +136,7 @@ mod tests {
             agent: AgentStats::default(),
             collectors,
             links: LinksStats::default(),
+            auto_file_failures: 0,
             lost_log_lines: 0,
         }
     }

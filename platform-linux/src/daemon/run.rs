@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::agent::{HostAgent, MAX_DATAGRAM, MAX_SOURCES};
+use crate::daemon::auto_file::{AutoFile, AutoLink, Content};
 use crate::daemon::limits;
 use crate::daemon::link_watch::LinkWatch;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
@@ -38,6 +39,8 @@ pub struct RunOptions {
     pub source: ConfigSource,
     /// The user to become when started as root; `None`: `flowmote`, else `nobody`.
     pub user: Option<String>,
+    /// Where other programs find the settings in force.
+    pub auto: AutoLink,
     /// Time between two reports in the log; zero: on request only.
     pub stats_interval: Duration,
 }
@@ -88,7 +91,7 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         output,
         resolver: Resolver::new().map_err(runtime("resolver"))?,
         events: Events::new().map_err(runtime("epoll"))?,
-        runtime: None,
+        auto_file: None,
         started: clock::now(),
         next_report: None,
         is_ready: false,
@@ -112,8 +115,8 @@ struct Daemon<'a> {
     output: Output<'a>,
     resolver: Resolver,
     events: Events,
-    /// `None`: not available to this agent.
-    runtime: Option<Arc<RuntimeDirectory>>,
+    /// `None`: not published.
+    auto_file: Option<AutoFile>,
     started: Instant,
     next_report: Option<Instant>,
     /// systemd was notified that the start is over.
@@ -149,12 +152,22 @@ impl Daemon<'_> {
             info!("running as {outcome}");
         }
         self.next_report = self.following_report(now);
+        self.publish_settings(now);
         Ok(())
+    }
+
+    /// Publishes the settings in force, if they have changed.
+    fn publish_settings(&mut self, now: Instant) {
+        let Self { auto_file: Some(file), config, links, host, output, .. } = self else { return };
+        let (links, agent, collectors) = (links.links(), host.address(), &output.collectors);
+        file.publish(now, &Content { config, links, agent, collectors });
     }
 
     fn open_runtime_directory(&mut self, user: &User) {
         match RuntimeDirectory::open(user) {
-            Ok(directory) => self.runtime = Some(Arc::new(directory)),
+            Ok(directory) => {
+                self.auto_file = AutoFile::open(Arc::new(directory), &self.options.auto);
+            }
             Err(unavailable) => info!("no runtime directory: {unavailable}"),
         }
     }
@@ -196,6 +209,7 @@ impl Daemon<'_> {
                 while let Some(answer) = self.resolver.answer() {
                     self.output.collectors.resolved(now, answer);
                 }
+                self.publish_settings(now);
             }
             Wakeup::Collectors => self.output.collectors.read_errors(now),
             Wakeup::Signal => {
@@ -231,9 +245,20 @@ impl Daemon<'_> {
             self.print_report(now);
             self.next_report = self.following_report(now);
         }
+        let settings = self.auto_file.as_mut().and_then(|file| {
+            file.run_due(now);
+            file.deadline()
+        });
         let (links, address) = (self.links.deadline(), self.host.deadline());
-        let deadlines =
-            [agent, collectors, links, address, self.modules.deadline(), self.next_report];
+        let deadlines = [
+            agent,
+            collectors,
+            links,
+            address,
+            settings,
+            self.modules.deadline(),
+            self.next_report,
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -275,6 +300,7 @@ impl Daemon<'_> {
     fn update_address(&mut self, now: Instant) {
         let world = (&self.config, self.links.links());
         self.host.update_address(&mut self.output.agent, now, world);
+        self.publish_settings(now);
     }
 
     /// Returns true if the signal ends the daemon.
@@ -300,6 +326,7 @@ impl Daemon<'_> {
                 let links = self.links.links();
                 self.host.reconfigure(&mut self.output.agent, &self.config, links);
                 self.reconcile(now);
+                self.publish_settings(now);
                 service_manager::ready(&self.status());
             }
             Err(unusable) => {
@@ -345,6 +372,9 @@ impl Daemon<'_> {
         self.drain_modules();
         self.output.flush(clock::now());
         self.print_report(clock::now());
+        if let Some(file) = &mut self.auto_file {
+            file.remove();
+        }
     }
 
     /// Reads what was sampled before the end. The kernel hands over the last of it only after the
@@ -367,6 +397,7 @@ impl Daemon<'_> {
             agent: *self.output.agent.stats(),
             collectors: &self.output.collectors,
             links: self.links.links().stats(),
+            auto_file_failures: self.auto_file.as_ref().map_or(0, AutoFile::failures),
             lost_log_lines: logging::lost_lines(),
         };
         info!(target: logging::REQUESTED, "{report}");

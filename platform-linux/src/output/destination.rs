@@ -107,6 +107,11 @@ impl Destination {
         self.address
     }
 
+    /// The kernel's name of the device that datagrams are sent through.
+    pub(crate) fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
     /// Counters since the collector was configured.
     #[must_use]
     pub fn stats(&self) -> DestinationStats {

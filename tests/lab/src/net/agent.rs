@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use nix::sys::signal::Signal;
@@ -16,6 +17,7 @@ use crate::program::Program;
 #[derive(Debug)]
 pub struct Agent {
     program: Program,
+    runtime_directory: PathBuf,
     manager: UnixDatagram,
 }
 
@@ -44,8 +46,9 @@ impl Agent {
         std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         manager.set_nonblocking(true).unwrap();
         command.env("NOTIFY_SOCKET", &path);
-        command.env("RUNTIME_DIRECTORY", lab.path().join(format!("run-{count}")));
-        let mut agent = Self { program: Program::start(command), manager };
+        let runtime_directory = lab.path().join(format!("run-{count}"));
+        command.env("RUNTIME_DIRECTORY", &runtime_directory);
+        let mut agent = Self { program: Program::start(command), runtime_directory, manager };
         agent.wait_notified("READY=1");
         agent
     }
@@ -75,6 +78,12 @@ impl Agent {
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The directory that takes the place of `/run/flowmote`.
+    #[must_use]
+    pub fn runtime_directory(&self) -> &Path {
+        &self.runtime_directory
     }
 
     /// Sends SIGUSR1 and returns the statistics that the agent prints. They are complete once they
