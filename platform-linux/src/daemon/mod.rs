@@ -8,7 +8,6 @@
 
 mod agent;
 mod agent_address;
-pub mod auto_file;
 pub mod check;
 mod limits;
 mod link_watch;
@@ -22,3 +21,4 @@ mod runtime_dir;
 mod service_manager;
 mod signals;
 mod user;
+pub(crate) mod visitors;
