@@ -82,7 +82,9 @@ install: ## programs, configuration files in /etc (kept if there) and systemd un
 	 > $(DESTDIR)/lib/systemd/system/flowmote.service
 	sed 's|/usr/local|$(PREFIX)|' analyzer/collector/dist/flowmote-analyzer.service \
 	 > $(DESTDIR)/lib/systemd/system/flowmote-analyzer.service
+	install -D -m 644 platform-linux/dist/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/flowmote.conf
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemd-tmpfiles --create flowmote.conf
 	@echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
 
 uninstall: ## all of that but the configuration; stops and disables the services
@@ -90,4 +92,6 @@ uninstall: ## all of that but the configuration; stops and disables the services
 	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote-analyzer.service
+	rm -f $(DESTDIR)/usr/lib/tmpfiles.d/flowmote.conf
+	@[ "$$(readlink $(DESTDIR)/etc/hsflowd.auto)" != /run/flowmote/hsflowd.auto ] || rm -f $(DESTDIR)/etc/hsflowd.auto
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload

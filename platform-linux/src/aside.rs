@@ -74,6 +74,15 @@ impl<T: Send + 'static> Aside<T> {
         }
     }
 
+    /// The value, unless an update has not ended.
+    pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
+        self.wait(Duration::ZERO);
+        match &mut self.place {
+            Place::Here(value) => Some(value),
+            Place::InThread(_) => None,
+        }
+    }
+
     /// Returns true if there is no update whose end is near.
     pub(crate) fn is_settled(&mut self) -> bool {
         self.hangs || self.value().is_some()

@@ -24,5 +24,4 @@ pub mod output;
 pub mod printable;
 mod seed;
 mod selection;
-pub mod status;
 mod throttle;

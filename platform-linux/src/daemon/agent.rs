@@ -1,5 +1,7 @@
 //! The agent of this host: its address, its encoding and its data sources.
 
+use std::net::IpAddr;
+
 use flowmote_core::{
     AddError, Agent, AgentConfig, DataSource, DatagramHead, Duration, Encoding, Instant,
     MAX_COMPACT_INDEX,
@@ -37,16 +39,6 @@ impl HostAgent {
         (Self { identity, encoding, sources: Vec::new(), throttle: Throttle::default() }, agent)
     }
 
-    /// The agent address and the reason for it.
-    pub(super) fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    /// The data sources in the order of the last [`set_sources`](Self::set_sources).
-    pub(super) fn sources(&self) -> &[DataSource] {
-        &self.sources
-    }
-
     /// Applies another configuration.
     pub(super) fn reconfigure(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
         self.identity.elect_again(config, &candidates(links));
@@ -64,6 +56,11 @@ impl HostAgent {
         if self.identity.follow(now, config, &candidates(links)) {
             self.configure(agent, config, links);
         }
+    }
+
+    /// The agent address in use.
+    pub(super) fn address(&self) -> IpAddr {
+        self.identity.address()
     }
 
     /// When to call [`update_address`](Self::update_address) although no address has changed.

@@ -5,6 +5,7 @@ use flowmote_core::SourceClass;
 
 use crate::config::Config;
 use crate::daemon::agent_address::AgentAddress;
+use crate::daemon::auto_file::{self, AutoLink};
 use crate::daemon::limits;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
@@ -25,6 +26,9 @@ pub struct CheckOptions {
     /// User that `run` is given by --user.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
+    /// What `run` is given by --auto.
+    #[arg(long, value_name = "FILE")]
+    auto: Option<AutoLink>,
 }
 
 /// Checks a configuration against this machine without sending or sampling anything.
@@ -42,6 +46,7 @@ pub fn check(options: &CheckOptions) -> Result<Findings, LoadError> {
     match opened {
         Ok((links, modules)) => {
             describe(&loaded, &links, &modules, &mut findings);
+            auto_file::describe(options.auto.as_ref().unwrap_or(&AutoLink::Usual), &mut findings);
             become_user(&loaded, &modules, &user, &mut findings);
         }
         Err(error) => findings.problems.push(format!("rtnetlink: {error}")),

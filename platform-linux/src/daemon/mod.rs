@@ -8,6 +8,7 @@
 
 mod agent;
 mod agent_address;
+pub mod auto_file;
 pub mod check;
 mod limits;
 mod link_watch;
@@ -21,4 +22,3 @@ mod runtime_dir;
 mod service_manager;
 mod signals;
 mod user;
-pub(crate) mod visitors;

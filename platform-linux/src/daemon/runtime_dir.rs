@@ -2,7 +2,6 @@
 //!
 //! After the start the agent is an unprivileged user, which may create files in no directory of the
 //! system. So it gets one of its own while the process is still root.
-#![cfg_attr(not(test), expect(dead_code, reason = "the files come in the next changes"))]
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -61,6 +60,13 @@ impl RuntimeDirectory {
     /// link, the directory of another user, or one that others may write to.
     pub(super) fn open(user: &User) -> Result<Self, Unavailable> {
         Self::open_at(Self::expected_path(), user)
+    }
+
+    /// A directory for a test.
+    #[cfg(test)]
+    pub(super) fn for_test(path: PathBuf) -> Self {
+        let own = Uid::effective().to_string();
+        Self::open_at(path, &User::find(Some(&own)).unwrap()).unwrap()
     }
 
     fn open_at(path: PathBuf, user: &User) -> Result<Self, Unavailable> {

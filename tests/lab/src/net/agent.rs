@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use nix::sys::signal::Signal;
@@ -17,8 +17,8 @@ use crate::program::Program;
 #[derive(Debug)]
 pub struct Agent {
     program: Program,
+    runtime_directory: PathBuf,
     manager: UnixDatagram,
-    runtime: PathBuf,
 }
 
 impl Agent {
@@ -46,9 +46,9 @@ impl Agent {
         std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         manager.set_nonblocking(true).unwrap();
         command.env("NOTIFY_SOCKET", &path);
-        let runtime = lab.path().join(format!("run-{count}"));
-        command.env("RUNTIME_DIRECTORY", &runtime);
-        let mut agent = Self { program: Program::start(command), manager, runtime };
+        let runtime_directory = lab.path().join(format!("run-{count}"));
+        command.env("RUNTIME_DIRECTORY", &runtime_directory);
+        let mut agent = Self { program: Program::start(command), runtime_directory, manager };
         agent.wait_notified("READY=1");
         agent
     }
@@ -80,6 +80,12 @@ impl Agent {
         &self.program
     }
 
+    /// The directory that takes the place of `/run/flowmote`.
+    #[must_use]
+    pub fn runtime_directory(&self) -> &Path {
+        &self.runtime_directory
+    }
+
     /// Sends SIGUSR1 and returns the statistics that the agent prints. They are complete once they
     /// hold one line for each of its `collectors`.
     #[must_use]
@@ -91,12 +97,6 @@ impl Agent {
             let text = &log[log.find("statistics after")?..];
             (text.matches("\n  collector ").count() == collectors).then(|| text.to_owned())
         })
-    }
-
-    /// The path of the status socket.
-    #[must_use]
-    pub fn status_socket(&self) -> PathBuf {
-        self.runtime.join("status.sock")
     }
 
     /// The number of open files of the agent.

@@ -1,9 +1,7 @@
 //! `flowmote run`: start, event loop, end.
 
-mod error;
-mod views;
-
-use std::path::PathBuf;
+use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use flowmote_core::{DataSource, Duration, Instant, SourceSlot};
@@ -13,17 +11,17 @@ use nix::sys::signal::Signal;
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::agent::{HostAgent, MAX_DATAGRAM, MAX_SOURCES};
+use crate::daemon::auto_file::{AutoFile, AutoLink, Content};
 use crate::daemon::limits;
 use crate::daemon::link_watch::LinkWatch;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
 use crate::daemon::problems::problems;
-use crate::daemon::run::error::runtime;
+use crate::daemon::report::Report;
 use crate::daemon::runtime_dir::RuntimeDirectory;
 use crate::daemon::service_manager;
 use crate::daemon::signals::Signals;
 use crate::daemon::user::User;
-use crate::daemon::visitors::Visitors;
 use crate::entities::Entities;
 use crate::events::{Events, Wakeup};
 use crate::links::LinkEvent;
@@ -34,8 +32,6 @@ use crate::output::Output;
 use crate::output::collectors::Collectors;
 use crate::output::resolver::Resolver;
 
-pub use self::error::RunError;
-
 /// Options of [`run`].
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -43,10 +39,19 @@ pub struct RunOptions {
     pub source: ConfigSource,
     /// The user to become when started as root; `None`: `flowmote`, else `nobody`.
     pub user: Option<String>,
+    /// Where other programs find the settings in force.
+    pub auto: AutoLink,
     /// Time between two reports in the log; zero: on request only.
     pub stats_interval: Duration,
-    /// Place of the status socket; `None`: in the runtime directory.
-    pub status_socket: Option<PathBuf>,
+}
+
+/// Why the daemon ended other than by a signal.
+#[derive(Debug)]
+pub enum RunError {
+    /// The configuration cannot be used.
+    Configuration(LoadError),
+    /// The kernel refused something that the daemon cannot work without.
+    Runtime(String),
 }
 
 /// Runs the agent until SIGTERM or SIGINT.
@@ -81,16 +86,12 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         options,
         modules: Modules::open(&loaded.config).map_err(runtime("counters"))?,
         config: loaded.config.clone(),
-        file: loaded.file.clone(),
         links,
         host,
         output,
         resolver: Resolver::new().map_err(runtime("resolver"))?,
         events: Events::new().map_err(runtime("epoll"))?,
-        runtime: None,
-        visitors: Visitors::default(),
-        runs_as: String::new(),
-        wake_ups: 0,
+        auto_file: None,
         started: clock::now(),
         next_report: None,
         is_ready: false,
@@ -108,21 +109,14 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
 struct Daemon<'a> {
     options: &'a RunOptions,
     config: Config,
-    /// The origin of the configuration, if it is a file.
-    file: Option<PathBuf>,
     links: LinkWatch,
     host: HostAgent,
     modules: Modules,
     output: Output<'a>,
     resolver: Resolver,
     events: Events,
-    /// `None`: not available to this agent.
-    runtime: Option<Arc<RuntimeDirectory>>,
-    visitors: Visitors,
-    /// Process user, in words.
-    runs_as: String,
-    /// Returns of epoll_wait(2).
-    wake_ups: u64,
+    /// `None`: not published.
+    auto_file: Option<AutoFile>,
     started: Instant,
     next_report: Option<Instant>,
     /// systemd was notified that the start is over.
@@ -149,10 +143,8 @@ impl Daemon<'_> {
         self.output.collectors.open_sockets(now);
         self.reconcile(now);
         self.open_runtime_directory(user);
-        self.open_status();
         let kept = self.modules.capabilities(&self.config);
         let outcome = privileges::drop_all(user, &kept).map_err(runtime("privileges"))?;
-        self.runs_as = outcome.user().to_owned();
         logging::start_writer().map_err(runtime("log writer"))?;
         if outcome.is_root() {
             warn!("running as {outcome}; it can still change files of root");
@@ -160,12 +152,22 @@ impl Daemon<'_> {
             info!("running as {outcome}");
         }
         self.next_report = self.following_report(now);
+        self.publish_settings(now);
         Ok(())
+    }
+
+    /// Publishes the settings in force, if they have changed.
+    fn publish_settings(&mut self, now: Instant) {
+        let Self { auto_file: Some(file), config, links, host, output, .. } = self else { return };
+        let (links, agent, collectors) = (links.links(), host.address(), &output.collectors);
+        file.publish(now, &Content { config, links, agent, collectors });
     }
 
     fn open_runtime_directory(&mut self, user: &User) {
         match RuntimeDirectory::open(user) {
-            Ok(directory) => self.runtime = Some(Arc::new(directory)),
+            Ok(directory) => {
+                self.auto_file = AutoFile::open(Arc::new(directory), &self.options.auto);
+            }
             Err(unavailable) => info!("no runtime directory: {unavailable}"),
         }
     }
@@ -176,7 +178,6 @@ impl Daemon<'_> {
             let deadline = self.run_due(now);
             self.notify_when_ready();
             let woken = self.events.wait(now, deadline).map_err(runtime("epoll"))?;
-            self.wake_ups = self.wake_ups.saturating_add(1);
             let now = clock::now();
             self.output.collectors.set_time(now);
             for number in 0..woken {
@@ -208,9 +209,9 @@ impl Daemon<'_> {
                 while let Some(answer) = self.resolver.answer() {
                     self.output.collectors.resolved(now, answer);
                 }
+                self.publish_settings(now);
             }
             Wakeup::Collectors => self.output.collectors.read_errors(now),
-            Wakeup::Visitor { token } => self.visited(now, token),
             Wakeup::Signal => {
                 while let Some(signal) = signals.next() {
                     if self.handle_signal(now, signal) {
@@ -240,14 +241,24 @@ impl Daemon<'_> {
             let _ = self.events.watch_errors(socket, Wakeup::Collectors);
         });
         let agent = self.poll_counters(now);
-        self.visitors.expire(now, &self.events);
         if is_due(self.next_report) {
             self.print_report(now);
             self.next_report = self.following_report(now);
         }
+        let settings = self.auto_file.as_mut().and_then(|file| {
+            file.run_due(now);
+            file.deadline()
+        });
         let (links, address) = (self.links.deadline(), self.host.deadline());
-        let (modules, visitors) = (self.modules.deadline(), self.visitors.deadline());
-        let deadlines = [agent, collectors, links, address, modules, visitors, self.next_report];
+        let deadlines = [
+            agent,
+            collectors,
+            links,
+            address,
+            settings,
+            self.modules.deadline(),
+            self.next_report,
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -289,6 +300,7 @@ impl Daemon<'_> {
     fn update_address(&mut self, now: Instant) {
         let world = (&self.config, self.links.links());
         self.host.update_address(&mut self.output.agent, now, world);
+        self.publish_settings(now);
     }
 
     /// Returns true if the signal ends the daemon.
@@ -309,12 +321,12 @@ impl Daemon<'_> {
             Ok(loaded) => {
                 log_loaded(&loaded);
                 self.config = loaded.config;
-                self.file = loaded.file;
                 self.log_problems();
                 self.output.collectors.reconfigure(&self.config.collectors);
                 let links = self.links.links();
                 self.host.reconfigure(&mut self.output.agent, &self.config, links);
                 self.reconcile(now);
+                self.publish_settings(now);
                 service_manager::ready(&self.status());
             }
             Err(unusable) => {
@@ -360,6 +372,9 @@ impl Daemon<'_> {
         self.drain_modules();
         self.output.flush(clock::now());
         self.print_report(clock::now());
+        if let Some(file) = &mut self.auto_file {
+            file.remove();
+        }
     }
 
     /// Reads what was sampled before the end. The kernel hands over the last of it only after the
@@ -374,6 +389,25 @@ impl Daemon<'_> {
         while self.modules.drain(clock::now(), &mut self.output) && clock::now() < end {}
     }
 
+    fn print_report(&mut self, now: Instant) {
+        self.output.collectors.read_errors(now);
+        let report = Report {
+            uptime: now.since(self.started),
+            modules: self.modules.statistics(),
+            agent: *self.output.agent.stats(),
+            collectors: &self.output.collectors,
+            links: self.links.links().stats(),
+            auto_file_failures: self.auto_file.as_ref().map_or(0, AutoFile::failures),
+            lost_log_lines: logging::lost_lines(),
+        };
+        info!(target: logging::REQUESTED, "{report}");
+    }
+
+    fn following_report(&self, now: Instant) -> Option<Instant> {
+        let interval = self.options.stats_interval;
+        (!interval.is_zero()).then_some(now + interval)
+    }
+
     /// Logs as warnings what `flowmote check` reports as errors, in the same words.
     fn log_problems(&self) {
         for problem in problems(&self.config, self.links.links(), &self.modules) {
@@ -385,12 +419,27 @@ impl Daemon<'_> {
     }
 }
 
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(unusable) => write!(f, "{unusable}"),
+            Self::Runtime(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
 fn log_loaded(loaded: &Loaded) {
     if let Some(file) = &loaded.file {
         info!("configuration {}", file.display());
     }
     // The log adds the severity itself.
     loaded.warnings.iter().for_each(|line| warn!("{}", line.replacen(" warning:", "", 1)));
+}
+
+fn runtime(what: &str) -> impl FnOnce(io::Error) -> RunError + '_ {
+    move |error| RunError::Runtime(format!("{what}: {error}"))
 }
 
 /// Limit for reading the last samples: in a flood the ring is never empty.

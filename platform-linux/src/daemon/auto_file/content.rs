@@ -1,0 +1,121 @@
+//! The text of the file: lines `name=value`, as hsflowd writes them.
+
+use core::fmt::{self, Display};
+use core::net::{IpAddr, SocketAddr};
+
+use nix::sys::utsname::uname;
+
+use crate::config::{Config, DEFAULT_SAMPLING};
+use crate::links::Links;
+use crate::output::collectors::Collectors;
+use crate::printable::printable;
+
+/// The settings in force. Displayed as the lines between the two revisions.
+pub(in crate::daemon) struct Content<'a> {
+    pub(in crate::daemon) config: &'a Config,
+    pub(in crate::daemon) links: &'a Links,
+    /// The agent address in use.
+    pub(in crate::daemon) agent: IpAddr,
+    pub(in crate::daemon) collectors: &'a Collectors,
+}
+
+impl Content<'_> {
+    /// The interface that has the agent address, else the one that the configuration names.
+    fn device(&self) -> Option<&str> {
+        let has = |link: &&crate::links::Link| {
+            link.addresses.iter().any(|address| address.ip == self.agent)
+        };
+        let found = self.links.iter().find(has).map(|link| link.name.as_str());
+        found.or(self.config.agent.device.as_deref())
+    }
+
+    /// `address`, `address port` or `address/port/device/namespace`, sorted. A collector whose name
+    /// has no address yet has no line.
+    fn collectors(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self
+            .collectors
+            .iter()
+            .filter_map(|destination| Some((destination.address()?, destination.device())))
+            .map(|(address, device)| collector(address, device))
+            .collect();
+        lines.sort_unstable();
+        lines
+    }
+}
+
+impl Display for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.config;
+        // Fails only with EFAULT, which nix's buffer cannot cause.
+        if let Ok(uname) = uname() {
+            line(f, "hostname", uname.nodename().to_string_lossy())?;
+        }
+        line(f, "sampling", config.sampling.rate.map_or(DEFAULT_SAMPLING, |rate| rate.value))?;
+        line(f, "header", config.header_bytes)?;
+        line(f, "datagram", config.datagram_bytes)?;
+        line(f, "polling", config.polling_secs)?;
+        for speed in &config.sampling.by_speed {
+            line(f, &format!("sampling.{}", speed.name), speed.rate.value)?;
+        }
+        for collector in self.collectors() {
+            line(f, "collector", collector)?;
+        }
+        line(f, "agentIP", self.agent)?;
+        if let Some(device) = self.device() {
+            line(f, "agent", device)?;
+        }
+        line(f, "ds_index", 1)
+    }
+}
+
+/// Writes a line. A value with a line feed, which an alias of an interface may have, stays one.
+fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
+    writeln!(f, "{}", printable(&format!("{name}={value}")))
+}
+
+fn collector(address: SocketAddr, device: Option<&str>) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    match device {
+        Some(device) => format!("{ip}/{port}/{device}/"),
+        None if port == SFLOW_PORT => ip.to_string(),
+        None => format!("{ip} {port}"),
+    }
+}
+
+const SFLOW_PORT: u16 = crate::config::Collector::DEFAULT_PORT;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flowmote_core::Instant;
+
+    /// With the links of this machine, which are only read.
+    #[test]
+    fn every_setting_in_force_has_a_line() {
+        let text = "sflow { sampling = 50 sampling.10G = 7 polling = 20 headerBytes = 100
+            datagramBytes = 1200 agent = missing0
+            collector { ip = 192.0.2.9 } collector { ip = 192.0.2.1 udpport = 7 }
+            collector { ip = 2001:db8::1 dev = eth0 } collector { ip = unresolved.invalid } }";
+        let mut config = Config::parse(text).config.unwrap();
+        config.collectors[2].device = Some("l\no".to_owned());
+        let mut collectors = Collectors::new(&config.collectors);
+        collectors.set_time(Instant::ZERO);
+        let links = Links::open().unwrap();
+        let agent = "192.0.2.77".parse().unwrap();
+        let lines = |config, agent| {
+            Content { config, links: &links, agent, collectors: &collectors }.to_string()
+        };
+        let rest = lines(&config, agent);
+        let (hostname, rest) = rest.split_once('\n').unwrap();
+        assert!(hostname.starts_with("hostname="), "{hostname}");
+        assert_eq!(
+            rest,
+            "sampling=50\nheader=100\ndatagram=1200\npolling=20\nsampling.10G=7\n\
+             collector=192.0.2.1 7\ncollector=192.0.2.9\ncollector=2001:db8::1/6343/l\\no/\n\
+             agentIP=192.0.2.77\nagent=missing0\nds_index=1\n"
+        );
+        let of_loopback = lines(&Config::default(), "127.0.0.1".parse().unwrap());
+        assert!(of_loopback.contains("\nsampling=400\n"), "{of_loopback}");
+        assert!(of_loopback.contains("\nagentIP=127.0.0.1\nagent=lo\n"), "{of_loopback}");
+    }
+}
