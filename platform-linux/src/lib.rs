@@ -14,6 +14,7 @@ pub mod config;
 pub mod daemon;
 pub mod entities;
 mod events;
+mod headers;
 mod kernel;
 pub mod links;
 pub mod logging;

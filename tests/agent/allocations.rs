@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use allocation_counter::measure;
 use flowmote::clock;
-use flowmote::entities::Entities;
 use flowmote::links::Links;
 use flowmote::modules::taps::capture::{Tap, TapOptions};
 use flowmote::modules::taps::paths::Paths;
@@ -60,7 +59,7 @@ fn inside(if_index: u32) {
     let mut agent = Agent::new(agent_config(), &mut sources, &mut buffer);
     let source = DataSource::interface(if_index);
     agent.add_source(clock::now(), source, Duration::ZERO).expect("a source");
-    let mut output = Output { agent, collectors, entities: Entities::new() };
+    let mut output = Output::new(agent, collectors);
 
     let mut paths = Paths::default();
     paths.update(&Links::open().expect("rtnetlink"));

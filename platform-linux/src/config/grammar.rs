@@ -2,7 +2,7 @@
 //!
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
-use super::block::{collector, json, nflog, pcap, sflow, unsupported};
+use super::block::{collector, json, nflog, pcap, sflow, tcp, unsupported};
 use super::tokens::{Block, Token, block};
 
 /// The one block of a file.
@@ -19,4 +19,5 @@ const BLOCKS: &[Token] = &[
     block(&pcap::EPCAP),
     block(&nflog::BLOCK),
     block(&json::BLOCK),
+    block(&tcp::BLOCK),
 ];

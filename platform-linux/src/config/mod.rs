@@ -44,6 +44,7 @@ pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule};
+pub use self::block::tcp::SocketLookup;
 pub use self::diagnostic::{Diagnostic, Position, Severity};
 pub use self::rate::{
     Bound, DEFAULT_SAMPLING, MAX_SAMPLING, RateReason, RateSetting, Sampling, Speed, SpeedRate,
@@ -85,6 +86,8 @@ pub struct Config {
     pub json: Option<JsonInput>,
     /// Settings of single applications; see [`Config::app_sampling`].
     pub applications: AppSettings,
+    /// The sockets of sampled packets are looked up; `None`: they are not.
+    pub tcp: Option<SocketLookup>,
 }
 
 /// The outcome of parsing.
@@ -123,6 +126,7 @@ impl Default for Config {
             nflog: None,
             json: None,
             applications: AppSettings::default(),
+            tcp: None,
         }
     }
 }

@@ -22,7 +22,6 @@ use crate::daemon::runtime_dir::RuntimeDirectory;
 use crate::daemon::service_manager;
 use crate::daemon::signals::Signals;
 use crate::daemon::user::User;
-use crate::entities::Entities;
 use crate::events::{Events, Wakeup};
 use crate::links::LinkEvent;
 use crate::logging;
@@ -80,8 +79,7 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
     let mut sources = vec![SourceSlot::VACANT; MAX_SOURCES];
     let mut buffer = vec![0; MAX_DATAGRAM];
     let (host, agent) = HostAgent::new(&loaded.config, links.links(), &mut sources, &mut buffer);
-    let collectors = Collectors::new(&loaded.config.collectors);
-    let output = Output { agent, collectors, entities: Entities::new() };
+    let output = Output::new(agent, Collectors::new(&loaded.config.collectors));
     let mut daemon = Daemon {
         options,
         modules: Modules::open(&loaded.config).map_err(runtime("counters"))?,

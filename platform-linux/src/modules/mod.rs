@@ -28,6 +28,7 @@ pub mod interfaces;
 pub(crate) mod module;
 mod nflog;
 pub mod taps;
+mod tcp;
 
 use std::io;
 
@@ -41,6 +42,7 @@ use crate::modules::interfaces::InterfaceCounters;
 use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
 use crate::modules::nflog::Nflog;
 use crate::modules::taps::Taps;
+use crate::modules::tcp::Tcp;
 use crate::output::Output;
 
 /// All modules, which are called in the order of the list.
@@ -68,6 +70,7 @@ impl Modules {
             all: vec![
                 Box::new(Taps::default()),
                 Box::new(Nflog::default()),
+                Box::new(Tcp::default()),
                 Box::new(HostCounters::new("/", config.uuid)?),
                 Box::new(InterfaceCounters::open()?),
             ],

@@ -8,7 +8,6 @@ use flowmote_core::record::counter::PortName;
 use flowmote_core::{Agent, AgentConfig, DatagramHead, Encoding, SourceSlot};
 
 use super::*;
-use crate::entities::Entities;
 use crate::events::{Events, Wakeup};
 use crate::output::collectors::Collectors;
 
@@ -103,7 +102,7 @@ fn calls_of(
     };
     let (mut sources, mut buffer) = ([SourceSlot::VACANT; 1], [0xa5; 1400]);
     let agent = Agent::new(agent, &mut sources, &mut buffer);
-    let mut output = Output { agent, collectors: Collectors::new(&[]), entities: Entities::new() };
+    let mut output = Output::new(agent, Collectors::new(&[]));
     test(&mut modules, World::new(&config, &links, &events), &mut output);
     drop(modules);
     calls.take()

@@ -5,6 +5,10 @@ pub mod destination;
 mod outage;
 pub mod resolver;
 pub(crate) mod socket;
+pub mod waiting;
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use flowmote_core::{
     Agent, CounterRecord, CounterSource, DataSource, DiscardedPacket, FlowSample, HandleError,
@@ -13,6 +17,7 @@ use flowmote_core::{
 
 use crate::entities::Entities;
 use crate::output::collectors::Collectors;
+use crate::output::waiting::{Annotator, WaitingRoom};
 
 /// The agent together with its collectors: whatever enters the agent may make a datagram ready,
 /// which must leave before the next sample.
@@ -24,13 +29,74 @@ pub struct Output<'a> {
     pub collectors: Collectors,
     /// The services and containers whose traffic samples may be marked with.
     pub entities: Entities,
+    annotation: Option<Annotation>,
 }
 
-impl Output<'_> {
+/// Samples of packets, and the module that adds records to them.
+#[derive(Debug)]
+struct Annotation {
+    room: WaitingRoom,
+    annotator: Rc<RefCell<dyn Annotator>>,
+}
+
+impl<'a> Output<'a> {
+    /// The way out without annotation.
+    #[must_use]
+    pub fn new(agent: Agent<'a>, collectors: Collectors) -> Self {
+        Self { agent, collectors, entities: Entities::new(), annotation: None }
+    }
+
+    /// Has the samples of packets annotated from now on, or no longer. Those that wait are sent
+    /// first.
+    ///
+    /// The annotator belongs to a module, which has other things to do with it between its calls.
+    pub fn annotate_by(&mut self, now: Instant, annotator: Option<Rc<RefCell<dyn Annotator>>>) {
+        self.release(now);
+        self.annotation =
+            annotator.map(|annotator| Annotation { room: WaitingRoom::new(), annotator });
+    }
+
     /// Encodes a flow sample and sends the datagram if that filled it. A sample that the agent
     /// cannot take is counted in its statistics.
+    ///
+    /// With an annotator, the sample waits until [`ROOM`](waiting::ROOM) are there, at most for the
+    /// rest of the turn of the event loop.
     #[inline]
     pub fn flow_sample(&mut self, now: Instant, sample: &FlowSample<'_>) {
+        if self.annotation.is_some() {
+            self.wait_or_encode(now, sample);
+        } else {
+            self.encode(now, sample);
+        }
+    }
+
+    /// Encodes the samples that wait.
+    pub fn release(&mut self, now: Instant) {
+        let Some(mut waiting) = self.annotation.take_if(|waiting| !waiting.room.is_empty()) else {
+            return;
+        };
+        {
+            let mut annotator = waiting.annotator.borrow_mut();
+            waiting.room.release(now, &mut *annotator, |sample| self.encode(now, sample));
+        }
+        self.annotation = Some(waiting);
+    }
+
+    /// Separate, because most agents have no annotator.
+    #[inline(never)]
+    fn wait_or_encode(&mut self, now: Instant, sample: &FlowSample<'_>) {
+        let Some(Annotation { room, .. }) = &mut self.annotation else { return };
+        let waits = room.enter(sample);
+        if !waits || room.is_full() {
+            self.release(now);
+        }
+        if !waits {
+            self.encode(now, sample);
+        }
+    }
+
+    #[inline]
+    fn encode(&mut self, now: Instant, sample: &FlowSample<'_>) {
         // A second refusal is final, and the agent counts it.
         let _ = self.submit(now, |agent| agent.handle_flow_sample(now, sample));
     }
@@ -70,8 +136,10 @@ impl Output<'_> {
         self.counters(now, source, &mut Arrived(records));
     }
 
-    /// Sends what is due and polls the counters that are due. Returns when to call again.
+    /// Encodes the samples that wait, sends what is due and polls the counters that are due. To be
+    /// called in each turn of the event loop. Returns when to call again.
     pub fn poll(&mut self, now: Instant, counters: &mut impl CounterSource) -> Option<Instant> {
+        self.release(now);
         self.agent.poll(now, counters, &mut self.collectors)
     }
 
@@ -87,6 +155,7 @@ impl Output<'_> {
 
     /// Sends the samples that wait for a full datagram, before the end of the program.
     pub fn flush(&mut self, now: Instant) {
+        self.release(now);
         self.agent.flush();
         self.transmit(now);
     }

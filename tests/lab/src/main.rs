@@ -1,13 +1,15 @@
 //! Helper of the lab: opens sockets inside a network namespace, which only a process there can do.
 //!
 //! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE [SEGMENT] |
-//!        sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX
+//!        sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX |
+//!        echo ADDRESS:PORT | talk ADDRESS:PORT CONNECTIONS
 
 use core::error::Error;
 use std::env;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use flowmote_vectors::unhex;
@@ -29,6 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["sink", address] => sink(address),
         ["source", to, bytes] => source(to, bytes.parse()?),
         ["frame", interface, hex] => frame(interface, hex),
+        ["echo", address] => echo(address),
+        ["talk", to, connections] => talk(to, connections.parse()?),
         _ => Err("usage: see the first lines of tests/lab/src/main.rs".into()),
     }
 }
@@ -111,6 +115,43 @@ fn source(to: &str, bytes: u64) -> Result<(), Box<dyn Error>> {
     // The receiver closes after it has read everything.
     connection.read_to_end(&mut Vec::new())?;
     if copied == bytes { Ok(()) } else { Err(format!("{copied} bytes only").into()) }
+}
+
+/// Returns what it receives, on any number of connections, until it is killed.
+fn echo(address: &str) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening");
+    loop {
+        let (connection, _) = listener.accept()?;
+        thread::Builder::new().stack_size(64 << 10).spawn(move || {
+            let _ = io::copy(&mut &connection, &mut &connection);
+        })?;
+    }
+}
+
+/// Opens connections to an echo. For each line with a number in standard input it exchanges as many
+/// bytes on each connection, 1,000 at a time, and prints "done". Closes them at the end of the input.
+fn talk(to: &str, connections: usize) -> Result<(), Box<dyn Error>> {
+    let connect = |_| {
+        let connection = TcpStream::connect(to)?;
+        connection.set_nodelay(true)?;
+        Ok::<_, io::Error>(connection)
+    };
+    let connections: Vec<TcpStream> = (0..connections).map(connect).collect::<Result<_, _>>()?;
+    println!("connected");
+    for line in io::stdin().lines() {
+        let bytes: usize = line?.trim().parse()?;
+        for mut connection in &connections {
+            let mut piece = [0x5a; 1000];
+            for start in (0..bytes).step_by(piece.len()) {
+                let piece = &mut piece[..(bytes - start).min(1000)];
+                connection.write_all(piece)?;
+                connection.read_exact(piece)?;
+            }
+        }
+        println!("done");
+    }
+    Ok(())
 }
 
 fn frame(interface: &str, hex: &str) -> Result<(), Box<dyn Error>> {

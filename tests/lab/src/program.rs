@@ -1,6 +1,6 @@
 //! A child process whose output is kept.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -69,6 +69,20 @@ impl Program {
             lines.iter().skip(mark).find(|line| line.contains(text)).cloned()
         };
         wait_until(&format!("the line {text:?}"), find)
+    }
+
+    /// Writes a line to the standard input of the program, which must be a pipe.
+    ///
+    /// # Panics
+    /// If the program has closed it.
+    pub fn write_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("a pipe");
+        writeln!(input, "{line}").expect("the program reads its input");
+    }
+
+    /// Ends the standard input of the program.
+    pub fn end_input(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     /// Sends a signal.

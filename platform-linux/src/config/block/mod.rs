@@ -9,4 +9,5 @@ pub(super) mod json;
 pub(super) mod nflog;
 pub(super) mod pcap;
 pub(super) mod sflow;
+pub(super) mod tcp;
 pub(super) mod unsupported;

@@ -14,7 +14,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     not_yet("polling.<application>", Kind::Number(0..=300))
         .about("seconds between counter samples of another sFlow module"),
     block(&DNS_SD),
-    block(&TCP),
     block(&ULOG),
     block(&PSAMPLE),
     block(&DROPMON),
@@ -71,15 +70,6 @@ pub(super) static DNS_SD: Block = Block::ignored(
     "dns-sd",
     "collectors and settings from DNS",
     &[not_yet("domain", Kind::Word("a domain")).alias("DNSSD_domain")],
-);
-static TCP: Block = Block::ignored(
-    "tcp",
-    "round-trip times and losses of sampled connections",
-    &[
-        not_yet("tunnel", Kind::Switch).default("off"),
-        not_yet("udp", Kind::Switch).default("off"),
-        not_yet("dump", Kind::Switch).default("off"),
-    ],
 );
 static ULOG: Block = Block::ignored(
     "ulog",

@@ -8,6 +8,7 @@ pub(crate) mod attributes;
 mod generic;
 mod message;
 pub(crate) mod nflog;
+pub(crate) mod sock_diag;
 mod socket;
 
 pub(crate) use attributes::push_attribute;

@@ -99,6 +99,15 @@ impl NetlinkSocket {
         }
     }
 
+    /// Sends requests to the kernel, which has handled all of them on return.
+    ///
+    /// # Errors
+    /// `ENOBUFS` or `EMSGSIZE` if there is no memory for so many.
+    pub(super) fn send(&self, requests: &[u8]) -> io::Result<()> {
+        sendto(self.fd.as_raw_fd(), requests, &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+        Ok(())
+    }
+
     /// Sends a request and passes each message of the reply to `visit`.
     ///
     /// # Errors
@@ -111,9 +120,7 @@ impl NetlinkSocket {
     ) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
-        let kernel = NetlinkAddr::new(0, 0);
-        let bytes = request.bytes(sequence);
-        sendto(self.fd.as_raw_fd(), &bytes, &kernel, MsgFlags::empty())?;
+        self.send(&request.bytes(sequence))?;
         let mut interrupted = false;
         for _ in 0..MAX_REPLY_DATAGRAMS {
             let datagram = match self.receive() {

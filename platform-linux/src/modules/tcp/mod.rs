@@ -1,0 +1,161 @@
+//! The state of TCP connections: each sampled packet that belongs to a socket of this host gets the
+//! kernel's `struct tcp_info` of it.
+
+mod lookups;
+mod sockets;
+mod subject;
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use flowmote_core::{Duration, Instant};
+use log::info;
+
+use crate::config::{Config, SocketLookup};
+use crate::headers::{TCP, UDP};
+use crate::kernel::netlink::sock_diag::SocketDiag;
+use crate::links::Links;
+use crate::modules::module::{Findings, Line, Module, Statistics, World};
+use crate::modules::tcp::lookups::{Counts, Lookups};
+use crate::output::Output;
+use crate::output::waiting::Annotator;
+use crate::throttle::Throttle;
+
+/// The lookups of the `tcp { }` block, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Tcp {
+    /// Shared with the output, which calls it for each batch of samples.
+    lookups: Option<Rc<RefCell<Lookups>>>,
+    /// The time of the next attempt after a failed one.
+    retry: Option<Instant>,
+    /// From the block that was removed.
+    former: Counts,
+    throttle: Throttle,
+}
+
+impl Module for Tcp {
+    fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
+        let Some(lookup) = world.config.tcp else {
+            self.close(now, output);
+            self.retry = None;
+            return;
+        };
+        // Samples that wait have their sockets looked up under the old settings.
+        output.release(now);
+        if self.lookups.is_none() && self.retry.is_none_or(|at| at <= now) {
+            self.open(now, lookup, output);
+        }
+        if let Some(lookups) = &self.lookups {
+            lookups.borrow_mut().subjects.update(lookup, world.links);
+        }
+        self.log_failure(now);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.retry
+    }
+
+    fn report(&mut self, statistics: &mut Statistics) {
+        let Counts { annotated, without, lookups, failed, malformed } = self.counts();
+        statistics.lines.push(Line {
+            subject: "tcp".to_owned(),
+            counters: vec![
+                (annotated, "samples with the state of their connection"),
+                (without, "without, of local addresses"),
+                (lookups, "lookups of sockets"),
+            ],
+            exceptions: Vec::new(),
+            optional: self.lookups.is_none(),
+        });
+        statistics.exceptions.extend([
+            (failed, "lookups of sockets that failed"),
+            (malformed, "malformed replies to lookups of sockets"),
+        ]);
+    }
+
+    fn check(&self, config: &Config, _links: &Links, findings: &mut Findings) {
+        let Some(SocketLookup { tunnel, udp }) = config.tcp else { return };
+        let tunnels = if tunnel { ", also in tunnels" } else { "" };
+        let datagrams = if udp { " and UDP" } else { "" };
+        findings.line(
+            "tcp",
+            format_args!("sockets of sampled packets of TCP{datagrams}{tunnels}, by sock_diag"),
+        );
+        let problem = match open() {
+            Ok(mut diag) => lacks_udp(&mut diag, udp),
+            Err(problem) => Some(problem),
+        };
+        findings.problems.extend(problem.map(|problem| format!("tcp: {problem}")));
+    }
+}
+
+impl Tcp {
+    fn open(&mut self, now: Instant, lookup: SocketLookup, output: &mut Output<'_>) {
+        match open() {
+            Ok(mut diag) => {
+                if let Some(problem) = lacks_udp(&mut diag, lookup.udp) {
+                    self.throttle.warn(now, format_args!("tcp: {problem}"));
+                }
+                let lookups = Rc::new(RefCell::new(Lookups::new(diag, self.former)));
+                let annotator: Rc<RefCell<dyn Annotator>> = lookups.clone();
+                output.annotate_by(now, Some(annotator));
+                self.lookups = Some(lookups);
+                self.retry = None;
+                info!("tcp: sampled packets get the state of their connection");
+            }
+            Err(problem) => {
+                self.retry = Some(now + RETRY);
+                self.throttle.warn(now, format_args!("tcp: {problem}; retrying every 5 s"));
+            }
+        }
+    }
+
+    fn close(&mut self, now: Instant, output: &mut Output<'_>) {
+        if self.lookups.is_some() {
+            output.annotate_by(now, None);
+            self.former = self.counts();
+            self.lookups = None;
+            info!("tcp: sampled packets no longer get the state of their connection");
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        self.lookups.as_ref().map_or(self.former, |lookups| lookups.borrow().counts)
+    }
+
+    fn log_failure(&mut self, now: Instant) {
+        let lookups = self.lookups.as_ref();
+        if let Some(error) = lookups.and_then(|lookups| lookups.borrow_mut().failed.take()) {
+            self.throttle.warn(now, format_args!("tcp: lookup of sockets: {error}"));
+        }
+    }
+}
+
+fn open() -> Result<SocketDiag, String> {
+    let mut diag = SocketDiag::open().map_err(|error| match error.raw_os_error() {
+        Some(libc::EPROTONOSUPPORT) => "this kernel has no sock_diag (CONFIG_INET_DIAG)".to_owned(),
+        _ => format!("sock_diag: {error}"),
+    })?;
+    diag.probe(TCP).map_err(|error| lacks("tcp_diag", &error))?;
+    Ok(diag)
+}
+
+/// The reason for which sockets of UDP cannot be looked up, if they are to be.
+fn lacks_udp(diag: &mut SocketDiag, udp: bool) -> Option<String> {
+    let probed = if udp { diag.probe(UDP) } else { Ok(()) };
+    probed.err().map(|error| lacks("udp_diag", &error))
+}
+
+/// The kernel reports a missing family of sock_diag as it reports a missing socket.
+fn lacks(module: &str, error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => {
+            let option = module.to_ascii_uppercase();
+            format!("this kernel has no {module} (CONFIG_INET_{option})")
+        }
+        _ => format!("{module}: {error}"),
+    }
+}
+
+const RETRY: Duration = Duration::from_secs(5);

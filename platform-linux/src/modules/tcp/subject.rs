@@ -1,0 +1,98 @@
+//! The socket that a sampled packet belongs to, by its addresses and ports.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use flowmote_core::SourceClass;
+use flowmote_core::record::flow::PacketDirection;
+
+use crate::config::SocketLookup;
+use crate::headers::{self, TCP, ip_packet};
+use crate::kernel::netlink::sock_diag::Query;
+use crate::links::{Flow, Links};
+use crate::output::waiting::Waiting;
+
+/// The addresses of the host, and which packets have a socket here.
+#[derive(Debug, Default)]
+pub(super) struct Subjects {
+    /// Addresses of interfaces that are up, sorted.
+    local: Vec<IpAddr>,
+    /// The master of each interface that has one: a bridge, a bond, a VRF.
+    masters: BTreeMap<u32, u32>,
+    lookup: SocketLookup,
+}
+
+/// The socket of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Subject {
+    pub(super) query: Query,
+    /// From the point of view of the socket.
+    pub(super) direction: PacketDirection,
+}
+
+impl Subjects {
+    pub(super) fn update(&mut self, lookup: SocketLookup, links: &Links) {
+        let up = links.iter().filter(|link| link.admin_up);
+        self.local = up.flat_map(|link| &link.addresses).map(|address| address.ip).collect();
+        self.local.sort_unstable();
+        let master = |(port, master): (u32, Option<u32>)| Some((port, master?));
+        self.masters =
+            links.iter().map(|link| (link.index, link.master)).filter_map(master).collect();
+        self.lookup = lookup;
+    }
+
+    /// The socket of a sampled packet; `None` if the packet is of another protocol, a fragment, or
+    /// forwarded.
+    pub(super) fn of(&self, sample: &Waiting) -> Option<Subject> {
+        let ip = ip_packet(sample.protocol(), sample.header())?;
+        let flow = headers::flow(ip)?;
+        let device = match sample.source().class() {
+            SourceClass::Interface => self.outermost(sample.source().index()),
+            _ => 0,
+        };
+        let inner = |outer: Option<Subject>| {
+            let inner = || self.lookup.tunnel.then(|| headers::tunnelled_flow(ip)).flatten();
+            // The packet in the tunnel belongs to the interface of the tunnel, which is not known here.
+            outer.or_else(|| self.subject(inner()?, 0))
+        };
+        inner(self.subject(flow, device))
+    }
+
+    fn subject(&self, flow: Flow, device: u32) -> Option<Subject> {
+        let (protocol, source_port, destination_port) = flow.transport?;
+        if protocol != TCP && !self.lookup.udp {
+            return None;
+        }
+        let source = (flow.source, source_port);
+        let destination = (flow.destination, destination_port);
+        // Between two sockets of the host, the one that has sent the packet.
+        let (local, remote, direction) = if self.is_local(flow.source) {
+            (source, destination, PacketDirection::SENT)
+        } else if self.is_local(flow.destination) {
+            (destination, source, PacketDirection::RECEIVED)
+        } else {
+            return None;
+        };
+        Some(Subject { query: Query { protocol, local, remote, device }, direction })
+    }
+
+    fn is_local(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.local.binary_search(&address).is_ok()
+    }
+
+    /// The interface to which a socket can be bound that gets the packets of `port`: the VRF, bond or
+    /// bridge above it.
+    fn outermost(&self, port: u32) -> u32 {
+        let mut device = port;
+        for _ in 0..MAX_MASTERS {
+            match self.masters.get(&device) {
+                Some(master) => device = *master,
+                None => break,
+            }
+        }
+        device
+    }
+}
+
+/// A bond below a bridge below a VRF has two. The kernel refuses loops and more than eight.
+const MAX_MASTERS: usize = 8;
