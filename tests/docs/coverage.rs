@@ -10,6 +10,7 @@ use flowmote::links::Links;
 use flowmote::modules::taps::capture::{Packet, PacketKind, VlanTag};
 use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote::modules::{host::HostCounters, interfaces::InterfaceReading};
+use flowmote::output::waiting::Notes;
 use flowmote_core::record::{counter as c, flow as f};
 use flowmote_core::{
     CounterRecord, CounterSample, DataSource, DatagramBuilder, DatagramHead, DiscardedPacket,
@@ -283,10 +284,31 @@ fn sent_flow_records() -> Numbers {
         meta: SampleMeta::default(),
     };
     let sides = (Interface::Index(1), Interface::Unknown);
-    with_flow_sample(1, &packet, sides, |sample| {
+    let mut numbers: Numbers = with_flow_sample(1, &packet, sides, |sample| {
         let header = sample.header.iter().map(|header| number(header.format()));
         header.chain(sample.records.iter().map(|record| number(record.format()))).collect()
-    })
+    });
+    numbers.extend(all_notes().records().map(|record| number(record.format())));
+    numbers
+}
+
+/// What the host adds to samples.
+fn all_notes() -> Notes {
+    let tcp = f::ExtendedTcpInfo {
+        dir: f::PacketDirection::SENT,
+        snd_mss: 0,
+        rcv_mss: 0,
+        unacked: 0,
+        lost: 0,
+        retrans: 0,
+        pmtu: 0,
+        rtt: 0,
+        rttvar: 0,
+        snd_cwnd: 0,
+        reordering: 0,
+        min_rtt: 0,
+    };
+    Notes { tcp: Some(tcp), entities: Some(f::ExtendedEntities::default()) }
 }
 
 /// Records of this host, and of an interface with all optional counters.

@@ -72,14 +72,13 @@ impl<'a> Output<'a> {
 
     /// Encodes the samples that wait.
     pub fn release(&mut self, now: Instant) {
-        let Some(mut waiting) = self.annotation.take_if(|waiting| !waiting.room.is_empty()) else {
-            return;
-        };
-        {
-            let mut annotator = waiting.annotator.borrow_mut();
-            waiting.room.release(now, &mut *annotator, |sample| self.encode(now, sample));
-        }
-        self.annotation = Some(waiting);
+        let waits = |annotation: &mut Annotation| !annotation.room.is_empty();
+        // Taken out meanwhile, because what is encoded uses the rest of the output.
+        let Some(mut annotation) = self.annotation.take_if(waits) else { return };
+        let Annotation { room, annotator } = &mut annotation;
+        annotator.borrow_mut().annotate(now, &self.entities, room.samples());
+        room.release(|sample| self.encode(now, sample));
+        self.annotation = Some(annotation);
     }
 
     /// Separate, because most agents have no annotator.

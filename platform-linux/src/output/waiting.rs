@@ -9,11 +9,13 @@ use flowmote_core::{
     DataFormat, DataSource, Encoder, FlowRecord, FlowSample, Instant, Interface, SampleMeta,
 };
 
+use crate::entities::Entities;
+
 /// Adds what the host knows about packets to their samples.
 pub trait Annotator: fmt::Debug {
     /// Sets the notes of samples, of at most [`ROOM`] in one call. Must not block: the samples are
     /// encoded when it returns.
-    fn annotate(&mut self, now: Instant, samples: &mut [Waiting]);
+    fn annotate(&mut self, now: Instant, entities: &Entities, samples: &mut [Waiting]);
 }
 
 /// The records that an [`Annotator`] adds to a sample.
@@ -23,6 +25,15 @@ pub struct Notes {
     pub tcp: Option<ExtendedTcpInfo>,
     /// The services or containers that sent and received it.
     pub entities: Option<ExtendedEntities>,
+}
+
+impl Notes {
+    /// The records in the order in which they are sent.
+    pub fn records(&self) -> impl Iterator<Item = &dyn FlowRecord> {
+        let tcp = self.tcp.as_ref().map(|record| record as &dyn FlowRecord);
+        let entities = self.entities.as_ref().map(|record| record as &dyn FlowRecord);
+        tcp.into_iter().chain(entities)
+    }
 }
 
 /// A sampled packet, copied.
@@ -111,11 +122,9 @@ impl Waiting {
             Copied { format, body }
         });
         let own = copies.iter().take(self.count).map(|copy| copy as &dyn FlowRecord);
-        let tcp = self.notes.tcp.as_ref().map(|record| record as &dyn FlowRecord);
-        let entities = self.notes.entities.as_ref().map(|record| record as &dyn FlowRecord);
         let mut records: [&dyn FlowRecord; RECORDS + 2] = [&NOTHING; RECORDS + 2];
         let mut count = 0;
-        for (slot, record) in records.iter_mut().zip(own.chain(tcp).chain(entities)) {
+        for (slot, record) in records.iter_mut().zip(own.chain(self.notes.records())) {
             *slot = record;
             count += 1;
         }
@@ -179,14 +188,13 @@ impl WaitingRoom {
         self.samples.is_empty()
     }
 
-    /// Has all samples annotated and passes them to `emit` in their order.
-    pub(super) fn release(
-        &mut self,
-        now: Instant,
-        annotator: &mut dyn Annotator,
-        mut emit: impl FnMut(&FlowSample<'_>),
-    ) {
-        annotator.annotate(now, &mut self.samples);
+    /// The samples, for the annotator.
+    pub(super) fn samples(&mut self) -> &mut [Waiting] {
+        &mut self.samples
+    }
+
+    /// Passes all samples to `emit`, in their order.
+    pub(super) fn release(&mut self, mut emit: impl FnMut(&FlowSample<'_>)) {
         self.samples.drain(..).for_each(|waiting| waiting.with_flow_sample(&mut emit));
     }
 }
@@ -220,22 +228,6 @@ mod tests {
         reordering: 3,
         min_rtt: 300,
     };
-
-    /// Sets the notes of all samples but the first.
-    #[derive(Debug, Default)]
-    struct AllButFirst {
-        calls: Vec<usize>,
-    }
-
-    impl Annotator for AllButFirst {
-        fn annotate(&mut self, _now: Instant, samples: &mut [Waiting]) {
-            self.calls.push(samples.len());
-            for sample in samples.iter_mut().skip(1) {
-                assert_eq!(sample.header().len(), 60);
-                sample.notes.tcp = Some(TCP);
-            }
-        }
-    }
 
     fn sample<'a>(records: &'a [&'a dyn FlowRecord], header: &'a [u8]) -> FlowSample<'a> {
         FlowSample {
@@ -273,9 +265,11 @@ mod tests {
         let mut room = WaitingRoom::new();
         assert!(room.is_empty() && room.enter(&sample(&plain, &header)));
         assert!(room.enter(&sample(&tagged, &header)));
+        let [_, second] = room.samples() else { panic!() };
+        assert_eq!(second.header(), header);
+        second.notes.tcp = Some(TCP);
         let mut left = Vec::new();
-        let mut annotator = AllButFirst::default();
-        room.release(Instant::ZERO, &mut annotator, |sample| {
+        room.release(|sample| {
             let packet = sample.header.unwrap();
             assert_eq!((sample.source, sample.meta.drops), (DataSource::interface(7), 5));
             assert_eq!((sample.input, sample.output), (Interface::Index(7), Interface::Internal));
@@ -286,7 +280,7 @@ mod tests {
             left.push(encoded(sample.records));
         });
         assert_eq!(left, [encoded(&plain), encoded(&[&switch, &time, &TCP])]);
-        assert!(room.is_empty() && annotator.calls == [2]);
+        assert!(room.is_empty());
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::io;
 
-use flowmote_core::Instant;
-use flowmote_core::record::flow::{ExtendedTcpInfo, PacketDirection};
+use flowmote_core::record::flow::{ExtendedEntities, ExtendedTcpInfo, PacketDirection};
+use flowmote_core::{DataSource, Instant};
 
+use crate::entities::Entities;
 use crate::headers::TCP;
 use crate::kernel::netlink::sock_diag::{Found, Query, Reply, SocketDiag, TcpInfo};
 use crate::modules::tcp::sockets::Sockets;
-use crate::modules::tcp::subject::Subjects;
+use crate::modules::tcp::subject::{Subject, Subjects};
 use crate::output::waiting::{Annotator, Notes, ROOM, Waiting};
 
 /// Looks up the sockets of sampled packets, all of a batch together.
@@ -17,8 +18,8 @@ pub(super) struct Lookups {
     diag: SocketDiag,
     pub(super) subjects: Subjects,
     sockets: Sockets,
-    /// The place of the socket of each sample of the batch, and the direction of its packet.
-    places: Vec<Option<(usize, PacketDirection)>>,
+    /// The samples of the batch, each with the place of its socket.
+    batch: Vec<(Option<Subject>, Option<usize>)>,
     /// Places of the sockets to look up.
     pending: Vec<usize>,
     pub(super) counts: Counts,
@@ -47,7 +48,7 @@ impl Lookups {
             diag,
             subjects: Subjects::default(),
             sockets: Sockets::new(),
-            places: Vec::with_capacity(ROOM),
+            batch: Vec::with_capacity(ROOM),
             pending: Vec::with_capacity(ROOM),
             counts,
             failed: None,
@@ -55,20 +56,18 @@ impl Lookups {
     }
 
     fn find_places(&mut self, now: Instant, samples: &[Waiting]) {
-        self.places.clear();
+        self.batch.clear();
         self.pending.clear();
         for sample in samples {
             let subject = self.subjects.of(sample);
-            let place = subject.and_then(|subject| {
-                let place = self.sockets.place_of(now, &subject.query)?;
-                Some((place, subject.direction))
-            });
-            self.places.push(place);
-            let slot = place.and_then(|(place, _)| self.sockets.get_mut(place));
+            let socket = subject.and_then(|subject| subject.socket);
+            let place = socket.and_then(|socket| self.sockets.place_of(now, &socket.query));
+            self.batch.push((subject, place));
+            let slot = place.and_then(|place| self.sockets.get_mut(place));
             if let Some(slot) = slot.filter(|slot| slot.is_stale(now)) {
                 // Until the reply is there. Another packet of the connection in this batch shares it.
                 (slot.asked, slot.found) = (Some(now), None);
-                self.pending.extend(place.map(|(place, _)| place));
+                self.pending.extend(place);
             }
         }
     }
@@ -92,7 +91,7 @@ impl Lookups {
                 Ok(found) => slot.found = found,
                 Err(problem) => {
                     slot.asked = None;
-                    counts.failed += 1;
+                    counts.failed += u64::from(problem != Problem::NotConnected);
                     counts.malformed += u64::from(problem == Problem::Malformed);
                     if let Problem::Refused(errno) = problem {
                         self.failed = Some(io::Error::from_raw_os_error(errno));
@@ -102,34 +101,64 @@ impl Lookups {
         }
     }
 
-    fn notes(&mut self, place: usize, direction: PacketDirection) -> Notes {
-        let found = self.sockets.get(place).and_then(|slot| slot.found);
-        let tcp = found.and_then(|found| found.tcp);
+    fn notes(&mut self, subject: &Subject, place: Option<usize>, entities: &Entities) -> Notes {
+        let found = place.and_then(|place| self.sockets.get(place)).and_then(|slot| slot.found);
+        let direction = subject.socket.map(|socket| socket.direction);
+        let tcp = found.and_then(|found| found.tcp).zip(direction);
         match tcp {
             Some(_) => self.counts.annotated += 1,
-            None => self.counts.without += 1,
+            None => self.counts.without += u64::from(direction.is_some()),
         }
-        Notes { tcp: tcp.map(|info| record(&info, direction)), entities: None }
+        Notes {
+            tcp: tcp.map(|(info, direction)| record(&info, direction)),
+            entities: extended_entities(subject, found.and_then(|found| found.cgroup), entities),
+        }
     }
 }
 
 impl Annotator for Lookups {
-    fn annotate(&mut self, now: Instant, samples: &mut [Waiting]) {
+    fn annotate(&mut self, now: Instant, entities: &Entities, samples: &mut [Waiting]) {
         self.find_places(now, samples);
         if !self.pending.is_empty() {
             self.look_up();
         }
         for (number, sample) in samples.iter_mut().enumerate() {
-            if let Some((place, direction)) = self.places.get(number).copied().flatten() {
-                sample.notes = self.notes(place, direction);
+            if let Some((Some(subject), place)) = self.batch.get(number).copied() {
+                sample.notes = self.notes(&subject, place, entities);
             }
         }
     }
 }
 
-/// A reply that cannot be used.
+/// The entities between which a packet passes: that of the socket by its cgroup, any other by the
+/// address.
+fn extended_entities(
+    subject: &Subject,
+    cgroup: Option<u64>,
+    entities: &Entities,
+) -> Option<ExtendedEntities> {
+    let of_socket = |end| {
+        let is_end = subject.socket.is_some_and(|socket| socket.direction == end);
+        cgroup.filter(|_| is_end).and_then(|cgroup| entities.of_cgroup(cgroup))
+    };
+    let source = of_socket(PacketDirection::SENT).or_else(|| entities.of_address(subject.source));
+    let destination =
+        of_socket(PacketDirection::RECEIVED).or_else(|| entities.of_address(subject.destination));
+    let words = |entity: Option<DataSource>| {
+        entity.map_or((0, 0), |entity| (entity.class() as u32, entity.index()))
+    };
+    let ((src_ds_class, src_ds_index), (dst_ds_class, dst_ds_index)) =
+        (words(source), words(destination));
+    source.or(destination)?;
+    Some(ExtendedEntities { src_ds_class, src_ds_index, dst_ds_class, dst_ds_index })
+}
+
+/// A reply that cannot be used for other packets of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Problem {
+    /// A socket that listens, or a connection without a state: in its handshake, or closed. The next
+    /// packet may belong to one with a state.
+    NotConnected,
     /// The reply was lost.
     Missing,
     /// Not what was requested.
@@ -138,11 +167,12 @@ enum Problem {
     Refused(i32),
 }
 
-/// The socket in a reply; `None` if there is none that the packet belongs to.
+/// The socket in a reply; `None` if there is none in this network namespace.
 fn usable(query: &Query, reply: Option<Reply>) -> Result<Option<Found>, Problem> {
     match reply {
         Some(Reply::Found(found)) if found.local.1 != query.local.1 => Err(Problem::Malformed),
-        Some(Reply::Found(found)) => Ok(Some(found).filter(|found| is_peer(query, found))),
+        Some(Reply::Found(found)) if !is_connected(query, &found) => Err(Problem::NotConnected),
+        Some(Reply::Found(found)) => Ok(Some(found)),
         Some(Reply::NoSocket) => Ok(None),
         Some(Reply::Refused(errno)) => Err(Problem::Refused(errno)),
         Some(Reply::Malformed) => Err(Problem::Malformed),
@@ -152,8 +182,12 @@ fn usable(query: &Query, reply: Option<Reply>) -> Result<Option<Found>, Problem>
 
 /// Returns true if the socket is connected to the peer of the packet, or receives from any peer by UDP.
 /// For a connection that does not exist, the kernel returns the socket that listens.
-fn is_peer(query: &Query, found: &Found) -> bool {
-    found.remote == query.remote || query.protocol != TCP && found.remote.1 == 0
+fn is_connected(query: &Query, found: &Found) -> bool {
+    let is_peer = found.remote == query.remote;
+    match query.protocol {
+        TCP => is_peer && found.tcp.is_some(),
+        _ => is_peer || found.remote.1 == 0,
+    }
 }
 
 fn record(info: &TcpInfo, dir: PacketDirection) -> ExtendedTcpInfo {
@@ -170,5 +204,95 @@ fn record(info: &TcpInfo, dir: PacketDirection) -> ExtendedTcpInfo {
         snd_cwnd: info.snd_cwnd,
         reordering: info.reordering,
         min_rtt: info.min_rtt.unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    use flowmote_core::Duration;
+
+    fn query(protocol: u8) -> Query {
+        let [local, remote] = ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse().unwrap());
+        Query { protocol, local: (local, 443), remote: (remote, 9), device: 1 }
+    }
+
+    fn found(remote: &str, port: u16) -> Found {
+        Found {
+            local: query(TCP).local,
+            remote: (remote.parse().unwrap(), port),
+            cookie: 1,
+            tcp: Some(TcpInfo::default()),
+            cgroup: Some(5),
+        }
+    }
+
+    /// hsflowd does not check replies.
+    #[test]
+    fn reply_of_another_socket_is_not_used() {
+        let (connected, listens) = (found("10.0.0.2", 9), found("0.0.0.0", 0));
+        let of = |protocol, found| usable(&query(protocol), Some(Reply::Found(found)));
+        assert_eq!(of(TCP, connected), Ok(Some(connected)));
+        let unconnected = Err(Problem::NotConnected);
+        assert_eq!(of(TCP, listens), unconnected);
+        assert_eq!(of(TCP, found("10.0.0.3", 9)), unconnected);
+        assert_eq!(of(TCP, Found { tcp: None, ..connected }), unconnected, "in its handshake");
+        assert_eq!(of(17, listens), Ok(Some(listens)), "a UDP socket without peer");
+        assert_eq!(of(17, found("10.0.0.3", 9)), unconnected);
+        let elsewhere = Found { local: (connected.local.0, 444), ..connected };
+        assert_eq!(of(TCP, elsewhere), Err(Problem::Malformed));
+    }
+
+    #[test]
+    fn lookup_without_a_good_reply_is_repeated_for_the_next_packet() {
+        let of = |reply| usable(&query(TCP), reply);
+        assert_eq!(of(Some(Reply::NoSocket)), Ok(None));
+        assert_eq!(of(Some(Reply::Malformed)), Err(Problem::Malformed));
+        assert_eq!(of(Some(Reply::Refused(1))), Err(Problem::Refused(1)));
+        assert_eq!(of(None), Err(Problem::Missing));
+    }
+
+    #[test]
+    fn record_has_all_retransmissions_and_zero_for_what_is_unknown() {
+        let info = TcpInfo { total_retrans: 7, rtt: 250, min_rtt: None, ..TcpInfo::default() };
+        let record = record(&info, PacketDirection::SENT);
+        assert_eq!((record.dir, record.retrans), (PacketDirection::SENT, 7));
+        assert_eq!((record.rtt, record.min_rtt), (250, 0));
+    }
+
+    #[test]
+    fn entities_are_found_by_cgroup_and_by_address() {
+        let mut entities = Entities::new();
+        let container = |name: &str, cgroup, addresses: &[&str]| crate::entities::Found {
+            kind: crate::entities::Kind::Container,
+            id: name.into(),
+            name: name.into(),
+            cgroup,
+            sockets: vec![cgroup],
+            addresses: addresses.iter().map(|ip| ip.parse().unwrap()).collect(),
+        };
+        let found = [container("a", 5, &[]), container("b", 6, &["10.0.0.9"])];
+        let places = entities.update(Instant::ZERO, &found, Duration::ZERO);
+        let [a, b] = [0, 1].map(|number| places[number].unwrap().source);
+        let subject = |direction, source: &str, destination: &str| Subject {
+            source: source.parse::<IpAddr>().unwrap(),
+            destination: destination.parse().unwrap(),
+            socket: Some(crate::modules::tcp::subject::Socket { query: query(TCP), direction }),
+        };
+        let ends = |subject: &Subject, cgroup| {
+            let found = extended_entities(subject, cgroup, &entities)?;
+            Some((found.src_ds_index, found.dst_ds_index))
+        };
+        let sent = subject(PacketDirection::SENT, "10.0.0.1", "10.0.0.9");
+        assert_eq!(ends(&sent, Some(5)), Some((a.index(), b.index())));
+        assert_eq!(ends(&sent, Some(7)), Some((0, b.index())), "another cgroup");
+        let received = subject(PacketDirection::RECEIVED, "10.0.0.2", "10.0.0.1");
+        assert_eq!(ends(&received, Some(5)), Some((0, a.index())));
+        assert_eq!(ends(&received, None), None);
+        let forwarded =
+            Subject { socket: None, ..subject(PacketDirection::SENT, "10.0.0.9", "10.0.0.2") };
+        assert_eq!(ends(&forwarded, None), Some((b.index(), 0)));
     }
 }

@@ -82,11 +82,13 @@ impl Module for Tcp {
             "tcp",
             format_args!("sockets of sampled packets of TCP{datagrams}{tunnels}, by sock_diag"),
         );
-        let problem = match open() {
+        let lacking = match open() {
             Ok(mut diag) => lacks_udp(&mut diag, udp),
             Err(problem) => Some(problem),
         };
-        findings.problems.extend(problem.map(|problem| format!("tcp: {problem}")));
+        if let Some(problem) = lacking {
+            findings.problems.push(format!("tcp: {problem}"));
+        }
     }
 }
 

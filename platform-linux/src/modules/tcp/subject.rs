@@ -22,9 +22,18 @@ pub(super) struct Subjects {
     lookup: SocketLookup,
 }
 
-/// The socket of a packet.
+/// A sampled packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subject {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    /// `None` if the packet is of another protocol, a fragment, or forwarded.
+    pub(super) socket: Option<Socket>,
+}
+
+/// The socket of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Socket {
     pub(super) query: Query,
     /// From the point of view of the socket.
     pub(super) direction: PacketDirection,
@@ -41,8 +50,7 @@ impl Subjects {
         self.lookup = lookup;
     }
 
-    /// The socket of a sampled packet; `None` if the packet is of another protocol, a fragment, or
-    /// forwarded.
+    /// What a sampled packet of IP belongs to; `None` for another protocol.
     pub(super) fn of(&self, sample: &Waiting) -> Option<Subject> {
         let ip = ip_packet(sample.protocol(), sample.header())?;
         let flow = headers::flow(ip)?;
@@ -50,15 +58,13 @@ impl Subjects {
             SourceClass::Interface => self.outermost(sample.source().index()),
             _ => 0,
         };
-        let inner = |outer: Option<Subject>| {
-            let inner = || self.lookup.tunnel.then(|| headers::tunnelled_flow(ip)).flatten();
-            // The packet in the tunnel belongs to the interface of the tunnel, which is not known here.
-            outer.or_else(|| self.subject(inner()?, 0))
-        };
-        inner(self.subject(flow, device))
+        // The packet in a tunnel belongs to the interface of the tunnel, which is not known here.
+        let inner = || self.lookup.tunnel.then(|| headers::tunnelled_flow(ip)).flatten();
+        let socket = self.socket(flow, device).or_else(|| self.socket(inner()?, 0));
+        Some(Subject { source: flow.source, destination: flow.destination, socket })
     }
 
-    fn subject(&self, flow: Flow, device: u32) -> Option<Subject> {
+    fn socket(&self, flow: Flow, device: u32) -> Option<Socket> {
         let (protocol, source_port, destination_port) = flow.transport?;
         if protocol != TCP && !self.lookup.udp {
             return None;
@@ -73,7 +79,7 @@ impl Subjects {
         } else {
             return None;
         };
-        Some(Subject { query: Query { protocol, local, remote, device }, direction })
+        Some(Socket { query: Query { protocol, local, remote, device }, direction })
     }
 
     fn is_local(&self, address: IpAddr) -> bool {
