@@ -22,16 +22,33 @@ IMAGE    ?= smoltcp
 ARCH     ?= aarch64
 FIRMWARE := platform-baremetal/firmware
 
-.PHONY: help run build test test-kernels mutants lint bench fuzz image-mps2 image-c image-switch install uninstall
+# What `make install` installs beside the programs.
+PAGES := $(TARGET)/pages
+# make deb ARCH=aarch64
+deb rpm tar: ARCH := $(shell uname -m)
+
+.PHONY: help run build programs pages deb rpm tar test test-kernels mutants lint bench fuzz image-mps2 image-c image-switch install uninstall
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-run: build ## agent on IFACE (default route's) and a live view; SAMPLING=10 POLLING=5 PORT=6343
+run: programs ## agent on IFACE (default route's) and a live view; SAMPLING=10 POLLING=5 PORT=6343
 	@tests/demo $(TARGET)/release "$(IFACE)" $(SAMPLING) $(POLLING) $(PORT)
 
-build: ## the two programs, optimised
+build: programs pages ## the two programs, optimised; their man pages and completions
+
+programs:
 	$(CARGO) build --release --locked -p flowmote -p flowmote-analyzer
+
+pages:
+	$(CARGO) run -q --locked -p flowmote-package -- \
+	 --date $$(git log -1 --format=%ct 2>/dev/null || echo 0) pages $(PAGES)
+
+deb: ## packages for Debian and Ubuntu with static programs, in target/package; ARCH=aarch64
+rpm: ## the same for Amazon Linux, RHEL, Fedora and SUSE
+tar: ## the same as an archive with an install script
+deb rpm tar:
+	@CARGO="$(CARGO)" deploy/package/build $(ARCH) $@
 
 test: ## installs what is missing, then lints and every test
 	@tests/setup
@@ -69,14 +86,19 @@ image-switch: ## switch with four ports under QEMU, console here (Ctrl-A X ends 
 	@tests/setup firmware
 	@ARCH=$(ARCH) $(FIRMWARE)/images/virt-switch/run
 
-install: ## programs, configuration files in /etc (kept if there) and systemd units; PREFIX=/usr/local
-	@[ -x $(TARGET)/release/flowmote ] || { echo "run 'make build' first, as yourself"; exit 1; }
+install: ## programs, man pages, completions, configuration files in /etc (kept if there) and systemd units; PREFIX=/usr/local
+	@[ -x $(TARGET)/release/flowmote ] && [ -d $(PAGES) ] || { echo "run 'make build' first, as yourself"; exit 1; }
 	install -D -m 755 $(TARGET)/release/flowmote $(DESTDIR)$(PREFIX)/sbin/flowmote
 	install -D -m 755 $(TARGET)/release/flowmote-analyzer $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
 	@if [ -e $(DESTDIR)/etc/flowmote.conf ]; then echo "kept $(DESTDIR)/etc/flowmote.conf"; \
 	 else install -D -m 644 -v platform-linux/flowmote.conf $(DESTDIR)/etc/flowmote.conf; fi
 	@if [ -e $(DESTDIR)/etc/flowmote-analyzer.conf ]; then echo "kept $(DESTDIR)/etc/flowmote-analyzer.conf"; \
 	 else install -D -m 644 -v analyzer/collector/dist/flowmote-analyzer.conf $(DESTDIR)/etc/flowmote-analyzer.conf; fi
+	for page in $(PAGES)/man/*; do \
+	 install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit; done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(PAGES)/bash/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(PAGES)/fish/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(PAGES)/zsh/*
 	install -d $(DESTDIR)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|' platform-linux/dist/flowmote.service \
 	 > $(DESTDIR)/lib/systemd/system/flowmote.service
@@ -90,6 +112,10 @@ install: ## programs, configuration files in /etc (kept if there) and systemd un
 uninstall: ## all of that but the configuration; stops and disables the services
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now flowmote flowmote-analyzer || true
 	rm -f $(DESTDIR)$(PREFIX)/sbin/flowmote $(DESTDIR)$(PREFIX)/bin/flowmote-analyzer
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man[158]/flowmote[-.]*
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/flowmote*
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/flowmote*
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_flowmote*
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote-analyzer.service
 	rm -f $(DESTDIR)/usr/lib/tmpfiles.d/flowmote.conf

@@ -4,7 +4,7 @@ use flowmote_lab::toolchain::folder;
 use flowmote_lab::tree::{File, files};
 
 /// Folders of the project; a path in backticks that begins with one of them must exist.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "core/",
     "platform-linux/",
     "platform-baremetal/",
@@ -12,6 +12,7 @@ const FOLDERS: [&str; 8] = [
     "tests/",
     "benches/",
     "fuzz/",
+    "deploy/",
     "docs/",
 ];
 

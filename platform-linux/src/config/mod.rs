@@ -49,7 +49,7 @@ pub use self::diagnostic::{Diagnostic, Position, Severity};
 pub use self::rate::{
     Bound, DEFAULT_SAMPLING, MAX_SAMPLING, RateReason, RateSetting, Sampling, Speed, SpeedRate,
 };
-pub use self::reference::reference;
+pub use self::reference::{BlockReference, TokenReference, blocks, reference};
 pub use self::value::{Cidr, SpeedRange};
 
 /// Default paths of the configuration file; the first that exists is used.
