@@ -79,7 +79,7 @@ fn head(token: &TokenReference) -> Vec<Inline> {
 fn body(token: &TokenReference) -> String {
     let meaning = match (token.status, token.meaning.as_str()) {
         (_, "") => "See docs/configuration.md.".to_owned(),
-        ("older spelling", current) => format!("Older spelling of {}.", current.replace('`', "")),
+        ("older spelling", current) => format!("Older spelling; {}.", current.replace('`', "")),
         (_, meaning) => sentence(&meaning.replace('`', "")),
     };
     match token.default {
