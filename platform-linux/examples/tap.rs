@@ -11,6 +11,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use flowmote::config::Direction;
 use flowmote::modules::taps::capture::{RingShape, Tap, TapOptions};
 
 fn main() -> io::Result<()> {
@@ -26,6 +27,8 @@ fn main() -> io::Result<()> {
     let mut tap = Tap::open(&TapOptions {
         if_index,
         sampling_rate: NonZeroU32::new(number(0, 1)).unwrap_or(NonZeroU32::MIN),
+        configured_rate: NonZeroU32::new(number(0, 1)).unwrap_or(NonZeroU32::MIN),
+        direction: Direction::Both,
         header_bytes: 128,
         promiscuous: false,
         loopback: name == "lo",

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Instant;
 
+use flowmote::config::Direction;
 use flowmote::modules::taps::capture::{
     LinkFault, Method, Packet, PacketKind, RingShape, TableSize, Tap, TapOptions, TapStats, VlanTag,
 };
@@ -23,6 +24,8 @@ fn options(name: &str, rate: u32) -> TapOptions {
         if_index: if_index(name),
         name: name.into(),
         sampling_rate: NonZeroU32::new(rate).unwrap(),
+        configured_rate: NonZeroU32::new(rate).unwrap(),
+        direction: Direction::Both,
         header_bytes: 128,
         promiscuous: false,
         loopback: name == "lo",
@@ -178,7 +181,7 @@ fn sample_has_the_rate_at_which_its_packet_was_chosen() {
 fn shared_tap(ring: RingShape) -> Tap {
     let ends = [options("v0", 1), options("v1", 1)];
     let size = TableSize::of(&ends.each_ref().map(|options| options.if_index));
-    let mut tap = Tap::open_shared(size, 128, ring).unwrap();
+    let mut tap = Tap::open_shared(size, options("v1", 1).keep(), ring).unwrap();
     for options in ends {
         assert!(tap.has_room_for(options.if_index));
         tap.join(&options).unwrap();

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use allocation_counter::measure;
 use flowmote::clock;
+use flowmote::config::Direction;
 use flowmote::links::Links;
 use flowmote::modules::taps::capture::{Tap, TapOptions};
 use flowmote::modules::taps::paths::Paths;
@@ -94,6 +95,8 @@ fn tap_options(if_index: u32) -> TapOptions {
         if_index,
         name: "lan0".into(),
         sampling_rate: NonZeroU32::MIN,
+        configured_rate: NonZeroU32::MIN,
+        direction: Direction::Both,
         header_bytes: 128,
         promiscuous: false,
         loopback: false,

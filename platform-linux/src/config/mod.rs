@@ -33,6 +33,8 @@ pub(crate) mod value;
 #[cfg(test)]
 mod tests;
 
+use core::num::NonZeroU32;
+
 use self::diagnostic::Diagnostics;
 
 pub use self::agent_address::{
@@ -43,7 +45,9 @@ pub(crate) use self::block::collector::needs_device;
 pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
-pub use self::block::pcap::{LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule};
+pub use self::block::pcap::{
+    Direction, LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule,
+};
 pub use self::block::tcp::SocketLookup;
 pub use self::diagnostic::{Diagnostic, Position, Severity};
 pub use self::rate::{
@@ -80,6 +84,9 @@ pub struct Config {
     pub uuid: Option<[u8; 16]>,
     /// Interfaces to sample packets on; see [`Config::tap_for`]. Empty: counters only.
     pub taps: Vec<TapRule>,
+    /// Packet samples of all interfaces together, per second: when there are more, sampling rates
+    /// rise. `None`: the rates are those of the configuration.
+    pub budget: Option<NonZeroU32>,
     /// Packets sampled by the firewall; `None`: no such source.
     pub nflog: Option<NflogRule>,
     /// Samples from applications; `None`: no such source.
@@ -123,6 +130,7 @@ impl Default for Config {
             sub_agent_id: 100_000,
             uuid: None,
             taps: Vec::new(),
+            budget: None,
             nflog: None,
             json: None,
             applications: AppSettings::default(),

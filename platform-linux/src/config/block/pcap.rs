@@ -24,7 +24,7 @@ pub(in crate::config) static PCAP: Block = Block::new(
 pub(in crate::config) static EPCAP: Block =
     Block::new("epcap", "same as `pcap`; repeatable", TOKENS, read);
 
-const TOKENS: &[Token] = &[DEV, DEV_PATTERN, SPEED, SAMPLING, PROMISC, VPORT, DYNAMIC];
+const TOKENS: &[Token] = &[DEV, DEV_PATTERN, SPEED, SAMPLING, DIRECTION, PROMISC, VPORT, DYNAMIC];
 
 const DEV: Token = supported("dev", DEVICE).about("one device, by name, alternative name or alias");
 const DEV_PATTERN: Token = supported("dev.pattern", PATTERN).about("devices whose names match");
@@ -33,6 +33,9 @@ const SPEED: Token = supported("speed", Kind::Word("a speed, MIN-MAX or MIN-"))
 const SAMPLING: Token = supported("sampling", RATE)
     .default("from the sflow block")
     .about("sample 1 in N packets on these interfaces; 0 disables sampling");
+const DIRECTION: Token = supported("direction", Kind::Word("in, out or both"))
+    .default("both")
+    .about("sample and count only packets that these interfaces receive, or send");
 const PROMISC: Token = supported("promisc", Kind::Switch)
     .default("off")
     .about("put these interfaces into promiscuous mode");
@@ -49,6 +52,8 @@ pub struct TapRule {
     pub selector: Selector,
     /// Sampling rate, 1 in N; 0 is off. `None`: chosen by [`Config::sampling_rate`].
     pub sampling: Option<u32>,
+    /// The packets that are sampled.
+    pub direction: Direction,
     /// Puts the interfaces into promiscuous mode.
     pub promiscuous: bool,
     /// Position of the block; `None` for the command line.
@@ -59,7 +64,42 @@ impl TapRule {
     /// The rule for one device by any of its names, as `--interface` creates it.
     pub fn device(name: impl Into<String>, sampling: Option<u32>) -> Self {
         let selector = Selector { device: Some(name.into()), ..Selector::default() };
-        Self { selector, sampling, promiscuous: false, position: None }
+        let direction = Direction::Both;
+        Self { selector, sampling, direction, promiscuous: false, position: None }
+    }
+}
+
+/// The packets of an interface that are sampled, and counted in the pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// All.
+    #[default]
+    Both,
+    /// Those that the interface receives.
+    In,
+    /// Those that it sends.
+    Out,
+}
+
+impl Direction {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "both" => Ok(Self::Both),
+            "in" => Ok(Self::In),
+            "out" => Ok(Self::Out),
+            _ => Err(format!("{} is none of in, out and both", quoted(text))),
+        }
+    }
+}
+
+/// The end of a line about sampling.
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "",
+            Self::In => ", received packets only",
+            Self::Out => ", sent packets only",
+        })
     }
 }
 
@@ -204,6 +244,7 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
         speed: settings.value(&SPEED, value::speed_range),
     };
     let sampling = settings.number(&SAMPLING);
+    let direction = settings.value(&DIRECTION, Direction::parse).unwrap_or_default();
     let promiscuous = settings.value(&PROMISC, value::switch).unwrap_or(false);
     if is_dynamic(settings) {
         // hsflowd samples nothing by such a block until its k8s module activates the device.
@@ -223,7 +264,8 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
         let message = format!("the block on line {} selects the same interfaces", first.line);
         return settings.warn(message + "; this one has no effect");
     }
-    let tap = TapRule { selector, sampling, promiscuous, position: Some(settings.at) };
+    let position = Some(settings.at);
+    let tap = TapRule { selector, sampling, direction, promiscuous, position };
     push_bounded(&mut config.taps, tap, settings.at, settings.problems);
 }
 

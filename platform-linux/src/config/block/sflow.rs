@@ -1,6 +1,7 @@
 //! `sflow { }`, the outermost block.
 
 use core::net::{IpAddr, Ipv4Addr};
+use core::num::NonZeroU32;
 
 use super::super::Config;
 use super::super::agent_address::{AgentChoice, CidrRule};
@@ -16,6 +17,7 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     SAMPLING,
     SAMPLING_SPEED,
     BPS_RATIO,
+    BUDGET,
     POLLING,
     HEADER_BYTES,
     DATAGRAM_BYTES,
@@ -35,6 +37,9 @@ const SAMPLING_SPEED: Token = supported("sampling.<speed>", RATE)
 const BPS_RATIO: Token = supported("sampling.bps_ratio", Kind::Number(0..=4_294_967_295))
     .default("1000000")
     .about("without `sampling`, N is the speed in bit/s divided by this; with 0, N is 400");
+const BUDGET: Token = supported("budget", Kind::Number(1..=1_000_000)).default("none").about(
+    "packet samples of all interfaces per second; with more, N is multiplied by 2, 4, 8, ...",
+);
 const POLLING: Token = supported("polling", Kind::Number(0..=300))
     .alias("counterPollingInterval")
     .default("30")
@@ -70,6 +75,7 @@ pub(in crate::config) fn read(settings: &mut Settings<'_>, config: &mut Config) 
     ] {
         *field = settings.number(&token).unwrap_or(*field);
     }
+    config.budget = settings.number(&BUDGET).and_then(NonZeroU32::new);
     let datagram_bytes = settings.last(&DATAGRAM_BYTES, datagram_bytes);
     config.datagram_bytes = datagram_bytes.unwrap_or(config.datagram_bytes);
     config.uuid = settings.value(&UUID, value::uuid);

@@ -48,7 +48,7 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     deprecated(
         "samplingDirection",
         Kind::Word("in, out or both"),
-        "it has no effect in hsflowd either",
+        "it has no effect in hsflowd either; use pcap { direction = ... }",
     ),
     not_yet("ulogGroup", Kind::Number(1..=32)).about("older spelling of `ulog { group = ... }`"),
     not_yet("ulogProbability", FRACTION).about("older spelling of `ulog { probability = ... }`"),

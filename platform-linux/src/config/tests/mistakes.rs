@@ -78,7 +78,7 @@ fn input_without_effect_in_hsflowd() {
         (
             "samplingDirection = both",
             "f:2:1: warning: \"samplingDirection\" is deprecated and ignored: \
-             it has no effect in hsflowd either",
+             it has no effect in hsflowd either; use pcap { direction = ... }",
         ),
         (
             "pcap { dev = eth0 }\n pcap { dev = eth0 sampling = 7 }",

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::links::{Link, Links};
 use crate::modules::module::Findings;
 use crate::modules::taps::blocks;
+use crate::modules::taps::budget::Budget;
 use crate::modules::taps::capture::{Method, Tap, TapOptions};
 use crate::modules::taps::descriptors;
 use crate::modules::taps::port::{method, tap_options};
@@ -41,9 +42,13 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
         if rate == 0 {
             findings.line("interface", format_args!("{name}: packet sampling off, {reason}"));
         } else {
-            findings.line("interface", format_args!("{name}: 1 in {rate}, {reason}"));
+            findings
+                .line("interface", format_args!("{name}: 1 in {rate}, {reason}{}", rule.direction));
             describe_tap(link, &trial, findings);
         }
+    }
+    if let Some(budget) = config.budget {
+        findings.line("budget", format_args!("{budget} packet samples/s, then less than 1 in N"));
     }
     warn_of_shortfalls(config, links, &trial, findings);
     blocks::describe(config, links, findings);
@@ -70,15 +75,16 @@ impl Trial {
 /// example. Only some, if each of many interfaces needs one: opening hundreds takes seconds.
 fn trial(config: &Config, links: &Links, findings: &mut Findings) -> Trial {
     let wanted: Vec<TapOptions> =
-        links.iter().filter_map(|link| tap_options(config, link)).collect();
-    let candidates: Vec<&TapOptions> = wanted.iter().filter(|options| !options.loopback).collect();
+        links.iter().filter_map(|link| tap_options(config, link, &Budget::default())).collect();
+    let candidates = SharedShape::candidates(wanted.iter());
     let shared = SharedShape::of(&candidates, false).and_then(|shape| {
-        let opened = Tap::open_shared(shape.table, shape.header_bytes, shape.ring);
+        let opened = Tap::open_shared(shape.table, shape.keep, shape.ring);
         let refused = |error| format!("warning: {error}: each interface has a tap of its own");
         opened.map_err(|error| findings.warnings.push(refused(error))).ok()
     });
     let shares = |options: &TapOptions| {
-        let tap = shared.as_ref().filter(|_| !options.loopback);
+        let is_candidate = candidates.iter().any(|other| other.if_index == options.if_index);
+        let tap = shared.as_ref().filter(|_| is_candidate);
         tap.is_some_and(|tap| tap.has_room_for(options.if_index))
     };
     let own: Vec<&TapOptions> = wanted.iter().filter(|options| !shares(options)).collect();
@@ -112,7 +118,8 @@ fn describe_tap(link: &Link, trial: &Trial, findings: &mut Findings) {
 /// Adds a warning for each thing that the kernel refuses, with the interfaces that are affected.
 fn warn_of_shortfalls(config: &Config, links: &Links, trial: &Trial, findings: &mut Findings) {
     let mut affected: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for link in links.iter().filter(|link| tap_options(config, link).is_some()) {
+    for link in links.iter().filter(|link| tap_options(config, link, &Budget::default()).is_some())
+    {
         for shortfall in trial.tap_of(link.index).map_or(&[][..], Tap::shortfalls) {
             affected.entry(shortfall).or_default().push(&link.name);
         }

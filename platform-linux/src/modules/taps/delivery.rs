@@ -23,10 +23,26 @@ impl Taps {
             }
         });
         match drained {
-            Ok(drained) => drained.samples > 0,
+            Ok(drained) => {
+                self.count(now, drained.samples);
+                drained.samples > 0
+            }
             Err(error) => {
                 self.warn_of_socket(now, token, &error);
                 true
+            }
+        }
+    }
+
+    /// Counts samples towards the budget, and applies the rates that follow from it.
+    pub(super) fn count(&mut self, now: Instant, samples: usize) {
+        if !self.budget.count(now, samples) {
+            return;
+        }
+        let Self { ports, taps, budget, .. } = self;
+        for port in ports.values_mut() {
+            if let Some(tap) = taps.get_mut(&port.tap) {
+                port.follow(budget, tap);
             }
         }
     }

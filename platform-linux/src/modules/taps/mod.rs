@@ -2,6 +2,7 @@
 //! with a shared one.
 
 mod blocks;
+mod budget;
 pub mod capture;
 mod check;
 mod closer;
@@ -27,6 +28,7 @@ use crate::config::Config;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::links::Links;
 use crate::modules::module::{Findings, Module, Statistics, World};
+use crate::modules::taps::budget::Budget;
 use crate::modules::taps::capture::{Tap, TapOptions, TapStats};
 use crate::modules::taps::closer::Closer;
 use crate::modules::taps::leaving::Leaving;
@@ -58,6 +60,7 @@ pub(crate) struct Taps {
     ended: BTreeMap<u32, TapStats>,
     /// Totals of interfaces that were deleted, so that the sum in the statistics is complete.
     gone: TapStats,
+    budget: Budget,
     /// Finds the other interface of forwarded packets.
     paths: Paths,
     /// For errors of open taps.
@@ -117,10 +120,12 @@ impl Module for Taps {
         self.finish_leaving(now, output);
         self.discard_deleted(world);
         self.paths.update(world.links);
+        self.budget.configure(world.config.budget);
+        self.count(now, 0);
         let wanted: BTreeMap<u32, TapOptions> = world
             .links
             .iter()
-            .filter_map(|link| Some((link.index, tap_options(world.config, link)?)))
+            .filter_map(|link| Some((link.index, tap_options(world.config, link, &self.budget)?)))
             .collect();
         let unwanted: Vec<u32> =
             self.ports.keys().copied().filter(|index| !wanted.contains_key(index)).collect();
@@ -164,7 +169,8 @@ impl Module for Taps {
         let retries = self.retries.values().copied();
         let leaving = self.leaving.iter().map(|leaving| leaving.until);
         let refused = self.shared.refused_until();
-        retries.chain(leaving).chain(self.more_at).chain(refused).min()
+        let others = [self.more_at, refused, self.budget.deadline()].into_iter().flatten();
+        retries.chain(leaving).chain(others).min()
     }
 
     fn is_settled(&self) -> bool {

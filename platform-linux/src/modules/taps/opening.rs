@@ -22,8 +22,7 @@ impl Taps {
         wanted: &BTreeMap<u32, TapOptions>,
         world: &World<'_>,
     ) {
-        let candidates: Vec<&TapOptions> =
-            wanted.values().filter(|options| !options.loopback).collect();
+        let candidates = SharedShape::candidates(wanted.values());
         let is_open = self.taps.contains_key(&SHARED);
         let Some(needed) = SharedShape::of(&candidates, is_open) else {
             self.shared = Shared::None;
@@ -57,8 +56,8 @@ impl Taps {
         candidates: &[&TapOptions],
         world: &World<'_>,
     ) -> io::Result<()> {
-        let SharedShape { table, header_bytes, ring, .. } = shape;
-        let mut tap = Tap::open_shared(table, header_bytes, ring)?;
+        let SharedShape { table, keep, ring, .. } = shape;
+        let mut tap = Tap::open_shared(table, keep, ring)?;
         world.watch(&tap, SHARED)?;
         let mut taken: Vec<&TapOptions> = Vec::new();
         if let Some(present) = self.taps.get(&SHARED) {
@@ -167,11 +166,13 @@ impl Taps {
 
     /// Notes that a tap samples an interface. Its totals continue.
     fn sampled(&mut self, now: Instant, options: TapOptions, token: u32) {
-        let TapOptions { if_index, name, sampling_rate, .. } = &options;
+        let TapOptions { if_index, name, sampling_rate, direction, .. } = &options;
         let if_index = *if_index;
         if let Some(tap) = self.taps.get(&token) {
             let method = method(tap.method());
-            info!("{name}: sampling 1 in {sampling_rate} (ifIndex {if_index}, {method})");
+            info!(
+                "{name}: sampling 1 in {sampling_rate} (ifIndex {if_index}, {method}{direction})"
+            );
             if token != SHARED {
                 self.shortfalls.warn(now, name, tap.shortfalls());
             }

@@ -7,7 +7,8 @@ use log::info;
 
 use crate::config::Config;
 use crate::links::Link;
-use crate::modules::taps::capture::{Method, RingShape, Tap, TapOptions, TapStats};
+use crate::modules::taps::budget::Budget;
+use crate::modules::taps::capture::{Method, Tap, TapOptions, TapStats};
 use crate::modules::taps::sample::is_supported;
 use crate::selection;
 
@@ -39,8 +40,10 @@ impl Port {
         if self.options.mtu != options.mtu && !tap.shortfalls().is_empty() {
             return Err("the MTU changed");
         }
-        let shape = |options: &TapOptions| RingShape::for_rate(options.sampling_rate);
-        if !tap.is_shared() && shape(&self.options) != shape(options) {
+        if self.options.direction != options.direction {
+            return Err("the direction changed");
+        }
+        if !tap.is_shared() && self.options.ring_shape() != options.ring_shape() {
             return Err("the new rate needs another ring size");
         }
         if self.options.promiscuous != options.promiscuous {
@@ -55,6 +58,16 @@ impl Port {
         }
         self.options = options.clone();
         Ok(())
+    }
+
+    /// Applies the rate that the budget allows.
+    pub(super) fn follow(&mut self, budget: &Budget, tap: &mut Tap) {
+        let Self { options, .. } = self;
+        let rate = budget.rate(options.configured_rate);
+        // Where the kernel refuses the new rate, samples keep the one of before.
+        if rate != options.sampling_rate && tap.set_sampling_rate(options.if_index, rate).is_ok() {
+            options.sampling_rate = rate;
+        }
     }
 
     /// Pool and drops of a sample, modulo 2^32, as if one tap had been open from the start. `meta`
@@ -77,13 +90,16 @@ pub(super) fn method(method: Method) -> &'static str {
 }
 
 /// The tap of a link, if the configuration selects it at a rate other than 0.
-pub(super) fn tap_options(config: &Config, link: &Link) -> Option<TapOptions> {
+pub(super) fn tap_options(config: &Config, link: &Link, budget: &Budget) -> Option<TapOptions> {
     let rule = config.tap_for(&selection::traits(link))?;
     let (rate, _) = config.sampling_rate(rule, link.speed_bps);
+    let configured_rate = NonZeroU32::new(rate).filter(|_| is_supported(link.hardware))?;
     Some(TapOptions {
         if_index: link.index,
         name: link.name.clone(),
-        sampling_rate: NonZeroU32::new(rate).filter(|_| is_supported(link.hardware))?,
+        sampling_rate: budget.rate(configured_rate),
+        configured_rate,
+        direction: rule.direction,
         header_bytes: config.header_bytes,
         promiscuous: rule.promiscuous,
         loopback: link.is_loopback(),
@@ -95,6 +111,7 @@ pub(super) fn tap_options(config: &Config, link: &Link) -> Option<TapOptions> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Direction;
 
     #[test]
     fn pool_and_drops_continue_over_taps_and_wrap() {
@@ -102,6 +119,8 @@ mod tests {
             if_index: 7,
             name: "eth9".into(),
             sampling_rate: NonZeroU32::MIN,
+            configured_rate: NonZeroU32::MIN,
+            direction: Direction::Both,
             header_bytes: 128,
             promiscuous: false,
             loopback: false,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::modules::taps::capture::{RingShape, TableSize, TapOptions};
+use crate::modules::taps::capture::{Keep, RingShape, TableSize, TapOptions};
 
 /// Dimensions of a shared tap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,11 +10,21 @@ pub(super) struct SharedShape {
     pub(super) table: TableSize,
     /// Interfaces at present.
     interfaces: usize,
-    pub(super) header_bytes: u32,
+    pub(super) keep: Keep,
     pub(super) ring: RingShape,
 }
 
 impl SharedShape {
+    /// The interfaces that can share a tap: those with the direction of the first.
+    pub(super) fn candidates<'a>(
+        interfaces: impl Iterator<Item = &'a TapOptions>,
+    ) -> Vec<&'a TapOptions> {
+        let mut candidates: Vec<_> = interfaces.filter(|options| !options.loopback).collect();
+        let first = candidates.first().map(|options| options.direction);
+        candidates.retain(|options| Some(options.direction) == first);
+        candidates
+    }
+
     /// The dimensions for these interfaces; `None` if each is to have a tap of its own.
     pub(super) fn of(interfaces: &[&TapOptions], is_open: bool) -> Option<Self> {
         let least = if is_open { 1 } else { OWN_TAPS + 1 };
@@ -23,7 +33,7 @@ impl SharedShape {
         Some(Self {
             table: TableSize::of(&indices),
             interfaces: indices.len(),
-            header_bytes: first.header_bytes,
+            keep: first.keep(),
             ring: RingShape::for_rate(joint_rate(interfaces)),
         })
     }
@@ -31,7 +41,7 @@ impl SharedShape {
     /// Returns true if a tap of this shape can be used where `needed` is.
     pub(super) fn suffices_for(&self, needed: &Self) -> bool {
         self.table.interfaces() >= needed.interfaces
-            && self.header_bytes == needed.header_bytes
+            && self.keep == needed.keep
             && self.ring.bytes() >= needed.ring.bytes()
     }
 }
@@ -40,7 +50,7 @@ impl SharedShape {
 /// to flood more than [`FLOODED`] of its interfaces at the same time.
 fn joint_rate(interfaces: &[&TapOptions]) -> NonZeroU32 {
     let mut rates: Vec<u32> =
-        interfaces.iter().map(|options| options.sampling_rate.get()).collect();
+        interfaces.iter().map(|options| options.configured_rate.get()).collect();
     rates.sort_unstable();
     let samples: f64 = rates.iter().take(FLOODED).map(|&rate| 1.0 / f64::from(rate)).sum();
     NonZeroU32::new((1.0 / samples) as u32).unwrap_or(NonZeroU32::MIN)
@@ -55,12 +65,15 @@ const FLOODED: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Direction;
 
     fn options(if_index: u32, rate: u32) -> TapOptions {
         TapOptions {
             if_index,
             name: format!("eth{if_index}"),
             sampling_rate: NonZeroU32::new(rate).unwrap(),
+            configured_rate: NonZeroU32::new(rate).unwrap(),
+            direction: Direction::Both,
             header_bytes: 128,
             promiscuous: false,
             loopback: false,
@@ -103,7 +116,7 @@ mod tests {
         assert!(open.suffices_for(&shape(1, 10_000, true).unwrap()));
         assert!(!open.suffices_for(&shape(400, 1000, true).unwrap()));
         assert!(!open.suffices_for(&shape(40, 10, true).unwrap()));
-        let header_bytes = 64;
-        assert!(!open.suffices_for(&SharedShape { header_bytes, ..open }));
+        let keep = Keep { bytes: 64, ..open.keep };
+        assert!(!open.suffices_for(&SharedShape { keep, ..open }));
     }
 }

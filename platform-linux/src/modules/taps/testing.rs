@@ -5,6 +5,7 @@ use core::mem::offset_of;
 use core::num::NonZeroU32;
 use std::rc::Rc;
 
+use crate::config::Direction;
 use crate::kernel::sys::bpf::Slot;
 use crate::kernel::sys::fake::{Scripted, anonymous_memory, descriptor, write_memory};
 use crate::kernel::sys::syscall::Call;
@@ -15,6 +16,8 @@ pub(super) fn options() -> TapOptions {
         if_index: 7,
         name: "eth9".into(),
         sampling_rate: NonZeroU32::MIN,
+        configured_rate: NonZeroU32::MIN,
+        direction: Direction::Both,
         header_bytes: 64,
         promiscuous: false,
         loopback: false,

@@ -15,6 +15,9 @@ use core::num::NonZeroU32;
 use flowmote_core::Random;
 use libc::sock_filter;
 
+use super::options::Keep;
+use crate::config::Direction;
+
 /// The parameters of the draw for one rate and one MTU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Draw {
@@ -37,9 +40,14 @@ impl Draw {
         Self { rate: NonZeroU32::new(rate).unwrap_or(self.rate), ..self }
     }
 
-    /// The program. It keeps `bytes` of each packet that it selects.
-    pub(super) fn program(self, bytes: u32) -> Vec<sock_filter> {
-        let keep = statement(libc::BPF_RET | libc::BPF_K, bytes);
+    /// The program. It keeps the first bytes of each packet that it selects.
+    pub(super) fn program(self, Keep { bytes, direction }: Keep) -> Vec<sock_filter> {
+        let mut program = check_direction(direction);
+        program.extend(self.selection(statement(libc::BPF_RET | libc::BPF_K, bytes)));
+        program
+    }
+
+    fn selection(self, keep: sock_filter) -> Vec<sock_filter> {
         let rate = self.rate.get();
         if rate == 1 {
             return vec![keep];
@@ -81,6 +89,21 @@ impl Draw {
     }
 }
 
+/// Instructions that leave out packets of the other direction.
+fn check_direction(direction: Direction) -> Vec<sock_filter> {
+    let skip = match direction {
+        Direction::Both => return Vec::new(),
+        Direction::In => (0, 1),
+        Direction::Out => (1, 0),
+    };
+    let packet_type = (libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE).cast_unsigned();
+    vec![
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, packet_type),
+        jump(libc::BPF_JEQ | libc::BPF_K, u32::from(libc::PACKET_OUTGOING), skip),
+        statement(libc::BPF_RET | libc::BPF_K, 0),
+    ]
+}
+
 /// Returns `numerator / denominator`, rounded up or down at random so that the mean is the
 /// quotient; 0 if `denominator` is 0.
 fn round(random: &mut Random, numerator: u32, denominator: u32) -> u32 {
@@ -113,6 +136,8 @@ const MIN_SEGMENT: u32 = 256;
 mod tests {
     use super::*;
 
+    const KEEP: Keep = Keep { bytes: 128, direction: Direction::Both };
+
     fn draw(rate: u32) -> Draw {
         Draw::new(NonZeroU32::new(rate).unwrap(), 1500)
     }
@@ -123,6 +148,10 @@ mod tests {
 
     /// The bytes that the program keeps of an skb when the kernel draws `random`.
     fn run(program: &[sock_filter], length: u32, random: u32) -> u32 {
+        run_of_type(program, libc::PACKET_HOST, (length, random))
+    }
+
+    fn run_of_type(program: &[sock_filter], kind: u8, (length, random): (u32, u32)) -> u32 {
         let (mut a, mut x, mut pc) = (0_u32, 0_u32, 0);
         loop {
             let i = program[pc];
@@ -131,9 +160,13 @@ mod tests {
             match i.code {
                 0x80 => a = length,
                 0x20 => {
-                    assert_eq!(i.k, 0xffff_f038, "SKF_AD_OFF + SKF_AD_RANDOM");
-                    a = random;
+                    a = match i.k {
+                        0xffff_f004 => kind.into(),
+                        0xffff_f038 => random,
+                        other => panic!("unknown load {other:#x}"),
+                    };
                 }
+                0x15 => jump(a == i.k),
                 0x04 => a += i.k,
                 0x34 => a /= i.k,
                 0x24 => a = a.checked_mul(i.k).expect("no overflow in the kernel"),
@@ -149,7 +182,7 @@ mod tests {
 
     #[test]
     fn program_for_n_1_is_one_instruction() {
-        assert_eq!(words(&draw(1).program(128)), [(0x06, 0, 0, 128)]);
+        assert_eq!(words(&draw(1).program(KEEP)), [(0x06, 0, 0, 128)]);
     }
 
     #[test]
@@ -169,25 +202,25 @@ mod tests {
             (0x06, 0, 0, 128),
             (0x06, 0, 0, 0),
         ];
-        assert_eq!(words(&draw(400).program(128)), expected);
+        assert_eq!(words(&draw(400).program(KEEP)), expected);
     }
 
     #[test]
     fn packet_is_kept_once_in_n_and_super_packet_once_per_packet() {
-        let program = draw(400).program(128);
+        let program = draw(400).program(KEEP);
         assert_eq!(run(&program, 60, 10_737_417), 128);
         assert_eq!(run(&program, 60, 10_737_418), 0);
         assert_eq!(run(&program, 66 + 10 * 1448, 11 * 10_737_418 - 1), 128);
         assert_eq!(run(&program, 66 + 10 * 1448, 11 * 10_737_418), 0);
         // More packets than N: always.
-        assert_eq!(run(&draw(10).program(128), 60_000, u32::MAX), 128);
+        assert_eq!(run(&draw(10).program(KEEP), 60_000, u32::MAX), 128);
     }
 
     #[test]
     fn no_rate_or_length_overflows() {
         for rate in [2, 3, 45, 46, 1000, 65_536, 1 << 31] {
             for length in [0, 60, 1518, 1519, 65_535, 524_280] {
-                run(&draw(rate).program(128), length, 0);
+                run(&draw(rate).program(KEEP), length, 0);
             }
         }
     }
@@ -203,13 +236,27 @@ mod tests {
     }
 
     #[test]
+    fn packets_of_the_other_direction_are_left_out() {
+        let kept = |direction, packet_type| {
+            let program = draw(1).program(Keep { direction, ..KEEP });
+            run_of_type(&program, packet_type, (60, 0))
+        };
+        for (direction, received, sent) in
+            [(Direction::Both, 128, 128), (Direction::In, 128, 0), (Direction::Out, 0, 128)]
+        {
+            assert_eq!(kept(direction, libc::PACKET_HOST), received, "{direction:?}");
+            assert_eq!(kept(direction, libc::PACKET_OUTGOING), sent, "{direction:?}");
+        }
+    }
+
+    #[test]
     fn expected_samples_are_packets_over_n_for_every_estimate() {
         let mut random = Random::new(4);
         for (rate, length, packets) in
             [(2, 60, 1), (2, 9000, 7), (10, 66 + 45 * 536, 45), (400, 64_000, 45), (1, 64_000, 45)]
         {
             let draw = draw(rate);
-            let program = draw.program(128);
+            let program = draw.program(KEEP);
             let rounds = 200_000;
             let mut samples = 0;
             for _ in 0..rounds {

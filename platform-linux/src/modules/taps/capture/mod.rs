@@ -28,6 +28,6 @@ mod shortfalls;
 mod tap;
 
 pub use filter::TableSize;
-pub use options::{RingShape, TapOptions};
+pub use options::{Keep, RingShape, TapOptions};
 pub use packet::{Packet, PacketKind, VlanTag};
 pub use tap::{Drained, LinkFault, Method, Tap, TapStats};

@@ -3,6 +3,7 @@
 use core::num::NonZeroU32;
 use std::io;
 
+use crate::config::Direction;
 use crate::kernel::sys::ring::{Geometry, page_size};
 
 /// Arguments of [`Tap::open`](super::Tap::open).
@@ -14,6 +15,11 @@ pub struct TapOptions {
     pub name: String,
     /// N of 1-in-N, up to 2^31. There is no tap for rate 0 (sampling off).
     pub sampling_rate: NonZeroU32,
+    /// N of the configuration, which the ring is sized for. `sampling_rate` is a multiple of it while
+    /// a budget of samples is exceeded.
+    pub configured_rate: NonZeroU32,
+    /// The packets that are sampled and counted.
+    pub direction: Direction,
     /// Bytes of each packet to keep, 14 to 1024; 128 is usual, 256 where tunnels are.
     pub header_bytes: u32,
     /// Hold the interface in promiscuous mode.
@@ -31,6 +37,18 @@ impl TapOptions {
     /// The largest N.
     pub const MAX_SAMPLING_RATE: u32 = 1 << 31;
 
+    /// What the filter keeps.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        Keep { bytes: self.header_bytes, direction: self.direction }
+    }
+
+    /// The shape of the ring.
+    #[must_use]
+    pub fn ring_shape(&self) -> RingShape {
+        self.ring.unwrap_or(RingShape::for_rate(self.configured_rate))
+    }
+
     pub(super) fn check(&self) -> io::Result<()> {
         check_rate(self.sampling_rate)?;
         if !(14..=1024).contains(&self.header_bytes) {
@@ -38,6 +56,15 @@ impl TapOptions {
         }
         Ok(())
     }
+}
+
+/// What a filter keeps of the packets that it sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Bytes of each chosen packet.
+    pub bytes: u32,
+    /// The packets that it counts and chooses from.
+    pub direction: Direction,
 }
 
 /// Shape of a receive ring. All of it counts as resident memory of the process from mmap(2) on,

@@ -11,6 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use super::cpus::Cpus;
+use super::options::Keep;
 use crate::kernel::sys::bpf::{self, Slot, SlotMap};
 
 pub(super) use table::Table;
@@ -49,28 +50,24 @@ struct Layout {
     cpus: Cpus,
 }
 
-/// Loads a filter that selects 1 in `rate` packets, whatever interface they are of, and keeps
-/// `header_bytes` of them. Returns the program with it, to attach to a socket.
+/// Loads a filter that selects 1 in `rate` packets, whatever interface they are of. Returns the
+/// program with it, to attach to a socket.
 ///
 /// # Errors
 /// Those of bpf(2) and mmap(2): EPERM without CAP_BPF, EINVAL before Linux 5.5, which has no
 /// `BPF_F_MMAPABLE`, EACCES before Linux 5.7, whose filters cannot read `gso_size`.
-pub(super) fn load(
-    rate: NonZeroU32,
-    header_bytes: u32,
-    cpus: Cpus,
-) -> io::Result<(Counters, OwnedFd)> {
+pub(super) fn load(rate: NonZeroU32, keep: Keep, cpus: Cpus) -> io::Result<(Counters, OwnedFd)> {
     let layout = Layout { entries: 0, rows: 1, cpus };
-    let (map, program) = load_program(layout, header_bytes)?;
+    let (map, program) = load_program(layout, keep)?;
     let counters = Counters { map, slots: 0..cpus.slots, before: Totals::default() };
     counters.set_rate(rate);
     Ok((counters, program))
 }
 
-fn load_program(layout: Layout, header_bytes: u32) -> io::Result<(Arc<SlotMap>, OwnedFd)> {
+fn load_program(layout: Layout, keep: Keep) -> io::Result<(Arc<SlotMap>, OwnedFd)> {
     let slots = layout.rows.saturating_mul(layout.cpus.slots);
     let (map, map_fd) = SlotMap::new(layout.entries, slots)?;
-    let program = program::assemble(map_fd.as_raw_fd(), layout, header_bytes)
+    let program = program::assemble(map_fd.as_raw_fd(), layout, keep)
         .map_err(|error| io::Error::other(format!("{error:?}")))?;
     Ok((Arc::new(map), bpf::load_socket_filter(&program)?))
 }

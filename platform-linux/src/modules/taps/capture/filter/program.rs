@@ -3,6 +3,7 @@
 //! Per packet, on the CPU that handles it:
 //!
 //! ```text
+//! the other direction: keep nothing
 //! slot = that of this interface and this CPU; another interface: keep nothing
 //! packets = gso_segs, or what gso_size and the headers say if an untrusted source left it 0, or 1
 //! seen += packets
@@ -33,29 +34,43 @@ use super::super::assembler::{
     Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width,
 };
 use super::super::cpus::Cpus;
+use super::super::options::Keep;
 use super::Layout;
+use crate::config::Direction;
 use crate::kernel::sys::bpf::Slot;
 
 pub(super) fn assemble(
     map: RawFd,
     layout: Layout,
-    header_bytes: u32,
+    keep: Keep,
 ) -> Result<Vec<Instruction>, AssembleError> {
     let Layout { cpus, .. } = layout;
     let mut asm = Assembler::default();
     let nothing = asm.label();
     asm.alu(Alu::Move, R6, R1);
+    check_direction(&mut asm, keep.direction, nothing);
     if layout.entries > 0 {
         find_row(&mut asm, map, layout, nothing);
     }
     find_slot(&mut asm, map, layout);
     count_packets(&mut asm);
     pass_by(&mut asm, cpus, nothing);
-    choose(&mut asm, cpus, i32::try_from(header_bytes).unwrap_or(i32::MAX));
+    choose(&mut asm, cpus, i32::try_from(keep.bytes).unwrap_or(i32::MAX));
     asm.place(nothing);
     asm.alu(Alu::Move, R0, 0);
     asm.exit();
     asm.finish()
+}
+
+/// R6 = context.
+fn check_direction(asm: &mut Assembler, direction: Direction, not_selected: Label) {
+    let unless = match direction {
+        Direction::Both => return,
+        Direction::In => When::Equal,
+        Direction::Out => When::NotEqual,
+    };
+    asm.load(Width::Word, R1, (R6, SKB_PKT_TYPE));
+    asm.jump_if(unless, R1, i32::from(libc::PACKET_OUTGOING), not_selected);
 }
 
 /// Sets R9 = offset of the row of this interface, which the bounds check has shown to be within the map.
@@ -302,6 +317,7 @@ const CHOSEN: i16 = core::mem::offset_of!(Slot, chosen) as i16;
 
 // `struct __sk_buff`, include/uapi/linux/bpf.h.
 const SKB_LEN: i16 = 0;
+const SKB_PKT_TYPE: i16 = 4;
 const SKB_IFINDEX: i16 = 40;
 const SKB_GSO_SEGS: i16 = 164;
 const SKB_GSO_SIZE: i16 = 176;

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::super::cpus::Cpus;
+use super::super::options::Keep;
 use super::{Counters, Layout, Totals, load_program};
 use crate::kernel::sys::bpf::{Slot, SlotMap};
 
@@ -61,11 +62,11 @@ impl Table {
     /// See [`load`](super::load).
     pub(in super::super) fn load(
         size: TableSize,
-        header_bytes: u32,
+        keep: Keep,
         cpus: Cpus,
     ) -> io::Result<(Self, OwnedFd)> {
         let layout = Layout { entries: size.entries, rows: size.interfaces, cpus };
-        let (map, program) = load_program(layout, header_bytes)?;
+        let (map, program) = load_program(layout, keep)?;
         Ok((Self { map, layout, rows: vec![None; size.interfaces] }, program))
     }
 
@@ -154,9 +155,11 @@ fn interface(word: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Direction;
     use crate::kernel::sys::fake::{Scripted, anonymous_memory, descriptor};
     use crate::kernel::sys::syscall::Call;
 
+    const KEEP: Keep = Keep { bytes: 128, direction: Direction::Both };
     const CPUS: Cpus = Cpus { slots: 2, exclusive: true };
 
     fn table(interfaces: &[u32]) -> (Table, Scripted) {
@@ -165,7 +168,7 @@ mod tests {
             Call::Map { length, .. } => Some(anonymous_memory(*length)),
             _ => None,
         });
-        let (table, _) = Table::load(TableSize::of(interfaces), 128, CPUS).unwrap();
+        let (table, _) = Table::load(TableSize::of(interfaces), KEEP, CPUS).unwrap();
         (table, kernel)
     }
 

@@ -5,10 +5,13 @@ use flowmote_core::Random;
 use super::super::assembler::Instruction;
 use super::program::{HELPER_SMP_PROCESSOR_ID, assemble};
 use super::*;
+use crate::config::Direction;
 
 /// What the filter reads of an skb, and the bytes from its network header on.
 #[derive(Clone, Default)]
 struct Skb {
+    /// `PACKET_*`.
+    kind: u32,
     if_index: u32,
     len: u32,
     gso_segs: u32,
@@ -47,6 +50,7 @@ const DRAWN_FOR: usize = 3;
 const CHOSEN_SKBS: usize = 4;
 const CHOSEN: usize = 5;
 
+const KEEP: Keep = Keep { bytes: 128, direction: Direction::Both };
 const ONE: Layout = Layout { entries: 0, rows: 1, cpus: CPUS };
 const CPUS: Cpus = Cpus { slots: 4, exclusive: true };
 
@@ -64,7 +68,7 @@ impl Machine {
     fn of(layout: Layout) -> Self {
         let words = layout.entries + layout.rows * layout.cpus.slots * 8;
         Self {
-            program: assemble(3, layout, 128).unwrap(),
+            program: assemble(3, layout, KEEP).unwrap(),
             layout,
             value: vec![0; words],
             random: Random::new(7),
@@ -160,6 +164,7 @@ impl Machine {
     fn load(&self, skb: &Skb, address: u64, width: usize) -> u64 {
         match (address, width) {
             (CONTEXT, 4) => skb.len.into(),
+            (a, 4) if a == CONTEXT + 4 => skb.kind.into(),
             (a, 4) if a == CONTEXT + 40 => skb.if_index.into(),
             (a, 4) if a == CONTEXT + 164 => skb.gso_segs.into(),
             (a, 4) if a == CONTEXT + 176 => skb.gso_size.into(),
@@ -448,10 +453,27 @@ fn shared_slots_are_counted_by_atomic_additions() {
     assert_eq!(machine.pass(&Skb::plain(60)), 1);
     assert_eq!((machine.seen(), machine.chosen()), (11, 11));
     let atomics = |cpus| {
-        let program = assemble(3, Layout { cpus, ..ONE }, 128).unwrap();
+        let program = assemble(3, Layout { cpus, ..ONE }, KEEP).unwrap();
         program.iter().filter(|instruction| instruction[0] == 0xdb).count()
     };
     assert_eq!((atomics(cpus), atomics(CPUS)), (3, 0));
+}
+
+#[test]
+fn packets_of_the_other_direction_are_neither_chosen_nor_counted() {
+    let kinds = [libc::PACKET_HOST, libc::PACKET_MULTICAST, libc::PACKET_OUTGOING].map(u32::from);
+    for (direction, expected) in [
+        (Direction::Both, [128_u64; 3]),
+        (Direction::In, [128, 128, 0]),
+        (Direction::Out, [0, 0, 128]),
+    ] {
+        let mut machine = Machine::new(1);
+        machine.program = assemble(3, ONE, Keep { direction, ..KEEP }).unwrap();
+        let kept = kinds.map(|kind| machine.run(&Skb { kind, len: 60, ..Skb::default() }));
+        assert_eq!(kept, expected, "{direction:?}");
+        let counted = kept.iter().filter(|bytes| **bytes > 0).count() as u64;
+        assert_eq!(machine.slot()[SEEN], counted, "{direction:?}");
+    }
 }
 
 /// Instructions of the way of a packet that is not chosen, which is the cost of the filter.
@@ -518,7 +540,7 @@ fn short_packet_encodes_one_choice() {
 fn program_stays_small() {
     let several = Layout { entries: 64, rows: 16, cpus: CPUS };
     for (layout, limit) in [(ONE, 192), (several, 208)] {
-        let length = assemble(3, layout, 128).unwrap().len();
+        let length = assemble(3, layout, KEEP).unwrap().len();
         assert!(length < limit, "{length} instructions");
     }
 }
@@ -528,7 +550,7 @@ fn slot_address_is_computed_on_one_path() {
     const ALU_OR_WIDE_LOAD: [u8; 4] = [0x57, 0x67, 0x18, 0x0f];
     for slots in [1_usize, 2, 4, 64, 128] {
         let cpus = Cpus { slots, exclusive: true };
-        let program = assemble(3, Layout { cpus, ..ONE }, 128).unwrap();
+        let program = assemble(3, Layout { cpus, ..ONE }, KEEP).unwrap();
         let helper = i32::to_le_bytes(HELPER_SMP_PROCESSOR_ID);
         let call = program.iter().position(|i| i[0] == 0x85 && i[4..] == helper).unwrap();
         let last = i32::try_from(slots - 1).unwrap();

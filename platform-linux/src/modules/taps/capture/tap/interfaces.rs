@@ -103,7 +103,7 @@ impl Tap {
             Sampling::Counted(counters) => counters.set_rate(rate),
             Sampling::Estimated { draw, .. } => {
                 let new = draw.at_rate(rate.get());
-                self.socket.attach_classic(&new.program(self.header_bytes))?;
+                self.socket.attach_classic(&new.program(self.keep))?;
                 *draw = new;
             }
         }

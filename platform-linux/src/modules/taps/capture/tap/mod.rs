@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::filter::Table;
 use super::frame::Cursor;
-use super::options::RingShape;
+use super::options::{Keep, RingShape};
 use super::packet::Packet;
 use super::reader::{Reader, Sampling};
 use super::shared_losses::SharedLosses;
@@ -37,7 +37,7 @@ pub struct Tap {
     table: Option<Table>,
     readers: BTreeMap<u32, Reader>,
     shared_losses: SharedLosses,
-    header_bytes: u32,
+    keep: Keep,
     /// PACKET_VNET_HDR is on.
     vnet: bool,
     /// The kernel has lost skbs whose number was not read yet.

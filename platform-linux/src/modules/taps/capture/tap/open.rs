@@ -5,12 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::Tap;
+use crate::config::Direction;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::kernel::sys::ring::BlockRing;
 use crate::modules::taps::capture::classic::Draw;
 use crate::modules::taps::capture::cpus::Cpus;
 use crate::modules::taps::capture::filter::{self, Table, TableSize};
-use crate::modules::taps::capture::options::{RingShape, TapOptions};
+use crate::modules::taps::capture::options::{Keep, RingShape, TapOptions};
 use crate::modules::taps::capture::reader::{Reader, Sampling};
 use crate::modules::taps::capture::refusal;
 use crate::modules::taps::capture::shared_losses::SharedLosses;
@@ -46,12 +47,12 @@ impl Tap {
         // __netif_receive_skb_core once more when it is received. Not fatal: without the option
         // every loopback packet is counted twice.
         if options.loopback
+            && options.direction != Direction::Out
             && let Err(error) = socket.ignore_outgoing()
         {
             shortfalls::seen_twice(&error, &mut shortfalls);
         }
-        let shape = options.ring.unwrap_or(RingShape::for_rate(options.sampling_rate));
-        let mut tap = Self::with_ring(socket, shape, options.header_bytes, shortfalls)
+        let mut tap = Self::with_ring(socket, options.ring_shape(), options.keep(), shortfalls)
             .map_err(at("receive ring"))?;
         tap.readers.insert(options.if_index, Reader::new(sampling, options));
         if options.promiscuous {
@@ -76,10 +77,10 @@ impl Tap {
     ///
     /// # Errors
     /// As those of [`open`](Self::open). Without eBPF there is no such tap.
-    pub fn open_shared(size: TableSize, header_bytes: u32, shape: RingShape) -> io::Result<Self> {
+    pub fn open_shared(size: TableSize, keep: Keep, shape: RingShape) -> io::Result<Self> {
         let at = |step: &'static str| move |error| explain(SHARED, step, error);
         let socket = PacketSocket::open().map_err(at("AF_PACKET socket"))?;
-        let load = Table::load(size, header_bytes, Cpus::possible());
+        let load = Table::load(size, keep, Cpus::possible());
         let attach = |(table, program): (Table, OwnedFd)| {
             socket.attach_bpf(program.as_fd())?;
             Ok(table)
@@ -88,7 +89,7 @@ impl Tap {
             .and_then(attach)
             .map_err(|error| io::Error::other(format!("{SHARED}: {}", refusal::explain(&error))))?;
         let mut tap =
-            Self::with_ring(socket, shape, header_bytes, Vec::new()).map_err(at("receive ring"))?;
+            Self::with_ring(socket, shape, keep, Vec::new()).map_err(at("receive ring"))?;
         tap.table = Some(table);
         tap.socket.bind(0).map_err(at("bind"))?;
         Ok(tap)
@@ -98,7 +99,7 @@ impl Tap {
     fn with_ring(
         socket: PacketSocket,
         shape: RingShape,
-        header_bytes: u32,
+        keep: Keep,
         mut shortfalls: Vec<String>,
     ) -> io::Result<Self> {
         // Before the ring: packet_setsockopt refuses PACKET_VNET_HDR with EBUSY once a ring exists,
@@ -116,7 +117,7 @@ impl Tap {
             table: None,
             readers: BTreeMap::new(),
             shared_losses: SharedLosses::default(),
-            header_bytes,
+            keep,
             vnet: vnet.is_ok(),
             losing: false,
             malformed: 0,
@@ -131,8 +132,8 @@ fn attach_filter(
     options: &TapOptions,
     shortfalls: &mut Vec<String>,
 ) -> io::Result<Sampling> {
-    let (rate, header_bytes) = (options.sampling_rate, options.header_bytes);
-    let filter = filter::load(rate, header_bytes, Cpus::possible());
+    let (rate, keep) = (options.sampling_rate, options.keep());
+    let filter = filter::load(rate, keep, Cpus::possible());
     let filter = filter.and_then(|(counters, program)| {
         socket.attach_bpf(program.as_fd())?;
         Ok(counters)
@@ -142,7 +143,7 @@ fn attach_filter(
         Err(error) => {
             shortfalls::no_ebpf(&error, shortfalls);
             let draw = Draw::new(rate, options.mtu);
-            socket.attach_classic(&draw.program(header_bytes))?;
+            socket.attach_classic(&draw.program(keep))?;
             Ok(Sampling::Estimated { draw, pool: 0, chosen: 0 })
         }
     }

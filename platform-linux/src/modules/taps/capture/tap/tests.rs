@@ -7,6 +7,7 @@ use std::rc::Rc;
 use flowmote_core::SampleMeta;
 
 use super::*;
+use crate::config::Direction;
 use crate::kernel::sys::fake::{Scripted, anonymous_memory, descriptor, errno};
 use crate::kernel::sys::syscall::Call;
 use crate::modules::taps::capture::options::TapOptions;
@@ -16,6 +17,8 @@ fn options() -> TapOptions {
         if_index: 7,
         name: "eth9".into(),
         sampling_rate: NonZeroU32::new(400).unwrap(),
+        configured_rate: NonZeroU32::new(400).unwrap(),
+        direction: Direction::Both,
         header_bytes: 64,
         promiscuous: false,
         loopback: false,
