@@ -122,7 +122,7 @@ fn linux_column_lists_exactly_the_sent_samples() {
         (".handle_flow_sample(", ["0:1", "0:3"].as_slice()),
         ("agent.poll(", &["0:2", "0:4"]),
         ("output.discard(", &["0:5"]),
-        ("output.rt_metric(", &["4300:1002"]),
+        ("output.rt_metrics(", &["4300:1002"]),
         ("output.rt_flow(", &["4300:1003"]),
     ];
     let called = calls.iter().filter(|(call, _)| source.contains(call));

@@ -67,7 +67,7 @@ impl SourceNames {
 }
 
 /// The class of data sources that have names; the standard has 0 to 3.
-const NAMED: u32 = u32::MAX;
+pub(crate) const NAMED: u32 = u32::MAX;
 /// Names. They are never forgotten, because tables hold their numbers.
 const MAX_NAMES: usize = 4096;
 

@@ -2,7 +2,7 @@
 //!
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
-use super::block::{collector, json, nflog, pcap, sflow, tcp, unsupported};
+use super::block::{cloud, collector, json, nflog, pcap, sflow, tcp, unsupported};
 use super::tokens::{Block, Token, block};
 
 /// The one block of a file.
@@ -20,4 +20,5 @@ const BLOCKS: &[Token] = &[
     block(&nflog::BLOCK),
     block(&json::BLOCK),
     block(&tcp::BLOCK),
+    block(&cloud::BLOCK),
 ];

@@ -41,6 +41,8 @@ pub use self::agent_address::{
     AddressClass, AddressState, AgentChoice, Candidate, CidrRule, Elected, Reason, Standing, Way,
     elect, standing,
 };
+pub(crate) use self::block::cloud::endpoint as metadata_endpoint;
+pub use self::block::cloud::{CloudChoice, CloudProvider, CloudRule};
 pub(crate) use self::block::collector::needs_device;
 pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
@@ -95,6 +97,8 @@ pub struct Config {
     pub applications: AppSettings,
     /// The sockets of sampled packets are looked up; `None`: they are not.
     pub tcp: Option<SocketLookup>,
+    /// Identity of the instance in its cloud.
+    pub cloud: CloudRule,
 }
 
 /// The outcome of parsing.
@@ -135,6 +139,7 @@ impl Default for Config {
             json: None,
             applications: AppSettings::default(),
             tcp: None,
+            cloud: CloudRule::default(),
         }
     }
 }

@@ -23,6 +23,7 @@
 //! to [`Output`](crate::output::Output)), and one that answers polls (`host`, `interfaces`;
 //! `data_sources` and `counters`).
 
+mod cloud;
 pub mod host;
 pub mod interfaces;
 pub(crate) mod module;
@@ -31,12 +32,14 @@ pub mod taps;
 mod tcp;
 
 use std::io;
+use std::path::Path;
 
 use caps::Capability;
 use flowmote_core::{CounterRecord, CounterSource, DataSource, Duration, Instant};
 
 use crate::config::Config;
 use crate::links::Links;
+use crate::modules::cloud::Cloud;
 use crate::modules::host::HostCounters;
 use crate::modules::interfaces::InterfaceCounters;
 use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
@@ -73,6 +76,7 @@ impl Modules {
                 Box::new(Tcp::default()),
                 Box::new(HostCounters::new("/", config.uuid)?),
                 Box::new(InterfaceCounters::open()?),
+                Box::new(Cloud::new(Path::new("/"))),
             ],
         })
     }

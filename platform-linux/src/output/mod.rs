@@ -1,6 +1,7 @@
 //! The way out of the host: the agent that encodes samples and the collectors that get them.
 
 pub mod collectors;
+pub(crate) mod custom;
 pub mod destination;
 mod outage;
 pub mod resolver;

@@ -2,13 +2,15 @@
 //!
 //! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE [SEGMENT] |
 //!        sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX |
-//!        echo ADDRESS:PORT | talk ADDRESS:PORT CONNECTIONS
+//!        echo ADDRESS:PORT | talk ADDRESS:PORT CONNECTIONS |
+//!        relay ADDRESS:PORT SOCKET
 
 use core::error::Error;
 use std::env;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["frame", interface, hex] => frame(interface, hex),
         ["echo", address] => echo(address),
         ["talk", to, connections] => talk(to, connections.parse()?),
+        ["relay", address, socket] => relay(address, socket),
         _ => Err("usage: see the first lines of tests/lab/src/main.rs".into()),
     }
 }
@@ -162,6 +165,24 @@ fn frame(interface: &str, hex: &str) -> Result<(), Box<dyn Error>> {
         .find_map(|address| address.address?.as_link_addr().copied());
     let link = link.ok_or_else(|| format!("no interface {interface}"))?;
     sendto(socket.as_raw_fd(), &frame, &link, MsgFlags::empty())?;
+    Ok(())
+}
+
+/// Passes each TCP connection on to a Unix socket, where a server of the test waits, until it is killed.
+fn relay(address: &str, socket: &str) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening");
+    for client in listener.incoming() {
+        let (mut client, mut server) = (client?, UnixStream::connect(socket)?);
+        let (mut to_server, mut to_client) = (server.try_clone()?, client.try_clone()?);
+        thread::spawn(move || {
+            let _ = io::copy(&mut client, &mut to_server);
+        });
+        thread::spawn(move || {
+            let _ = io::copy(&mut server, &mut to_client);
+            let _ = to_client.shutdown(Shutdown::Both);
+        });
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use super::names::Metric;
 use super::{Found, HOST, MetricFilter, Metrics};
 use crate::lookup::Topology;
 use crate::source::{AgentList, Source};
+use crate::source_names::NAMED;
 
 /// Which metrics are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +100,8 @@ impl Metrics {
     }
 
     /// The values of a metric that a filter compares: that of the data source itself. One that has none has
-    /// those of its host; a host has those of all data sources of the agent.
+    /// those of its host, else those of all data sources with a name, such as `cloud`; a host has those of
+    /// all data sources of the agent.
     fn text(&self, source: &Source, entity: &Entity, name: &str) -> Vec<String> {
         let Some(metric) = self.names.get(name) else { return Vec::new() };
         let text = |entity: &Entity| {
@@ -109,11 +111,15 @@ impl Metrics {
         if !own.is_empty() {
             return own;
         }
-        let (first, last) = match source.data_source.class {
-            HOST => (0, u32::MAX),
-            _ => (HOST, HOST),
+        let between = |first, last| -> Vec<String> {
+            let entities = self.between(source.agent, first, last);
+            entities.filter_map(|(_, entity)| text(entity)).collect()
         };
-        self.between(source.agent, first, last).filter_map(|(_, entity)| text(entity)).collect()
+        if source.data_source.class == HOST {
+            return between(0, u32::MAX);
+        }
+        let of_host = between(HOST, HOST);
+        if of_host.is_empty() { between(NAMED, NAMED) } else { of_host }
     }
 
     /// The data sources of an agent.

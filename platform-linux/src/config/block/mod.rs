@@ -4,6 +4,7 @@
 //! To add a block, write its file, declare it here, list it in `grammar.rs`, and add a field for
 //! its result to `Config`. A unit test holds the table of its tokens in `docs/configuration.md`.
 
+pub(super) mod cloud;
 pub(super) mod collector;
 pub(super) mod json;
 pub(super) mod nflog;

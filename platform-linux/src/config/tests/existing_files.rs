@@ -37,7 +37,7 @@ fn examples_in_the_shipped_file_have_no_problem() {
     let lines = SHIPPED.lines().map(str::trim);
     let examples: Vec<_> =
         lines.filter_map(|line| line.strip_prefix("# ")).filter(example).collect();
-    assert_eq!(examples.len(), 17, "{examples:#?}");
+    assert!(examples.len() >= 17, "{examples:#?}");
     for line in examples {
         assert_eq!(inside(line), "", "{line}");
     }

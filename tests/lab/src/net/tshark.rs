@@ -33,7 +33,7 @@ pub(super) fn check(capture: &Capture) {
     for (at, (row, datagram)) in rows.iter().zip(capture.datagrams()).enumerate() {
         assert!(!row.malformed, "tshark: datagram {at} is malformed: {row:?}");
         assert_eq!(row.sequence_number, datagram.sequence_number, "datagram {at}");
-        let shown = datagram.samples().flatten().filter(|sample| !is_of_host(sample));
+        let shown = datagram.samples().flatten().filter(|sample| !is_hidden(sample));
         let samples: Vec<u32> = shown.map(|sample| sample.data_format().format()).collect();
         assert_eq!(row.sample_types, samples, "datagram {at}");
         let lengths: Vec<u32> = datagram.samples().flatten().filter_map(frame_length).collect();
@@ -72,10 +72,14 @@ fn frame_length(sample: Sample<'_>) -> Option<u32> {
     Some(super::sampled_header(&flow).frame_length)
 }
 
-/// Returns true for samples of the host, which are hidden from tshark: tshark 4.0 does not implement
-/// records 2000 to 2010, and misreads the rest of a datagram after an unknown counter record.
-fn is_of_host(sample: &Sample<'_>) -> bool {
-    matches!(sample, Sample::Counters(counters) if counters.source_id.class == 2)
+/// Returns true for samples that are hidden from tshark 4.0, because it misreads the rest of a datagram
+/// after them: those of the host, whose records 2000 to 2010 it does not implement, and custom ones.
+fn is_hidden(sample: &Sample<'_>) -> bool {
+    match sample {
+        Sample::Counters(counters) => counters.source_id.class == 2,
+        Sample::RtMetric(_) | Sample::RtFlow(_) => true,
+        _ => false,
+    }
 }
 
 /// A datagram without the samples that tshark cannot read.
@@ -88,7 +92,7 @@ fn readable(payload: &[u8]) -> Vec<u8> {
         let length = u32::from_be_bytes(rest[4..8].try_into().expect("4 bytes")) as usize;
         let (this, others) = rest.split_at((8 + length).min(rest.len()));
         rest = others;
-        if !is_of_host(&sample) {
+        if !is_hidden(&sample) {
             kept.extend(this);
             count += 1;
         }

@@ -332,6 +332,43 @@ fn filters_on_interfaces_keep_the_values_of_their_host() {
     assert_eq!(ports, [6]);
 }
 
+/// An `rtmetric` sample of one value.
+fn custom(device: &mut Device, seconds: u32, name: &str, code: u32, value: &[u8]) {
+    let mut sample = text("source");
+    sample.extend(words(&[1]));
+    sample.extend(text(name));
+    sample.extend(words(&[code]));
+    sample.extend(value);
+    let head = [5, 1, 0xc000_0201, 0, 1, 0, 1, 4300 << 12 | 1002, sample.len() as u32];
+    let payload = [words(&head), sample].concat();
+    let datagram = Datagram::parse(&payload).unwrap();
+    let Some(Ok(Sample::RtMetric(sample))) = datagram.samples().next() else { panic!() };
+    let source = Source { agent: AGENT, data_source: device.source };
+    let now = Instant::after_start(Duration::from_secs(seconds.into()));
+    for value in sample.values() {
+        device.metrics.custom(source, now, &value.unwrap());
+    }
+}
+
+/// Such as the identity of a cloud instance, which an agent sends under the name `cloud`.
+#[test]
+fn filters_see_metrics_of_named_data_sources() {
+    let mut device = Device::new(2, 1);
+    device.send(0, &[host("web1")]);
+    device.source = DataSource { class: u32::MAX, index: 0 };
+    custom(&mut device, 0, "cloud_zone", 0, &text("eu-west-1a"));
+    device.source = DataSource { class: u32::MAX, index: 1 };
+    custom(&mut device, 0, "load", 0, &text("high"));
+    device.source = DataSource { class: 0, index: 5 };
+    device.send(0, &[(1005, text("eth5"))]);
+    let find = |name, pattern| {
+        device.find(None, Some(name), &MetricFilter::new([("cloud_zone", pattern)])).len()
+    };
+    for name in ["host_name", "ifname", "load", "cloud_zone"] {
+        assert_eq!((find(name, "eu-*"), find(name, "us-*")), (1, 0), "{name}");
+    }
+}
+
 #[test]
 fn custom_metrics_have_plain_names() {
     assert!(is_custom_name("queue-depth_1"));

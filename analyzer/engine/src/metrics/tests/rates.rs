@@ -136,24 +136,6 @@ fn longer_record_adds_to_the_schema_of_shorter_ones() {
     assert_eq!(device.number("cpu_user"), Some(100.0));
 }
 
-/// An `rtmetric` sample of one value.
-fn custom(device: &mut Device, seconds: u32, name: &str, code: u32, value: &[u8]) {
-    let mut sample = text("source");
-    sample.extend(words(&[1]));
-    sample.extend(text(name));
-    sample.extend(words(&[code]));
-    sample.extend(value);
-    let head = [5, 1, 0xc000_0201, 0, 1, 0, 1, 4300 << 12 | 1002, sample.len() as u32];
-    let payload = [words(&head), sample].concat();
-    let datagram = Datagram::parse(&payload).unwrap();
-    let Some(Ok(Sample::RtMetric(sample))) = datagram.samples().next() else { panic!() };
-    let source = Source { agent: AGENT, data_source: device.source };
-    let now = Instant::after_start(Duration::from_secs(seconds.into()));
-    for value in sample.values() {
-        device.metrics.custom(source, now, &value.unwrap());
-    }
-}
-
 #[test]
 fn custom_metrics_have_the_types_of_their_sample() {
     let mut device = Device::new(2, 1);
