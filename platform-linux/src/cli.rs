@@ -1,8 +1,11 @@
 //! The command line. Man pages and completions are made from it too.
 
+use std::path::PathBuf;
+
 use crate::daemon::auto_file::AutoLink;
 use crate::daemon::check::CheckOptions;
 use crate::daemon::options::{ConfigSource, whole_number};
+use crate::status::client::StatusOptions;
 use clap::{Args, Parser, Subcommand};
 
 /// sFlow v5 agent for Linux hosts.
@@ -30,6 +33,10 @@ pub enum Command {
     /// Exits with status 2 if there are errors, else with 0. As root it also tests whether the user
     /// that `run` would switch to can read the configuration.
     Check(CheckArgs),
+    /// Show what the running agent samples and sends, with rates and losses.
+    ///
+    /// Root and members of the group flowmote may see it. Exits with status 3 if no agent is running.
+    Status(StatusOptions),
 }
 
 /// The options of `check`.
@@ -61,4 +68,7 @@ pub struct RunArgs {
     /// Interval between statistics in the log, 0 to 86400 seconds; 0: on SIGUSR1 and at exit only.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = whole_number(0..=86_400))]
     pub stats_interval: u32,
+    /// Socket for `flowmote status`. Default: status.sock in /run/flowmote.
+    #[arg(long, value_name = "PATH")]
+    pub status_socket: Option<PathBuf>,
 }

@@ -18,6 +18,11 @@ pub(crate) enum Wakeup {
     Resolver,
     /// The socket of a collector has an error.
     Collectors,
+    /// The status socket, the listener of metrics or a client of one of them.
+    Visitor {
+        /// The number under which the descriptor was registered.
+        token: u32,
+    },
     /// A descriptor of a module is readable or has an error.
     Module {
         /// Position in the list of modules.
@@ -61,6 +66,15 @@ impl Events {
         Ok(self.epoll.add(file, EpollEvent::new(EpollFlags::empty(), wakeup.word()))?)
     }
 
+    /// Watches a descriptor that is [watched](Self::watch) for room to write instead of input.
+    ///
+    /// # Errors
+    /// ENOENT: it is not watched.
+    pub(crate) fn watch_room(&self, file: impl AsFd, wakeup: Wakeup) -> io::Result<()> {
+        let mut event = EpollEvent::new(EpollFlags::EPOLLOUT, wakeup.word());
+        Ok(self.epoll.modify(file, &mut event)?)
+    }
+
     /// Ends the watch of a descriptor. Closing it does not, as long as a mapping holds the file.
     pub(crate) fn unwatch(&self, file: impl AsFd) {
         // ENOENT if it was not watched.
@@ -95,6 +109,7 @@ impl Wakeup {
             Self::Links => (LINKS, 0),
             Self::Resolver => (RESOLVER, 0),
             Self::Collectors => (COLLECTORS, 0),
+            Self::Visitor { token } => (VISITORS, token),
             Self::Module { module, token } => (FIRST_MODULE + u32::from(module), token),
         };
         u64::from(kind) << 32 | u64::from(token)
@@ -106,6 +121,7 @@ impl Wakeup {
             LINKS => Self::Links,
             RESOLVER => Self::Resolver,
             COLLECTORS => Self::Collectors,
+            VISITORS => Self::Visitor { token: word as u32 },
             kind => Self::Module { module: (kind - FIRST_MODULE) as u16, token: word as u32 },
         }
     }
@@ -123,8 +139,9 @@ const SIGNAL: u32 = 0;
 const LINKS: u32 = 1;
 const RESOLVER: u32 = 2;
 const COLLECTORS: u32 = 3;
+const VISITORS: u32 = 4;
 /// The kinds of modules follow in the order of their list.
-const FIRST_MODULE: u32 = 4;
+const FIRST_MODULE: u32 = 5;
 const BATCH: usize = 64;
 /// One hour: below the limit of epoll_wait(2), an `int` of milliseconds, and a negligible load.
 const MAX_WAIT: u32 = 3_600_000;
@@ -140,7 +157,8 @@ mod tests {
     fn wakeup_survives_its_word() {
         let last = Wakeup::Module { module: u16::MAX, token: u32::MAX };
         let own = [Wakeup::Signal, Wakeup::Links, Wakeup::Resolver, Wakeup::Collectors];
-        for wakeup in own.into_iter().chain([MODULE, last]) {
+        let visitor = Wakeup::Visitor { token: u32::MAX };
+        for wakeup in own.into_iter().chain([visitor, MODULE, last]) {
             assert_eq!(Wakeup::from_word(wakeup.word()), wakeup);
         }
     }

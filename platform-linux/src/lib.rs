@@ -25,4 +25,5 @@ pub mod output;
 pub mod printable;
 mod seed;
 mod selection;
+pub mod status;
 mod throttle;

@@ -10,6 +10,7 @@ use flowmote::daemon::options::{ConfigSource, LoadError};
 use flowmote::daemon::run::{RunError, RunOptions, run};
 use flowmote::logging;
 use flowmote::printable::printable;
+use flowmote::status::client::{StatusError, StatusOptions, status};
 use flowmote_core::Duration;
 
 fn main() -> ExitCode {
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run_daemon(args),
         Command::Check(args) if args.syntax => check_syntax(&args.options.source),
         Command::Check(args) => check_configuration(&args.options),
+        Command::Status(options) => show_status(&options),
     }
 }
 
@@ -31,6 +33,7 @@ fn run_daemon(args: RunArgs) -> ExitCode {
         user: args.user,
         auto: args.auto.unwrap_or_default(),
         stats_interval: Duration::from_secs(args.stats_interval),
+        status_socket: args.status_socket,
     };
     match run(&options) {
         Ok(()) => {
@@ -60,6 +63,22 @@ fn check_configuration(options: &CheckOptions) -> ExitCode {
         Err(error) => cannot_print(&error),
         Ok(()) if findings.problems.is_empty() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(MISUSED),
+    }
+}
+
+fn show_status(options: &StatusOptions) -> ExitCode {
+    match status(options, &mut io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(StatusError::Output(error)) => {
+            unless_closed(error).map_or_else(|error| cannot_print(&error), |()| ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            eprintln_lossy(&format!("flowmote status: {error}"));
+            match error {
+                StatusError::NoAgent(_) => ExitCode::from(NO_AGENT),
+                _ => ExitCode::FAILURE,
+            }
+        }
     }
 }
 
@@ -112,3 +131,5 @@ fn eprintln_lossy(text: &str) {
 
 /// Exit status for a bad command line or configuration, the one that clap uses.
 const MISUSED: u8 = 2;
+/// Exit status of `status` if no agent is running, the one that systemctl uses.
+const NO_AGENT: u8 = 3;

@@ -39,6 +39,16 @@ impl HostAgent {
         (Self { identity, encoding, sources: Vec::new(), throttle: Throttle::default() }, agent)
     }
 
+    /// The agent address and the reason for it.
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The data sources in the order of the last [`set_sources`](Self::set_sources).
+    pub(super) fn sources(&self) -> &[DataSource] {
+        &self.sources
+    }
+
     /// Applies another configuration.
     pub(super) fn reconfigure(&mut self, agent: &mut Agent<'_>, config: &Config, links: &Links) {
         self.identity.elect_again(config, &candidates(links));

@@ -90,6 +90,11 @@ impl Identity {
         self.current.address
     }
 
+    /// Why this address was elected, in words.
+    pub(super) fn reason(&self) -> &str {
+        &self.current.reason
+    }
+
     /// When to call [`follow`](Self::follow) although no address has changed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.expires

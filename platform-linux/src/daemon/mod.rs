@@ -22,3 +22,4 @@ mod runtime_dir;
 mod service_manager;
 mod signals;
 mod user;
+pub(crate) mod visitors;

@@ -62,6 +62,11 @@ pub(super) fn drop_all(user: &User, needed: &[Capability]) -> io::Result<Outcome
 }
 
 impl Outcome {
+    /// The user, in words.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// Returns true if the process still has the user id 0, and so the rights of the owner on
     /// root's files.
     pub(super) fn is_root(&self) -> bool {

@@ -4,10 +4,11 @@ use std::fmt;
 
 use flowmote_core::{AgentStats, Duration};
 
+use crate::daemon::visitors::VisitorStats;
 use crate::links::LinksStats;
 use crate::modules::module::{Line, Statistics};
 use crate::output::collectors::Collectors;
-use crate::output::destination::DestinationStats;
+use crate::output::destination::{Destination, DestinationStats};
 
 /// Everything that the daemon counts, as a text of several lines.
 #[derive(Debug)]
@@ -19,13 +20,14 @@ pub(crate) struct Report<'a> {
     pub(crate) collectors: &'a Collectors,
     pub(crate) links: LinksStats,
     pub(crate) auto_file_failures: u64,
+    pub(crate) visitors: VisitorStats,
     pub(crate) lost_log_lines: u64,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "statistics after {} s", self.uptime.as_millis() / 1000)?;
-        let Statistics { lines, exceptions } = self.all();
+        let Statistics { lines, exceptions, .. } = self.all();
         for line in lines.iter().filter(|line| !line.is_hidden()) {
             write!(f, "\n  {line}")?;
         }
@@ -39,20 +41,33 @@ impl fmt::Display for Report<'_> {
 impl Report<'_> {
     /// All lines and counters, printed or left out.
     pub(crate) fn all(&self) -> Statistics {
-        let mut all = Statistics { lines: self.modules.lines.clone(), ..Statistics::default() };
+        let mut all = Statistics::default();
+        all.lines.extend(self.modules.interfaces.iter().map(|interface| interface.line.clone()));
+        all.lines.extend_from_slice(&self.modules.lines);
         all.lines.push(agent_line(&self.agent));
         for destination in self.collectors.iter() {
-            let subject = format!("collector {}", destination.collector());
-            all.lines.push(collector_line(subject, destination.stats(), false));
+            all.lines.push(collector_line(destination));
         }
-        let former = "collectors no longer configured".to_owned();
-        all.lines.push(collector_line(former, self.collectors.former(), true));
-        all.exceptions.extend(agent_exceptions(&self.agent));
-        all.exceptions.extend(links_exceptions(self.links));
-        all.exceptions.extend(&self.modules.exceptions);
-        let failures = self.auto_file_failures;
-        all.exceptions.push((failures, "failed writes of the published settings"));
-        all.exceptions.push((self.lost_log_lines, "log lines lost"));
+        all.lines.push(self.former_collectors());
+        all.exceptions = self.exceptions();
+        all
+    }
+
+    /// The line of the collectors that a reload has removed.
+    pub(crate) fn former_collectors(&self) -> Line {
+        let subject = "collectors no longer configured".to_owned();
+        datagrams_line(subject, self.collectors.former(), true)
+    }
+
+    /// The counters that usually are 0.
+    pub(crate) fn exceptions(&self) -> Vec<(u64, &'static str)> {
+        let mut all = Vec::new();
+        all.extend(agent_exceptions(&self.agent));
+        all.extend(links_exceptions(self.links));
+        all.extend(&self.modules.exceptions);
+        all.push((self.auto_file_failures, "failed writes of the published settings"));
+        all.extend(visitor_exceptions(self.visitors));
+        all.push((self.lost_log_lines, "log lines lost"));
         all
     }
 }
@@ -95,7 +110,13 @@ fn links_exceptions(stats: LinksStats) -> [(u64, &'static str); 3] {
     ]
 }
 
-fn agent_line(stats: &AgentStats) -> Line {
+fn visitor_exceptions(stats: VisitorStats) -> [(u64, &'static str); 1] {
+    let VisitorStats { status } = stats;
+    [(status, "clients of the status socket without a complete reply")]
+}
+
+/// The line of the agent.
+pub(crate) fn agent_line(stats: &AgentStats) -> Line {
     let AgentStats { datagrams, datagram_bytes, flow_samples, counter_samples, .. } = *stats;
     Line {
         subject: "agent".to_owned(),
@@ -110,7 +131,13 @@ fn agent_line(stats: &AgentStats) -> Line {
     }
 }
 
-fn collector_line(subject: String, stats: DestinationStats, optional: bool) -> Line {
+/// The line of a collector.
+pub(crate) fn collector_line(destination: &Destination) -> Line {
+    let subject = format!("collector {}", destination.collector());
+    datagrams_line(subject, destination.stats(), false)
+}
+
+fn datagrams_line(subject: String, stats: DestinationStats, optional: bool) -> Line {
     let DestinationStats { sent, unresolved, errors, refused } = stats;
     Line {
         subject,
@@ -137,6 +164,7 @@ mod tests {
             collectors,
             links: LinksStats::default(),
             auto_file_failures: 0,
+            visitors: VisitorStats::default(),
             lost_log_lines: 0,
         }
     }
@@ -161,6 +189,7 @@ mod tests {
                 exceptions: Vec::new(),
                 optional: false,
             }],
+            interfaces: Vec::new(),
             exceptions: vec![(0, "adapters without counters"), (13, "file systems")],
         };
         report.agent.invalid_name = 11;

@@ -159,10 +159,28 @@ impl<'a> World<'a> {
 /// The part of the statistics that modules contribute.
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
-    /// Printed first, in this order.
+    /// Interfaces whose packets are sampled by the agent itself, printed first.
+    pub(crate) interfaces: Vec<SampledInterface>,
+    /// Everything else, printed next, in this order.
     pub(crate) lines: Vec<Line>,
     /// Counters with their description that usually are 0, printed last and only if they are not.
     pub(crate) exceptions: Vec<(u64, &'static str)>,
+}
+
+/// An interface whose packets are sampled, for the statistics and for `flowmote status`.
+#[derive(Clone, Debug)]
+pub(crate) struct SampledInterface {
+    /// Name, `IFLA_IFNAME`.
+    pub(crate) name: String,
+    pub(crate) if_index: u32,
+    /// N of 1 in N packets, as in force now.
+    pub(crate) sampling_rate: u32,
+    /// The origin of the rate, in words.
+    pub(crate) reason: String,
+    /// The way in which packets are chosen, in words.
+    pub(crate) filter: &'static str,
+    /// Its counters.
+    pub(crate) line: Line,
 }
 
 /// A line of the statistics: `SUBJECT: N packets seen, N samples, ...`.

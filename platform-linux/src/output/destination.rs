@@ -54,6 +54,19 @@ pub struct DestinationStats {
     pub refused: u64,
 }
 
+/// The state of a collector, as far as the agent knows it: UDP has no acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DestinationState {
+    /// The name has no address yet.
+    NameNotResolved,
+    /// No socket could be opened: there is no route, for example.
+    NoSocket,
+    /// Datagrams are lost, or were within the last 10 s.
+    LosingDatagrams,
+    /// Nothing indicates a loss.
+    Sending,
+}
+
 /// The state of the lookup of the collector's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lookup {
@@ -110,6 +123,17 @@ impl Destination {
     /// The kernel's name of the device that datagrams are sent through.
     pub(crate) fn device(&self) -> Option<&str> {
         self.device.as_deref()
+    }
+
+    /// The state at this moment.
+    #[must_use]
+    pub fn state(&self) -> DestinationState {
+        match (&self.address, &self.socket) {
+            (None, _) => DestinationState::NameNotResolved,
+            (_, None) => DestinationState::NoSocket,
+            _ if self.outage.is_current() => DestinationState::LosingDatagrams,
+            _ => DestinationState::Sending,
+        }
     }
 
     /// Counters since the collector was configured.

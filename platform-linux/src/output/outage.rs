@@ -88,6 +88,11 @@ impl Outage {
         }
     }
 
+    /// Returns true from the first loss until no error followed for long enough.
+    pub(super) fn is_current(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Notes that a datagram was sent.
     #[inline]
     pub(super) fn sent(&mut self, now: Instant) {

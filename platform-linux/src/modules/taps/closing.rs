@@ -133,7 +133,7 @@ mod tests {
         let (tap, _kernel) = tap_with_packets_in_its_ring(9);
         let mut taps = Taps::default();
         let before = TapStats { seen: 100, chosen: 3, delivered: 1, lost: 2, malformed: 0 };
-        taps.ports.insert(7, Port { options: options(), tap: 7, before });
+        taps.ports.insert(7, Port { options: options(), tap: 7, before, reason: String::new() });
         taps.taps.insert(7, tap);
         taps.close(7);
         let totals = TapStats { seen: 109, chosen: 12, delivered: 1, lost: 11, malformed: 0 };

@@ -140,6 +140,7 @@ impl Module for Taps {
         deleted.for_each(|(_, totals)| self.gone += totals);
         self.share(now, &wanted, world);
         self.open_own(now, wanted, world);
+        self.note_reasons(world);
     }
 
     fn interface_removed(&mut self, if_index: u32) {

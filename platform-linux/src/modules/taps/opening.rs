@@ -10,7 +10,7 @@ use crate::clock;
 use crate::modules::module::World;
 use crate::modules::taps::capture::{Tap, TapOptions};
 use crate::modules::taps::descriptors;
-use crate::modules::taps::port::{Port, method};
+use crate::modules::taps::port::{Port, method, rate_reason};
 use crate::modules::taps::shared::SharedShape;
 use crate::modules::taps::{RETRY, SHARED, SHARED_NAME, SOON, Shared, Taps};
 
@@ -181,7 +181,17 @@ impl Taps {
         let ended = self.ended.remove(&if_index);
         let before = ended.or(self.ports.get(&if_index).map(|port| port.before));
         let before = before.unwrap_or_default();
-        self.ports.insert(if_index, Port { options, tap: token, before });
+        let reason = String::new();
+        self.ports.insert(if_index, Port { options, tap: token, before, reason });
+    }
+
+    /// Notes the origin of each rate: another line of a configuration may have the same rate.
+    pub(super) fn note_reasons(&mut self, world: &World<'_>) {
+        for (if_index, port) in &mut self.ports {
+            if let Some(link) = world.links.get(*if_index) {
+                port.reason = rate_reason(world.config, link);
+            }
+        }
     }
 
     fn retry(&mut self, now: Instant, if_index: u32, error: &io::Error) {

@@ -20,6 +20,8 @@ pub(super) struct Port {
     pub(super) tap: u32,
     /// Totals of the interface's earlier taps, from which pool and drops continue.
     pub(super) before: TapStats,
+    /// The origin of its rate, in words.
+    pub(super) reason: String,
 }
 
 impl Port {
@@ -89,6 +91,13 @@ pub(super) fn method(method: Method) -> &'static str {
     }
 }
 
+/// The origin of the sampling rate of a link, in words; empty if the configuration does not select
+/// it.
+pub(super) fn rate_reason(config: &Config, link: &Link) -> String {
+    let rule = config.tap_for(&selection::traits(link));
+    rule.map(|rule| config.sampling_rate(rule, link.speed_bps).1.to_string()).unwrap_or_default()
+}
+
 /// The tap of a link, if the configuration selects it at a rate other than 0.
 pub(super) fn tap_options(config: &Config, link: &Link, budget: &Budget) -> Option<TapOptions> {
     let rule = config.tap_for(&selection::traits(link))?;
@@ -128,7 +137,7 @@ mod tests {
             ring: None,
         };
         let before = TapStats { seen: (1 << 32) - 2, lost: 40, ..TapStats::default() };
-        let port = Port { options, tap: 7, before };
+        let port = Port { options, tap: 7, before, reason: String::new() };
         let meta = SampleMeta { sampling_rate: 1, sample_pool: 5, drops: 2 };
         let expected = SampleMeta { sampling_rate: 9, sample_pool: 3, drops: 42 };
         assert_eq!(port.continue_totals(meta, 9), expected);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::modules::module::{Line, Statistics};
+use crate::modules::module::{Line, SampledInterface, Statistics};
 use crate::modules::taps::Taps;
 use crate::modules::taps::capture::{Tap, TapStats};
 use crate::modules::taps::leaving::Leaving;
-use crate::modules::taps::port::Port;
+use crate::modules::taps::port::{Port, method};
 
 impl Taps {
     /// Adds a line for each interface, and one for all that are no longer sampled.
@@ -21,7 +21,14 @@ impl Taps {
         for (if_index, port) in ports {
             let (name, rate) = (&port.options.name, port.options.sampling_rate);
             let subject = format!("{name} (ifIndex {if_index}, 1 in {rate})");
-            statistics.lines.push(totals_line(subject, totals(port, taps), false));
+            statistics.interfaces.push(SampledInterface {
+                name: name.clone(),
+                if_index: *if_index,
+                sampling_rate: rate.get(),
+                reason: port.reason.clone(),
+                filter: taps.get(&port.tap).map_or("", |tap| method(tap.method())),
+                line: totals_line(subject, totals(port, taps), false),
+            });
         }
         let mut closed = self.gone;
         self.ended.values().for_each(|totals| closed += *totals);
@@ -57,7 +64,7 @@ fn totals_line(subject: String, totals: TapStats, optional: bool) -> Line {
     Line {
         subject,
         counters: vec![(seen, "packets seen"), (delivered, "samples"), (lost, "drops")],
-        exceptions: vec![(malformed, "of them unreadable"), (waiting, "in the ring")],
+        exceptions: vec![(malformed, "unreadable ring entries"), (waiting, "samples in the ring")],
         optional,
     }
 }
@@ -72,7 +79,8 @@ mod tests {
         let line = |totals| totals_line("eth0".to_owned(), totals, true);
         assert_eq!(
             line(totals).to_string(),
-            "eth0: 90 packets seen, 5 samples, 3 drops, 2 of them unreadable, 1 in the ring"
+            "eth0: 90 packets seen, 5 samples, 3 drops, 2 unreadable ring entries, \
+             1 samples in the ring"
         );
         let seen = line(TapStats { seen: 1, ..TapStats::default() });
         assert_eq!(seen.to_string(), "eth0: 1 packets seen, 0 samples, 0 drops");

@@ -99,6 +99,12 @@ impl Agent {
         })
     }
 
+    /// The path of the status socket.
+    #[must_use]
+    pub fn status_socket(&self) -> PathBuf {
+        self.runtime_directory.join("status.sock")
+    }
+
     /// The number of open files of the agent.
     #[must_use]
     pub fn open_files(&self, namespace: &Namespace) -> usize {

@@ -1,27 +1,30 @@
 //! `flowmote run`: start, event loop, end.
 
-use std::fmt;
-use std::io;
+mod error;
+mod views;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use flowmote_core::{DataSource, Duration, Instant, SourceSlot};
+use flowmote_core::{Duration, Instant, SourceSlot};
 use log::{error, info, warn};
 use nix::sys::signal::Signal;
 
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::agent::{HostAgent, MAX_DATAGRAM, MAX_SOURCES};
-use crate::daemon::auto_file::{AutoFile, AutoLink, Content};
+use crate::daemon::auto_file::{AutoFile, AutoLink};
 use crate::daemon::limits;
 use crate::daemon::link_watch::LinkWatch;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
 use crate::daemon::problems::problems;
-use crate::daemon::report::Report;
+use crate::daemon::run::error::runtime;
 use crate::daemon::runtime_dir::RuntimeDirectory;
 use crate::daemon::service_manager;
 use crate::daemon::signals::Signals;
 use crate::daemon::user::User;
+use crate::daemon::visitors::Visitors;
 use crate::events::{Events, Wakeup};
 use crate::links::LinkEvent;
 use crate::logging;
@@ -30,6 +33,8 @@ use crate::modules::module::{Unscheduled, World};
 use crate::output::Output;
 use crate::output::collectors::Collectors;
 use crate::output::resolver::Resolver;
+
+pub use self::error::RunError;
 
 /// Options of [`run`].
 #[derive(Clone, Debug)]
@@ -42,15 +47,8 @@ pub struct RunOptions {
     pub auto: AutoLink,
     /// Time between two reports in the log; zero: on request only.
     pub stats_interval: Duration,
-}
-
-/// Why the daemon ended other than by a signal.
-#[derive(Debug)]
-pub enum RunError {
-    /// The configuration cannot be used.
-    Configuration(LoadError),
-    /// The kernel refused something that the daemon cannot work without.
-    Runtime(String),
+    /// Place of the status socket; `None`: in the runtime directory.
+    pub status_socket: Option<PathBuf>,
 }
 
 /// Runs the agent until SIGTERM or SIGINT.
@@ -84,12 +82,17 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         options,
         modules: Modules::open(&loaded.config).map_err(runtime("counters"))?,
         config: loaded.config.clone(),
+        file: loaded.file.clone(),
         links,
         host,
         output,
         resolver: Resolver::new().map_err(runtime("resolver"))?,
         events: Events::new().map_err(runtime("epoll"))?,
         auto_file: None,
+        runtime: None,
+        visitors: Visitors::default(),
+        runs_as: String::new(),
+        wake_ups: 0,
         started: clock::now(),
         next_report: None,
         is_ready: false,
@@ -107,6 +110,8 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
 struct Daemon<'a> {
     options: &'a RunOptions,
     config: Config,
+    /// The origin of the configuration, if it is a file.
+    file: Option<PathBuf>,
     links: LinkWatch,
     host: HostAgent,
     modules: Modules,
@@ -115,6 +120,13 @@ struct Daemon<'a> {
     events: Events,
     /// `None`: not published.
     auto_file: Option<AutoFile>,
+    /// `None`: not available to this agent.
+    runtime: Option<Arc<RuntimeDirectory>>,
+    visitors: Visitors,
+    /// Process user, in words.
+    runs_as: String,
+    /// Returns of epoll_wait(2).
+    wake_ups: u64,
     started: Instant,
     next_report: Option<Instant>,
     /// systemd was notified that the start is over.
@@ -141,8 +153,10 @@ impl Daemon<'_> {
         self.output.collectors.open_sockets(now);
         self.reconcile(now);
         self.open_runtime_directory(user);
+        self.open_status();
         let kept = self.modules.capabilities(&self.config);
         let outcome = privileges::drop_all(user, &kept).map_err(runtime("privileges"))?;
+        self.runs_as = outcome.user().to_owned();
         logging::start_writer().map_err(runtime("log writer"))?;
         if outcome.is_root() {
             warn!("running as {outcome}; it can still change files of root");
@@ -154,28 +168,13 @@ impl Daemon<'_> {
         Ok(())
     }
 
-    /// Publishes the settings in force, if they have changed.
-    fn publish_settings(&mut self, now: Instant) {
-        let Self { auto_file: Some(file), config, links, host, output, .. } = self else { return };
-        let (links, agent, collectors) = (links.links(), host.address(), &output.collectors);
-        file.publish(now, &Content { config, links, agent, collectors });
-    }
-
-    fn open_runtime_directory(&mut self, user: &User) {
-        match RuntimeDirectory::open(user) {
-            Ok(directory) => {
-                self.auto_file = AutoFile::open(Arc::new(directory), &self.options.auto);
-            }
-            Err(unavailable) => info!("no runtime directory: {unavailable}"),
-        }
-    }
-
     fn event_loop(&mut self, signals: &mut Signals) -> Result<(), RunError> {
         loop {
             let now = clock::now();
             let deadline = self.run_due(now);
             self.notify_when_ready();
             let woken = self.events.wait(now, deadline).map_err(runtime("epoll"))?;
+            self.wake_ups = self.wake_ups.saturating_add(1);
             let now = clock::now();
             self.output.collectors.set_time(now);
             for number in 0..woken {
@@ -210,6 +209,7 @@ impl Daemon<'_> {
                 self.publish_settings(now);
             }
             Wakeup::Collectors => self.output.collectors.read_errors(now),
+            Wakeup::Visitor { token } => self.visited(now, token),
             Wakeup::Signal => {
                 while let Some(signal) = signals.next() {
                     if self.handle_signal(now, signal) {
@@ -239,6 +239,7 @@ impl Daemon<'_> {
             let _ = self.events.watch_errors(socket, Wakeup::Collectors);
         });
         let agent = self.poll_counters(now);
+        self.visitors.expire(now, &self.events);
         if is_due(self.next_report) {
             self.print_report(now);
             self.next_report = self.following_report(now);
@@ -248,15 +249,9 @@ impl Daemon<'_> {
             file.deadline()
         });
         let (links, address) = (self.links.deadline(), self.host.deadline());
-        let deadlines = [
-            agent,
-            collectors,
-            links,
-            address,
-            settings,
-            self.modules.deadline(),
-            self.next_report,
-        ];
+        let (modules, visitors) = (self.modules.deadline(), self.visitors.deadline());
+        let deadlines =
+            [agent, collectors, links, address, settings, modules, visitors, self.next_report];
         deadlines.into_iter().flatten().min()
     }
 
@@ -319,6 +314,7 @@ impl Daemon<'_> {
             Ok(loaded) => {
                 log_loaded(&loaded);
                 self.config = loaded.config;
+                self.file = loaded.file;
                 self.log_problems();
                 self.output.collectors.reconfigure(&self.config.collectors);
                 let links = self.links.links();
@@ -334,14 +330,6 @@ impl Daemon<'_> {
                 service_manager::ready(&format!("configuration not reloaded: {first}"));
             }
         }
-    }
-
-    /// The state in a line, for `systemctl status`.
-    fn status(&self) -> String {
-        let sources = self.modules.data_sources(&self.config, self.links.links());
-        let interfaces = sources.iter().filter(|source| **source != DataSource::HOST).count();
-        let collectors = self.config.collectors.len();
-        format!("configuration in force: {interfaces} interfaces, {collectors} collectors")
     }
 
     /// Brings modules and data sources in line with configuration and interfaces.
@@ -387,25 +375,6 @@ impl Daemon<'_> {
         while self.modules.drain(clock::now(), &mut self.output) && clock::now() < end {}
     }
 
-    fn print_report(&mut self, now: Instant) {
-        self.output.collectors.read_errors(now);
-        let report = Report {
-            uptime: now.since(self.started),
-            modules: self.modules.statistics(),
-            agent: *self.output.agent.stats(),
-            collectors: &self.output.collectors,
-            links: self.links.links().stats(),
-            auto_file_failures: self.auto_file.as_ref().map_or(0, AutoFile::failures),
-            lost_log_lines: logging::lost_lines(),
-        };
-        info!(target: logging::REQUESTED, "{report}");
-    }
-
-    fn following_report(&self, now: Instant) -> Option<Instant> {
-        let interval = self.options.stats_interval;
-        (!interval.is_zero()).then_some(now + interval)
-    }
-
     /// Logs as warnings what `flowmote check` reports as errors, in the same words.
     fn log_problems(&self) {
         for problem in problems(&self.config, self.links.links(), &self.modules) {
@@ -417,27 +386,12 @@ impl Daemon<'_> {
     }
 }
 
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Configuration(unusable) => write!(f, "{unusable}"),
-            Self::Runtime(what) => f.write_str(what),
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
-
 fn log_loaded(loaded: &Loaded) {
     if let Some(file) = &loaded.file {
         info!("configuration {}", file.display());
     }
     // The log adds the severity itself.
     loaded.warnings.iter().for_each(|line| warn!("{}", line.replacen(" warning:", "", 1)));
-}
-
-fn runtime(what: &str) -> impl FnOnce(io::Error) -> RunError + '_ {
-    move |error| RunError::Runtime(format!("{what}: {error}"))
 }
 
 /// Limit for reading the last samples: in a flood the ring is never empty.

@@ -1,0 +1,188 @@
+//! Clients of the status socket that do what they should not.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use flowmote_core::Instant;
+
+use super::*;
+use crate::events::Wakeup;
+
+/// An agent that has nothing but the socket, in a directory of its own.
+struct Agent {
+    directory: PathBuf,
+    visitors: Visitors,
+    events: Events,
+    snapshot: Snapshot,
+    wake_ups: usize,
+}
+
+impl Agent {
+    fn new(test: &str) -> Self {
+        let name = format!("flowmote-visitors-{test}-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        let (mut visitors, events) = (Visitors::default(), Events::new().unwrap());
+        visitors.open_status(&directory.join("status.sock"), false, &events).unwrap();
+        Self { directory, visitors, events, snapshot: Snapshot::default(), wake_ups: 0 }
+    }
+
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.directory.join("status.sock")).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    }
+
+    /// Handles wake-ups at this moment, at most `most`, as the event loop does.
+    fn turn(&mut self, now: Instant, most: usize) {
+        for _ in 0..most {
+            self.visitors.expire(now, &self.events);
+            let woken = self.events.wait(now, Some(now)).unwrap();
+            if woken == 0 {
+                return;
+            }
+            self.wake_ups += woken;
+            for number in 0..woken {
+                let Some(Wakeup::Visitor { token }) = self.events.woken(number) else { panic!() };
+                if let Some(visit) = self.visitors.ready(now, token, &self.events) {
+                    self.visitors.reply(&visit, &self.snapshot, &self.events);
+                }
+            }
+        }
+    }
+
+    /// Handles everything at this moment.
+    fn settle(&mut self, now: Instant) {
+        self.turn(now, 1000);
+    }
+
+    fn failed(&self) -> u64 {
+        self.visitors.stats().status
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn read(stream: &mut UnixStream) -> String {
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+fn is_closed(stream: &mut UnixStream) -> bool {
+    matches!(stream.read(&mut [0]), Ok(0) | Err(_))
+        && stream.write(b"x").is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[test]
+fn request_in_pieces_gets_one_document() {
+    let mut agent = Agent::new("pieces");
+    let mut client = agent.connect();
+    for piece in [&b"sta"[..], b"tus", b"\n"] {
+        assert_eq!(read(&mut client), "");
+        client.write_all(piece).unwrap();
+        agent.settle(at(0));
+    }
+    let text = read(&mut client);
+    assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), Snapshot::default());
+    assert!(text.ends_with("}\n"));
+    assert_eq!((agent.failed(), agent.visitors.deadline()), (0, None));
+}
+
+#[test]
+fn unknown_request_gets_an_error_as_json() {
+    let mut agent = Agent::new("unknown");
+    let mut client = agent.connect();
+    client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    agent.settle(at(0));
+    let reply: serde_json::Value = serde_json::from_str(&read(&mut client)).unwrap();
+    assert_eq!(reply["error"], "the only request is the line status");
+}
+
+#[test]
+fn socket_without_clients_never_wakes_the_loop() {
+    let mut agent = Agent::new("idle");
+    assert_eq!(agent.visitors.deadline(), None);
+    agent.settle(at(1_000_000));
+    assert_eq!(agent.wake_ups, 0);
+}
+
+#[test]
+fn client_that_does_not_read_holds_one_place_until_its_time_is_over() {
+    let mut agent = Agent::new("unread");
+    agent.snapshot.version = "x".repeat(4 << 20);
+    let mut client = agent.connect();
+    client.write_all(b"status\n").unwrap();
+    agent.settle(at(0));
+    let wake_ups = agent.wake_ups;
+    agent.settle(at(1999));
+    assert_eq!(agent.wake_ups, wake_ups, "no room, no wake-up");
+    assert_eq!(agent.visitors.deadline(), Some(at(2000)));
+    agent.settle(at(2000));
+    assert_eq!((agent.failed(), agent.visitors.deadline()), (1, None));
+    assert!(read(&mut client).len() < 4 << 20);
+}
+
+#[test]
+fn long_reply_is_written_as_the_client_reads_it() {
+    let mut agent = Agent::new("long");
+    agent.snapshot.version = "x".repeat(1 << 20);
+    let mut client = agent.connect();
+    client.write_all(b"status\n").unwrap();
+    let (mut text, mut buffer) = (Vec::new(), [0; 65536]);
+    while !text.ends_with(b"\n") {
+        agent.settle(at(0));
+        let length = client.read(&mut buffer).unwrap();
+        text.extend_from_slice(&buffer[..length]);
+    }
+    assert_eq!(serde_json::from_slice::<Snapshot>(&text).unwrap(), agent.snapshot);
+    assert_eq!(agent.failed(), 0);
+}
+
+#[test]
+fn silent_clients_take_all_places_for_a_bounded_time() {
+    let mut agent = Agent::new("silent");
+    let mut silent: Vec<_> = (0..4).map(|_| agent.connect()).collect();
+    agent.settle(at(0));
+    let mut client = agent.connect();
+    client.write_all(b"status\n").unwrap();
+    agent.settle(at(1000));
+    let wake_ups = agent.wake_ups;
+    agent.settle(at(1999));
+    assert_eq!(agent.wake_ups, wake_ups, "who waits for a place wakes nobody");
+    assert_eq!(read(&mut client), "");
+    agent.settle(at(2000));
+    assert!(read(&mut client).ends_with("}\n"));
+    assert!(silent.iter_mut().all(is_closed));
+    assert_eq!(agent.failed(), 4);
+}
+
+#[test]
+fn hundred_clients_are_served_one_after_the_other() {
+    let mut agent = Agent::new("hundred");
+    let mut clients: Vec<_> = (0..100).map(|_| agent.connect()).collect();
+    clients.iter_mut().for_each(|client| client.write_all(b"status\n").unwrap());
+    agent.settle(at(0));
+    assert!(clients.iter_mut().all(|client| read(client).ends_with("}\n")));
+    assert_eq!((agent.failed(), agent.visitors.deadline()), (0, None));
+}
+
+#[test]
+fn client_that_leaves_frees_its_place() {
+    let mut agent = Agent::new("leaves");
+    let mut client = agent.connect();
+    client.write_all(b"stat").unwrap();
+    agent.settle(at(0));
+    drop(client);
+    agent.settle(at(1));
+    assert_eq!((agent.failed(), agent.visitors.deadline()), (1, None));
+}
