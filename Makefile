@@ -65,6 +65,7 @@ mutants: ## the mutations of tests/mutants/list, which the tests must notice; MU
 lint: ## rustfmt and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy -p flowmote-app --features tower --all-targets --locked -- -D warnings
 	@CARGO="$(CARGO)" platform-baremetal/lint
 
 bench: ## instructions, nanoseconds, end to end; HSFLOWD=/path runs it beside

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use nix::sys::utsname::uname;
 
-use crate::config::{Config, DEFAULT_SAMPLING};
+use crate::config::{AppSampling, AppSetting, Collector, Config, DEFAULT_SAMPLING};
 use crate::links::Links;
 use crate::output::collectors::Collectors;
 use crate::printable::printable;
@@ -35,8 +35,10 @@ impl Content<'_> {
         let mut lines: Vec<_> = self
             .collectors
             .iter()
-            .filter_map(|destination| Some((destination.address()?, destination.device())))
-            .map(|(address, device)| collector(address, device))
+            .filter_map(|destination| {
+                let namespace = destination.collector().namespace.as_deref();
+                Some(collector(destination.address()?, (destination.device(), namespace)))
+            })
             .collect();
         lines.sort_unstable();
         lines
@@ -57,12 +59,25 @@ impl Display for Content<'_> {
         for speed in &config.sampling.by_speed {
             line(f, &format!("sampling.{}", speed.name), speed.rate.value)?;
         }
+        applications(
+            f,
+            "sampling.app",
+            &config.applications.sampling,
+            |sampling| match sampling {
+                AppSampling::Fixed(rate) => rate.to_string(),
+                AppSampling::PerSecond(number) => format!("{number}/s"),
+            },
+        )?;
+        applications(f, "polling.app", &config.applications.polling, u32::to_string)?;
         for collector in self.collectors() {
             line(f, "collector", collector)?;
         }
         line(f, "agentIP", self.agent)?;
         if let Some(device) = self.device() {
             line(f, "agent", device)?;
+        }
+        if let Some(json) = config.json.as_ref().filter(|json| json.port != 0) {
+            line(f, "jsonPort", json.port)?;
         }
         line(f, "ds_index", 1)
     }
@@ -73,16 +88,31 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt::Res
     writeln!(f, "{}", printable(&format!("{name}={value}")))
 }
 
-fn collector(address: SocketAddr, device: Option<&str>) -> String {
+fn collector(address: SocketAddr, way: (Option<&str>, Option<&str>)) -> String {
     let (ip, port) = (address.ip(), address.port());
-    match device {
-        Some(device) => format!("{ip}/{port}/{device}/"),
-        None if port == SFLOW_PORT => ip.to_string(),
-        None => format!("{ip} {port}"),
+    match way {
+        (None, None) if port == Collector::DEFAULT_PORT => ip.to_string(),
+        (None, None) => format!("{ip} {port}"),
+        (device, namespace) => {
+            let (device, namespace) = (device.unwrap_or_default(), namespace.unwrap_or_default());
+            format!("{ip}/{port}/{device}/{namespace}")
+        }
     }
 }
 
-const SFLOW_PORT: u16 = crate::config::Collector::DEFAULT_PORT;
+/// Writes the settings of applications, `sampling.app.NAME`.
+fn applications<T>(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    settings: &[AppSetting<T>],
+    value: impl Fn(&T) -> String,
+) -> fmt::Result {
+    settings.iter().try_for_each(|setting| {
+        let point = if setting.application.is_empty() { "" } else { "." };
+        let name = format!("{name}{point}{}", setting.application);
+        line(f, &name, value(&setting.value))
+    })
+}
 
 #[cfg(test)]
 mod tests {
@@ -93,9 +123,11 @@ mod tests {
     #[test]
     fn every_setting_in_force_has_a_line() {
         let text = "sflow { sampling = 50 sampling.10G = 7 polling = 20 headerBytes = 100
-            datagramBytes = 1200 agent = missing0
+            datagramBytes = 1200 agent = missing0 json { udpport = 4000 }
+            sampling.app = 9 sampling.app.shop = 50/s polling.app.shop.cart = 5
             collector { ip = 192.0.2.9 } collector { ip = 192.0.2.1 udpport = 7 }
-            collector { ip = 2001:db8::1 dev = eth0 } collector { ip = unresolved.invalid } }";
+            collector { ip = 2001:db8::1 dev = eth0 }
+            collector { ip = 192.0.2.2 namespace = blue } collector { ip = unresolved.invalid } }";
         let mut config = Config::parse(text).config.unwrap();
         config.collectors[2].device = Some("l\no".to_owned());
         let mut collectors = Collectors::new(&config.collectors);
@@ -111,8 +143,9 @@ mod tests {
         assert_eq!(
             rest,
             "sampling=50\nheader=100\ndatagram=1200\npolling=20\nsampling.10G=7\n\
-             collector=192.0.2.1 7\ncollector=192.0.2.9\ncollector=2001:db8::1/6343/l\\no/\n\
-             agentIP=192.0.2.77\nagent=missing0\nds_index=1\n"
+             sampling.app=9\nsampling.app.shop=50/s\npolling.app.shop.cart=5\n\
+             collector=192.0.2.1 7\ncollector=192.0.2.2/6343//blue\ncollector=192.0.2.9\ncollector=2001:db8::1/6343/l\\no/\n\
+             agentIP=192.0.2.77\nagent=missing0\njsonPort=4000\nds_index=1\n"
         );
         let of_loopback = lines(&Config::default(), "127.0.0.1".parse().unwrap());
         assert!(of_loopback.contains("\nsampling=400\n"), "{of_loopback}");
