@@ -270,7 +270,14 @@ fn encoded_samples() -> Numbers {
     numbers
 }
 
-/// Records of a packet with a VLAN tag, which has all possible ones.
+/// The numbers of the records that the module for applications makes.
+fn of_applications(records: &[(&str, &str)]) -> Numbers {
+    let source = include_str!("../../platform-linux/src/modules/json/samples.rs");
+    let made = records.iter().filter(|(made, _)| source.contains(made));
+    made.map(|(_, number)| (*number).to_owned()).collect()
+}
+
+/// Records of a packet with a VLAN tag, which has all possible ones, and of an operation.
 fn sent_flow_records() -> Numbers {
     let packet = Packet {
         header: &[0; 64],
@@ -284,9 +291,17 @@ fn sent_flow_records() -> Numbers {
         meta: SampleMeta::default(),
     };
     let sides = (Interface::Index(1), Interface::Unknown);
-    let mut numbers: Numbers = with_flow_sample(1, &packet, sides, |sample| {
-        let header = sample.header.iter().map(|header| number(header.format()));
-        header.chain(sample.records.iter().map(|record| number(record.format()))).collect()
+    let mut numbers = of_applications(&[
+        (" ExtendedSocketIpv4,", "0:2100"),
+        (" ExtendedSocketIpv6,", "0:2101"),
+        (" AppOperation,", "0:2202"),
+        (" AppParentContext,", "0:2203"),
+        (" AppInitiator,", "0:2204"),
+        (" AppTarget,", "0:2205"),
+    ]);
+    with_flow_sample(1, &packet, sides, |sample| {
+        numbers.extend(sample.header.iter().map(|header| number(header.format())));
+        numbers.extend(sample.records.iter().map(|record| number(record.format())));
     });
     numbers.extend(all_notes().records().map(|record| number(record.format())));
     numbers
@@ -313,7 +328,12 @@ fn all_notes() -> Notes {
 
 /// Records of this host, and of an interface with all optional counters.
 fn sent_counter_records() -> Numbers {
-    let mut numbers = Numbers::new();
+    let mut numbers = of_applications(&[
+        ("HostParent ", "0:2002"),
+        ("AppOperations ", "0:2202"),
+        ("AppResources ", "0:2203"),
+        ("AppWorkers ", "0:2206"),
+    ]);
     let mut emit = |records: &[&dyn CounterRecord]| {
         numbers.extend(records.iter().map(|record| number(record.format())));
     };

@@ -20,7 +20,8 @@ pub(super) fn problems(config: &Config, links: &Links, modules: &Modules) -> Vec
             require_device(links, device, &mut problems);
         }
     }
-    if config.polling_secs == 0 && !modules.sample_packets(config) {
+    let is_silent = config.polling_secs == 0 && config.json.is_none();
+    if is_silent && !modules.sample_packets(config) {
         problems.push("nothing is ever sent: polling is 0 and no block samples packets".to_owned());
     }
     problems
@@ -29,7 +30,7 @@ pub(super) fn problems(config: &Config, links: &Links, modules: &Modules) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Collector, Host, RateSetting, TapRule};
+    use crate::config::{Collector, Host, JsonInput, RateSetting, TapRule};
 
     /// With the links of this machine, which are only read.
     #[test]
@@ -60,6 +61,9 @@ mod tests {
         };
         let mut config = Config { polling_secs: 0, ..Config::default() };
         assert!(silent(&config));
+        config.json = Some(JsonInput { port: 1, fifo: None });
+        assert!(!silent(&config), "applications may send something");
+        config.json = None;
         config.taps = vec![TapRule::device("lo", None)];
         assert!(!silent(&config));
         config.sampling.rate = Some(RateSetting { value: 0, position: None });

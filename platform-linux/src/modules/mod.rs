@@ -26,6 +26,7 @@
 mod cloud;
 pub mod host;
 pub mod interfaces;
+mod json;
 pub(crate) mod module;
 mod nflog;
 pub mod taps;
@@ -42,6 +43,7 @@ use crate::links::Links;
 use crate::modules::cloud::Cloud;
 use crate::modules::host::HostCounters;
 use crate::modules::interfaces::InterfaceCounters;
+use crate::modules::json::Json;
 use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
 use crate::modules::nflog::Nflog;
 use crate::modules::taps::Taps;
@@ -74,6 +76,7 @@ impl Modules {
                 Box::new(Taps::default()),
                 Box::new(Nflog::default()),
                 Box::new(Tcp::default()),
+                Box::new(Json::default()),
                 Box::new(HostCounters::new("/", config.uuid)?),
                 Box::new(InterfaceCounters::open()?),
                 Box::new(Cloud::new(Path::new("/"))),

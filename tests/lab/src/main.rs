@@ -1,7 +1,7 @@
 //! Helper of the lab: opens sockets inside a network namespace, which only a process there can do.
 //!
 //! usage: flowmote-lab collect ADDRESS:PORT | flood ADDRESS:PORT COUNT SIZE [SEGMENT] |
-//!        sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX |
+//!        send ADDRESS:PORT | sink ADDRESS:PORT | source ADDRESS:PORT BYTES | frame INTERFACE HEX |
 //!        echo ADDRESS:PORT | talk ADDRESS:PORT CONNECTIONS |
 //!        relay ADDRESS:PORT SOCKET
 
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["flood", to, count, size, segment] => {
             flood(to, count.parse()?, size.parse()?, Some(segment.parse()?))
         }
+        ["send", to] => send(to),
         ["sink", address] => sink(address),
         ["source", to, bytes] => source(to, bytes.parse()?),
         ["frame", interface, hex] => frame(interface, hex),
@@ -97,6 +98,20 @@ fn flood(to: &str, count: u32, size: usize, segment: Option<i32>) -> Result<(), 
     let datagram = vec![0x5a; size];
     for _ in 0..count {
         // Not connected, so that an ICMP port unreachable is no error of the next send.
+        socket.send_to(&datagram, to)?;
+    }
+    Ok(())
+}
+
+/// Sends the datagrams of standard input, each after its length in four bytes.
+fn send(to: &str) -> Result<(), Box<dyn Error>> {
+    let any = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
+    let socket = UdpSocket::bind(any)?;
+    let mut input = io::stdin().lock();
+    let mut length = [0; 4];
+    while let Ok(()) = input.read_exact(&mut length) {
+        let mut datagram = vec![0; u32::from_be_bytes(length) as usize];
+        input.read_exact(&mut datagram)?;
         socket.send_to(&datagram, to)?;
     }
     Ok(())

@@ -179,6 +179,10 @@ impl Capture {
             for record in sample.records() {
                 assert_eq!(record.expect("a whole record").check(), Ok(0), "{sample:?}");
             }
+            if sample.source_id.class != 0 {
+                // An operation of an application, not a packet.
+                continue;
+            }
             let header = sampled_header(&sample);
             let captured = header.header.len() + header.stripped as usize;
             assert!(captured <= header.frame_length as usize, "{header:?}");
@@ -210,7 +214,7 @@ impl Gaps {
     }
 }
 
-/// The `sampled_header` (1) record, which every flow sample of the agent has.
+/// The `sampled_header` (1) record, which every sample of a packet has.
 ///
 /// # Panics
 /// If there is none.

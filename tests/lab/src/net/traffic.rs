@@ -1,7 +1,8 @@
 //! Traffic for the agent to sample.
 
-use core::fmt::Write;
+use core::fmt::Write as _;
 use core::net::SocketAddr;
+use std::io::Write as _;
 use std::process::Stdio;
 
 use super::kernel::tcp_segments_sent;
@@ -19,6 +20,23 @@ pub fn flood(from: &Namespace, to: SocketAddr, count: u32, size: u32) {
 /// splits each into datagrams of `segment` bytes.
 pub fn flood_segmented(from: &Namespace, to: SocketAddr, count: u32, (size, segment): (u32, u32)) {
     from.run(&format!("{} flood {to} {count} {size} {segment}", helper().display()));
+}
+
+/// Sends these UDP datagrams to `to` without pauses.
+///
+/// # Panics
+/// If one cannot be sent.
+pub fn send(from: &Namespace, to: SocketAddr, datagrams: &[impl AsRef<[u8]>]) {
+    let mut command = from.command(helper());
+    command.args(["send", &to.to_string()]).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("nsenter");
+    let mut input = child.stdin.take().expect("stdio is piped");
+    for datagram in datagrams.iter().map(AsRef::as_ref) {
+        let length = (datagram.len() as u32).to_be_bytes();
+        input.write_all(&[&length, datagram].concat()).expect("the helper reads");
+    }
+    drop(input);
+    assert!(child.wait().expect("it was started").success());
 }
 
 /// Sends a frame out of an interface without changing it.

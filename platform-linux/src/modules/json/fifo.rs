@@ -1,0 +1,115 @@
+//! The FIFO, from which objects are read as they come, split over reads or not.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+
+use super::objects::Scanner;
+use super::sockets::MAX_MESSAGE;
+
+/// An open FIFO.
+#[derive(Debug)]
+pub(super) struct Fifo {
+    path: String,
+    file: File,
+    identity: (u64, u64),
+    stream: Stream,
+}
+
+/// What was read and is not yet an object.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    bytes: Vec<u8>,
+    /// Bytes that `scanner` has seen.
+    scanned: usize,
+    scanner: Scanner,
+    /// The rest of the line belongs to an object that was too long.
+    skips: bool,
+}
+
+impl Fifo {
+    /// Opens a FIFO that another program has made.
+    ///
+    /// It is opened for writing, too: so there is always a writer, and the end of another one is no
+    /// event.
+    pub(super) fn open(path: &str) -> io::Result<Self> {
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+        let found = file.metadata()?;
+        if !found.file_type().is_fifo() {
+            return Err(io::Error::other("not a FIFO"));
+        }
+        let identity = identity(&found);
+        Ok(Self { path: path.into(), file, identity, stream: Stream::default() })
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns true if the path names another file now.
+    pub(super) fn is_replaced(&self) -> bool {
+        fs::metadata(&self.path).map_or(true, |found| identity(&found) != self.identity)
+    }
+
+    /// Reads once and passes the objects that are complete to `handle`, `None` for one that is too
+    /// long. Returns false if there is nothing to read.
+    pub(super) fn read(&mut self, handle: impl FnMut(Option<&[u8]>)) -> io::Result<bool> {
+        let mut room = [0; READ];
+        match self.file.read(&mut room) {
+            Ok(length) => {
+                self.stream.push(room.get(..length).unwrap_or_default(), handle);
+                Ok(true)
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsFd for Fifo {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Stream {
+    /// Adds what was read.
+    pub(super) fn push(&mut self, mut bytes: &[u8], mut handle: impl FnMut(Option<&[u8]>)) {
+        if self.skips {
+            let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return };
+            bytes = bytes.get(end..).unwrap_or_default();
+            self.skips = false;
+        }
+        self.bytes.extend_from_slice(bytes);
+        let mut start = 0;
+        while let Some(length) =
+            self.scanner.end(self.bytes.get(self.scanned..).unwrap_or_default())
+        {
+            let end = self.scanned + length;
+            let object = self.bytes.get(start..end).unwrap_or_default();
+            handle((object.len() <= MAX_MESSAGE).then_some(object));
+            (start, self.scanned) = (end, end);
+        }
+        self.bytes.drain(..start);
+        self.scanned = self.bytes.len();
+        if self.bytes.len() > MAX_MESSAGE {
+            *self =
+                Self { bytes: core::mem::take(&mut self.bytes), skips: true, ..Self::default() };
+            self.bytes.clear();
+            handle(None);
+        }
+    }
+}
+
+fn identity(found: &Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
+
+/// Bytes of one read.
+const READ: usize = 8192;

@@ -1,0 +1,197 @@
+//! The messages of applications. Keys that are not listed are ignored, except at the top.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use flowmote_core::record::flow::AppStatus;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::value::{Flag, Number, Section, Text, Value};
+
+/// An object with any of the messages.
+#[derive(Debug, Default)]
+pub(super) struct Message<'a> {
+    pub(super) flow_sample: Section<FlowMessage<'a>>,
+    pub(super) counter_sample: Section<CounterMessage<'a>>,
+    /// The last key that is none of these, and the number of them.
+    pub(super) unknown: Option<(Cow<'a, str>, u64)>,
+}
+
+/// `flow_sample`: one operation.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FlowMessage<'a> {
+    #[serde(borrow)]
+    pub(super) app_name: Text<'a>,
+    pub(super) service_port: Number,
+    pub(super) client: Flag,
+    pub(super) sampling_rate: Number,
+    #[serde(borrow)]
+    pub(super) app_operation: Section<Operation<'a>>,
+    #[serde(borrow)]
+    pub(super) app_parent_context: Section<Context<'a>>,
+    #[serde(borrow)]
+    pub(super) app_initiator: Section<Actor<'a>>,
+    #[serde(borrow)]
+    pub(super) app_target: Section<Actor<'a>>,
+    #[serde(borrow)]
+    pub(super) extended_socket_ipv4: Section<Socket<'a>>,
+    #[serde(borrow)]
+    pub(super) extended_socket_ipv6: Section<Socket<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Operation<'a> {
+    #[serde(borrow)]
+    pub(super) operation: Text<'a>,
+    #[serde(borrow)]
+    pub(super) attributes: Text<'a>,
+    #[serde(borrow)]
+    pub(super) status_descr: Text<'a>,
+    pub(super) status: Status,
+    pub(super) req_bytes: Number,
+    pub(super) resp_bytes: Number,
+    #[serde(rename = "uS")]
+    pub(super) duration_us: Number,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Context<'a> {
+    #[serde(borrow)]
+    pub(super) application: Text<'a>,
+    #[serde(borrow)]
+    pub(super) operation: Text<'a>,
+    #[serde(borrow)]
+    pub(super) attributes: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Actor<'a> {
+    #[serde(borrow)]
+    pub(super) actor: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Socket<'a> {
+    pub(super) protocol: Number,
+    #[serde(borrow)]
+    pub(super) local_ip: Text<'a>,
+    #[serde(borrow)]
+    pub(super) remote_ip: Text<'a>,
+    pub(super) local_port: Number,
+    pub(super) remote_port: Number,
+}
+
+/// `counter_sample`: the counters of an application.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CounterMessage<'a> {
+    #[serde(borrow)]
+    pub(super) app_name: Text<'a>,
+    pub(super) service_port: Number,
+    pub(super) app_operations: Section<Operations>,
+    pub(super) app_resources: Section<Resources>,
+    pub(super) app_workers: Section<Workers>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Operations {
+    pub(super) success: Number,
+    pub(super) other: Number,
+    pub(super) timeout: Number,
+    pub(super) internal_error: Number,
+    pub(super) bad_request: Number,
+    pub(super) forbidden: Number,
+    pub(super) too_large: Number,
+    pub(super) not_implemented: Number,
+    pub(super) not_found: Number,
+    pub(super) unavailable: Number,
+    pub(super) unauthorized: Number,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Resources {
+    pub(super) user_time: Number,
+    pub(super) system_time: Number,
+    pub(super) mem_used: Number,
+    pub(super) mem_max: Number,
+    pub(super) fd_open: Number,
+    pub(super) fd_max: Number,
+    pub(super) conn_open: Number,
+    pub(super) conn_max: Number,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Workers {
+    pub(super) workers_active: Number,
+    pub(super) workers_idle: Number,
+    pub(super) workers_max: Number,
+    pub(super) req_delayed: Number,
+    pub(super) req_dropped: Number,
+}
+
+/// The outcome of an operation; SUCCESS if it is not there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Status(pub(super) AppStatus);
+
+impl Default for Status {
+    fn default() -> Self {
+        Self(AppStatus::SUCCESS)
+    }
+}
+
+/// A number that is none of the list becomes OTHER, as in hsflowd.
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = match Value::deserialize(deserializer)? {
+            Value::Null => 0,
+            Value::Unsigned(code) => code,
+            Value::Float(code) if code >= 0.0 => code as u64,
+            Value::Negative(_) | Value::Float(_) => u64::MAX,
+            other => return Err(other.unexpected("a number from 0 to 10")),
+        };
+        let listed = u32::try_from(code).ok().map(AppStatus::new);
+        let listed = listed.filter(|status| status.code() <= AppStatus::UNAUTHORIZED.code());
+        Ok(Self(listed.unwrap_or(AppStatus::OTHER)))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MessageVisitor)
+    }
+}
+
+struct MessageVisitor;
+
+impl<'de> Visitor<'de> for MessageVisitor {
+    type Value = Message<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object in braces")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Message<'de>, A::Error> {
+        let mut message = Message::default();
+        while let Some(Text(key)) = entries.next_key::<Text<'de>>()? {
+            match &*key {
+                "flow_sample" => message.flow_sample = entries.next_value()?,
+                "counter_sample" => message.counter_sample = entries.next_value()?,
+                _ => {
+                    entries.next_value::<IgnoredAny>()?;
+                    let before = message.unknown.map_or(0, |(_, number)| number);
+                    message.unknown = Some((key, before + 1));
+                }
+            }
+        }
+        Ok(message)
+    }
+}

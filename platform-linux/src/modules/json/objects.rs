@@ -1,0 +1,76 @@
+//! The ends of objects in a stream of bytes, found without parsing them.
+
+/// The state between two pieces of the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Scanner {
+    /// Braces that are open.
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    /// Bytes outside of an object that are no space.
+    garbage: bool,
+}
+
+impl Scanner {
+    /// Returns the number of bytes up to the end of the current object, `None` if it continues.
+    ///
+    /// What is no object ends with its line or before the next brace, and so does an object with a
+    /// line feed inside a string, which JSON does not allow: a missing quote or brace in one message
+    /// rarely spoils the next one.
+    pub(super) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (&byte, at) in bytes.iter().zip(0..) {
+            if self.depth == 0 && byte == b'{' && self.garbage {
+                *self = Self::default();
+                return Some(at);
+            }
+            if self.ends_with(byte) {
+                *self = Self::default();
+                return Some(at + 1);
+            }
+        }
+        None
+    }
+
+    /// Takes the next byte. Returns true if it is the last one.
+    fn ends_with(&mut self, byte: u8) -> bool {
+        if self.in_string {
+            match byte {
+                b'\n' => return true,
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_string = false,
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'{' => self.depth = self.depth.saturating_add(1),
+            b'}' if self.depth > 0 => {
+                self.depth -= 1;
+                return self.depth == 0;
+            }
+            b'"' if self.depth > 0 => self.in_string = true,
+            b'\n' if self.depth == 0 => return self.garbage,
+            _ if self.depth == 0 => self.garbage |= !is_space(byte),
+            _ => {}
+        }
+        false
+    }
+}
+
+/// The bytes after the first object of `bytes`, or after what should have been one.
+pub(super) fn after_first(bytes: &[u8]) -> &[u8] {
+    let end = Scanner::default().end(bytes).unwrap_or(bytes.len());
+    bytes.get(end..).unwrap_or_default()
+}
+
+/// The bytes from the first that is no space.
+pub(super) fn without_space(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
+}
+
+/// A C program may send the NUL at the end of its text.
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0
+}
