@@ -1,5 +1,5 @@
-//! `flowmote status`: its numbers are those of the kernel and of the statistics, and no client can
-//! disturb the agent.
+//! `flowmote status` and `metrics { }`: their numbers are those of the kernel and of the statistics,
+//! and no client can disturb the agent.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use flowmote_lab::Program;
 use flowmote_lab::net::{
     Agent, Collector, Lab, LinkCounters, Namespace, flood, flowmote, ip_of, peer_ip_of,
 };
-use flowmote_lab::wait_until;
+use flowmote_lab::{skip, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -290,4 +290,86 @@ fn agent_without_a_directory_for_its_socket_runs() {
     let log = agent.stop();
     let expected = "/nonexistent/status.sock: No such file or directory";
     assert_eq!(log.matches(expected).count(), 1, "{log}");
+}
+
+/// The reply to an HTTP request of a client in the namespace.
+fn http(host: &Namespace, request: &str) -> String {
+    let script = "import socket, sys
+s = socket.create_connection(('127.0.0.1', 9343)); s.sendall(sys.argv[1].encode())
+sys.stdout.buffer.write(b''.join(iter(lambda: s.recv(65536), b'')))";
+    let output = host.command("python3").args(["-c", script, request]).output().expect("python3");
+    assert!(output.status.success(), "{}", errors(&output));
+    text(&output)
+}
+
+const METRICS: &str = "sflow { polling = 0 sampling = 1 collector { ip = 127.0.0.1 }
+    pcap { dev = lan0 } metrics { } }";
+
+/// The value of the sample that begins with `name`.
+fn value(reply: &str, name: &str) -> u64 {
+    let value = reply.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} in {reply}"))
+}
+
+#[test]
+fn metrics_are_accepted_by_promtool_and_equal_the_status() {
+    let Some((lab, host, peer)) = lab() else { return };
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = Agent::start_with(&lab, &host, METRICS);
+    flood(&peer, (ip_of(1).0, 9).into(), 300, 100);
+    collector.wait_for("all samples", |capture| capture.flow_samples().len() >= 300);
+    let reply = http(&host, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (head, metrics) = reply.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", metrics.len())), "{head}");
+    let state = json(&host, &agent);
+    let counters = &state["interfaces"][0]["counters"];
+    let lan0 = "{interface=\"lan0\"}";
+    for (name, expected) in [
+        (format!("flowmote_packets_seen_total{lan0}"), &counters["packets_seen"]),
+        (format!("flowmote_samples_total{lan0}"), &counters["samples"]),
+        (format!("flowmote_sampling_rate{lan0}"), &state["interfaces"][0]["sampling_rate"]),
+        ("flowmote_flow_samples_total".into(), &state["totals"]["counters"]["flow_samples"]),
+    ] {
+        assert_eq!(*expected, value(metrics, &format!("{name} ")), "{name}");
+    }
+    assert_eq!(value(metrics, "flowmote_collector_sending{collector=\"127.0.0.1:6343\"} "), 1);
+    agent.stop();
+    let file = lab.file("metrics", metrics);
+    let mut promtool = std::process::Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(std::fs::File::open(file).unwrap());
+    match promtool.output() {
+        Ok(output) => {
+            // A counter sample is a term of sFlow.
+            let is_term = |line: &str| line.starts_with("flowmote_counter_samples_total ");
+            let found: Vec<_> = text(&output).lines().map(str::to_owned).collect();
+            let complaints = errors(&output);
+            let complaints: Vec<_> = complaints.lines().filter(|line| !is_term(line)).collect();
+            assert_eq!((found, complaints), (vec![], vec![]), "{metrics}");
+        }
+        Err(error) => skip(&format!("promtool: {error}")),
+    }
+}
+
+#[test]
+fn metrics_follow_a_reload_and_other_requests_are_refused() {
+    let Some((lab, host, _peer)) = lab() else { return };
+    let mut agent = Agent::start_with(&lab, &host, METRICS);
+    for (request, status) in [
+        ("HEAD /metrics HTTP/1.1\r\n\r\n", "200 OK"),
+        ("GET / HTTP/1.1\r\n\r\n", "404 Not Found"),
+        ("POST /metrics HTTP/1.1\r\nContent-Length: 1\r\n\r\n", "405 Method Not Allowed"),
+        ("nonsense\r\n\r\n", "400 Bad Request"),
+    ] {
+        let reply = http(&host, request);
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {reply}");
+    }
+    let listens = || host.proc_net("tcp").contains("0100007F:247F 00000000:0000 0A");
+    assert!(listens());
+    lab.file("flowmote.conf", &METRICS.replace("metrics { }", ""));
+    agent.program().signal(Signal::SIGHUP);
+    agent.wait_notified("READY=1");
+    assert!(!listens());
+    let log = agent.stop();
+    assert!(log.contains("http://127.0.0.1:9343/metrics: no longer served"), "{log}");
 }

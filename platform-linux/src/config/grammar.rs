@@ -2,7 +2,7 @@
 //!
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
-use super::block::{cloud, collector, json, nflog, pcap, sflow, tcp, unsupported};
+use super::block::{cloud, collector, json, metrics, nflog, pcap, sflow, tcp, unsupported};
 use super::tokens::{Block, Token, block};
 
 /// The one block of a file.
@@ -21,4 +21,5 @@ const BLOCKS: &[Token] = &[
     block(&json::BLOCK),
     block(&tcp::BLOCK),
     block(&cloud::BLOCK),
+    block(&metrics::BLOCK),
 ];

@@ -35,6 +35,8 @@ mod tests;
 
 use core::num::NonZeroU32;
 
+use core::net::SocketAddr;
+
 use self::diagnostic::Diagnostics;
 
 pub use self::agent_address::{
@@ -91,6 +93,8 @@ pub struct Config {
     pub budget: Option<NonZeroU32>,
     /// Packets sampled by the firewall; `None`: no such source.
     pub nflog: Option<NflogRule>,
+    /// Where the agent's own counters are served over HTTP; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
     /// Samples from applications; `None`: no such source.
     pub json: Option<JsonInput>,
     /// Settings of single applications; see [`Config::app_sampling`].
@@ -136,6 +140,7 @@ impl Default for Config {
             taps: Vec::new(),
             budget: None,
             nflog: None,
+            metrics: None,
             json: None,
             applications: AppSettings::default(),
             tcp: None,

@@ -1,5 +1,7 @@
 //! `flowmote check`: the effect of a configuration on this machine, in words.
 
+use std::io;
+
 use clap::Args;
 use flowmote_core::SourceClass;
 
@@ -12,6 +14,7 @@ use crate::daemon::privileges;
 use crate::daemon::problems::problems;
 use crate::daemon::reachability;
 use crate::daemon::user::User;
+use crate::daemon::visitors::metrics;
 use crate::links::Links;
 use crate::modules::Modules;
 use crate::modules::module::Findings;
@@ -70,6 +73,20 @@ fn describe(loaded: &Loaded, links: &Links, modules: &Modules, findings: &mut Fi
     modules.check(config, links, findings);
     polling(config, links, modules, findings);
     reachability::describe(config, links, findings);
+    metrics(config, findings);
+}
+
+fn metrics(config: &Config, findings: &mut Findings) {
+    let Some(address) = config.metrics else { return };
+    findings.line("metrics", format_args!("http://{address}/metrics"));
+    match metrics::bind(address) {
+        Ok(_) => {}
+        // Most probably the daemon that is to be reloaded.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            findings.warnings.push(format!("warning: http://{address}/metrics: {error}"));
+        }
+        Err(error) => findings.problems.push(format!("http://{address}/metrics: {error}")),
+    }
 }
 
 /// Takes the step from root that `run` takes: only an attempt shows what the user may read then.

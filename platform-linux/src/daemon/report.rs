@@ -110,9 +110,12 @@ fn links_exceptions(stats: LinksStats) -> [(u64, &'static str); 3] {
     ]
 }
 
-fn visitor_exceptions(stats: VisitorStats) -> [(u64, &'static str); 1] {
-    let VisitorStats { status } = stats;
-    [(status, "clients of the status socket without a complete reply")]
+fn visitor_exceptions(stats: VisitorStats) -> [(u64, &'static str); 2] {
+    let VisitorStats { status, metrics } = stats;
+    [
+        (status, "clients of the status socket without a complete reply"),
+        (metrics, "clients of the metrics without a complete reply"),
+    ]
 }
 
 /// The line of the agent.

@@ -39,20 +39,33 @@ pub(crate) fn name_of(description: &str) -> String {
     words.join("_").to_ascii_lowercase()
 }
 
+/// Returns true if a number of this name can decrease.
+pub(crate) fn is_gauge(name: &str) -> bool {
+    GAUGES.contains(&name)
+}
+
+/// The subject of a line of the statistics without what a reload can change, which is in
+/// parentheses.
+pub(crate) fn without_details(subject: &str) -> &str {
+    subject.split(" (").next().unwrap_or(subject)
+}
+
 /// Returns true if a counter of the statistics counts a loss. `usually_zero`: it is one of those that
 /// the statistics leave out if they are 0.
 pub(crate) fn is_loss(description: &str, usually_zero: bool) -> bool {
     if usually_zero { !NO_LOSSES.contains(&description) } else { description == DROPS }
 }
 
+const GAUGES: [&str; 1] = ["samples_in_the_ring"];
 const DROPS: &str = "drops";
 /// Counters that are left out if they are 0, and yet lose nothing.
-pub(crate) const NO_LOSSES: [&str; 5] = [
+pub(crate) const NO_LOSSES: [&str; 6] = [
     "samples in the ring",
     "discarded packets",
     "samples of user metrics",
     "dumps of all interfaces after lost notifications",
     "clients of the status socket without a complete reply",
+    "clients of the metrics without a complete reply",
 ];
 
 impl Serialize for Counters {

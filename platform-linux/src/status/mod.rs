@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod counters;
+pub(crate) mod prometheus;
 pub mod snapshot;
 mod table;
 mod text;

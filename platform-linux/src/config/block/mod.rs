@@ -7,6 +7,7 @@
 pub(super) mod cloud;
 pub(super) mod collector;
 pub(super) mod json;
+pub(super) mod metrics;
 pub(super) mod nflog;
 pub(super) mod pcap;
 pub(super) mod sflow;

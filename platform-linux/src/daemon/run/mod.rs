@@ -90,7 +90,7 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         events: Events::new().map_err(runtime("epoll"))?,
         auto_file: None,
         runtime: None,
-        visitors: Visitors::default(),
+        visitors: Visitors::new(),
         runs_as: String::new(),
         wake_ups: 0,
         started: clock::now(),
@@ -154,6 +154,7 @@ impl Daemon<'_> {
         self.reconcile(now);
         self.open_runtime_directory(user);
         self.open_status();
+        self.visitors.configure(now, &self.config, &self.events);
         let kept = self.modules.capabilities(&self.config);
         let outcome = privileges::drop_all(user, &kept).map_err(runtime("privileges"))?;
         self.runs_as = outcome.user().to_owned();
@@ -239,7 +240,7 @@ impl Daemon<'_> {
             let _ = self.events.watch_errors(socket, Wakeup::Collectors);
         });
         let agent = self.poll_counters(now);
-        self.visitors.expire(now, &self.events);
+        self.visitors.run_due(now, &self.events);
         if is_due(self.next_report) {
             self.print_report(now);
             self.next_report = self.following_report(now);
@@ -316,6 +317,7 @@ impl Daemon<'_> {
                 self.config = loaded.config;
                 self.file = loaded.file;
                 self.log_problems();
+                self.visitors.configure(now, &self.config, &self.events);
                 self.output.collectors.reconfigure(&self.config.collectors);
                 let links = self.links.links();
                 self.host.reconfigure(&mut self.output.agent, &self.config, links);

@@ -37,6 +37,11 @@ pub(super) enum Request {
 pub(super) enum Format {
     /// A JSON document.
     Json,
+    /// Prometheus text in a reply of HTTP.
+    Prometheus {
+        /// Only the head of the reply.
+        head_only: bool,
+    },
 }
 
 /// A listener with its clients.
@@ -77,6 +82,9 @@ enum Accepting {
 }
 
 impl Server {
+    /// Number of tokens of a server: one for the listener and one for each client.
+    pub(super) const TOKENS: u32 = MAX_CLIENTS as u32 + 1;
+
     /// Accepts clients of a listener from now on, under this token. Those of its
     /// clients follow it.
     ///

@@ -1,6 +1,7 @@
 //! Clients of the status socket that do what they should not.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ impl Agent {
         let name = format!("flowmote-visitors-{test}-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir(&directory).unwrap();
-        let (mut visitors, events) = (Visitors::default(), Events::new().unwrap());
+        let (mut visitors, events) = (Visitors::new(), Events::new().unwrap());
         visitors.open_status(&directory.join("status.sock"), false, &events).unwrap();
         Self { directory, visitors, events, snapshot: Snapshot::default(), wake_ups: 0 }
     }
@@ -37,7 +38,7 @@ impl Agent {
     /// Handles wake-ups at this moment, at most `most`, as the event loop does.
     fn turn(&mut self, now: Instant, most: usize) {
         for _ in 0..most {
-            self.visitors.expire(now, &self.events);
+            self.visitors.run_due(now, &self.events);
             let woken = self.events.wait(now, Some(now)).unwrap();
             if woken == 0 {
                 return;
@@ -80,7 +81,7 @@ fn at(millis: u64) -> Instant {
 
 fn is_closed(stream: &mut UnixStream) -> bool {
     matches!(stream.read(&mut [0]), Ok(0) | Err(_))
-        && stream.write(b"x").is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        && stream.write(b"x").is_err_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 #[test]
@@ -185,4 +186,84 @@ fn client_that_leaves_frees_its_place() {
     drop(client);
     agent.settle(at(1));
     assert_eq!((agent.failed(), agent.visitors.deadline()), (1, None));
+}
+
+/// The metrics on a free port, or on this one.
+fn metrics(agent: &mut Agent, now: Instant, port: Option<u16>) -> SocketAddr {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = SocketAddr::from(([127, 0, 0, 1], port.unwrap_or_else(free)));
+    let config = Config { metrics: Some(address), ..Config::default() };
+    agent.visitors.configure(now, &config, &agent.events);
+    address
+}
+
+fn http(agent: &mut Agent, address: SocketAddr, request: &[u8]) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(request).unwrap();
+    let mut reply = Vec::new();
+    client.set_nonblocking(true).unwrap();
+    // Loopback hands segments over in the system call of the sender, but not those of a close.
+    while client.read_to_end(&mut reply).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        agent.settle(at(0));
+    }
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+#[test]
+fn metrics_follow_the_configuration() {
+    let mut agent = Agent::new("follow");
+    let address = metrics(&mut agent, at(0), None);
+    let reply = http(&mut agent, address, b"GET /metrics HTTP/1.1\r\n\r\n");
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    assert!(reply.contains("\r\n\r\n# HELP flowmote_info "), "{reply}");
+    let other = metrics(&mut agent, at(0), None);
+    assert!(http(&mut agent, other, b"HEAD /metrics HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
+    assert!(TcpStream::connect(address).is_err(), "the first port is closed");
+    agent.visitors.configure(at(0), &Config::default(), &agent.events);
+    assert!(TcpStream::connect(other).is_err());
+    assert_eq!(agent.visitors.deadline(), None);
+}
+
+#[test]
+fn port_in_use_is_tried_again() {
+    let mut agent = Agent::new("in-use");
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = metrics(&mut agent, at(0), Some(other.local_addr().unwrap().port()));
+    assert_eq!(agent.visitors.deadline(), Some(at(5000)));
+    drop(other);
+    agent.settle(at(4999));
+    assert!(TcpStream::connect(address).is_err());
+    agent.settle(at(5000));
+    assert_eq!(agent.visitors.deadline(), None);
+    let reply = http(&mut agent, address, b"GET / HTTP/1.1\r\n\r\n");
+    assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
+}
+
+#[test]
+fn endless_headers_and_silence_are_cut_off() {
+    let mut agent = Agent::new("endless");
+    let address = metrics(&mut agent, at(0), None);
+    let mut silent = TcpStream::connect(address).unwrap();
+    agent.settle(at(0));
+    let endless = [b"GET /metrics HTTP/1.1\r\na: ", [b'x'; 9000].as_slice()].concat();
+    assert_eq!(http(&mut agent, address, &endless), "");
+    assert_eq!(agent.visitors.stats().metrics, 1);
+    agent.settle(at(1999));
+    assert_eq!(agent.visitors.stats().metrics, 1);
+    agent.settle(at(2000));
+    assert_eq!((agent.visitors.stats().metrics, agent.visitors.deadline()), (2, None));
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn count_of_failed_clients_outlives_a_reload() {
+    let mut agent = Agent::new("count");
+    let address = metrics(&mut agent, at(0), None);
+    drop(TcpStream::connect(address).unwrap());
+    while agent.visitors.stats().metrics == 0 {
+        agent.settle(at(0));
+    }
+    agent.visitors.configure(at(0), &Config::default(), &agent.events);
+    metrics(&mut agent, at(0), None);
+    assert_eq!(agent.visitors.stats().metrics, 1);
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::counters::Counters;
+use super::counters::{Counters, without_details};
 use super::snapshot::{Collector, Counted, Interface, Module, Snapshot};
 use super::table::Table;
 use crate::printable::printable;
@@ -132,7 +132,8 @@ impl View<'_> {
     /// The rate of a counter of a subject.
     fn rate_of(&self, subject: &str, name: &str, count: u64) -> String {
         self.rate(count, |before| {
-            let (_, counted) = subjects(before).find(|(known, _)| is_same(known, subject))?;
+            let (_, counted) = subjects(before)
+                .find(|(known, _)| without_details(known) == without_details(subject))?;
             counted.counters.get(name).or_else(|| counted.losses.get(name))
         })
     }
@@ -170,12 +171,6 @@ fn subjects(snapshot: &Snapshot) -> impl Iterator<Item = (Cow<'_, str>, &Counted
 
 fn subject_of(collector: &str) -> String {
     format!("collector {collector}")
-}
-
-/// Returns true if both name the same: a reload changes what is in parentheses.
-fn is_same(one: &str, other: &str) -> bool {
-    let name = |subject: &str| subject.split(" (").next().map(str::to_owned);
-    name(one) == name(other)
 }
 
 /// A name with a mark if something was lost.
