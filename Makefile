@@ -105,9 +105,9 @@ install: ## programs, man pages, completions, configuration files in /etc (kept 
 	 > $(DESTDIR)/lib/systemd/system/flowmote.service
 	sed 's|/usr/local|$(PREFIX)|' analyzer/collector/dist/flowmote-analyzer.service \
 	 > $(DESTDIR)/lib/systemd/system/flowmote-analyzer.service
-	install -D -m 644 platform-linux/dist/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/flowmote.conf
+	@[ -e $(DESTDIR)/etc/hsflowd.auto ] || [ -L $(DESTDIR)/etc/hsflowd.auto ] || \
+	 ln -s /run/flowmote/hsflowd.auto $(DESTDIR)/etc/hsflowd.auto
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
-	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemd-tmpfiles --create flowmote.conf
 	@echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
 
 uninstall: ## all of that but the configuration; stops and disables the services
@@ -119,6 +119,5 @@ uninstall: ## all of that but the configuration; stops and disables the services
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_flowmote*
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote.service
 	rm -f $(DESTDIR)/lib/systemd/system/flowmote-analyzer.service
-	rm -f $(DESTDIR)/usr/lib/tmpfiles.d/flowmote.conf
 	@[ "$$(readlink $(DESTDIR)/etc/hsflowd.auto)" != /run/flowmote/hsflowd.auto ] || rm -f $(DESTDIR)/etc/hsflowd.auto
 	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload

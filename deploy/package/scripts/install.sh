@@ -8,6 +8,8 @@
 set -eu
 cd "$(dirname "$0")/files"
 running() { [ -z "${DESTDIR:-}" ] && [ -d /run/systemd/system ]; }
+link=/etc/hsflowd.auto
+target=/run/flowmote/hsflowd.auto
 
 case ${1:-} in
 '')
@@ -21,6 +23,8 @@ case ${1:-} in
         cp ".$file" "$to.new"
         mv "$to.new" "$to"
     done
+    # Where other programs look for the settings that the agent publishes. A file of hsflowd stays.
+    [ -e "${DESTDIR:-}$link" ] || [ -L "${DESTDIR:-}$link" ] || ln -s "$target" "${DESTDIR:-}$link"
     ! running || systemctl daemon-reload
     echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
     ;;
@@ -29,6 +33,7 @@ case ${1:-} in
     find . -type f ! -path './etc/*' | cut -c2- | while read -r file; do
         rm -f "${DESTDIR:-}$file"
     done
+    [ "$(readlink "${DESTDIR:-}$link")" != "$target" ] || rm -f "${DESTDIR:-}$link"
     rmdir "${DESTDIR:-}/usr/local/share/doc/flowmote" "${DESTDIR:-}/usr/local/share/doc/flowmote-analyzer" 2>/dev/null || true
     ! running || systemctl daemon-reload
     ;;

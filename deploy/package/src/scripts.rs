@@ -3,6 +3,7 @@
 use crate::package::Package;
 
 const USER: &str = include_str!("../scripts/user.sh");
+const PUBLISHED: &str = include_str!("../scripts/published.sh");
 
 /// Joins the parts of a script and puts in the names of the package. The first line of `parts` that
 /// is for the user of a package is left out where it has none.
@@ -26,6 +27,7 @@ pub(crate) fn of_debian(package: &Package) -> [(&'static str, String); 3] {
             &[
                 include_str!("../scripts/deb/postinst"),
                 only_if(has_user, USER),
+                only_if(has_user, PUBLISHED),
                 only_if(package.is_enabled, include_str!("../scripts/deb/enable")),
                 include_str!("../scripts/deb/restart"),
             ],
@@ -35,6 +37,7 @@ pub(crate) fn of_debian(package: &Package) -> [(&'static str, String); 3] {
             &[
                 include_str!("../scripts/deb/postrm"),
                 only_if(has_user, include_str!("../scripts/deb/postrm-user")),
+                only_if(has_user, include_str!("../scripts/deb/postrm-published")),
             ],
         ),
         ("prerm", &[include_str!("../scripts/deb/prerm")]),
@@ -53,12 +56,14 @@ pub(crate) fn of_rpm(package: &Package) -> OfRpm {
     let has_user = package.user.is_some();
     let post = [
         only_if(has_user, USER),
+        only_if(has_user, PUBLISHED),
         only_if(package.is_enabled, include_str!("../scripts/rpm/post")),
         include_str!("../scripts/rpm/reload"),
     ];
     let postun = [
         include_str!("../scripts/rpm/postun"),
         only_if(has_user, include_str!("../scripts/rpm/postun-user")),
+        only_if(has_user, include_str!("../scripts/rpm/postun-published")),
     ];
     OfRpm {
         post: join(package, &post),
