@@ -7,7 +7,8 @@ use flowmote_core::{DataSource, Instant};
 
 use crate::entities::Entities;
 use crate::headers::TCP;
-use crate::kernel::netlink::sock_diag::{Found, Query, Reply, SocketDiag, TcpInfo};
+use crate::kernel::netlink::sock_diag::{ClosedSockets, Found, Query, Reply, SocketDiag, TcpInfo};
+use crate::modules::tcp::follow::REPORT_INTERVAL;
 use crate::modules::tcp::sockets::Sockets;
 use crate::modules::tcp::subject::{Subject, Subjects};
 use crate::output::waiting::{Annotator, Notes, ROOM, Waiting};
@@ -16,12 +17,17 @@ use crate::output::waiting::{Annotator, Notes, ROOM, Waiting};
 #[derive(Debug)]
 pub(super) struct Lookups {
     diag: SocketDiag,
+    pub(super) closed: Option<ClosedSockets>,
     pub(super) subjects: Subjects,
-    sockets: Sockets,
+    pub(super) sockets: Sockets,
     /// The samples of the batch, each with the place of its socket.
     batch: Vec<(Option<Subject>, Option<usize>)>,
     /// Places of the sockets to look up.
-    pending: Vec<usize>,
+    pub(super) pending: Vec<usize>,
+    /// When to report what has changed on the connections; `None`: there are none.
+    pub(super) next_report: Option<Instant>,
+    /// The place of the first connection of the next report.
+    pub(super) cursor: usize,
     pub(super) counts: Counts,
     /// The last errno of the netlink socket, until the module logs it.
     pub(super) failed: Option<io::Error>,
@@ -40,16 +46,25 @@ pub(super) struct Counts {
     pub(super) failed: u64,
     /// Replies that contradict their type or their request.
     pub(super) malformed: u64,
+    /// `rtflow` samples.
+    pub(super) changes: u64,
+    /// Connections that gave up their place in the table while they were followed.
+    pub(super) displaced: u64,
+    /// Overruns of the notifications of closed sockets.
+    pub(super) overruns: u64,
 }
 
 impl Lookups {
-    pub(super) fn new(diag: SocketDiag, counts: Counts) -> Self {
+    pub(super) fn new(diag: SocketDiag, closed: Option<ClosedSockets>, counts: Counts) -> Self {
         Self {
             diag,
+            closed,
             subjects: Subjects::default(),
             sockets: Sockets::new(),
             batch: Vec::with_capacity(ROOM),
             pending: Vec::with_capacity(ROOM),
+            next_report: None,
+            cursor: 0,
             counts,
             failed: None,
         }
@@ -65,15 +80,15 @@ impl Lookups {
             self.batch.push((subject, place));
             let slot = place.and_then(|place| self.sockets.get_mut(place));
             if let Some(slot) = slot.filter(|slot| slot.is_stale(now)) {
-                // Until the reply is there. Another packet of the connection in this batch shares it.
-                (slot.asked, slot.found) = (Some(now), None);
+                // Another packet of the connection in this batch shares the reply.
+                slot.ask(now);
                 self.pending.extend(place);
             }
         }
     }
 
     /// Looks up the pending sockets.
-    fn look_up(&mut self) {
+    pub(super) fn look_up(&mut self, now: Instant) {
         let Self { diag, sockets, pending, counts, .. } = self;
         let mut results = [None; ROOM];
         let queries =
@@ -88,9 +103,13 @@ impl Lookups {
         for (place, reply) in pending.iter().zip(results) {
             let Some(slot) = sockets.get_mut(*place) else { continue };
             match usable(&slot.query, reply) {
-                Ok(found) => slot.found = found,
+                Ok(found) => {
+                    slot.set_found(found);
+                    self.next_report = self.next_report.or(found.map(|_| now + REPORT_INTERVAL));
+                }
                 Err(problem) => {
                     slot.asked = None;
+                    slot.is_gone = problem == Problem::NotConnected;
                     counts.failed += u64::from(problem != Problem::NotConnected);
                     counts.malformed += u64::from(problem == Problem::Malformed);
                     if let Problem::Refused(errno) = problem {
@@ -120,7 +139,7 @@ impl Annotator for Lookups {
     fn annotate(&mut self, now: Instant, entities: &Entities, samples: &mut [Waiting]) {
         self.find_places(now, samples);
         if !self.pending.is_empty() {
-            self.look_up();
+            self.look_up(now);
         }
         for (number, sample) in samples.iter_mut().enumerate() {
             if let Some((Some(subject), place)) = self.batch.get(number).copied() {

@@ -1,9 +1,11 @@
 //! The state of TCP connections: each sampled packet that belongs to a socket of this host gets the
 //! kernel's `struct tcp_info` of it.
 
+mod follow;
 mod lookups;
 mod sockets;
 mod subject;
+mod totals;
 
 use std::cell::RefCell;
 use std::io;
@@ -14,7 +16,7 @@ use log::info;
 
 use crate::config::{Config, SocketLookup};
 use crate::headers::{TCP, UDP};
-use crate::kernel::netlink::sock_diag::SocketDiag;
+use crate::kernel::netlink::sock_diag::{ClosedSockets, SocketDiag};
 use crate::links::Links;
 use crate::modules::module::{Findings, Line, Module, Statistics, World};
 use crate::modules::tcp::lookups::{Counts, Lookups};
@@ -47,23 +49,28 @@ impl Module for Tcp {
             self.open(now, lookup, output);
         }
         if let Some(lookups) = &self.lookups {
-            lookups.borrow_mut().subjects.update(lookup, world.links);
+            let mut lookups = lookups.borrow_mut();
+            lookups.subjects.update(lookup, world.links);
+            lookups.report_if_due(now, output);
         }
         self.log_failure(now);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.retry
+        let report = self.lookups.as_ref().and_then(|lookups| lookups.borrow().next_report);
+        self.retry.or(report)
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
-        let Counts { annotated, without, lookups, failed, malformed } = self.counts();
+        let Counts { annotated, without, lookups, failed, malformed, changes, displaced, overruns } =
+            self.counts();
         statistics.lines.push(Line {
             subject: "tcp".to_owned(),
             counters: vec![
                 (annotated, "samples with the state of their connection"),
                 (without, "without, of local addresses"),
                 (lookups, "lookups of sockets"),
+                (changes, "changes of connections"),
             ],
             exceptions: Vec::new(),
             optional: self.lookups.is_none(),
@@ -71,6 +78,8 @@ impl Module for Tcp {
         statistics.exceptions.extend([
             (failed, "lookups of sockets that failed"),
             (malformed, "malformed replies to lookups of sockets"),
+            (displaced, "connections no longer followed for lack of room"),
+            (overruns, "overruns of the notifications of closed sockets"),
         ]);
     }
 
@@ -99,7 +108,12 @@ impl Tcp {
                 if let Some(problem) = lacks_udp(&mut diag, lookup.udp) {
                     self.throttle.warn(now, format_args!("tcp: {problem}"));
                 }
-                let lookups = Rc::new(RefCell::new(Lookups::new(diag, self.former)));
+                // Needs CAP_NET_ADMIN, which there is at the start only.
+                let closed = ClosedSockets::open();
+                if let Err(error) = &closed {
+                    info!("tcp: the last changes of closed connections are not known: {error}");
+                }
+                let lookups = Rc::new(RefCell::new(Lookups::new(diag, closed.ok(), self.former)));
                 let annotator: Rc<RefCell<dyn Annotator>> = lookups.clone();
                 output.annotate_by(now, Some(annotator));
                 self.lookups = Some(lookups);

@@ -4,6 +4,7 @@ use flowmote_core::{Duration, Instant};
 use foldhash::{HashMap, HashMapExt};
 
 use crate::kernel::netlink::sock_diag::{Found, Query};
+use crate::modules::tcp::totals::Totals;
 
 /// A bounded table of sockets.
 ///
@@ -12,9 +13,11 @@ use crate::kernel::netlink::sock_diag::{Found, Query};
 #[derive(Debug)]
 pub(super) struct Sockets {
     slots: Vec<Slot>,
-    by_query: HashMap<Query, usize>,
+    by_ends: HashMap<Query, usize>,
     /// The next slot that may be given to another socket when all are in use.
     hand: usize,
+    /// Connections that gave up their place while they were followed.
+    displaced: u64,
 }
 
 /// A socket, or the knowledge that there is none.
@@ -23,13 +26,29 @@ pub(super) struct Slot {
     pub(super) query: Query,
     /// The result of the last lookup; `None` without a socket.
     pub(super) found: Option<Found>,
-    /// The time of the last lookup; `None`: it has failed.
+    /// The time of the last lookup; `None`: its result cannot be used for another packet.
     pub(super) asked: Option<Instant>,
-    /// The time of the last sample.
-    sampled: Instant,
+    /// The last lookup has found no connection.
+    pub(super) is_gone: bool,
+    /// The counters that were reported last; `None`: the connection is not followed.
+    pub(super) reported: Option<Totals>,
+    /// The time of the last sample, or of the last change that was reported.
+    pub(super) active: Instant,
 }
 
 impl Slot {
+    /// Prepares the next lookup. A reply that does not come leaves it so.
+    pub(super) fn ask(&mut self, now: Instant) {
+        (self.asked, self.found, self.is_gone) = (Some(now), None, false);
+    }
+
+    /// Takes the result of a lookup, from which on the connection is followed.
+    pub(super) fn set_found(&mut self, found: Option<Found>) {
+        self.is_gone = found.is_none();
+        self.found = found;
+        self.reported = self.reported.or_else(|| Totals::of(&found?));
+    }
+
     /// Returns true if the last lookup is too old to be used for another packet.
     pub(super) fn is_stale(&self, now: Instant) -> bool {
         self.asked.is_none_or(|asked| now >= asked + LIFETIME)
@@ -40,31 +59,59 @@ impl Sockets {
     pub(super) fn new() -> Self {
         // A map that is less than half full removes the traces of former keys in place, instead of
         // growing.
-        let by_query = HashMap::with_capacity(2 * MAX_SOCKETS);
-        Self { slots: Vec::with_capacity(MAX_SOCKETS), by_query, hand: 0 }
+        let by_ends = HashMap::with_capacity(2 * MAX_SOCKETS);
+        Self { slots: Vec::with_capacity(MAX_SOCKETS), by_ends, hand: 0, displaced: 0 }
     }
 
     /// The place of a socket of which a packet was sampled. It stays valid for all samples of the same
     /// `now`. `None` if the table is full of sockets that were sampled at `now`.
     pub(super) fn place_of(&mut self, now: Instant, query: &Query) -> Option<usize> {
-        if let Some(place) = self.by_query.get(query).copied() {
-            self.slots.get_mut(place)?.sampled = now;
+        if let Some(place) = self.find(query) {
+            let slot = self.slots.get_mut(place)?;
+            slot.active = now;
+            if slot.query.device != query.device {
+                // Another interface can lead to another socket.
+                (slot.query, slot.asked) = (*query, None);
+            }
             return Some(place);
         }
-        let slot = Slot { query: *query, found: None, asked: None, sampled: now };
         let place = self.free_place(now)?;
+        let slot = Slot {
+            query: *query,
+            found: None,
+            asked: None,
+            is_gone: false,
+            reported: None,
+            active: now,
+        };
         match self.slots.get_mut(place) {
             Some(old) => {
-                self.by_query.remove(&old.query);
+                self.by_ends.remove(&ends(&old.query));
+                self.displaced += u64::from(old.reported.is_some());
                 *old = slot;
             }
             None => self.slots.push(slot),
         }
-        self.by_query.insert(*query, place);
+        self.by_ends.insert(ends(query), place);
         Some(place)
     }
 
-    /// A place for one more socket: in a full table the one of the next few that was not sampled for
+    /// The place of a socket that is in the table.
+    pub(super) fn find(&self, query: &Query) -> Option<usize> {
+        self.by_ends.get(&ends(query)).copied()
+    }
+
+    /// The number of connections that gave up their place while they were followed, since the last call.
+    pub(super) fn take_displaced(&mut self) -> u64 {
+        core::mem::take(&mut self.displaced)
+    }
+
+    /// Places in use are those below.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// A place for one more socket: in a full table the one of the next few that was not active for
     /// the longest time, which comes near to the one of all.
     fn free_place(&mut self, now: Instant) -> Option<usize> {
         if self.slots.len() < MAX_SOCKETS {
@@ -72,9 +119,9 @@ impl Sockets {
         }
         let candidates = (self.hand..self.hand + CANDIDATES).map(|place| place % MAX_SOCKETS);
         self.hand = (self.hand + CANDIDATES) % MAX_SOCKETS;
-        let sampled = |place: usize| Some((self.slots.get(place)?.sampled, place));
-        let (sampled, place) = candidates.filter_map(sampled).min()?;
-        (sampled < now).then_some(place)
+        let active = |place: usize| Some((self.slots.get(place)?.active, place));
+        let (active, place) = candidates.filter_map(active).min()?;
+        (active < now).then_some(place)
     }
 
     pub(super) fn get(&self, place: usize) -> Option<&Slot> {
@@ -84,6 +131,12 @@ impl Sockets {
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Slot> {
         self.slots.get_mut(place)
     }
+}
+
+/// A query for any interface, the key of the table: the kernel does not report closed sockets by the
+/// interface of their packets.
+fn ends(query: &Query) -> Query {
+    Query { device: 0, ..*query }
 }
 
 /// Sockets in the table. Each takes about 400 bytes of memory once it is used.
@@ -123,7 +176,7 @@ mod tests {
     #[test]
     fn full_table_gives_up_sockets_that_were_not_sampled_for_long() {
         let mut sockets = Sockets::new();
-        let reserved = (sockets.slots.capacity(), sockets.by_query.capacity());
+        let reserved = (sockets.slots.capacity(), sockets.by_ends.capacity());
         for number in 0..MAX_SOCKETS {
             assert!(sockets.place_of(at(1), &query(number)).is_some());
         }
@@ -137,14 +190,14 @@ mod tests {
             assert_eq!(place % CANDIDATES, 5);
             assert_eq!(sockets.get(place).unwrap().query, query(MAX_SOCKETS + number));
         }
-        assert_eq!((sockets.slots.len(), sockets.by_query.len()), (MAX_SOCKETS, MAX_SOCKETS));
+        assert_eq!((sockets.slots.len(), sockets.by_ends.len()), (MAX_SOCKETS, MAX_SOCKETS));
         for number in 2 * MAX_SOCKETS..20 * MAX_SOCKETS {
             sockets.place_of(at(number as u64), &query(number));
         }
-        assert_eq!(sockets.by_query.len(), MAX_SOCKETS);
+        assert_eq!(sockets.by_ends.len(), MAX_SOCKETS);
         assert_eq!(sockets.slots.capacity(), reserved.0);
         // Without the traces of former keys, which the map counts as used.
-        sockets.by_query.clear();
-        assert_eq!(sockets.by_query.capacity(), reserved.1, "the map has not grown");
+        sockets.by_ends.clear();
+        assert_eq!(sockets.by_ends.capacity(), reserved.1, "the map has not grown");
     }
 }

@@ -5,6 +5,7 @@
 //! net/ipv4/udp_diag.c, `udp_dump_one`). So the cost does not depend on the number of sockets. Many
 //! requests go in one datagram; the kernel has queued a reply to each when `sendto` returns.
 
+mod closed;
 mod socket;
 mod tcp_info;
 
@@ -17,6 +18,7 @@ use nix::sys::socket::SockProtocol;
 use super::message::{Message, Messages, Request, status};
 use super::socket::{NetlinkSocket, ReceiveError};
 
+pub(crate) use closed::ClosedSockets;
 pub(crate) use socket::Found;
 pub(crate) use tcp_info::TcpInfo;
 
