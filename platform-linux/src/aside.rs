@@ -4,6 +4,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use flowmote_core::Instant;
+
 /// A value that a thread updates.
 ///
 /// The value moves into the thread and back, so that there is nothing to lock. A thread lives as
@@ -67,14 +69,10 @@ impl<T: Send + 'static> Aside<T> {
 
     /// The value, unless an update has not ended.
     pub(crate) fn value(&mut self) -> Option<&T> {
-        self.wait(Duration::ZERO);
-        match &self.place {
-            Place::Here(value) => Some(value),
-            Place::InThread(_) => None,
-        }
+        self.value_mut().map(|value| &*value)
     }
 
-    /// The value, unless an update has not ended.
+    /// The same, to be prepared for the next update.
     pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
         self.wait(Duration::ZERO);
         match &mut self.place {
@@ -89,6 +87,36 @@ impl<T: Send + 'static> Aside<T> {
     }
 }
 
+/// A wait for the end of an update that did not end soon. It is checked at intervals that double.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    since: Instant,
+    checked: Instant,
+}
+
+impl Wait {
+    /// A wait that begins.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { since: now, checked: now }
+    }
+
+    /// How long it has taken.
+    pub(crate) fn length(&self, now: Instant) -> flowmote_core::Duration {
+        now.since(self.since)
+    }
+
+    /// The same wait after a check.
+    pub(crate) fn checked(self, now: Instant) -> Self {
+        Self { checked: now, ..self }
+    }
+
+    /// When to check it next.
+    pub(crate) fn next_check(&self) -> Instant {
+        self.checked + self.checked.since(self.since).max(FIRST_CHECK)
+    }
+}
+
+const FIRST_CHECK: flowmote_core::Duration = flowmote_core::Duration::from_millis(10);
 /// Bytes. Files are read into buffers on the heap.
 const STACK: usize = 64 * 1024;
 

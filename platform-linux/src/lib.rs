@@ -8,6 +8,7 @@
 //! ```
 
 mod aside;
+mod cgroups;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -27,3 +28,4 @@ mod seed;
 mod selection;
 pub mod status;
 mod throttle;
+mod uname;

@@ -7,9 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use flowmote::links::Links;
+use flowmote::modules::host::HostCounters;
+use flowmote::modules::interfaces::InterfaceReading;
 use flowmote::modules::taps::capture::{Packet, PacketKind, VlanTag};
 use flowmote::modules::taps::sample::with_flow_sample;
-use flowmote::modules::{host::HostCounters, interfaces::InterfaceReading};
+use flowmote::modules::workloads::WorkloadReading;
 use flowmote::output::waiting::Notes;
 use flowmote_core::record::{counter as c, flow as f};
 use flowmote_core::{
@@ -326,7 +328,7 @@ fn all_notes() -> Notes {
     Notes { tcp: Some(tcp), entities: Some(f::ExtendedEntities::default()) }
 }
 
-/// Records of this host, and of an interface with all optional counters.
+/// Records of this host, of an interface and of a container with all optional counters.
 fn sent_counter_records() -> Numbers {
     let mut numbers = of_applications(&[
         ("HostParent ", "0:2002"),
@@ -346,6 +348,17 @@ fn sent_counter_records() -> Numbers {
         lag_port: Some(c::LagPortStats::UNKNOWN),
     };
     interface.records(&mut emit);
+    let container = WorkloadReading {
+        name: "web".into(),
+        uuid: [0; 16],
+        parent: c::HostParent::UNKNOWN,
+        cpu: c::VirtCpu::UNKNOWN,
+        memory: Some(c::VirtMemory::UNKNOWN),
+        disk_io: Some(c::VirtDiskIo::UNKNOWN),
+    };
+    container.records(&mut emit);
+    // In the samples of the host while there are containers.
+    emit(&[&c::VirtNode::UNKNOWN]);
     numbers
 }
 

@@ -2,12 +2,15 @@
 //!
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
-use super::block::{cloud, collector, json, metrics, nflog, pcap, sflow, tcp, unsupported};
+use super::block::{
+    cloud, collector, entities, json, metrics, nflog, pcap, sflow, tcp, unsupported,
+};
 use super::tokens::{Block, Token, block};
 
 /// The one block of a file.
 pub(super) static SFLOW: Block = Block::new("sflow", "", sflow::TOKENS, sflow::read).and(&[
     json::TOKENS,
+    entities::TOKENS,
     BLOCKS,
     unsupported::TOKENS,
 ]);
@@ -22,4 +25,8 @@ const BLOCKS: &[Token] = &[
     block(&tcp::BLOCK),
     block(&cloud::BLOCK),
     block(&metrics::BLOCK),
+    block(&entities::SYSTEMD),
+    block(&entities::DOCKER),
+    block(&entities::CONTAINERD),
+    block(&entities::K8S),
 ];

@@ -47,6 +47,7 @@ pub(crate) use self::block::cloud::endpoint as metadata_endpoint;
 pub use self::block::cloud::{CloudChoice, CloudProvider, CloudRule};
 pub(crate) use self::block::collector::needs_device;
 pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
+pub use self::block::entities::{EntityRule, EntityRules};
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{
@@ -95,6 +96,8 @@ pub struct Config {
     pub nflog: Option<NflogRule>,
     /// Where the agent's own counters are served over HTTP; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// Services, containers and pods with counters of their own.
+    pub entities: EntityRules,
     /// Samples from applications; `None`: no such source.
     pub json: Option<JsonInput>,
     /// Settings of single applications; see [`Config::app_sampling`].
@@ -141,6 +144,7 @@ impl Default for Config {
             budget: None,
             nflog: None,
             metrics: None,
+            entities: EntityRules::default(),
             json: None,
             applications: AppSettings::default(),
             tcp: None,

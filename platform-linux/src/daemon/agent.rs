@@ -169,8 +169,9 @@ fn agent_config(config: &Config, identity: &Identity, encoding: Encoding) -> Age
     }
 }
 
-/// Size of the agent's table. A host rarely has a thousand interfaces that are sampled or polled.
-pub(super) const MAX_SOURCES: usize = 1024;
+/// Size of the agent's table. A host rarely has a thousand interfaces that are sampled or polled, and
+/// at most 1024 of its services and containers are.
+pub(super) const MAX_SOURCES: usize = 2048;
 /// The upper limit of `datagramBytes`.
 pub(super) const MAX_DATAGRAM: usize = 8192;
 /// How long a sample waits for others to share its datagram. The kernel holds a block of the ring

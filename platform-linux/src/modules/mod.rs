@@ -31,6 +31,7 @@ pub(crate) mod module;
 mod nflog;
 pub mod taps;
 mod tcp;
+pub mod workloads;
 
 use std::io;
 use std::path::Path;
@@ -48,6 +49,7 @@ use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
 use crate::modules::nflog::Nflog;
 use crate::modules::taps::Taps;
 use crate::modules::tcp::Tcp;
+use crate::modules::workloads::Workloads;
 use crate::output::Output;
 
 /// All modules, which are called in the order of the list.
@@ -80,6 +82,7 @@ impl Modules {
                 Box::new(HostCounters::new("/", config.uuid)?),
                 Box::new(InterfaceCounters::open()?),
                 Box::new(Cloud::new(Path::new("/"))),
+                Box::new(Workloads::new(Path::new("/"))),
             ],
         })
     }

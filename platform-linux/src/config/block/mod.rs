@@ -6,6 +6,7 @@
 
 pub(super) mod cloud;
 pub(super) mod collector;
+pub(super) mod entities;
 pub(super) mod json;
 pub(super) mod metrics;
 pub(super) mod nflog;

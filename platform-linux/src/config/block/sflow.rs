@@ -10,7 +10,7 @@ use super::super::rate::{RateSetting, Sampling, SpeedRate};
 use super::super::settings::push_bounded;
 use super::super::tokens::{DEVICE, Kind, RATE, Setting, Settings, Token, supported};
 use super::super::value;
-use super::{collector, json, unsupported};
+use super::{collector, entities, json, unsupported};
 
 /// The settings of the block that have an effect.
 pub(in crate::config) const TOKENS: &[Token] = &[
@@ -79,6 +79,7 @@ pub(in crate::config) fn read(settings: &mut Settings<'_>, config: &mut Config) 
     let datagram_bytes = settings.last(&DATAGRAM_BYTES, datagram_bytes);
     config.datagram_bytes = datagram_bytes.unwrap_or(config.datagram_bytes);
     config.uuid = settings.value(&UUID, value::uuid);
+    entities::read_times(settings, config);
 }
 
 /// Reports an error if the file has no collector block. One with an error counts, so that it

@@ -17,10 +17,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     block(&ULOG),
     block(&PSAMPLE),
     block(&DROPMON),
-    block(&SYSTEMD),
-    block(&DOCKER),
-    block(&CONTAINERD),
-    block(&K8S),
     block(&KVM),
     block(&NVML),
     block(&DBUS),
@@ -34,10 +30,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     block(&OPX),
     block(&OS10),
     block(&SONIC),
-    not_yet("refreshVMs", REFRESH).default("60").about("seconds between searches for VMs"),
-    not_yet("forgetVMs", FORGET)
-        .default("180")
-        .about("seconds until the index of a removed VM is reused"),
     unneeded("modules", PATH, "Flowmote loads no modules"),
     unneeded("refreshAdaptors", REFRESH, "the kernel reports interface changes"),
     unneeded("checkAdaptors", Kind::Number(1..=3600), "the kernel reports interface changes"),
@@ -106,47 +98,6 @@ static DROPMON: Block = Block::ignored(
         not_yet("max", Kind::Number(1..=4_294_967_295)).default("100000"),
         not_yet("max_trip", Kind::Number(1..=4_294_967_295)).default("2"),
         not_yet("hide", PATTERN),
-    ],
-);
-static SYSTEMD: Block = Block::ignored(
-    "systemd",
-    "counters of services",
-    &[
-        not_yet("refreshVMs", Kind::Number(10..=3600)).default("60"),
-        not_yet("dropPriv", Kind::Switch).default("off"),
-        not_yet("markTraffic", Kind::Switch).default("off"),
-        not_yet("cgroup_procs", PATH),
-        not_yet("cgroup_acct", PATH),
-    ],
-);
-static DOCKER: Block = Block::ignored(
-    "docker",
-    "counters of containers",
-    &[
-        not_yet("refreshVMs", REFRESH),
-        not_yet("forgetVMs", FORGET),
-        not_yet("hostname", Kind::Switch).default("off"),
-        not_yet("markTraffic", Kind::Switch).default("off"),
-    ],
-);
-static CONTAINERD: Block = Block::ignored(
-    "containerd",
-    "counters of containers",
-    &[
-        not_yet("forgetVMs", FORGET),
-        not_yet("hostname", Kind::Switch),
-        not_yet("markTraffic", Kind::Switch),
-    ],
-);
-static K8S: Block = Block::ignored(
-    "k8s",
-    "counters of pods",
-    &[
-        not_yet("markTraffic", Kind::Switch).default("off"),
-        not_yet("eof", Kind::Switch),
-        not_yet("setIfAlias", Kind::Switch).default("on"),
-        not_yet("setIfName", Kind::Switch).default("on"),
-        not_yet("unixsock", PATH),
     ],
 );
 static KVM: Block = Block::ignored(

@@ -47,7 +47,7 @@ fn examples_in_the_shipped_file_have_no_problem() {
 fn debian_file() {
     let expected = "\
 f:9:3: warning: \"sampling.http\" is not supported by Flowmote yet; ignored
-f:20:3: warning: \"systemd\" is not supported by Flowmote yet; ignored";
+f:20:13: warning: \"dropPriv\" is ignored: Flowmote never keeps root";
     assert_eq!(problems(DEBIAN), expected);
     let config = Config::parse(DEBIAN).config.unwrap();
     assert_eq!(config.collectors.len(), 2);

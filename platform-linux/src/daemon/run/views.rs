@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flowmote_core::{DataSource, Instant};
+use flowmote_core::{DataSource, Instant, SourceClass};
 use log::{info, warn};
 
 use super::Daemon;
@@ -63,7 +63,8 @@ impl Daemon<'_> {
     /// The state in a line, for `systemctl status`.
     pub(super) fn status(&self) -> String {
         let sources = self.modules.data_sources(&self.config, self.links.links());
-        let interfaces = sources.iter().filter(|source| **source != DataSource::HOST).count();
+        let is_interface = |source: &&DataSource| source.class() == SourceClass::Interface;
+        let interfaces = sources.iter().filter(is_interface).count();
         let collectors = self.config.collectors.len();
         format!("configuration in force: {interfaces} interfaces, {collectors} collectors")
     }

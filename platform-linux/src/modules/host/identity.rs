@@ -1,47 +1,34 @@
 //! `host_descr` (2000): name, UUID and operating system of the host.
 
-use std::ffi::OsStr;
 use std::io;
 
-use flowmote_core::record::counter::{HostDescr, MachineType, OsName};
+use flowmote_core::record::counter::{HostDescr, OsName};
 use log::info;
-use nix::sys::utsname::{UtsName, uname};
 use uuid::Uuid;
 
 use super::text::Files;
+use crate::uname::Uname;
 
 /// The fields of `host_descr` (2000) at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HostIdentity {
-    hostname: String,
-    release: String,
-    machine: MachineType,
+    uname: Uname,
     uuid: [u8; 16],
 }
 
 impl HostIdentity {
-    /// Reads host name, release and machine with uname(2), in the UTS namespace of the caller.
     pub(super) fn now(uuid: [u8; 16]) -> Self {
-        // uname(2) fails only with EFAULT, which nix's buffer cannot cause.
-        let uname = uname().ok();
-        let field = |field: fn(&UtsName) -> &OsStr| {
-            uname.as_ref().map(|uname| field(uname).to_string_lossy()).unwrap_or_default()
-        };
-        Self {
-            hostname: field(UtsName::nodename).into_owned(),
-            release: field(UtsName::release).into_owned(),
-            machine: machine_type(&field(UtsName::machine)),
-            uuid,
-        }
+        Self { uname: Uname::now(), uuid }
     }
 
     pub(super) fn descr(&self) -> HostDescr<'_> {
+        let Uname { hostname, release, machine } = &self.uname;
         HostDescr {
-            hostname: &self.hostname,
+            hostname,
             uuid: self.uuid,
-            machine_type: self.machine,
+            machine_type: *machine,
             os_name: OsName::LINUX,
-            os_release: &self.release,
+            os_release: release,
         }
     }
 }
@@ -93,27 +80,6 @@ fn derived_uuid(text: &str) -> Option<[u8; 16]> {
         && id.bytes().all(|digit| digit.is_ascii_hexdigit())
         && id.bytes().any(|digit| digit != b'0');
     real.then(|| Uuid::new_v5(&MACHINE_ID_NAMESPACE, id.as_bytes()).into_bytes())
-}
-
-/// The machine type for `utsname.machine`.
-fn machine_type(machine: &str) -> MachineType {
-    const KINDS: [(&str, MachineType); 13] = [
-        ("x86_64", MachineType::X86_64),
-        ("aarch64", MachineType::ARM),
-        ("arm", MachineType::ARM),
-        ("i386", MachineType::X86),
-        ("i486", MachineType::X86),
-        ("i586", MachineType::X86),
-        ("i686", MachineType::X86),
-        ("ia64", MachineType::IA64),
-        ("mips", MachineType::MIPS),
-        ("parisc", MachineType::HPPA),
-        ("ppc", MachineType::POWERPC),
-        ("s390", MachineType::S390),
-        ("sparc", MachineType::SPARC),
-    ];
-    let kind = KINDS.iter().find(|(prefix, _)| machine.starts_with(prefix));
-    kind.map_or(MachineType::OTHER, |&(_, kind)| kind)
 }
 
 const PRODUCT_UUID: &str = "sys/class/dmi/id/product_uuid";
@@ -173,20 +139,11 @@ mod tests {
         assert_eq!(derived_uuid(""), None);
     }
 
-    #[test]
-    fn machine_types() {
-        assert_eq!(machine_type("x86_64"), MachineType::X86_64);
-        assert_eq!(machine_type("armv7l"), MachineType::ARM);
-        assert_eq!(machine_type("i686"), MachineType::X86);
-        assert_eq!(machine_type("riscv64"), MachineType::OTHER);
-    }
-
     proptest! {
         #[test]
         fn arbitrary_text_does_not_panic(text: String) {
             firmware_uuid(&text);
             derived_uuid(&text);
-            machine_type(&text);
         }
     }
 }

@@ -25,6 +25,7 @@ use flowmote_core::record::counter::{
 };
 use flowmote_core::{CounterRecord, DataSource, Duration, Instant};
 
+use crate::aside::Wait;
 use crate::config::Config;
 use crate::links::{LinkReader, Links};
 use crate::modules::module::{Module, Statistics, Unscheduled, World};
@@ -54,11 +55,7 @@ pub struct HostCounters {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Poll {
     None,
-    /// Started at `since`, and not ended when it was last checked.
-    Waits {
-        since: Instant,
-        checked: Instant,
-    },
+    Waits(Wait),
     /// The values can be sent.
     Ends,
 }
@@ -164,9 +161,9 @@ impl HostCounters {
 
     /// Ends the poll that waits, if its values are there or have taken too long.
     fn end_wait(&mut self, now: Instant) {
-        let Poll::Waits { since, .. } = self.poll else { return };
-        let ends = self.slow.is_settled() || now.since(since) >= MAX_WAIT;
-        self.poll = if ends { Poll::Ends } else { Poll::Waits { since, checked: now } };
+        let Poll::Waits(wait) = self.poll else { return };
+        let ends = self.slow.is_settled() || wait.length(now) >= MAX_WAIT;
+        self.poll = if ends { Poll::Ends } else { Poll::Waits(wait.checked(now)) };
     }
 
     /// Counters of failed reads so far.
@@ -207,7 +204,7 @@ impl Module for HostCounters {
         }
         if self.poll == Poll::None {
             self.slow.start(now);
-            self.poll = Poll::Waits { since: now, checked: now };
+            self.poll = Poll::Waits(Wait::new(now));
             self.end_wait(now);
         }
         if self.poll == Poll::Ends {
@@ -221,10 +218,9 @@ impl Module for HostCounters {
         (self.poll == Poll::Ends).then_some(Unscheduled::Late(DataSource::HOST))
     }
 
-    /// The end of the wait is checked at intervals that double, from [`FIRST_CHECK`].
     fn deadline(&self) -> Option<Instant> {
         match self.poll {
-            Poll::Waits { since, checked } => Some(checked + checked.since(since).max(FIRST_CHECK)),
+            Poll::Waits(wait) => Some(wait.next_check()),
             Poll::None | Poll::Ends => None,
         }
     }
@@ -275,7 +271,6 @@ impl HostReading {
     }
 }
 
-const FIRST_CHECK: Duration = Duration::from_millis(10);
 /// A poll sends the values before if reading takes longer. Less than the shortest polling interval.
 const MAX_WAIT: Duration = Duration::from_millis(900);
 

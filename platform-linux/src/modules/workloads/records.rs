@@ -1,0 +1,168 @@
+//! The counter records of an entity.
+
+use flowmote_core::record::counter::{
+    HostDescr, HostParent, OsName, VirtCpu, VirtDiskIo, VirtMemory, VirtState,
+};
+use flowmote_core::{CounterRecord, DataSource};
+
+use super::node::Node;
+use crate::cgroups::{Io, Usage};
+use crate::uname::Uname;
+
+/// The identity of an entity in its counter samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) name: String,
+    pub(super) uuid: [u8; 16],
+    /// The entity in which it is, or the host.
+    pub(super) parent: DataSource,
+}
+
+/// The counters of a service, container or pod at one moment. A record whose values are not counted,
+/// because the controller is not enabled, is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkloadReading {
+    /// Its name.
+    pub name: String,
+    /// Its UUID.
+    pub uuid: [u8; 16],
+    /// `host_parent` (2002): the entity in which it is, or the host.
+    pub parent: HostParent,
+    /// `virt_cpu` (2101).
+    pub cpu: VirtCpu,
+    /// `virt_memory` (2102).
+    pub memory: Option<VirtMemory>,
+    /// `virt_disk_io` (2103).
+    pub disk_io: Option<VirtDiskIo>,
+}
+
+impl WorkloadReading {
+    pub(super) fn new(identity: &Identity, usage: &Usage, node: &Node) -> Self {
+        Self {
+            name: identity.name.clone(),
+            uuid: identity.uuid,
+            parent: HostParent {
+                container_type: identity.parent.class() as u32,
+                container_index: identity.parent.index(),
+            },
+            cpu: cpu(usage, node),
+            memory: memory(usage, node),
+            disk_io: usage.io.map(disk_io),
+        }
+    }
+
+    /// Passes the records to `emit`, in the order of their numbers.
+    pub fn records(&self, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
+        let Uname { release, machine, .. } = Uname::now();
+        let descr = HostDescr {
+            hostname: &self.name,
+            uuid: self.uuid,
+            machine_type: machine,
+            os_name: OsName::LINUX,
+            os_release: &release,
+        };
+        let mut records: Vec<&dyn CounterRecord> = vec![&descr, &self.parent, &self.cpu];
+        records.extend(self.memory.iter().map(|record| record as &dyn CounterRecord));
+        records.extend(self.disk_io.iter().map(|record| record as &dyn CounterRecord));
+        emit(&records);
+    }
+}
+
+/// `virt_cpu` (2101).
+fn cpu(usage: &Usage, node: &Node) -> VirtCpu {
+    VirtCpu {
+        state: if usage.is_frozen { VirtState::PAUSED } else { VirtState::RUNNING },
+        cpu_time: low(usage.cpu_usec / 1000),
+        // A quota above what the host has is none.
+        nr_virt_cpu: usage.cpus.map_or(node.cpus, |cpus| match node.cpus {
+            0 => cpus,
+            all => cpus.min(all),
+        }),
+    }
+}
+
+/// `virt_memory` (2102).
+fn memory(usage: &Usage, node: &Node) -> Option<VirtMemory> {
+    let limit = usage.memory_max.unwrap_or(u64::MAX);
+    let max_memory = match node.memory {
+        0 => usage.memory_max.unwrap_or(0),
+        all => limit.min(all),
+    };
+    usage.memory.map(|memory| VirtMemory { memory, max_memory })
+}
+
+/// `virt_disk_io` (2103). A cgroup has no disks, so that their sizes are unknown.
+fn disk_io(io: Io) -> VirtDiskIo {
+    VirtDiskIo {
+        rd_req: low(io.reads),
+        rd_bytes: io.read_bytes,
+        wr_req: low(io.writes),
+        wr_bytes: io.written_bytes,
+        ..VirtDiskIo::UNKNOWN
+    }
+}
+
+/// The low 32 bits: a counter of 32 bits wraps at the same points.
+const fn low(count: u64) -> u32 {
+    (count & 0xFFFF_FFFF) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: Node = Node { cpus: 4, memory: 1 << 30, ..Node::UNKNOWN };
+
+    fn usage() -> Usage {
+        Usage { cpu_usec: 4_294_967_296_999, memory: Some(4096), ..Usage::default() }
+    }
+
+    fn formats(usage: &Usage) -> Vec<u32> {
+        let identity = Identity { name: "x".into(), uuid: [1; 16], parent: DataSource::HOST };
+        let mut formats = Vec::new();
+        WorkloadReading::new(&identity, usage, &NODE).records(&mut |records| {
+            formats.extend(records.iter().map(|record| record.format().word()));
+        });
+        formats
+    }
+
+    #[test]
+    fn records_without_values_are_left_out() {
+        assert_eq!(formats(&Usage::default()), [2000, 2002, 2101]);
+        assert_eq!(formats(&usage()), [2000, 2002, 2101, 2102]);
+        let all = Usage { io: Some(Io::default()), ..usage() };
+        assert_eq!(formats(&all), [2000, 2002, 2101, 2102, 2103]);
+    }
+
+    #[test]
+    fn cpu_time_is_in_milliseconds_and_wraps() {
+        let record = cpu(&usage(), &NODE);
+        assert_eq!((record.state, record.cpu_time, record.nr_virt_cpu), (VirtState::RUNNING, 0, 4));
+        let frozen = Usage { cpu_usec: 1_999, cpus: Some(2), is_frozen: true, ..usage() };
+        let record = cpu(&frozen, &NODE);
+        assert_eq!((record.state, record.cpu_time, record.nr_virt_cpu), (VirtState::PAUSED, 1, 2));
+        let cpus = |cpus| cpu(&Usage { cpus: Some(cpus), ..usage() }, &NODE).nr_virt_cpu;
+        assert_eq!((cpus(4), cpus(100)), (4, 4));
+    }
+
+    #[test]
+    fn memory_without_limit_is_that_of_the_host() {
+        let max = |memory_max, node: &Node| {
+            memory(&Usage { memory_max, ..usage() }, node).map(|record| record.max_memory)
+        };
+        assert_eq!(max(None, &NODE), Some(1 << 30));
+        assert_eq!(max(Some(1 << 20), &NODE), Some(1 << 20));
+        assert_eq!(max(Some(1 << 40), &NODE), Some(1 << 30));
+        assert_eq!(max(None, &Node::UNKNOWN), Some(0));
+        assert_eq!(max(Some(5), &Node::UNKNOWN), Some(5));
+    }
+
+    #[test]
+    fn bytes_of_disks_are_each_counted_once() {
+        let io = Io { read_bytes: 1 << 33, reads: 2, written_bytes: 3, writes: 1 << 32 };
+        let record = disk_io(io);
+        let counters = (record.rd_bytes, record.rd_req, record.wr_bytes, record.wr_req);
+        assert_eq!(counters, (1 << 33, 2, 3, 0));
+        assert_eq!((record.capacity, record.errs), (0, u32::MAX), "unknown");
+    }
+}
