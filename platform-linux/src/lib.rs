@@ -15,6 +15,7 @@ pub mod config;
 pub mod daemon;
 pub mod entities;
 mod events;
+mod frame;
 mod headers;
 mod kernel;
 pub mod links;
@@ -23,6 +24,7 @@ pub mod modules;
 #[cfg(test)]
 mod operations;
 pub mod output;
+mod pools;
 pub mod printable;
 mod seed;
 mod selection;

@@ -306,6 +306,7 @@ fn sent_flow_records() -> Numbers {
         numbers.extend(sample.records.iter().map(|record| number(record.format())));
     });
     numbers.extend(all_notes().records().map(|record| number(record.format())));
+    numbers.extend(made_in_sources());
     numbers
 }
 
@@ -326,6 +327,21 @@ fn all_notes() -> Notes {
         min_rtt: 0,
     };
     Notes { tcp: Some(tcp), entities: Some(f::ExtendedEntities::default()) }
+}
+
+/// Records of the modules that a test cannot call, by the places that make them.
+fn made_in_sources() -> Numbers {
+    let source = sources(&root().join("platform-linux/src/modules"));
+    let places = [
+        ("ExtendedEgressQueue {", "0:1036"),
+        ("ExtendedFunction {", "0:1038"),
+        ("ExtendedTransit {", "0:1039"),
+        ("ExtendedQueue {", "0:1040"),
+        ("ExtendedHwTrap {", "0:1041"),
+        ("ExtendedLinuxDropReason {", "0:1042"),
+    ];
+    let made = places.iter().filter(|(place, _)| source.contains(place));
+    made.map(|(_, number)| (*number).to_owned()).collect()
 }
 
 /// Records of this host, of an interface and of a container with all optional counters.

@@ -3,7 +3,8 @@
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
 use super::block::{
-    cloud, collector, entities, json, metrics, nflog, pcap, sflow, tcp, unsupported,
+    cloud, collector, dropmon, entities, json, metrics, nflog, pcap, psample, sflow, tcp,
+    unsupported,
 };
 use super::tokens::{Block, Token, block};
 
@@ -29,4 +30,6 @@ const BLOCKS: &[Token] = &[
     block(&entities::DOCKER),
     block(&entities::CONTAINERD),
     block(&entities::K8S),
+    block(&psample::BLOCK),
+    block(&dropmon::BLOCK),
 ];

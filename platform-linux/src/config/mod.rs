@@ -47,12 +47,14 @@ pub(crate) use self::block::cloud::endpoint as metadata_endpoint;
 pub use self::block::cloud::{CloudChoice, CloudProvider, CloudRule};
 pub(crate) use self::block::collector::needs_device;
 pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
+pub use self::block::dropmon::{DropmonRule, Monitored};
 pub use self::block::entities::{EntityRule, EntityRules};
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{
     Direction, LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule,
 };
+pub use self::block::psample::PsampleRule;
 pub use self::block::tcp::SocketLookup;
 pub use self::diagnostic::{Diagnostic, Position, Severity};
 pub use self::rate::{
@@ -106,6 +108,10 @@ pub struct Config {
     pub tcp: Option<SocketLookup>,
     /// Identity of the instance in its cloud.
     pub cloud: CloudRule,
+    /// Packets sampled by tc, Open vSwitch or a switch chip; `None`: no such source.
+    pub psample: Option<PsampleRule>,
+    /// Dropped packets; `None`: these are not reported.
+    pub dropmon: Option<DropmonRule>,
 }
 
 /// The outcome of parsing.
@@ -149,6 +155,8 @@ impl Default for Config {
             applications: AppSettings::default(),
             tcp: None,
             cloud: CloudRule::default(),
+            psample: None,
+            dropmon: None,
         }
     }
 }

@@ -84,10 +84,15 @@ impl Config {
     /// speed divided by `sampling.bps_ratio`; [`DEFAULT_SAMPLING`] if the speed is unknown.
     /// `if_speed` is in bit/s, `None` or 0 if unknown.
     pub fn sampling_rate(&self, tap: &TapRule, if_speed: Option<u64>) -> (u32, RateReason<'_>) {
-        let if_speed = if_speed.filter(|&speed| speed != 0);
         if let Some(rate) = tap.sampling {
             return (rate, RateReason::Tap { rate, position: tap.position });
         }
+        self.rate_of_speed(if_speed)
+    }
+
+    /// The same for an interface that no tap selects.
+    pub fn rate_of_speed(&self, if_speed: Option<u64>) -> (u32, RateReason<'_>) {
+        let if_speed = if_speed.filter(|&speed| speed != 0);
         if let Some(found) = if_speed.and_then(|speed| self.sampling.for_speed(speed)) {
             return (found.rate.value, RateReason::Speed(found));
         }

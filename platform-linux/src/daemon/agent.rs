@@ -164,7 +164,7 @@ fn agent_config(config: &Config, identity: &Identity, encoding: Encoding) -> Age
         },
         header_bytes: config.header_bytes as usize,
         max_delay: MAX_DELAY,
-        discard_limit: 10,
+        discard_limit: config.dropmon.as_ref().map_or(0, |rule| rule.limit),
         seed: seed(),
     }
 }

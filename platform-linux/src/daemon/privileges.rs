@@ -67,6 +67,20 @@ impl Outcome {
         &self.user
     }
 
+    /// Gives up the capabilities that are no longer among the `needed`, permanently. Errors are
+    /// ignored: without the capability there is nothing to give up.
+    pub(super) fn keep_only(&mut self, needed: &[Capability]) {
+        self.kept.retain(|capability| {
+            let keep = needed.contains(capability);
+            if !keep {
+                for set in [CapSet::Effective, CapSet::Permitted] {
+                    let _ = caps::drop(None, set, *capability);
+                }
+            }
+            keep
+        });
+    }
+
     /// Returns true if the process still has the user id 0, and so the rights of the owner on
     /// root's files.
     pub(super) fn is_root(&self) -> bool {

@@ -24,11 +24,13 @@
 //! `data_sources` and `counters`).
 
 mod cloud;
+mod dropmon;
 pub mod host;
 pub mod interfaces;
 mod json;
 pub(crate) mod module;
 mod nflog;
+mod psample;
 pub mod taps;
 mod tcp;
 pub mod workloads;
@@ -42,11 +44,13 @@ use flowmote_core::{CounterRecord, CounterSource, DataSource, Duration, Instant}
 use crate::config::Config;
 use crate::links::Links;
 use crate::modules::cloud::Cloud;
+use crate::modules::dropmon::Dropmon;
 use crate::modules::host::HostCounters;
 use crate::modules::interfaces::InterfaceCounters;
 use crate::modules::json::Json;
 use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
 use crate::modules::nflog::Nflog;
+use crate::modules::psample::Psample;
 use crate::modules::taps::Taps;
 use crate::modules::tcp::Tcp;
 use crate::modules::workloads::Workloads;
@@ -79,6 +83,8 @@ impl Modules {
                 Box::new(Nflog::default()),
                 Box::new(Tcp::default()),
                 Box::new(Json::default()),
+                Box::new(Psample::default()),
+                Box::new(Dropmon::default()),
                 Box::new(HostCounters::new("/", config.uuid)?),
                 Box::new(InterfaceCounters::open()?),
                 Box::new(Cloud::new(Path::new("/"))),

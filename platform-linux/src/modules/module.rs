@@ -21,7 +21,8 @@ use crate::output::Output;
 ///
 /// Calls through `dyn Module` happen once per wake-up, never once per packet.
 pub(crate) trait Module: fmt::Debug {
-    /// Capabilities that the module needs after the start. The daemon gives up all others.
+    /// Capabilities that the module needs from now on. The daemon gives up all others, for good,
+    /// after the start and after every [`reconcile`](Self::reconcile).
     fn capabilities(&self, _config: &Config) -> &'static [Capability] {
         &[]
     }
@@ -32,7 +33,7 @@ pub(crate) trait Module: fmt::Debug {
         Ok(())
     }
 
-    /// Returns true if the module samples packets under this configuration.
+    /// Returns true if the module samples or reports packets under this configuration.
     fn samples_packets(&self, _config: &Config) -> bool {
         false
     }

@@ -6,11 +6,13 @@
 
 pub(super) mod cloud;
 pub(super) mod collector;
+pub(super) mod dropmon;
 pub(super) mod entities;
 pub(super) mod json;
 pub(super) mod metrics;
 pub(super) mod nflog;
 pub(super) mod pcap;
+pub(super) mod psample;
 pub(super) mod sflow;
 pub(super) mod tcp;
 pub(super) mod unsupported;

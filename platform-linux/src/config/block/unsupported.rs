@@ -15,8 +15,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
         .about("seconds between counter samples of another sFlow module"),
     block(&DNS_SD),
     block(&ULOG),
-    block(&PSAMPLE),
-    block(&DROPMON),
     block(&KVM),
     block(&NVML),
     block(&DBUS),
@@ -69,35 +67,6 @@ static ULOG: Block = Block::ignored(
     &[
         not_yet("group", Kind::Number(1..=32)).alias("ulogGroup"),
         not_yet("probability", FRACTION).alias("ulogProbability"),
-    ],
-);
-static PSAMPLE: Block = Block::ignored(
-    "psample",
-    "packets sampled by tc or a switch chip",
-    &[
-        not_yet("group", Kind::Number(1..=32)).default("1"),
-        not_yet("ingress", Kind::Switch).default("on"),
-        not_yet("egress", Kind::Switch).default("off"),
-    ],
-);
-static DROPMON: Block = Block::ignored(
-    "dropmon",
-    "packets dropped by the kernel, with reasons",
-    &[
-        not_yet("group", Kind::Number(1..=4_294_967_295)),
-        not_yet("start", Kind::Switch).default("off"),
-        not_yet("limit", Kind::Number(1..=10_000)).default("100"),
-        not_yet("sw", Kind::Switch).default("on"),
-        not_yet("hw", Kind::Switch).default("on"),
-        not_yet("rn", Kind::Switch).default("on"),
-        not_yet("hw_unknown", Kind::Switch).default("off"),
-        not_yet("hw_function", Kind::Switch),
-        not_yet("sw_passive", Kind::Switch).default("off"),
-        not_yet("hw_passive", Kind::Switch).default("off"),
-        not_yet("force", Kind::Switch).default("on"),
-        not_yet("max", Kind::Number(1..=4_294_967_295)).default("100000"),
-        not_yet("max_trip", Kind::Number(1..=4_294_967_295)).default("2"),
-        not_yet("hide", PATTERN),
     ],
 );
 static KVM: Block = Block::ignored(

@@ -73,8 +73,6 @@ fn cumulus_file() {
     let expected = "\
 f:4:3: warning: \"modules\" is ignored: Flowmote loads no modules
 f:5:3: warning: \"cumulus\" is not supported by Flowmote yet; ignored
-f:6:3: warning: \"psample\" is not supported by Flowmote yet; ignored
-f:7:3: warning: \"dropmon\" is not supported by Flowmote yet; ignored
 f:17:18: warning: the file ends inside sflow of line 3; } is missing";
     assert_eq!(problems(CUMULUS), expected);
     let config = Config::parse(CUMULUS).config.unwrap();
@@ -82,16 +80,18 @@ f:17:18: warning: the file ends inside sflow of line 3; } is missing";
     assert_eq!(config.sub_agent_id, 7);
     assert_eq!(config.agent.device.as_deref(), Some("lo"));
     assert_eq!(config.sampling.by_speed.len(), 4);
+    assert_eq!(config.psample.unwrap().ingress, Some(1));
+    assert!(config.dropmon.is_some());
 }
 
 #[test]
 fn vyos_file() {
     let expected = "\
-f:14:1: warning: \"dropmon\" is not supported by Flowmote yet; ignored
 f:15:1: warning: \"dbus\" is not supported by Flowmote yet; ignored";
     assert_eq!(problems(VYOS), expected);
     let config = Config::parse(VYOS).config.unwrap();
     assert_eq!(config.agent.ip, Some(IpAddr::from([192, 0, 2, 14])));
+    assert_eq!(config.dropmon.as_ref().unwrap().limit, 50);
     assert_eq!(config.collectors[1].to_string(), "[2001:db8::1]:9995");
     let eth1 = LinkTraits {
         name: "eth1",

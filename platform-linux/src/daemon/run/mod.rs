@@ -95,6 +95,7 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         wake_ups: 0,
         started: clock::now(),
         next_report: None,
+        privileges: None,
         is_ready: false,
     };
     let without_effect = user.without_effect();
@@ -129,6 +130,8 @@ struct Daemon<'a> {
     wake_ups: u64,
     started: Instant,
     next_report: Option<Instant>,
+    /// What is left of the privileges; `None` during the start.
+    privileges: Option<privileges::Outcome>,
     /// systemd was notified that the start is over.
     is_ready: bool,
 }
@@ -164,6 +167,7 @@ impl Daemon<'_> {
         } else {
             info!("running as {outcome}");
         }
+        self.privileges = Some(outcome);
         self.next_report = self.following_report(now);
         self.publish_settings(now);
         Ok(())
@@ -233,7 +237,7 @@ impl Daemon<'_> {
         }
         let world = World::new(&self.config, self.links.links(), &self.events);
         if self.modules.run_due(now, world, &mut self.output) {
-            self.update_sources(now);
+            self.follow_modules(now);
         }
         let collectors = self.output.collectors.maintain(now, &self.resolver);
         self.output.collectors.watch(|socket| {
@@ -339,13 +343,22 @@ impl Daemon<'_> {
         let world = World::new(&self.config, self.links.links(), &self.events);
         self.modules.reconcile(now, world, &mut self.output);
         self.locate_collectors();
-        self.update_sources(now);
+        self.follow_modules(now);
     }
 
     fn locate_collectors(&mut self) {
         let links = self.links.links();
         let name_of = |name: &str| links.by_name(name).map(|link| link.name.clone());
         self.output.collectors.locate_devices(name_of);
+    }
+
+    /// Adapts what depends on the state of the modules, after each of their steps: the data sources
+    /// of the agent, and the capabilities of the process.
+    fn follow_modules(&mut self, now: Instant) {
+        self.update_sources(now);
+        if let Some(privileges) = &mut self.privileges {
+            privileges.keep_only(&self.modules.capabilities(&self.config));
+        }
     }
 
     fn update_sources(&mut self, now: Instant) {

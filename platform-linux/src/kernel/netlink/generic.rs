@@ -2,12 +2,14 @@
 //! (linux/genetlink.h).
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::socket::SockProtocol;
 
-use super::attributes::{as_u16, find};
-use super::message::{Message, Request};
-use super::socket::NetlinkSocket;
+use super::attributes::{as_str, as_u16, as_u32, attributes, find};
+use super::message::{Malformed, Message, Messages, Request};
+use super::socket::{NetlinkSocket, ReceiveError};
+use crate::kernel::sys::netlink;
 
 /// A generic netlink socket for one family.
 #[derive(Debug)]
@@ -24,12 +26,59 @@ impl GenericSocket {
     /// `ENOENT` on a kernel without the family, else those of [`NetlinkSocket::open`].
     pub(crate) fn open(family: &str) -> io::Result<Self> {
         let mut socket = NetlinkSocket::open(SockProtocol::NetlinkGeneric, 0)?;
-        let name = [family.as_bytes(), b"\0"].concat();
-        let request = Request::new(GENL_ID_CTRL, 0, &[CTRL_CMD_GETFAMILY, VERSION, 0, 0])
-            .attribute(CTRL_ATTR_FAMILY_NAME, &name);
         let mut number = None;
-        socket.request(&request, &mut |message| number = family_number(message).or(number))?;
+        socket.request(&family_request(family), &mut |message| {
+            number = family_number(message).or(number);
+        })?;
         Ok(Self { socket, family: number.ok_or(io::ErrorKind::InvalidData)? })
+    }
+
+    /// Joins a multicast group of the family, whose messages [`receive`](Self::receive) takes. A
+    /// socket that has joined makes no requests: their replies would displace messages.
+    ///
+    /// The queue holds `queue_bytes`, beyond `net.core.rmem_max` where `CAP_NET_ADMIN` permits it.
+    ///
+    /// # Errors
+    /// `EPERM` without the capability that the family requires, `ENOENT` if the family has no such
+    /// group.
+    pub(crate) fn join(&mut self, family: &str, group: &str, queue_bytes: usize) -> io::Result<()> {
+        let mut number = None;
+        self.socket.request(&family_request(family), &mut |message| {
+            number = group_number(message, group).or(number);
+        })?;
+        let number = number.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))?;
+        // Before the membership, after which messages can arrive.
+        self.socket.set_queue_bytes(queue_bytes);
+        netlink::join_group(self.socket.as_fd(), number)
+    }
+
+    /// Takes one datagram out of the queue of a socket that has joined a group, and passes the
+    /// messages of the family to `visit`. Returns false if there is none.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`].
+    pub(crate) fn receive(
+        &mut self,
+        visit: &mut dyn FnMut(Result<Notification<'_>, Malformed>),
+    ) -> Result<bool, ReceiveError> {
+        let family = self.family;
+        let Some(datagram) = self.socket.receive()? else { return Ok(false) };
+        for message in Messages::new(datagram) {
+            match message {
+                Ok(message) if message.kind != family => {}
+                Ok(message) => visit(notification(message)),
+                Err(malformed) => visit(Err(malformed)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The number of datagrams that the full queue has lost since the socket was opened.
+    ///
+    /// # Errors
+    /// `ENOPROTOOPT` before Linux 4.12.
+    pub(crate) fn lost(&self) -> io::Result<u32> {
+        netlink::lost_datagrams(self.socket.as_fd())
     }
 
     /// A request for `command` of the family, to which attributes can be added.
@@ -51,8 +100,44 @@ impl GenericSocket {
     }
 }
 
+impl AsFd for GenericSocket {
+    /// Readable when [`GenericSocket::receive`] has a datagram or an overrun to report.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn family_request(family: &str) -> Request {
+    let name = [family.as_bytes(), b"\0"].concat();
+    Request::new(GENL_ID_CTRL, 0, &[CTRL_CMD_GETFAMILY, VERSION, 0, 0])
+        .attribute(CTRL_ATTR_FAMILY_NAME, &name)
+}
+
+/// A message of a family, without its headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Notification<'a> {
+    /// The kind of message, defined by the family.
+    pub(crate) command: u8,
+    pub(crate) attributes: &'a [u8],
+}
+
+fn notification(message: Message<'_>) -> Result<Notification<'_>, Malformed> {
+    let (header, rest) = message.body.split_first_chunk::<GENERIC_HEADER>().ok_or(Malformed)?;
+    let [command, ..] = *header;
+    Ok(Notification { command, attributes: rest })
+}
+
 fn family_number(message: Message<'_>) -> Option<u16> {
     find(message.body.get(GENERIC_HEADER..)?, CTRL_ATTR_FAMILY_ID).and_then(as_u16)
+}
+
+/// The number of the multicast group of that name.
+fn group_number(message: Message<'_>, name: &str) -> Option<u32> {
+    let groups = find(message.body.get(GENERIC_HEADER..)?, CTRL_ATTR_MCAST_GROUPS)?;
+    attributes(groups).find_map(|(_, group)| {
+        let found = find(group, CTRL_ATTR_MCAST_GRP_NAME).and_then(as_str)?;
+        find(group, CTRL_ATTR_MCAST_GRP_ID).and_then(as_u32).filter(|_| found == name)
+    })
 }
 
 /// Bytes of `struct genlmsghdr`: command, version, reserved.
@@ -64,6 +149,9 @@ const GENL_ID_CTRL: u16 = 16;
 const CTRL_CMD_GETFAMILY: u8 = 3;
 const CTRL_ATTR_FAMILY_ID: u16 = 1;
 const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+const CTRL_ATTR_MCAST_GROUPS: u16 = 7;
+const CTRL_ATTR_MCAST_GRP_NAME: u16 = 1;
+const CTRL_ATTR_MCAST_GRP_ID: u16 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -82,6 +170,44 @@ mod tests {
         assert_eq!(family_number(message(&body)), Some(21));
         assert_eq!(family_number(message(&body[..16])), None);
         assert_eq!(family_number(message(&[])), None);
+    }
+
+    /// The groups of `psample` on Linux 6.1.
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn group_number_of_a_reply() {
+        let body = [
+            1, 2, 0, 0, // CTRL_CMD_NEWFAMILY, version
+            52, 0, 7, 0x80, // CTRL_ATTR_MCAST_GROUPS
+            24, 0, 1, 0, 8, 0, 2, 0, 9, 0, 0, 0, // id 9
+            11, 0, 1, 0, b'c', b'o', b'n', b'f', b'i', b'g', 0, 0, //
+            24, 0, 2, 0, 8, 0, 2, 0, 10, 0, 0, 0, // id 10
+            12, 0, 1, 0, b'p', b'a', b'c', b'k', b'e', b't', b's', 0,
+        ];
+        let message = |body| Message { kind: GENL_ID_CTRL, flags: 0, sequence: 1, body };
+        assert_eq!(group_number(message(&body), "packets"), Some(10));
+        assert_eq!(group_number(message(&body), "config"), Some(9));
+        assert_eq!(group_number(message(&body), "events"), None);
+        assert_eq!(group_number(message(&body[..12]), "config"), None);
+    }
+
+    #[test]
+    fn notification_is_command_and_attributes() {
+        let message = |body| Message { kind: 30, flags: 0, sequence: 0, body };
+        let expected = Notification { command: 5, attributes: &[8, 0] };
+        assert_eq!(notification(message(&[5, 1, 0, 0, 8, 0])), Ok(expected));
+        assert_eq!(notification(message(&[5, 1, 0])), Err(Malformed));
+    }
+
+    /// The group of `nlctrl` that reports families, which every user may join.
+    #[test]
+    fn group_of_this_kernel_is_joined() {
+        let mut socket = GenericSocket::open("nlctrl").unwrap();
+        socket.join("nlctrl", "notify", 1 << 16).unwrap();
+        assert!(!socket.receive(&mut |_| {}).unwrap());
+        assert_eq!(socket.lost().unwrap(), 0);
+        let error = socket.join("nlctrl", "events", 1 << 16).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
     }
 
     /// `nlctrl` describes itself on every kernel; the other name is no family.

@@ -5,9 +5,11 @@
 //! newer kernel may change a message.
 
 pub(crate) mod attributes;
+pub(crate) mod drop_monitor;
 mod generic;
 mod message;
 pub(crate) mod nflog;
+pub(crate) mod psample;
 pub(crate) mod sock_diag;
 mod socket;
 

@@ -1,10 +1,9 @@
 //! Packets that the firewall samples: a rule of nftables or iptables logs one in N of them to a
 //! group of `nfnetlink_log`, and each message becomes a flow sample.
 
-mod pools;
 mod sample;
 
-use caps::{CapSet, Capability};
+use caps::Capability;
 use flowmote_core::{DataSource, Duration, Instant};
 use log::info;
 
@@ -13,9 +12,9 @@ use crate::kernel::netlink::ReceiveError;
 use crate::kernel::netlink::nflog::{BindError, HOLD_MS, LogGroup, LogPacket};
 use crate::links::Links;
 use crate::modules::module::{Findings, Line, Module, Statistics, World};
-use crate::modules::nflog::pools::{Pools, Sequence};
 use crate::modules::nflog::sample::{data_source, sampled_header, with_flow_sample};
 use crate::output::Output;
+use crate::pools::{Pools, Sequence};
 use crate::throttle::Throttle;
 
 /// The group of the `nflog { }` block, if there is one.
@@ -218,9 +217,12 @@ impl Nflog {
             .and_then(|socket| Ok((world.watch(&socket, 0)?, socket)));
         match bound {
             Ok(((), socket)) => {
-                self.group = Some(Group { rule, socket, sequence: Sequence::default() });
+                // Binding starts the numbers of the group. Not numbered, and therefore not known
+                // here, are packets for which the kernel had no memory (`nfulnl_log_packet`,
+                // `alloc_failure`).
+                let sequence = Sequence::from_zero();
+                self.group = Some(Group { rule, socket, sequence });
                 self.retry = None;
-                give_up_net_admin();
                 info!("nflog group {group}: sampling 1 in {sampling_rate}");
             }
             Err(error) => {
@@ -278,14 +280,6 @@ fn advice(error: &BindError) -> &'static str {
              is bound, so that another group takes a restart"
         }
         _ => "",
-    }
-}
-
-/// Gives up CAP_NET_ADMIN for the rest of the process's life. Errors are ignored: without the
-/// capability there is nothing to give up.
-fn give_up_net_admin() {
-    for set in [CapSet::Effective, CapSet::Permitted] {
-        let _ = caps::drop(None, set, Capability::CAP_NET_ADMIN);
     }
 }
 

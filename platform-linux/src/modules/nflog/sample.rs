@@ -5,6 +5,7 @@ use flowmote_core::record::flow::{
 };
 use flowmote_core::{DataSource, FlowRecord, FlowSample, Interface, SampleMeta};
 
+use crate::frame::{FCS, IPV4, IPV6, MAC_ADDRESSES, MIN_FRAME, is_ethernet};
 use crate::kernel::netlink::nflog::{LogPacket, StrippedTag};
 
 /// The ifIndex of the data source of a packet: its input interface, else its output interface;
@@ -111,13 +112,6 @@ fn split<'a>(packet: &LogPacket<'a>) -> (&'a [u8], &'a [u8]) {
     (if ethernet { packet.hardware_header } else { &[] }, packet.payload)
 }
 
-/// Returns true for an Ethernet header that announces `protocol`. The kernel's numbers for frames
-/// with a length instead of an EtherType are below 0x600 (linux/if_ether.h, `ETH_P_802_2`).
-fn is_ethernet(header: &[u8], protocol: u16) -> bool {
-    let ether_type = header.get(MAC_ADDRESSES..).and_then(<[u8]>::first_chunk);
-    ether_type.is_some_and(|bytes| u16::from_be_bytes(*bytes) == protocol || protocol < 0x600)
-}
-
 /// Length of the packet from its network header on: by the header itself, and at least the bytes
 /// that were copied. These include the padding of a short frame, and they are all there is of a
 /// protocol other than IP, of jumbograms and of super-packets beyond 64 KiB, whose length field is
@@ -165,15 +159,7 @@ fn extended_switch(packet: &LogPacket<'_>, tag: StrippedTag) -> ExtendedSwitch {
     }
 }
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-/// Destination and source address of an Ethernet header.
-const MAC_ADDRESSES: usize = 12;
 const ETHERNET_HEADER: usize = 14;
-/// Bytes of the frame check sequence, which the kernel never has.
-const FCS: u32 = 4;
-/// Bytes of the shortest Ethernet frame, FCS included (IEEE 802.3, clause 4.4.2, `minFrameSize`).
-const MIN_FRAME: u32 = 64;
 // linux/netfilter.h
 const NFPROTO_ARP: u8 = 3;
 const NFPROTO_NETDEV: u8 = 5;
