@@ -161,12 +161,13 @@ fn engine_has_no_socket_clock_thread_or_file() {
 #[test]
 fn every_test_program_is_listed_with_the_prefix_of_a_group() {
     // `tests/all` selects groups by these prefixes.
-    const GROUPS: [&str; 6] = ["net_", "sim_", "decoder_", "firmware_", "image_", "docs_"];
+    const GROUPS: [&str; 7] =
+        ["net_", "sim_", "decoder_", "firmware_", "image_", "package_", "docs_"];
     let manifests = files_under("tests", "Cargo.toml");
     let manifest = manifests.iter().find(|manifest| manifest.path == "tests/Cargo.toml");
     let manifest = &manifest.expect("tests/Cargo.toml").text;
     let mut violations = Vec::new();
-    for subject in ["agent", "analyzer", "firmware", "docs"] {
+    for subject in ["agent", "analyzer", "firmware", "package", "docs"] {
         for file in files_under(&format!("tests/{subject}"), ".rs") {
             let path = file.path.trim_start_matches("tests/");
             let is_program = path.matches('/').count() == 1 || path.ends_with("/main.rs");

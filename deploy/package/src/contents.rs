@@ -19,6 +19,8 @@ pub(crate) struct Build<'a> {
     /// The folder of the built programs.
     pub(crate) programs: &'a Path,
     pub(crate) licences: &'a Licences,
+    /// The number of the package among those of one version.
+    pub(crate) release: u32,
     pub(crate) date: Date,
 }
 
@@ -82,6 +84,7 @@ impl Build<'_> {
             summary,
             description,
             arch: self.arch,
+            release: self.release,
             user,
             is_enabled: user.is_some(),
             files,

@@ -51,6 +51,9 @@ struct BuildArguments {
     /// Folder of the built programs
     #[arg(long, value_name = "FOLDER")]
     programs: PathBuf,
+    /// Number of the package among those of one version, larger for a later one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    release: u32,
     /// Folder of the packages
     #[arg(long, value_name = "FOLDER")]
     output: PathBuf,
@@ -74,7 +77,13 @@ fn main() -> Result<()> {
 impl BuildArguments {
     fn run(&self, date: Date) -> Result<()> {
         let licences = Licences::read(&self.arch.target())?;
-        let build = Build { arch: self.arch, programs: &self.programs, licences: &licences, date };
+        let build = Build {
+            arch: self.arch,
+            programs: &self.programs,
+            licences: &licences,
+            release: self.release,
+            date,
+        };
         let output = &self.output;
         fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
         self.formats.iter().try_for_each(|format| format.write(&build, output))

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use flate2::{Compression, GzBuilder};
 
+use crate::formats::VERSION;
 use crate::program::Arch;
 
 /// A package.
@@ -14,6 +15,8 @@ pub(crate) struct Package {
     /// Lines of at most 75 characters.
     pub(crate) description: &'static str,
     pub(crate) arch: Arch,
+    /// The number of the package among those of one version of the programs.
+    pub(crate) release: u32,
     /// The system user that the package makes, if it has one.
     pub(crate) user: Option<&'static str>,
     /// True if the service starts with the machine from its installation on.
@@ -51,6 +54,11 @@ impl Kind {
 }
 
 impl Package {
+    /// `1.2.3-1`.
+    pub(crate) fn version(&self) -> String {
+        format!("{VERSION}-{}", self.release)
+    }
+
     pub(crate) fn unit(&self) -> String {
         format!("{}.service", self.name)
     }

@@ -5,6 +5,8 @@
 //! - [`qemu`]: emulated boards whose ports, consoles and frames a test controls.
 //! - [`end_station`]: the scenarios that every end station firmware has to pass on its board.
 //! - [`footprint`]: flash, RAM and stack of firmware, and tables of their limits.
+//! - [`machine`]: a copy of this machine's root, in which packages are installed.
+//! - [`packages`]: packages of the static programs.
 //! - [`toolchain`]: components of the Rust toolchain, and its build directories.
 //! - [`tree`]: the files of the project.
 //!
@@ -15,7 +17,9 @@
 mod deadline;
 pub mod end_station;
 pub mod footprint;
+pub mod machine;
 pub mod net;
+pub mod packages;
 mod program;
 pub mod qemu;
 pub mod random;

@@ -6,7 +6,7 @@ use core::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::{MAINTAINER, RELEASE, VERSION};
+use super::{MAINTAINER, VERSION};
 use crate::date::Date;
 use crate::formats::tar::Archive;
 use crate::package::{File, Kind, Package, gzip};
@@ -14,7 +14,7 @@ use crate::scripts;
 
 /// `flowmote_1.2.3-1_amd64.deb`.
 pub(crate) fn file_name(package: &Package) -> String {
-    format!("{}_{VERSION}-{RELEASE}_{}.deb", package.name, package.arch.of_debian())
+    format!("{}_{}_{}.deb", package.name, package.version(), package.arch.of_debian())
 }
 
 /// The bytes of the package.
@@ -77,7 +77,8 @@ fn fields(package: &Package, files: &[&File]) -> Result<String> {
     let mut text = String::new();
     writeln!(
         text,
-        "Package: {name}\nVersion: {VERSION}-{RELEASE}\nArchitecture: {}",
+        "Package: {name}\nVersion: {}\nArchitecture: {}",
+        package.version(),
         arch.of_debian()
     )?;
     writeln!(text, "Maintainer: {MAINTAINER}\nInstalled-Size: {kilobytes}")?;
@@ -94,8 +95,9 @@ fn fields(package: &Package, files: &[&File]) -> Result<String> {
 fn changelog(package: &Package, date: Date) -> Result<File> {
     let name = package.name;
     let text = format!(
-        "{name} ({VERSION}-{RELEASE}) stable; urgency=medium\n\n  \
+        "{name} ({}) stable; urgency=medium\n\n  \
          * Release {VERSION}; see /usr/share/doc/{name}/changelog.gz.\n\n -- {MAINTAINER}  {}\n",
+        package.version(),
         date.rfc2822()?
     );
     let path = format!("/usr/share/doc/{name}/changelog.Debian.gz");

@@ -6,7 +6,5 @@ pub(crate) mod tar;
 
 /// Of the programs.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Of the package of one version of the programs.
-pub(crate) const RELEASE: &str = "1";
 pub(crate) const LICENCE: &str = "MIT OR Apache-2.0";
 pub(crate) const MAINTAINER: &str = "Flowmote maintainers <maintainers@flowmote.invalid>";

@@ -6,14 +6,14 @@ use rpm::{
     BuildConfig, CompressionType, Dependency, FileOptions, FileOptionsBuilder, PackageBuilder,
 };
 
-use super::{LICENCE, MAINTAINER, RELEASE, VERSION};
+use super::{LICENCE, MAINTAINER, VERSION};
 use crate::date::Date;
 use crate::package::{File, Kind, Package};
 use crate::scripts;
 
 /// `flowmote-1.2.3-1.x86_64.rpm`.
 pub(crate) fn file_name(package: &Package) -> String {
-    format!("{}-{VERSION}-{RELEASE}.{}.rpm", package.name, package.arch.name())
+    format!("{}-{}.{}.rpm", package.name, package.version(), package.arch.name())
 }
 
 /// The bytes of the package.
@@ -26,7 +26,7 @@ pub(crate) fn write(package: &Package, date: Date) -> Result<Vec<u8>> {
     let mut builder = PackageBuilder::new(name, VERSION, LICENCE, arch.name(), summary);
     builder
         .using_config(config)
-        .release(RELEASE)
+        .release(package.release.to_string())
         .description(*description)
         .group("System Environment/Daemons")
         .packager(MAINTAINER)
@@ -42,7 +42,7 @@ pub(crate) fn write(package: &Package, date: Date) -> Result<Vec<u8>> {
         .pre_uninstall_script(scripts.preun)
         .post_uninstall_script(scripts.postun)
         .add_changelog_entry(
-            format!("{MAINTAINER} - {VERSION}-{RELEASE}"),
+            format!("{MAINTAINER} - {}", package.version()),
             format!("- Release {VERSION}; see /usr/share/doc/{name}/changelog.gz"),
             date.seconds(),
         );

@@ -23,7 +23,7 @@ pub fn helper() -> PathBuf {
 
 /// In the directory named by FLOWMOTE_PROGRAMS, else in the target directory of cargo, above the
 /// directory of the test program.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let directory = env::var_os("FLOWMOTE_PROGRAMS").map_or_else(beside_the_test, PathBuf::from);
     let path = directory.join(name);
     assert!(path.exists(), "{} is missing; build it: cargo build --workspace", path.display());
