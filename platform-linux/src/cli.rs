@@ -37,6 +37,11 @@ pub enum Command {
     ///
     /// Root and members of the group flowmote may see it. Exits with status 3 if no agent is running.
     Status(StatusOptions),
+    /// Print a configuration of hsflowd with a comment at each line that behaves differently.
+    ///
+    /// The comments begin with "# flowmote:". The file stays as it is and means the same. Exits with
+    /// status 2 and the errors if Flowmote cannot use the file.
+    Migrate(MigrateArgs),
 }
 
 /// The options of `check`.
@@ -49,6 +54,14 @@ pub struct CheckArgs {
     /// interface, collector or privilege, and needs none.
     #[arg(long)]
     pub syntax: bool,
+}
+
+/// The options of `migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// The file; - is standard input.
+    #[arg(default_value = "/etc/hsflowd.conf")]
+    pub file: PathBuf,
 }
 
 /// The options of `run`.

@@ -1,12 +1,14 @@
 //! `flowmote`: the sFlow agent of a Linux host.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use flowmote::cli::{Cli, Command, RunArgs};
+use flowmote::config::migrate;
 use flowmote::daemon::check::{CheckOptions, check};
-use flowmote::daemon::options::{ConfigSource, LoadError};
+use flowmote::daemon::options::{ConfigSource, LoadError, read_text};
 use flowmote::daemon::run::{RunError, RunOptions, run};
 use flowmote::logging;
 use flowmote::printable::printable;
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         Command::Check(args) if args.syntax => check_syntax(&args.options.source),
         Command::Check(args) => check_configuration(&args.options),
         Command::Status(options) => show_status(&options),
+        Command::Migrate(args) => print_migrated(&args.file),
     }
 }
 
@@ -78,6 +81,27 @@ fn show_status(options: &StatusOptions) -> ExitCode {
                 StatusError::NoAgent(_) => ExitCode::from(NO_AGENT),
                 _ => ExitCode::FAILURE,
             }
+        }
+    }
+}
+
+fn print_migrated(file: &Path) -> ExitCode {
+    let text = match read_text(file) {
+        Ok(text) => text,
+        Err(error) => return misused(&error),
+    };
+    match migrate(&text) {
+        Ok(migrated) => {
+            let mut output = io::stdout();
+            let printed = output.write_all(migrated.as_bytes()).and_then(|()| output.flush());
+            printed
+                .or_else(unless_closed)
+                .map_or_else(|error| cannot_print(&error), |()| ExitCode::SUCCESS)
+        }
+        Err(problems) => {
+            let name = file.display().to_string();
+            let lines = problems.iter().map(|problem| problem.in_file(&name).to_string());
+            misused(&LoadError(lines.collect()))
         }
     }
 }

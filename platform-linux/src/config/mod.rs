@@ -20,6 +20,7 @@ mod block;
 mod diagnostic;
 mod grammar;
 mod lexer;
+mod migrate;
 mod parser;
 mod rate;
 mod reference;
@@ -57,6 +58,7 @@ pub use self::block::pcap::{
 pub use self::block::psample::PsampleRule;
 pub use self::block::tcp::SocketLookup;
 pub use self::diagnostic::{Diagnostic, Position, Severity};
+pub use self::migrate::migrate;
 pub use self::rate::{
     Bound, DEFAULT_SAMPLING, MAX_SAMPLING, RateReason, RateSetting, Sampling, Speed, SpeedRate,
 };

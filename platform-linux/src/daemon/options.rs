@@ -119,13 +119,7 @@ impl ConfigSource {
 
     fn read(&self, path: PathBuf) -> Result<Loaded, LoadError> {
         let name = path.display().to_string();
-        let text = if is_standard_input(&path) {
-            Config::read_standard_input()
-        } else {
-            Config::read(&path)
-        };
-        let text =
-            text.map_err(|error| LoadError::of(&format!("{name}: cannot be read: {error}")))?;
+        let text = read_text(&path)?;
         let parsed = if self.collectors.is_empty() {
             Config::parse(&text)
         } else {
@@ -182,6 +176,19 @@ impl Loaded {
         );
         Some(problem)
     }
+}
+
+/// Reads a configuration file, or standard input for `-`.
+///
+/// # Errors
+/// Those of reading.
+pub fn read_text(file: &Path) -> Result<String, LoadError> {
+    let read = match is_standard_input(file) {
+        true => Config::read_standard_input(),
+        false => Config::read(file),
+    };
+    let name = file.display();
+    read.map_err(|error| LoadError::of(&format!("{name}: cannot be read: {error}")))
 }
 
 fn is_standard_input(file: &Path) -> bool {
