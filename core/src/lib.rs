@@ -125,6 +125,7 @@ pub use crate::random::Random;
 pub use crate::record::{CounterRecord, DataFormat, FlowRecord};
 pub use crate::sample::{
     CounterSample, DiscardedPacket, Encoding, FlowSample, FlowValue, MetricValue, RtFlow, RtMetric,
+    is_datasource_name, is_value_name,
 };
 pub use crate::sampler::{MAX_SAMPLING_RATE, SampleMeta, Sampler};
 pub use crate::source_table::{AddError, SourceSlot};

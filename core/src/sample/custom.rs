@@ -14,14 +14,15 @@ use crate::xdr::Encoder;
 pub struct RtMetric<'a> {
     /// Key of the metrics: 1 to 64 ASCII letters, digits, `-` and `_`, not starting with a digit.
     pub datasource: &'a str,
-    /// Names and values; the rule for names is that of `datasource`.
+    /// Names and values; a name may also start with a digit.
     pub metrics: &'a [(&'a str, MetricValue<'a>)],
 }
 
 impl RtMetric<'_> {
     /// Returns true if every name obeys the rule that collectors rely on.
     pub(crate) fn is_valid(&self) -> bool {
-        is_name(self.datasource) && self.metrics.iter().all(|(name, _)| is_name(name))
+        is_datasource_name(self.datasource)
+            && self.metrics.iter().all(|(name, _)| is_value_name(name))
     }
 
     /// Writes the sample with its `data_format` and length.
@@ -93,14 +94,15 @@ pub struct RtFlow<'a> {
     pub sampling_rate: u32,
     /// Candidates counted, modulo 2^32; 0: not used.
     pub sample_pool: u32,
-    /// Names and values; the rule for names is that of `datasource`.
+    /// Names and values, with the rule of [`RtMetric::metrics`].
     pub fields: &'a [(&'a str, FlowValue<'a>)],
 }
 
 impl RtFlow<'_> {
     /// Returns true if every name obeys the rule that collectors rely on.
     pub(crate) fn is_valid(&self) -> bool {
-        is_name(self.datasource) && self.fields.iter().all(|(name, _)| is_name(name))
+        is_datasource_name(self.datasource)
+            && self.fields.iter().all(|(name, _)| is_value_name(name))
     }
 
     /// Writes the sample with its `data_format` and length.
@@ -165,12 +167,20 @@ impl FlowValue<'_> {
     }
 }
 
-/// The rule for names of section 3.7.
-fn is_name(name: &str) -> bool {
+/// Returns true if a collector accepts `name` as [`RtMetric::datasource`] or
+/// [`RtFlow::datasource`]: a name of a value that does not start with a digit, which tells it from the
+/// number of a data source (section 3.7).
+#[must_use]
+pub fn is_datasource_name(name: &str) -> bool {
+    is_value_name(name) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+/// Returns true if a collector accepts `name` for a value of an [`RtMetric`] or an [`RtFlow`]: 1 to
+/// 64 ASCII letters, digits, `-` and `_` (section 3.7).
+#[must_use]
+pub fn is_value_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    name.len() <= MAX_NAME
-        && name.bytes().all(plain)
-        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(plain)
 }
 
 const RTMETRIC: DataFormat = DataFormat::new(4300, 1002);
@@ -221,11 +231,12 @@ mod tests {
     fn names_follow_the_rule_of_collectors() {
         let longest = "n".repeat(64);
         for good in ["a", "web-1", "_x", "-", &longest] {
-            assert!(is_name(good), "{good}");
+            assert!(is_value_name(good) && is_datasource_name(good), "{good}");
         }
+        assert!(is_value_name("1a") && !is_datasource_name("1a"));
         let too_long = "n".repeat(65);
-        for bad in ["", "1a", "a b", "a.b", "\u{e4}", "a\0", &too_long] {
-            assert!(!is_name(bad), "{bad}");
+        for bad in ["", "a b", "a.b", "\u{e4}", "a\0", &too_long] {
+            assert!(!is_value_name(bad) && !is_datasource_name(bad), "{bad}");
         }
         assert!(RtMetric { datasource: "a", metrics: &[] }.is_valid());
         assert!(

@@ -8,7 +8,9 @@ mod encoding;
 mod flow;
 
 pub use self::counter::CounterSample;
-pub use self::custom::{FlowValue, MetricValue, RtFlow, RtMetric};
+pub use self::custom::{
+    FlowValue, MetricValue, RtFlow, RtMetric, is_datasource_name, is_value_name,
+};
 pub use self::discard::DiscardedPacket;
 pub use self::encoding::Encoding;
 pub use self::flow::FlowSample;

@@ -1,10 +1,11 @@
 //! Messages as they arrive: parsed, checked, and turned into samples.
 
-use flowmote_core::{CounterRecord, Instant};
+use flowmote_core::{CounterRecord, HandleError, Instant, RtFlow};
 use serde_json::Deserializer;
 
 use super::application::{Application, Origin};
 use super::applications::{Applications, MAX_APPLICATIONS};
+use super::custom::{Custom, Mistake};
 use super::message::{CounterMessage, FlowMessage, Message};
 use super::objects::{after_first, without_space};
 use super::refusals::{Kind, Refusals};
@@ -83,12 +84,18 @@ impl Intake {
         if let Some(counters) = &message.counter_sample.0 {
             self.counters(counters, scene);
         }
+        if let Some(metrics) = &message.rtmetric.0 {
+            self.metrics(metrics, scene);
+        }
+        if let Some(fields) = &message.rtflow.0 {
+            self.fields(fields, scene);
+        }
         if let Some((key, count)) = &message.unknown {
             self.refusals.count(
                 scene.now,
                 Kind::Unknown,
                 *count,
-                format_args!("{key:?} is none of flow_sample, counter_sample"),
+                format_args!("{key:?} is none of flow_sample, counter_sample, rtmetric, rtflow"),
             );
         }
     }
@@ -146,6 +153,55 @@ impl Intake {
         let records = records.get(..used).unwrap_or_default();
         scene.output.counter_records(scene.now, application.source, records);
     }
+}
+
+impl Intake {
+    fn metrics(&mut self, message: &Custom<'_>, scene: &mut Scene<'_, '_>) {
+        let Self { refusals, .. } = self;
+        let Scene { now, config, output } = scene;
+        let mut refuse = |mistake: Mistake<'_>| mistaken(refusals, *now, "rtmetric", &mistake);
+        let datasource = match message.checked_datasource() {
+            Ok(datasource) => datasource,
+            Err(mistake) => return refuse(mistake),
+        };
+        let members = message.members(&mut refuse);
+        let metrics = members.iter().filter_map(|(name, member)| {
+            let wrong = |needs| refuse(Mistake { kind: Kind::Type, name, needs });
+            member.metric().map_err(wrong).ok().map(|value| (*name, value))
+        });
+        let metrics: Vec<_> = metrics.collect();
+        output.rt_metrics(*now, datasource, &metrics, config.datagram_bytes);
+    }
+
+    fn fields(&mut self, message: &Custom<'_>, scene: &mut Scene<'_, '_>) {
+        let Self { refusals, .. } = self;
+        let now = scene.now;
+        let mut refuse = |mistake: Mistake<'_>| mistaken(refusals, now, "rtflow", &mistake);
+        let datasource = match message.checked_datasource() {
+            Ok(datasource) => datasource,
+            Err(mistake) => return refuse(mistake),
+        };
+        let members = message.members(&mut refuse);
+        let fields = members.iter().filter_map(|(name, member)| {
+            let wrong = |needs| refuse(Mistake { kind: Kind::Type, name, needs });
+            member.field().map_err(wrong).ok().map(|value| (*name, value))
+        });
+        let fields: Vec<_> = fields.collect();
+        if fields.is_empty() {
+            return;
+        }
+        let sampling_rate = message.sampling_rate.gauge().max(1);
+        let flow = RtFlow { datasource, sampling_rate, sample_pool: 0, fields: &fields };
+        if scene.output.rt_flow(now, &flow) == Err(HandleError::TooLarge) {
+            let text = format_args!("rtflow {datasource:?} needs more than a datagram");
+            refusals.count(now, Kind::Datagram, 1, text);
+        }
+    }
+}
+
+fn mistaken(refusals: &mut Refusals, now: Instant, message: &str, mistake: &Mistake<'_>) {
+    let Mistake { kind, name, needs } = mistake;
+    refusals.count(now, *kind, 1, format_args!("{message}: {name:?} needs {needs}"));
 }
 
 /// The application that a message names.

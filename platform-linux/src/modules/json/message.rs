@@ -7,6 +7,7 @@ use flowmote_core::record::flow::AppStatus;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::custom::Custom;
 use super::value::{Flag, Number, Section, Text, Value};
 
 /// An object with any of the messages.
@@ -14,6 +15,8 @@ use super::value::{Flag, Number, Section, Text, Value};
 pub(super) struct Message<'a> {
     pub(super) flow_sample: Section<FlowMessage<'a>>,
     pub(super) counter_sample: Section<CounterMessage<'a>>,
+    pub(super) rtmetric: Section<Custom<'a>>,
+    pub(super) rtflow: Section<Custom<'a>>,
     /// The last key that is none of these, and the number of them.
     pub(super) unknown: Option<(Cow<'a, str>, u64)>,
 }
@@ -185,6 +188,8 @@ impl<'de> Visitor<'de> for MessageVisitor {
             match &*key {
                 "flow_sample" => message.flow_sample = entries.next_value()?,
                 "counter_sample" => message.counter_sample = entries.next_value()?,
+                "rtmetric" => message.rtmetric = entries.next_value()?,
+                "rtflow" => message.rtflow = entries.next_value()?,
                 _ => {
                     entries.next_value::<IgnoredAny>()?;
                     let before = message.unknown.map_or(0, |(_, number)| number);

@@ -4,6 +4,7 @@
 mod application;
 mod applications;
 mod budget;
+mod custom;
 mod fifo;
 mod intake;
 mod message;

@@ -18,10 +18,14 @@ pub(super) enum Kind {
     Missing,
     /// An object has a key that is no message.
     Unknown,
+    /// A name that collectors do not accept.
+    Name,
     /// A port or an address that is none.
     Address,
     /// More bytes than a message may have.
     TooLarge,
+    /// A flow that needs more than a datagram.
+    Datagram,
     /// One application more than are followed.
     Applications,
 }
@@ -101,13 +105,15 @@ impl Write for Cut<'_, '_> {
 }
 
 /// Each kind in the order of [`Kind`], with its words in the statistics.
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 9] = [
     (Kind::Syntax, "JSON objects with a syntax error"),
-    (Kind::Type, "JSON objects with a value of the wrong type"),
+    (Kind::Type, "values of the wrong type in JSON messages"),
     (Kind::Missing, "JSON messages without a key that they need"),
     (Kind::Unknown, "JSON messages of an unknown kind"),
+    (Kind::Name, "names in JSON messages that collectors do not accept"),
     (Kind::Address, "ports and addresses in JSON messages that are none"),
     (Kind::TooLarge, "JSON inputs of more than 10,000 bytes"),
+    (Kind::Datagram, "JSON flows that need more than a datagram"),
     (Kind::Applications, "JSON messages of applications beyond the bound"),
 ];
 /// Bytes of a log line.
