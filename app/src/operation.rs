@@ -85,10 +85,10 @@ impl Operation {
         self.set(|details| details.attributes = Bounded::new(attributes, MAX_ATTRIBUTES))
     }
 
-    /// Describes the status; at most 32 bytes.
+    /// Describes the status; at most 64 bytes, of which hsflowd keeps 32.
     #[inline]
     pub fn description(&mut self, description: impl Display) -> &mut Self {
-        self.set(|details| details.description = Bounded::new(description, MAX_NAME))
+        self.set(|details| details.description = Bounded::new(description, MAX_DESCRIPTION))
     }
 
     /// Size of the request.
@@ -252,6 +252,7 @@ fn write_sockets(sample: &mut Object<'_>, protocol: u8, (local, remote): (Socket
 // The limits of the sFlow structures, in bytes.
 const MAX_NAME: usize = 32;
 const MAX_ATTRIBUTES: usize = 255;
+const MAX_DESCRIPTION: usize = 64;
 const MAX_ACTOR: usize = 64;
 
 const TCP: u8 = 6;

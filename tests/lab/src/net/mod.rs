@@ -43,7 +43,7 @@ pub use self::connections::Connections;
 pub use self::kernel::{LinkCounters, ip_of, peer_ip_of};
 pub use self::namespace::Namespace;
 pub(crate) use self::programs::program;
-pub use self::programs::{analyzer, flowmote, helper};
+pub use self::programs::{analyzer, flowmote, helper, service};
 pub use self::traffic::{Transfer, flood, flood_segmented, send, send_frame, transfer};
 
 /// Network namespaces and temporary files, removed on drop.

@@ -21,13 +21,23 @@ pub fn helper() -> PathBuf {
     program("flowmote-lab")
 }
 
-/// In the directory named by FLOWMOTE_PROGRAMS, else in the target directory of cargo, above the
-/// directory of the test program.
+/// An example of the library for applications: an HTTP service. `None` where examples were not built,
+/// as in a virtual machine.
+#[must_use]
+pub fn service() -> Option<PathBuf> {
+    Some(directory().join("examples/service")).filter(|path| path.exists())
+}
+
 pub(crate) fn program(name: &str) -> PathBuf {
-    let directory = env::var_os("FLOWMOTE_PROGRAMS").map_or_else(beside_the_test, PathBuf::from);
-    let path = directory.join(name);
+    let path = directory().join(name);
     assert!(path.exists(), "{} is missing; build it: cargo build --workspace", path.display());
     path
+}
+
+/// The directory named by FLOWMOTE_PROGRAMS, else the target directory of cargo, above the directory
+/// of the test program.
+fn directory() -> PathBuf {
+    env::var_os("FLOWMOTE_PROGRAMS").map_or_else(beside_the_test, PathBuf::from)
 }
 
 fn beside_the_test() -> PathBuf {
