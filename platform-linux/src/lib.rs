@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+mod discovery;
 pub mod entities;
 mod events;
 mod frame;

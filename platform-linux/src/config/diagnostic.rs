@@ -14,6 +14,8 @@ pub struct Position {
 impl Position {
     /// The first character of a file.
     pub const START: Self = Self { line: 1, column: 1 };
+    /// No place in a file: the setting was published in DNS.
+    pub const DNS: Self = Self { line: 0, column: 0 };
 }
 
 /// The severity of a problem.

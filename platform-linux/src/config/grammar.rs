@@ -3,13 +3,14 @@
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
 use super::block::{
-    cloud, collector, dropmon, entities, json, metrics, nflog, pcap, psample, sflow, tcp,
+    cloud, collector, dns_sd, dropmon, entities, json, metrics, nflog, pcap, psample, sflow, tcp,
     unsupported,
 };
 use super::tokens::{Block, Token, block};
 
 /// The one block of a file.
 pub(super) static SFLOW: Block = Block::new("sflow", "", sflow::TOKENS, sflow::read).and(&[
+    dns_sd::OUTER,
     json::TOKENS,
     entities::TOKENS,
     BLOCKS,
@@ -21,6 +22,7 @@ const BLOCKS: &[Token] = &[
     block(&collector::BLOCK),
     block(&pcap::PCAP),
     block(&pcap::EPCAP),
+    block(&dns_sd::BLOCK),
     block(&nflog::BLOCK),
     block(&json::BLOCK),
     block(&tcp::BLOCK),

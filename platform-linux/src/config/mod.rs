@@ -18,6 +18,7 @@
 mod agent_address;
 mod block;
 mod diagnostic;
+mod discovered;
 mod grammar;
 mod lexer;
 mod migrate;
@@ -46,8 +47,10 @@ pub use self::agent_address::{
 };
 pub(crate) use self::block::cloud::endpoint as metadata_endpoint;
 pub use self::block::cloud::{CloudChoice, CloudProvider, CloudRule};
+use self::block::collector::host_of as collector_host;
 pub(crate) use self::block::collector::needs_device;
 pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
+pub use self::block::dns_sd::Discovery;
 pub use self::block::dropmon::{DropmonRule, Monitored};
 pub use self::block::entities::{EntityRule, EntityRules};
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
@@ -58,6 +61,7 @@ pub use self::block::pcap::{
 pub use self::block::psample::PsampleRule;
 pub use self::block::tcp::SocketLookup;
 pub use self::diagnostic::{Diagnostic, Position, Severity};
+pub use self::discovered::Discovered;
 pub use self::migrate::migrate;
 pub use self::rate::{
     Bound, DEFAULT_SAMPLING, MAX_SAMPLING, RateReason, RateSetting, Sampling, Speed, SpeedRate,
@@ -74,8 +78,11 @@ pub const DEFAULT_PATHS: [&str; 2] = ["/etc/flowmote.conf", "/etc/hsflowd.conf"]
 /// `collectors`, `taps`, `sampling.rate` and `polling_secs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Receivers of datagrams: at least one, except after [`Config::parse_without_collectors`].
+    /// Receivers of datagrams: at least one, except with `discovery` and after
+    /// [`Config::parse_without_collectors`].
     pub collectors: Vec<Collector>,
+    /// Where further collectors and settings are looked up; `None`: nowhere.
+    pub discovery: Option<Discovery>,
     /// Sampling rates for all interfaces; a tap can override them. See [`Config::sampling_rate`].
     pub sampling: Sampling,
     /// Seconds between two counter samples of a data source, 0..=300; 0 disables them. Default 30.
@@ -141,6 +148,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             collectors: Vec::new(),
+            discovery: None,
             sampling: Sampling::default(),
             polling_secs: 30,
             header_bytes: 128,

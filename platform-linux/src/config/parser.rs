@@ -81,7 +81,7 @@ impl Parser<'_> {
         let mut settings = Settings { at, list, problems: &mut self.problems };
         sflow::read(&mut settings, &mut self.config);
         if self.needs_collector {
-            sflow::require_collector(&mut settings);
+            sflow::require_collector(&mut settings, &self.config);
         }
     }
 

@@ -8,6 +8,7 @@ use flowmote_core::SourceClass;
 use crate::config::Config;
 use crate::daemon::agent_address::AgentAddress;
 use crate::daemon::auto_file::{self, AutoLink};
+use crate::daemon::discovery;
 use crate::daemon::limits;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
 use crate::daemon::privileges;
@@ -48,6 +49,8 @@ pub fn check(options: &CheckOptions) -> Result<Findings, LoadError> {
     let opened = Links::open().and_then(|links| Ok((links, Modules::open(&loaded.config)?)));
     match opened {
         Ok((links, modules)) => {
+            let config = discovery::check(&loaded.config, &mut findings);
+            let loaded = Loaded { config, ..loaded };
             describe(&loaded, &links, &modules, &mut findings);
             auto_file::describe(options.auto.as_ref().unwrap_or(&AutoLink::Usual), &mut findings);
             become_user(&loaded, &modules, &user, &mut findings);

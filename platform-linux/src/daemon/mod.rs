@@ -10,6 +10,7 @@ mod agent;
 mod agent_address;
 pub mod auto_file;
 pub mod check;
+mod discovery;
 mod limits;
 mod link_watch;
 pub mod options;

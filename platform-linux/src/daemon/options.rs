@@ -94,7 +94,7 @@ impl ConfigSource {
             },
         };
         self.apply(&mut loaded.config);
-        if loaded.config.collectors.is_empty() {
+        if loaded.config.collectors.is_empty() && loaded.config.discovery.is_none() {
             return Err(LoadError::of("no collector; add --collector ADDRESS"));
         }
         Ok(loaded)
@@ -136,7 +136,8 @@ impl ConfigSource {
         }
     }
 
-    fn apply(&self, config: &mut Config) {
+    /// Has the options override the settings of a file.
+    pub(super) fn apply(&self, config: &mut Config) {
         if !self.collectors.is_empty() {
             config.collectors.clone_from(&self.collectors);
         }

@@ -104,6 +104,11 @@ impl Host {
     }
 }
 
+/// Parses an address or a host name that was found in DNS; the error is a message.
+pub(in crate::config) fn host_of(text: &str) -> Result<Host, String> {
+    Host::parse(text)
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

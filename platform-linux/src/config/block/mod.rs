@@ -6,6 +6,7 @@
 
 pub(super) mod cloud;
 pub(super) mod collector;
+pub(super) mod dns_sd;
 pub(super) mod dropmon;
 pub(super) mod entities;
 pub(super) mod json;

@@ -10,7 +10,7 @@ use super::super::rate::{RateSetting, Sampling, SpeedRate};
 use super::super::settings::push_bounded;
 use super::super::tokens::{DEVICE, Kind, RATE, Setting, Settings, Token, supported};
 use super::super::value;
-use super::{collector, entities, json, unsupported};
+use super::{collector, dns_sd, entities, json};
 
 /// The settings of the block that have an effect.
 pub(in crate::config) const TOKENS: &[Token] = &[
@@ -63,11 +63,12 @@ const UUID: Token = supported("uuid", Kind::Word("a UUID"))
     .default("from the host")
     .about("UUID of the host in its counter samples");
 
-/// Applies the block.
+/// Applies the block. A setting that is not there leaves the configuration as it is.
 pub(in crate::config) fn read(settings: &mut Settings<'_>, config: &mut Config) {
     read_sampling(settings, &mut config.sampling);
     read_agent(settings, &mut config.agent);
     json::read_outer(settings, config);
+    dns_sd::read_outer(settings, config);
     for (token, field) in [
         (POLLING, &mut config.polling_secs),
         (HEADER_BYTES, &mut config.header_bytes),
@@ -75,33 +76,28 @@ pub(in crate::config) fn read(settings: &mut Settings<'_>, config: &mut Config) 
     ] {
         *field = settings.number(&token).unwrap_or(*field);
     }
-    config.budget = settings.number(&BUDGET).and_then(NonZeroU32::new);
+    config.budget = settings.number(&BUDGET).and_then(NonZeroU32::new).or(config.budget);
     let datagram_bytes = settings.last(&DATAGRAM_BYTES, datagram_bytes);
     config.datagram_bytes = datagram_bytes.unwrap_or(config.datagram_bytes);
-    config.uuid = settings.value(&UUID, value::uuid);
+    config.uuid = settings.value(&UUID, value::uuid).or(config.uuid);
     entities::read_times(settings, config);
 }
 
 /// Reports an error if the file has no collector block. One with an error counts, so that it
 /// is reported once.
-pub(in crate::config) fn require_collector(settings: &mut Settings<'_>) {
+pub(in crate::config) fn require_collector(settings: &mut Settings<'_>, config: &Config) {
     if settings.has(collector::BLOCK.name) {
         return;
     }
-    let mut from_dns = settings.has(unsupported::DNS_SD.name);
-    settings.each(&unsupported::DNSSD, |setting, _| {
-        from_dns |= setting.value.as_ref().is_some_and(|value| !setting.token.is_off(&value.text));
-    });
-    let why = match from_dns {
-        true => "no collector, and dns-sd is not supported",
-        false => "no collector",
-    };
-    settings.error(format!("{why}; add collector {{ ip = ADDRESS }}"));
+    if config.discovery.is_some() {
+        return;
+    }
+    settings.error("no collector; add collector { ip = ADDRESS }");
 }
 
 fn read_sampling(settings: &mut Settings<'_>, sampling: &mut Sampling) {
-    sampling.rate = settings.last(&SAMPLING, rate);
-    sampling.bps_ratio = settings.last(&BPS_RATIO, rate);
+    sampling.rate = settings.last(&SAMPLING, rate).or(sampling.rate);
+    sampling.bps_ratio = settings.last(&BPS_RATIO, rate).or(sampling.bps_ratio);
     settings.each(&SAMPLING_SPEED, |setting, problems| {
         read_speed(setting, &mut sampling.by_speed, problems);
     });
@@ -137,8 +133,8 @@ fn read_speed(setting: &Setting, by_speed: &mut Vec<SpeedRate>, problems: &mut D
 }
 
 fn read_agent(settings: &mut Settings<'_>, agent: &mut AgentChoice) {
-    agent.device = settings.last(&AGENT_DEVICE, agent_device);
-    agent.ip = settings.value(&AGENT_IP, agent_ip);
+    agent.device = settings.last(&AGENT_DEVICE, agent_device).or(agent.device.take());
+    agent.ip = settings.value(&AGENT_IP, agent_ip).or(agent.ip);
     settings.each(&AGENT_CIDR, |setting, problems| {
         if let Some(rule) = setting.parse(cidr_rule, problems) {
             push_bounded(&mut agent.cidrs, rule, setting.at, problems);

@@ -13,7 +13,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     not_yet("sampling.<application>", RATE).about("sampling rate of another sFlow module"),
     not_yet("polling.<application>", Kind::Number(0..=300))
         .about("seconds between counter samples of another sFlow module"),
-    block(&DNS_SD),
     block(&ULOG),
     block(&KVM),
     block(&NVML),
@@ -32,9 +31,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     unneeded("refreshAdaptors", REFRESH, "the kernel reports interface changes"),
     unneeded("checkAdaptors", Kind::Number(1..=3600), "the kernel reports interface changes"),
     deprecated("loopback", Kind::Switch, "it has no effect in hsflowd either"),
-    DNSSD,
-    not_yet("DNSSD_domain", Kind::Word("a domain"))
-        .about("older spelling of `dns-sd { domain = ... }`"),
     deprecated(
         "samplingDirection",
         Kind::Word("in, out or both"),
@@ -49,18 +45,11 @@ pub(in crate::config) const TOKENS: &[Token] = &[
     not_yet("xen.dsk", Kind::Switch).about("older spelling of `xen { dsk = ... }`"),
 ];
 
-pub(super) const DNSSD: Token =
-    not_yet("DNSSD", Kind::Switch).about("older spelling of `dns-sd { }`");
 const PATH: Kind = Kind::Word("a path");
 const FORGET: Kind = Kind::Number(60..=4_294_967_295);
 const REFRESH: Kind = Kind::Number(60..=3600);
 const PORT: Kind = Kind::Number(0..=65535);
 
-pub(super) static DNS_SD: Block = Block::ignored(
-    "dns-sd",
-    "collectors and settings from DNS",
-    &[not_yet("domain", Kind::Word("a domain")).alias("DNSSD_domain")],
-);
 static ULOG: Block = Block::ignored(
     "ulog",
     "packets sampled by the firewall of old kernels",

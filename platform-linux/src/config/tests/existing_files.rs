@@ -113,13 +113,7 @@ fn files_of_the_field() {
             "f:7:2: warning: the file ends inside sflow of line 1; } is missing",
         ),
         // Discovery by DNS, in its old and its new spelling.
-        (
-            "sflow {\n DNSSD = on\n DNSSD_domain = .example.net\n}\n",
-            "f:1:1: error: no collector, and dns-sd is not supported; \
-             add collector { ip = ADDRESS }\n\
-             f:2:2: warning: \"DNSSD\" is not supported by Flowmote yet; ignored\n\
-             f:3:2: warning: \"DNSSD_domain\" is not supported by Flowmote yet; ignored",
-        ),
+        ("sflow {\n DNSSD = on\n DNSSD_domain = .example.net\n}\n", ""),
         // Link-local collectors with a zone, as the documentation for Windows has them.
         (
             "sflow {\n collector { ip = fe80::1%12 }\n collector { ip = fe80::1%eth0 }\n}\n",

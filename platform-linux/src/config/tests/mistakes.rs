@@ -222,18 +222,8 @@ fn block_structure() {
         ("", "f:1:1: error: there is no sflow { } block"),
         ("# nothing\n", "f:1:10: error: there is no sflow { } block"),
         ("sflow { }", "f:1:1: error: no collector; add collector { ip = ADDRESS }"),
-        (
-            "sflow { DNS-SD { domain = .example.com } }",
-            "f:1:1: error: no collector, and dns-sd is not supported; \
-             add collector { ip = ADDRESS }\n\
-             f:1:9: warning: \"dns-sd\" is not supported by Flowmote yet; ignored",
-        ),
-        (
-            "sflow { DNSSD = on }",
-            "f:1:1: error: no collector, and dns-sd is not supported; \
-             add collector { ip = ADDRESS }\n\
-             f:1:9: warning: \"DNSSD\" is not supported by Flowmote yet; ignored",
-        ),
+        ("sflow { DNS-SD { domain = .example.com } }", ""),
+        ("sflow { DNSSD = on }", ""),
         ("sflow\n  collector { ip = 1.2.3.4 }\n}", "f:1:1: error: expected { after \"sflow\""),
         (
             "sflow",

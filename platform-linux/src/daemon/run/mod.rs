@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::daemon::agent::{HostAgent, MAX_DATAGRAM, MAX_SOURCES};
 use crate::daemon::auto_file::{AutoFile, AutoLink};
+use crate::daemon::discovery::Discoverer;
 use crate::daemon::limits;
 use crate::daemon::link_watch::LinkWatch;
 use crate::daemon::options::{ConfigSource, LoadError, Loaded};
@@ -82,6 +83,8 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
         options,
         modules: Modules::open(&loaded.config).map_err(runtime("counters"))?,
         config: loaded.config.clone(),
+        discoverer: Discoverer::new(&loaded.config),
+        file_config: loaded.config.clone(),
         file: loaded.file.clone(),
         links,
         host,
@@ -110,7 +113,11 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
 
 struct Daemon<'a> {
     options: &'a RunOptions,
+    /// In force.
     config: Config,
+    /// The same without what was discovered.
+    file_config: Config,
+    discoverer: Discoverer,
     /// The origin of the configuration, if it is a file.
     file: Option<PathBuf>,
     links: LinkWatch,
@@ -232,6 +239,9 @@ impl Daemon<'_> {
         if is_due(self.links.deadline()) {
             self.update_links(now);
         }
+        if is_due(self.discoverer.deadline()) && self.discoverer.run(now) {
+            self.put_in_force(now);
+        }
         if is_due(self.host.deadline()) {
             self.update_address(now);
         }
@@ -253,11 +263,10 @@ impl Daemon<'_> {
             file.run_due(now);
             file.deadline()
         });
-        let (links, address) = (self.links.deadline(), self.host.deadline());
+        let own = [self.links.deadline(), self.host.deadline(), self.discoverer.deadline()];
         let (modules, visitors) = (self.modules.deadline(), self.visitors.deadline());
-        let deadlines =
-            [agent, collectors, links, address, settings, modules, visitors, self.next_report];
-        deadlines.into_iter().flatten().min()
+        let others = [agent, collectors, settings, modules, visitors, self.next_report];
+        own.into_iter().chain(others).flatten().min()
     }
 
     fn poll_counters(&mut self, now: Instant) -> Option<Instant> {
@@ -318,15 +327,10 @@ impl Daemon<'_> {
         match self.options.source.reload() {
             Ok(loaded) => {
                 log_loaded(&loaded);
-                self.config = loaded.config;
+                self.file_config = loaded.config;
                 self.file = loaded.file;
-                self.log_problems();
-                self.visitors.configure(now, &self.config, &self.events);
-                self.output.collectors.reconfigure(&self.config.collectors);
-                let links = self.links.links();
-                self.host.reconfigure(&mut self.output.agent, &self.config, links);
-                self.reconcile(now);
-                self.publish_settings(now);
+                self.discoverer.reconfigure(now, &self.file_config);
+                self.put_in_force(now);
                 service_manager::ready(&self.status());
             }
             Err(unusable) => {
@@ -336,6 +340,19 @@ impl Daemon<'_> {
                 service_manager::ready(&format!("configuration not reloaded: {first}"));
             }
         }
+    }
+
+    /// Applies the configuration of the file together with what was discovered.
+    fn put_in_force(&mut self, now: Instant) {
+        self.config = self.discoverer.apply(now, &self.file_config);
+        self.options.source.apply(&mut self.config);
+        self.log_problems();
+        self.visitors.configure(now, &self.config, &self.events);
+        self.output.collectors.reconfigure(&self.config.collectors);
+        let links = self.links.links();
+        self.host.reconfigure(&mut self.output.agent, &self.config, links);
+        self.reconcile(now);
+        self.publish_settings(now);
     }
 
     /// Brings modules and data sources in line with configuration and interfaces.
