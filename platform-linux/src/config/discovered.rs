@@ -51,9 +51,9 @@ fn add_collectors(discovered: &Discovered, config: &mut Config, problems: &mut D
 
 /// The setting as the parser makes it of a line `name = value`.
 fn setting(name: &str, text: &str, problems: &mut Diagnostics) -> Option<Setting> {
-    let token = SFLOW.find(name).filter(|token| {
-        !matches!(token.kind, Kind::Block(_)) && PUBLISHED.contains(&token.name)
-    });
+    let token = SFLOW
+        .find(name)
+        .filter(|token| !matches!(token.kind, Kind::Block(_)) && PUBLISHED.contains(&token.name));
     let Some(token) = token else {
         problems.error(Position::DNS, format!("{} cannot be set by DNS", quoted(name)));
         return None;

@@ -192,8 +192,10 @@ mod tests {
         assert_eq!(Servers::read(b"").addresses[0], "127.0.0.1:53".parse().unwrap());
     }
 
+    type Reply = fn(&[u8]) -> Vec<u8>;
+
     /// The outcome of a question to a server that sends these replies, made of the question.
-    fn outcome(replies: Vec<fn(&[u8]) -> Vec<u8>>) -> io::Result<Vec<u8>> {
+    fn outcome(replies: Vec<Reply>) -> io::Result<Vec<u8>> {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap();
         let serve = thread::spawn(move || {
