@@ -7,8 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flowmote_decoder::CountersSample;
-use flowmote_decoder::counter::{HostDescr, HostParent, VirtCpu, VirtNode};
-use flowmote_lab::net::{Agent, Capture, Collector, Lab, Namespace, flowmote};
+use flowmote_decoder::counter::{HostDescr, HostParent, VirtCpu, VirtNetIo, VirtNode};
+use flowmote_lab::net::{
+    Agent, Capture, Collector, Lab, LinkCounters, Namespace, flood, flowmote, ip_of, peer_ip_of,
+};
 use flowmote_lab::{skip, wait_until};
 use nix::sys::signal::Signal;
 
@@ -206,6 +208,53 @@ fn container_of_a_pod_appears_and_disappears_without_a_wait_for_the_next_search(
     });
     agent.stop();
     collector.finish().check();
+}
+
+#[test]
+fn container_has_the_traffic_of_its_network() {
+    let Some(lab) = Lab::of_root() else { return };
+    let Some(mut slice) = Slice::new("net") else { return };
+    let (host, container) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "veth0"), (&container, "eth0"));
+    let sleep_in = |namespace: &Namespace| {
+        let mut command = namespace.command("sleep");
+        command.arg("3600");
+        command
+    };
+    slice.run(&format!("docker-{ID}.scope/init"), sleep_in(&container));
+    let other = ID.replace('0', "1");
+    slice.run(&format!("docker-{other}.scope"), sleep_in(&host));
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = Agent::start_with(
+        &lab,
+        &host,
+        "sflow { agent.cidr = 127.0.0.0/8 polling = 1 collector { ip = 127.0.0.1 } docker { } }",
+    );
+    let (name, without) = (&ID[..12], &other[..12]);
+    collector.wait_for("a poll of each", |capture| {
+        !samples(capture, name).is_empty() && !samples(capture, without).is_empty()
+    });
+    flood(&host, (peer_ip_of(1).0, 9).into(), 300, 100);
+    flood(&container, (ip_of(1).0, 9).into(), 200, 100);
+    let kernel = LinkCounters::of(&container, "eth0");
+    assert!(kernel.rx_packets >= 300 && kernel.tx_packets >= 200);
+    let last = |capture: &Capture| {
+        samples(capture, name).last().and_then(|sample| record!(sample, VirtNetIo))
+    };
+    collector.wait_for("counters that are up to date", |capture| {
+        last(capture).is_some_and(|sent| sent.rx_bytes == kernel.rx_bytes)
+    });
+    let log = agent.stop();
+    // No Docker runs here.
+    assert_eq!(log.matches("containers have their ids as names").count(), 1, "{log}");
+    let capture = collector.finish();
+    capture.check();
+    let sent = last(&capture).unwrap();
+    let packets = (u64::from(sent.rx_packets), u64::from(sent.tx_packets));
+    assert_eq!(packets, (kernel.rx_packets, kernel.tx_packets));
+    assert_eq!((sent.tx_bytes, sent.rx_errs, sent.tx_errs), (kernel.tx_bytes, 0, 0));
+    let others = samples(&capture, without);
+    assert!(others.iter().all(|sample| record!(sample, VirtNetIo).is_none()), "the host's network");
 }
 
 #[test]

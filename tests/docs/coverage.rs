@@ -371,6 +371,7 @@ fn sent_counter_records() -> Numbers {
         cpu: c::VirtCpu::UNKNOWN,
         memory: Some(c::VirtMemory::UNKNOWN),
         disk_io: Some(c::VirtDiskIo::UNKNOWN),
+        net_io: Some(c::VirtNetIo::UNKNOWN),
     };
     container.records(&mut emit);
     // In the samples of the host while there are containers.

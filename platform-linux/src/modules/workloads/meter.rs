@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use flowmote_core::DataSource;
 
+use super::network::{Network, Traffic};
 use super::node::Node;
 use crate::cgroups::{Buffer, StackedDevices, Usage};
 
@@ -29,6 +30,8 @@ pub(super) struct Place {
     /// Its id. A service that restarted has another cgroup at the same path, whose counters must wait
     /// until the sequence of its samples starts again.
     pub(super) cgroup: u64,
+    /// It may have a network of its own.
+    pub(super) has_network: bool,
 }
 
 /// The counters of an entity or the host.
@@ -36,6 +39,7 @@ pub(super) struct Place {
 pub(super) enum Reading {
     Entity {
         usage: Usage,
+        traffic: Option<Traffic>,
         /// What it runs on.
         node: Node,
     },
@@ -59,13 +63,25 @@ impl Meter {
     /// Reads what is requested. May block.
     pub(super) fn run(&mut self) {
         let node = Node::read(&self.root, &mut self.buffer);
-        let Self { devices, buffer, requests, results, .. } = self;
-        results.extend(requests.drain(..).map(|(source, place)| {
-            let Some(Place { path, cgroup }) = place else { return (source, Reading::Host(node)) };
-            let is_same = fs::metadata(&path).is_ok_and(|directory| directory.ino() == cgroup);
-            let usage = is_same.then(|| Usage::read(&path, devices, buffer).ok()).flatten();
-            let reading = usage.map(|usage| Reading::Entity { usage, node });
-            (source, reading.unwrap_or(Reading::Nothing))
-        }));
+        let requests = core::mem::take(&mut self.requests);
+        for (source, place) in requests {
+            let reading = match place {
+                None => Reading::Host(node),
+                Some(place) => self.read(&place, node).unwrap_or(Reading::Nothing),
+            };
+            self.results.push((source, reading));
+        }
+    }
+
+    fn read(&mut self, place: &Place, node: Node) -> Option<Reading> {
+        let Self { root, devices, buffer, .. } = self;
+        let directory = fs::metadata(&place.path).ok()?;
+        if directory.ino() != place.cgroup {
+            return None;
+        }
+        let usage = Usage::read(&place.path, devices, buffer).ok()?;
+        let network = place.has_network.then(|| Network::of(root, &place.path, buffer)).flatten();
+        let traffic = network.and_then(|network| network.traffic(buffer));
+        Some(Reading::Entity { usage, traffic, node })
     }
 }

@@ -8,8 +8,12 @@
 //! All kinds share one search, one table and one thread for reading, because they share the tree of
 //! cgroups: a container may be in a pod or in a service.
 
+mod docker;
+mod kubernetes;
 mod meter;
 mod names;
+mod naming;
+mod network;
 mod node;
 mod readings;
 mod records;
@@ -20,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use flowmote_core::{CounterRecord, DataSource, Duration, Instant};
 use foldhash::{HashMap, HashMapExt};
-use log::info;
+use log::{info, warn};
 
 use self::meter::{Place, Reading};
 use self::readings::Readings;
@@ -45,6 +49,8 @@ pub(crate) struct Workloads {
     members: HashMap<DataSource, Member>,
     /// Entities whose counters start again.
     restarted: Vec<DataSource>,
+    /// Why Docker does not supply names, as last logged.
+    refusal: Option<String>,
     /// The number of entities is to be logged.
     is_new: bool,
     throttle: Throttle,
@@ -79,6 +85,7 @@ impl Workloads {
             readings: Readings::new(root),
             members: HashMap::new(),
             restarted: Vec::new(),
+            refusal: None,
             is_new: false,
             throttle: Throttle::default(),
             stats: Stats::default(),
@@ -93,7 +100,7 @@ impl Workloads {
         world: &World<'_>,
         output: &mut Output<'_>,
     ) {
-        let SurveyResult { groups, walk, unwatched, .. } = result;
+        let SurveyResult { groups, walk, unwatched, refusal, .. } = result;
         let forget = Duration::from_secs(world.config.entities.forget());
         let found: Vec<_> = groups.iter().map(|group| group.found.clone()).collect();
         let places = output.entities.update(now, &found, forget);
@@ -109,14 +116,18 @@ impl Workloads {
             unsearched: walk.left_out as u64,
             unwatched: unwatched as u64,
         };
-        self.log(now, left_out);
+        self.log(now, left_out, refusal);
     }
 
-    fn log(&mut self, now: Instant, left_out: usize) {
+    fn log(&mut self, now: Instant, left_out: usize, refusal: Option<String>) {
         if core::mem::take(&mut self.is_new) {
             let [services, containers, pods] = self.count();
             info!("{services} services, {containers} containers and {pods} pods have counters");
         }
+        if let Some(error) = refusal.as_ref().filter(|_| self.refusal != refusal) {
+            warn!("docker: {error}; containers have their ids as names");
+        }
+        self.refusal = refusal;
         if left_out > 0 {
             let there = self.members.len();
             self.throttle.warn(
@@ -180,8 +191,8 @@ impl Module for Workloads {
             reading = self.readings.take(source);
         }
         match (reading, self.members.get(&source)) {
-            (Some(Reading::Entity { usage, node }), Some(member)) => {
-                WorkloadReading::new(&member.identity, &usage, &node).records(emit);
+            (Some(Reading::Entity { usage, traffic, node }), Some(member)) => {
+                WorkloadReading::new(&member.identity, &usage, traffic, &node).records(emit);
             }
             (Some(Reading::Host(node)), _) => emit(&[&node.record(self.members.len())]),
             _ => {}
@@ -235,13 +246,17 @@ impl Module for Workloads {
         let mut survey = Survey::new(&self.root);
         survey.rules = config.entities;
         survey.run();
-        let groups = survey.result.take().unwrap_or_default().groups;
+        let SurveyResult { groups, refusal, .. } = survey.result.take().unwrap_or_default();
         let of = |kind| groups.iter().filter(|group| group.found.kind == kind).count();
         let [services, containers, pods] = [Kind::Service, Kind::Container, Kind::Pod].map(of);
         findings.line(
             "cgroups",
             format_args!("{services} services, {containers} containers and {pods} pods"),
         );
+        if let Some(error) = refusal {
+            let text = format!("warning: docker: {error}; containers have their ids as names");
+            findings.warnings.push(text);
+        }
         if let Hierarchy::Hybrid(_) = survey.hierarchy() {
             findings.warnings.push(format!(
                 "warning: {}: memory and I/O are counted by cgroups of version 1 on this host; only \
@@ -257,9 +272,11 @@ fn members(groups: Vec<Group>, places: &[Option<entities::Place>]) -> HashMap<Da
     let members = groups.into_iter().enumerate().filter_map(|(position, group)| {
         let entities::Place { source, uuid, .. } = place(position)?;
         let parent = group.parent.and_then(place).map_or(DataSource::HOST, |place| place.source);
+        let has_network = group.has_network();
         let (kind, name, cgroup) = (group.found.kind, group.found.name, group.found.cgroup);
         let identity = Identity { name, uuid, parent };
-        Some((source, Member { kind, identity, place: Place { path: group.path, cgroup } }))
+        let place = Place { path: group.path, cgroup, has_network };
+        Some((source, Member { kind, identity, place }))
     });
     members.collect()
 }

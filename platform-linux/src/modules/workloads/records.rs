@@ -1,10 +1,11 @@
 //! The counter records of an entity.
 
 use flowmote_core::record::counter::{
-    HostDescr, HostParent, OsName, VirtCpu, VirtDiskIo, VirtMemory, VirtState,
+    HostDescr, HostParent, OsName, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtState,
 };
 use flowmote_core::{CounterRecord, DataSource};
 
+use super::network::Traffic;
 use super::node::Node;
 use crate::cgroups::{Io, Usage};
 use crate::uname::Uname;
@@ -34,10 +35,17 @@ pub struct WorkloadReading {
     pub memory: Option<VirtMemory>,
     /// `virt_disk_io` (2103).
     pub disk_io: Option<VirtDiskIo>,
+    /// `virt_net_io` (2104), if it has a network of its own.
+    pub net_io: Option<VirtNetIo>,
 }
 
 impl WorkloadReading {
-    pub(super) fn new(identity: &Identity, usage: &Usage, node: &Node) -> Self {
+    pub(super) fn new(
+        identity: &Identity,
+        usage: &Usage,
+        traffic: Option<Traffic>,
+        node: &Node,
+    ) -> Self {
         Self {
             name: identity.name.clone(),
             uuid: identity.uuid,
@@ -48,6 +56,7 @@ impl WorkloadReading {
             cpu: cpu(usage, node),
             memory: memory(usage, node),
             disk_io: usage.io.map(disk_io),
+            net_io: traffic.map(net_io),
         }
     }
 
@@ -64,6 +73,7 @@ impl WorkloadReading {
         let mut records: Vec<&dyn CounterRecord> = vec![&descr, &self.parent, &self.cpu];
         records.extend(self.memory.iter().map(|record| record as &dyn CounterRecord));
         records.extend(self.disk_io.iter().map(|record| record as &dyn CounterRecord));
+        records.extend(self.net_io.iter().map(|record| record as &dyn CounterRecord));
         emit(&records);
     }
 }
@@ -102,6 +112,20 @@ fn disk_io(io: Io) -> VirtDiskIo {
     }
 }
 
+/// `virt_net_io` (2104), from the point of view of the container.
+fn net_io(Traffic { rx, tx }: Traffic) -> VirtNetIo {
+    VirtNetIo {
+        rx_bytes: rx.bytes,
+        rx_packets: low(rx.packets),
+        rx_errs: low(rx.errors),
+        rx_drop: low(rx.drops),
+        tx_bytes: tx.bytes,
+        tx_packets: low(tx.packets),
+        tx_errs: low(tx.errors),
+        tx_drop: low(tx.drops),
+    }
+}
+
 /// The low 32 bits: a counter of 32 bits wraps at the same points.
 const fn low(count: u64) -> u32 {
     (count & 0xFFFF_FFFF) as u32
@@ -109,6 +133,7 @@ const fn low(count: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::network::Counts;
     use super::*;
 
     const NODE: Node = Node { cpus: 4, memory: 1 << 30, ..Node::UNKNOWN };
@@ -117,10 +142,10 @@ mod tests {
         Usage { cpu_usec: 4_294_967_296_999, memory: Some(4096), ..Usage::default() }
     }
 
-    fn formats(usage: &Usage) -> Vec<u32> {
+    fn formats(usage: &Usage, traffic: Option<Traffic>) -> Vec<u32> {
         let identity = Identity { name: "x".into(), uuid: [1; 16], parent: DataSource::HOST };
         let mut formats = Vec::new();
-        WorkloadReading::new(&identity, usage, &NODE).records(&mut |records| {
+        WorkloadReading::new(&identity, usage, traffic, &NODE).records(&mut |records| {
             formats.extend(records.iter().map(|record| record.format().word()));
         });
         formats
@@ -128,10 +153,11 @@ mod tests {
 
     #[test]
     fn records_without_values_are_left_out() {
-        assert_eq!(formats(&Usage::default()), [2000, 2002, 2101]);
-        assert_eq!(formats(&usage()), [2000, 2002, 2101, 2102]);
+        assert_eq!(formats(&Usage::default(), None), [2000, 2002, 2101]);
+        assert_eq!(formats(&usage(), None), [2000, 2002, 2101, 2102]);
         let all = Usage { io: Some(Io::default()), ..usage() };
-        assert_eq!(formats(&all), [2000, 2002, 2101, 2102, 2103]);
+        let traffic = Some(Traffic::default());
+        assert_eq!(formats(&all, traffic), [2000, 2002, 2101, 2102, 2103, 2104]);
     }
 
     #[test]
@@ -164,5 +190,23 @@ mod tests {
         let counters = (record.rd_bytes, record.rd_req, record.wr_bytes, record.wr_req);
         assert_eq!(counters, (1 << 33, 2, 3, 0));
         assert_eq!((record.capacity, record.errs), (0, u32::MAX), "unknown");
+    }
+
+    #[test]
+    fn directions_of_the_network_are_those_of_the_container() {
+        let rx = Counts { bytes: 1 << 40, packets: 2, errors: 3, drops: 4 };
+        let tx = Counts { bytes: 5, packets: (1 << 32) + 6, errors: 7, drops: 8 };
+        let record = net_io(Traffic { rx, tx });
+        let expected = VirtNetIo {
+            rx_bytes: 1 << 40,
+            rx_packets: 2,
+            rx_errs: 3,
+            rx_drop: 4,
+            tx_bytes: 5,
+            tx_packets: 6,
+            tx_errs: 7,
+            tx_drop: 8,
+        };
+        assert_eq!(record, expected);
     }
 }

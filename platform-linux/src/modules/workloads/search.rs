@@ -131,7 +131,10 @@ impl Search {
     /// Plans the next search. One that follows an event may take a twentieth of the time at most,
     /// however often containers come and go.
     fn plan(&mut self, now: Instant, result: Option<&SurveyResult>, world: &World<'_>) {
-        let interval = Duration::from_secs(self.rules.refresh());
+        let mut interval = Duration::from_secs(self.rules.refresh());
+        if result.is_some_and(|result| result.is_incomplete) {
+            interval = interval.min(AGAIN);
+        }
         self.due = (!self.rules.is_empty()).then_some(now + interval);
         let took = result.map_or(0, |result| result.took.as_millis());
         let rest = u32::try_from(took.saturating_mul(20)).unwrap_or(u32::MAX);
@@ -152,5 +155,7 @@ fn events() -> Option<Arc<Inotify>> {
 const SOON: Duration = Duration::from_millis(1);
 /// A runtime makes the cgroup of a container first, then its network, then its process.
 const SETTLE: Duration = Duration::from_secs(1);
+/// The next search if names are not there yet.
+const AGAIN: Duration = Duration::from_secs(5);
 /// A search that takes longer is reported.
 const MAX_WAIT: Duration = Duration::from_secs(10);

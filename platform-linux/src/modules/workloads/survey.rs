@@ -1,13 +1,17 @@
 //! The search for services, containers and pods among the cgroups.
 
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::{HashMap, HashMapExt};
 use nix::sys::inotify::{AddWatchFlags, Inotify};
 
 use super::names::{Class, Runtime, Within, classify};
-use crate::cgroups::{Directory, Hierarchy, Walk, find_hierarchy, walk};
+use super::naming::Naming;
+use super::network::Network;
+use crate::cgroups::{Buffer, Directory, Hierarchy, Walk, find_hierarchy, walk};
 use crate::config::{EntityRule, EntityRules};
 use crate::entities::{Found, Kind};
 
@@ -17,6 +21,8 @@ pub(super) struct Survey {
     root: PathBuf,
     /// Which kinds to search for.
     pub(super) rules: EntityRules,
+    naming: Naming,
+    buffer: Buffer,
     /// Gets a watch on each directory in which entities come and go.
     pub(super) watches: Option<Arc<Inotify>>,
     /// The result of the last search.
@@ -31,6 +37,10 @@ pub(super) struct SurveyResult {
     pub(super) walk: Walk,
     /// Directories in which entities come and go unseen until the next search.
     pub(super) unwatched: usize,
+    /// Some names are not there yet.
+    pub(super) is_incomplete: bool,
+    /// Why Docker does not supply names.
+    pub(super) refusal: Option<String>,
     pub(super) took: Duration,
 }
 
@@ -38,6 +48,10 @@ pub(super) struct SurveyResult {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     pub(super) found: Found,
+    /// Of a container.
+    pub(super) runtime: Option<Runtime>,
+    /// Its traffic is marked.
+    is_marked: bool,
     pub(super) path: Arc<Path>,
     /// The entity in which this one is, by its position.
     pub(super) parent: Option<usize>,
@@ -56,7 +70,14 @@ struct Context {
 impl Survey {
     /// Searches below `root`, `/` except in tests.
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), rules: EntityRules::default(), watches: None, result: None }
+        Self {
+            root: root.to_owned(),
+            rules: EntityRules::default(),
+            naming: Naming::new(root),
+            buffer: Buffer::default(),
+            watches: None,
+            result: None,
+        }
     }
 
     /// The cgroups of the host.
@@ -75,6 +96,10 @@ impl Survey {
         if let Some(path) = self.hierarchy().path() {
             self.walk(path, &mut result);
         }
+        let by_hostname = self.rules.docker.is_some_and(|rule| rule.hostname);
+        result.is_incomplete = self.naming.apply(&mut result.groups, by_hostname);
+        result.refusal.clone_from(&self.naming.refusal);
+        find_addresses(&self.root, &mut result.groups, &mut self.buffer);
         result.took = began.elapsed();
         self.result = Some(result);
     }
@@ -100,24 +125,33 @@ impl Survey {
     /// Adds the cgroup if it is an entity, and returns the surroundings of those in it.
     fn visit(&self, above: Context, directory: &Directory<'_>, groups: &mut Vec<Group>) -> Context {
         let EntityRules { systemd, docker, containerd, k8s, .. } = self.rules;
-        let (within, kind, id, rule) = match classify(directory.name, above.within) {
+        let (within, kind, id, runtime) = match classify(directory.name, above.within) {
             Class::Other => return above,
             Class::Docker => return Context { within: Within::Docker, ..above },
-            Class::Service(unit) => (Within::Service, Kind::Service, unit.into_owned(), systemd),
-            Class::Pod(uid) => (Within::Pod, Kind::Pod, uid, k8s),
-            Class::Container(Runtime::Docker, id) => {
-                (Within::Container, Kind::Container, id.to_owned(), docker)
-            }
-            Class::Container(Runtime::Containerd, id) => {
-                (Within::Container, Kind::Container, id.to_owned(), containerd)
+            Class::Service(unit) => (Within::Service, Kind::Service, unit.into_owned(), None),
+            Class::Pod(uid) => (Within::Pod, Kind::Pod, uid, None),
+            Class::Container(runtime, id) => {
+                (Within::Container, Kind::Container, id.to_owned(), Some(runtime))
             }
         };
-        let Some(EntityRule { marks_traffic, .. }) = rule else {
+        let rule = match (kind, runtime) {
+            (Kind::Service, _) => systemd,
+            (Kind::Pod, _) => k8s,
+            (Kind::Container, Some(Runtime::Containerd)) => containerd,
+            (Kind::Container, _) => docker,
+        };
+        let Some(EntityRule { marks_traffic: is_marked, .. }) = rule else {
             return Context { within, ..above };
         };
         let position = groups.len();
-        groups.push(group(kind, id, directory, above.entity));
-        let marked = if marks_traffic { Some(position) } else { above.marked };
+        groups.push(Group {
+            found: found(kind, id, directory.id),
+            runtime,
+            is_marked,
+            path: Arc::from(directory.path),
+            parent: above.entity,
+        });
+        let marked = if is_marked { Some(position) } else { above.marked };
         Context { within, entity: Some(position), marked }
     }
 
@@ -130,19 +164,68 @@ impl Survey {
     }
 }
 
-fn group(kind: Kind, id: String, directory: &Directory<'_>, parent: Option<usize>) -> Group {
+/// An entity without name, sockets and addresses so far.
+fn found(kind: Kind, id: String, cgroup: u64) -> Found {
     let name = match kind {
         Kind::Service => id.clone(),
         Kind::Container | Kind::Pod => short(&id).to_owned(),
     };
-    let (cgroup, path) = (directory.id, Arc::from(directory.path));
-    let found = Found { kind, id, name, cgroup, sockets: Vec::new(), addresses: Vec::new() };
-    Group { found, path, parent }
+    Found { kind, id, name, cgroup, sockets: Vec::new(), addresses: Vec::new() }
+}
+
+/// Finds the addresses of entities whose traffic is marked. All containers of a pod have one network,
+/// which belongs to the pod; a network that several have otherwise belongs to none.
+fn find_addresses(root: &Path, groups: &mut [Group], buffer: &mut Buffer) {
+    let mut owners: HashMap<u64, usize> = HashMap::new();
+    for position in 0..groups.len() {
+        let Some(group) = groups.get_mut(position).filter(|group| group.has_network()) else {
+            continue;
+        };
+        let Some(network) = Network::of(root, &group.path, buffer) else { continue };
+        let parent = group.parent;
+        match owners.entry(network.id) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(position);
+                if group.is_marked {
+                    group.found.addresses = network.addresses(buffer);
+                }
+            }
+            Entry::Occupied(owner) if parent == Some(*owner.get()) => {}
+            Entry::Occupied(owner) => {
+                groups
+                    .get_mut(*owner.get())
+                    .into_iter()
+                    .for_each(|owner| owner.found.addresses.clear());
+            }
+        }
+    }
+}
+
+impl Group {
+    /// Services have the network of the host, but for a few.
+    pub(super) fn has_network(&self) -> bool {
+        self.found.kind != Kind::Service
+    }
 }
 
 /// The part of an id that users see.
 fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    pub(in super::super) fn container(id: &str, runtime: Runtime) -> Group {
+        Group {
+            found: found(Kind::Container, id.to_owned(), 1),
+            runtime: Some(runtime),
+            is_marked: false,
+            path: Arc::from(Path::new("/nonexistent")),
+            parent: None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -287,5 +370,45 @@ mod tests {
         assert!(!is_seen("system.slice/ssh.service/x"), "within a service");
         tree.remove("sys/fs/cgroup/new.slice/new.service");
         assert!(watches.read_events().is_ok());
+    }
+
+    #[test]
+    fn address_belongs_to_the_pod_or_to_the_only_container() {
+        let tree = everything();
+        tree.file("proc/self/net/dev", "");
+        let pod =
+            format!("kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UID}.slice");
+        let inner = format!("{pod}/cri-containerd-{}.scope", ID.replace('0', "3"));
+        let alone = format!("system.slice/docker-{ID}.scope");
+        let other = format!("docker/{}", ID.replace('0', "1"));
+        for (pid, path) in [(3, &inner), (4, &alone), (5, &other)] {
+            tree.file(&format!("sys/fs/cgroup/{path}/cgroup.procs"), &format!("{pid}\n"));
+            tree.file(&format!("proc/{pid}/net/dev"), "");
+            let trie = format!("|-- 10.0.0.{pid}\n /32 host LOCAL\n");
+            tree.file(&format!("proc/{pid}/net/fib_trie"), &trie);
+        }
+        tree.file(&format!("sys/fs/cgroup/{pod}/cgroup.procs"), "");
+        let rules =
+            EntityRules { docker: MARKS, containerd: MARKS, k8s: MARKS, ..EntityRules::default() };
+        let addresses = || -> Vec<(String, Vec<std::net::IpAddr>)> {
+            let groups = search(&tree, rules).into_iter();
+            groups.map(|group| (group.found.name, group.found.addresses)).collect()
+        };
+        let [two, three, four] = [[5], [3], [4]].map(|[last]| vec![[10, 0, 0, last].into()]);
+        let own = [
+            ("11f1c4e61c7c".into(), two),
+            ("5d1ff72a-7a4".into(), three.clone()),
+            ("33f1c4e63c7c".into(), vec![]),
+            ("00f1c4e60c7c".into(), four),
+            ("22f1c4e62c7c".into(), vec![]),
+        ];
+        assert_eq!(addresses(), own);
+        // The network of container 5 is that of container 4 now.
+        fs::remove_file(tree.path().join("proc/5/net/dev")).unwrap();
+        fs::hard_link(tree.path().join("proc/4/net/dev"), tree.path().join("proc/5/net/dev"))
+            .unwrap();
+        let shared = addresses();
+        assert_eq!((&shared[0].1, &shared[3].1), (&vec![], &vec![]));
+        assert_eq!(shared[1].1, three);
     }
 }
