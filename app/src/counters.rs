@@ -1,5 +1,7 @@
 //! Counters of an application that are reported at intervals.
 
+use std::fs;
+
 use crate::json::Object;
 
 /// What an application knows of itself beside its operations. Each part is reported if it is there.
@@ -48,6 +50,12 @@ pub struct Workers {
 }
 
 impl Counters {
+    /// The resources of this process, and no workers.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self { resources: Some(Resources::of_this_process()), workers: None }
+    }
+
     pub(crate) fn write(&self, sample: &mut Object<'_>) {
         if let Some(resources) = &self.resources {
             sample.object("app_resources", |members| resources.write(members));
@@ -59,6 +67,44 @@ impl Counters {
 }
 
 impl Resources {
+    /// What Linux has of this process in `/proc/self`: CPU time, resident memory, open files and
+    /// their limit.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let read =
+            |name: &str| fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
+        let mut resources = Self::parse(&read("stat"), &read("status"), &read("limits"));
+        // The directory is open while it is read.
+        let open = fs::read_dir("/proc/self/fd").map_or(0, |files| files.count().saturating_sub(1));
+        resources.files_open = u32::try_from(open).unwrap_or(u32::MAX);
+        resources
+    }
+
+    /// Reads the files of proc_pid_stat(5), proc_pid_status(5) and proc_pid_limits(5). What they
+    /// lack is unknown.
+    fn parse(stat: &str, status: &str, limits: &str) -> Self {
+        // The name of the program before, in parentheses, may have any character.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let time = |number| {
+            let ticks = fields.split_whitespace().nth(number)?.parse::<u64>().ok()?;
+            // USER_HZ is 100 on all architectures that Rust has, so that a tick has 10 ms. Totals
+            // wrap, as counters do.
+            Some(ticks.wrapping_mul(10) as u32)
+        };
+        let field = |text: &str, name: &str| -> Option<u64> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        let files_max = field(limits, "Max open files").unwrap_or_default();
+        Self {
+            user_time: time(11).unwrap_or_default(),
+            system_time: time(12).unwrap_or_default(),
+            memory_used: field(status, "VmRSS:").unwrap_or_default().saturating_mul(1024),
+            files_max: u32::try_from(files_max).unwrap_or(u32::MAX),
+            ..Self::default()
+        }
+    }
+
     fn write(&self, members: &mut Object<'_>) {
         members.plain("user_time", self.user_time);
         members.plain("system_time", self.system_time);
@@ -78,5 +124,35 @@ impl Workers {
         members.plain("workers_max", self.max);
         members.plain("req_delayed", self.delayed);
         members.plain("req_dropped", self.dropped);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_those_of_proc() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 900 0 3 0 150 25 4 5 20 0 3 0 12345 1 2 3";
+        let status = "Name:\ta\nVmHWM:\t 9000 kB\nVmRSS:\t    5000000 kB\n";
+        let limits =
+            "Limit    Soft Limit   Hard Limit   Units\nMax open files    1024    4096  files\n";
+        let expected = Resources {
+            user_time: 1500,
+            system_time: 250,
+            memory_used: 5_120_000_000,
+            files_max: 1024,
+            ..Resources::default()
+        };
+        assert_eq!(Resources::parse(stat, status, limits), expected);
+        assert_eq!(Resources::parse("", "", "Max open files  unlimited"), Resources::default());
+    }
+
+    #[test]
+    fn resources_of_this_process_are_known() {
+        let resources = Resources::of_this_process();
+        assert!(resources.memory_used > 100_000 && resources.files_max > 0, "{resources:?}");
+        // Standard input, output and error; other tests open more meanwhile.
+        assert!(resources.files_open >= 3, "{resources:?}");
     }
 }

@@ -184,6 +184,22 @@ fn directory_that_is_not_writable_costs_a_counter_and_a_line() {
     agent.stop();
 }
 
+/// As under the systemd unit: the directory is there, and the agent is never root.
+#[test]
+fn agent_that_never_was_root_publishes_in_the_directory_of_its_unit() {
+    let Some(lab) = Lab::of_root() else { return };
+    let (host, _peer) = host(&lab);
+    let script = "mkdir -m 711 \"$RUNTIME_DIRECTORY\" && chown 65534 \"$RUNTIME_DIRECTORY\" && \
+        exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$0\" run -o 192.0.2.9 -n 44";
+    let mut command = host.command("sh");
+    command.args(["-c", script]).arg(flowmote());
+    let agent = Agent::start_command(&lab, command);
+    wait_for(&path(&agent), "sampling=44");
+    let directory = agent.runtime_directory().to_owned();
+    assert!(!agent.stop().contains("no runtime directory"));
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 0);
+}
+
 #[test]
 fn full_file_system_leaves_the_old_file() {
     let Some(lab) = Lab::of_root() else { return };

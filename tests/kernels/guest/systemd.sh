@@ -48,6 +48,8 @@ eventually systemd.host-net "no bytes of the adapters at the collector" \
     eval 'records host_net_io | grep -q "\"bytes_in\":[1-9]"'
 eventually systemd.disks "/home has $total bytes, the record $(disk disk_total)" \
     eval '[ "$(disk disk_total)" = '"$total"' ] && [ "$(disk bytes_read)" -gt 0 ]'
+eventually systemd.settings "no settings in /run/flowmote, which systemd makes for the agent" \
+    grep -qs '^rev_end=' /run/flowmote/hsflowd.auto
 systemctl kill -s USR1 flowmote
 eventually systemd.report "no statistics in the journal" logged '  agent: '
 check systemd.readable "$(grep 'failed reads' /tmp/agent.log)" eval '! grep -q "failed reads" /tmp/agent.log'
@@ -72,6 +74,7 @@ check systemd.priority-error "no error names the token" eval 'said -p err | grep
 check systemd.priority-info "information has the priority of errors, or errors have that of information" \
     eval '! said -p warning | grep -q "sampling 1 in" && said -p info | grep -q "sampling 1 in"'
 check systemd.stop "systemctl stop failed" systemctl stop flowmote
+check systemd.settings-removed "$(ls /run/flowmote)" [ ! -e /run/flowmote/hsflowd.auto ]
 check systemd.result "Result=$(property Result)" [ "$(property Result)" = success ]
 systemctl start flowmote 2>/dev/null
 until_true 20 eval '[ "$(property ActiveState)" = failed ]'
