@@ -41,29 +41,45 @@ pub(crate) fn name_of(description: &str) -> String {
 
 /// Returns true if a number of this name can decrease.
 pub(crate) fn is_gauge(name: &str) -> bool {
-    GAUGES.contains(&name)
+    GAUGES.iter().any(|description| name_of(description) == name)
 }
 
 /// The subject of a line of the statistics without what a reload can change, which is in
-/// parentheses.
+/// parentheses or after a comma.
 pub(crate) fn without_details(subject: &str) -> &str {
-    subject.split(" (").next().unwrap_or(subject)
+    let end = [" (", ", "].iter().filter_map(|start| subject.find(start)).min();
+    end.and_then(|end| subject.get(..end)).unwrap_or(subject)
 }
 
 /// Returns true if a counter of the statistics counts a loss. `usually_zero`: it is one of those that
 /// the statistics leave out if they are 0.
 pub(crate) fn is_loss(description: &str, usually_zero: bool) -> bool {
-    if usually_zero { !NO_LOSSES.contains(&description) } else { description == DROPS }
+    if usually_zero { !NO_LOSSES.contains(&description) } else { LOSSES.contains(&description) }
 }
 
-const GAUGES: [&str; 1] = ["samples_in_the_ring"];
-const DROPS: &str = "drops";
+// Descriptions of the statistics; a test finds each of them there.
+
+/// Numbers that can decrease.
+pub(crate) const GAUGES: [&str; 7] = [
+    "samples in the ring",
+    "services",
+    "containers",
+    "pods",
+    "services and containers without counters, because there are too many",
+    "cgroups not searched, because there are too many",
+    "cgroups whose changes are seen at the next search only",
+];
+/// Losses that are shown when they are 0, too.
+pub(crate) const LOSSES: [&str; 2] = ["drops", "lost"];
 /// Counters that are left out if they are 0, and yet lose nothing.
-pub(crate) const NO_LOSSES: [&str; 6] = [
+pub(crate) const NO_LOSSES: [&str; 9] = [
     "samples in the ring",
     "discarded packets",
+    "hidden",
+    "not to be reported",
     "samples of user metrics",
     "dumps of all interfaces after lost notifications",
+    "polls of services and containers that had ended",
     "clients of the status socket without a complete reply",
     "clients of the metrics without a complete reply",
 ];
@@ -121,6 +137,13 @@ mod tests {
         let text = serde_json::to_string(&counters).unwrap();
         assert_eq!(text, r#"{"b":18446744073709551615,"a":9007199254740993}"#);
         assert_eq!(serde_json::from_str::<Counters>(&text).unwrap(), counters);
+    }
+
+    #[test]
+    fn subject_is_the_same_in_every_state() {
+        for subject in ["nflog group 5 (1 in 4)", "nflog group 5", "nflog group 5, a (b)"] {
+            assert_eq!(without_details(subject), "nflog group 5");
+        }
     }
 
     #[test]

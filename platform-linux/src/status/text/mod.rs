@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::counters::{Counters, without_details};
+use super::counters::{Counters, is_gauge, without_details};
 use super::snapshot::{Collector, Counted, Interface, Module, Snapshot};
 use super::table::Table;
 use crate::printable::printable;
@@ -106,8 +106,10 @@ impl View<'_> {
         write!(f, "  {}", marked(subject, counted))?;
         let mut separator = ": ";
         for (name, count) in counted.counters.usual() {
-            let rate = self.rate_of(subject, name, count);
-            write!(f, "{separator}{count} {} ({rate}/s)", in_words(name))?;
+            write!(f, "{separator}{count} {}", in_words(name))?;
+            if !is_gauge(name) {
+                write!(f, " ({}/s)", self.rate_of(subject, name, count))?;
+            }
             separator = ", ";
         }
         writeln!(f)
