@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) sampling: Option<u32>,
     /// Address of the collector.
     pub(crate) collector: SocketAddr,
+    /// With every block of the configuration that Flowmote supports.
+    pub(crate) modules: bool,
 }
 
 /// A running agent; killed when dropped.
@@ -82,7 +84,7 @@ impl Agent {
     /// The program cannot be started.
     pub(crate) fn start(&self, settings: Settings, directory: &Path) -> Result<Running> {
         let mut command = match self.kind {
-            Kind::Flowmote => self.flowmote(settings),
+            Kind::Flowmote => self.flowmote(settings, directory)?,
             Kind::Hsflowd => self.hsflowd(settings, directory)?,
         };
         let log = directory.join(format!("{:?}.log", self.kind));
@@ -93,15 +95,22 @@ impl Agent {
         Ok(Running { process, log })
     }
 
-    fn flowmote(&self, settings: Settings) -> Command {
+    fn flowmote(&self, settings: Settings, directory: &Path) -> Result<Command> {
         let mut command = Command::new(&self.program);
         command.args(["run", "--interface", settings.interface]);
         command.args(["--collector", &settings.collector.to_string()]);
-        command.args(["--polling", POLLING]);
+        command.args(["--polling", POLLING, "--auto", "off"]);
+        // That of the host may belong to an agent that is in use.
+        command.env("RUNTIME_DIRECTORY", directory.join("run"));
         if let Some(rate) = settings.sampling {
             command.args(["--sampling", &rate.to_string()]);
         }
-        command
+        if settings.modules {
+            let configuration = directory.join("flowmote.conf");
+            fs::write(&configuration, format!("sflow {{\n{MODULES}}}\n"))?;
+            command.arg("--config").arg(configuration);
+        }
+        Ok(command)
     }
 
     fn hsflowd(&self, settings: Settings, directory: &Path) -> Result<Command> {
@@ -178,8 +187,42 @@ impl Running {
     }
 }
 
+/// Every block that samples or counts something, with its defaults.
+const MODULES: &str = "\
+    nflog { group = 5 }
+    json { }
+    tcp { }
+    cloud { }
+    metrics { }
+    systemd { }
+    docker { }
+    containerd { }
+    k8s { }
+    psample { }
+    dropmon { }
+";
+
 /// Longer than an agent may delay a sample: one second.
 pub(crate) const QUIET: Duration = Duration::from_millis(1500);
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Seconds between counter samples.
 const POLLING: &str = "20";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_supported_block_is_measured() {
+        // A test of the agent compares this page with its grammar.
+        let page = fs::read_to_string("../docs/configuration.md").unwrap();
+        let supported = page.lines().filter(|row| row.contains(" | block | "));
+        let supported = supported.filter(|row| row.contains(" | supported | "));
+        let names = supported.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+        // The command line has the interfaces and the collector.
+        let names = names.filter(|name| !["collector", "pcap", "epcap"].contains(name));
+        let measured: Vec<_> = MODULES.split_whitespace().collect();
+        let missing: Vec<_> = names.filter(|name| !measured.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}

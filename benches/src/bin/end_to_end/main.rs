@@ -128,15 +128,16 @@ fn remove(directory: &Path) {
 
 const USAGE: &str = "\
 usage: [FLOWMOTE=/path] [HSFLOWD=/path] end_to_end [--quick] [STEP]...
-steps: flood sparse bulk delay idle; without a step, all of them";
+steps: flood sparse bulk delay idle modules; without a step, all of them";
 
 type Step = fn(&mut Bench<'_>, &mut Sender) -> Result<()>;
-const STEPS: [(&str, Step); 5] = [
+const STEPS: [(&str, Step); 6] = [
     ("flood", |bench, sender| bench.flood(sender)),
     ("sparse", |bench, sender| bench.sparse(sender)),
     ("bulk", |bench, _| bench.bulk()),
     ("delay", |bench, sender| bench.delay(sender)),
     ("idle", |bench, sender| bench.idle(sender)),
+    ("modules", |bench, sender| bench.modules(sender)),
 ];
 
 const FULL: Effort = Effort {

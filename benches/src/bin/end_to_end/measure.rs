@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::accounts::{Cpu, CpuSpent, Memory, context_switches, snmp};
-use crate::agent::{Agent, QUIET, Running, Settings};
+use crate::agent::{Agent, Kind, QUIET, Running, Settings};
 use crate::bare;
 use crate::bulk::{self, Passed, Receiver};
 use crate::collector::{Collector, Tally};
@@ -208,6 +208,30 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// The same for Flowmote with every block of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn modules(&mut self, sender: &mut Sender) -> Result<()> {
+        for agent in self.agents.iter().filter(|agent| agent.kind() == Kind::Flowmote) {
+            let mut session = self.start_with(agent, SAMPLED, None, true)?;
+            session.ready(|| sender.flood(Mark::Probe, PROBE_UNKNOWN_RATE))?;
+            session.begin()?;
+            let (before, start) = (context_switches(session.running.pid())?, Instant::now());
+            thread::sleep(self.effort.idle);
+            let (pid, column) = (session.running.pid(), session.column);
+            let seconds = start.elapsed().as_secs_f64();
+            let switches = context_switches(pid)? - before;
+            self.add(Figure::ModulesWakeUps, column, switches as f64 / seconds);
+            let spent = Cpu::of(pid)?.since(session.cpu);
+            self.add(Figure::ModulesCpu, column, spent.total() / 1e3 / seconds);
+            self.add(Figure::ModulesResident, column, megabytes(Memory::of(pid)?.resident));
+            session.running.end()?;
+        }
+        Ok(())
+    }
+
     /// Age of a packet when the datagram with its sample arrives, under light traffic.
     ///
     /// # Errors
@@ -249,8 +273,18 @@ impl Bench<'_> {
         interface: &'static str,
         sampling: Option<u32>,
     ) -> Result<Session> {
+        self.start_with(agent, interface, sampling, false)
+    }
+
+    fn start_with(
+        &self,
+        agent: &Agent,
+        interface: &'static str,
+        sampling: Option<u32>,
+        modules: bool,
+    ) -> Result<Session> {
         let collector = Collector::start()?;
-        let settings = Settings { interface, sampling, collector: collector.address() };
+        let settings = Settings { interface, sampling, collector: collector.address(), modules };
         let running = agent.start(settings, self.directory)?;
         let column = Column::Agent(agent.kind());
         Ok(Session { column, running, collector, cpu: Cpu::default() })
