@@ -200,6 +200,7 @@ const MODULES: &str = "\
     k8s { }
     psample { }
     dropmon { }
+    dns-sd { domain = .example.invalid }
 ";
 
 /// Longer than an agent may delay a sample: one second.
