@@ -32,3 +32,4 @@ mod selection;
 pub mod status;
 mod throttle;
 mod uname;
+mod watched;

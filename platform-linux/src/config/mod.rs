@@ -53,6 +53,8 @@ pub use self::block::collector::{Collector, Host, ParseCollectorError, Source};
 pub use self::block::dns_sd::Discovery;
 pub use self::block::dropmon::{DropmonRule, Monitored};
 pub use self::block::entities::{EntityRule, EntityRules};
+pub use self::block::ethtool::{DriverCounters, Drivers};
+pub use self::block::host_metrics::HostMetrics;
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{
@@ -121,6 +123,10 @@ pub struct Config {
     pub psample: Option<PsampleRule>,
     /// Dropped packets; `None`: these are not reported.
     pub dropmon: Option<DropmonRule>,
+    /// Counters of the drivers of adapters.
+    pub driver_counters: DriverCounters,
+    /// Metrics of the host beside the standard counters; `None`: none.
+    pub host_metrics: Option<HostMetrics>,
 }
 
 /// The outcome of parsing.
@@ -167,6 +173,8 @@ impl Default for Config {
             cloud: CloudRule::default(),
             psample: None,
             dropmon: None,
+            driver_counters: DriverCounters::default(),
+            host_metrics: None,
         }
     }
 }

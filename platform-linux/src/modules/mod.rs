@@ -24,8 +24,10 @@
 //! `data_sources` and `counters`).
 
 mod cloud;
+mod driver_counters;
 mod dropmon;
 pub mod host;
+mod host_metrics;
 pub mod interfaces;
 mod json;
 pub(crate) mod module;
@@ -44,8 +46,10 @@ use flowmote_core::{CounterRecord, CounterSource, DataSource, Duration, Instant}
 use crate::config::Config;
 use crate::links::Links;
 use crate::modules::cloud::Cloud;
+use crate::modules::driver_counters::DriverStatistics;
 use crate::modules::dropmon::Dropmon;
 use crate::modules::host::HostCounters;
+use crate::modules::host_metrics::MoreHostMetrics;
 use crate::modules::interfaces::InterfaceCounters;
 use crate::modules::json::Json;
 use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
@@ -89,6 +93,8 @@ impl Modules {
                 Box::new(InterfaceCounters::open()?),
                 Box::new(Cloud::new(Path::new("/"))),
                 Box::new(Workloads::new(Path::new("/"))),
+                Box::new(DriverStatistics::default()),
+                Box::new(MoreHostMetrics::new("/")),
             ],
         })
     }

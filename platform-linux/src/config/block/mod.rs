@@ -9,6 +9,8 @@ pub(super) mod collector;
 pub(super) mod dns_sd;
 pub(super) mod dropmon;
 pub(super) mod entities;
+pub(super) mod ethtool;
+pub(super) mod host_metrics;
 pub(super) mod json;
 pub(super) mod metrics;
 pub(super) mod nflog;

@@ -75,14 +75,26 @@ impl Settings {
 }
 
 fn call(fd: BorrowedFd<'_>, name: &str, settings: &mut Settings) -> io::Result<()> {
-    let mut request = libc::ifreq {
-        ifr_name: interface_name(name)?,
-        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut *settings).cast() },
-    };
-    // SAFETY: `request` is a whole ifreq whose name ends in NUL and whose data points to an
-    // exclusively borrowed `Settings`, both alive over the call. For ETHTOOL_GLINKSETTINGS the
-    // kernel writes the head and three masks of `nwords` words, and only if `nwords` is exactly
-    // its own number, an i8; `masks` has room for three times the greatest i8.
+    // SAFETY: for ETHTOOL_GLINKSETTINGS the kernel writes the head and three masks of `nwords` words,
+    // and only if `nwords` is exactly its own number, an i8; `masks` has room for three times the
+    // greatest i8.
+    unsafe { request(fd, name, (&raw mut *settings).cast()) }
+}
+
+/// `ioctl(SIOCETHTOOL)`.
+///
+/// # Safety
+/// `data` points to exclusively borrowed memory that begins with the number of a command, with room
+/// for all that the kernel writes for it.
+pub(super) unsafe fn request(
+    fd: BorrowedFd<'_>,
+    name: &str,
+    data: *mut libc::c_void,
+) -> io::Result<()> {
+    let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: data.cast() };
+    let mut request = libc::ifreq { ifr_name: interface_name(name)?, ifr_ifru };
+    // SAFETY: `request` is a whole ifreq whose name ends in NUL, alive over the call; its data is what
+    // the caller vouches for.
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCETHTOOL as _, &raw mut request) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

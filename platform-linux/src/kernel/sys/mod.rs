@@ -8,6 +8,7 @@
 mod mmap;
 
 pub(crate) mod bpf;
+pub(crate) mod driver_statistics;
 pub(crate) mod ethtool;
 #[cfg(test)]
 pub(crate) mod fake;
