@@ -15,6 +15,8 @@ pub(crate) struct Aside<T> {
     place: Place<T>,
     /// True if the last update could not start.
     hangs: bool,
+    /// Bytes of the stack of the thread.
+    stack: usize,
 }
 
 #[derive(Debug)]
@@ -26,7 +28,12 @@ enum Place<T> {
 
 impl<T: Send + 'static> Aside<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { place: Place::Here(value), hangs: false }
+        Self::with_stack(value, STACK)
+    }
+
+    /// The same for work that needs a stack of this many bytes, such as functions of a library.
+    pub(crate) fn with_stack(value: T, stack: usize) -> Self {
+        Self { place: Place::Here(value), hangs: false, stack }
     }
 
     /// Starts `work` in a thread. Returns false if the update before has not ended, or no thread could
@@ -43,7 +50,7 @@ impl<T: Send + 'static> Aside<T> {
             // Fails only at the end of the daemon, when the receiver is gone.
             let _ = from_thread.send(value);
         };
-        let thread = thread::Builder::new().name("aside".into()).stack_size(STACK);
+        let thread = thread::Builder::new().name("aside".into()).stack_size(self.stack);
         self.hangs = !matches!(self.place, Place::Here(_)) || thread.spawn(work).is_err();
         if !self.hangs
             && let Place::Here(value) = core::mem::replace(&mut self.place, Place::InThread(result))

@@ -18,6 +18,11 @@ impl<T: Send + 'static> Watched<T> {
         Self { aside: Aside::new(value), next: None }
     }
 
+    /// The same for work that needs more of the stack.
+    pub(crate) fn with_stack(value: T, bytes: usize) -> Self {
+        Self { aside: Aside::with_stack(value, bytes), next: None }
+    }
+
     /// Prepares the value and starts `work` in a thread. Returns false if the update before has not
     /// ended, or no thread could be started. See [`Aside::start`] about its privileges.
     pub(crate) fn start(

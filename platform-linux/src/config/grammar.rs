@@ -3,8 +3,8 @@
 //! The parser, "did you mean" and the tables of `docs/configuration.md` all read this tree.
 
 use super::block::{
-    cloud, collector, dns_sd, dropmon, entities, ethtool, host_metrics, json, metrics, nflog, pcap,
-    psample, sflow, tcp, unsupported,
+    cloud, collector, dns_sd, dropmon, entities, ethtool, host_metrics, json, metrics, nflog, nvml,
+    pcap, psample, sflow, tcp, unsupported,
 };
 use super::tokens::{Block, Token, block};
 
@@ -36,4 +36,5 @@ const BLOCKS: &[Token] = &[
     block(&dropmon::BLOCK),
     block(&ethtool::BLOCK),
     block(&host_metrics::BLOCK),
+    block(&nvml::BLOCK),
 ];

@@ -127,6 +127,8 @@ pub struct Config {
     pub driver_counters: DriverCounters,
     /// Metrics of the host beside the standard counters; `None`: none.
     pub host_metrics: Option<HostMetrics>,
+    /// True if counters of NVIDIA GPUs are sent.
+    pub nvml: bool,
 }
 
 /// The outcome of parsing.
@@ -175,6 +177,7 @@ impl Default for Config {
             dropmon: None,
             driver_counters: DriverCounters::default(),
             host_metrics: None,
+            nvml: false,
         }
     }
 }

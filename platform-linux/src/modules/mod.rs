@@ -32,6 +32,7 @@ pub mod interfaces;
 mod json;
 pub(crate) mod module;
 mod nflog;
+mod nvml;
 mod psample;
 pub mod taps;
 mod tcp;
@@ -54,6 +55,7 @@ use crate::modules::interfaces::InterfaceCounters;
 use crate::modules::json::Json;
 use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
 use crate::modules::nflog::Nflog;
+use crate::modules::nvml::Nvml;
 use crate::modules::psample::Psample;
 use crate::modules::taps::Taps;
 use crate::modules::tcp::Tcp;
@@ -95,6 +97,7 @@ impl Modules {
                 Box::new(Workloads::new(Path::new("/"))),
                 Box::new(DriverStatistics::default()),
                 Box::new(MoreHostMetrics::new("/")),
+                Box::new(Nvml::default()),
             ],
         })
     }

@@ -14,6 +14,7 @@ pub(super) mod host_metrics;
 pub(super) mod json;
 pub(super) mod metrics;
 pub(super) mod nflog;
+pub(super) mod nvml;
 pub(super) mod pcap;
 pub(super) mod psample;
 pub(super) mod sflow;

@@ -15,7 +15,6 @@ pub(in crate::config) const TOKENS: &[Token] = &[
         .about("seconds between counter samples of another sFlow module"),
     block(&ULOG),
     block(&KVM),
-    block(&NVML),
     block(&DBUS),
     block(&OVS),
     block(&EAPI),
@@ -63,7 +62,6 @@ static KVM: Block = Block::ignored(
     "counters of virtual machines",
     &[not_yet("refreshVMs", REFRESH), not_yet("forgetVMs", FORGET)],
 );
-static NVML: Block = Block::ignored("nvml", "counters of GPUs", &[]);
 static DBUS: Block = Block::ignored("dbus", "the agent's own counters on D-Bus", &[]);
 static OVS: Block = Block::ignored("ovs", "set up sFlow in Open vSwitch", &[]);
 static EAPI: Block = Block::ignored("eapi", "settings from Arista EOS", &[]);

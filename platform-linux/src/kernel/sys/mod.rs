@@ -13,6 +13,7 @@ pub(crate) mod ethtool;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod netlink;
+pub(crate) mod nvml;
 pub(crate) mod packet;
 pub(crate) mod ring;
 pub(crate) mod syscall;
