@@ -13,7 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flowmote_app::{Application, Counters, Operation, Status, Workers};
 
@@ -25,9 +25,15 @@ fn main() -> io::Result<()> {
     let app = Application::new("service").service_port(address.port());
     let active = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&active);
+    let started = Instant::now();
     app.counters(move || {
+        // Also a good moment for metrics.
+        app.metrics("service").counter("uptime", started.elapsed().as_secs()).send();
         let active = counted.load(Ordering::Relaxed);
-        Counters { workers: Some(Workers { active, ..Workers::default() }), ..Counters::default() }
+        Counters {
+            workers: Some(Workers { active, ..Workers::default() }),
+            ..Counters::of_this_process()
+        }
     });
     for client in listener.incoming() {
         let (client, active) = (client?, Arc::clone(&active));

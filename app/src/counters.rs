@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::json::Object;
 
-/// What an application knows of itself beside its operations. Each part is reported if it is there.
+/// Counters that an application adds to those of its operations. Each part is reported if it is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// CPU, memory, files and connections.

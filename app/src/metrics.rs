@@ -6,7 +6,8 @@ use crate::application::Application;
 use crate::json::{Bounded, Object};
 use crate::losses::Loss;
 
-/// Metrics that belong to one datasource, sent together by [`send`](Self::send).
+/// Metrics that belong to one datasource, sent together by [`send`](Self::send). Their names have
+/// letters, digits, `_` and `-`, at most 64.
 ///
 /// ```no_run
 /// let app = flowmote_app::Application::new("shop.cart");
@@ -62,7 +63,7 @@ impl Metrics {
     }
 
     fn add(mut self, name: &str, kind: &str, value: impl FnOnce(&mut Object<'_>)) -> Self {
-        if name.is_empty() || name.len() > MAX_NAME || name == "datasource" {
+        if !is_name(name) || name == "datasource" {
             self.application.lose(Loss::Invalid);
             return self;
         }
@@ -98,15 +99,17 @@ impl Metrics {
     }
 }
 
-/// A name as sFlow requires it: letters, digits, `_` and `-`, no digit first, at most 64 bytes.
-fn is_datasource(name: &str) -> bool {
+/// A name of a metric as the agent accepts it: letters, digits, `_` and `-`, at most 64 bytes.
+fn is_name(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    name.len() <= 64
-        && name.bytes().all(is_part)
-        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+    (1..=64).contains(&name.len()) && name.bytes().all(is_part)
 }
 
-const MAX_NAME: usize = 64;
+/// A name of a datasource, which no digit begins.
+fn is_datasource(name: &str) -> bool {
+    is_name(name) && !name.starts_with(|first: char| first.is_ascii_digit())
+}
+
 const MAX_TEXT: usize = 255;
 /// Bytes of JSON in a message. The sample is shorter, so that it fits into a datagram of sFlow, of
 /// 1400 bytes; metrics beyond that go into another message.
@@ -167,7 +170,8 @@ mod tests {
             app.metrics(datasource).gauge("x", 1.0).send();
         }
         let metrics = app.metrics("shop").gauge("x", f64::NAN).gauge("y", f64::INFINITY);
-        metrics.gauge("", 1.0).gauge("datasource", 1.0).gauge(&"n".repeat(65), 1.0).send();
-        assert_eq!((app.losses().invalid, lab.is_silent()), (11, true));
+        let metrics = metrics.gauge("", 1.0).gauge("datasource", 1.0).gauge(&"n".repeat(65), 1.0);
+        metrics.gauge("a.b", 1.0).gauge("ä", 1.0).gauge("a\"", 1.0).send();
+        assert_eq!((app.losses().invalid, lab.is_silent()), (14, true));
     }
 }

@@ -64,7 +64,7 @@ impl Process {
         Self { socket, state: Mutex::new(State { file, settings, applications: Vec::new() }) }
     }
 
-    /// The application of this name: one for all that ask for it, so that its counters are those of
+    /// The application of this name. There is one for all callers, so that its counters are those of
     /// the whole process. It is never freed.
     pub(crate) fn application(&'static self, name: &str) -> &'static Shared {
         let mut state = self.lock();

@@ -1,8 +1,8 @@
 //! The library for applications with the real agent: its example service in a network namespace.
 
-use flowmote_decoder::counter::{AppOperations, AppWorkers};
+use flowmote_decoder::counter::{AppOperations, AppResources, AppWorkers};
 use flowmote_decoder::flow::{AppOperation, ExtendedSocketIpv4};
-use flowmote_decoder::{DataSource, FlowSample};
+use flowmote_decoder::{DataSource, FlowSample, Sample};
 use flowmote_lab::net::{Agent, Capture, Collector, Lab, Namespace, service};
 use flowmote_lab::{Program, skip, wait_until};
 
@@ -75,9 +75,16 @@ fn every_request_of_a_service_arrives_at_the_collector() {
         Some((counts.success, counts.not_found, record!(last, AppWorkers).workers_active))
     };
     collector.wait_for("all counters", |capture| totals(capture) == Some((before + 20, 5, 0)));
+    collector.wait_for("metrics", |capture| {
+        capture.samples().iter().any(|sample| {
+            matches!(sample, Sample::RtMetric(metric) if metric.datasource.0 == b"service")
+        })
+    });
     agent.stop();
     let capture = collector.finish();
     capture.check();
+    let resources = record!(capture.counters_of(3, 8080)[0], AppResources);
+    assert!(resources.mem_used > 100_000 && resources.fd_open >= 4, "{resources:?}");
     check_samples(&capture.flow_samples());
 }
 

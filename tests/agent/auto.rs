@@ -144,6 +144,29 @@ fn link_is_made_but_no_file_of_another_program_replaced() {
 }
 
 #[test]
+fn check_reports_where_the_settings_are_published_and_what_is_in_the_way() {
+    let Some(lab) = Lab::open() else { return };
+    let host = lab.namespace();
+    let link = lab.file("link", "of hsflowd").display().to_string();
+    let check = |auto: &str| {
+        let mut command = host.command(flowmote());
+        let output = command.args(["check", "-o", "192.0.2.9", "--auto", auto]).output().unwrap();
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned())
+    };
+    let [lines, warnings] = check(&link);
+    let place = "published in /nonexistent/run/hsflowd.auto, to which ";
+    assert!(lines.contains(&format!("\nsettings        {place}{link} is a link\n")), "{lines}");
+    let warning =
+        format!("{link}: belongs to another program; if that no longer runs, remove the file");
+    assert!(warnings.contains(&warning), "{warnings}");
+    let [lines, warnings] = check("off");
+    assert!(lines.contains("\nsettings        not published\n"), "{lines}");
+    assert!(!warnings.contains("another program"), "{warnings}");
+    let [_, error] = check("hsflowd.auto");
+    assert!(error.contains("neither an absolute path nor off"), "{error}");
+}
+
+#[test]
 fn links_planted_in_the_directory_are_replaced() {
     let Some(lab) = Lab::open() else { return };
     let (host, _peer) = host(&lab);
