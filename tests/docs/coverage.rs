@@ -376,6 +376,8 @@ fn sent_counter_records() -> Numbers {
     container.records(&mut emit);
     // In the samples of the host while there are containers.
     emit(&[&c::VirtNode::UNKNOWN]);
+    // In the samples of an interface with an optical module.
+    emit(&[&c::Sfp::UNKNOWN]);
     // In the samples of the host while there are GPUs.
     emit(&[&c::NvidiaGpu::UNKNOWN]);
     numbers

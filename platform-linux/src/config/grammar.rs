@@ -4,7 +4,7 @@
 
 use super::block::{
     cloud, collector, dns_sd, dropmon, entities, ethtool, host_metrics, json, metrics, nflog, nvml,
-    pcap, psample, sflow, tcp, unsupported,
+    optics, pcap, psample, sflow, tcp, unsupported,
 };
 use super::tokens::{Block, Token, block};
 
@@ -37,4 +37,5 @@ const BLOCKS: &[Token] = &[
     block(&ethtool::BLOCK),
     block(&host_metrics::BLOCK),
     block(&nvml::BLOCK),
+    block(&optics::BLOCK),
 ];

@@ -129,6 +129,8 @@ pub struct Config {
     pub host_metrics: Option<HostMetrics>,
     /// True if counters of NVIDIA GPUs are sent.
     pub nvml: bool,
+    /// Seconds between two reads of optical modules, 30..=86,400; `None`: they are not read.
+    pub optics_secs: Option<u32>,
 }
 
 /// The outcome of parsing.
@@ -178,6 +180,7 @@ impl Default for Config {
             driver_counters: DriverCounters::default(),
             host_metrics: None,
             nvml: false,
+            optics_secs: None,
         }
     }
 }

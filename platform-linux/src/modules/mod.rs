@@ -33,6 +33,7 @@ mod json;
 pub(crate) mod module;
 mod nflog;
 mod nvml;
+mod optics;
 mod psample;
 pub mod taps;
 mod tcp;
@@ -56,6 +57,7 @@ use crate::modules::json::Json;
 use crate::modules::module::{Findings, Module, Statistics, Unscheduled, World};
 use crate::modules::nflog::Nflog;
 use crate::modules::nvml::Nvml;
+use crate::modules::optics::Optics;
 use crate::modules::psample::Psample;
 use crate::modules::taps::Taps;
 use crate::modules::tcp::Tcp;
@@ -98,6 +100,7 @@ impl Modules {
                 Box::new(DriverStatistics::default()),
                 Box::new(MoreHostMetrics::new("/")),
                 Box::new(Nvml::default()),
+                Box::new(Optics::default()),
             ],
         })
     }

@@ -15,6 +15,7 @@ pub(super) mod json;
 pub(super) mod metrics;
 pub(super) mod nflog;
 pub(super) mod nvml;
+pub(super) mod optics;
 pub(super) mod pcap;
 pub(super) mod psample;
 pub(super) mod sflow;
