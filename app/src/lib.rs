@@ -13,8 +13,8 @@
 //! app.metrics("shop_cart").gauge("open_carts", 17.0).send();
 //! ```
 //!
-//! The agent, Flowmote with a `json { }` block or hsflowd with `mod_json`, sends them on to its
-//! collectors, together with packets and counters of the host.
+//! The agent, Flowmote with a `json { }` block, sends them to its collectors, together with packets
+//! and counters of the host. The messages are those of hsflowd's `json` module.
 //!
 //! - **It never waits and never fails.** Messages are single datagrams to the loopback interface, from
 //!   a socket that does not block. Without an agent they are lost and counted

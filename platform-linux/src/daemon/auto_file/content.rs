@@ -43,15 +43,9 @@ impl Content<'_> {
         lines.sort_unstable();
         lines
     }
-}
 
-impl Display for Content<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_rates(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = self.config;
-        // Fails only with EFAULT, which nix's buffer cannot cause.
-        if let Ok(uname) = uname() {
-            line(f, "hostname", uname.nodename().to_string_lossy())?;
-        }
         line(f, "sampling", config.sampling.rate.map_or(DEFAULT_SAMPLING, |rate| rate.value))?;
         line(f, "header", config.header_bytes)?;
         line(f, "datagram", config.datagram_bytes)?;
@@ -68,7 +62,17 @@ impl Display for Content<'_> {
                 AppSampling::PerSecond(number) => format!("{number}/s"),
             },
         )?;
-        applications(f, "polling.app", &config.applications.polling, u32::to_string)?;
+        applications(f, "polling.app", &config.applications.polling, u32::to_string)
+    }
+}
+
+impl Display for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Fails only with EFAULT, which nix's buffer cannot cause.
+        if let Ok(uname) = uname() {
+            line(f, "hostname", uname.nodename().to_string_lossy())?;
+        }
+        self.write_rates(f)?;
         for collector in self.collectors() {
             line(f, "collector", collector)?;
         }
@@ -76,7 +80,7 @@ impl Display for Content<'_> {
         if let Some(device) = self.device() {
             line(f, "agent", device)?;
         }
-        if let Some(json) = config.json.as_ref().filter(|json| json.port != 0) {
+        if let Some(json) = self.config.json.as_ref().filter(|json| json.port != 0) {
             line(f, "jsonPort", json.port)?;
         }
         line(f, "ds_index", 1)
