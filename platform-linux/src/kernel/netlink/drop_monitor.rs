@@ -163,6 +163,8 @@ pub(crate) struct DroppedPacket<'a> {
     pub(crate) trap: Option<&'a str>,
     /// ifIndex of the interface on which the packet arrived, in its network namespace.
     pub(crate) input: Option<u32>,
+    /// ifIndex of the interface by which it would have left. The drop monitor does not report it.
+    pub(crate) output: Option<u32>,
     /// Nanoseconds since 1970.
     pub(crate) timestamp_ns: Option<u64>,
     /// EtherType; 0 for a buffer that was no packet.

@@ -1,12 +1,13 @@
-//! `bpf(2)`: the filter of a tap, and the map in which it counts.
+//! `bpf(2)`: the filter of a tap, the program of a tracepoint, and the maps in which they count.
 
+use core::ffi::CStr;
 use core::slice;
 use core::sync::atomic::AtomicU64;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use super::mmap::Mapping;
-use super::syscall::{Call, MapCreate, call};
+use super::syscall::{Call, MapCreate, ProgramKind, call};
 
 /// The filter's counters of one interface on one CPU, in one cache line. Only that CPU writes them,
 /// except `range`, which only user space writes.
@@ -71,7 +72,7 @@ impl SlotMap {
             return &[];
         };
         // SAFETY: the mapping is page-aligned, holds `entries` words and lives as long as `self`;
-        // the program only reads them, and user space only as atomics.
+        // both sides access them as atomics only.
         unsafe { slice::from_raw_parts(start.cast().as_ptr(), self.entries) }
     }
 
@@ -94,9 +95,26 @@ impl SlotMap {
 /// `EPERM` without `CAP_BPF`, or before Linux 5.11 beyond `RLIMIT_MEMLOCK`. `EINVAL` or `EACCES` if
 /// the verifier rejects the program, with its reason in the text.
 pub(crate) fn load_socket_filter(instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
+    load(ProgramKind::SocketFilter, instructions)
+}
+
+/// Loads a program and has a tracepoint call it, in all processes, until the returned descriptor is
+/// closed.
+///
+/// # Errors
+/// `EPERM` without `CAP_BPF` and `CAP_PERFMON`, `ENOENT` if there is no such tracepoint, `EINVAL` if
+/// it has fewer arguments than the program reads; else as [`load_socket_filter`].
+pub(crate) fn trace(tracepoint: &CStr, instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
+    let program = load(ProgramKind::RawTracepoint, instructions)?;
+    let attached = Call::TracepointOpen { name: tracepoint, program: program.as_raw_fd() };
+    owned(call(attached)?)
+}
+
+fn load(kind: ProgramKind, instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
     let load = |log: &mut [u8]| {
-        // The kernel requires a license only for GPL-only helpers, of which none is used.
-        call(Call::ProgramLoad { instructions, license: c"Dual MIT/GPL", log }).and_then(owned)
+        // Required to read memory of the kernel (`bpf_probe_read_kernel` is GPL-only).
+        let license = c"Dual MIT/GPL";
+        call(Call::ProgramLoad { kind, instructions, license, log }).and_then(owned)
     };
     load(&mut []).or_else(|error| match error.raw_os_error() {
         Some(libc::EINVAL | libc::EACCES) => {

@@ -23,6 +23,17 @@ impl Mapping {
         Self::at_address(call(Call::Map { fd: fd.as_raw_fd(), length })?, length)
     }
 
+    /// Maps `length` bytes of `fd` from `offset` for reading.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn readable(fd: BorrowedFd<'_>, length: usize, offset: usize) -> io::Result<Self> {
+        let offset = libc::off_t::try_from(offset)
+            .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let fd = fd.as_raw_fd();
+        Self::at_address(call(Call::MapReadable { fd, length, offset })?, length)
+    }
+
     /// Occupies `length` bytes of address space, which nothing can access.
     ///
     /// # Errors

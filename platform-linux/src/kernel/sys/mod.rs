@@ -10,6 +10,7 @@ mod mmap;
 pub(crate) mod bpf;
 pub(crate) mod driver_statistics;
 pub(crate) mod ethtool;
+pub(crate) mod event_ring;
 #[cfg(test)]
 pub(crate) mod fake;
 pub(crate) mod netlink;

@@ -1,5 +1,6 @@
 //! The system calls of the packet path, all through one function.
 
+use core::ffi::CStr;
 use core::ptr;
 use std::io;
 use std::os::fd::RawFd;
@@ -25,15 +26,34 @@ pub(crate) enum Call<'a> {
     Dissolve { fd: RawFd },
     /// `mmap(2)`, shared, readable and writable, from offset 0; returns the address.
     Map { fd: RawFd, length: usize },
+    /// `mmap(2)`, shared and readable, from `offset`; returns the address.
+    MapReadable { fd: RawFd, length: usize, offset: libc::off_t },
     /// `mmap(2)` of private memory that cannot be accessed; returns the address.
     Reserve { length: usize },
     /// `munmap(2)` of a mapping that `Map` or `Reserve` created.
     Unmap { address: usize, length: usize },
     /// `bpf(2)` `BPF_MAP_CREATE`; returns the descriptor.
     MapCreate { attributes: &'a MapCreate },
-    /// `bpf(2)` `BPF_PROG_LOAD` of a socket filter; returns the descriptor. The verifier writes to
-    /// `log`, up to a NUL, unless it is empty.
-    ProgramLoad { instructions: &'a [[u8; 8]], license: &'a core::ffi::CStr, log: &'a mut [u8] },
+    /// `bpf(2)` `BPF_PROG_LOAD`; returns the descriptor. The verifier writes to `log`, up to a NUL,
+    /// unless it is empty.
+    ProgramLoad {
+        kind: ProgramKind,
+        instructions: &'a [[u8; 8]],
+        license: &'a CStr,
+        log: &'a mut [u8],
+    },
+    /// `bpf(2)` `BPF_RAW_TRACEPOINT_OPEN`; returns the descriptor of the attachment.
+    TracepointOpen { name: &'a CStr, program: RawFd },
+}
+
+/// `BPF_PROG_TYPE_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum ProgramKind {
+    /// A filter of a socket.
+    SocketFilter = 1,
+    /// A program that a tracepoint calls.
+    RawTracepoint = 17,
 }
 
 /// The head of `union bpf_attr` for `BPF_MAP_CREATE` (include/uapi/linux/bpf.h).
@@ -103,10 +123,13 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             checked(unsafe { libc::connect(fd, address, length) } as isize)
         }
         Call::Map { fd, length } => {
-            map(length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd)
+            map(length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, (fd, 0))
+        }
+        Call::MapReadable { fd, length, offset } => {
+            map(length, libc::PROT_READ, libc::MAP_SHARED, (fd, offset))
         }
         Call::Reserve { length } => {
-            map(length, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
+            map(length, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, (-1, 0))
         }
         Call::Unmap { address, length } => {
             let address = ptr::with_exposed_provenance_mut(address);
@@ -115,7 +138,13 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             checked(unsafe { libc::munmap(address, length) } as isize)
         }
         Call::MapCreate { attributes } => bpf(BPF_MAP_CREATE, attributes),
-        Call::ProgramLoad { instructions, license, log } => load(instructions, license, log),
+        Call::ProgramLoad { kind, instructions, license, log } => {
+            load(kind, instructions, license, log)
+        }
+        Call::TracepointOpen { name, program } => {
+            let name = name.as_ptr().expose_provenance() as u64;
+            bpf(BPF_RAW_TRACEPOINT_OPEN, &TracepointOpen { name, program, padding: 0 })
+        }
     }
 }
 
@@ -139,21 +168,31 @@ fn attach_classic(fd: RawFd, program: &[sock_filter]) -> io::Result<usize> {
     checked(result as isize)
 }
 
-fn map(length: usize, protection: c_int, flags: c_int, fd: RawFd) -> io::Result<usize> {
+fn map(
+    length: usize,
+    protection: c_int,
+    flags: c_int,
+    (fd, offset): (RawFd, libc::off_t),
+) -> io::Result<usize> {
     // SAFETY: with a null hint and without MAP_FIXED, which no caller passes, the kernel chooses
     // unused addresses.
-    let address = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, fd, 0) };
+    let address = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, fd, offset) };
     if address == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
     Ok(address.expose_provenance())
 }
 
-fn load(instructions: &[[u8; 8]], license: &core::ffi::CStr, log: &mut [u8]) -> io::Result<usize> {
+fn load(
+    kind: ProgramKind,
+    instructions: &[[u8; 8]],
+    license: &CStr,
+    log: &mut [u8],
+) -> io::Result<usize> {
     let log_size =
         u32::try_from(log.len()).map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
     let attributes = ProgramLoad {
-        program_type: BPF_PROG_TYPE_SOCKET_FILTER,
+        program_type: kind as u32,
         instruction_count: u32::try_from(instructions.len())
             .map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?,
         instructions: instructions.as_ptr().expose_provenance() as u64,
@@ -174,7 +213,7 @@ fn bpf<T>(command: c_int, attributes: &T) -> io::Result<usize> {
     let attributes: *const T = attributes;
     // SAFETY: `attributes` is readable for the size passed; the kernel takes the rest of the union
     // as zero (kernel/bpf/syscall.c, __sys_bpf). The pointers inside are to slices that the caller
-    // of `call` still borrows. The two commands in use write nothing but the verifier's log, at most
+    // of `call` still borrows. The commands in use write nothing but the verifier's log, at most
     // `log_size` bytes of it, to a slice that the caller borrows exclusively.
     checked(unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) } as isize)
 }
@@ -195,7 +234,15 @@ struct ProgramLoad {
     log_buffer: u64,
 }
 
+/// The head of `union bpf_attr` for `BPF_RAW_TRACEPOINT_OPEN`.
+#[repr(C)]
+struct TracepointOpen {
+    name: u64,
+    program: RawFd,
+    padding: u32,
+}
+
 const ADDRESS_LENGTH: socklen_t = size_of::<sockaddr_ll>() as socklen_t;
 const BPF_MAP_CREATE: c_int = 0;
 const BPF_PROG_LOAD: c_int = 5;
-const BPF_PROG_TYPE_SOCKET_FILTER: u32 = 1;
+const BPF_RAW_TRACEPOINT_OPEN: c_int = 17;

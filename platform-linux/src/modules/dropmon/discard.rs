@@ -46,8 +46,7 @@ pub(super) fn with_discard(
     emit(&DiscardedPacket {
         source: SOURCE,
         input: packet.input.unwrap_or_default(),
-        // The kernel does not report it.
-        output: 0,
+        output: packet.output.unwrap_or_default(),
         reason,
         header,
         records: records.get(..count).unwrap_or_default(),

@@ -4,8 +4,8 @@ mod breaker;
 mod discard;
 mod monitor;
 mod reasons;
-
-use std::io;
+mod source;
+mod tracepoint;
 
 use caps::Capability;
 use flowmote_core::{DataSource, Duration, Instant};
@@ -13,12 +13,12 @@ use log::{info, warn};
 
 use crate::config::{Config, DropmonRule, Monitored};
 use crate::kernel::netlink::ReceiveError;
-use crate::kernel::netlink::drop_monitor::{DropEvents, DroppedPacket};
+use crate::kernel::netlink::drop_monitor::DroppedPacket;
 use crate::links::Links;
 use crate::modules::dropmon::breaker::Breaker;
 use crate::modules::dropmon::discard::{SOURCE, header, with_discard};
-use crate::modules::dropmon::monitor::Monitor;
 use crate::modules::dropmon::reasons::{function, reason_of};
+use crate::modules::dropmon::source::Source;
 use crate::modules::module::{Findings, Line, Module, Statistics, World};
 use crate::output::Output;
 use crate::throttle::Throttle;
@@ -27,7 +27,7 @@ use crate::throttle::Throttle;
 #[derive(Debug, Default)]
 pub(crate) struct Dropmon {
     rule: Option<DropmonRule>,
-    monitor: Option<Monitor>,
+    source: Option<Source>,
     breaker: Breaker,
     /// The end of the pause after the breaker has tripped.
     resume: Option<Instant>,
@@ -59,8 +59,12 @@ impl Module for Dropmon {
     /// this process has to stop the monitoring that it starts.
     fn capabilities(&self, config: &Config) -> &'static [Capability] {
         let starts = config.dropmon.as_ref().is_some_and(|rule| rule.start);
-        let failed = self.rule.is_some() && self.monitor.is_none();
-        if starts && !failed { &[Capability::CAP_NET_ADMIN] } else { &[] }
+        let needs = match &self.source {
+            Some(source) => source.needs_privileges(),
+            // For `check`, which asks before anything is opened.
+            None => self.rule.is_none() && Source::is_monitor(),
+        };
+        if starts && needs { &[Capability::CAP_NET_ADMIN] } else { &[] }
     }
 
     fn samples_packets(&self, config: &Config) -> bool {
@@ -117,7 +121,7 @@ impl Module for Dropmon {
     fn report(&mut self, statistics: &mut Statistics) {
         let Counts { reported, ignored, hidden, unsupported, lost, malformed } = self.counts;
         statistics.lines.push(Line {
-            subject: match (&self.monitor, self.resume) {
+            subject: match (&self.source, self.resume) {
                 (Some(_), None) => "dropmon".to_owned(),
                 (Some(_), Some(_)) => "dropmon, paused".to_owned(),
                 (None, _) => "dropmon, not subscribed".to_owned(),
@@ -134,9 +138,9 @@ impl Module for Dropmon {
 
     fn check(&self, config: &Config, _links: &Links, findings: &mut Findings) {
         let Some(rule) = &config.dropmon else { return };
-        findings.line("dropmon", format_args!("{}", described(rule)));
-        if let Err(error) = DropEvents::join() {
-            findings.problems.push(format!("dropmon: not subscribed: {}", reason(&error)));
+        match Source::try_out(rule) {
+            Ok(way) => findings.line("dropmon", format_args!("{}, {way}", described(rule))),
+            Err(reason) => findings.problems.push(format!("dropmon: not subscribed: {reason}")),
         }
     }
 }
@@ -145,32 +149,39 @@ impl Dropmon {
     /// Subscribes, and starts or stops the monitoring, after a change of the rule.
     fn configure(&mut self, world: &World<'_>) {
         if self.rule.is_none() {
-            if self.monitor.take().is_some() {
+            if self.source.take().is_some() {
                 info!("dropmon: dropped packets are no longer reported");
             }
             return;
         }
-        if self.monitor.is_none() {
-            let opened =
-                Monitor::open().and_then(|monitor| Ok((world.watch(&monitor.events, 0)?, monitor)));
-            match opened {
-                Ok(((), monitor)) => self.monitor = Some(monitor),
-                Err(error) => warn!("dropmon: not subscribed: {}", reason(&error)),
-            }
+        if self.source.is_none() {
+            self.open(world);
         } else if self.resume.is_some() {
             self.watch(world);
         }
-        if let (Some(monitor), Some(rule)) = (&mut self.monitor, &self.rule) {
-            monitor.follow(rule);
+        if let (Some(source), Some(rule)) = (&mut self.source, &self.rule) {
+            source.follow(rule);
             info!("dropmon: reporting {}", described(rule));
+        }
+    }
+
+    fn open(&mut self, world: &World<'_>) {
+        let Some(rule) = &self.rule else { return };
+        let watched = |source| match world.watch(&source, 0) {
+            Ok(()) => Ok(source),
+            Err(error) => Err(error.to_string()),
+        };
+        match Source::open(rule).and_then(watched) {
+            Ok(source) => self.source = Some(source),
+            Err(reason) => warn!("dropmon: not subscribed: {reason}"),
         }
     }
 
     /// Passes the drop of one datagram to `output`. Returns false if there was none.
     fn receive(&mut self, now: Instant, output: &mut Output<'_>) -> Result<bool, ReceiveError> {
-        let (Some(monitor), Some(rule)) = (&mut self.monitor, &self.rule) else { return Ok(false) };
+        let (Some(source), Some(rule)) = (&mut self.source, &self.rule) else { return Ok(false) };
         let (counts, breaker) = (&mut self.counts, &mut self.breaker);
-        monitor.events.receive(&mut |packet| {
+        source.receive(&mut |packet| {
             breaker.count(1);
             match packet {
                 Ok(packet) => counts.handle(now, &packet, rule, output),
@@ -194,15 +205,15 @@ impl Dropmon {
                     now,
                     format_args!("dropmon: {error}; dropped packets are no longer reported"),
                 );
-                self.monitor = None;
+                self.source = None;
             }
         }
     }
 
     /// Adds the drops that no message has reported to `drops` of the next notification.
     fn count_losses(&mut self, output: &mut Output<'_>) {
-        let Some(monitor) = &mut self.monitor else { return };
-        let lost = monitor.lost();
+        let Some(source) = &mut self.source else { return };
+        let lost = source.lost();
         if lost > 0 {
             self.breaker.count(lost);
             self.counts.lost = self.counts.lost.saturating_add(lost);
@@ -213,17 +224,17 @@ impl Dropmon {
 
     /// Stops the monitoring if this process has started it, and reads no more of that of others.
     fn pause(&mut self, now: Instant, world: &World<'_>) {
-        let (Some(monitor), Some(rule)) = (&mut self.monitor, &self.rule) else { return };
+        let (Some(source), Some(rule)) = (&mut self.source, &self.rule) else { return };
         let DropmonRule { max, max_trip, .. } = rule;
-        let what = if monitor.has_started() { "the monitoring is stopped" } else { "none is read" };
+        let what = if source.has_started() { "the monitoring is stopped" } else { "none is read" };
         self.throttle.warn(
             now,
             format_args!(
                 "dropmon: more than {max} drops per second for {max_trip} s: {what} for 60 s"
             ),
         );
-        monitor.stop();
-        world.unwatch(&monitor.events);
+        source.stop();
+        world.unwatch(source);
         self.resume = Some(now + PAUSE);
     }
 
@@ -231,18 +242,18 @@ impl Dropmon {
         self.resume = None;
         self.breaker = Breaker::default();
         self.watch(world);
-        if let (Some(monitor), Some(rule)) = (&mut self.monitor, &self.rule) {
-            monitor.follow(rule);
+        if let (Some(source), Some(rule)) = (&mut self.source, &self.rule) {
+            source.follow(rule);
         }
         self.next_count = now;
     }
 
     /// Registers the subscription again after a pause.
     fn watch(&mut self, world: &World<'_>) {
-        let Some(monitor) = &self.monitor else { return };
-        if let Err(error) = world.watch(&monitor.events, 0) {
+        let Some(source) = &self.source else { return };
+        if let Err(error) = world.watch(source, 0) {
             warn!("dropmon: {error}; dropped packets are no longer reported");
-            self.monitor = None;
+            self.source = None;
         }
     }
 }
@@ -278,7 +289,7 @@ fn is_hidden(packet: &DroppedPacket<'_>, rule: &DropmonRule) -> bool {
     names.into_iter().flatten().any(|name| hide.matches(name))
 }
 
-/// `kernel and devices, at most 100 per second; starts the monitoring`.
+/// `drops of the kernel and of devices, at most 100 per second`.
 fn described(rule: &DropmonRule) -> String {
     let is_reported = |origin: Monitored| origin.reported;
     let origins = match (is_reported(rule.software), is_reported(rule.hardware)) {
@@ -289,23 +300,6 @@ fn described(rule: &DropmonRule) -> String {
     };
     let start = if rule.start { "" } else { ", while another program monitors them" };
     format!("{origins}, at most {} per second{start}", rule.limit)
-}
-
-/// The error with its remedy.
-fn reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::ENOENT) => {
-            "no drop monitor: this kernel has none (CONFIG_NET_DROP_MONITOR), or \
-             this is not the network namespace of the host"
-                .to_owned()
-        }
-        Some(libc::EPERM) => {
-            "CAP_SYS_ADMIN is missing, which this kernel requires to subscribe to \
-             drops. Start as root, which is given up after, or add the capability to the unit"
-                .to_owned()
-        }
-        _ => error.to_string(),
-    }
 }
 
 /// Datagrams, of one drop each, handled before other descriptors, timers and signals get their turn:

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use flowmote_decoder::counter::IfCounters;
 use flowmote_decoder::flow::{ExtendedTimestamp, SampledHeader};
-use flowmote_decoder::{CountersSample, DataSource, Datagram, FlowSample, Sample};
+use flowmote_decoder::{CountersSample, DataSource, Datagram, DiscardedPacket, FlowSample, Sample};
 
 use super::tshark;
 
@@ -149,6 +149,7 @@ impl Capture {
     fn check_samples(&self, gaps: Gaps) {
         let mut last_flow: HashMap<DataSource, FlowSample<'_>> = HashMap::new();
         let mut last_counters: HashMap<DataSource, u32> = HashMap::new();
+        let mut last_discards: HashMap<DataSource, DiscardedPacket<'_>> = HashMap::new();
         for sample in self.samples() {
             match sample {
                 Sample::Flow(flow) => {
@@ -165,6 +166,13 @@ impl Capture {
                     let number = counters.sequence_number;
                     if let Some(before) = last_counters.insert(counters.source_id, number) {
                         gaps.check("counters sample", before, number);
+                    }
+                }
+                Sample::Discarded(discard) => {
+                    if let Some(before) = last_discards.insert(discard.source_id, discard) {
+                        let number = discard.sequence_number;
+                        gaps.check("discarded packet", before.sequence_number, number);
+                        assert!(discard.drops >= before.drops, "drops decrease");
                     }
                 }
                 // They have no number.

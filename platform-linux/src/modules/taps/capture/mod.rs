@@ -12,7 +12,6 @@
 //! Everything counts wire packets: an skb of GRO or TSO counts as one for each of its segments, is
 //! as likely to be sampled as they are together, and may become several samples.
 
-mod assembler;
 mod classic;
 mod cpus;
 mod filter;

@@ -29,14 +29,14 @@
 
 use std::os::fd::RawFd;
 
-use super::super::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
-use super::super::assembler::{
-    Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width,
-};
 use super::super::cpus::Cpus;
 use super::super::options::Keep;
 use super::Layout;
 use crate::config::Direction;
+use crate::kernel::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10};
+use crate::kernel::assembler::{
+    Alu, AssembleError, Assembler, Instruction, Label, Register, When, Width,
+};
 use crate::kernel::sys::bpf::Slot;
 
 pub(super) fn assemble(

@@ -2,10 +2,10 @@
 
 use flowmote_core::Random;
 
-use super::super::assembler::Instruction;
 use super::program::{HELPER_SMP_PROCESSOR_ID, assemble};
 use super::*;
 use crate::config::Direction;
+use crate::kernel::assembler::Instruction;
 
 /// What the filter reads of an skb, and the bytes from its network header on.
 #[derive(Clone, Default)]

@@ -1,16 +1,16 @@
-//! An assembler for the few eBPF instructions that the filter uses
+//! An assembler for the few eBPF instructions that the programs of the agent use
 //! (Documentation/bpf/standardization/instruction-set.rst).
 
 use std::os::fd::RawFd;
 
 /// One instruction slot, `struct bpf_insn`, in the byte order of this machine.
-pub(super) type Instruction = [u8; 8];
+pub(crate) type Instruction = [u8; 8];
 
 /// A register. `R0` holds results, `R1` to `R5` arguments (clobbered by a call), `R6` to `R9` are
 /// preserved by calls, `R10` is the read-only end of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Register {
+pub(crate) enum Register {
     R0,
     R1,
     R2,
@@ -27,7 +27,7 @@ pub(super) enum Register {
 /// 64-bit arithmetic: `destination = destination op operand`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Alu {
+pub(crate) enum Alu {
     Add = 0x00,
     Sub = 0x10,
     Mul = 0x20,
@@ -43,7 +43,7 @@ pub(super) enum Alu {
 /// Condition of a 64-bit jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum When {
+pub(crate) enum When {
     Equal = 0x10,
     /// Unsigned greater.
     Above = 0x20,
@@ -57,26 +57,27 @@ pub(super) enum When {
 /// Width of a load or store; loads fill with zeroes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Width {
+pub(crate) enum Width {
     Byte = 0x10,
+    Half = 0x08,
     Word = 0x00,
     Double = 0x18,
 }
 
 /// Second operand: a register or a sign-extended constant.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Operand {
+pub(crate) enum Operand {
     Register(Register),
     Constant(i32),
 }
 
 /// The target of a jump, which may be placed after the jump.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Label(usize);
+pub(crate) struct Label(usize);
 
 /// The reason why a program could not be assembled, always a bug in its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AssembleError {
+pub(crate) enum AssembleError {
     /// The label of a jump was not placed.
     Unplaced,
     /// A jump reaches further than 16 bits.
@@ -85,7 +86,7 @@ pub(super) enum AssembleError {
 
 /// Collects instructions; see [`Assembler::finish`].
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
+pub(crate) struct Assembler {
     program: Vec<Instruction>,
     places: Vec<Option<usize>>,
     jumps: Vec<(usize, Label)>,
@@ -93,42 +94,55 @@ pub(super) struct Assembler {
 
 impl Assembler {
     /// A label to be placed later.
-    pub(super) fn label(&mut self) -> Label {
+    pub(crate) fn label(&mut self) -> Label {
         self.places.push(None);
         Label(self.places.len() - 1)
     }
 
     /// Places `label` here.
-    pub(super) fn place(&mut self, label: Label) {
+    pub(crate) fn place(&mut self, label: Label) {
         if let Some(place) = self.places.get_mut(label.0) {
             *place = Some(self.program.len());
         }
     }
 
     /// `destination = destination op operand`.
-    pub(super) fn alu(&mut self, op: Alu, destination: Register, operand: impl Into<Operand>) {
+    pub(crate) fn alu(&mut self, op: Alu, destination: Register, operand: impl Into<Operand>) {
         let (source, register, constant) = operand.into().parts();
         self.push(CLASS_ALU64 | op as u8 | source, (destination, register), 0, constant);
     }
 
     /// `destination = *(base + offset)`.
-    pub(super) fn load(&mut self, width: Width, destination: Register, at: (Register, i16)) {
+    pub(crate) fn load(&mut self, width: Width, destination: Register, at: (Register, i16)) {
         self.push(CLASS_LDX | MODE_MEM | width as u8, (destination, at.0), at.1, 0);
     }
 
     /// `*(base + offset) = source`.
-    pub(super) fn store(&mut self, width: Width, at: (Register, i16), source: Register) {
+    pub(crate) fn store(&mut self, width: Width, at: (Register, i16), source: Register) {
         self.push(CLASS_STX | MODE_MEM | width as u8, (at.0, source), at.1, 0);
     }
 
+    /// `*(base + offset) += source`, atomically.
+    pub(crate) fn add(&mut self, at: (Register, i16), source: Register) {
+        let code = CLASS_STX | MODE_ATOMIC | Width::Double as u8;
+        self.push(code, (at.0, source), at.1, Alu::Add as i32);
+    }
+
     /// `register = fetch_and_add(base + offset, register)`, atomically (Linux 5.12).
-    pub(super) fn fetch_add(&mut self, at: (Register, i16), register: Register) {
+    pub(crate) fn fetch_add(&mut self, at: (Register, i16), register: Register) {
         let code = CLASS_STX | MODE_ATOMIC | Width::Double as u8;
         self.push(code, (at.0, register), at.1, Alu::Add as i32 | FETCH);
     }
 
+    /// `destination` = the map `fd`, as an argument of a helper.
+    pub(crate) fn map(&mut self, destination: Register, fd: RawFd) {
+        let (code, regs) = (CLASS_LD | Width::Double as u8, (destination as u8, PSEUDO_MAP_FD));
+        self.program.push(encode(code, regs, 0, fd));
+        self.program.push(encode(0, (0, 0), 0, 0));
+    }
+
     /// `destination` = address of byte `offset` of the one value of the array map `fd`.
-    pub(super) fn map_value(&mut self, destination: Register, fd: RawFd, offset: i32) {
+    pub(crate) fn map_value(&mut self, destination: Register, fd: RawFd, offset: i32) {
         let (code, regs) = (CLASS_LD | Width::Double as u8, (destination as u8, PSEUDO_MAP_VALUE));
         self.program.push(encode(code, regs, 0, fd));
         // The second half carries the upper 32 bits of the constant: the offset into the value.
@@ -136,7 +150,7 @@ impl Assembler {
     }
 
     /// Jumps to `label` if the comparison of `left` with `right` holds.
-    pub(super) fn jump_if(
+    pub(crate) fn jump_if(
         &mut self,
         when: When,
         left: Register,
@@ -149,18 +163,18 @@ impl Assembler {
     }
 
     /// Jumps to `label`.
-    pub(super) fn jump(&mut self, label: Label) {
+    pub(crate) fn jump(&mut self, label: Label) {
         self.jumps.push((self.program.len(), label));
         self.push(CLASS_JMP, (Register::R0, Register::R0), 0, 0);
     }
 
     /// `R0 = helper(R1..R5)`.
-    pub(super) fn call(&mut self, helper: i32) {
+    pub(crate) fn call(&mut self, helper: i32) {
         self.push(CLASS_JMP | CALL, (Register::R0, Register::R0), 0, helper);
     }
 
     /// Ends the program with the value of `R0`.
-    pub(super) fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.push(CLASS_JMP | EXIT, (Register::R0, Register::R0), 0, 0);
     }
 
@@ -168,7 +182,7 @@ impl Assembler {
     ///
     /// # Errors
     /// See [`AssembleError`].
-    pub(super) fn finish(mut self) -> Result<Vec<Instruction>, AssembleError> {
+    pub(crate) fn finish(mut self) -> Result<Vec<Instruction>, AssembleError> {
         for (at, label) in self.jumps {
             let place = self.places.get(label.0).copied().flatten();
             let place = place.ok_or(AssembleError::Unplaced)?;
@@ -232,6 +246,7 @@ const FETCH: i32 = 0x01;
 const SOURCE_REGISTER: u8 = 0x08;
 const CALL: u8 = 0x80;
 const EXIT: u8 = 0x90;
+const PSEUDO_MAP_FD: u8 = 1;
 const PSEUDO_MAP_VALUE: u8 = 2;
 
 #[cfg(all(test, target_endian = "little"))]
@@ -250,13 +265,16 @@ mod tests {
         asm.load(Width::Byte, R1, (R10, -16));
         asm.store(Width::Double, (R7, 8), R1);
         asm.fetch_add((R7, 8), R1);
+        asm.load(Width::Half, R1, (R10, -16));
+        asm.add((R7, 8), R1);
+        asm.map(R1, 5);
         asm.map_value(R7, 5, 64);
         asm.jump_if(When::Greater, R1, R7, end);
         asm.jump_if(When::NotEqual, R1, 6, end);
         asm.call(7);
         asm.place(end);
         asm.exit();
-        let expected: [Instruction; 13] = [
+        let expected: [Instruction; 17] = [
             [0xbf, 0x16, 0, 0, 0, 0, 0, 0],
             [0x07, 0x0a, 0, 0, 0xf0, 0xff, 0xff, 0xff],
             [0x77, 0x00, 0, 0, 32, 0, 0, 0],
@@ -264,6 +282,10 @@ mod tests {
             [0x71, 0xa1, 0xf0, 0xff, 0, 0, 0, 0],
             [0x7b, 0x17, 8, 0, 0, 0, 0, 0],
             [0xdb, 0x17, 8, 0, 1, 0, 0, 0],
+            [0x69, 0xa1, 0xf0, 0xff, 0, 0, 0, 0],
+            [0xdb, 0x17, 8, 0, 0, 0, 0, 0],
+            [0x18, 0x11, 0, 0, 5, 0, 0, 0],
+            [0, 0, 0, 0, 0, 0, 0, 0],
             [0x18, 0x27, 0, 0, 5, 0, 0, 0],
             [0, 0, 0, 0, 64, 0, 0, 0],
             [0x6d, 0x71, 2, 0, 0, 0, 0, 0],

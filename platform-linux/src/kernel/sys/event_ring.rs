@@ -1,0 +1,115 @@
+//! A ring of events that an eBPF program writes (`BPF_MAP_TYPE_RINGBUF`, kernel/bpf/ringbuf.c).
+
+use core::slice;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use super::bpf::owned;
+use super::mmap::Mapping;
+use super::ring::page_size;
+use super::syscall::{Call, MapCreate, call};
+
+/// The ring, mapped into this process.
+#[derive(Debug)]
+pub(crate) struct EventRing {
+    fd: OwnedFd,
+    /// The page with the position of the reader, which only user space writes.
+    consumer: Mapping,
+    /// The page with the position of the writer, then the data twice, so that each event is in one
+    /// piece.
+    producer: Mapping,
+    bytes: usize,
+    page: usize,
+}
+
+impl EventRing {
+    /// Creates a ring of `bytes`, a power of two and at least a page.
+    ///
+    /// # Errors
+    /// `EPERM` without `CAP_BPF`, `EINVAL` before Linux 5.8, `ENOMEM`.
+    pub(crate) fn new(bytes: u32) -> io::Result<Self> {
+        let attributes = MapCreate {
+            map_type: BPF_MAP_TYPE_RINGBUF,
+            key_size: 0,
+            value_size: 0,
+            max_entries: bytes,
+            map_flags: 0,
+        };
+        let fd = owned(call(Call::MapCreate { attributes: &attributes })?)?;
+        let (page, bytes) = (page_size() as usize, bytes as usize);
+        let consumer = Mapping::shared(fd.as_fd(), page)?;
+        let producer = Mapping::readable(fd.as_fd(), page.saturating_add(2 * bytes), page)?;
+        Ok(Self { fd, consumer, producer, bytes, page })
+    }
+
+    /// The descriptor of the map, for the program.
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Passes the next event to `visit` and frees its room. Returns false if there is none.
+    pub(crate) fn read(&mut self, visit: &mut dyn FnMut(&[u8])) -> bool {
+        let (Some(consumer), Some(end)) = (position(&self.consumer), position(&self.producer))
+        else {
+            return false;
+        };
+        let at = consumer.load(Ordering::Relaxed);
+        // Acquire pairs with the release of the kernel after it has reserved an event
+        // (__bpf_ringbuf_reserve): its header is visible then.
+        if at == end.load(Ordering::Acquire) {
+            return false;
+        }
+        let Some((header, length)) = self.event_at(at) else { return false };
+        if header & DISCARDED == 0
+            && let Some(event) = self.data(at.wrapping_add(HEADER), length)
+        {
+            visit(event);
+        }
+        let next = at.wrapping_add((HEADER + length).next_multiple_of(8));
+        // Release pairs with the acquire of the kernel's reservation: our reads are over by then.
+        consumer.store(next, Ordering::Release);
+        true
+    }
+
+    /// Header and length of the event at this position; `None` while the program writes it.
+    fn event_at(&self, at: usize) -> Option<(u32, usize)> {
+        let offset = self.page.checked_add(at & (self.bytes - 1))?;
+        let word = self.producer.at(offset, size_of::<u32>())?;
+        // SAFETY: inside the mapping, aligned to 8 because every event is, alive as long as `self`,
+        // and accessed by both sides as one atomic word.
+        let word = unsafe { AtomicU32::from_ptr(word.cast().as_ptr()) };
+        // Acquire pairs with the exchange in bpf_ringbuf_commit: the data are visible then.
+        let header = word.load(Ordering::Acquire);
+        (header & BUSY == 0).then_some((header, (header & !(BUSY | DISCARDED)) as usize))
+    }
+
+    fn data(&self, at: usize, length: usize) -> Option<&[u8]> {
+        let offset = self.page.checked_add(at & (self.bytes - 1))?;
+        let start = self.producer.at(offset, length)?;
+        // SAFETY: inside the mapping, and the kernel does not write to a committed event until the
+        // position of the reader, which `read` sets after the last use, is beyond it.
+        Some(unsafe { slice::from_raw_parts(start.as_ptr(), length) })
+    }
+}
+
+impl AsFd for EventRing {
+    /// Readable when [`EventRing::read`] has an event.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// The position in the first word of a page.
+fn position(page: &Mapping) -> Option<&AtomicUsize> {
+    let word = page.at(0, size_of::<usize>())?;
+    // SAFETY: inside the mapping, aligned to its page, alive as long as the borrow, and accessed by
+    // both sides as one atomic word (`unsigned long`). That of the writer is only loaded.
+    Some(unsafe { AtomicUsize::from_ptr(word.cast().as_ptr()) })
+}
+
+const BPF_MAP_TYPE_RINGBUF: u32 = 27;
+/// Bytes in front of each event: length and flags, then its page.
+const HEADER: usize = 8;
+const BUSY: u32 = 1 << 31;
+const DISCARDED: u32 = 1 << 30;
