@@ -40,8 +40,8 @@ pub(crate) struct Settings {
     pub(crate) sampling: Option<u32>,
     /// Address of the collector.
     pub(crate) collector: SocketAddr,
-    /// With every block of the configuration that Flowmote supports.
-    pub(crate) modules: bool,
+    /// Further blocks of the configuration.
+    pub(crate) blocks: &'static str,
 }
 
 /// A running agent; killed when dropped.
@@ -105,9 +105,9 @@ impl Agent {
         if let Some(rate) = settings.sampling {
             command.args(["--sampling", &rate.to_string()]);
         }
-        if settings.modules {
+        if !settings.blocks.is_empty() {
             let configuration = directory.join("flowmote.conf");
-            fs::write(&configuration, format!("sflow {{\n{MODULES}}}\n"))?;
+            fs::write(&configuration, format!("sflow {{\n{}\n}}\n", settings.blocks))?;
             command.arg("--config").arg(configuration);
         }
         Ok(command)
@@ -121,10 +121,11 @@ impl Agent {
         let configuration = directory.join("hsflowd.conf");
         let text = format!(
             "sflow {{\n agentIP = {ADDRESS}\n polling = {POLLING}\n {sampling}\n \
-             collector {{ ip = {} udpport = {} }}\n pcap {{ dev = {} {sampling} }}\n}}\n",
+             collector {{ ip = {} udpport = {} }}\n pcap {{ dev = {} {sampling} }}\n {}\n}}\n",
             settings.collector.ip(),
             settings.collector.port(),
             settings.interface,
+            settings.blocks,
         );
         fs::write(&configuration, text)?;
         let pid_file = directory.join("hsflowd.pid");
@@ -188,7 +189,7 @@ impl Running {
 }
 
 /// Every block that samples or counts something, with its defaults.
-const MODULES: &str = "\
+pub(crate) const MODULES: &str = "\
     nflog { group = 5 }
     json { }
     tcp { }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{ChildStdout, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -81,7 +82,42 @@ impl Receiver {
     }
 }
 
-/// The child: enters a namespace, then serves one connection after the other until it is killed.
+/// Connections to a receiver that stay open.
+#[derive(Debug)]
+pub(crate) struct Connections(Vec<TcpStream>);
+
+impl Connections {
+    /// Opens them.
+    ///
+    /// # Errors
+    ///
+    /// As `connect(2)`.
+    pub(crate) fn open(_to: &Receiver, count: usize) -> Result<Self> {
+        let connect = |_| {
+            let stream = TcpStream::connect((FAR_ADDRESS, PORT))?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        Ok(Self((0..count).map(connect).collect::<std::io::Result<_>>()?))
+    }
+
+    /// Sends short messages on one connection after the other.
+    ///
+    /// # Errors
+    ///
+    /// As `write(2)`.
+    pub(crate) fn talk(&mut self, duration: Duration) -> Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < duration {
+            for stream in &mut self.0 {
+                stream.write_all(&[0x55; 200])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The child: enters a namespace, then reads from all connections until it is killed.
 ///
 /// # Errors
 ///
@@ -98,10 +134,13 @@ pub(crate) fn run() -> Result<()> {
     ip(&format!("link set {FAR} up"))?;
     let listener = TcpListener::bind((FAR_ADDRESS, PORT))?;
     println!("listening");
-    let mut buffer = vec![0; 1 << 20];
     for stream in listener.incoming() {
         let mut stream = stream?;
-        while stream.read(&mut buffer)? > 0 {}
+        thread::Builder::new().stack_size(64 << 10).spawn(move || {
+            // Untouched beyond what a message needs.
+            let mut buffer = vec![0; 1 << 20];
+            while stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
+        })?;
     }
     Ok(())
 }

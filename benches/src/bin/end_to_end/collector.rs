@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use flowmote_decoder::flow::{ExtendedTimestamp, SampledHeader};
+use flowmote_decoder::flow::{ExtendedTcpInfo, ExtendedTimestamp, SampledHeader};
 use flowmote_decoder::{Datagram, FlowSample, Sample};
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) samples: u64,
     /// Flow samples of frames marked [`Mark::Measure`].
     pub(crate) measured: u64,
+    /// Flow samples with the state of a TCP connection (2209).
+    pub(crate) annotated: u64,
     /// Sum of sampling rates: the estimate of packets.
     pub(crate) packets: u64,
     /// Sum of sampling rate x frame length: the estimate of bytes.
@@ -192,6 +194,8 @@ impl Accounts {
                 sent = recognise(header.header).filter(|(mark, _)| *mark == Mark::Measure);
             } else if let Some(time) = record.read::<ExtendedTimestamp>() {
                 stamped = Some(time.nanoseconds);
+            } else if record.read::<ExtendedTcpInfo>().is_some() {
+                tally.annotated += 1;
             }
         }
         let Some((_, sent)) = sent else { return };

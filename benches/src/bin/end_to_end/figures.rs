@@ -28,6 +28,9 @@ pub(crate) enum Figure {
     BulkCpu,
     BulkPackets,
     BulkOctets,
+    TcpPlain,
+    TcpCpu,
+    TcpAnnotated,
     Resident,
     ResidentAnonymous,
     ResidentFile,
@@ -153,6 +156,11 @@ impl Figure {
             Self::BulkOctets => {
                 ("bulk TCP, N=400: error of bytes / 95 % bound", "worst", 2, None, true)
             }
+            Self::TcpPlain => ("500 connections, N=100: CPU per sample", "µs", 2, None, false),
+            Self::TcpCpu => {
+                ("the same: more with tcp { }, per annotated sample", "µs", 2, Some(3.0), false)
+            }
+            Self::TcpAnnotated => ("the same: samples with tcp_info", "%", 1, None, false),
             Self::Resident => ("RSS, default rate", "MB", 2, Some(3.0), true),
             Self::ResidentFlood => ("RSS after the flood, N=1", "MB", 2, None, true),
             Self::ResidentAnonymous => ("RSS, default rate: anonymous", "MB", 2, None, true),

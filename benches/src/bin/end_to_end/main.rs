@@ -128,13 +128,14 @@ fn remove(directory: &Path) {
 
 const USAGE: &str = "\
 usage: [FLOWMOTE=/path] [HSFLOWD=/path] end_to_end [--quick] [STEP]...
-steps: flood sparse bulk delay idle modules; without a step, all of them";
+steps: flood sparse bulk tcp delay idle modules; without a step, all of them";
 
 type Step = fn(&mut Bench<'_>, &mut Sender) -> Result<()>;
-const STEPS: [(&str, Step); 6] = [
+const STEPS: [(&str, Step); 7] = [
     ("flood", |bench, sender| bench.flood(sender)),
     ("sparse", |bench, sender| bench.sparse(sender)),
     ("bulk", |bench, _| bench.bulk()),
+    ("tcp", |bench, _| bench.tcp()),
     ("delay", |bench, sender| bench.delay(sender)),
     ("idle", |bench, sender| bench.idle(sender)),
     ("modules", |bench, sender| bench.modules(sender)),

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::accounts::{Cpu, CpuSpent, Memory, context_switches, snmp};
-use crate::agent::{Agent, Kind, QUIET, Running, Settings};
+use crate::agent::{Agent, Kind, MODULES, QUIET, Running, Settings};
 use crate::bare;
-use crate::bulk::{self, Passed, Receiver};
+use crate::bulk::{self, Connections, Passed, Receiver};
 use crate::collector::{Collector, Tally};
 use crate::figures::{Column, Figure, Figures, quantile};
 use crate::namespace::SAMPLED;
@@ -174,6 +174,41 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Short messages on many TCP connections at N = 100, without and with their state.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn tcp(&mut self) -> Result<()> {
+        let receiver = Receiver::start()?;
+        let mut connections = Connections::open(&receiver, CONNECTIONS)?;
+        for _ in 0..self.effort.repetitions {
+            for agent in self.agents {
+                let plain = self.talk(agent, false, &mut connections)?;
+                let Run { tally, spent, .. } = self.talk(agent, true, &mut connections)?;
+                let column = Column::Agent(agent.kind());
+                let alone = plain.spent.total() / plain.tally.samples.max(1) as f64;
+                let more = spent.total() - alone * tally.samples as f64;
+                self.add(Figure::TcpPlain, column, alone / 1e3);
+                self.add(Figure::TcpCpu, column, more / tally.annotated.max(1) as f64 / 1e3);
+                let share = tally.annotated as f64 / tally.samples.max(1) as f64;
+                self.add(Figure::TcpAnnotated, column, share * 100.0);
+            }
+        }
+        Ok(())
+    }
+
+    fn talk(&mut self, agent: &Agent, tcp: bool, connections: &mut Connections) -> Result<Run> {
+        let blocks = if tcp { "tcp { }" } else { "" };
+        let mut session = self.start_with(agent, bulk::INTERFACE, Some(BUSY), blocks)?;
+        session.ready(|| connections.talk(Duration::from_millis(20)))?;
+        session.begin()?;
+        connections.talk(self.effort.bulk)?;
+        let run = session.finish(|_| false)?;
+        session.running.end()?;
+        Ok(run)
+    }
+
     /// Memory and wake-ups with the agent's own choice of rate and nothing to sample.
     ///
     /// # Errors
@@ -215,7 +250,7 @@ impl Bench<'_> {
     /// As [`flood`](Self::flood).
     pub(crate) fn modules(&mut self, sender: &mut Sender) -> Result<()> {
         for agent in self.agents.iter().filter(|agent| agent.kind() == Kind::Flowmote) {
-            let mut session = self.start_with(agent, SAMPLED, None, true)?;
+            let mut session = self.start_with(agent, SAMPLED, None, MODULES)?;
             session.ready(|| sender.flood(Mark::Probe, PROBE_UNKNOWN_RATE))?;
             session.begin()?;
             let (before, start) = (context_switches(session.running.pid())?, Instant::now());
@@ -273,7 +308,7 @@ impl Bench<'_> {
         interface: &'static str,
         sampling: Option<u32>,
     ) -> Result<Session> {
-        self.start_with(agent, interface, sampling, false)
+        self.start_with(agent, interface, sampling, "")
     }
 
     fn start_with(
@@ -281,10 +316,10 @@ impl Bench<'_> {
         agent: &Agent,
         interface: &'static str,
         sampling: Option<u32>,
-        modules: bool,
+        blocks: &'static str,
     ) -> Result<Session> {
         let collector = Collector::start()?;
-        let settings = Settings { interface, sampling, collector: collector.address(), modules };
+        let settings = Settings { interface, sampling, collector: collector.address(), blocks };
         let running = agent.start(settings, self.directory)?;
         let column = Column::Agent(agent.kind());
         Ok(Session { column, running, collector, cpu: Cpu::default() })
@@ -346,6 +381,9 @@ fn megabytes(kilobytes: u64) -> f64 {
 
 /// N of the sparse runs.
 const SPARSE: u32 = 400;
+/// N of the runs with many connections.
+const BUSY: u32 = 100;
+const CONNECTIONS: usize = 500;
 /// Enough packets for a sample at the rate that any agent chooses for 10 Gbit/s.
 const PROBE_UNKNOWN_RATE: u64 = 40_000;
 /// Packets per second of light traffic.
