@@ -11,19 +11,23 @@ use std::time::Instant;
 use allocation_counter::measure;
 use flowmote::clock;
 use flowmote::config::Direction;
+use flowmote::config::SocketLookup;
 use flowmote::links::Links;
 use flowmote::modules::taps::capture::{Tap, TapOptions};
 use flowmote::modules::taps::paths::Paths;
 use flowmote::modules::taps::sample::with_flow_sample;
+use flowmote::modules::tcp;
 use flowmote::output::Output;
 use flowmote::output::collectors::Collectors;
 use flowmote::output::resolver::Resolver;
 use flowmote_core::{Agent, AgentConfig, DataSource, Duration, SourceSlot};
-use flowmote_lab::DEADLINE;
 use flowmote_lab::net::{Lab, peer_ip_of};
 use flowmote_lab::sim;
+use flowmote_lab::{DEADLINE, skip};
 
 const PACKETS: usize = 5000;
+/// Sockets that send them in turn.
+const SENDERS: usize = 200;
 /// Set in the process inside the namespace; its value is the ifIndex to sample.
 const INSIDE: &str = "FLOWMOTE_LAB_INTERFACE";
 
@@ -50,6 +54,13 @@ fn inside(if_index: u32) {
     let control = measure(|| drop(std::hint::black_box(Box::new(if_index))));
     assert_eq!(control.count_total, 1, "the allocator counts");
 
+    sample(if_index, None);
+    // Packets of UDP only, whose sockets are looked up as those of TCP are.
+    let lookup = SocketLookup { udp: true, tunnel: true };
+    sample(if_index, Some(lookup));
+}
+
+fn sample(if_index: u32, lookup: Option<SocketLookup>) {
     let mut tap = Tap::open(&tap_options(if_index)).expect("a tap");
     let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a collector");
     let address = receiver.local_addr().expect("its address").to_string();
@@ -62,16 +73,24 @@ fn inside(if_index: u32) {
     agent.add_source(clock::now(), source, Duration::ZERO).expect("a source");
     let mut output = Output::new(agent, collectors);
 
-    let mut paths = Paths::default();
-    paths.update(&Links::open().expect("rtnetlink"));
+    let (mut paths, links) = (Paths::default(), Links::open().expect("rtnetlink"));
+    paths.update(&links);
+    if let Some(lookup) = lookup {
+        match tcp::annotator(lookup, &links) {
+            Ok(annotator) => output.annotate_by(clock::now(), Some(annotator)),
+            Err(reason) => return skip(&reason),
+        }
+    }
 
-    let sender = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
+    let open = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
+    let senders: Vec<UdpSocket> = (0..SENDERS).map(|_| open()).collect();
+    let mut senders = senders.iter().cycle();
     let mut samples = 0;
     let start = Instant::now();
     let info = measure(|| {
         while samples < PACKETS && start.elapsed() < DEADLINE {
             // Small batches, so that the ring never overflows.
-            for _ in 0..16 {
+            for sender in senders.by_ref().take(16) {
                 let _ = sender.send_to(&[0x5a; 100], (peer_ip_of(1).0, 9));
             }
             let now = clock::now();
@@ -79,6 +98,7 @@ fn inside(if_index: u32) {
                 let sides = paths.sides(now, if_index, packet);
                 with_flow_sample(if_index, packet, sides, |sample| output.flow_sample(now, sample));
             });
+            output.release(now);
             samples += drained.expect("the ring").samples;
         }
     });

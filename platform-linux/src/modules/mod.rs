@@ -36,7 +36,7 @@ mod nvml;
 mod optics;
 mod psample;
 pub mod taps;
-mod tcp;
+pub mod tcp;
 pub mod workloads;
 
 use std::io;

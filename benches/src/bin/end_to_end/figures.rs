@@ -31,6 +31,8 @@ pub(crate) enum Figure {
     TcpPlain,
     TcpCpu,
     TcpAnnotated,
+    TcpSamples,
+    TcpFollowed,
     Resident,
     ResidentAnonymous,
     ResidentFile,
@@ -156,10 +158,12 @@ impl Figure {
             Self::BulkOctets => {
                 ("bulk TCP, N=400: error of bytes / 95 % bound", "worst", 2, None, true)
             }
-            Self::TcpPlain => ("500 connections, N=100: CPU per sample", "µs", 2, None, false),
+            Self::TcpPlain => ("500 connections, N=10: CPU per sample", "µs", 2, None, false),
             Self::TcpCpu => {
                 ("the same: more with tcp { }, per annotated sample", "µs", 2, Some(3.0), false)
             }
+            Self::TcpSamples => ("the same: samples", "thousand/s", 1, None, false),
+            Self::TcpFollowed => ("the same, idle: CPU per connection", "µs/s", 2, None, false),
             Self::TcpAnnotated => ("the same: samples with tcp_info", "%", 1, None, false),
             Self::Resident => ("RSS, default rate", "MB", 2, Some(3.0), true),
             Self::ResidentFlood => ("RSS after the flood, N=1", "MB", 2, None, true),

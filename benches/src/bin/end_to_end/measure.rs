@@ -174,7 +174,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Short messages on many TCP connections at N = 100, without and with their state.
+    /// Short messages on many TCP connections, without and with their state.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Bench<'_> {
         for _ in 0..self.effort.repetitions {
             for agent in self.agents {
                 let plain = self.talk(agent, false, &mut connections)?;
-                let Run { tally, spent, .. } = self.talk(agent, true, &mut connections)?;
+                let Run { tally, spent, seconds } = self.talk(agent, true, &mut connections)?;
                 let column = Column::Agent(agent.kind());
                 let alone = plain.spent.total() / plain.tally.samples.max(1) as f64;
                 let more = spent.total() - alone * tally.samples as f64;
@@ -193,6 +193,7 @@ impl Bench<'_> {
                 self.add(Figure::TcpCpu, column, more / tally.annotated.max(1) as f64 / 1e3);
                 let share = tally.annotated as f64 / tally.samples.max(1) as f64;
                 self.add(Figure::TcpAnnotated, column, share * 100.0);
+                self.add(Figure::TcpSamples, column, tally.samples as f64 / seconds / 1e3);
             }
         }
         Ok(())
@@ -205,8 +206,21 @@ impl Bench<'_> {
         session.begin()?;
         connections.talk(self.effort.bulk)?;
         let run = session.finish(|_| false)?;
+        if tcp {
+            self.follow(&session)?;
+        }
         session.running.end()?;
         Ok(run)
+    }
+
+    /// The cost of asking for connections on which nothing happens.
+    fn follow(&mut self, session: &Session) -> Result<()> {
+        let (before, start) = (Cpu::of(session.running.pid())?, Instant::now());
+        thread::sleep(self.effort.bulk);
+        let spent = Cpu::of(session.running.pid())?.since(before).total();
+        let connections = CONNECTIONS as f64 * start.elapsed().as_secs_f64();
+        self.add(Figure::TcpFollowed, session.column, spent / 1e3 / connections);
+        Ok(())
     }
 
     /// Memory and wake-ups with the agent's own choice of rate and nothing to sample.
@@ -381,8 +395,8 @@ fn megabytes(kilobytes: u64) -> f64 {
 
 /// N of the sparse runs.
 const SPARSE: u32 = 400;
-/// N of the runs with many connections.
-const BUSY: u32 = 100;
+/// N of the runs with many connections: as many samples as 1 in 100 of ten times the packets.
+const BUSY: u32 = 10;
 const CONNECTIONS: usize = 500;
 /// Enough packets for a sample at the rate that any agent chooses for 10 Gbit/s.
 const PROBE_UNKNOWN_RATE: u64 = 40_000;

@@ -22,19 +22,15 @@ impl Lookups {
         self.counts.displaced += self.sockets.take_displaced();
         let before = self.counts.changes;
         self.report_closed(now, output);
-        let mut turns = MAX_REPORTS;
-        for _ in 0..self.sockets.len() {
-            let place = self.cursor % self.sockets.len();
+        for _ in 0..self.sockets.followed().min(MAX_REPORTS) {
+            let Some(place) = self.sockets.next_followed() else { break };
             let Some(slot) = self.sockets.get_mut(place) else { break };
-            if slot.reported.is_some() {
-                if turns == 0 {
-                    break;
-                }
-                turns -= 1;
-                slot.ask(now);
-                self.pending.push(place);
+            if slot.asked.is_some_and(|asked| now < asked + FRESH) {
+                self.report_of(now, place, output);
+                continue;
             }
-            self.cursor = place + 1;
+            slot.ask(now);
+            self.pending.push(place);
             if self.pending.len() == MAX_QUERIES {
                 self.report_pending(now, output);
             }
@@ -44,9 +40,7 @@ impl Lookups {
             // Not after the delay of a datagram: a change is to be seen within two seconds.
             output.flush(now);
         }
-        let is_followed =
-            |place| self.sockets.get(place).is_some_and(|slot| slot.reported.is_some());
-        let more = (0..self.sockets.len()).any(is_followed);
+        let more = self.sockets.followed() > 0;
         self.next_report = more.then_some(now + REPORT_INTERVAL);
     }
 
@@ -56,15 +50,20 @@ impl Lookups {
             self.look_up(now);
         }
         while let Some(place) = self.pending.pop() {
-            let Some(slot) = self.sockets.get(place) else { continue };
-            let (query, is_gone) = (slot.query, slot.is_gone);
-            let is_idle = now >= slot.active + IDLE;
-            if let Some(found) = slot.found {
-                self.report(now, &query, &found, output);
-            }
-            if let Some(slot) = self.sockets.get_mut(place).filter(|_| is_gone || is_idle) {
-                slot.reported = None;
-            }
+            self.report_of(now, place, output);
+        }
+    }
+
+    /// Reports the changes of a connection by its last lookup. One that is gone or idle is not followed
+    /// any more.
+    fn report_of(&mut self, now: Instant, place: usize, output: &mut Output<'_>) {
+        let Some(slot) = self.sockets.get(place) else { return };
+        let (query, is_gone, is_idle) = (slot.query, slot.is_gone, now >= slot.active + IDLE);
+        if let Some(found) = slot.found {
+            self.report(now, &query, &found, output);
+        }
+        if let Some(slot) = self.sockets.get_mut(place).filter(|_| is_gone || is_idle) {
+            slot.reported = None;
         }
     }
 
@@ -97,7 +96,10 @@ impl Lookups {
 }
 
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// Connections asked for in a report, about 1 ms of CPU.
+/// A lookup for a sample serves a report so long after it: a change is reported after 1.5 seconds at
+/// most.
+const FRESH: Duration = Duration::from_millis(500);
+/// Connections in a report, about 1 ms of CPU.
 const MAX_REPORTS: usize = 512;
 /// A connection on which nothing happens is not followed for longer. The next packet that is sampled
 /// brings it back.

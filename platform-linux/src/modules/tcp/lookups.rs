@@ -26,8 +26,6 @@ pub(super) struct Lookups {
     pub(super) pending: Vec<usize>,
     /// When to report what has changed on the connections; `None`: there are none.
     pub(super) next_report: Option<Instant>,
-    /// The place of the first connection of the next report.
-    pub(super) cursor: usize,
     pub(super) counts: Counts,
     /// The last errno of the netlink socket, until the module logs it.
     pub(super) failed: Option<io::Error>,
@@ -64,7 +62,6 @@ impl Lookups {
             batch: Vec::with_capacity(ROOM),
             pending: Vec::with_capacity(ROOM),
             next_report: None,
-            cursor: 0,
             counts,
             failed: None,
         }

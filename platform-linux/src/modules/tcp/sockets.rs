@@ -16,6 +16,8 @@ pub(super) struct Sockets {
     by_ends: HashMap<Query, usize>,
     /// The next slot that may be given to another socket when all are in use.
     hand: usize,
+    /// The place at which the search for the next connection to report begins.
+    turn: usize,
     /// Connections that gave up their place while they were followed.
     displaced: u64,
 }
@@ -60,7 +62,7 @@ impl Sockets {
         // A map that is less than half full removes the traces of former keys in place, instead of
         // growing.
         let by_ends = HashMap::with_capacity(2 * MAX_SOCKETS);
-        Self { slots: Vec::with_capacity(MAX_SOCKETS), by_ends, hand: 0, displaced: 0 }
+        Self { slots: Vec::with_capacity(MAX_SOCKETS), by_ends, hand: 0, turn: 0, displaced: 0 }
     }
 
     /// The place of a socket of which a packet was sampled. It stays valid for all samples of the same
@@ -106,9 +108,20 @@ impl Sockets {
         core::mem::take(&mut self.displaced)
     }
 
-    /// Places in use are those below.
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
+    /// The number of connections that are followed.
+    pub(super) fn followed(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.reported.is_some()).count()
+    }
+
+    /// The place of the next connection that is followed; all have their turn.
+    pub(super) fn next_followed(&mut self) -> Option<usize> {
+        let count = self.slots.len();
+        let mut places = (self.turn..self.turn + count).map(|place| place % count.max(1));
+        let is_followed =
+            |place: &usize| self.slots.get(*place).is_some_and(|slot| slot.reported.is_some());
+        let place = places.find(is_followed)?;
+        self.turn = place + 1;
+        Some(place)
     }
 
     /// A place for one more socket: in a full table the one of the next few that was not active for
@@ -151,10 +164,18 @@ mod tests {
     use super::*;
     use std::net::Ipv4Addr;
 
+    use crate::kernel::netlink::sock_diag::TcpInfo;
+
     fn query(number: usize) -> Query {
         let [.., a, b, c] = number.to_be_bytes();
         let host = |first| Ipv4Addr::new(first, a, b, c).into();
         Query { protocol: 6, local: (host(1), 22), remote: (host(2), 9), device: 1 }
+    }
+
+    /// A connection, as the kernel reports it.
+    fn found(query: &Query, cookie: u64) -> Found {
+        let Query { local, remote, .. } = *query;
+        Found { local, remote, cookie, tcp: Some(TcpInfo::default()), cgroup: None }
     }
 
     fn at(millis: u64) -> Instant {
@@ -199,5 +220,63 @@ mod tests {
         // Without the traces of former keys, which the map counts as used.
         sockets.by_ends.clear();
         assert_eq!(sockets.by_ends.capacity(), reserved.1, "the map has not grown");
+    }
+
+    #[test]
+    fn connections_that_are_followed_take_turns() {
+        let mut sockets = Sockets::new();
+        assert_eq!(sockets.next_followed(), None);
+        for number in 0..10 {
+            let place = sockets.place_of(at(1), &query(number)).unwrap();
+            let found = (number % 3 == 1).then(|| found(&query(number), 1));
+            sockets.get_mut(place).unwrap().set_found(found);
+        }
+        assert_eq!(sockets.followed(), 3);
+        let turns: Vec<_> = (0..7).map_while(|_| sockets.next_followed()).collect();
+        assert_eq!(turns, [1, 4, 7, 1, 4, 7, 1]);
+        sockets.get_mut(4).unwrap().reported = None;
+        assert_eq!([sockets.next_followed(), sockets.next_followed()], [Some(7), Some(1)]);
+    }
+
+    #[test]
+    fn first_state_of_a_connection_is_where_its_changes_begin() {
+        let mut sockets = Sockets::new();
+        let place = sockets.place_of(at(1), &query(1)).unwrap();
+        let slot = sockets.get_mut(place).unwrap();
+        let first = found(&query(1), 1);
+        slot.set_found(Some(first));
+        slot.set_found(Some(found(&query(1), 2)));
+        assert_eq!(slot.reported, Totals::of(&first));
+        slot.set_found(None);
+        assert!(slot.is_gone && slot.reported.is_some(), "its last change may come yet");
+        slot.ask(at(2));
+        assert!(!slot.is_gone && slot.found.is_none());
+    }
+
+    #[test]
+    fn packet_on_another_interface_is_looked_up_again() {
+        let mut sockets = Sockets::new();
+        let place = sockets.place_of(at(1), &query(1)).unwrap();
+        sockets.get_mut(place).unwrap().ask(at(1));
+        let elsewhere = Query { device: 7, ..query(1) };
+        assert_eq!(sockets.place_of(at(2), &elsewhere), Some(place));
+        let slot = sockets.get(place).unwrap();
+        assert!(slot.is_stale(at(2)) && slot.query.device == 7);
+        assert_eq!(sockets.find(&query(1)), Some(place));
+    }
+
+    #[test]
+    fn followed_connection_that_is_displaced_is_counted() {
+        let mut sockets = Sockets::new();
+        for number in 0..MAX_SOCKETS {
+            let place = sockets.place_of(at(1), &query(number)).unwrap();
+            let found = (number == 3).then(|| found(&query(number), 1));
+            sockets.get_mut(place).unwrap().set_found(found);
+            let slot = sockets.get_mut(place).unwrap();
+            slot.active = at(if number == 3 { 0 } else { 1 });
+        }
+        sockets.place_of(at(2), &query(MAX_SOCKETS));
+        assert_eq!((sockets.take_displaced(), sockets.take_displaced()), (1, 0));
+        assert_eq!(sockets.find(&query(3)), None);
     }
 }
