@@ -2,14 +2,17 @@
 //! cgroups, made by the test as their managers make them.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use flowmote_decoder::CountersSample;
 use flowmote_decoder::counter::{HostDescr, HostParent, VirtCpu, VirtNetIo, VirtNode};
+use flowmote_decoder::flow::{ExtendedEntities, ExtendedTcpInfo};
+use flowmote_decoder::{CountersSample, FlowSample};
 use flowmote_lab::net::{
-    Agent, Capture, Collector, Lab, LinkCounters, Namespace, flood, flowmote, ip_of, peer_ip_of,
+    Agent, Capture, Collector, Connections, Lab, LinkCounters, Namespace, flood, flowmote, helper,
+    ip_of, peer_ip_of,
 };
 use flowmote_lab::{skip, wait_until};
 use nix::sys::signal::Signal;
@@ -329,4 +332,48 @@ fn reload_without_the_block_ends_the_data_sources() {
     let capture = collector.finish();
     // A sample that was on its way may still have arrived.
     assert!(samples(&capture, &name).len() <= seen + 1);
+}
+
+#[test]
+fn sampled_packet_names_the_service_of_its_socket() {
+    let Some(lab) = Lab::of_root() else { return };
+    let Some(mut slice) = Slice::new("marks") else { return };
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+    let name = format!("flowmote{}-marked.service", std::process::id());
+    let to = SocketAddr::from((ip_of(1).0, 5001));
+    // The sockets are those of the cgroup that the process has when it opens them.
+    let script = format!("sleep 0.5; exec {} echo {to}", helper().display());
+    let mut server = host.command("sh");
+    server.args(["-c", &script]);
+    slice.run(&name, server);
+    wait_until("the server", || {
+        host.proc_net("tcp").contains(":1389 00000000:0000 0A").then_some(())
+    });
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let blocks = "sampling = 1 pcap { dev = lan0 } systemd { markTraffic = on }";
+    let agent = start(&lab, &host, blocks);
+    collector.wait_for("the service", |capture| !samples(capture, &name).is_empty());
+    let mut connections = Connections::to(&peer, to, 1);
+    connections.exchange(20_000);
+    let marked = |capture: &Capture| {
+        let entities = |sample: &FlowSample<'_>| record!(sample, ExtendedEntities);
+        capture.flow_samples().iter().filter_map(entities).collect::<Vec<_>>()
+    };
+    collector.wait_for("marked packets", |capture| marked(capture).len() > 40);
+    agent.stop();
+    let capture = collector.finish();
+    let service = samples(&capture, &name)[0].source_id.index;
+    let (mut sent, mut received) = (0, 0);
+    for entities in marked(&capture) {
+        match (entities.src_ds_class, entities.src_ds_index, entities.dst_ds_class) {
+            (ENTITY, index, 0) if index == service => sent += 1,
+            (0, 0, ENTITY) if entities.dst_ds_index == service => received += 1,
+            _ => panic!("{entities:?}"),
+        }
+    }
+    assert!(sent > 10 && received > 10, "{sent} {received}");
+    let states =
+        capture.flow_samples().iter().filter_map(|sample| record!(sample, ExtendedTcpInfo)).count();
+    assert_eq!(states, 0, "there is no tcp block");
 }

@@ -322,7 +322,7 @@ fn reload_switches_lookups_on_and_off() {
         packets = seen.len();
     }
     let log = agent.stop();
-    assert!(log.contains("tcp: sampled packets no longer get the state"), "{log}");
+    assert!(log.contains("tcp: the sockets of sampled packets are no longer"), "{log}");
 }
 
 #[test]

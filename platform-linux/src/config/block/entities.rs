@@ -38,6 +38,12 @@ impl EntityRules {
         [systemd, docker, containerd, k8s].iter().all(|rule| rule.is_none())
     }
 
+    /// Returns true if sampled packets name some kind of entities.
+    pub fn mark_traffic(&self) -> bool {
+        let Self { systemd, docker, containerd, k8s, .. } = self;
+        [systemd, docker, containerd, k8s].into_iter().flatten().any(|rule| rule.marks_traffic)
+    }
+
     /// Longest time between two searches, in seconds.
     pub fn refresh(&self) -> u32 {
         self.refresh_secs.unwrap_or(60)
@@ -153,6 +159,8 @@ mod tests {
     fn each_block_selects_a_kind() {
         assert!(rules("polling = 30").is_empty());
         let marks = EntityRule { marks_traffic: true, hostname: false };
+        assert!(rules("docker { } k8s { markTraffic = on }").mark_traffic());
+        assert!(!rules("systemd { markTraffic = off } k8s { }").mark_traffic());
         assert_eq!(rules("systemd { }").systemd, Some(EntityRule::default()));
         assert_eq!(rules("systemd { markTraffic = on }").systemd, Some(marks));
         assert_eq!(rules("containerd { markTraffic = on }").containerd, Some(marks));

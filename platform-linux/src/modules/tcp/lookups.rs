@@ -19,6 +19,8 @@ pub(super) struct Lookups {
     diag: SocketDiag,
     pub(super) closed: Option<ClosedSockets>,
     pub(super) subjects: Subjects,
+    /// The state of connections is sent, not only their services and containers.
+    pub(super) adds_state: bool,
     pub(super) sockets: Sockets,
     /// The samples of the batch, each with the place of its socket.
     batch: Vec<(Option<Subject>, Option<usize>)>,
@@ -58,6 +60,7 @@ impl Lookups {
             diag,
             closed,
             subjects: Subjects::default(),
+            adds_state: true,
             sockets: Sockets::new(),
             batch: Vec::with_capacity(ROOM),
             pending: Vec::with_capacity(ROOM),
@@ -102,7 +105,8 @@ impl Lookups {
             match usable(&slot.query, reply) {
                 Ok(found) => {
                     slot.set_found(found);
-                    self.next_report = self.next_report.or(found.map(|_| now + REPORT_INTERVAL));
+                    let first = found.filter(|_| self.adds_state).map(|_| now + REPORT_INTERVAL);
+                    self.next_report = self.next_report.or(first);
                 }
                 Err(problem) => {
                     slot.asked = None;
@@ -120,11 +124,11 @@ impl Lookups {
     fn notes(&mut self, subject: &Subject, place: Option<usize>, entities: &Entities) -> Notes {
         let found = place.and_then(|place| self.sockets.get(place)).and_then(|slot| slot.found);
         let direction = subject.socket.map(|socket| socket.direction);
-        let tcp = found.and_then(|found| found.tcp).zip(direction);
-        match tcp {
-            Some(_) => self.counts.annotated += 1,
-            None => self.counts.without += u64::from(direction.is_some()),
-        }
+        let state = found.and_then(|found| found.tcp).filter(|_| self.adds_state);
+        let tcp = state.zip(direction);
+        let is_without = tcp.is_none() && direction.is_some() && self.adds_state;
+        self.counts.annotated += u64::from(tcp.is_some());
+        self.counts.without += u64::from(is_without);
         Notes {
             tcp: tcp.map(|(info, direction)| record(&info, direction)),
             entities: extended_entities(subject, found.and_then(|found| found.cgroup), entities),

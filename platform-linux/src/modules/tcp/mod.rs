@@ -38,7 +38,7 @@ pub(crate) struct Tcp {
 
 impl Module for Tcp {
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
-        let Some(lookup) = world.config.tcp else {
+        let Some(lookup) = lookup(world.config) else {
             self.close(now, output);
             self.retry = None;
             return;
@@ -51,6 +51,7 @@ impl Module for Tcp {
         if let Some(lookups) = &self.lookups {
             let mut lookups = lookups.borrow_mut();
             lookups.subjects.update(lookup, world.links);
+            lookups.adds_state = world.config.tcp.is_some();
             lookups.report_if_due(now, output);
         }
         self.log_failure(now);
@@ -84,12 +85,15 @@ impl Module for Tcp {
     }
 
     fn check(&self, config: &Config, _links: &Links, findings: &mut Findings) {
-        let Some(SocketLookup { tunnel, udp }) = config.tcp else { return };
+        let Some(SocketLookup { tunnel, udp }) = lookup(config) else { return };
         let tunnels = if tunnel { ", also in tunnels" } else { "" };
         let datagrams = if udp { " and UDP" } else { "" };
+        let purpose = if config.tcp.is_some() { "" } else { ", for markTraffic" };
         findings.line(
             "tcp",
-            format_args!("sockets of sampled packets of TCP{datagrams}{tunnels}, by sock_diag"),
+            format_args!(
+                "sockets of sampled packets of TCP{datagrams}{tunnels}, by sock_diag{purpose}"
+            ),
         );
         let lacking = match open() {
             Ok(mut diag) => lacks_udp(&mut diag, udp),
@@ -118,7 +122,7 @@ impl Tcp {
                 output.annotate_by(now, Some(annotator));
                 self.lookups = Some(lookups);
                 self.retry = None;
-                info!("tcp: sampled packets get the state of their connection");
+                info!("tcp: the sockets of sampled packets are looked up");
             }
             Err(problem) => {
                 self.retry = Some(now + RETRY);
@@ -132,7 +136,7 @@ impl Tcp {
             output.annotate_by(now, None);
             self.former = self.counts();
             self.lookups = None;
-            info!("tcp: sampled packets no longer get the state of their connection");
+            info!("tcp: the sockets of sampled packets are no longer looked up");
         }
     }
 
@@ -146,6 +150,25 @@ impl Tcp {
             self.throttle.warn(now, format_args!("tcp: lookup of sockets: {error}"));
         }
     }
+}
+
+/// What to look up: what the block requests, and without it the services and containers of
+/// `markTraffic`.
+fn lookup(config: &Config) -> Option<SocketLookup> {
+    config.tcp.or_else(|| config.entities.mark_traffic().then(SocketLookup::default))
+}
+
+/// Lookups without a module around them, for tests and benchmarks.
+///
+/// # Errors
+/// What the kernel lacks.
+pub fn annotator(
+    lookup: SocketLookup,
+    links: &Links,
+) -> Result<Rc<RefCell<dyn Annotator>>, String> {
+    let mut lookups = Lookups::new(open()?, None, Counts::default());
+    lookups.subjects.update(lookup, links);
+    Ok(Rc::new(RefCell::new(lookups)))
 }
 
 fn open() -> Result<SocketDiag, String> {

@@ -10,7 +10,8 @@ use crate::program::Program;
 #[derive(Debug)]
 pub struct Connections {
     talk: Program,
-    echo: Program,
+    /// `None`: another program returns what it receives.
+    echo: Option<Program>,
 }
 
 impl Connections {
@@ -38,11 +39,20 @@ impl Connections {
         echo.args(["echo", &listen.to_string()]);
         let echo = Program::start(echo);
         echo.wait_for_line(0, "listening");
+        Self { echo: Some(echo), ..Self::to(from, to, count) }
+    }
+
+    /// Opens `count` connections to `flowmote-lab echo`, which runs already.
+    ///
+    /// # Panics
+    /// If they cannot be opened.
+    #[must_use]
+    pub fn to(from: &Namespace, to: SocketAddr, count: usize) -> Self {
         let mut talk = from.command(helper());
         talk.args(["talk", &to.to_string(), &count.to_string()]).stdin(Stdio::piped());
         let talk = Program::start(talk);
         talk.wait_for_line(0, "connected");
-        Self { talk, echo }
+        Self { talk, echo: None }
     }
 
     /// Sends `bytes` on each connection, one after the other, and waits until they have come back.
@@ -70,6 +80,8 @@ impl Connections {
     pub fn close(mut self) {
         self.talk.end_input();
         assert!(self.talk.wait().success(), "{}", self.talk.log());
-        assert!(self.echo.is_running(), "{}", self.echo.log());
+        if let Some(echo) = &mut self.echo {
+            assert!(echo.is_running(), "{}", echo.log());
+        }
     }
 }
