@@ -117,7 +117,7 @@ const HOSTNAME: Token = supported("hostname", Kind::Switch)
     .about("the name of a container is its host name");
 const MARK_TRAFFIC: Token = supported("markTraffic", Kind::Switch)
     .default("off")
-    .about("sampled packets name the entity of their socket; needs `tcp { }`");
+    .about("sampled packets name the entity of their socket");
 const PATH: Kind = Kind::Word("a path");
 
 /// Applies a block. A second one adds to the first.
