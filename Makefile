@@ -25,9 +25,9 @@ FIRMWARE := platform-baremetal/firmware
 # What `make install` installs beside the programs.
 PAGES := $(TARGET)/pages
 # make deb ARCH=aarch64
-deb rpm tar: ARCH := $(shell uname -m)
+deb rpm tar oci: ARCH := $(shell uname -m)
 
-.PHONY: help run build programs pages deb rpm tar test test-kernels mutants lint bench fuzz image-mps2 image-c image-switch install uninstall
+.PHONY: help run build programs pages deb rpm tar oci test test-kernels mutants lint bench fuzz image-mps2 image-c image-switch install uninstall
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,7 +47,8 @@ pages:
 deb: ## packages for Debian and Ubuntu with static programs, in target/package; ARCH=aarch64
 rpm: ## the same for Amazon Linux, RHEL, Fedora and SUSE
 tar: ## the same as an archive with an install script
-deb rpm tar:
+oci: ## an image of the agent for containers, made without a builder
+deb rpm tar oci:
 	@CARGO="$(CARGO)" deploy/package/build $(ARCH) $@
 
 test: ## installs what is missing, then lints and every test

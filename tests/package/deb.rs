@@ -42,6 +42,7 @@ fn installation_enables_the_agent_and_starts_nothing() {
     assert!(user.contains(":Flowmote sFlow agent:/") && user.contains("nologin"), "{user}");
     machine.run("test -L /etc/systemd/system/multi-user.target.wants/flowmote.service");
     machine.run("! test -e /etc/systemd/system/multi-user.target.wants/flowmote-analyzer.service");
+    assert_eq!(machine.run("readlink /etc/hsflowd.auto"), "/run/flowmote/hsflowd.auto\n");
     let requests = machine.requests();
     assert!(requests.contains("daemon-reload") && !requests.contains("start"), "{requests}");
     // The program uses the file that is installed, and the file can be used.
@@ -91,7 +92,8 @@ fn removal_stops_the_service_and_purge_leaves_nothing() {
     machine.run("! test -e /usr/sbin/flowmote && grep -q '# mine' /etc/flowmote.conf");
     machine.run("dpkg -P flowmote flowmote-analyzer");
     assert_eq!(machine.run(LEFT), before);
-    machine.run("! getent passwd flowmote && ! getent group flowmote");
+    machine
+        .run("! getent passwd flowmote && ! getent group flowmote && ! test -L /etc/hsflowd.auto");
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn life_of_a_package() {
     machine.run(&format!("{RPM} -i /packages/*-1.*.rpm"));
     machine.run("flowmote --version && flowmote-analyzer --version && flowmote check --syntax");
     machine.run("getent passwd flowmote | grep -q 'Flowmote sFlow agent:/'");
+    machine.run("test -L /etc/hsflowd.auto");
     assert_eq!(machine.run("rpm -V --nodeps flowmote flowmote-analyzer"), "");
     let requests = machine.requests();
     assert!(requests.contains("preset flowmote.service"), "{requests}");
@@ -53,7 +54,8 @@ fn life_of_a_package() {
     for request in ["disable flowmote.service", "stop flowmote.service"] {
         assert!(requests.contains(request), "{request}: {requests}");
     }
-    machine.run("! getent passwd flowmote && ! getent group flowmote");
+    machine
+        .run("! getent passwd flowmote && ! getent group flowmote && ! test -L /etc/hsflowd.auto");
     // What the administrator wrote is kept, in the way of rpm.
     machine.run("grep -q '# mine' /etc/flowmote.conf.rpmsave && rm /etc/flowmote.conf.rpmsave");
     assert_eq!(machine.run(LEFT), before);

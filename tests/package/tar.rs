@@ -26,11 +26,13 @@ fn script_installs_keeps_the_configuration_and_removes() {
     let unit = run(&packages, "cat root/usr/local/lib/systemd/system/flowmote.service");
     assert!(unit.contains("ExecStart=/usr/local/sbin/flowmote run"), "{unit}");
 
+    run(&packages, "test -L root/etc/hsflowd.auto");
     let again = run(&packages, &format!("echo '# mine' >>root/etc/flowmote.conf; {install}"));
     assert!(again.contains("kept ") && again.contains("/etc/flowmote.conf"), "{again}");
     run(&packages, "grep -q '# mine' root/etc/flowmote.conf");
 
     run(&packages, &format!("{install} --uninstall"));
+    run(&packages, "! test -L root/etc/hsflowd.auto");
     let left = run(&packages, "find root -name '*flowmote*' | sort");
     assert_eq!(left, "root/etc/flowmote-analyzer.conf\nroot/etc/flowmote.conf\n");
 }

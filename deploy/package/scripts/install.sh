@@ -25,7 +25,9 @@ case ${1:-} in
     done
     # Where other programs look for the settings that the agent publishes. A file of hsflowd stays.
     [ -e "${DESTDIR:-}$link" ] || [ -L "${DESTDIR:-}$link" ] || ln -s "$target" "${DESTDIR:-}$link"
-    ! running || systemctl daemon-reload
+    auto=${DESTDIR:-}/etc/hsflowd.auto
+    [ -e "$auto" ] || [ -L "$auto" ] || ln -s /run/flowmote/hsflowd.auto "$auto"
+    ! running || { systemd-sysusers flowmote.conf && systemctl daemon-reload; }
     echo "edit /etc/flowmote.conf, run 'flowmote check', then 'systemctl enable --now flowmote'"
     ;;
 --uninstall)
@@ -34,6 +36,8 @@ case ${1:-} in
         rm -f "${DESTDIR:-}$file"
     done
     [ "$(readlink "${DESTDIR:-}$link")" != "$target" ] || rm -f "${DESTDIR:-}$link"
+    auto=${DESTDIR:-}/etc/hsflowd.auto
+    [ "$(readlink "$auto")" != /run/flowmote/hsflowd.auto ] || rm -f "$auto"
     rmdir "${DESTDIR:-}/usr/local/share/doc/flowmote" "${DESTDIR:-}/usr/local/share/doc/flowmote-analyzer" 2>/dev/null || true
     ! running || systemctl daemon-reload
     ;;

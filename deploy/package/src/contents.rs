@@ -52,7 +52,7 @@ impl Build<'_> {
             PRESET,
             Kind::Other,
         ));
-        Ok(self.package("flowmote", AGENT, Some("flowmote"), files))
+        Ok(self.package("flowmote", AGENT, true, files))
     }
 
     /// The package of the analyzer.
@@ -67,26 +67,24 @@ impl Build<'_> {
             Kind::Configuration,
         ));
         files.push(unit(places, "flowmote-analyzer", ANALYZER_UNIT));
-        Ok(self.package("flowmote-analyzer", ANALYZER, None, files))
+        Ok(self.package("flowmote-analyzer", ANALYZER, false, files))
     }
 
     fn package(
         &self,
         name: &'static str,
         [summary, description]: [&'static str; 2],
-        user: Option<&'static str>,
+        is_agent: bool,
         mut files: Vec<File>,
     ) -> Package {
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        // The agent is useful as it is installed; the analyzer opens ports.
         Package {
             name,
             summary,
             description,
             arch: self.arch,
             release: self.release,
-            user,
-            is_enabled: user.is_some(),
+            is_agent,
             files,
         }
     }

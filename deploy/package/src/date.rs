@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 /// A time in UTC, from the seconds since 1970 that `SOURCE_DATE_EPOCH` has.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,14 @@ impl Date {
     /// `2026-07-01`.
     pub(crate) fn day(self) -> String {
         self.0.date().to_string()
+    }
+
+    /// `2026-07-01T08:30:00Z`.
+    ///
+    /// # Errors
+    /// A year beyond 9999.
+    pub(crate) fn rfc3339(self) -> Result<String> {
+        self.0.format(&Rfc3339).context("a date beyond the year 9999")
     }
 
     /// `Wed, 01 Jul 2026 08:30:00 +0000`.
@@ -48,6 +56,7 @@ mod tests {
         let date: Date = "1782894600".parse().unwrap();
         assert_eq!(date.seconds(), 1_782_894_600);
         assert_eq!(date.day(), "2026-07-01");
+        assert_eq!(date.rfc3339().unwrap(), "2026-07-01T08:30:00Z");
         assert_eq!(date.rfc2822().unwrap(), "Wed, 01 Jul 2026 08:30:00 +0000");
         assert!("today".parse::<Date>().is_err());
     }

@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::contents::{Build, Places};
 use crate::date::Date;
-use crate::formats::{deb, rpm, tar};
+use crate::formats::{deb, oci, rpm, tar};
 use crate::licences::Licences;
 use crate::package::Package;
 use crate::program::Arch;
@@ -64,6 +64,8 @@ enum Format {
     Deb,
     Rpm,
     Tar,
+    /// An image for containers, of the agent
+    Oci,
 }
 
 fn main() -> Result<()> {
@@ -98,6 +100,7 @@ impl Format {
         match self {
             Self::Deb => each(&packages, output, deb::file_name, |it| deb::write(it, date)),
             Self::Rpm => each(&packages, output, rpm::file_name, |it| rpm::write(it, date)),
+            Self::Oci => save(output, &oci::file_name(arch), &oci::write(&packages[0], date)?),
             Self::Tar => {
                 let bytes = tar::write(&packages, arch, date)?;
                 save(output, &format!("{}.tar.gz", tar::name(arch)), &bytes)
@@ -108,7 +111,7 @@ impl Format {
     fn places(self) -> Places {
         match self {
             Self::Deb => Places { prefix: "/usr", zsh: "share/zsh/vendor-completions" },
-            Self::Rpm => Places { prefix: "/usr", zsh: "share/zsh/site-functions" },
+            Self::Rpm | Self::Oci => Places { prefix: "/usr", zsh: "share/zsh/site-functions" },
             Self::Tar => Places { prefix: "/usr/local", zsh: "share/zsh/site-functions" },
         }
     }

@@ -17,10 +17,9 @@ pub(crate) struct Package {
     pub(crate) arch: Arch,
     /// The number of the package among those of one version of the programs.
     pub(crate) release: u32,
-    /// The system user that the package makes, if it has one.
-    pub(crate) user: Option<&'static str>,
-    /// True if the service starts with the machine from its installation on.
-    pub(crate) is_enabled: bool,
+    /// The agent has a system user and starts with the machine from its installation on; the analyzer,
+    /// which opens ports, does neither.
+    pub(crate) is_agent: bool,
     /// Sorted by path.
     pub(crate) files: Vec<File>,
 }

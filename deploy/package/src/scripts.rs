@@ -2,11 +2,11 @@
 
 use crate::package::Package;
 
-const USER: &str = include_str!("../scripts/user.sh");
+/// Only the agent has a user, and publishes its settings.
+const AGENT: &str = concat!(include_str!("../scripts/user.sh"), include_str!("../scripts/link.sh"));
 const PUBLISHED: &str = include_str!("../scripts/published.sh");
 
-/// Joins the parts of a script and puts in the names of the package. The first line of `parts` that
-/// is for the user of a package is left out where it has none.
+/// Joins the parts of a script and puts in the names of the package.
 fn join(package: &Package, parts: &[&str]) -> String {
     let text = parts.concat();
     text.replace("@UNIT@", &package.unit()).replace("@PACKAGE@", package.name)
@@ -20,15 +20,15 @@ fn only_if(has: bool, part: &'static str) -> &'static str {
 /// The scripts of dpkg, by the name of their file.
 pub(crate) fn of_debian(package: &Package) -> [(&'static str, String); 3] {
     const HEAD: &str = "#!/bin/sh\nset -e\n";
-    let has_user = package.user.is_some();
+    let is_agent = package.is_agent;
     let parts: [(&str, &[&str]); 3] = [
         (
             "postinst",
             &[
                 include_str!("../scripts/deb/postinst"),
-                only_if(has_user, USER),
-                only_if(has_user, PUBLISHED),
-                only_if(package.is_enabled, include_str!("../scripts/deb/enable")),
+                only_if(is_agent, AGENT),
+                only_if(is_agent, PUBLISHED),
+                only_if(is_agent, include_str!("../scripts/deb/enable")),
                 include_str!("../scripts/deb/restart"),
             ],
         ),
@@ -36,8 +36,8 @@ pub(crate) fn of_debian(package: &Package) -> [(&'static str, String); 3] {
             "postrm",
             &[
                 include_str!("../scripts/deb/postrm"),
-                only_if(has_user, include_str!("../scripts/deb/postrm-user")),
-                only_if(has_user, include_str!("../scripts/deb/postrm-published")),
+                only_if(is_agent, include_str!("../scripts/deb/postrm-agent")),
+                only_if(is_agent, include_str!("../scripts/deb/postrm-published")),
             ],
         ),
         ("prerm", &[include_str!("../scripts/deb/prerm")]),
@@ -53,17 +53,17 @@ pub(crate) struct OfRpm {
 }
 
 pub(crate) fn of_rpm(package: &Package) -> OfRpm {
-    let has_user = package.user.is_some();
+    let is_agent = package.is_agent;
     let post = [
-        only_if(has_user, USER),
-        only_if(has_user, PUBLISHED),
-        only_if(package.is_enabled, include_str!("../scripts/rpm/post")),
+        only_if(is_agent, AGENT),
+        only_if(is_agent, PUBLISHED),
+        only_if(is_agent, include_str!("../scripts/rpm/post")),
         include_str!("../scripts/rpm/reload"),
     ];
     let postun = [
         include_str!("../scripts/rpm/postun"),
-        only_if(has_user, include_str!("../scripts/rpm/postun-user")),
-        only_if(has_user, include_str!("../scripts/rpm/postun-published")),
+        only_if(is_agent, include_str!("../scripts/rpm/postun-agent")),
+        only_if(is_agent, include_str!("../scripts/rpm/postun-published")),
     ];
     OfRpm {
         post: join(package, &post),

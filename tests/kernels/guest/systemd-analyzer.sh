@@ -54,6 +54,6 @@ exposure=$(systemd-analyze security flowmote-analyzer --no-pager 2>/dev/null |
     sed -n 's/.*Overall exposure level for flowmote-analyzer.service: \([0-9.]*\).*/\1/p')
 check analyzer.exposure "exposure level ${exposure:-unknown}" \
     eval '[ -n "$exposure" ] && [ "$(echo "$exposure" | tr -d .)" -le 18 ]'
-systemd-analyze verify /lib/systemd/system/flowmote-analyzer.service >/tmp/verify.log 2>&1
+systemd-analyze verify /usr/lib/systemd/system/flowmote-analyzer.service >/tmp/verify.log 2>&1
 status=$?
 check analyzer.verify "$(grep flowmote /tmp/verify.log | tail -n 2 | tr '\n' ' ')" [ $status = 0 ]

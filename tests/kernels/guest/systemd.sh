@@ -28,7 +28,7 @@ collect json
 configure 2 1 veth
 check systemd.start "systemctl start failed" started
 check systemd.filter "sampled by: $(method veth)" [ "$(method veth)" = eBPF ]
-check systemd.user "runs as uid $(of_process Uid)" [ "$(of_process Uid)" -gt 60000 ]
+check systemd.user "runs as uid $(of_process Uid)" [ "$(of_process Uid)" = "$(id -u flowmote)" ]
 # CAP_NET_RAW is bit 13, CAP_BPF bit 39.
 check systemd.capabilities "effective capabilities $(of_process CapEff)" \
     [ "$(of_process CapEff)" = 0000008000002000 ]
@@ -102,6 +102,6 @@ echo "@@ systemd $(systemctl --version | head -n 1), exposure level $exposure"
 check systemd.exposure "exposure level ${exposure:-unknown}" \
     eval '[ -n "$exposure" ] && [ "$(echo "$exposure" | tr -d .)" -le 18 ]'
 systemd-analyze security flowmote --no-pager 2>/dev/null | grep '[1-9]$' | sed 's/^/|  /'
-systemd-analyze verify /lib/systemd/system/flowmote.service >/tmp/verify.log 2>&1
+systemd-analyze verify /usr/lib/systemd/system/flowmote.service >/tmp/verify.log 2>&1
 status=$?
 check systemd.verify "$(grep flowmote /tmp/verify.log | tail -n 2 | tr '\n' ' ')" [ $status = 0 ]

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # What a virtual machine boots: archives that the kernel unpacks one after the other into its first
-# root directory. Sourced by `run` after packages.sh; expects `cache`, `here`, `work`, `scratch`, `cargo`, `nets`.
+# root directory. Sourced by `run` after packages.sh; expects `cache`, `here`, `work`, `scratch`, `cargo`, `nets`, `name`.
 
 # archive DIRECTORY FILE: its root must be open to all, else an agent without root reads no /proc.
 archive() {
@@ -51,6 +51,14 @@ programs() {
     )
 }
 
+# debs TRIPLE DIRECTORY: Debian packages of these programs, with the release numbers 1 and 2.
+debs() {
+    for release in 1 2; do
+        "$cargo" run -q --locked -p flowmote-package -- build deb --release $release \
+            --arch "${1%%-*}" --programs "$work/build/$1/release" --output "$2" >/dev/null || return
+    done
+}
+
 # guest TRIPLE [NETDEVSIM]: programs, checks, the module of the simulated card and the unit whose way of starting the checks take.
 guest() {
     root=$(mktemp -d) out=$scratch/guest.cpio
@@ -69,11 +77,20 @@ guest() {
     fi
     cp "$here"/guest/*.sh "$root/checks"
     [ -z "${2:-}" ] || cp "$2" "$root/netdevsim.ko"
-    # As `make install` has them.
-    ln -s /bin/flowmote "$root/usr/local/sbin/flowmote"
-    ln -s /bin/flowmote-analyzer "$root/usr/local/bin/flowmote-analyzer"
-    cp "$here/../../platform-linux/dist/flowmote.service" \
-        "$here/../../analyzer/collector/dist/flowmote-analyzer.service" "$root/lib/systemd/system"
+    case $name in
+    systemd-*)
+        # The checks install the packages.
+        rm "$root/bin/flowmote" "$root/bin/flowmote-analyzer"
+        debs "$1" "$root/packages" || return
+        ;;
+    *)
+        # As `make install` has them.
+        ln -s /bin/flowmote "$root/usr/local/sbin/flowmote"
+        ln -s /bin/flowmote-analyzer "$root/usr/local/bin/flowmote-analyzer"
+        cp "$here/../../platform-linux/dist/flowmote.service" \
+            "$here/../../analyzer/collector/dist/flowmote-analyzer.service" "$root/lib/systemd/system"
+        ;;
+    esac
     # The addition for nflog, as the page has it.
     awk '/^```/ {inside = 0} inside {print} /systemctl edit flowmote/ {found = 1}
         /^```$/ && found {inside = !done; done = 1}' "$here/../../docs/operations.md" >"$root/checks/nflog.conf"

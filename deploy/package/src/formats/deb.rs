@@ -82,7 +82,7 @@ fn fields(package: &Package, files: &[&File]) -> Result<String> {
         arch.of_debian()
     )?;
     writeln!(text, "Maintainer: {MAINTAINER}\nInstalled-Size: {kilobytes}")?;
-    if package.user.is_some() {
+    if package.is_agent {
         // For useradd, where systemd-sysusers is missing.
         writeln!(text, "Depends: passwd")?;
     }

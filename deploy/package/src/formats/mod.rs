@@ -1,6 +1,7 @@
 //! The formats of packages.
 
 pub(crate) mod deb;
+pub(crate) mod oci;
 pub(crate) mod rpm;
 pub(crate) mod tar;
 

@@ -71,7 +71,7 @@ fn requirements(package: &Package) -> Vec<Dependency> {
         Dependency::script_postun("/bin/sh"),
         Dependency::any("systemd"),
     ];
-    if package.user.is_some() {
+    if package.is_agent {
         list.push(Dependency::script_post("/usr/sbin/useradd"));
     }
     list

@@ -57,6 +57,12 @@ impl Archive {
         self.add(path, EntryType::Regular, mode, bytes)
     }
 
+    /// Gives the next file capabilities: an extended attribute, as in the archives of images.
+    pub(crate) fn capabilities(&mut self, capabilities: &[u8]) -> Result<()> {
+        let name = "SCHILY.xattr.security.capability";
+        Ok(self.builder.append_pax_extensions([(name, capabilities)])?)
+    }
+
     fn add(&mut self, path: &str, kind: EntryType, mode: u32, bytes: &[u8]) -> Result<()> {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
