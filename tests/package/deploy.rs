@@ -66,6 +66,6 @@ fn role_installs_the_agent_and_has_nothing_to_do_the_second_time() {
     // A value that makes no configuration is refused, and the file stays.
     let refused = run("-e flowmote_polling=often");
     let text = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(!refused.status.success() && text.contains("polling"), "{text}");
+    assert!(!refused.status.success() && text.contains("is not a whole number"), "{text}");
     machine.run("flowmote check --syntax");
 }
