@@ -534,7 +534,7 @@ fn metrics_and_flows_of_users_are_sent_without_the_wrong_ones() {
     let power = ["ups 3 U32(1)", "name 0 Text(Text([120]))", "volt 5 F32(230.5)"];
     assert_eq!(metrics(&capture, "power"), (1, power.map(str::to_owned).to_vec()));
     let (samples, values) = metrics(&capture, "many");
-    assert_eq!((samples, values.len()), (5, 250));
+    assert_eq!((samples, values.len()), (4, 250));
     assert!(values.iter().zip(0..).all(|(value, n)| *value == format!("g{n:03} 3 U32({n})")));
     let flows = capture.samples().into_iter();
     let flows: Vec<_> = flows
@@ -559,4 +559,40 @@ fn metrics_and_flows_of_users_are_sent_without_the_wrong_ones() {
     ] {
         assert!(log.contains(line), "{line}: {log}");
     }
+}
+
+/// Number before a text in the statistics; 0 if it is not there.
+fn number(statistics: &str, what: &str) -> u64 {
+    let before = statistics.split_once(what).map(|(before, _)| before.trim_end());
+    let digits = before.and_then(|before| before.rsplit(' ').next());
+    digits.map_or(0, |digits| digits.parse().expect("a number"))
+}
+
+#[test]
+fn datagrams_that_do_not_fit_the_queue_are_counted() {
+    let Some((_lab, host, collector, agent)) = start("sampling = 400 json { }") else { return };
+    let messages = vec![operation("a", ""); 5000];
+    // While the agent stands still, its receive queue overflows.
+    agent.program().signal(Signal::SIGSTOP);
+    send(&host, port(), &messages);
+    agent.program().signal(Signal::SIGCONT);
+    let lost = wait_until("all messages", || {
+        let statistics = agent.statistics(1);
+        let lost = number(&statistics, "JSON datagrams lost on the receive queue");
+        (number(&statistics, "JSON objects,") + lost == 5000).then_some(lost)
+    });
+    assert!(lost > 0);
+    // The sockets are watched again after a pause without a datagram.
+    for _ in 0..3 {
+        send(&host, port(), &messages[..50]);
+        send(&host, port6(), &messages[..50]);
+    }
+    let total = format!("{} JSON objects", 5300 - lost);
+    wait_for_statistics(&agent, &total);
+    send(&host, port(), &messages[..1]);
+    wait_for_statistics(&agent, &format!("{} JSON objects", 5301 - lost));
+    let log = agent.stop();
+    let line = format!("json: UDP port 36343: {lost} datagrams lost, the receive queue was full");
+    assert!(log.contains(&line), "{line}: {log}");
+    collector.finish().check();
 }

@@ -29,7 +29,7 @@ mod dropmon;
 pub mod host;
 mod host_metrics;
 pub mod interfaces;
-mod json;
+pub mod json;
 pub(crate) mod module;
 mod nflog;
 mod nvml;

@@ -33,6 +33,9 @@ pub(crate) enum Figure {
     TcpAnnotated,
     TcpSamples,
     TcpFollowed,
+    JsonUser,
+    JsonCpu,
+    JsonError,
     Resident,
     ResidentAnonymous,
     ResidentFile,
@@ -165,6 +168,11 @@ impl Figure {
             Self::TcpSamples => ("the same: samples", "thousand/s", 1, None, false),
             Self::TcpFollowed => ("the same, idle: CPU per connection", "µs/s", 2, None, false),
             Self::TcpAnnotated => ("the same: samples with tcp_info", "%", 1, None, false),
+            Self::JsonUser => ("10,000 JSON/s, N=400: CPU per message, user", "ns", 0, None, false),
+            Self::JsonCpu => {
+                ("10,000 JSON/s, N=400: CPU per message", "ns", 0, Some(3000.0), false)
+            }
+            Self::JsonError => ("10,000 JSON/s, N=400: error / 95 % bound", "worst", 2, None, true),
             Self::Resident => ("RSS, default rate", "MB", 2, Some(3.0), true),
             Self::ResidentFlood => ("RSS after the flood, N=1", "MB", 2, None, true),
             Self::ResidentAnonymous => ("RSS, default rate: anonymous", "MB", 2, None, true),

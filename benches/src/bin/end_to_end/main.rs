@@ -9,6 +9,7 @@
 
 mod accounts;
 mod agent;
+mod application;
 mod bare;
 mod bulk;
 mod children;
@@ -128,14 +129,15 @@ fn remove(directory: &Path) {
 
 const USAGE: &str = "\
 usage: [FLOWMOTE=/path] [HSFLOWD=/path] end_to_end [--quick] [STEP]...
-steps: flood sparse bulk tcp delay idle modules; without a step, all of them";
+steps: flood sparse bulk tcp json delay idle modules; without a step, all of them";
 
 type Step = fn(&mut Bench<'_>, &mut Sender) -> Result<()>;
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("flood", |bench, sender| bench.flood(sender)),
     ("sparse", |bench, sender| bench.sparse(sender)),
     ("bulk", |bench, _| bench.bulk()),
     ("tcp", |bench, _| bench.tcp()),
+    ("json", |bench, _| bench.json()),
     ("delay", |bench, sender| bench.delay(sender)),
     ("idle", |bench, sender| bench.idle(sender)),
     ("modules", |bench, sender| bench.modules(sender)),

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::accounts::{Cpu, CpuSpent, Memory, context_switches, snmp};
 use crate::agent::{Agent, Kind, MODULES, QUIET, Running, Settings};
+use crate::application::Application;
 use crate::bare;
 use crate::bulk::{self, Connections, Passed, Receiver};
 use crate::collector::{Collector, Tally};
@@ -223,6 +224,36 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Messages of an application, of which 1 in 400 is sampled.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn json(&mut self) -> Result<()> {
+        let application = Application::new()?;
+        let count = (MESSAGES * self.effort.light.as_secs_f64() / 3.0) as u64;
+        for _ in 0..self.effort.repetitions {
+            for agent in self.agents {
+                let mut session = self.start_with(agent, SAMPLED, Some(SPARSE), JSON)?;
+                session.ready(|| {
+                    application.report(2 * u64::from(SPARSE), MESSAGES);
+                    Ok(())
+                })?;
+                session.begin()?;
+                application.report(count, MESSAGES);
+                let Run { tally, spent, .. } = session.finish(|_| false)?;
+                let column = session.column;
+                self.add(Figure::JsonUser, column, spent.user / count as f64);
+                self.add(Figure::JsonCpu, column, spent.total() / count as f64);
+                let estimate = tally.samples * u64::from(SPARSE);
+                let error = against_bound(estimate, count, tally.samples);
+                self.add(Figure::JsonError, column, error);
+                session.running.end()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Memory and wake-ups with the agent's own choice of rate and nothing to sample.
     ///
     /// # Errors
@@ -400,6 +431,10 @@ const BUSY: u32 = 10;
 const CONNECTIONS: usize = 500;
 /// Enough packets for a sample at the rate that any agent chooses for 10 Gbit/s.
 const PROBE_UNKNOWN_RATE: u64 = 40_000;
+/// Messages per second of an application.
+const MESSAGES: f64 = 10_000.0;
+/// The block that both agents understand.
+const JSON: &str = "json { UDPport = 36343 }";
 /// Packets per second of light traffic.
 const LIGHT: f64 = 50.0;
 

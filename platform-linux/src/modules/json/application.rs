@@ -191,3 +191,86 @@ const STATUSES: usize = AppStatus::UNAUTHORIZED.code() as usize + 1;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Two hours, as in hsflowd.
 const IDLE: Duration = Duration::from_secs(7200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AppSetting, Position};
+
+    const START: Instant = Instant::from_millis(1_000_000);
+
+    fn application(sampling: AppSampling, polling: u32) -> Application {
+        let mut config = Config { polling_secs: polling, ..Config::default() };
+        let position = Position { line: 1, column: 1 };
+        let setting = AppSetting { application: String::new(), value: sampling, position };
+        config.applications.sampling.push(setting);
+        Application::new(START, "a", DataSource::logical(1), &config)
+    }
+
+    /// Samples, their last rate, and the pool, of `messages` of the same weight.
+    fn count(sampling: AppSampling, messages: u32, weight: u32) -> (usize, u32, u32) {
+        let mut application = application(sampling, 0);
+        let samples =
+            (0..messages).filter_map(|_| application.count(START, weight, AppStatus::SUCCESS));
+        let samples: Vec<_> = samples.collect();
+        (samples.len(), samples.last().map_or(0, |last| last.sampling_rate), application.pool)
+    }
+
+    #[test]
+    fn rate_is_that_of_both_stages() {
+        assert_eq!(count(AppSampling::Fixed(1), 100, 1), (100, 1, 100));
+        assert_eq!(count(AppSampling::Fixed(0), 100, 1), (0, 0, 100), "off");
+        assert_eq!(count(AppSampling::Fixed(10), 100, 11), (100, 11, 1100), "more than N");
+        assert_eq!(count(AppSampling::Fixed(10), 100, 6), (100, 6, 600), "rounded down");
+        let (samples, rate, pool) = count(AppSampling::Fixed(1000), 100_000, 10);
+        assert_eq!((rate, pool), (1000, 1_000_000));
+        // Six standard deviations of sqrt(1000 / 3).
+        assert!((890..=1110).contains(&samples), "{samples}");
+        assert_eq!(count(AppSampling::Fixed(7), 3, u32::MAX), (3, u32::MAX, u32::MAX - 2));
+    }
+
+    #[test]
+    fn totals_are_of_operations_and_by_status() {
+        let mut application = application(AppSampling::Fixed(0), 0);
+        for (status, weight) in [(0, 5), (10, 2), (0, 1), (u32::MAX, 9)] {
+            application.count(START, weight, AppStatus::new(status));
+        }
+        let added = application.added();
+        assert_eq!((added.success, added.unauthorized, added.other), (6, 2, 0));
+    }
+
+    #[test]
+    fn totals_are_due_when_the_application_sends_none() {
+        let at = |secs: u32| START + Duration::from_secs(secs);
+        let mut silent = application(AppSampling::Fixed(1), 20);
+        assert_eq!(silent.deadline(), at(120));
+        assert!(!silent.is_due(at(119)));
+        assert!(silent.is_due(at(120)) && !silent.is_due(at(139)) && silent.is_due(at(140)));
+        silent.counters.last_own = at(150);
+        assert!(!silent.is_due(at(160)) && !silent.is_due(at(269)) && silent.is_due(at(270)));
+        assert!(!application(AppSampling::Fixed(1), 0).is_due(at(7000)), "polling is off");
+    }
+
+    #[test]
+    fn application_is_forgotten_after_two_hours_of_silence() {
+        let at = |secs: u32| START + Duration::from_secs(secs);
+        let mut application = application(AppSampling::Fixed(1), 0);
+        application.heard(at(10));
+        assert!(!application.is_idle(at(7209)) && application.is_idle(at(7210)));
+        assert_eq!(application.deadline(), at(7210));
+    }
+
+    #[test]
+    fn reload_applies_the_rate_and_the_interval() {
+        let mut application = application(AppSampling::Fixed(0), 20);
+        let mut config = Config { polling_secs: 0, ..Config::default() };
+        application.configure(START, &config);
+        assert_eq!(
+            (application.sampling, application.counters.due),
+            (AppSampling::Fixed(400), None)
+        );
+        config.polling_secs = 200;
+        application.configure(START, &config);
+        assert_eq!(application.counters.due, Some(START + Duration::from_secs(200)));
+    }
+}

@@ -149,3 +149,113 @@ const INDEXES: RangeInclusive<u32> = 150_000..=199_999;
 const MAX_NAME: usize = 32;
 /// Bound of the memory and of the agent's table of data sources. A host has few applications.
 pub(super) const MAX_APPLICATIONS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::collectors::Collectors;
+    use flowmote_core::{
+        Agent, AgentConfig, CounterRecord, DatagramHead, Encoding, FlowSample, Interface,
+        SampleMeta, SourceSlot,
+    };
+
+    const PORT: Option<u16> = Some(80);
+
+    fn at(secs: u32) -> Instant {
+        Instant::from_millis(1_000_500) + Duration::from_secs(secs)
+    }
+
+    /// Runs a test with an agent that keeps its samples for a second.
+    fn with_output(test: impl FnOnce(&mut Applications, &Config, &mut Output<'_>)) {
+        let head = DatagramHead {
+            address: [192, 0, 2, 1].into(),
+            sub_agent_id: 0,
+            encoding: Encoding::Compact,
+            max_bytes: 8000,
+        };
+        let (max_delay, seed) = (Duration::from_secs(1), 1);
+        let config = AgentConfig { head, header_bytes: 128, max_delay, discard_limit: 0, seed };
+        let (mut sources, mut buffer) = ([SourceSlot::VACANT; 300], [0xa5; 8000]);
+        let agent = Agent::new(config, &mut sources, &mut buffer);
+        let mut output = Output::new(agent, Collectors::new(&[]));
+        let config = Config { polling_secs: 20, ..Config::default() };
+        test(&mut Applications::default(), &config, &mut output);
+    }
+
+    /// Format, sequence number and source of the first sample that waits.
+    fn first_sample(output: &mut Output<'_>) -> [u32; 3] {
+        output.agent.flush();
+        let datagram = output.agent.poll_transmit(at(0)).unwrap();
+        [28, 36, 40].map(|at| u32::from_be_bytes(datagram[at..at + 4].try_into().unwrap()))
+    }
+
+    /// Returns true if the agent takes samples of the source.
+    fn is_known(source: DataSource, output: &mut Output<'_>) -> bool {
+        let before = output.agent.stats().unknown_source;
+        let (input, meta) = (Interface::Unknown, SampleMeta::default());
+        let sample = FlowSample { source, meta, input, output: input, header: None, records: &[] };
+        output.flow_sample(at(0), &sample);
+        output.agent.stats().unknown_source == before
+    }
+
+    #[test]
+    fn own_counters_and_added_ones_are_two_sequences() {
+        with_output(|applications, config, output| {
+            let own: [&dyn CounterRecord; 1] = [&PARENT];
+            for expected in [1, 2] {
+                let app = applications.find(at(0), ("a", PORT), config, output).unwrap();
+                app.sends_counters(at(0), Origin::Own, output);
+                output.counter_records(at(0), app.source, &own);
+                assert_eq!(first_sample(output), [2, expected, 0x0300_0050]);
+            }
+            applications.run_due(at(119), output);
+            assert_eq!(output.agent.stats().counter_samples, 2);
+            // A whole second, 120 s after the last counters.
+            assert_eq!(applications.deadline(), Some(Instant::from_millis(1_121_000)));
+            for (secs, expected) in [(121, 1), (141, 2)] {
+                applications.run_due(at(secs), output);
+                assert_eq!(first_sample(output), [2, expected, 0x0300_0050]);
+            }
+            let app = applications.find(at(150), ("a", None), config, output).unwrap();
+            app.sends_counters(at(150), Origin::Own, output);
+            output.counter_records(at(150), app.source, &own);
+            assert_eq!(first_sample(output), [2, 1, 0x0300_0050]);
+        });
+    }
+
+    #[test]
+    fn forgotten_application_frees_its_index_and_its_place() {
+        with_output(|applications, config, output| {
+            let find =
+                |applications: &mut Applications, output: &mut Output<'_>, name: String, port| {
+                    applications.find(at(0), (&name, port), config, output).map(|app| app.source)
+                };
+            let with_port = find(applications, output, "a".into(), PORT).unwrap();
+            let taken = find(applications, output, "b".into(), PORT).unwrap();
+            assert_eq!((with_port.index(), taken.index() >= 150_000), (80, true));
+            assert!(is_known(with_port, output) && is_known(taken, output));
+            for number in 2..MAX_APPLICATIONS {
+                find(applications, output, format!("app{number}"), None).unwrap();
+            }
+            assert_eq!(find(applications, output, "one more".into(), None), Err(Full));
+            applications.run_due(at(7199), output);
+            assert_eq!(applications.sources().count(), MAX_APPLICATIONS);
+            applications.run_due(at(7200), output);
+            assert_eq!((applications.sources().count(), applications.deadline()), (0, None));
+            assert!(!is_known(with_port, output) && !is_known(taken, output));
+            assert_eq!(find(applications, output, "c".into(), PORT), Ok(with_port));
+            assert_eq!(find(applications, output, "b".into(), None), Ok(taken));
+        });
+    }
+
+    #[test]
+    fn names_are_told_apart_as_they_are_sent() {
+        with_output(|applications, config, output| {
+            let mut source =
+                |name: &str| applications.find(at(0), (name, None), config, output).unwrap().source;
+            let long = "é".repeat(20);
+            assert_eq!(source(&long), source(&"é".repeat(16)));
+            assert_ne!(source(&long), source(&"é".repeat(15)));
+        });
+    }
+}

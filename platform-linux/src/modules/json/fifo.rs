@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
+use super::inbox::MAX_MESSAGE;
 use super::objects::Scanner;
-use super::sockets::MAX_MESSAGE;
 
 /// An open FIFO.
 #[derive(Debug)]
@@ -113,3 +113,42 @@ fn identity(found: &Metadata) -> (u64, u64) {
 
 /// Bytes of one read.
 const READ: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The objects of a text that is read in pieces of `size` bytes; `None` for one that is too long.
+    fn read(text: &[u8], size: usize) -> Vec<Option<String>> {
+        let (mut stream, mut objects) = (Stream::default(), Vec::new());
+        for piece in text.chunks(size) {
+            stream.push(piece, |object| {
+                objects.push(object.map(|object| String::from_utf8_lossy(object).into_owned()));
+            });
+            assert!(stream.bytes.len() <= MAX_MESSAGE, "unbounded");
+        }
+        objects
+    }
+
+    #[test]
+    fn objects_are_whole_however_they_are_split() {
+        let text = br#"{"a":1}{"b":2} {"c":"}"}"#;
+        let expected = [r#"{"a":1}"#, r#"{"b":2}"#, r#" {"c":"}"}"#].map(|it| Some(it.to_owned()));
+        for size in 1..=text.len() {
+            assert_eq!(read(text, size), expected, "pieces of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn object_that_is_too_long_ends_with_its_line() {
+        let longest = format!("{{{}}}", " ".repeat(MAX_MESSAGE - 2));
+        let too_long = format!("{{{}}}", " ".repeat(MAX_MESSAGE - 1));
+        let text = format!("{longest}{too_long}\n{{}}{}\n{{}}", "[".repeat(3 * MAX_MESSAGE));
+        for size in [1, 4096, READ] {
+            let objects = read(text.as_bytes(), size);
+            let next = |text: &str| Some(text.to_owned());
+            assert_eq!(objects[0].as_deref(), Some(&*longest));
+            assert_eq!(objects[1..], [None, next("\n{}"), None, next("\n{}")], "{size}");
+        }
+    }
+}

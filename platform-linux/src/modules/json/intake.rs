@@ -6,13 +6,13 @@ use serde_json::Deserializer;
 use super::application::{Application, Origin};
 use super::applications::{Applications, MAX_APPLICATIONS};
 use super::custom::{Custom, Mistake};
+use super::inbox::MAX_MESSAGE;
 use super::message::{CounterMessage, FlowMessage, Message};
 use super::objects::{after_first, without_space};
 use super::refusals::{Kind, Refusals};
 use super::samples::{
     NoAddress, PARENT, app_operations, app_resources, app_workers, with_flow_sample,
 };
-use super::sockets::MAX_MESSAGE;
 use super::value::{Number, Text};
 use crate::config::Config;
 use crate::output::Output;

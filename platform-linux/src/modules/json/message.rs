@@ -200,3 +200,74 @@ impl<'de> Visitor<'de> for MessageVisitor {
         Ok(message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Message<'_>, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn null_and_missing_keys_are_the_same() {
+        let text = r#"{"flow_sample":{"app_name":"a","service_port":null,"client":null,
+            "app_operation":{"status":null,"uS":null,"attributes":null},"app_target":null},
+            "counter_sample":null}"#;
+        let message = read(text).unwrap();
+        assert!(message.counter_sample.0.is_none() && message.unknown.is_none());
+        let flow = message.flow_sample.0.unwrap();
+        assert_eq!((flow.service_port.0, flow.client.0), (None, false));
+        assert!(flow.app_target.0.is_none());
+        let operation = flow.app_operation.0.unwrap();
+        assert_eq!((operation.status.0, operation.duration_us.0), (AppStatus::SUCCESS, None));
+        assert_eq!(operation.attributes.get(), None);
+    }
+
+    #[test]
+    fn text_without_escapes_is_borrowed() {
+        let message = read(r#"{"flow_sample":{"app_name":"plain"}}"#).unwrap();
+        assert!(matches!(message.flow_sample.0.unwrap().app_name.0, Cow::Borrowed("plain")));
+        let message = read(r#"{"flow_sample":{"app_name":"caf\u00e9"}}"#).unwrap();
+        assert_eq!(message.flow_sample.0.unwrap().app_name.0, "café");
+    }
+
+    #[test]
+    fn status_that_is_not_listed_is_other() {
+        for (status, expected) in
+            [("0", 0), ("10", 10), ("7.9", 7), ("11", 1), ("-1", 1), ("1e30", 1), ("-0.5", 1)]
+        {
+            let text = format!(r#"{{"flow_sample":{{"app_operation":{{"status":{status}}}}}}}"#);
+            let flow = read(&text).unwrap().flow_sample.0.unwrap();
+            assert_eq!(flow.app_operation.0.unwrap().status.0.code(), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn wrong_type_is_an_error_that_names_the_right_one() {
+        let error = |member: &str| {
+            let text = format!(r#"{{"flow_sample":{{{member}}}}}"#);
+            read(&text).unwrap_err()
+        };
+        for (member, expected) in [
+            (r#""app_name":7"#, "invalid type: integer `7`, expected a text in quotes at"),
+            (r#""sampling_rate":"7""#, r#"invalid type: string "7", expected a number from 0 at"#),
+            (r#""sampling_rate":-7"#, "invalid type: integer `-7`, expected a number from 0 at"),
+            (r#""client":1"#, "invalid type: integer `1`, expected a boolean at"),
+            (r#""app_operation":[]"#, "invalid type: sequence, expected an object in braces at"),
+            (r#""app_operation":{"status":"OK"}"#, "expected a number from 0 to 10 at"),
+        ] {
+            assert!(error(member).contains(expected), "{member}: {}", error(member));
+        }
+        let long = format!(r#""sampling_rate":"{}""#, "x".repeat(1000));
+        assert!(error(&long).len() < 150, "the text is cut");
+    }
+
+    #[test]
+    fn keys_that_are_no_message_are_counted() {
+        let message = read(r#"{"a":1,"flow_sample":{},"b":[{}]}"#).unwrap();
+        let (key, count) = message.unknown.unwrap();
+        assert_eq!((&*key, count), ("b", 2));
+        assert!(message.flow_sample.0.is_some());
+    }
+}

@@ -6,16 +6,17 @@ mod applications;
 mod budget;
 mod custom;
 mod fifo;
+mod inbox;
 mod intake;
 mod message;
 mod objects;
+mod pause;
 mod refusals;
 mod samples;
 mod sockets;
+#[cfg(any(test, feature = "_testing"))]
+pub mod testing;
 mod value;
-
-use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
 
 use flowmote_core::{DataSource, Duration, Instant};
 use log::{info, warn};
@@ -24,7 +25,7 @@ use crate::config::{Config, JsonInput};
 use crate::links::Links;
 use crate::modules::json::fifo::Fifo;
 use crate::modules::json::intake::{Counts, Intake, Scene};
-use crate::modules::json::sockets::{ADDRESSES, BATCH, Inbox};
+use crate::modules::json::sockets::{Outcome, Sockets};
 use crate::modules::module::{Findings, Line, Module, Statistics, World};
 use crate::output::Output;
 use crate::throttle::Throttle;
@@ -32,27 +33,14 @@ use crate::throttle::Throttle;
 /// The inputs of the `json { }` block, if there is one, and the applications that use them.
 #[derive(Debug, Default)]
 pub(crate) struct Json {
-    /// The port of `endpoints`; 0: none.
-    port: u16,
-    /// In the order of [`ADDRESSES`].
-    endpoints: [Endpoint; 2],
+    sockets: Sockets,
     fifo: Option<Fifo>,
     /// The path was reported as one that cannot be opened.
     fifo_reported: bool,
-    /// Allocated with the first socket.
-    inbox: Option<Inbox>,
     intake: Intake,
     /// When to try again what failed, and to look whether the FIFO was replaced.
     retry: Option<Instant>,
     throttle: Throttle,
-}
-
-/// A socket, unless it could not be bound.
-#[derive(Debug, Default)]
-struct Endpoint {
-    socket: Option<UdpSocket>,
-    /// That it could not be bound was reported.
-    reported: bool,
 }
 
 impl Module for Json {
@@ -61,8 +49,12 @@ impl Module for Json {
         let none = JsonInput { port: 0, fifo: None };
         let input = config.json.as_ref().unwrap_or(&none);
         self.retry = None;
-        self.update_sockets(now, input.port, world, output);
-        self.update_fifo(now, input.fifo.as_deref(), world, output);
+        let mut scene = Scene { now, config, output };
+        let sockets = self.sockets.update(input.port, world, &mut self.intake, &mut scene);
+        if sockets == Outcome::Retry {
+            self.retry_at(now + RETRY);
+        }
+        self.update_fifo(input.fifo.as_deref(), world, &mut scene);
         self.intake.applications.configure(now, config);
         self.intake.applications.run_due(now, output);
     }
@@ -77,7 +69,12 @@ impl Module for Json {
         let mut scene = Scene { now, config: world.config, output };
         match token {
             FIFO => self.read_fifo(&mut scene),
-            number => self.read_socket(number as usize, &mut scene),
+            _ => {
+                let outcome = self.sockets.ready(token, world, &mut self.intake, &mut scene);
+                if outcome == Outcome::Retry {
+                    self.retry_at(now + RETRY);
+                }
+            }
         }
     }
 
@@ -99,16 +96,13 @@ impl Module for Json {
             optional: true,
         });
         self.intake.refusals.report(statistics);
+        let lost = self.sockets.lost();
+        statistics.exceptions.push((lost, "JSON datagrams lost on the receive queue"));
     }
 
     fn check(&self, config: &Config, _links: &Links, findings: &mut Findings) {
         let Some(input) = &config.json else { return };
-        if input.port != 0 {
-            findings.line("json", format_args!("UDP port {} of 127.0.0.1 and ::1", input.port));
-            for address in ADDRESSES {
-                check_socket(SocketAddr::new(address, input.port), findings);
-            }
-        }
+        Sockets::check(input.port, findings);
         if let Some(path) = &input.fifo {
             findings.line("json", format_args!("FIFO {path}"));
             if let Err(error) = Fifo::open(path) {
@@ -119,106 +113,16 @@ impl Module for Json {
 }
 
 impl Json {
-    fn update_sockets(
-        &mut self,
-        now: Instant,
-        port: u16,
-        world: &World<'_>,
-        output: &mut Output<'_>,
-    ) {
-        if port != self.port {
-            self.close_sockets(now, world, output);
-            self.port = port;
-        }
-        if port == 0 {
-            return;
-        }
-        for number in 0..ADDRESSES.len() {
-            self.bind(now, number, world);
-        }
-    }
-
-    fn bind(&mut self, now: Instant, number: usize, world: &World<'_>) {
-        let (Some(endpoint), Some(address)) =
-            (self.endpoints.get_mut(number), ADDRESSES.get(number))
-        else {
-            return;
-        };
-        if endpoint.socket.is_some() {
-            return;
-        }
-        let address = SocketAddr::new(*address, self.port);
-        let bound = sockets::bind(address);
-        match bound.and_then(|socket| Ok((world.watch(&socket, number as u32)?, socket))) {
-            Ok(((), socket)) => {
-                info!("json: receiving on {address}");
-                *endpoint = Endpoint { socket: Some(socket), reported: false };
-                self.inbox.get_or_insert_with(Inbox::new);
-            }
-            Err(error) => {
-                // Without the address there is nothing to wait for but a change of addresses,
-                // after which this is called anyway.
-                if error.kind() != ErrorKind::AddrNotAvailable {
-                    self.retry_at(now + RETRY);
-                }
-                let reported = self.endpoints.get_mut(number).map(|it| &mut it.reported);
-                if reported.is_some_and(|it| !core::mem::replace(it, true)) {
-                    warn!("json: {address}: {}", reason(&error));
-                }
-            }
-        }
-    }
-
-    fn close_sockets(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
-        let mut scene = Scene { now, config: world.config, output };
-        for number in 0..ADDRESSES.len() {
-            self.read_socket(number, &mut scene);
-        }
-        if self.endpoints.iter().any(|endpoint| endpoint.socket.is_some()) {
-            info!("json: no longer receiving on port {}", self.port);
-        }
-        self.endpoints = Default::default();
-    }
-
-    /// Handles at most [`BATCHES`] batches of datagrams.
-    fn read_socket(&mut self, number: usize, scene: &mut Scene<'_, '_>) {
-        let now = scene.now;
-        let Self { endpoints, inbox: Some(inbox), intake, .. } = self else { return };
-        let Some(endpoint) = endpoints.get_mut(number) else { return };
-        let Some(socket) = &endpoint.socket else { return };
-        for _ in 0..BATCHES {
-            match inbox.receive(socket, |datagram| intake.input(datagram, scene)) {
-                Ok(count) if count < BATCH => return,
-                Ok(_) => {}
-                Err(error) => {
-                    self.throttle.warn(
-                        now,
-                        format_args!("json: UDP port {}: {error}; opening it again", self.port),
-                    );
-                    endpoint.socket = None;
-                    self.retry_at(now + RETRY);
-                    return;
-                }
-            }
-        }
-    }
-
-    fn update_fifo(
-        &mut self,
-        now: Instant,
-        path: Option<&str>,
-        world: &World<'_>,
-        output: &mut Output<'_>,
-    ) {
+    fn update_fifo(&mut self, path: Option<&str>, world: &World<'_>, scene: &mut Scene<'_, '_>) {
         let stays = |fifo: &Fifo| Some(fifo.path()) == path && !fifo.is_replaced();
         if self.fifo.as_ref().is_some_and(|fifo| !stays(fifo)) {
-            self.read_fifo(&mut Scene { now, config: world.config, output });
+            self.read_fifo(scene);
             if let Some(fifo) = self.fifo.take() {
                 info!("json: FIFO {}: closed", fifo.path());
             }
         }
         let Some(path) = path else { return };
-        self.retry_at(now + RETRY);
+        self.retry_at(scene.now + RETRY);
         if self.fifo.is_some() {
             return;
         }
@@ -262,27 +166,8 @@ impl Json {
     }
 }
 
-fn check_socket(address: SocketAddr, findings: &mut Findings) {
-    if let Err(error) = sockets::bind(address) {
-        findings.warnings.push(format!("warning: json: {address}: {}", reason(&error)));
-    }
-}
-
-/// The reason why an address cannot be bound, and what follows.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        // In `check` most probably the daemon that is to be reloaded.
-        ErrorKind::AddrInUse => "another process receives there; retrying every 5 s".into(),
-        ErrorKind::AddrNotAvailable => "this host does not have the address".into(),
-        _ => format!("{error}; retrying every 5 s"),
-    }
-}
-
-/// The token of the FIFO, after those of the sockets.
-const FIFO: u32 = 2;
-/// System calls per wake-up and socket, of [`BATCH`] datagrams each: less than a millisecond for
-/// messages of usual length.
-const BATCHES: usize = 16;
-/// The same for the FIFO.
+/// The token of the FIFO, after those of the sockets and their timer.
+const FIFO: u32 = 3;
+/// Reads of the FIFO per wake-up.
 const READS: usize = 16;
 const RETRY: Duration = Duration::from_secs(5);

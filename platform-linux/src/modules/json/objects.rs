@@ -74,3 +74,49 @@ pub(super) fn without_space(bytes: &[u8]) -> &[u8] {
 fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The units of a text, which arrives in pieces of `size` bytes.
+    fn units(text: &str, size: usize) -> Vec<String> {
+        let (mut scanner, mut units, mut unit) = (Scanner::default(), Vec::new(), Vec::new());
+        for mut piece in text.as_bytes().chunks(size) {
+            while let Some(end) = scanner.end(piece) {
+                unit.extend_from_slice(&piece[..end]);
+                units.push(String::from_utf8(core::mem::take(&mut unit)).unwrap());
+                piece = &piece[end..];
+            }
+            unit.extend_from_slice(piece);
+        }
+        units.push(String::from_utf8(unit).unwrap());
+        units
+    }
+
+    #[test]
+    fn objects_end_at_their_brace_however_they_are_split() {
+        let text = r#"{"a":{"b":"}{"}} {"c":"\"}\\"}{}
+ [1] {"d":1}rest"#;
+        let expected =
+            [r#"{"a":{"b":"}{"}}"#, r#" {"c":"\"}\\"}"#, "{}", "\n [1] ", r#"{"d":1}"#, "rest"];
+        for size in 1..text.len() {
+            assert_eq!(units(text, size), expected, "pieces of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn broken_object_ends_with_its_line() {
+        assert_eq!(units("{\"a\":\"b}\n{}", 1), ["{\"a\":\"b}\n", "{}", ""]);
+        assert_eq!(units("}rubbish\"\n{}", 3), ["}rubbish\"\n", "{}", ""]);
+        assert_eq!(units("\n\n{\n}\n", 2), ["\n\n{\n}", "\n"], "an object may have lines");
+        assert_eq!(after_first(b"{ {} "), b"");
+        assert_eq!(after_first(b"[{}]{}"), b"{}]{}");
+    }
+
+    #[test]
+    fn spaces_and_a_nul_are_no_object() {
+        assert_eq!(without_space(b" \t\r\n\0{} "), b"{} ");
+        assert_eq!(without_space(b"\0"), b"");
+    }
+}

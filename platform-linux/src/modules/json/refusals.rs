@@ -120,3 +120,36 @@ const KINDS: [(Kind, &str); 9] = [
 const MAX_TEXT: usize = 240;
 /// Bytes before the position of an error that a log line has.
 const CONTEXT: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_have_the_words_of_their_kind() {
+        let mut refusals = Refusals::default();
+        for ((kind, _), count) in KINDS.iter().zip(1..) {
+            refusals.count(Instant::ZERO, *kind, count, format_args!("x"));
+        }
+        let mut statistics = Statistics::default();
+        refusals.report(&mut statistics);
+        let expected: Vec<_> = (1..).zip(KINDS.iter().map(|(_, what)| *what)).collect();
+        assert_eq!(statistics.exceptions, expected);
+    }
+
+    #[test]
+    fn position_counts_the_lines_before() {
+        assert_eq!(position(b"abc", 1, 2), 2);
+        assert_eq!(position(b"ab\ncd\nef", 3, 1), 7);
+        assert_eq!(position(b"ab", 9, 9), 2, "never beyond the text");
+        assert_eq!(position(b"", 0, 0), 0);
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        let long = "é".repeat(MAX_TEXT);
+        let cut = Brief(format_args!("{long}{long}")).to_string();
+        assert_eq!(cut, "é".repeat(MAX_TEXT / 2) + "...");
+        assert_eq!(Brief(format_args!("{}", 7)).to_string(), "7");
+    }
+}

@@ -1,0 +1,80 @@
+//! Checks shared by the unit tests and the fuzz target.
+
+use flowmote_core::{Agent, AgentConfig, DatagramHead, Duration, Encoding, Instant, SourceSlot};
+
+use super::applications::MAX_APPLICATIONS;
+use super::fifo::Stream;
+use super::inbox::MAX_MESSAGE;
+use super::intake::{Intake, Scene};
+use crate::config::Config;
+use crate::output::Output;
+use crate::output::collectors::Collectors;
+
+/// Handles a text as a datagram, and as what is read from a FIFO in pieces of some sizes: the work
+/// ends, the number of applications is bounded, and the agent accepts each name and data source.
+///
+/// # Panics
+/// If the module breaks one of these promises.
+pub fn assert_sound(text: &[u8]) {
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; MAX_APPLICATIONS + 1], [0xa5; 1400]);
+    let head = DatagramHead {
+        address: [192, 0, 2, 1].into(),
+        sub_agent_id: 0,
+        encoding: Encoding::Compact,
+        max_bytes: 1400,
+    };
+    let (header_bytes, max_delay) = (128, Duration::ZERO);
+    let config = AgentConfig { head, header_bytes, max_delay, discard_limit: 0, seed: 1 };
+    let agent = Agent::new(config, &mut sources, &mut buffer);
+    let mut output = Output::new(agent, Collectors::new(&[]));
+    let (config, mut intake) = (Config::default(), Intake::default());
+    let scene = &mut Scene { now: Instant::ZERO, config: &config, output: &mut output };
+    intake.input(text.get(..MAX_MESSAGE).or(Some(text)), scene);
+    for size in [1, 100, 8192] {
+        let mut stream = Stream::default();
+        for piece in text.chunks(size) {
+            stream.push(piece, |object| intake.input(object, scene));
+        }
+    }
+    assert!(intake.applications.sources().count() <= MAX_APPLICATIONS);
+    let stats = output.agent.stats();
+    assert_eq!((stats.unknown_source, stats.invalid_name), (0, 0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MESSAGES: &str = r#"{"flow_sample":{"app_name":"a","service_port":80,"sampling_rate":2,
+        "client":true,"app_operation":{"operation":"o","status":3,"uS":1.5},"app_target":
+        {"actor":"x"},"extended_socket_ipv4":{"local_ip":"10.0.0.1","remote_ip":"nowhere"}}}
+        {"counter_sample":{"app_name":"b","app_operations":{"success":1},"app_workers":{}}}
+        {"rtmetric":{"datasource":"d","m":{"type":"gauge32","value":1},"t":{"type":"string",
+        "value":"x"}}} {"rtflow":{"datasource":"f","a":{"type":"ip","value":"10.0.0.1"}}}"#;
+
+    #[test]
+    fn messages_are_sound() {
+        assert_sound(MESSAGES.as_bytes());
+        assert_sound(&[b'{'; 30_000]);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text(text in proptest::collection::vec(any::<u8>(), 0..300)) {
+            assert_sound(&text);
+        }
+
+        /// Messages with some bytes replaced.
+        #[test]
+        fn damaged_messages(
+            changes in proptest::collection::vec((0..MESSAGES.len(), any::<u8>()), 1..8)
+        ) {
+            let mut text = MESSAGES.as_bytes().to_vec();
+            for (at, byte) in changes {
+                text[at] = byte;
+            }
+            assert_sound(&text);
+        }
+    }
+}
