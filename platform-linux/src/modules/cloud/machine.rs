@@ -60,9 +60,13 @@ const AZURE: &str = "7783-7084-3265-9085-8269-3286-77";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     fn machine(dmi: &[(&str, &str)]) -> Machine {
-        let root = std::env::temp_dir().join(format!("flowmote-dmi-{}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Tests run at the same time.
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let root = std::env::temp_dir().join(format!("flowmote-dmi-{process}-{count}"));
         let directory = root.join("sys/class/dmi/id");
         std::fs::create_dir_all(&directory).unwrap();
         for (name, text) in dmi {

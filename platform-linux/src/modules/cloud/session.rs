@@ -5,12 +5,12 @@ use log::info;
 
 use super::fetch::{Fetch, Target};
 use super::identity::{Identity, mac_text};
-use crate::aside::Aside;
 use crate::links::{Link, Links};
 use crate::modules::module::World;
 use crate::output::Output;
 use crate::output::custom::metric_name;
 use crate::throttle::Throttle;
+use crate::watched::Watched;
 
 /// Queries of one target.
 #[derive(Debug)]
@@ -19,15 +19,13 @@ pub(super) struct Session {
     pub(super) refresh: Duration,
     /// Time between two samples.
     pub(super) polling: Duration,
-    fetch: Aside<Fetch>,
+    fetch: Watched<Fetch>,
     /// Queries whose outcome was handled.
     handled: u64,
     next_query: Instant,
     /// Time until the query after a failure; doubles.
     pause: Duration,
     next_send: Instant,
-    /// A thread was started and has not been seen to end; when to look again, and after how long.
-    running: Option<(Instant, Duration)>,
     identity: Identity,
     /// MAC addresses of the adapters at the last query.
     adapters: Vec<[u8; 6]>,
@@ -39,7 +37,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(now: Instant, target: Target) -> Self {
         Self {
-            fetch: Aside::new(Fetch::new(target.clone())),
+            fetch: Watched::new(Fetch::new(target.clone())),
             target,
             refresh: Duration::ZERO,
             polling: Duration::ZERO,
@@ -48,7 +46,6 @@ impl Session {
             next_query: now + FIRST,
             pause: FIRST_PAUSE,
             next_send: now + FIRST,
-            running: None,
             identity: Identity::default(),
             adapters: Vec::new(),
             failures: 0,
@@ -58,8 +55,7 @@ impl Session {
 
     /// When to call [`follow`](Self::follow) and [`send`](Self::send) next.
     pub(super) fn deadline(&self) -> Instant {
-        let query = self.running.map_or(self.next_query, |(check, _)| check);
-        query.min(self.next_send)
+        self.fetch.deadline().unwrap_or(self.next_query).min(self.next_send)
     }
 
     /// Handles the outcome of a query that has ended, and starts the next one when it is due.
@@ -72,26 +68,16 @@ impl Session {
             self.pause = FIRST_PAUSE;
             self.next_query = self.next_query.min(now + SETTLE);
         }
-        if self.running.is_none() && now >= self.next_query {
+        if self.fetch.deadline().is_none() && now >= self.next_query {
             let work = if self.handled == 0 { Fetch::load } else { Fetch::query };
-            self.fetch.start(work);
+            self.fetch.start(now, |_| {}, work);
             self.next_query = now + self.refresh;
-            self.running = Some((now + FIRST_CHECK, FIRST_CHECK));
         }
     }
 
     fn take_outcome(&mut self, now: Instant, links: &Links, throttle: &mut Throttle) {
-        let Some((check, after)) = self.running.filter(|(check, _)| now >= *check) else { return };
-        let Some(fetch) = self.fetch.value() else {
-            let after = twice(after).min(LAST_CHECK);
-            self.running = Some((check + after, after));
-            return;
-        };
-        self.running = None;
+        let Some(fetch) = self.fetch.ended(now) else { return };
         let (queries, failures, outcome) = (fetch.queries, fetch.failures, fetch.outcome.clone());
-        if queries == self.handled {
-            return;
-        }
         let is_first = self.handled == 0;
         self.handled = queries;
         self.failures = failures;
@@ -187,6 +173,3 @@ pub(super) fn describe(identity: &Identity) -> String {
 const FIRST: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(2);
-/// The end of a thread is looked for at intervals that double.
-const FIRST_CHECK: Duration = Duration::from_millis(20);
-const LAST_CHECK: Duration = Duration::from_secs(2);

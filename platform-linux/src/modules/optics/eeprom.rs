@@ -50,3 +50,22 @@ const PAGE: u16 = 4;
 const BANK: u16 = 5;
 const I2C_ADDRESS: u16 = 6;
 const DATA: u16 = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::super::module::LOWER;
+    use super::*;
+
+    /// A request with a missing or wrong attribute would be EINVAL or ERANGE.
+    #[test]
+    fn kernel_accepts_the_request() {
+        let Ok(mut socket) = GenericSocket::open("ethtool") else { return };
+        let mut loopback = Eeprom { socket: &mut socket, if_index: 1 };
+        for place in [LOWER, super::super::module::upper(3)] {
+            let error = loopback.read(place).unwrap_err();
+            // Without CAP_NET_ADMIN the kernel does not look at the attributes.
+            let expected = [Some(libc::EOPNOTSUPP), Some(libc::EPERM)];
+            assert!(expected.contains(&error.raw_os_error()), "{error}");
+        }
+    }
+}
