@@ -249,6 +249,25 @@ mod tests {
     }
 
     #[test]
+    fn index_is_the_lowest_port() {
+        with_output(|applications, config, output| {
+            let mut index = |port| {
+                let found = applications.find(at(0), ("a", port), config, output);
+                found.unwrap().source.index()
+            };
+            let by_name = index(None);
+            assert!(by_name >= 150_000);
+            let ports = [9000, 80, 8080].map(|port| index(Some(port)));
+            assert_eq!((ports, index(None)), ([9000, 80, 80], 80));
+            // The number of the name is free again, as is the port before.
+            let others = [("b", Some(9000)), ("a", None)].map(|identity| {
+                applications.find(at(0), identity, config, output).unwrap().source.index()
+            });
+            assert_eq!(others, [9000, 80]);
+        });
+    }
+
+    #[test]
     fn names_are_told_apart_as_they_are_sent() {
         with_output(|applications, config, output| {
             let mut source =

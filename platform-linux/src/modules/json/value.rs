@@ -196,3 +196,38 @@ fn beginning(text: &str) -> &str {
 
 /// Bytes of [`beginning`].
 const MAX_REPEATED: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> Number {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn gauges_are_limited_and_counters_wrap() {
+        for (text, gauge, counter) in [
+            ("7", 7, 7),
+            ("7.9", 7, 7),
+            ("4294967295", u32::MAX, u32::MAX),
+            ("4294967298", u32::MAX, 2),
+            ("1e30", u32::MAX, u32::MAX),
+            // Unknown.
+            ("null", 0, u32::MAX),
+        ] {
+            assert_eq!((number(text).gauge(), number(text).counter()), (gauge, counter), "{text}");
+        }
+        assert_eq!((Number::default().gauge(), Number::default().counter()), (0, u32::MAX));
+    }
+
+    #[test]
+    fn any_value_can_be_read() {
+        let value = |text| serde_json::from_str::<Value<'_>>(text).unwrap();
+        assert_eq!(value("true"), Value::Bool);
+        assert_eq!(value("-1"), Value::Negative(-1));
+        assert_eq!(value("[1,{\"a\":[]}]"), Value::Array);
+        assert_eq!(value("{\"a\":{\"b\":1}}"), Value::Object);
+        assert_eq!(value("\"x\""), Value::Text(Cow::Borrowed("x")));
+    }
+}
