@@ -35,7 +35,7 @@ pub(crate) fn walk<T: Copy>(
     let mut outcome = Walk::default();
     let mut stack = vec![(root.to_owned(), context, 0)];
     while let Some((above, context, depth)) = stack.pop() {
-        let below = stack.len();
+        let mut below = Vec::new();
         for (path, id) in directories(&above) {
             if outcome.visited >= MAX_DIRECTORIES || depth >= MAX_DEPTH {
                 outcome.left_out += 1;
@@ -43,15 +43,12 @@ pub(crate) fn walk<T: Copy>(
             }
             outcome.visited += 1;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let directory = Directory { name: &name, path: &path, id };
-            let context = visit(context, &directory);
+            let context = visit(context, &Directory { name: &name, path: &path, id });
             drop(name);
-            stack.push((path, context, depth + 1));
+            below.push((path, context, depth + 1));
         }
         // The last one is the next to be visited.
-        if let Some(added) = stack.get_mut(below..) {
-            added.reverse();
-        }
+        stack.extend(below.into_iter().rev());
     }
     outcome
 }

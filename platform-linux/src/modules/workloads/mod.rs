@@ -144,6 +144,21 @@ impl Workloads {
         [of(Kind::Service), of(Kind::Container), of(Kind::Pod)]
     }
 
+    fn emit(
+        &self,
+        source: DataSource,
+        reading: &Reading,
+        emit: &mut dyn FnMut(&[&dyn CounterRecord]),
+    ) {
+        match (reading, self.members.get(&source)) {
+            (Reading::Entity { usage, traffic, node }, Some(member)) => {
+                WorkloadReading::new(&member.identity, usage, *traffic, node).records(emit);
+            }
+            (Reading::Host(node), _) => emit(&[&node.record(self.members.len())]),
+            _ => {}
+        }
+    }
+
     /// Ends the data sources when no block selects them any more.
     fn close(&mut self, now: Instant, output: &mut Output<'_>) {
         output.entities.update(now, &[], Duration::ZERO);
@@ -190,12 +205,8 @@ impl Module for Workloads {
             self.readings.request(now, source, place);
             reading = self.readings.take(source);
         }
-        match (reading, self.members.get(&source)) {
-            (Some(Reading::Entity { usage, traffic, node }), Some(member)) => {
-                WorkloadReading::new(&member.identity, &usage, traffic, &node).records(emit);
-            }
-            (Some(Reading::Host(node)), _) => emit(&[&node.record(self.members.len())]),
-            _ => {}
+        if let Some(reading) = reading {
+            self.emit(source, &reading, emit);
         }
         true
     }
@@ -253,18 +264,25 @@ impl Module for Workloads {
             "cgroups",
             format_args!("{services} services, {containers} containers and {pods} pods"),
         );
-        if let Some(error) = refusal {
-            let text = format!("warning: docker: {error}; containers have their ids as names");
-            findings.warnings.push(text);
-        }
-        if let Hierarchy::Hybrid(_) = survey.hierarchy() {
-            findings.warnings.push(format!(
-                "warning: {}: memory and I/O are counted by cgroups of version 1 on this host; only \
-                 CPU time is sent",
-                blocks(&config.entities)
-            ));
-        }
+        let hierarchy = survey.hierarchy();
+        findings.warnings.extend(warnings(&config.entities, refusal.as_deref(), &hierarchy));
     }
+}
+
+/// What is not sent.
+fn warnings(rules: &EntityRules, refusal: Option<&str>, hierarchy: &Hierarchy) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(error) = refusal {
+        warnings.push(format!("warning: docker: {error}; containers have their ids as names"));
+    }
+    if let Hierarchy::Hybrid(_) = hierarchy {
+        let blocks = blocks(rules);
+        warnings.push(format!(
+            "warning: {blocks}: memory and I/O are counted by cgroups of version 1 on this host; only \
+             CPU time is sent"
+        ));
+    }
+    warnings
 }
 
 fn members(groups: Vec<Group>, places: &[Option<entities::Place>]) -> HashMap<DataSource, Member> {

@@ -52,6 +52,18 @@ impl Naming {
     /// Names containers and pods. Returns true if it is worth to try again soon.
     pub(super) fn apply(&mut self, groups: &mut [Group], by_hostname: bool) -> bool {
         self.retain(groups, by_hostname);
+        self.look_up(groups);
+        for group in groups {
+            let known = self.known.get(&group.found.id).filter(|_| source(group).is_some());
+            if let Some(name) = known.and_then(|known| known.name.as_ref()) {
+                group.found.name.clone_from(name);
+            }
+        }
+        self.known.values().any(Known::is_missing)
+    }
+
+    /// Looks the missing names up.
+    fn look_up(&mut self, groups: &[Group]) {
         let is_missing = |wanted, known: &HashMap<String, Known>| {
             let mut groups = groups.iter().filter(|group| source(group) == Some(wanted));
             groups.any(|group| known.get(&group.found.id).is_some_and(Known::is_missing))
@@ -68,13 +80,6 @@ impl Naming {
         for known in self.known.values_mut().filter(|known| known.name.is_none()) {
             known.failures = known.failures.saturating_add(1);
         }
-        for group in groups {
-            let known = self.known.get(&group.found.id).filter(|_| source(group).is_some());
-            if let Some(name) = known.and_then(|known| known.name.as_ref()) {
-                group.found.name.clone_from(name);
-            }
-        }
-        self.known.values().any(Known::is_missing)
     }
 
     /// Forgets those that are gone.
@@ -103,10 +108,12 @@ impl Naming {
             let known = self.known.get_mut(&container.id).filter(|known| known.is_missing());
             let Some(known) = known else { continue };
             known.name = container.name().map(str::to_owned);
-            if self.by_hostname
-                && let Ok(hostname) = self.docker.hostname(&container.id)
-            {
-                known.name = Some(hostname);
+            if self.by_hostname {
+                known.name = match self.docker.hostname(&container.id) {
+                    Ok(hostname) => Some(hostname),
+                    // The container has ended, or Docker hangs: each further request would wait.
+                    Err(_) => return known.name = None,
+                };
             }
         }
     }
@@ -181,6 +188,11 @@ mod tests {
         server.join().unwrap();
         let server = serve(&tree, vec![list, inspected]);
         assert_eq!(apply(&mut naming, &groups, true).0, ["h1"], "after a reload");
+        server.join().unwrap();
+        let groups = [container("aa", Runtime::Docker), container("bb", Runtime::Docker)];
+        let list = reply(r#"[{"Id": "bb", "Names": ["/db"]}]"#);
+        let server = serve(&tree, vec![list, "HTTP/1.0 404 Gone\r\n\r\n".into()]);
+        assert_eq!(apply(&mut naming, &groups, true), (vec!["h1".into(), "bb".into()], true));
         server.join().unwrap();
     }
 

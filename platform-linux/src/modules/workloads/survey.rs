@@ -124,7 +124,6 @@ impl Survey {
 
     /// Adds the cgroup if it is an entity, and returns the surroundings of those in it.
     fn visit(&self, above: Context, directory: &Directory<'_>, groups: &mut Vec<Group>) -> Context {
-        let EntityRules { systemd, docker, containerd, k8s, .. } = self.rules;
         let (within, kind, id, runtime) = match classify(directory.name, above.within) {
             Class::Other => return above,
             Class::Docker => return Context { within: Within::Docker, ..above },
@@ -134,12 +133,7 @@ impl Survey {
                 (Within::Container, Kind::Container, id.to_owned(), Some(runtime))
             }
         };
-        let rule = match (kind, runtime) {
-            (Kind::Service, _) => systemd,
-            (Kind::Pod, _) => k8s,
-            (Kind::Container, Some(Runtime::Containerd)) => containerd,
-            (Kind::Container, _) => docker,
-        };
+        let rule = self.rule(kind, runtime);
         let Some(EntityRule { marks_traffic: is_marked, .. }) = rule else {
             return Context { within, ..above };
         };
@@ -153,6 +147,17 @@ impl Survey {
         });
         let marked = if is_marked { Some(position) } else { above.marked };
         Context { within, entity: Some(position), marked }
+    }
+
+    /// The block that selects entities of this kind.
+    fn rule(&self, kind: Kind, runtime: Option<Runtime>) -> Option<EntityRule> {
+        let EntityRules { systemd, docker, containerd, k8s, .. } = self.rules;
+        match (kind, runtime) {
+            (Kind::Service, _) => systemd,
+            (Kind::Pod, _) => k8s,
+            (Kind::Container, Some(Runtime::Containerd)) => containerd,
+            (Kind::Container, _) => docker,
+        }
     }
 
     /// Watches a directory for cgroups that come and go. Returns false if that fails, because there
