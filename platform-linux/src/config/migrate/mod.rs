@@ -100,42 +100,42 @@ fn statements(text: &str) -> Vec<Statement> {
 
 /// What has another effect than in hsflowd although it has one: line and text.
 fn differences(file: &[Statement]) -> Vec<(u32, String)> {
-    let mut notes = identity(file);
-    for statement in file {
-        let Statement { name, value, at, .. } = statement;
-        let number = value.as_deref().and_then(number);
-        let note = match statement {
-            _ if statement.is("sflow", &["sampling", "packetsamplingrate"]) => {
-                sampling(file, number.unwrap_or_default())
-            }
-            _ if statement.is("sflow", &["datagrambytes"]) => {
-                "the largest datagram; in hsflowd it has no effect and datagrams have up to 1400 bytes"
-                    .to_owned()
-            }
-            _ if statement.is("epcap", &["sampling", "promisc"]) => {
-                format!("{name} has an effect; hsflowd ignores it in epcap {{ }}")
-            }
-            _ if statement.is("sflow", &["nflog"]) => {
-                "each packet of the group is a sample; hsflowd samples them again, to reach sampling"
-                    .to_owned()
-            }
-            _ if statement.block == "sflow" && is_fraction(name) => {
-                "it has an effect; hsflowd looks the speed up without its fraction".to_owned()
-            }
-            _ => continue,
-        };
-        notes.push((at.line, note));
-    }
-    notes.retain(|(_, note)| !note.is_empty());
-    notes
+    let of_statement =
+        |statement: &Statement| Some((statement.at.line, difference(file, statement)?));
+    identity(file).into_iter().chain(file.iter().filter_map(of_statement)).collect()
 }
 
-/// The note for `sampling`; empty if it means the same.
-fn sampling(file: &[Statement], rate: u64) -> String {
+/// The difference that one statement makes.
+fn difference(file: &[Statement], statement: &Statement) -> Option<String> {
+    let name = &statement.name;
+    Some(match statement {
+        _ if statement.is("sflow", &["sampling", "packetsamplingrate"]) => {
+            return sampling(file, number(statement.value.as_deref()?)?);
+        }
+        _ if statement.is("sflow", &["datagrambytes"]) => {
+            "the largest datagram; in hsflowd it has no effect and datagrams have up to 1400 bytes"
+                .to_owned()
+        }
+        _ if statement.is("epcap", &["sampling", "promisc"]) => {
+            format!("{name} has an effect; hsflowd ignores it in epcap {{ }}")
+        }
+        _ if statement.is("sflow", &["nflog"]) => {
+            "each packet of the group is a sample; hsflowd samples them again, to reach sampling"
+                .to_owned()
+        }
+        _ if statement.block == "sflow" && is_fraction(name) => {
+            "it has an effect; hsflowd looks the speed up without its fraction".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// The note for `sampling`, unless it means the same.
+fn sampling(file: &[Statement], rate: u64) -> Option<String> {
     let ratio = file.iter().rfind(|other| other.is("sflow", &["sampling.bps_ratio"]));
     let ratio = ratio.and_then(|ratio| number(ratio.value.as_deref()?));
-    match (ratio, rate) {
-        (Some(0), _) => String::new(),
+    Some(match (ratio, rate) {
+        (Some(0), _) => return None,
         (_, 0) => {
             "no interface is sampled unless it has a rate of its own; in hsflowd only those of \
                    unknown speed are not"
@@ -146,7 +146,7 @@ fn sampling(file: &[Statement], rate: u64) -> String {
              1 in (speed / {}). Remove this line to keep rates by speed",
             ratio.unwrap_or(1_000_000)
         ),
-    }
+    })
 }
 
 /// What makes another agent of this host, for its collectors.

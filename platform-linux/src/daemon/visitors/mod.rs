@@ -46,7 +46,7 @@ pub(super) struct Visit {
 }
 
 impl Visitors {
-    /// Nobody is served yet.
+    /// No server is open yet.
     pub(super) fn new() -> Self {
         Self { status: None, _file: None, metrics: Metrics::new(METRICS) }
     }

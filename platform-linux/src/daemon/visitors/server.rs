@@ -101,7 +101,7 @@ impl Server {
         Ok(Self { listener, parse, token, clients, accepting: Accepting::Now, failed: 0 })
     }
 
-    /// Clients that got no complete reply: cut off, left, or not accepted for want of a descriptor.
+    /// Clients that got no complete reply: cut off, left, or not accepted because no descriptor was free.
     pub(super) fn failed(&self) -> u64 {
         self.failed
     }
@@ -113,21 +113,7 @@ impl Server {
             self.accept(now, events);
             return None;
         };
-        let client = self.clients.get_mut(place as usize)?.as_mut()?;
-        let request = match &mut client.state {
-            State::Reading(bytes) => match read(&mut client.stream, bytes) {
-                Ok(()) => (self.parse)(bytes),
-                Err(_) => {
-                    self.close(place, events, false);
-                    return None;
-                }
-            },
-            State::Writing { .. } => {
-                self.write(place, events);
-                return None;
-            }
-        };
-        match request {
+        match self.receive(place, events)? {
             Request::Incomplete => None,
             Request::Snapshot(format) => Some(format),
             Request::Refused(reply) => {
@@ -135,6 +121,21 @@ impl Server {
                 None
             }
         }
+    }
+
+    /// Continues with a client. Returns what it has requested so far, unless its reply is being
+    /// written or it has left.
+    fn receive(&mut self, place: u32, events: &Events) -> Option<Request> {
+        let Client { stream, state, .. } = self.clients.get_mut(place as usize)?.as_mut()?;
+        let State::Reading(bytes) = state else {
+            self.write(place, events);
+            return None;
+        };
+        if read(stream, bytes).is_err() {
+            self.close(place, events, false);
+            return None;
+        }
+        Some((self.parse)(bytes))
     }
 
     /// Sends the reply to a request that [`ready`](Self::ready) has returned.

@@ -45,7 +45,7 @@ impl SocketFile {
             chown(path, None, Some(group))?;
         }
         fs::set_permissions(path, Permissions::from_mode(0o660))?;
-        // Only now: before, nobody can connect, whatever the umask was.
+        // Only now: without listen(2) no client can connect, whatever the umask was.
         listen(&socket, Backlog::new(WAITING)?)?;
         let identity = identity(path)?;
         Ok((socket.into(), Self { path: path.to_owned(), identity, _lock: lock }))
