@@ -36,6 +36,32 @@ impl Throttle {
     }
 }
 
+/// Limits warnings about a state that lasts to one for each reason.
+#[derive(Debug, Default)]
+pub(crate) struct ThrottleByReason {
+    throttle: Throttle,
+    /// The last text that was logged since the state ended.
+    last: String,
+}
+
+impl ThrottleByReason {
+    /// Logs a warning, unless the last one since [`clear`](Self::clear) had the same text or is less
+    /// than a minute old. Returns true if it was logged.
+    pub(crate) fn warn(&mut self, now: Instant, text: fmt::Arguments<'_>) -> bool {
+        let text = text.to_string();
+        let is_logged = text != self.last && self.throttle.warn(now, format_args!("{text}"));
+        if is_logged {
+            self.last = text;
+        }
+        is_logged
+    }
+
+    /// Ends the state: the next warning is logged, whatever its text.
+    pub(crate) fn clear(&mut self) {
+        self.last.clear();
+    }
+}
+
 /// Limits warnings about many subjects, such as interfaces, each text on its own: what is refused
 /// to one interface is refused to hundreds. The texts must be few, because each is kept.
 #[derive(Debug, Default)]
@@ -69,6 +95,22 @@ mod tests {
         assert_eq!(throttle.admit(at(60)), None);
         assert_eq!(throttle.admit(at(61)), Some(2));
         assert_eq!(throttle.admit(at(121)), Some(0));
+    }
+
+    #[test]
+    fn reason_is_logged_again_only_after_the_state_ended() {
+        let mut throttle = ThrottleByReason::default();
+        let mut warn = |secs: u64, text: &str| {
+            if text.is_empty() {
+                throttle.clear();
+            }
+            throttle.warn(Instant::from_millis(secs * 1000), format_args!("{text}"))
+        };
+        assert!(warn(0, "a") && !warn(100, "a") && !warn(1000, "a"));
+        assert!(warn(1001, "b") && !warn(1002, "a"), "within a minute");
+        assert!(warn(1100, "a"));
+        assert!(!warn(1200, ""), "no text");
+        assert!(warn(1300, "a"));
     }
 
     #[test]

@@ -280,11 +280,11 @@ fn unsupported_block_is_a_warning() {
     let Some((lab, host, _peer)) = lab() else { return };
     let file = lab.file(
         "flowmote.conf",
-        "sflow {\n  collector { ip = 127.0.0.1 }\n  pcap { dev = lan0 }\n  docker { }\n}",
+        "sflow {\n  collector { ip = 127.0.0.1 }\n  pcap { dev = lan0 }\n  kvm { }\n}",
     );
     let outcome = check(&host, &file);
     assert_eq!(outcome.status, 0, "{}", outcome.errors);
-    let line = outcome.errors.lines().find(|line| line.contains("docker")).expect("a warning");
+    let line = outcome.errors.lines().find(|line| line.contains("kvm")).expect("a warning");
     assert!(line.contains(":4:3: warning: "), "{line}");
 }
 

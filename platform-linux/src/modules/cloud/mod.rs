@@ -24,7 +24,7 @@ use crate::config::{CloudChoice, CloudProvider, CloudRule, Config, metadata_endp
 use crate::links::Links;
 use crate::modules::module::{Findings, Module, Statistics, World};
 use crate::output::Output;
-use crate::throttle::Throttle;
+use crate::throttle::ThrottleByReason;
 use cache::Cache;
 use fetch::{Fetch, Target};
 use machine::Machine;
@@ -37,7 +37,7 @@ pub(crate) struct Cloud {
     session: Option<Session>,
     /// Failed requests of sessions that ended.
     failures: u64,
-    throttle: Throttle,
+    throttle: ThrottleByReason,
 }
 
 impl Cloud {
@@ -47,7 +47,7 @@ impl Cloud {
             machine: Machine::read(root),
             session: None,
             failures: 0,
-            throttle: Throttle::default(),
+            throttle: ThrottleByReason::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::links::{Link, Links};
 use crate::modules::module::World;
 use crate::output::Output;
 use crate::output::custom::metric_name;
-use crate::throttle::Throttle;
+use crate::throttle::ThrottleByReason;
 use crate::watched::Watched;
 
 /// Queries of one target.
@@ -30,8 +30,6 @@ pub(super) struct Session {
     /// MAC addresses of the adapters at the last query.
     adapters: Vec<[u8; 6]>,
     pub(super) failures: u64,
-    /// The last failure that was logged.
-    logged: String,
 }
 
 impl Session {
@@ -49,7 +47,6 @@ impl Session {
             identity: Identity::default(),
             adapters: Vec::new(),
             failures: 0,
-            logged: String::new(),
         }
     }
 
@@ -59,7 +56,7 @@ impl Session {
     }
 
     /// Handles the outcome of a query that has ended, and starts the next one when it is due.
-    pub(super) fn follow(&mut self, now: Instant, links: &Links, throttle: &mut Throttle) {
+    pub(super) fn follow(&mut self, now: Instant, links: &Links, throttle: &mut ThrottleByReason) {
         self.take_outcome(now, links, throttle);
         let adapters: Vec<_> = adapters(links).filter_map(|link| link.mac).collect();
         if adapters != self.adapters {
@@ -75,22 +72,22 @@ impl Session {
         }
     }
 
-    fn take_outcome(&mut self, now: Instant, links: &Links, throttle: &mut Throttle) {
+    fn take_outcome(&mut self, now: Instant, links: &Links, throttle: &mut ThrottleByReason) {
         let Some(fetch) = self.fetch.ended(now) else { return };
         let (queries, failures, outcome) = (fetch.queries, fetch.failures, fetch.outcome.clone());
         let is_first = self.handled == 0;
         self.handled = queries;
         self.failures = failures;
         match outcome {
-            Ok(identity) => self.accept(now, identity, links, is_first),
-            Err(failure) => {
-                let text = failure.to_string();
-                self.retry(now);
-                if text != self.logged
-                    && throttle.warn(now, format_args!("cloud: {text}; retrying"))
-                {
-                    self.logged = text;
+            Ok(identity) => {
+                if !is_first {
+                    throttle.clear();
                 }
+                self.accept(now, identity, links, is_first);
+            }
+            Err(failure) => {
+                self.retry(now);
+                throttle.warn(now, format_args!("cloud: {failure}; retrying"));
             }
         }
     }
@@ -100,7 +97,6 @@ impl Session {
             // From disk or firmware: the service follows.
             self.next_query = now;
         } else {
-            self.logged.clear();
             // An adapter that the service does not know yet.
             let macs = adapters(links).filter_map(|link| link.mac);
             let unknown = macs.filter(|mac| identity.interface(*mac).is_none()).count();

@@ -15,7 +15,7 @@ use crate::kernel::sys::nvml::{self, SampleKind};
 use crate::links::Links;
 use crate::modules::module::{Findings, Module, Statistics, World};
 use crate::output::Output;
-use crate::throttle::Throttle;
+use crate::throttle::ThrottleByReason;
 use crate::watched::Watched;
 use totals::{Reading, Totals};
 
@@ -28,7 +28,7 @@ pub(crate) struct Nvml {
     /// The library was loaded, and the log has it.
     is_loaded: bool,
     failures: u64,
-    throttle: Throttle,
+    throttle: ThrottleByReason,
 }
 
 /// The library, once it is loaded, and what was read.
@@ -51,7 +51,7 @@ impl Default for Nvml {
             next: None,
             is_loaded: false,
             failures: 0,
-            throttle: Throttle::default(),
+            throttle: ThrottleByReason::default(),
         }
     }
 }
@@ -104,6 +104,7 @@ impl Nvml {
         if !core::mem::replace(&mut self.is_loaded, true) {
             info!("nvml: counters of {} GPUs", record.device_count);
         }
+        self.throttle.clear();
         output.counter_records(now, DataSource::HOST, &[record]);
     }
 

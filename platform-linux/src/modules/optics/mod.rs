@@ -21,7 +21,7 @@ use crate::kernel::netlink::GenericSocket;
 use crate::links::{Link, Links};
 use crate::modules::module::{Findings, Module, Statistics, World};
 use crate::output::Output;
-use crate::throttle::Throttle;
+use crate::throttle::ThrottleByReason;
 use crate::watched::Watched;
 use eeprom::Eeprom;
 use module::Diagnostics;
@@ -37,7 +37,7 @@ pub(crate) struct Optics {
     /// Adapters whose driver cannot read modules: asked once.
     without: Vec<u32>,
     failures: u64,
-    throttle: Throttle,
+    throttle: ThrottleByReason,
 }
 
 /// What to read, and what was read.
@@ -59,7 +59,7 @@ impl Default for Optics {
             known: BTreeMap::new(),
             without: Vec::new(),
             failures: 0,
-            throttle: Throttle::default(),
+            throttle: ThrottleByReason::default(),
         }
     }
 }
@@ -152,8 +152,11 @@ impl Optics {
         self.known = core::mem::take(&mut reader.known);
         self.without.append(&mut reader.without);
         self.failures = self.failures.saturating_add(reader.failures);
-        if let Some(refusal) = reader.refusal.take() {
-            self.throttle.warn(now, format_args!("optics: {refusal}"));
+        match reader.refusal.take() {
+            Some(refusal) => {
+                self.throttle.warn(now, format_args!("optics: {refusal}"));
+            }
+            None => self.throttle.clear(),
         }
     }
 }
