@@ -113,3 +113,81 @@ const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 const HEADER: usize = 8;
 const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::sys::fake::{Scripted, anonymous_memory, write_memory};
+    use std::cell::Cell;
+    use std::fs::File;
+    use std::os::fd::IntoRawFd;
+    use std::rc::Rc;
+
+    /// A ring of one page in anonymous memory, and the address of the writer's page.
+    fn ring() -> (EventRing, usize) {
+        let producer = Rc::new(Cell::new(0));
+        let writer = Rc::clone(&producer);
+        let _kernel = Scripted::kernel(move |call| match call {
+            Call::MapCreate { .. } => {
+                Some(Ok(File::open("/dev/null").unwrap().into_raw_fd().cast_unsigned() as usize))
+            }
+            Call::Map { length, .. } => Some(anonymous_memory(*length)),
+            Call::MapReadable { length, .. } => {
+                let address = anonymous_memory(*length).unwrap();
+                writer.set(address);
+                Some(Ok(address))
+            }
+            _ => None,
+        });
+        let ring = EventRing::new(page_size()).unwrap();
+        (ring, producer.get())
+    }
+
+    /// Writes an event at `at` as the kernel would, and moves its position behind it.
+    fn write(producer: usize, at: usize, flags: u32, event: &[u8]) -> usize {
+        let header = (event.len() as u32 | flags).to_ne_bytes();
+        let start = producer + page_size() as usize + at;
+        write_memory(start, &header);
+        write_memory(start + HEADER, event);
+        let end = at + (HEADER + event.len()).next_multiple_of(8);
+        write_memory(producer, &end.to_ne_bytes());
+        end
+    }
+
+    fn read(ring: &mut EventRing) -> (bool, Vec<u8>) {
+        let mut found = Vec::new();
+        let any = ring.read(&mut |event| found.extend_from_slice(event));
+        (any, found)
+    }
+
+    #[test]
+    fn events_are_read_in_their_order_and_once() {
+        let (mut ring, producer) = ring();
+        assert_eq!(read(&mut ring), (false, vec![]));
+        let second = write(producer, 0, 0, b"first");
+        let third = write(producer, second, DISCARDED, b"not");
+        write(producer, third, 0, b"third");
+        assert_eq!(read(&mut ring), (true, b"first".to_vec()));
+        assert_eq!(read(&mut ring), (true, vec![]), "discarded");
+        assert_eq!(read(&mut ring), (true, b"third".to_vec()));
+        assert_eq!(read(&mut ring), (false, vec![]));
+    }
+
+    #[test]
+    fn event_that_is_being_written_waits() {
+        let (mut ring, producer) = ring();
+        write(producer, 0, BUSY, b"half");
+        assert_eq!(read(&mut ring), (false, vec![]));
+        write(producer, 0, 0, b"whole");
+        assert_eq!(read(&mut ring), (true, b"whole".to_vec()));
+    }
+
+    #[test]
+    fn length_beyond_the_ring_is_left_out() {
+        let (mut ring, producer) = ring();
+        let far = 3 * page_size();
+        write_memory(producer + page_size() as usize, &far.to_ne_bytes());
+        write_memory(producer, &16_usize.to_ne_bytes());
+        assert_eq!(read(&mut ring), (true, vec![]));
+    }
+}
