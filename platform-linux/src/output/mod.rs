@@ -77,7 +77,10 @@ impl<'a> Output<'a> {
         // Taken out meanwhile, because what is encoded uses the rest of the output.
         let Some(mut annotation) = self.annotation.take_if(waits) else { return };
         let Annotation { room, annotator } = &mut annotation;
-        annotator.borrow_mut().annotate(now, &self.entities, room.samples());
+        // It is in use only while its module writes to the output, before which nothing waits.
+        if let Ok(mut annotator) = annotator.try_borrow_mut() {
+            annotator.annotate(now, &self.entities, room.samples());
+        }
         room.release(|sample| self.encode(now, sample));
         self.annotation = Some(annotation);
     }

@@ -20,7 +20,7 @@ pub struct ExtendedTcpInfo {
     pub unacked: u32,
     /// Segments considered lost.
     pub lost: u32,
-    /// Segments retransmitted and not yet acknowledged.
+    /// Segments retransmitted since the connection was opened, as hsflowd reports it.
     pub retrans: u32,
     /// Path MTU, bytes.
     pub pmtu: u32,

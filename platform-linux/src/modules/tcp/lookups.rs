@@ -100,24 +100,29 @@ impl Lookups {
         });
         counts.lookups += pending.len() as u64;
         self.failed = outcome.err().or(self.failed.take());
-        for (place, reply) in pending.iter().zip(results) {
-            let Some(slot) = sockets.get_mut(*place) else { continue };
-            match usable(&slot.query, reply) {
-                Ok(found) => {
-                    slot.set_found(found);
-                    let first = found.filter(|_| self.adds_state).map(|_| now + REPORT_INTERVAL);
-                    self.next_report = self.next_report.or(first);
-                }
-                Err(problem) => {
-                    slot.asked = None;
-                    slot.is_gone = problem == Problem::NotConnected;
-                    counts.failed += u64::from(problem != Problem::NotConnected);
-                    counts.malformed += u64::from(problem == Problem::Malformed);
-                    if let Problem::Refused(errno) = problem {
-                        self.failed = Some(io::Error::from_raw_os_error(errno));
-                    }
-                }
+        for (number, reply) in results.into_iter().enumerate() {
+            let Some(place) = self.pending.get(number).copied() else { break };
+            self.take_reply(now, place, reply);
+        }
+    }
+
+    fn take_reply(&mut self, now: Instant, place: usize, reply: Option<Reply>) {
+        let Some(slot) = self.sockets.get_mut(place) else { return };
+        let fault = match usable(&slot.query, reply) {
+            Ok(found) => {
+                slot.set_found(found);
+                let first = found.filter(|_| self.adds_state).map(|_| now + REPORT_INTERVAL);
+                self.next_report = self.next_report.or(first);
+                return;
             }
+            Err(fault) => fault,
+        };
+        slot.asked = None;
+        slot.is_gone = fault == Problem::NotConnected;
+        self.counts.failed += u64::from(fault != Problem::NotConnected);
+        self.counts.malformed += u64::from(fault == Problem::Malformed);
+        if let Problem::Refused(errno) = fault {
+            self.failed = Some(io::Error::from_raw_os_error(errno));
         }
     }
 

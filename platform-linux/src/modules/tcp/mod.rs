@@ -112,7 +112,6 @@ impl Tcp {
                 if let Some(problem) = lacks_udp(&mut diag, lookup.udp) {
                     self.throttle.warn(now, format_args!("tcp: {problem}"));
                 }
-                // Needs CAP_NET_ADMIN, which there is at the start only.
                 let closed = ClosedSockets::open();
                 if let Err(error) = &closed {
                     info!("tcp: the last changes of closed connections are not known: {error}");

@@ -17,10 +17,10 @@ pub(crate) struct ClosedSockets {
 }
 
 impl ClosedSockets {
-    /// Subscribes. The subscription needs no privileges once it is there.
+    /// Subscribes, which needs no privileges (`NL_CFG_F_NONROOT_RECV`).
     ///
     /// # Errors
-    /// `EPERM` without CAP_NET_ADMIN.
+    /// Those of [`NetlinkSocket::open`], and that of a kernel without such groups.
     pub(crate) fn open() -> io::Result<Self> {
         let socket = NetlinkSocket::open(SockProtocol::NetlinkSockDiag, GROUPS)?;
         socket.set_queue_bytes(QUEUE_BYTES);
