@@ -283,13 +283,15 @@ fn watch_prints_again_with_rates_and_ends_with_ctrl_c() {
 fn agent_without_a_directory_for_its_socket_runs() {
     let Some((lab, host, peer)) = lab() else { return };
     let collector = Collector::start(&host, "127.0.0.1:6343");
-    let arguments = "-i lan0 -n 1 -p 0 -o 127.0.0.1:6343 --status-socket /nonexistent/status.sock";
-    let agent = Agent::start(&lab, &host, arguments);
+    let socket = lab.path().join("missing/status.sock");
+    let arguments =
+        format!("-i lan0 -n 1 -p 0 -o 127.0.0.1:6343 --status-socket {}", socket.display());
+    let agent = Agent::start(&lab, &host, &arguments);
     flood(&peer, (ip_of(1).0, 9).into(), 50, 100);
     collector.wait_for("samples", |capture| capture.flow_samples().len() >= 50);
     let log = agent.stop();
-    let expected = "/nonexistent/status.sock: No such file or directory";
-    assert_eq!(log.matches(expected).count(), 1, "{log}");
+    let expected = format!("{}: No such file or directory", socket.display());
+    assert_eq!(log.matches(&expected).count(), 1, "{log}");
 }
 
 /// The reply to an HTTP request of a client in the namespace.
