@@ -201,6 +201,10 @@ pub(crate) const MODULES: &str = "\
     k8s { }
     psample { }
     dropmon { }
+    ethtool { }
+    host-metrics { }
+    nvml { }
+    optics { }
     dns-sd { domain = .example.invalid }
 ";
 
