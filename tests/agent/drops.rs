@@ -100,6 +100,24 @@ fn datagram_without_a_socket_is_reported_with_its_header() {
     }
 }
 
+/// The data source of the discards stands for all interfaces: it is polled, and has no counters.
+#[test]
+fn source_of_all_interfaces_has_no_counters() {
+    let Some((lab, host, peer)) = lab() else { return };
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let polled = config("").replace("polling = 0", "polling = 1");
+    let agent = Agent::start_with(&lab, &host, &polled);
+    unwanted(&peer, 1);
+    collector.wait_for("a discard and polls", |capture| {
+        !discards(capture).is_empty() && capture.counters_of(2, 1).len() >= 3
+    });
+    let log = agent.stop();
+    assert!(!log.contains("counters of ifIndex"), "{log}");
+    let capture = collector.finish();
+    capture.check();
+    assert!(capture.counters_of(0, 0).is_empty());
+}
+
 #[test]
 fn drops_of_other_network_namespaces_are_not_reported() {
     let Some((lab, host, peer)) = lab() else { return };

@@ -141,7 +141,8 @@ impl Module for InterfaceCounters {
         source: DataSource,
         emit: &mut dyn FnMut(&[&dyn CounterRecord]),
     ) -> bool {
-        if source.class() != SourceClass::Interface {
+        // Index 0 stands for all interfaces, and has no counters of its own.
+        if source.class() != SourceClass::Interface || source.index() == 0 {
             return false;
         }
         match self.read(source.index()) {
