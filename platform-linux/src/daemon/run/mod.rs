@@ -1,5 +1,6 @@
 //! `flowmote run`: start, event loop, end.
 
+mod configuration;
 mod error;
 mod views;
 
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flowmote_core::{Duration, Instant, SourceSlot};
-use log::{error, info, warn};
+use log::{info, warn};
 use nix::sys::signal::Signal;
 
 use crate::clock;
@@ -17,9 +18,9 @@ use crate::daemon::auto_file::{AutoFile, AutoLink};
 use crate::daemon::discovery::Discoverer;
 use crate::daemon::limits;
 use crate::daemon::link_watch::LinkWatch;
-use crate::daemon::options::{ConfigSource, LoadError, Loaded};
+use crate::daemon::options::{ConfigSource, LoadError};
 use crate::daemon::privileges;
-use crate::daemon::problems::problems;
+use crate::daemon::run::configuration::log_loaded;
 use crate::daemon::run::error::runtime;
 use crate::daemon::runtime_dir::RuntimeDirectory;
 use crate::daemon::service_manager;
@@ -321,40 +322,6 @@ impl Daemon<'_> {
         false
     }
 
-    /// Reads the configuration again. One that cannot be used changes nothing.
-    fn reload(&mut self, now: Instant) {
-        service_manager::reloading();
-        match self.options.source.reload() {
-            Ok(loaded) => {
-                log_loaded(&loaded);
-                self.file_config = loaded.config;
-                self.file = loaded.file;
-                self.discoverer.reconfigure(now, &self.file_config);
-                self.put_in_force(now);
-                service_manager::ready(&self.status());
-            }
-            Err(unusable) => {
-                unusable.0.iter().for_each(|line| error!("{line}"));
-                error!("configuration not reloaded: the previous one stays in force");
-                let first = unusable.0.first().map_or("", String::as_str);
-                service_manager::ready(&format!("configuration not reloaded: {first}"));
-            }
-        }
-    }
-
-    /// Applies the configuration of the file together with what was discovered.
-    fn put_in_force(&mut self, now: Instant) {
-        self.config = self.discoverer.apply(now, &self.file_config);
-        self.options.source.apply(&mut self.config);
-        self.log_problems();
-        self.visitors.configure(now, &self.config, &self.events);
-        self.output.collectors.reconfigure(&self.config.collectors);
-        let links = self.links.links();
-        self.host.reconfigure(&mut self.output.agent, &self.config, links);
-        self.reconcile(now);
-        self.publish_settings(now);
-    }
-
     /// Brings modules and data sources in line with configuration and interfaces.
     fn reconcile(&mut self, now: Instant) {
         let world = World::new(&self.config, self.links.links(), &self.events);
@@ -406,24 +373,6 @@ impl Daemon<'_> {
         let end = clock::now() + DRAIN_TIME;
         while self.modules.drain(clock::now(), &mut self.output) && clock::now() < end {}
     }
-
-    /// Logs as warnings what `flowmote check` reports as errors, in the same words.
-    fn log_problems(&self) {
-        for problem in problems(&self.config, self.links.links(), &self.modules) {
-            warn!("{problem}");
-        }
-        if self.config.polling_secs > 0 && !self.modules.sample_packets(&self.config) {
-            info!("counters only: no block of the configuration samples packets");
-        }
-    }
-}
-
-fn log_loaded(loaded: &Loaded) {
-    if let Some(file) = &loaded.file {
-        info!("configuration {}", file.display());
-    }
-    // The log adds the severity itself.
-    loaded.warnings.iter().for_each(|line| warn!("{}", line.replacen(" warning:", "", 1)));
 }
 
 /// Limit for reading the last samples: in a flood the ring is never empty.
