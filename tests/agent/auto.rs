@@ -154,7 +154,7 @@ fn check_reports_where_the_settings_are_published_and_what_is_in_the_way() {
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned())
     };
     let [lines, warnings] = check(&link);
-    let place = "published in /nonexistent/run/hsflowd.auto, to which ";
+    let place = "published in /dev/null/run/hsflowd.auto, to which ";
     assert!(lines.contains(&format!("\nsettings        {place}{link} is a link\n")), "{lines}");
     let warning =
         format!("{link}: belongs to another program; if that no longer runs, remove the file");

@@ -4,6 +4,7 @@ use flowmote_core::record::flow::HeaderProtocol;
 use flowmote_core::{
     Agent, CounterRecord, CounterSource, DataFormat, DataSource, DatagramBuilder, DropReason,
     Duration, Encoder, Instant, Interface, Poller, Random, Sampler, SendError, Transport,
+    is_datasource_name, is_value_name,
 };
 
 use crate::keep;
@@ -24,6 +25,8 @@ pub(crate) fn keep_all() {
         Agent::handle_counters,
         Agent::handle_rt_metric,
         Agent::handle_rt_flow,
+        is_datasource_name,
+        is_value_name,
         Agent::poll_counters,
         Agent::poll_transmit,
         Agent::flush,

@@ -66,7 +66,7 @@ impl Namespace {
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         // An agent never gets the runtime directory of the machine.
-        command.env("PATH", PATH).env("RUNTIME_DIRECTORY", "/nonexistent/run").args([
+        command.env("PATH", PATH).env("RUNTIME_DIRECTORY", "/dev/null/run").args([
             "-t",
             &self.pid().to_string(),
             "-n",
