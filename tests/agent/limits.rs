@@ -220,7 +220,7 @@ fn interfaces_beyond_the_limit_of_open_files_still_have_counters() {
 fn short_address_space_makes_rings_smaller_and_loses_nothing_else() {
     let Some(lab) = Lab::open() else { return };
     // The second ring of 8 MiB does not fit, and no ring does when both taps are replaced.
-    let mut host = Host::start(&lab, 0, "--as=25165824");
+    let mut host = Host::start(&lab, 0, "--as=27262976");
     host.flood(300);
     host.wait_for_pools();
     host.reload(&lab, 1000, 64);

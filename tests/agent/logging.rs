@@ -1,11 +1,13 @@
 //! The log: it never stops the agent, and its lines are safe and complete.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 
 use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, flowmote, peer_ip_of};
 use flowmote_lab::wait_until;
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -43,7 +45,7 @@ fn pipe_that_is_not_read_stops_neither_packets_nor_signals() {
     let fifo = lab.path().join("log");
     mkfifo(&fifo, Mode::from_bits_truncate(0o644)).unwrap();
     // Each time the file is read it causes about 10 KiB of warnings.
-    let unknown = "docker { }\n".repeat(200);
+    let unknown = "kvm { }\n".repeat(200);
     let configuration = format!(
         "sflow {{ sampling = 1 polling = 0 collector {{ ip = 127.0.0.1 }} pcap {{ dev = lan0 }}
          {unknown} }}"
@@ -61,13 +63,17 @@ fn pipe_that_is_not_read_stops_neither_packets_nor_signals() {
     agent.program().signal(Signal::SIGUSR1);
     still_samples(&host, &collector);
     // Read for a while: the lines that were lost are reported.
-    let mut log = File::open(&fifo).unwrap();
+    let mut log =
+        OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&fifo).unwrap();
     let mut text = Vec::new();
     let mut buffer = [0; 65_536];
-    while !String::from_utf8_lossy(&text).contains("log lines lost: standard error") {
-        let count = log.read(&mut buffer).unwrap();
-        text.extend_from_slice(&buffer[..count]);
-    }
+    wait_until("the report of lost lines", || {
+        if let Ok(count) = log.read(&mut buffer) {
+            text.extend_from_slice(&buffer[..count]);
+        }
+        let text = String::from_utf8_lossy(&text);
+        text.contains("log lines lost: standard error").then_some(())
+    });
     // Full again at the end.
     for _ in 0..60 {
         agent.program().signal(Signal::SIGHUP);
