@@ -22,9 +22,12 @@ fn run(folder: &Path, script: &str) -> String {
 
 /// The image unpacked into a folder: `layout` with its parts, `root` with its files.
 fn unpack(packages: &Packages, into: &Path) {
-    let archive = packages.folder().join("image.tar");
-    run(packages.folder(), "cp flowmote-*.oci.tar image.tar");
-    run(into, &format!("mkdir layout root && tar xf {} -C layout", archive.display()));
+    // By a pattern, because its name has the version.
+    let archive = format!("{}/flowmote-*.oci.tar", packages.folder().display());
+    run(
+        into,
+        &format!("cp {archive} image.tar && mkdir layout root && tar xf image.tar -C layout"),
+    );
     let layer = document(into, &descriptor(into, "layers"));
     run(into, &format!("tar xzf {} --xattrs --xattrs-include='*' -C root", layer.display()));
 }
@@ -72,7 +75,7 @@ fn digests_and_sizes_of_the_image_are_right() {
     assert!(files.starts_with(digest.trim_start_matches("sha256:")), "{config}");
     assert_eq!(config["config"]["User"], "65532:65532");
     let mut skopeo = Command::new("skopeo");
-    let image = format!("oci-archive:{}", packages.folder().join("image.tar").display());
+    let image = format!("oci-archive:{}", folder.path().join("image.tar").display());
     match skopeo.args(["inspect", &image]).output() {
         Ok(output) => assert!(output.status.success(), "{output:?}"),
         Err(error) => skip(&format!("skopeo: {error}")),
