@@ -1,17 +1,7 @@
 //! Collectors: over IPv6, several at a time, and unreachable for some time.
 
-use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, peer_ip_of};
+use flowmote_lab::net::{Agent, Collector, Lab, flood, peer_ip_of, receives};
 use flowmote_lab::wait_until;
-
-/// Sends packets over link 1 until the collector has `more` datagrams more than now.
-fn receives(host: &Namespace, collector: &Collector, more: usize) {
-    let count = || collector.so_far().received().len();
-    let before = count();
-    wait_until("datagrams", || {
-        flood(host, (peer_ip_of(1).0, 9).into(), 10, 10);
-        (count() >= before + more).then_some(())
-    });
-}
 
 #[test]
 fn collector_is_reached_over_ipv6() {

@@ -3,19 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, flowmote, peer_ip_of};
+use flowmote_lab::net::{Agent, Collector, Lab, Namespace, flood, flowmote, peer_ip_of, receives};
 use flowmote_lab::{skip, wait_until};
 use nix::sys::signal::Signal;
-
-/// Sends packets over link 1 until the collector has `more` datagrams more than now.
-fn receives(host: &Namespace, collector: &Collector, more: usize) {
-    let count = || collector.so_far().received().len();
-    let before = count();
-    wait_until("datagrams", || {
-        flood(host, (peer_ip_of(1).0, 9).into(), 10, 10);
-        (count() >= before + more).then_some(())
-    });
-}
 
 /// `source` and `destination` of the connected UDP sockets of a namespace.
 fn connections(host: &Namespace) -> Vec<(String, String)> {

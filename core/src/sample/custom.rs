@@ -168,8 +168,8 @@ impl FlowValue<'_> {
 }
 
 /// Returns true if a collector accepts `name` as [`RtMetric::datasource`] or
-/// [`RtFlow::datasource`]: a name of a value that does not start with a digit, which tells it from the
-/// number of a data source (section 3.7).
+/// [`RtFlow::datasource`]: a name of a value that does not start with a digit, which distinguishes it from
+/// the number of a data source (section 3.7).
 #[must_use]
 pub fn is_datasource_name(name: &str) -> bool {
     is_value_name(name) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())

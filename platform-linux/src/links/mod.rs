@@ -112,6 +112,11 @@ impl Links {
         self.table.get(index)
     }
 
+    /// Those of `indices` that a link has.
+    pub(crate) fn existing(&self, indices: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+        indices.filter(|index| self.get(*index).is_some())
+    }
+
     /// The link with this name, else the first that has it as alternative name or alias.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Link> {

@@ -402,11 +402,11 @@ impl Destination {
         let Some(name) = &collector.namespace else {
             return connect(address, device, source).map(Rc::new);
         };
-        if in_namespace.is_none() {
-            *in_namespace = Some(NamespaceSockets::open(name)?);
-        }
-        let no_sockets = || io::Error::from(io::ErrorKind::NotConnected);
-        in_namespace.as_ref().ok_or_else(no_sockets)?.connect(address, device, source)
+        let sockets = match in_namespace {
+            Some(sockets) => sockets,
+            None => in_namespace.insert(NamespaceSockets::open(name)?),
+        };
+        sockets.connect(address, device, source)
     }
 
     #[cold]

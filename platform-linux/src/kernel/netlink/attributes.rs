@@ -64,6 +64,14 @@ pub(crate) fn as_str(value: &[u8]) -> Option<&str> {
     core::str::from_utf8(text).ok().filter(|text| !text.is_empty())
 }
 
+/// The bytes of several attributes.
+#[cfg(test)]
+pub(super) fn all_of(list: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    list.iter().for_each(|(kind, value)| push_attribute(&mut bytes, *kind, value));
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -240,14 +240,8 @@ const NET_DM_ATTR_STATS_DROPPED: u16 = 0;
 
 #[cfg(test)]
 mod tests {
-    use super::super::attributes::push_attribute;
+    use super::super::attributes::all_of as message;
     use super::*;
-
-    fn message(list: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        list.iter().for_each(|(kind, value)| push_attribute(&mut bytes, *kind, value));
-        bytes
-    }
 
     #[test]
     fn attributes_of_a_drop_of_a_device() {

@@ -92,10 +92,10 @@ impl Module for Nflog {
     /// The interfaces of the packets so far: which ones a rule selects, only its packets show.
     fn data_sources(&self, config: &Config, links: &Links, add: &mut dyn FnMut(DataSource)) {
         if config.nflog.is_some() {
-            let interfaces = self.sampler.pools.interfaces();
-            interfaces
-                .filter(|&if_index| links.get(if_index).is_some())
-                .for_each(|if_index| add(DataSource::interface(if_index)));
+            links
+                .existing(self.sampler.pools.interfaces())
+                .map(DataSource::interface)
+                .for_each(add);
         }
     }
 

@@ -94,10 +94,10 @@ impl Module for Psample {
     /// The interfaces of the packets so far: which ones a rule selects, only its packets show.
     fn data_sources(&self, config: &Config, links: &Links, add: &mut dyn FnMut(DataSource)) {
         if config.psample.is_some() {
-            let interfaces = self.groups.thinning.interfaces();
-            interfaces
-                .filter(|&if_index| links.get(if_index).is_some())
-                .for_each(|if_index| add(DataSource::interface(if_index)));
+            links
+                .existing(self.groups.thinning.interfaces())
+                .map(DataSource::interface)
+                .for_each(add);
         }
     }
 

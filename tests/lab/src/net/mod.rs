@@ -44,7 +44,7 @@ pub use self::kernel::{LinkCounters, ip_of, peer_ip_of};
 pub use self::namespace::Namespace;
 pub(crate) use self::programs::program;
 pub use self::programs::{analyzer, flowmote, helper, service};
-pub use self::traffic::{Transfer, flood, flood_segmented, send, send_frame, transfer};
+pub use self::traffic::{Transfer, flood, flood_segmented, receives, send, send_frame, transfer};
 
 /// Network namespaces and temporary files, removed on drop.
 #[derive(Debug)]

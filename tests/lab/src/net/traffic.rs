@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use super::kernel::tcp_segments_sent;
-use super::{Namespace, helper};
+use super::{Collector, Namespace, helper, peer_ip_of};
 use crate::deadline::wait_until;
 use crate::program::Program;
 
@@ -14,6 +14,16 @@ use crate::program::Program;
 pub fn flood(from: &Namespace, to: SocketAddr, count: u32, size: u32) {
     let helper = helper();
     from.run(&format!("{} flood {to} {count} {size}", helper.display()));
+}
+
+/// Sends packets over link 1 until the collector has `more` datagrams more than now.
+pub fn receives(from: &Namespace, collector: &Collector, more: usize) {
+    let count = || collector.so_far().received().len();
+    let before = count();
+    wait_until("datagrams", || {
+        flood(from, (peer_ip_of(1).0, 9).into(), 10, 10);
+        (count() >= before + more).then_some(())
+    });
 }
 
 /// Sends `count` super-packets of `size` bytes with UDP_SEGMENT: the interface, or else the kernel,
