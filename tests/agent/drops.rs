@@ -204,16 +204,7 @@ fn hidden_drops_and_those_of_a_reload() {
 fn unit_needs_capabilities_for_the_start_only() {
     let Some((lab, host, peer)) = lab() else { return };
     let path = lab.file("flowmote.conf", &config(""));
-    let start = |caps: &str| {
-        let setpriv = format!(
-            "--reuid=65534 --regid=65534 --clear-groups --no-new-privs --inh-caps=-all,{caps} \
-             --ambient-caps=-all,{caps} --bounding-set=-all,{caps} --"
-        );
-        let mut command = host.command("setpriv");
-        command.args(setpriv.split_whitespace()).arg(flowmote());
-        command.args(["run", "--config"]).arg(&path);
-        Agent::start_command(&lab, command)
-    };
+    let start = |caps: &str| Agent::start_as_unit(&lab, &host, caps, &path);
     let without = start("+net_raw,+bpf");
     without.program().wait_for_line(0, "CAP_BPF and CAP_PERFMON are missing");
     without.stop();

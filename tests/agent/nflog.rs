@@ -276,16 +276,7 @@ fn unit_needs_the_ambient_capability_net_admin() {
     let Some((lab, host, peer)) = lab() else { return };
     rules(&lab, &host, &sample_one_in(1)).unwrap();
     let path = lab.file("flowmote.conf", &config("1"));
-    let start = |caps: &str| {
-        let setpriv = format!(
-            "--reuid=65534 --regid=65534 --clear-groups --no-new-privs --inh-caps=-all,{caps} \
-             --ambient-caps=-all,{caps} --bounding-set=-all,{caps} --"
-        );
-        let mut command = host.command("setpriv");
-        command.args(setpriv.split_whitespace()).arg(flowmote());
-        command.args(["run", "--config"]).arg(&path);
-        Agent::start_command(&lab, command)
-    };
+    let start = |caps: &str| Agent::start_as_unit(&lab, &host, caps, &path);
     let without = start("+net_raw,+bpf");
     without.program().wait_for_line(0, "nflog group 5: CAP_NET_ADMIN is missing");
     without.stop();

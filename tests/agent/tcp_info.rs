@@ -360,16 +360,8 @@ fn lookups_need_no_privileges() {
     let Some(_) = Lab::of_root() else { return };
     let Some((lab, host, peer)) = lab() else { return };
     let path = lab.file("flowmote.conf", &config(LAN0, "tcp { }"));
-    let caps = "+net_raw,+bpf";
-    let setpriv = format!(
-        "--reuid=65534 --regid=65534 --clear-groups --no-new-privs --inh-caps=-all,{caps} \
-         --ambient-caps=-all,{caps} --bounding-set=-all,{caps} --"
-    );
-    let mut command = host.command("setpriv");
-    command.args(setpriv.split_whitespace()).arg(flowmote());
-    command.args(["run", "--config"]).arg(path);
     let collector = Collector::start(&host, "127.0.0.1:6343");
-    let agent = Agent::start_command(&lab, command);
+    let agent = Agent::start_as_unit(&lab, &host, "+net_raw,+bpf", &path);
     let to: SocketAddr = (ip_of(1).0, 5001).into();
     let mut connections = Connections::open(&peer, &host, to, 1);
     connections.exchange(20_000);

@@ -53,6 +53,23 @@ impl Agent {
         agent
     }
 
+    /// Starts `flowmote run` with a configuration file as the systemd unit does: never root, with these
+    /// ambient capabilities, as `+net_raw,+bpf`.
+    ///
+    /// # Panics
+    /// If it does not become ready in time.
+    #[must_use]
+    pub fn start_as_unit(lab: &Lab, namespace: &Namespace, caps: &str, file: &Path) -> Self {
+        let setpriv = format!(
+            "--reuid=65534 --regid=65534 --clear-groups --no-new-privs --inh-caps=-all,{caps} \
+             --ambient-caps=-all,{caps} --bounding-set=-all,{caps} --"
+        );
+        let mut command = namespace.command("setpriv");
+        command.args(setpriv.split_whitespace()).arg(flowmote());
+        command.args(["run", "--config"]).arg(file);
+        Self::start_command(lab, command)
+    }
+
     /// Starts `flowmote run` with this text as its configuration file.
     #[must_use]
     pub fn start_with(lab: &Lab, namespace: &Namespace, configuration: &str) -> Self {
