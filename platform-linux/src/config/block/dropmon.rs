@@ -35,7 +35,7 @@ pub struct DropmonRule {
 pub struct Monitored {
     /// `start = on` starts it.
     pub started: bool,
-    /// Its drops are reported, whoever has started it.
+    /// Its drops are reported, also if another program has started it.
     pub reported: bool,
 }
 

@@ -115,7 +115,7 @@ impl DropControl {
         self.socket.request(&request, &mut |_| {})
     }
 
-    /// Stops the monitoring, whoever has started it.
+    /// Stops the monitoring, also if another program has started it.
     ///
     /// # Errors
     /// `EAGAIN` if one of `origins` is not monitored, `EPERM` as above.

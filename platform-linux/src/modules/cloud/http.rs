@@ -1,6 +1,6 @@
 //! Requests to a metadata service: HTTP/1.1 to one address, each with a deadline and a bound.
 //!
-//! A redirect is a reply like any other: following it would let whoever answers choose the next host.
+//! A redirect is a reply like any other: following it would let the server choose the next host.
 
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! The cloud that the firmware of the machine names, and what it says about the instance.
+//! The cloud that the firmware of the machine names, and what it contains about the instance.
 
 use std::fs::File;
 use std::io::Read;

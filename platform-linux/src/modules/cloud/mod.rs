@@ -136,7 +136,7 @@ impl Module for Cloud {
     }
 }
 
-/// The service that the SDKs of AWS are told to use.
+/// The service that the SDKs of AWS are configured to use.
 fn endpoint_of_environment() -> Option<SocketAddr> {
     if let Some(given) = endpoint_variable() {
         return given.ok();

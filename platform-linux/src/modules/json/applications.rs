@@ -133,7 +133,7 @@ fn add_source(now: Instant, application: &Application, config: &Config, output: 
     let _ = output.agent.add_source(now, application.source, polling);
 }
 
-/// The name as a collector gets it, which is what tells applications apart.
+/// The name as a collector gets it, which distinguishes applications.
 fn as_sent(name: &str) -> &str {
     name.get(..name.floor_char_boundary(MAX_NAME)).unwrap_or_default()
 }

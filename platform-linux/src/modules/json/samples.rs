@@ -71,7 +71,7 @@ fn app_operation<'a>(application: &'a str, operation: &'a Operation<'_>) -> AppO
     }
 }
 
-/// `None` without the name of an application, which tells nothing.
+/// `None` without the name of an application, which identifies nothing.
 fn parent_context<'a>(parent: &'a Context<'_>) -> Option<AppParentContext<'a>> {
     let context = AppContext {
         application: parent.application.get()?,
