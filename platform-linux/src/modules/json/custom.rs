@@ -3,10 +3,11 @@
 use core::fmt;
 use core::net::IpAddr;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use flowmote_core::{FlowValue, MetricValue, is_datasource_name, is_value_name};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::refusals::Kind;
@@ -59,23 +60,26 @@ impl<'a> Custom<'a> {
         refuse: &mut dyn FnMut(Mistake<'_>),
     ) -> Vec<(&'b str, Member<'a>)> {
         let objects = self.members.iter().filter(|(_, text)| text.get().starts_with('{'));
+        let mut names = HashSet::new();
         let read = objects.filter_map(|(name, text)| {
-            let member = match is_value_name(name) {
-                true => serde_json::from_str(text.get()).map_err(|_| Mistake {
-                    kind: Kind::Type,
-                    name,
-                    needs: r#"{"type": "a text", "value": ...}"#,
-                }),
-                false => Err(Mistake {
-                    kind: Kind::Name,
-                    name,
-                    needs: "a name of up to 64 letters, digits, - and _",
-                }),
+            let member = if names.insert(name) {
+                read_member(name, text)
+            } else {
+                Err(Mistake { kind: Kind::Type, name, needs: "one value, and has several" })
             };
             member.map_err(&mut *refuse).ok().map(|member| (&**name, member))
         });
         read.collect()
     }
+}
+
+fn read_member<'a, 'b>(name: &'b str, text: &'a RawValue) -> Result<Member<'a>, Mistake<'b>> {
+    if !is_value_name(name) {
+        let needs = "a name of up to 64 letters, digits, - and _";
+        return Err(Mistake { kind: Kind::Name, name, needs });
+    }
+    let needs = r#"{"type": "a text", "value": ...}"#;
+    serde_json::from_str(text.get()).map_err(|_| Mistake { kind: Kind::Type, name, needs })
 }
 
 impl Member<'_> {
@@ -202,7 +206,13 @@ impl<'de> Visitor<'de> for CustomVisitor {
         let mut custom = Custom::default();
         while let Some(Text(key)) = entries.next_key::<Text<'de>>()? {
             match &*key {
+                "datasource" if custom.datasource.get().is_some() => {
+                    return Err(Error::duplicate_field("datasource"));
+                }
                 "datasource" => custom.datasource = entries.next_value()?,
+                "sampling_rate" if custom.sampling_rate.0.is_some() => {
+                    return Err(Error::duplicate_field("sampling_rate"));
+                }
                 "sampling_rate" => custom.sampling_rate = entries.next_value()?,
                 _ => custom.members.push((key, entries.next_value()?)),
             }
@@ -306,12 +316,17 @@ mod tests {
             "good":{"type":"gauge32","value":1,"unit":"ms"},
             "bad name":{"type":"gauge32","value":1},
             "bad-type":{"type":7,"value":1},
-            "9":{"type":"gauge32","value":2}}"#;
+            "9":{"type":"gauge32","value":2},
+            "good":{"type":"gauge32","value":3}}"#;
         let custom: Custom<'_> = serde_json::from_str(text).unwrap();
         let mut mistakes = Vec::new();
         let members = custom.members(&mut |mistake| mistakes.push(mistake.name.to_owned()));
         let names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
-        assert_eq!((names, mistakes.join(",")), (vec!["good", "9"], "bad name,bad-type".into()));
+        assert_eq!(
+            (names, mistakes.join(",")),
+            (vec!["good", "9"], "bad name,bad-type,good".into())
+        );
+        assert_eq!(members[0].1.metric(), Ok(MetricValue::Gauge32(1)), "the first one counts");
         let needs = |text: &str| {
             let custom: Custom<'_> = serde_json::from_str(text).unwrap();
             custom.checked_datasource().map_err(|mistake| mistake.kind).map(str::to_owned)

@@ -24,7 +24,7 @@ pub(super) struct Stream {
     /// Bytes that `scanner` has seen.
     scanned: usize,
     scanner: Scanner,
-    /// The rest of the line belongs to an object that was too long.
+    /// The object is too long, and its beginning was refused.
     skips: bool,
 }
 
@@ -80,12 +80,7 @@ impl AsFd for Fifo {
 
 impl Stream {
     /// Adds what was read.
-    pub(super) fn push(&mut self, mut bytes: &[u8], mut handle: impl FnMut(Option<&[u8]>)) {
-        if self.skips {
-            let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return };
-            bytes = bytes.get(end..).unwrap_or_default();
-            self.skips = false;
-        }
+    pub(super) fn push(&mut self, bytes: &[u8], mut handle: impl FnMut(Option<&[u8]>)) {
         self.bytes.extend_from_slice(bytes);
         let mut start = 0;
         while let Some(length) =
@@ -93,17 +88,19 @@ impl Stream {
         {
             let end = self.scanned + length;
             let object = self.bytes.get(start..end).unwrap_or_default();
-            handle((object.len() <= MAX_MESSAGE).then_some(object));
+            if !core::mem::take(&mut self.skips) {
+                handle((object.len() <= MAX_MESSAGE).then_some(object));
+            }
             (start, self.scanned) = (end, end);
         }
         self.bytes.drain(..start);
-        self.scanned = self.bytes.len();
-        if self.bytes.len() > MAX_MESSAGE {
-            *self =
-                Self { bytes: core::mem::take(&mut self.bytes), skips: true, ..Self::default() };
-            self.bytes.clear();
+        if self.bytes.len() > MAX_MESSAGE && !core::mem::replace(&mut self.skips, true) {
             handle(None);
         }
+        if self.skips {
+            self.bytes.clear();
+        }
+        self.scanned = self.bytes.len();
     }
 }
 
@@ -140,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn object_that_is_too_long_ends_with_its_line() {
+    fn object_that_is_too_long_is_refused_once_and_up_to_its_end() {
         let longest = format!("{{{}}}", " ".repeat(MAX_MESSAGE - 2));
         let too_long = format!("{{{}}}", " ".repeat(MAX_MESSAGE - 1));
         let text = format!("{longest}{too_long}\n{{}}{}\n{{}}", "[".repeat(3 * MAX_MESSAGE));
@@ -148,7 +145,20 @@ mod tests {
             let objects = read(text.as_bytes(), size);
             let next = |text: &str| Some(text.to_owned());
             assert_eq!(objects[0].as_deref(), Some(&*longest));
-            assert_eq!(objects[1..], [None, next("\n{}"), None, next("\n{}")], "{size}");
+            assert_eq!(objects[1..], [None, next("\n{}"), None, next("{}")], "{size}");
+        }
+    }
+
+    #[test]
+    fn writer_that_dies_or_sends_too_much_does_not_close_the_way_of_others() {
+        let too_long = format!("{{\"a\":\"{}\"}}", "b".repeat(3 * MAX_MESSAGE));
+        for first in [r#"{"flow_sample":{"app_name":"a"#, r#"{"flow_sample":{"#, &too_long] {
+            let text = format!("{first}{}", r#"{"flow_sample":{"app_name":"b"}}"#.repeat(9));
+            for size in [1, 4096, READ] {
+                let whole = read(text.as_bytes(), size);
+                let whole = whole.iter().flatten().filter(|it| it.ends_with("\"b\"}}"));
+                assert!(whole.count() >= 8, "{:.40}, {size}", first);
+            }
         }
     }
 }

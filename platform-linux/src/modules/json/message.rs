@@ -186,10 +186,10 @@ impl<'de> Visitor<'de> for MessageVisitor {
         let mut message = Message::default();
         while let Some(Text(key)) = entries.next_key::<Text<'de>>()? {
             match &*key {
-                "flow_sample" => message.flow_sample = entries.next_value()?,
-                "counter_sample" => message.counter_sample = entries.next_value()?,
-                "rtmetric" => message.rtmetric = entries.next_value()?,
-                "rtflow" => message.rtflow = entries.next_value()?,
+                "flow_sample" => message.flow_sample.read("flow_sample", &mut entries)?,
+                "counter_sample" => message.counter_sample.read("counter_sample", &mut entries)?,
+                "rtmetric" => message.rtmetric.read("rtmetric", &mut entries)?,
+                "rtflow" => message.rtflow.read("rtflow", &mut entries)?,
                 _ => {
                     entries.next_value::<IgnoredAny>()?;
                     let before = message.unknown.map_or(0, |(_, number)| number);
@@ -261,6 +261,22 @@ mod tests {
         }
         let long = format!(r#""sampling_rate":"{}""#, "x".repeat(1000));
         assert!(error(&long).len() < 150, "the text is cut");
+    }
+
+    #[test]
+    fn key_that_is_there_twice_is_an_error() {
+        for (text, key) in [
+            (r#"{"flow_sample":{},"flow_sample":{}}"#, "flow_sample"),
+            (r#"{"counter_sample":{},"rtflow":{},"counter_sample":{}}"#, "counter_sample"),
+            (r#"{"rtmetric":{},"rtmetric":{}}"#, "rtmetric"),
+            (r#"{"rtflow":{},"rtflow":null}"#, "rtflow"),
+            (r#"{"rtflow":{"datasource":"a","datasource":"b"}}"#, "datasource"),
+            (r#"{"rtflow":{"sampling_rate":1,"sampling_rate":2}}"#, "sampling_rate"),
+            (r#"{"flow_sample":{"app_name":"a","app_name":"b"}}"#, "app_name"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with(&format!("duplicate field `{key}`")), "{text}: {error}");
+        }
     }
 
     #[test]

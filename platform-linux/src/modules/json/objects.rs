@@ -9,17 +9,19 @@ pub(super) struct Scanner {
     escaped: bool,
     /// Bytes outside of an object that are no space.
     garbage: bool,
+    /// The last byte of the object outside of its strings that is no space.
+    last: u8,
 }
 
 impl Scanner {
     /// Returns the number of bytes up to the end of the current object, `None` if it continues.
     ///
-    /// What is no object ends with its line or before the next brace, and so does an object with a
-    /// line feed inside a string, which JSON does not allow: a missing quote or brace in one message
-    /// rarely spoils the next one.
+    /// What is no object ends with its line or before the next brace. An object that JSON does not
+    /// allow ends with a line feed inside a string, or before what cannot be a part of it. So a message
+    /// without its end, because its sender was killed, rarely spoils the next one.
     pub(super) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         for (&byte, at) in bytes.iter().zip(0..) {
-            if self.depth == 0 && byte == b'{' && self.garbage {
+            if self.ends_before(byte) {
                 *self = Self::default();
                 return Some(at);
             }
@@ -29,6 +31,16 @@ impl Scanner {
             }
         }
         None
+    }
+
+    /// Returns true if the next byte belongs to something else.
+    fn ends_before(&self, byte: u8) -> bool {
+        match self.last {
+            _ if self.in_string || is_space(byte) => false,
+            _ if self.depth == 0 => self.garbage && byte == b'{',
+            b'"' => !matches!(byte, b':' | b',' | b'}' | b']'),
+            last => byte == b'{' && !matches!(last, b':' | b',' | b'['),
+        }
     }
 
     /// Takes the next byte. Returns true if it is the last one.
@@ -42,6 +54,9 @@ impl Scanner {
                 _ => {}
             }
             return false;
+        }
+        if !is_space(byte) {
+            self.last = byte;
         }
         match byte {
             b'{' => self.depth = self.depth.saturating_add(1),
@@ -110,8 +125,23 @@ mod tests {
         assert_eq!(units("{\"a\":\"b}\n{}", 1), ["{\"a\":\"b}\n", "{}", ""]);
         assert_eq!(units("}rubbish\"\n{}", 3), ["}rubbish\"\n", "{}", ""]);
         assert_eq!(units("\n\n{\n}\n", 2), ["\n\n{\n}", "\n"], "an object may have lines");
-        assert_eq!(after_first(b"{ {} "), b"");
         assert_eq!(after_first(b"[{}]{}"), b"{}]{}");
+    }
+
+    #[test]
+    fn object_that_its_sender_did_not_end_leaves_the_next_one_alone() {
+        let next = r#"{"a":{"b":"c"},"d":[{"e":1},{}],"f":""}"#;
+        for cut in ["{", r#"{"a":{"#, r#"{"a":{"b":1"#, r#"{"a":[{}"#, r#"{"a":{"b":"c"},"d""#] {
+            let text = format!("{cut}{next}{next}");
+            for size in 1..text.len() {
+                assert_eq!(units(&text, size), [cut, next, next, ""], "{cut}, {size} bytes");
+            }
+        }
+        // Inside a string, or where an object is allowed, the end is seen in the next object.
+        for cut in [r#"{"a"#, r#"{"a":"b"#, r#"{"a":"b"#, r#"{"a":"#, r#"{"a":["#, r#"{"a":1,"#] {
+            let units = units(&format!("{cut}{next}{next}{next}"), 7);
+            assert_eq!(units[units.len() - 3..], [next, next, ""], "{cut}");
+        }
     }
 
     #[test]

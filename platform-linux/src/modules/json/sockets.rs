@@ -223,11 +223,14 @@ fn read_socket(
     intake: &mut Intake,
     scene: &mut Scene<'_, '_>,
 ) -> io::Result<usize> {
-    let mut total = 0;
+    let (mut total, mut bytes) = (0, 0);
     for _ in 0..BATCHES {
-        let count = inbox.receive(socket, |datagram| intake.input(datagram, scene))?;
+        let count = inbox.receive(socket, |datagram| {
+            bytes += datagram.map_or(0, <[u8]>::len);
+            intake.input(datagram, scene);
+        })?;
         total += count;
-        if count < BATCH {
+        if count < BATCH || bytes >= MAX_BYTES {
             break;
         }
     }
@@ -251,5 +254,33 @@ const TIMER: u32 = 2;
 /// System calls per wake-up and socket, of [`BATCH`] datagrams each: less than a millisecond for
 /// messages of usual length.
 const BATCHES: usize = 16;
+/// Bytes after which no further batch is read: the time of a message depends on its length.
+const MAX_BYTES: usize = 128 * 1024;
 /// The request of hsflowd.
 const RECEIVE_BUFFER: usize = 2_000_000;
+
+#[cfg(test)]
+mod tests {
+    use flowmote_core::Instant;
+
+    use super::*;
+    use crate::modules::json::testing::with_scene;
+
+    #[test]
+    fn long_datagrams_leave_the_rest_to_the_next_wakeup() {
+        let socket = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let read = |length, expected: [usize; 2]| {
+            for _ in 0..BATCH + 4 {
+                sender.send_to(&vec![b' '; length], socket.local_addr().unwrap()).unwrap();
+            }
+            let (mut inbox, mut intake) = (Inbox::new(), Intake::default());
+            with_scene(Instant::ZERO, |scene| {
+                let mut read = || read_socket(&socket, &mut inbox, &mut intake, scene).unwrap();
+                assert_eq!([read(), read()], expected, "{length} bytes");
+            });
+        };
+        read(MAX_BYTES / BATCH, [BATCH, 4]);
+        read(MAX_BYTES / BATCH - 1, [BATCH + 4, 0]);
+    }
+}

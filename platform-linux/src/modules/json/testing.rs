@@ -16,6 +16,25 @@ use crate::output::collectors::Collectors;
 /// # Panics
 /// If the module breaks one of these promises.
 pub fn assert_sound(text: &[u8]) {
+    let mut intake = Intake::default();
+    let refused = with_scene(Instant::ZERO, |scene| {
+        intake.input(text.get(..MAX_MESSAGE).or(Some(text)), scene);
+        for size in [1, 100, 8192] {
+            let mut stream = Stream::default();
+            for piece in text.chunks(size) {
+                stream.push(piece, |object| intake.input(object, scene));
+            }
+        }
+        let stats = scene.output.agent.stats();
+        (stats.unknown_source, stats.invalid_name)
+    });
+    assert!(intake.applications.sources().count() <= MAX_APPLICATIONS);
+    assert_eq!(refused, (0, 0));
+}
+
+/// Passes the surroundings of messages to `handle`: the default configuration, and an agent without
+/// collectors.
+pub(super) fn with_scene<T>(now: Instant, handle: impl FnOnce(&mut Scene<'_, '_>) -> T) -> T {
     let (mut sources, mut buffer) = ([SourceSlot::VACANT; MAX_APPLICATIONS + 1], [0xa5; 1400]);
     let head = DatagramHead {
         address: [192, 0, 2, 1].into(),
@@ -27,18 +46,7 @@ pub fn assert_sound(text: &[u8]) {
     let config = AgentConfig { head, header_bytes, max_delay, discard_limit: 0, seed: 1 };
     let agent = Agent::new(config, &mut sources, &mut buffer);
     let mut output = Output::new(agent, Collectors::new(&[]));
-    let (config, mut intake) = (Config::default(), Intake::default());
-    let scene = &mut Scene { now: Instant::ZERO, config: &config, output: &mut output };
-    intake.input(text.get(..MAX_MESSAGE).or(Some(text)), scene);
-    for size in [1, 100, 8192] {
-        let mut stream = Stream::default();
-        for piece in text.chunks(size) {
-            stream.push(piece, |object| intake.input(object, scene));
-        }
-    }
-    assert!(intake.applications.sources().count() <= MAX_APPLICATIONS);
-    let stats = output.agent.stats();
-    assert_eq!((stats.unknown_source, stats.invalid_name), (0, 0));
+    handle(&mut Scene { now, config: &Config::default(), output: &mut output })
 }
 
 #[cfg(test)]

@@ -62,6 +62,21 @@ impl Number {
     }
 }
 
+impl<'de, T: Deserialize<'de>> Section<T> {
+    /// Reads the value of `key`, which may be there once.
+    pub(super) fn read<A: MapAccess<'de>>(
+        &mut self,
+        key: &'static str,
+        entries: &mut A,
+    ) -> Result<(), A::Error> {
+        if self.0.is_some() {
+            return Err(A::Error::duplicate_field(key));
+        }
+        *self = entries.next_value()?;
+        Ok(())
+    }
+}
+
 impl<T> Default for Section<T> {
     fn default() -> Self {
         Self(None)
