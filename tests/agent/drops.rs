@@ -200,6 +200,33 @@ fn hidden_drops_and_those_of_a_reload() {
     assert_eq!(discards(&collector.finish()).len(), 10);
 }
 
+/// Of two collectors one receives nothing: each datagram to it is a drop, whose report would be in the
+/// next datagram.
+#[test]
+fn own_datagrams_are_counted_and_not_reported() {
+    let Some((lab, host, peer)) = lab() else { return };
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let both = config("")
+        .replace("polling = 0", "polling = 1 collector { ip = 127.0.0.1 udpport = 6344 }");
+    let agent = Agent::start_with(&lab, &host, &both);
+    collector.wait_for("5 polls", |capture| capture.counters_of(2, 1).len() >= 5);
+    // Of other programs, also to that port.
+    flood(&host, ([127, 0, 0, 1], 6344).into(), 7, SIZE);
+    unwanted(&peer, 10);
+    collector.wait_for("17 discards", |capture| discards(capture).len() >= 17);
+    let statistics = agent.statistics(2);
+    let line = statistics.lines().rfind(|line| line.contains("  dropmon: ")).unwrap();
+    let own = line.split(", ").find_map(|part| part.strip_suffix(" own datagrams to collectors"));
+    let own: usize = own.expect(line).parse().unwrap();
+    agent.stop();
+    let capture = collector.finish();
+    capture.check();
+    assert_eq!(discards(&capture).len(), 17, "{line}");
+    assert!(line.contains(" 17 dropped packets"), "{line}");
+    let datagrams = capture.received().len();
+    assert!((5..=datagrams).contains(&own), "{own} of {datagrams} datagrams: {line}");
+}
+
 #[test]
 fn unit_needs_capabilities_for_the_start_only() {
     let Some((lab, host, peer)) = lab() else { return };

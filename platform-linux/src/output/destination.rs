@@ -9,7 +9,9 @@ use flowmote_core::{Duration, Instant};
 use log::info;
 
 use crate::config::{Collector, Host};
+use crate::headers::UDP;
 use crate::kernel::error_queue::{self, Report};
+use crate::links::Flow;
 use crate::output::outage::{Ended, Outage};
 use crate::output::resolver::Resolver;
 use crate::output::socket::{NamespaceSockets, connect};
@@ -123,6 +125,19 @@ impl Destination {
     /// The kernel's name of the device that datagrams are sent through.
     pub(crate) fn device(&self) -> Option<&str> {
         self.device.as_deref()
+    }
+
+    /// Returns true if the packets of a flow are the datagrams for this collector.
+    pub(super) fn sends(&self, flow: &Flow) -> bool {
+        let (Some(to), Some((UDP, from_port, to_port))) = (self.address, flow.transport) else {
+            return false;
+        };
+        let is_own = |socket: &Rc<UdpSocket>| {
+            let from = socket.local_addr();
+            from.is_ok_and(|from| (from.ip(), from.port()) == (flow.source, from_port))
+        };
+        (to.ip(), to.port()) == (flow.destination, to_port)
+            && self.socket.as_ref().is_some_and(is_own)
     }
 
     /// The state at this moment.

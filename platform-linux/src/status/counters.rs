@@ -72,10 +72,11 @@ pub(crate) const GAUGES: [&str; 7] = [
 /// Losses that are shown when they are 0, too.
 pub(crate) const LOSSES: [&str; 2] = ["drops", "lost"];
 /// Counters that are left out if they are 0, and yet lose nothing.
-pub(crate) const NO_LOSSES: [&str; 9] = [
+pub(crate) const NO_LOSSES: [&str; 10] = [
     "samples in the ring",
     "discarded packets",
     "hidden",
+    "own datagrams to collectors",
     "not to be reported",
     "samples of user metrics",
     "dumps of all interfaces after lost notifications",

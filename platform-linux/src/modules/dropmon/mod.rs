@@ -8,10 +8,12 @@ mod source;
 mod tracepoint;
 
 use caps::Capability;
+use flowmote_core::record::flow::SampledHeader;
 use flowmote_core::{DataSource, Duration, Instant};
 use log::{info, warn};
 
 use crate::config::{Config, DropmonRule, Monitored};
+use crate::headers::{flow, ip_packet};
 use crate::kernel::netlink::ReceiveError;
 use crate::kernel::netlink::drop_monitor::DroppedPacket;
 use crate::links::Links;
@@ -21,6 +23,7 @@ use crate::modules::dropmon::reasons::{function, reason_of};
 use crate::modules::dropmon::source::Source;
 use crate::modules::module::{Findings, Line, Module, Statistics, World};
 use crate::output::Output;
+use crate::output::collectors::Collectors;
 use crate::throttle::Throttle;
 
 /// The monitoring that the `dropmon { }` block requests, if there is one.
@@ -46,6 +49,9 @@ struct Counts {
     ignored: u64,
     /// Matched by `hide`.
     hidden: u64,
+    /// Datagrams of the agent. The report of one would be in the next one, without end while nobody
+    /// receives them.
+    own: u64,
     /// With a header that sFlow has no number for.
     unsupported: u64,
     /// Without room in a queue.
@@ -119,7 +125,7 @@ impl Module for Dropmon {
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
-        let Counts { reported, ignored, hidden, unsupported, lost, malformed } = self.counts;
+        let Counts { reported, ignored, hidden, own, unsupported, lost, malformed } = self.counts;
         statistics.lines.push(Line {
             subject: match (&self.source, self.resume) {
                 (Some(_), None) => "dropmon".to_owned(),
@@ -127,7 +133,11 @@ impl Module for Dropmon {
                 (None, _) => "dropmon, not subscribed".to_owned(),
             },
             counters: vec![(reported, "dropped packets"), (lost, "lost")],
-            exceptions: vec![(hidden, "hidden"), (ignored, "not to be reported")],
+            exceptions: vec![
+                (hidden, "hidden"),
+                (own, "own datagrams to collectors"),
+                (ignored, "not to be reported"),
+            ],
             optional: self.rule.is_none(),
         });
         statistics.exceptions.extend([
@@ -278,9 +288,19 @@ impl Counts {
             self.unsupported = self.unsupported.saturating_add(1);
             return;
         };
+        if is_own(&header, &output.collectors) {
+            self.own = self.own.saturating_add(1);
+            return;
+        }
         self.reported = self.reported.saturating_add(1);
         with_discard(packet, header, reason, |discard| output.discard(now, discard));
     }
+}
+
+/// Returns true for a datagram of the agent to a collector.
+fn is_own(header: &SampledHeader<'_>, collectors: &Collectors) -> bool {
+    let flow = ip_packet(header.protocol, header.header).and_then(flow);
+    flow.is_some_and(|flow| collectors.send_flow(&flow))
 }
 
 fn is_hidden(packet: &DroppedPacket<'_>, rule: &DropmonRule) -> bool {

@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 use flowmote_core::{Instant, SendError, Transport};
 
 use crate::config::Collector;
+use crate::links::Flow;
 use crate::output::destination::{Destination, DestinationStats};
 use crate::output::resolver::{Answer, Resolver};
 
@@ -102,6 +103,12 @@ impl Collectors {
     /// another source address.
     pub fn reconsider(&mut self, now: Instant) {
         self.all.iter_mut().for_each(|destination| destination.reconsider(now));
+    }
+
+    /// Returns true if the packets of a flow are the agent's datagrams for one of the collectors.
+    #[must_use]
+    pub fn send_flow(&self, flow: &Flow) -> bool {
+        self.all.iter().any(|destination| destination.sends(flow))
     }
 
     /// Each collector, for the statistics.

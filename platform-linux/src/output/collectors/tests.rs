@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 use super::*;
 use crate::config::Host;
+use crate::headers::{TCP, UDP};
 
 #[test]
 fn every_collector_gets_every_datagram_over_ipv4_and_ipv6() {
@@ -26,6 +27,35 @@ fn every_collector_gets_every_datagram_over_ipv4_and_ipv6() {
     }
     let expected = DestinationStats { sent: 2, unresolved: 1, ..DestinationStats::default() };
     assert!(collectors.iter().all(|destination| destination.stats() == expected));
+}
+
+#[test]
+fn flow_of_the_datagrams_has_both_addresses_and_both_ports() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(listener) = UdpSocket::bind(address) else { continue };
+        let mut collectors = Collectors::new(&[to(&listener)]);
+        let (destination, from) = (listener.local_addr().unwrap(), "127.0.0.9:9".parse().unwrap());
+        let flow = |source: SocketAddr, protocol| Flow {
+            source: source.ip(),
+            destination: destination.ip(),
+            tos: 0,
+            transport: Some((protocol, source.port(), destination.port())),
+        };
+        assert!(!collectors.send_flow(&flow(from, UDP)), "no socket yet");
+        maintain(&mut collectors, 0);
+        collectors.send(b"one").unwrap();
+        let (_, own) = listener.recv_from(&mut [0; 8]).unwrap();
+        let exact = flow(own, UDP);
+        assert!(collectors.send_flow(&exact));
+        let fragment = Flow { transport: None, ..exact };
+        let reply = Flow { transport: Some((UDP, destination.port(), own.port())), ..exact };
+        let elsewhere = Flow { destination: from.ip(), ..exact };
+        let other = SocketAddr::new(own.ip(), own.port() ^ 1);
+        for flow in [flow(from, UDP), flow(other, UDP), flow(own, TCP), fragment, reply, elsewhere]
+        {
+            assert!(!collectors.send_flow(&flow), "{flow:?}");
+        }
+    }
 }
 
 /// On loopback the ICMP error arrives before send(2) returns.
