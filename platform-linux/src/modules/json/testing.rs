@@ -52,6 +52,7 @@ pub(super) fn with_scene<T>(now: Instant, handle: impl FnOnce(&mut Scene<'_, '_>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use allocation_counter::measure;
     use proptest::prelude::*;
 
     const MESSAGES: &str = r#"{"flow_sample":{"app_name":"a","service_port":80,"sampling_rate":2,
@@ -66,6 +67,45 @@ mod tests {
         assert_sound(MESSAGES.as_bytes());
         assert_sound(&[b'{'; 30_000]);
     }
+
+    /// Messages after the first of an application: operations that become samples and those that do
+    /// not, with every record, and counters.
+    #[test]
+    fn message_of_a_known_application_allocates_nothing() {
+        let control = measure(|| drop(core::hint::black_box(Box::new(1_u8))));
+        assert_eq!(control.count_total, 1, "the allocator counts");
+
+        let objects = MESSAGES.split("}}}").next().map(|first| format!("{first}}}}}}}"));
+        let operation = objects.unwrap();
+        let counters = r#"{"counter_sample":{"app_name":"a","service_port":80,"app_operations":
+            {"success":1},"app_resources":{"fd_open":7},"app_workers":{"workers_idle":2}}}"#;
+        for (sampling, least, most) in [(1, COUNT, COUNT), (4000, 0, COUNT / 2)] {
+            let text = format!(
+                "sflow {{ collector {{ ip = 192.0.2.1 }} sampling = {sampling} json {{ }} }}"
+            );
+            let config = Config::parse(&text).config.unwrap();
+            let mut intake = Intake::default();
+            with_scene(Instant::ZERO, |scene| {
+                let scene = &mut Scene { config: &config, output: scene.output, now: scene.now };
+                for text in [&operation, counters] {
+                    intake.input(Some(text.as_bytes()), scene);
+                }
+                let before = intake.counts;
+                let made = measure(|| {
+                    for _ in 0..COUNT {
+                        intake.input(Some(operation.as_bytes()), scene);
+                        intake.input(Some(counters.as_bytes()), scene);
+                    }
+                });
+                assert_eq!(intake.counts.objects - before.objects, 2 * COUNT);
+                let samples = intake.counts.samples - before.samples;
+                assert!((least..=most).contains(&samples), "{samples} samples");
+                assert_eq!((made.count_total, made.bytes_total), (0, 0), "{made:?}");
+            });
+        }
+    }
+
+    const COUNT: u64 = 1000;
 
     proptest! {
         #[test]
