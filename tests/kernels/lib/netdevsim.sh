@@ -1,10 +1,11 @@
 # shellcheck shell=sh
 # The simulated network card, which Debian's kernels lack: built from Debian's source of the kernel,
-# outside its tree, with statistics that only few real cards have. Sourced by `run` after packages.sh.
+# outside its tree, with statistics and optical modules that only few real cards have. Sourced by `run`
+# after packages.sh.
 
 # netdevsim ARCH KERNEL FLAVOUR SERIES: prints the path of the module, which is kept with the kernel.
 netdevsim() {
-    version=$(basename "$2" | sed "s/^$1-//") module=$2/netdevsim-$(cksum <"$here/netdevsim/dot3.c" | cut -d' ' -f1).ko
+    version=$(basename "$2" | sed "s/^$1-//") module=$2/netdevsim-$(cat "$here"/netdevsim/*.c | cksum | cut -d' ' -f1).ko
     [ ! -e "$module" ] || { echo "$module"; return; }
     common=linux-headers-${version%-"$3"}-common
     debs=$(fetch "$1" "linux-headers-$version" "$common" "linux-kbuild-$4") || return
@@ -14,12 +15,14 @@ netdevsim() {
     dpkg --fsys-tarfile "$source" | tar -xO "./usr/src/linux-source-$4.tar.xz" | xz -dc |
         tar -x -C "$tree" "linux-source-$4/drivers/net/netdevsim" || return
     driver=$tree/linux-source-$4/drivers/net/netdevsim
-    awk -v ours="$here/netdevsim/dot3.c" '
+    cat "$here"/netdevsim/*.c >"$tree/ours.c"
+    awk -v ours="$tree/ours.c" '
         /^static const struct ethtool_ops / {
             while ((getline line <ours) > 0) print line
             print
             print "\t.get_eth_mac_stats = dot3_mac,"
             print "\t.get_eth_phy_stats = dot3_phy,"
+            print "\t.get_module_eeprom_by_page = optics_page,"
             next
         }
         {print}' "$driver/ethtool.c" >"$driver/ethtool.new" && mv "$driver/ethtool.new" "$driver/ethtool.c"
