@@ -2,46 +2,40 @@
 
 use std::io;
 
-use flowmote_core::record::counter::SfpLane;
-
 use super::module::{
-    Diagnostics, Memory, current, power, temperature, upper, voltage, wavelength, word,
+    Diagnostics, Lanes, Memory, UPPER, temperature, upper, voltage, wavelength, word,
 };
 
 /// Reads the diagnostics of a module whose first 128 bytes are `lower`.
 pub(super) fn read(lower: &[u8], memory: &mut dyn Memory) -> io::Result<Option<Diagnostics>> {
-    let base = Diagnostics {
-        voltage: voltage(word(lower, 16)),
-        temperature: temperature(word(lower, 14)),
-        ..Diagnostics::default()
-    };
     // Flat memory: a cable, or a module without monitors of its lanes.
     if lower.get(2).is_some_and(|status| status & 0x80 != 0) {
         return Ok(None);
     }
     let advertised = memory.read(upper(1))?;
-    let limits = memory.read(upper(2)).unwrap_or_default();
+    let alarms = memory.read(upper(2)).unwrap_or_default();
     let monitors = memory.read(upper(0x11))?;
-    let limit = |at: usize| power(word(&limits, at - 128));
-    let nanometres = wavelength(word(&advertised, 138 - 128));
-    // Bytes 160.4-3: currents are in units of 2, 4 or 8 uA.
-    let unit = advertised.get(160 - 128).map_or(0, |byte| byte >> 3 & 3).min(2);
-    let lane = |number: usize| SfpLane {
-        index: number as u32 + 1,
-        tx_bias_current: current(word(&monitors, 170 - 128 + 2 * number)) << unit,
-        tx_power: power(word(&monitors, 154 - 128 + 2 * number)),
-        tx_power_max: limit(176),
-        tx_power_min: limit(178),
-        tx_wavelength: nanometres,
-        rx_power: power(word(&monitors, 186 - 128 + 2 * number)),
-        rx_power_max: limit(192),
-        rx_power_min: limit(194),
-        rx_wavelength: nanometres,
+    let lanes = Lanes {
+        monitors: &monitors,
+        tx_bias: 170 - UPPER,
+        tx_power: 154 - UPPER,
+        rx_power: 186 - UPPER,
+        alarms: &alarms,
+        tx_alarms: 176 - UPPER,
+        rx_alarms: 192 - UPPER,
+        nanometres: wavelength(word(&advertised, 138 - UPPER)),
+        // Bits 4 and 3: units of 2, 4 or 8 uA.
+        shift: advertised.get(160 - UPPER).map_or(0, |byte| byte >> 3 & 3).min(2),
     };
     // Media lanes of the first application that the module advertises.
-    let lanes = lower.get(88).map_or(0, |counts| usize::from(counts & 0x0f));
-    let lanes = if (1..=MAX_LANES).contains(&lanes) { lanes } else { MAX_LANES };
-    Ok(Some(Diagnostics { num_lanes: lanes as u32, lanes: (0..lanes).map(lane).collect(), ..base }))
+    let count = lower.get(88).map_or(0, |counts| usize::from(counts & 0x0f));
+    let count = if (1..=MAX_LANES).contains(&count) { count } else { MAX_LANES };
+    Ok(Some(Diagnostics {
+        num_lanes: count as u32,
+        voltage: voltage(word(lower, 16)),
+        temperature: temperature(word(lower, 14)),
+        lanes: lanes.read(count),
+    }))
 }
 
 /// Of a bank; more banks are for 16 lanes and more.
@@ -51,6 +45,7 @@ const MAX_LANES: usize = 8;
 mod tests {
     use super::super::module::{LOWER, read, testing::Fake};
     use super::*;
+    use flowmote_core::record::counter::SfpLane;
 
     fn module() -> Fake {
         let mut fake = Fake::default();

@@ -59,6 +59,49 @@ pub(super) fn read(memory: &mut dyn Memory) -> io::Result<Option<Diagnostics>> {
     }
 }
 
+/// Where SFF-8636 and CMIS have the lanes: the words of a lane follow those of the lane before it, and
+/// a low alarm its high one. Places are counted from the start of the bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lanes<'a> {
+    pub(super) monitors: &'a [u8],
+    pub(super) tx_bias: usize,
+    pub(super) tx_power: usize,
+    pub(super) rx_power: usize,
+    /// Empty without thresholds.
+    pub(super) alarms: &'a [u8],
+    pub(super) tx_alarms: usize,
+    pub(super) rx_alarms: usize,
+    pub(super) nanometres: u32,
+    /// Currents are in units of 2 microamperes, shifted by this.
+    pub(super) shift: u8,
+}
+
+impl Lanes<'_> {
+    /// The first `count` lanes.
+    pub(super) fn read(&self, count: usize) -> Vec<SfpLane> {
+        let lane = |number: usize| {
+            let value = |first: usize| word(self.monitors, first + 2 * number);
+            let alarm = |at: usize| power(word(self.alarms, at));
+            SfpLane {
+                index: number as u32 + 1,
+                tx_bias_current: current(value(self.tx_bias)) << self.shift,
+                tx_power: power(value(self.tx_power)),
+                tx_power_max: alarm(self.tx_alarms),
+                tx_power_min: alarm(self.tx_alarms + 2),
+                tx_wavelength: self.nanometres,
+                rx_power: power(value(self.rx_power)),
+                rx_power_max: alarm(self.rx_alarms),
+                rx_power_min: alarm(self.rx_alarms + 2),
+                rx_wavelength: self.nanometres,
+            }
+        };
+        (0..count).map(lane).collect()
+    }
+}
+
+/// The number of the first byte of an upper page.
+pub(super) const UPPER: usize = 128;
+
 /// Two bytes, the upper one first; 0 beyond the end.
 pub(super) fn word(bytes: &[u8], at: usize) -> u16 {
     let chunk = bytes.get(at..).and_then(|rest| rest.first_chunk());

@@ -2,42 +2,36 @@
 
 use std::io;
 
-use flowmote_core::record::counter::SfpLane;
-
 use super::module::{
-    Diagnostics, Memory, current, power, temperature, upper, voltage, wavelength, word,
+    Diagnostics, Lanes, Memory, UPPER, temperature, upper, voltage, wavelength, word,
 };
 
 /// Reads the diagnostics of a module whose first 128 bytes are `lower`.
 pub(super) fn read(lower: &[u8], memory: &mut dyn Memory) -> io::Result<Option<Diagnostics>> {
     let base = memory.read(upper(0))?;
-    // Bytes 128 to 255 are at 0 to 127.
-    let technology = base.get(147 - 128).copied().unwrap_or_default() >> 4;
+    let technology = base.get(147 - UPPER).copied().unwrap_or_default() >> 4;
     if technology >= FIRST_COPPER {
         return Ok(None);
     }
     // A module with flat memory has no page of thresholds.
     let is_flat = lower.get(2).is_some_and(|status| status & 0x04 != 0);
-    let limits = if is_flat { Vec::new() } else { memory.read(upper(3)).unwrap_or_default() };
-    let limit = |at: usize| power(word(&limits, at - 128));
-    let nanometres = wavelength(word(&base, 186 - 128));
-    let lane = |number: usize| SfpLane {
-        index: number as u32 + 1,
-        tx_bias_current: current(word(lower, 42 + 2 * number)),
-        tx_power: power(word(lower, 50 + 2 * number)),
-        tx_power_max: limit(192),
-        tx_power_min: limit(194),
-        tx_wavelength: nanometres,
-        rx_power: power(word(lower, 34 + 2 * number)),
-        rx_power_max: limit(176),
-        rx_power_min: limit(178),
-        rx_wavelength: nanometres,
+    let alarms = if is_flat { Vec::new() } else { memory.read(upper(3)).unwrap_or_default() };
+    let lanes = Lanes {
+        monitors: lower,
+        tx_bias: 42,
+        tx_power: 50,
+        rx_power: 34,
+        alarms: &alarms,
+        tx_alarms: 192 - UPPER,
+        rx_alarms: 176 - UPPER,
+        nanometres: wavelength(word(&base, 186 - UPPER)),
+        shift: 0,
     };
     Ok(Some(Diagnostics {
         num_lanes: LANES as u32,
         voltage: voltage(word(lower, 26)),
         temperature: temperature(word(lower, 22)),
-        lanes: (0..LANES).map(lane).collect(),
+        lanes: lanes.read(LANES),
     }))
 }
 
@@ -49,6 +43,7 @@ const FIRST_COPPER: u8 = 0x0a;
 mod tests {
     use super::super::module::{LOWER, read, testing::Fake};
     use super::*;
+    use flowmote_core::record::counter::SfpLane;
 
     fn module(kind: u8) -> Fake {
         let mut fake = Fake::default();
