@@ -193,9 +193,9 @@ impl Modules {
     }
 
     /// Passes some of the samples that wait to `output`; returns true if more may wait.
-    pub(crate) fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
+    pub(crate) fn drain(&mut self, now: Instant, config: &Config, output: &mut Output<'_>) -> bool {
         // Not `any`, which would stop at the first module that has samples.
-        self.all.iter_mut().fold(false, |more, module| module.drain(now, output) | more)
+        self.all.iter_mut().fold(false, |more, module| module.drain(now, config, output) | more)
     }
 
     /// The lines of all modules.

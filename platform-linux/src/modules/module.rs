@@ -9,6 +9,7 @@ use flowmote_core::{CounterRecord, DataSource, Duration, Instant};
 
 use crate::config::Config;
 use crate::events::{Events, Wakeup};
+use crate::kernel::netlink::ReceiveError;
 use crate::links::Links;
 use crate::output::Output;
 
@@ -94,7 +95,7 @@ pub(crate) trait Module: fmt::Debug {
 
     /// Passes a bounded number of the samples that can be read to `output`, before the end of the
     /// daemon. Returns true if there were any, so that more may wait.
-    fn drain(&mut self, _now: Instant, _output: &mut Output<'_>) -> bool {
+    fn drain(&mut self, _now: Instant, _config: &Config, _output: &mut Output<'_>) -> bool {
         false
     }
 
@@ -108,6 +109,31 @@ pub(crate) trait Module: fmt::Debug {
     /// Describes for `flowmote check` what the module would do, beyond
     /// [`problems`](Self::problems). May open what it would use, for a moment.
     fn check(&self, _config: &Config, _links: &Links, _findings: &mut Findings) {}
+}
+
+/// A module whose packets arrive in datagrams of netlink.
+pub(crate) trait Receiver {
+    /// Datagrams handled before other descriptors, timers and signals get their turn.
+    const BUDGET: usize;
+
+    /// Passes the packets of one datagram to `output`. Returns false if there was none.
+    fn receive(&mut self, now: Instant, output: &mut Output<'_>) -> Result<bool, ReceiveError>;
+
+    /// Counts and logs an error. A socket that failed is closed.
+    fn receive_failed(&mut self, now: Instant, error: ReceiveError);
+
+    /// Handles at most [`BUDGET`](Self::BUDGET) datagrams. Returns true if there were any.
+    fn receive_some(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
+        let mut any = false;
+        for _ in 0..Self::BUDGET {
+            match self.receive(now, output) {
+                Ok(true) => any = true,
+                Ok(false) => break,
+                Err(error) => self.receive_failed(now, error),
+            }
+        }
+        any
+    }
 }
 
 /// A data source whose counters are read apart from its polls.

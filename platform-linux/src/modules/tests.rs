@@ -66,7 +66,7 @@ impl Module for Recorder {
         self.deadline
     }
 
-    fn drain(&mut self, _now: Instant, _output: &mut Output<'_>) -> bool {
+    fn drain(&mut self, _now: Instant, _config: &Config, _output: &mut Output<'_>) -> bool {
         self.note("drain");
         let more = self.waiting > 0;
         self.waiting = self.waiting.saturating_sub(1);
@@ -172,8 +172,12 @@ fn counters_come_from_the_first_module_that_has_the_source() {
 fn draining_continues_until_no_module_has_samples() {
     let b = Recorder { waiting: 1, ..Recorder::default() };
     let a = Recorder { waiting: 2, ..Recorder::default() };
-    let calls =
-        calls_of([a, b], |modules, _, output| while modules.drain(Instant::ZERO, output) {});
+    let calls = calls_of(
+        [a, b],
+        |modules, world, output| {
+            while modules.drain(Instant::ZERO, world.config, output) {}
+        },
+    );
     assert_eq!(calls, ["a drain", "b drain"].repeat(3));
 }
 

@@ -366,12 +366,10 @@ impl Daemon<'_> {
     /// hold time.
     fn drain_modules(&mut self) {
         let hold_time = self.modules.hold_time();
-        if hold_time.is_zero() {
-            return;
-        }
         std::thread::sleep(core::time::Duration::from_millis(hold_time.as_millis().into()));
         let end = clock::now() + DRAIN_TIME;
-        while self.modules.drain(clock::now(), &mut self.output) && clock::now() < end {}
+        let Self { modules, config, output, .. } = self;
+        while modules.drain(clock::now(), config, output) && clock::now() < end {}
     }
 }
 

@@ -21,7 +21,7 @@ use crate::modules::dropmon::breaker::Breaker;
 use crate::modules::dropmon::discard::{SOURCE, header, with_discard};
 use crate::modules::dropmon::reasons::{function, reason_of};
 use crate::modules::dropmon::source::Source;
-use crate::modules::module::{Findings, Line, Module, Statistics, World};
+use crate::modules::module::{Findings, Line, Module, Receiver, Statistics, World};
 use crate::output::Output;
 use crate::output::collectors::Collectors;
 use crate::throttle::Throttle;
@@ -79,7 +79,7 @@ impl Module for Dropmon {
 
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
         // What waits was dropped under the old settings.
-        self.drain(now, output);
+        self.read(now, output);
         let rule = world.config.dropmon.as_ref();
         if rule != self.rule.as_ref() {
             self.rule = rule.cloned();
@@ -97,7 +97,7 @@ impl Module for Dropmon {
     }
 
     fn ready(&mut self, now: Instant, _token: u32, world: &World<'_>, output: &mut Output<'_>) {
-        self.drain(now, output);
+        self.read(now, output);
         let Some(rule) = &self.rule else { return };
         if self.breaker.trips(now, rule) {
             self.pause(now, world);
@@ -108,20 +108,8 @@ impl Module for Dropmon {
         self.resume
     }
 
-    fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
-        let mut any = false;
-        for _ in 0..BUDGET {
-            match self.receive(now, output) {
-                Ok(true) => any = true,
-                Ok(false) => break,
-                Err(error) => self.receive_failed(now, error),
-            }
-        }
-        if now >= self.next_count {
-            self.count_losses(output);
-            self.next_count = now + Duration::from_secs(1);
-        }
-        any
+    fn drain(&mut self, now: Instant, _config: &Config, output: &mut Output<'_>) -> bool {
+        self.read(now, output)
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
@@ -187,37 +175,14 @@ impl Dropmon {
         }
     }
 
-    /// Passes the drop of one datagram to `output`. Returns false if there was none.
-    fn receive(&mut self, now: Instant, output: &mut Output<'_>) -> Result<bool, ReceiveError> {
-        let (Some(source), Some(rule)) = (&mut self.source, &self.rule) else { return Ok(false) };
-        let (counts, breaker) = (&mut self.counts, &mut self.breaker);
-        source.receive(&mut |packet| {
-            breaker.count(1);
-            match packet {
-                Ok(packet) => counts.handle(now, &packet, rule, output),
-                Err(_) => counts.malformed = counts.malformed.saturating_add(1),
-            }
-        })
-    }
-
-    fn receive_failed(&mut self, now: Instant, error: ReceiveError) {
-        match error {
-            ReceiveError::Overrun | ReceiveError::TooLong => {
-                // The losses are counted immediately.
-                self.next_count = now;
-                self.throttle.warn(
-                    now,
-                    format_args!("dropmon: the receive queue overflowed (ENOBUFS), drops are lost"),
-                );
-            }
-            ReceiveError::Io(error) => {
-                self.throttle.warn(
-                    now,
-                    format_args!("dropmon: {error}; dropped packets are no longer reported"),
-                );
-                self.source = None;
-            }
+    /// Handles what waits, and counts losses once per second. Returns true if there was anything.
+    fn read(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
+        let any = self.receive_some(now, output);
+        if now >= self.next_count {
+            self.count_losses(output);
+            self.next_count = now + Duration::from_secs(1);
         }
+        any
     }
 
     /// Adds the drops that no message has reported to `drops` of the next notification.
@@ -264,6 +229,42 @@ impl Dropmon {
         if let Err(error) = world.watch(source, 0) {
             warn!("dropmon: {error}; dropped packets are no longer reported");
             self.source = None;
+        }
+    }
+}
+
+impl Receiver for Dropmon {
+    const BUDGET: usize = BUDGET;
+
+    fn receive(&mut self, now: Instant, output: &mut Output<'_>) -> Result<bool, ReceiveError> {
+        let (Some(source), Some(rule)) = (&mut self.source, &self.rule) else { return Ok(false) };
+        let (counts, breaker) = (&mut self.counts, &mut self.breaker);
+        source.receive(&mut |packet| {
+            breaker.count(1);
+            match packet {
+                Ok(packet) => counts.handle(now, &packet, rule, output),
+                Err(_) => counts.malformed = counts.malformed.saturating_add(1),
+            }
+        })
+    }
+
+    fn receive_failed(&mut self, now: Instant, error: ReceiveError) {
+        match error {
+            ReceiveError::Overrun | ReceiveError::TooLong => {
+                // The losses are counted immediately.
+                self.next_count = now;
+                self.throttle.warn(
+                    now,
+                    format_args!("dropmon: the receive queue overflowed (ENOBUFS), drops are lost"),
+                );
+            }
+            ReceiveError::Io(error) => {
+                self.throttle.warn(
+                    now,
+                    format_args!("dropmon: {error}; dropped packets are no longer reported"),
+                );
+                self.source = None;
+            }
         }
     }
 }

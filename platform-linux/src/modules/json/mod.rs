@@ -68,7 +68,9 @@ impl Module for Json {
     fn ready(&mut self, now: Instant, token: u32, world: &World<'_>, output: &mut Output<'_>) {
         let mut scene = Scene { now, config: world.config, output };
         match token {
-            FIFO => self.read_fifo(&mut scene),
+            FIFO => {
+                self.read_fifo(&mut scene);
+            }
             _ => {
                 let outcome = self.sockets.ready(token, world, &mut self.intake, &mut scene);
                 if outcome == Outcome::Retry {
@@ -81,6 +83,12 @@ impl Module for Json {
     fn deadline(&self) -> Option<Instant> {
         let deadlines = [self.retry, self.intake.applications.deadline()];
         deadlines.into_iter().flatten().min()
+    }
+
+    fn drain(&mut self, now: Instant, config: &Config, output: &mut Output<'_>) -> bool {
+        let mut scene = Scene { now, config, output };
+        let datagrams = self.sockets.read(&mut self.intake, &mut scene);
+        self.read_fifo(&mut scene) || datagrams > 0
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
@@ -140,14 +148,15 @@ impl Json {
         }
     }
 
-    /// Handles at most [`READS`] reads.
-    fn read_fifo(&mut self, scene: &mut Scene<'_, '_>) {
+    /// Handles at most [`READS`] reads. Returns true if there were any.
+    fn read_fifo(&mut self, scene: &mut Scene<'_, '_>) -> bool {
         let now = scene.now;
-        let Self { fifo: Some(fifo), intake, .. } = self else { return };
+        let Self { fifo: Some(fifo), intake, .. } = self else { return false };
+        let mut any = false;
         for _ in 0..READS {
             match fifo.read(|object| intake.input(object, scene)) {
-                Ok(true) => {}
-                Ok(false) => return,
+                Ok(true) => any = true,
+                Ok(false) => break,
                 Err(error) => {
                     self.throttle.warn(
                         now,
@@ -155,10 +164,11 @@ impl Json {
                     );
                     self.fifo = None;
                     self.retry_at(now + RETRY);
-                    return;
+                    break;
                 }
             }
         }
+        any
     }
 
     fn retry_at(&mut self, time: Instant) {

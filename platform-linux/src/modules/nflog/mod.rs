@@ -11,7 +11,7 @@ use crate::config::{Config, NflogRule};
 use crate::kernel::netlink::ReceiveError;
 use crate::kernel::netlink::nflog::{BindError, HOLD_MS, LogGroup, LogPacket};
 use crate::links::Links;
-use crate::modules::module::{Findings, Line, Module, Statistics, World};
+use crate::modules::module::{Findings, Line, Module, Receiver, Statistics, World};
 use crate::modules::nflog::sample::{data_source, sampled_header, with_flow_sample};
 use crate::output::Output;
 use crate::pools::{Pools, Sequence};
@@ -72,7 +72,7 @@ impl Module for Nflog {
 
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
         // The packets in the queue were sampled at the old rate.
-        self.drain(now, output);
+        self.receive_some(now, output);
         self.sampler.header_bytes = world.config.header_bytes as usize;
         self.sampler.polling = Duration::from_secs(world.config.polling_secs);
         self.sampler.pools.retain(|if_index| world.links.get(if_index).is_some());
@@ -100,7 +100,7 @@ impl Module for Nflog {
     }
 
     fn ready(&mut self, now: Instant, _token: u32, _world: &World<'_>, output: &mut Output<'_>) {
-        self.drain(now, output);
+        self.receive_some(now, output);
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -112,16 +112,8 @@ impl Module for Nflog {
         hold.unwrap_or(Duration::ZERO)
     }
 
-    fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
-        let mut any = false;
-        for _ in 0..BUDGET {
-            match self.receive(now, output) {
-                Ok(true) => any = true,
-                Ok(false) => break,
-                Err(error) => self.receive_failed(now, error),
-            }
-        }
-        any
+    fn drain(&mut self, now: Instant, _config: &Config, output: &mut Output<'_>) -> bool {
+        self.receive_some(now, output)
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
@@ -163,8 +155,9 @@ impl Module for Nflog {
     }
 }
 
-impl Nflog {
-    /// Passes the packets of one datagram to `output`. Returns false if there was none.
+impl Receiver for Nflog {
+    const BUDGET: usize = BUDGET;
+
     fn receive(&mut self, now: Instant, output: &mut Output<'_>) -> Result<bool, ReceiveError> {
         let Some(Group { rule, socket, sequence }) = &mut self.group else { return Ok(false) };
         let (sampler, malformed) = (&mut self.sampler, &mut self.malformed);
@@ -199,7 +192,9 @@ impl Nflog {
             }
         }
     }
+}
 
+impl Nflog {
     fn bind_or_update(&mut self, now: Instant, rule: NflogRule, world: &World<'_>) {
         let NflogRule { group, sampling_rate } = rule;
         if let Some(open) = self.group.as_mut().filter(|open| open.rule.group == group) {

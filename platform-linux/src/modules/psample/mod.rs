@@ -14,7 +14,7 @@ use crate::config::{Config, PsampleRule};
 use crate::kernel::netlink::ReceiveError;
 use crate::kernel::netlink::psample::{SampleChannel, SampledPacket};
 use crate::links::Links;
-use crate::modules::module::{Findings, Line, Module, Statistics, World};
+use crate::modules::module::{Findings, Line, Module, Receiver, Statistics, World};
 use crate::modules::psample::sample::with_flow_sample;
 use crate::modules::psample::thinning::Thinning;
 use crate::output::Output;
@@ -74,7 +74,7 @@ impl Module for Psample {
 
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
         // The packets in the queue belong to the old settings.
-        self.drain(now, output);
+        self.receive_some(now, output);
         self.groups.reconfigure(world);
         match world.config.psample {
             Some(rule) => self.join(now, rule, world),
@@ -102,23 +102,15 @@ impl Module for Psample {
     }
 
     fn ready(&mut self, now: Instant, _token: u32, _world: &World<'_>, output: &mut Output<'_>) {
-        self.drain(now, output);
+        self.receive_some(now, output);
     }
 
     fn deadline(&self) -> Option<Instant> {
         self.retry
     }
 
-    fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
-        let mut any = false;
-        for _ in 0..BUDGET {
-            match self.receive(now, output) {
-                Ok(true) => any = true,
-                Ok(false) => break,
-                Err(error) => self.receive_failed(now, error),
-            }
-        }
-        any
+    fn drain(&mut self, now: Instant, _config: &Config, output: &mut Output<'_>) -> bool {
+        self.receive_some(now, output)
     }
 
     fn report(&mut self, statistics: &mut Statistics) {
@@ -148,8 +140,9 @@ impl Module for Psample {
     }
 }
 
-impl Psample {
-    /// Passes the sample of one datagram to `output`. Returns false if there was none.
+impl Receiver for Psample {
+    const BUDGET: usize = BUDGET;
+
     fn receive(&mut self, now: Instant, output: &mut Output<'_>) -> Result<bool, ReceiveError> {
         let Some(channel) = &mut self.channel else { return Ok(false) };
         let (groups, malformed) = (&mut self.groups, &mut self.malformed);
@@ -177,7 +170,9 @@ impl Psample {
             }
         }
     }
+}
 
+impl Psample {
     fn join(&mut self, now: Instant, rule: PsampleRule, world: &World<'_>) {
         if self.channel.is_some() || self.retry.is_some_and(|at| now < at) {
             return;

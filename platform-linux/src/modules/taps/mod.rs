@@ -182,7 +182,7 @@ impl Module for Taps {
         if self.taps.is_empty() && self.leaving.is_empty() { Duration::ZERO } else { BLOCK_AGE }
     }
 
-    fn drain(&mut self, now: Instant, output: &mut Output<'_>) -> bool {
+    fn drain(&mut self, now: Instant, _config: &Config, output: &mut Output<'_>) -> bool {
         let tokens: Vec<u32> = self.taps.keys().copied().collect();
         let more = self.drain_leaving(now, |_| true, output);
         tokens.into_iter().fold(more, |more, token| self.drain_tap(now, token, output) | more)
