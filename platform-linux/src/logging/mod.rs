@@ -60,7 +60,7 @@ pub(crate) fn lost_lines() -> u64 {
 }
 
 /// Waits until all lines are written, for at most [`END_LIMIT`]: a second after SIGTERM the
-/// process must have ended, whoever reads the log.
+/// process must have ended, even if nothing reads the log.
 pub fn finish() {
     let Some(logger) = LOGGER.get() else { return };
     // Already started, unless the daemon failed before. Without a thread the lines are lost.

@@ -1,5 +1,5 @@
 //! NVIDIA's management library, loaded at run time: `libnvidia-ml.so.1` is a part of the driver, so that
-//! nothing else knows how to talk to it, and most hosts do not have it.
+//! nothing else is an interface to it, and most hosts do not have it.
 //!
 //! Prototypes are those of the published `nvml.h`. A static musl program cannot load libraries: there,
 //! [`Nvml::load`] always fails.
@@ -217,8 +217,8 @@ impl Gpu<'_> {
         let (mut value_type, mut count) = (0, MAX_SAMPLES as c_uint);
         let mut samples = vec![Sample::default(); MAX_SAMPLES];
         let (kind, to) = (kind as c_uint, samples.as_mut_ptr());
-        // SAFETY: the handle is one of the library; the function writes at most as many samples as
-        // `count` says, for which there is room.
+        // SAFETY: the handle is one of the library; the function writes at most `count` samples, for
+        // which there is room.
         let status =
             unsafe { call(self.handle, kind, since, &raw mut value_type, &raw mut count, to) };
         let new = samples.get(..count as usize)?;
