@@ -117,32 +117,20 @@ impl Application {
 
     /// The counters that the agent has added up.
     pub(super) fn added(&self) -> AppOperations<'_> {
-        let [
-            success,
-            other,
-            timeout,
-            internal_error,
-            bad_request,
-            forbidden,
-            too_large,
-            not_implemented,
-            not_found,
-            unavailable,
-            unauthorized,
-        ] = self.operations;
+        let with = |status: AppStatus| *self.operations.get(status.code() as usize).unwrap_or(&0);
         AppOperations {
             application: &self.name,
-            success,
-            other,
-            timeout,
-            internal_error,
-            bad_request,
-            forbidden,
-            too_large,
-            not_implemented,
-            not_found,
-            unavailable,
-            unauthorized,
+            success: with(AppStatus::SUCCESS),
+            other: with(AppStatus::OTHER),
+            timeout: with(AppStatus::TIMEOUT),
+            internal_error: with(AppStatus::INTERNAL_ERROR),
+            bad_request: with(AppStatus::BAD_REQUEST),
+            forbidden: with(AppStatus::FORBIDDEN),
+            too_large: with(AppStatus::TOO_LARGE),
+            not_implemented: with(AppStatus::NOT_IMPLEMENTED),
+            not_found: with(AppStatus::NOT_FOUND),
+            unavailable: with(AppStatus::UNAVAILABLE),
+            unauthorized: with(AppStatus::UNAUTHORIZED),
         }
     }
 
@@ -232,11 +220,24 @@ mod tests {
     #[test]
     fn totals_are_of_operations_and_by_status() {
         let mut application = application(AppSampling::Fixed(0), 0);
-        for (status, weight) in [(0, 5), (10, 2), (0, 1), (u32::MAX, 9)] {
+        for (status, weight) in (0..11).zip(1..).chain([(0, 100), (u32::MAX, 9)]) {
             application.count(START, weight, AppStatus::new(status));
         }
-        let added = application.added();
-        assert_eq!((added.success, added.unauthorized, added.other), (6, 2, 0));
+        let expected = AppOperations {
+            application: "a",
+            success: 101,
+            other: 2,
+            timeout: 3,
+            internal_error: 4,
+            bad_request: 5,
+            forbidden: 6,
+            too_large: 7,
+            not_implemented: 8,
+            not_found: 9,
+            unavailable: 10,
+            unauthorized: 11,
+        };
+        assert_eq!(application.added(), expected);
     }
 
     #[test]
