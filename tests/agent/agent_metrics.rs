@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use flowmote_decoder::Sample;
 use flowmote_decoder::visit::Value;
-use flowmote_lab::net::{Agent, Capture, Collector, Lab, Namespace, flood, flowmote, peer_ip_of};
+use flowmote_lab::net::{
+    Agent, Capture, Checked, Collector, Lab, Namespace, flood, peer_ip_of, with_local_collector,
+};
 use flowmote_lab::{skip_part, wait_until};
 use nix::sys::signal::Signal;
 
@@ -34,9 +36,7 @@ const COUNTER: u32 = 2;
 const GAUGE: u32 = 4;
 
 fn config(block: &str) -> String {
-    format!(
-        "sflow {{ agent.cidr = 127.0.0.0/8 polling = 1 collector {{ ip = 127.0.0.1 }}\n{block} }}"
-    )
+    with_local_collector(&format!("polling = 1 {block}"))
 }
 
 fn lab() -> Option<(Lab, Namespace, Namespace)> {
@@ -44,12 +44,6 @@ fn lab() -> Option<(Lab, Namespace, Namespace)> {
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link6(1, (&host, "eth0"), (&peer, "eth0"));
     Some((lab, host, peer))
-}
-
-fn check(lab: &Lab, host: &Namespace, text: &str) -> String {
-    let path = lab.file("check.conf", text);
-    let output = host.command(flowmote()).args(["check", "--config"]).arg(path).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The counters of the veth driver as ethtool prints them, under the names of the agent.
@@ -71,7 +65,7 @@ fn counters_of_a_driver_are_those_of_ethtool() {
     let Some((lab, host, peer)) = lab() else { return };
     let collector = Collector::start(&host, "127.0.0.1:6343");
     let all = config("ethtool { counters = . }");
-    let text = check(&lab, &host, &all);
+    let text = Checked::of(&lab, &host, &all).lines;
     assert!(text.contains("driver counters of eth0 (veth, "), "{text}");
     let mut agent = Agent::start_with(&lab, &host, &all);
     flood(&peer, (flowmote_lab::net::ip_of(1).0, 9).into(), 100, 100);
@@ -104,9 +98,10 @@ fn counters_of_a_driver_are_those_of_ethtool() {
     reload(&mut agent, "");
     agent.stop();
     collector.finish().check();
-    let text = check(&lab, &host, &config("ethtool { }"));
+    let text = Checked::of(&lab, &host, &config("ethtool { }")).lines;
     assert!(text.contains("driver counters of eth0 (veth, "), "{text}");
-    assert!(!check(&lab, &host, &config("")).contains("driver counters"), "no driver of a cloud");
+    let text = Checked::of(&lab, &host, &config("")).lines;
+    assert!(!text.contains("driver counters"), "no driver of a cloud: {text}");
 }
 
 #[test]
@@ -132,6 +127,7 @@ fn host_metrics_are_sent_by_group() {
     assert_eq!(all.contains_key("psi_cpu_some_total"), has("/proc/pressure/cpu"));
     agent.stop();
     collector.finish().check();
-    let text = check(&lab, &host, &config("host-metrics { psi = off ipv6 = off conntrack = off }"));
+    let without = config("host-metrics { psi = off ipv6 = off conntrack = off }");
+    let text = Checked::of(&lab, &host, &without).lines;
     assert!(text.contains("host metrics    2 beside the counters"), "{text}");
 }

@@ -4,17 +4,10 @@ use flowmote_decoder::counter::{AppOperations, AppResources, AppWorkers};
 use flowmote_decoder::flow::{AppOperation, ExtendedSocketIpv4};
 use flowmote_decoder::{DataSource, FlowSample, Sample};
 use flowmote_lab::net::{Agent, Capture, Collector, Lab, Namespace, service};
-use flowmote_lab::{Program, skip, wait_until};
+use flowmote_lab::{Program, record, skip, wait_until};
 
 const CONFIGURATION: &str = "sflow { agent.cidr = 127.0.0.0/8 polling = 0 sampling = 0
     sampling.app.service = 1 polling.app = 1 collector { ip = 127.0.0.1 } json { } }";
-
-/// A record of a sample, which must have it.
-macro_rules! record {
-    ($sample:expr, $record:ty) => {
-        $sample.records().flatten().find_map(|record| record.read::<$record>()).unwrap()
-    };
-}
 
 /// The service, with the settings that the agent publishes.
 fn start_service(host: &Namespace, agent: &Agent) -> Option<Program> {

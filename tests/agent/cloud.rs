@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use flowmote_decoder::Sample;
 use flowmote_decoder::visit::Value;
 use flowmote_lab::Program;
-use flowmote_lab::net::{Agent, Capture, Collector, Lab, Namespace, flowmote, helper};
+use flowmote_lab::net::{
+    Agent, Capture, Checked, Collector, Lab, Namespace, flowmote, helper, with_local_collector,
+};
 use nix::sys::signal::Signal;
 
 /// The instance that the service describes.
@@ -151,9 +153,7 @@ fn texts(capture: &Capture, datasource: &str) -> BTreeMap<String, String> {
 }
 
 fn config(block: &str) -> String {
-    format!(
-        "sflow {{ agent.cidr = 127.0.0.0/8 polling = 1 collector {{ ip = 127.0.0.1 }}\n{block} }}"
-    )
+    with_local_collector(&format!("polling = 1 {block}"))
 }
 
 /// A host with an interface that takes the place of an adapter, as in a container, and the address of
@@ -284,13 +284,11 @@ fn reload_and_environment_choose_the_service() {
     wait_for(&collector, "cloud", "cloud_instance_type", "m5.large");
     assert_eq!(service.requests("GET /latest/meta-data/tags"), 0);
     agent.stop();
-    let path = lab.file("flowmote.conf", &config(EC2));
     let check = |variable: &str, value: &str| {
-        let mut command = host.command(flowmote());
-        command.args(["check", "--config"]).arg(&path).env(variable, value);
-        let output = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        text(&output.stdout) + &text(&output.stderr)
+        let checked = Checked::with(&lab, &host, &config(EC2), |command| {
+            command.env(variable, value);
+        });
+        checked.lines + &checked.problems
     };
     let text = check("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:8080/");
     assert!(text.contains("cloud           ec2: ec2 i-0123456789abcdef0 m5.large"), "{text}");

@@ -5,7 +5,8 @@
 use flowmote_decoder::flow::{ExtendedFunction, ExtendedLinuxDropReason, SampledHeader};
 use flowmote_decoder::{DiscardedPacket, Sample, Text};
 use flowmote_lab::net::{
-    Agent, Capture, Collector, Lab, Namespace, flood, flowmote, ip_of, peer_ip_of,
+    Agent, Capture, Checked, Collector, Lab, Namespace, flood, ip_of, peer_ip_of,
+    with_local_collector,
 };
 use flowmote_lab::skip;
 use nix::sys::signal::Signal;
@@ -16,10 +17,7 @@ const HEADERS: u32 = 14 + 20 + 8 + 4;
 const PORT_UNREACHABLE: u32 = 3;
 
 fn config(tokens: &str) -> String {
-    format!(
-        "sflow {{ agent.cidr = 127.0.0.0/8 polling = 0 collector {{ ip = 127.0.0.1 }}\n\
-         dropmon {{ start = on {tokens} }} }}"
-    )
+    with_local_collector(&format!("polling = 0 dropmon {{ start = on {tokens} }}"))
 }
 
 /// Two namespaces, linked by `lan0`; `None`, and a line among the skipped, where the kernel or the
@@ -28,11 +26,9 @@ fn lab() -> Option<(Lab, Namespace, Namespace)> {
     let lab = Lab::of_root()?;
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
-    let path = lab.file("probe.conf", &config(""));
-    let check = host.command(flowmote()).args(["check", "--config"]).arg(path).output().unwrap();
-    let text = String::from_utf8_lossy(&check.stdout).into_owned();
-    if !text.contains("by an eBPF program, in this network namespace") {
-        skip(&format!("no drops by eBPF: {}", String::from_utf8_lossy(&check.stderr)));
+    let checked = Checked::of(&lab, &host, &config(""));
+    if !checked.lines.contains("by an eBPF program, in this network namespace") {
+        skip(&format!("no drops by eBPF: {}", checked.problems));
         return None;
     }
     Some((lab, host, peer))

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use flowmote_decoder::FlowSample;
 use flowmote_lab::net::{
-    Agent, Collector, Lab, Namespace, flood, flowmote, ip_of, peer_ip_of, sampled_header,
+    Agent, Checked, Collector, Lab, Namespace, flood, ip_of, peer_ip_of, sampled_header,
+    with_local_collector,
 };
 use flowmote_lab::{skip, wait_until};
 use nix::sys::signal::Signal;
@@ -16,10 +17,7 @@ const INTERNAL: u32 = 0x3FFF_FFFF;
 
 /// An agent without `pcap { }` block.
 fn config(probability: &str) -> String {
-    format!(
-        "sflow {{ agent.cidr = 127.0.0.0/8 polling = 0 collector {{ ip = 127.0.0.1 }}\n\
-         nflog {{ group = 5 probability = {probability} }} }}"
-    )
+    with_local_collector(&format!("polling = 0 nflog {{ group = 5 probability = {probability} }}"))
 }
 
 /// Two namespaces, linked by `lan0`; `None`, and a line among the skipped, where the kernel or the
@@ -36,9 +34,7 @@ fn lab() -> Option<(Lab, Namespace, Namespace)> {
 }
 
 fn is_supported(lab: &Lab, host: &Namespace) -> Result<(), String> {
-    let path = lab.file("probe.conf", &config("1"));
-    let check = host.command(flowmote()).args(["check", "--config"]).arg(path).output().unwrap();
-    let errors = String::from_utf8_lossy(&check.stderr).into_owned();
+    let errors = Checked::of(lab, host, &config("1")).problems;
     if errors.contains("no nfnetlink_log") {
         return Err(errors);
     }
@@ -292,22 +288,13 @@ fn unit_needs_the_ambient_capability_net_admin() {
 #[test]
 fn check_describes_the_group_and_its_problems() {
     let Some((lab, host, _peer)) = lab() else { return };
-    let path = lab.file("flowmote.conf", &config("0.0025"));
-    let check = || {
-        let mut command = host.command(flowmote());
-        command.args(["check", "--config"]).arg(&path).output().unwrap()
-    };
+    let config = config("0.0025");
+    let check = || Checked::of(&lab, &host, &config);
     let free = check();
-    let text = String::from_utf8_lossy(&free.stdout);
-    assert!(text.contains("nflog           group 5: 1 in 400"), "{text}");
-    assert!(free.status.success(), "{}", String::from_utf8_lossy(&free.stderr));
-    let agent = Agent::start(&lab, &host, &format!("--config {}", path.display()));
+    assert!(free.passes && free.lines.contains("nflog           group 5: 1 in 400"), "{free:?}");
+    let agent = Agent::start_with(&lab, &host, &config);
     let used = check();
-    let text = String::from_utf8_lossy(&used.stderr);
-    assert!(
-        text.contains("warning: nflog group 5: another process has bound this group"),
-        "{text}"
-    );
-    assert!(used.status.success(), "{text}");
+    let warning = "warning: nflog group 5: another process has bound this group";
+    assert!(used.passes && used.problems.contains(warning), "{used:?}");
     agent.stop();
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use flowmote_decoder::counter::NvidiaGpu;
-use flowmote_lab::net::{Agent, Capture, Collector, Lab, Namespace, flowmote};
+use flowmote_lab::net::{Agent, Capture, Checked, Collector, Lab, Namespace, flowmote};
 use flowmote_lab::{skip, wait_until};
 
 /// Two devices. The energy of the first passes 2^32 mJ at the second poll; the second one is of a kind
@@ -123,8 +123,6 @@ fn missing_library_is_reported_and_costs_nothing_else() {
     let capture = collector.finish();
     assert!(records(&capture).is_empty());
     capture.check();
-    let path = lab.file("check.conf", CONFIG);
-    let output = host.command(flowmote()).args(["check", "--config"]).arg(path).output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains(line) && output.status.code() == Some(2), "{text}");
+    let checked = Checked::of(&lab, &host, CONFIG);
+    assert!(!checked.passes && checked.problems.contains(line), "{checked:?}");
 }

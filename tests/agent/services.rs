@@ -11,8 +11,8 @@ use flowmote_decoder::counter::{HostDescr, HostParent, VirtCpu, VirtNetIo, VirtN
 use flowmote_decoder::flow::{ExtendedEntities, ExtendedTcpInfo};
 use flowmote_decoder::{CountersSample, FlowSample};
 use flowmote_lab::net::{
-    Agent, Capture, Collector, Connections, Lab, LinkCounters, Namespace, flood, flowmote, helper,
-    ip_of, peer_ip_of,
+    Agent, Capture, Checked, Collector, Connections, Lab, LinkCounters, Namespace, flood, helper,
+    ip_of, peer_ip_of, with_local_collector,
 };
 use flowmote_lab::{skip, wait_until};
 use nix::sys::signal::Signal;
@@ -104,11 +104,12 @@ fn remove_below(path: &Path) {
     let _ = fs::remove_dir(path);
 }
 
+fn config(blocks: &str) -> String {
+    with_local_collector(&format!("polling = 1 {blocks}"))
+}
+
 fn start(lab: &Lab, host: &Namespace, blocks: &str) -> Agent {
-    let config = format!(
-        "sflow {{ agent.cidr = 127.0.0.0/8 polling = 1 collector {{ ip = 127.0.0.1 }}\n{blocks} }}"
-    );
-    Agent::start_with(lab, host, &config)
+    Agent::start_with(lab, host, &config(blocks))
 }
 
 /// The record of this type in a sample.
@@ -228,11 +229,7 @@ fn container_has_the_traffic_of_its_network() {
     let other = ID.replace('0', "1");
     slice.run(&format!("docker-{other}.scope"), sleep_in(&host));
     let collector = Collector::start(&host, "127.0.0.1:6343");
-    let agent = Agent::start_with(
-        &lab,
-        &host,
-        "sflow { agent.cidr = 127.0.0.0/8 polling = 1 collector { ip = 127.0.0.1 } docker { } }",
-    );
+    let agent = start(&lab, &host, "docker { }");
     let (name, without) = (&ID[..12], &other[..12]);
     collector.wait_for("a poll of each", |capture| {
         !samples(capture, name).is_empty() && !samples(capture, without).is_empty()
@@ -297,10 +294,7 @@ fn check_counts_what_the_blocks_select() {
     let Some(slice) = Slice::new("check") else { return };
     let host = lab.namespace();
     slice.make(&format!("docker-{ID}.scope"));
-    let text = "sflow { agent.cidr = 127.0.0.0/8 collector { ip = 127.0.0.1 } docker { } }";
-    let path = lab.file("check.conf", text);
-    let check = host.command(flowmote()).args(["check", "--config"]).arg(path).output().unwrap();
-    let text = String::from_utf8_lossy(&check.stdout);
+    let text = Checked::of(&lab, &host, &config("docker { }")).lines;
     let line = text.lines().find(|line| line.starts_with("cgroups ")).expect("a line");
     let containers = line.split(", ").nth(1).and_then(|part| part.split(' ').next());
     let count: u32 = containers.and_then(|count| count.parse().ok()).expect("a number");
@@ -317,8 +311,7 @@ fn reload_without_the_block_ends_the_data_sources() {
     let collector = Collector::start(&host, "127.0.0.1:6343");
     let mut agent = start(&lab, &host, "systemd { }");
     collector.wait_for("a poll", |capture| !samples(capture, &name).is_empty());
-    let config = "sflow { agent.cidr = 127.0.0.0/8 polling = 1 collector { ip = 127.0.0.1 } }";
-    lab.file("flowmote.conf", config);
+    lab.file("flowmote.conf", &config(""));
     agent.program().signal(Signal::SIGHUP);
     agent.wait_notified("READY=1");
     let seen = samples(&collector.so_far(), &name).len();

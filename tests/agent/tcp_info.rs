@@ -6,8 +6,8 @@ use flowmote_decoder::FlowSample;
 use flowmote_decoder::flow::ExtendedTcpInfo;
 use flowmote_decoder::packet::{FiveTuple, Layers};
 use flowmote_lab::net::{
-    Agent, Capture, Collector, Connections, Lab, Namespace, flood, flowmote, ip_of, peer_ip_of,
-    sampled_header,
+    Agent, Capture, Checked, Collector, Connections, Lab, Namespace, flood, ip_of, peer_ip_of,
+    sampled_header, with_local_collector,
 };
 use flowmote_lab::{skip, wait_until};
 
@@ -15,10 +15,7 @@ const RECEIVED: u32 = 1;
 const SENT: u32 = 2;
 
 fn config(taps: &str, block: &str) -> String {
-    format!(
-        "sflow {{ agent.cidr = 127.0.0.0/8 polling = 0 sampling = 1 collector {{ ip = 127.0.0.1 }}\n\
-         {taps} {block} }}"
-    )
+    with_local_collector(&format!("polling = 0 sampling = 1 {taps} {block}"))
 }
 
 const LAN0: &str = "pcap { dev = lan0 }";
@@ -343,15 +340,10 @@ fn sockets_of_udp_are_looked_up_if_requested() {
 #[test]
 fn check_describes_the_lookups() {
     let Some((lab, host, _peer)) = lab() else { return };
-    let path = lab.file("flowmote.conf", &config(LAN0, "tcp { udp = on tunnel = on }"));
-    let mut command = host.command(flowmote());
-    let output = command.args(["check", "--config"]).arg(path).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        text.contains("tcp             sockets of sampled packets of TCP and UDP, also in tunnels, by sock_diag"),
-        "{text}"
-    );
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let checked = Checked::of(&lab, &host, &config(LAN0, "tcp { udp = on tunnel = on }"));
+    let line =
+        "tcp             sockets of sampled packets of TCP and UDP, also in tunnels, by sock_diag";
+    assert!(checked.passes && checked.lines.contains(line), "{checked:?}");
 }
 
 /// The user of the systemd unit, which has no CAP_NET_ADMIN.

@@ -11,7 +11,9 @@ use flowmote_engine::flowcache::{ActiveFlow, Definition, Query};
 use flowmote_engine::lookup::Topology;
 use flowmote_engine::source::AgentList;
 use flowmote_engine::{Arrival, Instant};
-use flowmote_lab::net::{Agent, Capture, Collector, Connections, Lab, Namespace, ip_of};
+use flowmote_lab::net::{
+    Agent, Capture, Collector, Connections, Lab, Namespace, ip_of, with_local_collector,
+};
 use flowmote_lab::{skip, wait_until};
 
 const PORT: u16 = 5001;
@@ -59,14 +61,15 @@ impl World {
         self.rules(&self.peer, "").expect("no rules");
     }
 
-    fn agent(&self) -> Agent {
-        let config = "sflow { agent.cidr = 127.0.0.0/8 polling = 0 collector { ip = 127.0.0.1 }\n\
-                      nflog { group = 5 } tcp { } }";
-        Agent::start_with(&self.lab, &self.host, config)
-    }
-
-    fn connection(&self) -> Connections {
-        Connections::open(&self.peer, &self.host, server(), 1)
+    /// A collector, an agent, and a connection of which one packet was sampled.
+    fn sampled_once(&self) -> (Collector, Agent, Connections) {
+        let config = with_local_collector("polling = 0 nflog { group = 5 } tcp { }");
+        let collector = Collector::start(&self.host, "127.0.0.1:6343");
+        let agent = Agent::start_with(&self.lab, &self.host, &config);
+        let mut connection = Connections::open(&self.peer, &self.host, server(), 1);
+        connection.exchange(20_000);
+        collector.wait_for("the one sample", |capture| !capture.flow_samples().is_empty());
+        (collector, agent, connection)
     }
 
     /// Acknowledged bytes and retransmissions of the socket of the server, by ss(8).
@@ -112,11 +115,7 @@ fn sum(capture: &Capture, name: &str) -> u64 {
 #[test]
 fn changes_after_a_single_sample_are_those_of_the_counters_of_the_socket() {
     let Some(world) = World::open() else { return };
-    let collector = Collector::start(&world.host, "127.0.0.1:6343");
-    let agent = world.agent();
-    let mut connection = world.connection();
-    connection.exchange(20_000);
-    collector.wait_for("the one sample", |capture| !capture.flow_samples().is_empty());
+    let (collector, agent, mut connection) = world.sampled_once();
     // The counters of the sample are the beginning of the first change.
     connection.exchange(1000);
     let reported = || {
@@ -146,11 +145,7 @@ fn changes_after_a_single_sample_are_those_of_the_counters_of_the_socket() {
 #[test]
 fn connection_that_was_closed_is_reported_to_its_end() {
     let Some(world) = World::open() else { return };
-    let collector = Collector::start(&world.host, "127.0.0.1:6343");
-    let agent = world.agent();
-    let mut connection = world.connection();
-    connection.exchange(20_000);
-    collector.wait_for("the one sample", |capture| !capture.flow_samples().is_empty());
+    let (collector, agent, mut connection) = world.sampled_once();
     let received = || sum(&collector.so_far(), "bytes_received");
     let before = wait_until("the end of the changes", || {
         let before = received();
@@ -201,11 +196,7 @@ fn pairs(capture: &Capture) -> Vec<ActiveFlow> {
 #[test]
 fn analyzer_shows_bytes_retransmissions_timeouts_and_rtt_of_a_pair_of_hosts() {
     let Some(world) = World::open() else { return };
-    let collector = Collector::start(&world.host, "127.0.0.1:6343");
-    let agent = world.agent();
-    let mut connection = world.connection();
-    connection.exchange(20_000);
-    collector.wait_for("the one sample", |capture| !capture.flow_samples().is_empty());
+    let (collector, agent, mut connection) = world.sampled_once();
     // Nothing comes through, until a timer has expired.
     world.lose("");
     let exchange = connection.begin(20_000);

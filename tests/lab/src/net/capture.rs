@@ -259,3 +259,11 @@ fn uptime_ms_at(wall_ns: u64) -> u32 {
     let ago = now_ns.saturating_sub(wall_ns) / 1_000_000;
     ((seconds * 1000.0) as u64).saturating_sub(ago) as u32
 }
+
+/// The record of this type in a sample, which must have it.
+#[macro_export]
+macro_rules! record {
+    ($sample:expr, $record:ty) => {
+        $sample.records().flatten().find_map(|record| record.read::<$record>()).unwrap()
+    };
+}

@@ -21,6 +21,7 @@
 mod agent;
 mod capture;
 mod collector;
+mod configuration;
 mod connections;
 mod kernel;
 mod namespace;
@@ -39,6 +40,7 @@ use crate::skipped::skip;
 pub use self::agent::{Agent, Totals};
 pub use self::capture::{Capture, Received, if_counters, sampled_header, timestamp_ns};
 pub use self::collector::{Collector, wall_clock_ns};
+pub use self::configuration::{Checked, with_local_collector};
 pub use self::connections::Connections;
 pub use self::kernel::{LinkCounters, ip_of, peer_ip_of};
 pub use self::namespace::Namespace;
