@@ -74,6 +74,37 @@ fn unit_has_the_exposure_level_of_the_page() {
     }
 }
 
+/// Only the systemd of this machine: it accepts both, and each line changes one of the unit.
+#[test]
+fn drop_in_for_old_systemd_fits_the_unit() {
+    let page = fs::read_to_string(folder("docs/install.md")).expect("the page");
+    let (_, rest) = page.split_once("flowmote.service.d/systemd-219.conf").expect("its name");
+    let drop_in = rest.split("```").nth(1).expect("a block").trim_start();
+    let unit =
+        fs::read_to_string(folder("platform-linux/dist/flowmote.service")).expect("the unit");
+    for line in drop_in.lines().skip(1) {
+        let name = line.split_once('=').expect("a setting").0;
+        assert!(unit.contains(&format!("\n{name}=")), "{name}= is not in the unit");
+    }
+    let place = tempfile::tempdir().expect("a directory");
+    let program = flowmote_lab::net::flowmote();
+    let unit = unit.replace("/usr/local/sbin/flowmote", program.to_str().expect("a path"));
+    fs::write(place.path().join("flowmote.service"), unit).unwrap();
+    fs::create_dir(place.path().join("flowmote.service.d")).unwrap();
+    fs::write(place.path().join("flowmote.service.d/systemd-219.conf"), drop_in).unwrap();
+    let mut analyze = Command::new("systemd-analyze");
+    // The colon: and the directories that there are anyway.
+    analyze.env("SYSTEMD_UNIT_PATH", format!("{}:", place.path().display()));
+    match analyze.args(["verify", "--man=no", "flowmote.service"]).output() {
+        Ok(output) => {
+            let complaints = String::from_utf8_lossy(&output.stderr);
+            let of_unit = complaints.lines().filter(|line| line.contains("flowmote"));
+            assert_eq!(of_unit.collect::<Vec<_>>(), [""; 0]);
+        }
+        Err(error) => skip(&format!("systemd-analyze: {error}")),
+    }
+}
+
 /// The lines that the page describes.
 struct Page {
     /// Code spans in the first column of the tables.
