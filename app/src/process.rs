@@ -16,12 +16,14 @@ use crate::socket::Socket;
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) socket: Socket,
+    /// Apart from the state, because a file system can block, and [`application`](Self::application)
+    /// must not wait for it.
+    file: Mutex<SettingsFile>,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    file: SettingsFile,
     settings: Settings,
     applications: Vec<Registered>,
 }
@@ -60,8 +62,8 @@ impl Process {
     pub(crate) fn new(path: PathBuf) -> Self {
         let settings = Settings::default();
         let socket = Socket::open(settings.port);
-        let file = SettingsFile::new(path);
-        Self { socket, state: Mutex::new(State { file, settings, applications: Vec::new() }) }
+        let file = Mutex::new(SettingsFile::new(path));
+        Self { socket, file, state: Mutex::new(State { settings, applications: Vec::new() }) }
     }
 
     /// The application of this name. There is one for all callers, so that its counters are those of
@@ -95,10 +97,10 @@ impl Process {
     }
 
     fn follow_settings(&self) {
-        let mut state = self.lock();
-        if let Some(settings) = state.file.changed() {
+        let changed = self.file.lock().unwrap_or_else(PoisonError::into_inner).changed();
+        if let Some(settings) = changed {
             self.socket.set_port(settings.port);
-            state.settings = settings;
+            self.lock().settings = settings;
         }
     }
 
@@ -150,3 +152,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Bytes. The functions that users pass to [`Application::counters`](crate::Application::counters)
 /// run on it.
 const STACK: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::application::Application;
+    use crate::status::Status;
+    use crate::testing::Lab;
+
+    #[test]
+    fn file_system_that_blocks_delays_no_application() {
+        let (lab, app) = Lab::with_application("shop");
+        // As the thread does while it reads.
+        let _reading = lab.process.file.lock().unwrap();
+        let other = Application::in_process("shop.cart", lab.process);
+        app.operation("x").finish(Status::Success);
+        other.operation("x").finish(Status::Success);
+        assert_eq!(other.sampling_rate(), 1);
+        assert!(lab.receive().is_some() && lab.receive().is_some());
+    }
+}

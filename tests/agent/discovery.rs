@@ -59,7 +59,7 @@ fn collectors_and_settings_follow_the_name_server() {
     agent.program().wait_for_line(0, "dns-sd: _sflow._udp.example.com: ");
     let server = name_server(&host, "sampling=2,uuid=x");
     agent.program().wait_for_line(0, "dns-sd: found collector collector.example.com:6399");
-    agent.program().wait_for_line(0, "dns-sd: not used: \"uuid\" cannot be set by DNS");
+    agent.program().wait_for_line(0, "dns-sd: not used: TXT \"uuid=x\": \"uuid\" cannot be set by DNS");
     let index = host.if_index("lan0");
     let rate = |wanted: u32| {
         wait_until("samples at the published rate", || {
@@ -93,7 +93,7 @@ fn check_shows_what_dns_publishes() {
     let (status, _, errors) = check();
     assert_eq!(status, Some(2));
     assert!(
-        errors.contains("error: dns-sd: _sflow._udp.example.com: Connection refused"),
+        errors.contains("error: dns-sd: _sflow._udp.example.com: 127.0.0.1: Connection refused"),
         "{errors}"
     );
     let server = name_server(&host, "sampling=5");

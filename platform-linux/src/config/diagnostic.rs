@@ -14,8 +14,18 @@ pub struct Position {
 impl Position {
     /// The first character of a file.
     pub const START: Self = Self { line: 1, column: 1 };
-    /// No place in a file: the setting was published in DNS.
-    pub const DNS: Self = Self { line: 0, column: 0 };
+    /// No place in a file: a record in DNS.
+    pub const DNS: Self = Self::in_dns(0);
+
+    /// No place in a file: the setting with this number, from 1, of those that were published in DNS.
+    pub const fn in_dns(number: u32) -> Self {
+        Self { line: 0, column: number }
+    }
+
+    /// Returns true if the setting was published in DNS.
+    pub const fn is_in_dns(self) -> bool {
+        self.line == 0
+    }
 }
 
 /// The severity of a problem.

@@ -2,7 +2,7 @@
 
 use super::block::sflow;
 use super::collector_host;
-use super::diagnostic::{Diagnostics, Position, Severity, quoted};
+use super::diagnostic::{Diagnostic, Diagnostics, Position, Severity, quoted};
 use super::grammar::SFLOW;
 use super::settings::push_bounded;
 use super::tokens::{Kind, Setting, Settings, Value};
@@ -24,13 +24,25 @@ impl Config {
     pub fn with_discovered(&self, discovered: &Discovered) -> (Self, Vec<String>) {
         let (mut config, mut problems) = (self.clone(), Diagnostics::default());
         add_collectors(discovered, &mut config, &mut problems);
-        let pairs = discovered.settings.iter().filter(|(name, _)| !is_ignored(name));
-        let list = pairs.filter_map(|(name, value)| setting(name, value, &mut problems)).collect();
+        let pairs = discovered.settings.iter().zip(1..).filter(|((name, _), _)| !is_ignored(name));
+        let list =
+            pairs.filter_map(|(pair, number)| setting(pair, number, &mut problems)).collect();
         let mut settings = Settings { at: Position::DNS, list, problems: &mut problems };
         sflow::read(&mut settings, &mut config);
         let messages = problems.into_list().into_iter();
         let wrong = messages.filter(|found| found.severity == Severity::Error);
-        (config, wrong.map(|found| found.message).collect())
+        (config, wrong.map(|found| discovered.in_place(found)).collect())
+    }
+}
+
+impl Discovered {
+    /// The message of a problem, after the string of the TXT record that has it.
+    fn in_place(&self, Diagnostic { column, message, .. }: Diagnostic) -> String {
+        let place = usize::try_from(column).ok().and_then(|number| number.checked_sub(1));
+        match place.and_then(|place| self.settings.get(place)) {
+            Some((name, value)) => format!("TXT {}: {message}", quoted(&format!("{name}={value}"))),
+            None => message,
+        }
     }
 }
 
@@ -50,16 +62,21 @@ fn add_collectors(discovered: &Discovered, config: &mut Config, problems: &mut D
 }
 
 /// The setting as the parser makes it of a line `name = value`.
-fn setting(name: &str, text: &str, problems: &mut Diagnostics) -> Option<Setting> {
+fn setting(
+    (name, text): &(String, String),
+    number: u32,
+    problems: &mut Diagnostics,
+) -> Option<Setting> {
+    let at = Position::in_dns(number);
     let token = SFLOW
         .find(name)
         .filter(|token| !matches!(token.kind, Kind::Block(_)) && PUBLISHED.contains(&token.name));
     let Some(token) = token else {
-        problems.error(Position::DNS, format!("{} cannot be set by DNS", quoted(name)));
+        problems.error(at, format!("{} cannot be set by DNS", quoted(name)));
         return None;
     };
-    let value = Value { text: text.to_owned(), at: Position::DNS };
-    Some(Setting { token, name: name.to_owned(), at: Position::DNS, value: Some(value) })
+    let value = Value { text: text.clone(), at };
+    Some(Setting { token, name: name.clone(), at, value: Some(value) })
 }
 
 /// `txtvers` is the version of the record (RFC 6763, section 6.7).
@@ -137,6 +154,14 @@ mod tests {
         let (config, problems) = file().with_discovered(&discovered);
         assert_eq!(config, file());
         assert_eq!(problems.len(), 10, "{problems:#?}");
-        assert!(problems.contains(&"\"uuid\" cannot be set by DNS".to_owned()), "{problems:#?}");
+        for (place, message) in [
+            ("sampling=400 } pcap { dev = lo", "\"400 } pcap { dev = lo\" is not a whole number"),
+            ("headerBytes=13", "\"headerBytes\" = 13 is out of range 14..=256"),
+            ("smapling=1", "\"smapling\" cannot be set by DNS"),
+        ] {
+            let problem = format!("TXT \"{place}\": {message}");
+            assert!(problems.contains(&problem), "{problem}: {problems:#?}");
+        }
+        assert!(problems.contains(&"\"c.example\": the port is 0".to_owned()), "{problems:#?}");
     }
 }

@@ -153,7 +153,7 @@ impl fmt::Display for Bound {
 impl fmt::Display for RateSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.position {
-            Some(Position::DNS) => write!(f, "{} from DNS", self.value),
+            Some(at) if at.is_in_dns() => write!(f, "{} from DNS", self.value),
             Some(at) => write!(f, "{} on line {}", self.value, at.line),
             None => write!(f, "{} on the command line", self.value),
         }

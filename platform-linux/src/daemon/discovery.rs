@@ -68,7 +68,7 @@ impl Discoverer {
     pub(super) fn apply(&mut self, now: Instant, file: &Config) -> Config {
         let (config, problems) = file.with_discovered(&self.found);
         if !problems.is_empty() {
-            let problems = problems.join("; ");
+            let problems = some_of(&problems, "; ");
             self.record_throttle.warn(now, format_args!("dns-sd: not used: {problems}"));
         }
         config
@@ -117,7 +117,7 @@ impl Discoverer {
                 self.retry = RETRY;
                 let is_new = self.found != discovered;
                 if is_new {
-                    info!("dns-sd: found {}", in_words(&discovered));
+                    info!("dns-sd: found {}", some_of(&in_words(&discovered), ", "));
                 }
                 self.found = discovered;
                 is_new
@@ -143,7 +143,8 @@ pub(super) fn check(config: &Config, findings: &mut Findings) -> Config {
     let Some(request) = &config.discovery else { return config.clone() };
     match look_up(request) {
         Ok(Found { discovered, valid_secs }) => {
-            let found = in_words(&discovered);
+            let found = in_words(&discovered).join(", ");
+            let found = if found.is_empty() { "nothing" } else { &found };
             findings.line("dns-sd", format_args!("{found}; valid for {valid_secs} s"));
             let (config, problems) = config.with_discovered(&discovered);
             let lines = problems.into_iter().map(|problem| format!("dns-sd: {problem}"));
@@ -157,19 +158,52 @@ pub(super) fn check(config: &Config, findings: &mut Findings) -> Config {
     }
 }
 
-fn in_words(found: &Discovered) -> String {
+fn in_words(found: &Discovered) -> Vec<String> {
     let collectors = found.collectors.iter().map(|(host, port)| format!("collector {host}:{port}"));
     let settings = found.settings.iter().map(|(name, value)| format!("{name} = {value}"));
-    let all: Vec<String> = collectors.chain(settings).collect();
-    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+    collectors.chain(settings).collect()
+}
+
+/// The first of them, for a log line: a server may send thousands of bytes as often as it likes.
+fn some_of(list: &[String], separator: &str) -> String {
+    let cut = |text: &String| text.chars().take(MAX_TEXT).collect::<String>();
+    let mut text: Vec<_> = list.iter().take(MAX_LISTED).map(cut).collect();
+    match list.len() {
+        0 => text.push("nothing".to_owned()),
+        1..=MAX_LISTED => {}
+        all => text.push(format!("and {} more", all - MAX_LISTED)),
+    }
+    text.join(separator)
 }
 
 fn twice(time: Duration) -> Duration {
     Duration::from_millis(time.as_millis().saturating_mul(2))
 }
 
+/// Entries of a log line.
+const MAX_LISTED: usize = 8;
+/// Characters of an entry.
+const MAX_TEXT: usize = 120;
 const LOOK: Duration = Duration::from_millis(50);
 const LOOK_MOST: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(5);
 /// As hsflowd.
 const RETRY_MOST: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_line_about_many_records_is_short() {
+        let settings = vec![("k".repeat(255), "v".repeat(255)); 64];
+        let found = Discovered { collectors: vec![("c.example".to_owned(), 6343)], settings };
+        let line = some_of(&in_words(&found), ", ");
+        assert!(line.starts_with("collector c.example:6343, kkk"), "{line}");
+        assert!(line.ends_with("k, and 57 more"), "{line}");
+        assert!(line.len() < 1000, "{}", line.len());
+        let found = Discovered { settings: vec![("a".into(), "1".into()); 8], ..found };
+        assert!(some_of(&in_words(&found), ", ").ends_with("a = 1, and 1 more"));
+        assert_eq!(some_of(&in_words(&Discovered::default()), ", "), "nothing");
+    }
+}

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use nix::net::if_::if_nametoindex;
+use resolv_conf::ScopedIp;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
 use crate::seed::seed;
@@ -34,10 +36,10 @@ impl Servers {
 
     fn read(text: &[u8]) -> Self {
         let (config, _) = resolv_conf::Config::parse_with_errors(text);
-        let servers = config.get_nameservers_or_local().into_iter().map(IpAddr::from);
+        let servers = config.get_nameservers_or_local();
         let domain = config.get_last_search_or_domain().next();
         Self {
-            addresses: servers.take(MAX_SERVERS).map(|ip| SocketAddr::new(ip, PORT)).collect(),
+            addresses: servers.iter().take(MAX_SERVERS).map(address).collect(),
             timeout: Duration::from_secs(config.timeout.clamp(1, 10).into()),
             attempts: config.attempts.clamp(1, 3),
             domain: domain.map(|domain| domain.to_string()).or_else(|| config.get_system_domain()),
@@ -47,11 +49,12 @@ impl Servers {
     /// Asks one server after the other. Returns the reply, which has the records.
     ///
     /// # Errors
-    /// `NotFound` for a name that does not exist, else the error of the last server.
+    /// `NotFound` for a name that does not exist, else the error of the last server, with its address.
     pub(super) fn ask(&self, name: &str, kind: Kind) -> io::Result<Vec<u8>> {
         let mut outcome = Err(io::Error::new(ErrorKind::NotFound, "the host has no name server"));
         for server in (0..self.attempts).flat_map(|_| &self.addresses) {
-            outcome = exchange(*server, &query(name, kind)?, self.timeout);
+            outcome = exchange(*server, &query(name, kind)?, self.timeout)
+                .map_err(|error| of_server(server.ip(), &error));
             match &outcome {
                 Ok(_) => break,
                 Err(error) if error.kind() == ErrorKind::NotFound => break,
@@ -60,6 +63,27 @@ impl Servers {
         }
         outcome
     }
+}
+
+/// The address of a server. A link-local one has the interface as its scope.
+fn address(server: &ScopedIp) -> SocketAddr {
+    match server {
+        ScopedIp::V4(ip) => SocketAddr::new((*ip).into(), PORT),
+        ScopedIp::V6(ip, scope) => {
+            let index = scope.as_deref().and_then(|name| if_nametoindex(name).ok());
+            SocketAddrV6::new(*ip, PORT, 0, index.unwrap_or(0)).into()
+        }
+    }
+}
+
+/// The error in words. A read that timed out is `WouldBlock`, whose text is no reason.
+fn of_server(server: IpAddr, error: &io::Error) -> io::Error {
+    let text = match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("no reply from {server} in time"),
+        ErrorKind::NotFound => error.to_string(),
+        _ => format!("{server}: {error}"),
+    };
+    io::Error::new(error.kind(), text)
 }
 
 fn query(name: &str, kind: Kind) -> io::Result<Vec<u8>> {
@@ -156,7 +180,7 @@ fn check(query: &[u8], reply: &[u8]) -> io::Result<()> {
     match reply.rcode() {
         RCODE::NoError => Ok(()),
         RCODE::NameError => Err(io::Error::new(ErrorKind::NotFound, "there is no such name")),
-        code => Err(io::Error::other(format!("the name server refused: {code:?}"))),
+        code => Err(io::Error::other(format!("the name server replied {code:?}"))),
     }
 }
 
@@ -188,6 +212,7 @@ mod tests {
         assert_eq!(servers.domain.as_deref(), Some("a.example"));
         assert_eq!(servers.addresses.len(), MAX_SERVERS);
         assert_eq!(servers.addresses[0], "192.0.2.1:53".parse().unwrap());
+        assert_eq!(servers.addresses[1], "[fe80::1%1]:53".parse().unwrap(), "lo is 1");
         assert_eq!((servers.timeout.as_secs(), servers.attempts), (10, 1));
         assert_eq!(Servers::read(b"").addresses[0], "127.0.0.1:53".parse().unwrap());
     }
@@ -249,6 +274,19 @@ mod tests {
         let error = outcome(vec![|query| reply(query, RCODE::NameError)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let error = outcome(vec![|query| reply(query, RCODE::Refused)]).unwrap_err();
-        assert_eq!(error.to_string(), "the name server refused: Refused");
+        assert_eq!(error.to_string(), "the name server replied Refused");
+    }
+
+    #[test]
+    fn silence_is_an_error_that_names_the_server() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let addresses = vec![silent.local_addr().unwrap()];
+        let timeout = Duration::from_millis(10);
+        let servers = Servers { addresses, timeout, attempts: 2, domain: None };
+        let error = servers.ask("_sflow._udp.a", Kind::Txt).unwrap_err();
+        assert_eq!(error.to_string(), "no reply from 127.0.0.1 in time");
+        silent.set_nonblocking(true).unwrap();
+        let questions = (0..9).filter(|_| silent.recv(&mut [0; 512]).is_ok()).count();
+        assert_eq!(questions, 2, "one an attempt");
     }
 }

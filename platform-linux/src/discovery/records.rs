@@ -10,17 +10,22 @@ use crate::discovery::Found;
 
 /// Reads the two replies. An empty one has no records.
 pub(super) fn read(collectors: &[u8], settings: &[u8]) -> io::Result<Found> {
-    let mut found = Found { discovered: Discovered::default(), valid_secs: LONGEST };
+    let mut discovered = Discovered::default();
+    let mut shortest = None;
     for reply in [collectors, settings].into_iter().filter(|reply| !reply.is_empty()) {
         let packet = Packet::parse(reply).map_err(io::Error::other)?;
-        packet.answers.iter().for_each(|record| add(record, &mut found));
+        for record in packet.answers.iter().filter(|record| add(record, &mut discovered)) {
+            shortest = Some(shortest.map_or(record.ttl, |ttl: u32| ttl.min(record.ttl)));
+        }
     }
-    found.valid_secs = found.valid_secs.max(SHORTEST);
-    Ok(found)
+    // Without a record there is no TTL: the records may be published any time.
+    let valid_secs = shortest.map_or(EMPTY, |ttl| ttl.clamp(SHORTEST, LONGEST));
+    Ok(Found { discovered, valid_secs })
 }
 
-fn add(record: &ResourceRecord<'_>, found: &mut Found) {
-    let Found { discovered: Discovered { collectors, settings }, valid_secs } = found;
+/// Takes what a record contains. Returns false if it is of another kind.
+fn add(record: &ResourceRecord<'_>, discovered: &mut Discovered) -> bool {
+    let Discovered { collectors, settings } = discovered;
     match &record.rdata {
         RData::SRV(service) if collectors.len() < MOST => {
             let host = service.target.to_string();
@@ -35,9 +40,9 @@ fn add(record: &ResourceRecord<'_>, found: &mut Found) {
             let pairs = text.iter_raw().take(room);
             settings.extend(pairs.map(|(key, value)| (lossy(key), lossy(value.unwrap_or(b"")))));
         }
-        _ => return,
+        _ => return false,
     }
-    *valid_secs = record.ttl.min(*valid_secs);
+    true
 }
 
 /// Collectors, and settings, that are read of a reply.
@@ -45,6 +50,8 @@ const MOST: usize = 64;
 /// Seconds between two lookups.
 const SHORTEST: u32 = 10;
 const LONGEST: u32 = 86_400;
+/// As long as hsflowd waits after a failure.
+const EMPTY: u32 = 300;
 
 #[cfg(test)]
 mod tests {
@@ -104,6 +111,8 @@ mod tests {
         assert_eq!((found.discovered.collectors.len(), found.valid_secs), (MOST, SHORTEST));
         let gone = read(&reply(vec![record(u32::MAX, srv(".", 0))]), &[]).unwrap();
         assert_eq!((gone.discovered, gone.valid_secs), (Discovered::default(), LONGEST));
+        let none = read(&reply(vec![record(5, RData::A(A { address: 1 }))]), &[]).unwrap();
+        assert_eq!((none.discovered, none.valid_secs), (Discovered::default(), 300));
         // Names that point to themselves, and every cut of a reply.
         let mut looping = reply(vec![record(1, srv("a.example", 1))]);
         looping[12..14].copy_from_slice(&[0xc0, 12]);

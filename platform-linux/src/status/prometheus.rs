@@ -15,8 +15,15 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
         families.add(("flowmote_sampling_rate", "gauge", help), &labels, (*sampling_rate).into());
         families.add_counted(("", "of an interface"), &labels, counted);
     }
-    for Collector { collector, state, counted, .. } in &snapshot.collectors {
-        let labels = [("collector", collector.as_str())];
+    for (at, Collector { collector, state, counted, .. }) in snapshot.collectors.iter().enumerate()
+    {
+        let listed = snapshot.collectors.iter().take(at).filter(|it| it.collector == *collector);
+        // No two samples of a metric may have the same labels.
+        let label = match listed.count() {
+            0 => collector.clone(),
+            before => format!("{collector} ({})", before + 1),
+        };
+        let labels = [("collector", label.as_str())];
         let help = "1: nothing indicates that datagrams for the collector are lost";
         let is_sending = u64::from(state == "sending");
         families.add(("flowmote_collector_sending", "gauge", help), &labels, is_sending);
@@ -208,5 +215,21 @@ flowmote_datagrams_total 9
             ..Snapshot::default()
         };
         assert_eq!(render(&snapshot), TEXT);
+    }
+
+    #[test]
+    fn collector_that_is_listed_again_has_labels_of_its_own() {
+        let collector =
+            |name: &str| Collector { collector: name.to_owned(), ..Collector::default() };
+        let collectors = ["a", "b", "a", "a"].map(collector).into();
+        let text = render(&Snapshot { collectors, ..Snapshot::default() });
+        let mut samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let expected = ["a", "b", "a (2)", "a (3)"]
+            .map(|name| format!("flowmote_collector_sending{{collector=\"{name}\"}} 0"));
+        assert!(expected.iter().all(|line| samples.contains(&line.as_str())), "{samples:#?}");
+        let all = samples.len();
+        samples.sort_unstable();
+        samples.dedup();
+        assert_eq!(samples.len(), all, "{samples:#?}");
     }
 }

@@ -38,11 +38,24 @@ impl Cache {
     /// Replaces the file as a whole.
     ///
     /// # Errors
-    /// Those of a directory that is absent or not writable.
+    /// Those of a directory that is absent, full or not writable. The file of before stays.
     pub(super) fn store(&self, identity: &Identity) -> io::Result<()> {
         let (path, new) = (self.directory.join(FILE), self.directory.join(NEW));
-        fs::write(&new, self.head() + &text(identity))?;
-        fs::rename(new, path)
+        let written =
+            fs::write(&new, self.head() + &text(identity)).and_then(|()| fs::rename(&new, path));
+        if written.is_err() {
+            let _ = fs::remove_file(new);
+        }
+        written
+    }
+
+    /// The place in words, for `flowmote check`.
+    pub(super) fn in_words(&self) -> String {
+        let directory = self.directory.display();
+        match fs::read_dir(&self.directory) {
+            Ok(_) => format!("kept in {directory}"),
+            Err(error) => format!("not kept for a restart: {directory}: {error}"),
+        }
     }
 
     fn head(&self) -> String {
@@ -114,8 +127,16 @@ mod tests {
         assert_eq!(later.load(), None);
         fs::write(directory.join(FILE), [0xff; 10]).unwrap();
         assert_eq!(cache.load(), None);
+        assert_eq!(cache.in_words(), format!("kept in {}", directory.display()));
+        // What is in the way stands for a file system that is full.
+        fs::remove_file(directory.join(FILE)).unwrap();
+        fs::create_dir(directory.join(FILE)).unwrap();
+        assert!(cache.store(&Identity::default()).is_err());
+        assert!(!directory.join(NEW).exists(), "a part of a file stays");
         fs::remove_dir_all(&directory).unwrap();
         assert!(cache.store(&Identity::default()).is_err());
+        let words = format!("not kept for a restart: {}: No such file", directory.display());
+        assert!(cache.in_words().starts_with(&words), "{}", cache.in_words());
         let unknown = Cache { boot_id: String::new(), ..cache };
         assert_eq!(unknown.load(), None);
     }

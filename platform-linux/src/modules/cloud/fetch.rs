@@ -33,6 +33,8 @@ pub(super) struct Fetch {
     /// Requests without a usable reply.
     pub(super) failures: u64,
     pub(super) outcome: Result<Identity, Failure>,
+    /// Why the last identity is not on disk, if it is not.
+    pub(super) not_kept: Option<String>,
 }
 
 impl Target {
@@ -50,7 +52,7 @@ impl Fetch {
     /// Nothing was queried yet: the outcome is what the disk or the firmware has.
     pub(super) fn new(target: Target) -> Self {
         let outcome = Ok(Identity::default());
-        Self { target, token: None, queries: 0, failures: 0, outcome }
+        Self { target, token: None, queries: 0, failures: 0, outcome, not_kept: None }
     }
 
     /// Reads the last identity from disk.
@@ -66,7 +68,9 @@ impl Fetch {
         self.outcome = self.first_reachable(TOTAL);
         if let Ok(identity) = &self.outcome {
             // Without a state directory a restart only has to query again.
-            let _ = self.target.cache.store(identity);
+            let (directory, stored) =
+                (&self.target.cache.directory, self.target.cache.store(identity));
+            self.not_kept = stored.err().map(|error| format!("{}: {error}", directory.display()));
         }
         self.queries = self.queries.saturating_add(1);
     }

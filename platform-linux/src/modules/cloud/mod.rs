@@ -116,15 +116,15 @@ impl Module for Cloud {
         let Some(target) = self.configured(config) else { return };
         let provider = target.provider.name();
         let every = config.cloud.refresh_secs;
-        let directory = target.cache.directory.clone();
+        let cache = target.cache.clone();
         match Fetch::new(target).first_reachable(CHECK_TIME) {
             Ok(identity) => {
                 let name = describe(&identity);
                 findings.line(
                     "cloud",
                     format_args!(
-                        "{provider}: {name}, queried every {every} s, kept in {}",
-                        directory.display()
+                        "{provider}: {name}, queried every {every} s, {}",
+                        cache.in_words()
                     ),
                 );
             }

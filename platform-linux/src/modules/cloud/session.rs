@@ -30,6 +30,8 @@ pub(super) struct Session {
     /// MAC addresses of the adapters at the last query.
     adapters: Vec<[u8; 6]>,
     pub(super) failures: u64,
+    /// The last reason why the identity is not on disk.
+    not_kept: Option<String>,
 }
 
 impl Session {
@@ -47,6 +49,7 @@ impl Session {
             identity: Identity::default(),
             adapters: Vec::new(),
             failures: 0,
+            not_kept: None,
         }
     }
 
@@ -75,9 +78,16 @@ impl Session {
     fn take_outcome(&mut self, now: Instant, links: &Links, throttle: &mut ThrottleByReason) {
         let Some(fetch) = self.fetch.ended(now) else { return };
         let (queries, failures, outcome) = (fetch.queries, fetch.failures, fetch.outcome.clone());
+        let not_kept = fetch.not_kept.clone();
         let is_first = self.handled == 0;
         self.handled = queries;
         self.failures = failures;
+        if let Some(reason) = &not_kept
+            && self.not_kept != not_kept
+        {
+            info!("cloud: the identity is not kept for a restart: {reason}");
+        }
+        self.not_kept = not_kept;
         match outcome {
             Ok(identity) => {
                 if !is_first {

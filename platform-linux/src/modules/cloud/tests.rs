@@ -143,6 +143,8 @@ fn instance_of_ec2_is_queried_with_one_token() {
     let mut fetch = fetch(CloudProvider::Ec2, &[address]);
     fetch.query();
     fetch.query();
+    let reason = fetch.not_kept.clone().expect("there is no directory");
+    assert!(reason.starts_with("/nonexistent: No such file or directory"), "{reason}");
     let identity = fetch.outcome.clone().unwrap();
     assert_eq!(values(&identity), INSTANCE);
     let [first, second] = &identity.interfaces[..] else { panic!("{identity:?}") };

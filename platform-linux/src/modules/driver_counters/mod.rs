@@ -108,6 +108,10 @@ impl Module for DriverStatistics {
         let rule = config.driver_counters.clone();
         let interfaces = selected(config, links);
         if interfaces.is_empty() {
+            if rule.drivers == Drivers::All {
+                findings
+                    .line("driver counters", format_args!("none: no physical adapter is selected"));
+            }
             return;
         }
         let mut reader = Reader { rule, interfaces, readings: Vec::new() };

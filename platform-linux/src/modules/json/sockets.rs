@@ -168,7 +168,9 @@ impl Sockets {
         findings.line("json", format_args!("UDP port {port} of 127.0.0.1 and ::1"));
         for address in ADDRESSES.map(|address| SocketAddr::new(address, port)) {
             if let Err(error) = bind(address) {
-                findings.warnings.push(format!("warning: json: {address}: {}", reason(&error)));
+                let reason = reason(&error);
+                let reason = reason.trim_end_matches(RETRYING);
+                findings.warnings.push(format!("warning: json: {address}: {reason}"));
             }
         }
     }
@@ -241,12 +243,14 @@ fn read_socket(
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         // In `check` most probably the daemon that is to be reloaded.
-        ErrorKind::AddrInUse => "another process receives there; retrying every 5 s".into(),
+        ErrorKind::AddrInUse => format!("another process receives there{RETRYING}"),
         ErrorKind::AddrNotAvailable => "this host does not have the address".into(),
-        _ => format!("{error}; retrying every 5 s"),
+        _ => format!("{error}{RETRYING}"),
     }
 }
 
+/// What the daemon does about it.
+const RETRYING: &str = "; retrying every 5 s";
 /// The tokens of the sockets are their positions in this list.
 const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// The token of the timer.
