@@ -10,6 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 mod applications;
+mod examples;
 mod inputs;
 mod messages;
 mod metrics;

@@ -123,6 +123,14 @@ fn difference(file: &[Statement], statement: &Statement) -> Option<String> {
             "each packet of the group is a sample; hsflowd samples them again, to reach sampling"
                 .to_owned()
         }
+        _ if statement.is("sflow", &["dropmon"]) => {
+            "the data source of dropped packets is 0:0, for the whole host, and their lengths include \
+             the FCS; in hsflowd it is the input interface, without FCS"
+                .to_owned()
+        }
+        _ if discovers(statement) && file.iter().any(|it| it.is("sflow", &["collector"])) => {
+            "collectors from DNS are added to those of the file, which hsflowd then ignores".to_owned()
+        }
         _ if statement.block == "sflow" && is_fraction(name) => {
             "it has an effect; hsflowd looks the speed up without its fraction".to_owned()
         }
@@ -178,6 +186,12 @@ fn identity(file: &[Statement]) -> Vec<(u32, String)> {
         ));
     }
     notes
+}
+
+/// Returns true for `dns-sd { }` and its older spelling.
+fn discovers(statement: &Statement) -> bool {
+    let is_on = statement.value.as_deref().is_some_and(|value| value::switch(value) == Ok(true));
+    statement.is("sflow", &["dns-sd"]) || statement.is("sflow", &["dnssd"]) && is_on
 }
 
 fn is_fraction(name: &str) -> bool {

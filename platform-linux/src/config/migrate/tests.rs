@@ -115,6 +115,17 @@ fn settings_that_hsflowd_ignores_have_an_effect() {
             .map(|name| format!("{name} has an effect; hsflowd ignores it in epcap {{ }}"))
     );
     assert_eq!(inside("nflog { group = 5 }").len(), 1);
+    assert_eq!(inside("dropmon { start = on }").len(), 1);
+}
+
+#[test]
+fn collectors_of_the_file_stay_beside_those_of_dns() {
+    for settings in ["dns-sd { }", "dns-sd { domain = a.example }", "DNSSD = on"] {
+        assert!(inside(settings)[0].starts_with("collectors from DNS are added"), "{settings}");
+    }
+    assert_eq!(inside("DNSSD = off"), [""; 0]);
+    let none = "sflow { agentIP = 192.0.2.1 pcap { } dns-sd { } }";
+    assert_eq!(notes(none), [""; 0], "only DNS has collectors");
 }
 
 #[test]
