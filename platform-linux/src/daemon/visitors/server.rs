@@ -62,7 +62,7 @@ struct Client {
     /// The connection: read(2) and write(2) are the same for all kinds of streams.
     stream: File,
     state: State,
-    deadline: Instant,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -153,14 +153,15 @@ impl Server {
             Accepting::From(time) => Some(time),
             Accepting::Now | Accepting::Full => None,
         };
-        self.clients.iter().flatten().map(|client| client.deadline).chain(retry).min()
+        let clients = self.clients.iter().flatten();
+        clients.map(|client| client.deadline(self.accepting)).chain(retry).min()
     }
 
     /// Cuts off the clients whose time is over.
     pub(super) fn expire(&mut self, now: Instant, events: &Events) {
         for place in 0..MAX_CLIENTS as u32 {
             let client = self.clients.get(place as usize).and_then(Option::as_ref);
-            if client.is_some_and(|client| client.deadline <= now) {
+            if client.is_some_and(|client| client.deadline(self.accepting) <= now) {
                 self.close(place, events, false);
             }
         }
@@ -189,7 +190,7 @@ impl Server {
             self.failed = self.failed.saturating_add(1);
             return;
         }
-        let client = Client { stream, state: State::Reading(Vec::new()), deadline: now + PATIENCE };
+        let client = Client { stream, state: State::Reading(Vec::new()), since: now };
         if let Some(free) = self.clients.get_mut(place) {
             *free = Some(client);
         }
@@ -235,6 +236,15 @@ impl Server {
         if self.accepting == Accepting::Full {
             self.accept_again(events);
         }
+    }
+}
+
+impl Client {
+    /// When it is cut off. Where others wait, one that has not sent its request yet has less time: the
+    /// request of a client that has one follows the connection immediately.
+    fn deadline(&self, accepting: Accepting) -> Instant {
+        let is_idle = matches!(self.state, State::Reading(_)) && accepting == Accepting::Full;
+        self.since + if is_idle { HURRY } else { PATIENCE }
     }
 }
 
@@ -285,6 +295,8 @@ const MAX_CLIENTS: usize = 4;
 const MAX_REQUEST: usize = 4096;
 /// Time from accepting a client to the last byte of its reply.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Time for the request while others wait.
+const HURRY: Duration = Duration::from_millis(200);
 /// Time without accepting after an error that the next attempt would meet as well.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Errors of accept(2) about a client that no longer exists.

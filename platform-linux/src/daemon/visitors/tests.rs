@@ -156,15 +156,38 @@ fn silent_clients_take_all_places_for_a_bounded_time() {
     agent.settle(at(0));
     let mut client = agent.connect();
     client.write_all(b"status\n").unwrap();
-    agent.settle(at(1000));
+    agent.settle(at(100));
     let wake_ups = agent.wake_ups;
-    agent.settle(at(1999));
+    assert_eq!(agent.visitors.deadline(), Some(at(200)));
+    agent.settle(at(199));
     assert_eq!(agent.wake_ups, wake_ups, "a client without a place causes no wake-up");
     assert_eq!(read(&mut client), "");
-    agent.settle(at(2000));
+    agent.settle(at(200));
     assert!(read(&mut client).ends_with("}\n"));
     assert!(silent.iter_mut().all(is_closed));
     assert_eq!(agent.failed(), 4);
+}
+
+#[test]
+fn silent_client_has_time_while_no_other_waits() {
+    let mut agent = Agent::new("alone");
+    let mut slow: Vec<_> = (0..4).map(|_| agent.connect()).collect();
+    agent.settle(at(0));
+    agent.settle(at(1999));
+    slow.iter_mut().for_each(|client| client.write_all(b"status\n").unwrap());
+    agent.settle(at(1999));
+    assert!(slow.iter_mut().all(|client| read(client).ends_with("}\n")));
+    assert_eq!(agent.failed(), 0);
+}
+
+#[test]
+fn client_that_gets_its_reply_has_time_while_others_wait() {
+    let mut agent = Agent::new("reply");
+    agent.snapshot.version = "x".repeat(4 << 20);
+    let mut clients: Vec<_> = (0..5).map(|_| agent.connect()).collect();
+    clients.iter_mut().for_each(|client| client.write_all(b"status\n").unwrap());
+    agent.settle(at(0));
+    assert_eq!(agent.visitors.deadline(), Some(at(2000)));
 }
 
 #[test]

@@ -33,6 +33,8 @@ use crate::throttle::Throttle;
 /// The inputs of the `json { }` block, if there is one, and the applications that use them.
 #[derive(Debug, Default)]
 pub(crate) struct Json {
+    /// There is a block, so that the statistics have its line, also before the first message.
+    is_configured: bool,
     sockets: Sockets,
     fifo: Option<Fifo>,
     /// The path was reported as one that cannot be opened.
@@ -48,6 +50,7 @@ impl Module for Json {
         let config = world.config;
         let none = JsonInput { port: 0, fifo: None };
         let input = config.json.as_ref().unwrap_or(&none);
+        self.is_configured = config.json.is_some();
         self.retry = None;
         let mut scene = Scene { now, config, output };
         let sockets = self.sockets.update(input.port, world, &mut self.intake, &mut scene);
@@ -101,7 +104,7 @@ impl Module for Json {
                 (samples, "samples"),
             ],
             exceptions: Vec::new(),
-            optional: true,
+            optional: !self.is_configured,
         });
         self.intake.refusals.report(statistics);
         let lost = self.sockets.lost();

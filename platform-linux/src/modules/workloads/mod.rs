@@ -53,6 +53,8 @@ pub(crate) struct Workloads {
     refusal: Option<String>,
     /// The number of entities is to be logged.
     is_new: bool,
+    /// There is a block, so that the statistics have its line.
+    is_configured: bool,
     throttle: Throttle,
     stats: Stats,
 }
@@ -87,6 +89,7 @@ impl Workloads {
             restarted: Vec::new(),
             refusal: None,
             is_new: false,
+            is_configured: false,
             throttle: Throttle::default(),
             stats: Stats::default(),
         }
@@ -171,6 +174,7 @@ impl Workloads {
 
 impl Module for Workloads {
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
+        self.is_configured = !world.config.entities.is_empty();
         if self.search.configure(now, world) {
             self.is_new = true;
             if world.config.entities.is_empty() {
@@ -231,7 +235,7 @@ impl Module for Workloads {
             subject: "services and containers".to_owned(),
             counters: vec![(services, "services"), (containers, "containers"), (pods, "pods")],
             exceptions: Vec::new(),
-            optional: true,
+            optional: !self.is_configured,
         });
         statistics.exceptions.extend([
             (left_out, "services and containers without counters, because there are too many"),
