@@ -250,8 +250,9 @@ fn socket_of_a_killed_agent_is_replaced_and_that_of_a_running_one_is_not() {
     let first = Agent::start(&lab, &host, &arguments);
     assert_eq!(pid(), first.program().pid());
     let second = Agent::start(&lab, &host, &arguments);
-    let log = second.program().log();
     let expected = "another agent has this socket; flowmote status does not work";
+    second.program().wait_for_line(0, expected);
+    let log = second.program().log();
     assert_eq!(log.matches(expected).count(), 1, "{log}");
     second.stop();
     assert_eq!(pid(), first.program().pid(), "the second agent left it alone");
