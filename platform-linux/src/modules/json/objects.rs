@@ -93,6 +93,44 @@ fn is_space(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// Objects of any content, in particular with what ends objects.
+    fn objects() -> impl Strategy<Value = Vec<Value>> {
+        let text = || "[a{}\"\\\\:,\\[\\]\n é]{0,6}";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            text().prop_map(Value::from),
+        ];
+        let value = leaf.prop_recursive(4, 30, 5, move |inner| {
+            let members = proptest::collection::hash_map(text(), inner.clone(), 0..5);
+            prop_oneof![
+                proptest::collection::vec(inner, 0..5).prop_map(Value::from),
+                members.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        });
+        let members = proptest::collection::hash_map(text(), value, 0..5);
+        let object = members.prop_map(|members| Value::Object(members.into_iter().collect()));
+        proptest::collection::vec(object, 1..4)
+    }
+
+    proptest! {
+        #[test]
+        fn objects_that_are_json_are_never_cut(objects in objects(), pretty: bool, size in 1..90_usize) {
+            let text = |object: &Value| match pretty {
+                true => serde_json::to_string_pretty(object).unwrap(),
+                false => object.to_string(),
+            };
+            let texts: Vec<_> = objects.iter().map(text).collect();
+            let mut found = units(&texts.concat(), size);
+            prop_assert_eq!(found.pop(), Some(String::new()));
+            prop_assert_eq!(found, texts);
+        }
+    }
 
     /// The units of a text, which arrives in pieces of `size` bytes.
     fn units(text: &str, size: usize) -> Vec<String> {
