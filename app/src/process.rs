@@ -155,7 +155,6 @@ const STACK: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::application::Application;
     use crate::status::Status;
     use crate::testing::Lab;

@@ -254,10 +254,8 @@ impl Client {
 /// The end of the stream, a request that is too long, and errors of the connection.
 fn read(stream: &mut File, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut buffer = [0; MAX_REQUEST];
+    // Without room read(2) returns 0, as at the end of the stream.
     let room = MAX_REQUEST.saturating_sub(bytes.len());
-    if room == 0 {
-        return Err(ErrorKind::InvalidData.into());
-    }
     match stream.read(buffer.get_mut(..room).unwrap_or_default()) {
         Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
         Ok(length) => {
