@@ -50,6 +50,25 @@ fn each_interface_has_its_own_rate_pool_and_sequence() {
     }
 }
 
+/// hsflowd copies each packet and throws it away.
+#[test]
+fn interface_at_rate_0_has_no_tap() {
+    let Some(lab) = Lab::open() else { return };
+    let (host, peer) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "lan0"), (&peer, "lan0"));
+    lab.link(2, (&host, "lan1"), (&peer, "lan1"));
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let taps = "sampling = 0 pcap { dev = lan0 } pcap { dev = lan1 sampling = 1 } }";
+    let agent = Agent::start_with(&lab, &host, &format!("{CONFIGURATION}{taps}"));
+    flood(&host, (peer_ip_of(1).0, 9).into(), 100, 10);
+    sampled(&host, 2, &collector, host.if_index("lan1"));
+    let sockets = host.command("cat").arg("/proc/net/packet").output().expect("cat").stdout;
+    assert_eq!(String::from_utf8_lossy(&sockets).lines().count(), 2, "a heading and one tap");
+    assert!(!agent.statistics(1).contains("  lan0 "));
+    agent.stop();
+    assert!(collector.finish().flow_samples_of(host.if_index("lan0")).is_empty());
+}
+
 #[test]
 fn recreated_interface_is_sampled_under_its_new_index() {
     let Some(lab) = Lab::open() else { return };

@@ -215,6 +215,26 @@ fn datagram_is_ready_when_the_largest_sample_would_not_fit() {
     }
 }
 
+/// hsflowd has a table of 64 samples for each datagram.
+#[test]
+fn datagram_has_as_many_samples_as_fit() {
+    let head = DatagramHead { max_bytes: 8192, ..HEAD };
+    let (mut sources, mut buffer) = ([SourceSlot::VACANT; 2], [0xa5; 8192]);
+    let mut agent = Agent::new(AgentConfig { head, ..CONFIG }, &mut sources, &mut buffer);
+    agent.add_source(BOOT, PORT, Duration::ZERO).unwrap();
+    let small = CounterSample { records: &[&Blob(4)] };
+    let mut handed = 0;
+    while agent.handle_counters(BOOT, PORT, &small).is_ok() {
+        handed += 1;
+    }
+    // Headers of the sample and of its record, and 4 bytes; room is kept for a packet sample.
+    let (sample, reserve) = (8 + 12 + 8 + 4, CONFIG.header_bytes + MIN_RESERVE);
+    assert_eq!(handed, (8192 - 28 - reserve) / sample + 1);
+    agent.flush();
+    let numbers = sequences(agent.poll_transmit(BOOT).unwrap());
+    assert_eq!(numbers, (1..=handed as u32).collect::<Vec<_>>());
+}
+
 #[test]
 fn room_is_reserved_for_the_largest_packet_sample_but_not_for_counters() {
     let config = AgentConfig { header_bytes: 16, ..CONFIG };

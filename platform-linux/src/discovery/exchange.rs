@@ -202,6 +202,9 @@ const HEADER: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use simple_dns::ResourceRecord;
+    use simple_dns::rdata::{RData, TXT};
+    use std::net::TcpListener;
     use std::thread;
 
     #[test]
@@ -267,6 +270,46 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::InvalidData);
         let error = outcome(vec![<[u8]>::to_vec]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData, "the question itself");
+    }
+
+    #[test]
+    fn reply_that_does_not_fit_a_datagram_is_read_by_tcp() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = UdpSocket::bind(address).unwrap();
+        let whole = |query: &[u8]| {
+            let query = Packet::parse(query).unwrap();
+            let mut reply = Packet::new_reply(query.id());
+            reply.questions.clone_from(&query.questions);
+            let long = "x".repeat(250);
+            let text = TXT::new().with_string(&long).unwrap();
+            let record = ResourceRecord::new(
+                query.questions[0].qname.clone(),
+                CLASS::IN,
+                60,
+                RData::TXT(text),
+            );
+            reply.answers = vec![record; 20];
+            reply.build_bytes_vec().unwrap()
+        };
+        let serve = thread::spawn(move || {
+            let mut query = [0; 512];
+            let (length, from) = server.recv_from(&mut query).unwrap();
+            let mut cut = good(&query[..length]);
+            cut[2] |= 0x02;
+            server.send_to(&cut, from).unwrap();
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = vec![0; 2 + length];
+            stream.read_exact(&mut asked).unwrap();
+            assert_eq!(asked[2..], query[..length]);
+            let reply = whole(&query[..length]);
+            let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
+            stream.write_all(&[&length, &reply[..]].concat()).unwrap();
+            reply
+        });
+        let found = exchange(address, &query("_sflow._udp.a", Kind::Txt).unwrap(), WAIT).unwrap();
+        assert!(found.len() > MAX_REPLY);
+        assert_eq!(found, serve.join().unwrap());
     }
 
     #[test]

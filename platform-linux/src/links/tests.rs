@@ -139,6 +139,7 @@ fn life_of_a_link() {
     assert!(poll(&mut links).contains(&LinkEvent::Added(index(&links, "va"))));
     assert_ne!(index(&links, "va"), va, "a link that is created again has a new index");
     for _ in 0..20 {
+        ip("link set va address 02:00:00:00:00:07");
         ip("link del va");
         ip("link add va type veth peer name vb");
         poll(&mut links);

@@ -126,6 +126,9 @@ stop
 agent_with 'dropmon { start = on limit = 5 max = 100 max_trip = 1 }'
 start as_root
 until_true 20 logged 'dropmon: monitoring started'
+unwanted 5
+# Nothing receives their reports.
+eventually drops.dropmon-own "no drop of an own datagram is counted" in_report '[0-9] own datagrams to collectors'
 trips() {
     unwanted 1000
     logged 'dropmon: more than 100 drops per second for 1 s: the monitoring is stopped for 60 s'
