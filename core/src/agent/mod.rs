@@ -145,7 +145,8 @@ impl<'a> Agent<'a> {
     /// Adds a data source whose counters are due every `polling`, zero: never.
     ///
     /// The first poll is at a random time within the first interval, so that sources added together
-    /// are not polled together (rule A16).
+    /// are not polled together (rule A16). It is whole seconds away from the polls of the sources
+    /// that are there: those of the same second are due at the same time and share a wake-up.
     ///
     /// # Errors
     /// See [`AddError`]. Nothing has changed then.
@@ -205,10 +206,27 @@ impl<'a> Agent<'a> {
         &self.stats
     }
 
-    /// Returns a random time within the first interval, 1 ms from now at the earliest.
+    /// Returns a random time within the first interval, 1 ms from now at the earliest, and whole
+    /// seconds before or after `next_poll`.
     fn first_poll(&mut self, now: Instant, interval: Duration) -> Instant {
-        let wait = self.random.below(interval.as_millis()).wrapping_add(1);
+        let interval = interval.as_millis();
+        let wait = self.random.below(interval);
+        let wait = if self.next_poll == Instant::NEVER || interval < SECOND {
+            wait.wrapping_add(1)
+        } else {
+            let whole = wait.wrapping_sub(within_second(wait));
+            whole.wrapping_add(self.next_shared(now)).min(interval)
+        };
         now.saturating_add(Duration::from_millis(wait))
+    }
+
+    /// Returns the milliseconds until the next time that is whole seconds from `next_poll`, 1 to 1000.
+    fn next_shared(&self, now: Instant) -> u32 {
+        // One of them is 0. Both are below 1000, so that nothing here wraps.
+        let early = within_second(self.next_poll.since(now).as_millis());
+        let late = within_second(now.since(self.next_poll).as_millis());
+        let phase = within_second(early.wrapping_add(SECOND).wrapping_sub(late));
+        if phase == 0 { SECOND } else { phase }
     }
 
     /// Updates `next_poll` after a change of the table or of a poller.
@@ -217,6 +235,14 @@ impl<'a> Agent<'a> {
         self.next_poll = due.fold(Instant::NEVER, Instant::min);
     }
 }
+
+/// The milliseconds beyond whole seconds.
+fn within_second(millis: u32) -> u32 {
+    millis.checked_rem(SECOND).unwrap_or_default()
+}
+
+/// Milliseconds.
+const SECOND: u32 = 1000;
 
 /// Bytes of a flow sample without its packet header: the expanded sample head 8 + 44, the head of
 /// the `sampled_header` record 8 + 16, and 40 for two small records that most packets have,

@@ -482,6 +482,55 @@ fn first_polls_are_spread_over_the_interval() {
     }
 }
 
+/// Due times of the agent from `BOOT` on, as many as there are within `span`.
+fn wake_ups(agent: &mut Agent<'_>, span: Duration) -> Vec<Instant> {
+    let mut times = Vec::new();
+    while let Some(due) = agent.poll_timeout().filter(|due| *due <= BOOT + span) {
+        times.push(due);
+        while agent.poll_counters(due).is_some() {}
+    }
+    times
+}
+
+#[test]
+fn polls_of_the_same_second_share_a_wake_up() {
+    let interval = Duration::from_secs(30);
+    let (mut slots, mut buffer) = ([SourceSlot::VACANT; 200], [0xa5; 1400]);
+    let mut agent = Agent::new(CONFIG, &mut slots, &mut buffer);
+    // Some are added before the first poll is due, some after it is late.
+    for index in 1..=100 {
+        agent
+            .add_source(BOOT + Duration::from_millis(index), DataSource::interface(index), interval)
+            .unwrap();
+    }
+    let late = agent.poll_timeout().unwrap() + Duration::from_millis(7);
+    for index in 101..=200 {
+        agent.add_source(late, DataSource::interface(index), interval).unwrap();
+    }
+    let times = wake_ups(&mut agent, Duration::from_secs(61));
+    assert!((50..=61).contains(&times.len()), "{} wake-ups", times.len());
+    let apart = |pair: &[Instant]| pair[1].since(pair[0]).as_millis();
+    assert!(times.windows(2).all(|pair| apart(pair) % 1000 == 0), "{times:?}");
+    // A source that is added now has its first poll within the interval all the same.
+    for index in 0..100 {
+        let due = agent.first_poll(BOOT + Duration::from_millis(index), interval);
+        let wait = due.since(BOOT + Duration::from_millis(index)).as_millis();
+        assert!((1..=30_000).contains(&wait), "{wait}");
+    }
+}
+
+#[test]
+fn intervals_below_a_second_are_kept() {
+    let interval = Duration::from_millis(100);
+    with_agent(CONFIG, |agent| {
+        agent.add_source(BOOT, OTHER, Duration::from_secs(30)).unwrap();
+        for _ in 0..100 {
+            assert!(agent.first_poll(BOOT, interval) <= BOOT + interval);
+            assert!(agent.first_poll(BOOT, Duration::from_millis(1500)) <= after(1500));
+        }
+    });
+}
+
 #[test]
 fn refused_discard_uses_neither_sequence_nor_limit() {
     let max_bytes = 28 + 2 * (8 + 32 + 24 + 128);

@@ -1,7 +1,7 @@
 //! The polls that wait for counters, which a thread reads.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant as Clock};
 
 use flowmote_core::{DataSource, Instant};
 use foldhash::{HashMap, HashMapExt};
@@ -23,8 +23,10 @@ pub(super) struct Readings {
     throttle: Throttle,
     /// Cgroups that were gone when they were read.
     pub(super) gone: u64,
-    /// How long [`request`](Self::request) waits.
+    /// How long [`request`](Self::request) waits in one turn of the event loop, for all requests.
     pub(super) patience: Duration,
+    /// The turn in which it has waited last, and what is left for further requests.
+    turn: (Instant, Duration),
 }
 
 impl Readings {
@@ -38,6 +40,7 @@ impl Readings {
             throttle: Throttle::default(),
             gone: 0,
             patience: PATIENCE,
+            turn: (Instant::ZERO, Duration::ZERO),
         }
     }
 
@@ -49,11 +52,17 @@ impl Readings {
     /// Requests counters and waits a few milliseconds for them, unless others are waited for.
     pub(super) fn request(&mut self, now: Instant, source: DataSource, place: Option<Place>) {
         self.pending.insert(source, place);
-        if self.wait.is_none() {
-            self.start(now);
-            self.meter.wait(self.patience);
-            self.check(now);
+        if self.wait.is_some() {
+            return;
         }
+        if self.turn.0 != now {
+            self.turn = (now, self.patience);
+        }
+        self.start(now);
+        let began = Clock::now();
+        self.meter.wait(self.turn.1);
+        self.turn.1 = self.turn.1.saturating_sub(began.elapsed());
+        self.check(now);
     }
 
     /// A source whose counters came too late for its poll.
