@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use flowmote_decoder::counter::{HostDescr, HostParent, VirtCpu, VirtNetIo, VirtNode};
+use flowmote_decoder::counter::{
+    HostAdapters, HostDescr, HostParent, VirtCpu, VirtNetIo, VirtNode,
+};
 use flowmote_decoder::flow::{ExtendedEntities, ExtendedTcpInfo};
 use flowmote_decoder::{CountersSample, FlowSample};
 use flowmote_lab::net::{
@@ -255,6 +257,37 @@ fn container_has_the_traffic_of_its_network() {
     assert_eq!((sent.tx_bytes, sent.rx_errs, sent.tx_errs), (kernel.tx_bytes, 0, 0));
     let others = samples(&capture, without);
     assert!(others.iter().all(|sample| record!(sample, VirtNetIo).is_none()), "the host's network");
+}
+
+#[test]
+fn container_has_its_port_of_the_bridge_as_adapter() {
+    let Some(lab) = Lab::of_root() else { return };
+    let Some(mut slice) = Slice::new("port") else { return };
+    let (host, container) = (lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "veth0"), (&container, "eth0"));
+    host.ip("link add bridge0 up type bridge\nlink set veth0 master bridge0");
+    let mut sleep = container.command("sleep");
+    sleep.arg("3600");
+    slice.run(&format!("docker-{ID}.scope"), sleep);
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = start(&lab, &host, "docker { }");
+    // The address that the lab gives to the second end of link 1.
+    let expected = [(host.if_index("veth0"), vec!["02:00:00:00:01:02".to_owned()])];
+    // So that the bridge learns the address.
+    flood(&container, (ip_of(1).0, 9).into(), 1, 100);
+    collector.wait_for("the interface with the address", |capture| {
+        let last = samples(capture, &ID[..12]).into_iter().next_back();
+        let record = last.and_then(|sample| record!(sample, HostAdapters<'_>));
+        record.is_some_and(|record| {
+            let adapters = record.adapters.iter().map(|adapter| {
+                let addresses = adapter.mac_address.iter().map(|mac| mac.to_string());
+                (adapter.if_index, addresses.collect::<Vec<_>>())
+            });
+            adapters.eq(expected.clone())
+        })
+    });
+    agent.stop();
+    collector.finish().check();
 }
 
 #[test]

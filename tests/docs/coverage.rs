@@ -367,6 +367,7 @@ fn sent_counter_records() -> Numbers {
     let container = WorkloadReading {
         name: "web".into(),
         uuid: [0; 16],
+        adapters: vec![(1, vec![[2; 6]])],
         parent: c::HostParent::UNKNOWN,
         cpu: c::VirtCpu::UNKNOWN,
         memory: Some(c::VirtMemory::UNKNOWN),

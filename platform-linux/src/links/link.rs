@@ -35,9 +35,9 @@ pub struct Link {
     /// ifIndex of the link below a VLAN or tunnel, or of the other end of a veth pair. `None` if
     /// that link is in another network namespace.
     pub parent: Option<u32>,
-    /// The link below, or the other end of the veth pair, is in another network namespace
-    /// (`IFLA_LINK_NETNSID`).
-    pub elsewhere: bool,
+    /// The link below, or the other end of the veth pair, is in another network namespace. This is
+    /// the id of that namespace in the one of the link (`IFLA_LINK_NETNSID`).
+    pub elsewhere: Option<i32>,
     /// Takes the place of an adapter in a namespace that has none, such as `eth0` of a container.
     pub uplink: bool,
     /// VLAN id of a VLAN sub-interface.

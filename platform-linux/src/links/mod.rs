@@ -13,6 +13,7 @@ mod ethtool;
 mod forwarding;
 mod link;
 mod message;
+mod peers;
 mod reader;
 mod table;
 mod uplink;
@@ -24,6 +25,7 @@ pub use ethtool::EthernetReader;
 pub use forwarding::{Flow, Forwarding, Way};
 pub use link::Link;
 pub use message::{Address, LinkStats};
+pub(crate) use peers::Peers;
 pub use reader::{LinkReader, LinkReading};
 pub use table::{Changes, LinkEvent};
 

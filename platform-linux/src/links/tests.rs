@@ -2,6 +2,10 @@
 
 use nix::poll::{PollFd, PollFlags};
 
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
 use super::*;
 use crate::kernel::testing::{ip, run_in_network_namespaces};
 
@@ -10,6 +14,7 @@ fn in_a_network_namespace() {
     run_in_network_namespaces(&[
         "links::tests::life_of_a_link",
         "links::tests::overrun_is_repaired_by_a_dump",
+        "links::tests::peer_leads_into_the_namespace_of_a_process",
     ]);
 }
 
@@ -185,4 +190,40 @@ fn overrun_is_repaired_by_a_dump() {
     assert!(links.stats().overruns > 0 && links.stats().dumps > 0);
     assert_eq!(links.stats().malformed, 0);
     assert_eq!(links.get(kept).unwrap().mtu, 2499);
+}
+
+#[test]
+#[ignore = "in_a_network_namespace runs it in one"]
+fn peer_leads_into_the_namespace_of_a_process() {
+    let mut peers = Peers::open().unwrap();
+    // Ends with its standard input, at the latest when this process does.
+    let mut process =
+        Command::new("unshare").args(["-n", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
+    let pid = process.id();
+    let own = std::fs::read_link("/proc/self/ns/net").unwrap();
+    while std::fs::read_link(format!("/proc/{pid}/ns/net")).unwrap() == own {
+        sleep(Duration::from_millis(1));
+    }
+    assert_eq!(peers.namespace_of(pid), None, "no link leads there");
+    ip("link add bridge0 type bridge");
+    ip(&format!("link add port master bridge0 up type veth peer name eth0 netns {pid}"));
+    ip("link add here type veth peer name there");
+    let links = Links::open().unwrap();
+    let id = peers.namespace_of(pid);
+    let port = links.by_name("port").unwrap();
+    assert!(id.is_some() && port.elsewhere == id && port.parent.is_none());
+    assert_eq!(links.by_name("here").unwrap().elsewhere, None);
+    assert_eq!(peers.stations(port), [[0_u8; 6]; 0], "those of the port itself are none");
+    ip("link set bridge0 up");
+    let inside = ["-t", &pid.to_string(), "-n", "ip", "link", "set", "eth0", "up"];
+    let address = ["address", "02:00:00:00:00:07"];
+    assert!(Command::new("nsenter").args(inside).args(address).status().unwrap().success());
+    // It sends reports of its multicast groups.
+    while peers.stations(port) != [[2, 0, 0, 0, 0, 7]] {
+        sleep(Duration::from_millis(10));
+    }
+    assert!(peers.stats(port.index).unwrap().rx_packets > 0);
+    drop(process.stdin.take());
+    process.wait().unwrap();
+    assert_eq!(peers.namespace_of(pid), None, "the process has ended");
 }

@@ -30,7 +30,7 @@ enum Reach {
 }
 
 fn reach(link: &Link) -> Reach {
-    if !link.elsewhere || link.master.is_some() {
+    if link.elsewhere.is_none() || link.master.is_some() {
         return Reach::None;
     }
     let of_address = |address: &Address| match address {
@@ -74,7 +74,7 @@ mod tests {
             index,
             name: b"x",
             kind,
-            elsewhere,
+            elsewhere: elsewhere.then_some(0),
             hardware: libc::ARPHRD_ETHER,
             ..LinkMessage::default()
         })

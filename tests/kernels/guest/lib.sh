@@ -155,5 +155,8 @@ nothing_queued() { ! grep -i ':18C7 ' /proc/net/udp | grep -qv ' 00000000:000000
 # record NAME: the last counter record of that name in JSON, flat.
 records() { grep -o "\"record\":\"$1\"[^}]*" /tmp/samples; }
 
+# samples_of NAME: the samples of the host, service or container that is called so, one a line; of all for "".
+samples_of() { sed 's/{"sample":/\n&/g' /tmp/samples | grep "\"hostname\":\"${1:-.*}\""; }
+
 # within VALUE EXPECTED MORE: at least what was expected, and at most that many more.
 within() { [ "$1" -ge "$2" ] && [ "$1" -le $(($2 + $3)) ]; }

@@ -65,8 +65,8 @@ pub(crate) struct LinkMessage<'a> {
     pub(crate) master: Option<u32>,
     /// Index of the link below (VLAN) or of the peer (veth), if it is in the same namespace.
     pub(crate) parent: Option<u32>,
-    /// The link below, or the peer, is in another namespace.
-    pub(crate) elsewhere: bool,
+    /// The link below, or the peer, is in another namespace, which has this id here.
+    pub(crate) elsewhere: Option<i32>,
     /// Number of users of promiscuous mode.
     pub(crate) promiscuity: u32,
     pub(crate) kind: Option<&'a str>,
@@ -225,9 +225,9 @@ fn parse_link<'a>(message: Message<'a>) -> Result<RouteMessage<'a>, Malformed> {
     attributes(rest).try_for_each(|(kind, value)| link.attribute(kind, value))?;
     // With IFLA_LINK_NETNSID the parent is in another namespace, and its index would denote an
     // unrelated link of this one.
-    if find(rest, IFLA_LINK_NETNSID).is_some() {
+    if let Some(id) = find(rest, IFLA_LINK_NETNSID) {
         link.parent = None;
-        link.elsewhere = true;
+        link.elsewhere = Some(as_u32(id).ok_or(Malformed)?.cast_signed());
     }
     if link.name.is_empty() {
         return Err(Malformed);

@@ -55,10 +55,11 @@ fn captured_bridge_port() {
 #[cfg(target_endian = "little")]
 fn parent_in_another_namespace_is_ignored() {
     let mut datagram = unhex(VETH);
-    push_attribute(&mut datagram, IFLA_LINK_NETNSID, &[0; 4]);
+    push_attribute(&mut datagram, IFLA_LINK_NETNSID, &7_u32.to_ne_bytes());
     let length = u32::try_from(datagram.len()).unwrap();
     datagram[..4].copy_from_slice(&length.to_ne_bytes());
-    assert_eq!(link(&datagram).parent, None);
+    let link = link(&datagram);
+    assert_eq!((link.parent, link.elsewhere), (None, Some(7)));
 }
 
 #[test]

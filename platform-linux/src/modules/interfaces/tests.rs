@@ -23,7 +23,7 @@ fn link() -> Link {
         master: None,
         master_kind: None,
         parent: None,
-        elsewhere: false,
+        elsewhere: None,
         uplink: false,
         vlan_id: None,
         filters_vlans: false,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use flowmote_core::DataSource;
 
-use super::network::{Network, Traffic};
+use super::network::{Network, Traffic, process};
 use super::node::Node;
 use crate::cgroups::{Buffer, StackedDevices, Usage};
+use crate::links::Peers;
 
 /// Reads the counters of entities in a thread.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Meter {
     root: PathBuf,
     devices: StackedDevices,
     buffer: Buffer,
+    /// Opened in the first read, or in a later one if there were too many files.
+    peers: Option<Peers>,
     /// The cgroups to read next; `None`: the host, with entities on it.
     pub(super) requests: Vec<(DataSource, Option<Place>)>,
     /// What was read of each.
@@ -39,7 +42,10 @@ pub(super) struct Place {
 pub(super) enum Reading {
     Entity {
         usage: Usage,
+        /// As its processes see it; `None` where they are hidden.
         traffic: Option<Traffic>,
+        /// The id that its network namespace has in that of the agent.
+        namespace: Option<i32>,
         /// What it runs on.
         node: Node,
     },
@@ -55,6 +61,7 @@ impl Meter {
             root: root.to_owned(),
             devices: StackedDevices::new(root),
             buffer: Buffer::default(),
+            peers: None,
             requests: Vec::new(),
             results: Vec::new(),
         }
@@ -74,14 +81,20 @@ impl Meter {
     }
 
     fn read(&mut self, place: &Place, node: Node) -> Option<Reading> {
-        let Self { root, devices, buffer, .. } = self;
+        let Self { root, devices, buffer, peers, .. } = self;
         let directory = fs::metadata(&place.path).ok()?;
         if directory.ino() != place.cgroup {
             return None;
         }
         let usage = Usage::read(&place.path, devices, buffer).ok()?;
-        let network = place.has_network.then(|| Network::of(root, &place.path, buffer)).flatten();
+        let pid = place.has_network.then(|| process(&place.path, buffer)).flatten();
+        let network = pid.and_then(|pid| Network::of(root, pid));
         let traffic = network.and_then(|network| network.traffic(buffer));
-        Some(Reading::Entity { usage, traffic, node })
+        if peers.is_none() {
+            *peers = Peers::open().ok();
+        }
+        let namespace =
+            pid.and_then(|pid| peers.as_mut().and_then(|peers| peers.namespace_of(pid)));
+        Some(Reading::Entity { usage, traffic, namespace, node })
     }
 }

@@ -15,6 +15,8 @@ mod names;
 mod naming;
 mod network;
 mod node;
+mod podman;
+mod ports;
 mod readings;
 mod records;
 mod search;
@@ -27,6 +29,7 @@ use foldhash::{HashMap, HashMapExt};
 use log::{info, warn};
 
 use self::meter::{Place, Reading};
+use self::ports::Ports;
 use self::readings::Readings;
 use self::records::Identity;
 pub use self::records::WorkloadReading;
@@ -46,6 +49,7 @@ pub(crate) struct Workloads {
     root: PathBuf,
     search: Search,
     readings: Readings,
+    ports: Ports,
     members: HashMap<DataSource, Member>,
     /// Entities whose counters start again.
     restarted: Vec<DataSource>,
@@ -85,6 +89,7 @@ impl Workloads {
             root: root.to_owned(),
             search: Search::new(root),
             readings: Readings::new(root),
+            ports: Ports::default(),
             members: HashMap::new(),
             restarted: Vec::new(),
             refusal: None,
@@ -148,14 +153,19 @@ impl Workloads {
     }
 
     fn emit(
-        &self,
+        &mut self,
+        links: &Links,
         source: DataSource,
         reading: &Reading,
         emit: &mut dyn FnMut(&[&dyn CounterRecord]),
     ) {
         match (reading, self.members.get(&source)) {
-            (Reading::Entity { usage, traffic, node }, Some(member)) => {
-                WorkloadReading::new(&member.identity, usage, *traffic, node).records(emit);
+            (Reading::Entity { usage, traffic, namespace, node }, Some(member)) => {
+                let ports = namespace.map(|id| self.ports.read(links, id)).unwrap_or_default();
+                let traffic = traffic.or_else(|| ports::traffic(&ports));
+                let mut reading = WorkloadReading::new(&member.identity, usage, traffic, node);
+                reading.adapters = ports.into_iter().map(ports::Port::adapter).collect();
+                reading.records(emit);
             }
             (Reading::Host(node), _) => emit(&[&node.record(self.members.len())]),
             _ => {}
@@ -194,7 +204,7 @@ impl Module for Workloads {
     fn counters(
         &mut self,
         now: Instant,
-        _links: &Links,
+        links: &Links,
         source: DataSource,
         emit: &mut dyn FnMut(&[&dyn CounterRecord]),
     ) -> bool {
@@ -210,7 +220,7 @@ impl Module for Workloads {
             reading = self.readings.take(source);
         }
         if let Some(reading) = reading {
-            self.emit(source, &reading, emit);
+            self.emit(links, source, &reading, emit);
         }
         true
     }

@@ -31,8 +31,8 @@ pub(super) enum Class<'a> {
 /// The programs that containers are named after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Runtime {
-    /// Docker and Podman.
     Docker,
+    Podman,
     /// containerd and CRI-O.
     Containerd,
 }
@@ -117,9 +117,11 @@ fn pod(name: &str) -> Option<String> {
     is_uid.then_some(uid)
 }
 
-const PREFIXES: [(&str, Runtime); 5] = [
+const PREFIXES: [(&str, Runtime); 6] = [
     ("docker-", Runtime::Docker),
-    ("libpod-", Runtime::Docker),
+    // In the cgroup of a service (`--cgroups=split`, Quadlet).
+    ("libpod-payload-", Runtime::Podman),
+    ("libpod-", Runtime::Podman),
     ("cri-containerd-", Runtime::Containerd),
     ("crio-", Runtime::Containerd),
     ("nerdctl-", Runtime::Containerd),
@@ -159,12 +161,14 @@ mod tests {
     #[test]
     fn containers_have_the_names_that_runtimes_give_them() {
         let docker = Class::Container(Runtime::Docker, ID);
+        let podman = Class::Container(Runtime::Podman, ID);
         let containerd = Class::Container(Runtime::Containerd, ID);
         let named = |prefix: &str, suffix: &str| format!("{prefix}{ID}{suffix}");
         for (name, class) in [
             (named("docker-", ".scope"), &docker),
-            (named("libpod-", ".scope"), &docker),
-            (named("libpod-", ""), &docker),
+            (named("libpod-", ".scope"), &podman),
+            (named("libpod-", ""), &podman),
+            (named("libpod-payload-", ""), &podman),
             (named("cri-containerd-", ".scope"), &containerd),
             (named("crio-", ".scope"), &containerd),
             (named("nerdctl-", ".scope"), &containerd),

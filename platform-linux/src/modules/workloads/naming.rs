@@ -1,13 +1,17 @@
 //! Names of containers and pods for users. Until one is known, it is the beginning of the id.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use foldhash::{HashMap, HashMapExt};
 
 use super::docker::Docker;
 use super::kubernetes;
 use super::names::Runtime;
+use super::podman;
 use super::survey::Group;
+use crate::cgroups::Buffer;
 use crate::entities::Kind;
 
 /// The names so far.
@@ -16,6 +20,10 @@ pub(super) struct Naming {
     root: PathBuf,
     docker: Docker,
     known: HashMap<String, Known>,
+    /// When Docker was asked for all names.
+    asked: Option<Instant>,
+    /// The time after which Docker is asked again, because containers are renamed.
+    pub(super) refresh: Duration,
     /// The names of containers of Docker are their host names.
     by_hostname: bool,
     /// Why Docker does not supply names.
@@ -44,6 +52,8 @@ impl Naming {
             root: root.to_owned(),
             docker: Docker::new(root),
             known: HashMap::new(),
+            asked: None,
+            refresh: Duration::MAX,
             by_hostname: false,
             refusal: None,
         }
@@ -69,8 +79,13 @@ impl Naming {
             groups.any(|group| known.get(&group.found.id).is_some_and(Known::is_missing))
         };
         if is_missing(Source::Docker, &self.known) {
-            self.ask_docker();
+            self.refusal = self.ask_docker().err().map(|error| error.to_string());
+        } else if groups.iter().any(|group| source(group) == Some(Source::Docker)) && self.is_old()
+        {
+            // The names stay if it fails.
+            let _ = self.ask_docker();
         }
+        self.ask_podman(groups);
         if is_missing(Source::Pods, &self.known) {
             self.learn(kubernetes::pods(&self.root));
         }
@@ -95,25 +110,32 @@ impl Naming {
         }
     }
 
-    fn ask_docker(&mut self) {
-        let containers = match self.docker.containers() {
-            Ok(containers) => containers,
-            Err(error) => {
-                self.refusal = Some(error.to_string());
-                return;
+    fn is_old(&self) -> bool {
+        // Searches are that far apart, a little less or more.
+        self.asked.is_none_or(|asked| asked.elapsed() >= self.refresh / 2)
+    }
+
+    fn ask_docker(&mut self) -> io::Result<()> {
+        self.asked = Some(Instant::now());
+        for container in self.docker.containers()? {
+            let Some(known) = self.known.get_mut(&container.id) else { continue };
+            if !self.by_hostname {
+                known.name = container.name().map(str::to_owned).or(known.name.take());
+            } else if known.is_missing() {
+                // If the container has ended, or Docker hangs, each further request would wait.
+                let Ok(hostname) = self.docker.hostname(&container.id) else { break };
+                known.name = Some(hostname);
             }
-        };
-        self.refusal = None;
-        for container in containers {
-            let known = self.known.get_mut(&container.id).filter(|known| known.is_missing());
-            let Some(known) = known else { continue };
-            known.name = container.name().map(str::to_owned);
-            if self.by_hostname {
-                known.name = match self.docker.hostname(&container.id) {
-                    Ok(hostname) => Some(hostname),
-                    // The container has ended, or Docker hangs: each further request would wait.
-                    Err(_) => return known.name = None,
-                };
+        }
+        Ok(())
+    }
+
+    fn ask_podman(&mut self, groups: &[Group]) {
+        let mut buffer = Buffer::default();
+        for group in groups.iter().filter(|group| source(group) == Some(Source::Podman)) {
+            let known = self.known.get_mut(&group.found.id).filter(|known| known.is_missing());
+            if let Some(known) = known {
+                known.name = podman::name(&self.root, &group.path, &group.found.id, &mut buffer);
             }
         }
     }
@@ -131,6 +153,7 @@ impl Naming {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Docker,
+    Podman,
     Pods,
     Containers,
 }
@@ -141,6 +164,7 @@ fn source(group: &Group) -> Option<Source> {
         (Kind::Service, _) | (Kind::Container, None) => None,
         (Kind::Pod, _) => Some(Source::Pods),
         (Kind::Container, Some(Runtime::Docker)) => Some(Source::Docker),
+        (Kind::Container, Some(Runtime::Podman)) => Some(Source::Podman),
         (Kind::Container, Some(Runtime::Containerd)) => Some(Source::Containers),
     }
 }
@@ -172,8 +196,25 @@ mod tests {
         // Nothing listens now.
         assert_eq!(apply(&mut naming, &groups, false), (vec!["web".into()], false));
         assert_eq!(naming.refusal, None);
+        naming.refresh = Duration::ZERO;
+        assert_eq!(apply(&mut naming, &groups, false), (vec!["web".into()], false));
+        assert_eq!(naming.refusal, None, "all have a name");
         apply(&mut naming, &[], false);
         assert!(naming.known.is_empty());
+    }
+
+    #[test]
+    fn renamed_container_has_its_new_name_after_the_next_regular_search() {
+        let tree = Tree::new();
+        let mut naming = Naming::new(tree.path());
+        let list = |name: &str| reply(&format!(r#"[{{"Id": "aa", "Names": ["/{name}"]}}]"#));
+        let groups = [container("aa", Runtime::Docker)];
+        let server = serve(&tree, vec![list("web"), list("shop")]);
+        assert_eq!(apply(&mut naming, &groups, false).0, ["web"]);
+        assert_eq!(apply(&mut naming, &groups, false).0, ["web"], "not with each search");
+        naming.refresh = Duration::ZERO;
+        assert_eq!(apply(&mut naming, &groups, false).0, ["shop"]);
+        server.join().unwrap();
     }
 
     #[test]

@@ -33,10 +33,8 @@ pub(super) struct Counts {
 }
 
 impl Network {
-    /// The network of the processes in a cgroup. `None`: they have that of the agent, or `/proc` hides
-    /// them from its user.
-    pub(super) fn of(root: &Path, cgroup: &Path, buffer: &mut Buffer) -> Option<Self> {
-        let pid = process(cgroup, buffer, MAX_DEPTH)?;
+    /// The network of a process. `None`: it has that of the agent, or `/proc` hides it from its user.
+    pub(super) fn of(root: &Path, pid: u32) -> Option<Self> {
         let own = id(&root.join("proc/self/net"))?;
         let directory = root.join(format!("proc/{pid}/net"));
         let id = id(&directory).filter(|id| *id != own)?;
@@ -72,8 +70,12 @@ fn id(net: &Path) -> Option<u64> {
     fs::metadata(net.join("dev")).ok().map(|file| file.ino())
 }
 
-/// A process in the cgroup or in one below.
-fn process(cgroup: &Path, buffer: &mut Buffer, depth: usize) -> Option<u32> {
+/// A process in the cgroup or in one below, by its number for the agent.
+pub(super) fn process(cgroup: &Path, buffer: &mut Buffer) -> Option<u32> {
+    process_below(cgroup, buffer, MAX_DEPTH)
+}
+
+fn process_below(cgroup: &Path, buffer: &mut Buffer, depth: usize) -> Option<u32> {
     let list = read_some(&cgroup.join("cgroup.procs"), 64, buffer).ok()?;
     // 0 is a process of a PID namespace that the agent does not see.
     let first = list.lines().next().and_then(|pid| pid.parse().ok()).filter(|pid| *pid != 0);
@@ -83,7 +85,7 @@ fn process(cgroup: &Path, buffer: &mut Buffer, depth: usize) -> Option<u32> {
     let entries = fs::read_dir(cgroup).ok()?.filter_map(Result::ok);
     let is_directory = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     let below = entries.filter(is_directory).take(MAX_BELOW);
-    below.into_iter().find_map(|entry| process(&entry.path(), buffer, depth - 1))
+    below.into_iter().find_map(|entry| process_below(&entry.path(), buffer, depth - 1))
 }
 
 /// Parses `/proc/net/dev`.
@@ -176,8 +178,9 @@ Inter-|   Receive                                                |  Transmit
                      fd000000000000000000000000000002 02 40 00 80 eth0\nshort\n";
         tree.file("proc/17/net/if_inet6", inet6);
         let mut buffer = Buffer::default();
-        let network =
-            |buffer: &mut Buffer| Network::of(tree.path(), &tree.path().join("cgroup"), buffer);
+        let network = |buffer: &mut Buffer| {
+            Network::of(tree.path(), process(&tree.path().join("cgroup"), buffer)?)
+        };
         let found = network(&mut buffer).unwrap();
         let expected: [IpAddr; 2] = ["10.0.0.2".parse().unwrap(), "fd00::2".parse().unwrap()];
         assert_eq!(found.addresses(&mut buffer), expected);

@@ -1,7 +1,8 @@
 //! The counter records of an entity.
 
 use flowmote_core::record::counter::{
-    HostDescr, HostParent, OsName, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtState,
+    HostAdapter, HostAdapters, HostDescr, HostParent, OsName, VirtCpu, VirtDiskIo, VirtMemory,
+    VirtNetIo, VirtState,
 };
 use flowmote_core::{CounterRecord, DataSource};
 
@@ -27,6 +28,9 @@ pub struct WorkloadReading {
     pub name: String,
     /// Its UUID.
     pub uuid: [u8; 16],
+    /// `host_adapters` (2001): the interfaces of the host that lead into its network, each with the MAC
+    /// addresses in it.
+    pub adapters: Vec<(u32, Vec<[u8; 6]>)>,
     /// `host_parent` (2002): the entity in which it is, or the host.
     pub parent: HostParent,
     /// `virt_cpu` (2101).
@@ -49,6 +53,7 @@ impl WorkloadReading {
         Self {
             name: identity.name.clone(),
             uuid: identity.uuid,
+            adapters: Vec::new(),
             parent: HostParent {
                 container_type: identity.parent.class() as u32,
                 container_index: identity.parent.index(),
@@ -70,7 +75,17 @@ impl WorkloadReading {
             os_name: OsName::LINUX,
             os_release: &release,
         };
-        let mut records: Vec<&dyn CounterRecord> = vec![&descr, &self.parent, &self.cpu];
+        let adapters: Vec<_> = self
+            .adapters
+            .iter()
+            .map(|(if_index, mac_address)| HostAdapter { if_index: *if_index, mac_address })
+            .collect();
+        let adapters = HostAdapters { adapters: &adapters };
+        let mut records: Vec<&dyn CounterRecord> = vec![&descr];
+        if !self.adapters.is_empty() {
+            records.push(&adapters);
+        }
+        records.extend([&self.parent as &dyn CounterRecord, &self.cpu]);
         records.extend(self.memory.iter().map(|record| record as &dyn CounterRecord));
         records.extend(self.disk_io.iter().map(|record| record as &dyn CounterRecord));
         records.extend(self.net_io.iter().map(|record| record as &dyn CounterRecord));

@@ -10,7 +10,7 @@ use nix::sys::inotify::{AddWatchFlags, Inotify};
 
 use super::names::{Class, Runtime, Within, classify};
 use super::naming::Naming;
-use super::network::Network;
+use super::network::{self, Network};
 use crate::cgroups::{Buffer, Directory, Hierarchy, Walk, find_hierarchy, walk};
 use crate::config::{EntityRule, EntityRules};
 use crate::entities::{Found, Kind};
@@ -96,6 +96,7 @@ impl Survey {
         if let Some(path) = self.hierarchy().path() {
             self.walk(path, &mut result);
         }
+        self.naming.refresh = Duration::from_secs(self.rules.refresh().into());
         let by_hostname = self.rules.docker.is_some_and(|rule| rule.hostname);
         result.is_incomplete = self.naming.apply(&mut result.groups, by_hostname);
         result.refusal.clone_from(&self.naming.refusal);
@@ -186,7 +187,8 @@ fn find_addresses(root: &Path, groups: &mut [Group], buffer: &mut Buffer) {
         let Some(group) = groups.get_mut(position).filter(|group| group.has_network()) else {
             continue;
         };
-        let Some(network) = Network::of(root, &group.path, buffer) else { continue };
+        let process = network::process(&group.path, buffer);
+        let Some(network) = process.and_then(|pid| Network::of(root, pid)) else { continue };
         let parent = group.parent;
         match owners.entry(network.id) {
             Entry::Vacant(vacant) => {
