@@ -13,3 +13,16 @@ pub fn now() -> Instant {
     let nanos = u64::try_from(time.tv_nsec()).unwrap_or_default();
     Instant::from_millis(secs.saturating_mul(1000).saturating_add(nanos / 1_000_000))
 }
+
+/// The time at which CLOCK_MONOTONIC was 0, in nanoseconds since 1970, as the clock is set now. Adds up
+/// with the time of an event that an eBPF program has noted.
+#[must_use]
+pub fn monotonic_start_ns() -> u64 {
+    let read = |clock| {
+        let time = clock_gettime(clock).ok()?;
+        let seconds = u64::try_from(time.tv_sec()).ok()?;
+        seconds.checked_mul(1_000_000_000)?.checked_add(u64::try_from(time.tv_nsec()).ok()?)
+    };
+    let since_start = read(ClockId::CLOCK_MONOTONIC).unwrap_or_default();
+    read(ClockId::CLOCK_REALTIME).unwrap_or_default().saturating_sub(since_start)
+}

@@ -32,7 +32,8 @@ pub(crate) enum Wakeup {
     },
 }
 
-/// An epoll instance, level-triggered: what is left unread wakes the loop again.
+/// An epoll instance, level-triggered except where it is asked not to be: what is left unread wakes the
+/// loop again.
 #[derive(Debug)]
 pub(crate) struct Events {
     epoll: Epoll,
@@ -55,6 +56,16 @@ impl Events {
     /// ENOMEM, and ENOSPC beyond `/proc/sys/fs/epoll/max_user_watches`.
     pub(crate) fn watch(&self, file: impl AsFd, wakeup: Wakeup) -> io::Result<()> {
         Ok(self.epoll.add(file, EpollEvent::new(EpollFlags::EPOLLIN, wakeup.word()))?)
+    }
+
+    /// Watches a descriptor for input, until it is closed. Each arrival wakes the loop once, whether it
+    /// is read or not.
+    ///
+    /// # Errors
+    /// Those of [`watch`](Self::watch).
+    pub(crate) fn watch_arrivals(&self, file: impl AsFd, wakeup: Wakeup) -> io::Result<()> {
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+        Ok(self.epoll.add(file, EpollEvent::new(flags, wakeup.word()))?)
     }
 
     /// Watches a descriptor for errors only, until it is closed: what arrives on it is not read.
@@ -179,6 +190,17 @@ mod tests {
         drop(other);
         drop(one);
         assert_eq!(events.wait(now, immediately).unwrap(), 0, "closing ends the watch");
+    }
+
+    #[test]
+    fn arrival_wakes_once_whether_it_is_read_or_not() {
+        let (mut events, (one, other)) = (Events::new().unwrap(), UnixDatagram::pair().unwrap());
+        events.watch_arrivals(&one, MODULE).unwrap();
+        for _ in 0..2 {
+            other.send(&[1]).unwrap();
+            assert_eq!(events.wait(Instant::ZERO, None).unwrap(), 1);
+            assert_eq!(events.wait(Instant::ZERO, Some(Instant::ZERO)).unwrap(), 0);
+        }
     }
 
     #[test]

@@ -119,6 +119,8 @@ fn tap_options(if_index: u32) -> TapOptions {
         direction: Direction::Both,
         header_bytes: 128,
         promiscuous: false,
+        way: Way::Socket,
+        hardware_type: libc::ARPHRD_ETHER,
         loopback: false,
         mtu: 1500,
         ring: None,

@@ -58,7 +58,7 @@ pub use self::block::host_metrics::HostMetrics;
 pub use self::block::json::{AppSampling, AppSetting, AppSettings, JsonInput, MAX_BUDGET};
 pub use self::block::nflog::NflogRule;
 pub use self::block::pcap::{
-    Direction, LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule,
+    Captured, Direction, LinkKind, LinkTraits, Mismatch, Pattern, Selector, TapRule,
 };
 pub use self::block::psample::PsampleRule;
 pub use self::block::tcp::SocketLookup;

@@ -177,6 +177,14 @@ impl<'a> World<'a> {
         self.events.watch(file, Wakeup::Module { module: self.module, token })
     }
 
+    /// The same, but once for each arrival, whether it is read or not.
+    ///
+    /// # Errors
+    /// See [`Events::watch`].
+    pub(crate) fn watch_arrivals(&self, file: impl AsFd, token: u32) -> io::Result<()> {
+        self.events.watch_arrivals(file, Wakeup::Module { module: self.module, token })
+    }
+
     /// Ends the calls of [`Module::ready`] for `file`.
     pub(crate) fn unwatch(&self, file: impl AsFd) {
         self.events.unwatch(file);

@@ -1,6 +1,8 @@
 //! A network namespace per test: the test starts itself again under `unshare`, so that its
 //! interfaces disappear with the process, even if it is killed.
 
+pub(crate) mod traffic;
+
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -24,7 +24,8 @@ pub(in crate::config) static PCAP: Block = Block::new(
 pub(in crate::config) static EPCAP: Block =
     Block::new("epcap", "same as `pcap`; repeatable", TOKENS, read);
 
-const TOKENS: &[Token] = &[DEV, DEV_PATTERN, SPEED, SAMPLING, DIRECTION, PROMISC, VPORT, DYNAMIC];
+const TOKENS: &[Token] =
+    &[DEV, DEV_PATTERN, SPEED, SAMPLING, DIRECTION, CAPTURE, PROMISC, VPORT, DYNAMIC];
 
 const DEV: Token = supported("dev", DEVICE).about("one device, by name, alternative name or alias");
 const DEV_PATTERN: Token = supported("dev.pattern", PATTERN).about("devices whose names match");
@@ -36,6 +37,9 @@ const SAMPLING: Token = supported("sampling", RATE)
 const DIRECTION: Token = supported("direction", Kind::Word("in, out or both"))
     .default("both")
     .about("sample and count only packets that these interfaces receive, or send");
+const CAPTURE: Token = supported("capture", Kind::Word("auto, packet or tc"))
+    .default("auto")
+    .about("sample at a packet socket or at tc hooks, which show the input of forwarded packets");
 const PROMISC: Token = supported("promisc", Kind::Switch)
     .default("off")
     .about("put these interfaces into promiscuous mode");
@@ -54,6 +58,8 @@ pub struct TapRule {
     pub sampling: Option<u32>,
     /// The packets that are sampled.
     pub direction: Direction,
+    /// Where in the kernel they are sampled.
+    pub capture: Captured,
     /// Puts the interfaces into promiscuous mode.
     pub promiscuous: bool,
     /// Position of the block; `None` for the command line.
@@ -64,8 +70,8 @@ impl TapRule {
     /// The rule for one device by any of its names, as `--interface` creates it.
     pub fn device(name: impl Into<String>, sampling: Option<u32>) -> Self {
         let selector = Selector { device: Some(name.into()), ..Selector::default() };
-        let direction = Direction::Both;
-        Self { selector, sampling, direction, promiscuous: false, position: None }
+        let (direction, capture) = (Direction::Both, Captured::Automatic);
+        Self { selector, sampling, direction, capture, promiscuous: false, position: None }
     }
 }
 
@@ -88,6 +94,29 @@ impl Direction {
             "in" => Ok(Self::In),
             "out" => Ok(Self::Out),
             _ => Err(format!("{} is none of in, out and both", quoted(text))),
+        }
+    }
+}
+
+/// Where in the kernel the packets of an interface are sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Captured {
+    /// At tc hooks on a host that forwards packets, if they can be had, else at a packet socket.
+    #[default]
+    Automatic,
+    /// At a packet socket.
+    Packet,
+    /// At tc hooks, if they can be had.
+    Tc,
+}
+
+impl Captured {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "auto" => Ok(Self::Automatic),
+            "packet" => Ok(Self::Packet),
+            "tc" => Ok(Self::Tc),
+            _ => Err(format!("{} is none of auto, packet and tc", quoted(text))),
         }
     }
 }
@@ -245,6 +274,7 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
     };
     let sampling = settings.number(&SAMPLING);
     let direction = settings.value(&DIRECTION, Direction::parse).unwrap_or_default();
+    let capture = settings.value(&CAPTURE, Captured::parse).unwrap_or_default();
     let promiscuous = settings.value(&PROMISC, value::switch).unwrap_or(false);
     if is_dynamic(settings) {
         // hsflowd samples nothing by such a block until its k8s module activates the device.
@@ -265,7 +295,7 @@ fn read(settings: &mut Settings<'_>, config: &mut Config) {
         return settings.warn(message + "; this one has no effect");
     }
     let position = Some(settings.at);
-    let tap = TapRule { selector, sampling, direction, promiscuous, position };
+    let tap = TapRule { selector, sampling, direction, capture, promiscuous, position };
     push_bounded(&mut config.taps, tap, settings.at, settings.problems);
 }
 

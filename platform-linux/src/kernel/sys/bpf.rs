@@ -1,13 +1,14 @@
-//! `bpf(2)`: the filter of a tap, the program of a tracepoint, and the maps in which they count.
+//! `bpf(2)`: the filter of a tap, the programs of tc hooks and of a tracepoint, and the maps in which
+//! they count.
 
 use core::ffi::CStr;
 use core::slice;
 use core::sync::atomic::AtomicU64;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::mmap::Mapping;
-use super::syscall::{Call, MapCreate, ProgramKind, call};
+use super::syscall::{Call, LinkCreate, MapCreate, ProgramKind, call};
 
 /// The filter's counters of one interface on one CPU, in one cache line. Only that CPU writes them,
 /// except `range`, which only user space writes.
@@ -26,6 +27,8 @@ pub(crate) struct Slot {
     pub(crate) chosen_skbs: AtomicU64,
     /// Packets chosen.
     pub(crate) chosen: AtomicU64,
+    /// Those of them for which the ring of a hook had no room. A packet socket counts them itself.
+    pub(crate) lost: AtomicU64,
 }
 
 /// The map of the slots, mapped into this process so that reading a counter is a load instead of a
@@ -98,6 +101,41 @@ pub(crate) fn load_socket_filter(instructions: &[[u8; 8]]) -> io::Result<OwnedFd
     load(ProgramKind::SocketFilter, instructions)
 }
 
+/// Loads a program for the tc hooks of interfaces and returns its descriptor.
+///
+/// # Errors
+/// `EPERM` without `CAP_BPF` and `CAP_NET_ADMIN`; else as [`load_socket_filter`].
+pub(crate) fn load_classifier(instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
+    load(ProgramKind::Classifier, instructions)
+}
+
+/// A hook of tcx, which sees each packet of an interface in one direction (Linux 6.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Hook {
+    /// `BPF_TCX_INGRESS`: packets that the interface has received.
+    Ingress = 46,
+    /// `BPF_TCX_EGRESS`: packets that it is to send.
+    Egress = 47,
+}
+
+/// Has a hook of an interface call a program, before all others that are there, until the returned
+/// descriptor is closed or the interface is deleted. Requires no capability.
+///
+/// # Errors
+/// `EINVAL` before Linux 6.6, `ENODEV`, `ERANGE` if the hook has 64 programs.
+pub(crate) fn attach(program: BorrowedFd<'_>, hook: Hook, if_index: u32) -> io::Result<OwnedFd> {
+    let attributes = LinkCreate {
+        program: program.as_raw_fd(),
+        if_index,
+        attach_type: hook as u32,
+        // A verdict of another program would end the list before ours.
+        flags: BPF_F_BEFORE,
+        ..LinkCreate::default()
+    };
+    owned(call(Call::LinkCreate { attributes: &attributes })?)
+}
+
 /// Loads a program and has a tracepoint call it, in all processes, until the returned descriptor is
 /// closed.
 ///
@@ -152,6 +190,7 @@ pub(super) fn owned(result: usize) -> io::Result<OwnedFd> {
 
 const BPF_MAP_TYPE_ARRAY: u32 = 2;
 const BPF_F_MMAPABLE: u32 = 1 << 10;
+const BPF_F_BEFORE: u32 = 1 << 3;
 const VERIFIER_LOG: usize = 1 << 20;
 /// "processed 61 insns (limit 1000000) ...".
 const STATISTIC: &str = "processed ";

@@ -1,7 +1,7 @@
 //! A ring of events that an eBPF program writes (`BPF_MAP_TYPE_RINGBUF`, kernel/bpf/ringbuf.c).
 
 use core::slice;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -55,6 +55,9 @@ impl EventRing {
             return false;
         };
         let at = consumer.load(Ordering::Relaxed);
+        // Either this sees the next event, or the kernel sees our position there and wakes us
+        // (bpf_ringbuf_commit): both sides store first and load then.
+        fence(Ordering::SeqCst);
         // Acquire pairs with the release of the kernel after it has reserved an event
         // (__bpf_ringbuf_reserve): its header is visible then.
         if at == end.load(Ordering::Acquire) {

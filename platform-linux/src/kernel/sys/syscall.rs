@@ -44,6 +44,8 @@ pub(crate) enum Call<'a> {
     },
     /// `bpf(2)` `BPF_RAW_TRACEPOINT_OPEN`; returns the descriptor of the attachment.
     TracepointOpen { name: &'a CStr, program: RawFd },
+    /// `bpf(2)` `BPF_LINK_CREATE` at a hook of an interface; returns the descriptor of the link.
+    LinkCreate { attributes: &'a LinkCreate },
 }
 
 /// `BPF_PROG_TYPE_*`.
@@ -52,6 +54,8 @@ pub(crate) enum Call<'a> {
 pub(crate) enum ProgramKind {
     /// A filter of a socket.
     SocketFilter = 1,
+    /// A program at a hook of traffic control.
+    Classifier = 3,
     /// A program that a tracepoint calls.
     RawTracepoint = 17,
 }
@@ -70,6 +74,25 @@ pub(crate) struct MapCreate {
     pub(crate) max_entries: u32,
     /// `BPF_F_*`.
     pub(crate) map_flags: u32,
+}
+
+/// The head of `union bpf_attr` for `BPF_LINK_CREATE`, with the fields of a tcx link.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct LinkCreate {
+    /// Descriptor of the program.
+    pub(crate) program: RawFd,
+    /// The interface.
+    pub(crate) if_index: u32,
+    /// `enum bpf_attach_type`.
+    pub(crate) attach_type: u32,
+    /// `BPF_F_*`.
+    pub(crate) flags: u32,
+    /// The program beside which this one is placed; 0 for the end of the list.
+    pub(crate) relative: u32,
+    pub(crate) padding: u32,
+    /// The revision of the list; 0 for any.
+    pub(crate) revision: u64,
 }
 
 /// Makes the call and returns its non-negative result.
@@ -145,6 +168,7 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             let name = name.as_ptr().expose_provenance() as u64;
             bpf(BPF_RAW_TRACEPOINT_OPEN, &TracepointOpen { name, program, padding: 0 })
         }
+        Call::LinkCreate { attributes } => bpf(BPF_LINK_CREATE, attributes),
     }
 }
 
@@ -246,3 +270,4 @@ const ADDRESS_LENGTH: socklen_t = size_of::<sockaddr_ll>() as socklen_t;
 const BPF_MAP_CREATE: c_int = 0;
 const BPF_PROG_LOAD: c_int = 5;
 const BPF_RAW_TRACEPOINT_OPEN: c_int = 17;
+const BPF_LINK_CREATE: c_int = 28;

@@ -1,14 +1,15 @@
 //! The part of `flowmote check` that concerns packet samples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::links::{Link, Links};
 use crate::modules::module::Findings;
 use crate::modules::taps::blocks;
 use crate::modules::taps::budget::Budget;
-use crate::modules::taps::capture::{Method, Tap, TapOptions};
+use crate::modules::taps::capture::{Hooks, Method, Tap, TapOptions};
 use crate::modules::taps::descriptors;
+use crate::modules::taps::hooking::{Choice, INSTEAD};
 use crate::modules::taps::port::{method, tap_options};
 use crate::modules::taps::sample::is_supported;
 use crate::modules::taps::shared::SharedShape;
@@ -59,6 +60,7 @@ pub(super) fn describe(config: &Config, links: &Links, findings: &mut Findings) 
 
 /// Taps as `run` would open them: only an attempt shows what the kernel refuses.
 struct Trial {
+    hooked: BTreeSet<u32>,
     shared: Option<Tap>,
     own: BTreeMap<u32, Tap>,
 }
@@ -74,8 +76,13 @@ impl Trial {
 /// Opens taps, all together: what the kernel limits is what all of them need, locked memory for
 /// example. Only some, if each of many interfaces needs one: opening hundreds takes seconds.
 fn trial(config: &Config, links: &Links, findings: &mut Findings) -> Trial {
-    let wanted: Vec<TapOptions> =
-        links.iter().filter_map(|link| tap_options(config, link, &Budget::default())).collect();
+    let mut wanted: BTreeMap<u32, TapOptions> = links
+        .iter()
+        .filter_map(|link| Some((link.index, tap_options(config, link, &Budget::default())?)))
+        .collect();
+    let hooked = hooked(config, links, &wanted, findings);
+    wanted.retain(|if_index, _| !hooked.contains(if_index));
+    let wanted: Vec<TapOptions> = wanted.into_values().collect();
     let candidates = SharedShape::candidates(wanted.iter());
     let shared = SharedShape::of(&candidates, false).and_then(|shape| {
         let opened = Tap::open_shared(shape.table, shape.keep, shape.ring);
@@ -93,7 +100,7 @@ fn trial(config: &Config, links: &Links, findings: &mut Findings) -> Trial {
         let (refused, shortage) = (own.len() - allowed, descriptors::shortage(own.len(), config));
         findings.problems.push(format!("{refused} interfaces not sampled: {shortage}"));
     }
-    let mut trial = Trial { shared, own: BTreeMap::new() };
+    let mut trial = Trial { hooked, shared, own: BTreeMap::new() };
     for options in own.iter().take(TRIALS) {
         match Tap::open(options) {
             Ok(tap) => drop(trial.own.insert(options.if_index, tap)),
@@ -103,11 +110,39 @@ fn trial(config: &Config, links: &Links, findings: &mut Findings) -> Trial {
     trial
 }
 
+/// The interfaces that would be sampled at tc hooks. Loads the programs and attaches none.
+fn hooked(
+    config: &Config,
+    links: &Links,
+    wanted: &BTreeMap<u32, TapOptions>,
+    findings: &mut Findings,
+) -> BTreeSet<u32> {
+    let choice = Choice::of(wanted, config, links);
+    let chosen: BTreeSet<u32> =
+        wanted.keys().copied().filter(|if_index| choice.is_for(*if_index)).collect();
+    if chosen.is_empty() {
+        return chosen;
+    }
+    let (table, ring) = SharedShape::for_hooks(&wanted.values().collect::<Vec<_>>());
+    match Hooks::open(table, ring) {
+        Ok(_) => return chosen,
+        Err(error) if choice.is_explicit() => {
+            findings.warnings.push(format!("warning: tc hooks: {error}: {INSTEAD}"));
+        }
+        Err(error) => findings.line("tc hooks", format_args!("{error}: {INSTEAD}")),
+    }
+    BTreeSet::new()
+}
+
 fn describe_tap(link: &Link, trial: &Trial, findings: &mut Findings) {
-    let used = trial.tap_of(link.index).map_or(Method::Ebpf, Tap::method);
+    let used = match &trial.hooked {
+        hooked if hooked.contains(&link.index) => Method::Hooks,
+        _ => trial.tap_of(link.index).map_or(Method::Ebpf, Tap::method),
+    };
     let effect = match used {
         Method::Ebpf => "packets are counted and selected in the kernel",
         Method::Classic => "packets are selected in the kernel",
+        Method::Hooks => "as by a filter, with the input of forwarded packets",
     };
     findings.line("", format_args!("by the {}: {effect}", method(used)));
     if !link.admin_up {

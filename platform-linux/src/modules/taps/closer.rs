@@ -4,23 +4,31 @@
 //! `packet_release`, `packet_set_ring`), some 20 ms for each tap. Threads that wait at the same time
 //! share the grace periods.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::kernel::capabilities::give_up_all;
-use crate::modules::taps::capture::Tap;
 
 /// Threads that close taps, each as long as there are some.
 #[derive(Debug, Default)]
 pub(super) struct Closer {
-    queue: Arc<Mutex<Vec<Tap>>>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What is to be dropped.
+type Queue = Mutex<Vec<Box<dyn Closed>>>;
+
+/// A thing that is closed by being dropped.
+trait Closed: Debug + Send {}
+
+impl<T: Debug + Send> Closed for T {}
+
 impl Closer {
-    /// Closes a tap soon. It must not be registered for wake-ups any more.
-    pub(super) fn close(&mut self, tap: Tap) {
-        let waiting = push(&self.queue, tap);
+    /// Closes a tap or a hook soon. It must not be registered for wake-ups any more.
+    pub(super) fn close(&mut self, tap: impl Debug + Send + 'static) {
+        let waiting = push(&self.queue, Box::new(tap));
         self.threads.retain(|thread| !thread.is_finished());
         if self.threads.len() < MAX_THREADS.min(waiting) {
             let queue = Arc::clone(&self.queue);
@@ -54,14 +62,14 @@ impl Drop for Closer {
 }
 
 /// Returns the number of taps that wait.
-fn push(queue: &Mutex<Vec<Tap>>, tap: Tap) -> usize {
+fn push(queue: &Queue, tap: Box<dyn Closed>) -> usize {
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
     queue.push(tap);
     queue.len()
 }
 
 /// Takes a tap out of the queue. The lock is not held while the tap is closed.
-fn pop(queue: &Mutex<Vec<Tap>>) -> Option<Tap> {
+fn pop(queue: &Queue) -> Option<Box<dyn Closed>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 

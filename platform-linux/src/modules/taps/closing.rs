@@ -7,6 +7,7 @@ use log::info;
 
 use crate::modules::module::World;
 use crate::modules::taps::capture::{LinkFault, Tap};
+use crate::modules::taps::hooking::capture;
 use crate::modules::taps::leaving::Leaving;
 use crate::modules::taps::statistics::totals;
 use crate::modules::taps::{RETRY, SHARED_NAME, Taps};
@@ -76,17 +77,17 @@ impl Taps {
     /// Ends the sampling of an interface and keeps its totals.
     pub(super) fn end(&mut self, if_index: u32) {
         let Some(port) = self.ports.remove(&if_index) else { return };
-        if let Some(tap) = self.taps.get_mut(&port.tap) {
+        if let Some(tap) = capture(&mut self.taps, &mut self.hooking, port.tap) {
             // First, so that the counts are of one moment. After an error they may not be: the tap is
             // closed all the same.
             let _ = tap.stop_one(if_index);
             let _ = tap.update_losses();
         }
-        let mut totals = totals(&port, &mut self.taps);
+        let mut totals = totals(&port, &mut self.taps, &mut self.hooking);
         // Samples that are still in the ring are lost with it.
         totals.lost = totals.lost_at_end();
         self.ended.insert(if_index, totals);
-        match self.taps.get_mut(&port.tap) {
+        match capture(&mut self.taps, &mut self.hooking, port.tap) {
             Some(tap) if tap.is_shared() => tap.leave(if_index),
             Some(_) => self.deleted.extend(self.taps.remove(&port.tap)),
             None => {}
@@ -102,6 +103,7 @@ impl Taps {
     /// Closes the taps of interfaces that are no longer sampled.
     pub(super) fn discard_deleted(&mut self, world: &World<'_>) {
         std::mem::take(&mut self.deleted).into_iter().for_each(|tap| self.discard(tap, world));
+        self.hooking.take_left().into_iter().for_each(|hook| self.closer.close(hook));
     }
 
     /// Logs an error of an open tap.
@@ -118,6 +120,7 @@ impl Drop for Taps {
         let taps = std::mem::take(&mut self.taps).into_values();
         let leaving = self.leaving.drain(..).map(|leaving| leaving.tap);
         taps.chain(leaving).for_each(|tap| self.closer.close(tap));
+        self.hooking.take_all().into_iter().for_each(|hook| self.closer.close(hook));
     }
 }
 

@@ -2,20 +2,20 @@
 
 use flowmote_core::Instant;
 
-use crate::modules::taps::SOON;
-use crate::modules::taps::Taps;
 use crate::modules::taps::capture::Packet;
+use crate::modules::taps::hooking::capture;
 use crate::modules::taps::leaving::Leaving;
 use crate::modules::taps::paths::Paths;
 use crate::modules::taps::sample::with_flow_sample;
+use crate::modules::taps::{HOOKS, SOON, Taps};
 use crate::output::Output;
 
 impl Taps {
     /// Passes a bounded number of the samples that wait in a tap to the agent; what is left wakes
     /// the loop again. Returns true if there were any.
     pub(super) fn drain_tap(&mut self, now: Instant, token: u32, output: &mut Output<'_>) -> bool {
-        let Some(tap) = self.taps.get_mut(&token) else { return false };
-        let (ports, paths) = (&self.ports, &mut self.paths);
+        let Self { taps, hooking, ports, paths, .. } = self;
+        let Some(tap) = capture(taps, hooking, token) else { return false };
         let drained = tap.drain(BUDGET, &mut |packet| {
             if let Some(port) = ports.get(&packet.if_index) {
                 let meta = port.continue_totals(packet.meta, packet.meta.sampling_rate);
@@ -24,6 +24,9 @@ impl Taps {
         });
         match drained {
             Ok(drained) => {
+                if token == HOOKS {
+                    self.hooking.was_read(drained.more);
+                }
                 self.count(now, drained.samples);
                 drained.samples > 0
             }
@@ -39,9 +42,9 @@ impl Taps {
         if !self.budget.count(now, samples) {
             return;
         }
-        let Self { ports, taps, budget, .. } = self;
+        let Self { ports, taps, hooking, budget, .. } = self;
         for port in ports.values_mut() {
-            if let Some(tap) = taps.get_mut(&port.tap) {
+            if let Some(tap) = capture(taps, hooking, port.tap) {
                 port.follow(budget, tap);
             }
         }
@@ -62,13 +65,13 @@ impl Taps {
         is_due: impl Fn(&Leaving) -> bool,
         output: &mut Output<'_>,
     ) -> bool {
-        let Self { leaving, taps, ports, paths, .. } = self;
+        let Self { leaving, taps, hooking, ports, paths, .. } = self;
         let mut more = false;
         let due = leaving.iter_mut().filter(|leaving| is_due(leaving));
         for Leaving { tap, until, counted, .. } in due {
             let drained = tap.drain(BUDGET, &mut |packet| {
                 let Some(port) = ports.get(&packet.if_index) else { return };
-                let current = taps.get_mut(&port.tap).map(|tap| tap.meta(packet.if_index));
+                let current = capture(taps, hooking, port.tap).map(|tap| tap.meta(packet.if_index));
                 let rate = packet.meta.sampling_rate;
                 let mut meta = port.continue_totals(current.unwrap_or_default(), rate);
                 // An estimated pool grows by the samples that are read.

@@ -9,6 +9,8 @@ mod closer;
 mod closing;
 mod delivery;
 mod descriptors;
+mod forwarding;
+mod hooking;
 mod leaving;
 mod opening;
 pub mod paths;
@@ -31,6 +33,7 @@ use crate::modules::module::{Findings, Module, Statistics, World};
 use crate::modules::taps::budget::Budget;
 use crate::modules::taps::capture::{Tap, TapOptions, TapStats};
 use crate::modules::taps::closer::Closer;
+use crate::modules::taps::hooking::Hooking;
 use crate::modules::taps::leaving::Leaving;
 use crate::modules::taps::paths::Paths;
 use crate::modules::taps::port::{Port, tap_options};
@@ -47,6 +50,7 @@ pub(crate) struct Taps {
     /// By the token of their wake-ups: the ifIndex, or [`SHARED`].
     taps: BTreeMap<u32, Tap>,
     shared: Shared,
+    hooking: Hooking,
     /// Taps that were replaced and still have samples.
     leaving: Vec<Leaving>,
     /// Taps of deleted interfaces, which are closed at the next reconciliation.
@@ -138,14 +142,18 @@ impl Module for Taps {
         self.retries.retain(|index, _| wanted.contains_key(index));
         let deleted = self.ended.extract_if(.., |index, _| world.links.get(*index).is_none());
         deleted.for_each(|(_, totals)| self.gone += totals);
+        let (hooked, wanted) = self.choose_ways(now, wanted, world, output);
         self.share(now, &wanted, world);
         self.open_own(now, wanted, world);
+        self.hook(now, hooked, world);
+        self.discard_deleted(world);
         self.note_reasons(world);
     }
 
     fn interface_removed(&mut self, if_index: u32) {
         self.close(if_index);
         self.retries.remove(&if_index);
+        self.hooking.forget(if_index);
         if let Some(totals) = self.ended.remove(&if_index) {
             self.gone += totals;
         }
@@ -160,8 +168,11 @@ impl Module for Taps {
     }
 
     fn ready(&mut self, now: Instant, token: u32, world: &World<'_>, output: &mut Output<'_>) {
-        if !self.drain_tap(now, token, output) {
-            self.look_for_fault(now, token);
+        match token {
+            HOOKS if !self.hooking.is_to_be_read_now() => return,
+            HOOKS | HOOKS_TIMER => _ = self.drain_tap(now, HOOKS, output),
+            _ if self.drain_tap(now, token, output) => {}
+            _ => self.look_for_fault(now, token),
         }
         self.discard_deleted(world);
     }
@@ -183,7 +194,7 @@ impl Module for Taps {
     }
 
     fn drain(&mut self, now: Instant, _config: &Config, output: &mut Output<'_>) -> bool {
-        let tokens: Vec<u32> = self.taps.keys().copied().collect();
+        let tokens: Vec<u32> = self.taps.keys().copied().chain([HOOKS]).collect();
         let more = self.drain_leaving(now, |_| true, output);
         tokens.into_iter().fold(more, |more, token| self.drain_tap(now, token, output) | more)
     }
@@ -209,5 +220,8 @@ const SOON: Duration = Duration::from_millis(1);
 /// The token of the shared tap: no interface has this index.
 const SHARED: u32 = 0;
 const SHARED_NAME: &str = "shared tap";
+/// The tokens of the hooks, for their ring and for the time at which it is read.
+const HOOKS: u32 = u32::MAX;
+const HOOKS_TIMER: u32 = u32::MAX - 1;
 const NOT_PERMITTED: &str = "CAP_NET_RAW is missing, so no packet can be sampled: start as root \
     or by the systemd unit, or grant it with \"setcap cap_net_raw,cap_bpf+ep\" on the program";

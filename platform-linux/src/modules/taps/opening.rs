@@ -10,6 +10,7 @@ use crate::clock;
 use crate::modules::module::World;
 use crate::modules::taps::capture::{Tap, TapOptions};
 use crate::modules::taps::descriptors;
+use crate::modules::taps::hooking::capture;
 use crate::modules::taps::port::{Port, method, rate_reason};
 use crate::modules::taps::shared::SharedShape;
 use crate::modules::taps::{RETRY, SHARED, SHARED_NAME, SOON, Shared, Taps};
@@ -93,7 +94,7 @@ impl Taps {
     }
 
     /// Returns true if the interface is sampled by a shared tap.
-    fn shares(&self, if_index: u32) -> bool {
+    pub(super) fn shares(&self, if_index: u32) -> bool {
         self.ports.get(&if_index).is_some_and(|port| port.tap == SHARED)
     }
 
@@ -139,10 +140,13 @@ impl Taps {
     }
 
     /// Returns `Err` if the interface needs a new tap, with the reason if it has one now.
-    fn apply_in_place(&mut self, options: &TapOptions) -> Result<(), Option<&'static str>> {
+    pub(super) fn apply_in_place(
+        &mut self,
+        options: &TapOptions,
+    ) -> Result<(), Option<&'static str>> {
         let port = self.ports.get_mut(&options.if_index).ok_or(None)?;
-        let tap = self.taps.get_mut(&port.tap).filter(|tap| tap.has(options.if_index));
-        let tap = tap.ok_or(None)?;
+        let tap = capture(&mut self.taps, &mut self.hooking, port.tap);
+        let tap = tap.filter(|tap| tap.has(options.if_index)).ok_or(None)?;
         port.apply_in_place(options, tap).map_err(Some)
     }
 
@@ -165,10 +169,10 @@ impl Taps {
     }
 
     /// Notes that a tap samples an interface. Its totals continue.
-    fn sampled(&mut self, now: Instant, options: TapOptions, token: u32) {
+    pub(super) fn sampled(&mut self, now: Instant, options: TapOptions, token: u32) {
         let TapOptions { if_index, name, sampling_rate, direction, .. } = &options;
         let if_index = *if_index;
-        if let Some(tap) = self.taps.get(&token) {
+        if let Some(tap) = capture(&mut self.taps, &mut self.hooking, token) {
             let method = method(tap.method());
             info!(
                 "{name}: sampling 1 in {sampling_rate} (ifIndex {if_index}, {method}{direction})"
@@ -202,6 +206,6 @@ impl Taps {
 
 /// Time until a shared tap that was refused is tried again. Memory or descriptors can be there by then.
 const REFUSED: Duration = Duration::from_secs(300);
-/// Time for opening taps before other interfaces, timers and signals have their turn. One tap takes
+/// Time for opening taps or hooks before other interfaces, timers and signals have their turn. One tap takes
 /// 10 to 30 ms, because PACKET_RX_RING waits for RCU (`packet_set_ring`).
-const TURN: Duration = Duration::from_millis(20);
+pub(super) const TURN: Duration = Duration::from_millis(20);

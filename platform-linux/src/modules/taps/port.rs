@@ -8,7 +8,7 @@ use log::info;
 use crate::config::Config;
 use crate::links::Link;
 use crate::modules::taps::budget::Budget;
-use crate::modules::taps::capture::{Method, Tap, TapOptions, TapStats};
+use crate::modules::taps::capture::{Capture, Method, TapOptions, TapStats, Way};
 use crate::modules::taps::sample::is_supported;
 use crate::selection;
 
@@ -29,14 +29,14 @@ impl Port {
     pub(super) fn apply_in_place(
         &mut self,
         options: &TapOptions,
-        tap: &mut Tap,
+        tap: &mut dyn Capture,
     ) -> Result<(), &'static str> {
         if self.options.name != options.name {
             info!("{}: renamed to {}", self.options.name, options.name);
             self.options.name.clone_from(&options.name);
         }
-        if self.options.header_bytes != options.header_bytes {
-            return Err("headerBytes changed");
+        if self.options.way != options.way {
+            return Err("the way of capture changed");
         }
         // The classic filter depends on it, and so do frame lengths without PACKET_VNET_HDR.
         if self.options.mtu != options.mtu && !tap.shortfalls().is_empty() {
@@ -44,6 +44,12 @@ impl Port {
         }
         if self.options.direction != options.direction {
             return Err("the direction changed");
+        }
+        let header_bytes = options.header_bytes;
+        if self.options.header_bytes != header_bytes
+            && !tap.set_header_bytes(options.if_index, header_bytes)
+        {
+            return Err("headerBytes changed");
         }
         if !tap.is_shared() && self.options.ring_shape() != options.ring_shape() {
             return Err("the new rate needs another ring size");
@@ -63,7 +69,7 @@ impl Port {
     }
 
     /// Applies the rate that the budget allows.
-    pub(super) fn follow(&mut self, budget: &Budget, tap: &mut Tap) {
+    pub(super) fn follow(&mut self, budget: &Budget, tap: &mut dyn Capture) {
         let Self { options, .. } = self;
         let rate = budget.rate(options.configured_rate);
         // Where the kernel refuses the new rate, samples keep the one of before.
@@ -88,6 +94,7 @@ pub(super) fn method(method: Method) -> &'static str {
     match method {
         Method::Ebpf => "eBPF filter",
         Method::Classic => "classic BPF filter",
+        Method::Hooks => "eBPF at tc hooks",
     }
 }
 
@@ -111,6 +118,8 @@ pub(super) fn tap_options(config: &Config, link: &Link, budget: &Budget) -> Opti
         direction: rule.direction,
         header_bytes: config.header_bytes,
         promiscuous: rule.promiscuous,
+        way: Way::Socket,
+        hardware_type: link.hardware,
         loopback: link.is_loopback(),
         mtu: link.mtu,
         ring: None,
@@ -132,6 +141,8 @@ mod tests {
             direction: Direction::Both,
             header_bytes: 128,
             promiscuous: false,
+            way: Way::Socket,
+            hardware_type: libc::ARPHRD_ETHER,
             loopback: false,
             mtu: 1500,
             ring: None,

@@ -91,6 +91,7 @@ const ARPHRD_RAWIP: u16 = 519;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::taps::capture::Origin;
     use flowmote_core::SampleMeta;
 
     #[test]
@@ -101,6 +102,7 @@ mod tests {
                 frame_length,
                 stripped: 4,
                 kind,
+                origin: Origin::Unknown,
                 vlan: None,
                 timestamp_ns: 0,
                 if_index: 7,

@@ -38,6 +38,14 @@ impl SharedShape {
         })
     }
 
+    /// The dimensions of hooks, which cannot change later: with room for many more interfaces, and a
+    /// ring for events that are twice as long as entries of a packet socket's ring.
+    pub(super) fn for_hooks(interfaces: &[&TapOptions]) -> (TableSize, u32) {
+        let indices: Vec<u32> = interfaces.iter().map(|options| options.if_index).collect();
+        let ring = 2 * RingShape::for_rate(joint_rate(interfaces)).bytes();
+        (TableSize::roomy(&indices), u32::try_from(ring).unwrap_or(1 << 24))
+    }
+
     /// Returns true if a tap of this shape can be used where `needed` is.
     pub(super) fn suffices_for(&self, needed: &Self) -> bool {
         self.table.interfaces() >= needed.interfaces
@@ -59,13 +67,14 @@ fn joint_rate(interfaces: &[&TapOptions]) -> NonZeroU32 {
 /// The most interfaces that have a tap each. An unbound socket sees the packets of all interfaces,
 /// so that those that are not selected pay too, and a chosen packet takes a lock that others may
 /// hold; but each tap of its own costs a ring and the time to open it.
-const OWN_TAPS: usize = 16;
+pub(super) const OWN_TAPS: usize = 16;
 const FLOODED: usize = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Direction;
+    use crate::modules::taps::capture::Way;
 
     fn options(if_index: u32, rate: u32) -> TapOptions {
         TapOptions {
@@ -76,6 +85,8 @@ mod tests {
             direction: Direction::Both,
             header_bytes: 128,
             promiscuous: false,
+            way: Way::Socket,
+            hardware_type: libc::ARPHRD_ETHER,
             loopback: false,
             mtu: 1500,
             ring: None,

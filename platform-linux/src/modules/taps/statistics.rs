@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::modules::module::{Line, SampledInterface, Statistics};
 use crate::modules::taps::Taps;
 use crate::modules::taps::capture::{Tap, TapStats};
+use crate::modules::taps::hooking::{Hooking, capture};
 use crate::modules::taps::leaving::Leaving;
 use crate::modules::taps::port::{Port, method};
 
@@ -13,7 +14,7 @@ impl Taps {
     pub(super) fn add_lines(&mut self, statistics: &mut Statistics) {
         let news: Vec<_> = self.leaving.iter_mut().flat_map(Leaving::news).collect();
         self.add_to_ports(news);
-        let Self { ports, taps, .. } = self;
+        let Self { ports, taps, hooking, .. } = self;
         for tap in taps.values_mut() {
             // After an error the losses are those of the last time.
             let _ = tap.update_losses();
@@ -26,8 +27,8 @@ impl Taps {
                 if_index: *if_index,
                 sampling_rate: rate.get(),
                 reason: port.reason.clone(),
-                filter: taps.get(&port.tap).map_or("", |tap| method(tap.method())),
-                line: totals_line(subject, totals(port, taps), false),
+                filter: capture(taps, hooking, port.tap).map_or("", |tap| method(tap.method())),
+                line: totals_line(subject, totals(port, taps, hooking), false),
             });
         }
         let mut closed = self.gone;
@@ -48,9 +49,13 @@ impl Taps {
 }
 
 /// Totals of an interface over all its taps, with losses as of their last update.
-pub(super) fn totals(port: &Port, taps: &mut BTreeMap<u32, Tap>) -> TapStats {
+pub(super) fn totals(
+    port: &Port,
+    taps: &mut BTreeMap<u32, Tap>,
+    hooking: &mut Hooking,
+) -> TapStats {
     let mut totals = port.before;
-    if let Some(tap) = taps.get_mut(&port.tap) {
+    if let Some(tap) = capture(taps, hooking, port.tap) {
         totals += tap.totals(port.options.if_index);
     }
     totals

@@ -9,7 +9,7 @@ use crate::config::Direction;
 use crate::kernel::sys::bpf::Slot;
 use crate::kernel::sys::fake::{Scripted, anonymous_memory, descriptor, write_memory};
 use crate::kernel::sys::syscall::Call;
-use crate::modules::taps::capture::{RingShape, Tap, TapOptions};
+use crate::modules::taps::capture::{RingShape, Tap, TapOptions, Way};
 
 pub(super) fn options() -> TapOptions {
     TapOptions {
@@ -20,6 +20,8 @@ pub(super) fn options() -> TapOptions {
         direction: Direction::Both,
         header_bytes: 64,
         promiscuous: false,
+        way: Way::Socket,
+        hardware_type: libc::ARPHRD_ETHER,
         loopback: false,
         mtu: 1500,
         ring: Some(RingShape { block_size: 16 << 10, blocks: 4 }),

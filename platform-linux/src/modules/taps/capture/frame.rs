@@ -2,7 +2,7 @@
 //! `struct tpacket3_hdr`, `struct sockaddr_ll`, `struct virtio_net_hdr` and the bytes kept
 //! (include/uapi/linux/if_packet.h). Every offset is checked against the block.
 
-use super::packet::{PacketKind, VlanTag};
+use super::packet::{Origin, PacketKind, VlanTag};
 use super::segments::Offload;
 
 /// A position within a block.
@@ -27,6 +27,7 @@ pub(super) struct Frame<'a> {
     /// The VLAN tag that kernel or driver removed from the bytes.
     pub(super) stripped_tag: Option<VlanTag>,
     pub(super) kind: PacketKind,
+    pub(super) origin: Origin,
     /// ifIndex of the interface.
     pub(super) if_index: u32,
     /// ARPHRD_* of the interface.
@@ -107,6 +108,7 @@ impl Cursor {
                 + u64::from(u32_at(headers, 8)?),
             stripped_tag: stripped_tag(headers),
             kind: PacketKind::from_kernel(*headers.get(SOCKADDR + 10)?),
+            origin: Origin::Unknown,
             if_index: u32_at(headers, SOCKADDR + 4)?,
             hardware_type: u16_at(headers, SOCKADDR + 8)?,
             offload: if vnet { Some(offload(packet, mac)?) } else { None },

@@ -24,6 +24,10 @@ pub struct TapOptions {
     pub header_bytes: u32,
     /// Hold the interface in promiscuous mode.
     pub promiscuous: bool,
+    /// Packet socket or tc hooks.
+    pub way: Way,
+    /// ARPHRD_* of the interface.
+    pub hardware_type: u16,
     /// The interface is the loopback: every packet is both sent and received, so that only received
     /// ones are sampled.
     pub loopback: bool,
@@ -56,6 +60,16 @@ impl TapOptions {
         }
         Ok(())
     }
+}
+
+/// Where in the kernel packets are sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// At a packet socket.
+    #[default]
+    Socket,
+    /// At the tc hooks of the interface.
+    Hooks,
 }
 
 /// What a filter keeps of the packets that it sees.

@@ -16,6 +16,8 @@ pub struct Packet<'a> {
     pub stripped: u32,
     /// Direction and destination as classified by the kernel.
     pub kind: PacketKind,
+    /// Where a packet that is sent came from.
+    pub origin: Origin,
     /// The outer VLAN tag, whether it had been removed or not.
     pub vlan: Option<VlanTag>,
     /// Time of capture in the kernel: nanoseconds since 1970 (CLOCK_REALTIME).
@@ -57,6 +59,18 @@ impl PacketKind {
             other => Self::Other(other),
         }
     }
+}
+
+/// Where a packet that is sent came from, as the kernel has noted it in the skb.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// Not noted: a packet socket does not show it, and a received packet comes from the wire.
+    #[default]
+    Unknown,
+    /// This host has made it.
+    Host,
+    /// It was received on the interface with this ifIndex, and forwarded.
+    Interface(u32),
 }
 
 /// An 802.1Q or 802.1ad tag.

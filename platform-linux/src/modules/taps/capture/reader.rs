@@ -1,19 +1,19 @@
-//! Conversion of ring frames to samples: number of choices, segments, VLAN tags and counters.
+//! The samples of ring frames: number of choices, rates and counters.
 
 use core::num::NonZeroU32;
 use std::collections::VecDeque;
 
-use flowmote_core::{Random, SampleMeta};
+use flowmote_core::SampleMeta;
 
 use super::classic::Draw;
+use super::conversion::Conversion;
 use super::filter::{self, Counters, Totals};
 use super::frame::Frame;
 use super::losses::Losses;
 use super::options::TapOptions;
-use super::packet::{Packet, VlanTag};
+use super::packet::Packet;
 use super::segments::Segments;
 use crate::kernel::sys::ring::Position;
-use crate::seed::seed;
 
 /// What a tap has for each of its interfaces.
 #[derive(Debug)]
@@ -26,11 +26,7 @@ pub(super) struct Reader {
     pool_of_block: Option<u64>,
     pub(super) losses: Losses,
     pub(super) meta: SampleMeta,
-    header_bytes: u32,
-    pub(super) mtu: u32,
-    /// Buffer for the header of a frame whose VLAN tag is put back.
-    scratch: Box<[u8]>,
-    random: Random,
+    conversion: Conversion,
 }
 
 /// The attached filter and the source of the pool.
@@ -52,10 +48,7 @@ impl Reader {
             pool_of_block: None,
             losses: Losses::default(),
             meta: SampleMeta { sampling_rate, ..SampleMeta::default() },
-            header_bytes: options.header_bytes,
-            mtu: options.mtu,
-            scratch: vec![0; options.header_bytes as usize].into(),
-            random: Random::new(seed()),
+            conversion: Conversion::new(options),
         }
     }
 
@@ -127,41 +120,18 @@ impl Reader {
         position: Position,
         visit: &mut dyn FnMut(&Packet<'_>),
     ) -> u32 {
-        let ethernet = is_ethernet(frame.hardware_type);
         let segments = self.segments(frame);
         let meta = self.meta_at(position);
         let choices = self.choices(frame, segments.count(), meta.sampling_rate);
-        let kept = frame.bytes.get(..self.header_bytes as usize).unwrap_or(frame.bytes);
-        let stripped_tag = frame.stripped_tag.filter(|_| ethernet);
-        let header = match stripped_tag {
-            Some(tag) => tag.put_back(kept, &mut self.scratch),
-            None => kept,
-        };
-        let around = if ethernet { FCS } else { 0 };
-        let mut packet = Packet {
-            header,
-            frame_length: 0,
-            stripped: around,
-            kind: frame.kind,
-            vlan: if ethernet { VlanTag::in_frame(header).or(stripped_tag) } else { None },
-            timestamp_ns: frame.timestamp_ns,
-            if_index: frame.if_index,
-            hardware_type: frame.hardware_type,
-            meta,
-        };
-        let around = around + stripped_tag.map_or(0, |_| VlanTag::BYTES);
-        for length in segments.choose(choices, &mut self.random) {
-            if let Sampling::Estimated { pool, chosen, .. } = &mut self.sampling {
+        let Self { conversion, sampling, .. } = self;
+        conversion.samples(frame, (segments, choices), meta, &mut |packet| {
+            if let Sampling::Estimated { pool, chosen, .. } = sampling {
                 *pool += u64::from(meta.sampling_rate);
                 *chosen += 1;
                 packet.meta.sample_pool = *pool as u32;
             }
-            packet.frame_length = length.saturating_add(around);
-            // The last packet of a super-packet may be shorter than the bytes kept.
-            let whole = packet.frame_length.saturating_sub(packet.stripped) as usize;
-            packet.header = header.get(..whole).unwrap_or(header);
-            visit(&packet);
-        }
+            visit(packet);
+        });
         self.losses.delivered_skbs += 1;
         self.losses.delivered += u64::from(choices);
         choices
@@ -192,21 +162,21 @@ impl Reader {
     }
 
     fn segments(&self, frame: &Frame<'_>) -> Segments {
-        let limit = self.mtu.saturating_add(ETHERNET_HEADER + VlanTag::BYTES);
         match (frame.offload, &self.sampling) {
             (Some(offload), _) => Segments::of(offload, frame.bytes, frame.length),
             (None, Sampling::Estimated { draw, .. }) => {
-                Segments::estimated(draw.estimate(frame.length), frame.length, limit)
+                self.conversion.estimated(draw.estimate(frame.length), frame)
             }
-            (None, Sampling::Counted(_)) => Segments::estimated(1, frame.length, limit),
+            (None, Sampling::Counted(_)) => self.conversion.estimated(1, frame),
         }
     }
 
     fn choices(&mut self, frame: &Frame<'_>, packets: u32, rate: u32) -> u32 {
+        let Conversion { header_bytes, random, .. } = &mut self.conversion;
         match &self.sampling {
-            Sampling::Counted(_) => filter::choices(frame.bytes.len() as u32, self.header_bytes),
+            Sampling::Counted(_) => filter::choices(frame.bytes.len() as u32, *header_bytes),
             Sampling::Estimated { draw, .. } => {
-                draw.at_rate(rate).choices(frame.length, packets, &mut self.random)
+                draw.at_rate(rate).choices(frame.length, packets, random)
             }
         }
     }
@@ -223,11 +193,3 @@ impl Reader {
         self.meta.drops = self.losses.lost() as u32;
     }
 }
-
-fn is_ethernet(hardware_type: u16) -> bool {
-    matches!(hardware_type, libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK)
-}
-
-/// Bytes of the frame check sequence, which AF_PACKET never delivers.
-const FCS: u32 = 4;
-const ETHERNET_HEADER: u32 = 14;

@@ -11,10 +11,24 @@ pub(super) fn explain(error: &io::Error) -> String {
     format!("{error}{}", cause(error.raw_os_error(), &Rights::of_this_process()))
 }
 
+/// The text of an error of the programs for tc hooks, followed by its cause.
+pub(super) fn explain_hooks(error: &io::Error) -> String {
+    let rights = Rights::of_this_process();
+    match error.raw_os_error() {
+        Some(libc::EPERM) if rights.capable && !rights.may_administer => {
+            format!("{error}: CAP_NET_ADMIN is missing")
+        }
+        Some(libc::EINVAL) => format!("{error}: Linux 6.6 is needed"),
+        other => format!("{error}{}", cause(other, &rights)),
+    }
+}
+
 /// Everything that `EPERM` of `bpf(2)` may be due to.
 struct Rights {
     /// CAP_BPF or CAP_SYS_ADMIN, in whichever user namespace.
     capable: bool,
+    /// CAP_NET_ADMIN or CAP_SYS_ADMIN.
+    may_administer: bool,
     /// The kernel looks for them in the first user namespace (kernel/bpf/syscall.c, bpf_capable).
     in_first_namespace: bool,
     /// Bytes of `RLIMIT_MEMLOCK`, `None` without a limit.
@@ -29,6 +43,7 @@ impl Rights {
         let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map(|(soft, _)| soft);
         Self {
             capable: has(Capability::CAP_BPF) || has(Capability::CAP_SYS_ADMIN),
+            may_administer: has(Capability::CAP_NET_ADMIN) || has(Capability::CAP_SYS_ADMIN),
             // That one maps every user to itself.
             in_first_namespace: map.split_whitespace().eq(["0", "0", "4294967295"]),
             locked_memory: limit.ok().filter(|&limit| limit != RLIM_INFINITY),
@@ -63,8 +78,12 @@ mod tests {
 
     #[test]
     fn refusal_names_what_is_missing() {
-        let able =
-            || Rights { capable: true, in_first_namespace: true, locked_memory: Some(64 << 10) };
+        let able = || Rights {
+            capable: true,
+            may_administer: true,
+            in_first_namespace: true,
+            locked_memory: Some(64 << 10),
+        };
         let eperm = |rights: Rights| cause(Some(libc::EPERM), &rights);
         assert!(eperm(Rights { capable: false, ..able() }).contains("CAP_BPF is missing"));
         assert!(eperm(Rights { in_first_namespace: false, ..able() }).contains("user namespace"));

@@ -40,6 +40,22 @@ impl Segments {
         }
     }
 
+    /// The segments of an skb of `length` bytes whose number is known: `count` of `gso_size` bytes of
+    /// payload. Headers of a tunnel that are not found in `bytes` are as long as the number requires.
+    pub(super) fn counted(count: u32, gso_size: u16, bytes: &[u8], length: u32) -> Self {
+        let size = u32::from(gso_size);
+        if size == 0 {
+            return Self::one(length);
+        }
+        let found = [false, true]
+            .into_iter()
+            .find_map(|udp| header_length(Offload { udp, gso_size, checksum_start: None }, bytes));
+        let least = length.saturating_sub(count.saturating_mul(size));
+        let most = least.saturating_add(size - 1).min(length.saturating_sub(1));
+        let headers = found.unwrap_or(0).clamp(least.min(most), most);
+        Self { count, headers, size, payload: length - headers }
+    }
+
     /// One packet of `length` bytes.
     pub(super) fn one(length: u32) -> Self {
         Self { count: 1, headers: 0, size: length, payload: length }
@@ -163,6 +179,18 @@ mod tests {
     }
 
     #[test]
+    fn number_of_segments_is_that_of_the_kernel() {
+        let whole = Segments::counted(4, 1448, &tcp4(), 66 + 3 * 1448 + 100);
+        assert_eq!(whole, Segments::of(TCP, &tcp4(), 66 + 3 * 1448 + 100));
+        // An unknown tunnel, with 116 bytes of headers: all segments are full, or the last is not.
+        let full = Segments::counted(10, 1398, &[0xa5; 128], 116 + 10 * 1398);
+        assert_eq!((full.count(), full.headers, full.length(9)), (10, 116, 1514));
+        let rest = Segments::counted(10, 1398, &[0xa5; 128], 116 + 9 * 1398 + 100);
+        assert_eq!((rest.count(), rest.headers), (10, 0));
+        assert_eq!(Segments::counted(1, 0, &tcp4(), 60).length(0), 60);
+    }
+
+    #[test]
     fn tag_counted_in_csum_start_only_is_ignored() {
         let quirk = Offload { checksum_start: Some(38), ..TCP };
         assert_eq!(Segments::of(quirk, &tcp4(), 66 + 1449).headers, 66);
@@ -210,9 +238,15 @@ mod tests {
                 gso_size: random.next_u32() as u16,
                 checksum_start: (random.below(2) == 0).then_some(random.next_u32() as u16),
             };
-            let segments = Segments::of(offload, &bytes, random.next_u32());
-            assert!(segments.count() > 0);
-            assert_eq!(segments.choose(2, &mut random).count(), 2);
+            let length = random.next_u32();
+            let count = 1 + random.below(1 << 16);
+            for segments in [
+                Segments::of(offload, &bytes, length),
+                Segments::counted(count, offload.gso_size, &bytes, length),
+            ] {
+                assert!(segments.count() > 0);
+                assert_eq!(segments.choose(2, &mut random).count(), 2);
+            }
         }
     }
 }

@@ -4,7 +4,8 @@
 //! kernel's tables: addresses of the host, routes, stations of bridges. An answer that they do not
 //! have is unknown, rather than a guess. They do not cover address translation, marks, redirection by
 //! tc or XDP, and dropping by a firewall. The input of a routed packet that is sent is unknown too,
-//! because the way back of a packet is not the way it came.
+//! because the way back of a packet is not the way it came, unless it was sampled at a tc hook: the skb
+//! has it there.
 
 mod cache;
 mod headers;
@@ -15,7 +16,7 @@ use std::net::IpAddr;
 use flowmote_core::{Instant, Interface};
 
 use crate::links::{Flow, Link, Links, Way};
-use crate::modules::taps::capture::{Packet, PacketKind};
+use crate::modules::taps::capture::{Origin, Packet, PacketKind};
 use cache::{Cache, Request};
 use headers::{Headers, Network};
 
@@ -89,9 +90,11 @@ impl Paths {
         packet: &Packet<'_>,
     ) -> (Interface, Interface) {
         let (here, headers) = (Interface::Index(if_index), Headers::of(packet));
-        let other = match packet.kind {
-            PacketKind::Outgoing => self.origin(now, if_index, &headers),
-            kind => self.end(now, if_index, &headers, kind),
+        let other = match (packet.kind, packet.origin) {
+            (PacketKind::Outgoing, Origin::Host) => Some(Way::Local),
+            (PacketKind::Outgoing, Origin::Interface(input)) => Some(Way::Through(input)),
+            (PacketKind::Outgoing, Origin::Unknown) => self.origin(now, if_index, &headers),
+            (kind, _) => self.end(now, if_index, &headers, kind),
         };
         let other = other.map_or(Interface::Unknown, |way| match way {
             Way::Local => Interface::Internal,

@@ -56,6 +56,7 @@ fn packet(kind: PacketKind, header: &[u8]) -> Packet<'_> {
         frame_length: 64,
         stripped: 4,
         kind,
+        origin: Origin::Unknown,
         vlan: tag(header),
         timestamp_ns: 0,
         if_index: 7,

@@ -1,5 +1,7 @@
-//! The eBPF socket filter that samples in the kernel, and its counters.
+//! The eBPF programs that sample in the kernel, at a packet socket or at tc hooks, and their counters.
 
+mod classifier;
+mod event;
 mod program;
 mod table;
 
@@ -7,13 +9,15 @@ use core::num::NonZeroU32;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use super::cpus::Cpus;
 use super::options::Keep;
-use crate::kernel::sys::bpf::{self, Slot, SlotMap};
+use crate::kernel::assembler::AssembleError;
+use crate::kernel::sys::bpf::{self, Hook, Slot, SlotMap};
 
+pub(super) use event::Event;
 pub(super) use table::Table;
 pub use table::TableSize;
 
@@ -38,6 +42,8 @@ pub(super) struct Totals {
     pub(super) chosen: u64,
     /// skbs that they were in.
     pub(super) chosen_skbs: u64,
+    /// Chosen packets that the programs at tc hooks could not report.
+    pub(super) lost: u64,
 }
 
 /// Dimensions of a map.
@@ -48,6 +54,34 @@ struct Layout {
     /// Rows of slots, one for each interface: a power of two.
     rows: usize,
     cpus: Cpus,
+}
+
+/// The ring that the programs for the tc hooks write to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ring {
+    pub(super) fd: RawFd,
+    pub(super) bytes: u32,
+}
+
+/// The loaded programs for the tc hooks.
+#[derive(Debug)]
+pub(super) struct Classifiers {
+    ingress: OwnedFd,
+    egress: OwnedFd,
+}
+
+impl Classifiers {
+    /// Attaches the program of a hook to an interface.
+    ///
+    /// # Errors
+    /// See [`bpf::attach`].
+    pub(super) fn attach(&self, hook: Hook, if_index: u32) -> io::Result<OwnedFd> {
+        let program = match hook {
+            Hook::Ingress => &self.ingress,
+            Hook::Egress => &self.egress,
+        };
+        bpf::attach(program.as_fd(), hook, if_index)
+    }
 }
 
 /// Loads a filter that selects 1 in `rate` packets, whatever interface they are of. Returns the
@@ -65,11 +99,30 @@ pub(super) fn load(rate: NonZeroU32, keep: Keep, cpus: Cpus) -> io::Result<(Coun
 }
 
 fn load_program(layout: Layout, keep: Keep) -> io::Result<(Arc<SlotMap>, OwnedFd)> {
+    let (map, map_fd) = new_map(layout)?;
+    let program = program::assemble(map_fd.as_raw_fd(), layout, keep).map_err(bug)?;
+    Ok((map, bpf::load_socket_filter(&program)?))
+}
+
+/// The programs for the two hooks, which write their events into `ring`.
+fn load_classifiers(layout: Layout, ring: Ring) -> io::Result<(Arc<SlotMap>, Classifiers)> {
+    let (map, map_fd) = new_map(layout)?;
+    let load = |hook| {
+        let program = classifier::assemble(map_fd.as_raw_fd(), ring, layout, hook);
+        bpf::load_classifier(&program.map_err(bug)?)
+    };
+    let classifiers = Classifiers { ingress: load(Hook::Ingress)?, egress: load(Hook::Egress)? };
+    Ok((map, classifiers))
+}
+
+fn new_map(layout: Layout) -> io::Result<(Arc<SlotMap>, OwnedFd)> {
     let slots = layout.rows.saturating_mul(layout.cpus.slots);
     let (map, map_fd) = SlotMap::new(layout.entries, slots)?;
-    let program = program::assemble(map_fd.as_raw_fd(), layout, keep)
-        .map_err(|error| io::Error::other(format!("{error:?}")))?;
-    Ok((Arc::new(map), bpf::load_socket_filter(&program)?))
+    Ok((Arc::new(map), map_fd))
+}
+
+fn bug(error: AssembleError) -> io::Error {
+    io::Error::other(format!("{error:?}"))
 }
 
 impl Counters {
@@ -93,7 +146,13 @@ impl Counters {
             seen: self.seen(),
             chosen: chosen.wrapping_sub(self.before.chosen),
             chosen_skbs: chosen_skbs.wrapping_sub(self.before.chosen_skbs),
+            lost: self.lost(),
         }
+    }
+
+    /// Chosen packets for which the ring of the hooks had no room.
+    pub(super) fn lost(&self) -> u64 {
+        self.sum(|slot| slot.lost.load(Ordering::Relaxed)).wrapping_sub(self.before.lost)
     }
 
     /// The totals of one moment, or `None` while packets are being chosen. The filter stores

@@ -44,22 +44,32 @@ pub(super) fn assemble(
     layout: Layout,
     keep: Keep,
 ) -> Result<Vec<Instruction>, AssembleError> {
-    let Layout { cpus, .. } = layout;
+    let header_bytes = i32::try_from(keep.bytes).unwrap_or(i32::MAX);
     let mut asm = Assembler::default();
     let nothing = asm.label();
     asm.alu(Alu::Move, R6, R1);
     check_direction(&mut asm, keep.direction, nothing);
-    if layout.entries > 0 {
-        find_row(&mut asm, map, layout, nothing);
-    }
-    find_slot(&mut asm, map, layout);
-    count_packets(&mut asm);
-    pass_by(&mut asm, cpus, nothing);
-    choose(&mut asm, cpus, i32::try_from(keep.bytes).unwrap_or(i32::MAX));
+    count(&mut asm, map, layout, nothing);
+    limit_by_length(&mut asm, header_bytes);
+    choose(&mut asm, layout.cpus);
+    asm.alu(Alu::Move, R0, R8);
+    asm.alu(Alu::Add, R0, header_bytes - 1);
+    asm.exit();
     asm.place(nothing);
     asm.alu(Alu::Move, R0, 0);
     asm.exit();
     asm.finish()
+}
+
+/// Counts the packets of an skb, and jumps to `nothing` unless one of them is to be chosen. Expects
+/// R6 = context; sets R7 = slot, R8 = packets, and R1 as [`pass_by`].
+pub(super) fn count(asm: &mut Assembler, map: RawFd, layout: Layout, nothing: Label) {
+    if layout.entries > 0 {
+        find_row(asm, map, layout, nothing);
+    }
+    find_slot(asm, map, layout);
+    count_packets(asm);
+    pass_by(asm, layout.cpus, nothing);
 }
 
 /// R6 = context.
@@ -225,20 +235,25 @@ fn draw_first(asm: &mut Assembler) {
     asm.store(Width::Double, (R7, NEXT), R2);
 }
 
-/// Draws skips until one ends beyond this skb, and keeps a number of bytes that encodes how many.
-///
-/// Written out instead of a loop: with CAP_BPF but without CAP_PERFMON the verifier (Linux 5.8 and
-/// later, push_stack for speculative paths) also follows mispredicted branches. They leave the
-/// bound of every loop, and it gives up with "sequence of 8193 jumps is too complex".
-fn choose(asm: &mut Assembler, cpus: Cpus, header_bytes: i32) {
-    let (limited, done) = (asm.label(), asm.label());
-    asm.alu(Alu::Move, R9, R1);
-    // R6 = how many choices the length of this skb can encode (at least one); R8 = choices.
+/// Sets R6 = how many choices the length of this skb can encode, at least one.
+fn limit_by_length(asm: &mut Assembler, header_bytes: i32) {
+    let limited = asm.label();
     asm.load(Width::Word, R6, (R6, SKB_LEN));
     asm.alu(Alu::Sub, R6, header_bytes - 1);
     asm.jump_if(When::NotGreater, R6, MAX_CHOICES, limited);
     asm.alu(Alu::Move, R6, MAX_CHOICES);
     asm.place(limited);
+}
+
+/// Draws skips until one ends beyond this skb, and counts the choices. Expects R1 as [`pass_by`] sets
+/// it and R6 = the most choices; sets R8 = choices. Preserves R7.
+///
+/// Written out instead of a loop: with CAP_BPF but without CAP_PERFMON the verifier (Linux 5.8 and
+/// later, push_stack for speculative paths) also follows mispredicted branches. They leave the
+/// bound of every loop, and it gives up with "sequence of 8193 jumps is too complex".
+pub(super) fn choose(asm: &mut Assembler, cpus: Cpus) {
+    let done = asm.label();
+    asm.alu(Alu::Move, R9, R1);
     asm.alu(Alu::Move, R8, 0);
     for _ in 0..DRAWS {
         draw(asm);
@@ -254,9 +269,6 @@ fn choose(asm: &mut Assembler, cpus: Cpus, header_bytes: i32) {
     asm.alu(Alu::Move, R1, 1);
     add_to(asm, cpus, CHOSEN_SKBS, (R2, R1));
     add_to(asm, cpus, CHOSEN, (R2, R8));
-    asm.alu(Alu::Move, R0, R8);
-    asm.alu(Alu::Add, R0, header_bytes - 1);
-    asm.exit();
 }
 
 /// Chooses from the rest of a super-packet in steps of exactly N, until its end or the limit of
@@ -290,7 +302,12 @@ fn draw(asm: &mut Assembler) {
 }
 
 /// Adds `amount` to a counter of the slot. Sets `sum` to the result.
-fn add_to(asm: &mut Assembler, cpus: Cpus, counter: i16, (sum, amount): (Register, Register)) {
+pub(super) fn add_to(
+    asm: &mut Assembler,
+    cpus: Cpus,
+    counter: i16,
+    (sum, amount): (Register, Register),
+) {
     if cpus.exclusive {
         asm.load(Width::Double, sum, (R7, counter));
         asm.alu(Alu::Add, sum, amount);
@@ -304,23 +321,23 @@ fn add_to(asm: &mut Assembler, cpus: Cpus, counter: i16, (sum, amount): (Registe
 
 /// Limit of choices in one skb. The largest super-packet, 512 KiB at an MSS of 536, contains 978
 /// packets.
-const MAX_CHOICES: i32 = 1024;
+pub(super) const MAX_CHOICES: i32 = 1024;
 /// Skips drawn at random within one skb.
 const DRAWS: usize = 8;
 
 const SEEN: i16 = core::mem::offset_of!(Slot, seen) as i16;
 const NEXT: i16 = core::mem::offset_of!(Slot, next) as i16;
-const RANGE: i16 = core::mem::offset_of!(Slot, range) as i16;
+pub(super) const RANGE: i16 = core::mem::offset_of!(Slot, range) as i16;
 const DRAWN_FOR: i16 = core::mem::offset_of!(Slot, drawn_for) as i16;
 const CHOSEN_SKBS: i16 = core::mem::offset_of!(Slot, chosen_skbs) as i16;
 const CHOSEN: i16 = core::mem::offset_of!(Slot, chosen) as i16;
 
 // `struct __sk_buff`, include/uapi/linux/bpf.h.
-const SKB_LEN: i16 = 0;
-const SKB_PKT_TYPE: i16 = 4;
-const SKB_IFINDEX: i16 = 40;
+pub(super) const SKB_LEN: i16 = 0;
+pub(super) const SKB_PKT_TYPE: i16 = 4;
+pub(super) const SKB_IFINDEX: i16 = 40;
 const SKB_GSO_SEGS: i16 = 164;
-const SKB_GSO_SIZE: i16 = 176;
+pub(super) const SKB_GSO_SIZE: i16 = 176;
 
 // `enum bpf_func_id`, include/uapi/linux/bpf.h.
 const HELPER_PRANDOM_U32: i32 = 7;
@@ -331,6 +348,8 @@ const HEADER_START_NETWORK: i32 = 1;
 
 const STACK: i16 = -16;
 const SAVED: i16 = -24;
+/// The first word below, for other parts of a program.
+pub(super) const FREE_STACK: i16 = -32;
 /// Halves of a word of the table.
 const ENTRY_INTERFACE: i16 = 0;
 const ENTRY_ROW: i16 = 4;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::super::cpus::Cpus;
 use super::super::options::Keep;
-use super::{Counters, Layout, Totals, load_program};
+use super::{Classifiers, Counters, Layout, Ring, Totals, load_classifiers, load_program};
 use crate::kernel::sys::bpf::{Slot, SlotMap};
 
 /// The interfaces of a filter for several. The filter looks at one word of the table, that of the
@@ -41,7 +41,17 @@ impl TableSize {
     /// A table with room for these interfaces and half as many more.
     #[must_use]
     pub fn of(interfaces: &[u32]) -> Self {
-        let rows = (interfaces.len() + interfaces.len() / 2).next_power_of_two().max(8);
+        let rows = interfaces.len() + interfaces.len() / 2;
+        Self::with_rows(rows.next_power_of_two().max(8), interfaces)
+    }
+
+    /// A table for interfaces that come later, too: for twice as many and at least 64.
+    #[must_use]
+    pub fn roomy(interfaces: &[u32]) -> Self {
+        Self::with_rows((2 * interfaces.len()).next_power_of_two().max(64), interfaces)
+    }
+
+    fn with_rows(rows: usize, interfaces: &[u32]) -> Self {
         // Indices that follow each other never collide. Others find a longer table.
         let sizes = [4, 8, 16].map(|factor| rows * factor);
         let fits = |&entries: &usize| {
@@ -68,6 +78,20 @@ impl Table {
         let layout = Layout { entries: size.entries, rows: size.interfaces, cpus };
         let (map, program) = load_program(layout, keep)?;
         Ok((Self { map, layout, rows: vec![None; size.interfaces] }, program))
+    }
+
+    /// Loads the programs for tc hooks, which write their events into `ring`.
+    ///
+    /// # Errors
+    /// `EPERM` without CAP_BPF and CAP_NET_ADMIN, else those of [`load`](super::load).
+    pub(in super::super) fn load_for_hooks(
+        size: TableSize,
+        ring: Ring,
+        cpus: Cpus,
+    ) -> io::Result<(Self, Classifiers)> {
+        let layout = Layout { entries: size.entries, rows: size.interfaces, cpus };
+        let (map, programs) = load_classifiers(layout, ring)?;
+        Ok((Self { map, layout, rows: vec![None; size.interfaces] }, programs))
     }
 
     /// Returns true if [`insert`](Self::insert) succeeds.
@@ -227,7 +251,7 @@ mod tests {
         slots[1].seen.store(90, Ordering::Relaxed);
         slots[0].chosen.store(9, Ordering::Relaxed);
         slots[0].chosen_skbs.store(8, Ordering::Relaxed);
-        assert_eq!(first.totals(), Totals { seen: 90, chosen: 9, chosen_skbs: 8 });
+        assert_eq!(first.totals(), Totals { seen: 90, chosen: 9, chosen_skbs: 8, lost: 0 });
         table.remove(1);
         let second = table.insert(2, rate).unwrap();
         assert_eq!(second.slots, first.slots);

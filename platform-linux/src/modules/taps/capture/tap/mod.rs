@@ -53,6 +53,8 @@ pub enum Method {
     Ebpf,
     /// A classic BPF filter: see [`Tap::shortfalls`].
     Classic,
+    /// eBPF programs at tc hooks: as the socket filter, and the input of forwarded packets.
+    Hooks,
 }
 
 /// The outcome of [`Tap::drain`].

@@ -10,7 +10,7 @@ use super::*;
 use crate::config::Direction;
 use crate::kernel::sys::fake::{Scripted, anonymous_memory, descriptor, errno};
 use crate::kernel::sys::syscall::Call;
-use crate::modules::taps::capture::options::TapOptions;
+use crate::modules::taps::capture::options::{TapOptions, Way};
 
 fn options() -> TapOptions {
     TapOptions {
@@ -21,6 +21,8 @@ fn options() -> TapOptions {
         direction: Direction::Both,
         header_bytes: 64,
         promiscuous: false,
+        way: Way::Socket,
+        hardware_type: libc::ARPHRD_ETHER,
         loopback: false,
         mtu: 1500,
         ring: Some(RingShape { block_size: 16 << 10, blocks: 4 }),
