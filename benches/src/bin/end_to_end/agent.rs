@@ -34,7 +34,7 @@ pub(crate) enum Kind {
 /// Settings of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// Interface to sample.
+    /// Interface to sample; empty if a block names it.
     pub(crate) interface: &'static str,
     /// 1 in N; `None` leaves the rate to the agent.
     pub(crate) sampling: Option<u32>,
@@ -97,7 +97,10 @@ impl Agent {
 
     fn flowmote(&self, settings: Settings, directory: &Path) -> Result<Command> {
         let mut command = Command::new(&self.program);
-        command.args(["run", "--interface", settings.interface]);
+        command.arg("run");
+        if !settings.interface.is_empty() {
+            command.args(["--interface", settings.interface]);
+        }
         command.args(["--collector", &settings.collector.to_string()]);
         command.args(["--polling", POLLING, "--auto", "off"]);
         // That of the host may belong to an agent that is in use.

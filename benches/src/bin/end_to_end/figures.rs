@@ -24,6 +24,10 @@ pub(crate) enum Figure {
     SparseSender,
     SparseCpu,
     SparseError,
+    PacketReceived,
+    HookReceived,
+    PacketSent,
+    HookSent,
     BulkThroughput,
     BulkCpu,
     BulkPackets,
@@ -153,6 +157,10 @@ impl Figure {
             Self::SparseError => {
                 ("N=400: error of the estimate / 95 % bound", "worst run", 2, None, true)
             }
+            Self::PacketReceived => ("not sampled, received: packet socket", "ns", 0, None, false),
+            Self::HookReceived => ("not sampled, received: tc hook", "ns", 0, Some(60.0), false),
+            Self::PacketSent => ("not sampled, sent: packet socket", "ns", 0, None, false),
+            Self::HookSent => ("not sampled, sent: tc hook", "ns", 0, Some(60.0), false),
             Self::BulkThroughput => ("bulk TCP, N=400: throughput", "Gbit/s", 1, None, false),
             Self::BulkCpu => ("bulk TCP, N=400: CPU per wire packet", "ns", 2, None, false),
             Self::BulkPackets => {

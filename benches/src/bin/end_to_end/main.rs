@@ -18,6 +18,7 @@ mod figures;
 mod measure;
 mod namespace;
 mod traffic;
+mod ways;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -129,12 +130,13 @@ fn remove(directory: &Path) {
 
 const USAGE: &str = "\
 usage: [FLOWMOTE=/path] [HSFLOWD=/path] end_to_end [--quick] [STEP]...
-steps: flood sparse bulk tcp json delay idle modules; without a step, all of them";
+steps: flood sparse ways bulk tcp json delay idle modules; without a step, all of them";
 
 type Step = fn(&mut Bench<'_>, &mut Sender) -> Result<()>;
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("flood", |bench, sender| bench.flood(sender)),
     ("sparse", |bench, sender| bench.sparse(sender)),
+    ("ways", |bench, sender| bench.ways(sender)),
     ("bulk", |bench, _| bench.bulk()),
     ("tcp", |bench, _| bench.tcp()),
     ("json", |bench, _| bench.json()),

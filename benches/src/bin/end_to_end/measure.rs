@@ -48,9 +48,9 @@ pub(crate) struct Bench<'a> {
 }
 
 /// A running agent with its accounts.
-struct Session {
+pub(crate) struct Session {
     column: Column,
-    running: Running,
+    pub(crate) running: Running,
     collector: Collector,
     cpu: Cpu,
 }
@@ -356,7 +356,7 @@ impl Bench<'_> {
         self.start_with(agent, interface, sampling, "")
     }
 
-    fn start_with(
+    pub(crate) fn start_with(
         &self,
         agent: &Agent,
         interface: &'static str,
@@ -370,7 +370,7 @@ impl Bench<'_> {
         Ok(Session { column, running, collector, cpu: Cpu::default() })
     }
 
-    fn add(&mut self, figure: Figure, column: Column, value: f64) {
+    pub(crate) fn add(&mut self, figure: Figure, column: Column, value: f64) {
         self.figures.add(figure, column, value);
     }
 
@@ -386,7 +386,7 @@ impl Bench<'_> {
 }
 
 impl Session {
-    fn ready<T>(&mut self, probe: impl FnMut() -> Result<T>) -> Result<()> {
+    pub(crate) fn ready<T>(&mut self, probe: impl FnMut() -> Result<T>) -> Result<()> {
         self.running.ready(&self.collector, probe)
     }
 
