@@ -4,8 +4,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use flowmote_decoder::{FlowSample, Port};
 use flowmote_lab::net::{
-    Agent, Capture, Collector, Lab, Namespace, flood, ip_of, peer_ip_of, sampled_header,
+    Agent, Capture, Collector, Lab, Namespace, flood, flowmote, ip_of, peer_ip_of, sampled_header,
 };
+use flowmote_lab::skip;
 
 /// ifIndex of the data source, source address of the packet, input, output.
 type Way = (u32, IpAddr, Port, Port);
@@ -65,10 +66,31 @@ fn two_links(lab: &Lab) -> [Namespace; 3] {
     [host, left, right]
 }
 
-fn start(lab: &Lab, host: &Namespace) -> (Collector, Agent) {
+fn start(lab: &Lab, host: &Namespace, capture: &str) -> (Collector, Agent) {
     let collector = Collector::start(host, "127.0.0.1:6343");
-    let agent = Agent::start(lab, host, "-i lan1 -i lan2 -n 1 -p 0 -o 127.0.0.1:6343");
+    let configuration = format!(
+        "sflow {{ collector {{ ip = 127.0.0.1 }} sampling = 1 polling = 0
+            pcap {{ dev = lan1 capture = {capture} }} pcap {{ dev = lan2 capture = {capture} }} }}"
+    );
+    let agent = Agent::start_with(lab, host, &configuration);
     (collector, agent)
+}
+
+/// Returns true if the agent can sample at tc hooks here; else the test is noted as skipped.
+fn has_hooks(lab: &Lab, host: &Namespace) -> bool {
+    let file = lab.file(
+        "hooks.conf",
+        "sflow { collector { ip = 127.0.0.1 } pcap { dev = lo capture = tc } }",
+    );
+    let check = host.command(flowmote()).arg("check").arg("--config").arg(file).output().unwrap();
+    let report = String::from_utf8_lossy(&check.stdout);
+    let errors = String::from_utf8_lossy(&check.stderr);
+    let reason = errors.lines().find(|line| line.contains("warning: tc hooks: "));
+    assert_eq!(reason.is_none(), report.contains("by the eBPF at tc hooks"), "{report}{errors}");
+    if let Some(reason) = reason {
+        skip(&format!("samples at tc hooks: {reason}"));
+    }
+    reason.is_none()
 }
 
 fn set_forwarding(host: &Namespace, on: bool) {
@@ -79,29 +101,53 @@ fn set_forwarding(host: &Namespace, on: bool) {
 #[test]
 fn routed_packet_names_the_interface_of_its_route() {
     let Some(lab) = Lab::open() else { return };
-    let [host, left, right] = two_links(&lab);
-    set_forwarding(&host, true);
+    let hosts = two_links(&lab);
+    // A packet socket does not show where a routed packet came from that is sent.
+    check_routed_packets(&lab, &hosts, "packet", Port::Unknown);
+}
+
+#[test]
+fn routed_packet_at_a_hook_names_both_of_its_interfaces() {
+    let Some(lab) = Lab::open() else { return };
+    let hosts = two_links(&lab);
+    let host = &hosts[0];
+    if has_hooks(&lab, host) {
+        // Chosen automatically, because the host forwards.
+        let log = check_routed_packets(&lab, &hosts, "auto", Port::Index(host.if_index("lan1")));
+        assert_eq!(log.matches("eBPF at tc hooks)").count(), 2, "{log}");
+    }
+}
+
+/// Requires input and output of routed packets, those of sent ones with `input`. Returns the log of the
+/// agent.
+fn check_routed_packets(
+    lab: &Lab,
+    [host, left, right]: &[Namespace; 3],
+    capture: &str,
+    input: Port,
+) -> String {
+    set_forwarding(host, true);
     let (gateway, gateway6) = ip_of(1);
     left.ip(&format!(
         "route add 198.18.2.0/24 via {gateway}\nroute add fd00:2::/64 via {gateway6}\n"
     ));
-    let (collector, agent) = start(&lab, &host);
+    let (collector, agent) = start(lab, host, capture);
     let (lan1, lan2) = (host.if_index("lan1"), host.if_index("lan2"));
     let ((near, near6), (far, far6)) = (peer_ip_of(1), peer_ip_of(2));
     for (to, from) in [(IpAddr::from(far), near.into()), (far6.into(), IpAddr::from(near6))] {
         let received = (lan1, from, Port::Index(lan1), Port::Index(lan2));
-        let sent = (lan2, from, Port::Unknown, Port::Index(lan2));
-        require(&collector, (&left, to), &[received, sent]);
+        let sent = (lan2, from, input, Port::Index(lan2));
+        require(&collector, (left, to), &[received, sent]);
     }
     // Packets of the host itself.
     let here = (lan1, near.into(), Port::Index(lan1), Port::Internal);
-    require(&collector, (&left, gateway), &[here]);
+    require(&collector, (left, gateway), &[here]);
     let here6 = (lan1, near6.into(), Port::Index(lan1), Port::Internal);
-    require(&collector, (&left, gateway6), &[here6]);
+    require(&collector, (left, gateway6), &[here6]);
     let own = (lan1, gateway.into(), Port::Internal, Port::Index(lan1));
-    require(&collector, (&host, near), &[own]);
-    agent.stop();
-    drop(right);
+    require(&collector, (host, near), &[own]);
+    let _ = right;
+    agent.stop()
 }
 
 #[test]
@@ -113,7 +159,7 @@ fn packet_that_is_not_forwarded_has_an_unknown_output() {
     left.ip(&format!(
         "route add 198.18.2.0/24 via {gateway}\nroute add fd00:2::/64 via {gateway6}\n"
     ));
-    let (collector, agent) = start(&lab, &host);
+    let (collector, agent) = start(&lab, &host, "packet");
     let lan1 = host.if_index("lan1");
     let ((near, near6), (far, far6)) = (peer_ip_of(1), peer_ip_of(2));
     for (to, from) in [(IpAddr::from(far), near.into()), (far6.into(), IpAddr::from(near6))] {
@@ -127,7 +173,20 @@ fn packet_that_is_not_forwarded_has_an_unknown_output() {
 #[test]
 fn bridged_packet_names_the_port_of_its_station() {
     let Some(lab) = Lab::open() else { return };
-    let [host, left, right] = two_links(&lab);
+    check_bridged_packets(&lab, &two_links(&lab), "packet");
+}
+
+#[test]
+fn bridged_packet_at_a_hook_names_the_port_it_came_from() {
+    let Some(lab) = Lab::open() else { return };
+    let hosts = two_links(&lab);
+    if has_hooks(&lab, &hosts[0]) {
+        let log = check_bridged_packets(&lab, &hosts, "tc");
+        assert_eq!(log.matches("eBPF at tc hooks)").count(), 2, "{log}");
+    }
+}
+
+fn check_bridged_packets(lab: &Lab, [host, left, right]: &[Namespace; 3], capture: &str) -> String {
     host.ip("address flush dev lan1\naddress flush dev lan2\n\
          link add br0 type bridge\nlink set br0 addrgenmode none\nlink set br0 up\n\
          link set lan1 master br0\nlink set lan2 master br0\naddress add 198.18.1.9/24 dev br0\n");
@@ -139,17 +198,17 @@ fn bridged_packet_names_the_port_of_its_station() {
     left.ip(&format!("neighbour add {b} lladdr 02:00:00:00:02:02 dev lan0 nud permanent\n"));
     // The ports forward once they have learned (net/bridge/br_stp.c); the stations are learned then.
     left.run(&format!("ping -c 1 -w 30 {b}"));
-    let (collector, agent) = start(&lab, &host);
+    let (collector, agent) = start(lab, host, capture);
     let (lan1, lan2) = (host.if_index("lan1"), host.if_index("lan2"));
     let received = (lan1, a.into(), Port::Index(lan1), Port::Index(lan2));
     let sent = (lan2, a.into(), Port::Index(lan1), Port::Index(lan2));
-    require(&collector, (&left, b), &[received, sent]);
+    require(&collector, (left, b), &[received, sent]);
     // The bridge itself is an end.
     let host_ip = Ipv4Addr::new(198, 18, 1, 9);
     let here = (lan1, a.into(), Port::Index(lan1), Port::Internal);
     left.run(&format!("ping -c 1 -w 30 {host_ip}"));
-    require(&collector, (&left, host_ip), &[here]);
+    require(&collector, (left, host_ip), &[here]);
     let own = (lan2, host_ip.into(), Port::Internal, Port::Index(lan2));
-    require(&collector, (&host, b), &[own]);
-    agent.stop();
+    require(&collector, (host, b), &[own]);
+    agent.stop()
 }

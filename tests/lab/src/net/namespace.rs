@@ -30,8 +30,10 @@ impl Namespace {
     }
 
     fn hold(command: &mut Command, in_user_namespace: bool) -> Result<Self, String> {
-        // The line "up" guarantees that the loopback interface is up before any test uses it.
-        let script = "ip link set lo up && echo up && exec cat";
+        // The line "up" guarantees that the loopback interface is up before any test uses it. A new
+        // namespace forwards if the host does, as one with containers.
+        let script =
+            "echo 0 >/proc/sys/net/ipv4/ip_forward; ip link set lo up && echo up && exec cat";
         let mut holder = command
             .args(["sh", "-c", script])
             .env("PATH", PATH)
