@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use flowmote::links::Links;
 use flowmote::modules::host::HostCounters;
 use flowmote::modules::interfaces::InterfaceReading;
-use flowmote::modules::taps::capture::{Packet, PacketKind, VlanTag};
+use flowmote::modules::taps::capture::{Origin, Packet, PacketKind, VlanTag};
 use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote::modules::workloads::WorkloadReading;
 use flowmote::output::waiting::Notes;
@@ -286,6 +286,7 @@ fn sent_flow_records() -> Numbers {
         frame_length: 68,
         stripped: 4,
         kind: PacketKind::Host,
+        origin: Origin::Unknown,
         vlan: Some(VlanTag { tpid: 0x8100, tci: 7 }),
         timestamp_ns: 1,
         if_index: 7,
