@@ -25,7 +25,7 @@ pub(super) enum Hooking {
     /// No interface could use them yet.
     #[default]
     Closed,
-    Open(Open),
+    Open(Box<Open>),
     /// Until the daemon is started again.
     Refused,
 }
@@ -97,7 +97,7 @@ impl Choice {
 impl Hooking {
     fn open(wanted: &BTreeMap<u32, TapOptions>, choice: &Choice, world: &World<'_>) -> Self {
         match Open::new(wanted, world) {
-            Ok(open) => return Self::Open(open),
+            Ok(open) => return Self::Open(Box::new(open)),
             Err(error) if choice.is_explicit() => warn!("tc hooks: {error}: {INSTEAD}"),
             Err(error) if choice.automatic => info!("tc hooks: {error}: {INSTEAD}"),
             // The host does not forward packets.
@@ -146,7 +146,8 @@ impl Hooking {
 
     /// Returns true if the interface can be sampled at its hooks.
     fn is_able(&self, if_index: u32) -> bool {
-        let Self::Open(Open { hooks, unhookable, .. }) = self else { return false };
+        let Self::Open(open) = self else { return false };
+        let Open { hooks, unhookable, .. } = open.as_ref();
         let has_place = hooks.has(if_index) || hooks.has_room_for(if_index);
         has_place && !unhookable.contains(&if_index)
     }
