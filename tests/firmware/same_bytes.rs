@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use flowmote::modules::taps::capture::{Packet, PacketKind, VlanTag};
+use flowmote::modules::taps::capture::{Origin, Packet, PacketKind, VlanTag};
 use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote_baremetal::{
     CollectorError, Node, NodeParts, PacketSample, Port, PortSampler, SampleQueue, SampledDevice,
@@ -75,6 +75,7 @@ fn by_linux(trace: &[Moment]) -> (Datagrams, AgentStats) {
                 frame_length: frame.bytes.len() as u32 + 4,
                 stripped: 4,
                 kind,
+                origin: Origin::Unknown,
                 vlan: tag.then_some(VlanTag { tpid: 0x8100, tci }),
                 timestamp_ns: BOOT_NS + now.as_millis() * 1_000_000,
                 if_index: 7,
