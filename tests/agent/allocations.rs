@@ -1,5 +1,5 @@
 //! The running agent allocates nothing for a packet, sampled or not: the path from the ring of a
-//! packet socket to the sockets of the collectors, under a counting allocator. A request to the kernel
+//! packet socket, or of tc hooks, to the sockets of the collectors, under a counting allocator. A request to the kernel
 //! for the way of a forwarded packet allocates; these packets are the host's own.
 
 use core::net::Ipv4Addr;
@@ -13,7 +13,7 @@ use flowmote::clock;
 use flowmote::config::Direction;
 use flowmote::config::SocketLookup;
 use flowmote::links::Links;
-use flowmote::modules::taps::capture::{Tap, TapOptions};
+use flowmote::modules::taps::capture::{Capture, Hooks, TableSize, Tap, TapOptions, Way};
 use flowmote::modules::taps::paths::Paths;
 use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote::modules::tcp;
@@ -23,11 +23,13 @@ use flowmote::output::resolver::Resolver;
 use flowmote_core::{Agent, AgentConfig, DataSource, Duration, SourceSlot};
 use flowmote_lab::net::{Lab, peer_ip_of};
 use flowmote_lab::sim;
-use flowmote_lab::{DEADLINE, skip};
+use flowmote_lab::{DEADLINE, skip, skip_part};
 
 const PACKETS: usize = 5000;
 /// Sockets that send them in turn.
 const SENDERS: usize = 200;
+/// ARPHRD_ETHER.
+const ETHERNET: u16 = 1;
 /// Set in the process inside the namespace; its value is the ifIndex to sample.
 const INSIDE: &str = "FLOWMOTE_LAB_INTERFACE";
 
@@ -54,14 +56,22 @@ fn inside(if_index: u32) {
     let control = measure(|| drop(std::hint::black_box(Box::new(if_index))));
     assert_eq!(control.count_total, 1, "the allocator counts");
 
-    sample(if_index, None);
+    let tap = || Tap::open(&tap_options(if_index)).expect("a tap");
+    sample(if_index, &mut tap(), None);
     // Packets of UDP only, whose sockets are looked up as those of TCP are.
     let lookup = SocketLookup { udp: true, tunnel: true };
-    sample(if_index, Some(lookup));
+    sample(if_index, &mut tap(), Some(lookup));
+    match Hooks::open(TableSize::roomy(&[if_index]), 4 << 20) {
+        Ok(mut hooks) => {
+            hooks.join(&tap_options(if_index)).expect("tc hooks");
+            hooks.start_one(if_index);
+            sample(if_index, &mut hooks, None);
+        }
+        Err(reason) => skip_part(&format!("tc hooks: {reason}")),
+    }
 }
 
-fn sample(if_index: u32, lookup: Option<SocketLookup>) {
-    let mut tap = Tap::open(&tap_options(if_index)).expect("a tap");
+fn sample(if_index: u32, tap: &mut dyn Capture, lookup: Option<SocketLookup>) {
     let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a collector");
     let address = receiver.local_addr().expect("its address").to_string();
     let mut collectors = Collectors::new(&[address.parse().expect("a collector")]);
@@ -120,7 +130,7 @@ fn tap_options(if_index: u32) -> TapOptions {
         header_bytes: 128,
         promiscuous: false,
         way: Way::Socket,
-        hardware_type: libc::ARPHRD_ETHER,
+        hardware_type: ETHERNET,
         loopback: false,
         mtu: 1500,
         ring: None,
