@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use flowmote::config::Direction;
-use flowmote::modules::taps::capture::{RingShape, Tap, TapOptions};
+use flowmote::modules::taps::capture::{RingShape, Tap, TapOptions, Way};
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -31,6 +31,8 @@ fn main() -> io::Result<()> {
         direction: Direction::Both,
         header_bytes: 128,
         promiscuous: false,
+        way: Way::Socket,
+        hardware_type: 1,
         loopback: name == "lo",
         mtu,
         name,
