@@ -23,7 +23,8 @@ pub struct Application {
 }
 
 impl Application {
-    /// The application with this name, of which sFlow keeps 32 bytes.
+    /// The application with this name, of which sFlow keeps 32 bytes. One without a name sends
+    /// nothing and counts [`Losses::invalid`].
     ///
     /// Never fails: without an agent its reports are counted as [`losses`](Self::losses). The first
     /// call in a process starts the thread that reads the agent's settings. An application is never
@@ -192,6 +193,10 @@ impl Shared {
     }
 
     fn send(&self, message: &str) {
+        // The agent refuses messages of nobody.
+        if self.name.is_empty() {
+            return self.losses.count(Loss::Invalid);
+        }
         self.process.socket.send(message, |loss| self.losses.count(loss));
     }
 }
@@ -245,6 +250,15 @@ mod tests {
         assert_eq!(lab.received(), expected);
         app.send_counters();
         assert_eq!(lab.received(), expected, "at any time");
+    }
+
+    #[test]
+    fn application_without_a_name_sends_nothing_and_counts_it() {
+        let (lab, app) = Lab::with_application("");
+        finish(&app, Status::Success, 2);
+        app.send_counters();
+        assert!(lab.is_silent());
+        assert_eq!(app.losses(), Losses { invalid: 3, ..Losses::default() });
     }
 
     #[test]

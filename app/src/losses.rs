@@ -14,7 +14,7 @@ pub struct Losses {
     /// was reached.
     pub failed: u64,
     /// Metrics that cannot be expressed: a value that is not finite, or a datasource or a name that
-    /// is no name.
+    /// is no name; and all messages of an application without a name.
     pub invalid: u64,
 }
 
