@@ -5,7 +5,7 @@ mod error;
 mod views;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flowmote_core::{Duration, Instant, SourceSlot};
 use log::{info, warn};
@@ -76,9 +76,9 @@ fn run_until_signal(options: &RunOptions) -> Result<(), RunError> {
     let user = user.map_err(|problem| RunError::Configuration(LoadError::of(&problem)))?;
     log_loaded(&loaded);
     let links = LinkWatch::open().map_err(runtime("rtnetlink"))?;
-    let mut sources = vec![SourceSlot::VACANT; MAX_SOURCES];
+    let mut sources = SOURCES.lock().unwrap_or_else(PoisonError::into_inner);
     let mut buffer = vec![0; MAX_DATAGRAM];
-    let (host, agent) = HostAgent::new(&loaded.config, links.links(), &mut sources, &mut buffer);
+    let (host, agent) = HostAgent::new(&loaded.config, links.links(), &mut *sources, &mut buffer);
     let output = Output::new(agent, Collectors::new(&loaded.config.collectors));
     let mut daemon = Daemon {
         options,
@@ -375,3 +375,7 @@ impl Daemon<'_> {
 
 /// Limit for reading the last samples: in a flood the ring is never empty.
 const DRAIN_TIME: Duration = Duration::from_millis(300);
+
+/// Not a vector: that would be written, 100 kB that most hosts never need. The kernel provides the
+/// pages of a static of zeroes when a slot is used.
+static SOURCES: Mutex<[SourceSlot; MAX_SOURCES]> = Mutex::new([SourceSlot::VACANT; MAX_SOURCES]);
