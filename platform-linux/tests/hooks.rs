@@ -3,11 +3,13 @@
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flowmote::config::Direction;
 use flowmote::modules::taps::capture::{
-    Capture, Hooks, Origin, Packet, PacketKind, TableSize, TapOptions, TapStats, VlanTag, Way,
+    Attachment, Capture, Hooks, Origin, Packet, PacketKind, TableSize, TapOptions, TapStats,
+    VlanTag, Way,
 };
 use namespace::traffic::{self, BULK, bulk_tcp, send_datagrams, tcp_counter, tcp_segments};
 use namespace::{As, if_index, inside, ip, veth};
@@ -34,7 +36,7 @@ fn options(name: &str, rate: u32) -> TapOptions {
 
 /// Runs `body` in a namespace with the hooks of these interfaces, if this kernel has tcx.
 fn with_hooks(ring: u32, interfaces: &[(&str, u32)], body: impl FnOnce(&mut Hooks)) {
-    let mut hooks = match Hooks::open(TableSize::roomy(&[1]), ring) {
+    let mut hooks = match Hooks::open(TableSize::roomy(&[1]), ring, Attachment::Tcx) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
             let _ = writeln!(io::stderr(), "SKIPPED: tests of tc hooks: {error}");
             return;
@@ -270,7 +272,7 @@ fn interface_joins_and_leaves_without_privileges() {
         with_hooks(RING, &[("v0", 1)], |hooks| {
             caps::clear(None, caps::CapSet::Effective).unwrap();
             caps::clear(None, caps::CapSet::Permitted).unwrap();
-            let refused = Hooks::open(TableSize::roomy(&[1]), RING).unwrap_err();
+            let refused = Hooks::open(TableSize::roomy(&[1]), RING, Attachment::Tcx).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
             assert!(refused.to_string().contains("CAP_"), "{refused}");
             hooks.join(&options("v1", 1)).unwrap();
@@ -302,10 +304,89 @@ fn direction_selects_the_hook() {
     });
 }
 
+/// Hooks of these interfaces by filters of clsact.
+fn filters(interfaces: &[&str]) -> Hooks {
+    let mut hooks = Hooks::open(TableSize::roomy(&[1]), RING, Attachment::Clsact).unwrap();
+    for name in interfaces {
+        hooks.join(&options(name, 1)).unwrap();
+        hooks.start_one(if_index(name));
+    }
+    hooks
+}
+
+/// The filters of a hook, as tc(8) shows them.
+fn shown(interface: &str, hook: &str) -> String {
+    let output = Command::new("tc").args(["filter", "show", "dev", interface, hook]).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+#[test]
+fn filters_of_clsact_sample_as_hooks_of_tcx_do() {
+    inside("filters_of_clsact_sample_as_hooks_of_tcx_do", As::Root, || {
+        veth();
+        let [v0, v1] = ["v0", "v1"].map(if_index);
+        let mut hooks = filters(&["v0", "v1"]);
+        assert_eq!(hooks.attachment(), Attachment::Clsact);
+        send_datagrams(2000);
+        let expected =
+            TapStats { seen: 2000, chosen: 2000, delivered: 2000, lost: 0, malformed: 0 };
+        let mut kinds = Vec::new();
+        for if_index in [v0, v1] {
+            let mut note = |packet: &Packet<'_>| kinds.push((packet.kind, packet.origin));
+            assert_eq!(drain_all(&mut hooks, if_index, &mut note), expected);
+        }
+        let count = |wanted| kinds.iter().filter(|kind| **kind == wanted).count();
+        assert_eq!(count((PacketKind::Outgoing, Origin::Host)), 2000);
+        assert_eq!(count((PacketKind::Host, Origin::Unknown)), 2000);
+    });
+}
+
+#[test]
+fn filters_of_clsact_end_with_the_hooks_and_leave_those_of_others() {
+    inside("filters_of_clsact_end_with_the_hooks_and_leave_those_of_others", As::Root, || {
+        veth();
+        let tc = |words: &str, last: &[&str]| {
+            let mut tc = Command::new("tc");
+            assert!(tc.args(words.split(' ')).args(last).status().unwrap().success(), "tc {words}");
+        };
+        tc("qdisc add dev v1 clsact", &[]);
+        // A classic program of one instruction, which matches every packet.
+        tc("filter add dev v1 egress pref 7 bpf bytecode", &["1,6 0 0 4294967295"]);
+        // Killed: its filters stay.
+        std::mem::forget(filters(&["v0", "v1"]));
+        let mut hooks = filters(&["v0", "v1"]);
+        for hook in ["ingress", "egress"] {
+            let text = shown("v0", hook);
+            assert_eq!(text.matches("flowmote").count(), 1, "replaced: {text}");
+        }
+        assert!(hooks.take_all().is_empty());
+        for (interface, hook) in [("v0", "ingress"), ("v0", "egress"), ("v1", "ingress")] {
+            assert_eq!(shown(interface, hook), "", "{interface} {hook}");
+        }
+        let others = shown("v1", "egress");
+        assert!(others.contains("bytecode") && !others.contains("flowmote"), "{others}");
+    });
+}
+
+#[test]
+fn qdisc_that_was_added_is_removed() {
+    inside("qdisc_that_was_added_is_removed", As::Root, || {
+        veth();
+        let qdiscs = || {
+            let output = Command::new("tc").args(["qdisc", "show", "dev", "v0"]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let mut hooks = filters(&["v0"]);
+        assert!(qdiscs().contains("clsact"));
+        hooks.leave(if_index("v0"));
+        assert!(!qdiscs().contains("clsact"), "{}", qdiscs());
+    });
+}
+
 #[test]
 fn hooks_are_refused_in_a_user_namespace() {
     inside("hooks_are_refused_in_a_user_namespace", As::UserNamespace, || {
-        let refused = Hooks::open(TableSize::roomy(&[1]), RING).unwrap_err();
+        let refused = Hooks::open(TableSize::roomy(&[1]), RING, Attachment::Tcx).unwrap_err();
         assert!(refused.to_string().contains("user namespace"), "{refused}");
     });
 }

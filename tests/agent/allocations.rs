@@ -13,7 +13,9 @@ use flowmote::clock;
 use flowmote::config::Direction;
 use flowmote::config::SocketLookup;
 use flowmote::links::Links;
-use flowmote::modules::taps::capture::{Capture, Hooks, TableSize, Tap, TapOptions, Way};
+use flowmote::modules::taps::capture::{
+    Attachment, Capture, Hooks, TableSize, Tap, TapOptions, Way,
+};
 use flowmote::modules::taps::paths::Paths;
 use flowmote::modules::taps::sample::with_flow_sample;
 use flowmote::modules::tcp;
@@ -61,7 +63,7 @@ fn inside(if_index: u32) {
     // Packets of UDP only, whose sockets are looked up as those of TCP are.
     let lookup = SocketLookup { udp: true, tunnel: true };
     sample(if_index, &mut tap(), Some(lookup));
-    match Hooks::open(TableSize::roomy(&[if_index]), 4 << 20) {
+    match Hooks::open(TableSize::roomy(&[if_index]), 4 << 20, Attachment::Tcx) {
         Ok(mut hooks) => {
             hooks.join(&tap_options(if_index)).expect("tc hooks");
             hooks.start_one(if_index);

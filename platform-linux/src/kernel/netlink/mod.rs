@@ -5,6 +5,7 @@
 //! newer kernel may change a message.
 
 pub(crate) mod attributes;
+pub(crate) mod clsact;
 pub(crate) mod drop_monitor;
 mod generic;
 mod message;

@@ -7,9 +7,9 @@ use crate::links::{Link, Links};
 use crate::modules::module::Findings;
 use crate::modules::taps::blocks;
 use crate::modules::taps::budget::Budget;
-use crate::modules::taps::capture::{Hooks, Method, Tap, TapOptions};
+use crate::modules::taps::capture::{Attachment, Method, Tap, TapOptions};
 use crate::modules::taps::descriptors;
-use crate::modules::taps::hooking::{Choice, INSTEAD};
+use crate::modules::taps::hooking::{Choice, INSTEAD, open};
 use crate::modules::taps::port::{method, tap_options};
 use crate::modules::taps::sample::is_supported;
 use crate::modules::taps::shared::SharedShape;
@@ -118,14 +118,12 @@ fn hooked(
     findings: &mut Findings,
 ) -> BTreeSet<u32> {
     let choice = Choice::of(wanted, config, links);
-    let chosen: BTreeSet<u32> =
-        wanted.keys().copied().filter(|if_index| choice.is_for(*if_index)).collect();
-    if chosen.is_empty() {
-        return chosen;
+    if choice.with(Attachment::Tcx, wanted).is_empty() {
+        return BTreeSet::new();
     }
     let (table, ring) = SharedShape::for_hooks(&wanted.values().collect::<Vec<_>>());
-    match Hooks::open(table, ring) {
-        Ok(_) => return chosen,
+    match open(&choice, table, ring) {
+        Ok(hooks) => return choice.with(hooks.attachment(), wanted),
         Err(error) if choice.is_explicit() => {
             findings.warnings.push(format!("warning: tc hooks: {error}: {INSTEAD}"));
         }

@@ -11,7 +11,9 @@ use crate::clock;
 use crate::config::{Captured, Config};
 use crate::links::Links;
 use crate::modules::module::World;
-use crate::modules::taps::capture::{Capture, Hooks, Pace, Tap, TapOptions, Way};
+use crate::modules::taps::capture::{
+    Attachment, Capture, Hooks, Pace, TableSize, Tap, TapOptions, Way,
+};
 use crate::modules::taps::opening::TURN;
 use crate::modules::taps::shared::{OWN_TAPS, SharedShape};
 use crate::modules::taps::{HOOKS, HOOKS_TIMER, SOON, Taps, forwarding};
@@ -74,13 +76,19 @@ impl Choice {
         }
     }
 
-    /// Returns true if the interface is to have hooks.
-    pub(super) fn is_for(&self, if_index: u32) -> bool {
+    /// Returns true if the interface is to have hooks that are attached in this way. Filters of clsact
+    /// are not chosen automatically: they stay if the agent is killed.
+    fn is_for(&self, if_index: u32, by: Attachment) -> bool {
         match self.requested.get(&if_index) {
             Some(Captured::Tc) => true,
-            Some(Captured::Automatic) => self.automatic,
+            Some(Captured::Automatic) => self.automatic && by == Attachment::Tcx,
             Some(Captured::Packet) | None => false,
         }
+    }
+
+    /// The interfaces that are to have hooks that are attached in this way.
+    pub(super) fn with(&self, by: Attachment, wanted: &BTreeMap<u32, TapOptions>) -> BTreeSet<u32> {
+        wanted.keys().copied().filter(|if_index| self.is_for(*if_index, by)).collect()
     }
 
     /// Returns true if an interface requests them explicitly.
@@ -96,7 +104,7 @@ impl Choice {
 
 impl Hooking {
     fn open(wanted: &BTreeMap<u32, TapOptions>, choice: &Choice, world: &World<'_>) -> Self {
-        match Open::new(wanted, world) {
+        match Open::new(wanted, choice, world) {
             Ok(open) => return Self::Open(Box::new(open)),
             Err(error) if choice.is_explicit() => warn!("tc hooks: {error}: {INSTEAD}"),
             Err(error) if choice.automatic => info!("tc hooks: {error}: {INSTEAD}"),
@@ -144,19 +152,28 @@ impl Hooking {
         }
     }
 
-    /// Returns true if the interface can be sampled at its hooks.
-    fn is_able(&self, if_index: u32) -> bool {
+    /// Returns true if CAP_NET_ADMIN is needed to attach and to detach programs.
+    pub(super) fn needs_privileges(&self) -> bool {
+        matches!(self, Self::Open(open) if open.hooks.attachment() == Attachment::Clsact)
+    }
+
+    /// Returns true if the interface is to be sampled at its hooks, and can.
+    fn is_able(&self, if_index: u32, choice: &Choice) -> bool {
         let Self::Open(open) = self else { return false };
         let Open { hooks, unhookable, .. } = open.as_ref();
         let has_place = hooks.has(if_index) || hooks.has_room_for(if_index);
-        has_place && !unhookable.contains(&if_index)
+        has_place && !unhookable.contains(&if_index) && choice.is_for(if_index, hooks.attachment())
     }
 }
 
 impl Open {
-    fn new(wanted: &BTreeMap<u32, TapOptions>, world: &World<'_>) -> io::Result<Self> {
+    fn new(
+        wanted: &BTreeMap<u32, TapOptions>,
+        choice: &Choice,
+        world: &World<'_>,
+    ) -> io::Result<Self> {
         let (table, ring) = SharedShape::for_hooks(&wanted.values().collect::<Vec<_>>());
-        let hooks = Hooks::open(table, ring)?;
+        let hooks = open(choice, table, ring)?;
         let pace = Pace::new()?;
         world.watch_arrivals(&hooks, HOOKS)?;
         world.watch(&pace, HOOKS_TIMER)?;
@@ -178,9 +195,8 @@ impl Taps {
         if choice.may_need_hooks() && matches!(self.hooking, Hooking::Closed) {
             self.hooking = Hooking::open(&wanted, &choice, world);
         }
-        let (mut hooked, others): Ways = wanted
-            .into_iter()
-            .partition(|(index, _)| choice.is_for(*index) && self.hooking.is_able(*index));
+        let (mut hooked, others): Ways =
+            wanted.into_iter().partition(|(index, _)| self.hooking.is_able(*index, &choice));
         hooked.values_mut().for_each(|options| options.way = Way::Hooks);
         let moving: Vec<u32> =
             others.keys().copied().filter(|if_index| self.is_hooked(*if_index)).collect();
@@ -243,6 +259,16 @@ impl Taps {
 
     fn is_hooked(&self, if_index: u32) -> bool {
         self.ports.get(&if_index).is_some_and(|port| port.tap == HOOKS)
+    }
+}
+
+/// Loads the programs, for clsact only where there is no tcx and hooks are requested.
+pub(super) fn open(choice: &Choice, table: TableSize, ring: u32) -> io::Result<Hooks> {
+    match Hooks::open(table, ring, Attachment::Tcx) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported && choice.is_explicit() => {
+            Hooks::open(table, ring, Attachment::Clsact)
+        }
+        result => result,
     }
 }
 

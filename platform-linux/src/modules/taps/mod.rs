@@ -98,7 +98,10 @@ impl Shared {
 impl Module for Taps {
     /// Needed for the interfaces that come up later: a packet socket and a filter program each.
     fn capabilities(&self, _config: &Config) -> &'static [Capability] {
-        &[Capability::CAP_NET_RAW, Capability::CAP_BPF]
+        match self.hooking.needs_privileges() {
+            true => &[Capability::CAP_NET_RAW, Capability::CAP_BPF, Capability::CAP_NET_ADMIN],
+            false => &[Capability::CAP_NET_RAW, Capability::CAP_BPF],
+        }
     }
 
     /// The capability may be missing, or belong to a user namespace that does not own the network

@@ -33,7 +33,7 @@ mod tap;
 
 pub use capturing::Capture;
 pub use filter::TableSize;
-pub use hooks::{Hooks, Pace};
+pub use hooks::{Attachment, Hooks, Pace};
 pub use options::{Keep, RingShape, TapOptions, Way};
 pub use packet::{Origin, Packet, PacketKind, VlanTag};
 pub use tap::{Drained, LinkFault, Method, Tap, TapStats};

@@ -9,7 +9,7 @@ use core::num::NonZeroU32;
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use super::cpus::Cpus;
@@ -76,11 +76,15 @@ impl Classifiers {
     /// # Errors
     /// See [`bpf::attach`].
     pub(super) fn attach(&self, hook: Hook, if_index: u32) -> io::Result<OwnedFd> {
-        let program = match hook {
-            Hook::Ingress => &self.ingress,
-            Hook::Egress => &self.egress,
-        };
-        bpf::attach(program.as_fd(), hook, if_index)
+        bpf::attach(self.program(hook), hook, if_index)
+    }
+
+    /// The program of a hook.
+    pub(super) fn program(&self, hook: Hook) -> BorrowedFd<'_> {
+        match hook {
+            Hook::Ingress => self.ingress.as_fd(),
+            Hook::Egress => self.egress.as_fd(),
+        }
     }
 }
 

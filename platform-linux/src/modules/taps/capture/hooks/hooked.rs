@@ -13,13 +13,15 @@ use super::super::options::{TapOptions, check_rate};
 use super::super::packet::{Origin, Packet, PacketKind};
 use super::super::segments::Segments;
 use super::super::tap::TapStats;
+use crate::kernel::sys::bpf::Hook;
 
 /// An interface whose packets are sampled.
 #[derive(Debug)]
 pub(super) struct Hooked {
     counters: Counters,
     /// Closing them detaches the programs.
-    pub(super) hooks: Vec<OwnedFd>,
+    pub(super) links: Vec<OwnedFd>,
+    pub(super) sides: &'static [Hook],
     conversion: Conversion,
     /// ARPHRD_*.
     hardware_type: u16,
@@ -32,10 +34,11 @@ pub(super) struct Hooked {
 }
 
 impl Hooked {
-    pub(super) fn new(counters: Counters, hooks: Vec<OwnedFd>, options: &TapOptions) -> Self {
+    pub(super) fn new(counters: Counters, links: Vec<OwnedFd>, options: &TapOptions) -> Self {
         Self {
             counters,
-            hooks,
+            links,
+            sides: super::hooks(options.direction, options.loopback),
             conversion: Conversion::new(options),
             hardware_type: options.hardware_type,
             rate: options.sampling_rate,

@@ -1,4 +1,5 @@
-//! Samples of the packets that pass the tc hooks of interfaces (tcx, Linux 6.6).
+//! Samples of the packets that pass the tc hooks of interfaces: by tcx (Linux 6.6), or by filters of
+//! the clsact qdisc.
 //!
 //! ```text
 //! kernel, per packet               shared memory                     our thread
@@ -26,6 +27,7 @@ use super::refusal;
 use super::tap::{Drained, Method, TapStats};
 use crate::clock;
 use crate::config::Direction;
+use crate::kernel::netlink::clsact::Clsact;
 use crate::kernel::sys::bpf::Hook;
 use crate::kernel::sys::event_ring::EventRing;
 use crate::kernel::sys::packet::PacketSocket;
@@ -37,7 +39,7 @@ use std::num::NonZeroU32;
 /// The programs at the hooks of any number of interfaces, with one ring.
 ///
 /// Only the loading of the programs takes privileges (CAP_BPF and CAP_NET_ADMIN). Interfaces can
-/// [join](Self::join) later without any.
+/// [join](Self::join) later without any, except by clsact.
 #[derive(Debug)]
 pub struct Hooks {
     ring: EventRing,
@@ -46,6 +48,8 @@ pub struct Hooks {
     interfaces: BTreeMap<u32, Hooked>,
     /// Holds interfaces in promiscuous mode; without a filter, because it receives nothing.
     promiscuous: Option<PacketSocket>,
+    /// Filters, where the kernel has no tcx.
+    clsact: Option<Clsact>,
     /// Hooks of interfaces that have left, for [`take_left`](Self::take_left).
     left: Vec<OwnedFd>,
     /// Calls of [`drain`](Capture::drain), by which an interface reads its pool once for each.
@@ -53,12 +57,22 @@ pub struct Hooks {
     malformed: u64,
 }
 
+/// How programs are attached to hooks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// By links of tcx, which end with the process.
+    Tcx,
+    /// By filters of clsact (Linux 5.8, for the ring), which need CAP_NET_ADMIN to the end, and stay
+    /// if the process is killed.
+    Clsact,
+}
+
 impl Hooks {
     /// Loads the programs. `ring_bytes` is a power of two.
     ///
     /// # Errors
     /// Names what is missing: Linux 6.6, CAP_NET_ADMIN, CAP_BPF; memory.
-    pub fn open(size: TableSize, ring_bytes: u32) -> io::Result<Self> {
+    pub fn open(size: TableSize, ring_bytes: u32, by: Attachment) -> io::Result<Self> {
         let ring = EventRing::new(ring_bytes).map_err(explain)?;
         let load = Table::load_for_hooks(
             size,
@@ -67,19 +81,30 @@ impl Hooks {
         );
         let (table, programs) = load.map_err(explain)?;
         // No interface has this index. A kernel without tcx rejects the hook before it looks for one.
-        match programs.attach(Hook::Ingress, 0) {
-            Err(error) if error.raw_os_error() != Some(libc::ENODEV) => Err(no_tcx(&error)),
-            _ => Ok(Self {
-                ring,
-                table,
-                programs,
-                interfaces: BTreeMap::new(),
-                promiscuous: None,
-                left: Vec::new(),
-                drains: 0,
-                malformed: 0,
-            }),
+        if by == Attachment::Tcx
+            && let Err(error) = programs.attach(Hook::Ingress, 0)
+            && error.raw_os_error() != Some(libc::ENODEV)
+        {
+            return Err(no_tcx(&error));
         }
+        let clsact = (by == Attachment::Clsact).then(Clsact::open).transpose()?;
+        Ok(Self {
+            ring,
+            table,
+            programs,
+            interfaces: BTreeMap::new(),
+            promiscuous: None,
+            clsact,
+            left: Vec::new(),
+            drains: 0,
+            malformed: 0,
+        })
+    }
+
+    /// How programs are attached.
+    #[must_use]
+    pub fn attachment(&self) -> Attachment {
+        if self.clsact.is_some() { Attachment::Clsact } else { Attachment::Tcx }
     }
 
     /// Returns true if the interface can [`join`](Self::join).
@@ -99,16 +124,29 @@ impl Hooks {
         let at = |step: &'static str| {
             move |error| io::Error::other(format!("{}: {step}: {error}", options.name))
         };
-        let attach = |hook: &Hook| self.programs.attach(*hook, options.if_index);
-        let hooks: io::Result<Vec<OwnedFd>> = hooks(options).iter().map(attach).collect();
-        let hooks = hooks.map_err(at("tc hook"))?;
+        let links = self.attach(options).map_err(at("tc hook"))?;
         if options.promiscuous {
             self.hold_promiscuous(options.if_index, true).map_err(at("promiscuous mode"))?;
         }
         let counters = self.table.insert(options.if_index, options.sampling_rate);
         let counters = counters.ok_or(io::ErrorKind::InvalidInput)?;
-        self.interfaces.insert(options.if_index, Hooked::new(counters, hooks, options));
+        self.interfaces.insert(options.if_index, Hooked::new(counters, links, options));
         Ok(())
+    }
+
+    /// Attaches the programs. Returns the links by which they are.
+    fn attach(&mut self, options: &TapOptions) -> io::Result<Vec<OwnedFd>> {
+        let (hooks, if_index) = (hooks(options.direction, options.loopback), options.if_index);
+        let Some(clsact) = &mut self.clsact else {
+            return hooks.iter().map(|hook| self.programs.attach(*hook, if_index)).collect();
+        };
+        for hook in hooks {
+            if let Err(error) = clsact.attach(self.programs.program(*hook), *hook, if_index) {
+                hooks.iter().for_each(|hook| clsact.detach(*hook, if_index));
+                return Err(error);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Starts to sample an interface that has joined.
@@ -124,8 +162,9 @@ impl Hooks {
 
     /// All hooks.
     pub fn take_all(&mut self) -> Vec<OwnedFd> {
-        let hooked = std::mem::take(&mut self.interfaces).into_values();
-        hooked.flat_map(|hooked| hooked.hooks).chain(self.left.drain(..)).collect()
+        let interfaces: Vec<u32> = self.interfaces.keys().copied().collect();
+        interfaces.into_iter().for_each(|if_index| self.leave(if_index));
+        self.take_left()
     }
 
     fn hold_promiscuous(&mut self, if_index: u32, on: bool) -> io::Result<()> {
@@ -209,8 +248,11 @@ impl Capture for Hooks {
 
     fn leave(&mut self, if_index: u32) {
         self.table.remove(if_index);
-        if let Some(hooked) = self.interfaces.remove(&if_index) {
-            self.left.extend(hooked.hooks);
+        if let Some(Hooked { links, sides, .. }) = self.interfaces.remove(&if_index) {
+            self.left.extend(links);
+            if let Some(clsact) = &mut self.clsact {
+                sides.iter().for_each(|hook| clsact.detach(*hook, if_index));
+            }
         }
         if let Some(socket) = &self.promiscuous {
             // EADDRNOTAVAIL if it was not promiscuous.
@@ -228,11 +270,11 @@ impl AsFd for Hooks {
 }
 
 /// The hooks for the direction. On loopback every packet passes both.
-fn hooks(options: &TapOptions) -> &'static [Hook] {
-    match options.direction {
+fn hooks(direction: Direction, loopback: bool) -> &'static [Hook] {
+    match direction {
         Direction::In => &[Hook::Ingress],
         Direction::Out => &[Hook::Egress],
-        Direction::Both if options.loopback => &[Hook::Ingress],
+        Direction::Both if loopback => &[Hook::Ingress],
         Direction::Both => &[Hook::Ingress, Hook::Egress],
     }
 }

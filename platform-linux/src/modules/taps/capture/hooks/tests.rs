@@ -5,7 +5,7 @@ use super::*;
 /// The verifier takes both programs.
 #[test]
 fn programs_are_accepted_here() {
-    match Hooks::open(TableSize::roomy(&[1]), 256 << 10) {
+    match Hooks::open(TableSize::roomy(&[1]), 256 << 10, Attachment::Tcx) {
         Ok(mut hooks) => {
             let drained = hooks.drain(10, &mut |_| {}).unwrap();
             assert_eq!(drained, Drained::default());
