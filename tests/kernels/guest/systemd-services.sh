@@ -26,7 +26,7 @@ eventually services.memory "$(samples_of burn.service | tail -n 1)" \
 eventually services.container "no sample of the container" sent 00f1c4e60c7c '"virt_cpu"'
 # The unit sees no process of others, so these are from the ends of its veth pairs in the host.
 eventually services.ports "$(samples_of 00f1c4e60c7c | tail -n 1)" \
-    sent 00f1c4e60c7c '"host_adapters".*"if_index":'"$(cat /sys/class/net/veth/ifindex)"',.*"virt_net_io"'
+    sent 00f1c4e60c7c '"host_adapters".*"ifIndex":'"$(cat /sys/class/net/veth/ifindex)"',.*"virt_net_io"'
 check services.node "$(records virt_node | tail -n 1)" \
     eval 'records virt_node | grep -q "\"cpus\":2.*\"num_domains\":[1-9]"'
 systemd-run -q --unit=later sleep 1000

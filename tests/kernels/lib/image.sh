@@ -77,20 +77,17 @@ guest() {
     fi
     cp "$here"/guest/*.sh "$root/checks"
     [ -z "${2:-}" ] || cp "$2" "$root/netdevsim.ko"
-    case $name in
-    systemd-*)
+    if has_systemd; then
         # The checks install the packages.
         rm "$root/bin/flowmote" "$root/bin/flowmote-analyzer"
         debs "$1" "$root/packages" || return
-        ;;
-    *)
+    else
         # As `make install` has them.
         ln -s /bin/flowmote "$root/usr/local/sbin/flowmote"
         ln -s /bin/flowmote-analyzer "$root/usr/local/bin/flowmote-analyzer"
         cp "$here/../../platform-linux/dist/flowmote.service" \
             "$here/../../analyzer/collector/dist/flowmote-analyzer.service" "$root/lib/systemd/system"
-        ;;
-    esac
+    fi
     # The addition for nflog, as the page has it.
     awk '/^```/ {inside = 0} inside {print} /systemctl edit flowmote/ {found = 1}
         /^```$/ && found {inside = !done; done = 1}' "$here/../../docs/operations.md" >"$root/checks/nflog.conf"
