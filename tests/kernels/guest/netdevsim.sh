@@ -1,7 +1,7 @@
 # A card whose driver has what few have: Ethernet counters (IEEE 802.3), optical modules, packets that
 # the chip samples, and packets that it drops.
 
-[ -e /netdevsim.ko ] || { skip netdevsim "the module is built for 6.1-amd64 only, or could not be"; exit 0; }
+[ -e /netdevsim.ko ] || { skip netdevsim "the module is built for 6.1-amd64 and 6.12-amd64 only, or could not be"; exit 0; }
 modprobe psample
 modprobe drop_monitor
 before=$(ls /sys/class/net)

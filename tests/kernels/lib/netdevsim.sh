@@ -8,7 +8,9 @@ netdevsim() {
     version=$(basename "$2" | sed "s/^$1-//") module=$2/netdevsim-$(cat "$here"/netdevsim/*.c | cksum | cut -d' ' -f1).ko
     [ ! -e "$module" ] || { echo "$module"; return; }
     common=linux-headers-${version%-"$3"}-common
-    debs=$(fetch "$1" "linux-headers-$version" "$common" "linux-kbuild-$4") || return
+    # From 6.12 on the version is in the name of the scripts, too.
+    case $4 in 6.1) scripts=linux-kbuild-$4 ;; *) scripts=linux-kbuild-${version%-"$3"} ;; esac
+    debs=$(fetch "$1" "linux-headers-$version" "$common" "$scripts") || return
     source=$(fetch "$1" "linux-source-$4") || return
     tree=$(mktemp -d)
     for deb in $debs; do dpkg -x "$deb" "$tree" || return; done
@@ -29,7 +31,8 @@ netdevsim() {
     headers=$tree/usr/src/linux-headers-$version
     # It names the common part by its installed path.
     sed -i "s#/usr/src#$tree/usr/src#" "$headers/Makefile"
-    make -s -C "$headers" "M=$driver" CONFIG_NETDEVSIM=m modules >"$work/logs/netdevsim" 2>&1 || return
+    # Without type information, which takes another program.
+    make -s -C "$headers" "M=$driver" CONFIG_NETDEVSIM=m CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$work/logs/netdevsim" 2>&1 || return
     strip -g -o "$module" "$driver/netdevsim.ko" || return
     rm -rf "$tree"
     echo "$module"
