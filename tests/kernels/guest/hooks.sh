@@ -17,7 +17,7 @@ for way in as_root with_net_admin; do
     check "hooks.$way-capabilities" "$(grep CapPrm /proc/$agent/status)" \
         grep -q "CapPrm:.$kept" /proc/$agent/status
     [ $by = tcx ] || check "hooks.$way-filters" "none" [ "$(filters | grep -c flowmote)" = 2 ]
-    ping -c 100 -i 0.002 -q 10.0.3.2 >/tmp/ping 2>&1
+    ping -c 100 -i 0.002 -q 10.0.4.2 >/tmp/ping 2>&1
     settled veth
     seen=$(counted veth "packets seen") samples=$(counted veth samples)
     check "hooks.$way-samples" "$samples samples of $seen packets" \
