@@ -13,13 +13,17 @@ pub(super) fn explain(error: &io::Error) -> String {
 
 /// The text of an error of the programs for tc hooks, followed by its cause.
 pub(super) fn explain_hooks(error: &io::Error) -> String {
-    let rights = Rights::of_this_process();
-    match error.raw_os_error() {
+    format!("{error}{}", cause_of_hooks(error.raw_os_error(), &Rights::of_this_process()))
+}
+
+fn cause_of_hooks(errno: Option<i32>, rights: &Rights) -> String {
+    match errno {
         Some(libc::EPERM) if rights.capable && !rights.may_administer => {
-            format!("{error}: CAP_NET_ADMIN is missing")
+            ": CAP_NET_ADMIN is missing".to_owned()
         }
-        Some(libc::EINVAL) => format!("{error}: Linux 6.6 is needed"),
-        other => format!("{error}{}", cause(other, &rights)),
+        // The ring.
+        Some(libc::EINVAL) => ": Linux 5.8 is needed".to_owned(),
+        other => cause(other, rights),
     }
 }
 
@@ -92,5 +96,21 @@ mod tests {
         assert!(cause(Some(libc::EINVAL), &able()).contains("Linux 5.7"));
         assert_eq!(cause(Some(libc::EACCES), &able()), "");
         assert_eq!(cause(None, &able()), "");
+    }
+
+    #[test]
+    fn refusal_of_hooks_names_what_is_missing() {
+        let able = || Rights {
+            capable: true,
+            may_administer: true,
+            in_first_namespace: true,
+            locked_memory: None,
+        };
+        let eperm = |rights: Rights| cause_of_hooks(Some(libc::EPERM), &rights);
+        assert!(eperm(Rights { may_administer: false, ..able() }).contains("CAP_NET_ADMIN"));
+        let none = Rights { may_administer: false, capable: false, ..able() };
+        assert!(eperm(none).contains("CAP_BPF is missing"));
+        assert!(cause_of_hooks(Some(libc::EINVAL), &able()).contains("Linux 5.8"));
+        assert_eq!(cause_of_hooks(Some(libc::ENOMEM), &able()), "");
     }
 }
