@@ -97,8 +97,9 @@ fn copy_header(asm: &mut Assembler) {
     asm.alu(Alu::Move, R4, event::HEADER_BYTES as i32);
     asm.place(fits);
     asm.store(Width::Word, (R9, event::COPIED), R4);
-    // The verifier wants a length that is not 0.
-    asm.jump_if(When::Equal, R4, 0, copied);
+    // The verifier wants a length that is not 0. Before Linux 6.8 it learns that from a comparison of
+    // order only (kernel/bpf/verifier.c, reg_set_min_max).
+    asm.jump_if(When::NotGreater, R4, 0, copied);
     asm.alu(Alu::Move, R1, R6);
     asm.alu(Alu::Move, R2, 0);
     asm.alu(Alu::Move, R3, R9);
