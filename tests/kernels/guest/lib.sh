@@ -118,7 +118,7 @@ reported() { [ "$(grep -c 'statistics after' /tmp/agent.log)" -gt "$reports" ]; 
 settled() { until_true 4 ring_is_empty "$1"; }
 ring_is_empty() {
     report
-    [ "$(counted "$1" "in the ring")" = 0 ]
+    [ "$(counted "$1" "samples in the ring")" = 0 ]
 }
 # counted INTERFACE WHAT: one number of the last report, in the words of its line: "packets seen",
 # "samples", "drops", "unreadable", "in the ring". What is 0 may be left out there.

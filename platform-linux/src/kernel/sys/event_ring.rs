@@ -10,21 +10,28 @@ use super::mmap::Mapping;
 use super::ring::page_size;
 use super::syscall::{Call, MapCreate, call};
 
-/// The ring, mapped into this process.
+/// The ring.
 #[derive(Debug)]
 pub(crate) struct EventRing {
     fd: OwnedFd,
+    mapped: Option<Mapped>,
+    bytes: usize,
+    page: usize,
+}
+
+/// The memory of the ring in this process.
+#[derive(Debug)]
+struct Mapped {
     /// The page with the position of the reader, which only user space writes.
     consumer: Mapping,
     /// The page with the position of the writer, then the data twice, so that each event is in one
     /// piece.
     producer: Mapping,
-    bytes: usize,
-    page: usize,
 }
 
 impl EventRing {
-    /// Creates a ring of `bytes`, a power of two and at least a page.
+    /// Creates a ring of `bytes`, a power of two and at least a page. It can be read once it is
+    /// [mapped](Self::map).
     ///
     /// # Errors
     /// `EPERM` without `CAP_BPF`, `EINVAL` before Linux 5.8, `ENOMEM`.
@@ -37,10 +44,22 @@ impl EventRing {
             map_flags: 0,
         };
         let fd = owned(call(Call::MapCreate { attributes: &attributes })?)?;
-        let (page, bytes) = (page_size() as usize, bytes as usize);
-        let consumer = Mapping::shared(fd.as_fd(), page)?;
-        let producer = Mapping::readable(fd.as_fd(), page.saturating_add(2 * bytes), page)?;
-        Ok(Self { fd, consumer, producer, bytes, page })
+        Ok(Self { fd, mapped: None, bytes: bytes as usize, page: page_size() as usize })
+    }
+
+    /// Maps the ring into this process, of whose resident memory it then is twice its size: the kernel
+    /// maps all pages at once, the data twice (kernel/bpf/ringbuf.c, ringbuf_map_mmap_user).
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(crate) fn map(&mut self) -> io::Result<()> {
+        if self.mapped.is_none() {
+            let consumer = Mapping::shared(self.fd.as_fd(), self.page)?;
+            let length = self.page.saturating_add(2 * self.bytes);
+            let producer = Mapping::readable(self.fd.as_fd(), length, self.page)?;
+            self.mapped = Some(Mapped { consumer, producer });
+        }
+        Ok(())
     }
 
     /// The descriptor of the map, for the program.
@@ -50,8 +69,8 @@ impl EventRing {
 
     /// Passes the next event to `visit` and frees its room. Returns false if there is none.
     pub(crate) fn read(&mut self, visit: &mut dyn FnMut(&[u8])) -> bool {
-        let (Some(consumer), Some(end)) = (position(&self.consumer), position(&self.producer))
-        else {
+        let Some(Mapped { consumer, producer }) = &self.mapped else { return false };
+        let (Some(consumer), Some(end)) = (position(consumer), position(producer)) else {
             return false;
         };
         let at = consumer.load(Ordering::Relaxed);
@@ -78,7 +97,7 @@ impl EventRing {
     /// Header and length of the event at this position; `None` while the program writes it.
     fn event_at(&self, at: usize) -> Option<(u32, usize)> {
         let offset = self.page.checked_add(at & (self.bytes - 1))?;
-        let word = self.producer.at(offset, size_of::<u32>())?;
+        let word = self.mapped.as_ref()?.producer.at(offset, size_of::<u32>())?;
         // SAFETY: inside the mapping, aligned to 8 because every event is, alive as long as `self`,
         // and accessed by both sides as one atomic word.
         let word = unsafe { AtomicU32::from_ptr(word.cast().as_ptr()) };
@@ -89,7 +108,7 @@ impl EventRing {
 
     fn data(&self, at: usize, length: usize) -> Option<&[u8]> {
         let offset = self.page.checked_add(at & (self.bytes - 1))?;
-        let start = self.producer.at(offset, length)?;
+        let start = self.mapped.as_ref()?.producer.at(offset, length)?;
         // SAFETY: inside the mapping, and the kernel does not write to a committed event until the
         // position of the reader, which `read` sets after the last use, is beyond it.
         Some(unsafe { slice::from_raw_parts(start.as_ptr(), length) })
@@ -142,7 +161,9 @@ mod tests {
             }
             _ => None,
         });
-        let ring = EventRing::new(page_size()).unwrap();
+        let mut ring = EventRing::new(page_size()).unwrap();
+        assert!(!ring.read(&mut |_| {}), "not mapped yet");
+        ring.map().unwrap();
         (ring, producer.get())
     }
 

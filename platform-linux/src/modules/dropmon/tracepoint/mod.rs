@@ -47,7 +47,8 @@ impl Tracepoint {
         let btf = Btf::of_kernel()?;
         let (layout, names) = (Layout::of(&btf)?, ReasonNames::of(&btf));
         drop(btf);
-        let ring = EventRing::new(RING_BYTES)?;
+        let mut ring = EventRing::new(RING_BYTES)?;
+        ring.map()?;
         let (counters, map) = SlotMap::new(Counter::WORDS, 0)?;
         let namespace = std::fs::metadata("/proc/self/ns/net")?.ino();
         let setting = Setting {

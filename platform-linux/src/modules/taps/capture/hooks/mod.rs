@@ -124,6 +124,8 @@ impl Hooks {
         let at = |step: &'static str| {
             move |error| io::Error::other(format!("{}: {step}: {error}", options.name))
         };
+        // Not before an interface needs it.
+        self.ring.map().map_err(at("ring of events"))?;
         let links = self.attach(options).map_err(at("tc hook"))?;
         if options.promiscuous {
             self.hold_promiscuous(options.if_index, true).map_err(at("promiscuous mode"))?;
