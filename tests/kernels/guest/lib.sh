@@ -121,7 +121,7 @@ ring_is_empty() {
     [ "$(counted "$1" "samples in the ring")" = 0 ]
 }
 # counted INTERFACE WHAT: one number of the last report, in the words of its line: "packets seen",
-# "samples", "drops", "unreadable", "in the ring". What is 0 may be left out there.
+# "samples", "drops", "unreadable", "samples in the ring". What is 0 may be left out there.
 counted() {
     grep "  $1 .*packets seen" /tmp/agent.log | tail -1 | grep -o "[0-9]* \(of them \)\?$2" |
         cut -d' ' -f1 | grep . || echo 0

@@ -24,8 +24,8 @@ stop
 collected
 old=$(($(grep -c ',143,' /tmp/samples) - old))
 check udp.pool "3300 datagrams sent, $seen in the pool" within "$seen" 3300 20
-check udp.accounted "$(counted veth "in the ring") chosen packets are neither samples nor drops" \
-    [ "$(counted veth "in the ring")" = 0 ]
+check udp.accounted "$(counted veth "samples in the ring") chosen packets are neither samples nor drops" \
+    [ "$(counted veth "samples in the ring")" = 0 ]
 check udp.readable "$unreadable unreadable" [ "$unreadable" = 0 ]
 check udp.samples "$dropped drops of about 825" [ "$dropped" -lt 80 ]
 check udp.no-old-packets "$old samples show packets from before" [ "$old" = 0 ]
