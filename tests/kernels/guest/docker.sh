@@ -9,7 +9,7 @@ last() { samples_of "$1" | tail -n 1 | number "$2" | tail -n 1; }
 # moves NAME FIELD: the counter of the container is larger in its last sample than in an earlier one.
 moves() {
     samples_of "$1" | number "$2" >/tmp/values
-    [ "$(sort -n /tmp/values | tail -n 1)" -gt "$(sort -n /tmp/values | head -n 1)" ]
+    [ "$(sort -n /tmp/values | tail -n 1)" -gt "$(sort -n /tmp/values | head -n 1)" ] 2>/dev/null
 }
 index() { samples_of "$1" | grep -o '"source_id":{"class":3,"index":[0-9]*' | tail -n 1 | grep -o '[0-9]*$'; }
 pid() { docker inspect -f '{{.State.Pid}}' "$1"; }
