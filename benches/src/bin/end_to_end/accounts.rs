@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 /// CPU time of all threads so far.
@@ -110,14 +111,13 @@ pub(crate) fn context_switches(pid: Pid) -> Result<u64> {
     Ok(sum)
 }
 
-/// CPU time of the calling thread so far, late by at most one tick of the kernel.
+/// CPU time of the calling thread so far, up to now: `schedstat` is late by up to a tick of the kernel.
 ///
 /// # Errors
 ///
-/// The kernel does not account for it.
+/// As `clock_gettime(2)`.
 pub(crate) fn thread_cpu() -> Result<Duration> {
-    let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(Duration::from_nanos(number(schedstat.split(' ').next())?))
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
 /// A counter of `/proc/net/snmp` of this network namespace, by its group and column.

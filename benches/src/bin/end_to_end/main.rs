@@ -136,7 +136,7 @@ type Step = fn(&mut Bench<'_>, &mut Sender) -> Result<()>;
 const STEPS: [(&str, Step); 9] = [
     ("flood", |bench, sender| bench.flood(sender)),
     ("sparse", |bench, sender| bench.sparse(sender)),
-    ("ways", |bench, sender| bench.ways(sender)),
+    ("ways", |bench, _| bench.ways()),
     ("bulk", |bench, _| bench.bulk()),
     ("tcp", |bench, _| bench.tcp()),
     ("json", |bench, _| bench.json()),

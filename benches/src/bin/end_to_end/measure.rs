@@ -56,8 +56,8 @@ pub(crate) struct Session {
 }
 
 /// Results of one run.
-struct Run {
-    tally: Tally,
+pub(crate) struct Run {
+    pub(crate) tally: Tally,
     spent: CpuSpent,
     seconds: f64,
 }
@@ -391,14 +391,14 @@ impl Session {
     }
 
     /// Starts the accounts.
-    fn begin(&mut self) -> Result<()> {
+    pub(crate) fn begin(&mut self) -> Result<()> {
         self.collector.take();
         self.cpu = Cpu::of(self.running.pid())?;
         Ok(())
     }
 
     /// Closes the accounts once nothing arrives any more or `done` returns true.
-    fn finish(&self, done: impl Fn(&Tally) -> bool) -> Result<Run> {
+    pub(crate) fn finish(&self, done: impl Fn(&Tally) -> bool) -> Result<Run> {
         let seconds = self.collector.settle(QUIET, done).as_secs_f64();
         let spent = Cpu::of(self.running.pid())?.since(self.cpu);
         let tally = self.collector.take();

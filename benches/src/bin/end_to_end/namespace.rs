@@ -12,6 +12,8 @@ use nix::unistd::{getegid, geteuid};
 pub(crate) const SAMPLED: &str = "bench0";
 /// The other end of the veth pair, used by the sender.
 pub(crate) const PEER: &str = "bench1";
+/// An interface that drops what is sent on it: an ifb to which nothing is redirected.
+pub(crate) const SINK: &str = "bench2";
 /// The address of [`SAMPLED`], which is also the agents' address.
 pub(crate) const ADDRESS: &str = "192.0.2.1";
 
@@ -57,7 +59,9 @@ pub(crate) fn furnish() -> Result<()> {
     ip(&format!("link add {SAMPLED} type veth peer name {PEER}"))?;
     ip(&format!("address add {ADDRESS}/24 dev {SAMPLED}"))?;
     ip(&format!("link set {SAMPLED} up"))?;
-    ip(&format!("link set {PEER} up"))
+    ip(&format!("link set {PEER} up"))?;
+    ip(&format!("link add {SINK} type ifb"))?;
+    ip(&format!("link set {SINK} up"))
 }
 
 /// Disables IPv6: neighbour discovery and multicast listener reports would disturb the idle test.

@@ -51,12 +51,21 @@ impl Sender {
     ///
     /// No CAP_NET_RAW, or no such interfaces.
     pub(crate) fn new() -> Result<Self> {
-        let (from, to) = (link(PEER)?, link(SAMPLED)?);
+        Self::on(PEER)
+    }
+
+    /// Opens a socket that sends on this interface.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub(crate) fn on(interface: &str) -> Result<Self> {
+        let (from, to) = (link(interface)?, link(SAMPLED)?);
         let socket =
             socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None::<_>)
                 .context("AF_PACKET socket")?;
         bind(socket.as_raw_fd(), &from).context("bind to the sender's interface")?;
-        let frame = frame(to.addr().context(SAMPLED)?, from.addr().context(PEER)?);
+        let frame = frame(to.addr().context(SAMPLED)?, from.addr().context("no address")?);
         Ok(Self {
             socket,
             frames: vec![frame; BATCH],

@@ -1,18 +1,20 @@
 //! The cost of a packet that is not sampled, at a packet socket and at a tc hook.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::agent::Kind;
 use crate::figures::{Column, Figure, quantile};
 use crate::measure::Bench;
+use crate::namespace::{PEER, SINK};
 use crate::traffic::{Mark, Sender};
 
-/// A way of capture on one end of the veth pair.
-const WAYS: [(Figure, &str); 4] = [
-    (Figure::PacketReceived, "pcap { dev = bench0 capture = packet sampling = 10000 }"),
-    (Figure::HookReceived, "pcap { dev = bench0 capture = tc sampling = 10000 }"),
-    (Figure::PacketSent, "pcap { dev = bench1 capture = packet sampling = 10000 }"),
-    (Figure::HookSent, "pcap { dev = bench1 capture = tc sampling = 10000 }"),
+/// The interface of the sender, and a way of capture: of what the other end of its veth pair receives,
+/// or of what it sends to nowhere.
+const WAYS: [(&str, Figure, &str); 4] = [
+    (PEER, Figure::PacketReceived, "pcap { dev = bench0 capture = packet sampling = 10000 }"),
+    (PEER, Figure::HookReceived, "pcap { dev = bench0 capture = tc sampling = 10000 }"),
+    (SINK, Figure::PacketSent, "pcap { dev = bench2 capture = packet sampling = 10000 }"),
+    (SINK, Figure::HookSent, "pcap { dev = bench2 capture = tc sampling = 10000 }"),
 ];
 /// Packets until the first sample.
 const PROBES: u64 = 20_000;
@@ -24,14 +26,22 @@ impl Bench<'_> {
     /// # Errors
     ///
     /// As [`flood`](Self::flood).
-    pub(crate) fn ways(&mut self, sender: &mut Sender) -> Result<()> {
+    pub(crate) fn ways(&mut self) -> Result<()> {
         let agents = self.agents;
         for agent in agents.iter().filter(|agent| agent.kind() == Kind::Flowmote) {
             for _ in 0..self.effort.repetitions {
-                for (figure, block) in WAYS {
+                for (interface, figure, block) in WAYS {
+                    let sender = &mut Sender::on(interface)?;
                     let mut session = self.start_with(agent, "", None, block)?;
                     session.ready(|| sender.flood(Mark::Probe, PROBES))?;
+                    session.begin()?;
                     let sampled = undisturbed(sender, self.effort.sparse)?;
+                    // Of each 10,000 packets a sample shows how many the agent has counted.
+                    let seen = session.finish(|_| false)?.tally.pool;
+                    ensure!(
+                        seen.abs_diff(self.effort.sparse) < 5 * PROBES,
+                        "{block}: {seen} packets counted"
+                    );
                     session.running.end()?;
                     let alone = undisturbed(sender, self.effort.sparse)?;
                     self.add(figure, Column::Agent(agent.kind()), sampled - alone);
