@@ -4,9 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use flowmote_decoder::{FlowSample, Port};
 use flowmote_lab::net::{
-    Agent, Capture, Collector, Lab, Namespace, flood, flowmote, ip_of, peer_ip_of, sampled_header,
+    Agent, Capture, Collector, Lab, Namespace, flood, ip_of, peer_ip_of, sampled_header,
 };
-use flowmote_lab::skip;
 
 /// ifIndex of the data source, source address of the packet, input, output.
 type Way = (u32, IpAddr, Port, Port);
@@ -76,23 +75,6 @@ fn start(lab: &Lab, host: &Namespace, capture: &str) -> (Collector, Agent) {
     (collector, agent)
 }
 
-/// Returns true if the agent can sample at tc hooks here; else the test is noted as skipped.
-fn has_hooks(lab: &Lab, host: &Namespace) -> bool {
-    let file = lab.file(
-        "hooks.conf",
-        "sflow { collector { ip = 127.0.0.1 } pcap { dev = lo capture = tc } }",
-    );
-    let check = host.command(flowmote()).arg("check").arg("--config").arg(file).output().unwrap();
-    let report = String::from_utf8_lossy(&check.stdout);
-    let errors = String::from_utf8_lossy(&check.stderr);
-    let reason = errors.lines().find(|line| line.contains("warning: tc hooks: "));
-    assert_eq!(reason.is_none(), report.contains("by the eBPF at tc hooks"), "{report}{errors}");
-    if let Some(reason) = reason {
-        skip(&format!("samples at tc hooks: {reason}"));
-    }
-    reason.is_none()
-}
-
 fn set_forwarding(host: &Namespace, on: bool) {
     host.set("net/ipv4/ip_forward", u8::from(on));
     host.set("net/ipv6/conf/all/forwarding", u8::from(on));
@@ -111,7 +93,8 @@ fn routed_packet_at_a_hook_names_both_of_its_interfaces() {
     let Some(lab) = Lab::open() else { return };
     let hosts = two_links(&lab);
     let host = &hosts[0];
-    if has_hooks(&lab, host) {
+    set_forwarding(host, true);
+    if lab.has_hooks(host, "auto") {
         // Chosen automatically, because the host forwards.
         let log = check_routed_packets(&lab, &hosts, "auto", Port::Index(host.if_index("lan1")));
         assert_eq!(log.matches("eBPF at tc hooks)").count(), 2, "{log}");
@@ -180,7 +163,7 @@ fn bridged_packet_names_the_port_of_its_station() {
 fn bridged_packet_at_a_hook_names_the_port_it_came_from() {
     let Some(lab) = Lab::open() else { return };
     let hosts = two_links(&lab);
-    if has_hooks(&lab, &hosts[0]) {
+    if lab.has_hooks(&hosts[0], "tc") {
         let log = check_bridged_packets(&lab, &hosts, "tc");
         assert_eq!(log.matches("eBPF at tc hooks)").count(), 2, "{log}");
     }

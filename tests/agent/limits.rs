@@ -23,14 +23,18 @@ struct Host {
 /// the processor is emulated. A tap that does not wait for the other one misses hundreds.
 const IN_PASSING: u64 = 4;
 
-/// A configuration that selects them all.
+/// A configuration that selects them all. The host forwards nothing, so that packet sockets sample.
 fn configuration(sampling: u32, header_bytes: u32) -> String {
+    captured("auto", sampling, header_bytes)
+}
+
+fn captured(capture: &str, sampling: u32, header_bytes: u32) -> String {
     format!(
         "sflow {{ sampling = {sampling} polling = 10 headerBytes = {header_bytes}
          collector {{ ip = 127.0.0.1 }}
-         pcap {{ dev = lan0 sampling = 1 }}
-         pcap {{ dev = lan1 sampling = 1 }}
-         pcap {{ dev.pattern = ^if }} }}"
+         pcap {{ dev = lan0 sampling = 1 capture = {capture} }}
+         pcap {{ dev = lan1 sampling = 1 capture = {capture} }}
+         pcap {{ dev.pattern = ^if capture = {capture} }} }}"
     )
 }
 
@@ -70,7 +74,11 @@ impl Host {
 
     /// Reloads the configuration while packets are sent.
     fn reload(&mut self, lab: &Lab, sampling: u32, header_bytes: u32) {
-        lab.file("flowmote.conf", &configuration(sampling, header_bytes));
+        self.reload_with(lab, &configuration(sampling, header_bytes));
+    }
+
+    fn reload_with(&mut self, lab: &Lab, configuration: &str) {
+        lab.file("flowmote.conf", configuration);
         self.change(|_, agent| {
             agent.program().signal(Signal::SIGHUP);
             agent.wait_notified("RELOADING=1");
@@ -189,6 +197,62 @@ fn seventeenth_interface_makes_them_share_a_tap() {
         wait_until("one tap", || (host.agent.open_files(&host.host) < files - 8).then_some(()));
     }
     host.finish().1.check();
+}
+
+#[test]
+fn interfaces_move_from_taps_to_hooks_and_back_without_a_loss() {
+    let Some(lab) = Lab::open() else { return };
+    let mut host = Host::start(&lab, 4, "--nofile=1024:1024");
+    if !lab.has_hooks(&host.host, "tc") {
+        return;
+    }
+    host.flood(300);
+    host.wait_for_pools();
+    for (capture, way) in
+        [("tc", "eBPF at tc hooks"), ("packet", "eBPF filter"), ("tc", "eBPF at tc hooks")]
+    {
+        lab.file("flowmote.conf", &captured(capture, 1000, 128));
+        host.change(|host, agent| {
+            let mark = agent.program().mark();
+            agent.program().signal(Signal::SIGHUP);
+            // The last one.
+            let lan1 = format!("lan1: sampling 1 in 1 (ifIndex {}, {way})", host.if_index("lan1"));
+            agent.program().wait_for_line(mark, &lan1);
+        });
+        host.wait_for_pools();
+    }
+    // Other header bytes are applied in place.
+    let mark = host.agent.program().mark();
+    host.reload_with(&lab, &captured("tc", 1000, 64));
+    host.wait_for_pools();
+    let log = host.agent.program().log_since(mark);
+    assert!(!log.contains("sampling 1 in"), "{log}");
+    host.finish().1.check();
+}
+
+#[test]
+fn pool_continues_when_a_shared_tap_gives_way_to_hooks() {
+    let Some(lab) = Lab::open() else { return };
+    let mut host = Host::start(&lab, 20, "--nofile=1024:1024");
+    if !lab.has_hooks(&host.host, "tc") {
+        return;
+    }
+    host.flood(300);
+    host.wait_for_pools();
+    host.reload_with(&lab, &captured("tc", 1000, 128));
+    host.wait_for_pools();
+    wait_until("hooks of all", || {
+        let log = host.agent.program().log();
+        (log.matches("eBPF at tc hooks)").count() == 22).then_some(())
+    });
+    // What was in the shared ring is among the drops.
+    let log = host.agent.stop();
+    for name in ["lan0", "lan1"] {
+        let Totals { seen, samples, drops } = Totals::last_of(&log, name);
+        let kernel = LinkCounters::of(&host.host, name).packets();
+        assert_eq!(without_passing(1, seen, kernel), kernel);
+        assert_eq!(samples + drops, seen, "{name}");
+    }
 }
 
 #[test]

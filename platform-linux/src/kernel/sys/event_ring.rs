@@ -67,6 +67,18 @@ impl EventRing {
         self.fd.as_raw_fd()
     }
 
+    /// The position behind the last event that a program has begun to write.
+    pub(crate) fn end(&self) -> usize {
+        let producer = self.mapped.as_ref().and_then(|mapped| position(&mapped.producer));
+        producer.map_or(0, |end| end.load(Ordering::Acquire))
+    }
+
+    /// The position of the event that is read next.
+    pub(crate) fn position(&self) -> usize {
+        let consumer = self.mapped.as_ref().and_then(|mapped| position(&mapped.consumer));
+        consumer.map_or(0, |at| at.load(Ordering::Relaxed))
+    }
+
     /// Passes the next event to `visit` and frees its room. Returns false if there is none.
     pub(crate) fn read(&mut self, visit: &mut dyn FnMut(&[u8])) -> bool {
         let Some(Mapped { consumer, producer }) = &self.mapped else { return false };
@@ -188,10 +200,12 @@ mod tests {
     fn events_are_read_in_their_order_and_once() {
         let (mut ring, producer) = ring();
         assert_eq!(read(&mut ring), (false, vec![]));
+        assert_eq!((ring.position(), ring.end()), (0, 0));
         let second = write(producer, 0, 0, b"first");
         let third = write(producer, second, DISCARDED, b"not");
-        write(producer, third, 0, b"third");
+        let end = write(producer, third, 0, b"third");
         assert_eq!(read(&mut ring), (true, b"first".to_vec()));
+        assert_eq!((ring.position(), ring.end()), (second, end));
         assert_eq!(read(&mut ring), (true, vec![]), "discarded");
         assert_eq!(read(&mut ring), (true, b"third".to_vec()));
         assert_eq!(read(&mut ring), (false, vec![]));

@@ -6,10 +6,9 @@ use flowmote_core::Instant;
 use log::info;
 
 use crate::modules::module::World;
-use crate::modules::taps::capture::{LinkFault, Tap};
+use crate::modules::taps::capture::{LinkFault, Tap, TapStats};
 use crate::modules::taps::hooking::capture;
 use crate::modules::taps::leaving::Leaving;
-use crate::modules::taps::statistics::totals;
 use crate::modules::taps::{RETRY, SHARED_NAME, Taps};
 
 /// A tap that another one replaces.
@@ -77,15 +76,16 @@ impl Taps {
     /// Ends the sampling of an interface and keeps its totals.
     pub(super) fn end(&mut self, if_index: u32) {
         let Some(port) = self.ports.remove(&if_index) else { return };
+        let mut totals = port.before;
         if let Some(tap) = capture(&mut self.taps, &mut self.hooking, port.tap) {
             // First, so that the counts are of one moment. After an error they may not be: the tap is
             // closed all the same.
             let _ = tap.stop_one(if_index);
             let _ = tap.update_losses();
+            // Its samples that are still in the ring are lost; those of a tap that leaves are not.
+            let own = tap.totals(if_index);
+            totals += TapStats { lost: own.lost_at_end(), ..own };
         }
-        let mut totals = totals(&port, &mut self.taps, &mut self.hooking);
-        // Samples that are still in the ring are lost with it.
-        totals.lost = totals.lost_at_end();
         self.ended.insert(if_index, totals);
         match capture(&mut self.taps, &mut self.hooking, port.tap) {
             Some(tap) if tap.is_shared() => tap.leave(if_index),
@@ -127,7 +127,6 @@ impl Drop for Taps {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::taps::capture::TapStats;
     use crate::modules::taps::port::Port;
     use crate::modules::taps::testing::{options, tap_with_packets_in_its_ring};
 

@@ -182,14 +182,11 @@ impl Open {
 }
 
 impl Taps {
-    /// Divides the interfaces by the way in which they are sampled. Ends the sampling of those at
-    /// hooks whose way has changed.
+    /// Divides the interfaces by the way in which they are sampled.
     pub(super) fn choose_ways(
         &mut self,
-        now: Instant,
         wanted: BTreeMap<u32, TapOptions>,
         world: &World<'_>,
-        output: &mut Output<'_>,
     ) -> Ways {
         let choice = Choice::of(&wanted, world.config, world.links);
         if choice.may_need_hooks() && matches!(self.hooking, Hooking::Closed) {
@@ -198,12 +195,6 @@ impl Taps {
         let (mut hooked, others): Ways =
             wanted.into_iter().partition(|(index, _)| self.hooking.is_able(*index, &choice));
         hooked.values_mut().for_each(|options| options.way = Way::Hooks);
-        let moving: Vec<u32> =
-            others.keys().copied().filter(|if_index| self.is_hooked(*if_index)).collect();
-        for if_index in moving {
-            self.drain_of(now, if_index, output);
-            self.end(if_index);
-        }
         (hooked, others)
     }
 
@@ -213,6 +204,7 @@ impl Taps {
         now: Instant,
         wanted: BTreeMap<u32, TapOptions>,
         world: &World<'_>,
+        output: &mut Output<'_>,
     ) {
         let end = clock::now() + TURN;
         for options in wanted.into_values() {
@@ -225,7 +217,7 @@ impl Taps {
                 info!("{}: moving to tc hooks, {reason}", options.name);
             }
             let if_index = options.if_index;
-            if let Err(error) = self.hook_one(now, options, world) {
+            if let Err(error) = self.hook_one(now, options, world, output) {
                 self.open_throttle
                     .warn(now, format_args!("{error}: a packet socket samples instead"));
                 if let Hooking::Open(open) = &mut self.hooking {
@@ -237,11 +229,15 @@ impl Taps {
     }
 
     /// Samples an interface at its hooks, in place of its present tap if there is one.
-    fn hook_one(&mut self, now: Instant, options: TapOptions, world: &World<'_>) -> io::Result<()> {
+    fn hook_one(
+        &mut self,
+        now: Instant,
+        options: TapOptions,
+        world: &World<'_>,
+        output: &mut Output<'_>,
+    ) -> io::Result<()> {
         let if_index = options.if_index;
-        if self.is_hooked(if_index) {
-            self.end(if_index);
-        }
+        self.unhook(now, if_index, output);
         let Hooking::Open(open) = &mut self.hooking else { return Ok(()) };
         open.hooks.join(&options)?;
         if self.shares(if_index) {
@@ -257,8 +253,16 @@ impl Taps {
         Ok(())
     }
 
-    fn is_hooked(&self, if_index: u32) -> bool {
-        self.ports.get(&if_index).is_some_and(|port| port.tap == HOOKS)
+    /// Ends the sampling of an interface at its hooks, if it is sampled there.
+    pub(super) fn unhook(&mut self, now: Instant, if_index: u32, output: &mut Output<'_>) {
+        let Some(port) = self.ports.get(&if_index) else { return };
+        if port.tap == HOOKS
+            && let Hooking::Open(open) = &self.hooking
+        {
+            open.hooks.stop(if_index);
+            self.drain_tap(now, HOOKS, output);
+            self.end(if_index);
+        }
     }
 }
 

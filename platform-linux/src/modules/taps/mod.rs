@@ -145,10 +145,12 @@ impl Module for Taps {
         self.retries.retain(|index, _| wanted.contains_key(index));
         let deleted = self.ended.extract_if(.., |index, _| world.links.get(*index).is_none());
         deleted.for_each(|(_, totals)| self.gone += totals);
-        let (hooked, wanted) = self.choose_ways(now, wanted, world, output);
-        self.share(now, &wanted, world);
-        self.open_own(now, wanted, world);
-        self.hook(now, hooked, world);
+        let (hooked, wanted) = self.choose_ways(wanted, world);
+        self.more_at = None;
+        self.hook(now, hooked, world, output);
+        self.share(now, &wanted, world, output);
+        self.open_own(now, wanted, world, output);
+        self.end_sharing(world);
         self.discard_deleted(world);
         self.note_reasons(world);
     }

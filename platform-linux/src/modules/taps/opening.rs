@@ -14,6 +14,7 @@ use crate::modules::taps::hooking::capture;
 use crate::modules::taps::port::{Port, method, rate_reason};
 use crate::modules::taps::shared::SharedShape;
 use crate::modules::taps::{RETRY, SHARED, SHARED_NAME, SOON, Shared, Taps};
+use crate::output::Output;
 
 impl Taps {
     /// Has many interfaces share a tap.
@@ -22,14 +23,12 @@ impl Taps {
         now: Instant,
         wanted: &BTreeMap<u32, TapOptions>,
         world: &World<'_>,
+        output: &mut Output<'_>,
     ) {
         let candidates = SharedShape::candidates(wanted.values());
         let is_open = self.taps.contains_key(&SHARED);
         let Some(needed) = SharedShape::of(&candidates, is_open) else {
             self.shared = Shared::None;
-            if let Some(tap) = self.taps.remove(&SHARED) {
-                self.discard(tap, world);
-            }
             return;
         };
         match self.shared {
@@ -45,7 +44,18 @@ impl Taps {
             },
         }
         for options in candidates {
-            self.join(now, options, world);
+            self.join(now, options, world, output);
+        }
+    }
+
+    /// Closes the shared tap once its last interface has another one, or hooks.
+    pub(super) fn end_sharing(&mut self, world: &World<'_>) {
+        let is_used = self.ports.values().any(|port| port.tap == SHARED);
+        if matches!(self.shared, Shared::None)
+            && !is_used
+            && let Some(tap) = self.taps.remove(&SHARED)
+        {
+            self.discard(tap, world);
         }
     }
 
@@ -75,7 +85,13 @@ impl Taps {
     }
 
     /// Moves an interface to the shared tap, if it has room.
-    fn join(&mut self, now: Instant, options: &TapOptions, world: &World<'_>) {
+    fn join(
+        &mut self,
+        now: Instant,
+        options: &TapOptions,
+        world: &World<'_>,
+        output: &mut Output<'_>,
+    ) {
         let if_index = options.if_index;
         let shares = self.shares(if_index);
         let Some(tap) = self.taps.get_mut(&SHARED) else { return };
@@ -85,6 +101,7 @@ impl Taps {
         if let Err(error) = tap.join(options) {
             return self.retry(now, if_index, &error);
         }
+        self.unhook(now, if_index, output);
         let replaced = self.stop(if_index);
         if let Some(tap) = self.taps.get(&SHARED) {
             tap.start_one(if_index);
@@ -104,8 +121,8 @@ impl Taps {
         now: Instant,
         wanted: BTreeMap<u32, TapOptions>,
         world: &World<'_>,
+        output: &mut Output<'_>,
     ) {
-        self.more_at = None;
         let end = clock::now() + TURN;
         let mut room = descriptors::taps_allowed(world.config)
             .saturating_sub(self.taps.len() + self.leaving.len());
@@ -129,7 +146,7 @@ impl Taps {
                 info!("{}: reopening the tap, {reason}", options.name);
             }
             room -= 1;
-            if let Err(error) = self.open_one(now, options, world) {
+            if let Err(error) = self.open_one(now, options, world, output) {
                 self.retry(now, if_index, &error);
             }
         }
@@ -151,13 +168,20 @@ impl Taps {
     }
 
     /// Opens the tap of one interface, in place of the present one if there is one.
-    fn open_one(&mut self, now: Instant, options: TapOptions, world: &World<'_>) -> io::Result<()> {
+    fn open_one(
+        &mut self,
+        now: Instant,
+        options: TapOptions,
+        world: &World<'_>,
+        output: &mut Output<'_>,
+    ) -> io::Result<()> {
         let mut tap = Tap::prepare(&options)?;
         world.watch(&tap, options.if_index)?;
         let if_index = options.if_index;
         if self.shares(if_index) {
             self.end(if_index);
         }
+        self.unhook(now, if_index, output);
         // The next one starts when the present one has ended, so that no packet is counted twice.
         let replaced = self.stop(if_index);
         let started = tap.start(&options);

@@ -49,7 +49,7 @@ impl Taps {
 }
 
 /// Totals of an interface over all its taps, with losses as of their last update.
-pub(super) fn totals(
+fn totals(
     port: &Port,
     taps: &mut BTreeMap<u32, Tap>,
     hooking: &mut Hooking,

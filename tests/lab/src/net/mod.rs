@@ -106,6 +106,29 @@ impl Lab {
         !self.first.is_in_user_namespace()
     }
 
+    /// Returns true if the agent samples at tc hooks in this namespace with this `capture`; else the
+    /// test is noted as skipped, with the agent's reason.
+    ///
+    /// # Panics
+    /// If `flowmote check` gives no reason.
+    #[must_use]
+    pub fn has_hooks(&self, namespace: &Namespace, capture: &str) -> bool {
+        let pcap = format!("pcap {{ dev = lo capture = {capture} }}");
+        let file =
+            self.file("hooks.conf", &format!("sflow {{ collector {{ ip = 127.0.0.1 }} {pcap} }}"));
+        let check = namespace.command(flowmote()).arg("check").arg("--config").arg(file).output();
+        let check = check.expect("nsenter");
+        let text =
+            [check.stdout, check.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        if text.concat().contains("by the eBPF at tc hooks") {
+            return true;
+        }
+        let reason =
+            text.iter().flat_map(|text| text.lines()).find(|line| line.contains("tc hooks"));
+        crate::skip(reason.unwrap_or_else(|| panic!("{}", text.concat())));
+        false
+    }
+
     /// A new network namespace whose only interface is loopback, which is up.
     #[must_use]
     pub fn namespace(&self) -> Namespace {

@@ -21,43 +21,45 @@ pub(super) struct Hooked {
     counters: Counters,
     /// Closing them detaches the programs.
     pub(super) links: Vec<OwnedFd>,
-    pub(super) sides: &'static [Hook],
+    /// Hooks with a filter of clsact.
+    pub(super) filters: Vec<Hook>,
     conversion: Conversion,
     /// ARPHRD_*.
     hardware_type: u16,
     rate: NonZeroU32,
     /// Samples read.
     delivered: u64,
-    /// The numbers of this `drain`.
+    /// The numbers of the batch that is read.
     meta: SampleMeta,
-    drain: u64,
+    batch: u64,
 }
 
 impl Hooked {
-    pub(super) fn new(counters: Counters, links: Vec<OwnedFd>, options: &TapOptions) -> Self {
+    /// An interface without hooks yet.
+    pub(super) fn new(counters: Counters, options: &TapOptions) -> Self {
         Self {
             counters,
-            links,
-            sides: super::hooks(options.direction, options.loopback),
+            links: Vec::new(),
+            filters: Vec::new(),
             conversion: Conversion::new(options),
             hardware_type: options.hardware_type,
             rate: options.sampling_rate,
             delivered: 0,
             meta: SampleMeta::default(),
-            drain: 0,
+            batch: 0,
         }
     }
 
     /// Passes each sample of an event to `visit` and returns their number. The pool and the drops
-    /// are those at the first event of a `drain`.
+    /// are those at its first event of a batch.
     pub(super) fn read(
         &mut self,
         event: &Event<'_>,
-        (drain, start_ns): (u64, u64),
+        (batch, start_ns): (u64, u64),
         visit: &mut dyn FnMut(&Packet<'_>),
     ) -> usize {
-        if self.drain != drain {
-            self.drain = drain;
+        if self.batch != batch {
+            self.batch = batch;
             self.meta = self.meta();
         }
         let frame = self.frame(event, start_ns);

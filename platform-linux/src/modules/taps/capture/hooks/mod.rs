@@ -52,9 +52,8 @@ pub struct Hooks {
     clsact: Option<Clsact>,
     /// Hooks of interfaces that have left, for [`take_left`](Self::take_left).
     left: Vec<OwnedFd>,
-    /// Calls of [`drain`](Capture::drain), by which an interface reads its pool once for each.
-    drains: u64,
-    malformed: u64,
+    /// Batches of events that were read, by which an interface reads its pool once for each.
+    batches: u64,
 }
 
 /// How programs are attached to hooks.
@@ -96,8 +95,7 @@ impl Hooks {
             promiscuous: None,
             clsact,
             left: Vec::new(),
-            drains: 0,
-            malformed: 0,
+            batches: 0,
         })
     }
 
@@ -126,34 +124,41 @@ impl Hooks {
         };
         // Not before an interface needs it.
         self.ring.map().map_err(at("ring of events"))?;
-        let links = self.attach(options).map_err(at("tc hook"))?;
-        if options.promiscuous {
-            self.hold_promiscuous(options.if_index, true).map_err(at("promiscuous mode"))?;
-        }
         let counters = self.table.insert(options.if_index, options.sampling_rate);
         let counters = counters.ok_or(io::ErrorKind::InvalidInput)?;
-        self.interfaces.insert(options.if_index, Hooked::new(counters, links, options));
-        Ok(())
+        self.interfaces.insert(options.if_index, Hooked::new(counters, options));
+        let joined = match options.promiscuous {
+            true => self.hold_promiscuous(options.if_index, true).map_err(at("promiscuous mode")),
+            false => Ok(()),
+        };
+        let joined = joined.and_then(|()| self.attach(options).map_err(at("tc hook")));
+        joined.inspect_err(|_| self.leave(options.if_index))
     }
 
-    /// Attaches the programs. Returns the links by which they are.
-    fn attach(&mut self, options: &TapOptions) -> io::Result<Vec<OwnedFd>> {
-        let (hooks, if_index) = (hooks(options.direction, options.loopback), options.if_index);
-        let Some(clsact) = &mut self.clsact else {
-            return hooks.iter().map(|hook| self.programs.attach(*hook, if_index)).collect();
-        };
-        for hook in hooks {
-            if let Err(error) = clsact.attach(self.programs.program(*hook), *hook, if_index) {
-                hooks.iter().for_each(|hook| clsact.detach(*hook, if_index));
-                return Err(error);
+    /// Attaches the programs to an interface that has joined.
+    fn attach(&mut self, options: &TapOptions) -> io::Result<()> {
+        let if_index = options.if_index;
+        let Some(hooked) = self.interfaces.get_mut(&if_index) else { return Ok(()) };
+        for hook in hooks(options) {
+            match &mut self.clsact {
+                None => hooked.links.push(self.programs.attach(*hook, if_index)?),
+                Some(clsact) => {
+                    hooked.filters.push(*hook);
+                    clsact.attach(self.programs.program(*hook), *hook, if_index)?;
+                }
             }
         }
-        Ok(Vec::new())
+        Ok(())
     }
 
     /// Starts to sample an interface that has joined.
     pub fn start_one(&self, if_index: u32) {
         self.table.start(if_index);
+    }
+
+    /// Ends the sampling of an interface. Its samples in the ring can still be read.
+    pub fn stop(&self, if_index: u32) {
+        self.table.stop(if_index);
     }
 
     /// The hooks of interfaces that have left, to be closed apart from the event loop: each takes
@@ -182,23 +187,34 @@ impl Hooks {
 
 impl Capture for Hooks {
     fn drain(&mut self, budget: usize, visit: &mut dyn FnMut(&Packet<'_>)) -> io::Result<Drained> {
-        self.drains += 1;
         let start_ns = clock::monotonic_start_ns();
-        let Self { ring, interfaces, drains, malformed, .. } = self;
+        let Self { ring, interfaces, batches, .. } = self;
         let mut samples = 0;
-        let mut more = true;
-        while more && samples < budget {
-            more = ring.read(&mut |bytes| match Event::parse(bytes) {
-                Some(event) => {
+        loop {
+            // The pool is read anew after this: it contains the packets of all events before `end`.
+            let end = ring.end();
+            *batches += 1;
+            if ring.position() == end {
+                return Ok(Drained { samples, more: false });
+            }
+            while ring.position() != end {
+                if samples >= budget {
+                    return Ok(Drained { samples, more: true });
+                }
+                let is_read = ring.read(&mut |bytes| {
+                    // An event that is none would count as a sample that was not delivered.
+                    let Some(event) = Event::parse(bytes) else { return };
                     // None: the interface has left.
                     if let Some(hooked) = interfaces.get_mut(&event.if_index) {
-                        samples += hooked.read(&event, (*drains, start_ns), visit);
+                        samples += hooked.read(&event, (*batches, start_ns), visit);
                     }
+                });
+                // The next one is being written. Its program wakes the loop when it has done so.
+                if !is_read {
+                    return Ok(Drained { samples, more: false });
                 }
-                None => *malformed += 1,
-            });
+            }
         }
-        Ok(Drained { samples, more })
     }
 
     fn has(&self, if_index: u32) -> bool {
@@ -244,16 +260,16 @@ impl Capture for Hooks {
     }
 
     fn stop_one(&self, if_index: u32) -> io::Result<()> {
-        self.table.stop(if_index);
+        self.stop(if_index);
         Ok(())
     }
 
     fn leave(&mut self, if_index: u32) {
         self.table.remove(if_index);
-        if let Some(Hooked { links, sides, .. }) = self.interfaces.remove(&if_index) {
+        if let Some(Hooked { links, filters, .. }) = self.interfaces.remove(&if_index) {
             self.left.extend(links);
             if let Some(clsact) = &mut self.clsact {
-                sides.iter().for_each(|hook| clsact.detach(*hook, if_index));
+                filters.into_iter().for_each(|hook| clsact.detach(hook, if_index));
             }
         }
         if let Some(socket) = &self.promiscuous {
@@ -272,11 +288,11 @@ impl AsFd for Hooks {
 }
 
 /// The hooks for the direction. On loopback every packet passes both.
-fn hooks(direction: Direction, loopback: bool) -> &'static [Hook] {
-    match direction {
+fn hooks(options: &TapOptions) -> &'static [Hook] {
+    match options.direction {
         Direction::In => &[Hook::Ingress],
         Direction::Out => &[Hook::Egress],
-        Direction::Both if loopback => &[Hook::Ingress],
+        Direction::Both if options.loopback => &[Hook::Ingress],
         Direction::Both => &[Hook::Ingress, Hook::Egress],
     }
 }
