@@ -159,9 +159,11 @@ impl Server {
 
     /// Cuts off the clients whose time is over.
     pub(super) fn expire(&mut self, now: Instant, events: &Events) {
+        // That of the first one that leaves would give the others more time.
+        let accepting = self.accepting;
         for place in 0..MAX_CLIENTS as u32 {
             let client = self.clients.get(place as usize).and_then(Option::as_ref);
-            if client.is_some_and(|client| client.deadline(self.accepting) <= now) {
+            if client.is_some_and(|client| client.deadline(accepting) <= now) {
                 self.close(place, events, false);
             }
         }

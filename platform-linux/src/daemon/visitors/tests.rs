@@ -79,10 +79,22 @@ fn at(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
+/// Waits, because a process that another test is starting holds a copy of the other end until its exec.
 fn is_closed(stream: &mut UnixStream) -> bool {
-    matches!(stream.read(&mut [0]), Ok(0) | Err(_))
-        && stream.write(b"x").is_err_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    let mut is_closed = || {
+        matches!(stream.read(&mut [0]), Ok(0) | Err(_))
+            && stream.write(b"x").is_err_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    };
+    (0..1000).any(|_| {
+        let result = is_closed();
+        if !result {
+            std::thread::sleep(PAUSE);
+        }
+        result
+    })
 }
+
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 #[test]
 fn request_in_pieces_gets_one_document() {
