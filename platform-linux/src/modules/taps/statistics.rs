@@ -49,11 +49,7 @@ impl Taps {
 }
 
 /// Totals of an interface over all its taps, with losses as of their last update.
-fn totals(
-    port: &Port,
-    taps: &mut BTreeMap<u32, Tap>,
-    hooking: &mut Hooking,
-) -> TapStats {
+fn totals(port: &Port, taps: &mut BTreeMap<u32, Tap>, hooking: &mut Hooking) -> TapStats {
     let mut totals = port.before;
     if let Some(tap) = capture(taps, hooking, port.tap) {
         totals += tap.totals(port.options.if_index);
