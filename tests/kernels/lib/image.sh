@@ -40,10 +40,10 @@ userland() {
 programs() {
     (
         export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
-        export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_STRIP=symbols
-        linker=CARGO_TARGET_$(echo "$1" | tr 'a-z-' 'A-Z_')_LINKER
-        # Part of the Rust toolchain, so that no cross compiler is needed.
-        export "$linker=rust-lld"
+        export CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+        settings=CARGO_TARGET_$(echo "$1" | tr 'a-z-' 'A-Z_')
+        # Part of the Rust toolchain, so that no cross compiler is needed. Stripped as the packages are.
+        export "${settings}_LINKER=rust-lld" "${settings}_RUSTFLAGS=-Cstrip=symbols"
         set -- --release --locked --target "$1" --target-dir "$work/build"
         "$cargo" build -q "$@" -p flowmote -p flowmote-analyzer -p flowmote-lab || exit
         [ "$nets" = yes ] || exit 0
