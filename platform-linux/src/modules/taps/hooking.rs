@@ -16,7 +16,7 @@ use crate::modules::taps::capture::{
 };
 use crate::modules::taps::opening::TURN;
 use crate::modules::taps::shared::{OWN_TAPS, SharedShape};
-use crate::modules::taps::{HOOKS, HOOKS_TIMER, SOON, Taps, forwarding};
+use crate::modules::taps::{HOOKS, HOOKS_TIMER, SHARED, SOON, Taps, forwarding};
 use crate::output::Output;
 use crate::selection::traits;
 
@@ -240,29 +240,45 @@ impl Taps {
         self.unhook(now, if_index, output);
         let Hooking::Open(open) = &mut self.hooking else { return Ok(()) };
         open.hooks.join(&options)?;
-        if self.shares(if_index) {
-            self.end(if_index);
-        }
         // The hooks start when the present tap has ended, so that no packet is counted twice.
+        let shares = self.shares(if_index);
+        if shares && let Some(tap) = self.taps.get(&SHARED) {
+            // A shared one has no error.
+            let _ = tap.stop_one(if_index);
+        }
         let replaced = self.stop(if_index);
         if let Hooking::Open(open) = &self.hooking {
             open.hooks.start_one(if_index);
+        }
+        if shares {
+            self.end(if_index);
         }
         self.retire(now, replaced, world);
         self.sampled(now, options, HOOKS);
         Ok(())
     }
 
-    /// Ends the sampling of an interface at its hooks, if it is sampled there.
-    pub(super) fn unhook(&mut self, now: Instant, if_index: u32, output: &mut Output<'_>) {
-        let Some(port) = self.ports.get(&if_index) else { return };
-        if port.tap == HOOKS
+    /// Stops the sampling of an interface at its hooks, if it is sampled there, so that a tap can start
+    /// in their place immediately. [`unhook`](Self::unhook) follows, which takes longer.
+    pub(super) fn stop_hooks(&self, if_index: u32) {
+        if self.is_hooked(if_index)
             && let Hooking::Open(open) = &self.hooking
         {
             open.hooks.stop(if_index);
+        }
+    }
+
+    /// Ends the sampling of an interface at its hooks, if it is sampled there, after its last samples.
+    pub(super) fn unhook(&mut self, now: Instant, if_index: u32, output: &mut Output<'_>) {
+        self.stop_hooks(if_index);
+        if self.is_hooked(if_index) {
             self.drain_tap(now, HOOKS, output);
             self.end(if_index);
         }
+    }
+
+    fn is_hooked(&self, if_index: u32) -> bool {
+        self.ports.get(&if_index).is_some_and(|port| port.tap == HOOKS)
     }
 }
 

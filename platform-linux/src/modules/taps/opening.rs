@@ -101,11 +101,12 @@ impl Taps {
         if let Err(error) = tap.join(options) {
             return self.retry(now, if_index, &error);
         }
-        self.unhook(now, if_index, output);
+        self.stop_hooks(if_index);
         let replaced = self.stop(if_index);
         if let Some(tap) = self.taps.get(&SHARED) {
             tap.start_one(if_index);
         }
+        self.unhook(now, if_index, output);
         self.retire(now, replaced, world);
         self.sampled(now, options.clone(), SHARED);
     }
@@ -181,10 +182,11 @@ impl Taps {
         if self.shares(if_index) {
             self.end(if_index);
         }
-        self.unhook(now, if_index, output);
+        self.stop_hooks(if_index);
         // The next one starts when the present one has ended, so that no packet is counted twice.
         let replaced = self.stop(if_index);
         let started = tap.start(&options);
+        self.unhook(now, if_index, output);
         self.retire(now, replaced, world);
         started?;
         self.taps.insert(if_index, tap);
