@@ -9,9 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
-use nix::time::{ClockId, clock_gettime};
-
 use crate::aside::Aside;
+use crate::clock::monotonic_start_ns;
 use crate::config::DropmonRule;
 use crate::kernel::btf::Btf;
 use crate::kernel::netlink::Malformed;
@@ -145,13 +144,7 @@ fn sides(event: &Event<'_>) -> (Option<u32>, Option<u32>) {
 
 /// Nanoseconds since 1970 at a time of CLOCK_MONOTONIC.
 fn since_1970(monotonic_ns: u64) -> Option<u64> {
-    let read = |clock| {
-        let time = clock_gettime(clock).ok()?;
-        let seconds = u64::try_from(time.tv_sec()).ok()?;
-        seconds.checked_mul(1_000_000_000)?.checked_add(u64::try_from(time.tv_nsec()).ok()?)
-    };
-    let age = read(ClockId::CLOCK_MONOTONIC)?.saturating_sub(monotonic_ns);
-    read(ClockId::CLOCK_REALTIME)?.checked_sub(age)
+    monotonic_start_ns().checked_add(monotonic_ns)
 }
 
 /// Events in a window of 2^27 ns: about twice the limit per second of the agent, and enough that not
@@ -166,6 +159,7 @@ const RING_BYTES: u32 = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::time::{ClockId, clock_gettime};
 
     fn event(device: u32, input: u32) -> Event<'static> {
         Event {
