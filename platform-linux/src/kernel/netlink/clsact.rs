@@ -47,7 +47,7 @@ impl Clsact {
         self.send(&filter_with_program(program, hook, if_index))
     }
 
-    /// Ends that. Removes the qdisc, too, if it was added here and nobody else has a filter there.
+    /// Ends that. Removes the qdisc, too, if it was added here and no other program has a filter there.
     pub(crate) fn detach(&mut self, hook: Hook, if_index: u32) {
         // ENODEV, ENOENT: the interface, its qdisc or the filter is gone.
         let _ = self.send(&filter(RTM_DELTFILTER, 0, hook, if_index));
