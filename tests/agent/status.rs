@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use flowmote_lab::Program;
 use flowmote_lab::net::{
@@ -42,6 +43,31 @@ fn lab() -> Option<(Lab, Namespace, Namespace)> {
     let (host, peer) = (lab.namespace(), lab.namespace());
     lab.link(1, (&host, "lan0"), (&peer, "lan0"));
     Some((lab, host, peer))
+}
+
+/// Polls share it, and the datagram leaves in the same one.
+#[test]
+fn counters_of_a_second_take_one_wake_up() {
+    let Some((lab, host, _peer)) = lab() else { return };
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let agent = Agent::start(&lab, &host, "-i lan0 -n 0 -p 1 -o 127.0.0.1:6343");
+    let numbers = || {
+        let state = json(&host, &agent);
+        [&state["wake_ups"], &state["totals"]["counters"]["counter_samples"]]
+            .map(|number| number.as_u64().expect("a number"))
+    };
+    // A busy machine may read counters of the host late.
+    wait_until("seconds with one wake-up each", || {
+        let before = numbers();
+        std::thread::sleep(Duration::from_secs(6));
+        let after = numbers();
+        let [wake_ups, samples] = [0, 1].map(|number| after[number] - before[number]);
+        let polls = samples / 2;
+        // Those beyond are of the requests of this test.
+        (polls >= 5 && wake_ups <= polls * 3 / 2 + 4).then_some(())
+    });
+    agent.stop();
+    collector.finish().check();
 }
 
 #[test]

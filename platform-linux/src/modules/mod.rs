@@ -40,6 +40,7 @@ pub mod tcp;
 pub mod workloads;
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use caps::Capability;
@@ -70,12 +71,14 @@ pub(crate) struct Modules {
     all: Vec<Box<dyn Module>>,
 }
 
-/// The counters of all modules at one moment.
+/// The counters of modules at one moment.
 #[derive(Debug)]
 pub(crate) struct Counters<'a> {
     modules: &'a mut Modules,
     now: Instant,
     links: &'a Links,
+    /// The modules that are read: all, or the one that has asked for it.
+    readers: Range<usize>,
 }
 
 impl Modules {
@@ -171,7 +174,8 @@ impl Modules {
 
     /// The counters as the agent polls them.
     pub(crate) fn counters<'a>(&'a mut self, now: Instant, links: &'a Links) -> Counters<'a> {
-        Counters { modules: self, now, links }
+        let readers = 0..self.all.len();
+        Counters { modules: self, now, links, readers }
     }
 
     /// Passes a wake-up to the module that registered the descriptor.
@@ -234,17 +238,22 @@ impl Modules {
 }
 
 impl Counters<'_> {
-    /// See [`Module::unscheduled`].
+    /// See [`Module::unscheduled`]. From here on only the counters of that module are read: those of
+    /// the others were sent at the poll.
     pub(crate) fn unscheduled(&mut self) -> Option<Unscheduled> {
-        self.modules.all.iter_mut().find_map(|module| module.unscheduled())
+        let mut modules = self.modules.all.iter_mut().enumerate();
+        let (number, unscheduled) =
+            modules.find_map(|(number, module)| Some((number, module.unscheduled(self.now)?)))?;
+        self.readers = number..number + 1;
+        Some(unscheduled)
     }
 }
 
 impl CounterSource for Counters<'_> {
     fn counters(&mut self, source: DataSource, emit: &mut dyn FnMut(&[&dyn CounterRecord])) {
-        let Self { modules, now, links } = self;
+        let Self { modules, now, links, readers } = self;
         // Several modules may have counters of one source, each with a sample of its own.
-        for module in &mut modules.all {
+        for module in modules.all.get_mut(readers.clone()).into_iter().flatten() {
             module.counters(*now, links, source, emit);
         }
     }

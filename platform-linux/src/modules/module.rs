@@ -66,9 +66,9 @@ pub(crate) trait Module: fmt::Debug {
         false
     }
 
-    /// Returns a data source whose counters are to be read apart from the polls of the agent, because
-    /// its last poll sent nothing.
-    fn unscheduled(&mut self) -> Option<Unscheduled> {
+    /// Returns a data source whose counters of this module are to be read apart from the polls of the
+    /// agent, because the last poll sent none of them. Called after the polls of a moment until `None`.
+    fn unscheduled(&mut self, _now: Instant) -> Option<Unscheduled> {
         None
     }
 

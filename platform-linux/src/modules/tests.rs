@@ -19,6 +19,7 @@ struct Recorder {
     sources: Vec<DataSource>,
     deadline: Option<Instant>,
     waiting: u32,
+    late: Option<DataSource>,
     socket: Option<UnixDatagram>,
 }
 
@@ -56,6 +57,10 @@ impl Module for Recorder {
             emit(&[&PortName { name: self.name }]);
         }
         is_own
+    }
+
+    fn unscheduled(&mut self, _now: Instant) -> Option<Unscheduled> {
+        self.late.take().map(Unscheduled::Late)
     }
 
     fn ready(&mut self, _now: Instant, token: u32, _world: &World<'_>, _output: &mut Output<'_>) {
@@ -165,6 +170,25 @@ fn counters_come_from_the_first_module_that_has_the_source() {
             calls
         };
         assert_eq!([count(1), count(2), count(3)], [1, 1, 0]);
+    });
+}
+
+#[test]
+fn late_counters_are_read_from_the_module_that_has_them() {
+    let sources = vec![DataSource::HOST];
+    let a = Recorder { sources: sources.clone(), ..Recorder::default() };
+    let b = Recorder { sources, late: Some(DataSource::HOST), ..Recorder::default() };
+    calls_of([a, b], |modules, world, _| {
+        let mut counters = modules.counters(Instant::ZERO, world.links);
+        let count = |counters: &mut Counters<'_>| {
+            let mut calls = 0;
+            counters.counters(DataSource::HOST, &mut |_| calls += 1);
+            calls
+        };
+        assert_eq!(count(&mut counters), 2, "a poll");
+        assert_eq!(counters.unscheduled(), Some(Unscheduled::Late(DataSource::HOST)));
+        assert_eq!(count(&mut counters), 1, "not a second time from the other");
+        assert_eq!(counters.unscheduled(), None);
     });
 }
 

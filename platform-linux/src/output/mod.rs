@@ -156,7 +156,7 @@ impl<'a> Output<'a> {
         self.agent.poll_source(now, source, counters, &mut self.collectors);
     }
 
-    /// Sends the samples that wait for a full datagram, before the end of the program.
+    /// Sends the samples that wait for a full datagram.
     pub fn flush(&mut self, now: Instant) {
         self.release(now);
         self.agent.flush();

@@ -271,6 +271,7 @@ impl Daemon<'_> {
     }
 
     fn poll_counters(&mut self, now: Instant) -> Option<Instant> {
+        let sent = self.output.agent.stats().counter_samples;
         let mut counters = self.modules.counters(now, self.links.links());
         self.output.poll(now, &mut counters);
         while let Some(unscheduled) = counters.unscheduled() {
@@ -284,6 +285,11 @@ impl Daemon<'_> {
                 Unscheduled::Late(source) => source,
             };
             self.output.counters(now, source, &mut counters);
+        }
+        if self.output.agent.stats().counter_samples != sent {
+            // Not after the delay of a datagram, which would be a wake-up of its own: all polls of a
+            // second are at this moment.
+            self.output.flush(now);
         }
         self.output.agent.poll_timeout()
     }

@@ -214,7 +214,7 @@ impl Module for HostCounters {
         true
     }
 
-    fn unscheduled(&mut self) -> Option<Unscheduled> {
+    fn unscheduled(&mut self, _now: Instant) -> Option<Unscheduled> {
         (self.poll == Poll::Ends).then_some(Unscheduled::Late(DataSource::HOST))
     }
 

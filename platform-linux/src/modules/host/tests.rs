@@ -194,18 +194,18 @@ fn late_values_are_sent_when_they_are_there() {
         fs::write(tree.path().join("proc/stat"), format!("cpu {ticks}\n")).unwrap();
         let after = |ms: u64| Instant::from_millis(second * 1000 + ms);
         assert_eq!(sent(&mut host, after(0)), None, "nothing old, and nothing unknown");
-        assert_eq!((host.unscheduled(), host.deadline()), (None, Some(after(10))));
+        assert_eq!((host.unscheduled(Instant::ZERO), host.deadline()), (None, Some(after(10))));
         host.end_wait(after(40));
         assert_eq!(host.deadline(), Some(after(80)));
         assert_eq!(sent(&mut host, after(50)), None, "polled again meanwhile");
         fs::write(&mounts, "2 1 8:1 / / rw - ext4 /dev/sda1 rw\n").unwrap();
-        while host.unscheduled().is_none() {
+        while host.unscheduled(Instant::ZERO).is_none() {
             host.end_wait(after(80));
             std::thread::yield_now();
         }
         let (user, size) = sent(&mut host, after(80)).unwrap();
         assert_eq!((user, size > 0), (ticks * 10, true));
-        assert_eq!((host.unscheduled(), host.deadline()), (None, None));
+        assert_eq!((host.unscheduled(Instant::ZERO), host.deadline()), (None, None));
     }
 }
 
@@ -220,9 +220,9 @@ fn values_before_are_sent_after_a_wait_of_900_ms() {
     host.slow.patience = LONG;
     host.slow.proc.wait(LONG);
     host.end_wait(after(899));
-    assert_eq!(host.unscheduled(), None);
+    assert_eq!(host.unscheduled(Instant::ZERO), None);
     host.end_wait(after(900));
-    assert_eq!(host.unscheduled(), LATE);
+    assert_eq!(host.unscheduled(Instant::ZERO), LATE);
     assert_eq!(sent(&mut host, after(900)), Some((10, 0)));
     // It hangs, so that the next poll does not wait for it.
     fs::write(tree.path().join("proc/stat"), "cpu 2\n").unwrap();

@@ -160,7 +160,7 @@ impl Module for InterfaceCounters {
         true
     }
 
-    fn unscheduled(&mut self) -> Option<Unscheduled> {
+    fn unscheduled(&mut self, _now: Instant) -> Option<Unscheduled> {
         let if_index = self.restarted.pop()?;
         Some(Unscheduled::Restarted(DataSource::interface(if_index)))
     }

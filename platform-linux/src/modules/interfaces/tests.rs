@@ -191,12 +191,12 @@ fn reset_totals_are_reported_as_a_restart() {
     let octets = |totals: Option<Totals>| totals.map(|totals| totals.in_octets);
     assert_eq!(octets(counters.follow(7, None)), None);
     assert_eq!(octets(counters.follow(7, Some(stats()))), Some((1 << 32) + 3_000));
-    assert_eq!(counters.unscheduled(), None);
+    assert_eq!(counters.unscheduled(Instant::ZERO), None);
     assert_eq!(octets(counters.follow(7, None)), Some((1 << 32) + 3_000), "as last read");
     assert_eq!(octets(counters.follow(7, Some(low))), Some(10));
     let restarted = Unscheduled::Restarted(DataSource::interface(7));
-    assert_eq!(counters.unscheduled(), Some(restarted));
-    assert_eq!(counters.unscheduled(), None);
+    assert_eq!(counters.unscheduled(Instant::ZERO), Some(restarted));
+    assert_eq!(counters.unscheduled(Instant::ZERO), None);
     counters.interface_removed(7);
     assert_eq!(octets(counters.follow(7, None)), None, "another interface");
 }

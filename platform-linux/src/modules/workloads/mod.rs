@@ -203,31 +203,28 @@ impl Module for Workloads {
 
     fn counters(
         &mut self,
-        now: Instant,
+        _now: Instant,
         links: &Links,
         source: DataSource,
         emit: &mut dyn FnMut(&[&dyn CounterRecord]),
     ) -> bool {
         // Before anything else: what is not taken stays late.
-        let mut reading = self.readings.take(source);
+        let reading = self.readings.take(source);
         let place = match self.members.get(&source) {
             Some(member) => Some(member.place.clone()),
             None if source == DataSource::HOST && !self.members.is_empty() => None,
             None => return false,
         };
-        if reading.is_none() {
-            self.readings.request(now, source, place);
-            reading = self.readings.take(source);
-        }
-        if let Some(reading) = reading {
-            self.emit(links, source, &reading, emit);
+        match reading {
+            Some(reading) => self.emit(links, source, &reading, emit),
+            None => self.readings.request(source, place),
         }
         true
     }
 
-    fn unscheduled(&mut self) -> Option<Unscheduled> {
+    fn unscheduled(&mut self, now: Instant) -> Option<Unscheduled> {
         let restarted = self.restarted.pop().map(Unscheduled::Restarted);
-        restarted.or_else(|| self.readings.late().map(Unscheduled::Late))
+        restarted.or_else(|| self.readings.late(now).map(Unscheduled::Late))
     }
 
     fn ready(&mut self, now: Instant, _token: u32, world: &World<'_>, _output: &mut Output<'_>) {

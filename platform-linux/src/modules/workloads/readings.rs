@@ -1,7 +1,7 @@
 //! The polls that wait for counters, which a thread reads.
 
 use std::path::Path;
-use std::time::{Duration, Instant as Clock};
+use std::time::Duration;
 
 use flowmote_core::{DataSource, Instant};
 use foldhash::{HashMap, HashMapExt};
@@ -23,10 +23,8 @@ pub(super) struct Readings {
     throttle: Throttle,
     /// Cgroups that were gone when they were read.
     pub(super) gone: u64,
-    /// How long [`request`](Self::request) waits in one turn of the event loop, for all requests.
+    /// How long [`late`](Self::late) waits for a read that it has begun.
     pub(super) patience: Duration,
-    /// The turn in which it has waited last, and what is left for further requests.
-    turn: (Instant, Duration),
 }
 
 impl Readings {
@@ -40,7 +38,6 @@ impl Readings {
             throttle: Throttle::default(),
             gone: 0,
             patience: PATIENCE,
-            turn: (Instant::ZERO, Duration::ZERO),
         }
     }
 
@@ -49,24 +46,20 @@ impl Readings {
         self.ready.remove(&source)
     }
 
-    /// Requests counters and waits a few milliseconds for them, unless others are waited for.
-    pub(super) fn request(&mut self, now: Instant, source: DataSource, place: Option<Place>) {
+    /// Has counters read by the next [`late`](Self::late): one read for all that are due together,
+    /// because each is a thread.
+    pub(super) fn request(&mut self, source: DataSource, place: Option<Place>) {
         self.pending.insert(source, place);
-        if self.wait.is_some() {
-            return;
-        }
-        if self.turn.0 != now {
-            self.turn = (now, self.patience);
-        }
-        self.start(now);
-        let began = Clock::now();
-        self.meter.wait(self.turn.1);
-        self.turn.1 = self.turn.1.saturating_sub(began.elapsed());
-        self.check(now);
     }
 
-    /// A source whose counters came too late for its poll.
-    pub(super) fn late(&self) -> Option<DataSource> {
+    /// A source whose counters are there since its poll. Begins to read what was requested and waits
+    /// a few milliseconds for it, unless a read before has not ended.
+    pub(super) fn late(&mut self, now: Instant) -> Option<DataSource> {
+        if self.wait.is_none() && !self.pending.is_empty() {
+            self.start(now);
+            self.meter.wait(self.patience);
+            self.check(now);
+        }
         self.ready.keys().next().copied()
     }
 

@@ -68,8 +68,16 @@ impl Host {
         sources
     }
 
-    /// The record formats of a poll.
+    /// The record formats of a poll, with what was read for it.
     fn poll(&mut self, source: DataSource) -> Vec<u32> {
+        let mut formats = self.counters(source);
+        while let Some(late) = self.workloads.readings.late(self.now) {
+            formats.extend(self.counters(late));
+        }
+        formats
+    }
+
+    fn counters(&mut self, source: DataSource) -> Vec<u32> {
         let mut formats = Vec::new();
         self.workloads.counters(self.now, &self.links, source, &mut |records| {
             formats.extend(records.iter().map(|record| record.format().word()));
@@ -119,7 +127,7 @@ fn service_is_found_polled_and_forgotten() {
         host.run(output, at(100));
         assert_eq!((host.sources(), output.entities.iter().count()), (vec![], 0));
         assert_eq!(host.poll(DataSource::HOST), NONE);
-        assert_eq!(host.workloads.unscheduled(), None);
+        assert_eq!(host.workloads.unscheduled(host.now), None);
     });
 }
 
@@ -129,7 +137,7 @@ fn restarted_service_starts_its_counters_again() {
         host.service("a.service", 2_000_000);
         host.run(output, at(1));
         let source = host.sources()[0];
-        assert_eq!(host.workloads.unscheduled(), None);
+        assert_eq!(host.workloads.unscheduled(host.now), None);
         // The directory before exists until the new one does, so that they differ in inode.
         let slice = host.tree.path().join("sys/fs/cgroup/system.slice");
         std::fs::rename(slice.join("a.service"), slice.join("old")).unwrap();
@@ -137,9 +145,30 @@ fn restarted_service_starts_its_counters_again() {
         assert_eq!(host.poll(source), NONE, "not with the sequence of the cgroup before");
         host.run(output, at(100));
         assert_eq!(host.sources(), [source], "the same data source");
-        assert_eq!(host.workloads.unscheduled(), Some(Unscheduled::Restarted(source)));
+        assert_eq!(host.workloads.unscheduled(host.now), Some(Unscheduled::Restarted(source)));
         assert_eq!(host.poll(source), [2000, 2002, 2101, 2102]);
-        assert_eq!(host.workloads.unscheduled(), None);
+        assert_eq!(host.workloads.unscheduled(host.now), None);
+    });
+}
+
+#[test]
+fn counters_that_are_due_together_are_read_at_once() {
+    with_output(|host, output| {
+        ["a.service", "b.service", "c.service"].iter().for_each(|name| host.service(name, 1));
+        host.run(output, at(1));
+        for source in host.sources() {
+            assert_eq!(host.counters(source), NONE);
+        }
+        assert_eq!(host.workloads.readings.deadline(), None, "no thread for a single one");
+        let late = |host: &mut Host| match host.workloads.unscheduled(host.now) {
+            Some(Unscheduled::Late(source)) => host.counters(source),
+            other => panic!("{other:?} instead of a source whose counters are late"),
+        };
+        assert_eq!(late(host), [2000, 2002, 2101, 2102]);
+        host.tree.remove("sys/fs/cgroup/system.slice");
+        assert_eq!(late(host), [2000, 2002, 2101, 2102], "read with the first");
+        assert_eq!(late(host), [2000, 2002, 2101, 2102]);
+        assert_eq!(host.workloads.unscheduled(host.now), None);
     });
 }
 
@@ -155,9 +184,9 @@ fn slow_read_is_sent_late_and_once() {
         let (now, later) = (host.now, host.workloads.readings.deadline().unwrap());
         assert!(later > now && later <= now + Duration::from_millis(10));
         host.run(output, later);
-        assert_eq!(host.workloads.unscheduled(), Some(Unscheduled::Late(source)));
+        assert_eq!(host.workloads.unscheduled(host.now), Some(Unscheduled::Late(source)));
         assert_eq!(host.poll(source), [2000, 2002, 2101, 2102]);
-        assert_eq!(host.workloads.unscheduled(), None);
+        assert_eq!(host.workloads.unscheduled(host.now), None);
     });
 }
 
