@@ -6,8 +6,8 @@ use flowmote_decoder::FlowSample;
 use flowmote_decoder::flow::ExtendedTcpInfo;
 use flowmote_decoder::packet::{FiveTuple, Layers};
 use flowmote_lab::net::{
-    Agent, Capture, Checked, Collector, Connections, Lab, Namespace, flood, ip_of, peer_ip_of,
-    sampled_header, with_local_collector,
+    Agent, Capture, Checked, Collector, Connections, Lab, Namespace, flood, ip_of, sampled_header,
+    with_local_collector,
 };
 use flowmote_lab::{skip, wait_until};
 
@@ -185,31 +185,6 @@ fn connection_within_the_host_has_the_state_of_the_sender() {
             assert_eq!(tcp.dir, SENT, "{seen:?}");
         }
     }
-}
-
-#[test]
-fn forwarded_packets_are_not_looked_up() {
-    let Some((lab, host, peer)) = lab() else { return };
-    let other = lab.namespace();
-    lab.link(2, (&host, "lan1"), (&other, "lan1"));
-    peer.ip("route add 198.18.2.0/24 via 198.18.1.1");
-    other.ip("route add 198.18.1.0/24 via 198.18.2.1");
-    host.set("net/ipv4/ip_forward", 1);
-    let collector = Collector::start(&host, "127.0.0.1:6343");
-    let agent = Agent::start_with(&lab, &host, &config(LAN0, "tcp { }"));
-    let to = (peer_ip_of(2).0, 5001).into();
-    let mut connections = Connections::open(&peer, &other, to, 1);
-    connections.exchange(10_000);
-    collector.wait_for("packets", |capture| seen_at(capture, to).len() > 20);
-    let statistics = agent.statistics(1);
-    assert!(
-        statistics
-            .contains("tcp: 0 samples with the state of their connection, 0 without, of local addresses, 0 lookups"),
-        "{statistics}"
-    );
-    agent.stop();
-    let seen = seen_at(&collector.finish(), to);
-    assert!(seen.iter().all(|seen| seen.tcp.is_none()));
 }
 
 /// A SYN from an address that does not exist, to a port on which the host listens.

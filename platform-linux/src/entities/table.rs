@@ -50,6 +50,9 @@ pub struct Found {
     pub sockets: Vec<u64>,
     /// Addresses that only the entity has.
     pub addresses: Vec<IpAddr>,
+    /// The id that its network namespace has in that of the agent; `None`: it has none of its own, or
+    /// no interface of the agent's leads there.
+    pub namespace: Option<i32>,
 }
 
 /// An entity of the table.
@@ -80,6 +83,7 @@ pub struct Place {
 struct Member {
     entity: Entity,
     cgroup: u64,
+    namespace: Option<i32>,
     /// When it was not found for the first time; `None`: it is there.
     gone: Option<Instant>,
 }
@@ -108,6 +112,13 @@ impl Entities {
     #[must_use]
     pub fn of_address(&self, address: IpAddr) -> Option<DataSource> {
         self.by_address.get(&address).copied().flatten()
+    }
+
+    /// Returns the id of the network namespace of the entity that [has](Self::of_address) this address.
+    #[must_use]
+    pub fn namespace_of(&self, address: IpAddr) -> Option<i32> {
+        let source = self.of_address(address)?;
+        self.members.get(&source.index())?.namespace
     }
 
     /// The entities that are there, in the order of their indexes.
@@ -153,7 +164,8 @@ impl Entities {
         let source = DataSource::logical(index);
         let uuid = self.uuid(found);
         let entity = Entity { source, kind: found.kind, name: found.name.clone(), uuid };
-        let member = Member { entity, cgroup: found.cgroup, gone: None };
+        let Found { cgroup, namespace, .. } = *found;
+        let member = Member { entity, cgroup, namespace, gone: None };
         let before = self.members.insert(index, member);
         let before = before.filter(|member| member.gone.is_none());
         self.by_cgroup.extend(found.sockets.iter().map(|id| (*id, source)));
@@ -243,6 +255,7 @@ mod tests {
             cgroup,
             sockets: Vec::new(),
             addresses: Vec::new(),
+            namespace: None,
         }
     }
 

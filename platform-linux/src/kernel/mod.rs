@@ -5,6 +5,7 @@ pub(crate) mod btf;
 pub(crate) mod capabilities;
 pub(crate) mod error_queue;
 pub(crate) mod netlink;
+pub(crate) mod refusal;
 pub(crate) mod symbols;
 pub(crate) mod sys;
 #[cfg(test)]

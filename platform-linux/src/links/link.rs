@@ -132,6 +132,13 @@ impl Link {
         self.master.is_some() && matches!(self.master_kind.as_deref(), Some("bond" | "team"))
     }
 
+    /// Returns true for one of two ends that pass all packets to each other. The link below a VLAN or
+    /// tunnel may be [`elsewhere`](Self::elsewhere) too, and packets do not come from there.
+    #[must_use]
+    pub fn is_pair(&self) -> bool {
+        matches!(self.kind.as_deref(), Some("veth" | "netkit"))
+    }
+
     /// Returns true for the loopback interface.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

@@ -101,6 +101,18 @@ impl Waiting {
         self.source
     }
 
+    /// The interface on which the packet was received.
+    #[must_use]
+    pub fn input(&self) -> Interface {
+        self.sides.0
+    }
+
+    /// The interface by which it is sent.
+    #[must_use]
+    pub fn output(&self) -> Interface {
+        self.sides.1
+    }
+
     /// The kind of header with which the packet begins.
     #[must_use]
     pub fn protocol(&self) -> HeaderProtocol {

@@ -46,6 +46,8 @@ pub(crate) enum Call<'a> {
     TracepointOpen { name: &'a CStr, program: RawFd },
     /// `bpf(2)` `BPF_LINK_CREATE` at a hook of an interface; returns the descriptor of the link.
     LinkCreate { attributes: &'a LinkCreate },
+    /// `bpf(2)` `BPF_PROG_TEST_RUN`: runs a program once, in this thread, for a packet.
+    ProgramRun { program: RawFd, packet: &'a [u8] },
 }
 
 /// `BPF_PROG_TYPE_*`.
@@ -61,7 +63,7 @@ pub(crate) enum ProgramKind {
 }
 
 /// The head of `union bpf_attr` for `BPF_MAP_CREATE` (include/uapi/linux/bpf.h).
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct MapCreate {
     /// `BPF_MAP_TYPE_*`.
@@ -77,7 +79,7 @@ pub(crate) struct MapCreate {
 }
 
 /// The head of `union bpf_attr` for `BPF_LINK_CREATE`, with the fields of a tcx link.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct LinkCreate {
     /// Descriptor of the program.
@@ -160,15 +162,16 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             // mapping is left.
             checked(unsafe { libc::munmap(address, length) } as isize)
         }
-        Call::MapCreate { attributes } => bpf(BPF_MAP_CREATE, attributes),
+        Call::MapCreate { attributes } => bpf(BPF_MAP_CREATE, &mut { *attributes }),
         Call::ProgramLoad { kind, instructions, license, log } => {
             load(kind, instructions, license, log)
         }
         Call::TracepointOpen { name, program } => {
             let name = name.as_ptr().expose_provenance() as u64;
-            bpf(BPF_RAW_TRACEPOINT_OPEN, &TracepointOpen { name, program, padding: 0 })
+            bpf(BPF_RAW_TRACEPOINT_OPEN, &mut TracepointOpen { name, program, padding: 0 })
         }
-        Call::LinkCreate { attributes } => bpf(BPF_LINK_CREATE, attributes),
+        Call::LinkCreate { attributes } => bpf(BPF_LINK_CREATE, &mut { *attributes }),
+        Call::ProgramRun { program, packet } => run(program, packet),
     }
 }
 
@@ -215,7 +218,7 @@ fn load(
 ) -> io::Result<usize> {
     let log_size =
         u32::try_from(log.len()).map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
-    let attributes = ProgramLoad {
+    let mut attributes = ProgramLoad {
         program_type: kind as u32,
         instruction_count: u32::try_from(instructions.len())
             .map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?,
@@ -229,16 +232,28 @@ fn load(
             _ => log.as_mut_ptr().expose_provenance() as u64,
         },
     };
-    bpf(BPF_PROG_LOAD, &attributes)
+    bpf(BPF_PROG_LOAD, &mut attributes)
+}
+
+fn run(program: RawFd, packet: &[u8]) -> io::Result<usize> {
+    let length = packet.len().try_into().map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
+    let mut attributes = ProgramRun {
+        program,
+        length,
+        packet: packet.as_ptr().expose_provenance() as u64,
+        ..ProgramRun::default()
+    };
+    bpf(BPF_PROG_TEST_RUN, &mut attributes)
 }
 
 /// `bpf(2)`; `T` is the head of `union bpf_attr` that the command reads.
-fn bpf<T>(command: c_int, attributes: &T) -> io::Result<usize> {
-    let attributes: *const T = attributes;
-    // SAFETY: `attributes` is readable for the size passed; the kernel takes the rest of the union
+fn bpf<T>(command: c_int, attributes: &mut T) -> io::Result<usize> {
+    let attributes: *mut T = attributes;
+    // SAFETY: `attributes` is readable and writable for the size passed, which covers the results of
+    // `BPF_PROG_TEST_RUN` (net/bpf/test_run.c, bpf_test_finish); the kernel takes the rest of the union
     // as zero (kernel/bpf/syscall.c, __sys_bpf). The pointers inside are to slices that the caller
-    // of `call` still borrows. The commands in use write nothing but the verifier's log, at most
-    // `log_size` bytes of it, to a slice that the caller borrows exclusively.
+    // of `call` still borrows. Beside these results the commands in use write nothing but the verifier's
+    // log, at most `log_size` bytes of it, to a slice that the caller borrows exclusively.
     checked(unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) } as isize)
 }
 
@@ -266,8 +281,25 @@ struct TracepointOpen {
     padding: u32,
 }
 
+/// The head of `union bpf_attr` for `BPF_PROG_TEST_RUN`, up to its last result.
+#[derive(Default)]
+#[repr(C)]
+struct ProgramRun {
+    program: RawFd,
+    result: u32,
+    length: u32,
+    length_after: u32,
+    packet: u64,
+    /// 0: not requested.
+    packet_after: u64,
+    /// 0: once.
+    repetitions: u32,
+    duration: u32,
+}
+
 const ADDRESS_LENGTH: socklen_t = size_of::<sockaddr_ll>() as socklen_t;
 const BPF_MAP_CREATE: c_int = 0;
 const BPF_PROG_LOAD: c_int = 5;
+const BPF_PROG_TEST_RUN: c_int = 10;
 const BPF_RAW_TRACEPOINT_OPEN: c_int = 17;
 const BPF_LINK_CREATE: c_int = 28;

@@ -71,8 +71,13 @@ impl Lookups {
     fn report_closed(&mut self, now: Instant, output: &mut Output<'_>) {
         let Some(mut closed) = self.closed.take() else { return };
         let result = closed.receive(&mut |found| {
-            let query =
-                Query { protocol: TCP, local: found.local, remote: found.remote, device: 0 };
+            let query = Query {
+                protocol: TCP,
+                local: found.local,
+                remote: found.remote,
+                device: 0,
+                namespace: None,
+            };
             self.report(now, &query, found, output);
         });
         self.counts.overruns += u64::from(result.is_err());

@@ -1,6 +1,7 @@
 //! The records that the sockets of sampled packets add to the samples.
 
 use std::io;
+use std::rc::Rc;
 
 use flowmote_core::record::flow::{ExtendedEntities, ExtendedTcpInfo, PacketDirection};
 use flowmote_core::{DataSource, Instant};
@@ -8,6 +9,7 @@ use flowmote_core::{DataSource, Instant};
 use crate::entities::Entities;
 use crate::headers::TCP;
 use crate::kernel::netlink::sock_diag::{ClosedSockets, Found, Query, Reply, SocketDiag, TcpInfo};
+use crate::modules::tcp::elsewhere::Elsewhere;
 use crate::modules::tcp::follow::REPORT_INTERVAL;
 use crate::modules::tcp::sockets::Sockets;
 use crate::modules::tcp::subject::{Subject, Subjects};
@@ -17,6 +19,8 @@ use crate::output::waiting::{Annotator, Notes, ROOM, Waiting};
 #[derive(Debug)]
 pub(super) struct Lookups {
     diag: SocketDiag,
+    /// For other network namespaces.
+    elsewhere: Option<Rc<Elsewhere>>,
     pub(super) closed: Option<ClosedSockets>,
     pub(super) subjects: Subjects,
     /// The state of connections is sent, not only their services and containers.
@@ -58,6 +62,7 @@ impl Lookups {
     pub(super) fn new(diag: SocketDiag, closed: Option<ClosedSockets>, counts: Counts) -> Self {
         Self {
             diag,
+            elsewhere: None,
             closed,
             subjects: Subjects::default(),
             adds_state: true,
@@ -70,11 +75,17 @@ impl Lookups {
         }
     }
 
-    fn find_places(&mut self, now: Instant, samples: &[Waiting]) {
+    /// Has sockets of other network namespaces looked up, or not.
+    pub(super) fn look_elsewhere(&mut self, elsewhere: Option<Rc<Elsewhere>>) {
+        self.subjects.looks_elsewhere = elsewhere.is_some();
+        self.elsewhere = elsewhere;
+    }
+
+    fn find_places(&mut self, now: Instant, entities: &Entities, samples: &[Waiting]) {
         self.batch.clear();
         self.pending.clear();
         for sample in samples {
-            let subject = self.subjects.of(sample);
+            let subject = self.subjects.of(sample, entities);
             let socket = subject.and_then(|subject| subject.socket);
             let place = socket.and_then(|socket| self.sockets.place_of(now, &socket.query));
             self.batch.push((subject, place));
@@ -89,17 +100,22 @@ impl Lookups {
 
     /// Looks up the pending sockets.
     pub(super) fn look_up(&mut self, now: Instant) {
-        let Self { diag, sockets, pending, counts, .. } = self;
+        let Self { diag, elsewhere, sockets, pending, counts, .. } = self;
+        let query = |place: &usize| sockets.get(*place).map(|slot| &slot.query);
+        let is_elsewhere =
+            |place: &usize| query(place).is_some_and(|query| query.namespace.is_some());
+        pending.sort_unstable_by_key(is_elsewhere);
+        let (own, others) = pending.split_at(pending.partition_point(|place| !is_elsewhere(place)));
         let mut results = [None; ROOM];
-        let queries =
-            pending.iter().filter_map(|place| sockets.get(*place)).map(|slot| &slot.query);
-        let outcome = diag.look_up(queries, &mut |number, reply| {
-            if let Some(result) = results.get_mut(number) {
-                *result = Some(reply);
-            }
-        });
+        let (own_results, other_results) = results.split_at_mut(own.len());
+        let outcome = diag.look_up(own.iter().filter_map(query), &mut put_in(own_results));
+        let others = others.iter().filter_map(query);
+        let outcome_elsewhere = match elsewhere {
+            Some(elsewhere) => elsewhere.look_up(others, &mut put_in(other_results)),
+            None => Ok(()),
+        };
         counts.lookups += pending.len() as u64;
-        self.failed = outcome.err().or(self.failed.take());
+        self.failed = outcome.and(outcome_elsewhere).err().or(self.failed.take());
         for (number, reply) in results.into_iter().enumerate() {
             let Some(place) = self.pending.get(number).copied() else { break };
             self.take_reply(now, place, reply);
@@ -143,7 +159,7 @@ impl Lookups {
 
 impl Annotator for Lookups {
     fn annotate(&mut self, now: Instant, entities: &Entities, samples: &mut [Waiting]) {
-        self.find_places(now, samples);
+        self.find_places(now, entities, samples);
         if !self.pending.is_empty() {
             self.look_up(now);
         }
@@ -151,6 +167,15 @@ impl Annotator for Lookups {
             if let Some((Some(subject), place)) = self.batch.get(number).copied() {
                 sample.notes = self.notes(&subject, place, entities);
             }
+        }
+    }
+}
+
+/// Keeps the replies by the position of their queries.
+fn put_in(results: &mut [Option<Reply>]) -> impl FnMut(usize, Reply) {
+    |number, reply| {
+        if let Some(result) = results.get_mut(number) {
+            *result = Some(reply);
         }
     }
 }
@@ -241,7 +266,7 @@ mod tests {
 
     fn query(protocol: u8) -> Query {
         let [local, remote] = ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse().unwrap());
-        Query { protocol, local: (local, 443), remote: (remote, 9), device: 1 }
+        Query { protocol, local: (local, 443), remote: (remote, 9), device: 1, namespace: None }
     }
 
     fn found(remote: &str, port: u16) -> Found {
@@ -297,6 +322,7 @@ mod tests {
             cgroup,
             sockets: vec![cgroup],
             addresses: addresses.iter().map(|ip| ip.parse().unwrap()).collect(),
+            namespace: None,
         };
         let found = [container("a", 5, &[]), container("b", 6, &["10.0.0.9"])];
         let places = entities.update(Instant::ZERO, &found, Duration::ZERO);

@@ -1,6 +1,7 @@
 //! The state of TCP connections: each sampled packet that belongs to a socket of this host gets the
 //! kernel's `struct tcp_info` of it.
 
+mod elsewhere;
 mod follow;
 mod lookups;
 mod sockets;
@@ -11,14 +12,16 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
+use caps::Capability;
 use flowmote_core::{Duration, Instant};
 use log::info;
 
 use crate::config::{Config, SocketLookup};
 use crate::headers::{TCP, UDP};
 use crate::kernel::netlink::sock_diag::{ClosedSockets, SocketDiag};
-use crate::links::Links;
+use crate::links::{Link, Links};
 use crate::modules::module::{Findings, Line, Module, Statistics, World};
+use crate::modules::tcp::elsewhere::Elsewhere;
 use crate::modules::tcp::lookups::{Counts, Lookups};
 use crate::output::Output;
 use crate::output::waiting::Annotator;
@@ -29,6 +32,7 @@ use crate::throttle::Throttle;
 pub(crate) struct Tcp {
     /// Shared with the output, which calls it for each batch of samples.
     lookups: Option<Rc<RefCell<Lookups>>>,
+    program: Program,
     /// The time of the next attempt after a failed one.
     retry: Option<Instant>,
     /// From the block that was removed.
@@ -36,7 +40,51 @@ pub(crate) struct Tcp {
     throttle: Throttle,
 }
 
+/// The program for sockets of other network namespaces. It is loaded once, because the daemon does not
+/// keep the capability for it.
+#[derive(Debug, Default)]
+enum Program {
+    /// There was no `tcp { }` block yet.
+    #[default]
+    Unneeded,
+    Loaded(Rc<Elsewhere>),
+    /// Until the daemon is started again.
+    Refused,
+}
+
+impl Program {
+    fn load(links: &Links) -> Self {
+        match Elsewhere::open() {
+            Ok(elsewhere) => {
+                info!("tcp: sockets of containers are looked up{}", without(&elsewhere));
+                return Self::Loaded(Rc::new(elsewhere));
+            }
+            Err(problem) if links.iter().any(leads_elsewhere) => {
+                info!("tcp: sockets of containers are not looked up: {problem}");
+            }
+            // Nobody misses them.
+            Err(_) => {}
+        }
+        Self::Refused
+    }
+
+    fn loaded(&self) -> Option<Rc<Elsewhere>> {
+        match self {
+            Self::Loaded(elsewhere) => Some(elsewhere.clone()),
+            Self::Unneeded | Self::Refused => None,
+        }
+    }
+}
+
 impl Module for Tcp {
+    /// To run the program, which Linux before 5.19 refuses without it.
+    fn capabilities(&self, _config: &Config) -> &'static [Capability] {
+        match self.program {
+            Program::Loaded(_) => &[Capability::CAP_BPF],
+            Program::Unneeded | Program::Refused => &[],
+        }
+    }
+
     fn reconcile(&mut self, now: Instant, world: &World<'_>, output: &mut Output<'_>) {
         let Some(lookup) = lookup(world.config) else {
             self.close(now, output);
@@ -48,10 +96,15 @@ impl Module for Tcp {
         if self.lookups.is_none() && self.retry.is_none_or(|at| at <= now) {
             self.open(now, lookup, output);
         }
+        let adds_state = world.config.tcp.is_some();
+        if adds_state && matches!(self.program, Program::Unneeded) {
+            self.program = Program::load(world.links);
+        }
         if let Some(lookups) = &self.lookups {
             let mut lookups = lookups.borrow_mut();
+            lookups.look_elsewhere(self.program.loaded().filter(|_| adds_state));
             lookups.subjects.update(lookup, world.links);
-            lookups.adds_state = world.config.tcp.is_some();
+            lookups.adds_state = adds_state;
             lookups.report_if_due(now, output);
         }
         self.log_failure(now);
@@ -84,7 +137,7 @@ impl Module for Tcp {
         ]);
     }
 
-    fn check(&self, config: &Config, _links: &Links, findings: &mut Findings) {
+    fn check(&self, config: &Config, links: &Links, findings: &mut Findings) {
         let Some(SocketLookup { tunnel, udp }) = lookup(config) else { return };
         let tunnels = if tunnel { ", also in tunnels" } else { "" };
         let datagrams = if udp { " and UDP" } else { "" };
@@ -95,6 +148,9 @@ impl Module for Tcp {
                 "sockets of sampled packets of TCP{datagrams}{tunnels}, by sock_diag{purpose}"
             ),
         );
+        if config.tcp.is_some() {
+            describe_containers(links, findings);
+        }
         let lacking = match open() {
             Ok(mut diag) => lacks_udp(&mut diag, udp),
             Err(problem) => Some(problem),
@@ -149,6 +205,32 @@ impl Tcp {
             self.throttle.warn(now, format_args!("tcp: lookup of sockets: {error}"));
         }
     }
+}
+
+/// Loads the program for a moment.
+fn describe_containers(links: &Links, findings: &mut Findings) {
+    match Elsewhere::open() {
+        Ok(elsewhere) => {
+            let without = without(&elsewhere);
+            findings
+                .line("tcp", format_args!("sockets of containers, by an eBPF program{without}"));
+        }
+        Err(problem) if links.iter().any(leads_elsewhere) => {
+            findings.line("tcp", format_args!("not sockets of containers: {problem}"));
+        }
+        Err(_) => {}
+    }
+}
+
+/// The fields that are missing for sockets of containers, and why.
+fn without(elsewhere: &Elsewhere) -> String {
+    elsewhere.shortfall().map_or_else(String::new, |reason| {
+        format!(", without rttvar, pmtu, rcv_mss, reordering and timeouts: {reason}")
+    })
+}
+
+fn leads_elsewhere(link: &Link) -> bool {
+    link.is_pair() && link.elsewhere.is_some()
 }
 
 /// What to look up: what the block requests, and without it the services and containers of

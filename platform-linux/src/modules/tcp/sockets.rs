@@ -169,7 +169,13 @@ mod tests {
     fn query(number: usize) -> Query {
         let [.., a, b, c] = number.to_be_bytes();
         let host = |first| Ipv4Addr::new(first, a, b, c).into();
-        Query { protocol: 6, local: (host(1), 22), remote: (host(2), 9), device: 1 }
+        Query {
+            protocol: 6,
+            local: (host(1), 22),
+            remote: (host(2), 9),
+            device: 1,
+            namespace: None,
+        }
     }
 
     /// A connection, as the kernel reports it.

@@ -132,7 +132,13 @@ mod tests {
     #[test]
     fn rt_flow_leaves_unknown_timeouts_out() {
         let [local, remote] = ["10.0.0.1", "fd00::2"].map(|ip| ip.parse().unwrap());
-        let query = Query { protocol: 6, local: (local, 443), remote: (remote, 50_000), device: 0 };
+        let query = Query {
+            protocol: 6,
+            local: (local, 443),
+            remote: (remote, 50_000),
+            device: 0,
+            namespace: None,
+        };
         let fields = |difference: Difference| {
             let mut fields = Vec::new();
             difference.with_rt_flow(&query, |flow| {

@@ -26,7 +26,7 @@ impl Ports {
             self.peers = Peers::open().ok();
         }
         let Some(peers) = &mut self.peers else { return Vec::new() };
-        let leads_there = |link: &&Link| link.elsewhere == Some(namespace) && is_pair(link);
+        let leads_there = |link: &&Link| link.elsewhere == Some(namespace) && link.is_pair();
         let read = |link: &Link| {
             // Gone since the table was updated.
             let stats = peers.stats(link.index)?;
@@ -61,11 +61,6 @@ fn add(Counts { bytes, packets, errors, drops }: &mut Counts, more: [u64; 4]) {
     for (counter, more) in [bytes, packets, errors, drops].into_iter().zip(more) {
         *counter = counter.wrapping_add(more);
     }
-}
-
-/// The link below a VLAN or tunnel may be in another namespace too, which says nothing about packets.
-fn is_pair(link: &Link) -> bool {
-    matches!(link.kind.as_deref(), Some("veth" | "netkit"))
 }
 
 /// A container has one for each network that it is in. With eight addresses each, 16 of them fit a

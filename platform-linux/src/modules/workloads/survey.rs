@@ -14,6 +14,7 @@ use super::network::{self, Network};
 use crate::cgroups::{Buffer, Directory, Hierarchy, Walk, find_hierarchy, walk};
 use crate::config::{EntityRule, EntityRules};
 use crate::entities::{Found, Kind};
+use crate::links::Peers;
 
 /// A search, which a thread repeats.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Survey {
     pub(super) rules: EntityRules,
     naming: Naming,
     buffer: Buffer,
+    /// Opened at the first search, or at a later one if there were too many files.
+    peers: Option<Peers>,
     /// Gets a watch on each directory in which entities come and go.
     pub(super) watches: Option<Arc<Inotify>>,
     /// The result of the last search.
@@ -75,6 +78,7 @@ impl Survey {
             rules: EntityRules::default(),
             naming: Naming::new(root),
             buffer: Buffer::default(),
+            peers: None,
             watches: None,
             result: None,
         }
@@ -100,7 +104,7 @@ impl Survey {
         let by_hostname = self.rules.docker.is_some_and(|rule| rule.hostname);
         result.is_incomplete = self.naming.apply(&mut result.groups, by_hostname);
         result.refusal.clone_from(&self.naming.refusal);
-        find_addresses(&self.root, &mut result.groups, &mut self.buffer);
+        self.find_addresses(&mut result.groups);
         result.took = began.elapsed();
         self.result = Some(result);
     }
@@ -150,6 +154,41 @@ impl Survey {
         Context { within, entity: Some(position), marked }
     }
 
+    /// Finds the addresses of entities whose traffic is marked. All containers of a pod have one
+    /// network, which belongs to the pod; a network that several have otherwise belongs to none.
+    fn find_addresses(&mut self, groups: &mut [Group]) {
+        let mut owners: HashMap<u64, usize> = HashMap::new();
+        for position in 0..groups.len() {
+            let Some(group) = groups.get_mut(position).filter(|group| group.has_network()) else {
+                continue;
+            };
+            let process = network::process(&group.path, &mut self.buffer);
+            let network = process.and_then(|pid| Some((pid, Network::of(&self.root, pid)?)));
+            let Some((pid, network)) = network else { continue };
+            match owners.entry(network.id) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(position);
+                    if group.is_marked {
+                        group.found.addresses = network.addresses(&mut self.buffer);
+                        group.found.namespace = self.namespace_of(pid);
+                    }
+                }
+                Entry::Occupied(owner) if group.parent == Some(*owner.get()) => {}
+                Entry::Occupied(owner) => {
+                    let owner = groups.get_mut(*owner.get()).into_iter();
+                    owner.for_each(|owner| owner.found.addresses.clear());
+                }
+            }
+        }
+    }
+
+    fn namespace_of(&mut self, pid: u32) -> Option<i32> {
+        if self.peers.is_none() {
+            self.peers = Peers::open().ok();
+        }
+        self.peers.as_mut()?.namespace_of(pid)
+    }
+
     /// The block that selects entities of this kind.
     fn rule(&self, kind: Kind, runtime: Option<Runtime>) -> Option<EntityRule> {
         let EntityRules { systemd, docker, containerd, k8s, .. } = self.rules;
@@ -176,36 +215,7 @@ fn found(kind: Kind, id: String, cgroup: u64) -> Found {
         Kind::Service => id.clone(),
         Kind::Container | Kind::Pod => short(&id).to_owned(),
     };
-    Found { kind, id, name, cgroup, sockets: Vec::new(), addresses: Vec::new() }
-}
-
-/// Finds the addresses of entities whose traffic is marked. All containers of a pod have one network,
-/// which belongs to the pod; a network that several have otherwise belongs to none.
-fn find_addresses(root: &Path, groups: &mut [Group], buffer: &mut Buffer) {
-    let mut owners: HashMap<u64, usize> = HashMap::new();
-    for position in 0..groups.len() {
-        let Some(group) = groups.get_mut(position).filter(|group| group.has_network()) else {
-            continue;
-        };
-        let process = network::process(&group.path, buffer);
-        let Some(network) = process.and_then(|pid| Network::of(root, pid)) else { continue };
-        let parent = group.parent;
-        match owners.entry(network.id) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(position);
-                if group.is_marked {
-                    group.found.addresses = network.addresses(buffer);
-                }
-            }
-            Entry::Occupied(owner) if parent == Some(*owner.get()) => {}
-            Entry::Occupied(owner) => {
-                groups
-                    .get_mut(*owner.get())
-                    .into_iter()
-                    .for_each(|owner| owner.found.addresses.clear());
-            }
-        }
-    }
+    Found { kind, id, name, cgroup, sockets: Vec::new(), addresses: Vec::new(), namespace: None }
 }
 
 impl Group {

@@ -43,6 +43,9 @@ pub(crate) struct Query {
     pub(crate) remote: (IpAddr, u16),
     /// The interface of the packet: a socket that is bound to another one is not found.
     pub(crate) device: u32,
+    /// The id of the network namespace of the socket in that of this thread; `None`: the same one,
+    /// which is the only one that sock_diag looks at.
+    pub(crate) namespace: Option<i32>,
 }
 
 /// The result of a lookup.

@@ -14,7 +14,7 @@ fn query(protocol: u8, local: &str, remote: &str) -> Query {
         let address: SocketAddr = text.parse().unwrap();
         (address.ip(), address.port())
     };
-    Query { protocol, local: address(local), remote: address(remote), device: 5 }
+    Query { protocol, local: address(local), remote: address(remote), device: 5, namespace: None }
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn connection(listener: &TcpListener) -> (TcpStream, TcpStream) {
 fn query_of(socket: &TcpStream) -> Query {
     let (local, remote) = (socket.local_addr().unwrap(), socket.peer_addr().unwrap());
     let plain = |address: SocketAddr| (address.ip().to_canonical(), address.port());
-    Query { protocol: TCP, local: plain(local), remote: plain(remote), device: 0 }
+    Query { protocol: TCP, local: plain(local), remote: plain(remote), device: 0, namespace: None }
 }
 
 fn look_up(diag: &mut SocketDiag, queries: &[Query]) -> Vec<Option<Reply>> {

@@ -25,7 +25,6 @@ mod losses;
 mod options;
 mod packet;
 mod reader;
-mod refusal;
 mod segments;
 mod shared_losses;
 mod shortfalls;

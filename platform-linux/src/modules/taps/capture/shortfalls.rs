@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::refusal;
+use crate::kernel::refusal;
 
 /// The classic filter samples because the eBPF filter was refused.
 pub(super) fn no_ebpf(error: &io::Error, shortfalls: &mut Vec<String>) {

@@ -23,11 +23,11 @@ use super::cpus::Cpus;
 use super::filter::{Classifiers, Event, Ring, Table, TableSize};
 use super::options::TapOptions;
 use super::packet::Packet;
-use super::refusal;
 use super::tap::{Drained, Method, TapStats};
 use crate::clock;
 use crate::config::Direction;
 use crate::kernel::netlink::clsact::Clsact;
+use crate::kernel::refusal;
 use crate::kernel::sys::bpf::Hook;
 use crate::kernel::sys::event_ring::EventRing;
 use crate::kernel::sys::packet::PacketSocket;
@@ -298,7 +298,7 @@ fn hooks(options: &TapOptions) -> &'static [Hook] {
 }
 
 fn explain(error: io::Error) -> io::Error {
-    let cause = refusal::explain_hooks(&error);
+    let cause = refusal::explain_classifier(&error);
     io::Error::new(error.kind(), cause)
 }
 

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::Tap;
 use crate::config::Direction;
+use crate::kernel::refusal;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::kernel::sys::ring::BlockRing;
 use crate::modules::taps::capture::classic::Draw;
@@ -13,7 +14,6 @@ use crate::modules::taps::capture::cpus::Cpus;
 use crate::modules::taps::capture::filter::{self, Table, TableSize};
 use crate::modules::taps::capture::options::{Keep, RingShape, TapOptions};
 use crate::modules::taps::capture::reader::{Reader, Sampling};
-use crate::modules::taps::capture::refusal;
 use crate::modules::taps::capture::shared_losses::SharedLosses;
 use crate::modules::taps::capture::shortfalls;
 

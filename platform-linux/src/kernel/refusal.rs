@@ -1,4 +1,4 @@
-//! Causes of a refused eBPF filter, for the log and for `check`.
+//! Causes of a refused eBPF program, for the log and for `check`.
 
 use std::fs;
 use std::io;
@@ -6,22 +6,21 @@ use std::io;
 use caps::{CapSet, Capability};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
-/// The text of an error of [`load`](super::filter::load), followed by its cause.
-pub(super) fn explain(error: &io::Error) -> String {
+/// The text of an error of a filter, followed by its cause.
+pub(crate) fn explain(error: &io::Error) -> String {
     format!("{error}{}", cause(error.raw_os_error(), &Rights::of_this_process()))
 }
 
-/// The text of an error of the programs for tc hooks, followed by its cause.
-pub(super) fn explain_hooks(error: &io::Error) -> String {
-    format!("{error}{}", cause_of_hooks(error.raw_os_error(), &Rights::of_this_process()))
+/// The text of an error of a program of traffic control, followed by its cause.
+pub(crate) fn explain_classifier(error: &io::Error) -> String {
+    format!("{error}{}", cause_of_classifier(error.raw_os_error(), &Rights::of_this_process()))
 }
 
-fn cause_of_hooks(errno: Option<i32>, rights: &Rights) -> String {
+fn cause_of_classifier(errno: Option<i32>, rights: &Rights) -> String {
     match errno {
         Some(libc::EPERM) if rights.capable && !rights.may_administer => {
             ": CAP_NET_ADMIN is missing".to_owned()
         }
-        // The ring.
         Some(libc::EINVAL) => ": Linux 5.8 is needed".to_owned(),
         other => cause(other, rights),
     }
@@ -99,18 +98,18 @@ mod tests {
     }
 
     #[test]
-    fn refusal_of_hooks_names_what_is_missing() {
+    fn refusal_of_a_classifier_names_what_is_missing() {
         let able = || Rights {
             capable: true,
             may_administer: true,
             in_first_namespace: true,
             locked_memory: None,
         };
-        let eperm = |rights: Rights| cause_of_hooks(Some(libc::EPERM), &rights);
+        let eperm = |rights: Rights| cause_of_classifier(Some(libc::EPERM), &rights);
         assert!(eperm(Rights { may_administer: false, ..able() }).contains("CAP_NET_ADMIN"));
         let none = Rights { may_administer: false, capable: false, ..able() };
         assert!(eperm(none).contains("CAP_BPF is missing"));
-        assert!(cause_of_hooks(Some(libc::EINVAL), &able()).contains("Linux 5.8"));
-        assert_eq!(cause_of_hooks(Some(libc::ENOMEM), &able()), "");
+        assert!(cause_of_classifier(Some(libc::EINVAL), &able()).contains("Linux 5.8"));
+        assert_eq!(cause_of_classifier(Some(libc::ENOMEM), &able()), "");
     }
 }
