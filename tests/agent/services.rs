@@ -21,6 +21,9 @@ use nix::sys::signal::Signal;
 
 const HOST: (u32, u32) = (2, 1);
 const ENTITY: u32 = 3;
+// Directions of packets, as their socket sees them.
+const RECEIVED: u32 = 1;
+const SENT: u32 = 2;
 const ID: &str = "00f1c4e60c7c0b1b6d2a77d0a4a21b0e8b0b84a3b9d3a6dfe7a1d1b0c9e8f7a6";
 const UID: &str = "5d1ff72a_7a4e_4b6c_9d58_0d1f2f1f7a10";
 
@@ -402,4 +405,48 @@ fn sampled_packet_names_the_service_of_its_socket() {
     let states =
         capture.flow_samples().iter().filter_map(|sample| record!(sample, ExtendedTcpInfo)).count();
     assert_eq!(states, 0, "there is no tcp block");
+}
+
+/// At a bridge only the address shows which container a packet belongs to.
+#[test]
+fn packet_of_a_bridge_has_the_state_of_the_socket_in_its_container() {
+    let Some(lab) = Lab::of_root() else { return };
+    let Some(mut slice) = Slice::new("tcp") else { return };
+    let (host, container, server) = (lab.namespace(), lab.namespace(), lab.namespace());
+    lab.link(1, (&host, "port1"), (&container, "eth0"));
+    lab.link(2, (&host, "port2"), (&server, "eth0"));
+    for number in 1..=2 {
+        host.ip(&format!(
+            "link add br{number} up type bridge\naddress flush dev port{number}\n\
+             link set port{number} master br{number}\naddress add 198.18.{number}.1/24 dev br{number}"
+        ));
+    }
+    container.ip("route add default via 198.18.1.1");
+    server.ip("route add default via 198.18.2.1");
+    host.set("net/ipv4/ip_forward", 1);
+    let mut sleep = container.command("sleep");
+    sleep.arg("3600");
+    slice.run(&format!("docker-{ID}.scope"), sleep);
+    let collector = Collector::start(&host, "127.0.0.1:6343");
+    let blocks = "sampling = 1 pcap { dev = br1 } docker { markTraffic = on } tcp { }";
+    let agent = start(&lab, &host, blocks);
+    collector.wait_for("the container", |capture| !samples(capture, &ID[..12]).is_empty());
+    let mut connections = Connections::open(&container, &server, (peer_ip_of(2).0, 5001).into(), 1);
+    connections.exchange(20_000);
+    let states = |capture: &Capture| {
+        let both = |sample: &FlowSample<'_>| {
+            let entities = record!(sample, ExtendedEntities)?;
+            Some((entities.src_ds_index, record!(sample, ExtendedTcpInfo)?.dir))
+        };
+        capture.flow_samples().iter().filter_map(both).collect::<Vec<_>>()
+    };
+    collector.wait_for("their states", |capture| states(capture).len() > 20);
+    agent.stop();
+    let capture = collector.finish();
+    let index = samples(&capture, &ID[..12])[0].source_id.index;
+    // The server is behind a bridge too, and no container.
+    let expected = [(index, SENT), (0, RECEIVED)];
+    let states = states(&capture);
+    assert!(states.iter().all(|state| expected.contains(state)), "{states:?}");
+    assert!(expected.iter().all(|state| states.contains(state)), "{states:?}");
 }

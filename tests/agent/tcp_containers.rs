@@ -106,7 +106,8 @@ fn assert_states(world: &World, collector: &Collector, server: SocketAddr, pmtu:
     for (is_sent, tcp) in packets(&collector.so_far(), server) {
         let tcp = tcp.expect("a state");
         assert_eq!(tcp.dir, if is_sent { SENT } else { RECEIVED });
-        assert_eq!((tcp.snd_mss, tcp.pmtu), (mss, pmtu));
+        // Less while the window of the peer is small.
+        assert!(tcp.snd_mss > 1000 && tcp.snd_mss <= mss && tcp.pmtu == pmtu, "{tcp:?}");
         assert!((1..1_000_000).contains(&tcp.rtt) && tcp.snd_cwnd >= 10, "{tcp:?}");
     }
 }
@@ -158,6 +159,8 @@ fn capability_net_admin_suffices_for_most_fields() {
     connection.exchange(20_000);
     collector.wait_for("its packets", |capture| packets(capture, server(5001)).len() > 20);
     assert!(packets(&collector.so_far(), server(5001)).iter().all(|(_, tcp)| tcp.is_none()));
+    let statistics = agent.statistics(1);
+    assert!(statistics.contains("0 without, of local addresses, 0 lookups"), "{statistics}");
     let log = agent.stop();
     let refused = "tcp: sockets of containers are not looked up: Operation not permitted (os error \
                    1): CAP_NET_ADMIN is missing\n";

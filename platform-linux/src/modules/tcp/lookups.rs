@@ -264,6 +264,8 @@ mod tests {
 
     use flowmote_core::Duration;
 
+    use crate::modules::tcp::elsewhere::testing;
+
     fn query(protocol: u8) -> Query {
         let [local, remote] = ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse().unwrap());
         Query { protocol, local: (local, 443), remote: (remote, 9), device: 1, namespace: None }
@@ -310,6 +312,32 @@ mod tests {
         let record = record(&info, PacketDirection::SENT);
         assert_eq!((record.dir, record.retrans), (PacketDirection::SENT, 7));
         assert_eq!((record.rtt, record.min_rtt), (250, 0));
+    }
+
+    #[test]
+    fn sockets_of_both_kinds_of_namespaces_share_a_batch() {
+        let Ok(elsewhere) = Elsewhere::open().inspect_err(|error| println!("SKIPPED: {error}"))
+        else {
+            return;
+        };
+        let mut lookups = Lookups::new(SocketDiag::open().unwrap(), None, Counts::default());
+        lookups.look_elsewhere(Some(Rc::new(elsewhere)));
+        let connections: Vec<_> = (0..5).map(|_| testing::connection("127.0.0.1")).collect();
+        let mut expected = Vec::new();
+        for (number, (client, _)) in connections.iter().enumerate() {
+            // A negative id is the network namespace of this thread.
+            let namespace = (number % 2 == 0).then_some(-1);
+            let query = Query { namespace, ..testing::query(client) };
+            let place = lookups.sockets.place_of(Instant::ZERO, &query).unwrap();
+            lookups.pending.push(place);
+            expected.push((place, query.local));
+        }
+        lookups.look_up(Instant::ZERO);
+        assert_eq!((lookups.counts.lookups, lookups.counts.failed), (5, 0));
+        for (place, local) in expected {
+            let found = lookups.sockets.get(place).unwrap().found.expect("a socket");
+            assert_eq!((found.local, found.tcp.is_some()), (local, true));
+        }
     }
 
     #[test]

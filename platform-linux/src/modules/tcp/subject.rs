@@ -98,12 +98,10 @@ impl Subjects {
             Interface::Index(index) => self.namespaces.get(&index).copied(),
             _ => None,
         };
-        let sender = behind(sample.input()).or_else(|| entities.namespace_of(flow.source));
-        let receiver =
-            || behind(sample.output()).or_else(|| entities.namespace_of(flow.destination));
-        let (namespace, direction) = match sender {
+        let namespace = |port, address| behind(port).or_else(|| entities.namespace_of(address));
+        let (namespace, direction) = match namespace(sample.input(), flow.source) {
             Some(namespace) => (namespace, PacketDirection::SENT),
-            None => (receiver()?, PacketDirection::RECEIVED),
+            None => (namespace(sample.output(), flow.destination)?, PacketDirection::RECEIVED),
         };
         let socket = Socket::of(flow, direction)?;
         let query = Query { namespace: Some(namespace), ..socket.query };

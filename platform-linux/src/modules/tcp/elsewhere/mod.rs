@@ -171,4 +171,6 @@ const TUPLE_BYTES: usize = 40;
 const TCP_LISTEN: u64 = 10;
 
 #[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
 mod tests;

@@ -1,32 +1,10 @@
 use super::*;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 
 use crate::headers::TCP;
 use crate::kernel::netlink::sock_diag::{MAX_QUERIES, SocketDiag, TcpInfo};
-
-/// A connection within this host, of which both ends have sent a byte.
-fn connection(address: &str) -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind((address, 0)).unwrap();
-    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let mut server = listener.accept().unwrap().0;
-    for (from, to) in [(0, 1), (1, 0)] {
-        let ends = [&mut client, &mut server];
-        let [a, b] = ends;
-        let (from, to) = if from < to { (a, b) } else { (b, a) };
-        from.write_all(b"x").unwrap();
-        to.read_exact(&mut [0]).unwrap();
-    }
-    (client, server)
-}
-
-/// The socket, in the network namespace of this thread.
-fn query(socket: &TcpStream) -> Query {
-    let plain = |address: SocketAddr| (address.ip(), address.port());
-    let (local, remote) = (socket.local_addr().unwrap(), socket.peer_addr().unwrap());
-    let (local, remote) = (plain(local), plain(remote));
-    Query { protocol: TCP, local, remote, device: 0, namespace: None }
-}
+use crate::modules::tcp::elsewhere::testing::{connection, query};
 
 fn look_up(elsewhere: &Elsewhere, queries: &[Query]) -> Vec<Reply> {
     let mut replies = Vec::new();

@@ -1,0 +1,27 @@
+//! Connections for unit tests.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use crate::headers::TCP;
+use crate::kernel::netlink::sock_diag::Query;
+
+/// A connection within this host, of which both ends have sent a byte.
+pub(crate) fn connection(address: &str) -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut server = listener.accept().unwrap().0;
+    client.write_all(b"x").unwrap();
+    server.read_exact(&mut [0]).unwrap();
+    server.write_all(b"y").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    (client, server)
+}
+
+/// The socket, in the network namespace of this thread.
+pub(crate) fn query(socket: &TcpStream) -> Query {
+    let plain = |address: SocketAddr| (address.ip(), address.port());
+    let (local, remote) = (socket.local_addr().unwrap(), socket.peer_addr().unwrap());
+    let (local, remote) = (plain(local), plain(remote));
+    Query { protocol: TCP, local, remote, device: 0, namespace: None }
+}
