@@ -206,8 +206,7 @@ fn extended_entities(
 /// A reply that cannot be used for other packets of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Problem {
-    /// A socket that listens, or a connection without a state: in its handshake, or closed. The next
-    /// packet may belong to one with a state.
+    /// A socket that listens. The next packet may belong to a connection.
     NotConnected,
     /// The reply was lost.
     Missing,
@@ -230,12 +229,12 @@ fn usable(query: &Query, reply: Option<Reply>) -> Result<Option<Found>, Problem>
     }
 }
 
-/// Returns true if the socket is connected to the peer of the packet, or receives from any peer by UDP.
-/// For a connection that does not exist, the kernel returns the socket that listens.
+/// Returns true if the socket belongs to the peer of the packet, or receives from any peer by UDP. For a
+/// connection that does not exist, the kernel returns the socket that listens.
 fn is_connected(query: &Query, found: &Found) -> bool {
     let is_peer = found.remote == query.remote;
     match query.protocol {
-        TCP => is_peer && found.tcp.is_some(),
+        TCP => is_peer,
         _ => is_peer || found.remote.1 == 0,
     }
 }
@@ -290,7 +289,6 @@ mod tests {
         let unconnected = Err(Problem::NotConnected);
         assert_eq!(of(TCP, listens), unconnected);
         assert_eq!(of(TCP, found("10.0.0.3", 9)), unconnected);
-        assert_eq!(of(TCP, Found { tcp: None, ..connected }), unconnected, "in its handshake");
         assert_eq!(of(17, listens), Ok(Some(listens)), "a UDP socket without peer");
         assert_eq!(of(17, found("10.0.0.3", 9)), unconnected);
         let elsewhere = Found { local: (connected.local.0, 444), ..connected };

@@ -3,6 +3,7 @@
 use flowmote_core::{Duration, Instant};
 use foldhash::{HashMap, HashMapExt};
 
+use crate::headers::TCP;
 use crate::kernel::netlink::sock_diag::{Found, Query};
 use crate::modules::tcp::totals::Totals;
 
@@ -30,7 +31,7 @@ pub(super) struct Slot {
     pub(super) found: Option<Found>,
     /// The time of the last lookup; `None`: its result cannot be used for another packet.
     pub(super) asked: Option<Instant>,
-    /// The last lookup has found no connection.
+    /// The last lookup has found no connection, or none with a state.
     pub(super) is_gone: bool,
     /// The counters that were reported last; `None`: the connection is not followed.
     pub(super) reported: Option<Totals>,
@@ -46,7 +47,11 @@ impl Slot {
 
     /// Takes the result of a lookup, from which on the connection is followed.
     pub(super) fn set_found(&mut self, found: Option<Found>) {
-        self.is_gone = found.is_none();
+        self.is_gone = found.is_none_or(|found| found.tcp.is_none());
+        if self.is_gone && found.is_some() && self.query.protocol == TCP {
+            // In its handshake, or closed: the next packet may belong to one with a state.
+            self.asked = None;
+        }
         self.found = found;
         self.reported = self.reported.or_else(|| Totals::of(&found?));
     }
@@ -255,6 +260,12 @@ mod tests {
         assert_eq!(slot.reported, Totals::of(&first));
         slot.set_found(None);
         assert!(slot.is_gone && slot.reported.is_some(), "its last change may come yet");
+        slot.asked = Some(at(2));
+        slot.set_found(None);
+        assert!(!slot.is_stale(at(2)), "no socket for a while");
+        slot.set_found(Some(Found { tcp: None, ..first }));
+        assert!(slot.is_stale(at(2)) && slot.is_gone, "the handshake may end at any time");
+        assert!(slot.found.is_some(), "its cgroup is there");
         slot.ask(at(2));
         assert!(!slot.is_gone && slot.found.is_none());
     }

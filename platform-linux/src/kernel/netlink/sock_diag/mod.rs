@@ -19,7 +19,7 @@ use super::message::{Message, Messages, Request, status};
 use super::socket::{NetlinkSocket, ReceiveError};
 
 pub(crate) use closed::ClosedSockets;
-pub(crate) use socket::Found;
+pub(crate) use socket::{Found, is_handshake};
 pub(crate) use tcp_info::TcpInfo;
 
 /// A netlink socket for lookups in the network namespace in which it was opened. It needs no

@@ -14,8 +14,8 @@ pub(crate) struct Found {
     pub(crate) remote: (IpAddr, u16),
     /// A number that no other socket has had since the host was started.
     pub(crate) cookie: u64,
-    /// The state of its connection; `None` for UDP, for a connection that waits for its last packets
-    /// (TIME_WAIT) or for the end of its handshake (SYN_RECV).
+    /// The state of its connection; `None` for UDP, in a handshake, whose end changes nearly all of it,
+    /// and for a connection that waits for its last packets (TIME_WAIT).
     pub(crate) tcp: Option<TcpInfo>,
     /// The control group (cgroup v2) that created it; `None` before Linux 5.8.
     pub(crate) cgroup: Option<u64>,
@@ -25,7 +25,7 @@ impl Found {
     /// Parses the body of a message; `None` if it is too short or of another family.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let (header, rest) = body.split_first_chunk::<HEADER_BYTES>()?;
-        let [family, ..] = *header;
+        let [family, state, ..] = *header;
         let port = |at: usize| Some(u16::from_be_bytes(*header.get(at..)?.first_chunk()?));
         let mut found = Self {
             local: (address(family, header.get(8..)?)?, port(4)?),
@@ -36,7 +36,7 @@ impl Found {
         };
         for (kind, value) in attributes(rest) {
             match kind {
-                INET_DIAG_INFO => found.tcp = TcpInfo::parse(value),
+                INET_DIAG_INFO if !is_handshake(state) => found.tcp = TcpInfo::parse(value),
                 INET_DIAG_CGROUP_ID => found.cgroup = as_u64(value),
                 _ => {}
             }
@@ -56,6 +56,13 @@ fn address(family: u8, bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// Returns true for a state (include/net/tcp_states.h) before the connection is there.
+pub(crate) fn is_handshake(state: u8) -> bool {
+    matches!(state, TCP_SYN_SENT | TCP_SYN_RECV)
+}
+
+const TCP_SYN_SENT: u8 = 2;
+const TCP_SYN_RECV: u8 = 3;
 const HEADER_BYTES: usize = 72;
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_CGROUP_ID: u16 = 21;

@@ -66,6 +66,12 @@ fn reply_has_the_socket_its_state_and_its_cgroup() {
     assert_eq!(found.tcp.unwrap().rtt, 1234);
     let Reply::Found(bare) = of(20, &message(2, &[])) else { panic!() };
     assert_eq!((bare.tcp, bare.cgroup), (None, None));
+    for state in [2, 3] {
+        let mut body = body.clone();
+        body[1] = state;
+        let Reply::Found(found) = of(20, &body) else { panic!() };
+        assert_eq!((found.tcp, found.cgroup), (None, Some(4711)), "in its handshake");
+    }
 }
 
 #[test]

@@ -16,11 +16,11 @@ mod program;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::kernel::btf::Btf;
-use crate::kernel::netlink::sock_diag::{Found, Query, Reply};
+use crate::kernel::netlink::sock_diag::{Found, Query, Reply, is_handshake};
 use crate::kernel::refusal;
 use crate::kernel::sys::bpf::{self, SlotMap};
 use crate::modules::tcp::elsewhere::fields::Fields;
@@ -90,9 +90,10 @@ impl Elsewhere {
     }
 
     fn reply(&self, query: &Query, entry: &[AtomicU64]) -> Reply {
-        match load(entry, Word::State) {
+        match load(entry, Word::State) as u8 {
             0 => Reply::NoSocket,
-            TCP_LISTEN => Reply::Found(found(query)),
+            TCP_LISTEN => Reply::Found(Found { remote: NOBODY, ..found(query) }),
+            state if is_handshake(state) => Reply::Found(found(query)),
             _ => {
                 let (info, cookie) = self.fields.read(&|word| load(entry, word));
                 Reply::Found(Found { cookie, tcp: Some(info), ..found(query) })
@@ -163,12 +164,13 @@ fn store(entry: &[AtomicU64], at: usize, value: u64) {
     }
 }
 
+const NOBODY: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// An Ethernet frame of no protocol; the kernel refuses a shorter one.
 const FRAME: [u8; 64] = [0; 64];
 /// `struct bpf_sock_tuple` for IPv6 has 36, in whole words.
 const TUPLE_BYTES: usize = 40;
 /// include/net/tcp_states.h
-const TCP_LISTEN: u64 = 10;
+const TCP_LISTEN: u8 = 10;
 
 #[cfg(test)]
 pub(super) mod testing;
