@@ -47,7 +47,7 @@ programs() {
         set -- --release --locked --target "$1" --target-dir "$work/build"
         "$cargo" build -q "$@" -p flowmote -p flowmote-analyzer -p flowmote-lab || exit
         [ "$nets" = yes ] || exit 0
-        "$cargo" test -q "$@" --no-run --workspace --test 'net_*'
+        "$cargo" test -q "$@" --no-run --workspace --test "$net_tests"
     )
 }
 
@@ -70,7 +70,7 @@ guest() {
     cp "$built/flowmote" "$built/flowmote-analyzer" "$built/flowmote-lab" "$root/bin" || return
     if [ "$nets" = yes ]; then
         # The newest program of each test: an earlier build may have left others.
-        for test in $(find "$built/deps" -name 'net_*' -type f -perm -1 | sed 's#.*/##; s/-[0-9a-f]*$//' | sort -u); do
+        for test in $(find "$built/deps" -name "$net_tests-*" -type f -perm -1 | sed 's#.*/##; s/-[0-9a-f]*$//' | sort -u); do
             newest=$(find "$built/deps" -name "$test-*" -type f -perm -1 -printf '%T@ %p\n' | sort -n | tail -1)
             cp "${newest#* }" "$root/net/$test"
         done
