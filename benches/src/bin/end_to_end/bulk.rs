@@ -1,13 +1,16 @@
 //! Bulk TCP to another network namespace with all offloads: one skb holds many packets.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::sched::{CloneFlags, unshare};
+use nix::unistd::gettid;
 
 use crate::accounts::snmp;
 use crate::children::Process;
@@ -93,6 +96,38 @@ impl Connections {
     ///
     /// As `connect(2)`.
     pub(crate) fn open(_to: &Receiver, count: usize) -> Result<Self> {
+        Self::connect(count)
+    }
+
+    /// Opens them in a network namespace of their own, from which this one forwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); no permission for a namespace, or `ip` is missing.
+    pub(crate) fn of_container(_to: &Receiver, count: usize) -> Result<Self> {
+        fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
+        let (entered, thread_id) = mpsc::channel();
+        let (linked, is_linked) = mpsc::channel();
+        // A thread has a network namespace of its own, and its sockets stay in it.
+        let container = thread::spawn(move || -> Result<Self> {
+            unshare(CloneFlags::CLONE_NEWNET)?;
+            silence_ipv6()?;
+            entered.send(gettid())?;
+            is_linked.recv()?;
+            ip(&format!("address add {CONTAINER_ADDRESS}/24 dev eth0"))?;
+            ip("link set eth0 up")?;
+            ip(&format!("route add default via {GATEWAY}"))?;
+            Self::connect(count)
+        });
+        let thread_id = thread_id.recv().context("the thread of the container has ended")?;
+        ip(&format!("link add container0 type veth peer name eth0 netns {thread_id}"))?;
+        ip(&format!("address add {GATEWAY}/24 dev container0"))?;
+        ip("link set container0 up")?;
+        linked.send(())?;
+        container.join().map_err(|_| anyhow!("the thread of the container panicked"))?
+    }
+
+    fn connect(count: usize) -> Result<Self> {
         let connect = |_| {
             let stream = TcpStream::connect((FAR_ADDRESS, PORT))?;
             stream.set_nodelay(true)?;
@@ -132,6 +167,7 @@ pub(crate) fn run() -> Result<()> {
     ip("link set lo up")?;
     ip(&format!("address add {FAR_ADDRESS}/24 dev {FAR}"))?;
     ip(&format!("link set {FAR} up"))?;
+    ip(&format!("route add default via {NEAR_ADDRESS}"))?;
     let listener = TcpListener::bind((FAR_ADDRESS, PORT))?;
     println!("listening");
     for stream in listener.incoming() {
@@ -161,6 +197,8 @@ fn segments() -> Result<u64> {
 pub(crate) const SUBCOMMAND: &str = "bulk-receiver";
 const FAR: &str = "bulk1";
 const NEAR_ADDRESS: &str = "198.51.100.1";
+const GATEWAY: &str = "203.0.113.1";
+const CONTAINER_ADDRESS: &str = "203.0.113.2";
 const FAR_ADDRESS: &str = "198.51.100.2";
 const PORT: u16 = 9;
 /// Ethernet, IPv4, TCP with timestamps, frame check sequence.

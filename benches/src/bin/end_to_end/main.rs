@@ -130,15 +130,16 @@ fn remove(directory: &Path) {
 
 const USAGE: &str = "\
 usage: [FLOWMOTE=/path] [HSFLOWD=/path] end_to_end [--quick] [STEP]...
-steps: flood sparse ways bulk tcp json delay idle modules; without a step, all of them";
+steps: flood sparse ways bulk tcp containers json delay idle modules; without a step, all of them";
 
 type Step = fn(&mut Bench<'_>, &mut Sender) -> Result<()>;
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("flood", |bench, sender| bench.flood(sender)),
     ("sparse", |bench, sender| bench.sparse(sender)),
     ("ways", |bench, _| bench.ways()),
     ("bulk", |bench, _| bench.bulk()),
     ("tcp", |bench, _| bench.tcp()),
+    ("containers", |bench, _| bench.containers()),
     ("json", |bench, _| bench.json()),
     ("delay", |bench, sender| bench.delay(sender)),
     ("idle", |bench, sender| bench.idle(sender)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::accounts::{Cpu, CpuSpent, Memory, context_switches, snmp};
 use crate::agent::{Agent, Kind, MODULES, QUIET, Running, Settings};
@@ -195,6 +195,28 @@ impl Bench<'_> {
                 let share = tally.annotated as f64 / tally.samples.max(1) as f64;
                 self.add(Figure::TcpAnnotated, column, share * 100.0);
                 self.add(Figure::TcpSamples, column, tally.samples as f64 / seconds / 1e3);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same from the network namespace of a container, whose packets this one forwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`flood`](Self::flood).
+    pub(crate) fn containers(&mut self) -> Result<()> {
+        let receiver = Receiver::start()?;
+        let mut connections = Connections::of_container(&receiver, CONNECTIONS)?;
+        for _ in 0..self.effort.repetitions {
+            for agent in self.agents.iter().filter(|agent| agent.kind() == Kind::Flowmote) {
+                let plain = self.talk(agent, false, &mut connections)?;
+                let Run { tally, spent, .. } = self.talk(agent, true, &mut connections)?;
+                let alone = plain.spent.total() / plain.tally.samples.max(1) as f64;
+                let more = spent.total() - alone * tally.samples as f64;
+                let column = Column::Agent(agent.kind());
+                ensure!(tally.annotated > 0, "no sample has the state of the container");
+                self.add(Figure::TcpContainers, column, more / tally.annotated as f64 / 1e3);
             }
         }
         Ok(())
