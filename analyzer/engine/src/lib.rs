@@ -27,6 +27,7 @@ pub mod lookup;
 pub mod metrics;
 mod numbered;
 mod plausibility;
+pub mod points;
 mod printable;
 pub mod samples;
 pub mod selfcheck;

@@ -57,11 +57,11 @@ impl Analyzer {
     /// An analyzer without definitions whose tables use at most about `memory` bytes.
     pub fn new(memory: usize) -> Self {
         // What no table has is for what the allocator adds to them.
-        let share = memory / 5;
+        let share = memory / 11 * 2;
         Self {
             tally: Tally::new(share / AGENT_BYTES),
             agents: Agents::new(share),
-            metrics: Metrics::new(share),
+            metrics: Metrics::new(share).with_points(share / 2),
             flows: FlowCache::new(share),
             checks: SelfCheck::new(share / 2),
             lookup: Lookup::default(),

@@ -23,21 +23,32 @@ pub(super) struct Entity {
     pub(super) updated: Instant,
 }
 
+/// What became of a record or a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Recorded {
+    NoRoom,
+    /// It is late or repeated, and changes nothing.
+    Late,
+    /// It is new, this time after the one before; zero if they cannot be compared.
+    After(Duration),
+}
+
 /// A value of an `rtmetric` sample.
 #[derive(Debug)]
 struct Custom {
     metric: Metric,
     /// `None` for the first count of a counter, which has no rate yet.
     value: Option<MetricValue>,
-    /// The last count of a counter.
+    /// The last count of a counter, and its difference to the one before.
     count: Option<u64>,
+    difference: Option<u64>,
     time: Instant,
     /// Time since the value before, in milliseconds; 0 if there was none.
     gap: u32,
 }
 
 impl Entity {
-    /// Replaces the metrics of a record. Returns false if there is no room for it.
+    /// Replaces the metrics of a record. Returns the time since the one before.
     pub(super) fn record(
         &mut self,
         id: SchemaId,
@@ -45,11 +56,11 @@ impl Entity {
         fields: &mut Fields,
         schemas: &Schemas,
         names: &mut Names,
-    ) -> bool {
-        let Some(schema) = schemas.get(id) else { return false };
+    ) -> Recorded {
+        let Some(schema) = schemas.get(id) else { return Recorded::NoRoom };
         if !self.records.iter().any(|record| record.schema == id) {
             if self.records.len() >= MAX_RECORDS {
-                return false;
+                return Recorded::NoRoom;
             }
             if !schema.is_numbered() {
                 let format = |it: &Record| schemas.get(it.schema).map(|schema| schema.format);
@@ -58,33 +69,45 @@ impl Entity {
             self.records.reserve_exact(1);
             self.records.push(Record::new(id, time));
         }
-        if let Some(record) = self.records.iter_mut().find(|record| record.schema == id) {
-            record.update(schema, time, fields, names);
-        }
+        let record = self.records.iter_mut().find(|record| record.schema == id);
+        let elapsed = record.and_then(|record| record.update(schema, time, fields, names));
         self.updated = self.updated.max(time.arrival);
-        true
+        elapsed.map_or(Recorded::Late, Recorded::After)
     }
 
-    /// Replaces a value of an `rtmetric` sample. Returns false if there is no room for it.
+    /// Replaces a value of an `rtmetric` sample. Returns the time since the one before.
     pub(super) fn custom(
         &mut self,
         name: &str,
         value: &RtValue<'_>,
         now: Instant,
         names: &mut Names,
-    ) -> bool {
-        let Some(metric) = names.custom(name, now) else { return false };
+    ) -> Recorded {
+        let Some(metric) = names.custom(name, now) else { return Recorded::NoRoom };
         self.updated = self.updated.max(now);
         if let Some(entry) = self.custom.iter_mut().find(|entry| entry.metric == metric) {
-            entry.update(value, now);
+            entry.update(value, now).map_or(Recorded::Late, Recorded::After)
         } else if self.custom.len() < MAX_CUSTOM {
-            let mut entry = Custom { metric, value: None, count: None, time: now, gap: 0 };
+            let difference = None;
+            let mut entry =
+                Custom { metric, value: None, count: None, difference, time: now, gap: 0 };
             entry.set(value, None);
             self.custom.push(entry);
+            Recorded::After(Duration::ZERO)
         } else {
-            return false;
+            Recorded::NoRoom
         }
-        true
+    }
+
+    /// The number of the last value of an `rtmetric` sample, and true if it is the difference of a counter.
+    pub(super) fn custom_point(&self, name: &str, names: &Names) -> Option<(f64, bool)> {
+        let metric = names.get(name)?;
+        let entry = self.custom.iter().find(|entry| entry.metric == metric)?;
+        match (entry.count, &entry.value) {
+            (Some(_), _) => Some((entry.difference.map_or(f64::NAN, |it| it as f64), true)),
+            (None, Some(MetricValue::Number(number))) => Some((*number, false)),
+            (None, _) => None,
+        }
     }
 
     /// A metric, its value and the time of the value.
@@ -149,15 +172,16 @@ impl Entity {
 }
 
 impl Custom {
-    fn update(&mut self, value: &RtValue<'_>, now: Instant) {
+    fn update(&mut self, value: &RtValue<'_>, now: Instant) -> Option<Duration> {
         let elapsed = now.since(self.time);
         // A repeated datagram.
         if elapsed < MIN_GAP {
-            return;
+            return None;
         }
         self.gap = u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX);
         self.time = now;
         self.set(value, Some(elapsed.as_secs_f64()));
+        Some(elapsed)
     }
 
     /// Sets the value; for a counter the rate over `seconds`.
@@ -168,11 +192,13 @@ impl Custom {
                 self.count = Some(count.into());
                 let step = old.map(|old| count.wrapping_sub(old as u32));
                 let step = step.filter(|step| *step <= u32::MAX / 2);
+                self.difference = step.map(u64::from);
                 step.zip(seconds).map(|(step, seconds)| f64::from(step) / seconds)
             }
             (COUNTER_64, Value::U64(count)) => {
                 self.count = Some(count);
                 let step = old.and_then(|old| count.checked_sub(old));
+                self.difference = step;
                 step.zip(seconds).map(|(step, seconds)| step as f64 / seconds)
             }
             (_, Value::U32(value)) => Some(value.into()),

@@ -4,7 +4,9 @@ use core::fmt::Write;
 
 use flowmote_decoder::visit::{Field, Kind, Shape, Value, Visitor};
 
+use super::schema::Schema;
 use super::shown;
+use crate::points::Row;
 
 /// The fields of the last record, flat.
 #[derive(Debug, Default)]
@@ -22,7 +24,9 @@ pub(super) struct Leaf {
     /// Names and numbers around it, such as `lanes_1_`; empty for a field of the record.
     pub(super) path: Box<str>,
     pub(super) content: Content,
-    /// The rate per second of a counter, once it has been compared with the one before.
+    /// The difference of a counter to the one before, once they have been compared.
+    pub(super) difference: Option<u64>,
+    /// The same per second.
     pub(super) rate: Option<f64>,
 }
 
@@ -40,11 +44,28 @@ impl Fields {
         self.open.clear();
     }
 
+    /// The fields of a record of the past.
+    pub(super) fn of(schema: &Schema, row: &Row<'_>) -> Self {
+        let seconds = row.over.as_secs_f64();
+        let leaves = schema.columns.iter().zip(row.numbers).map(|(column, number)| {
+            let known = Some(*number).filter(|number| !number.is_nan());
+            let (content, rate) = if column.counts() {
+                let rate = known.filter(|_| seconds > 0.0).map(|count| count / seconds);
+                (Content::Counter { count: None, bits: 64 }, rate)
+            } else {
+                (Content::Number(known), None)
+            };
+            let path = Box::default();
+            Leaf { name: column.name, path, content, difference: None, rate }
+        });
+        Self { list: leaves.collect(), open: Vec::new() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Leaf> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Leaf> {
         self.list.iter()
     }
 
@@ -112,7 +133,7 @@ impl Visitor for Fields {
         self.count_item(field);
         let path = if self.open.is_empty() { Box::default() } else { self.path() };
         let content = content(field, value);
-        self.list.push(Leaf { name: field.name, path, content, rate: None });
+        self.list.push(Leaf { name: field.name, path, content, difference: None, rate: None });
     }
 
     fn open(&mut self, field: Field, _: Shape) {

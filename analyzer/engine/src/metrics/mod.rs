@@ -11,6 +11,7 @@ mod fields;
 mod filter;
 mod find;
 mod names;
+mod past;
 mod published;
 mod record;
 mod reported;
@@ -27,21 +28,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flowmote_decoder::counter::{HostAdapters, IfCounters};
+use flowmote_decoder::visit::Value;
 use flowmote_decoder::{Address, CounterRecord, DataFormat, DataSource, Malformed, RtValue, Text};
 
 use crate::instant::Instant;
 use crate::interfaces::{SampleTime, interface};
 use crate::lookup::{Hosts, Names as PortNames};
+use crate::points::{Kind, Points, is_kept};
 use crate::source::Source;
 pub use describe::{Description, describe};
-use entity::Entity;
+use entity::{Entity, Recorded};
 use fields::Fields;
 pub use filter::MetricFilter;
 pub use find::Search;
 use names::Names;
-use record::MAX_SILENCE;
+pub use past::{PastCustom, PastRecord, Published};
+use record::{MAX_SILENCE, point};
 use reported::Adapters;
 use schema::Schemas;
+pub(crate) use schema::{Schema, SchemaId};
 pub use statistic::{Aggregate, MetricRequest, Quartiles, Statistic, statistic};
 pub use table::{Column, rows};
 
@@ -52,6 +57,8 @@ pub struct Metrics {
     names: Names,
     schemas: Schemas,
     adapters: Adapters,
+    /// The numbers of the last hours.
+    points: Points,
     /// Reused for each record.
     fields: Fields,
     /// Bytes of all entities.
@@ -106,6 +113,7 @@ impl Metrics {
             names: Names::default(),
             schemas: Schemas::default(),
             adapters: Adapters::new(capacity / 32),
+            points: Points::new(0),
             fields: Fields::default(),
             bytes: 0,
             visited: Bound::Unbounded,
@@ -113,6 +121,12 @@ impl Metrics {
             evicted: 0,
             ignored: 0,
         }
+    }
+
+    /// The same with points of the past in about as many bytes more.
+    #[must_use]
+    pub fn with_points(self, capacity: usize) -> Self {
+        Self { points: Points::new(capacity), ..self }
     }
 
     /// Replaces the metrics of a counter record. Returns the data source they belong to: some agents
@@ -156,11 +170,23 @@ impl Metrics {
         if schemas.get(id).is_none_or(|schema| schema.outputs.is_empty()) {
             return;
         }
-        let Self { entities, schemas, fields, names, .. } = self;
+        let Self { entities, schemas, fields, names, points, .. } = self;
         let (entity, before) = entry(entities, source);
-        let stored = entity.record(id, time, fields, schemas, names);
+        let recorded = entity.record(id, time, fields, schemas, names);
         let after = entity.bytes();
-        self.account(before, after, stored);
+        if let (Recorded::After(over), Some(schema)) = (recorded, schemas.get(id)) {
+            let numbers = fields.iter().map(point);
+            points.add(source, &Kind::Record(id), time.arrival, over, numbers);
+            for (metric, _) in schema.outputs.iter().filter(|_| schema.texts > 0) {
+                let name = names.name(*metric);
+                if let (Some(name), Some((_, MetricValue::Text(text), _))) =
+                    (is_kept(&name), entity.get(schemas, *metric))
+                {
+                    points.set_text(source, name, &text);
+                }
+            }
+        }
+        self.account(before, after, recorded);
     }
 
     /// Replaces a metric of an `rtmetric` sample; a counter becomes a rate by the times of arrival.
@@ -170,16 +196,25 @@ impl Metrics {
             self.ignored += 1;
             return;
         };
-        let (entity, before) = entry(&mut self.entities, source);
-        let stored = entity.custom(name, value, now, &mut self.names);
+        let Self { entities, names, points, .. } = self;
+        let (entity, before) = entry(entities, source);
+        let recorded = entity.custom(name, value, now, names);
         let after = entity.bytes();
-        self.account(before, after, stored);
+        if let Recorded::After(over) = recorded {
+            if let Some((number, counter)) = entity.custom_point(name, names) {
+                let kind = Kind::Custom(names.shared(name), counter);
+                points.add(source, &kind, now, over, [number].into_iter());
+            } else if let (Some(name), Value::Text(text)) = (is_kept(name), value.value) {
+                points.set_text(source, name, &shown(text));
+            }
+        }
+        self.account(before, after, recorded);
     }
 
     /// Notes the bytes of a data source before and after a change, and makes room for them.
-    fn account(&mut self, before: usize, after: usize, stored: bool) {
+    fn account(&mut self, before: usize, after: usize, recorded: Recorded) {
         self.bytes = (self.bytes + after).saturating_sub(before);
-        self.ignored += u64::from(!stored);
+        self.ignored += u64::from(recorded == Recorded::NoRoom);
         if self.bytes() > self.capacity {
             self.make_room();
         }
@@ -209,6 +244,7 @@ impl Metrics {
         if self.visited == Bound::Unbounded {
             self.adapters.retain(|source| self.entities.contains_key(source));
             self.names.expire(now, MAX_SILENCE);
+            self.points.expire(now);
         }
     }
 

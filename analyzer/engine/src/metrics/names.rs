@@ -111,6 +111,11 @@ impl Names {
         self.numbers.get(name).copied()
     }
 
+    /// The shared text of a name.
+    pub(super) fn shared(&self, name: &str) -> Arc<str> {
+        self.get(name).map_or_else(|| name.into(), |metric| self.name(metric))
+    }
+
     /// The name of a number.
     pub(super) fn name(&self, metric: Metric) -> Arc<str> {
         self.list.get(metric.index()).map(|name| name.text.clone()).unwrap_or_default()

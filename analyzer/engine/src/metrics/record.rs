@@ -55,16 +55,17 @@ impl Record {
         Self { schema, time, gap: 0, counts, numbers, texts }
     }
 
-    /// Replaces all values, unless the record is late or repeated.
+    /// Replaces all values, and returns the time since the record before, zero if they cannot be compared.
+    /// `None` if the record is late or repeated.
     pub(super) fn update(
         &mut self,
         schema: &Schema,
         time: SampleTime,
         fields: &mut Fields,
         names: &mut Names,
-    ) {
+    ) -> Option<Duration> {
         let elapsed = match step(&self.time, &time) {
-            Step::Old => return,
+            Step::Old => return None,
             Step::After(seconds) => Some(seconds),
             Step::Reset => None,
         };
@@ -78,6 +79,7 @@ impl Record {
                 names.seen(*metric, time.arrival);
             }
         }
+        Some(Duration::from_secs_f64(elapsed.unwrap_or(0.0)))
     }
 
     /// Computes the rates per second of the counters. If one of them was reset, all were.
@@ -86,18 +88,19 @@ impl Record {
         let mut reset = false;
         for (leaf, column) in fields.iter_mut().zip(&schema.columns) {
             let old = column.counter.and_then(|at| self.counts.get(usize::from(at)));
-            leaf.rate = match difference(old, leaf) {
-                Difference::Forward(count) => Some(count as f64 / seconds),
-                Difference::Back if may_step_back(schema.record, leaf.name) => Some(0.0),
+            leaf.difference = match difference(old, leaf) {
+                Difference::Forward(count) => Some(count),
+                Difference::Back if may_step_back(schema.record, leaf.name) => Some(0),
                 Difference::Back => {
                     reset = true;
                     None
                 }
                 Difference::Unknown => None,
             };
+            leaf.rate = leaf.difference.map(|count| count as f64 / seconds);
         }
         if reset || is_implausible(schema.record, fields) {
-            fields.iter_mut().for_each(|leaf| leaf.rate = None);
+            fields.iter_mut().for_each(|leaf| (leaf.difference, leaf.rate) = (None, None));
         }
     }
 
@@ -225,6 +228,15 @@ fn is_implausible(record: &str, fields: &Fields) -> bool {
     ];
     let loads = rates.iter().filter_map(|(name, bits)| Some(fields.rate(name)? * bits));
     exceeds_link(fields.gauge("ifSpeed").unwrap_or(0.0), loads)
+}
+
+/// The number of a field in a row of the past: the difference of a counter. NaN if it is unknown.
+pub(super) fn point(leaf: &Leaf) -> f64 {
+    let known = match leaf.content {
+        Content::Counter { .. } if !is_value(leaf.name) => leaf.difference.map(|it| it as f64),
+        _ => number(leaf),
+    };
+    known.unwrap_or(f64::NAN)
 }
 
 /// The number of a field: the rate of a counter.

@@ -5,7 +5,7 @@
 
 use flowmote_decoder::DataFormat;
 
-use super::derived::{derived, is_replaced};
+use super::derived::{derived, is_replaced, is_value};
 use super::fields::{Content, Fields, Leaf};
 use super::names::{Metric, Names};
 use super::published;
@@ -17,11 +17,11 @@ pub(super) struct Schemas(Vec<Schema>);
 
 /// The number of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SchemaId(u16);
+pub(crate) struct SchemaId(u16);
 
 /// Fields and metrics of the records of a format.
 #[derive(Debug)]
-pub(super) struct Schema {
+pub(crate) struct Schema {
     pub(super) record: &'static str,
     pub(super) format: DataFormat,
     guest: bool,
@@ -98,6 +98,13 @@ impl Schemas {
     }
 }
 
+impl Column {
+    /// True for a counter whose differences are meant.
+    pub(super) fn counts(&self) -> bool {
+        self.counter.is_some() && !is_value(self.name)
+    }
+}
+
 impl Schema {
     fn new(record: &'static str, format: DataFormat, guest: bool, names: &mut Names) -> Self {
         let derived = derived(record);
@@ -118,6 +125,12 @@ impl Schema {
     fn fits(&self, fields: &Fields) -> bool {
         let mut pairs = self.columns.iter().zip(fields.iter());
         pairs.all(|(column, leaf)| column.name == leaf.name && column.path == leaf.path)
+    }
+
+    /// The place of a field among those of the record: of a counter, or of a gauge.
+    pub(crate) fn place(&self, field: &str, counter: bool) -> Option<usize> {
+        let of_kind = |column: &Column| column.counts() == counter;
+        self.columns.iter().position(|column| column.name == field && of_kind(column))
     }
 
     /// Adds the fields that are new.

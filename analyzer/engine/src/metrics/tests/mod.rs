@@ -1,4 +1,5 @@
 mod bounds;
+mod past;
 mod rates;
 mod vectors;
 

@@ -1,0 +1,192 @@
+//! Points of the past: the numbers of counter records, for queries about the last hours.
+//!
+//! [`Points`] keeps a row for each record that arrives: the differences of its counters and the values of
+//! its gauges. What a metric is made of is decided by the query, so that one row serves all names that a
+//! metric has. Rows of all data sources share the memory. When it is full the oldest of all go first, so
+//! that all series begin at the same time, and none is older than three hours.
+//!
+//! Names of hosts, instances and ports are kept as long as there are rows of the agent, because the
+//! metrics of an agent that is silent are removed after minutes.
+
+mod row;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use core::ops::Bound;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flowmote_decoder::{Address, DataSource};
+
+use crate::instant::Instant;
+use crate::metrics::SchemaId;
+use crate::source::Source;
+pub use row::Row;
+pub(crate) use rows::Rows;
+use texts::Texts;
+pub(crate) use texts::is_kept;
+
+/// The rows of all data sources.
+#[derive(Debug)]
+pub struct Points {
+    sources: BTreeMap<Source, Vec<Series>>,
+    texts: Texts,
+    bytes: usize,
+    capacity: usize,
+    /// Rows dropped because the memory was full.
+    pub dropped: u64,
+}
+
+/// The rows of a record, or of an `rtmetric` value.
+#[derive(Debug)]
+struct Series {
+    kind: Kind,
+    rows: Rows,
+}
+
+/// What a row is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A record with the fields of this schema.
+    Record(SchemaId),
+    /// An `rtmetric` value with this name; true for a counter.
+    Custom(Arc<str>, bool),
+}
+
+impl Points {
+    /// No rows; at most about `capacity` bytes will be used.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let texts = capacity / 8;
+        Self {
+            sources: BTreeMap::new(),
+            texts: Texts::new(texts),
+            bytes: 0,
+            capacity: capacity - texts,
+            dropped: 0,
+        }
+    }
+
+    /// Adds a row of `time`, with differences over the time `over`, zero if there are none. Unknown
+    /// numbers are NaN.
+    pub(crate) fn add(
+        &mut self,
+        source: Source,
+        kind: &Kind,
+        time: Instant,
+        over: Duration,
+        numbers: impl ExactSizeIterator<Item = f64>,
+    ) {
+        if self.capacity == 0 {
+            return;
+        }
+        let all = self.sources.entry(source).or_default();
+        let at = all.iter().position(|series| series.kind == *kind).unwrap_or_else(|| {
+            all.push(Series { kind: kind.clone(), rows: Rows::default() });
+            self.bytes += SERIES;
+            all.len() - 1
+        });
+        let Some(series) = all.get_mut(at) else { return };
+        let before = series.rows.bytes();
+        series.rows.push(time, over, numbers);
+        self.bytes = (self.bytes + series.rows.bytes()).saturating_sub(before);
+        if self.bytes > self.capacity {
+            self.make_room(time);
+        }
+    }
+
+    /// Keeps a text of a data source, whose name [is one of a few](is_kept).
+    pub(crate) fn set_text(&mut self, source: Source, name: &'static str, text: &str) {
+        self.texts.set(source, name, text);
+    }
+
+    /// Removes rows that are too old, and texts of agents without rows. To be called now and then.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.cut(now, MAX_AGE);
+        let sources = &self.sources;
+        self.texts.retain(|agent| sources.range(of_agent(agent)).next().is_some());
+    }
+
+    /// Drops the oldest sixteenth of the time that rows are about.
+    fn make_room(&mut self, now: Instant) {
+        let first = self.series().filter_map(|series| series.rows.begin()).min().unwrap_or(now);
+        let age = now.since(first);
+        let before: usize = self.series().map(|series| series.rows.len()).sum();
+        self.cut(now, age - age / 16);
+        let after: usize = self.series().map(|series| series.rows.len()).sum();
+        self.dropped += (before - after) as u64;
+        if self.bytes > self.capacity && before == after {
+            // All came at the same time.
+            self.dropped += after as u64;
+            self.sources.clear();
+            self.bytes = 0;
+        }
+    }
+
+    /// Removes rows that are as old as `age`.
+    fn cut(&mut self, now: Instant, age: Duration) {
+        self.sources.retain(|_, all| {
+            all.retain_mut(|series| {
+                series.rows.keep(|time| now.since(time) < age);
+                series.rows.len() > 0
+            });
+            !all.is_empty()
+        });
+        self.bytes = self.series().map(|series| SERIES + series.rows.bytes()).sum();
+    }
+
+    fn series(&self) -> impl Iterator<Item = &Series> {
+        self.sources.values().flatten()
+    }
+
+    /// Memory in use, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.texts.bytes()
+    }
+
+    /// The agents with rows, in order.
+    pub fn agents(&self) -> impl Iterator<Item = Address> {
+        let mut next = self.sources.keys().next().map(|source| source.agent);
+        core::iter::from_fn(move || {
+            let agent = next?;
+            let (_, last) = of_agent(agent).into_inner();
+            let mut rest = self.sources.range((Bound::Excluded(last), Bound::Unbounded));
+            next = rest.next().map(|(source, _)| source.agent);
+            Some(agent)
+        })
+    }
+
+    /// The data sources of an agent that have rows, in order.
+    pub fn sources(&self, agent: Address) -> impl Iterator<Item = Source> {
+        self.sources.range(of_agent(agent)).map(|(source, _)| *source)
+    }
+
+    /// A text of a data source: `host_name`, `ifname`, `ethtool_driver` or the identity of a cloud
+    /// instance; the last one that it had.
+    pub fn text(&self, source: &Source, name: &str) -> Option<&Arc<str>> {
+        self.texts.get(source, name)
+    }
+
+    /// A text of an agent, of whichever of its data sources has it.
+    pub fn text_of_agent(&self, agent: Address, name: &str) -> Option<&Arc<str>> {
+        self.texts.of_agent(agent, is_kept(name)?).next().map(|(_, text)| text)
+    }
+
+    /// The rows of a data source by what they are about.
+    pub(crate) fn of_source(&self, source: &Source) -> impl Iterator<Item = (&Kind, &Rows)> {
+        let all = self.sources.get(source).into_iter().flatten();
+        all.map(|series| (&series.kind, &series.rows))
+    }
+}
+
+/// All data sources of an agent.
+fn of_agent(agent: Address) -> core::ops::RangeInclusive<Source> {
+    let at = |number| Source { agent, data_source: DataSource { class: number, index: number } };
+    at(0)..=at(u32::MAX)
+}
+
+const MAX_AGE: Duration = Duration::from_secs(3 * 3600);
+/// Bytes of a series without its rows: its place, and its share of an entry of the map.
+const SERIES: usize = size_of::<Series>() + 64;

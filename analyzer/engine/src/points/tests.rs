@@ -1,0 +1,126 @@
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use flowmote_decoder::{Address, DataSource};
+
+use super::{Kind, Points};
+use crate::instant::Instant;
+use crate::source::Source;
+
+fn at(seconds: u64) -> Instant {
+    Instant::after_start(Duration::from_secs(seconds))
+}
+
+fn source(agent: u8, index: u32) -> Source {
+    let agent = Address::V4(Ipv4Addr::new(192, 0, 2, agent));
+    Source { agent, data_source: DataSource { class: 0, index } }
+}
+
+fn gauge() -> Kind {
+    Kind::Custom("load".into(), false)
+}
+
+fn add(points: &mut Points, source: Source, seconds: u64, numbers: &[f64]) {
+    let over = Duration::from_secs(10);
+    points.add(source, &gauge(), at(seconds), over, numbers.iter().copied());
+}
+
+fn times(points: &Points, source: Source) -> Vec<u64> {
+    let rows = points.of_source(&source).flat_map(|(_, rows)| rows.between(at(0), at(u64::MAX)));
+    rows.map(|(time, ..)| time.since(at(0)).as_secs()).collect::<Vec<_>>()
+}
+
+#[test]
+fn rows_that_overlap_a_span_are_found() {
+    let mut points = Points::new(1 << 20);
+    for seconds in [10, 20, 30, 40] {
+        add(&mut points, source(1, 1), seconds, &[1.0]);
+    }
+    let found = |from, to| {
+        let (_, rows) = points.of_source(&source(1, 1)).next().unwrap();
+        rows.between(at(from), at(to)).map(|(time, ..)| time.since(at(0)).as_secs()).collect::<Vec<_>>()
+    };
+    let none: Vec<u64> = Vec::new();
+    assert_eq!(found(20, 30), [20, 30]);
+    assert_eq!(found(11, 15), [20]);
+    assert_eq!(found(40, 50), [40]);
+    assert_eq!(found(41, 50), none);
+    assert_eq!(found(0, 1), [10]);
+}
+
+#[test]
+fn longer_record_adds_columns_and_a_shorter_one_has_unknown_numbers() {
+    let mut points = Points::new(1 << 20);
+    add(&mut points, source(1, 1), 10, &[1.0]);
+    add(&mut points, source(1, 1), 20, &[2.0, 3.0]);
+    add(&mut points, source(1, 1), 30, &[4.0]);
+    let (_, rows) = points.of_source(&source(1, 1)).next().unwrap();
+    let numbers: Vec<_> = rows.newest().map(|(.., numbers)| format!("{numbers:?}")).collect();
+    assert_eq!(numbers, ["[4.0, NaN]", "[2.0, 3.0]", "[1.0, NaN]"]);
+}
+
+#[test]
+fn full_memory_drops_the_oldest_rows_of_all_sources() {
+    let mut points = Points::new(64 << 10);
+    for seconds in 0..2000 {
+        add(&mut points, source(1, 1), seconds, &[1.0; 4]);
+        add(&mut points, source(2, 1), seconds, &[1.0; 4]);
+        assert!(points.bytes() <= 64 << 10, "{} bytes", points.bytes());
+    }
+    let [one, two] = [1, 2].map(|agent| times(&points, source(agent, 1)));
+    assert_eq!(one, two);
+    assert_eq!(one.last(), Some(&1999));
+    assert!(one.len() > 300, "{}", one.len());
+    assert_eq!(points.dropped as usize, 4000 - one.len() - two.len());
+}
+
+#[test]
+fn more_sources_than_have_room_at_one_time_stay_within_the_memory() {
+    let mut points = Points::new(64 << 10);
+    for index in 0..2000 {
+        add(&mut points, source(1, index), 1, &[1.0; 4]);
+        assert!(points.bytes() <= 64 << 10, "{} bytes", points.bytes());
+    }
+    assert!(points.dropped > 0);
+}
+
+#[test]
+fn rows_and_texts_end_after_three_hours() {
+    let mut points = Points::new(1 << 20);
+    add(&mut points, source(1, 1), 10, &[1.0]);
+    add(&mut points, source(1, 1), 20, &[1.0]);
+    points.set_text(source(1, 7), "host_name", "web1");
+    points.expire(at(3 * 3600 + 15));
+    assert_eq!(times(&points, source(1, 1)), [20]);
+    let host = |points: &Points| {
+        points.text_of_agent(source(1, 1).agent, "host_name").map(|name| name.to_string())
+    };
+    assert_eq!(host(&points).as_deref(), Some("web1"));
+    points.expire(at(3 * 3600 + 20));
+    assert_eq!((times(&points, source(1, 1)), host(&points)), (Vec::new(), None));
+    assert_eq!((points.agents().count(), points.bytes()), (0, 0));
+}
+
+#[test]
+fn texts_stay_within_their_memory() {
+    let mut points = Points::new(8 << 10);
+    for index in 0..1000 {
+        points.set_text(source(1, index), "ifname", "eth0");
+    }
+    assert!(points.bytes() <= 1 << 10);
+    assert_eq!(points.text(&source(1, 0), "ifname").map(|text| &**text), Some("eth0"));
+    points.set_text(source(1, 0), "ifname", "eth1");
+    assert_eq!(points.text(&source(1, 0), "ifname").map(|text| &**text), Some("eth1"));
+}
+
+#[test]
+fn agents_are_in_order_each_once() {
+    let mut points = Points::new(1 << 20);
+    for (agent, index) in [(2, 1), (1, 2), (1, 1)] {
+        add(&mut points, source(agent, index), 10, &[1.0]);
+    }
+    let agents: Vec<_> = points.agents().map(|agent| agent.to_string()).collect();
+    assert_eq!(agents, ["192.0.2.1", "192.0.2.2"]);
+    let sources: Vec<_> = points.sources(source(1, 0).agent).collect();
+    assert_eq!(sources, [source(1, 1), source(1, 2)]);
+}
