@@ -3,6 +3,7 @@
 //! A library only so that man pages and completions can be made from its command line.
 
 mod args;
+mod aws;
 mod commands;
 mod config;
 mod databases;

@@ -41,7 +41,8 @@ fn every_route_of_the_program_is_documented() {
         return skip("the sources are not here");
     }
     let documented: BTreeSet<String> = documented().keys().map(|path| form(path)).collect();
-    let sources = files_under("analyzer/collector/src/http", ".rs");
+    let folders = ["analyzer/collector/src/http", "analyzer/collector/src/aws"];
+    let sources = folders.map(|folder| files_under(folder, ".rs")).concat();
     let routes = sources.iter().flat_map(|file| file.text.split(".route(").skip(1));
     let paths = routes.filter_map(|route| route.trim_start().strip_prefix('"')?.split('"').next());
     let routes: BTreeSet<String> = paths.map(form).collect();

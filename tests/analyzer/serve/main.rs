@@ -2,6 +2,7 @@
 //! byte by byte.
 
 mod apps;
+mod aws;
 mod client;
 mod contract;
 mod custom;

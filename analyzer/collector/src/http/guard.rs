@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use super::counters::Counters;
 use super::page;
 use super::reply::Failure;
+use crate::aws;
 
 /// Who may do what.
 #[derive(Debug, Default)]
@@ -35,6 +36,9 @@ pub(crate) async fn check(
         None => next.run(request).await,
         Some(failure) => {
             guard.counters.refuse();
+            if aws::has(request.uri().path()) {
+                return aws::refusal(&request, failure.status(), failure.text());
+            }
             failure.reply()
         }
     }
@@ -60,7 +64,9 @@ impl Guard {
             let text = "the header `Authorization: Bearer TOKEN` is missing or wrong";
             return Some(Failure::new(StatusCode::UNAUTHORIZED, text));
         }
-        if self.read_only && !is_reading(request.method()) {
+        // Operations of AWS that read come by POST too: they are refused one by one.
+        let is_known = is_reading(request.method()) || aws::has(uri.path());
+        if self.read_only && !is_known {
             return Some(Failure::new(StatusCode::FORBIDDEN, "the server is read-only"));
         }
         None

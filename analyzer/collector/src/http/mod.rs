@@ -1,5 +1,5 @@
-//! HTTP: one port for the REST interface of sFlow-RT, for the native one, for
-//! Prometheus, and for the page.
+//! HTTP: one port for the REST interface of sFlow-RT, for the native one, for Prometheus, for that of
+//! CloudWatch, and for the page.
 //!
 //! axum on tokio: most requests are long polls that wait, which costs a task each and no thread. The
 //! head of a request passes the [guard] first, then its handler runs [apart]. Bodies, URLs, connections
@@ -31,10 +31,12 @@ use axum::http::StatusCode;
 use axum::middleware;
 use tower::ServiceExt as _;
 
+use crate::aws;
 use crate::hub::Hub;
 pub(crate) use counters::Counters;
 pub(crate) use guard::Guard;
 use prometheus::SEPARATOR;
+pub(crate) use relaxed::read as read_body;
 use reply::Failure;
 
 /// Serves requests without end, on a thread of its own.
@@ -58,6 +60,7 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, guard: Guard) -> io::R
 fn router(hub: Arc<Hub>, guard: Guard) -> Router {
     let resources = Router::new()
         .merge(apps::routes())
+        .merge(aws::routes(guard.read_only))
         .merge(compat::routes())
         .merge(native::routes())
         .merge(page::routes())
@@ -69,7 +72,8 @@ fn router(hub: Arc<Hub>, guard: Guard) -> Router {
         .with_state(hub)
         .layer(middleware::from_fn(apart::run))
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check));
-    Router::new().fallback_service(resources.map_request(path::plain))
+    Router::new()
+        .fallback_service(resources.map_request(|request| aws::moved(path::plain(request))))
 }
 
 /// Threads for requests. More than there are processors as a rule: a short reply need not wait until a

@@ -29,7 +29,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Relaxed<T> {
 }
 
 /// Reads a body within the limits of size and time.
-async fn read(body: Body) -> Result<axum::body::Bytes, Failure> {
+pub(crate) async fn read(body: Body) -> Result<axum::body::Bytes, Failure> {
     // Without a permission to continue, a careful client does not even send it.
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_long());

@@ -43,6 +43,14 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, format!("no {kind} is named {name:?}"))
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn reply(self) -> Response {
         let body = Problem { status: self.status.as_u16(), error: self.text };
         // Numbers and texts can always be written.

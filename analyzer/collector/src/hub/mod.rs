@@ -23,6 +23,7 @@ use flowmote_engine::{Arrival, Instant as EngineTime};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
 
+use crate::aws;
 use crate::http::Counters;
 use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
@@ -54,6 +55,8 @@ pub(crate) struct Hub {
     pub(crate) http: Arc<Counters>,
     /// What the kernel dropped at the socket, or the list of senders refused.
     pub(crate) drops: Drops,
+    /// What requests of the interface of CloudWatch share.
+    pub(crate) aws: aws::Shared,
     /// Where received datagrams are sent on.
     pub(crate) relay: Relay,
     temporary: Mutex<Vec<Temporary>>,
@@ -110,6 +113,7 @@ impl Hub {
             query_memory: memory / 32,
             http: Arc::default(),
             drops,
+            aws: aws::Shared::default(),
             relay,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
@@ -237,6 +241,11 @@ impl Hub {
     /// The results of `read` for all analyzers.
     pub(crate) fn each<T>(&self, mut read: impl FnMut(&mut Analyzer) -> T) -> Vec<T> {
         self.analyzers.iter().map(|analyzer| read(&mut analyzer.lock())).collect()
+    }
+
+    /// The result of `read` for the analyzer with a number.
+    pub(crate) fn at<T>(&self, number: usize, read: impl FnOnce(&Analyzer) -> T) -> Option<T> {
+        self.analyzers.get(number).map(|analyzer| read(&analyzer.lock()))
     }
 
     /// The result of `read` for the first analyzer: for what is the same in all of them.

@@ -175,8 +175,10 @@ impl Metrics {
         let recorded = entity.record(id, time, fields, schemas, names);
         let after = entity.bytes();
         if let (Recorded::After(over), Some(schema)) = (recorded, schemas.get(id)) {
-            let numbers = fields.iter().map(point);
-            points.add(source, &Kind::Record(id), time.arrival, over, numbers);
+            if schema.numbers > 0 {
+                let numbers = fields.iter().map(point);
+                points.add(source, &Kind::Record(id), time.arrival, over, numbers);
+            }
             for (metric, _) in schema.outputs.iter().filter(|_| schema.texts > 0) {
                 let name = names.name(*metric);
                 if let (Some(name), Some((_, MetricValue::Text(text), _))) =

@@ -65,22 +65,22 @@ impl Metrics {
 
 impl<'a> PastRecord<'a> {
     /// The name of the record, such as `host_cpu`.
-    pub fn name(&self) -> &'static str {
+    pub fn name(self) -> &'static str {
         self.schema.record
     }
 
     /// The rows that are about a part of the time from `from` to `to`, without it.
-    pub fn between(&self, from: Instant, to: Instant) -> impl Iterator<Item = Row<'a>> {
+    pub fn between(self, from: Instant, to: Instant) -> impl Iterator<Item = Row<'a>> {
         self.named(self.rows.between(from, to))
     }
 
     /// The rows, the newest first.
-    pub fn newest(&self) -> impl Iterator<Item = Row<'a>> {
+    pub fn newest(self) -> impl Iterator<Item = Row<'a>> {
         self.named(self.rows.newest())
     }
 
     fn named(
-        &self,
+        self,
         rows: impl Iterator<Item = (Instant, core::time::Duration, &'a [f64])>,
     ) -> impl Iterator<Item = Row<'a>> {
         let schema = self.schema;
@@ -88,14 +88,14 @@ impl<'a> PastRecord<'a> {
     }
 
     /// The metrics that are numbers, under their published names.
-    pub fn published(&self) -> impl Iterator<Item = (Arc<str>, Published)> {
-        self.schema.outputs.iter().filter_map(|(metric, output)| {
+    pub fn published(self) -> impl Iterator<Item = (Arc<str>, Published)> + use<'a> {
+        self.schema.outputs.iter().filter_map(move |(metric, output)| {
             let Output::Number(at, Form::Number) = output else { return None };
             Some((self.names.name(*metric), self.place(*at)?))
         })
     }
 
-    fn place(&self, at: u16) -> Option<Published> {
+    fn place(self, at: u16) -> Option<Published> {
         if usize::from(at) < derived(self.schema.record).len() {
             return Some(Published { at: at.into(), derived: true, rate: false });
         }
@@ -106,7 +106,7 @@ impl<'a> PastRecord<'a> {
     }
 
     /// The value of a metric in a row of this record.
-    pub fn value(&self, row: &Row<'_>, metric: Published) -> Option<f64> {
+    pub fn value(self, row: &Row<'_>, metric: Published) -> Option<f64> {
         if metric.derived {
             let derived = derived(self.schema.record).get(metric.at)?;
             return (derived.value)(&Fields::of(self.schema, row));

@@ -38,7 +38,9 @@ fn rows_that_overlap_a_span_are_found() {
     }
     let found = |from, to| {
         let (_, rows) = points.of_source(&source(1, 1)).next().unwrap();
-        rows.between(at(from), at(to)).map(|(time, ..)| time.since(at(0)).as_secs()).collect::<Vec<_>>()
+        rows.between(at(from), at(to))
+            .map(|(time, ..)| time.since(at(0)).as_secs())
+            .collect::<Vec<_>>()
     };
     let none: Vec<u64> = Vec::new();
     assert_eq!(found(20, 30), [20, 30]);

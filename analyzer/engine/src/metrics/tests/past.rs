@@ -35,7 +35,10 @@ fn rows_have_differences_of_counters_and_values_of_gauges() {
     let [first, second] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!((first.over, first.difference("cpu_user")), (Duration::ZERO, None));
     assert_eq!(first.value("load_one"), Some(1.5));
-    assert_eq!((second.over, second.difference("cpu_user")), (Duration::from_secs(20), Some(600.0)));
+    assert_eq!(
+        (second.over, second.difference("cpu_user")),
+        (Duration::from_secs(20), Some(600.0))
+    );
     assert_eq!(second.difference("cpu_idle"), Some(1400.0));
     // A gauge is no counter, and a count that is meant is a value.
     assert_eq!((second.difference("load_one"), second.value("cpu_user")), (None, None));

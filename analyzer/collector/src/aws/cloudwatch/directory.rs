@@ -1,0 +1,133 @@
+//! Who the agents are: the names that dimensions have.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use flowmote_decoder::{Address, DataSource};
+use flowmote_engine::analyzer::Analyzer;
+use flowmote_engine::source::Source;
+use foldhash::{HashMap, HashMapExt};
+use parking_lot::Mutex;
+
+use crate::hub::Hub;
+
+/// The agents that have points, in the order of their addresses.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    agents: BTreeMap<Address, Agent>,
+    by_host: HashMap<Arc<str>, Address>,
+    by_instance: HashMap<Arc<str>, Address>,
+}
+
+/// An agent.
+#[derive(Clone, Debug)]
+pub(super) struct Agent {
+    pub(super) address: Address,
+    /// The analyzers that have points of it.
+    pub(super) analyzers: Vec<usize>,
+    /// The host name; the address if it has none, or shares it with another agent.
+    pub(super) host: Arc<str>,
+    pub(super) instance: Option<Instance>,
+}
+
+/// The instance of a cloud that an agent runs on.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) id: Arc<str>,
+    pub(super) image: Option<Arc<str>>,
+    pub(super) kind: Option<Arc<str>>,
+}
+
+/// The last directory. It is made again after [`MAX_AGE`], because many requests come at once.
+#[derive(Debug, Default)]
+pub(in crate::aws) struct Directories(Mutex<Option<(Instant, Arc<Directory>)>>);
+
+impl Directories {
+    /// The directory of now.
+    pub(super) fn get(&self, hub: &Hub) -> Arc<Directory> {
+        let mut cached = self.0.lock();
+        match &*cached {
+            Some((made, directory)) if made.elapsed() < MAX_AGE => directory.clone(),
+            _ => {
+                let directory = Arc::new(Directory::new(hub));
+                *cached = Some((Instant::now(), directory.clone()));
+                directory
+            }
+        }
+    }
+}
+
+impl Directory {
+    fn new(hub: &Hub) -> Self {
+        let mut agents: BTreeMap<Address, Agent> = BTreeMap::new();
+        for (number, found) in (0..).zip(hub.each(|analyzer| read(analyzer))) {
+            for agent in found {
+                let known = agents.entry(agent.address);
+                known.or_insert(agent).analyzers.push(number);
+            }
+        }
+        let (mut by_host, mut by_instance) = (HashMap::new(), HashMap::new());
+        for agent in agents.values() {
+            by_host.entry(agent.host.clone()).or_insert_with(Vec::new).push(agent.address);
+        }
+        let shared = by_host.into_values().filter(|addresses| addresses.len() > 1).flatten();
+        for address in shared {
+            if let Some(agent) = agents.get_mut(&address) {
+                agent.host = address.to_string().into();
+            }
+        }
+        // Of several agents on an instance, the first one has its name.
+        for agent in agents.values_mut() {
+            if let Some(instance) = &agent.instance
+                && *by_instance.entry(instance.id.clone()).or_insert(agent.address) != agent.address
+            {
+                agent.instance = None;
+            }
+        }
+        let by_host = agents.values().map(|it| (it.host.clone(), it.address)).collect();
+        Self { agents, by_host, by_instance }
+    }
+
+    /// All agents, or those from one on.
+    pub(super) fn from(&self, first: Option<Address>) -> impl Iterator<Item = &Agent> {
+        let first = first.map_or(core::ops::Bound::Unbounded, core::ops::Bound::Included);
+        self.agents.range((first, core::ops::Bound::Unbounded)).map(|(_, agent)| agent)
+    }
+
+    pub(super) fn by_host(&self, name: &str) -> Option<&Agent> {
+        self.agents.get(self.by_host.get(name)?)
+    }
+
+    pub(super) fn by_instance(&self, id: &str) -> Option<&Agent> {
+        self.agents.get(self.by_instance.get(id)?)
+    }
+
+    /// The agents on instances.
+    pub(super) fn instances(&self) -> impl Iterator<Item = (&Agent, &Instance)> {
+        self.agents.values().filter_map(|agent| Some((agent, agent.instance.as_ref()?)))
+    }
+}
+
+/// The agents of an analyzer.
+fn read(analyzer: &Analyzer) -> Vec<Agent> {
+    let points = analyzer.metrics().points();
+    let agents = points.agents().map(|address| {
+        let text = |name| points.text_of_agent(address, name).cloned();
+        // Virtual machines have host names too.
+        let host = Source { agent: address, data_source: HOST };
+        let host = points.text(&host, "host_name").cloned().or_else(|| text("host_name"));
+        let instance = text("cloud_instance_id").map(|id| Instance {
+            id,
+            image: text("cloud_image"),
+            kind: text("cloud_instance_type"),
+        });
+        let host = host.unwrap_or_else(|| address.to_string().into());
+        Agent { address, analyzers: Vec::new(), host, instance }
+    });
+    agents.collect()
+}
+
+const MAX_AGE: Duration = Duration::from_millis(250);
+const HOST: DataSource = DataSource { class: 2, index: 1 };

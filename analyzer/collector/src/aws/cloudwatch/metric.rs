@@ -1,0 +1,161 @@
+//! Metrics: a namespace, a name, and dimensions.
+
+use crate::aws::document::Document;
+use crate::aws::fault::Fault;
+use crate::aws::members::Members;
+
+/// A metric.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Metric {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// In the order of their names.
+    dimensions: Vec<Dimension>,
+}
+
+/// A name and a value.
+pub(super) type Dimension = (String, String);
+
+impl Metric {
+    /// A metric with dimensions in any order.
+    pub(super) fn new(namespace: &str, name: &str, mut dimensions: Vec<Dimension>) -> Self {
+        dimensions.sort();
+        Self { namespace: namespace.to_owned(), name: name.to_owned(), dimensions }
+    }
+
+    /// The metric that the members name.
+    pub(super) fn read(members: &Members<'_>) -> Result<Self, Fault> {
+        let namespace =
+            namespace(members)?.ok_or_else(|| Fault::missing(&members.name("Namespace")))?;
+        let name = name(members)?.ok_or_else(|| Fault::missing(&members.name("MetricName")))?;
+        let mut dimensions = Vec::new();
+        for dimension in filters(members)? {
+            let value =
+                dimension.1.ok_or_else(|| Fault::missing(&members.name("Dimensions.Value")))?;
+            dimensions.push((dimension.0, value));
+        }
+        Ok(Self::new(namespace, name, dimensions))
+    }
+
+    pub(super) fn dimensions(&self) -> &[Dimension] {
+        &self.dimensions
+    }
+
+    /// The value of a dimension.
+    pub(super) fn dimension(&self, name: &str) -> Option<&str> {
+        let found = self.dimensions.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn document(&self) -> Document {
+        let dimensions = self.dimensions.iter().map(|(name, value)| {
+            Document::new().with("Name", name.as_str()).with("Value", value.as_str())
+        });
+        Document::new()
+            .with("Namespace", self.namespace.as_str())
+            .with("MetricName", self.name.as_str())
+            .with("Dimensions", dimensions.collect::<Vec<_>>())
+    }
+}
+
+/// The namespace of a request.
+pub(super) fn namespace<'a>(members: &Members<'a>) -> Result<Option<&'a str>, Fault> {
+    limited(members, "Namespace")
+}
+
+/// The name of the metric of a request.
+pub(super) fn name<'a>(members: &Members<'a>) -> Result<Option<&'a str>, Fault> {
+    limited(members, "MetricName")
+}
+
+fn limited<'a>(members: &Members<'a>, name: &str) -> Result<Option<&'a str>, Fault> {
+    match members.text(name)? {
+        Some(text) if !is_name(text) => {
+            Err(Fault::value(&members.name(name), "must have 1 to 255 printable characters"))
+        }
+        text => Ok(text),
+    }
+}
+
+/// The dimensions of a request, those of a filter without a value too.
+pub(super) fn filters(members: &Members<'_>) -> Result<Vec<(String, Option<String>)>, Fault> {
+    let list = members.structures("Dimensions")?;
+    if list.len() > MAX_DIMENSIONS {
+        let reason = format!("has more than {MAX_DIMENSIONS} items");
+        return Err(Fault::value(&members.name("Dimensions"), &reason));
+    }
+    let mut found: Vec<(String, Option<String>)> = Vec::with_capacity(list.len());
+    for dimension in &list {
+        let name = limited(dimension, "Name")?;
+        let name = name.ok_or_else(|| Fault::missing(&dimension.name("Name")))?;
+        let value = limited_value(dimension)?;
+        if found.iter().any(|(other, _)| other == name) {
+            let reason = format!("has the name {name} twice");
+            return Err(Fault::value(&members.name("Dimensions"), &reason));
+        }
+        found.push((name.to_owned(), value.map(str::to_owned)));
+    }
+    Ok(found)
+}
+
+fn limited_value<'a>(dimension: &Members<'a>) -> Result<Option<&'a str>, Fault> {
+    match dimension.text("Value")? {
+        Some(text)
+            if text.is_empty() || text.len() > 1024 || text.chars().any(char::is_control) =>
+        {
+            let reason = "must have 1 to 1024 printable characters";
+            Err(Fault::value(&dimension.name("Value"), reason))
+        }
+        text => Ok(text),
+    }
+}
+
+/// True for a name that a namespace, metric or dimension may have.
+fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+const MAX_DIMENSIONS: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dimension(name: &str, value: &str) -> Document {
+        Document::new().with("Name", name).with("Value", value)
+    }
+
+    fn read(dimensions: Vec<Document>) -> Result<Metric, Fault> {
+        let document = Document::new()
+            .with("Namespace", "N")
+            .with("MetricName", "m")
+            .with("Dimensions", dimensions);
+        Metric::read(&Members::of(&document)?)
+    }
+
+    #[test]
+    fn order_of_dimensions_does_not_matter() {
+        let one = read(vec![dimension("b", "2"), dimension("a", "1")]).unwrap();
+        let other = read(vec![dimension("a", "1"), dimension("b", "2")]).unwrap();
+        assert_eq!(one, other);
+        assert_eq!((one.dimension("b"), one.dimension("c")), (Some("2"), None));
+    }
+
+    #[test]
+    fn dimensions_that_no_metric_can_have_are_errors() {
+        for dimensions in [
+            vec![dimension("a", "1"), dimension("a", "2")],
+            vec![dimension("", "1")],
+            vec![dimension("a", "")],
+            vec![dimension("a", "\n")],
+            vec![dimension("a", &"x".repeat(1025))],
+            vec![dimension(&"x".repeat(256), "1")],
+            vec![Document::new().with("Name", "a")],
+            vec!["a".into()],
+            (0..31).map(|number| dimension(&number.to_string(), "1")).collect(),
+        ] {
+            let fault = read(dimensions.clone()).unwrap_err();
+            assert!(fault.message.contains("Dimensions"), "{dimensions:?}: {fault:?}");
+        }
+    }
+}

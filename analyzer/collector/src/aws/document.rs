@@ -1,0 +1,70 @@
+//! What operations read and write: a tree of values, whatever the protocol.
+//!
+//! Protocols differ in the types that they have on the wire. A query has texts for everything; a time is a
+//! number in JSON, a tagged number in CBOR and a text in XML; a list of XML has an element for each item. So
+//! operations see this tree and no protocol, and protocols see no operation.
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Document {
+    Null,
+    Bool(bool),
+    Number(f64),
+    /// Seconds since 1970.
+    Time(f64),
+    Text(String),
+    List(Vec<Document>),
+    /// A structure, in the order of its members.
+    Members(Vec<(String, Document)>),
+    /// A map whose keys are data.
+    Map(Vec<(String, Document)>),
+}
+
+impl Document {
+    /// A structure without members.
+    pub(crate) fn new() -> Self {
+        Self::Members(Vec::new())
+    }
+
+    /// The same with a member more.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Self>) -> Self {
+        if let Self::Members(members) = &mut self {
+            members.push((name.to_owned(), value.into()));
+        }
+        self
+    }
+
+    /// The same with a member more, if there is a value for it.
+    #[must_use]
+    pub(crate) fn with_some(self, name: &str, value: Option<impl Into<Self>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+impl From<&str> for Document {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Document {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<f64> for Document {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Vec<Self>> for Document {
+    fn from(list: Vec<Self>) -> Self {
+        Self::List(list)
+    }
+}

@@ -1,0 +1,94 @@
+//! The errors of the services.
+
+use axum::http::StatusCode;
+
+/// An error, with its text for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+}
+
+/// The kinds of errors. A client raises the exception of the shape, or of the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    InvalidValue,
+    InvalidCombination,
+    MissingParameter,
+    InvalidNextToken,
+    Validation,
+    Serialization,
+    UnknownOperation,
+    MissingToken,
+    AccessDenied,
+    TooLarge,
+    Timeout,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// A parameter has a value that cannot be used.
+    pub(crate) fn value(name: &str, reason: &str) -> Self {
+        Self::new(Kind::InvalidValue, format!("The parameter {name} {reason}."))
+    }
+
+    pub(crate) fn missing(name: &str) -> Self {
+        Self::new(Kind::MissingParameter, format!("The parameter {name} is required."))
+    }
+
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new(Kind::Validation, message)
+    }
+
+    pub(crate) fn next_token() -> Self {
+        Self::new(
+            Kind::InvalidNextToken,
+            "The parameter NextToken is none that this request returned.",
+        )
+    }
+}
+
+impl Kind {
+    /// The name of the exception in JSON and CBOR.
+    pub(crate) fn shape(self) -> &'static str {
+        match self {
+            Self::InvalidValue => "InvalidParameterValueException",
+            Self::InvalidCombination => "InvalidParameterCombinationException",
+            Self::MissingParameter => "MissingRequiredParameterException",
+            Self::UnknownOperation => "UnknownOperationException",
+            Self::Serialization => "SerializationException",
+            Self::AccessDenied => "AccessDeniedException",
+            _ => self.code(),
+        }
+    }
+
+    /// The code in XML, and in the header for clients that know the codes of XML.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::InvalidValue => "InvalidParameterValue",
+            Self::InvalidCombination => "InvalidParameterCombination",
+            Self::MissingParameter => "MissingParameter",
+            Self::InvalidNextToken => "InvalidNextToken",
+            Self::Validation => "ValidationError",
+            Self::Serialization => "MalformedInput",
+            Self::UnknownOperation => "InvalidAction",
+            Self::MissingToken => "MissingAuthenticationToken",
+            Self::AccessDenied => "AccessDenied",
+            Self::TooLarge => "RequestEntityTooLarge",
+            Self::Timeout => "RequestTimeout",
+        }
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::UnknownOperation => StatusCode::NOT_FOUND,
+            Self::MissingToken | Self::AccessDenied => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}

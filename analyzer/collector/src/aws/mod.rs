@@ -1,0 +1,177 @@
+//! The interface of Amazon CloudWatch, for programs that have it.
+//!
+//! One port serves all services and protocols: see [`protocol`]. A request becomes a
+//! [tree of values](document), the operation that it names reads and writes such trees, and its errors
+//! are [faults](fault), so that an operation does not depend on the protocol.
+//!
+//! Requests come to `/`, as of AWS itself, and to [`PATH`], for a proxy that has something else there.
+
+mod body;
+mod cloudwatch;
+mod document;
+mod fault;
+mod members;
+mod protocol;
+
+use core::hash::BuildHasher;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::hash::RandomState;
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::task::block_in_place;
+
+use crate::hub::Hub;
+use document::Document;
+use fault::{Fault, Kind};
+use protocol::Target;
+
+/// What requests share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    directory: cloudwatch::Directories,
+}
+
+/// The path of all requests.
+pub(crate) const PATH: &str = "/aws";
+
+/// The resource of all operations. If `read_only`, those that change something are refused.
+pub(crate) fn routes(read_only: bool) -> Router<Arc<Hub>> {
+    let call = async move |State(hub): State<Arc<Hub>>, request: Request| {
+        reply(hub, request, read_only).await
+    };
+    Router::new()
+        .route("/aws", get(call).post(call))
+        .route("/aws/service/{service}/operation/{operation}", post(call))
+}
+
+/// Moves a request to the root to [`PATH`], where the page is not in its way.
+pub(crate) fn moved(mut request: Request<Body>) -> Request<Body> {
+    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+    let by_get = path == "/" && query.split('&').any(|pair| pair.starts_with("Action="));
+    if path.starts_with("/service/") || path == "/" && request.method() == Method::POST || by_get {
+        let path = if path == "/" { PATH.to_owned() } else { format!("{PATH}{path}") };
+        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+        if let Ok(path) = PathAndQuery::try_from(path) {
+            let mut parts = request.uri().clone().into_parts();
+            parts.path_and_query = Some(path);
+            if let Ok(uri) = Uri::from_parts(parts) {
+                *request.uri_mut() = uri;
+            }
+        }
+    }
+    request
+}
+
+/// True for the path of a request [here](moved).
+pub(crate) fn has(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with("/service/"))
+}
+
+/// The reply to a request that is refused before its body is read.
+pub(crate) fn refusal(request: &Request, status: StatusCode, reason: &str) -> Response {
+    let kind = match status {
+        StatusCode::UNAUTHORIZED => Kind::MissingToken,
+        _ => Kind::AccessDenied,
+    };
+    let mut head = Request::new(()).into_parts().0;
+    (head.uri, head.headers) = (request.uri().clone(), request.headers().clone());
+    Target::of(&head).protocol.fault(&Fault::new(kind, reason), &request_id())
+}
+
+async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
+    let (head, body) = request.into_parts();
+    let (target, id) = (Target::of(&head), request_id());
+    let protocol = target.protocol;
+    let result = match read(&head, body).await {
+        // The work begins after the wait for the body: other requests of this thread need not wait for it.
+        Ok(body) => block_in_place(|| run(&hub, target, &body, read_only)),
+        Err(fault) => Err(fault),
+    };
+    match result {
+        Ok((operation, document)) => protocol.reply(&operation, &document, &id),
+        Err(fault) => protocol.fault(&fault, &id),
+    }
+}
+
+/// The parameters of a query by GET are those of the URL.
+async fn read(head: &Parts, body: Body) -> Result<Vec<u8>, Fault> {
+    match head.method {
+        Method::POST => body::read(head, body).await,
+        _ => Ok(head.uri.query().unwrap_or_default().as_bytes().to_vec()),
+    }
+}
+
+fn run(
+    hub: &Hub,
+    target: Target,
+    body: &[u8],
+    read_only: bool,
+) -> Result<(String, Document), Fault> {
+    let (service, operation, document) = target.read(body)?;
+    if service.is_some_and(|service| service != cloudwatch::SERVICE) {
+        return Err(unknown(&operation));
+    }
+    let found = cloudwatch::operation(&operation).ok_or_else(|| unknown(&operation))?;
+    if read_only && found.changes {
+        return Err(Fault::new(Kind::AccessDenied, "The server is read-only."));
+    }
+    (found.run)(hub, &document).map(|document| (operation, document))
+}
+
+fn unknown(operation: &str) -> Fault {
+    let operation: String = operation.chars().take(128).collect();
+    Fault::new(Kind::UnknownOperation, format!("The operation {operation} is not supported."))
+}
+
+/// The id of a request in the form of a UUID of version 4.
+fn request_id() -> String {
+    static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let [high, low] = KEYS.each_ref().map(|keys| keys.hash_one(count));
+    let (a, b, c) = (high >> 32, high >> 16 & 0xffff, high & 0xfff | 0x4000);
+    let (d, e) = (low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+    format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_to_the_root_have_a_path_of_their_own() {
+        for (method, uri, path) in [
+            (Method::POST, "/", "/aws"),
+            (Method::POST, "/?a=b", "/aws?a=b"),
+            (Method::GET, "/", "/"),
+            (Method::GET, "/?Version=1&Action=ListMetrics", "/aws?Version=1&Action=ListMetrics"),
+            (Method::GET, "/?view=Action=1", "/?view=Action=1"),
+            (Method::POST, "/service/S/operation/O", "/aws/service/S/operation/O"),
+            (Method::POST, "/aws", "/aws"),
+            (Method::POST, "/flow/x/json", "/flow/x/json"),
+        ] {
+            let request = Request::builder().method(&method).uri(uri).body(Body::empty()).unwrap();
+            let moved = moved(request);
+            assert_eq!(moved.uri().to_string(), path, "{method} {uri}");
+            assert_eq!(has(moved.uri().path()), path.starts_with("/aws"), "{uri}");
+        }
+        assert!(!has("/awsome") && !has("/aws/x"));
+    }
+
+    #[test]
+    fn ids_of_requests_are_uuids_that_differ() {
+        let [one, two] = [request_id(), request_id()];
+        assert_ne!(one, two);
+        let lengths: Vec<_> = one.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert!(one[14..].starts_with('4') && one[19..].starts_with(['8', '9', 'a', 'b']), "{one}");
+    }
+}

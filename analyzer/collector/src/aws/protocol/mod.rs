@@ -1,0 +1,118 @@
+//! The protocols of the services, and how a request shows which one it has.
+//!
+//! The client chooses, and it has no second try. All three come by POST on one port:
+//!
+//! - a path that ends with `/service/SERVICE/operation/OPERATION` is RPC v2 CBOR;
+//! - a header `X-Amz-Target: SERVICE.OPERATION` is JSON;
+//! - all others are query, with the operation among the parameters. They may come by GET too.
+
+mod cbor;
+mod json;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use super::document::Document;
+use super::fault::Fault;
+
+/// A protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Query,
+    Json,
+    Cbor,
+}
+
+/// Which protocol, service and operation the head of a request names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) protocol: Protocol,
+    /// The service and operation; `None` for query, whose parameters have them.
+    pub(crate) operation: Option<(String, String)>,
+}
+
+impl Target {
+    /// The target of a request.
+    pub(crate) fn of(head: &Parts) -> Self {
+        let named = |(service, operation): (&str, &str)| (service.to_owned(), operation.to_owned());
+        let path = head.uri.path().split_once("/service/").map(|(_, rest)| rest);
+        if let Some(target) = path.and_then(|path| path.split_once("/operation/")) {
+            return Self { protocol: Protocol::Cbor, operation: Some(named(target)) };
+        }
+        match head.headers.get("x-amz-target") {
+            Some(target) => {
+                let target = target.to_str().unwrap_or_default();
+                let target = target.rsplit_once('.').unwrap_or(("", target));
+                Self { protocol: Protocol::Json, operation: Some(named(target)) }
+            }
+            None => Self { protocol: Protocol::Query, operation: None },
+        }
+    }
+
+    /// The operation of a request for this target, and its parameters.
+    pub(crate) fn read(self, body: &[u8]) -> Result<(Option<String>, String, Document), Fault> {
+        match (self.protocol, self.operation) {
+            (Protocol::Json, Some((service, name))) => Ok((Some(service), name, json::read(body)?)),
+            (Protocol::Cbor, Some((service, name))) => Ok((Some(service), name, cbor::read(body)?)),
+            _ => query::read(body).map(|(name, document)| (None, name, document)),
+        }
+    }
+}
+
+impl Protocol {
+    /// The reply of an operation.
+    pub(crate) fn reply(self, operation: &str, document: &Document, request: &str) -> Response {
+        let body = match self {
+            Self::Query => query::write(operation, document, request),
+            Self::Json => json::write(document),
+            Self::Cbor => cbor::write(document),
+        };
+        self.response(body, request)
+    }
+
+    /// The reply for an error.
+    pub(crate) fn fault(self, fault: &Fault, request: &str) -> Response {
+        let document =
+            || Document::new().with("__type", fault.kind.shape()).with("message", &*fault.message);
+        let body = match self {
+            Self::Query => query::fault(fault, request),
+            Self::Json => json::write(&document()),
+            Self::Cbor => cbor::write(&document()),
+        };
+        let mut response = self.response(body, request);
+        *response.status_mut() = fault.kind.status();
+        if self != Self::Query
+            && let Ok(code) = HeaderValue::try_from(format!("{};Sender", fault.kind.code()))
+        {
+            response.headers_mut().insert(QUERY_ERROR, code);
+        }
+        response
+    }
+
+    fn response(self, body: Vec<u8>, request: &str) -> Response {
+        let kind = match self {
+            Self::Query => "text/xml",
+            Self::Json => "application/x-amz-json-1.0",
+            Self::Cbor => "application/cbor",
+        };
+        let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+        let headers = response.headers_mut();
+        if let Ok(request) = HeaderValue::try_from(request) {
+            headers.insert(REQUEST_ID, request);
+        }
+        if self == Self::Cbor {
+            // Go clients reject a reply without it.
+            headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static("rpc-v2-cbor"));
+        }
+        response
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
+/// The code of an error for clients that know those of query. Without it they raise no modelled exception.
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");

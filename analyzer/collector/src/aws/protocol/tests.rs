@@ -1,0 +1,178 @@
+use axum::body::to_bytes;
+use axum::http::Request;
+
+use super::*;
+use crate::aws::fault::Kind;
+
+fn target(path: &str, header: Option<&str>) -> Target {
+    let mut request = Request::post(path);
+    if let Some(header) = header {
+        request = request.header("X-Amz-Target", header);
+    }
+    Target::of(&request.body(()).unwrap().into_parts().0)
+}
+
+fn read(protocol: Protocol, body: &[u8]) -> Result<Document, Fault> {
+    let named = Some(("Service".to_owned(), "Do".to_owned()));
+    let operation = if protocol == Protocol::Query { None } else { named };
+    Target { protocol, operation }.read(body).map(|(.., document)| document)
+}
+
+fn body(response: Response) -> Vec<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(to_bytes(response.into_body(), usize::MAX)).unwrap().to_vec()
+}
+
+fn text(response: Response) -> String {
+    String::from_utf8(body(response)).unwrap()
+}
+
+#[test]
+fn protocol_is_seen_in_the_head() {
+    let granite =
+        |operation: &str| Some(("GraniteServiceVersion20100801".to_owned(), operation.to_owned()));
+    let cbor = "/service/GraniteServiceVersion20100801/operation/ListMetrics";
+    for path in [cbor.to_owned(), format!("/aws{cbor}")] {
+        let expected = Target { protocol: Protocol::Cbor, operation: granite("ListMetrics") };
+        assert_eq!(target(&path, None), expected, "{path}");
+    }
+    let json = target("/", Some("GraniteServiceVersion20100801.GetMetricData"));
+    assert_eq!(json, Target { protocol: Protocol::Json, operation: granite("GetMetricData") });
+    let query = Target { protocol: Protocol::Query, operation: None };
+    assert_eq!(target("/", None), query);
+    assert_eq!(target("/service/x", None), query);
+}
+
+#[test]
+fn lists_of_a_query_are_in_the_order_of_their_numbers() {
+    let form = b"Action=Do&Version=2010-08-01&A=1+2&L.member.10=c&L.member.2.X=b&L.member.1.Y.Z=a";
+    let list = vec![
+        Document::new().with("Y", Document::new().with("Z", "a")),
+        Document::new().with("X", "b"),
+        "c".into(),
+    ];
+    let expected = Document::new().with("A", "1 2").with("L", list);
+    assert_eq!(read(Protocol::Query, form), Ok(expected));
+    let (service, operation, _) = target("/", None).read(form).unwrap();
+    assert_eq!((service, operation.as_str()), (None, "Do"));
+    let fault = read(Protocol::Query, b"A=1").unwrap_err();
+    assert_eq!(fault.kind, Kind::UnknownOperation);
+    let deep = format!("Action=Do&{}=1", "a.".repeat(100_000));
+    assert_eq!(read(Protocol::Query, deep.as_bytes()).unwrap_err().kind, Kind::InvalidValue);
+}
+
+#[test]
+fn maps_of_cbor_have_a_length_or_an_end() {
+    // {"A": [1, 2.5, 1(1700000000)], "B": null, "C": true}
+    let definite = b"\xa3\x61A\x83\x01\xf9\x41\x00\xc1\x1a\x65\x53\xf1\x00\x61B\xf6\x61C\xf5";
+    let endless =
+        b"\xbf\x61A\x9f\x01\xf9\x41\x00\xc1\x1a\x65\x53\xf1\x00\xff\x61B\xf6\x61C\xf5\xff";
+    let list = vec![1.0.into(), 2.5.into(), Document::Time(1_700_000_000.0)];
+    let expected =
+        Document::new().with("A", list).with("B", Document::Null).with("C", Document::Bool(true));
+    assert_eq!(read(Protocol::Cbor, definite), Ok(expected.clone()));
+    assert_eq!(read(Protocol::Cbor, endless), Ok(expected));
+    assert_eq!(read(Protocol::Cbor, b""), Ok(Document::new()));
+    for broken in [
+        &b"\xa1\x61A"[..],
+        b"\xa1\x01\x02",
+        b"\xa0\x00",
+        b"\xff",
+        b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x7b\x7f\xff\xff\xff\xff\xff\xff\xff",
+        &[0x81; 100_000],
+        b"\xc1\x61A",
+        b"\x41A",
+    ] {
+        assert_eq!(read(Protocol::Cbor, broken).unwrap_err().kind, Kind::Serialization);
+    }
+}
+
+#[test]
+fn broken_json_is_an_error() {
+    assert_eq!(read(Protocol::Json, b""), Ok(Document::new()));
+    for broken in [&b"{"[..], b"{\"a\":1}x", b"\xff", "[".repeat(100_000).as_bytes()] {
+        assert_eq!(read(Protocol::Json, broken).unwrap_err().kind, Kind::Serialization);
+    }
+}
+
+/// A reply with each type of value.
+fn sample() -> Document {
+    let map = Document::Map(vec![("p99.9".to_owned(), 0.5.into())]);
+    Document::new()
+        .with("Label", "a <b> & \u{1}c")
+        .with("Values", vec![3.0.into(), 0.25.into()])
+        .with("Time", Document::Time(1_700_000_000.0))
+        .with("Times", vec![Document::Time(1_700_000_000.25)])
+        .with("Empty", Document::List(Vec::new()))
+        .with("Extended", map)
+}
+
+#[test]
+fn reply_in_xml() {
+    let xml = text(Protocol::Query.reply("Do", &sample(), "id-1"));
+    assert_eq!(
+        xml,
+        "<DoResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\"><DoResult>\
+         <Label>a &lt;b&gt; &amp; c</Label>\
+         <Values><member>3</member><member>0.25</member></Values>\
+         <Time>2023-11-14T22:13:20Z</Time>\
+         <Times><member>2023-11-14T22:13:20.25Z</member></Times><Empty></Empty>\
+         <Extended><entry><key>p99.9</key><value>0.5</value></entry></Extended></DoResult>\
+         <ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata></DoResponse>"
+    );
+    let empty = text(Protocol::Query.reply("Put", &Document::new(), "id-1"));
+    assert!(empty.contains("<ResponseMetadata>") && !empty.contains("PutResult"), "{empty}");
+}
+
+#[test]
+fn reply_in_json() {
+    let response = Protocol::Json.reply("Do", &sample(), "id-1");
+    assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.0");
+    assert_eq!(response.headers()["x-amzn-requestid"], "id-1");
+    assert_eq!(
+        text(response),
+        "{\"Label\":\"a <b> & \\u0001c\",\"Values\":[3.0,0.25],\"Time\":1700000000,\
+         \"Times\":[1700000000.25],\"Empty\":[],\"Extended\":{\"p99.9\":0.5}}"
+    );
+    assert_eq!(text(Protocol::Json.reply("Put", &Document::new(), "id-1")), "{}");
+}
+
+#[test]
+fn reply_in_cbor_has_floats_and_tagged_times() {
+    let document = Document::new()
+        .with("V", vec![3.0.into(), 0.1.into()])
+        .with("T", Document::Time(1_700_000_000.0));
+    let response = Protocol::Cbor.reply("Do", &document, "id-1");
+    assert_eq!(response.headers()["smithy-protocol"], "rpc-v2-cbor");
+    assert_eq!(response.headers()["content-type"], "application/cbor");
+    assert_eq!(
+        body(response),
+        b"\xa2\x61V\x82\xf9\x42\x00\xfb\x3f\xb9\x99\x99\x99\x99\x99\x9a\x61T\xc1\x1a\x65\x53\xf1\x00"
+    );
+    assert_eq!(body(Protocol::Cbor.reply("Put", &Document::new(), "id-1")), b"\xa0");
+}
+
+#[test]
+fn errors_have_shape_code_and_status() {
+    let fault = Fault::value("Period", "is no multiple of 60");
+    let xml = Protocol::Query.fault(&fault, "id-1");
+    assert_eq!(xml.status(), 400);
+    let xml = text(xml);
+    assert!(
+        xml.contains(
+            "<Error><Type>Sender</Type><Code>InvalidParameterValue</Code>\
+             <Message>The parameter Period is no multiple of 60.</Message></Error>\
+             <RequestId>id-1</RequestId>"
+        ),
+        "{xml}"
+    );
+    for protocol in [Protocol::Json, Protocol::Cbor] {
+        let reply = protocol.fault(&fault, "id-1");
+        assert_eq!(reply.status(), 400);
+        assert_eq!(reply.headers()["x-amzn-query-error"], "InvalidParameterValue;Sender");
+        let body = String::from_utf8_lossy(&body(reply)).into_owned();
+        assert!(body.contains("__type") && body.contains("InvalidParameterValueException"));
+        assert!(body.contains("The parameter Period is no multiple of 60."), "{body}");
+    }
+}

@@ -1,0 +1,56 @@
+//! The interface of CloudWatch: published clients against the real program, by boto3 of today (JSON) and of
+//! 2023 (query), and its replies in all three protocols.
+
+mod host;
+mod requests;
+
+use std::path::Path;
+use std::process::Command;
+
+use flowmote_lab::skip;
+use flowmote_lab::toolchain::target_directory;
+
+use crate::client::Server;
+use host::{Host, INSTANCE};
+
+/// Runs a client with the Python of a virtual environment that `tests/setup` makes; false without it.
+fn accept(server: &Server, environment: &str, client: &str) -> bool {
+    let python = target_directory("").join(environment).join("bin/python");
+    if !python.exists() {
+        skip(&format!("{environment} of PyPI is missing; tests/setup installs it"));
+        return false;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyzer/clients/aws");
+    let mut command = Command::new(python);
+    command.arg("-B").arg(folder.join(client));
+    command.env("FLOWMOTE_URL", format!("http://{}", server.http));
+    command.env("FLOWMOTE_INSTANCE", INSTANCE);
+    // Settings of whoever runs the tests are none of these clients'.
+    command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = command.output().expect("Python starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{environment} {client}: {}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("ok"), "{client}: {}", text(&output.stdout));
+    true
+}
+
+#[test]
+fn clients_of_cloudwatch_pass() {
+    let server = Server::start(&[]);
+    let _host = Host::to(&server);
+    for client in CLIENTS {
+        for environment in [CURRENT, OLD] {
+            // It sends the bytes of all protocols itself.
+            if client == "three_protocols.py" && environment == OLD {
+                continue;
+            }
+            if !accept(&server, environment, client) {
+                return;
+            }
+        }
+    }
+}
+
+const CLIENTS: [&str; 3] = ["cw_list_metrics.py", "cw_errors.py", "three_protocols.py"];
+const CURRENT: &str = "aws";
+const OLD: &str = "aws-old";
