@@ -21,17 +21,32 @@ pub(crate) fn path_mtu(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<u32>
     Ok(u32::from_ne_bytes(value))
 }
 
-/// Datagrams that did not fit the receive queue of the socket, modulo 2^32, from
-/// `SK_MEMINFO_DROPS`.
+/// The receive queue of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReceiveQueue {
+    /// Bytes of memory that hold datagrams, more than these have themselves.
+    pub(crate) used: u32,
+    /// The limit of them.
+    pub(crate) size: u32,
+    /// Datagrams that did not fit, modulo 2^32.
+    pub(crate) losses: u32,
+}
+
+/// The receive queue, from `SO_MEMINFO`.
 ///
 /// # Errors
 /// `ENOPROTOOPT` before Linux 4.12.
-pub(crate) fn receive_losses(socket: BorrowedFd<'_>) -> io::Result<u32> {
+pub(crate) fn receive_queue(socket: BorrowedFd<'_>) -> io::Result<ReceiveQueue> {
     let (level, name) = (libc::SOL_SOCKET, libc::SO_MEMINFO);
     let mut words = [[0; 4]; libc::SK_MEMINFO_DROPS as usize + 1];
     let value = words.as_flattened_mut();
     call(Call::GetOption { fd: socket.as_raw_fd(), level, name, value })?;
-    Ok(words.last().map_or(0, |word| u32::from_ne_bytes(*word)))
+    let word = |at: libc::c_int| words.get(at as usize).map_or(0, |word| u32::from_ne_bytes(*word));
+    Ok(ReceiveQueue {
+        used: word(libc::SK_MEMINFO_RMEM_ALLOC),
+        size: word(libc::SK_MEMINFO_RCVBUF),
+        losses: word(libc::SK_MEMINFO_DROPS),
+    })
 }
 
 /// Ends the connection of a socket, and frees the source address that the kernel chose for it.
@@ -49,18 +64,22 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn losses_are_the_datagrams_that_cannot_be_read() {
+    fn queue_counts_its_memory_and_the_datagrams_that_cannot_be_read() {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_nonblocking(true).unwrap();
         // The smallest queue that the kernel allows.
         nix::sys::socket::setsockopt(&receiver, nix::sys::socket::sockopt::RcvBuf, &1).unwrap();
+        let queue = || receive_queue(receiver.as_fd()).unwrap();
+        assert_eq!((queue().used, queue().losses), (0, 0));
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..100 {
             sender.send_to(&[0x5a; 500], receiver.local_addr().unwrap()).unwrap();
         }
+        let full = queue();
+        assert!(full.used > full.size / 2 && full.used < full.size + 4096, "{full:?}");
         let received = (0..).take_while(|_| receiver.recv(&mut [0xa5; 500]).is_ok()).count() as u32;
         assert!(received > 0);
-        assert_eq!(receive_losses(receiver.as_fd()).unwrap(), 100 - received);
+        assert_eq!((queue().used, queue().losses), (0, 100 - received));
     }
 
     #[test]

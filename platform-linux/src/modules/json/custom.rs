@@ -1,15 +1,12 @@
 //! `rtmetric` and `rtflow`: values with names and types that the sender chooses.
 
-use core::fmt;
 use core::net::IpAddr;
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use flowmote_core::{FlowValue, MetricValue, is_datasource_name, is_value_name};
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_json::Deserializer;
 
+use super::members::{self, Member, Object, Place, object};
 use super::refusals::Kind;
 use super::value::{Number, Text, Value};
 
@@ -20,17 +17,15 @@ pub(super) struct Custom<'a> {
     /// Of an `rtflow` only.
     pub(super) sampling_rate: Number,
     /// Read one by one, so that a mistake in one leaves the others alone.
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    members: Vec<(Text<'a>, &'a str)>,
 }
 
-/// A value with its type.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Member<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    value: Value<'a>,
+object! {
+    /// A value with its type.
+    struct Typed<'a>: Object<'a> {
+        "type" => kind: Text<'a>,
+        "value" => value: Value<'a>,
+    }
 }
 
 /// A mistake in one member, or in the data source of a message.
@@ -58,31 +53,34 @@ impl<'a> Custom<'a> {
     pub(super) fn members<'b>(
         &'b self,
         refuse: &mut dyn FnMut(Mistake<'_>),
-    ) -> Vec<(&'b str, Member<'a>)> {
-        let objects = self.members.iter().filter(|(_, text)| text.get().starts_with('{'));
+    ) -> Vec<(&'b str, Typed<'a>)> {
+        let objects = self.members.iter().filter(|(_, text)| text.starts_with('{'));
         let mut names = HashSet::new();
         let read = objects.filter_map(|(name, text)| {
+            let name = name.as_str();
             let member = if names.insert(name) {
                 read_member(name, text)
             } else {
                 Err(Mistake { kind: Kind::Type, name, needs: "one value, and has several" })
             };
-            member.map_err(&mut *refuse).ok().map(|member| (&**name, member))
+            member.map_err(&mut *refuse).ok().map(|member| (name, member))
         });
         read.collect()
     }
 }
 
-fn read_member<'a, 'b>(name: &'b str, text: &'a RawValue) -> Result<Member<'a>, Mistake<'b>> {
+fn read_member<'a, 'b>(name: &'b str, text: &'a str) -> Result<Typed<'a>, Mistake<'b>> {
     if !is_value_name(name) {
         let needs = "a name of up to 64 letters, digits, - and _";
         return Err(Mistake { kind: Kind::Name, name, needs });
     }
     let needs = r#"{"type": "a text", "value": ...}"#;
-    serde_json::from_str(text.get()).map_err(|_| Mistake { kind: Kind::Type, name, needs })
+    let mut typed = Typed::default();
+    let read = members::read(&mut typed, &mut Deserializer::from_str(text));
+    read.map(|()| typed).map_err(|_| Mistake { kind: Kind::Type, name, needs })
 }
 
-impl Member<'_> {
+impl Typed<'_> {
     /// The value of a metric; an error names what would be right.
     pub(super) fn metric(&self) -> Result<MetricValue<'_>, &'static str> {
         let value = &self.value;
@@ -187,37 +185,19 @@ fn mac(text: &str) -> Option<[u8; 6]> {
     digits.next().is_none().then_some(bytes)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Custom<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(CustomVisitor)
-    }
-}
-
-struct CustomVisitor;
-
-impl<'de> Visitor<'de> for CustomVisitor {
-    type Value = Custom<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object in braces")
+impl<'de> Object<'de> for Custom<'de> {
+    fn member(&mut self, name: &str) -> Option<Member<'_, 'de>> {
+        let (number, name, place) = match name {
+            "datasource" => (0, "datasource", Place::Text(&mut self.datasource)),
+            "sampling_rate" => (1, "sampling_rate", Place::Number(&mut self.sampling_rate)),
+            _ => return None,
+        };
+        Some(Member { number, name, place })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Custom<'de>, A::Error> {
-        let mut custom = Custom::default();
-        while let Some(Text(key)) = entries.next_key::<Text<'de>>()? {
-            match &*key {
-                "datasource" if custom.datasource.get().is_some() => {
-                    return Err(Error::duplicate_field("datasource"));
-                }
-                "datasource" => custom.datasource = entries.next_value()?,
-                "sampling_rate" if custom.sampling_rate.0.is_some() => {
-                    return Err(Error::duplicate_field("sampling_rate"));
-                }
-                "sampling_rate" => custom.sampling_rate = entries.next_value()?,
-                _ => custom.members.push((key, entries.next_value()?)),
-            }
-        }
-        Ok(custom)
+    fn other(&mut self, name: Text<'de>) -> Option<Place<'_, 'de>> {
+        self.members.push((name, ""));
+        self.members.last_mut().map(|(_, text)| Place::Raw(text))
     }
 }
 
@@ -231,9 +211,15 @@ const TWO_TO_64: f64 = 18_446_744_073_709_551_616.0;
 mod tests {
     use super::*;
 
-    fn member(kind: &str, value: &str) -> Member<'static> {
+    fn member(kind: &str, value: &str) -> Typed<'static> {
         let text = format!(r#"{{"type":"{kind}","value":{value}}}"#);
-        serde_json::from_str(Box::leak(text.into_boxed_str())).unwrap()
+        read_member("a", Box::leak(text.into_boxed_str())).unwrap()
+    }
+
+    fn custom(text: &str) -> Custom<'_> {
+        let mut custom = Custom::default();
+        members::read(&mut custom, &mut Deserializer::from_str(text)).unwrap();
+        custom
     }
 
     #[test]
@@ -318,9 +304,9 @@ mod tests {
             "bad-type":{"type":7,"value":1},
             "9":{"type":"gauge32","value":2},
             "good":{"type":"gauge32","value":3}}"#;
-        let custom: Custom<'_> = serde_json::from_str(text).unwrap();
+        let read = custom(text);
         let mut mistakes = Vec::new();
-        let members = custom.members(&mut |mistake| mistakes.push(mistake.name.to_owned()));
+        let members = read.members(&mut |mistake| mistakes.push(mistake.name.to_owned()));
         let names: Vec<_> = members.iter().map(|(name, _)| *name).collect();
         assert_eq!(
             (names, mistakes.join(",")),
@@ -328,7 +314,7 @@ mod tests {
         );
         assert_eq!(members[0].1.metric(), Ok(MetricValue::Gauge32(1)), "the first one counts");
         let needs = |text: &str| {
-            let custom: Custom<'_> = serde_json::from_str(text).unwrap();
+            let custom = custom(text);
             custom.checked_datasource().map_err(|mistake| mistake.kind).map(str::to_owned)
         };
         assert_eq!(needs("{}"), Err(Kind::Missing));

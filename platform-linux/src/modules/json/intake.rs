@@ -1,12 +1,14 @@
 //! Messages as they arrive: parsed, checked, and turned into samples.
 
 use flowmote_core::{CounterRecord, HandleError, Instant, RtFlow};
+use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
 use super::application::{Application, Origin};
 use super::applications::{Applications, MAX_APPLICATIONS};
 use super::custom::{Custom, Mistake};
 use super::inbox::MAX_MESSAGE;
+use super::members;
 use super::message::{CounterMessage, FlowMessage, Message};
 use super::objects::{after_first, without_space};
 use super::refusals::{Kind, Refusals};
@@ -59,38 +61,49 @@ impl Intake {
     /// effect.
     fn text(&mut self, text: &[u8], scene: &mut Scene<'_, '_>) {
         let mut rest = without_space(text);
+        let mut valid = utf8(rest);
         while !rest.is_empty() {
-            let mut objects = Deserializer::from_slice(rest).into_iter::<Message<'_>>();
-            let after = match objects.next() {
-                Some(Ok(message)) => {
+            let mut message = Message::default();
+            let mut reader = Deserializer::from_str(valid);
+            let after = match members::read(&mut message, &mut reader) {
+                Ok(()) => {
                     self.message(&message, scene);
-                    rest.get(objects.byte_offset()..).unwrap_or_default()
+                    // An iterator of serde_json is at the position of its reader.
+                    let length = reader.into_iter::<IgnoredAny>().byte_offset();
+                    rest.get(length..).unwrap_or_default()
                 }
-                Some(Err(error)) => {
-                    self.refusals.object(scene.now, rest, &error);
+                Err(error) => {
+                    match error.is_eof() && valid.len() < rest.len() {
+                        true => self.refusals.no_utf8(scene.now, rest, valid.len()),
+                        false => self.refusals.object(scene.now, rest, &error),
+                    }
                     after_first(rest)
                 }
-                None => return,
             };
-            rest = without_space(after);
+            let after = without_space(after);
+            valid = match valid.get(rest.len() - after.len()..) {
+                Some(left) if !left.is_empty() => left,
+                _ => utf8(after),
+            };
+            rest = after;
         }
     }
 
     fn message(&mut self, message: &Message<'_>, scene: &mut Scene<'_, '_>) {
         self.counts.objects = self.counts.objects.saturating_add(1);
-        if let Some(flow) = &message.flow_sample.0 {
+        if let Some(flow) = &message.known.flow_sample.0 {
             self.flow(flow, scene);
         }
-        if let Some(counters) = &message.counter_sample.0 {
+        if let Some(counters) = &message.known.counter_sample.0 {
             self.counters(counters, scene);
         }
-        if let Some(metrics) = &message.rtmetric.0 {
+        if let Some(metrics) = &message.known.rtmetric.0 {
             self.metrics(metrics, scene);
         }
-        if let Some(fields) = &message.rtflow.0 {
+        if let Some(fields) = &message.known.rtflow.0 {
             self.fields(fields, scene);
         }
-        if let Some((key, count)) = &message.unknown {
+        if let Some((Text(key), count)) = &message.unknown {
             self.refusals.count(
                 scene.now,
                 Kind::Unknown,
@@ -199,6 +212,14 @@ impl Intake {
     }
 }
 
+/// The beginning of a text that is UTF-8.
+fn utf8(text: &[u8]) -> &str {
+    str::from_utf8(text).unwrap_or_else(|error| {
+        let valid = text.get(..error.valid_up_to()).unwrap_or_default();
+        str::from_utf8(valid).unwrap_or_default()
+    })
+}
+
 fn mistaken(refusals: &mut Refusals, now: Instant, message: &str, mistake: &Mistake<'_>) {
     let Mistake { kind, name, needs } = mistake;
     refusals.count(now, *kind, 1, format_args!("{message}: {name:?} needs {needs}"));
@@ -249,4 +270,38 @@ impl Sender<'_> {
 
 fn missing(refusals: &mut Refusals, now: Instant, message: &str, key: &str) {
     refusals.count(now, Kind::Missing, 1, format_args!("{message} without {key:?}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::json::testing::with_scene;
+    use crate::modules::module::Statistics;
+
+    /// Objects that were accepted and refused.
+    fn read(text: &[u8]) -> (u64, u64) {
+        let mut intake = Intake::default();
+        with_scene(Instant::ZERO, |scene| intake.input(Some(text), scene));
+        let mut statistics = Statistics::default();
+        intake.refusals.report(&mut statistics);
+        (intake.counts.objects, statistics.exceptions.iter().map(|(count, _)| count).sum())
+    }
+
+    #[test]
+    fn object_that_is_no_utf8_leaves_the_others_alone() {
+        let good = br#"{"rtflow":null}"#;
+        for broken in [
+            &b"{\"rtflow\":{\"datasource\":\"\xe9\"}}"[..],
+            b"{\"a\":{\"b\":\"\xe9}\"},\"c\":\"\xe9\"}",
+            b"{7,\"c\":\"\xe9\"}",
+            b"\xff\xfe",
+        ] {
+            let text = [good, broken, good, good, broken].concat();
+            assert_eq!(read(&text), (3, 2), "{broken:?}");
+            assert_eq!(read(broken), (0, 1), "{broken:?}");
+        }
+        let text = "{\"rtflow\":null,\"rtmetric\":null}".replace("null", "null\u{a0}");
+        assert_eq!(read(text.as_bytes()), (0, 1), "no space of JSON");
+        assert_eq!(read("{\"rtflow\":{\"datasource\":\"é\"}}".as_bytes()), (1, 1), "a name");
+    }
 }

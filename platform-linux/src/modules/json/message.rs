@@ -1,212 +1,154 @@
 //! The messages of applications. Keys that are not listed are ignored, except at the top.
 
-use core::fmt;
-use std::borrow::Cow;
-
-use flowmote_core::record::flow::AppStatus;
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-
 use super::custom::Custom;
-use super::value::{Flag, Number, Section, Text, Value};
+use super::members::{Member, Object, Place, object};
+use super::value::{Flag, Number, Section, Status, Text};
 
 /// An object with any of the messages.
 #[derive(Debug, Default)]
 pub(super) struct Message<'a> {
-    pub(super) flow_sample: Section<FlowMessage<'a>>,
-    pub(super) counter_sample: Section<CounterMessage<'a>>,
-    pub(super) rtmetric: Section<Custom<'a>>,
-    pub(super) rtflow: Section<Custom<'a>>,
-    /// The last key that is none of these, and the number of them.
-    pub(super) unknown: Option<(Cow<'a, str>, u64)>,
+    pub(super) known: Known<'a>,
+    /// The last key that is none of them, and the number of such keys.
+    pub(super) unknown: Option<(Text<'a>, u64)>,
 }
 
-/// `flow_sample`: one operation.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct FlowMessage<'a> {
-    #[serde(borrow)]
-    pub(super) app_name: Text<'a>,
-    pub(super) service_port: Number,
-    pub(super) client: Flag,
-    pub(super) sampling_rate: Number,
-    #[serde(borrow)]
-    pub(super) app_operation: Section<Operation<'a>>,
-    #[serde(borrow)]
-    pub(super) app_parent_context: Section<Context<'a>>,
-    #[serde(borrow)]
-    pub(super) app_initiator: Section<Actor<'a>>,
-    #[serde(borrow)]
-    pub(super) app_target: Section<Actor<'a>>,
-    #[serde(borrow)]
-    pub(super) extended_socket_ipv4: Section<Socket<'a>>,
-    #[serde(borrow)]
-    pub(super) extended_socket_ipv6: Section<Socket<'a>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Operation<'a> {
-    #[serde(borrow)]
-    pub(super) operation: Text<'a>,
-    #[serde(borrow)]
-    pub(super) attributes: Text<'a>,
-    #[serde(borrow)]
-    pub(super) status_descr: Text<'a>,
-    pub(super) status: Status,
-    pub(super) req_bytes: Number,
-    pub(super) resp_bytes: Number,
-    #[serde(rename = "uS")]
-    pub(super) duration_us: Number,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Context<'a> {
-    #[serde(borrow)]
-    pub(super) application: Text<'a>,
-    #[serde(borrow)]
-    pub(super) operation: Text<'a>,
-    #[serde(borrow)]
-    pub(super) attributes: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Actor<'a> {
-    #[serde(borrow)]
-    pub(super) actor: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Socket<'a> {
-    pub(super) protocol: Number,
-    #[serde(borrow)]
-    pub(super) local_ip: Text<'a>,
-    #[serde(borrow)]
-    pub(super) remote_ip: Text<'a>,
-    pub(super) local_port: Number,
-    pub(super) remote_port: Number,
-}
-
-/// `counter_sample`: the counters of an application.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct CounterMessage<'a> {
-    #[serde(borrow)]
-    pub(super) app_name: Text<'a>,
-    pub(super) service_port: Number,
-    pub(super) app_operations: Section<Operations>,
-    pub(super) app_resources: Section<Resources>,
-    pub(super) app_workers: Section<Workers>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Operations {
-    pub(super) success: Number,
-    pub(super) other: Number,
-    pub(super) timeout: Number,
-    pub(super) internal_error: Number,
-    pub(super) bad_request: Number,
-    pub(super) forbidden: Number,
-    pub(super) too_large: Number,
-    pub(super) not_implemented: Number,
-    pub(super) not_found: Number,
-    pub(super) unavailable: Number,
-    pub(super) unauthorized: Number,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Resources {
-    pub(super) user_time: Number,
-    pub(super) system_time: Number,
-    pub(super) mem_used: Number,
-    pub(super) mem_max: Number,
-    pub(super) fd_open: Number,
-    pub(super) fd_max: Number,
-    pub(super) conn_open: Number,
-    pub(super) conn_max: Number,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Workers {
-    pub(super) workers_active: Number,
-    pub(super) workers_idle: Number,
-    pub(super) workers_max: Number,
-    pub(super) req_delayed: Number,
-    pub(super) req_dropped: Number,
-}
-
-/// The outcome of an operation; SUCCESS if it is not there.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Status(pub(super) AppStatus);
-
-impl Default for Status {
-    fn default() -> Self {
-        Self(AppStatus::SUCCESS)
+object! {
+    /// The messages that an object can have.
+    struct Known<'a>: Object<'a> {
+        "flow_sample" => flow_sample: Section<FlowMessage<'a>>,
+        "counter_sample" => counter_sample: Section<CounterMessage<'a>>,
+        "rtmetric" => rtmetric: Section<Custom<'a>>,
+        "rtflow" => rtflow: Section<Custom<'a>>,
     }
 }
 
-/// A number that is none of the list becomes OTHER, as in hsflowd.
-impl<'de> Deserialize<'de> for Status {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = match Value::deserialize(deserializer)? {
-            Value::Null => 0,
-            Value::Unsigned(code) => code,
-            Value::Float(code) if code >= 0.0 => code as u64,
-            Value::Negative(_) | Value::Float(_) => u64::MAX,
-            other => return Err(other.unexpected("a number from 0 to 10")),
-        };
-        let listed = u32::try_from(code).ok().map(AppStatus::new);
-        let listed = listed.filter(|status| status.code() <= AppStatus::UNAUTHORIZED.code());
-        Ok(Self(listed.unwrap_or(AppStatus::OTHER)))
+object! {
+    /// `flow_sample`: one operation.
+    struct FlowMessage<'a>: Object<'a> {
+        "app_name" => app_name: Text<'a>,
+        "service_port" => service_port: Number,
+        "client" => client: Flag,
+        "sampling_rate" => sampling_rate: Number,
+        "app_operation" => app_operation: Section<Operation<'a>>,
+        "app_parent_context" => app_parent_context: Section<Context<'a>>,
+        "app_initiator" => app_initiator: Section<Actor<'a>>,
+        "app_target" => app_target: Section<Actor<'a>>,
+        "extended_socket_ipv4" => extended_socket_ipv4: Section<Socket<'a>>,
+        "extended_socket_ipv6" => extended_socket_ipv6: Section<Socket<'a>>,
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MessageVisitor)
+object! {
+    struct Operation<'a>: Object<'a> {
+        "operation" => operation: Text<'a>,
+        "attributes" => attributes: Text<'a>,
+        "status_descr" => status_descr: Text<'a>,
+        "status" => status: Status,
+        "req_bytes" => req_bytes: Number,
+        "resp_bytes" => resp_bytes: Number,
+        "uS" => duration_us: Number,
     }
 }
 
-struct MessageVisitor;
+object! {
+    struct Context<'a>: Object<'a> {
+        "application" => application: Text<'a>,
+        "operation" => operation: Text<'a>,
+        "attributes" => attributes: Text<'a>,
+    }
+}
 
-impl<'de> Visitor<'de> for MessageVisitor {
-    type Value = Message<'de>;
+object! {
+    struct Actor<'a>: Object<'a> {
+        "actor" => actor: Text<'a>,
+    }
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object in braces")
+object! {
+    struct Socket<'a>: Object<'a> {
+        "protocol" => protocol: Number,
+        "local_ip" => local_ip: Text<'a>,
+        "remote_ip" => remote_ip: Text<'a>,
+        "local_port" => local_port: Number,
+        "remote_port" => remote_port: Number,
+    }
+}
+
+object! {
+    /// `counter_sample`: the counters of an application.
+    struct CounterMessage<'a>: Object<'a> {
+        "app_name" => app_name: Text<'a>,
+        "service_port" => service_port: Number,
+        "app_operations" => app_operations: Section<Operations>,
+        "app_resources" => app_resources: Section<Resources>,
+        "app_workers" => app_workers: Section<Workers>,
+    }
+}
+
+object! {
+    struct Operations: Object<'a> {
+        "success" => success: Number,
+        "other" => other: Number,
+        "timeout" => timeout: Number,
+        "internal_error" => internal_error: Number,
+        "bad_request" => bad_request: Number,
+        "forbidden" => forbidden: Number,
+        "too_large" => too_large: Number,
+        "not_implemented" => not_implemented: Number,
+        "not_found" => not_found: Number,
+        "unavailable" => unavailable: Number,
+        "unauthorized" => unauthorized: Number,
+    }
+}
+
+object! {
+    struct Resources: Object<'a> {
+        "user_time" => user_time: Number,
+        "system_time" => system_time: Number,
+        "mem_used" => mem_used: Number,
+        "mem_max" => mem_max: Number,
+        "fd_open" => fd_open: Number,
+        "fd_max" => fd_max: Number,
+        "conn_open" => conn_open: Number,
+        "conn_max" => conn_max: Number,
+    }
+}
+
+object! {
+    struct Workers: Object<'a> {
+        "workers_active" => workers_active: Number,
+        "workers_idle" => workers_idle: Number,
+        "workers_max" => workers_max: Number,
+        "req_delayed" => req_delayed: Number,
+        "req_dropped" => req_dropped: Number,
+    }
+}
+
+impl<'de> Object<'de> for Message<'de> {
+    fn member(&mut self, name: &str) -> Option<Member<'_, 'de>> {
+        self.known.member(name)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Message<'de>, A::Error> {
-        let mut message = Message::default();
-        while let Some(Text(key)) = entries.next_key::<Text<'de>>()? {
-            match &*key {
-                "flow_sample" => message.flow_sample.read("flow_sample", &mut entries)?,
-                "counter_sample" => message.counter_sample.read("counter_sample", &mut entries)?,
-                "rtmetric" => message.rtmetric.read("rtmetric", &mut entries)?,
-                "rtflow" => message.rtflow.read("rtflow", &mut entries)?,
-                _ => {
-                    entries.next_value::<IgnoredAny>()?;
-                    let before = message.unknown.map_or(0, |(_, number)| number);
-                    message.unknown = Some((key, before + 1));
-                }
-            }
-        }
-        Ok(message)
+    fn other(&mut self, name: Text<'de>) -> Option<Place<'_, 'de>> {
+        let before = self.unknown.as_ref().map_or(0, |(_, number)| *number);
+        self.unknown = Some((name, before + 1));
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use flowmote_core::record::flow::AppStatus;
+
     use super::*;
+    use crate::modules::json::members;
 
     fn read(text: &str) -> Result<Message<'_>, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        let mut message = Message::default();
+        let read = members::read(&mut message, &mut serde_json::Deserializer::from_str(text));
+        read.map(|()| message).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -215,8 +157,8 @@ mod tests {
             "app_operation":{"status":null,"uS":null,"attributes":null},"app_target":null},
             "counter_sample":null}"#;
         let message = read(text).unwrap();
-        assert!(message.counter_sample.0.is_none() && message.unknown.is_none());
-        let flow = message.flow_sample.0.unwrap();
+        assert!(message.known.counter_sample.0.is_none() && message.unknown.is_none());
+        let flow = message.known.flow_sample.0.unwrap();
         assert_eq!((flow.service_port.0, flow.client.0), (None, false));
         assert!(flow.app_target.0.is_none());
         let operation = flow.app_operation.0.unwrap();
@@ -227,9 +169,9 @@ mod tests {
     #[test]
     fn text_without_escapes_is_borrowed() {
         let message = read(r#"{"flow_sample":{"app_name":"plain"}}"#).unwrap();
-        assert!(matches!(message.flow_sample.0.unwrap().app_name.0, Cow::Borrowed("plain")));
+        assert!(matches!(message.known.flow_sample.0.unwrap().app_name.0, Cow::Borrowed("plain")));
         let message = read(r#"{"flow_sample":{"app_name":"caf\u00e9"}}"#).unwrap();
-        assert_eq!(message.flow_sample.0.unwrap().app_name.0, "café");
+        assert_eq!(message.known.flow_sample.0.unwrap().app_name.0, "café");
     }
 
     #[test]
@@ -238,7 +180,7 @@ mod tests {
             [("0", 0), ("10", 10), ("7.9", 7), ("11", 1), ("-1", 1), ("1e30", 1), ("-0.5", 1)]
         {
             let text = format!(r#"{{"flow_sample":{{"app_operation":{{"status":{status}}}}}}}"#);
-            let flow = read(&text).unwrap().flow_sample.0.unwrap();
+            let flow = read(&text).unwrap().known.flow_sample.0.unwrap();
             assert_eq!(flow.app_operation.0.unwrap().status.0.code(), expected, "{status}");
         }
     }
@@ -283,7 +225,7 @@ mod tests {
     fn keys_that_are_no_message_are_counted() {
         let message = read(r#"{"a":1,"flow_sample":{},"b":[{}]}"#).unwrap();
         let (key, count) = message.unknown.unwrap();
-        assert_eq!((&*key, count), ("b", 2));
-        assert!(message.flow_sample.0.is_some());
+        assert_eq!((key.as_str(), count), ("b", 2));
+        assert!(message.known.flow_sample.0.is_some());
     }
 }

@@ -8,6 +8,7 @@ mod custom;
 mod fifo;
 mod inbox;
 mod intake;
+mod members;
 mod message;
 mod objects;
 mod pause;

@@ -54,7 +54,21 @@ impl Refusals {
     /// Counts an object that serde refused. `text` begins with the object.
     pub(super) fn object(&mut self, now: Instant, text: &[u8], error: &serde_json::Error) {
         let kind = if error.is_data() { Kind::Type } else { Kind::Syntax };
-        let end = position(text, error.line(), error.column());
+        self.at(now, kind, (text, position(text, error.line(), error.column())), error);
+    }
+
+    /// Counts an object with a byte that is no UTF-8, after `valid` bytes. `text` begins with the object.
+    pub(super) fn no_utf8(&mut self, now: Instant, text: &[u8], valid: usize) {
+        self.at(now, Kind::Syntax, (text, valid), &"the next byte is no UTF-8");
+    }
+
+    fn at(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        (text, end): (&[u8], usize),
+        error: &dyn fmt::Display,
+    ) {
         let context = text.get(end.saturating_sub(CONTEXT)..end).unwrap_or_default();
         let context = String::from_utf8_lossy(context);
         self.count(now, kind, 1, format_args!("at byte {end}, after {context:?}: {error}"));

@@ -10,7 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use super::inbox::{BATCH, Inbox};
 use super::intake::{Intake, Scene};
 use super::pause::Pause;
-use crate::kernel::sys::udp::receive_losses;
+use crate::kernel::sys::udp::{ReceiveQueue, receive_queue};
 use crate::modules::module::{Findings, World};
 use crate::throttle::Throttle;
 
@@ -93,6 +93,7 @@ impl Sockets {
         let is_timer = token == TIMER;
         if is_timer {
             self.pause.over();
+            self.pause.follow(self.endpoints.iter().filter_map(Endpoint::queue));
         }
         let count = self.read(intake, scene);
         let open = self.endpoints.iter().filter_map(|endpoint| endpoint.socket.as_ref());
@@ -202,10 +203,14 @@ impl Endpoint {
         }
     }
 
+    /// The receive queue, if there is one and the kernel describes it.
+    fn queue(&self) -> Option<ReceiveQueue> {
+        self.socket.as_ref().and_then(|socket| receive_queue(socket.as_fd()).ok())
+    }
+
     fn new_losses(&mut self) -> u64 {
-        let total = self.socket.as_ref().and_then(|socket| receive_losses(socket.as_fd()).ok());
         let before = self.lost;
-        self.lost = total.unwrap_or(before);
+        self.lost = self.queue().map_or(before, |queue| queue.losses);
         self.lost.wrapping_sub(before).into()
     }
 }
