@@ -102,6 +102,6 @@ def number(text):
     return float(value.replace(",", "")) * factor
 
 
-def near(found, expected, share=0.1):
+def close(found, expected, share=0.1):
     """Within a share of the expected value."""
-    assert abs(found - expected) <= share * expected, f"{found} is not within {share:.0%} of {expected}"
+    return abs(found - expected) <= share * expected
