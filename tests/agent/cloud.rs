@@ -291,7 +291,7 @@ fn reload_and_environment_choose_the_service() {
         checked.lines + &checked.problems
     };
     let text = check("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:8080/");
-    assert!(text.contains("cloud           ec2: ec2 i-0123456789abcdef0 m5.large"), "{text}");
+    assert!(text.contains("cloud           ec2 i-0123456789abcdef0 m5.large"), "{text}");
     let text = check("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://metadata.example");
     let line = "\"http://metadata.example\" is not http://ADDRESS or http://ADDRESS:PORT; it has";
     assert!(text.contains(line), "{text}");

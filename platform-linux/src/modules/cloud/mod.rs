@@ -122,10 +122,7 @@ impl Module for Cloud {
                 let name = describe(&identity);
                 findings.line(
                     "cloud",
-                    format_args!(
-                        "{provider}: {name}, queried every {every} s, {}",
-                        cache.in_words()
-                    ),
+                    format_args!("{name}, queried every {every} s, {}", cache.in_words()),
                 );
             }
             Err(failure) => {
