@@ -94,6 +94,9 @@ impl Families {
         for (name, value) in counted.counters.iter().chain(counted.losses.iter()) {
             let (kind, suffix) = if is_gauge(name) { ("gauge", "") } else { ("counter", "_total") };
             let help = format!("{} {of}", name.replace('_', " "));
+            // The type of a metric is to be no part of its name. The structure of the specification
+            // is `counters_sample`.
+            let name = name.replace("counter_", "counters_");
             let name = format!("flowmote_{prefix}{name}{suffix}");
             self.add((&name, kind, &help), labels, value);
         }
@@ -188,6 +191,9 @@ flowmote_module_samples_total{subject=\"nflog group 5\"} 6
 # HELP flowmote_datagrams_total datagrams of the agent
 # TYPE flowmote_datagrams_total counter
 flowmote_datagrams_total 9
+# HELP flowmote_counters_samples_total counter samples of the agent
+# TYPE flowmote_counters_samples_total counter
+flowmote_counters_samples_total 4
 ";
 
     #[test]
@@ -211,7 +217,10 @@ flowmote_datagrams_total 9
                 counted: Counted { counters: counters(&[("datagrams", 8)]), ..Counted::default() },
                 ..Collector::default()
             }],
-            totals: Counted { counters: counters(&[("datagrams", 9)]), ..Counted::default() },
+            totals: Counted {
+                counters: counters(&[("datagrams", 9), ("counter_samples", 4)]),
+                ..Counted::default()
+            },
             ..Snapshot::default()
         };
         assert_eq!(render(&snapshot), TEXT);

@@ -104,7 +104,84 @@ fn resident_pages(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use flowmote_core::{AgentStats, Duration};
+
     use super::*;
+    use crate::config::Config;
+    use crate::daemon::visitors::VisitorStats;
+    use crate::links::LinksStats;
+    use crate::modules::Modules;
+    use crate::output::collectors::Collectors;
+    use crate::status::prometheus::render;
+
+    /// A snapshot with every counter that there is.
+    fn everything() -> Snapshot {
+        let mut modules = Modules::open(&Config::default()).unwrap().statistics();
+        modules.lines.iter_mut().for_each(|line| line.optional = false);
+        let line = modules.lines.iter().find(|line| line.subject.starts_with("interfaces"));
+        modules.interfaces.push(SampledInterface {
+            name: "eth0".to_owned(),
+            if_index: 2,
+            sampling_rate: 400,
+            reason: String::new(),
+            filter: "",
+            line: line.unwrap().clone(),
+        });
+        let collectors = Collectors::new(&["192.0.2.1".parse().unwrap()]);
+        counters(&Report {
+            uptime: Duration::ZERO,
+            modules,
+            agent: AgentStats::default(),
+            collectors: &collectors,
+            links: LinksStats::default(),
+            auto_file_failures: 0,
+            visitors: VisitorStats::default(),
+            lost_log_lines: 0,
+        })
+    }
+
+    /// What `promtool check metrics` reports of a metric: the rules of promlint in client_golang.
+    fn complaint(name: &str, kind: &str, help: &str) -> Option<&'static str> {
+        let words: Vec<&str> = name.split('_').collect();
+        let has = |list: &[&str]| words.iter().any(|word| list.contains(word));
+        let rules = [
+            (help.is_empty(), "no help text"),
+            ((kind == "counter") != name.ends_with("_total"), "_total is for counters"),
+            (has(&["counter", "gauge", "histogram", "summary", "untyped"]), "a type in the name"),
+            (["bucket", "count", "sum"].iter().any(|it| words.last() == Some(it)), "is reserved"),
+            (name.chars().any(|c| c == ':' || c.is_ascii_uppercase()), "characters"),
+            (
+                has(&["s", "ms", "us", "ns", "sec", "b", "kb", "mb", "gb", "m", "h", "d"]),
+                "a short unit",
+            ),
+            (has(&["milliseconds", "minutes", "hours", "days", "bits", "percent"]), "no base unit"),
+        ];
+        rules.into_iter().find_map(|(is_broken, rule)| is_broken.then_some(rule))
+    }
+
+    #[test]
+    fn names_of_all_metrics_keep_the_rules_of_promtool() {
+        let page = render(&everything());
+        let (mut helps, mut names) = (page.lines(), BTreeSet::new());
+        while let Some(line) = helps.next() {
+            let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|it| it.split_once(' '))
+            else {
+                assert!(!line.starts_with('#'), "{line}");
+                continue;
+            };
+            let kind = helps.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} ")));
+            assert_eq!(complaint(name, kind.unwrap(), help), None, "{name}");
+            assert!(names.insert(name), "{name} is there twice");
+        }
+        assert!(names.len() > 70, "{names:#?}");
+        assert!(names.contains("flowmote_counters_samples_total"));
+        assert_eq!(
+            complaint("flowmote_counter_samples_total", "counter", "x"),
+            Some("a type in the name")
+        );
+    }
 
     #[test]
     fn resident_memory_is_the_second_number() {
