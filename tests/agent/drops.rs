@@ -11,7 +11,7 @@ use flowmote_lab::net::{
 use flowmote_lab::skip;
 use nix::sys::signal::Signal;
 
-const SIZE: u32 = 100;
+const SIZE: u32 = 400;
 /// Ethernet, IPv4, UDP, FCS.
 const HEADERS: u32 = 14 + 20 + 8 + 4;
 const PORT_UNREACHABLE: u32 = 3;

@@ -160,7 +160,7 @@ fn datagrams_that_do_not_fit_the_queue_are_counted() {
     collector.finish().check();
 }
 
-/// Of the socket it is more than one turn of the event loop reads.
+/// Of the socket it is more than is read at a time.
 #[test]
 fn what_waits_at_the_end_is_read() {
     let Some(lab) = Lab::open() else { return };
@@ -171,10 +171,11 @@ fn what_waits_at_the_end_is_read() {
     let agent = Agent::start_with(&lab, &host, &config(&text));
     let messages = vec![operation("a", ""); 500];
     agent.program().signal(Signal::SIGSTOP);
+    // Before the messages, so that it is the first that the agent reads.
+    agent.program().signal(Signal::SIGTERM);
     send(&host, port(), &messages);
     let mut writer = OpenOptions::new().write(true).open(&fifo).unwrap();
     writer.write_all(messages.concat().as_bytes()).unwrap();
-    agent.program().signal(Signal::SIGTERM);
     agent.stop_with(Signal::SIGCONT);
     let capture = collector.finish();
     capture.check();
