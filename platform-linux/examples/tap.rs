@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use flowmote::config::Direction;
-use flowmote::modules::taps::capture::{RingShape, Tap, TapOptions, Way};
+use flowmote::modules::taps::capture::{Capture, RingShape, Tap, TapOptions, Way};
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);

@@ -5,34 +5,21 @@ use core::time::Duration;
 use std::net::UdpSocket;
 use std::time::Instant;
 
-use flowmote::config::Direction;
 use flowmote::modules::taps::capture::{
-    LinkFault, Method, Packet, PacketKind, RingShape, TableSize, Tap, TapOptions, TapStats,
-    VlanTag, Way,
+    Capture, LinkFault, Method, Packet, PacketKind, RingShape, TableSize, Tap, TapOptions,
+    TapStats, VlanTag, Way,
 };
 use flowmote_core::SampleMeta;
 use smoltcp::phy::{Device, Medium, RawSocket, TxToken};
 
+use namespace::sampling;
 use namespace::traffic::{self, BULK, bulk_tcp, send_datagrams, tcp_counter, tcp_segments};
 use namespace::{As, if_index, inside, ip, veth};
 
 mod namespace;
 
 fn options(name: &str, rate: u32) -> TapOptions {
-    TapOptions {
-        if_index: if_index(name),
-        name: name.into(),
-        sampling_rate: NonZeroU32::new(rate).unwrap(),
-        configured_rate: NonZeroU32::new(rate).unwrap(),
-        direction: Direction::Both,
-        header_bytes: 128,
-        promiscuous: false,
-        way: Way::Socket,
-        hardware_type: libc::ARPHRD_ETHER,
-        loopback: name == "lo",
-        mtu: 1500,
-        ring: None,
-    }
+    sampling::options(name, rate, Way::Socket)
 }
 
 fn ebpf_tap(name: &str, rate: u32) -> Tap {
@@ -57,9 +44,9 @@ fn set_rate(tap: &mut Tap, rate: NonZeroU32) {
     tap.set_sampling_rate(if_index, rate).unwrap();
 }
 
-/// Drains until every chosen packet was delivered or lost.
 fn drain_all(tap: &mut Tap, mut visit: impl FnMut(&Packet<'_>)) -> TapStats {
-    drain_until(tap, &mut visit, |stats| stats.chosen == stats.delivered + stats.lost)
+    let if_index = tap.interfaces().next().unwrap();
+    sampling::drain_all(tap, if_index, &mut visit)
 }
 
 fn drain_until(
@@ -67,16 +54,8 @@ fn drain_until(
     visit: &mut dyn FnMut(&Packet<'_>),
     done: impl Fn(&TapStats) -> bool,
 ) -> TapStats {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        tap.drain(1000, visit).unwrap();
-        let totals = stats(tap);
-        if done(&totals) {
-            return totals;
-        }
-        assert!(Instant::now() < deadline, "{totals:?}, {:?} TCP segments", tcp_segments());
-        std::thread::yield_now();
-    }
+    let if_index = tap.interfaces().next().unwrap();
+    sampling::drain_until(tap, if_index, visit, done)
 }
 
 #[test]

@@ -4,35 +4,18 @@
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use flowmote::config::Direction;
 use flowmote::modules::taps::capture::{
     Attachment, Capture, Hooks, Origin, Packet, PacketKind, TableSize, TapOptions, TapStats,
     VlanTag, Way,
 };
+use namespace::sampling::{drain_all, drain_until, options};
 use namespace::traffic::{self, BULK, bulk_tcp, send_datagrams, tcp_counter, tcp_segments};
 use namespace::{As, if_index, inside, ip, veth};
 use smoltcp::phy::{Device, Medium, RawSocket, TxToken};
 
 mod namespace;
-
-fn options(name: &str, rate: u32) -> TapOptions {
-    TapOptions {
-        if_index: if_index(name),
-        name: name.into(),
-        sampling_rate: NonZeroU32::new(rate).unwrap(),
-        configured_rate: NonZeroU32::new(rate).unwrap(),
-        direction: Direction::Both,
-        header_bytes: 128,
-        promiscuous: false,
-        way: Way::Hooks,
-        hardware_type: libc::ARPHRD_ETHER,
-        loopback: name == "lo",
-        mtu: 1500,
-        ring: None,
-    }
-}
 
 /// Runs `body` in a namespace with the hooks of these interfaces, if this kernel has tcx.
 fn with_hooks(ring: u32, interfaces: &[(&str, u32)], body: impl FnOnce(&mut Hooks)) {
@@ -44,35 +27,11 @@ fn with_hooks(ring: u32, interfaces: &[(&str, u32)], body: impl FnOnce(&mut Hook
         hooks => hooks.unwrap(),
     };
     for (name, rate) in interfaces {
-        let options = options(name, *rate);
+        let options = options(name, *rate, Way::Hooks);
         hooks.join(&options).unwrap();
         hooks.start_one(options.if_index);
     }
     body(&mut hooks);
-}
-
-/// Drains until the totals of an interface are as expected.
-fn drain_until(
-    hooks: &mut Hooks,
-    if_index: u32,
-    visit: &mut dyn FnMut(&Packet<'_>),
-    done: impl Fn(&TapStats) -> bool,
-) -> TapStats {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        hooks.drain(1000, visit).unwrap();
-        let totals = hooks.totals(if_index);
-        if done(&totals) {
-            return totals;
-        }
-        assert!(Instant::now() < deadline, "{totals:?}");
-        std::thread::yield_now();
-    }
-}
-
-/// Drains until every chosen packet of the interface was delivered or lost.
-fn drain_all(hooks: &mut Hooks, if_index: u32, visit: &mut dyn FnMut(&Packet<'_>)) -> TapStats {
-    drain_until(hooks, if_index, visit, |totals| totals.chosen == totals.delivered + totals.lost)
 }
 
 const RING: u32 = 4 << 20;
@@ -275,7 +234,7 @@ fn interface_joins_and_leaves_without_privileges() {
             let refused = Hooks::open(TableSize::roomy(&[1]), RING, Attachment::Tcx).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
             assert!(refused.to_string().contains("CAP_"), "{refused}");
-            hooks.join(&options("v1", 1)).unwrap();
+            hooks.join(&options("v1", 1, Way::Hooks)).unwrap();
             hooks.start_one(v1);
             hooks.leave(v0);
             send_datagrams(10);
@@ -293,7 +252,7 @@ fn direction_selects_the_hook() {
         let [v0, v1] = ["v0", "v1"].map(if_index);
         with_hooks(RING, &[], |hooks| {
             for (name, direction) in [("v0", Direction::Out), ("v1", Direction::Out)] {
-                let options = TapOptions { direction, ..options(name, 1) };
+                let options = TapOptions { direction, ..options(name, 1, Way::Hooks) };
                 hooks.join(&options).unwrap();
                 hooks.start_one(options.if_index);
             }
@@ -308,7 +267,7 @@ fn direction_selects_the_hook() {
 fn filters(interfaces: &[&str]) -> Hooks {
     let mut hooks = Hooks::open(TableSize::roomy(&[1]), RING, Attachment::Clsact).unwrap();
     for name in interfaces {
-        hooks.join(&options(name, 1)).unwrap();
+        hooks.join(&options(name, 1, Way::Hooks)).unwrap();
         hooks.start_one(if_index(name));
     }
     hooks

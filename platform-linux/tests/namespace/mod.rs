@@ -1,6 +1,7 @@
 //! A network namespace per test: the test starts itself again under `unshare`, so that its
 //! interfaces disappear with the process, even if it is killed.
 
+pub(crate) mod sampling;
 pub(crate) mod traffic;
 
 use std::env;

@@ -7,7 +7,7 @@ use crate::links::{Link, Links};
 use crate::modules::module::Findings;
 use crate::modules::taps::blocks;
 use crate::modules::taps::budget::Budget;
-use crate::modules::taps::capture::{Attachment, Method, Tap, TapOptions};
+use crate::modules::taps::capture::{Attachment, Capture, Method, Tap, TapOptions};
 use crate::modules::taps::descriptors;
 use crate::modules::taps::hooking::{Choice, INSTEAD, open};
 use crate::modules::taps::port::{method, tap_options};
@@ -135,7 +135,7 @@ fn hooked(
 fn describe_tap(link: &Link, trial: &Trial, findings: &mut Findings) {
     let used = match &trial.hooked {
         hooked if hooked.contains(&link.index) => Method::Hooks,
-        _ => trial.tap_of(link.index).map_or(Method::Ebpf, Tap::method),
+        _ => trial.tap_of(link.index).map_or(Method::Ebpf, Capture::method),
     };
     let effect = match used {
         Method::Ebpf => "packets are counted and selected in the kernel",
@@ -153,7 +153,7 @@ fn warn_of_shortfalls(config: &Config, links: &Links, trial: &Trial, findings: &
     let mut affected: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for link in links.iter().filter(|link| tap_options(config, link, &Budget::default()).is_some())
     {
-        for shortfall in trial.tap_of(link.index).map_or(&[][..], Tap::shortfalls) {
+        for shortfall in trial.tap_of(link.index).map_or(&[][..], Capture::shortfalls) {
             affected.entry(shortfall).or_default().push(&link.name);
         }
     }

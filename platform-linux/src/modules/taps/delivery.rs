@@ -2,7 +2,7 @@
 
 use flowmote_core::Instant;
 
-use crate::modules::taps::capture::Packet;
+use crate::modules::taps::capture::{Capture, Packet};
 use crate::modules::taps::hooking::capture;
 use crate::modules::taps::leaving::Leaving;
 use crate::modules::taps::paths::Paths;

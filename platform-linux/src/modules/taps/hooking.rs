@@ -14,7 +14,6 @@ use crate::modules::module::World;
 use crate::modules::taps::capture::{
     Attachment, Capture, Hooks, Pace, TableSize, Tap, TapOptions, Way,
 };
-use crate::modules::taps::opening::TURN;
 use crate::modules::taps::shared::{OWN_TAPS, SharedShape};
 use crate::modules::taps::{HOOKS, HOOKS_TIMER, SHARED, SOON, Taps, forwarding};
 use crate::output::Output;
@@ -69,11 +68,11 @@ impl Choice {
             let rule = config.tap_for(&traits(links.get(*if_index)?))?;
             Some((*if_index, rule.capture))
         };
-        Self {
-            requested: wanted.keys().filter_map(request).collect(),
-            // Attaching and detaching hundreds of hooks one after the other takes seconds.
-            automatic: wanted.len() <= OWN_TAPS && forwarding::is_on(),
-        }
+        let requested: BTreeMap<_, _> = wanted.keys().filter_map(request).collect();
+        let is_left_open = requested.values().any(|request| *request == Captured::Automatic);
+        // Attaching and detaching hundreds of hooks one after the other takes seconds.
+        let automatic = is_left_open && wanted.len() <= OWN_TAPS && forwarding::is_on();
+        Self { requested, automatic }
     }
 
     /// Returns true if the interface is to have hooks that are attached in this way. Filters of clsact
@@ -188,6 +187,9 @@ impl Taps {
         wanted: BTreeMap<u32, TapOptions>,
         world: &World<'_>,
     ) -> Ways {
+        if matches!(self.hooking, Hooking::Refused) {
+            return (BTreeMap::new(), wanted);
+        }
         let choice = Choice::of(&wanted, world.config, world.links);
         if choice.may_need_hooks() && matches!(self.hooking, Hooking::Closed) {
             self.hooking = Hooking::open(&wanted, &choice, world);
@@ -206,26 +208,21 @@ impl Taps {
         world: &World<'_>,
         output: &mut Output<'_>,
     ) {
-        let end = clock::now() + TURN;
-        for options in wanted.into_values() {
-            let Err(reason) = self.apply_in_place(&options) else { continue };
-            if clock::now() >= end {
-                self.more_at = Some(clock::now() + SOON);
-                break;
-            }
+        let may_move = |_: &mut Self, _| true;
+        self.open_each(wanted, may_move, |taps, options, reason| {
             if let Some(reason) = reason {
                 info!("{}: moving to tc hooks, {reason}", options.name);
             }
             let if_index = options.if_index;
-            if let Err(error) = self.hook_one(now, options, world, output) {
-                self.open_throttle
+            if let Err(error) = taps.hook_one(now, options, world, output) {
+                taps.open_throttle
                     .warn(now, format_args!("{error}: a packet socket samples instead"));
-                if let Hooking::Open(open) = &mut self.hooking {
+                if let Hooking::Open(open) = &mut taps.hooking {
                     open.unhookable.insert(if_index);
                 }
-                self.more_at = Some(clock::now() + SOON);
+                taps.more_at = Some(clock::now() + SOON);
             }
-        }
+        });
     }
 
     /// Samples an interface at its hooks, in place of its present tap if there is one.

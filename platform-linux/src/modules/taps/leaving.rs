@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flowmote_core::{Duration, Instant};
 
-use crate::modules::taps::capture::{Tap, TapStats};
+use crate::modules::taps::capture::{Capture, Tap, TapStats};
 
 /// A tap that receives nothing more. The totals of its interfaces continue in their new taps.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use crate::clock;
 use crate::modules::module::World;
-use crate::modules::taps::capture::{Tap, TapOptions};
+use crate::modules::taps::capture::{Capture, Tap, TapOptions};
 use crate::modules::taps::descriptors;
 use crate::modules::taps::hooking::capture;
 use crate::modules::taps::port::{Port, method, rate_reason};
@@ -124,44 +124,60 @@ impl Taps {
         world: &World<'_>,
         output: &mut Output<'_>,
     ) {
-        let end = clock::now() + TURN;
         let mut room = descriptors::taps_allowed(world.config)
             .saturating_sub(self.taps.len() + self.leaving.len());
         let mut refused = 0;
-        for options in wanted.into_values() {
-            let if_index = options.if_index;
-            let Err(reason) = self.apply_in_place(&options) else { continue };
-            if self.retries.get(&if_index).is_some_and(|at| now < *at) {
-                continue;
+        let has_room = |taps: &mut Self, if_index| {
+            if taps.retries.get(&if_index).is_some_and(|at| now < *at) {
+                return false;
             }
             if room == 0 {
                 refused += 1;
-                self.retries.insert(if_index, now + RETRY);
-                continue;
+                taps.retries.insert(if_index, now + RETRY);
+                return false;
             }
-            if clock::now() >= end {
-                self.more_at = Some(clock::now() + SOON);
-                break;
-            }
+            room -= 1;
+            true
+        };
+        self.open_each(wanted, has_room, |taps, options, reason| {
             if let Some(reason) = reason {
                 info!("{}: reopening the tap, {reason}", options.name);
             }
-            room -= 1;
-            if let Err(error) = self.open_one(now, options, world, output) {
-                self.retry(now, if_index, &error);
+            let if_index = options.if_index;
+            if let Err(error) = taps.open_one(now, options, world, output) {
+                taps.retry(now, if_index, &error);
             }
-        }
+        });
         if refused > 0 {
             let shortage = descriptors::shortage(self.taps.len() + refused, world.config);
             self.throttle.warn(now, format_args!("{refused} interfaces not sampled: {shortage}"));
         }
     }
 
-    /// Returns `Err` if the interface needs a new tap, with the reason if it has one now.
-    pub(super) fn apply_in_place(
+    /// Calls `open` for the interfaces that need another tap, or hooks, and may have them, until the turn
+    /// of the loop ends. It gets the reason if the interface is sampled now.
+    pub(super) fn open_each(
         &mut self,
-        options: &TapOptions,
-    ) -> Result<(), Option<&'static str>> {
+        wanted: BTreeMap<u32, TapOptions>,
+        mut may_open: impl FnMut(&mut Self, u32) -> bool,
+        mut open: impl FnMut(&mut Self, TapOptions, Option<&'static str>),
+    ) {
+        let end = clock::now() + TURN;
+        for options in wanted.into_values() {
+            let Err(reason) = self.apply_in_place(&options) else { continue };
+            if !may_open(self, options.if_index) {
+                continue;
+            }
+            if clock::now() >= end {
+                self.more_at = Some(clock::now() + SOON);
+                return;
+            }
+            open(self, options, reason);
+        }
+    }
+
+    /// Returns `Err` if the interface needs a new tap, with the reason if it has one now.
+    fn apply_in_place(&mut self, options: &TapOptions) -> Result<(), Option<&'static str>> {
         let port = self.ports.get_mut(&options.if_index).ok_or(None)?;
         let tap = capture(&mut self.taps, &mut self.hooking, port.tap);
         let tap = tap.filter(|tap| tap.has(options.if_index)).ok_or(None)?;
@@ -234,4 +250,4 @@ impl Taps {
 const REFUSED: Duration = Duration::from_secs(300);
 /// Time for opening taps or hooks before other interfaces, timers and signals have their turn. One tap takes
 /// 10 to 30 ms, because PACKET_RX_RING waits for RCU (`packet_set_ring`).
-pub(super) const TURN: Duration = Duration::from_millis(20);
+const TURN: Duration = Duration::from_millis(20);

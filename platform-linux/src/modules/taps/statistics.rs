@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::modules::module::{Line, SampledInterface, Statistics};
 use crate::modules::taps::Taps;
-use crate::modules::taps::capture::{Tap, TapStats};
+use crate::modules::taps::capture::{Capture, Tap, TapStats};
 use crate::modules::taps::hooking::{Hooking, capture};
 use crate::modules::taps::leaving::Leaving;
 use crate::modules::taps::port::{Port, method};

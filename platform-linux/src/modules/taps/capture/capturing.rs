@@ -8,7 +8,7 @@ use flowmote_core::SampleMeta;
 
 use super::options::TapOptions;
 use super::packet::Packet;
-use super::tap::{Drained, Method, Tap, TapStats};
+use super::tap::{Drained, Method, TapStats};
 
 /// A source of packet samples of one or several interfaces.
 pub trait Capture: Debug {
@@ -66,59 +66,4 @@ pub trait Capture: Debug {
 
     /// Ends the sampling of an interface that had joined, and forgets its samples that wait.
     fn leave(&mut self, if_index: u32);
-}
-
-impl Capture for Tap {
-    fn drain(&mut self, budget: usize, visit: &mut dyn FnMut(&Packet<'_>)) -> io::Result<Drained> {
-        Self::drain(self, budget, visit)
-    }
-
-    fn has(&self, if_index: u32) -> bool {
-        Self::has(self, if_index)
-    }
-
-    fn is_shared(&self) -> bool {
-        Self::is_shared(self)
-    }
-
-    fn method(&self) -> Method {
-        Self::method(self)
-    }
-
-    fn shortfalls(&self) -> &[String] {
-        Self::shortfalls(self)
-    }
-
-    fn meta(&mut self, if_index: u32) -> SampleMeta {
-        Self::meta(self, if_index)
-    }
-
-    fn totals(&mut self, if_index: u32) -> TapStats {
-        Self::totals(self, if_index)
-    }
-
-    fn update_losses(&mut self) -> io::Result<()> {
-        Self::update_losses(self)
-    }
-
-    fn set_sampling_rate(&mut self, if_index: u32, rate: NonZeroU32) -> io::Result<()> {
-        Self::set_sampling_rate(self, if_index, rate)
-    }
-
-    fn set_header_bytes(&mut self, _if_index: u32, _header_bytes: u32) -> bool {
-        // The filter is made for one number.
-        false
-    }
-
-    fn set_promiscuous(&mut self, options: &TapOptions, on: bool) -> io::Result<()> {
-        Self::set_promiscuous(self, options, on)
-    }
-
-    fn stop_one(&self, if_index: u32) -> io::Result<()> {
-        Self::stop_one(self, if_index)
-    }
-
-    fn leave(&mut self, if_index: u32) {
-        Self::leave(self, if_index);
-    }
 }

@@ -116,19 +116,16 @@ fn copy_header(asm: &mut Assembler) {
 /// Hands the event over. The kernel wakes the reader for the first event after it has read all, so that
 /// a reader that waits for more is woken again only when the ring fills.
 fn submit(asm: &mut Assembler, ring: Ring) {
-    let (quarter, fills, handed_over) = (ring.bytes / 4, asm.label(), asm.label());
+    let (quarter, fills) = (ring.bytes / 4, asm.label());
     asm.map(R1, ring.fd);
     asm.alu(Alu::Move, R2, AVAILABLE_DATA);
     asm.call(HELPER_RINGBUF_QUERY);
     asm.alu(Alu::Move, R1, R9);
+    asm.alu(Alu::Move, R2, FORCE_WAKEUP);
     asm.jump_if(When::Above, R0, i32::try_from(quarter).unwrap_or(i32::MAX), fills);
     asm.alu(Alu::Move, R2, 0);
-    asm.call(HELPER_RINGBUF_SUBMIT);
-    asm.jump(handed_over);
     asm.place(fills);
-    asm.alu(Alu::Move, R2, FORCE_WAKEUP);
     asm.call(HELPER_RINGBUF_SUBMIT);
-    asm.place(handed_over);
 }
 
 /// `TCX_NEXT`, and `TC_ACT_UNSPEC` of clsact.

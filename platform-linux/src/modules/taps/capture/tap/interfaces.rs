@@ -1,11 +1,10 @@
 //! The interfaces of a tap, and what can change while it is open.
 
-use core::num::NonZeroU32;
 use std::io;
 
 use super::Tap;
-use super::open::explain;
-use crate::modules::taps::capture::options::{TapOptions, check_rate};
+use crate::modules::taps::capture::Capture;
+use crate::modules::taps::capture::options::TapOptions;
 use crate::modules::taps::capture::reader::{Reader, Sampling};
 
 impl Tap {
@@ -58,66 +57,8 @@ impl Tap {
         }
     }
 
-    /// Ends the sampling of an interface of this tap. Its samples in the ring can still be read.
-    ///
-    /// # Errors
-    /// Those of [`stop`](Self::stop), if the tap is not shared.
-    pub fn stop_one(&self, if_index: u32) -> io::Result<()> {
-        match &self.table {
-            Some(table) => table.stop(if_index),
-            None => self.stop()?,
-        }
-        Ok(())
-    }
-
-    /// Ends the sampling of an interface that had joined, and forgets its samples in the ring.
-    pub fn leave(&mut self, if_index: u32) {
-        if let Some(table) = &mut self.table {
-            table.remove(if_index);
-        }
-        self.readers.remove(&if_index);
-        // EADDRNOTAVAIL if it was not promiscuous.
-        let _ = self.socket.set_promiscuous(if_index, false);
-    }
-
-    /// Returns true if the packets of this interface are sampled.
-    #[must_use]
-    pub fn has(&self, if_index: u32) -> bool {
-        self.readers.contains_key(&if_index)
-    }
-
     /// The interfaces whose packets are sampled.
     pub fn interfaces(&self) -> impl Iterator<Item = u32> {
         self.readers.keys().copied()
-    }
-
-    /// Samples 1 in `rate` of an interface from now on. Samples of packets that were chosen before
-    /// keep their rate. The ring keeps its size; see [`RingShape::for_rate`].
-    ///
-    /// # Errors
-    /// `InvalidInput` above 2^31; with [`Method::Classic`] those of SO_ATTACH_FILTER.
-    pub fn set_sampling_rate(&mut self, if_index: u32, rate: NonZeroU32) -> io::Result<()> {
-        check_rate(rate)?;
-        let Some(reader) = self.readers.get_mut(&if_index) else { return Ok(()) };
-        match &mut reader.sampling {
-            Sampling::Counted(counters) => counters.set_rate(rate),
-            Sampling::Estimated { draw, .. } => {
-                let new = draw.at_rate(rate.get());
-                self.socket.attach_classic(&new.program(self.keep))?;
-                *draw = new;
-            }
-        }
-        reader.set_rate(rate, self.ring.end());
-        Ok(())
-    }
-
-    /// Holds the interface in promiscuous mode, or ends that.
-    ///
-    /// # Errors
-    /// Those of the socket option; ENODEV.
-    pub fn set_promiscuous(&self, options: &TapOptions, on: bool) -> io::Result<()> {
-        self.socket
-            .set_promiscuous(options.if_index, on)
-            .map_err(|error| explain(&options.name, "promiscuous mode", error))
     }
 }

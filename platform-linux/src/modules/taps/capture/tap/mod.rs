@@ -1,5 +1,6 @@
 //! A packet socket that samples one interface, or several.
 
+mod capturing;
 mod interfaces;
 mod open;
 mod stats;
@@ -8,11 +9,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use super::capturing::Capture;
 use super::filter::Table;
 use super::frame::Cursor;
 use super::options::{Keep, RingShape};
 use super::packet::Packet;
-use super::reader::{Reader, Sampling};
+use super::reader::Reader;
 use super::shared_losses::SharedLosses;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::kernel::sys::ring::{BlockRing, Position};
@@ -85,48 +87,6 @@ impl Tap {
     /// Those of SO_ATTACH_FILTER.
     pub fn stop(&self) -> io::Result<()> {
         self.socket.stop()
-    }
-
-    /// Passes the samples that are ready to `visit`, about `budget` of them: it stops after the skb
-    /// that reaches the budget, and one super-packet may be several samples.
-    ///
-    /// Makes no system call unless a block carries TP_STATUS_LOSING. Allocates nothing.
-    ///
-    /// # Errors
-    /// Those of getsockopt(PACKET_STATISTICS), after the samples were passed on.
-    pub fn drain(
-        &mut self,
-        budget: usize,
-        visit: &mut dyn FnMut(&Packet<'_>),
-    ) -> io::Result<Drained> {
-        let mut drained = Drained::default();
-        while drained.samples < budget {
-            match self.read_block(budget - drained.samples, visit) {
-                Some(samples) => drained.samples += samples,
-                None => return self.follow_losses().map(|()| drained),
-            }
-        }
-        drained.more = self.ring.ready().map(|block| block.keep()).is_some();
-        self.follow_losses().map(|()| drained)
-    }
-
-    /// The kind of filter that selects packets.
-    #[must_use]
-    pub fn method(&self) -> Method {
-        let is_classic = |reader: &Reader| matches!(reader.sampling, Sampling::Estimated { .. });
-        if self.readers.values().any(is_classic) { Method::Classic } else { Method::Ebpf }
-    }
-
-    /// Returns true if interfaces can join.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
-        self.table.is_some()
-    }
-
-    /// What the kernel refused and what is lost by it, one sentence each.
-    #[must_use]
-    pub fn shortfalls(&self) -> &[String] {
-        &self.shortfalls
     }
 
     /// The ring in use, which is smaller than requested if memory was short.

@@ -9,6 +9,7 @@ use crate::config::Direction;
 use crate::kernel::refusal;
 use crate::kernel::sys::packet::PacketSocket;
 use crate::kernel::sys::ring::BlockRing;
+use crate::modules::taps::capture::Capture;
 use crate::modules::taps::capture::classic::Draw;
 use crate::modules::taps::capture::cpus::Cpus;
 use crate::modules::taps::capture::filter::{self, Table, TableSize};

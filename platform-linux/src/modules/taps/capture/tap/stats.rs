@@ -3,9 +3,8 @@
 use core::ops::AddAssign;
 use std::io;
 
-use flowmote_core::SampleMeta;
-
 use super::Tap;
+use crate::modules::taps::capture::Capture;
 use crate::modules::taps::capture::filter::Totals;
 use crate::modules::taps::capture::shared_losses::Known;
 
@@ -59,15 +58,6 @@ impl AddAssign for TapStats {
 }
 
 impl Tap {
-    /// The numbers of a flow sample of an interface now: the rate, the pool, and the drops as of the
-    /// last read of PACKET_STATISTICS.
-    pub fn meta(&mut self, if_index: u32) -> SampleMeta {
-        self.readers.get_mut(&if_index).map_or(SampleMeta::default(), |reader| {
-            reader.refresh_pool();
-            reader.meta
-        })
-    }
-
     /// Totals of an interface up to now; zeroes if the tap does not have it.
     ///
     /// # Errors
@@ -75,42 +65,6 @@ impl Tap {
     pub fn stats(&mut self, if_index: u32) -> io::Result<TapStats> {
         self.update_losses()?;
         Ok(self.totals(if_index))
-    }
-
-    /// Totals of an interface, with losses as of the last [`update_losses`](Self::update_losses).
-    pub fn totals(&mut self, if_index: u32) -> TapStats {
-        // Ring entries that cannot be read belong to no interface in particular.
-        let malformed = if self.is_shared() { 0 } else { self.malformed };
-        let Some(reader) = self.readers.get_mut(&if_index) else { return TapStats::default() };
-        reader.refresh_pool();
-        TapStats {
-            seen: reader.seen(),
-            chosen: reader.chosen(),
-            delivered: reader.losses.delivered,
-            lost: reader.losses.lost(),
-            malformed,
-        }
-    }
-
-    /// Reads the number of lost skbs, at the cost of one system call, and attributes them.
-    ///
-    /// # Errors
-    /// Those of getsockopt(PACKET_STATISTICS).
-    pub fn update_losses(&mut self) -> io::Result<()> {
-        let lost = self.socket.lost_skbs()?;
-        self.shared_losses.lost += u64::from(lost);
-        if self.is_shared() {
-            self.attribute();
-            return Ok(());
-        }
-        for reader in self.readers.values_mut() {
-            if lost > 0 {
-                reader.add_lost_skbs(lost);
-            }
-            // The filter's counters only after that: `Losses::reconcile` relies on this order.
-            reader.reconcile();
-        }
-        Ok(())
     }
 
     /// Reads the number of lost skbs if a block has shown that there are some, and attributes them.
@@ -125,7 +79,7 @@ impl Tap {
     }
 
     /// Finds the interfaces to which the losses of a shared ring belong.
-    fn attribute(&mut self) {
+    pub(super) fn attribute(&mut self) {
         let Some(table) = &self.table else { return };
         let readers = &self.readers;
         let chosen = || -> Vec<(u32, Totals)> {
