@@ -144,6 +144,11 @@ impl<'a> Members<'a> {
         };
         items.map(text).collect()
     }
+
+    /// A list of finite numbers.
+    pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>, Fault> {
+        self.list(name)?.iter().map(|item| self.to_number(name, item)).collect()
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use crate::hub::Hub;
@@ -34,9 +36,23 @@ use fault::{Fault, Kind};
 use protocol::Target;
 
 /// What requests share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     directory: cloudwatch::Directories,
+    reported: Mutex<cloudwatch::Reported>,
+    /// A place for each request that is worked on.
+    places: Semaphore,
+}
+
+impl Shared {
+    /// Points that programs report use at most about `capacity` bytes.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            directory: cloudwatch::Directories::default(),
+            reported: Mutex::new(cloudwatch::Reported::new(capacity)),
+            places: Semaphore::new(MAX_REQUESTS),
+        }
+    }
 }
 
 /// The path of all requests.
@@ -92,7 +108,13 @@ async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
     let protocol = target.protocol;
     let result = match read(&head, body).await {
         // The work begins after the wait for the body: other requests of this thread need not wait for it.
-        Ok(body) => block_in_place(|| run(&hub, target, &body, read_only)),
+        Ok(body) => {
+            // The semaphore is never closed.
+            let place = hub.aws.places.acquire().await;
+            let result = block_in_place(|| run(&hub, target, &body, read_only));
+            drop(place);
+            result
+        }
         Err(fault) => Err(fault),
     };
     match result {
@@ -141,6 +163,9 @@ fn request_id() -> String {
     let (d, e) = (low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
     format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
 }
+
+/// Requests that are worked on at the same time; others wait, so that the memory of all is bounded.
+const MAX_REQUESTS: usize = 4;
 
 #[cfg(test)]
 mod tests {

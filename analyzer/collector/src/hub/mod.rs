@@ -91,7 +91,8 @@ impl Hub {
         relay: Relay,
     ) -> Self {
         let threads = threads.max(1);
-        let tables = memory.saturating_sub(OVERHEAD) / threads;
+        let reported = memory / 32;
+        let tables = memory.saturating_sub(OVERHEAD + reported) / threads;
         let names = SourceNames::default();
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -113,7 +114,7 @@ impl Hub {
             query_memory: memory / 32,
             http: Arc::default(),
             drops,
-            aws: aws::Shared::default(),
+            aws: aws::Shared::new(reported),
             relay,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),

@@ -20,7 +20,7 @@ pub(super) const BYTES: u64 = 50_000;
 
 /// Sends the counters of the host, of a port, and the identity.
 pub(super) struct Host {
-    _traffic: Traffic,
+    traffic: Traffic,
 }
 
 impl Host {
@@ -33,7 +33,12 @@ impl Host {
             let listed = call(server, "ListMetrics", &request);
             listed["Metrics"].as_array().is_some_and(|it| it.len() == 1).then_some(())
         });
-        Self { _traffic: traffic }
+        Self { traffic }
+    }
+
+    /// Datagrams sent between two times, in seconds since 1970.
+    pub(super) fn datagrams(&self, from: f64, to: f64) -> f64 {
+        self.traffic.rate(from, to).datagrams * (to - from)
     }
 }
 

@@ -2,6 +2,8 @@
 //! 2023 (query), and its replies in all three protocols.
 
 mod host;
+mod math;
+mod put;
 mod requests;
 
 use std::path::Path;
@@ -51,6 +53,12 @@ fn clients_of_cloudwatch_pass() {
     }
 }
 
-const CLIENTS: [&str; 3] = ["cw_list_metrics.py", "cw_errors.py", "three_protocols.py"];
+const CLIENTS: [&str; 5] = [
+    "cw_list_metrics.py",
+    "cw_errors.py",
+    "cw_put_then_get.py",
+    "cw_math.py",
+    "three_protocols.py",
+];
 const CURRENT: &str = "aws";
 const OLD: &str = "aws-old";

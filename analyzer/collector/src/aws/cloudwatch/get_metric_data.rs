@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::directory::Directory;
+use super::evaluation::Evaluation;
 use super::label::{Subject, expand};
+use super::math::{Expression, Line};
 use super::metric::Metric;
 use super::period::Periods;
-use super::series::Series;
 use super::statistic::Statistic;
 use super::token;
 use crate::aws::document::Document;
@@ -25,36 +25,36 @@ struct Request {
 
 /// One of its queries.
 #[derive(Debug, Hash)]
-struct Query {
-    id: String,
-    subject: What,
+pub(super) struct Query {
+    pub(super) id: String,
+    pub(super) what: What,
+    /// Seconds, of series that an expression makes or searches.
+    pub(super) period: Option<u32>,
     label: Option<String>,
     returned: bool,
 }
 
 /// What a query is about.
 #[derive(Debug, Hash)]
-enum What {
+pub(super) enum What {
     Metric(Stat),
     Expression(String),
 }
 
 /// A statistic of a metric.
 #[derive(Debug, Hash)]
-struct Stat {
-    metric: Metric,
-    periods: Periods,
-    statistic: String,
-    unit: Option<String>,
+pub(super) struct Stat {
+    pub(super) metric: Metric,
+    pub(super) periods: Periods,
+    pub(super) statistic: String,
+    pub(super) unit: Option<String>,
 }
 
-/// Values at times in milliseconds since 1970, in the order of time.
-type Values = Vec<(i64, f64)>;
-
-/// Where a page begins: at a query, after the values that the pages before have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a page begins: at a query and one of its series, after the values that the pages before have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     query: usize,
+    line: usize,
     after: Option<i64>,
 }
 
@@ -62,21 +62,27 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
     let request = Request::read(&members)?;
     let place = match members.text("NextToken")? {
-        None => Place { query: 0, after: None },
+        None => Place::default(),
         Some(token) => Place::parse(token::read(&request, token)?).ok_or_else(Fault::next_token)?,
     };
-    request.check_expressions()?;
     let limit = match members.integer("MaxDatapoints")? {
         None => MAX_POINTS,
         Some(limit) if (1..=MAX_POINTS).contains(&(limit as usize)) => limit as usize,
         Some(_) => return Err(Fault::value("MaxDatapoints", "must be from 1 to 100800")),
     };
-    let (results, next) = request.page(hub, &hub.aws.directory.get(hub), place, limit);
+    let directory = hub.aws.directory.get(hub);
+    let span = (request.start, request.end);
+    let evaluation = Evaluation::new(hub, &directory, &request.queries, span)?;
+    let (results, next) = request.page(&evaluation, place, limit)?;
     let token = next.map(|place| token::write(&request, &place.text()));
+    let too_many = Document::new()
+        .with("Code", "MaxMetricsExceeded")
+        .with("Value", "A search found more metrics than it returns.");
+    let messages = if evaluation.too_many.get() { vec![too_many] } else { Vec::new() };
     Ok(Document::new()
         .with("MetricDataResults", results)
         .with_some("NextToken", token)
-        .with("Messages", Vec::new()))
+        .with("Messages", messages))
 }
 
 impl Request {
@@ -112,50 +118,42 @@ impl Request {
         Ok(Self { queries, start, end, ascending })
     }
 
-    /// Expressions are refused by name, so that nobody takes their absence for an absence of data.
-    fn check_expressions(&self) -> Result<(), Fault> {
-        for query in &self.queries {
-            if let What::Expression(text) = &query.subject {
-                let text = format!("The expression {text:?} of {} is not supported yet.", query.id);
-                return Err(Fault::validation(text));
-            }
-        }
-        Ok(())
-    }
-
     /// A page of results with at most so many values, and the place where the next one begins.
     fn page(
         &self,
-        hub: &Hub,
-        directory: &Directory,
+        evaluation: &Evaluation<'_>,
         from: Place,
         limit: usize,
-    ) -> (Vec<Document>, Option<Place>) {
+    ) -> Result<(Vec<Document>, Option<Place>), Fault> {
         let (mut results, mut free) = (Vec::new(), limit);
         let returned = self.queries.iter().enumerate().filter(|(_, query)| query.returned);
-        for (number, query) in returned.skip_while(|(number, _)| *number < from.query) {
-            if free == 0 {
-                return (results, Some(Place { query: number, after: None }));
-            }
-            let What::Metric(stat) = &query.subject else { continue };
-            let all = stat.values(hub, directory);
-            let label = stat.label(query.label.as_deref(), &all);
-            let after = from.after.filter(|_| number == from.query);
-            let mut values = self.after(all, after);
-            let is_whole = values.len() <= free;
-            values.truncate(free);
-            free -= values.len();
-            results.push(result(&query.id, label, &values, is_whole));
-            if !is_whole {
-                let after = values.last().map(|(time, _)| *time);
-                return (results, Some(Place { query: number, after }));
+        for (query, own) in returned.skip_while(|(query, _)| *query < from.query) {
+            let first = if query == from.query { from.line } else { 0 };
+            let lines = evaluation.lines(own)?.into_iter().enumerate();
+            for (line, series) in lines.skip(first) {
+                let place = Place { query, line, after: None };
+                if free == 0 || results.len() >= MAX_RESULTS {
+                    return Ok((results, Some(place)));
+                }
+                let is_first = (query, line) == (from.query, from.line);
+                let label = own.label(&series);
+                let after = from.after.filter(|_| is_first);
+                let mut values = self.after(series.values, after);
+                let is_whole = values.len() <= free;
+                values.truncate(free);
+                free -= values.len();
+                results.push(result(&own.id, label, &values, is_whole));
+                if !is_whole {
+                    let after = values.last().map(|(time, _)| *time);
+                    return Ok((results, Some(Place { after, ..place })));
+                }
             }
         }
-        (results, None)
+        Ok((results, None))
     }
 
     /// The values after a time, in the order of the request.
-    fn after(&self, mut values: Values, after: Option<i64>) -> Values {
+    fn after(&self, mut values: Vec<(i64, f64)>, after: Option<i64>) -> Vec<(i64, f64)> {
         if !self.ascending {
             values.reverse();
         }
@@ -176,7 +174,7 @@ impl Query {
             );
             return Err(Fault::validation(text));
         }
-        let subject = match (members.text("Expression")?, members.structure("MetricStat")?) {
+        let what = match (members.text("Expression")?, members.structure("MetricStat")?) {
             (Some(text), None) => What::Expression(expression(members, text)?),
             (None, Some(stat)) => What::Metric(Stat::read(&stat, start, end)?),
             _ => {
@@ -187,21 +185,48 @@ impl Query {
                 return Err(Fault::validation(text));
             }
         };
+        let period = members.integer("Period")?;
+        if let Some(seconds) = period {
+            Periods::new(start, end, seconds, &members.name("Period"))?;
+        }
         Ok(Self {
             id: id.to_owned(),
-            subject,
+            what,
+            period,
             label: members.text("Label")?.map(str::to_owned),
             returned: members.boolean("ReturnData")?.unwrap_or(true),
         })
     }
+
+    /// The seconds of its periods; `None` for an expression without any.
+    pub(super) fn period(&self) -> Option<u32> {
+        match &self.what {
+            What::Metric(stat) => Some(stat.periods.seconds()),
+            What::Expression(_) => self.period,
+        }
+    }
+
+    /// The label of one of its series.
+    fn label(&self, line: &Line) -> String {
+        let values: Vec<f64> = line.values.iter().map(|(_, value)| *value).collect();
+        let subject = Subject {
+            name: &line.name,
+            metric: line.metric.as_ref(),
+            statistic: line.statistic.as_deref(),
+            period: line.periods.seconds(),
+            values: &values,
+        };
+        expand(self.label.as_deref().unwrap_or(&line.name), &subject)
+    }
 }
 
-/// An expression, not longer than the service accepts.
+/// An expression that can be read, not longer than the service accepts.
 fn expression(members: &Members<'_>, text: &str) -> Result<String, Fault> {
     if text.is_empty() || text.len() > MAX_EXPRESSION {
         let text = format!("{} must have 1 to {MAX_EXPRESSION} bytes.", members.name("Expression"));
         return Err(Fault::validation(text));
     }
+    Expression::parse(text)?;
     Ok(text.to_owned())
 }
 
@@ -222,31 +247,9 @@ impl Stat {
             unit: stat.text("Unit")?.map(str::to_owned),
         })
     }
-
-    fn values(&self, hub: &Hub, directory: &Directory) -> Values {
-        let Some(statistic) = Statistic::parse(&self.statistic) else { return Vec::new() };
-        let series = Series::find(hub, directory, &self.metric);
-        let is_unit = |series: &Series| self.unit.as_ref().is_none_or(|unit| *unit == series.unit);
-        let Some(series) = series.filter(is_unit) else { return Vec::new() };
-        let points = series.points(hub, &self.periods);
-        let periods = self.periods.fill(&points, statistic.needs_values());
-        periods.into_iter().filter_map(|(begin, it)| Some((begin, statistic.of(&it)?))).collect()
-    }
-
-    fn label(&self, label: Option<&str>, values: &Values) -> String {
-        let values: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
-        let subject = Subject {
-            name: &self.metric.name,
-            metric: Some(&self.metric),
-            statistic: Some(&self.statistic),
-            period: self.periods.seconds(),
-            values: &values,
-        };
-        expand(label.unwrap_or(&self.metric.name), &subject)
-    }
 }
 
-fn result(id: &str, label: String, values: &Values, is_whole: bool) -> Document {
+fn result(id: &str, label: String, values: &[(i64, f64)], is_whole: bool) -> Document {
     let times = values.iter().map(|(time, _)| Document::Time(*time as f64 / 1000.0));
     let numbers = values.iter().map(|(_, value)| Document::Number(*value));
     Document::new()
@@ -266,17 +269,20 @@ fn is_id(text: &str) -> bool {
 impl Place {
     fn text(&self) -> String {
         let after = self.after.map(|time| time.to_string()).unwrap_or_default();
-        format!("{}/{after}", self.query)
+        format!("{}/{}/{after}", self.query, self.line)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (query, after) = text.split_once('/')?;
+        let (query, rest) = text.split_once('/')?;
+        let (line, after) = rest.split_once('/')?;
         let after = if after.is_empty() { None } else { Some(after.parse().ok()?) };
-        Some(Self { query: query.parse().ok()?, after })
+        Some(Self { query: query.parse().ok()?, line: line.parse().ok()?, after })
     }
 }
 
 /// Values of a page.
 const MAX_POINTS: usize = 100_800;
+/// Results of a page: those of searches may be empty.
+const MAX_RESULTS: usize = 2000;
 const MAX_QUERIES: usize = 500;
 const MAX_EXPRESSION: usize = 2048;

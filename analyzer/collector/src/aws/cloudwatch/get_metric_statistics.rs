@@ -21,12 +21,12 @@ struct Request<'a> {
 
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let request = Request::read(&Members::of(document)?)?;
-    let series = Series::find(hub, &hub.aws.directory.get(hub), &request.metric);
-    let series = series.filter(|series| request.unit.is_none_or(|unit| unit == series.unit));
+    let directory = hub.aws.directory.get(hub);
+    let series = Series::find(hub, &directory, &request.metric, request.unit);
     let points = series.iter().flat_map(|series| {
         let values = !request.extended.is_empty();
-        let filled = request.periods.fill(&series.points(hub, &request.periods), values);
-        filled.into_iter().filter_map(|(begin, it)| request.datapoint(begin, &it, series.unit))
+        let filled = request.periods.fill(series.points(hub, &request.periods), values);
+        filled.into_iter().filter_map(|(begin, it)| request.datapoint(begin, &it, &series.unit))
     });
     let label = request.metric.name.as_str();
     Ok(Document::new().with("Label", label).with("Datapoints", points.collect::<Vec<_>>()))

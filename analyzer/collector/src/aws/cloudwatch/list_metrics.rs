@@ -6,7 +6,7 @@ use flowmote_decoder::Address;
 
 use super::directory::{Agent, Directory};
 use super::metric::{Metric, filters, name, namespace};
-use super::names::{Wanted, of_agent, of_several};
+use super::names::{Wanted, find, of_agent, of_several};
 use super::token;
 use crate::aws::document::Document;
 use crate::aws::fault::Fault;
@@ -20,22 +20,33 @@ struct Filter {
     name: Option<String>,
     /// Names with a value, or with any.
     dimensions: Vec<(String, Option<String>)>,
+    /// True for metrics with a value in the last three hours only.
+    active: bool,
 }
 
 /// Where a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
-    /// The agent; `None` for the metrics of several agents together, which come first.
-    agent: Option<Address>,
-    /// Metrics of it that were listed before.
+    of: Of,
+    /// Metrics of these that were listed before.
     skip: usize,
+}
+
+/// Whose metrics are listed, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// Several agents together.
+    Several,
+    Agent(Address),
+    /// Programs that report them.
+    Programs,
 }
 
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
     let filter = Filter::read(&members)?;
     let place = match members.text("NextToken")? {
-        None => Place { agent: None, skip: 0 },
+        None => Place { of: Of::Several, skip: 0 },
         Some(token) => Place::parse(token::read(&filter, token)?).ok_or_else(Fault::next_token)?,
     };
     let (metrics, next) = filter.page(hub, &hub.aws.directory.get(hub), place);
@@ -53,6 +64,7 @@ impl Filter {
             namespace: namespace(members)?.map(str::to_owned),
             name: name(members)?.map(str::to_owned),
             dimensions: filters(members)?,
+            active: members.text("RecentlyActive")?.is_some(),
         })
     }
 
@@ -68,16 +80,35 @@ impl Filter {
     /// A page of metrics, and the place where the next one begins.
     fn page(&self, hub: &Hub, directory: &Directory, from: Place) -> (Vec<Metric>, Option<Place>) {
         let mut page = Page { filter: self, metrics: Vec::new(), next: None };
-        if from.agent.is_none() {
+        let skip = |of| if from.of == of { from.skip } else { 0 };
+        if from.of == Of::Several {
             page.add(of_several(directory, self.wanted()), from);
         }
-        for agent in directory.from(from.agent).filter(|agent| self.may_have(agent)) {
+        let first = match from.of {
+            Of::Several => Some(None),
+            Of::Agent(address) => Some(Some(address)),
+            Of::Programs => None,
+        };
+        let agents = first.into_iter().flat_map(|first| directory.from(first));
+        for agent in agents.filter(|agent| self.may_have(agent)) {
             if page.next.is_some() {
                 break;
             }
-            let skip = if from.agent == Some(agent.address) { from.skip } else { 0 };
+            let of = Of::Agent(agent.address);
             let metrics = of_agent(hub, agent, self.wanted()).into_iter().map(|(metric, _)| metric);
-            page.add(metrics.collect(), Place { agent: Some(agent.address), skip });
+            page.add(metrics, Place { of, skip: skip(of) });
+        }
+        if page.next.is_none() {
+            let now = hub.unix_ms(hub.now()).cast_signed();
+            let since = if self.active { now - ACTIVE } else { i64::MIN };
+            let reported = hub.aws.reported.lock();
+            let wanted = self.wanted();
+            let own = reported
+                .metrics_after(None, since)
+                .filter(|metric| wanted.has(&metric.namespace, &metric.name))
+                // It is listed with its agent.
+                .filter(|metric| find(hub, directory, metric).is_none());
+            page.add(own.cloned(), Place { of: Of::Programs, skip: skip(Of::Programs) });
         }
         (page.metrics, page.next)
     }
@@ -108,7 +139,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     /// Adds the metrics of a place that pass the filter, up to the end of the page.
-    fn add(&mut self, metrics: Vec<Metric>, place: Place) {
+    fn add(&mut self, metrics: impl IntoIterator<Item = Metric>, place: Place) {
         let filter = self.filter;
         let passing = metrics.into_iter().filter(|metric| filter.passes(metric));
         for (number, metric) in passing.enumerate().skip(place.skip) {
@@ -123,25 +154,32 @@ impl Page<'_> {
 
 impl Place {
     fn text(&self) -> String {
-        let agent = self.agent.map(|agent| agent.to_string()).unwrap_or_default();
-        format!("{}/{agent}", self.skip)
+        let of = match self.of {
+            Of::Several => String::new(),
+            Of::Agent(address) => address.to_string(),
+            Of::Programs => "*".to_owned(),
+        };
+        format!("{}/{of}", self.skip)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (skip, agent) = text.split_once('/')?;
-        let agent = match agent {
-            "" => None,
-            "unknown" => Some(Address::Unknown),
-            text => Some(match text.parse().ok()? {
+        let (skip, of) = text.split_once('/')?;
+        let of = match of {
+            "" => Of::Several,
+            "*" => Of::Programs,
+            "unknown" => Of::Agent(Address::Unknown),
+            text => Of::Agent(match text.parse().ok()? {
                 IpAddr::V4(address) => Address::V4(address),
                 IpAddr::V6(address) => Address::V6(address),
             }),
         };
-        Some(Self { agent, skip: skip.parse().ok()? })
+        Some(Self { of, skip: skip.parse().ok()? })
     }
 }
 
 const PAGE: usize = 500;
+/// Milliseconds.
+const ACTIVE: i64 = 3 * 3_600_000;
 
 #[cfg(test)]
 mod tests {
@@ -151,8 +189,8 @@ mod tests {
     fn places_are_read_back() {
         let addresses =
             [Address::Unknown, Address::V4([192, 0, 2, 1].into()), Address::V6(1.into())];
-        for agent in addresses.map(Some).into_iter().chain([None]) {
-            let place = Place { agent, skip: 17 };
+        for of in addresses.map(Of::Agent).into_iter().chain([Of::Several, Of::Programs]) {
+            let place = Place { of, skip: 17 };
             assert_eq!(Place::parse(&place.text()), Some(place));
         }
         assert_eq!(Place::parse("1/x"), None);

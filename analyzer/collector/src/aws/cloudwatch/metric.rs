@@ -27,6 +27,11 @@ impl Metric {
     pub(super) fn read(members: &Members<'_>) -> Result<Self, Fault> {
         let namespace =
             namespace(members)?.ok_or_else(|| Fault::missing(&members.name("Namespace")))?;
+        Self::read_in(namespace, members)
+    }
+
+    /// The metric of a namespace that the members name.
+    pub(super) fn read_in(namespace: &str, members: &Members<'_>) -> Result<Self, Fault> {
         let name = name(members)?.ok_or_else(|| Fault::missing(&members.name("MetricName")))?;
         let mut dimensions = Vec::new();
         for dimension in filters(members)? {

@@ -1,21 +1,28 @@
 //! Amazon CloudWatch: metrics.
 //!
-//! [`names`] finds a metric by namespace, name and dimensions, [`series`] reads its points, [`period`] makes
+//! [`names`] finds a metric of agents by namespace, name and dimensions, [`reported`] has those that programs
+//! report, [`series`] reads its points, [`period`] makes
 //! samples of periods of them, and [`statistic`] a number of each period. The operations put these together.
 
 mod directory;
+mod evaluation;
 mod get_metric_data;
 mod get_metric_statistics;
 mod label;
 mod list_metrics;
+mod math;
 mod metric;
 mod names;
 mod period;
+mod put_metric_data;
+mod reported;
+mod search;
 mod series;
 mod statistic;
 mod token;
 
 pub(super) use directory::Directories;
+pub(super) use reported::Reported;
 
 use super::document::Document;
 use super::fault::Fault;
@@ -38,8 +45,9 @@ pub(super) fn operation(name: &str) -> Option<Operation> {
 /// The name of the service in a target.
 pub(super) const SERVICE: &str = "GraniteServiceVersion20100801";
 
-const OPERATIONS: [Operation; 3] = [
+const OPERATIONS: [Operation; 4] = [
     Operation { name: "GetMetricData", changes: false, run: get_metric_data::run },
     Operation { name: "GetMetricStatistics", changes: false, run: get_metric_statistics::run },
     Operation { name: "ListMetrics", changes: false, run: list_metrics::run },
+    Operation { name: "PutMetricData", changes: true, run: put_metric_data::run },
 ];

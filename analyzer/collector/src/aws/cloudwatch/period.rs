@@ -75,16 +75,26 @@ impl Periods {
         (self.start, self.start + self.count() * self.length)
     }
 
+    /// The beginnings of all periods.
+    pub(super) fn times(&self) -> impl Iterator<Item = i64> {
+        let (start, length) = (self.start, self.length);
+        (0..self.count()).map(move |number| start + number * length)
+    }
+
     pub(super) fn seconds(&self) -> u32 {
         (self.length / 1000) as u32
     }
 
     /// The periods that have samples, by their beginnings. Each series has samples of its own.
-    pub(super) fn fill(&self, all: &[Vec<Point>], values: bool) -> BTreeMap<i64, Period> {
+    pub(super) fn fill(
+        &self,
+        all: impl IntoIterator<Item = Vec<Point>>,
+        values: bool,
+    ) -> BTreeMap<i64, Period> {
         let mut periods = BTreeMap::new();
         for points in all {
             let mut steps = BTreeMap::new();
-            for point in points {
+            for point in &points {
                 match point.over {
                     0 => self.add(&mut periods, point, values),
                     _ => self.divide(&mut steps, point),
@@ -146,7 +156,7 @@ mod tests {
 
     /// Beginning in seconds, count, sum, minimum and maximum of each period.
     fn filled(periods: Periods, points: &[Vec<Point>]) -> Vec<(i64, f64, f64, f64, f64)> {
-        let filled = periods.fill(points, false).into_iter();
+        let filled = periods.fill(points.to_vec(), false).into_iter();
         filled.map(|(begin, it)| (begin / 1000, it.count, it.sum, it.min, it.max)).collect()
     }
 
@@ -214,7 +224,7 @@ mod tests {
     fn values_of_several_samples_as_one_are_unknown_unless_they_are_equal() {
         let set = |min, max| Point { end: 1000, over: 0, sum: 6.0, min, max, count: 3.0 };
         let values = |point| {
-            let filled = periods(0, 60, 60).fill(&[vec![point]], true);
+            let filled = periods(0, 60, 60).fill([vec![point]], true);
             filled.into_values().next().and_then(|period| period.values)
         };
         assert_eq!(values(set(2.0, 2.0)), Some(vec![(2.0, 3.0)]));

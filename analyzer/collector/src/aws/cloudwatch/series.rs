@@ -3,6 +3,7 @@
 //! A query sees points only, whether the engine had them in its memory or somebody sent them. The history
 //! on disk will be one more place that they come from.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use flowmote_engine::Instant;
@@ -18,10 +19,18 @@ use crate::hub::Hub;
 /// The points of a metric.
 #[derive(Clone, Debug)]
 pub(super) struct Series {
-    parts: Vec<Part>,
-    pick: Pick,
+    origin: Origin,
     /// The unit of all points.
-    pub(super) unit: &'static str,
+    pub(super) unit: Cow<'static, str>,
+}
+
+/// Where points come from.
+#[derive(Clone, Debug)]
+enum Origin {
+    /// The rows of data sources.
+    Rows(Vec<Part>, Pick),
+    /// A program.
+    Reported(Metric),
 }
 
 /// A data source in one of the analyzers.
@@ -44,26 +53,56 @@ pub(super) enum Pick {
 
 impl Series {
     pub(super) fn new(parts: Vec<Part>, pick: Pick, unit: &'static str) -> Self {
-        Self { parts, pick, unit }
+        Self { origin: Origin::Rows(parts, pick), unit: unit.into() }
     }
 
-    /// The series of a metric; `None` if there is none.
-    pub(super) fn find(hub: &Hub, directory: &Directory, metric: &Metric) -> Option<Self> {
-        names::find(hub, directory, metric)
+    /// The series of a metric, one for each unit, or that with a unit.
+    pub(super) fn find(
+        hub: &Hub,
+        directory: &Directory,
+        metric: &Metric,
+        unit: Option<&str>,
+    ) -> Vec<Self> {
+        let mut found: Vec<Self> = names::find(hub, directory, metric).into_iter().collect();
+        let reported = hub.aws.reported.lock();
+        found.extend(reported.points(metric, 0, 0).map(|(unit, _)| Self {
+            origin: Origin::Reported(metric.clone()),
+            unit: unit.to_owned().into(),
+        }));
+        drop(reported);
+        found.retain(|series| unit.is_none_or(|unit| unit == series.unit));
+        found
     }
 
     pub(super) fn add_part(&mut self, part: Part) {
-        if !self.parts.contains(&part) {
-            self.parts.push(part);
+        if let Origin::Rows(parts, _) = &mut self.origin
+            && !parts.contains(&part)
+        {
+            parts.push(part);
         }
     }
 
-    /// The points of a time, those of each data source for themselves.
-    pub(super) fn points(&self, hub: &Hub, periods: &Periods) -> Vec<Vec<Point>> {
+    /// The points of a time, those of each data source for themselves, one after the other.
+    pub(super) fn points<'a>(
+        &'a self,
+        hub: &'a Hub,
+        periods: &Periods,
+    ) -> impl Iterator<Item = Vec<Point>> + use<'a> {
         let (from, to) = periods.span();
+        let (rows, reported) = match &self.origin {
+            Origin::Rows(parts, pick) => (Some((parts, pick)), None),
+            Origin::Reported(metric) => {
+                let reported = hub.aws.reported.lock();
+                let mut units = reported.points(metric, from, to);
+                (None, units.find(|(unit, _)| *unit == self.unit).map(|(_, it)| it.to_vec()))
+            }
+        };
         let time = |milliseconds: i64| hub.time(milliseconds.unsigned_abs());
-        let parts = self.parts.iter().map(|part| {
-            let read = |metrics: &Metrics| self.read(metrics, &part.source, time(from), time(to));
+        let (from, to) = (time(from), time(to));
+        let parts =
+            rows.into_iter().flat_map(|(parts, pick)| parts.iter().map(move |it| (it, pick)));
+        let rows = parts.map(move |(part, pick)| {
+            let read = |metrics: &Metrics| pick.read(metrics, &part.source, from, to);
             let raw = hub.at(part.analyzer, |analyzer| read(analyzer.metrics()));
             let point = |raw: Raw| {
                 let end = hub.unix_ms(raw.end).cast_signed();
@@ -71,13 +110,15 @@ impl Series {
             };
             raw.unwrap_or_default().into_iter().map(point).collect()
         });
-        parts.collect()
+        reported.into_iter().chain(rows)
     }
+}
 
+impl Pick {
     fn read(&self, metrics: &Metrics, source: &Source, from: Instant, to: Instant) -> Vec<Raw> {
         let mut raw = Vec::new();
-        match &self.pick {
-            Pick::Formula(formula) => {
+        match self {
+            Self::Formula(formula) => {
                 let records = metrics.past_records(source);
                 for record in records.filter(|record| record.name() == formula.record) {
                     raw.extend(record.between(from, to).filter_map(|row| {
@@ -89,7 +130,7 @@ impl Series {
                     }));
                 }
             }
-            Pick::Published(name) => {
+            Self::Published(name) => {
                 for record in metrics.past_records(source) {
                     let metric = record.published().find(|(own, _)| own == name);
                     let Some((_, metric)) = metric else { continue };
@@ -98,7 +139,7 @@ impl Series {
                     }));
                 }
             }
-            Pick::Custom(name) => {
+            Self::Custom(name) => {
                 let customs = metrics.past_customs(source).filter(|custom| custom.name == name);
                 for custom in customs {
                     let points = custom.between(from, to);

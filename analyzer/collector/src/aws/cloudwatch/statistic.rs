@@ -192,7 +192,7 @@ mod tests {
     fn period(values: &[f64]) -> Period {
         let points: Vec<_> = values.iter().map(|value| Point::value(0, *value)).collect();
         let periods = Periods::new(0, 60_000, 60, "Period").unwrap();
-        periods.fill(&[points], true).into_values().next().unwrap()
+        periods.fill([points], true).into_values().next().unwrap()
     }
 
     fn of(text: &str, values: &[f64]) -> Option<f64> {
