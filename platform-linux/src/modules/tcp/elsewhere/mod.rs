@@ -78,10 +78,15 @@ impl Elsewhere {
         queries: impl Iterator<Item = &'q Query> + Clone,
         visit: &mut dyn FnMut(usize, Reply),
     ) -> io::Result<()> {
-        let (header, entries) = self.table.table().split_at(HEADER_WORDS);
+        let words = self.table.table().split_at_checked(HEADER_WORDS);
+        let (header, entries) = words.unwrap_or_default();
         let pairs = || queries.clone().zip(entries.chunks_exact(ENTRY_WORDS));
+        let count = pairs().count();
+        if count == 0 {
+            return Ok(());
+        }
         pairs().for_each(|(query, entry)| write(query, entry));
-        store(header, 0, pairs().count() as u64);
+        store(header, 0, count as u64);
         bpf::run(self.program.as_fd(), &FRAME)?;
         for (number, (query, entry)) in pairs().enumerate() {
             visit(number, self.reply(query, entry));

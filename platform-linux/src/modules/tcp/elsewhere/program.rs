@@ -96,19 +96,19 @@ fn look_up(asm: &mut Assembler) {
     asm.call(HELPER_SK_LOOKUP_TCP);
 }
 
-/// Copies the state of the socket R9, and its fields if it has any.
+/// Copies the fields and the state of the socket R9.
 fn reply(asm: &mut Assembler, fields: &Fields) {
-    let copied = asm.label();
-    asm.load(Width::Word, R1, (R9, SOCK_STATE));
-    asm.store(Width::Double, (R7, Word::State.at()), R1);
+    let nothing = asm.label();
     asm.alu(Alu::Move, R1, R9);
     asm.call(fields.helper);
-    asm.jump_if(When::Equal, R0, 0, copied);
+    asm.jump_if(When::Equal, R0, 0, nothing);
     for Field { word, offset, width } in &fields.list {
         asm.load(*width, R1, (R0, *offset));
         asm.store(Width::Double, (R7, word.at()), R1);
     }
-    asm.place(copied);
+    asm.load(Width::Word, R1, (R9, SOCK_STATE));
+    asm.store(Width::Double, (R7, Word::State.at()), R1);
+    asm.place(nothing);
 }
 
 /// Words before the first entry.
