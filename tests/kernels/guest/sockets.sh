@@ -7,7 +7,7 @@ with_perfmon() { with_capabilities +net_raw,+bpf,+net_admin,+perfmon "$@"; }
 sockets() { # WAY PATTERN: what the agent logs when started in this way
     start "$1"
     line=$(grep 'tcp: sockets of containers' /tmp/agent.log)
-    check "sockets.$1" "${line#* }" eval 'echo "$line" | grep -q "$2"'
+    check "sockets.$1" "${line#* }" [ -n "$(echo "$line" | grep "$2")" ]
     stop
 }
 sockets as_root 'are looked up$'

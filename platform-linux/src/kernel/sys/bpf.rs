@@ -109,14 +109,15 @@ pub(crate) fn load_classifier(instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
     load(ProgramKind::Classifier, instructions)
 }
 
-/// Runs a program of [`load_classifier`] once, in this thread and in its network namespace, for an
-/// Ethernet frame that goes nowhere. Nothing waits for it.
+/// Runs a program of [`load_classifier`] so many times, in this thread and in its network namespace,
+/// for an Ethernet frame that goes nowhere. Nothing waits for it.
 ///
 /// # Errors
-/// `EPERM` without `CAP_BPF` before Linux 5.19 where `kernel.unprivileged_bpf_disabled` is set,
+/// `EINTR` if a signal arrives between two runs. `EPERM` without `CAP_BPF` before Linux 5.19 where `kernel.unprivileged_bpf_disabled` is set,
 /// `ENOMEM`.
-pub(crate) fn run(program: BorrowedFd<'_>, frame: &[u8]) -> io::Result<()> {
-    call(Call::ProgramRun { program: program.as_raw_fd(), packet: frame }).map(drop)
+pub(crate) fn run(program: BorrowedFd<'_>, frame: &[u8], repetitions: u32) -> io::Result<()> {
+    let program = program.as_raw_fd();
+    call(Call::ProgramRun { program, packet: frame, repetitions }).map(drop)
 }
 
 /// A hook of tcx, which sees each packet of an interface in one direction (Linux 6.6).

@@ -46,8 +46,8 @@ pub(crate) enum Call<'a> {
     TracepointOpen { name: &'a CStr, program: RawFd },
     /// `bpf(2)` `BPF_LINK_CREATE` at a hook of an interface; returns the descriptor of the link.
     LinkCreate { attributes: &'a LinkCreate },
-    /// `bpf(2)` `BPF_PROG_TEST_RUN`: runs a program once, in this thread, for a packet.
-    ProgramRun { program: RawFd, packet: &'a [u8] },
+    /// `bpf(2)` `BPF_PROG_TEST_RUN`: runs a program, in this thread, for a packet.
+    ProgramRun { program: RawFd, packet: &'a [u8], repetitions: u32 },
 }
 
 /// `BPF_PROG_TYPE_*`.
@@ -171,7 +171,7 @@ fn kernel(call: Call<'_>) -> io::Result<usize> {
             bpf(BPF_RAW_TRACEPOINT_OPEN, &mut TracepointOpen { name, program, padding: 0 })
         }
         Call::LinkCreate { attributes } => bpf(BPF_LINK_CREATE, &mut { *attributes }),
-        Call::ProgramRun { program, packet } => run(program, packet),
+        Call::ProgramRun { program, packet, repetitions } => run(program, packet, repetitions),
     }
 }
 
@@ -235,12 +235,13 @@ fn load(
     bpf(BPF_PROG_LOAD, &mut attributes)
 }
 
-fn run(program: RawFd, packet: &[u8]) -> io::Result<usize> {
+fn run(program: RawFd, packet: &[u8], repetitions: u32) -> io::Result<usize> {
     let length = packet.len().try_into().map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
     let mut attributes = ProgramRun {
         program,
         length,
         packet: packet.as_ptr().expose_provenance() as u64,
+        repetitions,
         ..ProgramRun::default()
     };
     bpf(BPF_PROG_TEST_RUN, &mut attributes)
@@ -292,7 +293,6 @@ struct ProgramRun {
     packet: u64,
     /// 0: not requested.
     packet_after: u64,
-    /// 0: once.
     repetitions: u32,
     duration: u32,
 }

@@ -2,9 +2,9 @@
 //! which is run for no packet.
 //!
 //! ```text
-//! queries ──▶ table in shared memory ──▶ program, once for all ──▶ bpf_sk_lookup_tcp in the namespace
-//!                  ▲                                                     │
-//! replies ◀────────┴───────────────────── fields of the socket ◀─────────┘
+//! queries ──▶ table in shared memory ──▶ program, once for each ──▶ bpf_sk_lookup_tcp in the namespace
+//!                  ▲                                                      │
+//! replies ◀────────┴───────────────────── fields of the socket ◀──────────┘
 //! ```
 //!
 //! sock_diag(7) looks sockets up only in the network namespace in which it was opened. To enter
@@ -86,8 +86,8 @@ impl Elsewhere {
             return Ok(());
         }
         pairs().for_each(|(query, entry)| write(query, entry));
-        store(header, 0, count as u64);
-        bpf::run(self.program.as_fd(), &FRAME)?;
+        store(header, 0, 0);
+        bpf::run(self.program.as_fd(), &FRAME, count as u32)?;
         for (number, (query, entry)) in pairs().enumerate() {
             visit(number, self.reply(query, entry));
         }

@@ -1,7 +1,7 @@
 //! The instructions of the program, and the table that it shares with the agent.
 //!
 //! ```text
-//! number of queries | query, reply | query, reply | ...
+//! next query | query, reply | query, reply | ...
 //! ```
 
 use std::io;
@@ -50,33 +50,39 @@ impl Word {
     }
 }
 
-/// Assembles the program.
+/// Assembles the program, each run of which takes the next query. A loop over them would be more than
+/// the verifier of Linux 5.10 follows.
 ///
-/// R6 = context, R7 = entry, R8 = its number, R9 = socket.
+/// R6 = context, R7 = entry, R9 = socket.
 pub(super) fn program(table: RawFd, fields: &Fields) -> io::Result<Vec<Instruction>> {
     let mut asm = Assembler::default();
-    let (entry, next, end) = (asm.label(), asm.label(), asm.label());
+    let end = asm.label();
     asm.alu(Alu::Move, R6, R1);
-    asm.map_value(R7, table, HEADER_WORDS as i32 * 8);
-    asm.alu(Alu::Move, R8, 0);
-    asm.place(entry);
-    asm.map_value(R1, table, 0);
-    asm.load(Width::Double, R1, (R1, 0));
-    asm.jump_if(When::NotGreater, R1, R8, end);
+    next(&mut asm, table);
     look_up(&mut asm);
-    asm.jump_if(When::Equal, R0, 0, next);
+    asm.jump_if(When::Equal, R0, 0, end);
     asm.alu(Alu::Move, R9, R0);
     reply(&mut asm, fields);
     asm.alu(Alu::Move, R1, R9);
     asm.call(HELPER_SK_RELEASE);
-    asm.place(next);
-    asm.alu(Alu::Add, R7, ENTRY_WORDS as i32 * 8);
-    asm.alu(Alu::Add, R8, 1);
-    asm.jump_if(When::NotEqual, R8, MAX_QUERIES as i32, entry);
     asm.place(end);
     asm.alu(Alu::Move, R0, 0);
     asm.exit();
     asm.finish().map_err(|error| io::Error::other(format!("{error:?}")))
+}
+
+/// R7 = the next entry.
+fn next(asm: &mut Assembler, table: RawFd) {
+    asm.map_value(R1, table, 0);
+    asm.load(Width::Double, R8, (R1, 0));
+    asm.alu(Alu::Move, R2, R8);
+    asm.alu(Alu::Add, R2, 1);
+    asm.store(Width::Double, (R1, 0), R2);
+    // The verifier wants a bound.
+    asm.alu(Alu::And, R8, MAX_QUERIES as i32 - 1);
+    asm.alu(Alu::Mul, R8, ENTRY_WORDS as i32 * 8);
+    asm.map_value(R7, table, HEADER_WORDS as i32 * 8);
+    asm.alu(Alu::Add, R7, R8);
 }
 
 /// R0 = the socket, or 0. It has to be released.
@@ -115,8 +121,8 @@ fn reply(asm: &mut Assembler, fields: &Fields) {
 pub(super) const HEADER_WORDS: usize = 8;
 /// Words of an entry.
 pub(super) const ENTRY_WORDS: usize = 24;
-/// One entry more than is used: without CAP_PERFMON the program may not even point behind the last one.
-pub(super) const TABLE_WORDS: usize = HEADER_WORDS + (MAX_QUERIES + 1) * ENTRY_WORDS;
+pub(super) const TABLE_WORDS: usize = HEADER_WORDS + MAX_QUERIES * ENTRY_WORDS;
+const _: () = assert!(MAX_QUERIES.is_power_of_two(), "a mask bounds their number");
 
 // `struct bpf_sock_tuple` and `struct bpf_sock`, include/uapi/linux/bpf.h.
 const IPV4_TUPLE: i32 = 12;
