@@ -16,6 +16,15 @@ pub(crate) fn explain_classifier(error: &io::Error) -> String {
     format!("{error}{}", cause_of_classifier(error.raw_os_error(), &Rights::of_this_process()))
 }
 
+/// Returns true if programs of this process may read memory of the kernel (`perfmon_capable`).
+pub(crate) fn may_read_memory() -> bool {
+    has(Capability::CAP_PERFMON) || has(Capability::CAP_SYS_ADMIN)
+}
+
+fn has(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Effective, capability).unwrap_or_default()
+}
+
 fn cause_of_classifier(errno: Option<i32>, rights: &Rights) -> String {
     match errno {
         Some(libc::EPERM) if rights.capable && !rights.may_administer => {
@@ -40,8 +49,6 @@ struct Rights {
 
 impl Rights {
     fn of_this_process() -> Self {
-        let has =
-            |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or_default();
         let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
         let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map(|(soft, _)| soft);
         Self {

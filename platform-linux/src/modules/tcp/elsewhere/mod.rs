@@ -107,12 +107,14 @@ impl Elsewhere {
     }
 }
 
-/// Why the program cannot read the memory of a socket.
+/// Why the program cannot read the memory of a socket. The kernel refuses the same in several ways.
 fn explain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "this kernel has no types (CONFIG_DEBUG_INFO_BTF)".to_owned(),
-        io::ErrorKind::PermissionDenied => format!("{error}: CAP_PERFMON is missing"),
-        _ => error.to_string(),
+    if !refusal::may_read_memory() {
+        "CAP_PERFMON is missing".to_owned()
+    } else if error.kind() == io::ErrorKind::NotFound {
+        "this kernel has no types (CONFIG_DEBUG_INFO_BTF)".to_owned()
+    } else {
+        error.to_string()
     }
 }
 
