@@ -109,20 +109,17 @@ impl Points {
         self.texts.retain(|agent| sources.range(of_agent(agent)).next().is_some());
     }
 
-    /// Drops the oldest sixteenth of the time that rows are about.
+    /// Drops the oldest sixteenth of the time that rows are about, until there is room. Each step drops the
+    /// oldest row at least.
     fn make_room(&mut self, now: Instant) {
-        let first = self.series().filter_map(|series| series.rows.begin()).min().unwrap_or(now);
-        let age = now.since(first);
         let before: usize = self.series().map(|series| series.rows.len()).sum();
-        self.cut(now, age - age / 16);
+        while self.bytes > self.capacity {
+            let first = self.series().filter_map(|series| series.rows.begin()).min();
+            let age = now.since(first.unwrap_or(now));
+            self.cut(now, age - age / 16);
+        }
         let after: usize = self.series().map(|series| series.rows.len()).sum();
         self.dropped += (before - after) as u64;
-        if self.bytes > self.capacity && before == after {
-            // All came at the same time.
-            self.dropped += after as u64;
-            self.sources.clear();
-            self.bytes = 0;
-        }
     }
 
     /// Removes rows that are as old as `age`.

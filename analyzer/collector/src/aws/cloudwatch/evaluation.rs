@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::directory::Directory;
 use super::get_metric_data::{Query, Stat, What};
-use super::math::{self, Expression, Line, Scope, Value};
+use super::math::{self, Expression, Found, Line, Scope, Value};
 use super::metric::Metric;
 use super::names::{Wanted, of_agent, of_several};
 use super::period::Periods;
@@ -146,35 +146,39 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The series of `SEARCH`, in the order of their metrics.
-    fn search(&self, wanted: &str, statistic: &str, seconds: u32) -> Result<Vec<Line>, Fault> {
+    fn search(&self, wanted: &str, statistic: &str, seconds: u32) -> Result<Found, Fault> {
         let search = Search::parse(wanted)?;
         if Statistic::parse(statistic).is_none() {
             return Err(Fault::validation(format!("SEARCH has no statistic {statistic:?}.")));
         }
         let periods = Periods::new(self.span.0, self.span.1, seconds, "Period")
             .map_err(|fault| Fault::validation(fault.message))?;
-        let metrics = self.metrics(&search);
+        let (metrics, compared) = self.metrics(&search);
         let line = |metric: &Metric| {
             let values = metric.dimensions().iter().map(|(_, value)| value.as_str());
             let name = values.chain([metric.name.as_str()]).collect::<Vec<_>>().join(" ");
             self.read(metric, statistic, None, periods, name)
         };
-        Ok(metrics.iter().map(line).collect())
+        Ok(Found { lines: metrics.iter().map(line).collect(), compared })
     }
 
-    fn metrics(&self, search: &Search) -> Vec<Metric> {
+    /// The metrics that are found, and how many were compared.
+    fn metrics(&self, search: &Search) -> (Vec<Metric>, usize) {
         let wanted = Wanted { namespace: search.namespace(), name: search.name(), interface: None };
         let mut found: Vec<Metric> = of_several(self.directory, wanted);
+        let mut compared = found.len();
         found.retain(|metric| search.finds(metric));
         for agent in self.directory.from(None) {
             if found.len() > MAX_FOUND {
                 break;
             }
             let own = of_agent(self.hub, agent, wanted).into_iter().map(|(metric, _)| metric);
+            compared += own.len() + 1;
             found.extend(own.filter(|metric| search.finds(metric)));
         }
         let reported = self.hub.aws.reported.lock();
-        let own = reported.metrics_after(None, i64::MIN).filter(|metric| search.finds(metric));
+        let own = reported.metrics_after(None, i64::MIN).inspect(|_| compared += 1);
+        let own = own.filter(|metric| search.finds(metric));
         found.extend(own.take(MAX_FOUND + 1).cloned());
         drop(reported);
         found.sort();
@@ -183,7 +187,7 @@ impl<'a> Evaluation<'a> {
             self.too_many.set(true);
             found.truncate(MAX_FOUND);
         }
-        found
+        (found, compared)
     }
 }
 

@@ -77,6 +77,16 @@ fn late_and_repeated_records_are_no_rows_and_a_reset_has_no_difference() {
 }
 
 #[test]
+fn counter_that_went_back_leaves_the_whole_row_without_differences() {
+    let mut device = device();
+    device.source = DataSource { class: 0, index: 5 };
+    device.send(0, &[(1, interface(5_000_000, 1000, 0))]);
+    device.send(10, &[(1, interface(100, 2000, 0))]);
+    let row = record(&device, "if_counters").newest().next().unwrap();
+    assert_eq!((row.difference("ifInOctets"), row.difference("ifInUcastPkts")), (None, None));
+}
+
+#[test]
 fn custom_counters_are_differences_and_texts_are_kept() {
     let mut device = device();
     device.source = DataSource { class: u32::MAX, index: 0 };

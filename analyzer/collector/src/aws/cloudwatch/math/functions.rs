@@ -212,7 +212,9 @@ impl Call<'_> {
             _ => None,
         };
         let period = period.map(|period| u32::try_from(period).unwrap_or(u32::MAX));
-        (scope.search)(&wanted, &statistic, period).map(Value::List)
+        let found = (scope.search)(&wanted, &statistic, period)?;
+        scope.spend(found.compared)?;
+        Ok(Value::List(found.lines))
     }
 }
 

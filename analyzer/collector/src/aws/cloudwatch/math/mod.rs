@@ -19,7 +19,14 @@ pub(super) use syntax::Expression;
 pub(super) use value::{Line, Value};
 
 /// Finds series by a search expression, with a statistic and a period.
-pub(super) type Find<'a> = dyn Fn(&str, &str, Option<u32>) -> Result<Vec<Line>, Fault> + 'a;
+pub(super) type Find<'a> = dyn Fn(&str, &str, Option<u32>) -> Result<Found, Fault> + 'a;
+
+/// The result of a search.
+pub(super) struct Found {
+    pub(super) lines: Vec<Line>,
+    /// Metrics that were compared with the terms: work, as values are.
+    pub(super) compared: usize,
+}
 
 /// What expressions can read.
 pub(super) struct Scope<'a> {

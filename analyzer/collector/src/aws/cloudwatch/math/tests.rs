@@ -26,7 +26,7 @@ fn evaluate_within(text: &str, budget: usize) -> Result<Value, Fault> {
     ];
     let found = |wanted: &str, statistic: &str, period: Option<u32>| {
         assert_eq!((wanted, statistic, period), ("{N}", "Sum", Some(60)));
-        Ok(vec![some(&[1.0]), some(&[])])
+        Ok(Found { lines: vec![some(&[1.0]), some(&[])], compared: 100 })
     };
     let metrics = known.each_ref().map(|(id, _)| *id);
     let known = known.map(|(id, line)| (id, Value::Line(line))).into();
@@ -196,4 +196,7 @@ fn work_is_bounded() {
     assert!(evaluate_within("m1 + m1", 8).unwrap_err().message.contains("too many values"));
     assert!(evaluate_within("TIME_SERIES(1)", 4).is_err());
     assert!(evaluate_within("FILL(gap, 0)", 6).is_err());
+    // Searches that find nothing are work too.
+    let search = "SEARCH('{N}', 'Sum', 60)";
+    assert!(evaluate_within(search, 103).is_ok() && evaluate_within(search, 102).is_err());
 }
