@@ -84,7 +84,10 @@ fetch_kernel() {
     done
     case $3 in newest) pattern="$1-*-$2" ;; *) pattern="$1-$3.*-$2" ;; esac
     kernel=$(find "$cache/kernels" -maxdepth 1 -name "$pattern" 2>/dev/null | sort -V | tail -1)
-    [ -n "$kernel" ] && echo "$kernel"
+    [ -n "$kernel" ] || return
+    cmp -s "$here/guest/modules" "$kernel/list" ||
+        echo "$(basename "$kernel") has the modules of an earlier list: it cannot be made anew" >&2
+    echo "$kernel"
 }
 
 # make_kernel ARCH PACKAGE VERSION DIRECTORY
