@@ -25,14 +25,31 @@ pub(crate) fn flow(ip: &[u8]) -> Option<Flow> {
 /// Addresses and ports of the IP packet in the tunnel packet `ip`: in IP, in GRE, or in an Ethernet
 /// frame in GRE, VXLAN or Geneve.
 pub(crate) fn tunnelled_flow(ip: &[u8]) -> Option<Flow> {
-    let (outer, (protocol, payload)) = split(ip)?;
-    let inner = match protocol {
-        IP_IN_IP | IPV6_IN_IP => payload,
-        GRE => gre_payload(payload)?,
-        UDP => udp_tunnel_payload(outer.transport?, payload.get(8..)?)?,
+    flow(tunnelled(ip)?)
+}
+
+/// The bytes of an Ethernet frame before the payload of TCP or UDP, of the inner packet in a tunnel;
+/// `None` if they are cut off.
+pub(crate) fn payload_offset(frame: &[u8]) -> Option<usize> {
+    let outer = ethernet_payload(frame)?;
+    let (_, (protocol, transport)) = split(tunnelled(outer).unwrap_or(outer))?;
+    let header = match protocol {
+        TCP => usize::from(transport.get(12)? >> 4) * 4,
+        UDP => transport.first_chunk::<8>()?.len(),
         _ => return None,
     };
-    flow(inner)
+    Some(frame.len() - transport.len() + header)
+}
+
+/// The IP packet in the tunnel packet `ip`.
+fn tunnelled(ip: &[u8]) -> Option<&[u8]> {
+    let (outer, (protocol, payload)) = split(ip)?;
+    match protocol {
+        IP_IN_IP | IPV6_IN_IP => Some(payload),
+        GRE => gre_payload(payload),
+        UDP => udp_tunnel_payload(outer.transport?, payload.get(8..)?),
+        _ => None,
+    }
 }
 
 /// The flow, and the number and bytes of the protocol in IP.
@@ -129,7 +146,7 @@ fn gre_payload(gre: &[u8]) -> Option<&[u8]> {
 fn udp_tunnel_payload((_, _, port): (u8, u16, u16), bytes: &[u8]) -> Option<&[u8]> {
     let [first, _, p0, p1, ..] = *bytes.first_chunk::<8>()?;
     match port {
-        VXLAN_PORT => ethernet_payload(bytes.get(8..)?),
+        VXLAN_PORT | LINUX_VXLAN_PORT => ethernet_payload(bytes.get(8..)?),
         GENEVE_PORT => {
             let payload = bytes.get(8 + usize::from(first & 0x3f) * 4..)?;
             match u16::from_be_bytes([p0, p1]) {
@@ -161,6 +178,8 @@ const VLAN: u16 = 0x8100;
 const PROVIDER_VLAN: u16 = 0x88a8;
 const TRANSPARENT_ETHERNET: u16 = 0x6558;
 const VXLAN_PORT: u16 = 4789;
+/// That of a device without `dstport` (drivers/net/vxlan/vxlan_core.c, `vxlan_port`), as flannel's is.
+const LINUX_VXLAN_PORT: u16 = 8472;
 const GENEVE_PORT: u16 = 6081;
 /// Tags of a frame: those of a provider and of its customer, and one more.
 const MAX_TAGS: usize = 3;
@@ -262,6 +281,7 @@ mod tests {
             (v4(47, 0, &[&[0xb0, 0, 8, 0][..], &[0; 12], &inner].concat()), "GRE, all options"),
             (v4(47, 0, &[&[0, 0, 0x65, 0x58], &frame[..]].concat()), "Ethernet in GRE"),
             (udp(4789, &[&[8, 0, 0, 0, 0, 0, 1, 0], &frame[..]].concat()), "VXLAN"),
+            (udp(8472, &[&[8, 0, 0, 0, 0, 0, 1, 0], &frame[..]].concat()), "VXLAN of Linux"),
             (udp(6081, &[&[1, 0, 0x65, 0x58, 0, 0, 1, 0][..], &[0; 4], &frame].concat()), "Geneve"),
         ] {
             assert_eq!(tunnelled_flow(&packet).unwrap().transport, expected, "{what}");
@@ -276,6 +296,7 @@ mod tests {
         fn arbitrary_bytes_are_parsed(bytes: Vec<u8>) {
             let _ = ip_packet(HeaderProtocol::ETHERNET, &bytes).and_then(flow);
             let _ = tunnelled_flow(&bytes);
+            let _ = payload_offset(&bytes);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use flowmote_core::Random;
 
+use crate::headers::payload_offset;
+
 /// The fields of the `virtio_net_hdr` that describe segmentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Offload {
@@ -41,15 +43,14 @@ impl Segments {
     }
 
     /// The segments of an skb of `length` bytes whose number is known: `count` of `gso_size` bytes of
-    /// payload. Headers of a tunnel that are not found in `bytes` are as long as the number requires.
+    /// payload. Headers that are not found in `bytes`, such as those of an unknown tunnel, are as long as
+    /// the number requires: the length of each segment is short by the inner headers at most.
     pub(super) fn counted(count: u32, gso_size: u16, bytes: &[u8], length: u32) -> Self {
         let size = u32::from(gso_size);
         if size == 0 {
             return Self::one(length);
         }
-        let found = [false, true]
-            .into_iter()
-            .find_map(|udp| header_length(Offload { udp, gso_size, checksum_start: None }, bytes));
+        let found = payload_offset(bytes).and_then(|offset| u32::try_from(offset).ok());
         let least = length.saturating_sub(count.saturating_mul(size));
         let most = least.saturating_add(size - 1).min(length.saturating_sub(1));
         let headers = found.unwrap_or(0).clamp(least.min(most), most);
@@ -188,6 +189,23 @@ mod tests {
         let rest = Segments::counted(10, 1398, &[0xa5; 128], 116 + 9 * 1398 + 100);
         assert_eq!((rest.count(), rest.headers), (10, 0));
         assert_eq!(Segments::counted(1, 0, &tcp4(), 60).length(0), 60);
+    }
+
+    #[test]
+    fn inner_headers_are_found_without_the_start_of_the_checksum() {
+        // VXLAN: outer UDP at 34, inner frame at 50, inner TCP header at 84.
+        let mut bytes = vec![0; 128];
+        bytes[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
+        bytes[23] = 17;
+        bytes[36..38].copy_from_slice(&4789_u16.to_be_bytes());
+        bytes[62..65].copy_from_slice(&[0x08, 0x00, 0x45]);
+        bytes[73] = 6;
+        bytes[96] = 0x80;
+        let rest = Segments::counted(10, 1398, &bytes, 116 + 9 * 1398 + 100);
+        assert_eq!((rest.count(), rest.headers), (10, 116));
+        assert_eq!((rest.length(0), rest.length(9)), (1514, 216));
+        let cut = Segments::counted(10, 1398, &bytes[..96], 116 + 9 * 1398 + 100);
+        assert_eq!((cut.headers, cut.length(0)), (0, 1398), "short by the headers");
     }
 
     #[test]
