@@ -85,6 +85,14 @@ impl Receiver {
     }
 }
 
+impl Drop for Receiver {
+    /// The namespace of the child disappears with its last connection only, later than the next
+    /// receiver may start.
+    fn drop(&mut self) {
+        let _ = ip(&format!("link delete {INTERFACE}"));
+    }
+}
+
 /// Connections to a receiver that stay open.
 #[derive(Debug)]
 pub(crate) struct Connections(Vec<TcpStream>);

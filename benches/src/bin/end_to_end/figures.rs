@@ -177,7 +177,7 @@ impl Figure {
             Self::TcpSamples => ("the same: samples", "thousand/s", 1, None, false),
             Self::TcpFollowed => ("the same, idle: CPU per connection", "µs/s", 2, None, false),
             Self::TcpContainers => {
-                ("the same of a container: more, per annotated sample", "µs", 2, Some(3.0), false)
+                ("containers: more with tcp { }, per annotated sample", "µs", 2, Some(3.0), false)
             }
             Self::TcpAnnotated => ("the same: samples with tcp_info", "%", 1, None, false),
             Self::JsonUser => ("10,000 JSON/s, N=400: CPU per message, user", "ns", 0, None, false),
