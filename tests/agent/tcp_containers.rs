@@ -108,7 +108,7 @@ fn assert_states(world: &World, collector: &Collector, server: SocketAddr, pmtu:
         assert_eq!(tcp.dir, if is_sent { SENT } else { RECEIVED });
         // Less while the window of the peer is small.
         assert!(tcp.snd_mss > 1000 && tcp.snd_mss <= mss && tcp.pmtu == pmtu, "{tcp:?}");
-        assert!((1..1_000_000).contains(&tcp.rtt) && tcp.snd_cwnd >= 10, "{tcp:?}");
+        assert!(tcp.rtt > 0 && tcp.snd_cwnd >= 10, "{tcp:?}");
     }
 }
 
