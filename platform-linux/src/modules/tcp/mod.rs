@@ -216,7 +216,8 @@ fn describe_containers(links: &Links, findings: &mut Findings) {
                 .line("tcp", format_args!("sockets of containers, by an eBPF program{without}"));
         }
         Err(problem) if links.iter().any(leads_elsewhere) => {
-            findings.line("tcp", format_args!("not sockets of containers: {problem}"));
+            findings
+                .line("tcp", format_args!("sockets of containers are not looked up: {problem}"));
         }
         Err(_) => {}
     }
