@@ -66,7 +66,7 @@ def explore(page):
     page.tab.select_option("select", "-1m")
     page.tab.keyboard.press("Tab")
     page.tab.keyboard.press("Enter")
-    page.wait_for("the URL", lambda: "from=-1m" in page.tab.url)
+    page.wait_for("the URL", lambda: "from=-1m" in page.tab.evaluate("location.href"))
     page.wait_drawn()
     page.wait_for("the time axis", lambda: "48 s" in page.tab.inner_text("figure"))
     settled(page, lambda: legend(page, "Course of the largest"), known["bits"])
@@ -147,10 +147,10 @@ def agents(page):
 with browser(options) as page:
     for view in (overview, explore, mistakes, drops, ports, hosts, agents):
         view(page)
-        heading, text = page.tab.inner_text("h1"), page.tab.url
+        heading, text = page.tab.inner_text("h1"), page.tab.evaluate("location.href")
         # A reload shows the same view.
         page.tab.reload()
         page.wait_drawn()
-        assert (page.tab.inner_text("h1"), page.tab.url) == (heading, text)
+        assert (page.tab.inner_text("h1"), page.tab.evaluate("location.href")) == (heading, text)
         page.check()
 print("PASS")
