@@ -246,8 +246,8 @@ impl Metrics {
         if self.visited == Bound::Unbounded {
             self.adapters.retain(|source| self.entities.contains_key(source));
             self.names.expire(now, MAX_SILENCE);
-            self.points.expire(now);
         }
+        self.points.expire(now);
     }
 
     /// Removes the sixteenth of the data sources that was silent for the longest time, but not the last

@@ -36,6 +36,8 @@ pub struct Points {
     texts: Texts,
     bytes: usize,
     capacity: usize,
+    /// The data sources after it are the next whose rows may be too old.
+    visited: Bound<Source>,
     /// Rows dropped because the memory was full.
     pub dropped: u64,
 }
@@ -65,6 +67,7 @@ impl Points {
             texts: Texts::new(texts),
             bytes: 0,
             capacity: capacity - texts,
+            visited: Bound::Unbounded,
             dropped: 0,
         }
     }
@@ -84,8 +87,9 @@ impl Points {
         }
         let all = self.sources.entry(source).or_default();
         let at = all.iter().position(|series| series.kind == *kind).unwrap_or_else(|| {
-            all.push(Series { kind: kind.clone(), rows: Rows::default() });
-            self.bytes += SERIES;
+            let series = Series { kind: kind.clone(), rows: Rows::default() };
+            self.bytes += series.bytes();
+            all.push(series);
             all.len() - 1
         });
         let Some(series) = all.get_mut(at) else { return };
@@ -102,11 +106,31 @@ impl Points {
         self.texts.set(source, name, text);
     }
 
-    /// Removes rows that are too old, and texts of agents without rows. To be called now and then.
+    /// Removes rows that are too old, and texts of agents without rows. Each call looks at a part of the
+    /// data sources, because samples wait.
     pub(crate) fn expire(&mut self, now: Instant) {
-        self.cut(now, MAX_AGE);
-        let sources = &self.sources;
-        self.texts.retain(|agent| sources.range(of_agent(agent)).next().is_some());
+        let count = self.sources.len() / PARTS + 1;
+        let mut rest = self.sources.range_mut((self.visited, Bound::Unbounded));
+        let (mut empty, mut last) = (Vec::new(), None);
+        for (source, all) in rest.by_ref().take(count) {
+            let before: usize = all.iter().map(Series::bytes).sum();
+            cut(all, now, MAX_AGE);
+            let after: usize = all.iter().map(Series::bytes).sum();
+            self.bytes = (self.bytes + after).saturating_sub(before);
+            if all.is_empty() {
+                empty.push(*source);
+            }
+            last = Some(*source);
+        }
+        self.visited = match rest.next().and(last) {
+            Some(last) => Bound::Excluded(last),
+            None => Bound::Unbounded,
+        };
+        empty.iter().for_each(|source| drop(self.sources.remove(source)));
+        if self.visited == Bound::Unbounded {
+            let sources = &self.sources;
+            self.texts.retain(|agent| sources.range(of_agent(agent)).next().is_some());
+        }
     }
 
     /// Drops the oldest sixteenth of the time that rows are about, until there is room. Each step drops the
@@ -125,13 +149,10 @@ impl Points {
     /// Removes rows that are as old as `age`.
     fn cut(&mut self, now: Instant, age: Duration) {
         self.sources.retain(|_, all| {
-            all.retain_mut(|series| {
-                series.rows.keep(|time| now.since(time) < age);
-                series.rows.len() > 0
-            });
+            cut(all, now, age);
             !all.is_empty()
         });
-        self.bytes = self.series().map(|series| SERIES + series.rows.bytes()).sum();
+        self.bytes = self.series().map(Series::bytes).sum();
     }
 
     fn series(&self) -> impl Iterator<Item = &Series> {
@@ -178,12 +199,28 @@ impl Points {
     }
 }
 
+impl Series {
+    fn bytes(&self) -> usize {
+        SERIES + self.rows.bytes()
+    }
+}
+
+/// Removes rows of a data source that are as old as `age`.
+fn cut(all: &mut Vec<Series>, now: Instant, age: Duration) {
+    all.retain_mut(|series| {
+        series.rows.keep(|time| now.since(time) < age);
+        series.rows.len() > 0
+    });
+}
+
 /// All data sources of an agent.
 fn of_agent(agent: Address) -> core::ops::RangeInclusive<Source> {
     let at = |number| Source { agent, data_source: DataSource { class: number, index: number } };
     at(0)..=at(u32::MAX)
 }
 
+/// Parts in which all data sources are looked at.
+const PARTS: usize = 16;
 const MAX_AGE: Duration = Duration::from_secs(3 * 3600);
 /// Bytes of a series without its rows: its place, and its share of an entry of the map.
 const SERIES: usize = size_of::<Series>() + 64;

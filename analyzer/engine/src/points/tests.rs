@@ -104,6 +104,22 @@ fn rows_and_texts_end_after_three_hours() {
 }
 
 #[test]
+fn rows_of_many_sources_end_in_parts() {
+    let mut points = Points::new(1 << 20);
+    for index in 0..100 {
+        add(&mut points, source(1, index), 10, &[1.0]);
+    }
+    points.set_text(source(1, 0), "host_name", "web1");
+    let mut left = Vec::new();
+    while points.bytes() > 0 {
+        left.push(points.sources(source(1, 0).agent).count());
+        points.expire(at(4 * 3600));
+    }
+    assert!(left.windows(2).all(|pair| (1..=7).contains(&(pair[0] - pair[1]))), "{left:?}");
+    assert!((10..60).contains(&left.len()), "{left:?}");
+}
+
+#[test]
 fn texts_stay_within_their_memory() {
     let mut points = Points::new(8 << 10);
     for index in 0..1000 {

@@ -54,7 +54,16 @@ impl Texts {
 
     /// Removes the texts of agents that `keep` refuses.
     pub(super) fn retain(&mut self, keep: impl Fn(Address) -> bool) {
-        self.texts.retain(|(_, source), _| keep(source.agent));
+        // Those of an agent follow one another.
+        let mut last = None;
+        self.texts.retain(|(_, source), _| match last {
+            Some((agent, keeps)) if agent == source.agent => keeps,
+            _ => {
+                let keeps = keep(source.agent);
+                last = Some((source.agent, keeps));
+                keeps
+            }
+        });
         self.bytes = self.texts.values().map(|text| cost(text)).sum();
     }
 
