@@ -2,7 +2,6 @@
 
 use super::metric::{Metric, namespace};
 use super::period::Point;
-use super::reported::Reported;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::members::Members;
@@ -22,12 +21,8 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     // All or nothing.
     let data = read(&members, now)?;
     let mut reported = hub.aws.reported.lock();
-    data.iter().for_each(|datum| store(&mut reported, datum, now));
+    data.iter().for_each(|datum| reported.add(&datum.metric, datum.unit, &datum.points));
     Ok(Document::new())
-}
-
-fn store(reported: &mut Reported, datum: &Datum<'_>, now: i64) {
-    reported.add(&datum.metric, datum.unit, &datum.points, now);
 }
 
 fn read<'a>(members: &Members<'a>, now: i64) -> Result<Vec<Datum<'a>>, Fault> {

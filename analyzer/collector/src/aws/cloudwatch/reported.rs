@@ -21,7 +21,10 @@ impl Reported {
     }
 
     /// Adds points of a metric with a unit. Times before others are no error.
-    pub(super) fn add(&mut self, metric: &Metric, unit: &str, points: &[Point], now: i64) {
+    pub(super) fn add(&mut self, metric: &Metric, unit: &str, points: &[Point]) {
+        if points.is_empty() {
+            return;
+        }
         if !self.metrics.contains_key(metric) {
             self.metrics.insert(metric.clone(), BTreeMap::new());
             self.bytes += cost(metric);
@@ -32,13 +35,15 @@ impl Reported {
             Vec::new()
         });
         let before = series.capacity();
-        for point in points {
-            let at = series.partition_point(|other| other.end <= point.end);
-            series.insert(at, *point);
+        // Those of one time at once: each insertion moves all that is later.
+        for same in points.chunk_by(|a, b| a.end == b.end) {
+            let Some(first) = same.first() else { continue };
+            let at = series.partition_point(|other| other.end <= first.end);
+            series.splice(at..at, same.iter().copied());
         }
         self.bytes += (series.capacity() - before) * size_of::<Point>();
         if self.bytes > self.capacity {
-            self.make_room(now);
+            self.make_room();
         }
     }
 
@@ -68,35 +73,33 @@ impl Reported {
         rest.filter(move |(_, units)| newest(units) > active).map(|(metric, _)| metric)
     }
 
-    /// Drops the oldest sixteenth of the time that points are about. Without a difference in time, the
-    /// sixteenth of the metrics that is the oldest.
-    fn make_room(&mut self, now: i64) {
-        let first = self.metrics.values().flat_map(BTreeMap::values).filter_map(|it| it.first());
-        let first = first.map(|point| point.end).min().unwrap_or(now);
-        let limit = (now - (now - first) / 16 * 15).max(now - MAX_AGE);
-        let before = self.bytes;
-        self.keep(|point| point.end > limit);
-        if self.bytes == before {
-            let mut ages: Vec<_> = self.metrics.values().map(newest).collect();
-            let sixteenth = ages.len() / 16;
-            if ages.is_empty() {
+    /// Drops the oldest sixteenth of the points, with metrics that have no others, until there is room.
+    /// A sixteenth of the time instead could have one point, or all of them.
+    fn make_room(&mut self) {
+        while self.bytes > self.capacity {
+            let all = self.metrics.values().flat_map(BTreeMap::values).flatten();
+            let mut times: Vec<i64> = all.map(|point| point.end).collect();
+            let last = times.len() / 16;
+            if times.is_empty() {
                 return;
             }
-            let (oldest, mut room) = (*ages.select_nth_unstable(sixteenth).1, sixteenth + 1);
-            self.metrics.retain(|_, units| {
-                let keep = newest(units) > oldest || room == 0;
-                room -= usize::from(!keep);
-                keep
+            let (older, limit, _) = times.select_nth_unstable(last);
+            let (older, limit) = (older.iter().filter(|time| *time < limit).count(), *limit);
+            // Of those of the last time, so many go.
+            let mut same = last + 1 - older;
+            self.keep(|point| {
+                let goes = point.end < limit || point.end == limit && same > 0;
+                same -= usize::from(goes && point.end == limit);
+                !goes
             });
-            self.keep(|_| true);
         }
     }
 
-    fn keep(&mut self, keep: impl Fn(&Point) -> bool) {
+    fn keep(&mut self, mut keep: impl FnMut(&Point) -> bool) {
         self.bytes = 0;
         self.metrics.retain(|metric, units| {
             units.retain(|_, points| {
-                points.retain(&keep);
+                points.retain(&mut keep);
                 points.shrink_to_fit();
                 !points.is_empty()
             });
@@ -124,8 +127,6 @@ fn cost(metric: &Metric) -> usize {
 
 /// Bytes of a unit of a metric.
 const UNIT: usize = 160;
-/// Milliseconds: the 15 days that the service keeps minutes for.
-const MAX_AGE: i64 = 15 * 86_400_000;
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +146,7 @@ mod tests {
     fn points_are_in_the_order_of_time() {
         let mut reported = Reported::new(1 << 20);
         for end in [30, 10, 20, 20] {
-            reported.add(&metric("m"), "Count", &[Point::value(end, 1.0)], 40);
+            reported.add(&metric("m"), "Count", &[Point::value(end, 1.0)]);
         }
         assert_eq!(times(&reported, "m", 0, 100), [10, 20, 20, 30]);
         assert_eq!(times(&reported, "m", 20, 30), [20, 20]);
@@ -157,7 +158,7 @@ mod tests {
     fn full_memory_drops_the_oldest_points() {
         let mut reported = Reported::new(64 << 10);
         for now in 0..10_000 {
-            reported.add(&metric("m"), "Count", &[Point::value(now, 1.0)], now);
+            reported.add(&metric("m"), "Count", &[Point::value(now, 1.0)]);
             assert!(reported.bytes <= 64 << 10, "{}", reported.bytes);
         }
         let kept = times(&reported, "m", 0, 10_000);
@@ -169,11 +170,39 @@ mod tests {
         let mut reported = Reported::new(64 << 10);
         for number in 0..2000 {
             let name = format!("m{number}");
-            reported.add(&metric(&name), "Count", &[Point::value(7, 1.0)], 7);
+            reported.add(&metric(&name), "Count", &[Point::value(7, 1.0)]);
             assert!(reported.bytes <= 64 << 10, "{}", reported.bytes);
         }
         let count = reported.metrics_after(None, 0).count();
         assert!((50..200).contains(&count), "{count}");
         assert_eq!(reported.metrics_after(None, 7).count(), 0);
+    }
+    #[test]
+    fn values_of_one_time_do_not_go_all_at_once() {
+        let mut reported = Reported::new(64 << 10);
+        let count = |reported: &Reported| reported.metrics_after(None, 0).count();
+        for number in 0..2000 {
+            let before = count(&reported);
+            reported.add(&metric(&format!("m{number}")), "Count", &[Point::value(7, 1.0)]);
+            assert!(count(&reported) > before * 7 / 8, "{before}, then {}", count(&reported));
+        }
+    }
+
+    #[test]
+    fn few_old_points_make_no_room_for_many_new_ones() {
+        let mut reported = Reported::new(64 << 10);
+        for number in 0..2000 {
+            reported.add(&metric("old"), "Count", &[Point::value(7, 1.0)]);
+            reported.add(&metric(&format!("m{number}")), "Count", &[Point::value(1 << 40, 1.0)]);
+            assert!(reported.bytes <= 64 << 10, "{}", reported.bytes);
+        }
+        assert_eq!(times(&reported, "m1999", 0, i64::MAX), [1 << 40]);
+    }
+
+    #[test]
+    fn values_of_no_samples_make_no_metric() {
+        let mut reported = Reported::new(1 << 20);
+        reported.add(&metric("m"), "Count", &[]);
+        assert_eq!((reported.metrics_after(None, i64::MIN).count(), reported.bytes), (0, 0));
     }
 }
