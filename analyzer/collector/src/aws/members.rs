@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::document::Document;
-use super::fault::Fault;
+use super::fault::{Fault, Kind};
 
 /// The members of a structure, and where it is in the request.
 #[derive(Clone, Debug)]
@@ -17,7 +17,8 @@ pub(crate) struct Members<'a> {
 impl<'a> Members<'a> {
     /// The members of a request. A body without any is a request without parameters.
     pub(crate) fn of(document: &'a Document) -> Result<Self, Fault> {
-        Self::at(document, String::new())
+        let fault = |_| Fault::new(Kind::Serialization, "The body is no structure.");
+        Self::at(document, String::new()).map_err(fault)
     }
 
     fn at(document: &'a Document, path: String) -> Result<Self, Fault> {
@@ -192,6 +193,13 @@ mod tests {
         );
         assert_eq!(list[0].required("MetricName"), Err(Fault::missing("MetricData.1.MetricName")));
         assert_eq!(list[0].number("Value"), Ok(None));
+    }
+
+    #[test]
+    fn request_is_a_structure() {
+        assert_eq!(Members::of(&Document::Null).map(|it| it.members.len()), Ok(0));
+        let fault = Members::of(&Document::List(Vec::new())).unwrap_err();
+        assert_eq!(fault.kind, Kind::Serialization);
     }
 
     #[test]

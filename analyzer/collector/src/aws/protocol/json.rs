@@ -11,6 +11,10 @@ pub(super) fn read(body: &[u8]) -> Result<Document, Fault> {
     if body.is_empty() {
         return Ok(Document::new());
     }
+    if body.iter().filter(|byte| b"{[".contains(byte)).count() > MAX_STRUCTURES {
+        let text = format!("The body has more than {MAX_STRUCTURES} structures and lists.");
+        return Err(Fault::new(Kind::Serialization, text));
+    }
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         Fault::new(Kind::Serialization, format!("The body is no JSON: {error}"))
     })?;
@@ -59,3 +63,6 @@ impl Serialize for Document {
         }
     }
 }
+
+/// Structures and lists of a request. Each can take half a kilobyte for two bytes of the body.
+const MAX_STRUCTURES: usize = 50_000;

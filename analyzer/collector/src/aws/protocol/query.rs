@@ -18,9 +18,9 @@ struct Node {
 
 /// Reads a form. Returns the operation and its parameters.
 pub(super) fn read(form: &[u8]) -> Result<(String, Document), Fault> {
-    let mut root = Node::default();
+    let (mut root, mut free) = (Node::default(), MAX_NODES);
     for (name, value) in form_urlencoded::parse(form) {
-        root.insert(&name, value.into_owned())?;
+        root.insert(&name, value.into_owned(), &mut free)?;
     }
     let action = root.children.remove("Action").and_then(|node| node.text);
     let missing = || Fault::new(Kind::UnknownOperation, "The parameter Action is required.");
@@ -31,11 +31,15 @@ pub(super) fn read(form: &[u8]) -> Result<(String, Document), Fault> {
 }
 
 impl Node {
-    fn insert(&mut self, name: &str, value: String) -> Result<(), Fault> {
+    /// Sets the text of a parameter, with at most `free` new nodes.
+    fn insert(&mut self, name: &str, value: String, free: &mut usize) -> Result<(), Fault> {
         let mut node = self;
         for (depth, part) in name.split('.').enumerate() {
             if depth >= MAX_DEPTH {
                 return Err(Fault::value(name, "is nested too deeply"));
+            }
+            if !node.children.contains_key(part) {
+                *free = free.checked_sub(1).ok_or_else(too_many)?;
             }
             node = node.children.entry(part.to_owned()).or_default();
         }
@@ -63,6 +67,11 @@ impl Node {
         items.sort_by_key(|(number, _)| *number);
         items.into_iter().map(|(_, node)| node.document()).collect()
     }
+}
+
+fn too_many() -> Fault {
+    let text = format!("The names of the parameters have more than {MAX_NODES} different parts.");
+    Fault::new(Kind::Serialization, text)
 }
 
 /// Writes the reply of an operation.
@@ -111,9 +120,9 @@ impl Xml {
     }
 
     fn text(&mut self, text: &str) {
-        // XML has no way to write control characters.
-        let text: String =
-            text.chars().filter(|c| !c.is_control() || "\t\n\r".contains(*c)).collect();
+        // XML has no way to write control characters and these two.
+        let can = |c: &char| !c.is_control() && !"\u{fffe}\u{ffff}".contains(*c);
+        let text: String = text.chars().filter(|c| can(c) || "\t\n\r".contains(*c)).collect();
         let _ = self.0.write_event(Event::Text(BytesText::new(&text)));
     }
 
@@ -157,3 +166,5 @@ fn iso(seconds: f64) -> String {
 const NAMESPACE: &str = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 /// Parts of the name of a parameter.
 const MAX_DEPTH: usize = 16;
+/// Nodes of the tree of a request. Each can take a kilobyte for two bytes of the body.
+const MAX_NODES: usize = 50_000;

@@ -62,6 +62,18 @@ fn lists_of_a_query_are_in_the_order_of_their_numbers() {
 }
 
 #[test]
+fn tree_of_a_query_has_a_limit() {
+    let form = |parts: usize| {
+        let names: Vec<_> = (0..parts / 10).map(|at| format!("{at}.b.c.d.e.f.g.h.i.j=")).collect();
+        format!("Action=Do&{}", names.join("&"))
+    };
+    // The action is one too.
+    assert!(read(Protocol::Query, form(49_990).as_bytes()).is_ok());
+    let fault = read(Protocol::Query, form(50_000).as_bytes()).unwrap_err();
+    assert_eq!(fault.kind, Kind::Serialization);
+}
+
+#[test]
 fn maps_of_cbor_have_a_length_or_an_end() {
     // {"A": [1, 2.5, 1(1700000000)], "B": null, "C": true}
     let definite = b"\xa3\x61A\x83\x01\xf9\x41\x00\xc1\x1a\x65\x53\xf1\x00\x61B\xf6\x61C\xf5";
@@ -96,6 +108,14 @@ fn broken_json_is_an_error() {
     }
 }
 
+#[test]
+fn json_has_a_limit_of_structures() {
+    let list = |items: usize| format!("{{\"a\":[{}0]}}", "[],".repeat(items));
+    assert!(read(Protocol::Json, list(49_998).as_bytes()).is_ok());
+    let fault = read(Protocol::Json, list(49_999).as_bytes()).unwrap_err();
+    assert_eq!(fault.kind, Kind::Serialization);
+}
+
 /// A reply with each type of value.
 fn sample() -> Document {
     let map = Document::Map(vec![("p99.9".to_owned(), 0.5.into())]);
@@ -121,6 +141,10 @@ fn reply_in_xml() {
          <Extended><entry><key>p99.9</key><value>0.5</value></entry></Extended></DoResult>\
          <ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata></DoResponse>"
     );
+    // No XML has these characters.
+    let document = Document::new().with("Label", "a\u{0}\u{ffff}\u{fffe}\u{fffd}b");
+    let xml = text(Protocol::Query.reply("Do", &document, "id-1"));
+    assert!(xml.contains("<Label>a\u{fffd}b</Label>"), "{xml}");
     let empty = text(Protocol::Query.reply("Put", &Document::new(), "id-1"));
     assert!(empty.contains("<ResponseMetadata>") && !empty.contains("PutResult"), "{empty}");
 }
