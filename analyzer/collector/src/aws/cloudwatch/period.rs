@@ -54,7 +54,8 @@ pub(super) struct Period {
 }
 
 impl Periods {
-    /// Periods of so many seconds from the last whole minute, or whole period if that is shorter.
+    /// Periods of so many seconds from the last whole minute, or whole period if that is shorter. The minute
+    /// of the end is whole too, or else it would have other values in the next request.
     pub(super) fn new(start: i64, end: i64, seconds: u32, name: &str) -> Result<Self, Fault> {
         if !matches!(seconds, 1 | 5 | 10 | 20 | 30) && (seconds == 0 || !seconds.is_multiple_of(60))
         {
@@ -62,6 +63,7 @@ impl Periods {
         }
         let length = i64::from(seconds) * 1000;
         let step = length.min(MINUTE);
+        let end = end + (-end).rem_euclid(step);
         Ok(Self { start: start - start.rem_euclid(step), end, length })
     }
 
@@ -186,6 +188,19 @@ mod tests {
         assert_eq!(periods(133, 150, 5).span(), (130_000, 150_000));
         // Long periods begin at a minute, not at a multiple of their own.
         assert_eq!(periods(130, 730, 300).span(), (120_000, 1_020_000));
+    }
+
+    #[test]
+    fn minute_of_the_end_is_whole() {
+        let points = || {
+            vec![Point::value(150_000, 1.0), Point::value(179_000, 2.0), Point::value(180_000, 4.0)]
+        };
+        let whole = [(120, 2.0, 3.0, 1.0, 2.0)];
+        assert_eq!(filled(periods(120, 151, 60), &[points()]), whole);
+        assert_eq!(filled(periods(120, 151, 300), &[points()]), whole);
+        assert_eq!(filled(periods(150, 151, 60), &[points()]), whole);
+        assert_eq!(filled(periods(150, 151, 30), &[points()]), [(150, 2.0, 3.0, 1.0, 2.0)]);
+        assert_eq!(filled(periods(150, 151, 1), &[points()]), [(150, 1.0, 1.0, 1.0, 1.0)]);
     }
 
     #[test]
