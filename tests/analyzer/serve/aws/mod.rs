@@ -3,6 +3,7 @@
 
 mod host;
 mod math;
+mod ports;
 mod put;
 mod requests;
 

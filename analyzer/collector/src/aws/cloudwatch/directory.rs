@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use flowmote_decoder::{Address, DataSource};
@@ -11,6 +11,7 @@ use flowmote_engine::source::Source;
 use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
 
+use super::names::Sources;
 use crate::hub::Hub;
 
 /// The agents that have points, in the order of their addresses.
@@ -30,6 +31,8 @@ pub(super) struct Agent {
     /// The host name; the address if it has none, or shares it with another agent.
     pub(super) host: Arc<str>,
     pub(super) instance: Option<Instance>,
+    /// Its data sources in each of them, when they are asked for: requests are about many ports of one agent.
+    pub(super) sources: OnceLock<Vec<(usize, Sources)>>,
 }
 
 /// The instance of a cloud that an agent runs on.
@@ -124,7 +127,7 @@ fn read(analyzer: &Analyzer) -> Vec<Agent> {
             kind: text("cloud_instance_type"),
         });
         let host = host.unwrap_or_else(|| address.to_string().into());
-        Agent { address, analyzers: Vec::new(), host, instance }
+        Agent { address, analyzers: Vec::new(), host, instance, sources: OnceLock::new() }
     });
     agents.collect()
 }

@@ -164,7 +164,7 @@ impl<'a> Evaluation<'a> {
 
     /// The metrics that are found, and how many were compared.
     fn metrics(&self, search: &Search) -> (Vec<Metric>, usize) {
-        let wanted = Wanted { namespace: search.namespace(), name: search.name(), interface: None };
+        let wanted = Wanted { namespace: search.namespace(), name: search.name(), ..Wanted::default() };
         let mut found: Vec<Metric> = of_several(self.directory, wanted);
         let mut compared = found.len();
         found.retain(|metric| search.finds(metric));
@@ -172,9 +172,10 @@ impl<'a> Evaluation<'a> {
             if found.len() > MAX_FOUND {
                 break;
             }
-            let own = of_agent(self.hub, agent, wanted).into_iter().map(|(metric, _)| metric);
-            compared += own.len() + 1;
+            let own = of_agent(self.hub, agent, wanted, None).flat_map(|(_, own)| own);
+            let own = own.map(|(metric, _)| metric).inspect(|_| compared += 1);
             found.extend(own.filter(|metric| search.finds(metric)));
+            compared += 1;
         }
         let reported = self.hub.aws.reported.lock();
         let own = reported.metrics_after(None, i64::MIN).inspect(|_| compared += 1);

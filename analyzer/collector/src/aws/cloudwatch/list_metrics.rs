@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-use flowmote_decoder::Address;
+use flowmote_decoder::{Address, DataSource};
+use flowmote_engine::source::Source;
 
 use super::directory::{Agent, Directory};
 use super::metric::{Metric, filters, name, namespace};
@@ -28,7 +29,7 @@ struct Filter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     of: Of,
-    /// Metrics of these that were listed before.
+    /// Metrics of these that the pages before are about.
     skip: usize,
 }
 
@@ -37,7 +38,8 @@ struct Place {
 enum Of {
     /// Several agents together.
     Several,
-    Agent(Address),
+    /// A data source of an agent.
+    Source(Source),
     /// Programs that report them.
     Programs,
 }
@@ -74,43 +76,65 @@ impl Filter {
             namespace: self.namespace.as_deref(),
             name: self.name.as_deref(),
             interface: interface.and_then(|(_, value)| value.as_deref()),
+            no_ports: false,
         }
     }
 
     /// A page of metrics, and the place where the next one begins.
     fn page(&self, hub: &Hub, directory: &Directory, from: Place) -> (Vec<Metric>, Option<Place>) {
-        let mut page = Page { filter: self, metrics: Vec::new(), next: None };
-        let skip = |of| if from.of == of { from.skip } else { 0 };
-        if from.of == Of::Several {
-            page.add(of_several(directory, self.wanted()), from);
-        }
-        let first = match from.of {
-            Of::Several => Some(None),
-            Of::Agent(address) => Some(Some(address)),
-            Of::Programs => None,
-        };
-        let agents = first.into_iter().flat_map(|first| directory.from(first));
-        for agent in agents.filter(|agent| self.may_have(agent)) {
-            if page.next.is_some() {
-                break;
+        let mut page = Page { filter: self, from, metrics: Vec::new(), next: None };
+        match from.of {
+            Of::Several => {
+                page.add(numbered(of_several(directory, self.wanted())), Of::Several);
+                self.add_agents(hub, directory, &mut page, None);
+                self.add_reported(hub, directory, &mut page, 0);
             }
-            let of = Of::Agent(agent.address);
-            let metrics = of_agent(hub, agent, self.wanted()).into_iter().map(|(metric, _)| metric);
-            page.add(metrics, Place { of, skip: skip(of) });
-        }
-        if page.next.is_none() {
-            let now = hub.unix_ms(hub.now()).cast_signed();
-            let since = if self.active { now - ACTIVE } else { i64::MIN };
-            let reported = hub.aws.reported.lock();
-            let wanted = self.wanted();
-            let own = reported
-                .metrics_after(None, since)
-                .filter(|metric| wanted.has(&metric.namespace, &metric.name))
-                // It is listed with its agent.
-                .filter(|metric| find(hub, directory, metric).is_none());
-            page.add(own.cloned(), Place { of: Of::Programs, skip: skip(Of::Programs) });
+            Of::Source(source) => {
+                self.add_agents(hub, directory, &mut page, Some(source));
+                self.add_reported(hub, directory, &mut page, 0);
+            }
+            Of::Programs => self.add_reported(hub, directory, &mut page, from.skip),
         }
         (page.metrics, page.next)
+    }
+
+    /// Adds the metrics of agents, from a data source on.
+    fn add_agents(
+        &self,
+        hub: &Hub,
+        directory: &Directory,
+        page: &mut Page<'_>,
+        from: Option<Source>,
+    ) {
+        let agents = directory.from(from.map(|source| source.agent));
+        for agent in agents.filter(|agent| self.may_have(agent)) {
+            for (source, metrics) in of_agent(hub, agent, self.wanted(), from) {
+                let metrics = numbered(metrics.into_iter().map(|(metric, _)| metric));
+                page.add(metrics, Of::Source(source));
+                if page.next.is_some() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Adds the metrics of programs, from a number on. One that an agent has too is listed there.
+    fn add_reported(&self, hub: &Hub, directory: &Directory, page: &mut Page<'_>, from: usize) {
+        let now = hub.unix_ms(hub.now()).cast_signed();
+        let since = if self.active { now - ACTIVE } else { i64::MIN };
+        let mut next = from;
+        while page.next.is_none() {
+            let reported = hub.aws.reported.lock();
+            let rest = (0..).zip(reported.metrics_after(None, since)).skip(next);
+            let passing = rest.filter(|(_, metric)| self.passes(metric));
+            let part: Vec<_> = passing.take(PAGE).map(|(at, it)| (at, it.clone())).collect();
+            // Agents are looked at without it.
+            drop(reported);
+            let Some((last, _)) = part.last() else { return };
+            next = last + 1;
+            let own = part.into_iter().filter(|(_, it)| find(hub, directory, it).is_none());
+            page.add(own, Of::Programs);
+        }
     }
 
     /// False if no metric of an agent has the dimensions.
@@ -123,28 +147,37 @@ impl Filter {
     }
 
     fn passes(&self, metric: &Metric) -> bool {
-        self.dimensions.iter().all(|(name, wanted)| {
-            let value = metric.dimension(name);
-            value.is_some_and(|value| wanted.as_ref().is_none_or(|wanted| wanted == value))
-        })
+        let named = self.wanted().has(&metric.namespace, &metric.name);
+        named
+            && self.dimensions.iter().all(|(name, wanted)| {
+                let value = metric.dimension(name);
+                value.is_some_and(|value| wanted.as_ref().is_none_or(|wanted| wanted == value))
+            })
     }
 }
 
 /// A page that is filled.
 struct Page<'a> {
     filter: &'a Filter,
+    from: Place,
     metrics: Vec<Metric>,
     next: Option<Place>,
 }
 
 impl Page<'_> {
-    /// Adds the metrics of a place that pass the filter, up to the end of the page.
-    fn add(&mut self, metrics: impl IntoIterator<Item = Metric>, place: Place) {
-        let filter = self.filter;
-        let passing = metrics.into_iter().filter(|metric| filter.passes(metric));
-        for (number, metric) in passing.enumerate().skip(place.skip) {
+    /// Adds metrics that pass the filter, up to the end of the page. Where the page begins, those with
+    /// smaller numbers are left out.
+    fn add(&mut self, metrics: impl Iterator<Item = (usize, Metric)>, of: Of) {
+        if self.next.is_some() {
+            return;
+        }
+        let first = if self.from.of == of { self.from.skip } else { 0 };
+        for (skip, metric) in metrics.skip_while(|(number, _)| *number < first) {
+            if !self.filter.passes(&metric) {
+                continue;
+            }
             if self.metrics.len() >= PAGE {
-                self.next = Some(Place { skip: number, ..place });
+                self.next = Some(Place { of, skip });
                 return;
             }
             self.metrics.push(metric);
@@ -152,11 +185,17 @@ impl Page<'_> {
     }
 }
 
+fn numbered(metrics: impl IntoIterator<Item = Metric>) -> impl Iterator<Item = (usize, Metric)> {
+    (0..).zip(metrics)
+}
+
 impl Place {
     fn text(&self) -> String {
         let of = match self.of {
             Of::Several => String::new(),
-            Of::Agent(address) => address.to_string(),
+            Of::Source(Source { agent, data_source: DataSource { class, index } }) => {
+                format!("{class}/{index}/{agent}")
+            }
             Of::Programs => "*".to_owned(),
         };
         format!("{}/{of}", self.skip)
@@ -167,14 +206,25 @@ impl Place {
         let of = match of {
             "" => Of::Several,
             "*" => Of::Programs,
-            "unknown" => Of::Agent(Address::Unknown),
-            text => Of::Agent(match text.parse().ok()? {
-                IpAddr::V4(address) => Address::V4(address),
-                IpAddr::V6(address) => Address::V6(address),
-            }),
+            source => Of::Source(source_of(source)?),
         };
         Some(Self { of, skip: skip.parse().ok()? })
     }
+}
+
+/// The data source of `0/7/192.0.2.1`.
+fn source_of(text: &str) -> Option<Source> {
+    let (class, rest) = text.split_once('/')?;
+    let (index, agent) = rest.split_once('/')?;
+    let agent = match agent {
+        "unknown" => Address::Unknown,
+        agent => match agent.parse().ok()? {
+            IpAddr::V4(address) => Address::V4(address),
+            IpAddr::V6(address) => Address::V6(address),
+        },
+    };
+    let data_source = DataSource { class: class.parse().ok()?, index: index.parse().ok()? };
+    Some(Source { agent, data_source })
 }
 
 const PAGE: usize = 500;
@@ -189,11 +239,14 @@ mod tests {
     fn places_are_read_back() {
         let addresses =
             [Address::Unknown, Address::V4([192, 0, 2, 1].into()), Address::V6(1.into())];
-        for of in addresses.map(Of::Agent).into_iter().chain([Of::Several, Of::Programs]) {
+        let data_source = DataSource { class: 0, index: u32::MAX };
+        let sources = addresses.map(|agent| Of::Source(Source { agent, data_source }));
+        for of in sources.into_iter().chain([Of::Several, Of::Programs]) {
             let place = Place { of, skip: 17 };
             assert_eq!(Place::parse(&place.text()), Some(place));
         }
         assert_eq!(Place::parse("1/x"), None);
+        assert_eq!(Place::parse("1/0/1/x"), None);
         assert_eq!(Place::parse("x/"), None);
     }
 }

@@ -10,7 +10,7 @@ use crate::aws::cloudwatch::directory::Agent;
 use crate::aws::cloudwatch::metric::{Dimension, Metric};
 use crate::aws::cloudwatch::series::{Part, Pick};
 
-const NAMESPACE: &str = "CWAgent";
+pub(super) const NAMESPACE: &str = "CWAgent";
 
 pub(super) const HOST: &[Formula] = &[
     value("cpu_usage_user", CPU, PERCENT, |row| without_guest(row, "cpu_user", "cpu_guest")),

@@ -7,7 +7,7 @@ use super::{COUNT, Formula, Found, NONE, PERCENT, newest, percent, sum, value};
 use crate::aws::cloudwatch::metric::{Dimension, Metric};
 use crate::aws::cloudwatch::series::{Part, Pick};
 
-const NAMESPACE: &str = "Flowmote";
+pub(super) const NAMESPACE: &str = "Flowmote";
 
 pub(super) const FORMULAS: &[Formula] = &[
     value("disk_worst_used_percent", "host_disk_io", PERCENT, |row| row.value("part_max_used")),

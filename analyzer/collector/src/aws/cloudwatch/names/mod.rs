@@ -49,6 +49,8 @@ pub(super) struct Wanted<'a> {
     pub(super) namespace: Option<&'a str>,
     pub(super) name: Option<&'a str>,
     pub(super) interface: Option<&'a str>,
+    /// True for metrics of no port.
+    pub(super) no_ports: bool,
 }
 
 impl Wanted<'_> {
@@ -59,19 +61,28 @@ impl Wanted<'_> {
     pub(super) fn has(&self, namespace: &str, name: &str) -> bool {
         self.has_namespace(namespace) && self.name.is_none_or(|wanted| wanted == name)
     }
+
+    fn has_port(&self, port: Option<&String>) -> bool {
+        port.is_none_or(|port| !self.no_ports && self.interface.is_none_or(|it| port == it))
+    }
 }
 
 /// The series of a metric of agents; `None` if there is none.
 pub(super) fn find(hub: &Hub, directory: &Directory, metric: &Metric) -> Option<Series> {
+    if !NAMESPACES.contains(&metric.namespace.as_str()) {
+        return None;
+    }
+    let interface = metric.dimension("interface");
     let wanted = Wanted {
         namespace: Some(&metric.namespace),
         name: Some(&metric.name),
-        interface: metric.dimension("interface"),
+        interface,
+        no_ports: interface.is_none(),
     };
     let agent = metric.dimension("InstanceId").and_then(|id| directory.by_instance(id));
     let agent = agent.or_else(|| directory.by_host(metric.dimension("host")?));
     if let Some(agent) = agent {
-        let mut found = of_agent(hub, agent, wanted).into_iter();
+        let mut found = of_agent(hub, agent, wanted, None).flat_map(|(_, found)| found);
         return found.find(|(other, _)| other == metric).map(|(_, series)| series);
     }
     if metric.namespace != ec2::NAMESPACE {
@@ -89,43 +100,103 @@ pub(super) fn of_several(directory: &Directory, wanted: Wanted<'_>) -> Vec<Metri
     }
 }
 
-/// The metrics of an agent, each with its series.
-pub(super) fn of_agent(hub: &Hub, agent: &Agent, wanted: Wanted<'_>) -> Vec<(Metric, Series)> {
-    let mut found = Found { hub, agent, wanted, known: BTreeSet::new(), list: Vec::new() };
-    for number in &agent.analyzers {
-        hub.at(*number, |analyzer| found.read(*number, analyzer));
-    }
-    found.list
+/// The metrics of an agent, each with its series, by data sources from one on. Samples wait while a few
+/// data sources are read: an agent can have thousands.
+pub(super) fn of_agent<'a>(
+    hub: &'a Hub,
+    agent: &'a Agent,
+    wanted: Wanted<'a>,
+    from: Option<Source>,
+) -> impl Iterator<Item = (Source, Vec<(Metric, Series)>)> + use<'a> {
+    let analyzers = agent.sources.get_or_init(|| {
+        let read = |number: &usize| {
+            let sources = hub.at(*number, |analyzer| sources(analyzer, agent))?;
+            Some((*number, Sources::new(sources)))
+        };
+        agent.analyzers.iter().filter_map(read).collect()
+    });
+    let all = analyzers.iter().flat_map(|(_, sources)| sources.wanted(&wanted));
+    let all: BTreeSet<Source> = all.filter(|it| from.is_none_or(|from| *it >= from)).collect();
+    let mut rest = all.into_iter();
+    let part = move || {
+        let part: Vec<Source> = rest.by_ref().take(PART).collect();
+        (!part.is_empty()).then(|| {
+            let mut found: Vec<_> =
+                part.iter().map(|_| Found { hub, agent, wanted, list: BTreeMap::new() }).collect();
+            for (number, sources) in analyzers {
+                hub.at(*number, |analyzer| {
+                    for (source, found) in part.iter().zip(&mut found) {
+                        found.read(analyzer, Part { analyzer: *number, source: *source }, sources);
+                    }
+                });
+            }
+            part.into_iter().zip(found.into_iter().map(|found| found.list.into_iter().collect()))
+        })
+    };
+    core::iter::from_fn(part).flatten()
 }
 
-/// The metrics of an agent that were found so far.
+/// The data sources of an agent in an analyzer, ports with their names.
+fn sources(analyzer: &Analyzer, agent: &Agent) -> Vec<(Source, Option<Arc<str>>)> {
+    let points = analyzer.metrics().points();
+    let name = |source: &Source| points.text(source, "ifname").cloned();
+    points.sources(agent.address).map(|source| (source, name(&source))).collect()
+}
+
+/// The data sources of an agent in an analyzer.
+#[derive(Clone, Debug)]
+pub(super) struct Sources {
+    host: Option<Source>,
+    /// The names of ports, `None` for other data sources.
+    all: BTreeMap<Source, Option<String>>,
+}
+
+impl Sources {
+    /// A port that has no name, or has that of another port too, has its ifIndex.
+    fn new(sources: Vec<(Source, Option<Arc<str>>)>) -> Self {
+        let is_port = |source: &Source| source.data_source.class == 0;
+        let host = sources.iter().find(|(source, _)| source.data_source.class == HOST);
+        let host = host.map(|(source, _)| *source);
+        let mut counts: HashMap<Arc<str>, usize> = HashMap::new();
+        for name in
+            sources.iter().filter(|(it, _)| is_port(it)).filter_map(|(_, name)| name.clone())
+        {
+            *counts.entry(name).or_default() += 1;
+        }
+        let name = |source: Source, name: Option<Arc<str>>| {
+            let own = name.filter(|name| counts.get(name) == Some(&1));
+            own.map_or_else(|| source.data_source.index.to_string(), |name| name.to_string())
+        };
+        let all = sources
+            .into_iter()
+            .map(|(source, own)| (source, is_port(&source).then(|| name(source, own))));
+        Self { host, all: all.collect() }
+    }
+
+    /// Those that can have what is wanted.
+    fn wanted(&self, wanted: &Wanted<'_>) -> impl Iterator<Item = Source> {
+        let all = self.all.iter().filter(|(_, port)| wanted.has_port(port.as_ref()));
+        all.map(|(source, _)| *source)
+    }
+}
+
+/// The metrics of a data source of an agent that were found so far.
 struct Found<'a> {
     hub: &'a Hub,
     agent: &'a Agent,
     wanted: Wanted<'a>,
-    known: BTreeSet<Metric>,
-    list: Vec<(Metric, Series)>,
+    list: BTreeMap<Metric, Series>,
 }
 
 impl Found<'_> {
-    fn read(&mut self, analyzer_number: usize, analyzer: &Analyzer) {
-        let sources: Vec<Source> =
-            analyzer.metrics().points().sources(self.agent.address).collect();
-        let host = sources.iter().find(|source| source.data_source.class == HOST);
-        let ports = ports(analyzer, &sources);
-        for source in &sources {
-            let at = Part { analyzer: analyzer_number, source: *source };
-            let is_host = host == Some(source);
-            let port = ports.get(source);
-            if self.wanted.interface.is_some_and(|it| port.is_some_and(|port| port != it)) {
-                continue;
-            }
-            if is_host {
-                ec2::read(self, analyzer, at);
-            }
-            agent::read(self, analyzer, at, is_host, port);
-            flowmote::read(self, analyzer, at, is_host, port);
+    fn read(&mut self, analyzer: &Analyzer, at: Part, sources: &Sources) {
+        let Some(port) = sources.all.get(&at.source) else { return };
+        let (port, is_host) = (port.as_ref(), sources.host == Some(at.source));
+        if is_host {
+            ec2::read(self, analyzer, at);
         }
+        agent::read(self, analyzer, at, is_host, port);
+        flowmote::read(self, analyzer, at, is_host, port);
     }
 
     /// Adds the metrics of formulas that have a number in one of the last rows.
@@ -151,27 +222,9 @@ impl Found<'_> {
 
     /// Adds a metric. The same one of another record or analyzer has the same series.
     fn add(&mut self, metric: Metric, pick: Pick, unit: &'static str, at: Part) {
-        if self.known.insert(metric.clone()) {
-            self.list.push((metric, Series::new(vec![at], pick, unit)));
-        } else if let Some((_, series)) = self.list.iter_mut().find(|(own, _)| *own == metric) {
-            series.add_part(at);
-        }
+        let series = self.list.entry(metric);
+        series.or_insert_with(|| Series::new(Vec::new(), pick, unit)).add_part(at);
     }
-}
-
-/// The names of ports. One that has none, or has that of another port too, has its ifIndex.
-fn ports(analyzer: &Analyzer, sources: &[Source]) -> BTreeMap<Source, String> {
-    let points = analyzer.metrics().points();
-    let ports = sources.iter().filter(|source| source.data_source.class == 0);
-    let names = ports.map(|source| (*source, points.text(source, "ifname")));
-    let names: Vec<_> = names.collect();
-    let mut counts: HashMap<_, usize> = HashMap::new();
-    names.iter().for_each(|(_, name)| *counts.entry(*name).or_default() += 1);
-    let name = |(source, name): (Source, Option<&Arc<str>>)| {
-        let own = name.filter(|_| counts.get(&name) == Some(&1)).map(|name| name.to_string());
-        (source, own.unwrap_or_else(|| source.data_source.index.to_string()))
-    };
-    names.into_iter().map(name).collect()
 }
 
 /// The rows that show whether a metric has values: after a restart the last one has no difference.
@@ -207,6 +260,10 @@ fn total(row: &Row<'_>, fields: &[&str]) -> Option<f64> {
     fields.iter().map(|field| row.difference(field)).sum()
 }
 
+/// The namespaces of metrics of agents.
+const NAMESPACES: [&str; 3] = [ec2::NAMESPACE, agent::NAMESPACE, flowmote::NAMESPACE];
+/// Data sources that are read while samples wait.
+const PART: usize = 16;
 /// The class of the data sources of hosts.
 const HOST: u32 = 2;
 const BYTES: &str = "Bytes";
