@@ -1,5 +1,7 @@
 //! Expressions and searches.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::host::{Host, INSTANCE};
@@ -67,7 +69,39 @@ fn expressions_refer_to_one_another_in_any_order() {
         // A number is no series.
         of(&[("e1", "SUM(m1)")]),
         of(&[("e1", &"m1+".repeat(1000))]),
+        {
+            let mut long = of(&[("e1", "m1")]);
+            long["MetricDataQueries"][0]["Label"] = "a".repeat(2049).into();
+            long
+        },
     ] {
         fails(&server, "GetMetricData", &wrong, "ValidationError", "ValidationError");
     }
+}
+
+/// The values of a reply are numbers: clients fail on others.
+#[test]
+fn what_is_no_number_is_left_out() {
+    let server = Server::start(&[]);
+    for expression in ["TIME_SERIES(1/0)", "FILL(TIME_SERIES(1) / 0, 0/0)"] {
+        let query = json!({"Id": "e", "Expression": expression, "Period": 60});
+        let found = data(&server, &[query], &json!({}));
+        assert_eq!(found["MetricDataResults"][0]["Values"], json!([]), "{expression}");
+    }
+}
+
+/// Each of many expressions refers to the next one, after many others.
+#[test]
+fn order_of_many_expressions_is_found_soon() {
+    let server = Server::start(&[]);
+    let others = "n+".repeat(900);
+    let query =
+        |id: &str, text: &str| json!({"Id": id, "Expression": text, "ReturnData": id == "t"});
+    let mut queries = vec![query("t", "TIME_SERIES(e1)"), query("n", "1")];
+    queries.extend((1..498).map(|at| query(&format!("e{at}"), &format!("{others}e{}", at + 1))));
+    queries.push(query("e498", "1"));
+    let begin = Instant::now();
+    let found = data(&server, &queries, &json!({"MaxDatapoints": 1}));
+    assert_eq!(found["MetricDataResults"][0]["Values"], json!([900.0 * 497.0 + 1.0]));
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }

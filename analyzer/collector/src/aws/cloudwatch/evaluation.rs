@@ -1,11 +1,12 @@
 //! The series of the queries of `GetMetricData`.
 
 use core::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::directory::Directory;
 use super::get_metric_data::{Query, Stat, What};
-use super::math::{self, Expression, Found, Line, Scope, Value};
+use super::math::{self, Expression, Line, Scope, Value};
 use super::metric::Metric;
 use super::names::{Wanted, of_agent, of_several};
 use super::period::Periods;
@@ -25,6 +26,13 @@ pub(super) struct Evaluation<'a> {
     pub(super) too_many: Cell<bool>,
 }
 
+/// An expression that waits for those that it refers to.
+struct Waiting<'a> {
+    query: &'a Query,
+    expression: Expression,
+    needs: BTreeSet<&'a str>,
+}
+
 impl<'a> Evaluation<'a> {
     /// Evaluates the expressions, in an order in which each has what it refers to.
     pub(super) fn new(
@@ -35,12 +43,7 @@ impl<'a> Evaluation<'a> {
     ) -> Result<Self, Fault> {
         let (values, too_many) = (BTreeMap::new(), Cell::new(false));
         let mut evaluation = Self { hub, directory, span, values, too_many };
-        let mut left = Vec::new();
-        for query in queries {
-            if let What::Expression(text) = &query.what {
-                left.push((query, Expression::parse(text)?));
-            }
-        }
+        let left = waiting(queries)?;
         if left.is_empty() {
             return Ok(evaluation);
         }
@@ -49,29 +52,18 @@ impl<'a> Evaluation<'a> {
         for query in queries {
             if let What::Metric(stat) = &query.what {
                 let line = evaluation.line(stat);
-                math::spend(&mut budget, line.values.len())?;
+                math::spend(&mut budget, line.len())?;
                 evaluation.values.insert(&query.id, Value::Line(line));
                 metrics.push(query.id.as_str());
             }
         }
         let shortest = queries.iter().filter_map(Query::period).min().unwrap_or(60);
-        while !left.is_empty() {
-            let waiting: Vec<&str> = left.iter().map(|(query, _)| query.id.as_str()).collect();
-            let ready = |(_, expression): &(&Query, Expression)| {
-                let mut names = Vec::new();
-                expression.names(&mut names);
-                !names.iter().any(|name| waiting.contains(name))
-            };
-            let Some(at) = left.iter().position(ready) else {
-                let ids = waiting.join(", ");
-                let text = format!("The expressions {ids} refer to one another in a circle.");
-                return Err(Fault::validation(text));
-            };
-            let (query, expression) = left.swap_remove(at);
+        in_order(left, |query, expression| {
             let seconds = query.period.unwrap_or(shortest);
-            let value = evaluation.evaluate(&expression, seconds, &metrics, &mut budget)?;
+            let value = evaluation.evaluate(expression, seconds, &metrics, &mut budget)?;
             evaluation.values.insert(&query.id, value);
-        }
+            Ok(())
+        })?;
         Ok(evaluation)
     }
 
@@ -83,8 +75,8 @@ impl<'a> Evaluation<'a> {
         budget: &mut usize,
     ) -> Result<Value, Fault> {
         let periods = Periods::new(self.span.0, self.span.1, seconds, "Period")?;
-        let search = |wanted: &str, statistic: &str, period: Option<u32>| {
-            self.search(wanted, statistic, period.unwrap_or(seconds))
+        let search = |wanted: &str, statistic: &str, period: Option<u32>, budget: &mut usize| {
+            self.search(wanted, statistic, period.unwrap_or(seconds), budget)
         };
         let known = &self.values;
         let mut scope = Scope { known, metrics, periods, search: &search, budget: *budget };
@@ -95,7 +87,7 @@ impl<'a> Evaluation<'a> {
 
     /// The series of a query that returns data.
     pub(super) fn lines(&self, query: &Query) -> Result<Vec<Line>, Fault> {
-        let lines = match (&query.what, self.values.get(query.id.as_str())) {
+        let mut lines = match (&query.what, self.values.get(query.id.as_str())) {
             (What::Metric(stat), None) => vec![self.line(stat)],
             (_, Some(Value::Number(_) | Value::Text(_))) => {
                 return Err(Fault::validation(format!(
@@ -106,90 +98,173 @@ impl<'a> Evaluation<'a> {
             (What::Metric(_), Some(value)) => value.clone().into_lines()?,
             // What is computed has the name of its query, unless there are several.
             (What::Expression(_), Some(Value::Line(line))) => {
-                vec![Line { name: query.id.clone(), ..line.clone() }]
+                vec![Line { name: query.id.as_str().into(), ..line.clone() }]
             }
             (What::Expression(_), Some(value)) => {
                 let mut lines = value.clone().into_lines()?;
                 let unnamed = lines.iter_mut().filter(|line| line.name.is_empty());
-                unnamed.for_each(|line| line.name.clone_from(&query.id));
+                unnamed.for_each(|line| line.name = query.id.as_str().into());
                 lines
             }
             (What::Expression(_), None) => Vec::new(),
         };
+        // Such as `TIME_SERIES(1/0)`.
+        lines.iter_mut().for_each(|line| line.values.retain(|(_, value)| value.is_finite()));
         Ok(lines)
     }
 
     fn line(&self, stat: &Stat) -> Line {
-        let name = stat.metric.name.clone();
-        self.read(&stat.metric, &stat.statistic, stat.unit.as_deref(), stat.periods, name)
+        let name = stat.metric.name.as_str().into();
+        let series = Series::find(self.hub, self.directory, &stat.metric, stat.unit.as_deref());
+        self.read(&stat.metric, &series, &stat.statistic, stat.periods, name)
     }
 
     fn read(
         &self,
         metric: &Metric,
+        series: &[Series],
         statistic: &str,
-        unit: Option<&str>,
         periods: Periods,
-        name: String,
+        name: Arc<str>,
     ) -> Line {
         let mut values = Vec::new();
         if let Some(parsed) = Statistic::parse(statistic) {
-            let series = Series::find(self.hub, self.directory, metric, unit);
             let points = series.iter().flat_map(|series| series.points(self.hub, &periods));
             let filled = periods.fill(points, parsed.needs_values());
             values.extend(
                 filled.into_iter().filter_map(|(begin, it)| Some((begin, parsed.of(&it)?))),
             );
         }
-        let (metric, statistic) = (Some(metric.clone()), Some(statistic.to_owned()));
+        let (metric, statistic) = (Some(metric.clone().into()), Some(statistic.into()));
         Line { name, metric, statistic, periods, values }
     }
 
     /// The series of `SEARCH`, in the order of their metrics.
-    fn search(&self, wanted: &str, statistic: &str, seconds: u32) -> Result<Found, Fault> {
+    fn search(
+        &self,
+        wanted: &str,
+        statistic: &str,
+        seconds: u32,
+        budget: &mut usize,
+    ) -> Result<Vec<Line>, Fault> {
         let search = Search::parse(wanted)?;
         if Statistic::parse(statistic).is_none() {
             return Err(Fault::validation(format!("SEARCH has no statistic {statistic:?}.")));
         }
         let periods = Periods::new(self.span.0, self.span.1, seconds, "Period")
             .map_err(|fault| Fault::validation(fault.message))?;
-        let (metrics, compared) = self.metrics(&search);
-        let line = |metric: &Metric| {
+        let metrics = self.metrics(&search, budget)?;
+        // Values count when they are the value of the call, but must not be more before. Texts count here.
+        let mut left = *budget;
+        let lines = metrics.iter().map(|(metric, of_agent)| {
             let values = metric.dimensions().iter().map(|(_, value)| value.as_str());
             let name = values.chain([metric.name.as_str()]).collect::<Vec<_>>().join(" ");
-            self.read(metric, statistic, None, periods, name)
-        };
-        Ok(Found { lines: metrics.iter().map(line).collect(), compared })
+            let series = match of_agent {
+                Some(own) => {
+                    let mut all = Series::reported(self.hub, metric);
+                    all.insert(0, own.clone());
+                    all
+                }
+                None => Series::find(self.hub, self.directory, metric, None),
+            };
+            // The name and the metric itself.
+            let texts = 2 * name.len() / size_of::<(i64, f64)>();
+            math::spend(budget, texts)?;
+            let line = self.read(metric, &series, statistic, periods, name.into());
+            math::spend(&mut left, texts + line.len()).map(|()| line)
+        });
+        lines.collect()
     }
 
-    /// The metrics that are found, and how many were compared.
-    fn metrics(&self, search: &Search) -> (Vec<Metric>, usize) {
-        let wanted = Wanted { namespace: search.namespace(), name: search.name(), ..Wanted::default() };
-        let mut found: Vec<Metric> = of_several(self.directory, wanted);
-        let mut compared = found.len();
-        found.retain(|metric| search.finds(metric));
-        for agent in self.directory.from(None) {
+    /// The metrics that are found, those of an agent with their series: agents with many ports are read
+    /// once. Each that is compared takes from the budget.
+    fn metrics(
+        &self,
+        search: &Search,
+        budget: &mut usize,
+    ) -> Result<Vec<(Metric, Option<Series>)>, Fault> {
+        let wanted =
+            Wanted { namespace: search.namespace(), name: search.name(), ..Wanted::default() };
+        let mut found: Vec<(Metric, Option<Series>)> = Vec::new();
+        let compare = |metric: &Metric, budget: &mut usize| {
+            math::spend(budget, search.work(metric)).map(|()| search.finds(metric))
+        };
+        for metric in of_several(self.directory, wanted) {
+            if compare(&metric, budget)? {
+                found.push((metric, None));
+            }
+        }
+        let agents = self.directory.from(None);
+        for (_, own) in agents.flat_map(|agent| of_agent(self.hub, agent, wanted, None)) {
+            // A data source without such metrics is work too.
+            math::spend(budget, 1)?;
+            for (metric, series) in own {
+                if compare(&metric, budget)? {
+                    found.push((metric, Some(series)));
+                }
+            }
             if found.len() > MAX_FOUND {
                 break;
             }
-            let own = of_agent(self.hub, agent, wanted, None).flat_map(|(_, own)| own);
-            let own = own.map(|(metric, _)| metric).inspect(|_| compared += 1);
-            found.extend(own.filter(|metric| search.finds(metric)));
-            compared += 1;
         }
-        let reported = self.hub.aws.reported.lock();
-        let own = reported.metrics_after(None, i64::MIN).inspect(|_| compared += 1);
-        let own = own.filter(|metric| search.finds(metric));
-        found.extend(own.take(MAX_FOUND + 1).cloned());
-        drop(reported);
-        found.sort();
-        found.dedup();
+        let of_agents = found.len();
+        for metric in self.hub.aws.reported.lock().metrics_after(None, i64::MIN) {
+            if compare(metric, budget)? {
+                found.push((metric.clone(), None));
+            }
+            if found.len() - of_agents > MAX_FOUND {
+                break;
+            }
+        }
+        // Of one that a program has too, that of the agent stays.
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.dedup_by(|(again, _), (first, _)| again == first);
         if found.len() > MAX_FOUND {
             self.too_many.set(true);
             found.truncate(MAX_FOUND);
         }
-        (found, compared)
+        Ok(found)
     }
+}
+
+/// The expressions, and which others each refers to.
+fn waiting(queries: &[Query]) -> Result<Vec<Waiting<'_>>, Fault> {
+    let texts = || {
+        queries.iter().filter_map(|query| match &query.what {
+            What::Expression(text) => Some((query, text)),
+            What::Metric(_) => None,
+        })
+    };
+    let ids: BTreeSet<&str> = texts().map(|(query, _)| query.id.as_str()).collect();
+    let waiting = texts().map(|(query, text)| {
+        let expression = Expression::parse(text)?;
+        let mut names = Vec::new();
+        expression.names(&mut names);
+        let needs = names.iter().filter_map(|name| ids.get(*name).copied()).collect();
+        Ok(Waiting { query, expression, needs })
+    });
+    waiting.collect()
+}
+
+/// Does something with each expression after those that it needs.
+fn in_order<'a>(
+    mut left: Vec<Waiting<'a>>,
+    mut act: impl FnMut(&'a Query, &Expression) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    while !left.is_empty() {
+        let Some(at) = left.iter().position(|waiting| waiting.needs.is_empty()) else {
+            let ids: Vec<_> = left.iter().map(|waiting| waiting.query.id.as_str()).collect();
+            let ids = ids.join(", ");
+            let text = format!("The expressions {ids} refer to one another in a circle.");
+            return Err(Fault::validation(text));
+        };
+        let Waiting { query, expression, .. } = left.swap_remove(at);
+        act(query, &expression)?;
+        for waiting in &mut left {
+            waiting.needs.remove(query.id.as_str());
+        }
+    }
+    Ok(())
 }
 
 /// Series that a search returns.

@@ -193,7 +193,7 @@ impl Query {
             id: id.to_owned(),
             what,
             period,
-            label: members.text("Label")?.map(str::to_owned),
+            label: label(members)?.map(str::to_owned),
             returned: members.boolean("ReturnData")?.unwrap_or(true),
         })
     }
@@ -211,12 +211,22 @@ impl Query {
         let values: Vec<f64> = line.values.iter().map(|(_, value)| *value).collect();
         let subject = Subject {
             name: &line.name,
-            metric: line.metric.as_ref(),
+            metric: line.metric.as_deref(),
             statistic: line.statistic.as_deref(),
             period: line.periods.seconds(),
             values: &values,
         };
         expand(self.label.as_deref().unwrap_or(&line.name), &subject)
+    }
+}
+
+fn label<'a>(members: &Members<'a>) -> Result<Option<&'a str>, Fault> {
+    match members.text("Label")? {
+        Some(text) if text.len() > MAX_LABEL => {
+            let text = format!("{} has more than {MAX_LABEL} bytes.", members.name("Label"));
+            Err(Fault::validation(text))
+        }
+        text => Ok(text),
     }
 }
 
@@ -286,3 +296,4 @@ const MAX_POINTS: usize = 100_800;
 const MAX_RESULTS: usize = 2000;
 const MAX_QUERIES: usize = 500;
 const MAX_EXPRESSION: usize = 2048;
+const MAX_LABEL: usize = 2048;

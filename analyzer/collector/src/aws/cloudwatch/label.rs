@@ -14,11 +14,13 @@ pub(super) struct Subject<'a> {
     pub(super) values: &'a [f64],
 }
 
-/// The label with its placeholders replaced. One that is unknown stays.
+/// The label with its placeholders replaced. One that is unknown stays. A longer label is cut.
 pub(super) fn expand(label: &str, subject: &Subject<'_>) -> String {
     let mut expanded = String::with_capacity(label.len());
     let mut rest = label;
-    while let Some((before, after)) = rest.split_once("${") {
+    while let Some((before, after)) = rest.split_once("${")
+        && expanded.len() < MAX_BYTES
+    {
         expanded.push_str(before);
         let Some((placeholder, after)) = after.split_once('}') else {
             rest = rest.get(before.len()..).unwrap_or_default();
@@ -31,6 +33,7 @@ pub(super) fn expand(label: &str, subject: &Subject<'_>) -> String {
         rest = after;
     }
     expanded.push_str(rest);
+    expanded.truncate(expanded.floor_char_boundary(MAX_BYTES));
     expanded
 }
 
@@ -68,6 +71,9 @@ impl Subject<'_> {
     }
 }
 
+/// Bytes of a label: those of a search have the values of all dimensions.
+const MAX_BYTES: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +106,14 @@ mod tests {
         }
         let empty = Subject { metric: None, values: &[], ..subject };
         assert_eq!(expand("${AVG} ${PROP('MetricName')}", &empty), "-- ${PROP('MetricName')}");
+    }
+    #[test]
+    fn long_label_is_cut() {
+        let name = "é".repeat(1000);
+        let subject =
+            Subject { name: &name, metric: None, statistic: None, period: 60, values: &[] };
+        let long = expand(&format!("a{}", "${LABEL}".repeat(100)), &subject);
+        assert_eq!((long.len(), long.chars().count()), (4095, 2048));
+        assert_eq!(expand(&"b".repeat(5000), &subject), "b".repeat(4096));
     }
 }

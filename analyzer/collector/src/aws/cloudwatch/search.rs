@@ -62,6 +62,12 @@ impl Search {
         }
     }
 
+    /// The work of a comparison: 1 for a few terms, more for many terms and a metric of long texts.
+    pub(super) fn work(&self, metric: &Metric) -> usize {
+        let bytes: usize = texts(metric, None).map(str::len).sum();
+        1 + self.term.as_ref().map_or(0, Term::count) * bytes / 256
+    }
+
     /// True for a metric that is found.
     pub(super) fn finds(&self, metric: &Metric) -> bool {
         let fits = self.schema.as_ref().is_none_or(|(namespace, names)| {
@@ -73,6 +79,15 @@ impl Search {
 }
 
 impl Term {
+    /// The number of texts that are compared.
+    fn count(&self) -> usize {
+        match self {
+            Self::Words(..) | Self::Exact(..) => 1,
+            Self::Not(term) => term.count(),
+            Self::And(terms) | Self::Or(terms) => terms.iter().map(Self::count).sum(),
+        }
+    }
+
     fn finds(&self, metric: &Metric) -> bool {
         match self {
             Self::Not(term) => !term.finds(metric),
@@ -362,6 +377,18 @@ mod tests {
         ] {
             assert!(Search::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn many_terms_and_long_texts_are_more_work() {
+        let short = metric("CWAgent", "cpu_usage_idle", &[("host", "web1"), ("cpu", "cpu-total")]);
+        let value = "a ".repeat(500);
+        let long = metric("N", "m", &[("d", value.as_str()); 30]);
+        let work = |text: &str, metric| Search::parse(text).unwrap().work(metric);
+        assert_eq!(work("cpu idle NOT web", &short), 1);
+        assert_eq!(work("", &long), 1);
+        assert_eq!(work("x", &long), 1 + (1 + 1 + 30 * 1000 + 30) / 256);
+        assert!(work(&"x ".repeat(200), &long) > 20_000);
     }
 
     #[test]

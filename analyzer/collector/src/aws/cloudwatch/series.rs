@@ -64,14 +64,19 @@ impl Series {
         unit: Option<&str>,
     ) -> Vec<Self> {
         let mut found: Vec<Self> = names::find(hub, directory, metric).into_iter().collect();
-        let reported = hub.aws.reported.lock();
-        found.extend(reported.points(metric, 0, 0).map(|(unit, _)| Self {
-            origin: Origin::Reported(metric.clone()),
-            unit: unit.to_owned().into(),
-        }));
-        drop(reported);
+        found.extend(Self::reported(hub, metric));
         found.retain(|series| unit.is_none_or(|unit| unit == series.unit));
         found
+    }
+
+    /// The series that programs report of a metric, one for each unit.
+    pub(super) fn reported(hub: &Hub, metric: &Metric) -> Vec<Self> {
+        let reported = hub.aws.reported.lock();
+        let units = reported.points(metric, 0, 0).map(|(unit, _)| Self {
+            origin: Origin::Reported(metric.clone()),
+            unit: unit.to_owned().into(),
+        });
+        units.collect()
     }
 
     pub(super) fn add_part(&mut self, part: Part) {

@@ -212,9 +212,7 @@ impl Call<'_> {
             _ => None,
         };
         let period = period.map(|period| u32::try_from(period).unwrap_or(u32::MAX));
-        let found = (scope.search)(&wanted, &statistic, period)?;
-        scope.spend(found.compared)?;
-        Ok(Value::List(found.lines))
+        (scope.search)(&wanted, &statistic, period, &mut scope.budget).map(Value::List)
     }
 }
 
@@ -282,7 +280,7 @@ fn constant(scope: &mut Scope<'_>, number: f64) -> Result<Line, Fault> {
     let periods = scope.periods;
     scope.spend(usize::try_from(periods.count()).unwrap_or(usize::MAX))?;
     let values = periods.times().map(|time| (time, number)).collect();
-    Ok(Line { name: String::new(), metric: None, statistic: None, periods, values })
+    Ok(Line { name: "".into(), metric: None, statistic: None, periods, values })
 }
 
 /// A number for one series; a series for several, of the values at each time.
@@ -306,7 +304,7 @@ fn summary(name: &str, of: Value) -> Result<Value, Fault> {
     // A series that has no value at a time counts as 0 in the average.
     let count = lines.len() as f64;
     let values = times.iter().filter_map(|(time, it)| Some((*time, it.get(name, Some(count))?)));
-    let (name, periods) = (String::new(), first.periods);
+    let (name, periods) = ("".into(), first.periods);
     let values = values.collect();
     Ok(Value::Line(Line { name, metric: None, statistic: None, periods, values }))
 }

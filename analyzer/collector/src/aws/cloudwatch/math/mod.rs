@@ -18,15 +18,10 @@ use crate::aws::fault::Fault;
 pub(super) use syntax::Expression;
 pub(super) use value::{Line, Value};
 
-/// Finds series by a search expression, with a statistic and a period.
-pub(super) type Find<'a> = dyn Fn(&str, &str, Option<u32>) -> Result<Found, Fault> + 'a;
-
-/// The result of a search.
-pub(super) struct Found {
-    pub(super) lines: Vec<Line>,
-    /// Metrics that were compared with the terms: work, as values are.
-    pub(super) compared: usize,
-}
+/// Finds series by a search expression, with a statistic and a period. Takes the metrics that it compares
+/// from the values that may still be made: they are work, as values are.
+pub(super) type Find<'a> =
+    dyn Fn(&str, &str, Option<u32>, &mut usize) -> Result<Vec<Line>, Fault> + 'a;
 
 /// What expressions can read.
 pub(super) struct Scope<'a> {

@@ -9,7 +9,7 @@ fn periods() -> Periods {
 fn line(values: &[Option<f64>]) -> Line {
     let times = (0..).map(|minute| minute * 60_000).zip(values);
     let values = times.filter_map(|(time, value)| Some((time, (*value)?)));
-    let (name, periods) = (String::new(), periods());
+    let (name, periods) = ("".into(), periods());
     Line { name, metric: None, statistic: None, periods, values: values.collect() }
 }
 
@@ -24,9 +24,10 @@ fn evaluate_within(text: &str, budget: usize) -> Result<Value, Fault> {
         ("gap", line(&[Some(4.0), None, None, Some(10.0), None])),
         ("zero", some(&[0.0, 1.0, 0.0])),
     ];
-    let found = |wanted: &str, statistic: &str, period: Option<u32>| {
+    let found = |wanted: &str, statistic: &str, period: Option<u32>, budget: &mut usize| {
         assert_eq!((wanted, statistic, period), ("{N}", "Sum", Some(60)));
-        Ok(Found { lines: vec![some(&[1.0]), some(&[])], compared: 100 })
+        spend(budget, 100)?;
+        Ok(vec![some(&[1.0]), some(&[])])
     };
     let metrics = known.each_ref().map(|(id, _)| *id);
     let known = known.map(|(id, line)| (id, Value::Line(line))).into();
@@ -192,11 +193,17 @@ fn long_chains_and_deep_signs_need_no_deep_stack() {
 
 #[test]
 fn work_is_bounded() {
-    assert!(evaluate_within("m1 + m1", 9).is_ok());
-    assert!(evaluate_within("m1 + m1", 8).unwrap_err().message.contains("too many values"));
-    assert!(evaluate_within("TIME_SERIES(1)", 4).is_err());
-    assert!(evaluate_within("FILL(gap, 0)", 6).is_err());
+    // A series is as much as 6 values.
+    let one = some(&[]).len();
+    assert_eq!(one, 6);
+    let least = |text: &str, budget: usize| {
+        assert!(evaluate_within(text, budget).is_ok(), "{text}");
+        let fault = evaluate_within(text, budget - 1).unwrap_err();
+        assert!(fault.message.contains("too many values"), "{text}: {}", fault.message);
+    };
+    least("m1 + m1", 3 * (3 + one));
+    least("TIME_SERIES(1)", 5 + 5 + one);
+    least("FILL(gap, 0)", 2 + one + 5 + 5 + one);
     // Searches that find nothing are work too.
-    let search = "SEARCH('{N}', 'Sum', 60)";
-    assert!(evaluate_within(search, 103).is_ok() && evaluate_within(search, 102).is_err());
+    least("SEARCH('{N}', 'Sum', 60)", 100 + 1 + 2 * one);
 }

@@ -1,5 +1,7 @@
 //! Values of expressions.
 
+use std::sync::Arc;
+
 use crate::aws::cloudwatch::metric::Metric;
 use crate::aws::cloudwatch::period::Periods;
 use crate::aws::fault::Fault;
@@ -13,25 +15,25 @@ pub(in crate::aws::cloudwatch) enum Value {
     List(Vec<Line>),
 }
 
-/// A series with what a label can name.
+/// A series with what a label can name. Its texts may be long, and copies share them.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::aws::cloudwatch) struct Line {
     /// The label without one.
-    pub(in crate::aws::cloudwatch) name: String,
-    pub(in crate::aws::cloudwatch) metric: Option<Metric>,
-    pub(in crate::aws::cloudwatch) statistic: Option<String>,
+    pub(in crate::aws::cloudwatch) name: Arc<str>,
+    pub(in crate::aws::cloudwatch) metric: Option<Arc<Metric>>,
+    pub(in crate::aws::cloudwatch) statistic: Option<Arc<str>>,
     pub(in crate::aws::cloudwatch) periods: Periods,
     /// In the order of time, milliseconds since 1970.
     pub(in crate::aws::cloudwatch) values: Vec<(i64, f64)>,
 }
 
 impl Value {
-    /// Values at times in it.
+    /// Values at times in it. A series without any takes memory too.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Number(_) | Self::Text(_) => 0,
-            Self::Line(line) => line.values.len(),
-            Self::List(lines) => lines.iter().map(|line| line.values.len() + 1).sum(),
+            Self::Line(line) => line.len(),
+            Self::List(lines) => lines.iter().map(Line::len).sum(),
         }
     }
 
@@ -81,6 +83,11 @@ impl Value {
 }
 
 impl Line {
+    /// The number of values that take as much memory.
+    pub(in crate::aws::cloudwatch) fn len(&self) -> usize {
+        self.values.len() + size_of::<Self>().div_ceil(size_of::<(i64, f64)>())
+    }
+
     /// The same with other values; those that are no numbers are left out.
     pub(super) fn map(self, change: impl Fn(i64, f64) -> Option<f64>) -> Self {
         let values = self.values.iter().filter_map(|(time, value)| {
