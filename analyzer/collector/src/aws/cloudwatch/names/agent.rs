@@ -97,16 +97,11 @@ pub(super) fn read(
         return;
     }
     let mut dimensions = of_host(found.agent);
-    let metrics = analyzer.metrics();
     if is_host {
-        for record in metrics.past_records(&at.source) {
-            found.formulas(NAMESPACE, HOST, record, at, &dimensions);
-        }
+        found.all_formulas(NAMESPACE, HOST, analyzer, at, &dimensions);
     } else if let Some(port) = port {
         dimensions.push(("interface".to_owned(), port.clone()));
-        for record in metrics.past_records(&at.source) {
-            found.formulas(NAMESPACE, INTERFACE, record, at, &dimensions);
-        }
+        found.all_formulas(NAMESPACE, INTERFACE, analyzer, at, &dimensions);
     } else {
         drivers(found, analyzer, at, dimensions);
     }

@@ -47,9 +47,7 @@ pub(super) fn read(found: &mut Found<'_>, analyzer: &Analyzer, at: Part) {
     let Some(instance) = &agent.instance else { return };
     let dimensions = [("InstanceId".to_owned(), instance.id.to_string())];
     if found.wanted.has_namespace(NAMESPACE) {
-        for record in analyzer.metrics().past_records(&at.source) {
-            found.formulas(NAMESPACE, FORMULAS, record, at, &dimensions);
-        }
+        found.all_formulas(NAMESPACE, FORMULAS, analyzer, at, &dimensions);
     }
 }
 

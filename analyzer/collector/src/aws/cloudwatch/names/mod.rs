@@ -199,6 +199,20 @@ impl Found<'_> {
         flowmote::read(self, analyzer, at, is_host, port);
     }
 
+    /// Adds the metrics of formulas for all records of a data source.
+    fn all_formulas(
+        &mut self,
+        namespace: &str,
+        formulas: &'static [Formula],
+        analyzer: &Analyzer,
+        at: Part,
+        dimensions: &[Dimension],
+    ) {
+        for record in analyzer.metrics().past_records(&at.source) {
+            self.formulas(namespace, formulas, record, at, dimensions);
+        }
+    }
+
     /// Adds the metrics of formulas that have a number in one of the last rows.
     fn formulas(
         &mut self,
