@@ -1,6 +1,7 @@
 //! An assembler for the few eBPF instructions that the programs of the agent use
 //! (Documentation/bpf/standardization/instruction-set.rst).
 
+use std::io;
 use std::os::fd::RawFd;
 
 /// One instruction slot, `struct bpf_insn`, in the byte order of this machine.
@@ -82,6 +83,12 @@ pub(crate) enum AssembleError {
     Unplaced,
     /// A jump reaches further than 16 bits.
     TooFar,
+}
+
+impl From<AssembleError> for io::Error {
+    fn from(error: AssembleError) -> Self {
+        Self::other(format!("{error:?}"))
+    }
 }
 
 /// Collects instructions; see [`Assembler::finish`].

@@ -28,6 +28,15 @@ impl Peers {
         Ok(Self { socket, reader: LinkReader::open()? })
     }
 
+    /// The queries that are kept in `place`. They are opened at the first use, or at a later one if
+    /// there were too many files.
+    pub(crate) fn kept_in(place: &mut Option<Self>) -> Option<&mut Self> {
+        if place.is_none() {
+            *place = Self::open().ok();
+        }
+        place.as_mut()
+    }
+
     /// The id that the network namespace of a process has in that of the caller. `None`: no link of
     /// the caller's leads there, or the process has ended.
     ///

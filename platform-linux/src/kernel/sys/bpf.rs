@@ -113,8 +113,8 @@ pub(crate) fn load_classifier(instructions: &[[u8; 8]]) -> io::Result<OwnedFd> {
 /// for an Ethernet frame that goes nowhere. Nothing waits for it.
 ///
 /// # Errors
-/// `EINTR` if a signal arrives between two runs. `EPERM` without `CAP_BPF` before Linux 5.19 where `kernel.unprivileged_bpf_disabled` is set,
-/// `ENOMEM`.
+/// `EINTR` if a signal arrives between two runs, `ENOMEM`. `EPERM` without `CAP_BPF` before Linux 5.19
+/// where `kernel.unprivileged_bpf_disabled` is set.
 pub(crate) fn run(program: BorrowedFd<'_>, frame: &[u8], repetitions: u32) -> io::Result<()> {
     let program = program.as_raw_fd();
     call(Call::ProgramRun { program, packet: frame, repetitions }).map(drop)

@@ -263,6 +263,7 @@ mod tests {
 
     use flowmote_core::Duration;
 
+    use crate::kernel::netlink::sock_diag::testing::query_of;
     use crate::modules::tcp::elsewhere::testing;
 
     fn query(protocol: u8) -> Query {
@@ -325,7 +326,7 @@ mod tests {
         for (number, (client, _)) in connections.iter().enumerate() {
             // No network namespace has this id, so that its sockets are not found.
             let namespace = (number % 2 == 0).then_some(1_000_000);
-            let query = Query { namespace, ..testing::query(client) };
+            let query = Query { namespace, ..query_of(client) };
             let place = lookups.sockets.place_of(Instant::ZERO, &query).unwrap();
             lookups.pending.push(place);
             expected.push((place, namespace.is_none().then_some(query.local)));

@@ -90,11 +90,7 @@ impl Meter {
         let pid = place.has_network.then(|| process(&place.path, buffer)).flatten();
         let network = pid.and_then(|pid| Network::of(root, pid));
         let traffic = network.and_then(|network| network.traffic(buffer));
-        if peers.is_none() {
-            *peers = Peers::open().ok();
-        }
-        let namespace =
-            pid.and_then(|pid| peers.as_mut().and_then(|peers| peers.namespace_of(pid)));
+        let namespace = pid.and_then(|pid| Peers::kept_in(peers)?.namespace_of(pid));
         Some(Reading::Entity { usage, traffic, namespace, node })
     }
 }

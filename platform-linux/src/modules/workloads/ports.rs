@@ -22,10 +22,7 @@ pub(super) struct Port {
 impl Ports {
     /// Those that lead into the network namespace with this id, at most [`MAX_PORTS`].
     pub(super) fn read(&mut self, links: &Links, namespace: i32) -> Vec<Port> {
-        if self.peers.is_none() {
-            self.peers = Peers::open().ok();
-        }
-        let Some(peers) = &mut self.peers else { return Vec::new() };
+        let Some(peers) = Peers::kept_in(&mut self.peers) else { return Vec::new() };
         let leads_there = |link: &&Link| link.elsewhere == Some(namespace) && link.is_pair();
         let read = |link: &Link| {
             // Gone since the table was updated.

@@ -183,10 +183,7 @@ impl Survey {
     }
 
     fn namespace_of(&mut self, pid: u32) -> Option<i32> {
-        if self.peers.is_none() {
-            self.peers = Peers::open().ok();
-        }
-        self.peers.as_mut()?.namespace_of(pid)
+        Peers::kept_in(&mut self.peers)?.namespace_of(pid)
     }
 
     /// The block that selects entities of this kind.

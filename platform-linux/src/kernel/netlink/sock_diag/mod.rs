@@ -202,4 +202,6 @@ const WITH_TCP_INFO: u8 = 1 << (2 - 1);
 const UDP: u8 = libc::IPPROTO_UDP as u8;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use super::tcp_info::testing::tcp_info;
+use super::testing::query_of;
 use super::*;
 use crate::kernel::netlink::push_attribute;
 use proptest::prelude::*;
@@ -106,12 +107,6 @@ fn errors_and_malformed_replies() {
 fn connection(listener: &TcpListener) -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (client, listener.accept().unwrap().0)
-}
-
-fn query_of(socket: &TcpStream) -> Query {
-    let (local, remote) = (socket.local_addr().unwrap(), socket.peer_addr().unwrap());
-    let plain = |address: SocketAddr| (address.ip().to_canonical(), address.port());
-    Query { protocol: TCP, local: plain(local), remote: plain(remote), device: 0, namespace: None }
 }
 
 fn look_up(diag: &mut SocketDiag, queries: &[Query]) -> Vec<Option<Reply>> {

@@ -4,11 +4,10 @@
 //! next query | query, reply | query, reply | ...
 //! ```
 
-use std::io;
 use std::os::fd::RawFd;
 
 use crate::kernel::assembler::Register::{R0, R1, R2, R3, R4, R5, R6, R7, R8, R9};
-use crate::kernel::assembler::{Alu, Assembler, Instruction, When, Width};
+use crate::kernel::assembler::{Alu, AssembleError, Assembler, Instruction, When, Width};
 use crate::kernel::netlink::sock_diag::MAX_QUERIES;
 use crate::modules::tcp::elsewhere::fields::{Field, Fields};
 
@@ -54,7 +53,7 @@ impl Word {
 /// the verifier of Linux 5.10 follows.
 ///
 /// R6 = context, R7 = entry, R9 = socket.
-pub(super) fn program(table: RawFd, fields: &Fields) -> io::Result<Vec<Instruction>> {
+pub(super) fn program(table: RawFd, fields: &Fields) -> Result<Vec<Instruction>, AssembleError> {
     let mut asm = Assembler::default();
     let end = asm.label();
     asm.alu(Alu::Move, R6, R1);
@@ -68,7 +67,7 @@ pub(super) fn program(table: RawFd, fields: &Fields) -> io::Result<Vec<Instructi
     asm.place(end);
     asm.alu(Alu::Move, R0, 0);
     asm.exit();
-    asm.finish().map_err(|error| io::Error::other(format!("{error:?}")))
+    asm.finish()
 }
 
 /// R7 = the next entry.

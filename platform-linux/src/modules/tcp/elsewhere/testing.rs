@@ -1,10 +1,7 @@
 //! Connections for unit tests.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-
-use crate::headers::TCP;
-use crate::kernel::netlink::sock_diag::Query;
+use std::net::{TcpListener, TcpStream};
 
 /// A connection within this host, of which both ends have sent a byte.
 pub(crate) fn connection(address: &str) -> (TcpStream, TcpStream) {
@@ -16,12 +13,4 @@ pub(crate) fn connection(address: &str) -> (TcpStream, TcpStream) {
     server.write_all(b"y").unwrap();
     client.read_exact(&mut [0]).unwrap();
     (client, server)
-}
-
-/// The socket, in the network namespace of this thread.
-pub(crate) fn query(socket: &TcpStream) -> Query {
-    let plain = |address: SocketAddr| (address.ip(), address.port());
-    let (local, remote) = (socket.local_addr().unwrap(), socket.peer_addr().unwrap());
-    let (local, remote) = (plain(local), plain(remote));
-    Query { protocol: TCP, local, remote, device: 0, namespace: None }
 }

@@ -3,8 +3,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use crate::headers::TCP;
+use crate::kernel::netlink::sock_diag::testing::query_of;
 use crate::kernel::netlink::sock_diag::{MAX_QUERIES, SocketDiag, TcpInfo};
-use crate::modules::tcp::elsewhere::testing::{connection, query};
+use crate::modules::tcp::elsewhere::testing::connection;
 
 fn look_up(elsewhere: &Elsewhere, queries: &[Query]) -> Vec<Reply> {
     let mut replies = Vec::new();
@@ -40,7 +41,7 @@ fn state_is_that_of_sock_diag() {
     for elsewhere in programs() {
         for address in ["127.0.0.1", "::1"] {
             let (client, server) = connection(address);
-            let queries = [query(&client), query(&server)];
+            let queries = [query_of(&client), query_of(&server)];
             let replies = look_up(&elsewhere, &queries);
             let mut expected = Vec::new();
             let mut diag = SocketDiag::open().unwrap();
@@ -67,7 +68,7 @@ fn state_is_that_of_sock_diag() {
 fn each_query_has_its_own_reply() {
     for elsewhere in programs() {
         let (client, _server) = connection("127.0.0.1");
-        let found = query(&client);
+        let found = query_of(&client);
         let nobody = Query { remote: (found.remote.0, 1), ..found };
         let queries: Vec<_> =
             (0..MAX_QUERIES).map(|number| if number % 3 == 0 { found } else { nobody }).collect();
@@ -98,7 +99,7 @@ fn socket_that_listens_has_no_connection() {
 fn namespace_without_the_socket_has_none() {
     for elsewhere in programs() {
         let (client, _server) = connection("127.0.0.1");
-        let of = Query { namespace: Some(1_000_000), ..query(&client) };
+        let of = Query { namespace: Some(1_000_000), ..query_of(&client) };
         assert_eq!(look_up(&elsewhere, &[of]), [Reply::NoSocket]);
     }
 }
@@ -107,7 +108,7 @@ fn namespace_without_the_socket_has_none() {
 fn sockets_of_the_same_addresses_differ_by_the_number_they_began_with() {
     for elsewhere in programs() {
         let (mut client, mut server) = connection("127.0.0.1");
-        let of = query(&client);
+        let of = query_of(&client);
         let cookie = || match look_up(&elsewhere, &[of])[..] {
             [Reply::Found(found)] => found.cookie,
             _ => panic!("no socket"),

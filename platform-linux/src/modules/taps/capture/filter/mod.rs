@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use super::cpus::Cpus;
 use super::options::Keep;
-use crate::kernel::assembler::AssembleError;
 use crate::kernel::sys::bpf::{self, Hook, Slot, SlotMap};
 
 pub(super) use event::Event;
@@ -104,7 +103,7 @@ pub(super) fn load(rate: NonZeroU32, keep: Keep, cpus: Cpus) -> io::Result<(Coun
 
 fn load_program(layout: Layout, keep: Keep) -> io::Result<(Arc<SlotMap>, OwnedFd)> {
     let (map, map_fd) = new_map(layout)?;
-    let program = program::assemble(map_fd.as_raw_fd(), layout, keep).map_err(bug)?;
+    let program = program::assemble(map_fd.as_raw_fd(), layout, keep)?;
     Ok((map, bpf::load_socket_filter(&program)?))
 }
 
@@ -113,7 +112,7 @@ fn load_classifiers(layout: Layout, ring: Ring) -> io::Result<(Arc<SlotMap>, Cla
     let (map, map_fd) = new_map(layout)?;
     let load = |hook| {
         let program = classifier::assemble(map_fd.as_raw_fd(), ring, layout, hook);
-        bpf::load_classifier(&program.map_err(bug)?)
+        bpf::load_classifier(&program?)
     };
     let classifiers = Classifiers { ingress: load(Hook::Ingress)?, egress: load(Hook::Egress)? };
     Ok((map, classifiers))
@@ -123,10 +122,6 @@ fn new_map(layout: Layout) -> io::Result<(Arc<SlotMap>, OwnedFd)> {
     let slots = layout.rows.saturating_mul(layout.cpus.slots);
     let (map, map_fd) = SlotMap::new(layout.entries, slots)?;
     Ok((Arc::new(map), map_fd))
-}
-
-fn bug(error: AssembleError) -> io::Error {
-    io::Error::other(format!("{error:?}"))
 }
 
 impl Counters {
