@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 
+use super::service::Service;
+
 /// An error, with its text for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -53,8 +55,13 @@ impl Fault {
 
 impl Kind {
     /// The name of the exception in JSON and CBOR.
-    pub(crate) fn shape(self) -> &'static str {
+    pub(crate) fn shape(self, service: Service) -> &'static str {
         match self {
+            Self::InvalidValue | Self::InvalidCombination | Self::MissingParameter
+                if service == Service::Logs =>
+            {
+                "InvalidParameterException"
+            }
             Self::InvalidValue => "InvalidParameterValueException",
             Self::InvalidCombination => "InvalidParameterCombinationException",
             Self::MissingParameter => "MissingRequiredParameterException",

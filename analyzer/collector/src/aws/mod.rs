@@ -12,6 +12,7 @@ mod document;
 mod fault;
 mod members;
 mod protocol;
+mod service;
 
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +34,7 @@ use tokio::task::block_in_place;
 use crate::hub::Hub;
 use document::Document;
 use fault::{Fault, Kind};
-use protocol::Target;
+use protocol::{Dialect, Target};
 
 /// What requests share.
 #[derive(Debug)]
@@ -99,27 +100,25 @@ pub(crate) fn refusal(request: &Request, status: StatusCode, reason: &str) -> Re
     };
     let mut head = Request::new(()).into_parts().0;
     (head.uri, head.headers) = (request.uri().clone(), request.headers().clone());
-    Target::of(&head).protocol.fault(&Fault::new(kind, reason), &request_id())
+    Target::of(&head).dialect(b"").fault(&Fault::new(kind, reason), &request_id())
 }
 
 async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
     let (head, body) = request.into_parts();
     let (target, id) = (Target::of(&head), request_id());
-    let protocol = target.protocol;
-    let result = match read(&head, body).await {
-        // The work begins after the wait for the body: other requests of this thread need not wait for it.
-        Ok(body) => {
-            // The semaphore is never closed.
-            let place = hub.aws.places.acquire().await;
-            let result = block_in_place(|| run(&hub, target, &body, read_only));
-            drop(place);
-            result
-        }
-        Err(fault) => Err(fault),
+    let body = match read(&head, body).await {
+        Ok(body) => body,
+        Err(fault) => return target.dialect(b"").fault(&fault, &id),
     };
+    let dialect = target.dialect(&body);
+    // The work begins after the wait for the body: other requests of this thread need not wait for it.
+    // The semaphore is never closed.
+    let place = hub.aws.places.acquire().await;
+    let result = block_in_place(|| run(&hub, target, dialect, &body, read_only));
+    drop(place);
     match result {
-        Ok((operation, document)) => protocol.reply(&operation, &document, &id),
-        Err(fault) => protocol.fault(&fault, &id),
+        Ok((operation, document)) => dialect.reply(&operation, &document, &id),
+        Err(fault) => dialect.fault(&fault, &id),
     }
 }
 
@@ -134,14 +133,14 @@ async fn read(head: &Parts, body: Body) -> Result<Vec<u8>, Fault> {
 fn run(
     hub: &Hub,
     target: Target,
+    dialect: Dialect,
     body: &[u8],
     read_only: bool,
 ) -> Result<(String, Document), Fault> {
-    let (service, operation, document) = target.read(body)?;
-    if service.is_some_and(|service| service != cloudwatch::SERVICE) {
-        return Err(unknown(&operation));
-    }
-    let found = cloudwatch::operation(&operation).ok_or_else(|| unknown(&operation))?;
+    let service = target.service(body);
+    let (operation, document) = target.read(dialect, body)?;
+    let found = service.and_then(|service| service.operation(&operation));
+    let found = found.ok_or_else(|| unknown(&operation))?;
     if read_only && found.changes {
         return Err(Fault::new(Kind::AccessDenied, "The server is read-only."));
     }

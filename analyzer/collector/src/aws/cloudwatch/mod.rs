@@ -24,28 +24,10 @@ mod token;
 pub(super) use directory::Directories;
 pub(super) use reported::Reported;
 
-use super::document::Document;
-use super::fault::Fault;
-use crate::hub::Hub;
+use super::service::Operation;
 
-/// An operation.
-#[derive(Clone, Copy)]
-pub(super) struct Operation {
-    name: &'static str,
-    /// True if it changes something.
-    pub(super) changes: bool,
-    pub(super) run: fn(&Hub, &Document) -> Result<Document, Fault>,
-}
-
-/// The operation with a name.
-pub(super) fn operation(name: &str) -> Option<Operation> {
-    OPERATIONS.into_iter().find(|operation| operation.name == name)
-}
-
-/// The name of the service in a target.
-pub(super) const SERVICE: &str = "GraniteServiceVersion20100801";
-
-const OPERATIONS: [Operation; 4] = [
+/// The operations.
+pub(super) const OPERATIONS: [Operation; 4] = [
     Operation { name: "GetMetricData", changes: false, run: get_metric_data::run },
     Operation { name: "GetMetricStatistics", changes: false, run: get_metric_statistics::run },
     Operation { name: "ListMetrics", changes: false, run: list_metrics::run },

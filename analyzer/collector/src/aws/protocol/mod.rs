@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::document::Document;
 use super::fault::Fault;
+use super::service::Service;
 
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,39 +54,65 @@ impl Target {
         }
     }
 
+    /// The service; `None` if there is none of the name.
+    pub(crate) fn service(&self, body: &[u8]) -> Option<Service> {
+        match &self.operation {
+            Some((service, _)) => Service::of_target(service),
+            None => match query::version(body) {
+                Some(version) => Service::of_version(&version),
+                None => Some(Service::Monitoring),
+            },
+        }
+    }
+
+    /// How a request with this body is read and replied to.
+    pub(crate) fn dialect(&self, body: &[u8]) -> Dialect {
+        let service = self.service(body).unwrap_or(Service::Monitoring);
+        Dialect { protocol: self.protocol, service }
+    }
+
     /// The operation of a request for this target, and its parameters.
-    pub(crate) fn read(self, body: &[u8]) -> Result<(Option<String>, String, Document), Fault> {
+    pub(crate) fn read(self, dialect: Dialect, body: &[u8]) -> Result<(String, Document), Fault> {
         match (self.protocol, self.operation) {
-            (Protocol::Json, Some((service, name))) => Ok((Some(service), name, json::read(body)?)),
-            (Protocol::Cbor, Some((service, name))) => Ok((Some(service), name, cbor::read(body)?)),
-            _ => query::read(body).map(|(name, document)| (None, name, document)),
+            (Protocol::Json, Some((_, name))) => Ok((name, json::read(body)?)),
+            (Protocol::Cbor, Some((_, name))) => Ok((name, cbor::read(body)?)),
+            _ => query::read(dialect.service, body),
         }
     }
 }
 
-impl Protocol {
+/// A protocol as a service has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    pub(crate) protocol: Protocol,
+    pub(crate) service: Service,
+}
+
+impl Dialect {
     /// The reply of an operation.
     pub(crate) fn reply(self, operation: &str, document: &Document, request: &str) -> Response {
-        let body = match self {
-            Self::Query => query::write(operation, document, request),
-            Self::Json => json::write(document),
-            Self::Cbor => cbor::write(document),
+        let body = match self.protocol {
+            Protocol::Query => query::write(self.service, operation, document, request),
+            Protocol::Json => json::write(document),
+            Protocol::Cbor => cbor::write(document),
         };
         self.response(body, request)
     }
 
     /// The reply for an error.
     pub(crate) fn fault(self, fault: &Fault, request: &str) -> Response {
-        let document =
-            || Document::new().with("__type", fault.kind.shape()).with("message", &*fault.message);
-        let body = match self {
-            Self::Query => query::fault(fault, request),
-            Self::Json => json::write(&document()),
-            Self::Cbor => cbor::write(&document()),
+        let shape = fault.kind.shape(self.service);
+        let document = || Document::new().with("__type", shape).with("message", &*fault.message);
+        let body = match self.protocol {
+            Protocol::Query => query::fault(self.service, fault, request),
+            Protocol::Json => json::write(&document()),
+            Protocol::Cbor => cbor::write(&document()),
         };
         let mut response = self.response(body, request);
         *response.status_mut() = fault.kind.status();
-        if self != Self::Query
+        if self.protocol != Protocol::Query
+            // Clients of this service have never had another protocol.
+            && self.service != Service::Logs
             && let Ok(code) = HeaderValue::try_from(format!("{};Sender", fault.kind.code()))
         {
             response.headers_mut().insert(QUERY_ERROR, code);
@@ -94,17 +121,17 @@ impl Protocol {
     }
 
     fn response(self, body: Vec<u8>, request: &str) -> Response {
-        let kind = match self {
-            Self::Query => "text/xml",
-            Self::Json => "application/x-amz-json-1.0",
-            Self::Cbor => "application/cbor",
+        let kind = match self.protocol {
+            Protocol::Query => "text/xml",
+            Protocol::Json => self.service.json(),
+            Protocol::Cbor => "application/cbor",
         };
         let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
         let headers = response.headers_mut();
         if let Ok(request) = HeaderValue::try_from(request) {
             headers.insert(REQUEST_ID, request);
         }
-        if self == Self::Cbor {
+        if self.protocol == Protocol::Cbor {
             // Go clients reject a reply without it.
             headers.insert(SMITHY_PROTOCOL, HeaderValue::from_static("rpc-v2-cbor"));
         }

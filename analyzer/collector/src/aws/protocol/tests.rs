@@ -13,9 +13,18 @@ fn target(path: &str, header: Option<&str>) -> Target {
 }
 
 fn read(protocol: Protocol, body: &[u8]) -> Result<Document, Fault> {
+    read_for(Service::Monitoring, protocol, body)
+}
+
+fn read_for(service: Service, protocol: Protocol, body: &[u8]) -> Result<Document, Fault> {
     let named = Some(("Service".to_owned(), "Do".to_owned()));
     let operation = if protocol == Protocol::Query { None } else { named };
-    Target { protocol, operation }.read(body).map(|(.., document)| document)
+    let dialect = Dialect { protocol, service };
+    Target { protocol, operation }.read(dialect, body).map(|(_, document)| document)
+}
+
+fn dialect(protocol: Protocol) -> Dialect {
+    Dialect { protocol, service: Service::Monitoring }
 }
 
 fn body(response: Response) -> Vec<u8> {
@@ -53,8 +62,10 @@ fn lists_of_a_query_are_in_the_order_of_their_numbers() {
     ];
     let expected = Document::new().with("A", "1 2").with("L", list);
     assert_eq!(read(Protocol::Query, form), Ok(expected));
-    let (service, operation, _) = target("/", None).read(form).unwrap();
-    assert_eq!((service, operation.as_str()), (None, "Do"));
+    let target = target("/", None);
+    assert_eq!(target.service(form), Some(Service::Monitoring));
+    let dialect = target.dialect(form);
+    assert_eq!(target.read(dialect, form).unwrap().0, "Do");
     let fault = read(Protocol::Query, b"A=1").unwrap_err();
     assert_eq!(fault.kind, Kind::UnknownOperation);
     let deep = format!("Action=Do&{}=1", "a.".repeat(100_000));
@@ -130,7 +141,7 @@ fn sample() -> Document {
 
 #[test]
 fn reply_in_xml() {
-    let xml = text(Protocol::Query.reply("Do", &sample(), "id-1"));
+    let xml = text(dialect(Protocol::Query).reply("Do", &sample(), "id-1"));
     assert_eq!(
         xml,
         "<DoResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\"><DoResult>\
@@ -143,15 +154,15 @@ fn reply_in_xml() {
     );
     // No XML has these characters.
     let document = Document::new().with("Label", "a\u{0}\u{ffff}\u{fffe}\u{fffd}b");
-    let xml = text(Protocol::Query.reply("Do", &document, "id-1"));
+    let xml = text(dialect(Protocol::Query).reply("Do", &document, "id-1"));
     assert!(xml.contains("<Label>a\u{fffd}b</Label>"), "{xml}");
-    let empty = text(Protocol::Query.reply("Put", &Document::new(), "id-1"));
+    let empty = text(dialect(Protocol::Query).reply("Put", &Document::new(), "id-1"));
     assert!(empty.contains("<ResponseMetadata>") && !empty.contains("PutResult"), "{empty}");
 }
 
 #[test]
 fn reply_in_json() {
-    let response = Protocol::Json.reply("Do", &sample(), "id-1");
+    let response = dialect(Protocol::Json).reply("Do", &sample(), "id-1");
     assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.0");
     assert_eq!(response.headers()["x-amzn-requestid"], "id-1");
     assert_eq!(
@@ -159,7 +170,7 @@ fn reply_in_json() {
         "{\"Label\":\"a <b> & \\u0001c\",\"Values\":[3.0,0.25],\"Time\":1700000000,\
          \"Times\":[1700000000.25],\"Empty\":[],\"Extended\":{\"p99.9\":0.5}}"
     );
-    assert_eq!(text(Protocol::Json.reply("Put", &Document::new(), "id-1")), "{}");
+    assert_eq!(text(dialect(Protocol::Json).reply("Put", &Document::new(), "id-1")), "{}");
 }
 
 #[test]
@@ -167,20 +178,20 @@ fn reply_in_cbor_has_floats_and_tagged_times() {
     let document = Document::new()
         .with("V", vec![3.0.into(), 0.1.into()])
         .with("T", Document::Time(1_700_000_000.0));
-    let response = Protocol::Cbor.reply("Do", &document, "id-1");
+    let response = dialect(Protocol::Cbor).reply("Do", &document, "id-1");
     assert_eq!(response.headers()["smithy-protocol"], "rpc-v2-cbor");
     assert_eq!(response.headers()["content-type"], "application/cbor");
     assert_eq!(
         body(response),
         b"\xa2\x61V\x82\xf9\x42\x00\xfb\x3f\xb9\x99\x99\x99\x99\x99\x9a\x61T\xc1\x1a\x65\x53\xf1\x00"
     );
-    assert_eq!(body(Protocol::Cbor.reply("Put", &Document::new(), "id-1")), b"\xa0");
+    assert_eq!(body(dialect(Protocol::Cbor).reply("Put", &Document::new(), "id-1")), b"\xa0");
 }
 
 #[test]
 fn errors_have_shape_code_and_status() {
     let fault = Fault::value("Period", "is no multiple of 60");
-    let xml = Protocol::Query.fault(&fault, "id-1");
+    let xml = dialect(Protocol::Query).fault(&fault, "id-1");
     assert_eq!(xml.status(), 400);
     let xml = text(xml);
     assert!(
@@ -192,11 +203,66 @@ fn errors_have_shape_code_and_status() {
         "{xml}"
     );
     for protocol in [Protocol::Json, Protocol::Cbor] {
-        let reply = protocol.fault(&fault, "id-1");
+        let reply = dialect(protocol).fault(&fault, "id-1");
         assert_eq!(reply.status(), 400);
         assert_eq!(reply.headers()["x-amzn-query-error"], "InvalidParameterValue;Sender");
         let body = String::from_utf8_lossy(&body(reply)).into_owned();
         assert!(body.contains("__type") && body.contains("InvalidParameterValueException"));
         assert!(body.contains("The parameter Period is no multiple of 60."), "{body}");
     }
+}
+
+#[test]
+fn service_is_that_of_the_target_or_the_version() {
+    for (version, service) in [
+        ("&Version=2010-08-01", Some(Service::Monitoring)),
+        ("", Some(Service::Monitoring)),
+        ("&Version=2016-11-15", Some(Service::Ec2)),
+        ("&Version=2011-06-15", Some(Service::Sts)),
+        ("&Version=2000-01-01", None),
+    ] {
+        let form = format!("Action=Do{version}");
+        assert_eq!(target("/", None).service(form.as_bytes()), service, "{version}");
+    }
+    let named = |header| target("/", Some(header)).service(b"");
+    assert_eq!(named("GraniteServiceVersion20100801.ListMetrics"), Some(Service::Monitoring));
+    assert_eq!(named("Logs_20140328.FilterLogEvents"), Some(Service::Logs));
+    assert_eq!(named("Other.ListMetrics"), None);
+}
+
+#[test]
+fn ec2_has_lists_and_replies_of_its_own() {
+    let form =
+        b"Action=Do&Version=2016-11-15&Filter.2.Name=b&Filter.1.Value.1=x&Filter.1.Name=a&N=3";
+    let filters = vec![
+        Document::new().with("Name", "a").with("Value", vec!["x".into()]),
+        Document::new().with("Name", "b"),
+    ];
+    let expected = Document::new().with("Filter", filters).with("N", "3");
+    assert_eq!(read_for(Service::Ec2, Protocol::Query, form), Ok(expected));
+    let ec2 = Dialect { protocol: Protocol::Query, service: Service::Ec2 };
+    let list = vec![Document::new().with("flowLogId", "fl-1")];
+    let reply = ec2.reply("DescribeFlowLogs", &Document::new().with("flowLogSet", list), "id-1");
+    assert_eq!(
+        text(reply),
+        "<DescribeFlowLogsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">\
+         <requestId>id-1</requestId><flowLogSet><item><flowLogId>fl-1</flowLogId></item></flowLogSet>\
+         </DescribeFlowLogsResponse>"
+    );
+    let fault = ec2.fault(&Fault::value("MaxResults", "is no number"), "id-1");
+    assert_eq!(
+        text(fault),
+        "<Response><Errors><Error><Code>InvalidParameterValue</Code>\
+         <Message>The parameter MaxResults is no number.</Message></Error></Errors>\
+         <RequestID>id-1</RequestID></Response>"
+    );
+}
+
+#[test]
+fn logs_have_another_json_and_errors_without_a_code() {
+    let logs = Dialect { protocol: Protocol::Json, service: Service::Logs };
+    let reply = logs.fault(&Fault::value("limit", "is no number"), "id-1");
+    assert_eq!(reply.headers()["content-type"], "application/x-amz-json-1.1");
+    assert!(!reply.headers().contains_key("x-amzn-query-error"));
+    assert!(text(reply).contains("\"__type\":\"InvalidParameterException\""));
 }
