@@ -138,12 +138,24 @@ impl<'a> Members<'a> {
 
     /// A list of texts.
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<&'a str>, Fault> {
-        let items = self.list(name)?.iter();
+        self.to_texts(name, self.list(name)?)
+    }
+
+    /// A list of lists of texts.
+    pub(crate) fn lists_of_texts(&self, name: &str) -> Result<Vec<Vec<&'a str>>, Fault> {
+        let lists = self.list(name)?.iter().map(|item| match item {
+            Document::List(list) => self.to_texts(name, list),
+            _ => Err(self.fault(name, "has an item that is no list")),
+        });
+        lists.collect()
+    }
+
+    fn to_texts(&self, name: &str, list: &'a [Document]) -> Result<Vec<&'a str>, Fault> {
         let text = |item: &'a Document| match item {
             Document::Text(text) => Ok(text.as_str()),
             _ => Err(self.fault(name, "has an item that is no text")),
         };
-        items.map(text).collect()
+        list.iter().map(text).collect()
     }
 
     /// A list of finite numbers.

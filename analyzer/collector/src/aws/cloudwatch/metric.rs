@@ -74,12 +74,25 @@ pub(super) fn name<'a>(members: &Members<'a>) -> Result<Option<&'a str>, Fault> 
 }
 
 fn limited<'a>(members: &Members<'a>, name: &str) -> Result<Option<&'a str>, Fault> {
-    match members.text(name)? {
-        Some(text) if !is_name(text) => {
-            Err(Fault::value(&members.name(name), "must have 1 to 255 printable characters"))
-        }
-        text => Ok(text),
+    let text = members.text(name)?;
+    text.map_or(Ok(()), |text| check_name(&members.name(name), text))?;
+    Ok(text)
+}
+
+/// Checks the name of a namespace, metric or dimension, which is at a place in the request.
+pub(super) fn check_name(place: &str, text: &str) -> Result<(), Fault> {
+    if !(1..=255).contains(&text.len()) || text.chars().any(char::is_control) {
+        return Err(Fault::value(place, "must have 1 to 255 printable characters"));
     }
+    Ok(())
+}
+
+/// Checks the value of a dimension, which is at a place in the request.
+pub(super) fn check_dimension(place: &str, text: &str) -> Result<(), Fault> {
+    if !(1..=1024).contains(&text.len()) || text.chars().any(char::is_control) {
+        return Err(Fault::value(place, "must have 1 to 1024 printable characters"));
+    }
+    Ok(())
 }
 
 /// The dimensions of a request, those of a filter without a value too.
@@ -93,7 +106,8 @@ pub(super) fn filters(members: &Members<'_>) -> Result<Vec<(String, Option<Strin
     for dimension in &list {
         let name = limited(dimension, "Name")?;
         let name = name.ok_or_else(|| Fault::missing(&dimension.name("Name")))?;
-        let value = limited_value(dimension)?;
+        let value = dimension.text("Value")?;
+        value.map_or(Ok(()), |text| check_dimension(&dimension.name("Value"), text))?;
         if found.iter().any(|(other, _)| other == name) {
             let reason = format!("has the name {name} twice");
             return Err(Fault::value(&members.name("Dimensions"), &reason));
@@ -103,24 +117,8 @@ pub(super) fn filters(members: &Members<'_>) -> Result<Vec<(String, Option<Strin
     Ok(found)
 }
 
-fn limited_value<'a>(dimension: &Members<'a>) -> Result<Option<&'a str>, Fault> {
-    match dimension.text("Value")? {
-        Some(text)
-            if text.is_empty() || text.len() > 1024 || text.chars().any(char::is_control) =>
-        {
-            let reason = "must have 1 to 1024 printable characters";
-            Err(Fault::value(&dimension.name("Value"), reason))
-        }
-        text => Ok(text),
-    }
-}
-
-/// True for a name that a namespace, metric or dimension may have.
-fn is_name(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
-}
-
-const MAX_DIMENSIONS: usize = 30;
+/// Dimensions of a metric.
+pub(super) const MAX_DIMENSIONS: usize = 30;
 
 #[cfg(test)]
 mod tests {

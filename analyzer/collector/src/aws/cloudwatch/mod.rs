@@ -4,7 +4,9 @@
 //! report, [`series`] reads its points, [`period`] makes
 //! samples of periods of them, and [`statistic`] a number of each period. The operations put these together.
 
+mod datum;
 mod directory;
+mod emf;
 mod evaluation;
 mod get_metric_data;
 mod get_metric_statistics;
@@ -21,7 +23,11 @@ mod series;
 mod statistic;
 mod token;
 
+#[expect(unused_imports, reason = "PutLogEvents is not in yet")]
+pub(super) use datum::report;
 pub(super) use directory::Directories;
+#[expect(unused_imports, reason = "PutLogEvents is not in yet")]
+pub(super) use emf::embedded;
 pub(super) use reported::Reported;
 
 use super::service::Operation;

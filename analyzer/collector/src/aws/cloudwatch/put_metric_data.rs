@@ -1,5 +1,6 @@
 //! `PutMetricData`: points of a program's own metrics.
 
+use super::datum::{Datum, MAX_DATA, check_namespace, check_time, point, report, unit};
 use super::metric::{Metric, namespace};
 use super::period::Point;
 use crate::aws::document::Document;
@@ -7,29 +8,17 @@ use crate::aws::fault::{Fault, Kind};
 use crate::aws::members::Members;
 use crate::hub::Hub;
 
-/// The points of a metric.
-#[derive(Debug, PartialEq)]
-struct Datum<'a> {
-    metric: Metric,
-    unit: &'a str,
-    points: Vec<Point>,
-}
-
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
     let now = hub.unix_ms(hub.now()).cast_signed();
     // All or nothing.
-    let data = read(&members, now)?;
-    let mut reported = hub.aws.reported.lock();
-    data.iter().for_each(|datum| reported.add(&datum.metric, datum.unit, &datum.points));
+    report(hub, &read(&members, now)?);
     Ok(Document::new())
 }
 
-fn read<'a>(members: &Members<'a>, now: i64) -> Result<Vec<Datum<'a>>, Fault> {
+fn read(members: &Members<'_>, now: i64) -> Result<Vec<Datum>, Fault> {
     let space = namespace(members)?.ok_or_else(|| Fault::missing("Namespace"))?;
-    if space.starts_with("AWS/") || space == "Flowmote" {
-        return Err(Fault::value("Namespace", "is one that only this service fills"));
-    }
+    check_namespace("Namespace", space)?;
     let mut list = members.structures("MetricData")?;
     for entity in members.structures("EntityMetricData")? {
         list.extend(entity.structures("MetricData")?);
@@ -40,26 +29,18 @@ fn read<'a>(members: &Members<'a>, now: i64) -> Result<Vec<Datum<'a>>, Fault> {
     if list.len() > MAX_DATA {
         return Err(Fault::value("MetricData", &format!("has more than {MAX_DATA} items")));
     }
-    list.iter().map(|datum| Datum::read(datum, space, now)).collect()
+    list.iter().map(|members| datum(members, space, now)).collect()
 }
 
-impl<'a> Datum<'a> {
-    fn read(members: &Members<'a>, space: &str, now: i64) -> Result<Self, Fault> {
-        let metric = Metric::read_in(space, members)?;
-        let time = members.time("Timestamp")?.unwrap_or(now);
-        if !(now - MAX_PAST..=now + MAX_FUTURE).contains(&time) {
-            let reason = "must be at most two weeks ago and at most two hours ahead";
-            return Err(Fault::value(&members.name("Timestamp"), reason));
-        }
-        let unit = members.text("Unit")?.unwrap_or("None");
-        if !UNITS.contains(&unit) {
-            return Err(Fault::value(&members.name("Unit"), &format!("has no unit {unit:?}")));
-        }
-        if !matches!(members.integer("StorageResolution")?, None | Some(1 | 60)) {
-            return Err(Fault::value(&members.name("StorageResolution"), "must be 1 or 60"));
-        }
-        Ok(Self { metric, unit, points: points(members, time)? })
+fn datum(members: &Members<'_>, space: &str, now: i64) -> Result<Datum, Fault> {
+    let metric = Metric::read_in(space, members)?;
+    let time = members.time("Timestamp")?.unwrap_or(now);
+    check_time(&members.name("Timestamp"), time, now)?;
+    let unit = unit(&members.name("Unit"), members.text("Unit")?.unwrap_or("None"))?;
+    if !matches!(members.integer("StorageResolution")?, None | Some(1 | 60)) {
+        return Err(Fault::value(&members.name("StorageResolution"), "must be 1 or 60"));
     }
+    Ok(Datum { metric, unit, points: points(members, time)? })
 }
 
 /// The points in one of the three forms.
@@ -68,7 +49,7 @@ fn points(members: &Members<'_>, time: i64) -> Result<Vec<Point>, Fault> {
     let values = members.numbers("Values")?;
     let set = members.structure("StatisticValues")?;
     match (value, values.is_empty(), set) {
-        (Some(value), true, None) => Ok(vec![point(members, "Value", time, value, 1.0)?]),
+        (Some(value), true, None) => Ok(vec![point(&members.name("Value"), time, value, 1.0)?]),
         (None, false, None) => several(members, time, &values),
         (None, true, Some(set)) => Ok(vec![statistics(&set, time)?]),
         (None, true, None) => Err(Fault::missing(&members.name("Value"))),
@@ -77,19 +58,6 @@ fn points(members: &Members<'_>, time: i64) -> Result<Vec<Point>, Fault> {
             format!("{} exclude each other.", members.name("Value, Values and StatisticValues")),
         )),
     }
-}
-
-fn point(
-    members: &Members<'_>,
-    name: &str,
-    time: i64,
-    value: f64,
-    count: f64,
-) -> Result<Point, Fault> {
-    if value.abs() > LARGEST.powi(2) {
-        return Err(Fault::value(&members.name(name), "must be from -2^360 to 2^360"));
-    }
-    Ok(Point { sum: value * count, count, ..Point::value(time, value) })
 }
 
 /// Values, and how often each was seen.
@@ -106,15 +74,16 @@ fn several(members: &Members<'_>, time: i64, values: &[f64]) -> Result<Vec<Point
         let reason = "must have a number of samples, 0 or more, for each of the values";
         return Err(Fault::value(&members.name("Counts"), reason));
     }
+    let name = members.name("Values");
     let pairs = values.iter().zip(counts).filter(|(_, count)| *count > 0.0);
-    pairs.map(|(value, count)| point(members, "Values", time, *value, count)).collect()
+    pairs.map(|(value, count)| point(&name, time, *value, count)).collect()
 }
 
 /// Samples that are known together only.
 fn statistics(set: &Members<'_>, time: i64) -> Result<Point, Fault> {
     let number = |name: &str| {
         let number = set.number(name)?.ok_or_else(|| Fault::missing(&set.name(name)))?;
-        point(set, name, time, number, 1.0).map(|_| number)
+        point(&set.name(name), time, number, 1.0).map(|_| number)
     };
     let (count, sum) = (number("SampleCount")?, number("Sum")?);
     let (min, max) = (number("Minimum")?, number("Maximum")?);
@@ -126,46 +95,12 @@ fn statistics(set: &Members<'_>, time: i64) -> Result<Point, Fault> {
     Ok(Point { end: time, over: 0, sum, min, max, count })
 }
 
-const MAX_DATA: usize = 1000;
 const MAX_VALUES: usize = 150;
-/// 2^180.
-const LARGEST: f64 = (1_u128 << 90) as f64 * (1_u128 << 90) as f64;
-/// Milliseconds.
-const MAX_PAST: i64 = 14 * 86_400_000;
-const MAX_FUTURE: i64 = 2 * 3_600_000;
-const UNITS: [&str; 27] = [
-    "Seconds",
-    "Microseconds",
-    "Milliseconds",
-    "Bytes",
-    "Kilobytes",
-    "Megabytes",
-    "Gigabytes",
-    "Terabytes",
-    "Bits",
-    "Kilobits",
-    "Megabits",
-    "Gigabits",
-    "Terabits",
-    "Percent",
-    "Count",
-    "Bytes/Second",
-    "Kilobytes/Second",
-    "Megabytes/Second",
-    "Gigabytes/Second",
-    "Terabytes/Second",
-    "Bits/Second",
-    "Kilobits/Second",
-    "Megabits/Second",
-    "Gigabits/Second",
-    "Terabits/Second",
-    "Count/Second",
-    "None",
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::cloudwatch::datum::{MAX_FUTURE, MAX_PAST};
 
     const NOW: i64 = 1_800_000_000_000;
 

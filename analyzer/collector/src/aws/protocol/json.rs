@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 
-/// Reads a body.
-pub(super) fn read(body: &[u8]) -> Result<Document, Fault> {
+/// Reads a body, or another text.
+pub(in crate::aws) fn read(body: &[u8]) -> Result<Document, Fault> {
     if body.is_empty() {
         return Ok(Document::new());
     }

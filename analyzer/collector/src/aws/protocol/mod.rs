@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use super::document::Document;
 use super::fault::Fault;
 use super::service::Service;
+pub(super) use json::read as read_json;
 
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
