@@ -10,6 +10,8 @@ pub(crate) enum Document {
     Null,
     Bool(bool),
     Number(f64),
+    /// A number that clients accept without a fraction only. It is read as [`Self::Number`].
+    Integer(i64),
     /// Seconds since 1970.
     Time(f64),
     Text(String),
@@ -60,6 +62,18 @@ impl From<String> for Document {
 impl From<f64> for Document {
     fn from(number: f64) -> Self {
         Self::Number(number)
+    }
+}
+
+impl From<i64> for Document {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<bool> for Document {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
     }
 }
 

@@ -63,6 +63,7 @@ fn value(document: &Document) -> Value {
         Document::Null => Value::Null,
         Document::Bool(value) => Value::Bool(*value),
         Document::Number(number) => Value::Float(*number),
+        Document::Integer(number) => Value::Integer((*number).into()),
         Document::Time(time) if time.fract() == 0.0 => {
             Value::Tag(TIME, Box::new(Value::Integer((*time as i64).into())))
         }

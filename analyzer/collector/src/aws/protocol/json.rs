@@ -46,6 +46,7 @@ impl Serialize for Document {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Integer(number) => serializer.serialize_i64(*number),
             // A whole second has no fraction, as the service writes it.
             Self::Time(time) if time.fract() == 0.0 => serializer.serialize_i64(*time as i64),
             Self::Time(time) => serializer.serialize_f64(*time),

@@ -179,6 +179,7 @@ impl Xml {
             Document::Null => {}
             Document::Bool(value) => self.text(&value.to_string()),
             Document::Number(number) => self.text(&number.to_string()),
+            Document::Integer(number) => self.text(&number.to_string()),
             Document::Time(time) => self.text(&iso(*time)),
             Document::Text(text) => self.text(text),
             Document::List(list) => list.iter().for_each(|item| self.element(self.item, item)),

@@ -133,6 +133,7 @@ fn sample() -> Document {
     Document::new()
         .with("Label", "a <b> & \u{1}c")
         .with("Values", vec![3.0.into(), 0.25.into()])
+        .with("Period", 60)
         .with("Time", Document::Time(1_700_000_000.0))
         .with("Times", vec![Document::Time(1_700_000_000.25)])
         .with("Empty", Document::List(Vec::new()))
@@ -147,7 +148,7 @@ fn reply_in_xml() {
         "<DoResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\"><DoResult>\
          <Label>a &lt;b&gt; &amp; c</Label>\
          <Values><member>3</member><member>0.25</member></Values>\
-         <Time>2023-11-14T22:13:20Z</Time>\
+         <Period>60</Period><Time>2023-11-14T22:13:20Z</Time>\
          <Times><member>2023-11-14T22:13:20.25Z</member></Times><Empty></Empty>\
          <Extended><entry><key>p99.9</key><value>0.5</value></entry></Extended></DoResult>\
          <ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata></DoResponse>"
@@ -167,23 +168,24 @@ fn reply_in_json() {
     assert_eq!(response.headers()["x-amzn-requestid"], "id-1");
     assert_eq!(
         text(response),
-        "{\"Label\":\"a <b> & \\u0001c\",\"Values\":[3.0,0.25],\"Time\":1700000000,\
+        "{\"Label\":\"a <b> & \\u0001c\",\"Values\":[3.0,0.25],\"Period\":60,\"Time\":1700000000,\
          \"Times\":[1700000000.25],\"Empty\":[],\"Extended\":{\"p99.9\":0.5}}"
     );
     assert_eq!(text(dialect(Protocol::Json).reply("Put", &Document::new(), "id-1")), "{}");
 }
 
 #[test]
-fn reply_in_cbor_has_floats_and_tagged_times() {
+fn reply_in_cbor_has_floats_integers_and_tagged_times() {
     let document = Document::new()
         .with("V", vec![3.0.into(), 0.1.into()])
+        .with("P", 60)
         .with("T", Document::Time(1_700_000_000.0));
     let response = dialect(Protocol::Cbor).reply("Do", &document, "id-1");
     assert_eq!(response.headers()["smithy-protocol"], "rpc-v2-cbor");
     assert_eq!(response.headers()["content-type"], "application/cbor");
     assert_eq!(
         body(response),
-        b"\xa2\x61V\x82\xf9\x42\x00\xfb\x3f\xb9\x99\x99\x99\x99\x99\x9a\x61T\xc1\x1a\x65\x53\xf1\x00"
+        b"\xa3\x61V\x82\xf9\x42\x00\xfb\x3f\xb9\x99\x99\x99\x99\x99\x9a\x61P\x18\x3c\x61T\xc1\x1a\x65\x53\xf1\x00"
     );
     assert_eq!(body(dialect(Protocol::Cbor).reply("Put", &Document::new(), "id-1")), b"\xa0");
 }
