@@ -74,6 +74,11 @@ impl<'a> PastRecord<'a> {
         self.named(self.rows.between(from, to))
     }
 
+    /// The rows after a time, in order.
+    pub fn after(self, time: Instant) -> impl Iterator<Item = Row<'a>> {
+        self.named(self.rows.after(time))
+    }
+
     /// The rows, the newest first.
     pub fn newest(self) -> impl Iterator<Item = Row<'a>> {
         self.named(self.rows.newest())
@@ -105,6 +110,18 @@ impl<'a> PastRecord<'a> {
         Some(Published { at, derived: false, rate })
     }
 
+    /// The field of the record that a metric is made of; `None` if it follows from several.
+    pub fn field(self, metric: Published) -> Option<&'static str> {
+        let column = self.schema.columns.get(metric.at).filter(|_| !metric.derived)?;
+        Some(column.name)
+    }
+
+    /// What the counter of a [rate](Published::rate) counted in the time of a row of this record.
+    pub fn difference(self, row: &Row<'_>, metric: Published) -> Option<f64> {
+        let number = row.numbers.get(metric.at).copied().filter(|_| metric.rate)?;
+        Some(number).filter(|number| !number.is_nan())
+    }
+
     /// The value of a metric in a row of this record.
     pub fn value(self, row: &Row<'_>, metric: Published) -> Option<f64> {
         if metric.derived {
@@ -129,6 +146,14 @@ impl<'a> PastCustom<'a> {
         to: Instant,
     ) -> impl Iterator<Item = (Instant, core::time::Duration, f64)> + 'a {
         self.rows.between(from, to).filter_map(known)
+    }
+
+    /// The points after a time, in order.
+    pub fn after(
+        &self,
+        time: Instant,
+    ) -> impl Iterator<Item = (Instant, core::time::Duration, f64)> + 'a {
+        self.rows.after(time).filter_map(known)
     }
 
     /// True if there is a point.

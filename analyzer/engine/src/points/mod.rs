@@ -181,6 +181,12 @@ impl Points {
         self.sources.range(of_agent(agent)).map(|(source, _)| *source)
     }
 
+    /// The data sources with rows, in order: those after one, or all.
+    pub fn sources_after(&self, after: Option<Source>) -> impl Iterator<Item = Source> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.sources.range((from, Bound::Unbounded)).map(|(source, _)| *source)
+    }
+
     /// A text of a data source: `host_name`, `ifname`, `ethtool_driver` or the identity of a cloud
     /// instance; the last one that it had.
     pub fn text(&self, source: &Source, name: &str) -> Option<&Arc<str>> {

@@ -89,6 +89,15 @@ impl Rows {
         })
     }
 
+    /// The rows after a time, in order.
+    pub(crate) fn after(&self, time: Instant) -> impl Iterator<Item = (Instant, Duration, &[f64])> {
+        let first = self.times.partition_point(|row| row.end <= time);
+        (first..self.times.len()).filter_map(|at| {
+            let time = self.times.get(at)?;
+            Some((time.end, time.duration(), self.row(at)))
+        })
+    }
+
     /// The last rows, the newest first.
     pub(crate) fn newest(&self) -> impl Iterator<Item = (Instant, Duration, &[f64])> {
         (0..self.times.len()).rev().filter_map(|at| {

@@ -82,11 +82,15 @@ fn cost(text: &str) -> usize {
     text.len() + 128
 }
 
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 10] = [
     "host_name",
     "ifname",
     "cloud_instance_id",
     "cloud_instance_type",
     "cloud_image",
+    "cloud_provider",
+    "cloud_region",
+    "cloud_zone",
+    "cloud_account",
     "ethtool_driver",
 ];

@@ -10,17 +10,21 @@ use flowmote_engine::flowcache::{Counters, Definition};
 use flowmote_engine::source::SourceNames;
 
 use super::Shared;
-use super::text::{Exposition, Kind, joined, name, split_keys};
+use super::text::{Exposition, Kind, name, split_keys};
 use crate::http::reply::{Failure, Reply};
 use crate::hub::Hub;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
-    Router::new().route("/metrics/flows", get(all)).route("/metrics/flows/{name}", get(one))
+    Router::new().route("/metrics/flows", get(every)).route("/metrics/flows/{name}", get(one))
+}
+
+async fn every(hub: Shared) -> Reply {
+    Ok(all(&hub).reply())
 }
 
 /// The counters of all definitions with `counter`.
-async fn all(hub: Shared) -> Reply {
-    Ok(exposition(&hub, counting(&hub)).reply())
+pub(crate) fn all(hub: &Hub) -> Exposition {
+    exposition(hub, counting(hub))
 }
 
 /// The counters of one definition.
@@ -56,7 +60,7 @@ fn exposition(hub: &Hub, definitions: Vec<(String, Definition)>) -> Exposition {
         for (flow, definition) in definitions {
             let read = hub.each(|analyzer| analyzer.counters(&flow));
             let read = read.into_iter().flatten().collect();
-            series(&mut text, &hub.names, &family, (&flow, &definition), read);
+            series(&mut text, &hub.names, (&flow, &definition), read);
         }
     }
     text
@@ -66,7 +70,6 @@ fn exposition(hub: &Hub, definitions: Vec<(String, Definition)>) -> Exposition {
 fn series(
     text: &mut Exposition,
     sources: &SourceNames,
-    family: &str,
     (flow, definition): (&str, &Definition),
     read: Vec<Counters>,
 ) {
@@ -79,11 +82,11 @@ fn series(
             ("datasource", sources.label(counter.source.data_source).to_string()),
         ];
         let keys = names.iter().map(String::as_str).zip(counter.fields());
-        text.series(family, &joined(fixed.into_iter().chain(keys)), counter.total);
+        text.series(fixed.into_iter().chain(keys), counter.total);
     }
     let others = names.iter().map(|name| (name.as_str(), "other".to_owned()));
     let flow = [("flow", flow.to_owned())].into_iter();
-    text.series(family, &joined(flow.chain(others)), other);
+    text.series(flow.chain(others), other);
 }
 
 /// A label name for each key, different from each other and from those that each series has.

@@ -10,12 +10,12 @@ use axum::routing::get;
 use flowmote_engine::analyzer::Analyzer;
 
 use super::Shared;
-use super::text::{Exposition, Kind, joined};
+use super::text::{Exposition, Kind, NONE, Value};
 use crate::http::process;
 use crate::hub::Hub;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
-    Router::new().route("/metrics", get(metrics))
+    Router::new().route("/metrics", get(page))
 }
 
 /// Sums over all analyzers.
@@ -72,28 +72,33 @@ impl Sums {
     }
 }
 
-async fn metrics(State(hub): Shared) -> Response {
+async fn page(State(hub): Shared) -> Response {
+    metrics(&hub).reply()
+}
+
+/// All families of the program itself.
+pub(crate) fn metrics(hub: &Hub) -> Exposition {
     let mut sums = Sums::default();
     hub.each(|analyzer| sums.add(analyzer));
     let mut text = Exposition::default();
-    received(&mut text, &hub, &sums);
-    held(&mut text, &hub, &sums);
-    logs(&mut text, &hub);
-    forwarded(&mut text, &hub);
-    http(&mut text, &hub);
-    program(&mut text, &hub);
-    text.reply()
+    received(&mut text, hub, &sums);
+    held(&mut text, hub, &sums);
+    logs(&mut text, hub);
+    forwarded(&mut text, hub);
+    http(&mut text, hub);
+    program(&mut text, hub);
+    text
 }
 
 /// Families of one series without labels.
-fn singles<V: core::fmt::Display, const N: usize>(
+fn singles<V: Into<Value>, const N: usize>(
     text: &mut Exposition,
     families: [(&str, Kind, &str, V); N],
 ) {
     for (name, kind, help, value) in families {
         let name = format!("flowmote_{name}");
         text.family(&name, kind, help);
-        text.series(&name, "", value);
+        text.series(NONE, value);
     }
 }
 
@@ -134,7 +139,7 @@ fn received(text: &mut Exposition, hub: &Hub, sums: &Sums) {
     let name = "flowmote_faults_total";
     text.family(name, counter, "Refused datagrams and malformed parts, by kind.");
     for (kind, count) in &sums.faults {
-        text.series(name, &joined([("kind", (*kind).to_owned())]), count);
+        text.series([("kind", (*kind).to_owned())], *count);
     }
 }
 
@@ -164,7 +169,7 @@ fn held(text: &mut Exposition, hub: &Hub, sums: &Sums) {
     let name = "flowmote_memory_bytes";
     text.family(name, gauge, "Memory of tables.");
     for (table, bytes) in ["flows", "metrics", "agents"].into_iter().zip(sums.tables) {
-        text.series(name, &joined([("table", table.to_owned())]), bytes);
+        text.series([("table", table.to_owned())], bytes);
     }
 }
 
@@ -197,7 +202,7 @@ fn forwarded(text: &mut Exposition, hub: &Hub) {
         {
             let labels = [("kind", kind.word()), ("name", &name), ("result", result)];
             let labels = labels.map(|(label, value)| (label, value.to_owned()));
-            text.series(family, &joined(labels), count);
+            text.series(labels, count);
         }
     }
 }
@@ -241,9 +246,9 @@ fn program(text: &mut Exposition, hub: &Hub) {
     ];
     for (name, kind, help, value) in families {
         text.family(name, kind, help);
-        text.series(name, "", value);
+        text.series(NONE, value);
     }
     let name = "flowmote_build_info";
     text.family(name, Kind::Gauge, "The version of the program.");
-    text.series(name, &joined([("version", env!("CARGO_PKG_VERSION").to_owned())]), 1);
+    text.series([("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0);
 }

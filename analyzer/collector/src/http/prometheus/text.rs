@@ -1,48 +1,99 @@
-//! The text format of Prometheus.
+//! Families of series, and the text format of Prometheus.
 
 use core::fmt::{Display, Write};
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-/// Series in the making.
+/// Families of series in the making.
 #[derive(Debug, Default)]
-pub(super) struct Exposition {
-    body: String,
+pub(crate) struct Exposition {
+    pub(crate) families: Vec<Family>,
+}
+
+/// All series of one name.
+#[derive(Debug)]
+pub(crate) struct Family {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) help: String,
+    pub(crate) series: Vec<(Labels, f64)>,
 }
 
 /// What the values of a family are.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
     /// It only increases.
     Counter,
     Gauge,
 }
 
+/// The labels of a series and their values.
+pub(crate) type Labels = Vec<(String, String)>;
+
+/// The value of a series.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value(f64);
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self(number)
+    }
+}
+
+/// Counts above 2^53 lose their last digits, as in Prometheus.
+impl From<u64> for Value {
+    fn from(count: u64) -> Self {
+        Self(count as f64)
+    }
+}
+
 impl Exposition {
-    /// Begins a family: all series of one name.
-    pub(super) fn family(&mut self, name: &str, kind: Kind, help: &str) {
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-        };
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.body, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    /// Begins a family.
+    pub(crate) fn family(&mut self, name: &str, kind: Kind, help: &str) {
+        let (name, help) = (name.to_owned(), help.to_owned());
+        self.families.push(Family { name, kind, help, series: Vec::new() });
     }
 
-    /// Adds a series with labels as [`joined`] makes them.
-    pub(super) fn series(&mut self, name: &str, labels: &str, value: impl Display) {
-        let _ = match labels {
-            "" => writeln!(self.body, "{name} {value}"),
-            labels => writeln!(self.body, "{name}{{{labels}}} {value}"),
-        };
+    /// Adds a series to the last family.
+    pub(crate) fn series<N: Display>(
+        &mut self,
+        labels: impl IntoIterator<Item = (N, String)>,
+        value: impl Into<Value>,
+    ) {
+        let labels = labels.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        if let Some(family) = self.families.last_mut() {
+            family.series.push((labels, value.into().0));
+        }
     }
 
     pub(super) fn reply(self) -> Response {
-        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], self.body)
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], self.text())
             .into_response()
     }
+
+    fn text(self) -> String {
+        let mut text = String::new();
+        for Family { name, kind, help, series } in self.families {
+            let kind = match kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for (labels, value) in series {
+                let _ = match labels.is_empty() {
+                    true => writeln!(text, "{name} {value}"),
+                    false => writeln!(text, "{name}{{{}}} {value}", joined(labels)),
+                };
+            }
+        }
+        text
+    }
 }
+
+/// No labels.
+pub(super) const NONE: [(&str, String); 0] = [];
 
 /// A name of a series or label: characters that it may not have become `_`.
 pub(super) fn name(text: &str) -> String {
@@ -101,11 +152,11 @@ mod tests {
     fn family_has_help_type_and_series() {
         let mut text = Exposition::default();
         text.family("a_total", Kind::Counter, "All of them.");
-        text.series("a_total", "", 5);
-        text.series("a_total", &joined([("kind", "x".to_owned())]), 0.5);
+        text.series(NONE, 5_u64);
+        text.series([("kind", "x".to_owned())], 0.5);
         let expected = "# HELP a_total All of them.\n# TYPE a_total counter\n\
                         a_total 5\na_total{kind=\"x\"} 0.5\n";
-        assert_eq!(text.body, expected);
+        assert_eq!(text.text(), expected);
     }
 
     #[test]
