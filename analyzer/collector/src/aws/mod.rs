@@ -10,6 +10,7 @@ mod body;
 mod cloudwatch;
 mod document;
 mod fault;
+pub(crate) mod logs;
 mod members;
 mod protocol;
 mod service;
@@ -41,16 +42,19 @@ use protocol::{Dialect, Target};
 pub(crate) struct Shared {
     directory: cloudwatch::Directories,
     reported: Mutex<cloudwatch::Reported>,
+    /// The events of CloudWatch Logs.
+    pub(crate) logs: logs::Logs,
     /// A place for each request that is worked on.
     places: Semaphore,
 }
 
 impl Shared {
-    /// Points that programs report use at most about `capacity` bytes.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// Points that programs report use at most about `reported` bytes, and log events `logs`.
+    pub(crate) fn new(reported: usize, logs: usize) -> Self {
         Self {
             directory: cloudwatch::Directories::default(),
-            reported: Mutex::new(cloudwatch::Reported::new(capacity)),
+            reported: Mutex::new(cloudwatch::Reported::new(reported)),
+            logs: logs::Logs::new(logs),
             places: Semaphore::new(MAX_REQUESTS),
         }
     }

@@ -3,6 +3,7 @@
 use super::cloudwatch;
 use super::document::Document;
 use super::fault::Fault;
+use super::logs;
 use crate::hub::Hub;
 
 /// A service.
@@ -51,7 +52,8 @@ impl Service {
     pub(crate) fn operation(self, name: &str) -> Option<Operation> {
         let all: &[Operation] = match self {
             Self::Monitoring => &cloudwatch::OPERATIONS,
-            Self::Logs | Self::Ec2 | Self::Sts => &[],
+            Self::Logs => &logs::OPERATIONS,
+            Self::Ec2 | Self::Sts => &[],
         };
         all.iter().find(|operation| operation.name == name).copied()
     }

@@ -33,6 +33,7 @@ use tower::ServiceExt as _;
 
 use crate::aws;
 use crate::hub::Hub;
+pub(crate) use compat::EventEntry;
 pub(crate) use counters::Counters;
 pub(crate) use guard::Guard;
 use prometheus::SEPARATOR;

@@ -91,8 +91,8 @@ impl Hub {
         relay: Relay,
     ) -> Self {
         let threads = threads.max(1);
-        let reported = memory / 32;
-        let tables = memory.saturating_sub(OVERHEAD + reported) / threads;
+        let (reported, events) = (memory / 32, memory / 16);
+        let tables = memory.saturating_sub(OVERHEAD + reported + events) / threads;
         let names = SourceNames::default();
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -114,7 +114,7 @@ impl Hub {
             query_memory: memory / 32,
             http: Arc::default(),
             drops,
-            aws: aws::Shared::new(reported),
+            aws: aws::Shared::new(reported, events),
             relay,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
@@ -217,6 +217,7 @@ impl Hub {
             let Logs { flows, events } = &mut *self.logs.lock();
             analyzer.tick(now, flows, events);
         }
+        aws::logs::add_events(self);
         self.relay.resolve(|| self.port_names());
         let entries = self.logs.lock().entries();
         self.news.send_if_modified(|known| core::mem::replace(known, entries) != entries);

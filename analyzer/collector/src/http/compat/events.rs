@@ -71,9 +71,10 @@ async fn remove(State(hub): Shared, Path(name): Path<String>) -> Reply {
     done()
 }
 
-#[derive(Serialize)]
+/// An event as a reply has it.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+pub(crate) struct Entry {
     #[serde(rename = "eventID")]
     event_id: u64,
     timestamp: u64,
@@ -89,7 +90,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(hub: &Hub, event: Event) -> Self {
+    pub(crate) fn of(hub: &Hub, event: Event) -> Self {
         Self {
             event_id: event.id,
             timestamp: hub.unix_ms(event.time),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::hub::Hub;
+pub(crate) use events::Entry as EventEntry;
 pub(super) use metrics::{filter, wanted};
 
 /// All resources.

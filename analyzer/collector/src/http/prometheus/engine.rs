@@ -189,6 +189,25 @@ fn logs(text: &mut Exposition, hub: &Hub) {
             ),
         ],
     );
+    log_groups(text, hub);
+}
+
+/// The events of CloudWatch Logs.
+fn log_groups(text: &mut Exposition, hub: &Hub) {
+    let (counts, bytes) = hub.aws.logs.usage();
+    let counter = Kind::Counter;
+    let dropped = "Events of log groups dropped because the memory was full.";
+    let refused = "Events not stored because there were too many groups or streams.";
+    singles(
+        text,
+        [
+            ("log_events_total", counter, "Events of log groups.", counts.events),
+            ("log_bytes_total", counter, "Bytes of their messages.", counts.bytes),
+            ("log_events_dropped_total", counter, dropped, counts.dropped),
+            ("log_events_refused_total", counter, refused, counts.refused),
+            ("log_memory_bytes", Kind::Gauge, "Memory of log groups.", bytes as u64),
+        ],
+    );
 }
 
 /// Routes on which datagrams are sent on.
