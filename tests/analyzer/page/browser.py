@@ -5,13 +5,15 @@ import contextlib
 import json
 import time
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from playwright.sync_api import sync_playwright
 
 # Seconds: far longer than anything takes, also on a machine that builds other projects.
 DEADLINE = 180
-VIEWS = ["overview", "explore?keys=src%2Cdst", "drops", "ports", "hosts", "agents"]
+# The load of the host of the tests.
+HISTORY = "history?m=" + quote('["Flowmote","load_one","host","web1"]')
+VIEWS = ["overview", "explore?keys=src%2Cdst", HISTORY, "drops", "ports", "hosts", "agents"]
 # Chromium needs its sandbox off as root, and headless ones have no display to draw on.
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -59,6 +61,13 @@ class Page:
     def api(self, path):
         """A reply of the server, requested outside of the browser."""
         with urllib.request.urlopen(self.server + path, timeout=DEADLINE) as reply:
+            return json.load(reply)
+
+    def cloudwatch(self, operation, request):
+        """The result of an operation of CloudWatch, requested outside of the browser."""
+        head = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"GraniteServiceVersion20100801.{operation}"}
+        body = json.dumps(request).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.server, body, head), timeout=DEADLINE) as reply:
             return json.load(reply)
 
     def rows(self, caption):

@@ -3,11 +3,11 @@
 import { fill, make, redraw } from './dom.js';
 import { short } from './numbers.js';
 
-const svg = (tag, attributes, ...children) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+export const svg = (tag, attributes, ...children) => fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 
 // Lines that can be told apart, also without colours.
 const LINES = 6;
-const LEFT = 50, RIGHT = 26, TOP = 8, BOTTOM = 22, HEIGHT = 170;
+export const LEFT = 50, RIGHT = 26, TOP = 8, BOTTOM = 22;
 
 // Values over time in ms. `now` is an estimate of the present value, if there is a better one than the last.
 export class Series {
@@ -33,15 +33,15 @@ export function course(name, reply, { series }, factor) {
 }
 
 // The smallest of 1, 2, 5, 10, 20 ... that is not below a value.
-function round(value) {
+export function round(value) {
   const step = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].find((times) => times * step >= value) * step;
+  return ([1, 2, 5].find((times) => times * step >= value) ?? 10) * step;
 }
 
 // A chart with its legend, its numbers as a table that can be opened, and a line for each series.
 export class Figure {
   constructor(title, unit, span = 300000) {
-    Object.assign(this, { title: unit ? `${title} in ${unit}` : title, span, series: [], format: (value) => short(value, unit) });
+    Object.assign(this, { height: 170, title: unit ? `${title} in ${unit}` : title, span, series: [], format: (value) => short(value, unit) });
     this.chart = make('div', { class: 'chart' });
     this.legend = make('p', { class: 'legend' });
     this.rows = make('div');
@@ -64,28 +64,42 @@ export class Figure {
     else this.rows.replaceChildren();
   }
 
-  lines(label) {
-    const width = Math.max(260, this.chart.clientWidth), right = width - RIGHT, bottom = HEIGHT - BOTTOM;
-    const step = round(Math.max(...this.series.map((one) => one.top), 1) / 4);
-    const top = step * Math.max(1, Math.ceil(Math.max(...this.series.map((one) => one.top)) / step));
-    const x = (time) => (LEFT + (right - LEFT) * (1 - (this.now - time) / this.span)).toFixed(1);
-    const y = (value) => (bottom - (bottom - TOP) * Math.min(1, value / top)).toFixed(1);
-    const grid = [];
-    for (let value = 0; value <= top; value += step) {
-      grid.push(svg('line', { class: 'axis', x1: LEFT, x2: right, y1: y(value), y2: y(value) }));
-      grid.push(svg('text', { x: LEFT - 8, y: Number(y(value)) + 4, 'text-anchor': 'end' }, short(value)));
-    }
-    for (let part = 0; part <= 5; part += 1) {
-      const ago = part * this.span / 5;
-      grid.push(svg('text', { x: x(this.now - ago), y: HEIGHT - 4, 'text-anchor': 'middle' }, before(ago)));
-    }
-    const seen = this.series.map((one) => one.points.filter(([time]) => time >= this.now - this.span));
-    const paths = seen.map((points, at) => svg('polyline', {
-      class: `line line${at % LINES}`, points: points.map(([time, value]) => `${x(time)},${y(value)}`).join(' '),
-    }));
-    const box = { viewBox: `0 0 ${width} ${HEIGHT}`, width: '100%', height: HEIGHT, role: 'img', 'aria-label': label };
-    return svg('svg', box, ...grid, ...paths);
+  // The end of the axis, and the distance of its lines.
+  scale() {
+    const most = Math.max(...this.series.map((one) => one.top)), step = round(Math.max(most, 1) / 4);
+    return { low: 0, step, steps: Math.max(1, Math.ceil(most / step)) };
   }
+
+  // Times with their text below the axis.
+  marks() {
+    return [0, 1, 2, 3, 4, 5].map((part) => part * this.span / 5).map((ago) => [this.now - ago, before(ago)]);
+  }
+
+  // The parts of a series without a gap in them.
+  pieces({ points }) { return [points]; }
+
+  lines(label) {
+    const width = Math.max(260, this.chart.clientWidth), right = width - RIGHT, bottom = this.height - BOTTOM;
+    const { low, step, steps } = this.scale();
+    const x = (time) => (LEFT + (right - LEFT) * (1 - (this.now - time) / this.span)).toFixed(1);
+    const y = (value) => (bottom - (bottom - TOP) * Math.max(0, Math.min(1, (value - low) / (step * steps)))).toFixed(1);
+    const drawn = [];
+    for (let at = 0; at <= steps; at += 1) {
+      const value = low + at * step;
+      drawn.push(svg('line', { class: 'axis', x1: LEFT, x2: right, y1: y(value), y2: y(value) }));
+      drawn.push(svg('text', { x: LEFT - 8, y: Number(y(value)) + 4, 'text-anchor': 'end' }, short(value)));
+    }
+    for (const [time, text] of this.marks()) drawn.push(svg('text', { x: x(time), y: this.height - 4, 'text-anchor': 'middle' }, text));
+    this.series.forEach((one, at) => drawn.push(...this.pieces(one).map((points) => line(at, points.filter(([time]) => time >= this.now - this.span), x, y))));
+    const box = { viewBox: `0 0 ${width} ${this.height}`, width: '100%', height: this.height, role: 'img', 'aria-label': label };
+    return svg('svg', box, ...drawn);
+  }
+}
+
+// A point alone is a dot.
+function line(at, points, x, y) {
+  if (points.length === 1) return svg('circle', { class: `dot${at % LINES}`, cx: x(points[0][0]), cy: y(points[0][1]), r: 2.5 });
+  return svg('polyline', { class: `line line${at % LINES}`, points: points.map(([time, value]) => `${x(time)},${y(value)}`).join(' ') });
 }
 
 // A time before the present.
@@ -94,7 +108,7 @@ function before(ago) {
   return ago % 60000 ? `\u2212${ago / 1000} s` : `\u2212${ago / 60000} min`;
 }
 
-const swatch = (at) => svg('svg', { class: 'swatch', viewBox: '0 0 24 8', 'aria-hidden': 'true' },
+export const swatch = (at) => svg('svg', { class: 'swatch', viewBox: '0 0 24 8', 'aria-hidden': 'true' },
   svg('line', { class: `line line${at % LINES}`, x1: 0, x2: 24, y1: 4, y2: 4 }));
 
 // The values of a figure, the newest first, at most one for each five seconds.

@@ -12,7 +12,7 @@ export function fill(element, attributes, children) {
   return element;
 }
 
-const mark = (element) => element.getAttribute('href') ?? element.textContent;
+const mark = (element) => element.getAttribute('href') ?? element.getAttribute('aria-label') ?? element.textContent;
 
 // Replaces the content of an element. A link or button in it keeps the focus, and a selection is not
 // disturbed.

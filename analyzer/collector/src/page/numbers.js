@@ -2,14 +2,15 @@
 
 const STEPS = [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']];
 
-// Three digits and a decimal prefix. The space does not break.
+// Three digits and a decimal prefix, two of a number below 0.1. The space does not break.
 export function short(value, unit = '') {
   if (typeof value !== 'number') return '';
   // What has more than 999.5 of a step is rounded to the next one.
   const [step, prefix] = STEPS.find(([step]) => Math.abs(value) >= step * 0.9995) ?? [1, ''];
   const scaled = value / step, size = Math.abs(scaled);
   const digits = size >= 99.95 || Number.isInteger(scaled) ? 0 : size >= 9.995 ? 1 : 2;
-  return `${scaled.toFixed(digits)}${prefix || unit ? '\u00a0' : ''}${prefix}${unit}`;
+  const number = size < 0.0995 ? Number(scaled.toPrecision(2)) : scaled.toFixed(digits);
+  return `${number}${prefix || unit ? '\u00a0' : ''}${prefix}${unit}`;
 }
 
 export const count = (value) => (typeof value === 'number' ? value.toLocaleString('en') : '');
@@ -34,3 +35,10 @@ export function unitOf(value) {
   if (value.endsWith('bytes')) return { factor: 1, unit: 'B/s' };
   return { factor: 1, unit: '' };
 }
+
+// Symbols of the units of CloudWatch. One without a symbol here is written as it is.
+const SYMBOLS = { None: '', Count: '', Percent: '%', Seconds: 's', Milliseconds: 'ms', Microseconds: '\u00b5s', Bytes: 'B', Bits: 'bit', 'Bytes/Second': 'B/s', 'Bits/Second': 'bit/s', 'Count/Second': '/s' };
+export const symbolOf = (unit = 'None') => SYMBOLS[unit] ?? unit;
+
+// A local time to the second, as 2026-11-29 23:05:00.
+export const moment = (time) => new Date(time).toLocaleString('sv-SE');

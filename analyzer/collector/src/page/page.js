@@ -4,12 +4,13 @@ import { agents } from './agents.js';
 import { make } from './dom.js';
 import { drops } from './drops.js';
 import { explore } from './explore.js';
+import { history } from './history.js';
 import { hosts } from './hosts.js';
 import { overview } from './overview.js';
 import { ports } from './ports.js';
 import { tokenForm } from './token.js';
 
-const VIEWS = { overview, explore, drops, ports, hosts, agents };
+const VIEWS = { overview, explore, history, drops, ports, hosts, agents };
 const main = document.getElementById('view');
 const problem = document.getElementById('problem');
 let shown = {};

@@ -27,8 +27,8 @@ export class Pages {
 
   draw() {
     if (!this.rows) return;
-    const word = this.input.value.toLowerCase();
-    const found = this.rows.filter((row) => this.text(row).toLowerCase().includes(word));
+    const words = this.input.value.toLowerCase().split(/\s+/);
+    const found = this.rows.filter((row) => words.every((word) => this.text(row).toLowerCase().includes(word)));
     const last = Math.max(0, Math.ceil(found.length / ROWS) - 1);
     this.page = Math.min(Math.max(0, this.page), last);
     this.back.disabled = this.page === 0;

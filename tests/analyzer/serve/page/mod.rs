@@ -58,6 +58,13 @@ fn views_have_the_numbers_of_the_api() {
 }
 
 #[test]
+fn history_has_the_values_of_get_metric_data() {
+    let server = Server::start(&[]);
+    let _traffic = Traffic::of(server.sflow, network::small);
+    run("history.py", &server, &[]);
+}
+
+#[test]
 fn controls_are_reached_by_keys_and_colours_have_contrast() {
     let server = Server::start(&[]);
     let _traffic = Traffic::of(server.sflow, network::small);
