@@ -11,6 +11,7 @@ use flowmote_engine::flowcache::{AggMode, Definition};
 use flowmote_engine::lookup::{Group, Link, Lookup, Map, Node, Topology};
 use flowmote_engine::metrics::MetricFilter;
 use flowmote_relaxed::lenient;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -257,62 +258,61 @@ impl Settings {
     }
 }
 
-/// The file of the settings, in a directory that the user names; nothing is stored without one.
+/// The files in a directory that the user names; nothing is stored without one.
 #[derive(Debug, Default)]
 pub(crate) struct State(Option<PathBuf>);
 
 impl State {
-    /// The settings are stored in this directory, which is created.
+    /// Files are stored in this directory, which is created.
     pub(crate) fn open(directory: Option<&Path>) -> io::Result<Self> {
         let Some(directory) = directory else { return Ok(Self(None)) };
         fs::create_dir_all(directory).map_err(|error| {
             io::Error::other(format!("cannot create {}: {error}", directory.display()))
         })?;
-        Ok(Self(Some(directory.join(FILE))))
+        Ok(Self(Some(directory.to_owned())))
     }
 
-    /// The stored settings. A file that is damaged is set aside, with a message.
-    pub(crate) fn load(&self) -> Settings {
-        let Some(path) = &self.0 else { return Settings::default() };
-        let text = match fs::read_to_string(path) {
+    /// What a file has. One that is damaged is set aside, with a message.
+    pub(crate) fn load<T: DeserializeOwned + Default>(&self, file: &str) -> T {
+        let Some(directory) = &self.0 else { return T::default() };
+        let path = directory.join(file);
+        let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Settings::default(),
-            Err(error) => return self.set_aside(&error.to_string()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return T::default(),
+            Err(error) => return set_aside(&path, &error.to_string()),
         };
-        serde_json::from_str(&text).unwrap_or_else(|error| self.set_aside(&error.to_string()))
+        serde_json::from_str(&text).unwrap_or_else(|error| set_aside(&path, &error.to_string()))
     }
 
-    fn set_aside(&self, error: &str) -> Settings {
-        if let Some(path) = &self.0 {
-            let aside = path.with_extension("json.damaged");
-            let moved = match fs::rename(path, &aside) {
-                Ok(()) => format!("moved to {}", aside.display()),
-                Err(error) => format!("cannot be moved: {error}"),
-            };
-            eprintln_lossy(format_args!(
-                "flowmote-analyzer: {} cannot be used ({error}): {moved}; the settings are empty",
-                path.display()
-            ));
-        }
-        Settings::default()
-    }
-
-    /// Stores the settings. An error is reported: the settings are in force, but not stored.
-    pub(crate) fn store(&self, settings: &Settings) {
-        if let Some(path) = &self.0
-            && let Err(error) = write(path, settings)
-        {
+    /// Replaces a file. An error is reported: what it would have is in force, but not stored.
+    pub(crate) fn store<T: Serialize>(&self, file: &str, content: &T) {
+        let Some(directory) = &self.0 else { return };
+        let path = directory.join(file);
+        if let Err(error) = write(&path, content) {
             let path = path.display();
             eprintln_lossy(format_args!("flowmote-analyzer: cannot write {path}: {error}"));
         }
     }
 }
 
+fn set_aside<T: Default>(path: &Path, error: &str) -> T {
+    let aside = path.with_extension("json.damaged");
+    let moved = match fs::rename(path, &aside) {
+        Ok(()) => format!("moved to {}", aside.display()),
+        Err(error) => format!("cannot be moved: {error}"),
+    };
+    eprintln_lossy(format_args!(
+        "flowmote-analyzer: {} cannot be used ({error}): {moved}; nothing is restored of it",
+        path.display()
+    ));
+    T::default()
+}
+
 /// Replaces a file: after a crash it has the old content or the new one.
-fn write(path: &Path, settings: &Settings) -> io::Result<()> {
+fn write<T: Serialize>(path: &Path, content: &T) -> io::Result<()> {
     let new = path.with_extension("json.new");
     let mut file = File::create(&new)?;
-    file.write_all(&serde_json::to_vec_pretty(settings)?)?;
+    file.write_all(&serde_json::to_vec_pretty(content)?)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     match path.parent() {
@@ -321,5 +321,5 @@ fn write(path: &Path, settings: &Settings) -> io::Result<()> {
     }
 }
 
-/// The name of the file.
-const FILE: &str = "settings.json";
+/// The file of the settings.
+pub(crate) const SETTINGS: &str = "settings.json";

@@ -23,6 +23,9 @@ pub(crate) enum Kind {
     UnknownOperation,
     MissingToken,
     AccessDenied,
+    ResourceNotFound,
+    LimitExceeded,
+    InvalidFormat,
     TooLarge,
     Timeout,
 }
@@ -62,6 +65,10 @@ impl Kind {
             {
                 "InvalidParameterException"
             }
+            Self::ResourceNotFound if service == Service::Logs => "ResourceNotFoundException",
+            Self::LimitExceeded if service == Service::Logs => "LimitExceededException",
+            Self::LimitExceeded => "LimitExceededFault",
+            Self::InvalidFormat => "InvalidFormatFault",
             Self::InvalidValue => "InvalidParameterValueException",
             Self::InvalidCombination => "InvalidParameterCombinationException",
             Self::MissingParameter => "MissingRequiredParameterException",
@@ -84,6 +91,9 @@ impl Kind {
             Self::UnknownOperation => "InvalidAction",
             Self::MissingToken => "MissingAuthenticationToken",
             Self::AccessDenied => "AccessDenied",
+            Self::ResourceNotFound => "ResourceNotFound",
+            Self::LimitExceeded => "LimitExceeded",
+            Self::InvalidFormat => "InvalidFormat",
             Self::TooLarge => "RequestEntityTooLarge",
             Self::Timeout => "RequestTimeout",
         }
@@ -91,7 +101,7 @@ impl Kind {
 
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::UnknownOperation => StatusCode::NOT_FOUND,
+            Self::UnknownOperation | Self::ResourceNotFound => StatusCode::NOT_FOUND,
             Self::MissingToken | Self::AccessDenied => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,

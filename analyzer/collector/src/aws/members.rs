@@ -44,6 +44,11 @@ impl<'a> Members<'a> {
         found.map(|(_, value)| value).filter(|value| **value != Document::Null)
     }
 
+    /// True for a member that is there and not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>, Fault> {
         match self.get(name) {
             None => Ok(None),
@@ -65,6 +70,7 @@ impl<'a> Members<'a> {
     fn to_number(&self, name: &str, value: &Document) -> Result<f64, Fault> {
         let number = match value {
             Document::Number(number) | Document::Time(number) => Some(*number),
+            Document::Integer(number) => Some(*number as f64),
             Document::Text(text) => text.trim().parse().ok(),
             _ => None,
         };

@@ -18,6 +18,7 @@ mod service;
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::hash::RandomState;
+use std::io;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
@@ -33,6 +34,7 @@ use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use crate::hub::Hub;
+use crate::state;
 use document::Document;
 use fault::{Fault, Kind};
 use protocol::{Dialect, Target};
@@ -42,6 +44,7 @@ use protocol::{Dialect, Target};
 pub(crate) struct Shared {
     directory: cloudwatch::Directories,
     reported: Mutex<cloudwatch::Reported>,
+    alarms: cloudwatch::Alarms,
     /// The events of CloudWatch Logs.
     pub(crate) logs: logs::Logs,
     /// A place for each request that is worked on.
@@ -49,15 +52,37 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Points that programs report use at most about `reported` bytes, and log events `logs`.
-    pub(crate) fn new(reported: usize, logs: usize) -> Self {
+    /// Points that programs report use at most about `reported` bytes, log events `logs`, and alarms and
+    /// their history `alarms` each.
+    pub(crate) fn new(reported: usize, logs: usize, alarms: usize) -> Self {
         Self {
             directory: cloudwatch::Directories::default(),
             reported: Mutex::new(cloudwatch::Reported::new(reported)),
+            alarms: cloudwatch::Alarms::new(alarms),
             logs: logs::Logs::new(logs),
             places: Semaphore::new(MAX_REQUESTS),
         }
     }
+
+    /// Puts the alarms of the last run back.
+    pub(crate) fn restore(&self, state: &state::State, now: u64) {
+        cloudwatch::restore(&self.alarms, state, now.cast_signed());
+    }
+
+    /// Counts of alarms.
+    pub(crate) fn alarm_counts(&self) -> cloudwatch::AlarmCounts {
+        self.alarms.counts()
+    }
+}
+
+/// Starts the threads that need no request.
+pub(crate) fn start(hub: Arc<Hub>) -> io::Result<()> {
+    cloudwatch::start(hub)
+}
+
+/// Stores what has changed, at the end of the program.
+pub(crate) fn save(hub: &Hub) {
+    cloudwatch::save(hub);
 }
 
 /// The path of all requests.

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::args::{DatabaseArguments, ServeArguments};
+use crate::aws;
 use crate::databases;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
@@ -48,11 +49,13 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     if arguments.presets {
         hub.define_presets()?;
     }
+    aws::start(hub.clone())?;
     let guard = Guard { counters: hub.http.clone(), ..guard };
     serve(listener, hub.clone(), guard)?;
     let receiving = sockets.into_iter().enumerate();
     let receiving = receiving.map(|(number, socket)| receive(number, socket, hub.clone()));
     control(arguments, &signals, &hub, resolver, receiving.collect::<io::Result<_>>()?)?;
+    aws::save(&hub);
     eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
     Ok(())
 }

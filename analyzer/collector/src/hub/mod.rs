@@ -28,7 +28,7 @@ use crate::http::Counters;
 use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
 use crate::relay::{Relay, RouteSetting};
-use crate::state::{Settings, State};
+use crate::state::{SETTINGS, Settings, State};
 pub(crate) use parts::Parts;
 use temporary::Temporary;
 
@@ -42,7 +42,7 @@ pub(crate) struct Hub {
     pub(crate) memory: usize,
     logs: Mutex<Logs>,
     settings: Mutex<Settings>,
-    state: State,
+    pub(crate) state: State,
     /// Changes with each entry of the logs, for those who wait for one.
     news: watch::Sender<u64>,
     /// A place for each request that waits.
@@ -91,8 +91,8 @@ impl Hub {
         relay: Relay,
     ) -> Self {
         let threads = threads.max(1);
-        let (reported, events) = (memory / 32, memory / 16);
-        let tables = memory.saturating_sub(OVERHEAD + reported + events) / threads;
+        let (reported, events, alarms) = (memory / 32, memory / 16, memory / 64);
+        let tables = memory.saturating_sub(OVERHEAD + reported + events + 2 * alarms) / threads;
         let names = SourceNames::default();
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -114,7 +114,7 @@ impl Hub {
             query_memory: memory / 32,
             http: Arc::default(),
             drops,
-            aws: aws::Shared::new(reported, events),
+            aws: aws::Shared::new(reported, events, alarms),
             relay,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
@@ -127,9 +127,10 @@ impl Hub {
 
     /// Puts the settings of the last run into force. Those that this version refuses are reported.
     fn restore(&self) {
-        let mut settings = self.state.load();
+        let mut settings: Settings = self.state.load(SETTINGS);
         settings.retain_valid(|settings| self.apply_all(settings));
         *self.settings.lock() = settings;
+        self.aws.restore(&self.state, self.unix_ms(self.now()));
     }
 
     /// Puts all settings into force; the name of the first that cannot be is removed and returned.
@@ -292,7 +293,7 @@ impl Hub {
     ) -> Result<T, E> {
         let mut settings = self.settings.lock();
         let changed = change(self, &mut settings)?;
-        self.state.store(&settings);
+        self.state.store(SETTINGS, &*settings);
         Ok(changed)
     }
 

@@ -1,6 +1,7 @@
 //! The interface of CloudWatch: published clients against the real program, by boto3 of today (JSON) and of
 //! 2023 (query), and its replies in all three protocols.
 
+mod alarms;
 mod host;
 mod math;
 mod ports;
@@ -18,6 +19,16 @@ use host::{Host, INSTANCE};
 
 /// Runs a client with the Python of a virtual environment that `tests/setup` makes; false without it.
 fn accept(server: &Server, environment: &str, client: &str) -> bool {
+    accept_with(server, environment, client, &[])
+}
+
+/// The same with further variables.
+fn accept_with(
+    server: &Server,
+    environment: &str,
+    client: &str,
+    variables: &[(&str, &str)],
+) -> bool {
     let python = target_directory("").join(environment).join("bin/python");
     if !python.exists() {
         skip(&format!("{environment} of PyPI is missing; tests/setup installs it"));
@@ -27,7 +38,7 @@ fn accept(server: &Server, environment: &str, client: &str) -> bool {
     let mut command = Command::new(python);
     command.arg("-B").arg(folder.join(client));
     command.env("FLOWMOTE_URL", format!("http://{}", server.http));
-    command.env("FLOWMOTE_INSTANCE", INSTANCE);
+    command.env("FLOWMOTE_INSTANCE", INSTANCE).envs(variables.iter().copied());
     // Settings of whoever runs the tests are none of these clients'.
     command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
     let output = command.output().expect("Python starts");

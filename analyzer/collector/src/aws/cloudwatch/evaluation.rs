@@ -1,6 +1,6 @@
 //! The series of the queries of `GetMetricData`.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,6 +24,16 @@ pub(super) struct Evaluation<'a> {
     values: BTreeMap<&'a str, Value>,
     /// True if a search found more metrics than it returns.
     pub(super) too_many: Cell<bool>,
+    whether_partial: Partial,
+    /// The beginnings of the periods in which the last difference of a series ends.
+    pub(super) partial: RefCell<BTreeSet<i64>>,
+}
+
+/// Whether a period counts whose end no poll has reached yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Partial {
+    Kept,
+    LeftOut,
 }
 
 /// An expression that waits for those that it refers to.
@@ -40,9 +50,11 @@ impl<'a> Evaluation<'a> {
         directory: &'a Directory,
         queries: &'a [Query],
         span: (i64, i64),
+        whether_partial: Partial,
     ) -> Result<Self, Fault> {
-        let (values, too_many) = (BTreeMap::new(), Cell::new(false));
-        let mut evaluation = Self { hub, directory, span, values, too_many };
+        let (values, too_many, partial) = (BTreeMap::new(), Cell::new(false), RefCell::default());
+        let mut evaluation =
+            Self { hub, directory, span, values, too_many, whether_partial, partial };
         let left = waiting(queries)?;
         if left.is_empty() {
             return Ok(evaluation);
@@ -110,6 +122,11 @@ impl<'a> Evaluation<'a> {
         };
         // Such as `TIME_SERIES(1/0)`.
         lines.iter_mut().for_each(|line| line.values.retain(|(_, value)| value.is_finite()));
+        if self.whether_partial == Partial::LeftOut {
+            let partial = self.partial.borrow();
+            let lines = lines.iter_mut();
+            lines.for_each(|line| line.values.retain(|(begin, _)| !partial.contains(begin)));
+        }
         Ok(lines)
     }
 
@@ -130,6 +147,8 @@ impl<'a> Evaluation<'a> {
         let mut values = Vec::new();
         if let Some(parsed) = Statistic::parse(statistic) {
             let points = series.iter().flat_map(|series| series.points(self.hub, &periods));
+            let mut partial = self.partial.borrow_mut();
+            let points = points.inspect(|points| partial.extend(periods.partial(points)));
             let filled = periods.fill(points, parsed.needs_values());
             values.extend(
                 filled.into_iter().filter_map(|(begin, it)| Some((begin, parsed.of(&it)?))),

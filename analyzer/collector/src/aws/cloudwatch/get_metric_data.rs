@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, Partial};
 use super::label::{Subject, expand};
 use super::math::{Expression, Line};
 use super::metric::Metric;
@@ -24,25 +24,25 @@ struct Request {
 }
 
 /// One of its queries.
-#[derive(Debug, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Query {
     pub(super) id: String,
     pub(super) what: What,
     /// Seconds, of series that an expression makes or searches.
     pub(super) period: Option<u32>,
     label: Option<String>,
-    returned: bool,
+    pub(super) returned: bool,
 }
 
 /// What a query is about.
-#[derive(Debug, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) enum What {
     Metric(Stat),
     Expression(String),
 }
 
 /// A statistic of a metric.
-#[derive(Debug, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Stat {
     pub(super) metric: Metric,
     pub(super) periods: Periods,
@@ -72,7 +72,7 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     };
     let directory = hub.aws.directory.get(hub);
     let span = (request.start, request.end);
-    let evaluation = Evaluation::new(hub, &directory, &request.queries, span)?;
+    let evaluation = Evaluation::new(hub, &directory, &request.queries, span, Partial::Kept)?;
     let (results, next) = request.page(&evaluation, place, limit)?;
     let token = next.map(|place| token::write(&request, &place.text()));
     let too_many = Document::new()
@@ -165,7 +165,13 @@ impl Request {
 }
 
 impl Query {
-    fn read(members: &Members<'_>, start: i64, end: i64) -> Result<Self, Fault> {
+    /// The query of one metric.
+    pub(super) fn of_metric(stat: Stat) -> Self {
+        let (id, what) = ("m1".to_owned(), What::Metric(stat));
+        Self { id, what, period: None, label: None, returned: true }
+    }
+
+    pub(super) fn read(members: &Members<'_>, start: i64, end: i64) -> Result<Self, Fault> {
         let id = members.required("Id")?;
         if !is_id(id) {
             let text = format!(
@@ -196,6 +202,28 @@ impl Query {
             label: label(members)?.map(str::to_owned),
             returned: members.boolean("ReturnData")?.unwrap_or(true),
         })
+    }
+
+    /// The same about another time.
+    pub(super) fn of_time(&self, start: i64, end: i64) -> Self {
+        let mut query = self.clone();
+        if let What::Metric(stat) = &mut query.what {
+            stat.periods = stat.periods.of_time(start, end);
+        }
+        query
+    }
+
+    /// Its members.
+    pub(super) fn document(&self) -> Document {
+        let query = Document::new().with("Id", self.id.as_str());
+        let query = match &self.what {
+            What::Metric(stat) => query.with("MetricStat", stat.document()),
+            What::Expression(text) => query.with("Expression", text.as_str()),
+        };
+        query
+            .with_some("Label", self.label.as_deref())
+            .with_some("Period", self.period.map(i64::from))
+            .with("ReturnData", self.returned)
     }
 
     /// The seconds of its periods; `None` for an expression without any.
@@ -256,6 +284,14 @@ impl Stat {
             statistic: statistic.to_owned(),
             unit: stat.text("Unit")?.map(str::to_owned),
         })
+    }
+
+    fn document(&self) -> Document {
+        Document::new()
+            .with("Metric", self.metric.document())
+            .with("Period", i64::from(self.periods.seconds()))
+            .with("Stat", self.statistic.as_str())
+            .with_some("Unit", self.unit.as_deref())
     }
 }
 

@@ -53,10 +53,15 @@ impl Metric {
     }
 
     pub(super) fn document(&self) -> Document {
+        self.write(Document::new())
+    }
+
+    /// Adds its members.
+    pub(super) fn write(&self, document: Document) -> Document {
         let dimensions = self.dimensions.iter().map(|(name, value)| {
             Document::new().with("Name", name.as_str()).with("Value", value.as_str())
         });
-        Document::new()
+        document
             .with("Namespace", self.namespace.as_str())
             .with("MetricName", self.name.as_str())
             .with("Dimensions", dimensions.collect::<Vec<_>>())

@@ -1,9 +1,10 @@
-//! Amazon CloudWatch: metrics.
+//! Amazon CloudWatch: metrics and alarms.
 //!
 //! [`names`] finds a metric of agents by namespace, name and dimensions, [`reported`] has those that programs
 //! report, [`series`] reads its points, [`period`] makes
 //! samples of periods of them, and [`statistic`] a number of each period. The operations put these together.
 
+mod alarms;
 mod datum;
 mod directory;
 mod emf;
@@ -23,6 +24,8 @@ mod series;
 mod statistic;
 mod token;
 
+pub(crate) use alarms::Counts as AlarmCounts;
+pub(super) use alarms::{Alarms, restore, save, start};
 #[expect(unused_imports, reason = "PutLogEvents is not in yet")]
 pub(super) use datum::report;
 pub(super) use directory::Directories;
@@ -33,9 +36,17 @@ pub(super) use reported::Reported;
 use super::service::Operation;
 
 /// The operations.
-pub(super) const OPERATIONS: [Operation; 4] = [
+pub(super) const OPERATIONS: [Operation; 12] = [
+    Operation { name: "DeleteAlarms", changes: true, run: alarms::delete },
+    Operation { name: "DescribeAlarmHistory", changes: false, run: alarms::describe_history },
+    Operation { name: "DescribeAlarms", changes: false, run: alarms::describe },
+    Operation { name: "DescribeAlarmsForMetric", changes: false, run: alarms::describe_for_metric },
+    Operation { name: "DisableAlarmActions", changes: true, run: alarms::disable },
+    Operation { name: "EnableAlarmActions", changes: true, run: alarms::enable },
     Operation { name: "GetMetricData", changes: false, run: get_metric_data::run },
     Operation { name: "GetMetricStatistics", changes: false, run: get_metric_statistics::run },
     Operation { name: "ListMetrics", changes: false, run: list_metrics::run },
+    Operation { name: "PutMetricAlarm", changes: true, run: alarms::put },
     Operation { name: "PutMetricData", changes: true, run: put_metric_data::run },
+    Operation { name: "SetAlarmState", changes: true, run: alarms::set_state },
 ];

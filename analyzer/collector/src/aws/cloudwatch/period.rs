@@ -62,9 +62,14 @@ impl Periods {
             return Err(Fault::value(name, "must be 1, 5, 10, 20, 30 or a multiple of 60"));
         }
         let length = i64::from(seconds) * 1000;
-        let step = length.min(MINUTE);
+        Ok(Self { start: 0, end: 0, length }.of_time(start, end))
+    }
+
+    /// Periods of the same length of another time.
+    pub(super) fn of_time(self, start: i64, end: i64) -> Self {
+        let step = self.length.min(MINUTE);
         let end = end + (-end).rem_euclid(step);
-        Ok(Self { start: start - start.rem_euclid(step), end, length })
+        Self { start: start - start.rem_euclid(step), end, ..self }
     }
 
     /// The number of periods.
@@ -107,6 +112,13 @@ impl Periods {
             }
         }
         periods
+    }
+
+    /// The beginning of the period within which the last of these differences ends: there is more to come.
+    pub(super) fn partial(&self, points: &[Point]) -> Option<i64> {
+        let last = points.iter().rfind(|point| point.over > 0)?.end;
+        let into = (last - self.start).rem_euclid(self.length);
+        (into > 0 && (self.start..self.end).contains(&last)).then_some(last - into)
     }
 
     fn add(&self, periods: &mut BTreeMap<i64, Period>, point: &Point, values: bool) {
@@ -226,6 +238,20 @@ mod tests {
             let inner = sum(filled(periods(600, 1200, seconds), &points));
             assert!((inner - 30_000.0).abs() < 1e-6, "{seconds}: {inner}");
         }
+    }
+
+    #[test]
+    fn period_is_partial_until_a_difference_reaches_its_end() {
+        let minutes = periods(60, 180, 60);
+        for (end, partial) in [(59, None), (60, None), (90, Some(60)), (119, Some(60)), (120, None)]
+        {
+            let points = [difference(end, 20, 1.0)];
+            assert_eq!(minutes.partial(&points).map(|it| it / 1000), partial, "{end}");
+        }
+        assert_eq!(minutes.partial(&[difference(179, 20, 1.0)]), Some(120_000));
+        assert_eq!(minutes.partial(&[difference(180, 20, 1.0)]), None);
+        // A value is whole at its time.
+        assert_eq!(minutes.partial(&[Point::value(90_000, 1.0)]), None);
     }
 
     #[test]

@@ -21,6 +21,12 @@ pub(in crate::aws) fn read(body: &[u8]) -> Result<Document, Fault> {
     Ok(document(value))
 }
 
+impl From<Value> for Document {
+    fn from(value: Value) -> Self {
+        document(value)
+    }
+}
+
 fn document(value: Value) -> Document {
     match value {
         Value::Null => Document::Null,

@@ -84,6 +84,7 @@ pub(crate) fn metrics(hub: &Hub) -> Exposition {
     received(&mut text, hub, &sums);
     held(&mut text, hub, &sums);
     logs(&mut text, hub);
+    alarms(&mut text, hub);
     forwarded(&mut text, hub);
     http(&mut text, hub);
     program(&mut text, hub);
@@ -206,6 +207,25 @@ fn log_groups(text: &mut Exposition, hub: &Hub) {
             ("log_events_dropped_total", counter, dropped, counts.dropped),
             ("log_events_refused_total", counter, refused, counts.refused),
             ("log_memory_bytes", Kind::Gauge, "Memory of log groups.", bytes as u64),
+        ],
+    );
+}
+
+/// The alarms of CloudWatch.
+fn alarms(text: &mut Exposition, hub: &Hub) {
+    let counts = hub.aws.alarm_counts();
+    let family = "flowmote_alarms";
+    text.family(family, Kind::Gauge, "Alarms, by state.");
+    for (state, count) in counts.states {
+        text.series([("state", state.to_owned())], count);
+    }
+    let counter = Kind::Counter;
+    let late = "Evaluations that began later than they should.";
+    singles(
+        text,
+        [
+            ("alarm_evaluations_total", counter, "Evaluations of alarms.", counts.evaluated),
+            ("alarm_evaluations_late_total", counter, late, counts.late),
         ],
     );
 }

@@ -46,6 +46,19 @@ impl Expression {
         }
     }
 
+    /// True if it calls a function somewhere.
+    pub(in crate::aws::cloudwatch) fn calls(&self, function: &str) -> bool {
+        match self {
+            Self::Number(_) | Self::Text(_) | Self::Name(_) => false,
+            Self::List(items) => items.iter().any(|item| item.calls(function)),
+            Self::Call(name, items) => {
+                name.eq_ignore_ascii_case(function) || items.iter().any(|item| item.calls(function))
+            }
+            Self::Negated(of) => of.calls(function),
+            Self::Binary(_, left, right) => left.calls(function) || right.calls(function),
+        }
+    }
+
     /// Adds the names in it to a list.
     pub(in crate::aws::cloudwatch) fn names<'a>(&'a self, to: &mut Vec<&'a str>) {
         match self {

@@ -1,0 +1,40 @@
+//! Alarms: a threshold on a metric or on expressions, with a state and with actions.
+//!
+//! [`alarm`] is what a program puts, [`rule`] makes a state of values, [`status`] has the state with its
+//! reason. [`watch`] evaluates all alarms on a thread of its own, [`history`] has what happened to them,
+//! and [`stored`] keeps them over a restart.
+
+mod alarm;
+mod change;
+mod describe;
+mod history;
+mod limited;
+mod rule;
+mod status;
+mod stored;
+mod table;
+mod watch;
+
+pub(super) use change::{delete, disable, enable, put, set_state};
+pub(super) use describe::{describe, describe_for_metric};
+pub(super) use history::describe as describe_history;
+pub(in crate::aws) use stored::{restore, save};
+pub(in crate::aws) use table::Alarms;
+pub(crate) use table::Counts;
+pub(in crate::aws) use watch::start;
+
+use crate::aws::fault::{Fault, Kind};
+
+/// The error for an alarm that does not exist.
+fn unknown(name: &str) -> Fault {
+    Fault::new(Kind::ResourceNotFound, format!("There is no alarm with the name {name}."))
+}
+
+/// The name of an alarm as a resource.
+fn arn(name: &str) -> String {
+    format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")
+}
+
+/// Alarms have one in their names, but a request without a signature has none.
+const REGION: &str = "us-east-1";
+const ACCOUNT: &str = "000000000000";

@@ -1,0 +1,302 @@
+//! All alarms with their states.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::alarm::Alarm;
+use super::history::{Event, History};
+use super::status::{State, Status};
+use super::{arn, unknown};
+use crate::aws::document::Document;
+use crate::aws::fault::{Fault, Kind};
+
+/// The alarms.
+#[derive(Debug)]
+pub(in crate::aws) struct Alarms {
+    table: Mutex<Table>,
+    /// Wakes the thread that evaluates.
+    wake: Condvar,
+    pub(super) history: Mutex<History>,
+    /// The number of the change that the file has; locked while it is written.
+    pub(super) written: Mutex<u64>,
+    evaluated: AtomicU64,
+    late: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Table {
+    entries: BTreeMap<String, Entry>,
+    /// When each is evaluated next, in milliseconds since 1970.
+    due: BTreeSet<(i64, String)>,
+    bytes: usize,
+    capacity: usize,
+    /// The number of the last change.
+    changes: u64,
+}
+
+/// An alarm with its state.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) alarm: Arc<Alarm>,
+    pub(super) status: Status,
+    /// The time of the last `PutMetricAlarm`, in milliseconds since 1970.
+    pub(super) configured: i64,
+    /// The time from which on a missing value is one that was never there: before it, a restart may have
+    /// lost it.
+    known_from: i64,
+    due: i64,
+    bytes: usize,
+}
+
+/// Counts for those who watch the analyzer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    /// Alarms by the names of their states.
+    pub(crate) states: [(&'static str, u64); 3],
+    pub(crate) evaluated: u64,
+    /// Evaluations that began more than a second after their time, or ten for periods of a minute.
+    pub(crate) late: u64,
+}
+
+impl Alarms {
+    /// No alarms. They use at most about `capacity` bytes, and their history as many.
+    pub(in crate::aws) fn new(capacity: usize) -> Self {
+        let (entries, due) = (BTreeMap::new(), BTreeSet::new());
+        Self {
+            table: Mutex::new(Table { entries, due, bytes: 0, capacity, changes: 0 }),
+            wake: Condvar::new(),
+            history: Mutex::new(History::new(capacity)),
+            written: Mutex::default(),
+            evaluated: AtomicU64::default(),
+            late: AtomicU64::default(),
+        }
+    }
+
+    /// Puts an alarm, in the place of another one of its name, whose state stays.
+    pub(super) fn put(&self, alarm: Alarm, now: i64) -> Result<(), Fault> {
+        let mut table = self.table.lock();
+        let before = table.entries.get(&alarm.name);
+        let status = before.map_or_else(|| Status::new(now), |entry| entry.status.clone());
+        let known_from = before.map_or(0, |entry| entry.known_from);
+        let entry = Entry::new(alarm, status, now, known_from);
+        let event = Event::configured(before, &entry);
+        table.insert(entry)?;
+        self.history.lock().add(now, event);
+        drop(table);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Puts an alarm with its state of before a restart.
+    pub(super) fn restore(
+        &self,
+        alarm: Alarm,
+        status: Status,
+        configured: i64,
+        now: i64,
+    ) -> Result<(), Fault> {
+        self.table.lock().insert(Entry::new(alarm, status, configured, now))
+    }
+
+    /// Deletes all of these alarms, or none if one does not exist.
+    pub(super) fn delete(&self, names: &[String], now: i64) -> Result<(), Fault> {
+        let mut table = self.table.lock();
+        if let Some(name) = names.iter().find(|name| !table.entries.contains_key(*name)) {
+            return Err(unknown(name));
+        }
+        for name in names {
+            if let Some(entry) = table.remove(name) {
+                self.history.lock().add(now, Event::deleted(&entry));
+            }
+        }
+        Ok(())
+    }
+
+    /// Switches the actions of these alarms. Those that do not exist are of no interest.
+    pub(super) fn switch(&self, names: &[String], enabled: bool, now: i64) {
+        let mut table = self.table.lock();
+        for name in names {
+            let Some(entry) = table.entries.get_mut(name) else { continue };
+            if entry.alarm.actions_enabled == enabled {
+                continue;
+            }
+            let before = entry.clone();
+            entry.alarm = Arc::new(entry.alarm.with_actions(enabled));
+            self.history.lock().add(now, Event::configured(Some(&before), entry));
+            table.changes += 1;
+        }
+    }
+
+    /// Gives an alarm a status. Returns what it was if the state is another one now.
+    ///
+    /// # Errors
+    /// There is no alarm with this name.
+    pub(super) fn set(&self, name: &str, mut status: Status) -> Result<Option<Change>, Fault> {
+        let mut table = self.table.lock();
+        let entry = table.entries.get_mut(name).ok_or_else(|| unknown(name))?;
+        let before = entry.status.clone();
+        let is_change = before.state != status.state;
+        if !is_change {
+            status.transitioned = before.transitioned;
+        }
+        let now = status.updated;
+        entry.status = status;
+        let entry = entry.clone();
+        table.changes += 1;
+        if !is_change {
+            return Ok(None);
+        }
+        self.history.lock().add(now, Event::transition(&before, &entry));
+        Ok(Some(Change { before, entry }))
+    }
+
+    /// The alarm that has waited longest for its evaluation, if it is due. Waits a second at most if none is.
+    pub(super) fn next_due(&self, now: impl Fn() -> i64) -> Option<Due> {
+        let mut table = self.table.lock();
+        if table.entries.is_empty() {
+            self.wake.wait(&mut table);
+        }
+        let first = table.due.first().map(|(due, _)| *due)?;
+        let wait = (first - now()).clamp(0, LONGEST_WAIT);
+        if wait > 0 {
+            self.wake.wait_for(&mut table, Duration::from_millis(wait.unsigned_abs()));
+            return None;
+        }
+        let (due, name) = table.due.pop_first()?;
+        let entry = table.entries.get(&name)?;
+        Some(Due { alarm: entry.alarm.clone(), known_from: entry.known_from, due })
+    }
+
+    /// Takes note of an evaluation, and of the time of the next one. False if another alarm has the name
+    /// now, or none.
+    pub(super) fn evaluated(&self, alarm: &Arc<Alarm>, is_late: bool, next: i64) -> bool {
+        self.evaluated.fetch_add(1, Ordering::Relaxed);
+        self.late.fetch_add(is_late.into(), Ordering::Relaxed);
+        let mut table = self.table.lock();
+        let Some(entry) = table.entries.get_mut(&alarm.name) else { return false };
+        if !Arc::ptr_eq(&entry.alarm, alarm) {
+            // It may have been switched in the meantime, which does not put it among those that are due.
+            let due = entry.due;
+            table.due.insert((due, alarm.name.clone()));
+            return false;
+        }
+        entry.due = next;
+        table.due.insert((next, alarm.name.clone()));
+        true
+    }
+
+    /// The state of an alarm.
+    pub(super) fn state(&self, name: &str) -> Option<State> {
+        self.table.lock().entries.get(name).map(|entry| entry.status.state)
+    }
+
+    /// The alarms from a name on, with this name or after it, as long as `take` is true.
+    pub(super) fn from(&self, first: &str, mut take: impl FnMut(&Entry) -> bool) {
+        let table = self.table.lock();
+        let mut rest = table.entries.range(first.to_owned()..);
+        while rest.next().is_some_and(|(_, entry)| take(entry)) {}
+    }
+
+    /// The alarm with a name.
+    pub(super) fn get(&self, name: &str) -> Option<Entry> {
+        self.table.lock().entries.get(name).cloned()
+    }
+
+    /// The number of the last change.
+    pub(super) fn changes(&self) -> u64 {
+        self.table.lock().changes
+    }
+
+    /// Counts since the start.
+    pub(in crate::aws) fn counts(&self) -> Counts {
+        let mut states =
+            [State::Ok, State::Alarm, State::InsufficientData].map(|it| (it.name(), 0));
+        self.from("", |entry| {
+            let own = states.iter_mut().find(|(name, _)| *name == entry.status.state.name());
+            own.into_iter().for_each(|(_, count)| *count += 1);
+            true
+        });
+        let [evaluated, late] = [&self.evaluated, &self.late].map(|it| it.load(Ordering::Relaxed));
+        Counts { states, evaluated, late }
+    }
+}
+
+/// An alarm that is to be evaluated.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) alarm: Arc<Alarm>,
+    pub(super) known_from: i64,
+    /// Since when.
+    pub(super) due: i64,
+}
+
+/// The state of an alarm is another one than before.
+#[derive(Debug)]
+pub(super) struct Change {
+    #[expect(dead_code, reason = "actions are not done yet")]
+    pub(super) before: Status,
+    pub(super) entry: Entry,
+}
+
+impl Table {
+    fn insert(&mut self, entry: Entry) -> Result<(), Fault> {
+        let name = entry.alarm.name.clone();
+        let old = self.entries.get(&name).map_or(0, |old| old.bytes);
+        let count = self.entries.len() + usize::from(old == 0);
+        if count > MAX_ALARMS || self.bytes - old + entry.bytes > self.capacity {
+            let text = format!(
+                "The maximum limit is reached: {MAX_ALARMS} alarms, which take {} bytes together.",
+                self.capacity
+            );
+            return Err(Fault::new(Kind::LimitExceeded, text));
+        }
+        self.remove(&name);
+        self.bytes += entry.bytes;
+        self.due.insert((entry.due, name.clone()));
+        self.entries.insert(name, entry);
+        self.changes += 1;
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Entry> {
+        let entry = self.entries.remove(name)?;
+        self.due.remove(&(entry.due, name.to_owned()));
+        self.bytes -= entry.bytes;
+        self.changes += 1;
+        Some(entry)
+    }
+}
+
+impl Entry {
+    /// It is due immediately.
+    fn new(alarm: Alarm, status: Status, configured: i64, known_from: i64) -> Self {
+        let (due, bytes) = (configured.max(known_from), 0);
+        let alarm = Arc::new(alarm);
+        let mut entry = Self { alarm, status, configured, known_from, due, bytes };
+        let written = serde_json::to_vec(&entry.document()).unwrap_or_default();
+        entry.bytes = BESIDE + 2 * written.len();
+        entry
+    }
+
+    /// Its members.
+    pub(super) fn document(&self) -> Document {
+        let name = self.alarm.name.as_str();
+        let time = Document::Time(self.configured as f64 / 1000.0);
+        let document = Document::new()
+            .with("AlarmName", name)
+            .with("AlarmArn", arn(name))
+            .with("AlarmConfigurationUpdatedTimestamp", time);
+        self.status.write(self.alarm.write(document))
+    }
+}
+
+/// Alarms, as many as the service has for an account.
+const MAX_ALARMS: usize = 5000;
+/// Milliseconds after which the thread looks for other work than evaluations.
+const LONGEST_WAIT: i64 = 1000;
+/// Bytes of an alarm beside its members.
+const BESIDE: usize = 500;

@@ -1,0 +1,148 @@
+//! Evaluates the alarms that are due, on a thread of its own.
+//!
+//! A period is evaluated as soon as it is complete. A difference of counters that ends within a period is no
+//! value of that period yet: the next poll completes it. So each second an alarm about such a period is
+//! evaluated again.
+
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use super::alarm::Alarm;
+use super::history::Event;
+use super::status::Status;
+use super::stored;
+use super::table::{Change, Due};
+use crate::aws::cloudwatch::evaluation::{Evaluation, Partial};
+use crate::aws::fault::Fault;
+use crate::hub::Hub;
+
+/// The values of the periods that a rule looks at, the oldest first.
+#[derive(Debug)]
+pub(super) struct Values {
+    pub(super) range: Vec<(i64, Option<f64>)>,
+    /// True if the last period waits for a poll.
+    is_waiting: bool,
+}
+
+/// Starts the thread.
+pub(in crate::aws) fn start(hub: Arc<Hub>) -> io::Result<()> {
+    let watch = move || {
+        let now = || hub.unix_ms(hub.now()).cast_signed();
+        let mut saved = Instant::now();
+        loop {
+            let due = hub.aws.alarms.next_due(now);
+            let begin = Instant::now();
+            if let Some(due) = due {
+                evaluate(&hub, &due, now());
+            }
+            if saved.elapsed() >= SAVING {
+                stored::save(&hub);
+                saved = Instant::now();
+            }
+            // At most half of a processor, so that others have the rest whatever alarms there are.
+            thread::sleep(begin.elapsed());
+        }
+    };
+    thread::Builder::new().name("alarms".to_owned()).spawn(watch).map(drop)
+}
+
+fn evaluate(hub: &Hub, due: &Due, now: i64) {
+    let Due { alarm, known_from, .. } = due;
+    let short = alarm.period() < 60;
+    let is_late = now - due.due > if short { LATE } else { 10 * LATE };
+    let values = values(hub, alarm, now);
+    let again = short || values.as_ref().is_ok_and(|values| values.is_waiting);
+    let next = next(now, if again { 1000 } else { 60_000 });
+    if !hub.aws.alarms.evaluated(alarm, is_late, next) {
+        return;
+    }
+    let before = hub.aws.alarms.state(&alarm.name);
+    let status = match values {
+        Ok(values) => {
+            let verdict = alarm.rule.judge(&values.range);
+            let is_known = values.range.first().is_some_and(|(begin, _)| begin >= known_from);
+            match verdict.state {
+                Some(state) if verdict.filled == 0 || is_known => {
+                    Status::of(alarm, state, &verdict, now)
+                }
+                _ => return,
+            }
+        }
+        Err(fault) => Status::failed(&fault, now),
+    };
+    if before == Some(status.state) {
+        return;
+    }
+    if let Ok(Some(change)) = hub.aws.alarms.set(&alarm.name, status) {
+        act(hub, &change);
+    }
+}
+
+/// The next time that is a multiple of a step, and a little later: what is sent at the end of a period has
+/// arrived then.
+fn next(now: i64, step: i64) -> i64 {
+    let now = now - GRACE;
+    now - now.rem_euclid(step) + step + GRACE
+}
+
+/// The values of an alarm.
+pub(super) fn values(hub: &Hub, alarm: &Alarm, now: i64) -> Result<Values, Fault> {
+    let length = i64::from(alarm.period()) * 1000;
+    let to = now - now.rem_euclid(length.min(60_000));
+    let from = to - i64::from(alarm.rule.range()) * length;
+    let queries = alarm.queries(from, to);
+    let directory = hub.aws.directory.get(hub);
+    let evaluation = Evaluation::new(hub, &directory, &queries, (from, to), Partial::LeftOut)?;
+    let returned = queries.iter().find(|query| query.returned);
+    let lines = returned.map(|query| evaluation.lines(query)).transpose()?.unwrap_or_default();
+    let [line] = <[_; 1]>::try_from(lines).map_err(|lines| {
+        let count = lines.len();
+        Fault::validation(format!("The expression has {count} time series. An alarm watches one."))
+    })?;
+    let mut values = line.values.into_iter().peekable();
+    let range = (0..i64::from(alarm.rule.range())).map(|number| {
+        let begin = from + number * length;
+        while values.next_if(|(time, _)| *time < begin).is_some() {}
+        (begin, values.next_if(|(time, _)| *time == begin).map(|(_, value)| value))
+    });
+    let is_waiting = evaluation.partial.borrow().contains(&(to - length));
+    Ok(Values { range: range.collect(), is_waiting })
+}
+
+/// Does what an alarm does when its state changes.
+pub(super) fn act(hub: &Hub, change: &Change) {
+    let (alarm, status) = (&change.entry.alarm, &change.entry.status);
+    if !alarm.actions_enabled {
+        return;
+    }
+    for action in alarm.actions(status.state) {
+        let event = Event::action(&alarm.name, action, status.updated, Some(NO_URL));
+        hub.aws.alarms.history.lock().add(status.updated, event);
+    }
+}
+
+/// Why an action is not done.
+const NO_URL: &str = "only actions that are URLs of http or https are done here";
+/// Milliseconds after the end of a period.
+const GRACE: i64 = 200;
+/// Milliseconds after which an evaluation is late, for periods below a minute.
+const LATE: i64 = 1000;
+/// The time between two writes of the file for changes of states.
+const SAVING: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarms_are_due_shortly_after_the_end_of_a_period() {
+        assert_eq!(next(60_000, 60_000), 60_200);
+        assert_eq!(next(60_199, 60_000), 60_200);
+        assert_eq!(next(60_200, 60_000), 120_200);
+        assert_eq!(next(61_000, 1000), 61_200);
+        assert_eq!(next(61_300, 1000), 62_200);
+    }
+}
