@@ -29,6 +29,7 @@ mod numbered;
 mod plausibility;
 pub mod points;
 mod printable;
+pub mod records;
 pub mod samples;
 pub mod selfcheck;
 mod sequence;

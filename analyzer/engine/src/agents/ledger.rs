@@ -103,6 +103,13 @@ impl Ledger {
     }
 }
 
+impl Samples {
+    /// Samples that the agent did not make, or that are missing.
+    pub(super) fn not_received(&self) -> u64 {
+        self.missing + self.dropped
+    }
+}
+
 impl Datagrams {
     /// Datagrams that the agent sent.
     pub fn sent(&self) -> u64 {

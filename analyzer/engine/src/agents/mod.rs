@@ -1,6 +1,7 @@
 //! Agents, and for each the ledger of its samples: made, lost and where, used.
 
 mod ledger;
+mod losses;
 mod sequence;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::arrival::Arrival;
 use crate::instant::Instant;
 use crate::walk::Irregular;
 pub use ledger::{Account, Datagrams, Ledger, Samples};
+pub use losses::Losses;
 use sequence::{Sequence, Step};
 
 /// All agents that sent datagrams.
@@ -31,6 +33,7 @@ pub struct Agents {
     gone: Ledger,
     /// Bytes that may be in use.
     limit: usize,
+    losses: Losses,
 }
 
 impl Default for Agents {
@@ -78,7 +81,8 @@ struct Drops(Option<u32>);
 impl Agents {
     /// No agents; at most `limit` bytes will be used for them, but there is room for 64 agents.
     pub fn new(limit: usize) -> Self {
-        Self { agents: HashMap::new(), sources: 0, evicted: 0, gone: Ledger::default(), limit }
+        let (gone, losses) = (Ledger::default(), Losses::default());
+        Self { agents: HashMap::new(), sources: 0, evicted: 0, gone, limit, losses }
     }
 
     /// Counts a datagram.
@@ -98,8 +102,11 @@ impl Agents {
 
     /// Counts what the number of the last datagram of an agent means.
     pub(crate) fn irregular(&mut self, agent: Address, sub_agent_id: u32, it: &Irregular) {
-        if let Some(agent) = self.agents.get_mut(&agent) {
-            agent.irregular(sub_agent_id, it);
+        let Some(known) = self.agents.get_mut(&agent) else { return };
+        known.irregular(sub_agent_id, it);
+        let lost = it.after.lost.wrapping_sub(it.before.lost).cast_signed();
+        if lost != 0 {
+            self.losses.agent(agent, lost);
         }
     }
 
@@ -113,11 +120,24 @@ impl Agents {
         implausible: bool,
     ) -> bool {
         let room = self.sources < MAX_SOURCES && self.bytes() + SOURCE_BYTES <= self.limit;
-        let Some(agent) = self.agents.get_mut(&agent) else { return true };
-        if !agent.copy {
-            self.sources += usize::from(agent.sample(sub_agent_id, sample, implausible, room));
+        let Some(known) = self.agents.get_mut(&agent) else { return true };
+        if known.copy {
+            return false;
         }
-        !agent.copy
+        let before = known.ledger.flow.not_received();
+        self.sources += usize::from(known.sample(sub_agent_id, sample, implausible, room));
+        let missing = known.ledger.flow.not_received().wrapping_sub(before).cast_signed();
+        if missing != 0
+            && let Sample::Flow(flow) = sample
+        {
+            self.losses.source(agent, flow.source_id, missing);
+        }
+        true
+    }
+
+    /// The losses since this was called last.
+    pub fn take_losses(&mut self) -> Losses {
+        self.losses.take()
     }
 
     /// Counts samples of the last datagram of an agent that cannot be read.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use flowmote_decoder::Address;
 
-use crate::agents::{AGENT_BYTES, Agents};
+use crate::agents::{AGENT_BYTES, Agents, Losses};
 use crate::arrival::Arrival;
 use crate::events::{Candidate, EventLog, Threshold, Watch};
 use crate::flowcache::{
@@ -171,6 +171,11 @@ impl Analyzer {
     /// The agents and their ledgers.
     pub fn agents(&self) -> &Agents {
         &self.agents
+    }
+
+    /// The losses of agents since this was called last.
+    pub fn take_losses(&mut self) -> Losses {
+        self.agents.take_losses()
     }
 
     /// The metrics of counters.

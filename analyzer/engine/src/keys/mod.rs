@@ -29,6 +29,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod text;
+mod traffic;
 mod value;
 
 pub use buffer::{KeyBuffer, fields};
@@ -43,4 +44,6 @@ pub use list::Keys;
 pub use packet::Packet;
 pub(crate) use stored::{Facts, Stored};
 pub(crate) use subject::{Live, Subject};
+pub(crate) use traffic::{Connection, Traffic};
+pub use traffic::{Direction, Link};
 pub use value::Value;

@@ -45,6 +45,11 @@ impl Row {
     pub(crate) fn weight(&self) -> Weight {
         Weight::one_in(self.packets.into())
     }
+
+    /// Milliseconds after the start of the block.
+    pub(crate) fn time(&self) -> u32 {
+        self.time
+    }
 }
 
 impl Block {
@@ -145,6 +150,27 @@ impl Block {
         let raw = self.raw.get(row.at as usize..end)?;
         let origin = self.origins.get(row.observer.source() as usize)?;
         Some(Stored::new(&origin.source, &row.facts, raw, context))
+    }
+
+    /// The data source and the packet of the sample at `at`, decoded.
+    #[inline]
+    pub(crate) fn restored<'a>(&'a self, at: usize, row: &Row) -> Option<(Source, Packet<'a>)> {
+        let end = self.rows.get(at + 1).map_or(self.raw.len(), |next| next.at as usize);
+        let raw = self.raw.get(row.at as usize..end)?;
+        let origin = self.origins.get(row.observer.source() as usize)?;
+        Some((origin.source, Packet::restore(&origin.source, &row.facts, raw)))
+    }
+
+    /// A copy of the samples from one on.
+    pub(crate) fn tail(&self, first: usize) -> Self {
+        let at = self.rows.get(first).map_or(self.raw.len(), |row| row.at as usize);
+        let rows = self.rows.iter().skip(first);
+        Self {
+            start: self.start,
+            rows: rows.map(|row| Row { at: row.at - at as u32, ..*row }).collect(),
+            raw: self.raw.get(at..).unwrap_or_default().to_vec(),
+            origins: self.origins.clone(),
+        }
     }
 
     /// Bytes in use.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::block::{Block, Origin, Row};
+use super::fresh::Fresh;
 use crate::flowcache::{Noted, Observer};
 use crate::instant::Instant;
 use crate::keys::Packet;
@@ -19,6 +20,8 @@ pub struct History {
     places: Vec<Place>,
     /// The number of the open block.
     number: u32,
+    /// Samples that there were.
+    total: u64,
     /// Nothing is missing from here on.
     complete_from: Instant,
     size: Size,
@@ -60,6 +63,7 @@ impl History {
             closed: VecDeque::new(),
             places: Vec::new(),
             number: 1,
+            total: 0,
             complete_from: Instant::default(),
             size,
             bytes: 0,
@@ -81,6 +85,7 @@ impl History {
         }
         let observer = Observer::new(self.origin(noted), noted.observer.passage());
         self.open.push(now, observer, noted.weight.packets, packet);
+        self.total += 1;
     }
 
     /// The place of the data source in the open block.
@@ -168,6 +173,23 @@ impl History {
         let open =
             (!self.open.is_empty() && within(&self.open)).then(|| Arc::new(self.open.clone()));
         Held { blocks: closed.chain(open).collect(), begin: self.complete_from }
+    }
+
+    /// The samples after the first `read` of all that there were. Only what is in the open block is copied.
+    pub fn after(&self, read: u64) -> Fresh {
+        let mut begin = self.total - self.open.len() as u64;
+        let first = read.saturating_sub(begin) as usize;
+        let open = (first < self.open.len()).then(|| (Arc::new(self.open.tail(first)), 0));
+        let mut blocks = Vec::from_iter(open);
+        for block in self.closed.iter().rev() {
+            if begin <= read {
+                break;
+            }
+            begin -= block.len() as u64;
+            blocks.push((block.clone(), read.saturating_sub(begin) as usize));
+        }
+        blocks.reverse();
+        Fresh { blocks, end: self.total, missed: begin.saturating_sub(read) }
     }
 
     /// The time from which on all samples are held.

@@ -3,6 +3,7 @@
 //! - [`History`] stores each sample: its facts, and the bytes that any key is read from. Blocks of samples
 //!   are dropped, the oldest first, when the memory is full, and after an hour.
 //! - [`Held`] are references to the blocks of a span of time: all that is copied while samples wait.
+//! - [`Fresh`] are the samples that came after a place in the sequence of all.
 //! - [`PastQuery`] has keys, a filter and a value. [`scan`](PastQuery::scan) reads blocks, several threads
 //!   may share the work, and [`result`](PastQuery::result) makes flows with their errors and series of it.
 //!
@@ -10,6 +11,7 @@
 //! decoding a packet; for all others the packet is decoded again.
 
 mod block;
+mod fresh;
 mod groups;
 mod history;
 mod query;
@@ -19,6 +21,7 @@ mod series;
 #[cfg(test)]
 mod tests;
 
+pub use fresh::Fresh;
 pub use history::{Held, History};
 pub use query::{PastQuery, PastQueryError};
 pub use result::{Course, PastResult};

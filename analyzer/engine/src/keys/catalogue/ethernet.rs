@@ -7,6 +7,7 @@ use super::{KeyInfo, Section, header, joined, known, record};
 use crate::keys::header::Protocol;
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
+use crate::keys::traffic::Direction;
 use crate::keys::value::Value;
 
 macro_rules! key {
@@ -137,9 +138,27 @@ fn port_vlan<'p>(
     if instance != 0 {
         return None;
     }
+    known(of_port(packet, input, output)?)
+}
+
+fn of_port(
+    packet: &Packet<'_>,
+    input: fn(&ExtendedSwitch) -> u32,
+    output: fn(&ExtendedSwitch) -> u32,
+) -> Option<u32> {
     let switch = packet.record::<ExtendedSwitch>()?;
-    let leaves = super::sample::direction(packet) == Some("egress");
-    known(if leaves { output(&switch) } else { input(&switch) })
+    let leaves = super::sample::passes(packet) == Direction::Egress;
+    Some(if leaves { output(&switch) } else { input(&switch) })
+}
+
+/// The VLAN of the port that sampled a packet without a tag.
+pub(in crate::keys) fn port_vlan_of(packet: &Packet<'_>) -> Option<u32> {
+    of_port(packet, |switch| switch.src_vlan, |switch| switch.dst_vlan)
+}
+
+/// Source and destination of the outermost Ethernet header.
+pub(in crate::keys) fn macs(packet: &Packet<'_>) -> Option<(MacAddress, MacAddress)> {
+    source(packet, 0).zip(destination(packet, 0))
 }
 
 const BROADCAST: [u8; 6] = [0xff; 6];

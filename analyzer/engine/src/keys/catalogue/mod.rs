@@ -22,8 +22,9 @@ use super::kind::Kind;
 use super::packet::Packet;
 use super::value::Value;
 
+pub(super) use ethernet::{macs, port_vlan_of};
 pub(super) use neutral::{protocol, transport as ip_transport};
-pub(super) use sample::{frame_bytes, port};
+pub(super) use sample::{frame_bytes, passes, port};
 pub(super) use transport::udp_payload;
 
 /// A key of packets.

@@ -1,0 +1,102 @@
+//! The open records of a window length.
+
+use core::hash::BuildHasher;
+use core::time::Duration;
+
+use foldhash::HashSet;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::key::Key;
+use super::record::Record;
+use crate::source::Source;
+
+/// The open records of a window length. Those of the next window may be among them: samples are read
+/// from several analyzers, one after the other.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Length of a window in seconds.
+    pub(super) seconds: u32,
+    /// True if MAC addresses and VLAN are among the keys.
+    pub(super) link: bool,
+    /// Windows before the one with this number are closed.
+    pub(super) closed: u64,
+    entries: HashTable<Entry>,
+    /// Interfaces of which something is missing since the last window was closed.
+    pub(super) skipped: HashSet<Source>,
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct Entry {
+    window: u64,
+    key: Key,
+    record: Record,
+}
+
+impl Table {
+    pub(super) fn new(seconds: u32, link: bool, now: Duration) -> Self {
+        Self {
+            seconds,
+            link,
+            closed: now.as_secs() / u64::from(seconds.max(1)),
+            entries: HashTable::new(),
+            skipped: HashSet::default(),
+            hasher: RandomState::default(),
+        }
+    }
+
+    /// The number of the window of a time.
+    pub(super) fn window(&self, time: Duration) -> u64 {
+        time.as_secs() / u64::from(self.seconds.max(1))
+    }
+
+    /// The record of a key in the window of a time; `None` if there is no room for a new one in `free` bytes.
+    pub(super) fn record(&mut self, time: Duration, key: &Key, free: usize) -> Option<&mut Record> {
+        // A late sample belongs to the window that is open.
+        let window = self.window(time).max(self.closed);
+        let Self { entries, hasher, .. } = self;
+        let hash = |window: u64, key: &Key| hasher.hash_one((window, key));
+        let is = |entry: &Entry| entry.window == window && entry.key == *key;
+        let found = entries.find_bucket_index(hash(window, key), is);
+        let at = match found {
+            Some(at) => at,
+            None => {
+                // A table that grows is there twice for a moment. With many removed entries it does not grow.
+                let places = entries.num_buckets();
+                let grows = entries.len() == entries.capacity() && entries.len() >= places / 16 * 7;
+                if grows && places.max(4) * 2 * PLACE > free {
+                    return None;
+                }
+                let entry = Entry { window, key: *key, record: Record::new(time) };
+                let rehash = |entry: &Entry| hash(entry.window, &entry.key);
+                entries.insert_unique(hash(window, key), entry, rehash).bucket_index()
+            }
+        };
+        self.entries.get_bucket_mut(at).map(|entry| &mut entry.record)
+    }
+
+    /// Removes the records of windows before a number.
+    pub(super) fn close(&mut self, window: u64, mut closed: impl FnMut(&Key, &Record)) {
+        self.closed = window;
+        let before = self.entries.len();
+        for Entry { key, record, .. } in self.entries.extract_if(|entry| entry.window < window) {
+            closed(&key, &record);
+        }
+        if before < self.entries.num_buckets() / 4 {
+            let Self { entries, hasher, .. } = self;
+            entries.shrink_to(before, |entry| hasher.hash_one((entry.window, &entry.key)));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.num_buckets() * PLACE + self.skipped.capacity() * size_of::<Source>() * 2
+    }
+}
+
+/// Bytes of a place in a table. Seven eighths of them are used.
+const PLACE: usize = size_of::<Entry>() + 1;

@@ -1,0 +1,329 @@
+//! Records of datagrams with known sums.
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use flowmote_decoder::{Address, DataSource};
+
+use super::*;
+use crate::Arrival;
+use crate::analyzer::Analyzer;
+use crate::instant::Instant;
+use crate::source::Source;
+
+/// The start of the engine's time: a multiple of 600 s, and half a second.
+const START: Duration = Duration::from_millis(1_795_867_800_500);
+const AGENT: Address = Address::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+fn at(seconds: f64) -> Instant {
+    Instant::after_start(Duration::from_secs_f64(seconds))
+}
+
+fn port(index: u32) -> Source {
+    Source { agent: AGENT, data_source: DataSource { class: 0, index } }
+}
+
+/// A packet of TCP from 10.0.0.HOST.
+#[derive(Clone, Copy)]
+struct Sampled {
+    number: u32,
+    rate: u32,
+    host: u8,
+    length: u16,
+    flags: u8,
+    /// Reason of a discard; a flow sample without one.
+    reason: Option<u32>,
+    input: u32,
+}
+
+const PACKET: Sampled =
+    Sampled { number: 1, rate: 100, host: 1, length: 1000, flags: 0x10, reason: None, input: 5 };
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+impl Sampled {
+    /// A datagram of port 5 with this sample.
+    fn datagram(self, sequence: u32) -> Vec<u8> {
+        let (format, fixed) = match self.reason {
+            None => (1, vec![self.number, 5, self.rate, 0, 0, self.input, 6]),
+            Some(reason) => (5, vec![self.number, 2, 1, 0, self.input, 0, reason]),
+        };
+        let mut header = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0];
+        header.extend(self.length.to_be_bytes());
+        header.extend([0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, self.host, 10, 0, 0, 99]);
+        header.extend([0x30, 0x39, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, self.flags, 0, 0]);
+        header.resize(56, 0);
+        let mut record = words(&[1, u32::from(self.length) + 18, 4, 56]);
+        record.extend(header);
+        let mut sample = words(&fixed);
+        sample.extend(words(&[1, 1, record.len() as u32]));
+        sample.extend(record);
+        let mut datagram = words(&[5, 1, 0xc000_0201, 0, sequence, sequence * 1000, 1, format]);
+        datagram.extend(words(&[sample.len() as u32]));
+        datagram.extend(sample);
+        datagram
+    }
+}
+
+/// An analyzer, and the records of its samples.
+struct World {
+    analyzer: Analyzer,
+    meter: Meter,
+    read: u64,
+    sequence: u32,
+}
+
+/// What a window closed with, in text: records, then interfaces.
+type Lines = Vec<String>;
+
+impl World {
+    fn new(windows: &[Windows]) -> Self {
+        Self::with_memory(windows, 1 << 20)
+    }
+
+    fn with_memory(windows: &[Windows], memory: usize) -> Self {
+        let mut meter = Meter::new(memory, START);
+        meter.set_windows(at(0.0), windows);
+        Self { analyzer: Analyzer::new(64 << 20), meter, read: 0, sequence: 0 }
+    }
+
+    fn send(&mut self, seconds: f64, sampled: Sampled) {
+        self.sequence += 1;
+        let payload = sampled.datagram(self.sequence);
+        self.analyzer.ingest(&Arrival { time: at(seconds), sender: None }, &payload);
+    }
+
+    fn read(&mut self) {
+        let fresh = self.analyzer.history().after(self.read);
+        self.read = fresh.end;
+        self.meter.add(&fresh);
+        self.meter.lose(&self.analyzer.take_losses());
+    }
+
+    fn close(&mut self, seconds: f64) -> Lines {
+        self.read();
+        let (mut lines, agents) = (Lines::new(), self.analyzer.agents());
+        let last = |agent| agents.get(agent).map(|agent| agent.last_seen);
+        self.meter.close(at(seconds), last, |window, closed| {
+            let start = window.start - START.as_secs();
+            lines.push(match closed {
+                Closed::Record(key, record) => format!(
+                    "{start}+{} {} {} {} {:?} {:?} {} {} {}",
+                    window.seconds,
+                    key.interface.data_source.index,
+                    key.tuple.src,
+                    key.tuple.dst_port,
+                    key.direction,
+                    key.action(),
+                    record.packets,
+                    record.bytes,
+                    record.tcp_flags,
+                ),
+                Closed::Interface(interface, status) => {
+                    format!("{start}+{} {} {status:?}", window.seconds, interface.data_source.index)
+                }
+            });
+        });
+        lines.sort();
+        lines
+    }
+}
+
+const TEN: Windows = Windows { seconds: 10, link: false };
+
+#[test]
+fn sums_are_those_of_the_samples_of_a_window() {
+    let mut world = World::new(&[TEN]);
+    for number in 1..=5 {
+        world.send(f64::from(number), Sampled { number, ..PACKET });
+    }
+    world.send(6.0, Sampled { number: 6, rate: 50, length: 100, flags: 0x12, ..PACKET });
+    world.send(7.0, Sampled { number: 7, host: 2, ..PACKET });
+    // The next window begins half a second before the tenth of the engine.
+    world.send(9.6, Sampled { number: 8, ..PACKET });
+    assert_eq!(world.close(9.4), Lines::new());
+    let first = [
+        "0+10 5 10.0.0.1 443 Ingress Accept 550 505000 18",
+        "0+10 5 10.0.0.2 443 Ingress Accept 100 100000 0",
+    ];
+    assert_eq!(world.close(9.5), first);
+    assert_eq!(world.close(9.7), Lines::new());
+    assert_eq!(world.close(20.0), ["10+10 5 10.0.0.1 443 Ingress Accept 100 100000 0"]);
+}
+
+#[test]
+fn record_has_the_times_and_the_error_of_its_samples() {
+    let mut world = World::new(&[TEN]);
+    (0..100).for_each(|number| world.send(f64::from(number) / 50.0, Sampled { number, ..PACKET }));
+    world.read();
+    let mut found = Vec::new();
+    let last_seen = |_| None;
+    world.meter.close(at(10.0), last_seen, |_, closed| {
+        if let Closed::Record(_, record) = closed {
+            found.push(*record);
+        }
+    });
+    let [record] = found[..] else { panic!("{found:?}") };
+    assert_eq!((record.first, record.last), (START, START + Duration::from_millis(1980)));
+    assert_eq!((record.samples, record.sampling_rate()), (100, 100.0));
+    // 196/√100 %, times √0.99 as 1 % of the packets were seen.
+    assert!((record.error() - 19.5).abs() < 0.01, "{}", record.error());
+    assert_eq!((record.rtt(), record.retransmissions()), (None, None));
+}
+
+#[test]
+fn each_window_length_has_all_samples() {
+    let windows = [1, 60].map(|seconds| Windows { seconds, link: false });
+    let mut world = World::new(&windows);
+    let (mut seconds, mut minutes) = (0.0, 0.0);
+    for number in 1..=6000_u32 {
+        let time = f64::from(number) / 50.0;
+        world.send(time, Sampled { number, host: (number % 7) as u8, ..PACKET });
+        for line in world.close((time - 0.2).max(0.0)) {
+            let packets: f64 = line.split(' ').nth(6).unwrap().parse().unwrap();
+            *(if line.contains("+1 ") { &mut seconds } else { &mut minutes }) += packets;
+        }
+    }
+    // Those before 119.5 s, where a second and a minute end.
+    assert_eq!((seconds, minutes), (5974.0 * 100.0, 5974.0 * 100.0));
+}
+
+#[test]
+fn policies_reject_and_other_discards_do_not() {
+    let mut world = World::new(&[TEN]);
+    for (number, reason) in [(1, 258), (2, 13), (3, 259), (4, 257)] {
+        world.send(1.0, Sampled { number, reason: Some(reason), host: number as u8, ..PACKET });
+    }
+    let lines = world.close(10.0);
+    let expected = [
+        "0+10 5 10.0.0.1 443 Ingress Reject 1 1000 0",
+        "0+10 5 10.0.0.2 443 Ingress Reject 1 1000 0",
+        "0+10 5 10.0.0.3 443 Ingress Discard 1 1000 0",
+        "0+10 5 10.0.0.4 443 Ingress Discard 1 1000 0",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn interface_that_is_silent_while_its_agent_is_not_has_no_data() {
+    let mut world = World::new(&[TEN]);
+    world.send(1.0, PACKET);
+    world.send(1.0, Sampled { reason: Some(258), input: 7, ..PACKET });
+    assert_eq!(world.close(10.0).len(), 2);
+    world.send(11.0, Sampled { number: 2, ..PACKET });
+    let lines = world.close(20.0);
+    assert_eq!(lines, ["10+10 5 10.0.0.1 443 Ingress Accept 100 100000 0", "10+10 7 NoData"]);
+    // The agent is silent, too.
+    assert_eq!(world.close(30.0), Lines::new());
+}
+
+#[test]
+fn gap_in_the_samples_of_an_interface_is_skipped_data() {
+    let mut world = World::new(&[TEN]);
+    world.send(1.0, PACKET);
+    world.send(2.0, Sampled { number: 4, ..PACKET });
+    let lines = world.close(10.0);
+    assert_eq!(lines, ["0+10 5 10.0.0.1 443 Ingress Accept 200 200000 0", "0+10 5 Skipped"]);
+    // A sample that is late is not lost.
+    for number in [5, 7, 6] {
+        world.send(11.0, Sampled { number, ..PACKET });
+    }
+    assert_eq!(world.close(20.0), ["10+10 5 10.0.0.1 443 Ingress Accept 300 300000 0"]);
+}
+
+#[test]
+fn gap_in_the_datagrams_of_an_agent_is_skipped_data_of_each_interface() {
+    let mut world = World::new(&[TEN]);
+    world.send(1.0, PACKET);
+    world.send(1.0, Sampled { reason: Some(258), input: 7, ..PACKET });
+    assert_eq!(world.close(10.0).len(), 2);
+    world.sequence += 3;
+    world.send(11.0, Sampled { number: 2, ..PACKET });
+    let lines = world.close(20.0);
+    let expected =
+        ["10+10 5 10.0.0.1 443 Ingress Accept 100 100000 0", "10+10 5 Skipped", "10+10 7 Skipped"];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn records_that_have_no_room_are_counted_and_skipped_data() {
+    let mut world = World::with_memory(&[TEN], 64 << 10);
+    for number in 1..=1000_u32 {
+        let packet = Sampled { number, host: number as u8, length: 40, ..PACKET };
+        let packet = Sampled { flags: (number >> 8) as u8, ..packet };
+        world.send(1.0, packet);
+    }
+    world.read();
+    assert!(world.meter.bytes() <= 64 << 10, "{}", world.meter.bytes());
+    let (open, refused) = (world.meter.open() as u64, world.meter.refused);
+    assert!(open > 50 && refused > 0, "{open} {refused}");
+    assert!(world.close(10.0).contains(&"0+10 5 Skipped".to_owned()));
+    // There is room again.
+    world.send(11.0, Sampled { number: 1001, ..PACKET });
+    assert_eq!(
+        world.close(20.0),
+        ["10+10 5 10.0.0.1 443 Ingress Accept 100 4000000 0"]
+            .map(|line| line.replace("4000000", "100000"))
+    );
+}
+
+#[test]
+fn mac_addresses_and_vlan_are_keys_where_they_are_wanted() {
+    for link in [false, true] {
+        let mut world = World::new(&[Windows { seconds: 10, link }]);
+        world.send(1.0, PACKET);
+        world.read();
+        let mut links = Vec::new();
+        world.meter.close(
+            at(10.0),
+            |_| None,
+            |_, closed| {
+                if let Closed::Record(key, _) = closed {
+                    links.push(key.link.map(|link| (link.src.0[5], link.dst.0[5], link.vlan)));
+                }
+            },
+        );
+        assert_eq!(links, [link.then_some((1, 2, None))]);
+    }
+}
+
+#[test]
+fn samples_are_read_once_and_dropped_ones_are_counted() {
+    let mut analyzer = Analyzer::new(4 << 20);
+    let (mut read, mut samples, mut missed, mut total) = (0, 0, 0, 0_u64);
+    for number in 1..=30_000_u32 {
+        let payload = Sampled { number, ..PACKET }.datagram(number);
+        analyzer.ingest(&Arrival { time: at(1.0), sender: None }, &payload);
+        total += 1;
+        // First often, then too seldom.
+        if number < 10_000 && number % 77 == 0 || number == 30_000 {
+            let fresh = analyzer.history().after(read);
+            (read, missed) = (fresh.end, missed + fresh.missed);
+            samples += fresh.samples().count() as u64;
+            assert_eq!((samples + missed, read), (total, total));
+            assert!(number == 30_000 || missed == 0);
+        }
+    }
+    assert!(missed > 0 && samples > 10_000, "{missed} {samples}");
+    assert_eq!(analyzer.history().after(read).samples().count(), 0);
+}
+
+#[test]
+fn port_of_a_discard_is_that_of_its_input() {
+    let mut world = World::new(&[TEN]);
+    world.send(1.0, Sampled { reason: Some(258), input: 9, ..PACKET });
+    world.read();
+    let mut found = Vec::new();
+    world.meter.close(
+        at(10.0),
+        |_| None,
+        |_, closed| {
+            if let Closed::Record(key, _) = closed {
+                found.push(key.interface);
+            }
+        },
+    );
+    assert_eq!(found, [port(9)]);
+}
