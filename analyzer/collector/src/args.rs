@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::flow_logs;
 use crate::output::FormatKind;
 use crate::receive::{Allow, Endpoint, Network, PORT};
 
@@ -29,7 +30,7 @@ pub(crate) enum Command {
     /// Copy received datagrams to other collectors, unchanged
     Forward(ForwardArguments),
     /// Receive datagrams and serve metrics, flows and events of the last minutes over HTTP
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Show flows, interfaces and hosts live
     Top(TopArguments),
 }
@@ -182,9 +183,40 @@ pub(crate) struct ServeArguments {
     /// Define the flows mn_flow and mn_bytes, which programs for Mininet read
     #[arg(long)]
     pub(crate) presets: bool,
+    #[command(flatten)]
+    pub(crate) flow_logs: FlowLogArguments,
     /// Exit after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) duration: Option<Duration>,
+}
+
+/// Flow logs, and the names of AWS.
+#[derive(Debug, Args)]
+pub(crate) struct FlowLogArguments {
+    /// Account of AWS that replies and flow logs have, 12 digits; those of an agent in a cloud have its own
+    #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = parse_account)]
+    pub(crate) account: String,
+    /// Region of AWS that replies and the names of files have
+    #[arg(long, value_name = "NAME", default_value = "us-east-1", value_parser = parse_region)]
+    pub(crate) region: String,
+    /// Seconds that a record of the default flow logs is about at most: 1, 10, 60 or 600
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_flow_window)]
+    pub(crate) flow_window: u32,
+    /// Log a line with NODATA for each interface without a sample in a window
+    #[arg(long)]
+    pub(crate) flow_nodata: bool,
+}
+
+impl FlowLogArguments {
+    pub(crate) fn options(&self) -> flow_logs::Options {
+        flow_logs::Options {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            window: self.flow_window,
+            no_data: self.flow_nodata,
+            files: None,
+        }
+    }
 }
 
 /// Databases of key functions. They are read again on SIGHUP.
@@ -255,6 +287,22 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
         // The upper bound keeps sums with an `Instant` free of overflow.
         .filter(|time| (Duration::from_millis(100)..=Duration::from_secs(1 << 31)).contains(time))
         .ok_or_else(|| "expected seconds, 0.1 or more".to_owned())
+}
+
+fn parse_account(text: &str) -> Result<String, String> {
+    let digits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { Ok(text.to_owned()) } else { Err("expected 12 digits".to_owned()) }
+}
+
+fn parse_region(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = (1..=32).contains(&text.len()) && text.bytes().all(plain);
+    if fits { Ok(text.to_owned()) } else { Err("expected a name such as eu-central-1".to_owned()) }
+}
+
+fn parse_flow_window(text: &str) -> Result<u32, String> {
+    let window = text.parse().ok().filter(|window| flow_logs::WINDOWS.contains(window));
+    window.ok_or_else(|| "expected 1, 10, 60 or 600".to_owned())
 }
 
 fn parse_window(text: &str) -> Result<Duration, String> {

@@ -186,7 +186,7 @@ mod tests {
         let parsed = parse(words.collect());
         fs::remove_file(file).unwrap();
         match parsed?.command {
-            Parsed::Serve(arguments) => Ok(arguments),
+            Parsed::Serve(arguments) => Ok(*arguments),
             other => panic!("{other:?}"),
         }
     }

@@ -7,6 +7,7 @@ mod aws;
 mod commands;
 mod config;
 mod databases;
+mod flow_logs;
 mod http;
 mod hub;
 mod output;

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::flow_logs::FlowLogSetting;
 use crate::relay::{ForwardSetting, RouteSetting, TenantSetting};
 use crate::stderr::eprintln_lossy;
 
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) topology: Option<Value>,
     pub(crate) forwarding: BTreeMap<String, ForwardSetting>,
     pub(crate) tenants: BTreeMap<String, TenantSetting>,
+    /// By id.
+    pub(crate) flow_logs: BTreeMap<String, FlowLogSetting>,
 }
 
 /// Labels, and the networks or values that have them.
@@ -252,6 +255,7 @@ impl Settings {
                 Some(("map", name)) => drop(self.maps.remove(name)),
                 Some((ForwardSetting::WORD, name)) => drop(self.forwarding.remove(name)),
                 Some((TenantSetting::WORD, name)) => drop(self.tenants.remove(name)),
+                Some((FLOW_LOG, id)) => drop(self.flow_logs.remove(id)),
                 _ => self.topology = None,
             }
         }
@@ -323,3 +327,5 @@ fn write<T: Serialize>(path: &Path, content: &T) -> io::Result<()> {
 
 /// The file of the settings.
 pub(crate) const SETTINGS: &str = "settings.json";
+/// The word for a flow log in messages.
+pub(crate) const FLOW_LOG: &str = "flow-log";

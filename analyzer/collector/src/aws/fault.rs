@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     InvalidFormat,
     TooLarge,
     Timeout,
+    NoFlowLog,
+    DryRun,
 }
 
 impl Fault {
@@ -96,6 +98,8 @@ impl Kind {
             Self::InvalidFormat => "InvalidFormat",
             Self::TooLarge => "RequestEntityTooLarge",
             Self::Timeout => "RequestTimeout",
+            Self::NoFlowLog => "InvalidFlowLogId.NotFound",
+            Self::DryRun => "DryRunOperation",
         }
     }
 
@@ -105,6 +109,7 @@ impl Kind {
             Self::MissingToken | Self::AccessDenied => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::DryRun => StatusCode::PRECONDITION_FAILED,
             _ => StatusCode::BAD_REQUEST,
         }
     }

@@ -9,11 +9,13 @@
 mod body;
 mod cloudwatch;
 mod document;
+mod ec2;
 mod fault;
 pub(crate) mod logs;
 mod members;
 mod protocol;
 mod service;
+mod sts;
 
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -2,8 +2,10 @@
 
 use super::cloudwatch;
 use super::document::Document;
+use super::ec2;
 use super::fault::Fault;
 use super::logs;
+use super::sts;
 use crate::hub::Hub;
 
 /// A service.
@@ -53,7 +55,8 @@ impl Service {
         let all: &[Operation] = match self {
             Self::Monitoring => &cloudwatch::OPERATIONS,
             Self::Logs => &logs::OPERATIONS,
-            Self::Ec2 | Self::Sts => &[],
+            Self::Ec2 => &ec2::OPERATIONS,
+            Self::Sts => &sts::OPERATIONS,
         };
         all.iter().find(|operation| operation.name == name).copied()
     }

@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::args::{DatabaseArguments, ServeArguments};
 use crate::aws;
 use crate::databases;
+use crate::flow_logs;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
 use crate::receive::{Batch, Drops, Pause, Receiver, Signals, Socket};
@@ -42,7 +43,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
         drops.add(socket.drops()?);
     }
     let relay = Relay::new(listening);
-    let hub = Arc::new(Hub::new(sockets.len(), arguments.memory.0, state, drops, relay));
+    let (memory, flow_logs) = (arguments.memory.0, arguments.flow_logs.options());
+    let hub = Arc::new(Hub::new(sockets.len(), memory, state, drops, relay, flow_logs));
     hub.set_databases(&databases);
     let resolver = Resolver::default();
     hub.set_addresses(&resolver.names());
@@ -52,9 +54,11 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     aws::start(hub.clone())?;
     let guard = Guard { counters: hub.http.clone(), ..guard };
     serve(listener, hub.clone(), guard)?;
+    let flow_logs = flow_logs::start(hub.clone(), Hub::record_memory(memory))?;
     let receiving = sockets.into_iter().enumerate();
     let receiving = receiving.map(|(number, socket)| receive(number, socket, hub.clone()));
     control(arguments, &signals, &hub, resolver, receiving.collect::<io::Result<_>>()?)?;
+    flow_logs.end();
     aws::save(&hub);
     eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
     Ok(())

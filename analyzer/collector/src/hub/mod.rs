@@ -24,11 +24,12 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
 
 use crate::aws;
+use crate::flow_logs::{self, FlowLogs};
 use crate::http::Counters;
 use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
 use crate::relay::{Relay, RouteSetting};
-use crate::state::{SETTINGS, Settings, State};
+use crate::state::{FLOW_LOG, SETTINGS, Settings, State};
 pub(crate) use parts::Parts;
 use temporary::Temporary;
 
@@ -59,6 +60,7 @@ pub(crate) struct Hub {
     pub(crate) aws: aws::Shared,
     /// Where received datagrams are sent on.
     pub(crate) relay: Relay,
+    pub(crate) flow_logs: FlowLogs,
     temporary: Mutex<Vec<Temporary>>,
     /// Makes names of temporary definitions.
     numbers: AtomicU64,
@@ -89,10 +91,12 @@ impl Hub {
         state: State,
         drops: Drops,
         relay: Relay,
+        flow_logs: flow_logs::Options,
     ) -> Self {
         let threads = threads.max(1);
         let (reported, events, alarms) = (memory / 32, memory / 16, memory / 64);
-        let tables = memory.saturating_sub(OVERHEAD + reported + events + 2 * alarms) / threads;
+        let own = OVERHEAD + reported + events + 2 * alarms + Self::record_memory(memory);
+        let tables = memory.saturating_sub(own) / threads;
         let names = SourceNames::default();
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -116,6 +120,10 @@ impl Hub {
             drops,
             aws: aws::Shared::new(reported, events, alarms),
             relay,
+            flow_logs: FlowLogs::new(
+                flow_logs,
+                u64::try_from(unix.as_millis()).unwrap_or_default(),
+            ),
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
             start: Instant::now(),
@@ -123,6 +131,11 @@ impl Hub {
         };
         hub.restore();
         hub
+    }
+
+    /// Bytes for the open records of flow logs.
+    pub(crate) fn record_memory(memory: usize) -> usize {
+        memory / 32
     }
 
     /// Puts the settings of the last run into force. Those that this version refuses are reported.
@@ -143,6 +156,8 @@ impl Hub {
             self.set_threshold(name, &threshold.threshold());
         }
         self.set_lookup(&settings.lookup()?);
+        let of_log = |(id, error)| (format!("{FLOW_LOG} {id}"), error);
+        self.flow_logs.set(&settings.flow_logs).map_err(of_log)?;
         self.set_routes(&settings.forwarding)?;
         self.set_routes(&settings.tenants)
     }

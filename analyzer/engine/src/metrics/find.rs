@@ -68,7 +68,13 @@ impl Metrics {
     }
 
     /// Adds all metrics of a data source, or one.
-    fn values(&self, source: Source, entity: &Entity, one: Option<Metric>, to: &mut Vec<Found>) {
+    pub(super) fn values(
+        &self,
+        source: Source,
+        entity: &Entity,
+        one: Option<Metric>,
+        to: &mut Vec<Found>,
+    ) {
         let all = one.is_none().then(|| entity.values(&self.schemas));
         let one = one.and_then(|metric| entity.get(&self.schemas, metric));
         to.extend(all.into_iter().flatten().chain(one).map(|(metric, value, updated)| {

@@ -36,6 +36,7 @@ use crate::interfaces::{SampleTime, interface};
 use crate::lookup::{Hosts, Names as PortNames};
 use crate::points::{Kind, Points, is_kept};
 use crate::source::Source;
+use crate::source_names::NAMED;
 pub use describe::{Description, describe};
 use entity::{Entity, Recorded};
 use fields::Fields;
@@ -281,6 +282,15 @@ impl Metrics {
     pub fn get(&self, source: &Source, name: &str) -> Option<MetricValue> {
         let metric = self.names.get(name)?;
         self.entities.get(source)?.get(&self.schemas, metric).map(|(_, value, _)| value)
+    }
+
+    /// The metrics of the data sources of an agent that have names, such as `cloud`.
+    pub fn of_named(&self, agent: Address) -> Vec<Found> {
+        let mut found = Vec::new();
+        for (source, entity) in self.between(agent, NAMED, NAMED) {
+            self.values(*source, entity, None, &mut found);
+        }
+        found
     }
 
     /// The time of the last value of a data source.

@@ -147,7 +147,7 @@ impl Meter {
         let Self { tables, known, .. } = self;
         known.expire(now);
         for table in tables {
-            close(table, known, now, &last_seen, &mut closed);
+            close(table, known, now, last_seen, &mut closed);
         }
     }
 

@@ -45,6 +45,13 @@ impl Record {
         }
     }
 
+    /// A record of one sample, of a packet with so many bytes and these flags.
+    pub fn of(time: Duration, packets: f64, bytes: u64, tcp_flags: u8) -> Self {
+        let mut record = Self::new(time);
+        record.add_packet(time, packets, bytes, tcp_flags);
+        record
+    }
+
     /// Adds a sample that stands for so many packets.
     pub(super) fn add(
         &mut self,
@@ -53,13 +60,7 @@ impl Record {
         traffic: &Traffic,
         connection: Option<Connection>,
     ) {
-        self.packets += packets;
-        self.bytes += packets * traffic.bytes as f64;
-        self.samples = self.samples.saturating_add(1);
-        self.variance += (packets * (packets - 1.0)) as f32;
-        self.first = self.first.min(time);
-        self.last = self.last.max(time);
-        self.tcp_flags |= traffic.tcp_flags;
+        self.add_packet(time, packets, traffic.bytes, traffic.tcp_flags);
         let Some(Connection { rtt, retransmissions }) = connection else { return };
         if let Some(rtt) = rtt {
             self.rtt += u64::from(rtt);
@@ -69,6 +70,16 @@ impl Record {
             let (least, most) = self.retransmissions.unwrap_or((count, count));
             self.retransmissions = Some((least.min(count), most.max(count)));
         }
+    }
+
+    fn add_packet(&mut self, time: Duration, packets: f64, bytes: u64, tcp_flags: u8) {
+        self.packets += packets;
+        self.bytes += packets * bytes as f64;
+        self.samples = self.samples.saturating_add(1);
+        self.variance += (packets * (packets - 1.0)) as f32;
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
+        self.tcp_flags |= tcp_flags;
     }
 
     /// Packets for each sample.

@@ -62,10 +62,10 @@ impl Table {
         let at = match found {
             Some(at) => at,
             None => {
-                // A table that grows is there twice for a moment. With many removed entries it does not grow.
+                // A full table doubles. With many removed entries it is only put in order.
                 let places = entries.num_buckets();
                 let grows = entries.len() == entries.capacity() && entries.len() >= places / 16 * 7;
-                if grows && places.max(4) * 2 * PLACE > free {
+                if grows && places.max(4) * PLACE > free {
                     return None;
                 }
                 let entry = Entry { window, key: *key, record: Record::new(time) };
