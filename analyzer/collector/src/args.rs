@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::aws::Mode;
 use crate::flow_logs;
 use crate::output::FormatKind;
 use crate::receive::{Allow, Endpoint, Network, PORT};
@@ -174,6 +175,14 @@ pub(crate) struct ServeArguments {
     /// File with a token that each request must carry, as `Authorization: Bearer TOKEN`
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// File with access keys for AWS clients: lines `KEY SECRET`, or a credentials file of the AWS CLI.
+    /// Read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_keys: Option<PathBuf>,
+    /// Signatures of AWS clients: off, optional, or required. Without --access-keys off; with them
+    /// required if other hosts can reach --http, else optional
+    #[arg(long, value_name = "MODE", hide_possible_values = true)]
+    pub(crate) signatures: Option<Mode>,
     /// Let everyone who can reach the address change everything
     #[arg(long)]
     pub(crate) open: bool,

@@ -1,8 +1,8 @@
-//! Bodies of requests, which clients may have compressed.
+//! Bodies of requests, which clients may have compressed. A signature is of what was sent.
 
 use std::io::Read;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use flate2::read::GzDecoder;
@@ -10,12 +10,16 @@ use flate2::read::GzDecoder;
 use super::fault::{Fault, Kind};
 use crate::http::read_body;
 
-/// Reads a body, and inflates one that is compressed by gzip.
-pub(super) async fn read(head: &Parts, body: Body) -> Result<Vec<u8>, Fault> {
-    let bytes = read_body(body).await.map_err(|failure| match failure.status() {
+/// Reads a body as it was sent.
+pub(super) async fn read(body: Body) -> Result<Bytes, Fault> {
+    read_body(body).await.map_err(|failure| match failure.status() {
         StatusCode::REQUEST_TIMEOUT => Fault::new(Kind::Timeout, failure.text()),
         _ => Fault::new(Kind::TooLarge, failure.text()),
-    })?;
+    })
+}
+
+/// Inflates a body that is compressed by gzip.
+pub(super) fn inflated(head: &Parts, bytes: Bytes) -> Result<Vec<u8>, Fault> {
     match head.headers.get(header::CONTENT_ENCODING).map(|kind| kind.as_bytes()) {
         None | Some(b"" | b"identity") => Ok(bytes.to_vec()),
         Some(kind) if kind.eq_ignore_ascii_case(b"gzip") => inflate(&bytes),

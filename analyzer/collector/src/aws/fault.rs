@@ -22,10 +22,18 @@ pub(crate) enum Kind {
     Serialization,
     UnknownOperation,
     MissingToken,
+    InvalidClient,
+    SignatureMismatch,
+    IncompleteSignature,
+    /// The clock of the client differs.
+    Skewed,
+    /// A presigned URL is too old.
+    Expired,
     AccessDenied,
     ResourceNotFound,
     LimitExceeded,
     InvalidFormat,
+    Throttled,
     TooLarge,
     Timeout,
     NoFlowLog,
@@ -77,12 +85,16 @@ impl Kind {
             Self::UnknownOperation => "UnknownOperationException",
             Self::Serialization => "SerializationException",
             Self::AccessDenied => "AccessDeniedException",
-            _ => self.code(),
+            Self::Throttled => "ThrottlingException",
+            _ => self.code(service),
         }
     }
 
     /// The code in XML, and in the header for clients that know the codes of XML.
-    pub(crate) fn code(self) -> &'static str {
+    pub(crate) fn code(self, service: Service) -> &'static str {
+        if let Some(code) = self.signature(service) {
+            return code;
+        }
         match self {
             Self::InvalidValue => "InvalidParameterValue",
             Self::InvalidCombination => "InvalidParameterCombination",
@@ -92,6 +104,12 @@ impl Kind {
             Self::Serialization => "MalformedInput",
             Self::UnknownOperation => "InvalidAction",
             Self::MissingToken => "MissingAuthenticationToken",
+            Self::InvalidClient => "InvalidClientTokenId",
+            Self::SignatureMismatch => "SignatureDoesNotMatch",
+            Self::IncompleteSignature => "IncompleteSignature",
+            Self::Skewed => "RequestTimeTooSkewed",
+            Self::Expired => "RequestExpired",
+            Self::Throttled => "Throttling",
             Self::AccessDenied => "AccessDenied",
             Self::ResourceNotFound => "ResourceNotFound",
             Self::LimitExceeded => "LimitExceeded",
@@ -103,10 +121,36 @@ impl Kind {
         }
     }
 
+    /// The code of an error of signatures for a service that has names of its own for them.
+    fn signature(self, service: Service) -> Option<&'static str> {
+        Some(match (service, self) {
+            (Service::Logs, Self::MissingToken) => "MissingAuthenticationTokenException",
+            (Service::Logs, Self::InvalidClient) => "UnrecognizedClientException",
+            (Service::Logs, Self::SignatureMismatch | Self::Skewed | Self::Expired) => {
+                "InvalidSignatureException"
+            }
+            (Service::Logs, Self::IncompleteSignature) => "IncompleteSignatureException",
+            (
+                Service::Ec2,
+                Self::MissingToken
+                | Self::InvalidClient
+                | Self::SignatureMismatch
+                | Self::IncompleteSignature,
+            ) => "AuthFailure",
+            (Service::Ec2, Self::Skewed) => "RequestExpired",
+            _ => return None,
+        })
+    }
+
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::UnknownOperation | Self::ResourceNotFound => StatusCode::NOT_FOUND,
-            Self::MissingToken | Self::AccessDenied => StatusCode::FORBIDDEN,
+            Self::MissingToken
+            | Self::InvalidClient
+            | Self::SignatureMismatch
+            | Self::IncompleteSignature
+            | Self::Skewed
+            | Self::AccessDenied => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::DryRun => StatusCode::PRECONDITION_FAILED,

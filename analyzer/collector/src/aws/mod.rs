@@ -6,6 +6,7 @@
 //!
 //! Requests come to `/`, as of AWS itself, and to [`PATH`], for a proxy that has something else there.
 
+mod admission;
 mod body;
 mod cloudwatch;
 mod document;
@@ -15,6 +16,7 @@ pub(crate) mod logs;
 mod members;
 mod protocol;
 mod service;
+mod signature;
 mod sts;
 
 use core::hash::BuildHasher;
@@ -24,22 +26,24 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use crate::hub::Hub;
 use crate::state;
+use admission::Admission;
+pub(crate) use admission::kept;
 use document::Document;
 use fault::{Fault, Kind};
-use protocol::{Dialect, Target};
+use protocol::{Dialect, Protocol, Target};
+pub(crate) use signature::{Caller, Keys, Mode, Signatures};
 
 /// What requests share.
 #[derive(Debug)]
@@ -49,8 +53,8 @@ pub(crate) struct Shared {
     alarms: cloudwatch::Alarms,
     /// The events of CloudWatch Logs.
     pub(crate) logs: logs::Logs,
-    /// A place for each request that is worked on.
-    places: Semaphore,
+    /// Which requests are worked on, and when.
+    pub(crate) admission: Admission,
 }
 
 impl Shared {
@@ -62,7 +66,7 @@ impl Shared {
             reported: Mutex::new(cloudwatch::Reported::new(reported)),
             alarms: cloudwatch::Alarms::new(alarms),
             logs: logs::Logs::new(logs),
-            places: Semaphore::new(MAX_REQUESTS),
+            admission: Admission::default(),
         }
     }
 
@@ -124,27 +128,38 @@ pub(crate) fn has(path: &str) -> bool {
 }
 
 /// The reply to a request that is refused before its body is read.
-pub(crate) fn refusal(request: &Request, status: StatusCode, reason: &str) -> Response {
-    let kind = match status {
-        StatusCode::UNAUTHORIZED => Kind::MissingToken,
-        _ => Kind::AccessDenied,
-    };
+pub(crate) fn refusal(request: &Request, reason: &str) -> Response {
     let mut head = Request::new(()).into_parts().0;
     (head.uri, head.headers) = (request.uri().clone(), request.headers().clone());
-    Target::of(&head).dialect(b"").fault(&Fault::new(kind, reason), &request_id())
+    Target::of(&head)
+        .dialect(query(&head))
+        .fault(&Fault::new(Kind::AccessDenied, reason), &request_id())
 }
 
 async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
     let (head, body) = request.into_parts();
     let (target, id) = (Target::of(&head), request_id());
-    let body = match read(&head, body).await {
+    let body = match body::read(body).await {
         Ok(body) => body,
         Err(fault) => return target.dialect(b"").fault(&fault, &id),
     };
+    // The service of a query is among its parameters, also of one that is refused.
+    let sent = if body.is_empty() { Bytes::copy_from_slice(query(&head)) } else { body.clone() };
+    let read = || {
+        hub.aws.admission.authorize(&head, &body)?;
+        parameters(&head, target.protocol, body)
+    };
+    let body = match block_in_place(read) {
+        Ok(body) => body,
+        Err(fault) => return target.dialect(&sent).fault(&fault, &id),
+    };
+    drop(sent);
     let dialect = target.dialect(&body);
     // The work begins after the wait for the body: other requests of this thread need not wait for it.
-    // The semaphore is never closed.
-    let place = hub.aws.places.acquire().await;
+    let place = match hub.aws.admission.place(body.len()).await {
+        Ok(place) => place,
+        Err(fault) => return dialect.fault(&fault, &id),
+    };
     let result = block_in_place(|| run(&hub, target, dialect, &body, read_only));
     drop(place);
     match result {
@@ -153,12 +168,17 @@ async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
     }
 }
 
-/// The parameters of a query by GET are those of the URL.
-async fn read(head: &Parts, body: Body) -> Result<Vec<u8>, Fault> {
-    match head.method {
-        Method::POST => body::read(head, body).await,
-        _ => Ok(head.uri.query().unwrap_or_default().as_bytes().to_vec()),
+/// What an operation reads of a request. The parameters of a query by GET are those of the URL, as of a
+/// presigned one by POST.
+fn parameters(head: &Parts, protocol: Protocol, body: Bytes) -> Result<Vec<u8>, Fault> {
+    if head.method != Method::POST || protocol == Protocol::Query && body.is_empty() {
+        return Ok(query(head).to_vec());
     }
+    body::inflated(head, body)
+}
+
+fn query(head: &Parts) -> &[u8] {
+    head.uri.query().unwrap_or_default().as_bytes()
 }
 
 fn run(
@@ -193,9 +213,6 @@ fn request_id() -> String {
     let (d, e) = (low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
     format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
 }
-
-/// Requests that are worked on at the same time; others wait, so that the memory of all is bounded.
-const MAX_REQUESTS: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -7,12 +7,13 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::net::TcpListener;
 use std::panic;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::args::{DatabaseArguments, ServeArguments};
-use crate::aws;
+use crate::args::ServeArguments;
+use crate::aws::{self, Keys, Mode, Signatures};
 use crate::databases;
 use crate::flow_logs;
 use crate::http::{self, Guard};
@@ -28,6 +29,7 @@ type Result<T> = core::result::Result<T, Box<dyn core::error::Error>>;
 /// Receives and serves until a signal or the time limit.
 pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let guard = guard(arguments)?;
+    let signatures = signatures(arguments)?;
     let databases = databases::open(&arguments.databases)?;
     let signals = Signals::block()?;
     let allow = arguments.senders.allow();
@@ -46,6 +48,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let (memory, flow_logs) = (arguments.memory.0, arguments.flow_logs.options());
     let hub = Arc::new(Hub::new(sockets.len(), memory, state, drops, relay, flow_logs));
     hub.set_databases(&databases);
+    hub.aws.admission.set_signatures(signatures);
     let resolver = Resolver::default();
     hub.set_addresses(&resolver.names());
     if arguments.presets {
@@ -126,6 +129,30 @@ fn guard(arguments: &ServeArguments) -> Result<Guard> {
     })
 }
 
+/// How signatures are checked. Without keys nobody could have one.
+fn signatures(arguments: &ServeArguments) -> Result<Signatures> {
+    let keys = arguments.access_keys.as_deref().map(access_keys).transpose()?;
+    let default = match (&keys, arguments.http.ip().is_loopback()) {
+        (None, _) => Mode::Off,
+        (Some(_), true) => Mode::Optional,
+        (Some(_), false) => Mode::Required,
+    };
+    let mode = arguments.signatures.unwrap_or(default);
+    if mode != Mode::Off && keys.is_none() {
+        return Err("--signatures needs --access-keys FILE, with the keys that are checked".into());
+    }
+    Ok(Signatures { mode, keys: keys.unwrap_or_default() })
+}
+
+/// Reads access keys, and warns if others can.
+fn access_keys(path: &Path) -> core::result::Result<Keys, String> {
+    let (keys, warning) = Keys::read(path)?;
+    if let Some(warning) = warning {
+        eprintln_lossy(format_args!("flowmote-analyzer: {warning}"));
+    }
+    Ok(keys)
+}
+
 fn bind(address: SocketAddr) -> Result<TcpListener> {
     let listener = TcpListener::bind(address)
         .map_err(|error| format!("cannot serve HTTP on {address}: {error}"))?;
@@ -148,7 +175,7 @@ fn control(
             return Ok(());
         }
         if wake.hangup {
-            reload(&arguments.databases, hub);
+            reload(arguments, hub);
         }
         if wake.report {
             eprintln_lossy(format_args!("{}, {}", hub.tally().line(), hub.drops));
@@ -165,15 +192,25 @@ fn control(
     Ok(())
 }
 
-/// Reads the databases again. If one cannot be used, the old ones stay in use.
-fn reload(files: &DatabaseArguments, hub: &Hub) {
-    match databases::open(files) {
+/// Reads databases and access keys again. If one cannot be used, the old ones stay in use.
+fn reload(arguments: &ServeArguments, hub: &Hub) {
+    match databases::open(&arguments.databases) {
         Ok(databases) => {
             hub.set_databases(&databases);
             eprintln_lossy("databases are read again");
         }
         Err(error) => eprintln_lossy(format_args!(
             "flowmote-analyzer: {error}; the databases of before stay in use"
+        )),
+    }
+    match arguments.access_keys.as_deref().map(access_keys) {
+        None => {}
+        Some(Ok(keys)) => {
+            eprintln_lossy(format_args!("access keys are read again: {}", keys.count()));
+            hub.aws.admission.set_keys(keys);
+        }
+        Some(Err(error)) => eprintln_lossy(format_args!(
+            "flowmote-analyzer: {error}; the access keys of before stay in use"
         )),
     }
 }

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use super::counters::Counters;
 use super::page;
 use super::reply::Failure;
-use crate::aws;
+use crate::aws::{self, Caller};
 
 /// Who may do what.
 #[derive(Debug, Default)]
@@ -28,16 +28,20 @@ pub(crate) struct Guard {
 /// Lets a request pass, or replies with the reason of its refusal.
 pub(crate) async fn check(
     State(guard): State<Arc<Guard>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     guard.counters.request();
     match guard.refusal(&request) {
-        None => next.run(request).await,
+        None => {
+            let caller = guard.caller(request.headers());
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Some(failure) => {
             guard.counters.refuse();
             if aws::has(request.uri().path()) {
-                return aws::refusal(&request, failure.status(), failure.text());
+                return aws::refusal(&request, failure.text());
             }
             failure.reply()
         }
@@ -59,8 +63,9 @@ impl Guard {
             let text = format!("{host:?} is not a name of this server: see --name");
             return Some(Failure::new(StatusCode::MISDIRECTED_REQUEST, text));
         }
-        // The page itself is public: it has the form for the token.
-        if !page::has(uri.path()) && !self.authorized(headers) {
+        // The page itself is public: it has the form for the token. Requests of AWS may be signed instead.
+        let may_lack = page::has(uri.path()) || aws::has(uri.path());
+        if !may_lack && self.caller(headers) == Caller::Unknown {
             let text = "the header `Authorization: Bearer TOKEN` is missing or wrong";
             return Some(Failure::new(StatusCode::UNAUTHORIZED, text));
         }
@@ -72,13 +77,15 @@ impl Guard {
         None
     }
 
-    fn authorized(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else { return true };
+    /// What the headers show of who sent them.
+    fn caller(&self, headers: &HeaderMap) -> Caller {
+        let Some(token) = &self.token else { return Caller::Anyone };
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = given.and_then(|value| value.split_once(' '));
-        bearer.is_some_and(|(scheme, given)| {
+        let is_known = bearer.is_some_and(|(scheme, given)| {
             scheme.eq_ignore_ascii_case("bearer") && equal(given.trim(), token)
-        })
+        });
+        if is_known { Caller::Known } else { Caller::Unknown }
     }
 }
 
@@ -143,13 +150,15 @@ mod tests {
     #[test]
     fn token_is_compared_whole() {
         let guard = Guard { token: Some("secret".to_owned()), ..Guard::default() };
-        let authorized = |value| guard.authorized(&headers(header::AUTHORIZATION, value));
+        let authorized =
+            |value| guard.caller(&headers(header::AUTHORIZATION, value)) == Caller::Known;
         assert!(authorized("Bearer secret"));
         assert!(authorized("bearer  secret"));
         for wrong in ["Bearer secre", "Bearer secrets", "Bearer Secret", "Basic secret", "secret"] {
             assert!(!authorized(wrong), "{wrong}");
         }
-        assert!(!guard.authorized(&HeaderMap::new()));
+        assert_eq!(guard.caller(&HeaderMap::new()), Caller::Unknown);
+        assert_eq!(Guard::default().caller(&HeaderMap::new()), Caller::Anyone);
     }
 
     #[test]

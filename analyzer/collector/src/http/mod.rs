@@ -73,8 +73,9 @@ fn router(hub: Arc<Hub>, guard: Guard) -> Router {
         .with_state(hub)
         .layer(middleware::from_fn(apart::run))
         .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check));
-    Router::new()
-        .fallback_service(resources.map_request(|request| aws::moved(path::plain(request))))
+    Router::new().fallback_service(
+        resources.map_request(|request| aws::moved(path::plain(aws::kept(request)))),
+    )
 }
 
 /// Threads for requests. More than there are processors as a rule: a short reply need not wait until a

@@ -26,12 +26,22 @@ pub(super) struct Host {
 impl Host {
     /// Returns when its metrics are listed.
     pub(super) fn to(server: &Server) -> Self {
-        let traffic = Traffic::of(server.sflow, |number| vec![datagram(number)]);
+        let host = Self::unlisted(server);
         wait_until("metrics of the instance", || {
             let request = json!({"Namespace": "AWS/EC2", "MetricName": "CPUUtilization",
                 "Dimensions": [{"Name": "InstanceId", "Value": INSTANCE}]});
             let listed = call(server, "ListMetrics", &request);
             listed["Metrics"].as_array().is_some_and(|it| it.len() == 1).then_some(())
+        });
+        host
+    }
+
+    /// Returns when its counters have rates, also if a list of its metrics would need a signature.
+    pub(super) fn unlisted(server: &Server) -> Self {
+        let traffic = Traffic::of(server.sflow, |number| vec![datagram(number)]);
+        wait_until("rates of the instance", || {
+            let rates = server.json("/metric/ALL/sum:bytes_in/json");
+            rates[0]["metricValue"].is_number().then_some(())
         });
         Self { traffic }
     }

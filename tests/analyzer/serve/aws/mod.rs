@@ -7,6 +7,7 @@ mod math;
 mod ports;
 mod put;
 mod requests;
+mod signatures;
 
 use std::path::Path;
 use std::process::Command;

@@ -114,7 +114,7 @@ impl Dialect {
         if self.protocol != Protocol::Query
             // Clients of this service have never had another protocol.
             && self.service != Service::Logs
-            && let Ok(code) = HeaderValue::try_from(format!("{};Sender", fault.kind.code()))
+            && let Ok(code) = HeaderValue::try_from(format!("{};Sender", fault.kind.code(self.service)))
         {
             response.headers_mut().insert(QUERY_ERROR, code);
         }

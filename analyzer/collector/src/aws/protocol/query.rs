@@ -117,13 +117,14 @@ pub(super) fn fault(service: Service, fault: &Fault, request: &str) -> Vec<u8> {
     let mut xml = Xml::new(service);
     let error = Document::new();
     if service.has_plain_lists() {
-        let error = error.with("Code", fault.kind.code()).with("Message", fault.message.as_str());
+        let error =
+            error.with("Code", fault.kind.code(service)).with("Message", fault.message.as_str());
         xml.open("Response");
         xml.element("Errors", &Document::new().with("Error", error));
         xml.element("RequestID", &request.into());
         xml.close("Response");
     } else {
-        let error = error.with("Type", "Sender").with("Code", fault.kind.code());
+        let error = error.with("Type", "Sender").with("Code", fault.kind.code(service));
         xml.open_in("ErrorResponse", service.namespace());
         xml.element("Error", &error.with("Message", fault.message.as_str()));
         xml.element("RequestId", &request.into());

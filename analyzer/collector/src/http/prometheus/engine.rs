@@ -1,5 +1,6 @@
 //! The program itself: what it received, holds and lost.
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -248,6 +249,8 @@ fn forwarded(text: &mut Exposition, hub: &Hub) {
 
 fn http(text: &mut Exposition, hub: &Hub) {
     let (counter, gauge, http) = (Kind::Counter, Kind::Gauge, &hub.http);
+    let [signatures, throttled] = [&hub.aws.admission.refused, &hub.aws.admission.throttled]
+        .map(|count| count.load(Ordering::Relaxed));
     singles(
         text,
         [
@@ -255,6 +258,18 @@ fn http(text: &mut Exposition, hub: &Hub) {
             ("http_connections_total", counter, "Connections.", http.connections()),
             ("http_requests_total", counter, "Requests.", http.requests()),
             ("http_requests_refused_total", counter, "Requests refused unread.", http.refused()),
+            (
+                "aws_signatures_refused_total",
+                counter,
+                "Requests of AWS clients refused for their signature, or for having none.",
+                signatures,
+            ),
+            (
+                "aws_requests_throttled_total",
+                counter,
+                "Requests of AWS clients refused because too many others waited.",
+                throttled,
+            ),
             ("http_requests_waiting", gauge, "Long polls that wait.", hub.waiting_requests()),
         ],
     );
