@@ -169,6 +169,13 @@ pub(crate) struct ServeArguments {
     pub(crate) senders: SenderArguments,
     #[command(flatten)]
     pub(crate) databases: DatabaseArguments,
+    /// Address to listen on for StatsD: HOST:PORT, HOST or PORT, which is 8125 by default. Without the
+    /// option there is none
+    #[arg(long, value_name = "ADDR", value_parser = parse_statsd)]
+    pub(crate) statsd: Option<Endpoint>,
+    /// Time over which values of StatsD are collected to one, at most 172000
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_collection)]
+    pub(crate) statsd_interval: Duration,
     /// Refuse requests that change something
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -226,6 +233,17 @@ impl FlowLogArguments {
             files: None,
         }
     }
+}
+
+fn parse_statsd(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text, 8125)
+}
+
+/// The range of the CloudWatch agent.
+fn parse_collection(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=172_000).contains(seconds));
+    let expected = || "expected a number of seconds from 1 to 172000".to_owned();
+    seconds.map(Duration::from_secs).ok_or_else(expected)
 }
 
 /// Databases of key functions. They are read again on SIGHUP.

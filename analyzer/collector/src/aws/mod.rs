@@ -40,6 +40,7 @@ use crate::hub::Hub;
 use crate::state;
 use admission::Admission;
 pub(crate) use admission::kept;
+pub(crate) use cloudwatch::statsd;
 use document::Document;
 use fault::{Fault, Kind};
 use protocol::{Dialect, Protocol, Target};
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     alarms: cloudwatch::Alarms,
     /// The events of CloudWatch Logs.
     pub(crate) logs: logs::Logs,
+    /// Counts of StatsD.
+    pub(crate) statsd: Arc<statsd::Counters>,
     /// Which requests are worked on, and when.
     pub(crate) admission: Admission,
 }
@@ -66,6 +69,7 @@ impl Shared {
             reported: Mutex::new(cloudwatch::Reported::new(reported)),
             alarms: cloudwatch::Alarms::new(alarms),
             logs: logs::Logs::new(logs),
+            statsd: Arc::default(),
             admission: Admission::default(),
         }
     }

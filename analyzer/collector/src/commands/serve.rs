@@ -13,12 +13,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::args::ServeArguments;
-use crate::aws::{self, Keys, Mode, Signatures};
+use crate::aws::{self, Keys, Mode, Signatures, statsd};
 use crate::databases;
 use crate::flow_logs;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
-use crate::receive::{Batch, Drops, Pause, Receiver, Signals, Socket};
+use crate::receive::{Allow, Batch, Drops, Endpoint, Pause, Receiver, Signals, Socket};
 use crate::relay::Relay;
 use crate::resolver::Resolver;
 use crate::state::State;
@@ -34,6 +34,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let signals = Signals::block()?;
     let allow = arguments.senders.allow();
     let sockets = Socket::group(&arguments.listen, &allow, arguments.threads)?;
+    let statsd =
+        arguments.statsd.as_ref().map(|address| bind_statsd(address, &allow)).transpose()?;
     let listener = bind(arguments.http)?;
     let state = State::open(arguments.state.as_deref())?;
     let first = sockets.first().ok_or("no socket")?;
@@ -60,7 +62,12 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let flow_logs = flow_logs::start(hub.clone(), Hub::record_memory(memory))?;
     let receiving = sockets.into_iter().enumerate();
     let receiving = receiving.map(|(number, socket)| receive(number, socket, hub.clone()));
-    control(arguments, &signals, &hub, resolver, receiving.collect::<io::Result<_>>()?)?;
+    let mut receiving = receiving.collect::<io::Result<Vec<_>>>()?;
+    if let Some(socket) = statsd {
+        let interval = arguments.statsd_interval;
+        receiving.push(statsd::start(hub.clone(), socket, interval, memory / STATSD)?);
+    }
+    control(arguments, &signals, &hub, resolver, receiving)?;
     flow_logs.end();
     aws::save(&hub);
     eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
@@ -75,6 +82,16 @@ fn serve(listener: TcpListener, hub: Arc<Hub>, guard: Guard) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("serve".to_owned()).spawn(serve).map(drop)
+}
+
+/// Binds the address of StatsD. Who reaches a loopback address is no sender of the network.
+fn bind_statsd(address: &Endpoint, allow: &Allow) -> Result<Socket> {
+    let addresses = address.resolve()?;
+    let is_local = addresses.iter().all(|address| address.ip().is_loopback());
+    let allow = if is_local { Allow::default() } else { allow.clone() };
+    let socket = Socket::bind(address, allow)?;
+    eprintln_lossy(format_args!("StatsD on {}", socket.local_address()?));
+    Ok(socket)
 }
 
 /// A receiving thread. It ends after an error only.
@@ -215,5 +232,7 @@ fn reload(arguments: &ServeArguments, hub: &Hub) {
     }
 }
 
+/// The part of the memory for values of StatsD between two collections: one of so many.
+const STATSD: usize = 128;
 /// Time between two checks of thresholds.
 const TICK: Duration = Duration::from_millis(50);

@@ -79,13 +79,20 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text, PORT)
+    }
+}
+
+impl Endpoint {
+    /// Parses an address or name, a port or both, with another default port of all addresses.
+    pub(crate) fn parse(text: &str, default: u16) -> Result<Self, String> {
         let expected = "expected 127.0.0.1:6343, [::1]:6343, 127.0.0.1, ::1, 6343, a host name, or a \
                         multicast group with an interface such as 239.1.2.3%eth0";
         let invalid = || expected.to_owned();
         if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
             return Ok(Self { host: None, interface: None, port });
         }
-        let (host, port) = split_port(text).ok_or_else(invalid)?;
+        let (host, port) = split_port(text, default).ok_or_else(invalid)?;
         let (host, interface) = match host.split_once('%') {
             Some((host, interface)) => (host, Some(interface).filter(|name| !name.is_empty())),
             None => (host, Some("")),
@@ -120,7 +127,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// Host and port of `HOST`, `HOST:PORT`, `[HOST]`, `[HOST]:PORT`.
-fn split_port(text: &str) -> Option<(&str, u16)> {
+fn split_port(text: &str, default: u16) -> Option<(&str, u16)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']')?;
@@ -135,7 +142,7 @@ fn split_port(text: &str) -> Option<(&str, u16)> {
     };
     match port.strip_prefix(':') {
         Some(port) => Some((host, port.parse().ok()?)),
-        None => port.is_empty().then_some((host, PORT)),
+        None => port.is_empty().then_some((host, default)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::iter;
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::time::Duration;
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::SystemTime;
@@ -52,8 +53,17 @@ impl Receiver {
 
     /// Waits until a datagram can be received.
     pub(crate) fn wait(&self) -> io::Result<()> {
+        self.poll(PollTimeout::NONE)
+    }
+
+    /// Waits until a datagram can be received, or for a time.
+    pub(crate) fn wait_for(&self, time: Duration) -> io::Result<()> {
+        self.poll(PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX))
+    }
+
+    fn poll(&self, timeout: PollTimeout) -> io::Result<()> {
         let mut polled = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut polled, PollTimeout::NONE) {
+        match poll(&mut polled, timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

@@ -8,6 +8,7 @@ mod ports;
 mod put;
 mod requests;
 mod signatures;
+mod statsd;
 
 use std::path::Path;
 use std::process::Command;

@@ -22,6 +22,7 @@ mod reported;
 mod search;
 mod series;
 mod statistic;
+pub(crate) mod statsd;
 mod token;
 
 pub(crate) use alarms::Counts as AlarmCounts;

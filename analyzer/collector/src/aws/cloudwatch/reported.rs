@@ -119,7 +119,7 @@ fn newest(units: &BTreeMap<String, Vec<Point>>) -> i64 {
 }
 
 /// Bytes of a metric, its texts and its share of a node.
-fn cost(metric: &Metric) -> usize {
+pub(super) fn cost(metric: &Metric) -> usize {
     let dimensions = metric.dimensions().iter();
     let dimensions: usize = dimensions.map(|(name, value)| name.len() + value.len() + 96).sum();
     metric.namespace.len() + metric.name.len() + dimensions + 256

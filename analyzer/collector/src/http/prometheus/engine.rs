@@ -1,6 +1,6 @@
 //! The program itself: what it received, holds and lost.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::Shared;
 use super::text::{Exposition, Kind, NONE, Value};
 use crate::http::process;
 use crate::hub::Hub;
+use crate::receive::Drops;
 
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new().route("/metrics", get(page))
@@ -88,6 +89,7 @@ pub(crate) fn metrics(hub: &Hub) -> Exposition {
     alarms(&mut text, hub);
     forwarded(&mut text, hub);
     http(&mut text, hub);
+    statsd(&mut text, hub);
     program(&mut text, hub);
     text
 }
@@ -245,6 +247,43 @@ fn forwarded(text: &mut Exposition, hub: &Hub) {
             text.series(labels, count);
         }
     }
+}
+
+fn statsd(text: &mut Exposition, hub: &Hub) {
+    let (counter, statsd) = (Kind::Counter, &hub.aws.statsd);
+    let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let drops = |read: fn(&Drops) -> Option<u64>| statsd.drops.get().and_then(read).unwrap_or(0);
+    singles(
+        text,
+        [
+            ("statsd_datagrams_total", counter, "Datagrams of StatsD.", of(&statsd.datagrams)),
+            ("statsd_values_total", counter, "Values of StatsD.", of(&statsd.values)),
+            (
+                "statsd_lines_malformed_total",
+                counter,
+                "Lines of StatsD that have another form.",
+                of(&statsd.malformed),
+            ),
+            (
+                "statsd_values_dropped_total",
+                counter,
+                "Values of StatsD for which there was no room.",
+                of(&statsd.dropped),
+            ),
+            (
+                "statsd_kernel_drops_total",
+                counter,
+                "Datagrams of StatsD that the kernel dropped.",
+                drops(Drops::count),
+            ),
+            (
+                "statsd_senders_refused_total",
+                counter,
+                "Datagrams of StatsD refused by --allow.",
+                drops(Drops::refused),
+            ),
+        ],
+    );
 }
 
 fn http(text: &mut Exposition, hub: &Hub) {
