@@ -276,6 +276,11 @@ impl State {
         Ok(Self(Some(directory.to_owned())))
     }
 
+    /// True if files are stored.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// What a file has. One that is damaged is set aside, with a message.
     pub(crate) fn load<T: DeserializeOwned + Default>(&self, file: &str) -> T {
         let Some(directory) = &self.0 else { return T::default() };

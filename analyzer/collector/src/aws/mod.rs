@@ -36,6 +36,7 @@ use axum::routing::{get, post};
 use parking_lot::Mutex;
 use tokio::task::block_in_place;
 
+use crate::flow_logs::Options;
 use crate::hub::Hub;
 use crate::state;
 use admission::Admission;
@@ -62,12 +63,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Points that programs report use at most about `reported` bytes, log events `logs`, and alarms and
-    /// their history `alarms` each.
-    pub(crate) fn new(reported: usize, logs: usize, alarms: usize) -> Self {
+    /// their history `alarms` each. The account and region are those of `options`.
+    pub(crate) fn new(reported: usize, logs: usize, alarms: usize, options: &Options) -> Self {
         Self {
             directory: cloudwatch::Directories::default(),
             reported: Mutex::new(cloudwatch::Reported::new(reported)),
-            alarms: cloudwatch::Alarms::new(alarms),
+            alarms: cloudwatch::Alarms::new(alarms, &options.region, &options.account),
             logs: logs::Logs::new(logs),
             statsd: Arc::default(),
             admission: Admission::default(),

@@ -118,7 +118,7 @@ impl Hub {
             query_memory: memory / 32,
             http: Arc::default(),
             drops,
-            aws: aws::Shared::new(reported, events, alarms),
+            aws: aws::Shared::new(reported, events, alarms, &flow_logs),
             relay,
             flow_logs: FlowLogs::new(
                 flow_logs,

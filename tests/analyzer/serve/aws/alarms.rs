@@ -88,6 +88,34 @@ fn new_alarm_is_evaluated_at_once_with_values_of_before() {
     assert_eq!(described(&server, "wrong"), Value::Null);
 }
 
+/// The first alarm of a fleet: a host is silent.
+#[test]
+fn alarm_on_the_status_check_of_a_host_that_is_silent() {
+    let server = Server::start(&[]);
+    let host = Host::to(&server);
+    for name in ["StatusCheckFailed", "StatusCheckFailed_Instance"] {
+        let check = json!({"Namespace": "AWS/EC2", "MetricName": name, "Statistic": "Maximum",
+            "Dimensions": [{"Name": "InstanceId", "Value": super::INSTANCE}], "Period": 1,
+            "EvaluationPeriods": 3, "Threshold": 1, "ComparisonOperator": "GreaterThanOrEqualToThreshold"});
+        call(&server, "PutMetricAlarm", &alarm(name, &check));
+        let request = json!({"Namespace": "AWS/EC2", "MetricName": name});
+        // Of the instance, its type, its image, and all instances together.
+        let listed = call(&server, "ListMetrics", &request);
+        assert_eq!(listed["Metrics"].as_array().map(Vec::len), Some(4), "{listed}");
+        wait_for(&server, name, "OK");
+    }
+    let system = json!({"Namespace": "AWS/EC2", "MetricName": "StatusCheckFailed_System"});
+    assert_eq!(call(&server, "ListMetrics", &system)["Metrics"], json!([]));
+    drop(host);
+    wait_for(&server, "StatusCheckFailed", "ALARM");
+    wait_for(&server, "StatusCheckFailed_Instance", "ALARM");
+    let query = super::requests::query("m1", "AWS/EC2", "StatusCheckFailed", "Sum", &[]);
+    let found = super::requests::data(&server, &[query], &json!({}));
+    assert_eq!(found["MetricDataResults"][0]["Values"][0], 1.0, "{found}");
+    let _host = Host::to(&server);
+    wait_for(&server, "StatusCheckFailed", "OK");
+}
+
 #[test]
 fn alarms_that_have_no_room_are_refused() {
     let server = Server::start(&[]);

@@ -21,6 +21,7 @@ mod put_metric_data;
 mod reported;
 mod search;
 mod series;
+mod silence;
 mod statistic;
 pub(crate) mod statsd;
 mod token;

@@ -67,7 +67,7 @@ impl Periods {
 
     /// Periods of the same length of another time.
     pub(super) fn of_time(self, start: i64, end: i64) -> Self {
-        let step = self.length.min(MINUTE);
+        let step = self.step();
         let end = end + (-end).rem_euclid(step);
         Self { start: start - start.rem_euclid(step), end, ..self }
     }
@@ -86,6 +86,11 @@ impl Periods {
     pub(super) fn times(&self) -> impl Iterator<Item = i64> {
         let (start, length) = (self.start, self.length);
         (0..self.count()).map(move |number| start + number * length)
+    }
+
+    /// Milliseconds between the samples of what is counted: a minute, or a period if that is shorter.
+    pub(super) fn step(&self) -> i64 {
+        self.length.min(MINUTE)
     }
 
     pub(super) fn seconds(&self) -> u32 {
@@ -139,7 +144,7 @@ impl Periods {
 
     /// Divides a difference among steps.
     fn divide(&self, steps: &mut BTreeMap<i64, f64>, point: &Point) {
-        let length = self.length.min(MINUTE);
+        let length = self.step();
         let (begin, span) = (point.end - point.over, self.span());
         let first = begin.max(span.0);
         let mut step = first - first.rem_euclid(length);

@@ -14,6 +14,7 @@ use super::directory::Directory;
 use super::metric::Metric;
 use super::names::{self, Formula, Kind};
 use super::period::{Periods, Point};
+use super::silence;
 use crate::hub::Hub;
 
 /// The points of a metric.
@@ -49,6 +50,8 @@ pub(super) enum Pick {
     Published(Arc<str>),
     /// An `rtmetric` value.
     Custom(Arc<str>),
+    /// Whether there are records of a host.
+    Silence,
 }
 
 impl Series {
@@ -94,7 +97,12 @@ impl Series {
         periods: &Periods,
     ) -> impl Iterator<Item = Vec<Point>> + use<'a> {
         let (from, to) = periods.span();
+        let (periods, mut checked) = (*periods, [].as_slice());
         let (rows, reported) = match &self.origin {
+            Origin::Rows(parts, Pick::Silence) => {
+                checked = parts;
+                (None, None)
+            }
             Origin::Rows(parts, pick) => (Some((parts, pick)), None),
             Origin::Reported(metric) => {
                 let reported = hub.aws.reported.lock();
@@ -115,7 +123,9 @@ impl Series {
             };
             raw.unwrap_or_default().into_iter().map(point).collect()
         });
-        reported.into_iter().chain(rows)
+        let hosts = checked.chunk_by(|a, b| a.source == b.source);
+        let checks = hosts.map(move |parts| silence::points(hub, parts, &periods));
+        reported.into_iter().chain(rows).chain(checks)
     }
 }
 
@@ -144,6 +154,8 @@ impl Pick {
                     }));
                 }
             }
+            // Its points follow from rows of all analyzers.
+            Self::Silence => {}
             Self::Custom(name) => {
                 let customs = metrics.past_customs(source).filter(|custom| custom.name == name);
                 for custom in customs {

@@ -29,12 +29,3 @@ use crate::aws::fault::{Fault, Kind};
 fn unknown(name: &str) -> Fault {
     Fault::new(Kind::ResourceNotFound, format!("There is no alarm with the name {name}."))
 }
-
-/// The name of an alarm as a resource.
-fn arn(name: &str) -> String {
-    format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")
-}
-
-/// Alarms have one in their names, but a request without a signature has none.
-const REGION: &str = "us-east-1";
-const ACCOUNT: &str = "000000000000";

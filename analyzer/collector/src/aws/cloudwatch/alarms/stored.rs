@@ -14,6 +14,9 @@ use crate::stderr::eprintln_lossy;
 
 /// Stores the alarms, unless the file has them.
 pub(in crate::aws) fn save(hub: &Hub) {
+    if !hub.state.is_kept() {
+        return;
+    }
     let alarms = &hub.aws.alarms;
     let mut written = alarms.written.lock();
     let changes = alarms.changes();

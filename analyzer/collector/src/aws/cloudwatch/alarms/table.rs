@@ -10,13 +10,15 @@ use parking_lot::{Condvar, Mutex};
 use super::alarm::Alarm;
 use super::history::{Event, History};
 use super::status::{State, Status};
-use super::{arn, unknown};
+use super::unknown;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 
 /// The alarms.
 #[derive(Debug)]
 pub(in crate::aws) struct Alarms {
+    /// What the names of alarms as resources begin with.
+    prefix: String,
     table: Mutex<Table>,
     /// Wakes the thread that evaluates.
     wake: Condvar,
@@ -42,6 +44,8 @@ struct Table {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) alarm: Arc<Alarm>,
+    /// Its name as a resource.
+    pub(super) arn: String,
     pub(super) status: Status,
     /// The time of the last `PutMetricAlarm`, in milliseconds since 1970.
     pub(super) configured: i64,
@@ -63,13 +67,16 @@ pub(crate) struct Counts {
 }
 
 impl Alarms {
-    /// No alarms. They use at most about `capacity` bytes, and their history as many.
-    pub(in crate::aws) fn new(capacity: usize) -> Self {
+    /// No alarms of an account in a region. They use at most about `capacity` bytes, and their history as
+    /// many.
+    pub(in crate::aws) fn new(capacity: usize, region: &str, account: &str) -> Self {
         let (entries, due) = (BTreeMap::new(), BTreeSet::new());
+        let history = Mutex::new(History::new(capacity));
         Self {
+            prefix: format!("arn:aws:cloudwatch:{region}:{account}:alarm:"),
             table: Mutex::new(Table { entries, due, bytes: 0, capacity, changes: 0 }),
             wake: Condvar::new(),
-            history: Mutex::new(History::new(capacity)),
+            history,
             written: Mutex::default(),
             evaluated: AtomicU64::default(),
             late: AtomicU64::default(),
@@ -82,7 +89,7 @@ impl Alarms {
         let before = table.entries.get(&alarm.name);
         let status = before.map_or_else(|| Status::new(now), |entry| entry.status.clone());
         let known_from = before.map_or(0, |entry| entry.known_from);
-        let entry = Entry::new(alarm, status, now, known_from);
+        let entry = self.entry(alarm, status, now, known_from);
         let event = Event::configured(before, &entry);
         table.insert(entry)?;
         self.history.lock().add(now, event);
@@ -99,7 +106,18 @@ impl Alarms {
         configured: i64,
         now: i64,
     ) -> Result<(), Fault> {
-        self.table.lock().insert(Entry::new(alarm, status, configured, now))
+        self.table.lock().insert(self.entry(alarm, status, configured, now))
+    }
+
+    /// It is due immediately.
+    fn entry(&self, alarm: Alarm, status: Status, configured: i64, known_from: i64) -> Entry {
+        let arn = format!("{}{}", self.prefix, alarm.name);
+        let due = configured.max(known_from);
+        let alarm = Arc::new(alarm);
+        let mut entry = Entry { alarm, arn, status, configured, known_from, due, bytes: 0 };
+        let written = serde_json::to_vec(&entry.document()).unwrap_or_default();
+        entry.bytes = BESIDE + 2 * written.len();
+        entry
     }
 
     /// Deletes all of these alarms, or none if one does not exist.
@@ -272,23 +290,13 @@ impl Table {
 }
 
 impl Entry {
-    /// It is due immediately.
-    fn new(alarm: Alarm, status: Status, configured: i64, known_from: i64) -> Self {
-        let (due, bytes) = (configured.max(known_from), 0);
-        let alarm = Arc::new(alarm);
-        let mut entry = Self { alarm, status, configured, known_from, due, bytes };
-        let written = serde_json::to_vec(&entry.document()).unwrap_or_default();
-        entry.bytes = BESIDE + 2 * written.len();
-        entry
-    }
-
     /// Its members.
     pub(super) fn document(&self) -> Document {
         let name = self.alarm.name.as_str();
         let time = Document::Time(self.configured as f64 / 1000.0);
         let document = Document::new()
             .with("AlarmName", name)
-            .with("AlarmArn", arn(name))
+            .with("AlarmArn", self.arn.as_str())
             .with("AlarmConfigurationUpdatedTimestamp", time);
         self.status.write(self.alarm.write(document))
     }

@@ -15,6 +15,7 @@ use super::{BYTES, COUNT, Formula, Found, HOST, PERCENT, Wanted, percent, sum, t
 use crate::aws::cloudwatch::directory::{Agent, Directory, Instance};
 use crate::aws::cloudwatch::metric::{Dimension, Metric};
 use crate::aws::cloudwatch::series::{Part, Pick, Series};
+use crate::aws::cloudwatch::silence;
 
 pub(super) const NAMESPACE: &str = "AWS/EC2";
 
@@ -34,6 +35,10 @@ pub(super) const FORMULAS: &[Formula] = &[
     sum("EBSWriteBytes", "host_disk_io", BYTES, |row| row.difference("bytes_written")),
 ];
 
+/// The status checks of the instance. That of the system is the one of its hypervisor, which nothing here
+/// shows.
+const CHECKS: [&str; 2] = ["StatusCheckFailed", "StatusCheckFailed_Instance"];
+
 fn utilization(row: &Row<'_>) -> Option<f64> {
     let busy = total(row, &["cpu_user", "cpu_nice", "cpu_system", "cpu_intr", "cpu_sintr"])?;
     let rest = total(row, &["cpu_idle", "cpu_wio"])?;
@@ -48,12 +53,25 @@ pub(super) fn read(found: &mut Found<'_>, analyzer: &Analyzer, at: Part) {
     let dimensions = [("InstanceId".to_owned(), instance.id.to_string())];
     if found.wanted.has_namespace(NAMESPACE) {
         found.all_formulas(NAMESPACE, FORMULAS, analyzer, at, &dimensions);
+        let mut records = analyzer.metrics().past_records(&at.source);
+        if records.any(|record| record.name() == silence::RECORD) {
+            let wanted = found.wanted;
+            for check in CHECKS.into_iter().filter(|check| wanted.has(NAMESPACE, check)) {
+                let metric = Metric::new(NAMESPACE, check, dimensions.to_vec());
+                found.add(metric, Pick::Silence, COUNT, at);
+            }
+        }
     }
 }
 
 /// The series of all instances, or of those with an image or type.
 pub(super) fn of_several(directory: &Directory, metric: &Metric) -> Option<Series> {
-    let formula = FORMULAS.iter().find(|formula| formula.name == metric.name)?;
+    let name = metric.name.as_str();
+    let (pick, unit) = match FORMULAS.iter().find(|formula| formula.name == name) {
+        Some(formula) => (Pick::Formula(formula), formula.unit),
+        None if CHECKS.contains(&name) => (Pick::Silence, COUNT),
+        None => return None,
+    };
     let is_one = |instance: &Instance| match metric.dimensions() {
         [] => true,
         [wanted] => groups(instance).any(|group| group == *wanted),
@@ -64,7 +82,7 @@ pub(super) fn of_several(directory: &Directory, metric: &Metric) -> Option<Serie
         .filter(|(_, instance)| is_one(instance))
         .flat_map(|(agent, _)| hosts(agent))
         .collect();
-    (!parts.is_empty()).then(|| Series::new(parts, Pick::Formula(formula), formula.unit))
+    (!parts.is_empty()).then(|| Series::new(parts, pick, unit))
 }
 
 /// The metrics that are about several instances.
@@ -74,9 +92,10 @@ pub(super) fn all_of_several(directory: &Directory, wanted: Wanted<'_>) -> Vec<M
     let groups: BTreeSet<Option<Dimension>> = groups.collect();
     let mut metrics = Vec::new();
     for group in groups {
-        let named = FORMULAS.iter().filter(|formula| wanted.has(NAMESPACE, formula.name));
+        let names = FORMULAS.iter().map(|formula| formula.name).chain(CHECKS);
+        let named = names.filter(|name| wanted.has(NAMESPACE, name));
         metrics.extend(
-            named.map(|it| Metric::new(NAMESPACE, it.name, group.clone().into_iter().collect())),
+            named.map(|name| Metric::new(NAMESPACE, name, group.clone().into_iter().collect())),
         );
     }
     metrics
