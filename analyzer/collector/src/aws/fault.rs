@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 
+use super::document::Document;
 use super::service::Service;
 
 /// An error, with its text for the user.
@@ -38,11 +39,28 @@ pub(crate) enum Kind {
     Timeout,
     NoFlowLog,
     DryRun,
+    ResourceAlreadyExists,
+    /// A query of Logs Insights, with the place of what is wrong in it.
+    MalformedQuery {
+        start: u32,
+        end: u32,
+    },
 }
 
 impl Fault {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
+    }
+
+    /// The members of the exception with a name.
+    pub(crate) fn document(&self, shape: &str) -> Document {
+        let document = Document::new().with("__type", shape).with("message", &*self.message);
+        let Kind::MalformedQuery { start, end } = self.kind else { return document };
+        let location = Document::new()
+            .with("startCharOffset", i64::from(start))
+            .with("endCharOffset", i64::from(end));
+        let error = Document::new().with("location", location).with("message", &*self.message);
+        document.with("queryCompileError", error)
     }
 
     /// A parameter has a value that cannot be used.
@@ -70,7 +88,11 @@ impl Kind {
     /// The name of the exception in JSON and CBOR.
     pub(crate) fn shape(self, service: Service) -> &'static str {
         match self {
-            Self::InvalidValue | Self::InvalidCombination | Self::MissingParameter
+            Self::InvalidValue
+            | Self::InvalidCombination
+            | Self::MissingParameter
+            | Self::InvalidNextToken
+            | Self::Validation
                 if service == Service::Logs =>
             {
                 "InvalidParameterException"
@@ -85,6 +107,8 @@ impl Kind {
             Self::UnknownOperation => "UnknownOperationException",
             Self::Serialization => "SerializationException",
             Self::AccessDenied => "AccessDeniedException",
+            Self::ResourceAlreadyExists => "ResourceAlreadyExistsException",
+            Self::MalformedQuery { .. } => "MalformedQueryException",
             Self::Throttled => "ThrottlingException",
             _ => self.code(service),
         }
@@ -118,6 +142,8 @@ impl Kind {
             Self::Timeout => "RequestTimeout",
             Self::NoFlowLog => "InvalidFlowLogId.NotFound",
             Self::DryRun => "DryRunOperation",
+            Self::ResourceAlreadyExists => "ResourceAlreadyExists",
+            Self::MalformedQuery { .. } => "MalformedQuery",
         }
     }
 
@@ -142,8 +168,9 @@ impl Kind {
         })
     }
 
-    pub(crate) fn status(self) -> StatusCode {
+    pub(crate) fn status(self, service: Service) -> StatusCode {
         match self {
+            Self::ResourceNotFound if service == Service::Logs => StatusCode::BAD_REQUEST,
             Self::UnknownOperation | Self::ResourceNotFound => StatusCode::NOT_FOUND,
             Self::MissingToken
             | Self::InvalidClient

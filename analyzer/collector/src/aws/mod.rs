@@ -45,6 +45,7 @@ pub(crate) use cloudwatch::statsd;
 use document::Document;
 use fault::{Fault, Kind};
 use protocol::{Dialect, Protocol, Target};
+use service::Service;
 pub(crate) use signature::{Caller, Keys, Mode, Signatures};
 
 /// What requests share.
@@ -165,6 +166,12 @@ async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
         Ok(place) => place,
         Err(fault) => return dialect.fault(&fault, &id),
     };
+    if target.is_of(Service::Logs, "StartLiveTail") {
+        let document = target.read(dialect, &body).map(|(_, document)| document);
+        let tail = document.and_then(|it| logs::start_live_tail(hub.clone(), &it, &id));
+        drop(place);
+        return tail.unwrap_or_else(|fault| dialect.fault(&fault, &id));
+    }
     let result = block_in_place(|| run(&hub, target, dialect, &body, read_only));
     drop(place);
     match result {

@@ -94,7 +94,7 @@ impl Hub {
         flow_logs: flow_logs::Options,
     ) -> Self {
         let threads = threads.max(1);
-        let (reported, events, alarms) = (memory / 32, memory / 16, memory / 64);
+        let (reported, events, alarms) = (memory / 32, memory / 32 * 3, memory / 64);
         let own = OVERHEAD + reported + events + 2 * alarms + Self::record_memory(memory);
         let tables = memory.saturating_sub(own) / threads;
         let names = SourceNames::default();

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod host;
+mod logs;
 mod math;
 mod ports;
 mod put;

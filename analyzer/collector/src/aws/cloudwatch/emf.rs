@@ -16,7 +16,6 @@ use crate::aws::protocol::read_json;
 ///
 /// # Errors
 /// It has this format, and a part of it that cannot be used. All or nothing.
-#[cfg_attr(not(test), expect(dead_code, reason = "PutLogEvents, which is not in yet, calls it"))]
 pub(in crate::aws) fn embedded(message: &str, time: i64, now: i64) -> Result<Vec<Datum>, Fault> {
     // Most log events are other texts, which need no parser.
     if !message.starts_with(|first: char| first == '{' || first.is_ascii_whitespace())

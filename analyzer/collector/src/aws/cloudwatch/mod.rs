@@ -24,14 +24,12 @@ mod series;
 mod silence;
 mod statistic;
 pub(crate) mod statsd;
-mod token;
+pub(super) mod token;
 
 pub(crate) use alarms::Counts as AlarmCounts;
 pub(super) use alarms::{Alarms, restore, save, start};
-#[expect(unused_imports, reason = "PutLogEvents is not in yet")]
 pub(super) use datum::report;
 pub(super) use directory::Directories;
-#[expect(unused_imports, reason = "PutLogEvents is not in yet")]
 pub(super) use emf::embedded;
 pub(super) use reported::Reported;
 

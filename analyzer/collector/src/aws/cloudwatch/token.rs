@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 use crate::aws::fault::Fault;
 
 /// The token for a place in the results of a request.
-pub(super) fn write(request: &impl Hash, place: &str) -> String {
+pub(in crate::aws) fn write(request: &impl Hash, place: &str) -> String {
     format!("{:016x}.{place}", check(request))
 }
 
 /// The place in a token.
-pub(super) fn read<'a>(request: &impl Hash, token: &'a str) -> Result<&'a str, Fault> {
+pub(in crate::aws) fn read<'a>(request: &impl Hash, token: &'a str) -> Result<&'a str, Fault> {
     let parts = token
         .split_once('.')
         .filter(|(sum, _)| u64::from_str_radix(sum, 16).is_ok_and(|sum| sum == check(request)));

@@ -1,39 +1,75 @@
 //! Amazon CloudWatch Logs: events of this program and of others, in groups and streams.
 //!
-//! [`store`] has the events. This program adds its own by [`Logs::append`].
+//! [`store`] has the events. This program adds its own by [`Logs::append`], others by `PutLogEvents`. They
+//! are read by [patterns](pattern), by queries of [Logs Insights](insights), and [as they come](live_tail).
 
+mod cursor;
+mod event_stream;
 mod events;
-#[allow(dead_code, reason = "the operations follow")]
+mod fields;
+mod filter_log_events;
+mod get_log_events;
+mod groups;
+mod insights;
+mod live_tail;
+mod name;
+mod pattern;
+mod put_log_events;
 mod store;
+mod streams;
 
-use core::sync::atomic::AtomicU64;
+use core::ops::RangeInclusive;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 pub(crate) use events::add_events;
+pub(super) use live_tail::start as start_live_tail;
 pub(crate) use store::Counts;
-use store::Store;
+use store::{Refusal, Store, View};
 
 use super::service::Operation;
+use crate::hub::Hub;
 
-/// The events, and who waits for more.
+/// The events, and who reads them.
 #[derive(Debug)]
 pub(crate) struct Logs {
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
+    queries: insights::Queries,
+    sessions: live_tail::Sessions,
     /// The number of events since the start.
     news: watch::Sender<u64>,
     /// The number of the next event of thresholds.
     next_event: AtomicU64,
+    /// Events in the embedded metric format whose metrics are wrong.
+    wrong_metrics: AtomicU64,
+}
+
+/// What is counted, and what is held now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub(crate) counts: Counts,
+    /// Bytes of events.
+    pub(crate) bytes: u64,
+    /// Events in the embedded metric format whose metrics are wrong.
+    pub(crate) wrong_metrics: u64,
+    /// Sessions of Live Tail now, and those that ended because the client did not read.
+    pub(crate) sessions: u64,
+    pub(crate) slow_sessions: u64,
 }
 
 impl Logs {
-    /// No events; at most about `capacity` bytes will be used.
+    /// No events; at most about `capacity` bytes will be used, a third of them for queries.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            store: Mutex::new(Store::new(capacity)),
+            store: Arc::new(Mutex::new(Store::new(capacity / 3 * 2))),
+            queries: insights::Queries::new(capacity / 3),
+            sessions: live_tail::Sessions::default(),
             news: watch::Sender::new(0),
             next_event: AtomicU64::new(0),
+            wrong_metrics: AtomicU64::new(0),
         }
     }
 
@@ -55,16 +91,64 @@ impl Logs {
         is_stored
     }
 
-    /// Counts since the start, and bytes in use.
-    pub(crate) fn usage(&self) -> (Counts, usize) {
+    /// Sets the fields of the flow records of a group, such as `srcaddr` and `pkt-srcaddr`, whose values have
+    /// a space between them. The group is made if it is not there. Without this a group has the default
+    /// format of version 2.
+    #[expect(dead_code, reason = "flow logs in other formats call it")]
+    pub(crate) fn set_format(&self, group: &str, now: i64, fields: &[&str]) -> bool {
+        self.store().set_format(group, now, fields)
+    }
+
+    /// Counts since the start, and what is held now.
+    pub(crate) fn usage(&self) -> Usage {
         let store = self.store();
-        (store.counts(), store.bytes())
+        Usage {
+            counts: store.counts(),
+            bytes: store.bytes() as u64,
+            wrong_metrics: self.wrong_metrics.load(Ordering::Relaxed),
+            sessions: self.sessions.open(),
+            slow_sessions: self.sessions.slow(),
+        }
+    }
+
+    fn count_wrong_metrics(&self) {
+        self.wrong_metrics.fetch_add(1, Ordering::Relaxed);
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock()
     }
+
+    /// The events of a group in a span of time, without those that are older than its retention.
+    fn view(
+        &self,
+        hub: &Hub,
+        group: &str,
+        span: &RangeInclusive<i64>,
+        since: u64,
+    ) -> Result<View, Refusal> {
+        let now = hub.unix_ms(hub.now()).cast_signed();
+        self.store().view(group, span, since).map(|view| view.at(now))
+    }
 }
 
-/// The operations.
-pub(super) const OPERATIONS: [Operation; 0] = [];
+/// The operations. `StartLiveTail` has no reply that is a document.
+pub(super) const OPERATIONS: [Operation; 17] = [
+    Operation { name: "CreateLogGroup", changes: true, run: groups::create },
+    Operation { name: "CreateLogStream", changes: true, run: streams::create },
+    Operation { name: "DeleteLogGroup", changes: true, run: groups::delete },
+    Operation { name: "DeleteLogStream", changes: true, run: streams::delete },
+    Operation { name: "DeleteRetentionPolicy", changes: true, run: groups::delete_retention },
+    Operation { name: "DescribeLogGroups", changes: false, run: groups::describe },
+    Operation { name: "DescribeLogStreams", changes: false, run: streams::describe },
+    Operation { name: "DescribeQueries", changes: false, run: insights::describe },
+    Operation { name: "FilterLogEvents", changes: false, run: filter_log_events::run },
+    Operation { name: "GetLogEvents", changes: false, run: get_log_events::run },
+    Operation { name: "GetLogGroupFields", changes: false, run: fields::of_group },
+    Operation { name: "GetLogRecord", changes: false, run: fields::record },
+    Operation { name: "GetQueryResults", changes: false, run: insights::results },
+    Operation { name: "PutLogEvents", changes: true, run: put_log_events::run },
+    Operation { name: "PutRetentionPolicy", changes: true, run: groups::put_retention },
+    Operation { name: "StartQuery", changes: false, run: insights::start },
+    Operation { name: "StopQuery", changes: false, run: insights::stop },
+];

@@ -41,7 +41,7 @@ fn document(value: Value) -> Document {
 }
 
 /// Writes a body.
-pub(super) fn write(document: &Document) -> Vec<u8> {
+pub(in crate::aws) fn write(document: &Document) -> Vec<u8> {
     // Numbers and texts can always be written.
     serde_json::to_vec(document).unwrap_or_default()
 }

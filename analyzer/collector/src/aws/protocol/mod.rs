@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use super::document::Document;
 use super::fault::Fault;
 use super::service::Service;
-pub(super) use json::read as read_json;
+pub(super) use json::{read as read_json, write as write_json};
 
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,14 @@ impl Target {
             }
             None => Self { protocol: Protocol::Query, operation: None },
         }
+    }
+
+    /// True for an operation of JSON.
+    pub(crate) fn is_of(&self, service: Service, operation: &str) -> bool {
+        self.protocol == Protocol::Json
+            && self.operation.as_ref().is_some_and(|(name, own)| {
+                Service::of_target(name) == Some(service) && own == operation
+            })
     }
 
     /// The service; `None` if there is none of the name.
@@ -103,14 +111,14 @@ impl Dialect {
     /// The reply for an error.
     pub(crate) fn fault(self, fault: &Fault, request: &str) -> Response {
         let shape = fault.kind.shape(self.service);
-        let document = || Document::new().with("__type", shape).with("message", &*fault.message);
+        let document = || fault.document(shape);
         let body = match self.protocol {
             Protocol::Query => query::fault(self.service, fault, request),
             Protocol::Json => json::write(&document()),
             Protocol::Cbor => cbor::write(&document()),
         };
         let mut response = self.response(body, request);
-        *response.status_mut() = fault.kind.status();
+        *response.status_mut() = fault.kind.status(self.service);
         if self.protocol != Protocol::Query
             // Clients of this service have never had another protocol.
             && self.service != Service::Logs

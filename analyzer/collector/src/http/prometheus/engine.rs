@@ -198,10 +198,12 @@ fn logs(text: &mut Exposition, hub: &Hub) {
 
 /// The events of CloudWatch Logs.
 fn log_groups(text: &mut Exposition, hub: &Hub) {
-    let (counts, bytes) = hub.aws.logs.usage();
-    let counter = Kind::Counter;
+    let usage = hub.aws.logs.usage();
+    let (counts, counter, gauge) = (usage.counts, Kind::Counter, Kind::Gauge);
     let dropped = "Events of log groups dropped because the memory was full.";
     let refused = "Events not stored because there were too many groups or streams.";
+    let wrong = "Events in the embedded metric format whose metrics are wrong.";
+    let slow = "Sessions of Live Tail that ended because the client did not read.";
     singles(
         text,
         [
@@ -209,7 +211,10 @@ fn log_groups(text: &mut Exposition, hub: &Hub) {
             ("log_bytes_total", counter, "Bytes of their messages.", counts.bytes),
             ("log_events_dropped_total", counter, dropped, counts.dropped),
             ("log_events_refused_total", counter, refused, counts.refused),
-            ("log_memory_bytes", Kind::Gauge, "Memory of log groups.", bytes as u64),
+            ("log_embedded_metrics_wrong_total", counter, wrong, usage.wrong_metrics),
+            ("log_memory_bytes", gauge, "Memory of log groups.", usage.bytes),
+            ("live_tail_sessions", gauge, "Sessions of Live Tail.", usage.sessions),
+            ("live_tail_slow_total", counter, slow, usage.slow_sessions),
         ],
     );
 }

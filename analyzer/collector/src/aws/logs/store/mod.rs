@@ -11,14 +11,13 @@ mod tests;
 mod view;
 
 use core::ops::RangeInclusive;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use chunk::Chunk;
-#[allow(unused_imports, reason = "the operations follow")]
 pub(in crate::aws) use chunk::Event;
-#[allow(unused_imports, reason = "the operations follow")]
-pub(in crate::aws) use view::{Merged, View, limits};
+pub(in crate::aws) use view::{View, limits, parse_pointer};
 
 /// A place in the order of time: the timestamp and the sequence number in the group.
 pub(in crate::aws) type Key = (i64, u64);
@@ -56,6 +55,8 @@ pub(in crate::aws) struct Group {
     pub(in crate::aws) created: i64,
     /// Days after which events are no longer returned.
     pub(in crate::aws) retention: Option<u32>,
+    /// The fields of its flow records, if these are not in the default format.
+    format: Option<Arc<[Cow<'static, str>]>>,
     streams: BTreeMap<Arc<str>, Stream>,
     names: Arc<BTreeMap<u32, Arc<str>>>,
     /// Streams made since the group was.
@@ -106,7 +107,7 @@ impl Store {
         self.bytes
     }
 
-    /// The groups after a name, in order.
+    /// The groups by name.
     pub(in crate::aws) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.groups.values()
     }
@@ -123,6 +124,16 @@ impl Store {
     ) -> Result<(), Refusal> {
         self.groups.get_mut(name).ok_or(Refusal::NoGroup)?.retention = days;
         Ok(())
+    }
+
+    /// Sets the fields of the flow records of a group, which is made if it is not there.
+    pub(in crate::aws) fn set_format(&mut self, name: &str, now: i64, fields: &[&str]) -> bool {
+        if !self.groups.contains_key(name) && self.create(name, now).is_err() {
+            return false;
+        }
+        let format = fields.iter().map(|field| Cow::Owned((*field).to_owned())).collect();
+        let group = self.groups.get_mut(name);
+        group.map(|group| group.format = Some(format)).is_some()
     }
 
     /// Makes a group.
@@ -209,8 +220,7 @@ impl Store {
         true
     }
 
-    /// The events of a group in a span of time with sequence numbers from `since` on. Those that are
-    /// older than its retention are not among them, others may be.
+    /// The events of a group in a span of time with sequence numbers from `since` on, and some others.
     pub(in crate::aws) fn view(
         &self,
         name: &str,
@@ -218,6 +228,12 @@ impl Store {
         since: u64,
     ) -> Result<View, Refusal> {
         Ok(View::new(self.group(name)?, span, since))
+    }
+
+    /// The same of the group with a number.
+    pub(in crate::aws) fn view_by_id(&self, id: u64, span: &RangeInclusive<i64>) -> Option<View> {
+        let group = self.groups.values().find(|group| group.id == id)?;
+        Some(View::new(group, span, 0))
     }
 
     fn make_room(&mut self) {
@@ -231,6 +247,13 @@ impl Store {
     }
 }
 
+impl Stream {
+    /// Its number in the group.
+    pub(in crate::aws) fn id(&self) -> u32 {
+        self.id
+    }
+}
+
 impl Group {
     fn new(name: &str, id: u64, now: i64) -> Self {
         Self {
@@ -238,6 +261,7 @@ impl Group {
             id,
             created: now,
             retention: None,
+            format: None,
             streams: BTreeMap::new(),
             names: Arc::default(),
             made: 0,

@@ -1,6 +1,7 @@
 //! The events of a group as they are at a time, read without a lock.
 
 use core::ops::RangeInclusive;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
@@ -15,6 +16,11 @@ pub(in crate::aws) struct View {
     pub(in crate::aws) id: u64,
     /// The sequence number after the last event.
     pub(in crate::aws) end: u64,
+    /// The fields of flow records, if these are not in the default format.
+    pub(in crate::aws) format: Option<Arc<[Cow<'static, str>]>>,
+    retention: Option<u32>,
+    /// The time before which events are too old.
+    oldest: i64,
     streams: Arc<BTreeMap<u32, Arc<str>>>,
     chunks: Vec<Arc<Chunk>>,
 }
@@ -32,8 +38,38 @@ impl View {
             let open = group.open.clone().closed();
             chunks.extend(has_some(&open).then(|| Arc::new(open)));
         }
-        let streams = group.names.clone();
-        Self { group: group.name.clone(), id: group.id, end: group.open.end(), streams, chunks }
+        Self {
+            group: group.name.clone(),
+            id: group.id,
+            end: group.open.end(),
+            format: group.format.clone(),
+            retention: group.retention,
+            oldest: i64::MIN,
+            streams: group.names.clone(),
+            chunks,
+        }
+    }
+
+    /// The same at a time, before which events may be too old.
+    #[must_use]
+    pub(in crate::aws) fn at(self, now: i64) -> Self {
+        let oldest = self.retention.map_or(i64::MIN, |days| now - i64::from(days) * DAY);
+        Self { oldest, ..self }
+    }
+
+    /// The part of a span of time whose events are not too old.
+    pub(in crate::aws) fn since(&self, span: RangeInclusive<i64>) -> RangeInclusive<i64> {
+        (*span.start()).max(self.oldest)..=*span.end()
+    }
+
+    /// A number of an event that no other has, also in another group. All have the same length.
+    pub(in crate::aws) fn event_id(&self, event: &Event<'_>) -> String {
+        format!("{:020}{:016}{:020}", event.timestamp, self.id, event.sequence)
+    }
+
+    /// The `@ptr` of an event.
+    pub(in crate::aws) fn pointer(&self, event: &Event<'_>) -> String {
+        format!("{}.{}.{}", self.id, event.timestamp, event.sequence)
     }
 
     /// The name of a stream; `None` if it was deleted.
@@ -46,15 +82,15 @@ impl View {
         self.streams.iter().map(|(id, name)| (*id, name))
     }
 
-    /// The events of a span of time in any order, which is the fastest. Some may be of deleted streams.
+    /// The events of a span of time, those that came last first as a rule. Some may be of deleted streams.
     pub(in crate::aws) fn scan(
         &self,
         span: &RangeInclusive<i64>,
     ) -> impl Iterator<Item = Event<'_>> + use<'_> {
         let (from, to) = limits(span);
-        self.chunks.iter().flat_map(move |chunk| {
+        self.chunks.iter().rev().flat_map(move |chunk| {
             let places = chunk.before(from)..chunk.before(to);
-            places.filter_map(|place| chunk.at(place))
+            places.rev().filter_map(|place| chunk.at(place))
         })
     }
 
@@ -72,6 +108,13 @@ impl View {
 /// The first place of a span of time, and the one after its last.
 pub(in crate::aws) fn limits(span: &RangeInclusive<i64>) -> (Key, Key) {
     ((*span.start(), 0), (*span.end(), u64::MAX))
+}
+
+/// The number of the group, the time and the sequence number of a `@ptr`.
+pub(in crate::aws) fn parse_pointer(text: &str) -> Option<(u64, i64, u64)> {
+    let mut numbers = text.splitn(3, '.');
+    let (group, time) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    Some((group, time, numbers.next()?.parse().ok()?))
 }
 
 /// Events of several chunks in the order of time, or in the opposite one.
@@ -123,3 +166,6 @@ impl<'a> Iterator for Merged<'a> {
         Some(event)
     }
 }
+
+/// Milliseconds.
+const DAY: i64 = 86_400_000;

@@ -1,0 +1,320 @@
+//! `StartQuery`, `GetQueryResults`, `StopQuery`, `DescribeQueries`.
+//!
+//! Queries run on threads of their own, a few at the same time. Their results are kept until there are too
+//! many.
+
+use core::ops::RangeInclusive;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::Overrun;
+use super::command::Query;
+use super::run::{Bounds, Outcome, Scanned, run};
+use super::syntax::MAX_LIMIT;
+use crate::aws::document::Document;
+use crate::aws::fault::{Fault, Kind};
+use crate::aws::logs::cursor::Wrong;
+use crate::aws::logs::name::{fault, group_name, groups, milliseconds};
+use crate::aws::logs::store::{Store, View};
+use crate::aws::members::Members;
+use crate::aws::request_id;
+use crate::hub::Hub;
+
+/// The queries.
+#[derive(Debug)]
+pub(in crate::aws::logs) struct Queries {
+    /// The newest last.
+    all: Mutex<VecDeque<Arc<Entry>>>,
+    /// A place for each query that runs.
+    places: Arc<Semaphore>,
+    /// Bytes for all queries and results.
+    capacity: usize,
+}
+
+/// A query.
+#[derive(Debug)]
+struct Entry {
+    id: String,
+    text: String,
+    query: Query,
+    groups: Vec<String>,
+    span: RangeInclusive<i64>,
+    limit: usize,
+    /// Milliseconds since 1970.
+    created: i64,
+    is_cancelled: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    status: Status,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Status {
+    #[default]
+    Scheduled,
+    Running,
+    Complete,
+    Failed,
+    Cancelled,
+    Timeout,
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Scheduled => "Scheduled",
+            Self::Running => "Running",
+            Self::Complete => "Complete",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::Timeout => "Timeout",
+        }
+    }
+
+    fn is_active(self) -> bool {
+        matches!(self, Self::Scheduled | Self::Running)
+    }
+}
+
+pub(in crate::aws::logs) fn start(hub: &Hub, document: &Document) -> Result<Document, Fault> {
+    let members = Members::of(document)?;
+    let text = members.required("queryString")?;
+    let seconds = |name: &str| {
+        let seconds = milliseconds(&members, name)?.ok_or_else(|| Fault::missing(name))?;
+        Ok(seconds.saturating_mul(1000))
+    };
+    let (from, to) = (seconds("startTime")?, seconds("endTime")?);
+    if from > to {
+        return Err(Fault::value("endTime", "must not be before startTime"));
+    }
+    if !matches!(members.text("queryLanguage")?, None | Some("CWLI")) {
+        return Err(Fault::value("queryLanguage", "must be CWLI"));
+    }
+    let limit = match members.integer("limit")?.map(|limit| limit as usize) {
+        None => MAX_LIMIT,
+        Some(limit) if (1..=MAX_LIMIT).contains(&limit) => limit,
+        Some(_) => return Err(Fault::value("limit", &format!("must be 1 to {MAX_LIMIT}"))),
+    };
+    let groups: Vec<_> = wanted_groups(&members)?.into_iter().map(str::to_owned).collect();
+    {
+        let store = hub.aws.logs.store();
+        groups.iter().try_for_each(|name| store.group(name).map(drop)).map_err(fault)?;
+    }
+    let query = Query::parse(text).map_err(|wrong| malformed(&wrong, text))?;
+    let entry = Entry {
+        id: request_id(),
+        text: text.to_owned(),
+        query,
+        groups,
+        // All of the last second.
+        span: from..=to.saturating_add(999),
+        limit,
+        created: hub.unix_ms(hub.now()).cast_signed(),
+        is_cancelled: AtomicBool::new(false),
+        state: Mutex::default(),
+    };
+    let id = entry.id.clone();
+    hub.aws.logs.queries.add(Arc::new(entry), hub.aws.logs.store.clone())?;
+    Ok(Document::new().with("queryId", id))
+}
+
+/// The groups, in one of the three forms.
+fn wanted_groups<'a>(members: &Members<'a>) -> Result<Vec<&'a str>, Fault> {
+    let one = members.text("logGroupName")?.map(|_| group_name(members)).transpose()?;
+    let names = groups(members, "logGroupNames")?;
+    let identifiers = groups(members, "logGroupIdentifiers")?;
+    let all: Vec<_> =
+        one.into_iter().chain(names.iter().copied()).chain(identifiers.iter().copied()).collect();
+    let forms = [one.is_some(), !names.is_empty(), !identifiers.is_empty()];
+    match forms.into_iter().filter(|is_there| *is_there).count() {
+        0 => Err(Fault::missing("logGroupName")),
+        1 if all.len() > MAX_GROUPS => {
+            Err(Fault::value("logGroupNames", &format!("has more than {MAX_GROUPS} items")))
+        }
+        1 => Ok(all),
+        _ => Err(Fault::new(
+            Kind::InvalidCombination,
+            "logGroupName, logGroupNames and logGroupIdentifiers exclude each other.",
+        )),
+    }
+}
+
+fn malformed(wrong: &Wrong, text: &str) -> Fault {
+    let (start, end) = (wrong.at as u32, text.len().max(wrong.at) as u32);
+    let message = format!("The query is wrong after {start} bytes: {}.", wrong.reason);
+    Fault::new(Kind::MalformedQuery { start, end }, message)
+}
+
+pub(in crate::aws::logs) fn results(hub: &Hub, document: &Document) -> Result<Document, Fault> {
+    let members = Members::of(document)?;
+    let entry = hub.aws.logs.queries.find(members.required("queryId")?)?;
+    let state = entry.state.lock();
+    let names: Vec<_> =
+        entry.query.columns.iter().map(|column| entry.query.names.get(*column)).collect();
+    let row = |row: &Vec<Option<String>>| {
+        let fields = names.iter().zip(row).filter_map(|(name, value)| {
+            let field = Document::new().with("field", name.map_or("", String::as_str));
+            Some(field.with("value", value.as_deref()?))
+        });
+        Document::List(fields.collect())
+    };
+    let Scanned { matched, records, bytes } = state.outcome.counts;
+    let statistics = Document::new()
+        .with("recordsMatched", matched as f64)
+        .with("recordsScanned", records as f64)
+        .with("bytesScanned", bytes as f64);
+    let rows: Vec<_> = state.outcome.rows.iter().map(row).collect();
+    Ok(Document::new()
+        .with("queryLanguage", "CWLI")
+        .with("results", rows)
+        .with("statistics", statistics)
+        .with("status", state.status.word()))
+}
+
+pub(in crate::aws::logs) fn stop(hub: &Hub, document: &Document) -> Result<Document, Fault> {
+    let members = Members::of(document)?;
+    let entry = hub.aws.logs.queries.find(members.required("queryId")?)?;
+    let mut state = entry.state.lock();
+    if !state.status.is_active() {
+        let text = format!("The query has ended: its status is {}.", state.status.word());
+        return Err(Fault::new(Kind::InvalidValue, text));
+    }
+    entry.is_cancelled.store(true, Ordering::Relaxed);
+    state.status = Status::Cancelled;
+    Ok(Document::new().with("success", true))
+}
+
+pub(in crate::aws::logs) fn describe(hub: &Hub, document: &Document) -> Result<Document, Fault> {
+    let members = Members::of(document)?;
+    let group = members.text("logGroupName")?.map(|_| group_name(&members)).transpose()?;
+    let status = members.text("status")?;
+    let most = members.integer("maxResults")?.unwrap_or(MAX_KEPT as u32);
+    let all = hub.aws.logs.queries.all.lock();
+    let wanted = all.iter().rev().filter(|entry| {
+        let is_of = |group: &str| entry.groups.iter().any(|own| own == group);
+        group.is_none_or(is_of)
+            && status.is_none_or(|status| entry.state.lock().status.word() == status)
+    });
+    let describe = |entry: &Arc<Entry>| {
+        Document::new()
+            .with("queryLanguage", "CWLI")
+            .with("queryId", &*entry.id)
+            .with("queryString", &*entry.text)
+            .with("status", entry.state.lock().status.word())
+            .with("createTime", entry.created)
+            .with_some("logGroupName", entry.groups.first().map(String::as_str))
+    };
+    let queries: Vec<_> = wanted.take(most as usize).map(describe).collect();
+    Ok(Document::new().with("queries", queries))
+}
+
+impl Queries {
+    /// No queries; those that run and their results use at most about `capacity` bytes.
+    pub(in crate::aws::logs) fn new(capacity: usize) -> Self {
+        let places = Arc::new(Semaphore::new(MAX_RUNNING));
+        Self { all: Mutex::default(), places, capacity }
+    }
+
+    fn find(&self, id: &str) -> Result<Arc<Entry>, Fault> {
+        let all = self.all.lock();
+        let found = all.iter().find(|entry| entry.id == id).cloned();
+        found.ok_or_else(|| Fault::new(Kind::ResourceNotFound, "The query does not exist."))
+    }
+
+    /// Starts a query when there is a place for it.
+    fn add(&self, entry: Arc<Entry>, store: Arc<Mutex<Store>>) -> Result<(), Fault> {
+        let mut all = self.all.lock();
+        let active = all.iter().filter(|entry| entry.state.lock().status.is_active()).count();
+        if active >= MAX_ACTIVE {
+            let text = format!("There are {MAX_ACTIVE} queries that have not ended.");
+            return Err(Fault::new(Kind::LimitExceeded, text));
+        }
+        self.make_room(&mut all);
+        all.push_back(entry.clone());
+        drop(all);
+        let (places, memory) = (self.places.clone(), self.capacity * 3 / 8);
+        Handle::current().spawn(async move {
+            // The semaphore is never closed.
+            let place = places.acquire_owned().await;
+            let work = spawn_blocking(move || work(&entry, &store, memory));
+            // A panic would have no result; the query stays as it is.
+            drop(work.await);
+            drop(place);
+        });
+        Ok(())
+    }
+
+    /// Forgets the oldest that have ended while they are too many or too large.
+    fn make_room(&self, all: &mut VecDeque<Arc<Entry>>) {
+        let mut bytes: usize = all.iter().map(|entry| entry.bytes()).sum();
+        let mut count = all.len();
+        all.retain(|entry| {
+            let is_too_much = count >= MAX_KEPT || bytes > self.capacity / 4;
+            let goes = is_too_much && !entry.state.lock().status.is_active();
+            if goes {
+                count -= 1;
+                bytes -= entry.bytes();
+            }
+            !goes
+        });
+    }
+}
+
+impl Entry {
+    /// Bytes of the results.
+    fn bytes(&self) -> usize {
+        let state = self.state.lock();
+        let texts = state.outcome.rows.iter().flatten().flatten();
+        texts.map(|text| text.len() + size_of::<Option<String>>()).sum()
+    }
+}
+
+/// Runs a query, unless it was stopped.
+fn work(entry: &Entry, store: &Mutex<Store>, memory: usize) {
+    {
+        let mut state = entry.state.lock();
+        if state.status != Status::Scheduled {
+            return;
+        }
+        state.status = Status::Running;
+    }
+    let views: Vec<View> = {
+        let store = store.lock();
+        // A group that was deleted meanwhile has no events.
+        let views = entry.groups.iter().filter_map(|name| store.view(name, &entry.span, 0).ok());
+        views.map(|view| view.at(entry.created)).collect()
+    };
+    let bounds =
+        Bounds { memory, time: MAX_TIME, is_cancelled: &entry.is_cancelled, limit: entry.limit };
+    let result = run(&entry.query, &views, &entry.span, &bounds);
+    let mut state = entry.state.lock();
+    if state.status != Status::Running {
+        return;
+    }
+    match result {
+        Ok(outcome) => *state = State { status: Status::Complete, outcome },
+        Err(Overrun::Memory) => state.status = Status::Failed,
+        Err(Overrun::Time) => state.status = Status::Timeout,
+        Err(Overrun::Cancelled) => state.status = Status::Cancelled,
+    }
+}
+
+/// Queries that run at the same time.
+const MAX_RUNNING: usize = 2;
+/// Queries that have not ended, as of the service.
+const MAX_ACTIVE: usize = 30;
+/// Queries that are kept, with their results.
+const MAX_KEPT: usize = 100;
+const MAX_GROUPS: usize = 50;
+const MAX_TIME: Duration = Duration::from_secs(60);

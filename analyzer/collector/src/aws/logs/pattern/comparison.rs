@@ -1,0 +1,123 @@
+//! A comparison with a number, a text with asterisks, or a regular expression.
+
+use regex::Regex;
+
+use crate::aws::logs::cursor::{Cursor, Wrong};
+
+/// An operator and what follows it.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    operator: Operator,
+    wanted: Wanted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    Number(f64, String),
+    /// What is between asterisks.
+    Glob(Vec<String>),
+    Regex(Regex),
+}
+
+impl Comparison {
+    /// Reads a comparison; `None` if no operator is next. A value without quotation marks ends before
+    /// one of `ends`.
+    pub(super) fn read(cursor: &mut Cursor<'_>, ends: &str) -> Result<Option<Self>, Wrong> {
+        cursor.skip_space();
+        let Some(operator) = operator(cursor) else { return Ok(None) };
+        cursor.skip_space();
+        let begin = *cursor;
+        let wanted = Wanted::read(cursor, ends)?;
+        let is_order = !matches!(operator, Operator::Equal | Operator::Unequal);
+        if is_order && !matches!(wanted, Wanted::Number(..)) {
+            return Err(begin.wrong("the operator needs a number"));
+        }
+        Ok(Some(Self { operator, wanted }))
+    }
+
+    pub(super) fn holds(&self, value: &str) -> bool {
+        let equals = || match &self.wanted {
+            Wanted::Number(wanted, text) => match value.parse::<f64>() {
+                Ok(number) => number == *wanted,
+                Err(_) => value == text,
+            },
+            Wanted::Glob(parts) => is_like(value, parts),
+            Wanted::Regex(regex) => regex.is_match(value),
+        };
+        let number = || match (&self.wanted, value.parse::<f64>()) {
+            (Wanted::Number(wanted, _), Ok(number)) => number.partial_cmp(wanted),
+            _ => None,
+        };
+        match self.operator {
+            Operator::Equal => equals(),
+            Operator::Unequal => !equals(),
+            Operator::Less => number().is_some_and(|order| order.is_lt()),
+            Operator::AtMost => number().is_some_and(|order| order.is_le()),
+            Operator::More => number().is_some_and(|order| order.is_gt()),
+            Operator::AtLeast => number().is_some_and(|order| order.is_ge()),
+        }
+    }
+}
+
+fn operator(cursor: &mut Cursor<'_>) -> Option<Operator> {
+    // The guide has `=!` too.
+    let all = [
+        ("!=", Operator::Unequal),
+        ("=!", Operator::Unequal),
+        ("<=", Operator::AtMost),
+        (">=", Operator::AtLeast),
+        ("=", Operator::Equal),
+        ("<", Operator::Less),
+        (">", Operator::More),
+    ];
+    all.into_iter().find(|(text, _)| cursor.eat(text)).map(|(_, operator)| operator)
+}
+
+impl Wanted {
+    fn read(cursor: &mut Cursor<'_>, ends: &str) -> Result<Self, Wrong> {
+        match cursor.peek() {
+            Some('"') => cursor.quoted().map(|text| Self::glob(&text)),
+            Some('%') => cursor.regex().map(Self::Regex),
+            _ => {
+                let word = cursor.take_while(|next| {
+                    !next.is_whitespace() && !"&|\"".contains(next) && !ends.contains(next)
+                });
+                let number = word.parse().ok().filter(|number: &f64| number.is_finite());
+                match (word, number) {
+                    ("", _) => Err(cursor.wrong("a value is missing")),
+                    (word, Some(number)) => Ok(Self::Number(number, word.to_owned())),
+                    (word, None) => Ok(Self::glob(word)),
+                }
+            }
+        }
+    }
+
+    fn glob(text: &str) -> Self {
+        Self::Glob(text.split('*').map(str::to_owned).collect())
+    }
+}
+
+/// True if a text has the parts in this order, the first and the last at its ends.
+fn is_like(text: &str, parts: &[String]) -> bool {
+    let [first, middle @ .., last] = parts else {
+        return parts.first().is_some_and(|only| only == text);
+    };
+    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+    for part in middle {
+        match rest.split_once(part.as_str()) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last.as_str())
+}
