@@ -266,6 +266,33 @@ impl Hub {
         self.analyzers.get(number).map(|analyzer| read(&analyzer.lock()))
     }
 
+    /// The results of `read` for items in the analyzer with a number, one after the other. `read` returns how
+    /// many rows it read too: after a few of them samples have their turn.
+    pub(crate) fn in_turns<T, R>(
+        &self,
+        number: usize,
+        items: impl IntoIterator<Item = T>,
+        mut read: impl FnMut(&Analyzer, T) -> (usize, R),
+    ) -> impl Iterator<Item = R> {
+        let mut items = items.into_iter().peekable();
+        let turn = move || {
+            items.peek()?;
+            let analyzer = self.analyzers.get(number)?.lock();
+            let (mut rows, mut results) = (0, Vec::new());
+            while rows < ROWS
+                && let Some(item) = items.next()
+            {
+                let (more, result) = read(&analyzer, item);
+                rows += more;
+                results.push(result);
+            }
+            // This thread locks again at once.
+            MutexGuard::unlock_fair(analyzer);
+            Some(results)
+        };
+        core::iter::from_fn(turn).flatten()
+    }
+
     /// The result of `read` for the first analyzer: for what is the same in all of them.
     pub(crate) fn first<T>(&self, read: impl FnOnce(&Analyzer) -> T) -> Option<T> {
         self.analyzers.first().map(|analyzer| read(&analyzer.lock()))
@@ -349,5 +376,7 @@ const OVERHEAD: usize = 16 << 20;
 const MAX_RECORDS: usize = 10_000;
 /// Queries of the past that are worked on at the same time. Each uses up to two processors.
 const MAX_QUERIES: usize = 2;
+/// Rows that a request reads while samples wait.
+const ROWS: usize = 2048;
 /// Requests that wait at the same time.
 const MAX_WAITING: usize = 256;

@@ -147,6 +147,7 @@ impl Sink for Ingest<'_> {
             Sample::RtFlow(flow) => {
                 self.data_source = self.application(flow.datasource);
                 self.tables.seen.note_attributes(self.arrival.time, flow);
+                self.tables.metrics.connection(flow);
                 let observed = Observed::other(self.source(), flow.sampling_rate);
                 self.observe(&observed, &Packet::rtflow(agent, flow));
             }

@@ -51,6 +51,8 @@ pub struct Analyzer {
     thresholds: BTreeMap<String, Watch>,
     /// The last time at which the names in the topology were looked up.
     resolved: Instant,
+    /// The last time at which totals were kept.
+    noted: Instant,
 }
 
 impl Analyzer {
@@ -70,6 +72,7 @@ impl Analyzer {
             history: History::new(share),
             thresholds: BTreeMap::new(),
             resolved: Instant::default(),
+            noted: Instant::default(),
         }
     }
 
@@ -100,6 +103,11 @@ impl Analyzer {
         self.history.tick(now);
         self.compare(now, events);
         self.metrics.tick(now);
+        let over = now.since(self.noted);
+        if over >= TOTALS_INTERVAL {
+            self.noted = now;
+            self.metrics.note_totals(now, over, self.flows.take_recent());
+        }
         if now.since(self.resolved) >= COUNTERS_INTERVAL && !self.lookup.topology.is_empty() {
             self.resolved = now;
             self.lookup.topology.resolve(&self.metrics);
@@ -326,6 +334,8 @@ pub fn add_top_keys(found: &mut [Found], snapshot: &Snapshot, lookup: &Lookup) {
     }
 }
 
+/// Time that a total is about, if ticks are often enough.
+const TOTALS_INTERVAL: Duration = Duration::from_millis(950);
 /// Ticks in which all thresholds on metrics of counters have their turn.
 const TICKS: usize = 5;
 /// Time between two checks of metrics that change with counter samples only.

@@ -130,6 +130,12 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// The estimate of sums over samples, each with w, its value times its sampling rate N: of w, of w² and of
+    /// w²·(1 - 1/N).
+    pub fn of_sums(total: f64, squares: f64, variance: f64) -> Self {
+        Sums { total, squares, variance }.estimate(0.0)
+    }
+
     /// The estimate of what was not seen: 0, and "fewer than" `limit`.
     pub(crate) fn fewer_than(limit: f64, bound: f64) -> Self {
         Self { high: limit + bound, bound, ..Self::default() }

@@ -10,7 +10,7 @@ use super::counted::Counted;
 use super::decay::Decay;
 use super::definition::Definition;
 use super::ended::{Ended, Labels};
-use super::estimate::Weight;
+use super::estimate::{Sums, Weight};
 use super::lifetime::Lifetime;
 use super::observer::{Observer, Passage};
 use super::plan::Plan;
@@ -19,6 +19,7 @@ use super::slot::{Probe, Ticks, key_hash};
 use super::table::Table;
 use crate::instant::Instant;
 use crate::keys::{Context, KeyBuffer, Packet};
+use crate::points::FlowTotal;
 
 /// A definition in use.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub(crate) struct Flow {
     pub(crate) totals: Table,
     /// Sums that never decrease, if the definition has them.
     pub(crate) counted: Option<Counted>,
+    /// The samples since it was taken, without decay.
+    recent: Sums,
+    /// What no sample may hide; NaN before the first one.
+    unseen: f64,
     swept: Instant,
     /// Samples in flows so far.
     pub(crate) samples: u64,
@@ -104,6 +109,8 @@ impl Flow {
             table: Table::new(shape, budget),
             totals: Table::new(Shape { lives: false, ..shape }, budget),
             counted,
+            recent: Sums::default(),
+            unseen: f64::NAN,
             swept: now,
             samples: 0,
         }
@@ -144,6 +151,9 @@ impl Flow {
         self.samples += 1;
         if self.moment.now != sample.now {
             self.pass_to(sample.now);
+        }
+        if self.definition.counts(sample.observer.passage()) {
+            self.recent.add(*amount, sample.weight);
         }
         let Moment { growth, period, .. } = self.moment;
         let (entry, total) = (
@@ -227,6 +237,18 @@ impl Flow {
         if let Some((before, after)) = heap {
             self.table.note_heap(probe.hash, before, after, budget);
         }
+    }
+
+    /// What the samples since the last call stand for; `None` if the value is no sum.
+    pub(crate) fn take_recent(&mut self) -> Option<FlowTotal> {
+        if self.plan.value_is_further() {
+            return None;
+        }
+        let Sums { total, squares, variance } = core::mem::take(&mut self.recent);
+        if total > 0.0 {
+            self.unseen = 3.0 * variance / total;
+        }
+        Some(FlowTotal { total, squares, variance, unseen: self.unseen })
     }
 
     /// The period of extremes and distinct values at a time.

@@ -24,17 +24,20 @@ mod words;
 
 use core::fmt;
 use core::ops::Bound;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flowmote_decoder::counter::{HostAdapters, IfCounters};
 use flowmote_decoder::visit::Value;
-use flowmote_decoder::{Address, CounterRecord, DataFormat, DataSource, Malformed, RtValue, Text};
+use flowmote_decoder::{
+    Address, CounterRecord, DataFormat, DataSource, Malformed, RtFlow, RtValue, Text,
+};
 
 use crate::instant::Instant;
 use crate::interfaces::{SampleTime, interface};
 use crate::lookup::{Hosts, Names as PortNames};
-use crate::points::{Kind, Points, is_kept};
+use crate::points::{Connections, FlowTotal, Kind, Points, is_kept};
 use crate::source::Source;
 use crate::source_names::NAMED;
 pub use describe::{Description, describe};
@@ -60,6 +63,8 @@ pub struct Metrics {
     adapters: Adapters,
     /// The numbers of the last hours.
     points: Points,
+    /// What connections reported since the last row; `None` before the first report.
+    connections: Option<Connections>,
     /// Reused for each record.
     fields: Fields,
     /// Bytes of all entities.
@@ -115,6 +120,7 @@ impl Metrics {
             schemas: Schemas::default(),
             adapters: Adapters::new(capacity / 32),
             points: Points::new(0),
+            connections: None,
             fields: Fields::default(),
             bytes: 0,
             visited: Bound::Unbounded,
@@ -212,6 +218,30 @@ impl Metrics {
             }
         }
         self.account(before, after, recorded);
+    }
+
+    /// Adds the report of a TCP connection. Other custom flows are none.
+    pub(crate) fn connection(&mut self, flow: &RtFlow<'_>) {
+        if Connections::has(flow) {
+            self.connections.get_or_insert_default().add(flow);
+        }
+    }
+
+    /// Keeps what flows and connections added up in the time `over` before `now`.
+    pub(crate) fn note_totals<'f>(
+        &mut self,
+        now: Instant,
+        over: Duration,
+        flows: impl Iterator<Item = (&'f Arc<str>, &'f str, FlowTotal)>,
+    ) {
+        for (name, value, total) in flows {
+            self.points.add_flow((name, value), now, over, &total);
+        }
+        // Once there was one, a second without any is a zero.
+        if self.connections.is_some() {
+            let all = self.connections.replace(Connections::default()).unwrap_or_default();
+            self.points.add_connections(now, over, &all);
+        }
     }
 
     /// Notes the bytes of a data source before and after a change, and makes room for them.

@@ -50,14 +50,14 @@ impl Metrics {
             Kind::Record(id) => {
                 Some(PastRecord { schema: self.schemas.get(*id)?, names: &self.names, rows })
             }
-            Kind::Custom(..) => None,
+            Kind::Custom(..) | Kind::Flow(..) | Kind::Connections => None,
         })
     }
 
     /// The `rtmetric` values of a data source that have points.
     pub fn past_customs(&self, source: &Source) -> impl Iterator<Item = PastCustom<'_>> {
         self.points.of_source(source).filter_map(|(kind, rows)| match kind {
-            Kind::Record(_) => None,
+            Kind::Record(_) | Kind::Flow(..) | Kind::Connections => None,
             Kind::Custom(name, counter) => Some(PastCustom { name, counter: *counter, rows }),
         })
     }
@@ -98,6 +98,14 @@ impl<'a> PastRecord<'a> {
             let Output::Number(at, Form::Number) = output else { return None };
             Some((self.names.name(*metric), self.place(*at)?))
         })
+    }
+
+    /// The metric with a published name, if it is a number.
+    pub fn find(self, name: &str) -> Option<Published> {
+        let wanted = self.names.get(name)?;
+        let (_, output) = self.schema.outputs.iter().find(|(metric, _)| *metric == wanted)?;
+        let Output::Number(at, Form::Number) = output else { return None };
+        self.place(*at)
     }
 
     fn place(self, at: u16) -> Option<Published> {

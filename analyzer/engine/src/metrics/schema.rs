@@ -4,6 +4,7 @@
 //! but values. Records of a format differ in length: a schema grows by the fields that a longer one adds.
 
 use flowmote_decoder::DataFormat;
+use foldhash::{HashMap, HashMapExt};
 
 use super::derived::{derived, is_replaced, is_value};
 use super::fields::{Content, Fields, Leaf};
@@ -26,6 +27,8 @@ pub(crate) struct Schema {
     pub(super) format: DataFormat,
     guest: bool,
     pub(super) columns: Vec<Column>,
+    /// The first column with a name, of counters (true) and of gauges.
+    places: HashMap<(&'static str, bool), usize>,
     /// The metrics, the derived ones first.
     pub(super) outputs: Vec<(Metric, Output)>,
     /// The number of counters, numbers and texts that a data source keeps.
@@ -90,7 +93,7 @@ impl Schemas {
     pub(super) fn bytes(&self) -> usize {
         let each = |it: &Schema| {
             size_of::<Schema>()
-                + it.columns.len() * size_of::<Column>()
+                + it.columns.len() * (size_of::<Column>() + PLACE)
                 + it.outputs.len() * size_of::<(Metric, Output)>()
                 + it.columns.iter().map(|column| column.path.len()).sum::<usize>()
         };
@@ -113,7 +116,8 @@ impl Schema {
             .map(|(at, derived)| (names.field(derived.name), Output::Number(at, derived.form)));
         let outputs: Vec<_> = outputs.collect();
         let numbers = derived.len() as u16;
-        Self { record, format, guest, columns: Vec::new(), outputs, counters: 0, numbers, texts: 0 }
+        let (columns, places) = (Vec::new(), HashMap::new());
+        Self { record, format, guest, columns, places, outputs, counters: 0, numbers, texts: 0 }
     }
 
     /// True if a sample has several records of this format.
@@ -129,14 +133,14 @@ impl Schema {
 
     /// The place of a field among those of the record: of a counter, or of a gauge.
     pub(crate) fn place(&self, field: &str, counter: bool) -> Option<usize> {
-        let of_kind = |column: &Column| column.counts() == counter;
-        self.columns.iter().position(|column| column.name == field && of_kind(column))
+        self.places.get(&(field, counter)).copied()
     }
 
     /// Adds the fields that are new.
     fn extend(&mut self, fields: &Fields, names: &mut Names) {
         for leaf in fields.iter().skip(self.columns.len()) {
             let column = self.column(leaf, names);
+            self.places.entry((column.name, column.counts())).or_insert(self.columns.len());
             self.columns.push(column);
         }
     }
@@ -169,6 +173,8 @@ fn next(count: &mut u16) -> u16 {
     place
 }
 
+/// Bytes of a place in the map of all of them.
+const PLACE: usize = 64;
 /// The class of the data sources of virtual machines and containers.
 const GUEST: u32 = 3;
 /// Schemas of a format: records with a list before other fields, and numbered ones, have several.

@@ -3,7 +3,7 @@
 //! [`Points`] keeps a row for each record that arrives: the differences of its counters and the values of
 //! its gauges. What a metric is made of is decided by the query, so that one row serves all names that a
 //! metric has. Rows of all data sources share the memory. When it is full the oldest of all go first, so
-//! that all series begin at the same time, and none is older than three hours.
+//! that all series begin at about the same time, and none is older than three hours.
 //!
 //! Names of hosts, instances and ports are kept as long as there are rows of the agent, because the
 //! metrics of an agent that is silent are removed after minutes.
@@ -13,6 +13,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod totals;
 
 use core::ops::Bound;
 use core::time::Duration;
@@ -28,6 +29,8 @@ pub use row::Row;
 pub(crate) use rows::Rows;
 use texts::Texts;
 pub(crate) use texts::is_kept;
+pub use totals::{Connections, FlowTotal, Times};
+use totals::is_own;
 
 /// The rows of all data sources.
 #[derive(Debug)]
@@ -38,6 +41,9 @@ pub struct Points {
     capacity: usize,
     /// The data sources after it are the next whose rows may be too old.
     visited: Bound<Source>,
+    round: Round,
+    /// Changes with the data sources that have rows, and with their texts.
+    changes: u64,
     /// Rows dropped because the memory was full.
     pub dropped: u64,
 }
@@ -49,6 +55,17 @@ struct Series {
     rows: Rows,
 }
 
+/// How far the oldest rows of all data sources were dropped because the memory was full.
+#[derive(Debug)]
+struct Round {
+    /// The data sources after it are next.
+    after: Bound<Source>,
+    /// The last time whose rows go.
+    limit: Instant,
+    /// The time of the oldest row that stayed.
+    oldest: Option<Instant>,
+}
+
 /// What a row is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -56,6 +73,10 @@ pub(crate) enum Kind {
     Record(SchemaId),
     /// An `rtmetric` value with this name; true for a counter.
     Custom(Arc<str>, bool),
+    /// The flow definition with this name and value.
+    Flow(Arc<str>, Arc<str>),
+    /// The TCP connections that hosts report.
+    Connections,
 }
 
 impl Points {
@@ -68,6 +89,8 @@ impl Points {
             bytes: 0,
             capacity: capacity - texts,
             visited: Bound::Unbounded,
+            round: Round::new(),
+            changes: 0,
             dropped: 0,
         }
     }
@@ -85,7 +108,10 @@ impl Points {
         if self.capacity == 0 {
             return;
         }
-        let all = self.sources.entry(source).or_default();
+        let all = self.sources.entry(source).or_insert_with(|| {
+            self.changes += 1;
+            Vec::new()
+        });
         let at = all.iter().position(|series| series.kind == *kind).unwrap_or_else(|| {
             let series = Series { kind: kind.clone(), rows: Rows::default() };
             self.bytes += series.bytes();
@@ -103,7 +129,7 @@ impl Points {
 
     /// Keeps a text of a data source, whose name [is one of a few](is_kept).
     pub(crate) fn set_text(&mut self, source: Source, name: &'static str, text: &str) {
-        self.texts.set(source, name, text);
+        self.changes += u64::from(self.texts.set(source, name, text));
     }
 
     /// Removes rows that are too old, and texts of agents without rows. Each call looks at a part of the
@@ -114,7 +140,7 @@ impl Points {
         let (mut empty, mut last) = (Vec::new(), None);
         for (source, all) in rest.by_ref().take(count) {
             let before: usize = all.iter().map(Series::bytes).sum();
-            cut(all, now, MAX_AGE);
+            cut(all, |time| now.since(time) < MAX_AGE);
             let after: usize = all.iter().map(Series::bytes).sum();
             self.bytes = (self.bytes + after).saturating_sub(before);
             if all.is_empty() {
@@ -126,6 +152,7 @@ impl Points {
             Some(last) => Bound::Excluded(last),
             None => Bound::Unbounded,
         };
+        self.changes += empty.len() as u64;
         empty.iter().for_each(|source| drop(self.sources.remove(source)));
         if self.visited == Bound::Unbounded {
             let sources = &self.sources;
@@ -133,30 +160,33 @@ impl Points {
         }
     }
 
-    /// Drops the oldest sixteenth of the time that rows are about, until there is room. Each step drops the
-    /// oldest row at least.
+    /// Drops the oldest sixteenth of the time that rows are about, of one data source after the other, until
+    /// there is room. The next call continues: to move the rows of all of them would hold up samples.
     fn make_room(&mut self, now: Instant) {
-        let before: usize = self.series().map(|series| series.rows.len()).sum();
-        while self.bytes > self.capacity {
-            let first = self.series().filter_map(|series| series.rows.begin()).min();
-            let age = now.since(first.unwrap_or(now));
-            self.cut(now, age - age / 16);
+        while self.bytes > self.capacity && !self.sources.is_empty() {
+            let mut rest = self.sources.range_mut((self.round.after, Bound::Unbounded));
+            let Some((source, all)) = rest.next() else {
+                self.round = self.round.next(now);
+                continue;
+            };
+            let (source, limit) = (*source, self.round.limit);
+            let measure = |all: &[Series]| {
+                let rows: usize = all.iter().map(|series| series.rows.len()).sum();
+                (rows, all.iter().map(Series::bytes).sum::<usize>())
+            };
+            let before = measure(all);
+            cut(all, |time| time > limit);
+            let after = measure(all);
+            self.dropped += (before.0 - after.0) as u64;
+            self.bytes = (self.bytes + after.1).saturating_sub(before.1);
+            self.round.after = Bound::Excluded(source);
+            let oldest = all.iter().filter_map(|series| series.rows.begin()).min();
+            self.round.oldest = self.round.oldest.into_iter().chain(oldest).min();
+            if all.is_empty() {
+                self.changes += 1;
+                self.sources.remove(&source);
+            }
         }
-        let after: usize = self.series().map(|series| series.rows.len()).sum();
-        self.dropped += (before - after) as u64;
-    }
-
-    /// Removes rows that are as old as `age`.
-    fn cut(&mut self, now: Instant, age: Duration) {
-        self.sources.retain(|_, all| {
-            cut(all, now, age);
-            !all.is_empty()
-        });
-        self.bytes = self.series().map(Series::bytes).sum();
-    }
-
-    fn series(&self) -> impl Iterator<Item = &Series> {
-        self.sources.values().flatten()
     }
 
     /// Memory in use, in bytes.
@@ -164,9 +194,15 @@ impl Points {
         self.bytes + self.texts.bytes()
     }
 
+    /// A number that changes with the data sources that have rows, and with their texts.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// The agents with rows, in order.
     pub fn agents(&self) -> impl Iterator<Item = Address> {
-        let mut next = self.sources.keys().next().map(|source| source.agent);
+        let mut sources = self.sources.keys().filter(|source| !is_own(source));
+        let mut next = sources.next().map(|source| source.agent);
         core::iter::from_fn(move || {
             let agent = next?;
             let (_, last) = of_agent(agent).into_inner();
@@ -178,7 +214,7 @@ impl Points {
 
     /// The data sources of an agent that have rows, in order.
     pub fn sources(&self, agent: Address) -> impl Iterator<Item = Source> {
-        self.sources.range(of_agent(agent)).map(|(source, _)| *source)
+        self.sources.range(of_agent(agent)).map(|(source, _)| *source).filter(|it| !is_own(it))
     }
 
     /// The data sources with rows, in order: those after one, or all.
@@ -211,10 +247,23 @@ impl Series {
     }
 }
 
-/// Removes rows of a data source that are as old as `age`.
-fn cut(all: &mut Vec<Series>, now: Instant, age: Duration) {
+impl Round {
+    /// A round that drops nothing, and finds the oldest row.
+    fn new() -> Self {
+        Self { after: Bound::Unbounded, limit: Instant::default(), oldest: None }
+    }
+
+    /// The round after this one. Each drops the oldest row at least.
+    fn next(&self, now: Instant) -> Self {
+        let oldest = self.oldest.unwrap_or(now);
+        Self { limit: oldest + now.since(oldest) / 16, ..Self::new() }
+    }
+}
+
+/// Removes the rows of a data source that `keep` refuses, from the oldest on.
+fn cut(all: &mut Vec<Series>, keep: impl Fn(Instant) -> bool) {
     all.retain_mut(|series| {
-        series.rows.keep(|time| now.since(time) < age);
+        series.rows.keep(&keep);
         series.rows.len() > 0
     });
 }

@@ -21,18 +21,20 @@ impl Texts {
         Self { texts: BTreeMap::new(), bytes: 0, capacity }
     }
 
-    /// Replaces a text. A further one is ignored if there is no room.
-    pub(super) fn set(&mut self, source: Source, name: &'static str, text: &str) {
+    /// Replaces a text, and returns whether it is another one. A further one is ignored if there is no room.
+    pub(super) fn set(&mut self, source: Source, name: &'static str, text: &str) -> bool {
         let known = self.texts.get(&(name, source));
         if known.is_some_and(|known| **known == *text) {
-            return;
+            return false;
         }
         let before = known.map_or(0, |text| cost(text));
         let after = self.bytes - before + cost(text);
-        if after <= self.capacity {
+        let has_room = after <= self.capacity;
+        if has_room {
             self.texts.insert((name, source), text.into());
             self.bytes = after;
         }
+        has_room
     }
 
     pub(super) fn get(&self, source: &Source, name: &str) -> Option<&Arc<str>> {

@@ -2,6 +2,7 @@
 //! 2023 (query), and its replies in all three protocols.
 
 mod alarms;
+mod flows;
 mod host;
 mod logs;
 mod math;

@@ -20,6 +20,10 @@ pub(super) struct Directory {
     agents: BTreeMap<Address, Agent>,
     by_host: HashMap<Arc<str>, Address>,
     by_instance: HashMap<Arc<str>, Address>,
+    /// The analyzers that have totals of flow definitions, by name and value.
+    pub(super) flows: BTreeMap<(Arc<str>, Arc<str>), Vec<usize>>,
+    /// Those that have reports of TCP connections.
+    pub(super) connections: Vec<usize>,
 }
 
 /// An agent.
@@ -31,8 +35,8 @@ pub(super) struct Agent {
     /// The host name; the address if it has none, or shares it with another agent.
     pub(super) host: Arc<str>,
     pub(super) instance: Option<Instance>,
-    /// Its data sources in each of them, when they are asked for: requests are about many ports of one agent.
-    pub(super) sources: OnceLock<Vec<(usize, Sources)>>,
+    /// Its data sources in each of them, when they are asked for.
+    sources: OnceLock<Vec<(usize, Sources)>>,
 }
 
 /// The instance of a cloud that an agent runs on.
@@ -43,29 +47,61 @@ pub(super) struct Instance {
     pub(super) kind: Option<Arc<str>>,
 }
 
-/// The last directory. It is made again after [`MAX_AGE`], because many requests come at once.
+/// The last directory. It is made again when the data sources or their names have changed, but not before
+/// [`MIN_AGE`], because of a large network something changes all the time.
 #[derive(Debug, Default)]
-pub(in crate::aws) struct Directories(Mutex<Option<(Instant, Arc<Directory>)>>);
+pub(in crate::aws) struct Directories(Mutex<Option<Cached>>);
+
+#[derive(Debug)]
+struct Cached {
+    made: Instant,
+    /// What the analyzers had then.
+    changes: Vec<u64>,
+    directory: Arc<Directory>,
+}
 
 impl Directories {
     /// The directory of now.
     pub(super) fn get(&self, hub: &Hub) -> Arc<Directory> {
         let mut cached = self.0.lock();
-        match &*cached {
-            Some((made, directory)) if made.elapsed() < MAX_AGE => directory.clone(),
-            _ => {
-                let directory = Arc::new(Directory::new(hub));
-                *cached = Some((Instant::now(), directory.clone()));
-                directory
-            }
+        if let Some(cached) = &*cached
+            && cached.made.elapsed() < MIN_AGE
+        {
+            return cached.directory.clone();
         }
+        let changes = hub.each(|analyzer| analyzer.metrics().points().changes());
+        if let Some(cached) = &*cached
+            && cached.changes == changes
+        {
+            return cached.directory.clone();
+        }
+        let directory = Arc::new(Directory::new(hub));
+        *cached = Some(Cached { made: Instant::now(), changes, directory: directory.clone() });
+        directory
+    }
+}
+
+impl Agent {
+    /// Its data sources by analyzer.
+    pub(super) fn sources(&self, hub: &Hub) -> &[(usize, Sources)] {
+        self.sources.get_or_init(|| {
+            let read = |number: &usize| {
+                let sources = hub.at(*number, |analyzer| Sources::read(analyzer, self.address))?;
+                Some((*number, sources.named()))
+            };
+            self.analyzers.iter().filter_map(read).collect()
+        })
     }
 }
 
 impl Directory {
     fn new(hub: &Hub) -> Self {
         let mut agents: BTreeMap<Address, Agent> = BTreeMap::new();
-        for (number, found) in (0..).zip(hub.each(|analyzer| read(analyzer))) {
+        let mut flows: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut connections = Vec::new();
+        for (number, (found, own, has_connections)) in (0..).zip(hub.each(|analyzer| read(analyzer))) {
+            own.into_iter().for_each(|flow| flows.entry(flow).or_default().push(number));
+            connections.extend(has_connections.then_some(number));
             for agent in found {
                 let known = agents.entry(agent.address);
                 known.or_insert(agent).analyzers.push(number);
@@ -90,7 +126,7 @@ impl Directory {
             }
         }
         let by_host = agents.values().map(|it| (it.host.clone(), it.address)).collect();
-        Self { agents, by_host, by_instance }
+        Self { agents, by_host, by_instance, flows, connections }
     }
 
     /// All agents, or those from one on.
@@ -113,8 +149,8 @@ impl Directory {
     }
 }
 
-/// The agents of an analyzer.
-fn read(analyzer: &Analyzer) -> Vec<Agent> {
+/// The agents of an analyzer, its flow definitions, and whether it has reports of connections.
+fn read(analyzer: &Analyzer) -> (Vec<Agent>, Vec<(Arc<str>, Arc<str>)>, bool) {
     let points = analyzer.metrics().points();
     let agents = points.agents().map(|address| {
         let text = |name| points.text_of_agent(address, name).cloned();
@@ -129,8 +165,9 @@ fn read(analyzer: &Analyzer) -> Vec<Agent> {
         let host = host.unwrap_or_else(|| address.to_string().into());
         Agent { address, analyzers: Vec::new(), host, instance, sources: OnceLock::new() }
     });
-    agents.collect()
+    let flows = points.flows().map(|(name, value)| (name.clone(), value.clone()));
+    (agents.collect(), flows.collect(), points.has_connections())
 }
 
-const MAX_AGE: Duration = Duration::from_millis(250);
+const MIN_AGE: Duration = Duration::from_millis(250);
 const HOST: DataSource = DataSource { class: 2, index: 1 };

@@ -9,9 +9,9 @@ use super::get_metric_data::{Query, Stat, What};
 use super::math::{self, Expression, Line, Scope, Value};
 use super::metric::Metric;
 use super::names::{Wanted, of_agent, of_several};
-use super::period::Periods;
+use super::period::{Period, Periods};
 use super::search::Search;
-use super::series::Series;
+use super::series::{self, Series};
 use super::statistic::Statistic;
 use crate::aws::fault::Fault;
 use crate::hub::Hub;
@@ -60,15 +60,16 @@ impl<'a> Evaluation<'a> {
             return Ok(evaluation);
         }
         let mut budget = hub.query_memory / size_of::<(i64, f64)>();
-        let mut metrics = Vec::new();
-        for query in queries {
-            if let What::Metric(stat) = &query.what {
-                let line = evaluation.line(stat);
+        let stats = queries.iter().filter_map(|query| Some((query.id.as_str(), query.stat()?)));
+        let stats: Vec<(&str, &Stat)> = stats.collect();
+        for group in groups(&stats, |(_, stat)| stat.periods.count()) {
+            let lines = evaluation.lines_of_stats(group.iter().map(|(_, stat)| *stat));
+            for ((id, _), line) in group.iter().zip(lines) {
                 math::spend(&mut budget, line.len())?;
-                evaluation.values.insert(&query.id, Value::Line(line));
-                metrics.push(query.id.as_str());
+                evaluation.values.insert(id, Value::Line(line));
             }
         }
+        let metrics: Vec<&str> = stats.into_iter().map(|(id, _)| id).collect();
         let shortest = queries.iter().filter_map(Query::period).min().unwrap_or(60);
         in_order(left, |query, expression| {
             let seconds = query.period.unwrap_or(shortest);
@@ -97,10 +98,32 @@ impl<'a> Evaluation<'a> {
         value
     }
 
-    /// The series of a query that returns data.
-    pub(super) fn lines(&self, query: &Query) -> Result<Vec<Line>, Fault> {
-        let mut lines = match (&query.what, self.values.get(query.id.as_str())) {
-            (What::Metric(stat), None) => vec![self.line(stat)],
+    /// The series of queries that return data, in their order.
+    pub(super) fn lines(&self, queries: &[&Query]) -> Result<Vec<Vec<Line>>, Fault> {
+        let is_known = |query: &Query| self.values.contains_key(query.id.as_str());
+        let stats = queries.iter().filter(|query| !is_known(query));
+        let mut read = self.lines_of_stats(stats.filter_map(|query| query.stat())).into_iter();
+        let lines = queries.iter().map(|query| match query.what {
+            What::Metric(_) if !is_known(query) => Ok(self.kept(read.next().into_iter().collect())),
+            _ => self.known_lines(query).map(|lines| self.kept(lines)),
+        });
+        lines.collect()
+    }
+
+    /// The values that count. Some are none, such as those of `TIME_SERIES(1/0)`.
+    fn kept(&self, mut lines: Vec<Line>) -> Vec<Line> {
+        let (partial, all) = (self.partial.borrow(), self.whether_partial == Partial::Kept);
+        for line in &mut lines {
+            line.values.retain(|(begin, value)| {
+                value.is_finite() && (all || !partial.contains(begin))
+            });
+        }
+        lines
+    }
+
+    /// The series of a query that has its values.
+    fn known_lines(&self, query: &Query) -> Result<Vec<Line>, Fault> {
+        let lines = match (&query.what, self.values.get(query.id.as_str())) {
             (_, Some(Value::Number(_) | Value::Text(_))) => {
                 return Err(Fault::validation(format!(
                     "The expression {} is no time series. Only one can be returned.",
@@ -118,44 +141,49 @@ impl<'a> Evaluation<'a> {
                 unnamed.for_each(|line| line.name = query.id.as_str().into());
                 lines
             }
-            (What::Expression(_), None) => Vec::new(),
+            (_, None) => Vec::new(),
         };
-        // Such as `TIME_SERIES(1/0)`.
-        lines.iter_mut().for_each(|line| line.values.retain(|(_, value)| value.is_finite()));
-        if self.whether_partial == Partial::LeftOut {
-            let partial = self.partial.borrow();
-            let lines = lines.iter_mut();
-            lines.for_each(|line| line.values.retain(|(begin, _)| !partial.contains(begin)));
-        }
         Ok(lines)
     }
 
-    fn line(&self, stat: &Stat) -> Line {
-        let name = stat.metric.name.as_str().into();
-        let series = Series::find(self.hub, self.directory, &stat.metric, stat.unit.as_deref());
-        self.read(&stat.metric, &series, &stat.statistic, stat.periods, name)
+    fn lines_of_stats<'q>(&self, stats: impl Iterator<Item = &'q Stat>) -> Vec<Line> {
+        let stats: Vec<&Stat> = stats.collect();
+        let metrics: Vec<_> =
+            stats.iter().map(|stat| (&stat.metric, stat.unit.as_deref())).collect();
+        let series = Series::find_all(self.hub, self.directory, &metrics).into_iter();
+        let wanted = stats.into_iter().zip(series).map(|(stat, series)| Reading {
+            name: stat.metric.name.as_str().into(),
+            metric: &stat.metric,
+            series,
+            statistic: &stat.statistic,
+            periods: stat.periods,
+        });
+        self.read(wanted.collect())
     }
 
-    fn read(
-        &self,
-        metric: &Metric,
-        series: &[Series],
-        statistic: &str,
-        periods: Periods,
-        name: Arc<str>,
-    ) -> Line {
-        let mut values = Vec::new();
-        if let Some(parsed) = Statistic::parse(statistic) {
-            let points = series.iter().flat_map(|series| series.points(self.hub, &periods));
-            let mut partial = self.partial.borrow_mut();
-            let points = points.inspect(|points| partial.extend(periods.partial(points)));
-            let filled = periods.fill(points, parsed.needs_values());
-            values.extend(
-                filled.into_iter().filter_map(|(begin, it)| Some((begin, parsed.of(&it)?))),
-            );
+    /// Reads several series at the same time: the analyzers are locked for many of them.
+    fn read(&self, wanted: Vec<Reading<'_>>) -> Vec<Line> {
+        let parsed: Vec<_> = wanted.iter().map(|it| Statistic::parse(it.statistic)).collect();
+        let (mut owners, mut series) = (Vec::new(), Vec::new());
+        for (number, reading) in wanted.iter().enumerate() {
+            owners.extend(reading.series.iter().map(|_| number));
+            series.extend(reading.series.iter().map(|series| (series, reading.periods)));
         }
-        let (metric, statistic) = (Some(metric.clone().into()), Some(statistic.into()));
-        Line { name, metric, statistic, periods, values }
+        let mut filled: Vec<BTreeMap<i64, Period>> = vec![BTreeMap::new(); wanted.len()];
+        series::read(self.hub, &series, |number, points| {
+            let owner = owners.get(number).copied().unwrap_or_default();
+            if let (Some(reading), Some(filled), Some(Some(statistic))) =
+                (wanted.get(owner), filled.get_mut(owner), parsed.get(owner))
+            {
+                self.partial.borrow_mut().extend(reading.periods.partial(&points));
+                reading.periods.add_series(filled, &points, statistic.needs_values());
+            }
+        });
+        let lines = wanted.iter().zip(filled).zip(parsed).map(|((reading, filled), statistic)| {
+            let value = |(begin, period)| Some((begin, statistic?.of(&period)?));
+            reading.line(filled.into_iter().filter_map(value).collect())
+        });
+        lines.collect()
     }
 
     /// The series of `SEARCH`, in the order of their metrics.
@@ -175,24 +203,34 @@ impl<'a> Evaluation<'a> {
         let metrics = self.metrics(&search, budget)?;
         // Values count when they are the value of the call, but must not be more before. Texts count here.
         let mut left = *budget;
-        let lines = metrics.iter().map(|(metric, of_agent)| {
-            let values = metric.dimensions().iter().map(|(_, value)| value.as_str());
-            let name = values.chain([metric.name.as_str()]).collect::<Vec<_>>().join(" ");
-            let series = match of_agent {
-                Some(own) => {
-                    let mut all = Series::reported(self.hub, metric);
-                    all.insert(0, own.clone());
-                    all
-                }
-                None => Series::find(self.hub, self.directory, metric, None),
-            };
-            // The name and the metric itself.
-            let texts = 2 * name.len() / size_of::<(i64, f64)>();
-            math::spend(budget, texts)?;
-            let line = self.read(metric, &series, statistic, periods, name.into());
-            math::spend(&mut left, texts + line.len()).map(|()| line)
-        });
-        lines.collect()
+        let mut lines = Vec::new();
+        for group in groups(&metrics, |_| periods.count()) {
+            let mut wanted = Vec::new();
+            for (metric, of_agent) in group {
+                let values = metric.dimensions().iter().map(|(_, value)| value.as_str());
+                let name = values.chain([metric.name.as_str()]).collect::<Vec<_>>().join(" ");
+                math::spend(budget, texts(&name))?;
+                let series = self.series(metric, of_agent.as_ref());
+                wanted.push(Reading { name: name.into(), metric, series, statistic, periods });
+            }
+            for line in self.read(wanted) {
+                math::spend(&mut left, texts(&line.name) + line.len())?;
+                lines.push(line);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The series of a metric that was found, perhaps with that of its agent.
+    fn series(&self, metric: &Metric, of_agent: Option<&Series>) -> Vec<Series> {
+        match of_agent {
+            Some(own) => {
+                let mut all = Series::reported(self.hub, metric);
+                all.insert(0, own.clone());
+                all
+            }
+            None => Series::find(self.hub, self.directory, metric, None),
+        }
     }
 
     /// The metrics that are found, those of an agent with their series: agents with many ports are read
@@ -246,6 +284,52 @@ impl<'a> Evaluation<'a> {
     }
 }
 
+/// A series that is read.
+struct Reading<'a> {
+    name: Arc<str>,
+    metric: &'a Metric,
+    series: Vec<Series>,
+    statistic: &'a str,
+    periods: Periods,
+}
+
+impl Reading<'_> {
+    fn line(&self, values: Vec<(i64, f64)>) -> Line {
+        Line {
+            name: self.name.clone(),
+            metric: Some(self.metric.clone().into()),
+            statistic: Some(self.statistic.into()),
+            periods: self.periods,
+            values,
+        }
+    }
+}
+
+/// Items in groups that are read at the same time, by the number of periods of each.
+pub(super) fn groups<T>(
+    items: &[T],
+    periods: impl Fn(&T) -> i64,
+) -> impl Iterator<Item = &[T]> {
+    let mut rest = items;
+    core::iter::from_fn(move || {
+        let mut values = 0;
+        let fits = |item: &&T| {
+            let has_room = values < GROUP_VALUES;
+            values += periods(item);
+            has_room
+        };
+        let count = rest.iter().take(GROUP).take_while(fits).count();
+        let (group, others) = rest.split_at_checked(count)?;
+        rest = others;
+        (!group.is_empty()).then_some(group)
+    })
+}
+
+/// What the name of a series and its metric take of a budget of values.
+fn texts(name: &str) -> usize {
+    2 * name.len() / size_of::<(i64, f64)>()
+}
+
 /// The expressions, and which others each refers to.
 fn waiting(queries: &[Query]) -> Result<Vec<Waiting<'_>>, Fault> {
     let texts = || {
@@ -286,5 +370,8 @@ fn in_order<'a>(
     Ok(())
 }
 
+/// Series that are read at the same time, and about as many values.
+const GROUP: usize = 64;
+const GROUP_VALUES: i64 = 20_000;
 /// Series that a search returns.
 const MAX_FOUND: usize = 500;

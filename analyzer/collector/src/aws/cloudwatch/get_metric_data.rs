@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evaluation::{Evaluation, Partial};
+use super::evaluation::{Evaluation, Partial, groups};
 use super::label::{Subject, expand};
 use super::math::{Expression, Line};
 use super::metric::Metric;
@@ -127,10 +127,16 @@ impl Request {
     ) -> Result<(Vec<Document>, Option<Place>), Fault> {
         let (mut results, mut free) = (Vec::new(), limit);
         let returned = self.queries.iter().enumerate().filter(|(_, query)| query.returned);
-        for (query, own) in returned.skip_while(|(query, _)| *query < from.query) {
-            let first = if query == from.query { from.line } else { 0 };
-            let lines = evaluation.lines(own)?.into_iter().enumerate();
-            for (line, series) in lines.skip(first) {
+        let rest: Vec<_> = returned.skip_while(|(query, _)| *query < from.query).collect();
+        for group in groups(&rest, |(_, query)| query.periods()) {
+            let queries: Vec<&Query> = group.iter().map(|(_, query)| *query).collect();
+            let lines = group.iter().zip(evaluation.lines(&queries)?);
+            let lines = lines.flat_map(|((query, own), lines)| {
+                let first = if *query == from.query { from.line } else { 0 };
+                let lines = lines.into_iter().enumerate().skip(first);
+                lines.map(move |(line, series)| (*query, *own, line, series))
+            });
+            for (query, own, line, series) in lines {
                 let place = Place { query, line, after: None };
                 if free == 0 || results.len() >= MAX_RESULTS {
                     return Ok((results, Some(place)));
@@ -224,6 +230,19 @@ impl Query {
             .with_some("Label", self.label.as_deref())
             .with_some("Period", self.period.map(i64::from))
             .with("ReturnData", self.returned)
+    }
+
+    /// The statistic that it is about, if it is no expression.
+    pub(super) fn stat(&self) -> Option<&Stat> {
+        match &self.what {
+            What::Metric(stat) => Some(stat),
+            What::Expression(_) => None,
+        }
+    }
+
+    /// The number of its periods; 0 of an expression, which has its values.
+    fn periods(&self) -> i64 {
+        self.stat().map_or(0, |stat| stat.periods.count())
     }
 
     /// The seconds of its periods; `None` for an expression without any.

@@ -104,19 +104,27 @@ impl Periods {
         values: bool,
     ) -> BTreeMap<i64, Period> {
         let mut periods = BTreeMap::new();
-        for points in all {
-            let mut steps = BTreeMap::new();
-            for point in &points {
-                match point.over {
-                    0 => self.add(&mut periods, point, values),
-                    _ => self.divide(&mut steps, point),
-                }
-            }
-            for (end, sum) in steps {
-                self.add(&mut periods, &Point::value(end, sum), values);
+        all.into_iter().for_each(|points| self.add_series(&mut periods, &points, values));
+        periods
+    }
+
+    /// Adds the samples of a series.
+    pub(super) fn add_series(
+        &self,
+        periods: &mut BTreeMap<i64, Period>,
+        points: &[Point],
+        values: bool,
+    ) {
+        let mut steps = BTreeMap::new();
+        for point in points {
+            match point.over {
+                0 => self.add(periods, point, values),
+                _ => self.divide(&mut steps, point),
             }
         }
-        periods
+        for (end, sum) in steps {
+            self.add(periods, &Point::value(end, sum), values);
+        }
     }
 
     /// The beginning of the period within which the last of these differences ends: there is more to come.
@@ -140,6 +148,19 @@ impl Periods {
             Some(list) if point.min == point.max => list.push((point.min, point.count)),
             _ => period.values = None,
         }
+    }
+
+    /// The periods that overlap the time `over` before `end`, each with its share of it.
+    pub(super) fn shares(&self, end: i64, over: i64) -> impl Iterator<Item = (i64, f64)> {
+        let (begin, last) = (end - over, end.min(self.span().1).min(self.end));
+        let first = begin.max(self.start);
+        let (mut period, length) = (first - (first - self.start) % self.length, self.length);
+        core::iter::from_fn(move || {
+            let own = period;
+            period += length;
+            let shared = last.min(period) - begin.max(own);
+            (own < last && over > 0).then_some((own, shared as f64 / over as f64))
+        })
     }
 
     /// Divides a difference among steps.

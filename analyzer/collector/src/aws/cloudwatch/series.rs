@@ -4,10 +4,13 @@
 //! on disk will be one more place that they come from.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use flowmote_engine::Instant;
+use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::metrics::Metrics;
+use flowmote_engine::points::{Connections, FlowTotal, Times};
 use flowmote_engine::source::Source;
 
 use super::directory::Directory;
@@ -52,6 +55,28 @@ pub(super) enum Pick {
     Custom(Arc<str>),
     /// Whether there are records of a host.
     Silence,
+    /// The total of a flow definition with this name and value, or an end of its interval.
+    Flow(Arc<str>, Arc<str>, Side),
+    /// What TCP connections report.
+    Connections(Report),
+}
+
+/// Which number of an estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Value,
+    /// The ends of the 95 % interval.
+    Low,
+    High,
+}
+
+/// Which number of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    Bytes,
+    Retransmissions,
+    Timeouts,
+    RoundTripTime,
 }
 
 impl Series {
@@ -66,10 +91,24 @@ impl Series {
         metric: &Metric,
         unit: Option<&str>,
     ) -> Vec<Self> {
-        let mut found: Vec<Self> = names::find(hub, directory, metric).into_iter().collect();
-        found.extend(Self::reported(hub, metric));
-        found.retain(|series| unit.is_none_or(|unit| unit == series.unit));
-        found
+        Self::find_all(hub, directory, &[(metric, unit)]).pop().unwrap_or_default()
+    }
+
+    /// The same of several metrics, in their order.
+    pub(super) fn find_all(
+        hub: &Hub,
+        directory: &Directory,
+        all: &[(&Metric, Option<&str>)],
+    ) -> Vec<Vec<Self>> {
+        let metrics: Vec<&Metric> = all.iter().map(|(metric, _)| *metric).collect();
+        let own = names::find_all(hub, directory, &metrics).into_iter();
+        let found = own.zip(all).map(|(own, (metric, unit))| {
+            let mut found: Vec<Self> = own.into_iter().collect();
+            found.extend(Self::reported(hub, metric));
+            found.retain(|series| unit.is_none_or(|unit| unit == series.unit));
+            found
+        });
+        found.collect()
     }
 
     /// The series that programs report of a metric, one for each unit.
@@ -91,48 +130,123 @@ impl Series {
     }
 
     /// The points of a time, those of each data source for themselves, one after the other.
-    pub(super) fn points<'a>(
-        &'a self,
-        hub: &'a Hub,
-        periods: &Periods,
-    ) -> impl Iterator<Item = Vec<Point>> + use<'a> {
-        let (from, to) = periods.span();
-        let (periods, mut checked) = (*periods, [].as_slice());
-        let (rows, reported) = match &self.origin {
-            Origin::Rows(parts, Pick::Silence) => {
-                checked = parts;
-                (None, None)
-            }
-            Origin::Rows(parts, pick) => (Some((parts, pick)), None),
-            Origin::Reported(metric) => {
-                let reported = hub.aws.reported.lock();
-                let mut units = reported.points(metric, from, to);
-                (None, units.find(|(unit, _)| *unit == self.unit).map(|(_, it)| it.to_vec()))
-            }
-        };
-        let time = |milliseconds: i64| hub.time(milliseconds.unsigned_abs());
-        let (from, to) = (time(from), time(to));
-        let parts =
-            rows.into_iter().flat_map(|(parts, pick)| parts.iter().map(move |it| (it, pick)));
-        let rows = parts.map(move |(part, pick)| {
-            let read = |metrics: &Metrics| pick.read(metrics, &part.source, from, to);
-            let raw = hub.at(part.analyzer, |analyzer| read(analyzer.metrics()));
-            let point = |raw: Raw| {
-                let end = hub.unix_ms(raw.end).cast_signed();
-                Point::difference(end, raw.over, raw.number)
-            };
-            raw.unwrap_or_default().into_iter().map(point).collect()
-        });
-        let hosts = checked.chunk_by(|a, b| a.source == b.source);
-        let checks = hosts.map(move |parts| silence::points(hub, parts, &periods));
-        reported.into_iter().chain(rows).chain(checks)
+    pub(super) fn points(&self, hub: &Hub, periods: &Periods) -> impl Iterator<Item = Vec<Point>> {
+        let mut points = Vec::new();
+        read(hub, &[(self, *periods)], |_, part| points.push(part));
+        points.into_iter()
+    }
+
+    /// The points that programs report; `None` for a series that has others.
+    fn reported_points(&self, hub: &Hub, (from, to): (i64, i64)) -> Option<Vec<Point>> {
+        let Origin::Reported(metric) = &self.origin else { return None };
+        let reported = hub.aws.reported.lock();
+        let mut units = reported.points(metric, from, to);
+        units.find(|(unit, _)| *unit == self.unit).map(|(_, points)| points.to_vec())
     }
 }
 
+/// Reads the points of several series, each of a time. `take` gets the number of a series and the points of
+/// one of its data sources. Samples wait for a few of them at a time.
+pub(super) fn read(
+    hub: &Hub,
+    all: &[(&Series, Periods)],
+    mut take: impl FnMut(usize, Vec<Point>),
+) {
+    let time = |milliseconds: i64| hub.time(milliseconds.unsigned_abs());
+    let mut parts = Vec::new();
+    for (number, (series, periods)) in all.iter().enumerate() {
+        if let Some(points) = series.reported_points(hub, periods.span()) {
+            take(number, points);
+        }
+        match &series.origin {
+            Origin::Rows(own, Pick::Silence) => {
+                let hosts = own.chunk_by(|a, b| a.source == b.source);
+                hosts.for_each(|parts| take(number, silence::points(hub, parts, periods)));
+            }
+            Origin::Rows(own, pick) => {
+                let (from, to) = periods.span();
+                let (from, to) = (time(from), time(to));
+                parts.extend(own.iter().map(|part| (*part, number, pick, from, to)));
+            }
+            Origin::Reported(_) => {}
+        }
+    }
+    parts.sort_by_key(|(part, ..)| part.analyzer);
+    // An interval is of the totals of all analyzers together.
+    let mut totals: BTreeMap<usize, (Side, Vec<Total>)> = BTreeMap::new();
+    for parts in parts.chunk_by(|a, b| a.0.analyzer == b.0.analyzer) {
+        let analyzer = parts.first().map_or(0, |(part, ..)| part.analyzer);
+        let read = |analyzer: &Analyzer, (part, number, pick, from, to): &(Part, usize, &Pick, _, _)| {
+            let found = pick.read(analyzer.metrics(), &part.source, *from, *to);
+            (1 + found.len(), (*number, found))
+        };
+        for (number, found) in hub.in_turns(analyzer, parts, read) {
+            let time = |time: Instant| hub.unix_ms(time).cast_signed();
+            match found {
+                Found::Numbers(raw) => {
+                    let point = |raw: Raw| Point::difference(time(raw.end), raw.over, raw.number);
+                    take(number, raw.into_iter().map(point).collect());
+                }
+                Found::Points(mut points) => {
+                    points.iter_mut().for_each(|(end, point)| point.end = time(*end));
+                    take(number, points.into_iter().map(|(_, point)| point).collect());
+                }
+                Found::Totals(side, more) => {
+                    let more = more.into_iter().map(|(end, over, it)| (time(end), over, it));
+                    totals.entry(number).or_insert((side, Vec::new())).1.extend(more);
+                }
+            }
+        }
+    }
+    for (number, (side, totals)) in totals {
+        if let Some((_, periods)) = all.get(number) {
+            take(number, ends(*periods, side, &totals));
+        }
+    }
+}
+
+/// A total of a flow definition: its end in milliseconds since 1970, and the milliseconds that it is about.
+type Total = (i64, i64, FlowTotal);
+
+/// The end of the interval of the sum of each period, up to the last total in it. It is divided as the sum is.
+fn ends(periods: Periods, side: Side, totals: &[Total]) -> Vec<Point> {
+    let length = i64::from(periods.seconds()) * 1000;
+    let mut sums: BTreeMap<i64, (i64, FlowTotal)> = BTreeMap::new();
+    for (end, over, total) in totals {
+        for (begin, share) in periods.shares(*end, *over) {
+            let none = FlowTotal { unseen: f64::NAN, ..FlowTotal::default() };
+            let (last, sum) = sums.entry(begin).or_insert((begin, none));
+            *last = (begin + length).min(*end).max(*last);
+            sum.add(total, share);
+        }
+    }
+    let ends = sums.into_iter().map(|(begin, (last, total))| {
+        let estimate = total.estimate();
+        let end = if side == Side::Low { estimate.low } else { estimate.high };
+        Point::difference(last, last - begin, end)
+    });
+    ends.filter(|point| point.sum.is_finite()).collect()
+}
+
 impl Pick {
-    fn read(&self, metrics: &Metrics, source: &Source, from: Instant, to: Instant) -> Vec<Raw> {
+    fn read(&self, metrics: &Metrics, source: &Source, from: Instant, to: Instant) -> Found {
         let mut raw = Vec::new();
         match self {
+            Self::Flow(name, value, side) => {
+                let totals = metrics.points().flow_totals((name, value), from, to);
+                let totals = totals.map(|(end, over, it)| (end, over.as_millis() as i64, it));
+                if *side != Side::Value {
+                    return Found::Totals(*side, totals.collect());
+                }
+                raw.extend(totals.map(|(end, over, it)| Raw { end, over, number: it.total }));
+            }
+            Self::Connections(report) => {
+                let all = metrics.points().connections(from, to);
+                let points = all.filter_map(|(end, over, it)| {
+                    Some((end, report.point(over.as_millis() as i64, &it)?))
+                });
+                return Found::Points(points.collect());
+            }
             Self::Formula(formula) => {
                 let records = metrics.past_records(source);
                 for record in records.filter(|record| record.name() == formula.record) {
@@ -147,8 +261,7 @@ impl Pick {
             }
             Self::Published(name) => {
                 for record in metrics.past_records(source) {
-                    let metric = record.published().find(|(own, _)| own == name);
-                    let Some((_, metric)) = metric else { continue };
+                    let Some(metric) = record.find(name) else { continue };
                     raw.extend(record.between(from, to).filter_map(|row| {
                         Some(Raw { end: row.time, over: 0, number: record.value(&row, metric)? })
                     }));
@@ -167,7 +280,40 @@ impl Pick {
                 }
             }
         }
-        raw
+        Found::Numbers(raw)
+    }
+}
+
+impl Report {
+    /// The point of a row, without its time.
+    fn point(self, over: i64, all: &Connections) -> Option<Point> {
+        let difference = |number| Point::difference(0, over, number);
+        Some(match self {
+            Self::Bytes => difference(all.bytes),
+            Self::Retransmissions => difference(all.retransmissions),
+            Self::Timeouts => difference(all.timeouts?),
+            Self::RoundTripTime => {
+                let Times { sum, min, max, count } = all.rtt?;
+                Point { end: 0, over: 0, sum, min, max, count }
+            }
+        })
+    }
+}
+
+/// What the rows of a data source have.
+enum Found {
+    Numbers(Vec<Raw>),
+    Points(Vec<(Instant, Point)>),
+    Totals(Side, Vec<(Instant, i64, FlowTotal)>),
+}
+
+impl Found {
+    fn len(&self) -> usize {
+        match self {
+            Self::Numbers(all) => all.len(),
+            Self::Points(all) => all.len(),
+            Self::Totals(_, all) => all.len(),
+        }
     }
 }
 
@@ -176,4 +322,44 @@ struct Raw {
     end: Instant,
     over: i64,
     number: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interval_is_of_the_sum_of_a_period() {
+        // A sample of 1,000 bytes in each second, one of 100 packets.
+        let total = FlowTotal { total: 1e5, squares: 1e10, variance: 0.99e10, unseen: 3e5 };
+        let totals: Vec<Total> = (1..=60).map(|end| (end * 1000, 1000, total)).collect();
+        let of = |side, seconds| {
+            let periods = Periods::new(0, 60_000, seconds, "Period").unwrap();
+            ends(periods, side, &totals).iter().map(|point| point.sum).collect::<Vec<_>>()
+        };
+        // By hand, as a score interval: z = 1.96·(1 + 1.5/63), the variance 5.94e11, 9.9e4 a sample.
+        let (low, high) = (of(Side::Low, 60), of(Side::High, 60));
+        assert!((low[0] / 4.6399e6 - 1.0).abs() < 1e-3, "{low:?}");
+        assert!((high[0] / 7.7587e6 - 1.0).abs() < 1e-3, "{high:?}");
+        let seconds: f64 = of(Side::High, 1).iter().sum();
+        assert!(seconds > 3.0 * high[0], "{seconds}");
+    }
+
+    #[test]
+    fn total_is_divided_among_periods() {
+        let total = FlowTotal { total: 100.0, squares: 100.0, variance: 0.0, unseen: 0.0 };
+        let periods = Periods::new(0, 3000, 1, "Period").unwrap();
+        let found = ends(periods, Side::Low, &[(1500, 1000, total), (2500, 1000, total)]);
+        let found: Vec<_> = found.iter().map(|point| (point.end, point.sum)).collect();
+        assert_eq!(found, [(1000, 50.0), (2000, 100.0), (2500, 50.0)]);
+    }
+
+    #[test]
+    fn unknown_bound_is_no_point() {
+        let total = FlowTotal { unseen: f64::NAN, ..FlowTotal::default() };
+        let periods = Periods::new(0, 3000, 1, "Period").unwrap();
+        assert_eq!(ends(periods, Side::High, &[(1000, 1000, total)]), []);
+        let found = ends(periods, Side::Low, &[(1000, 1000, total)]);
+        assert_eq!(found, [Point::difference(1000, 1000, 0.0)]);
+    }
 }

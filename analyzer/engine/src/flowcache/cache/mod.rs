@@ -22,6 +22,7 @@ use super::snapshot::{Query, Snapshot};
 use super::sources::Sources;
 use crate::instant::Instant;
 use crate::keys::{Context, Packet};
+use crate::points::FlowTotal;
 use crate::source::Source;
 
 /// Definitions of flows, and the flows that samples belong to.
@@ -329,6 +330,17 @@ impl FlowCache {
         let place = self.place(name)?;
         let counted = self.flows.get_mut(place)?.counted.as_mut()?;
         Some(counted.read(&self.sources))
+    }
+
+    /// Names and values of the definitions whose values are sums, and what their samples since the last call
+    /// stand for. A packet counts at each data source that sampled it, with [`AggMode::Sum`] once by each agent.
+    ///
+    /// [`AggMode::Sum`]: super::AggMode::Sum
+    pub(crate) fn take_recent(&mut self) -> impl Iterator<Item = (&Arc<str>, &str, FlowTotal)> {
+        self.flows.iter_mut().filter_map(|flow| {
+            let total = flow.take_recent()?;
+            Some((&flow.name, flow.definition.value.as_str(), total))
+        })
     }
 
     /// Names of the definitions, and the number of samples that belonged to their flows so far.

@@ -97,7 +97,8 @@ pub(super) fn values(hub: &Hub, alarm: &Alarm, now: i64) -> Result<Values, Fault
     let directory = hub.aws.directory.get(hub);
     let evaluation = Evaluation::new(hub, &directory, &queries, (from, to), Partial::LeftOut)?;
     let returned = queries.iter().find(|query| query.returned);
-    let lines = returned.map(|query| evaluation.lines(query)).transpose()?.unwrap_or_default();
+    let lines = returned.map(|query| evaluation.lines(&[query])).transpose()?;
+    let lines: Vec<_> = lines.into_iter().flatten().flatten().collect();
     let [line] = <[_; 1]>::try_from(lines).map_err(|lines| {
         let count = lines.len();
         Fault::validation(format!("The expression has {count} time series. An alarm watches one."))

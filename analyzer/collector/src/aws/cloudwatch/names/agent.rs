@@ -1,5 +1,7 @@
 //! `CWAgent`: metrics of hosts, as the CloudWatch agent has them.
 
+use std::sync::Arc;
+
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::points::Row;
 
@@ -91,7 +93,7 @@ pub(super) fn read(
     analyzer: &Analyzer,
     at: Part,
     is_host: bool,
-    port: Option<&String>,
+    port: Option<&Arc<str>>,
 ) {
     if !found.wanted.has_namespace(NAMESPACE) {
         return;
@@ -100,7 +102,7 @@ pub(super) fn read(
     if is_host {
         found.all_formulas(NAMESPACE, HOST, analyzer, at, &dimensions);
     } else if let Some(port) = port {
-        dimensions.push(("interface".to_owned(), port.clone()));
+        dimensions.push(("interface".to_owned(), port.to_string()));
         found.all_formulas(NAMESPACE, INTERFACE, analyzer, at, &dimensions);
     } else {
         drivers(found, analyzer, at, dimensions);

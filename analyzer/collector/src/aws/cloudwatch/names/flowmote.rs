@@ -1,5 +1,7 @@
 //! `Flowmote`: all numbers of the engine under their published names, and what else follows from counters.
 
+use std::sync::Arc;
+
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::source::Source;
 
@@ -27,7 +29,7 @@ pub(super) fn read(
     analyzer: &Analyzer,
     at: Part,
     is_host: bool,
-    port: Option<&String>,
+    port: Option<&Arc<str>>,
 ) {
     if !found.wanted.has_namespace(NAMESPACE) {
         return;
@@ -37,10 +39,11 @@ pub(super) fn read(
         if is_host {
             found.formulas(NAMESPACE, FORMULAS, record, at, &dimensions);
         }
-        for (name, metric) in record.published() {
-            if found.wanted.has(NAMESPACE, &name)
-                && newest(record).any(|row| record.value(&row, metric).is_some())
-            {
+        let one = found.wanted.name.map(|name| (Arc::from(name), record.find(name)));
+        let all = one.is_none().then(|| record.published()).into_iter().flatten();
+        let one = one.and_then(|(name, metric)| Some((name, metric?)));
+        for (name, metric) in all.chain(one) {
+            if newest(record).any(|row| record.value(&row, metric).is_some()) {
                 let unit = unit(&name, metric.rate);
                 let metric = Metric::new(NAMESPACE, &name, dimensions.clone());
                 found.add(metric, Pick::Published(name), unit, at);
@@ -61,11 +64,11 @@ fn dimensions(
     found: &Found<'_>,
     source: &Source,
     is_host: bool,
-    port: Option<&String>,
+    port: Option<&Arc<str>>,
 ) -> Vec<Dimension> {
     let mut dimensions = vec![("host".to_owned(), found.agent.host.to_string())];
     if let Some(port) = port {
-        dimensions.push(("interface".to_owned(), port.clone()));
+        dimensions.push(("interface".to_owned(), port.to_string()));
     } else if !is_host {
         let label = found.hub.names.label(source.data_source).to_string();
         dimensions.push(("datasource".to_owned(), label));

@@ -4,24 +4,26 @@
 //! CloudWatch and of its agent; what follows from no counter of sFlow is not in them.
 
 mod agent;
+mod connections;
 mod ec2;
 mod flowmote;
+mod flows;
+mod sources;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::metrics::PastRecord;
 use flowmote_engine::points::Row;
 use flowmote_engine::source::Source;
-use foldhash::{HashMap, HashMapExt};
 
 use super::directory::{Agent, Directory};
 use super::metric::{Dimension, Metric};
 use super::series::{Part, Pick, Series};
 use crate::hub::Hub;
+pub(super) use sources::Sources;
 
 /// How a metric follows from a record.
 #[derive(Debug)]
@@ -61,15 +63,56 @@ impl Wanted<'_> {
     pub(super) fn has(&self, namespace: &str, name: &str) -> bool {
         self.has_namespace(namespace) && self.name.is_none_or(|wanted| wanted == name)
     }
-
-    fn has_port(&self, port: Option<&String>) -> bool {
-        port.is_none_or(|port| !self.no_ports && self.interface.is_none_or(|it| port == it))
-    }
 }
 
 /// The series of a metric of agents; `None` if there is none.
 pub(super) fn find(hub: &Hub, directory: &Directory, metric: &Metric) -> Option<Series> {
-    if !NAMESPACES.contains(&metric.namespace.as_str()) {
+    find_all(hub, directory, &[metric]).pop().flatten()
+}
+
+/// The series of metrics of agents, in their order; `None` for each that is none.
+pub(super) fn find_all(
+    hub: &Hub,
+    directory: &Directory,
+    metrics: &[&Metric],
+) -> Vec<Option<Series>> {
+    let mut searches: Vec<_> =
+        metrics.iter().map(|metric| search(hub, directory, metric)).collect();
+    let mut places: Vec<(usize, usize, Source, &Sources)> = Vec::new();
+    for (number, search) in searches.iter().enumerate() {
+        let Some(Found { agent, wanted, .. }) = search else { continue };
+        for (analyzer, sources) in agent.sources(hub) {
+            let wanted = sources.wanted(wanted).into_iter();
+            places.extend(wanted.map(|source| (*analyzer, number, source, sources)));
+        }
+    }
+    // Each analyzer is locked for many of them.
+    places.sort_by_key(|(analyzer, ..)| *analyzer);
+    for places in places.chunk_by(|a, b| a.0 == b.0) {
+        let number = places.first().map_or(0, |first| first.0);
+        let turns = hub.in_turns(number, places, |analyzer, (_, search, source, sources)| {
+            if let Some(Some(found)) = searches.get_mut(*search) {
+                found.read(analyzer, Part { analyzer: number, source: *source }, sources);
+            }
+            (SOURCE, ())
+        });
+        turns.for_each(drop);
+    }
+    let found = searches.into_iter().zip(metrics).map(|(search, metric)| match search {
+        Some(mut found) => found.list.remove(*metric),
+        None => match metric.namespace.as_str() {
+            ec2::NAMESPACE => ec2::of_several(directory, metric),
+            flowmote::NAMESPACE => flows::find(directory, metric),
+            connections::NAMESPACE => connections::find(directory, metric),
+            _ => None,
+        },
+    });
+    found.collect()
+}
+
+/// The search for the series of a metric; `None` if no agent has its dimensions.
+fn search<'a>(hub: &'a Hub, directory: &'a Directory, metric: &'a Metric) -> Option<Found<'a>> {
+    if !OF_AGENTS.contains(&metric.namespace.as_str()) {
         return None;
     }
     let interface = metric.dimension("interface");
@@ -80,24 +123,20 @@ pub(super) fn find(hub: &Hub, directory: &Directory, metric: &Metric) -> Option<
         no_ports: interface.is_none(),
     };
     let agent = metric.dimension("InstanceId").and_then(|id| directory.by_instance(id));
-    let agent = agent.or_else(|| directory.by_host(metric.dimension("host")?));
-    if let Some(agent) = agent {
-        let mut found = of_agent(hub, agent, wanted, None).flat_map(|(_, found)| found);
-        return found.find(|(other, _)| other == metric).map(|(_, series)| series);
-    }
-    if metric.namespace != ec2::NAMESPACE {
-        return None;
-    }
-    ec2::of_several(directory, metric)
+    let agent = agent.or_else(|| directory.by_host(metric.dimension("host")?))?;
+    Some(Found { hub, agent, wanted, list: BTreeMap::new() })
 }
 
-/// The metrics of all instances together, of an image and of a type.
+/// The metrics that are about no single agent: those of all instances together, of an image and of a type, of
+/// flow definitions, of monitors.
 pub(super) fn of_several(directory: &Directory, wanted: Wanted<'_>) -> Vec<Metric> {
+    let mut metrics = Vec::new();
     if wanted.has_namespace(ec2::NAMESPACE) {
-        ec2::all_of_several(directory, wanted)
-    } else {
-        Vec::new()
+        metrics = ec2::all_of_several(directory, wanted);
     }
+    metrics.extend(flows::all(directory, wanted));
+    metrics.extend(connections::all(directory, wanted));
+    metrics
 }
 
 /// The metrics of an agent, each with its series, by data sources from one on. Samples wait while a few
@@ -108,13 +147,7 @@ pub(super) fn of_agent<'a>(
     wanted: Wanted<'a>,
     from: Option<Source>,
 ) -> impl Iterator<Item = (Source, Vec<(Metric, Series)>)> + use<'a> {
-    let analyzers = agent.sources.get_or_init(|| {
-        let read = |number: &usize| {
-            let sources = hub.at(*number, |analyzer| sources(analyzer, agent))?;
-            Some((*number, Sources::new(sources)))
-        };
-        agent.analyzers.iter().filter_map(read).collect()
-    });
+    let analyzers = agent.sources(hub);
     let all = analyzers.iter().flat_map(|(_, sources)| sources.wanted(&wanted));
     let all: BTreeSet<Source> = all.filter(|it| from.is_none_or(|from| *it >= from)).collect();
     let mut rest = all.into_iter();
@@ -134,50 +167,6 @@ pub(super) fn of_agent<'a>(
         })
     };
     core::iter::from_fn(part).flatten()
-}
-
-/// The data sources of an agent in an analyzer, ports with their names.
-fn sources(analyzer: &Analyzer, agent: &Agent) -> Vec<(Source, Option<Arc<str>>)> {
-    let points = analyzer.metrics().points();
-    let name = |source: &Source| points.text(source, "ifname").cloned();
-    points.sources(agent.address).map(|source| (source, name(&source))).collect()
-}
-
-/// The data sources of an agent in an analyzer.
-#[derive(Clone, Debug)]
-pub(super) struct Sources {
-    host: Option<Source>,
-    /// The names of ports, `None` for other data sources.
-    all: BTreeMap<Source, Option<String>>,
-}
-
-impl Sources {
-    /// A port that has no name, or has that of another port too, has its ifIndex.
-    fn new(sources: Vec<(Source, Option<Arc<str>>)>) -> Self {
-        let is_port = |source: &Source| source.data_source.class == 0;
-        let host = sources.iter().find(|(source, _)| source.data_source.class == HOST);
-        let host = host.map(|(source, _)| *source);
-        let mut counts: HashMap<Arc<str>, usize> = HashMap::new();
-        for name in
-            sources.iter().filter(|(it, _)| is_port(it)).filter_map(|(_, name)| name.clone())
-        {
-            *counts.entry(name).or_default() += 1;
-        }
-        let name = |source: Source, name: Option<Arc<str>>| {
-            let own = name.filter(|name| counts.get(name) == Some(&1));
-            own.map_or_else(|| source.data_source.index.to_string(), |name| name.to_string())
-        };
-        let all = sources
-            .into_iter()
-            .map(|(source, own)| (source, is_port(&source).then(|| name(source, own))));
-        Self { host, all: all.collect() }
-    }
-
-    /// Those that can have what is wanted.
-    fn wanted(&self, wanted: &Wanted<'_>) -> impl Iterator<Item = Source> {
-        let all = self.all.iter().filter(|(_, port)| wanted.has_port(port.as_ref()));
-        all.map(|(source, _)| *source)
-    }
 }
 
 /// The metrics of a data source of an agent that were found so far.
@@ -275,9 +264,11 @@ fn total(row: &Row<'_>, fields: &[&str]) -> Option<f64> {
 }
 
 /// The namespaces of metrics of agents.
-const NAMESPACES: [&str; 3] = [ec2::NAMESPACE, agent::NAMESPACE, flowmote::NAMESPACE];
+const OF_AGENTS: [&str; 3] = [ec2::NAMESPACE, agent::NAMESPACE, flowmote::NAMESPACE];
 /// Data sources that are read while samples wait.
 const PART: usize = 16;
+/// Rows that take as long to read as the records of a data source.
+const SOURCE: usize = 32;
 /// The class of the data sources of hosts.
 const HOST: u32 = 2;
 const BYTES: &str = "Bytes";
@@ -285,3 +276,4 @@ const COUNT: &str = "Count";
 const NONE: &str = "None";
 const PERCENT: &str = "Percent";
 const MILLISECONDS: &str = "Milliseconds";
+const MICROSECONDS: &str = "Microseconds";

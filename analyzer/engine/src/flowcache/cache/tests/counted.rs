@@ -38,6 +38,36 @@ fn counter_is_0_first_and_then_all_packets_of_its_flow() {
 }
 
 #[test]
+fn recent_samples_are_taken_once_and_do_not_decay() {
+    let mut bench = Bench::new(definition("ipsource", "bytes"));
+    let take = |bench: &mut Bench| bench.cache.take_recent().map(|(.., it)| it).next().unwrap();
+    let before = take(&mut bench);
+    assert!(before.total == 0.0 && before.unseen.is_nan());
+    bench.ingest(0.0, &entering(100), &ipv4(7, 1000));
+    bench.ingest(50.0, &entering(100), &ipv4(8, 500));
+    let taken = take(&mut bench);
+    assert_eq!(taken.total, 100_000.0 + 50_000.0);
+    assert_eq!(taken.squares, 1e10 + 0.25e10);
+    near(taken.variance, 0.99 * 1.25e10);
+    let none = take(&mut bench);
+    assert_eq!((none.total, none.estimate().low), (0.0, 0.0));
+    near(none.estimate().high, 3.0 * taken.variance / taken.total);
+}
+
+#[test]
+fn packet_counts_once_with_the_mode_sum() {
+    for (mode, frames) in [(AggMode::Max, 20.0), (AggMode::Sum, 10.0)] {
+        let definition = Definition { agg_mode: mode, ..definition("", "frames") };
+        let mut bench = Bench::new(definition);
+        bench.ingest(0.0, &entering(10), &ipv4(7, 1000));
+        // The port by which it leaves.
+        bench.ingest(0.0, &sampled(agent(1), 2, (1, 2), 10), &ipv4(7, 1000));
+        let taken: Vec<_> = bench.cache.take_recent().map(|(.., it)| it.total).collect();
+        assert_eq!(taken, [frames], "{mode:?}");
+    }
+}
+
+#[test]
 fn silent_counters_are_removed_and_begin_at_0_again() {
     let mut bench = counting(definition("ipsource", "frames"));
     for second in [1.0, 2.0] {
