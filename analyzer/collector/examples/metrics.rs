@@ -66,6 +66,7 @@ fn data(client: &mut Client, hosts: u32, namespace: &str, name: &str) {
         assert_eq!(results.len(), 500);
         points = results.iter().map(|it| it["Values"].as_array().map_or(0, Vec::len)).sum();
         times.push(time);
+        thread::sleep(REST);
     }
     print(&format!("GetMetricData of 500 x {name}, {points} points"), times);
 }
@@ -273,6 +274,8 @@ fn words(words: &[u32]) -> Vec<u8> {
 const AGENT: u32 = 0x0a01_0000;
 /// Requests for 500 series.
 const REPEATS: u32 = 100;
+/// Time between two of them.
+const REST: Duration = Duration::from_millis(20);
 /// Values that are sent until they are seen.
 const VALUES: u32 = 30;
 /// Longer than a second of the interface, whose maximum a value is.

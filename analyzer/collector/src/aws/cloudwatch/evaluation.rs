@@ -375,3 +375,18 @@ const GROUP: usize = 64;
 const GROUP_VALUES: i64 = 20_000;
 /// Series that a search returns.
 const MAX_FOUND: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_have_few_series_and_few_values() {
+        let lengths = |items: &[i64]| groups(items, |it| *it).map(<[_]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&[60; 200]), [64, 64, 64, 8]);
+        assert_eq!(lengths(&[10_000; 5]), [2, 2, 1]);
+        assert_eq!(lengths(&[100_800; 3]), [1, 1, 1]);
+        assert_eq!(lengths(&[0; 65]), [64, 1]);
+        assert_eq!(lengths(&[]), [0; 0]);
+    }
+}
