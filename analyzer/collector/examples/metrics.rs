@@ -116,9 +116,8 @@ fn visible(client: &mut Client, sflow: SocketAddr) {
 
 fn print(what: &str, mut times: Vec<Duration>) {
     times.sort();
-    let at = |share: f64| {
-        times[((times.len() - 1) as f64 * share).ceil() as usize].as_secs_f64() * 1e3
-    };
+    let at =
+        |share: f64| times[((times.len() - 1) as f64 * share).ceil() as usize].as_secs_f64() * 1e3;
     println!(
         "{:5} times, 50 % in {:7.2} ms, 99 % in {:7.2} ms, all in {:7.2} ms, first {:7.2} ms: {what}",
         times.len(),

@@ -29,8 +29,8 @@ pub use row::Row;
 pub(crate) use rows::Rows;
 use texts::Texts;
 pub(crate) use texts::is_kept;
-pub use totals::{Connections, FlowTotal, Times};
 use totals::is_own;
+pub use totals::{Connections, FlowTotal, Times};
 
 /// The rows of all data sources.
 #[derive(Debug)]

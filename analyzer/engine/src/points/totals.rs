@@ -165,9 +165,8 @@ impl Points {
         from: Instant,
         to: Instant,
     ) -> impl Iterator<Item = (Instant, Duration, FlowTotal)> {
-        let is = |kind: &Kind| {
-            matches!(kind, Kind::Flow(own, of) if **own == *name && **of == *value)
-        };
+        let is =
+            |kind: &Kind| matches!(kind, Kind::Flow(own, of) if **own == *name && **of == *value);
         let all = self.sources.get(&of_flow(name)).into_iter().flatten();
         let series = all.into_iter().find(|series| is(&series.kind));
         let rows = series.into_iter().flat_map(move |series| series.rows.between(from, to));

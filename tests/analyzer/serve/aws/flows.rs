@@ -84,8 +84,7 @@ pub(super) fn report(number: u32) -> Vec<Vec<u8>> {
             ("retransmissions", FlowValue::Int32(2)),
             ("rtt", FlowValue::Int32(rtt)),
         ];
-        let flow =
-            RtFlow { datasource: "tcp", sampling_rate: 1, sample_pool: 0, fields: &fields };
+        let flow = RtFlow { datasource: "tcp", sampling_rate: 1, sample_pool: 0, fields: &fields };
         datagram.rt_flow(&flow).expect("room");
     }
     vec![datagram.finish(number + 1, number * INTERVAL.as_millis() as u32).to_vec()]

@@ -99,7 +99,9 @@ impl Directory {
         let mut agents: BTreeMap<Address, Agent> = BTreeMap::new();
         let mut flows: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         let mut connections = Vec::new();
-        for (number, (found, own, has_connections)) in (0..).zip(hub.each(|analyzer| read(analyzer))) {
+        for (number, (found, own, has_connections)) in
+            (0..).zip(hub.each(|analyzer| read(analyzer)))
+        {
             own.into_iter().for_each(|flow| flows.entry(flow).or_default().push(number));
             connections.extend(has_connections.then_some(number));
             for agent in found {

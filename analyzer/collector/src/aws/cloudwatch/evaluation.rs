@@ -114,9 +114,8 @@ impl<'a> Evaluation<'a> {
     fn kept(&self, mut lines: Vec<Line>) -> Vec<Line> {
         let (partial, all) = (self.partial.borrow(), self.whether_partial == Partial::Kept);
         for line in &mut lines {
-            line.values.retain(|(begin, value)| {
-                value.is_finite() && (all || !partial.contains(begin))
-            });
+            line.values
+                .retain(|(begin, value)| value.is_finite() && (all || !partial.contains(begin)));
         }
         lines
     }
@@ -306,10 +305,7 @@ impl Reading<'_> {
 }
 
 /// Items in groups that are read at the same time, by the number of periods of each.
-pub(super) fn groups<T>(
-    items: &[T],
-    periods: impl Fn(&T) -> i64,
-) -> impl Iterator<Item = &[T]> {
+pub(super) fn groups<T>(items: &[T], periods: impl Fn(&T) -> i64) -> impl Iterator<Item = &[T]> {
     let mut rest = items;
     core::iter::from_fn(move || {
         let mut values = 0;

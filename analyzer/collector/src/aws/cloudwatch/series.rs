@@ -147,11 +147,7 @@ impl Series {
 
 /// Reads the points of several series, each of a time. `take` gets the number of a series and the points of
 /// one of its data sources. Samples wait for a few of them at a time.
-pub(super) fn read(
-    hub: &Hub,
-    all: &[(&Series, Periods)],
-    mut take: impl FnMut(usize, Vec<Point>),
-) {
+pub(super) fn read(hub: &Hub, all: &[(&Series, Periods)], mut take: impl FnMut(usize, Vec<Point>)) {
     let time = |milliseconds: i64| hub.time(milliseconds.unsigned_abs());
     let mut parts = Vec::new();
     for (number, (series, periods)) in all.iter().enumerate() {
@@ -176,10 +172,11 @@ pub(super) fn read(
     let mut totals: BTreeMap<usize, (Side, Vec<Total>)> = BTreeMap::new();
     for parts in parts.chunk_by(|a, b| a.0.analyzer == b.0.analyzer) {
         let analyzer = parts.first().map_or(0, |(part, ..)| part.analyzer);
-        let read = |analyzer: &Analyzer, (part, number, pick, from, to): &(Part, usize, &Pick, _, _)| {
-            let found = pick.read(analyzer.metrics(), &part.source, *from, *to);
-            (1 + found.len(), (*number, found))
-        };
+        let read =
+            |analyzer: &Analyzer, (part, number, pick, from, to): &(Part, usize, &Pick, _, _)| {
+                let found = pick.read(analyzer.metrics(), &part.source, *from, *to);
+                (1 + found.len(), (*number, found))
+            };
         for (number, found) in hub.in_turns(analyzer, parts, read) {
             let time = |time: Instant| hub.unix_ms(time).cast_signed();
             match found {
