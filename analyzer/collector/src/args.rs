@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::aws::Mode;
+use crate::export::ExportArguments;
 use crate::flow_logs;
 use crate::output::FormatKind;
 use crate::receive::{Allow, Endpoint, Network, PORT};
@@ -176,6 +177,8 @@ pub(crate) struct ServeArguments {
     /// Time over which values of StatsD are collected to one, at most 172000
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_collection)]
     pub(crate) statsd_interval: Duration,
+    #[command(flatten)]
+    pub(crate) export: ExportArguments,
     /// Refuse requests that change something
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -307,7 +310,7 @@ fn parse_threads(text: &str) -> Result<NonZero<u8>, String> {
 }
 
 /// Parses a number of seconds from 0.1 to 2^31.
-fn parse_seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

@@ -4,9 +4,11 @@
 
 mod args;
 mod aws;
+mod client;
 mod commands;
 mod config;
 mod databases;
+mod export;
 mod flow_logs;
 mod http;
 mod hub;

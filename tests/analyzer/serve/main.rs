@@ -8,6 +8,7 @@ mod contract;
 mod custom;
 mod databases;
 mod documentation;
+mod export;
 mod kills;
 mod ledger;
 mod limits;

@@ -15,6 +15,7 @@ use std::time::Instant;
 use crate::args::ServeArguments;
 use crate::aws::{self, Keys, Mode, Signatures, statsd};
 use crate::databases;
+use crate::export::Exports;
 use crate::flow_logs;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
@@ -48,7 +49,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     }
     let relay = Relay::new(listening);
     let (memory, flow_logs) = (arguments.memory.0, arguments.flow_logs.options());
-    let hub = Arc::new(Hub::new(sockets.len(), memory, state, drops, relay, flow_logs));
+    let exports = Exports::new(&arguments.export, memory)?;
+    let hub = Hub::new(sockets.len(), memory, state, drops, relay, flow_logs, exports);
+    let hub = Arc::new(hub);
     hub.set_databases(&databases);
     hub.aws.admission.set_signatures(signatures);
     let resolver = Resolver::default();
@@ -58,6 +61,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     }
     aws::start(hub.clone())?;
     let guard = Guard { counters: hub.http.clone(), ..guard };
+    Exports::start(&hub)?;
     serve(listener, hub.clone(), guard)?;
     let flow_logs = flow_logs::start(hub.clone(), Hub::record_memory(memory))?;
     let receiving = sockets.into_iter().enumerate();
@@ -70,6 +74,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     control(arguments, &signals, &hub, resolver, receiving)?;
     flow_logs.end();
     aws::save(&hub);
+    hub.exports.finish();
     eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
     Ok(())
 }

@@ -17,7 +17,7 @@ mod page;
 mod parts;
 mod path;
 mod process;
-mod prometheus;
+pub(crate) mod prometheus;
 mod query;
 mod relaxed;
 mod reply;

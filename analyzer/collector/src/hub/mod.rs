@@ -24,6 +24,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
 
 use crate::aws;
+use crate::export::Exports;
 use crate::flow_logs::{self, FlowLogs};
 use crate::http::Counters;
 use crate::http::apps::mininet::presets;
@@ -61,6 +62,8 @@ pub(crate) struct Hub {
     /// Where received datagrams are sent on.
     pub(crate) relay: Relay,
     pub(crate) flow_logs: FlowLogs,
+    /// Where metrics are sent.
+    pub(crate) exports: Exports,
     temporary: Mutex<Vec<Temporary>>,
     /// Makes names of temporary definitions.
     numbers: AtomicU64,
@@ -92,11 +95,12 @@ impl Hub {
         drops: Drops,
         relay: Relay,
         flow_logs: flow_logs::Options,
+        exports: Exports,
     ) -> Self {
         let threads = threads.max(1);
         let (reported, events, alarms) = (memory / 32, memory / 32 * 3, memory / 64);
         let own = OVERHEAD + reported + events + 2 * alarms + Self::record_memory(memory);
-        let tables = memory.saturating_sub(own) / threads;
+        let tables = memory.saturating_sub(own + exports.memory) / threads;
         let names = SourceNames::default();
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -124,6 +128,7 @@ impl Hub {
                 flow_logs,
                 u64::try_from(unix.as_millis()).unwrap_or_default(),
             ),
+            exports,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
             start: Instant::now(),
@@ -259,6 +264,11 @@ impl Hub {
     /// The results of `read` for all analyzers.
     pub(crate) fn each<T>(&self, mut read: impl FnMut(&mut Analyzer) -> T) -> Vec<T> {
         self.analyzers.iter().map(|analyzer| read(&mut analyzer.lock())).collect()
+    }
+
+    /// The number of analyzers.
+    pub(crate) fn threads(&self) -> usize {
+        self.analyzers.len()
     }
 
     /// The result of `read` for the analyzer with a number.

@@ -13,19 +13,19 @@ use super::requests::call;
 use crate::client::Server;
 use crate::traffic::{AGENT, INTERVAL, Traffic, head};
 
-pub(super) const INSTANCE: &str = "i-0abc";
-pub(super) const HOST_NAME: &str = "web1";
+pub(crate) const INSTANCE: &str = "i-0abc";
+pub(crate) const HOST_NAME: &str = "web1";
 /// Bytes that the host receives in each interval.
 pub(super) const BYTES: u64 = 50_000;
 
 /// Sends the counters of the host, of a port, and the identity.
-pub(super) struct Host {
+pub(crate) struct Host {
     traffic: Traffic,
 }
 
 impl Host {
     /// Returns when its metrics are listed.
-    pub(super) fn to(server: &Server) -> Self {
+    pub(crate) fn to(server: &Server) -> Self {
         let host = Self::unlisted(server);
         wait_until("metrics of the instance", || {
             let request = json!({"Namespace": "AWS/EC2", "MetricName": "CPUUtilization",

@@ -3,7 +3,7 @@
 
 mod alarms;
 mod flows;
-mod host;
+pub(crate) mod host;
 mod logs;
 mod math;
 mod ports;

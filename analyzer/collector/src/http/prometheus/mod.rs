@@ -13,7 +13,9 @@ use axum::extract::State;
 
 use crate::hub::Hub;
 pub(crate) use compat::SEPARATOR;
-pub(super) use text::joined;
+pub(crate) use counters::all as flow_counters;
+pub(crate) use engine::metrics as own_metrics;
+pub(crate) use text::{Family, Kind, Labels, joined, name};
 
 /// All resources.
 pub(super) fn routes() -> Router<Arc<Hub>> {

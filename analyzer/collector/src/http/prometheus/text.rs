@@ -96,7 +96,7 @@ impl Exposition {
 pub(super) const NONE: [(&str, String); 0] = [];
 
 /// A name of a series or label: characters that it may not have become `_`.
-pub(super) fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let plain: String = text.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
     match plain.starts_with(|c: char| c.is_ascii_digit()) {
