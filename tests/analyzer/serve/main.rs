@@ -9,6 +9,7 @@ mod custom;
 mod databases;
 mod documentation;
 mod export;
+mod grafana;
 mod kills;
 mod ledger;
 mod limits;
