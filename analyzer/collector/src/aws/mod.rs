@@ -36,6 +36,7 @@ use axum::routing::{get, post};
 use parking_lot::Mutex;
 use tokio::task::block_in_place;
 
+use crate::client::Client;
 use crate::flow_logs::Options;
 use crate::hub::Hub;
 use crate::state;
@@ -88,8 +89,8 @@ impl Shared {
 }
 
 /// Starts the threads that need no request.
-pub(crate) fn start(hub: Arc<Hub>) -> io::Result<()> {
-    cloudwatch::start(hub)
+pub(crate) fn start(hub: Arc<Hub>, client: Client) -> io::Result<()> {
+    cloudwatch::start(hub, client)
 }
 
 /// Stores what has changed, at the end of the program.

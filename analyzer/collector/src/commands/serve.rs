@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use crate::args::ServeArguments;
 use crate::aws::{self, Keys, Mode, Signatures, statsd};
+use crate::client::Client;
 use crate::databases;
 use crate::export::Exports;
 use crate::flow_logs;
@@ -59,7 +60,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     if arguments.presets {
         hub.define_presets()?;
     }
-    aws::start(hub.clone())?;
+    aws::start(hub.clone(), Client::new(None)?)?;
     let guard = Guard { counters: hub.http.clone(), ..guard };
     Exports::start(&hub)?;
     serve(listener, hub.clone(), guard)?;

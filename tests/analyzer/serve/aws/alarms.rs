@@ -1,5 +1,9 @@
 //! Alarms: by boto3 of today and of 2023, over a restart.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use flowmote_lab::wait_until;
@@ -19,22 +23,136 @@ fn step(server: &Server, environment: &str, step: &str, hook: &str) -> bool {
     accept_with(server, environment, CLIENT, &[("FLOWMOTE_STEP", step), ("FLOWMOTE_HOOK", hook)])
 }
 
+/// A receiver of webhooks.
+struct Hook {
+    address: SocketAddr,
+    messages: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Hook {
+    /// Replies with a status and further lines of the head.
+    fn start(head: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let address = listener.local_addr().expect("an address");
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let own = messages.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Some(message) = receive(stream.expect("a connection"), head) else { continue };
+                own.lock().expect("no panic").push(message);
+            }
+        });
+        Self { address, messages }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/hook?key=1", self.address)
+    }
+
+    fn messages(&self) -> Vec<Value> {
+        self.messages.lock().expect("no panic").clone()
+    }
+}
+
+/// Reads a message and replies.
+fn receive(stream: TcpStream, head: &str) -> Option<Value> {
+    let mut reader = BufReader::new(stream);
+    let (mut line, mut length, mut lines) = (String::new(), 0, Vec::new());
+    while reader.read_line(&mut line).ok()? > 2 {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        lines.push(core::mem::take(&mut line));
+    }
+    assert!(lines.first()?.starts_with("POST /hook?key=1 HTTP/1.1"), "{lines:?}");
+    assert!(
+        lines.iter().any(|it| it.to_ascii_lowercase().contains("application/json")),
+        "{lines:?}"
+    );
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let reply = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    reader.into_inner().write_all(reply.as_bytes()).ok()?;
+    Some(serde_json::from_slice(&body).expect("JSON"))
+}
+
 #[test]
-fn alarm_on_a_host_has_states_and_history_and_survives_a_restart() {
+fn alarm_on_a_host_has_states_actions_and_history_and_survives_a_restart() {
     for environment in [CURRENT, OLD] {
+        let hook = Hook::start("204 No Content");
         let directory = tempfile::tempdir().expect("a directory");
         let mut server = Server::with_state(directory.path());
         let host = Host::to(&server);
-        if !step(&server, environment, "put", "http://127.0.0.1:9/hook") {
+        if !step(&server, environment, "put", &hook.url()) {
             return;
+        }
+        let states = |message: &Value| {
+            format!("{} {}", message["OldStateValue"], message["NewStateValue"]).replace('"', "")
+        };
+        let expected =
+            ["INSUFFICIENT_DATA OK", "OK ALARM", "ALARM OK", "OK ALARM", "ALARM OK", "OK ALARM"];
+        let messages = wait_until("all messages", || {
+            let messages = hook.messages();
+            (messages.len() >= expected.len()).then_some(messages)
+        });
+        assert_eq!(messages.iter().map(states).collect::<Vec<_>>(), expected);
+        let trigger = &messages[1]["Trigger"];
+        assert_eq!(messages[1]["AlarmName"], "cpu of web1");
+        assert_eq!(
+            (&trigger["MetricName"], &trigger["Threshold"]),
+            (&json!("CPUUtilization"), &json!(20.0))
+        );
+        // The action that is no URL.
+        let metrics = server.get("/metrics").body;
+        for (result, count) in [("delivered", 6), ("failed", 0), ("dropped", 0), ("unsupported", 3)]
+        {
+            let line = format!("flowmote_alarm_actions_total{{result=\"{result}\"}} {count}\n");
+            assert!(metrics.contains(&line), "{line}: {metrics}");
         }
         drop(host);
         server.program.signal(Signal::SIGTERM);
         server.program.wait();
         let server = Server::with_state(directory.path());
-        step(&server, environment, "again", "http://127.0.0.1:9/hook");
-        step(&server, environment, "errors", "http://127.0.0.1:9/hook");
+        step(&server, environment, "again", &hook.url());
+        step(&server, environment, "errors", &hook.url());
+        assert_eq!(hook.messages().len(), expected.len());
     }
+}
+
+/// Receivers that refuse, reply with an error or a redirection, or do not reply hold up no other one.
+#[test]
+fn dead_receivers_are_tried_again_and_hold_up_no_other() {
+    let server = Server::start(&[]);
+    let [good, moved] = [Hook::start("200 OK"), Hook::start("302 Found\r\nLocation: /other")];
+    let silent: Vec<_> =
+        (0..2).map(|_| TcpListener::bind("127.0.0.1:0").expect("a socket")).collect();
+    let urls = silent.iter().map(|it| format!("http://{}/", it.local_addr().expect("an address")));
+    let mut urls: Vec<String> =
+        urls.chain(["http://127.0.0.1:9/".to_owned(), moved.url()]).collect();
+    urls.push(good.url());
+    call(&server, "PutMetricAlarm", &alarm("a", &json!({"AlarmActions": urls})));
+    let begin = Instant::now();
+    let set = json!({"AlarmName": "a", "StateValue": "ALARM", "StateReason": "a test"});
+    call(&server, "SetAlarmState", &set);
+    wait_until("the message of the good one", || (good.messages().len() == 1).then_some(()));
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    server.program.wait_for_line(0, "the receiver http://127.0.0.1:9 of alarms fails: ");
+    let history = wait_until("the end of all tries", || {
+        let request = json!({"AlarmName": "a", "HistoryItemType": "Action"});
+        let found = call(&server, "DescribeAlarmHistory", &request)["AlarmHistoryItems"].take();
+        (found.as_array().map(Vec::len) == Some(5)).then_some(found)
+    });
+    let summaries: Vec<_> =
+        history.as_array().expect("a list").iter().map(|it| &it["HistorySummary"]).collect();
+    let with = |text: &str| summaries.iter().filter(|it| it.to_string().contains(text)).count();
+    assert_eq!((with("Successfully executed action"), with("Failed to execute action")), (1, 4));
+    assert_eq!(with("302"), 1, "{summaries:?}");
+    // Three tries, and the redirection was not followed.
+    assert_eq!((moved.messages().len(), good.messages().len()), (3, 1));
+    let metrics = server.get("/metrics").body;
+    assert!(metrics.contains("flowmote_alarm_actions_total{result=\"failed\"} 4\n"), "{metrics}");
+    // One line in the log for each receiver.
+    assert_eq!(server.program.log().matches("of alarms fails: ").count(), 4);
 }
 
 /// An alarm on a metric that a program reports, with 5 as its threshold.
@@ -148,10 +266,15 @@ fn many_alarms_are_evaluated_in_time() {
     for number in 0..300 {
         call(&server, "PutMetricAlarm", &alarm(&format!("a{number:04}"), &busy));
     }
-    wait_until("all are OK", || {
+    wait_until("each was evaluated thrice", || {
         let text = server.get("/metrics").body;
-        text.contains("flowmote_alarms{state=\"ALARM\"} 300").then_some(())
+        let count =
+            text.lines().find_map(|it| it.strip_prefix("flowmote_alarm_evaluations_total "));
+        (count?.parse::<u64>().ok()? > 900).then_some(())
     });
+    for name in ["a0000", "a0299"] {
+        wait_for(&server, name, "ALARM");
+    }
     let begin = Instant::now();
     assert_eq!(server.get("/version").status, 200);
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());

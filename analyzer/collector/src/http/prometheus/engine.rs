@@ -238,6 +238,10 @@ fn alarms(text: &mut Exposition, hub: &Hub) {
             ("alarm_evaluations_late_total", counter, late, counts.late),
         ],
     );
+    text.family("flowmote_alarm_actions_total", counter, "Actions of alarms, by result.");
+    for (result, count) in counts.actions {
+        text.series([("result", result.to_owned())], count);
+    }
 }
 
 /// Routes on which datagrams are sent on.

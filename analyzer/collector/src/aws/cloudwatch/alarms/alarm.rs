@@ -24,7 +24,7 @@ pub(super) struct Alarm {
     insufficient: Vec<String>,
     pub(super) rule: Rule,
     /// Kept for who reads it: percentiles of few samples are evaluated as others.
-    low_samples: Option<&'static str>,
+    pub(super) low_samples: Option<&'static str>,
     watched: Watched,
 }
 

@@ -49,7 +49,7 @@ pub(in crate::aws::cloudwatch) fn set_state(
     let now = now(hub);
     let status = Status { state, reason, data, updated: now, transitioned: now };
     if let Some(change) = hub.aws.alarms.set(name, status)? {
-        watch::act(hub, &change);
+        hub.aws.alarms.webhooks.act(&change);
     }
     done(hub)
 }

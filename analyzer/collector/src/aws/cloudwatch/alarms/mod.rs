@@ -1,8 +1,8 @@
 //! Alarms: a threshold on a metric or on expressions, with a state and with actions.
 //!
 //! [`alarm`] is what a program puts, [`rule`] makes a state of values, [`status`] has the state with its
-//! reason. [`watch`] evaluates all alarms on a thread of its own, [`history`] has what happened to them,
-//! and [`stored`] keeps them over a restart.
+//! reason. [`watch`] evaluates all alarms on a thread of its own, [`webhooks`] does their actions,
+//! [`history`] has what happened to them, and [`stored`] keeps them over a restart.
 
 mod alarm;
 mod change;
@@ -14,6 +14,7 @@ mod status;
 mod stored;
 mod table;
 mod watch;
+mod webhooks;
 
 pub(super) use change::{delete, disable, enable, put, set_state};
 pub(super) use describe::{describe, describe_for_metric};

@@ -202,6 +202,12 @@ fn date(milliseconds: i64) -> OffsetDateTime {
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
+/// The members with the actions of each state.
+pub(super) const ACTIONS: [(&str, State); 3] = [
+    ("OKActions", State::Ok),
+    ("AlarmActions", State::Alarm),
+    ("InsufficientDataActions", State::InsufficientData),
+];
 /// The words of states.
 pub(super) const STATES: [(&str, State); 3] =
     [("OK", State::Ok), ("ALARM", State::Alarm), ("INSUFFICIENT_DATA", State::InsufficientData)];

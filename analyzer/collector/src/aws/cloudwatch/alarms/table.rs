@@ -11,6 +11,7 @@ use super::alarm::Alarm;
 use super::history::{Event, History};
 use super::status::{State, Status};
 use super::unknown;
+use super::webhooks::Webhooks;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 
@@ -22,7 +23,8 @@ pub(in crate::aws) struct Alarms {
     table: Mutex<Table>,
     /// Wakes the thread that evaluates.
     wake: Condvar,
-    pub(super) history: Mutex<History>,
+    pub(super) history: Arc<Mutex<History>>,
+    pub(super) webhooks: Webhooks,
     /// The number of the change that the file has; locked while it is written.
     pub(super) written: Mutex<u64>,
     evaluated: AtomicU64,
@@ -64,6 +66,8 @@ pub(crate) struct Counts {
     pub(crate) evaluated: u64,
     /// Evaluations that began more than a second after their time, or ten for periods of a minute.
     pub(crate) late: u64,
+    /// Actions by the names of their outcomes.
+    pub(crate) actions: [(&'static str, u64); 4],
 }
 
 impl Alarms {
@@ -71,11 +75,12 @@ impl Alarms {
     /// many.
     pub(in crate::aws) fn new(capacity: usize, region: &str, account: &str) -> Self {
         let (entries, due) = (BTreeMap::new(), BTreeSet::new());
-        let history = Mutex::new(History::new(capacity));
+        let history = Arc::new(Mutex::new(History::new(capacity)));
         Self {
             prefix: format!("arn:aws:cloudwatch:{region}:{account}:alarm:"),
             table: Mutex::new(Table { entries, due, bytes: 0, capacity, changes: 0 }),
             wake: Condvar::new(),
+            webhooks: Webhooks::new(history.clone()),
             history,
             written: Mutex::default(),
             evaluated: AtomicU64::default(),
@@ -239,7 +244,7 @@ impl Alarms {
             true
         });
         let [evaluated, late] = [&self.evaluated, &self.late].map(|it| it.load(Ordering::Relaxed));
-        Counts { states, evaluated, late }
+        Counts { states, evaluated, late, actions: self.webhooks.counts() }
     }
 }
 
@@ -255,7 +260,6 @@ pub(super) struct Due {
 /// The state of an alarm is another one than before.
 #[derive(Debug)]
 pub(super) struct Change {
-    #[expect(dead_code, reason = "actions are not done yet")]
     pub(super) before: Status,
     pub(super) entry: Entry,
 }

@@ -11,12 +11,12 @@ use std::thread;
 use std::time::Instant;
 
 use super::alarm::Alarm;
-use super::history::Event;
 use super::status::Status;
 use super::stored;
-use super::table::{Change, Due};
+use super::table::Due;
 use crate::aws::cloudwatch::evaluation::{Evaluation, Partial};
 use crate::aws::fault::Fault;
+use crate::client::Client;
 use crate::hub::Hub;
 
 /// The values of the periods that a rule looks at, the oldest first.
@@ -27,8 +27,9 @@ pub(super) struct Values {
     is_waiting: bool,
 }
 
-/// Starts the thread.
-pub(in crate::aws) fn start(hub: Arc<Hub>) -> io::Result<()> {
+/// Starts the thread. Actions are done by clients as `client` makes them.
+pub(in crate::aws) fn start(hub: Arc<Hub>, client: Client) -> io::Result<()> {
+    hub.aws.alarms.webhooks.set_client(client);
     let watch = move || {
         let now = || hub.unix_ms(hub.now()).cast_signed();
         let mut saved = Instant::now();
@@ -77,7 +78,7 @@ fn evaluate(hub: &Hub, due: &Due, now: i64) {
         return;
     }
     if let Ok(Some(change)) = hub.aws.alarms.set(&alarm.name, status) {
-        act(hub, &change);
+        hub.aws.alarms.webhooks.act(&change);
     }
 }
 
@@ -113,20 +114,6 @@ pub(super) fn values(hub: &Hub, alarm: &Alarm, now: i64) -> Result<Values, Fault
     Ok(Values { range: range.collect(), is_waiting })
 }
 
-/// Does what an alarm does when its state changes.
-pub(super) fn act(hub: &Hub, change: &Change) {
-    let (alarm, status) = (&change.entry.alarm, &change.entry.status);
-    if !alarm.actions_enabled {
-        return;
-    }
-    for action in alarm.actions(status.state) {
-        let event = Event::action(&alarm.name, action, status.updated, Some(NO_URL));
-        hub.aws.alarms.history.lock().add(status.updated, event);
-    }
-}
-
-/// Why an action is not done.
-const NO_URL: &str = "only actions that are URLs of http or https are done here";
 /// Milliseconds after the end of a period.
 const GRACE: i64 = 200;
 /// Milliseconds after which an evaluation is late, for periods below a minute.
