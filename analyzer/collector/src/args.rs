@@ -224,6 +224,15 @@ pub(crate) struct FlowLogArguments {
     /// Log a line with NODATA for each interface without a sample in a window
     #[arg(long)]
     pub(crate) flow_nodata: bool,
+    /// Directory of flow logs in files, as AWS has them in S3
+    #[arg(long, value_name = "DIR")]
+    pub(crate) flow_files: Option<PathBuf>,
+    /// Size of all files of flow logs, with the unit K, M or G; the oldest go first
+    #[arg(long, value_name = "BYTES", default_value = "10G", value_parser = parse_size)]
+    pub(crate) flow_files_size: u64,
+    /// Format of the files of the default flow log
+    #[arg(long, value_name = "FORMAT", default_value = "plain-text", value_parser = ["plain-text", "parquet"])]
+    pub(crate) flow_format: String,
 }
 
 impl FlowLogArguments {
@@ -233,7 +242,11 @@ impl FlowLogArguments {
             region: self.region.clone(),
             window: self.flow_window,
             no_data: self.flow_nodata,
-            files: None,
+            files: self.flow_files.clone().map(|directory| flow_logs::FileOptions {
+                directory,
+                limit: self.flow_files_size,
+                parquet: self.flow_format == "parquet",
+            }),
         }
     }
 }
@@ -271,21 +284,30 @@ impl FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (number, shift) = match text.as_bytes().last() {
-            Some(b'K' | b'k') => (text.get(..text.len() - 1), 10),
-            Some(b'M' | b'm') => (text.get(..text.len() - 1), 20),
-            Some(b'G' | b'g') => (text.get(..text.len() - 1), 30),
-            _ => (Some(text), 0),
-        };
-        let bytes = number
-            .and_then(|number| number.parse::<usize>().ok())
-            .and_then(|number| number.checked_mul(1 << shift));
+        let bytes = bytes_of(text).and_then(|bytes| usize::try_from(bytes).ok());
         // Below that, a hundred agents have no room.
         bytes
             .filter(|bytes| *bytes >= 16 << 20)
             .map(Self)
             .ok_or_else(|| "expected a number with K, M or G, 16M or more".to_owned())
     }
+}
+
+/// A number with an optional K, M or G.
+fn bytes_of(text: &str) -> Option<u64> {
+    let (number, shift) = match text.as_bytes().last()? {
+        b'K' | b'k' => (text.get(..text.len() - 1)?, 10),
+        b'M' | b'm' => (text.get(..text.len() - 1)?, 20),
+        b'G' | b'g' => (text.get(..text.len() - 1)?, 30),
+        _ => (text, 0),
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// Parses the size of files.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let size = bytes_of(text).filter(|size| *size >= 1 << 20);
+    size.ok_or_else(|| "expected a number with K, M or G, 1M or more".to_owned())
 }
 
 impl OutputArguments {

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::files::{FileLog, Files};
 use crate::hub::Hub;
 
-/// Lines by log group and stream.
+/// Lines by log group and stream, and by file.
 #[derive(Debug, Default)]
 pub(super) struct Batches {
     groups: BTreeMap<String, BTreeMap<String, Batch>>,
+    /// By flow log and slot.
+    files: Vec<(Arc<FileLog>, u64, String)>,
     bytes: usize,
 }
 
@@ -35,17 +41,36 @@ impl Batches {
         self.bytes += line.len();
     }
 
+    /// Adds a line to the file of a slot.
+    pub(super) fn add_to_file(&mut self, log: &Arc<FileLog>, slot: u64, line: &str) {
+        let is_own =
+            |it: &&mut (Arc<FileLog>, u64, String)| Arc::ptr_eq(&it.0, log) && it.1 == slot;
+        let text = match self.files.iter_mut().find(is_own) {
+            Some((_, _, text)) => text,
+            None => &mut self.files.push_mut((log.clone(), slot, String::new())).2,
+        };
+        text.push_str(line);
+        text.push('\n');
+        self.bytes += line.len();
+    }
+
     /// True if they take much memory.
     pub(super) fn are_full(&self) -> bool {
         self.bytes >= MAX_BYTES
     }
 
-    /// Adds the lines to their log streams.
-    pub(super) fn flush(&mut self, hub: &Hub) {
+    /// Adds the lines to their log streams and files.
+    pub(super) fn flush(&mut self, hub: &Hub, files: Option<&Files>) {
         let now = hub.unix_ms(hub.now()).cast_signed();
         for (group, streams) in core::mem::take(&mut self.groups) {
             for (stream, batch) in streams {
                 hub.aws.logs.append(&group, &stream, now, batch.lines());
+            }
+        }
+        let deadline = Instant::now() + PATIENCE;
+        for (log, slot, text) in self.files.drain(..) {
+            if let Some(files) = files {
+                files.add(&log, slot, text, deadline);
             }
         }
         self.bytes = 0;
@@ -64,3 +89,5 @@ impl Batch {
 }
 
 const MAX_BYTES: usize = 1 << 20;
+/// Time that a disk has to take lines. Samples wait meanwhile, and are kept for longer.
+const PATIENCE: Duration = Duration::from_secs(1);

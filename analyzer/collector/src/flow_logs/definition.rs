@@ -61,6 +61,13 @@ pub(crate) struct FileSetting {
     pub(crate) per_hour: bool,
 }
 
+impl FileSetting {
+    /// Files in the directory of all files.
+    pub(super) fn below(parquet: bool) -> Self {
+        Self { path: String::new(), parquet, hive: false, per_hour: false }
+    }
+}
+
 impl Traffic {
     pub(crate) const fn name(self) -> &'static str {
         match self {

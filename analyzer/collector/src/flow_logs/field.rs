@@ -15,7 +15,6 @@ pub(crate) struct Field {
     pub(crate) name: &'static str,
     /// The version of the format that has it first; `None` for those that AWS does not have.
     pub(crate) version: Option<u8>,
-    #[allow(dead_code, reason = "files follow")]
     pub(crate) kind: Kind,
     /// Writes the value; `None` if it is unknown, and then writes nothing.
     pub(super) write: fn(&Line<'_>, &mut String) -> Option<()>,
@@ -27,6 +26,7 @@ pub(crate) enum Kind {
     Text,
     Int32,
     Int64,
+    Double,
 }
 
 /// What a line is about.
@@ -146,10 +146,10 @@ pub(crate) const FIELDS: &[Field] = &[
     field!(None, Text, "flowmote-dstmac", |line, to| put_mac(to, line.key()?.link?.dst)),
     field!(None, Int32, "flowmote-vlan-id", |line, to| put(to, line.key()?.link?.vlan?)),
     field!(None, Int64, "flowmote-samples", |line, to| put(to, line.numbers()?.samples)),
-    field!(None, Text, "flowmote-sampling-rate", |line, to| {
+    field!(None, Double, "flowmote-sampling-rate", |line, to| {
         put_rounded(to, line.numbers()?.sampling_rate())
     }),
-    field!(None, Text, "flowmote-error", |line, to| put_rounded(to, line.numbers()?.error())),
+    field!(None, Double, "flowmote-error", |line, to| put_rounded(to, line.numbers()?.error())),
     field!(None, Int64, "flowmote-tcp-rtt", |line, to| put(to, line.numbers()?.rtt()?)),
     field!(None, Int64, "flowmote-tcp-retransmissions", |line, to| {
         put(to, line.numbers()?.retransmissions()?)

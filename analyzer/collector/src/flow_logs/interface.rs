@@ -88,11 +88,11 @@ impl Interface {
             }
         }
         // That of the instance first: an interface may have its own VPC, subnet and owner.
-        for texts in sources.values().filter(|texts| number(texts, IFINDEX).is_none()) {
+        for texts in sources.values().filter(|texts| index(texts).is_none()) {
             self.add_instance(texts);
         }
-        let is_own = |texts: &&Vec<_>| number(texts, IFINDEX) == self.index.map(f64::from);
-        if let Some(texts) = sources.values().find(is_own).filter(|_| self.index.is_some()) {
+        let is_own = |texts: &&Vec<_>| self.index.is_some() && index(texts) == self.index;
+        if let Some(texts) = sources.values().find(is_own) {
             self.add_own(texts);
         }
     }
@@ -151,12 +151,12 @@ fn text(texts: &[(Arc<str>, MetricValue)], name: &str) -> Option<String> {
     found.map(|(_, value)| value.to_string()).filter(|text| !text.is_empty())
 }
 
-fn number(texts: &[(Arc<str>, MetricValue)], name: &str) -> Option<f64> {
-    texts.iter().find(|(own, _)| **own == *name)?.1.number()
+/// The ifIndex, which the texts of an interface have.
+fn index(texts: &[(Arc<str>, MetricValue)]) -> Option<u32> {
+    text(texts, "cloud_ifindex")?.parse().ok()
 }
 
 const TAG: &str = "cloud_tag_";
-const IFINDEX: &str = "cloud_ifindex";
 const MAX_AGE: Duration = Duration::from_secs(10);
 /// Interfaces that are kept.
 const MAX: usize = 65_536;

@@ -8,6 +8,7 @@
 mod batches;
 mod definition;
 mod field;
+mod files;
 mod format;
 mod interface;
 #[cfg(test)]
@@ -16,12 +17,13 @@ mod worker;
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 pub(crate) use definition::{ALL, Destination, FileSetting, FlowLogSetting, Traffic, WINDOWS};
+use files::FileLog;
+pub(crate) use files::{FileCounts, FileOptions};
 pub(crate) use format::{DEFAULT, Format};
 pub(crate) use worker::start;
 
@@ -33,6 +35,7 @@ pub(crate) struct FlowLogs {
     /// VPCs with a log group of their own, and when it was made.
     vpcs: Mutex<BTreeMap<String, u64>>,
     pub(crate) counts: Counts,
+    pub(crate) file_counts: Arc<FileCounts>,
     ends: AtomicBool,
 }
 
@@ -44,8 +47,8 @@ pub(crate) struct Options {
     pub(crate) region: String,
     /// Seconds of a window of the flow logs that are always there.
     pub(crate) window: u32,
-    /// The directory of files.
-    pub(crate) files: Option<PathBuf>,
+    /// Where files are; `None` for none.
+    pub(crate) files: Option<FileOptions>,
     /// True for a line about each interface without data.
     pub(crate) no_data: bool,
 }
@@ -68,6 +71,8 @@ pub(crate) struct Active {
     pub(crate) id: String,
     pub(crate) setting: FlowLogSetting,
     pub(crate) format: Format,
+    /// If it has files.
+    files: Option<Arc<FileLog>>,
 }
 
 impl FlowLogs {
@@ -78,6 +83,7 @@ impl FlowLogs {
             active: Mutex::default(),
             vpcs: Mutex::default(),
             counts: Counts::default(),
+            file_counts: Arc::default(),
             ends: AtomicBool::new(false),
         };
         *logs.active.lock() = Arc::new(logs.standing(now));
@@ -93,8 +99,14 @@ impl FlowLogs {
             format: Format::default_with("${flowmote-drop-reason}").to_string(),
             ..FlowLogSetting::to_group(DISCARDS, window, now)
         };
-        let settings = [all, discards].into_iter().zip(1..);
-        settings.filter_map(|(setting, number)| Active::new(standing_id(number), setting)).collect()
+        let files = self.options.files.as_ref().map(|files| FlowLogSetting {
+            destination: Destination::Files(FileSetting::below(files.parquet)),
+            ..all.clone()
+        });
+        let settings = [all, discards].into_iter().chain(files).zip(1..);
+        let active = settings
+            .map(|(setting, number)| Active::new(&self.options, standing_id(number), setting));
+        active.filter_map(Result::ok).collect()
     }
 
     /// Puts the flow logs of users into force, beside those that are always there.
@@ -108,7 +120,7 @@ impl FlowLogs {
         let mut active = self.active.lock();
         let mut new: Vec<_> = active.iter().filter(|log| log.is_standing()).cloned().collect();
         for (id, setting) in settings {
-            let log = Active::checked(id.clone(), setting.clone());
+            let log = Active::new(&self.options, id.clone(), setting.clone());
             new.push(log.map_err(|error| (id.clone(), error))?);
         }
         *active = Arc::new(new);
@@ -158,16 +170,23 @@ impl FlowLogs {
 }
 
 impl Active {
-    fn new(id: String, setting: FlowLogSetting) -> Option<Self> {
-        Self::checked(id, setting).ok()
-    }
-
-    fn checked(id: String, setting: FlowLogSetting) -> Result<Self, String> {
+    fn new(options: &Options, id: String, setting: FlowLogSetting) -> Result<Self, String> {
         if !WINDOWS.contains(&setting.window) {
             return Err(format!("a window of {} seconds is not possible", setting.window));
         }
         let format = setting.format()?;
-        Ok(Self { id, setting, format })
+        let files = match &setting.destination {
+            Destination::Files(files) => Some(Arc::new(FileLog {
+                id: id.clone(),
+                account: options.account.clone(),
+                region: options.region.clone(),
+                setting: files.clone(),
+                format: format.clone(),
+                window: setting.window,
+            })),
+            Destination::Group(_) => None,
+        };
+        Ok(Self { id, setting, format, files })
     }
 
     /// True for that of all traffic, which VPCs have in groups of their own, too.

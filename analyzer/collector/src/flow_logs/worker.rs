@@ -13,6 +13,7 @@ use flowmote_engine::records::{Action, Closed, Meter, Status, Window, Windows};
 use super::batches::Batches;
 use super::definition::{Destination, Traffic};
 use super::field::Line;
+use super::files::{Files, slot};
 use super::interface::Interfaces;
 use super::{Active, vpc_group};
 use crate::hub::Hub;
@@ -27,8 +28,11 @@ pub(crate) struct Running {
 /// Starts the thread. Its records have about `memory` bytes.
 pub(crate) fn start(hub: Arc<Hub>, memory: usize) -> io::Result<Running> {
     let own = hub.clone();
+    let options = hub.flow_logs.options.files.clone();
+    let counts = &hub.flow_logs.file_counts;
+    let files = options.map(|options| Files::start(options, counts.clone())).transpose()?;
     let work = move || {
-        let mut worker = Worker::new(&own, memory);
+        let mut worker = Worker::new(&own, memory, files);
         while !own.flow_logs.ends() {
             thread::sleep(PERIOD);
             worker.turn(&own, GRACE);
@@ -63,19 +67,20 @@ struct Worker {
 struct Lines {
     interfaces: Interfaces,
     batches: Batches,
+    files: Option<Files>,
     /// Reused for each line.
     line: String,
     stream: String,
 }
 
 impl Worker {
-    fn new(hub: &Hub, memory: usize) -> Self {
+    fn new(hub: &Hub, memory: usize, files: Option<Files>) -> Self {
         let start = Duration::from_millis(hub.unix_ms(EngineTime::default()));
         Self {
             meter: Meter::new(memory, start),
             read: Vec::new(),
             logs: Arc::default(),
-            lines: Lines::default(),
+            lines: Lines { files, ..Lines::default() },
         }
     }
 
@@ -131,7 +136,7 @@ impl Worker {
         let Self { meter, logs, lines, .. } = self;
         let last_seen = |agent| last_seen(hub, agent).filter(|_| hub.flow_logs.options.no_data);
         meter.close(now, last_seen, |window, closed| lines.add(hub, logs, window, closed));
-        lines.batches.flush(hub);
+        lines.flush(hub);
     }
 
     /// Writes what is left when the program ends.
@@ -140,7 +145,7 @@ impl Worker {
         let end = hub.now() + Duration::from_secs(600);
         let Self { meter, logs, lines, .. } = self;
         meter.close(end, |_| None, |window, closed| lines.add(hub, logs, window, closed));
-        lines.batches.flush(hub);
+        lines.flush(hub);
     }
 }
 
@@ -188,6 +193,9 @@ impl Lines {
             self.line.clear();
             log.format.write(&line, &mut self.line);
             hub.flow_logs.counts.lines.fetch_add(1, Ordering::Relaxed);
+            if let Some(files) = &log.files {
+                self.batches.add_to_file(files, slot(window.start), &self.line);
+            }
             let Destination::Group(group) = &log.setting.destination else { continue };
             self.stream.clear();
             self.stream.push_str(&interface.id);
@@ -202,8 +210,12 @@ impl Lines {
             }
         }
         if self.batches.are_full() {
-            self.batches.flush(hub);
+            self.flush(hub);
         }
+    }
+
+    fn flush(&mut self, hub: &Hub) {
+        self.batches.flush(hub, self.files.as_ref());
     }
 }
 

@@ -1,5 +1,7 @@
 //! `DescribeFlowLogs`.
 
+use core::sync::atomic::Ordering;
+
 use super::filter::Filter;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
@@ -23,7 +25,7 @@ pub(super) fn run(hub: &Hub, request: &Document) -> Result<Document, Fault> {
     }
     let mut found = Vec::new();
     for log in logs.iter().filter(|log| ids.is_empty() || ids.contains(&log.id.as_str())) {
-        if passes(log, &filters)? {
+        if passes(hub, log, &filters)? {
             found.push(log);
         }
     }
@@ -41,7 +43,7 @@ pub(super) fn run(hub: &Hub, request: &Document) -> Result<Document, Fault> {
     Ok(Document::new().with("flowLogSet", items).with_some("nextToken", token))
 }
 
-fn passes(log: &Active, filters: &[Filter<'_>]) -> Result<bool, Fault> {
+fn passes(hub: &Hub, log: &Active, filters: &[Filter<'_>]) -> Result<bool, Fault> {
     let kind = destination_type(&log.setting.destination);
     for filter in filters {
         let matches = match (filter.name, &log.setting.destination) {
@@ -51,7 +53,7 @@ fn passes(log: &Active, filters: &[Filter<'_>]) -> Result<bool, Fault> {
             ("flow-log-id", _) => filter.matches(&log.id),
             ("traffic-type", _) => filter.matches(log.setting.traffic.name()),
             ("log-destination-type", _) => filter.matches(kind),
-            ("deliver-log-status", _) => filter.matches("SUCCESS"),
+            ("deliver-log-status", _) => filter.matches(status(hub, log)),
             ("tag-key", _) => log.setting.tags.iter().any(|(key, _)| filter.matches(key)),
             (name, _) => match name.strip_prefix("tag:") {
                 Some(wanted) => {
@@ -71,6 +73,15 @@ fn passes(log: &Active, filters: &[Filter<'_>]) -> Result<bool, Fault> {
     Ok(true)
 }
 
+/// Files can fail, log groups cannot.
+fn status(hub: &Hub, log: &Active) -> &'static str {
+    let fails = hub.flow_logs.file_counts.fails.load(Ordering::Relaxed);
+    match log.setting.destination {
+        Destination::Files(_) if fails => "FAILED",
+        _ => "SUCCESS",
+    }
+}
+
 fn destination_type(destination: &Destination) -> &'static str {
     match destination {
         Destination::Group(_) => "cloud-watch-logs",
@@ -88,7 +99,7 @@ fn item(hub: &Hub, log: &Active) -> Document {
     let interval = if log.is_standing() { setting.window.max(60) } else { setting.window };
     let item = Document::new()
         .with("creationTime", Document::Time(setting.created as f64 / 1000.0))
-        .with("deliverLogsStatus", "SUCCESS")
+        .with("deliverLogsStatus", status(hub, log))
         .with("flowLogId", log.id.as_str())
         .with("flowLogStatus", "ACTIVE")
         .with("resourceId", setting.resource.as_str())

@@ -10,8 +10,8 @@ use axum::response::Response;
 use axum::routing::get;
 use flowmote_engine::analyzer::Analyzer;
 
-use super::Shared;
 use super::text::{Exposition, Kind, NONE, Value};
+use super::{Shared, flow_logs};
 use crate::export::Destination;
 use crate::http::process;
 use crate::hub::Hub;
@@ -88,6 +88,7 @@ pub(crate) fn metrics(hub: &Hub) -> Exposition {
     held(&mut text, hub, &sums);
     logs(&mut text, hub);
     alarms(&mut text, hub);
+    flow_logs::add(&mut text, hub);
     forwarded(&mut text, hub);
     exported(&mut text, hub);
     http(&mut text, hub);
@@ -97,7 +98,7 @@ pub(crate) fn metrics(hub: &Hub) -> Exposition {
 }
 
 /// Families of one series without labels.
-fn singles<V: Into<Value>, const N: usize>(
+pub(super) fn singles<V: Into<Value>, const N: usize>(
     text: &mut Exposition,
     families: [(&str, Kind, &str, V); N],
 ) {

@@ -1,0 +1,131 @@
+//! A file that is being written. It has no name until it is complete.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
+
+use super::FileLog;
+use super::layout::place;
+use super::table::Table;
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    content: Content,
+    unnamed: Unnamed,
+    directory: PathBuf,
+    name: String,
+    pub(super) lines: u64,
+}
+
+#[derive(Debug)]
+enum Content {
+    Text(Box<GzEncoder<BufWriter<File>>>),
+    Table(Box<Table>),
+}
+
+/// A file without a name, or with one by which nobody looks for it.
+#[derive(Debug)]
+struct Unnamed {
+    file: File,
+    /// Where the file system has no files without a name.
+    path: Option<PathBuf>,
+}
+
+impl OpenFile {
+    /// Begins a file of a slot below `root`.
+    pub(super) fn create(root: &Path, log: &FileLog, slot: u64) -> io::Result<Self> {
+        let (directory, name) = place(root, log, slot);
+        fs::create_dir_all(&directory)?;
+        let unnamed = Unnamed::create(root, &directory, &name)?;
+        let file = unnamed.file.try_clone()?;
+        let content = if log.setting.parquet {
+            Content::Table(Box::new(Table::new(file, log.format.fields())?))
+        } else {
+            let mut text = GzEncoder::new(BufWriter::new(file), Compression::fast());
+            let names: Vec<_> = log.format.fields().iter().map(|field| field.name).collect();
+            writeln!(text, "{}", names.join(" "))?;
+            Content::Text(Box::new(text))
+        };
+        Ok(Self { content, unnamed, directory, name, lines: 0 })
+    }
+
+    /// Adds lines, each with its end.
+    pub(super) fn write(&mut self, lines: &str) -> io::Result<()> {
+        self.lines += lines.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        match &mut self.content {
+            Content::Text(text) => text.write_all(lines.as_bytes()),
+            Content::Table(table) => table.write(lines),
+        }
+    }
+
+    /// True if it has its largest size.
+    pub(super) fn is_full(&self) -> bool {
+        self.unnamed.file.metadata().is_ok_and(|file| file.len() >= MAX_BYTES)
+    }
+
+    /// Completes the file and gives it its name. Returns its path and size.
+    pub(super) fn finish(self) -> io::Result<(PathBuf, u64)> {
+        match self.content {
+            Content::Text(text) => text.finish()?.into_inner()?.sync_data()?,
+            Content::Table(table) => table.finish()?.sync_data()?,
+        }
+        let path = self.directory.join(&self.name);
+        let size = self.unnamed.file.metadata()?.len();
+        self.unnamed.name(&path)?;
+        Ok((path, size))
+    }
+}
+
+impl Unnamed {
+    fn create(root: &Path, directory: &Path, name: &str) -> io::Result<Self> {
+        let flags = OFlag::O_TMPFILE.bits();
+        let unnamed = OpenOptions::new().write(true).custom_flags(flags).mode(MODE).open(directory);
+        match unnamed {
+            Ok(file) => Ok(Self { file, path: None }),
+            // Network file systems have none.
+            Err(_) => {
+                let directory = root.join(INCOMPLETE);
+                fs::create_dir_all(&directory)?;
+                let path = directory.join(name);
+                let file =
+                    OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path)?;
+                Ok(Self { file, path: Some(path) })
+            }
+        }
+    }
+
+    fn name(mut self, path: &Path) -> io::Result<()> {
+        match self.path.take() {
+            Some(own) => fs::rename(&own, path).inspect_err(|_| self.path = Some(own)),
+            None => {
+                // open(2), O_TMPFILE: without CAP_DAC_READ_SEARCH only by this path.
+                let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                linkat(AT_FDCWD, own.as_str(), AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A file that is not completed leaves nothing.
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// The directory of incomplete files where they need a name.
+pub(super) const INCOMPLETE: &str = ".incomplete";
+const MODE: u32 = 0o644;
+/// Of AWS.
+const MAX_BYTES: u64 = 75_000_000;

@@ -1,0 +1,119 @@
+//! Lines as columns of Apache Parquet.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use parquet::basic::Compression;
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::ByteArray;
+use parquet::errors::Result;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
+use crate::flow_logs::field::{Field, Kind};
+
+/// A file of columns. Rows are lines until there are enough for a group.
+pub(super) struct Table {
+    writer: SerializedFileWriter<File>,
+    fields: Vec<&'static Field>,
+    lines: String,
+}
+
+impl Table {
+    pub(super) fn new(file: File, fields: &[&'static Field]) -> io::Result<Self> {
+        let columns: String = fields.iter().map(|field| column(field)).collect();
+        let schema = parse_message_type(&format!("message flow_log {{ {columns} }}"))?;
+        let compression = Compression::GZIP(parquet::basic::GzipLevel::try_new(1)?);
+        let properties = WriterProperties::builder().set_compression(compression).build();
+        let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
+        Ok(Self { writer, fields: fields.to_vec(), lines: String::new() })
+    }
+
+    /// Adds lines.
+    pub(super) fn write(&mut self, lines: &str) -> io::Result<()> {
+        self.lines.push_str(lines);
+        if self.lines.len() >= GROUP { Ok(self.write_group()?) } else { Ok(()) }
+    }
+
+    /// Writes what is left, and the end of the file.
+    pub(super) fn finish(mut self) -> io::Result<File> {
+        if !self.lines.is_empty() {
+            self.write_group()?;
+        }
+        Ok(self.writer.into_inner()?)
+    }
+
+    fn write_group(&mut self) -> Result<()> {
+        let lines = core::mem::take(&mut self.lines);
+        let rows: Vec<Vec<&str>> = lines.lines().map(|line| line.split(' ').collect()).collect();
+        let mut group = self.writer.next_row_group()?;
+        for number in 0..self.fields.len() {
+            let Some(mut column) = group.next_column()? else { break };
+            let values = rows.iter().map(|row| row.get(number).copied().unwrap_or("-"));
+            write_column(column.untyped(), values)?;
+            column.close()?;
+        }
+        group.close()?;
+        Ok(())
+    }
+}
+
+/// A column of the schema. Numbers may be unknown, which is `-` in texts, as on AWS.
+fn column(field: &Field) -> String {
+    let name = field.name.replace('-', "_");
+    match field.kind {
+        Kind::Text => format!("REQUIRED BYTE_ARRAY {name} (STRING); "),
+        Kind::Int32 => format!("OPTIONAL INT32 {name}; "),
+        Kind::Int64 => format!("OPTIONAL INT64 {name}; "),
+        Kind::Double => format!("OPTIONAL DOUBLE {name}; "),
+    }
+}
+
+fn write_column<'a>(
+    column: &mut ColumnWriter<'_>,
+    values: impl Iterator<Item = &'a str> + Clone,
+) -> Result<()> {
+    match column {
+        ColumnWriter::ByteArrayColumnWriter(column) => {
+            let values: Vec<ByteArray> = values.map(ByteArray::from).collect();
+            column.write_batch(&values, None, None)?;
+        }
+        ColumnWriter::Int32ColumnWriter(column) => {
+            let (values, known) = numbers(values);
+            column.write_batch(&values, Some(&known), None)?;
+        }
+        ColumnWriter::Int64ColumnWriter(column) => {
+            let (values, known) = numbers(values);
+            column.write_batch(&values, Some(&known), None)?;
+        }
+        ColumnWriter::DoubleColumnWriter(column) => {
+            let (values, known) = numbers(values);
+            column.write_batch(&values, Some(&known), None)?;
+        }
+        // There are no columns of other types.
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The numbers, and for each row 1 if it has one.
+fn numbers<'a, T: core::str::FromStr>(values: impl Iterator<Item = &'a str>) -> (Vec<T>, Vec<i16>) {
+    let (mut numbers, mut known) = (Vec::new(), Vec::new());
+    for value in values {
+        let number = value.parse().ok();
+        known.push(i16::from(number.is_some()));
+        numbers.extend(number);
+    }
+    (numbers, known)
+}
+
+impl core::fmt::Debug for Table {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Table").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
+/// Bytes of the lines of a row group.
+const GROUP: usize = 8 << 20;

@@ -1,0 +1,35 @@
+//! The flow logs of AWS: series of their records and files.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::engine::singles;
+use super::text::{Exposition, Kind};
+use crate::hub::Hub;
+
+pub(super) fn add(text: &mut Exposition, hub: &Hub) {
+    let (counts, files) = (&hub.flow_logs.counts, &hub.flow_logs.file_counts);
+    let (counter, gauge) = (Kind::Counter, Kind::Gauge);
+    let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let refused = "Samples for whose record there was no room.";
+    let missed = "Samples that were gone before they were in a record.";
+    let lost = "Lines in no file: the disk was full or too slow.";
+    singles(
+        text,
+        [
+            ("flow_log_lines_total", counter, "Lines of flow logs.", of(&counts.lines)),
+            ("flow_log_open_records", gauge, "Records of open windows.", of(&counts.open)),
+            ("flow_log_samples_refused_total", counter, refused, of(&counts.refused)),
+            ("flow_log_samples_missed_total", counter, missed, of(&counts.missed)),
+            ("flow_log_files_total", counter, "Completed files.", of(&files.files)),
+            ("flow_log_file_bytes_total", counter, "Bytes of them.", of(&files.bytes)),
+            ("flow_log_file_lines_lost_total", counter, lost, of(&files.lost)),
+            (
+                "flow_log_files_removed_total",
+                counter,
+                "Files removed for room.",
+                of(&files.removed),
+            ),
+            ("flow_log_files_bytes", gauge, "Bytes of the files that are there.", of(&files.kept)),
+        ],
+    );
+}
