@@ -179,6 +179,9 @@ pub(crate) struct ServeArguments {
     pub(crate) statsd_interval: Duration,
     #[command(flatten)]
     pub(crate) export: ExportArguments,
+    /// File with prices of CloudWatch, for the cost view of the page, instead of those of this version
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
     /// Refuse requests that change something
     #[arg(long)]
     pub(crate) read_only: bool,

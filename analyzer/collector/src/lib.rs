@@ -7,6 +7,7 @@ mod aws;
 mod client;
 mod commands;
 mod config;
+mod cost;
 mod databases;
 mod export;
 mod flow_logs;

@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 DEADLINE = 180
 # The load of the host of the tests.
 HISTORY = "history?m=" + quote('["Flowmote","load_one","host","web1"]')
-VIEWS = ["overview", "explore?keys=src%2Cdst", HISTORY, "drops", "ports", "hosts", "agents"]
+VIEWS = ["overview", "explore?keys=src%2Cdst", HISTORY, "drops", "ports", "hosts", "agents", "cost"]
 # Chromium needs its sandbox off as root, and headless ones have no display to draw on.
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -69,6 +69,16 @@ class Page:
         body = json.dumps(request).encode()
         with urllib.request.urlopen(urllib.request.Request(self.server, body, head), timeout=DEADLINE) as reply:
             return json.load(reply)
+
+    def metrics(self, namespace):
+        """All metrics of a namespace, requested outside of the browser."""
+        found, request = [], {"Namespace": namespace}
+        while True:
+            reply = self.cloudwatch("ListMetrics", request)
+            found += reply["Metrics"]
+            if not reply.get("NextToken"):
+                return found
+            request["NextToken"] = reply["NextToken"]
 
     def rows(self, caption):
         """The cells of the table whose caption begins so."""

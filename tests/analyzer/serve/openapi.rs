@@ -46,6 +46,7 @@ const PARAMETERS: &str = r#"[parameters]
 "query.values" = "frames,avg:bytes"
 "query.filter" = "dport=443"
 "query.fs" = ","
+"query.region" = "us-east-1"
 "query.from" = "-5m"
 "query.to" = "now"
 "query.step" = "10s"

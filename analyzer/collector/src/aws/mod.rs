@@ -42,9 +42,11 @@ use crate::hub::Hub;
 use crate::state;
 use admission::Admission;
 pub(crate) use admission::kept;
+pub(crate) use cloudwatch::Fleet;
 pub(crate) use cloudwatch::statsd;
 use document::Document;
-use fault::{Fault, Kind};
+pub(crate) use fault::Fault;
+use fault::Kind;
 use protocol::{Dialect, Protocol, Target};
 use service::Service;
 pub(crate) use signature::{Caller, Keys, Mode, Signatures};
@@ -61,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) statsd: Arc<statsd::Counters>,
     /// Which requests are worked on, and when.
     pub(crate) admission: Admission,
+    usage: cloudwatch::Usage,
 }
 
 impl Shared {
@@ -74,6 +77,7 @@ impl Shared {
             logs: logs::Logs::new(logs),
             statsd: Arc::default(),
             admission: Admission::default(),
+            usage: cloudwatch::Usage::default(),
         }
     }
 
@@ -141,6 +145,12 @@ pub(crate) fn refusal(request: &Request, reason: &str) -> Response {
     Target::of(&head)
         .dialect(query(&head))
         .fault(&Fault::new(Kind::AccessDenied, reason), &request_id())
+}
+
+/// The fleet, and the metrics that requests have read since the start.
+pub(crate) async fn usage(hub: &Hub) -> Result<(Fleet, u64), Fault> {
+    let _place = hub.aws.admission.place(0).await?;
+    Ok((block_in_place(|| hub.aws.usage.fleet(hub)), hub.aws.usage.reads()))
 }
 
 async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {

@@ -15,6 +15,7 @@ use std::time::Instant;
 use crate::args::ServeArguments;
 use crate::aws::{self, Keys, Mode, Signatures, statsd};
 use crate::client::Client;
+use crate::cost::Prices;
 use crate::databases;
 use crate::export::Exports;
 use crate::flow_logs;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let guard = guard(arguments)?;
     let signatures = signatures(arguments)?;
     let databases = databases::open(&arguments.databases)?;
+    let prices = arguments.prices.as_deref().map(Prices::open).transpose()?;
     let signals = Signals::block()?;
     let allow = arguments.senders.allow();
     let sockets = Socket::group(&arguments.listen, &allow, arguments.threads)?;
@@ -55,6 +57,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     let hub = Arc::new(hub);
     hub.set_databases(&databases);
     hub.aws.admission.set_signatures(signatures);
+    if let Some(prices) = prices {
+        hub.set_prices(prices);
+    }
     let resolver = Resolver::default();
     hub.set_addresses(&resolver.names());
     if arguments.presets {

@@ -10,7 +10,7 @@ mod temporary;
 use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use flowmote_engine::analyzer::Analyzer;
@@ -24,6 +24,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, watch};
 
 use crate::aws;
+use crate::cost::Prices;
 use crate::export::Exports;
 use crate::flow_logs::{self, FlowLogs};
 use crate::http::Counters;
@@ -59,6 +60,8 @@ pub(crate) struct Hub {
     pub(crate) drops: Drops,
     /// What requests of the interface of CloudWatch share.
     pub(crate) aws: aws::Shared,
+    /// Prices of CloudWatch; those of this version unless the user names a file.
+    prices: OnceLock<Prices>,
     /// Where received datagrams are sent on.
     pub(crate) relay: Relay,
     pub(crate) flow_logs: FlowLogs,
@@ -123,6 +126,7 @@ impl Hub {
             http: Arc::default(),
             drops,
             aws: aws::Shared::new(reported, events, alarms, &flow_logs),
+            prices: OnceLock::new(),
             relay,
             flow_logs: FlowLogs::new(
                 flow_logs,
@@ -207,6 +211,16 @@ impl Hub {
     /// The time of the engine of milliseconds since 1970; its start if they are earlier.
     pub(crate) fn time(&self, unix_ms: u64) -> EngineTime {
         EngineTime::after_start(Duration::from_millis(unix_ms).saturating_sub(self.start_unix))
+    }
+
+    /// Prices instead of those of this version, once.
+    pub(crate) fn set_prices(&self, prices: Prices) {
+        let _ = self.prices.set(prices);
+    }
+
+    /// Prices of CloudWatch.
+    pub(crate) fn prices(&self) -> &Prices {
+        self.prices.get_or_init(Prices::own)
     }
 
     /// Time since the start.

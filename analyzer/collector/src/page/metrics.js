@@ -47,10 +47,15 @@ export const metricOf = ({ namespace, name, dimensions }) => ({ Namespace: names
 
 // The values of lines from one time to another, in ms, in periods of so many seconds: for each result `id`,
 // `label` and `points`, of which an expression may have several.
-export async function valuesOf(lines, from, to, period) {
-  const MetricDataQueries = lines.map((line) => (line.expression === undefined
-    ? { Id: line.id, MetricStat: { Metric: metricOf(line), Period: period, Stat: line.stat } }
-    : { Id: line.id, Expression: line.expression, Period: period }));
+export const valuesOf = (lines, from, to, period) => resultsOf(lines.map((line) => queryOf(line, period)), from, to);
+
+export function queryOf(line, period) {
+  if (line.expression !== undefined) return { Id: line.id, Expression: line.expression, Period: period };
+  return { Id: line.id, MetricStat: { Metric: metricOf(line), Period: period, Stat: line.stat } };
+}
+
+// The same of queries.
+export async function resultsOf(MetricDataQueries, from, to) {
   const input = { MetricDataQueries, StartTime: from / 1000, EndTime: to / 1000, ScanBy: 'TimestampAscending' };
   const found = new Map();
   for (let NextToken, page = 0; page === 0 || NextToken; page += 1) {

@@ -40,5 +40,14 @@ export function unitOf(value) {
 const SYMBOLS = { None: '', Count: '', Percent: '%', Seconds: 's', Milliseconds: 'ms', Microseconds: '\u00b5s', Bytes: 'B', Bits: 'bit', 'Bytes/Second': 'B/s', 'Bits/Second': 'bit/s', 'Count/Second': '/s' };
 export const symbolOf = (unit = 'None') => SYMBOLS[unit] ?? unit;
 
+// A sum of money. A currency of the user may be none that is known.
+export function money(value, currency) {
+  try {
+    return value.toLocaleString('en', { style: 'currency', currency });
+  } catch {
+    return `${value.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}\u00a0${currency}`;
+  }
+}
+
 // A local time to the second, as 2026-11-29 23:05:00.
 export const moment = (time) => new Date(time).toLocaleString('sv-SE');

@@ -65,6 +65,13 @@ fn history_has_the_values_of_get_metric_data() {
 }
 
 #[test]
+fn cost_follows_from_its_own_arithmetic() {
+    let server = Server::start(&[]);
+    let _traffic = Traffic::of(server.sflow, network::small);
+    run("cost.py", &server, &[]);
+}
+
+#[test]
 fn controls_are_reached_by_keys_and_colours_have_contrast() {
     let server = Server::start(&[]);
     let _traffic = Traffic::of(server.sflow, network::small);

@@ -39,6 +39,19 @@ pub(super) struct Agent {
     sources: OnceLock<Vec<(usize, Sources)>>,
 }
 
+impl Agent {
+    /// True if it sends counters of a host.
+    pub(super) fn is_host(&self, hub: &Hub) -> bool {
+        let host = Source { agent: self.address, data_source: HOST };
+        let has = |number: &usize| {
+            hub.at(*number, |analyzer| {
+                analyzer.metrics().past_records(&host).any(|it| it.name() == "host_cpu")
+            })
+        };
+        self.analyzers.iter().any(|number| has(number) == Some(true))
+    }
+}
+
 /// The instance of a cloud that an agent runs on.
 #[derive(Clone, Debug)]
 pub(super) struct Instance {

@@ -74,6 +74,9 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let span = (request.start, request.end);
     let evaluation = Evaluation::new(hub, &directory, &request.queries, span, Partial::Kept)?;
     let (results, next) = request.page(&evaluation, place, limit)?;
+    if place == Place::default() {
+        hub.aws.usage.read(request.metrics(&results));
+    }
     let token = next.map(|place| token::write(&request, &place.text()));
     let too_many = Document::new()
         .with("Code", "MaxMetricsExceeded")
@@ -116,6 +119,14 @@ impl Request {
             return Err(Fault::validation(format!("The id {} is used twice.", twice.id)));
         }
         Ok(Self { queries, start, end, ascending })
+    }
+
+    /// The metrics that it reads: those of its queries, and the results of its expressions.
+    fn metrics(&self, results: &[Document]) -> usize {
+        let is_metric = |query: &&Query| matches!(query.what, What::Metric(_));
+        let metrics = self.queries.iter().filter(is_metric).count();
+        let returned = self.queries.iter().filter(is_metric).filter(|query| query.returned).count();
+        metrics + results.len().saturating_sub(returned)
     }
 
     /// A page of results with at most so many values, and the place where the next one begins.

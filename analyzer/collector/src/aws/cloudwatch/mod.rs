@@ -9,6 +9,7 @@ mod datum;
 mod directory;
 mod emf;
 mod evaluation;
+mod fleet;
 mod get_metric_data;
 mod get_metric_statistics;
 mod label;
@@ -31,6 +32,8 @@ pub(super) use alarms::{Alarms, restore, save, start};
 pub(super) use datum::report;
 pub(super) use directory::Directories;
 pub(super) use emf::embedded;
+pub(crate) use fleet::Fleet;
+pub(super) use fleet::Usage;
 pub(super) use reported::Reported;
 
 use super::service::Operation;

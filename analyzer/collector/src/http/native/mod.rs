@@ -2,6 +2,7 @@
 //! [document](openapi).
 
 mod agents;
+mod cost;
 mod flows;
 mod keys;
 mod ledger;
@@ -23,6 +24,7 @@ use crate::hub::Hub;
 pub(super) fn routes() -> Router<Arc<Hub>> {
     Router::new()
         .merge(agents::routes())
+        .merge(cost::routes())
         .merge(flows::routes())
         .merge(keys::routes())
         .merge(ledger::routes())

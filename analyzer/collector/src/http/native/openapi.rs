@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa::OpenApi;
 
-use super::{agents, flows, keys, ledger, past, ports};
+use super::{agents, cost, flows, keys, ledger, past, ports};
 use crate::http::reply::{Reply, json};
 use crate::hub::Hub;
 
@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<Hub>> {
         document,
         agents::agent,
         agents::agents,
+        cost::cost,
         flows::active,
         keys::names,
         ledger::process,

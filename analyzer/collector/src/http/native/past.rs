@@ -141,18 +141,41 @@ pub(super) async fn past(
     let PastParameters { from, to, step, .. } = &parameters;
     let span = Span::new(&hub, [from, to, step].map(Option::as_deref))?;
     let query = query(&hub, parameters, &span)?;
+    json(&run(hub, query, move |hub, result| Past::of(hub, &span, result)).await?)
+}
+
+/// The number of flows of these keys from a time on.
+pub(super) async fn count(hub: &Arc<Hub>, keys: &str, from: &str) -> Result<u64, Failure> {
+    let span = Span::new(hub, [Some(from), None, None])?;
+    let definition = Definition {
+        keys: keys.to_owned(),
+        value: "frames".to_owned(),
+        n: 1,
+        ..Definition::default()
+    };
+    let query =
+        PastQuery::new(definition, hub.lookup(), span.from, span.to).map_err(Failure::bad)?;
+    run(hub.clone(), query, |_, result| result.found).await
+}
+
+/// What is made of the result of a query, in its turn.
+async fn run<T: Send + 'static>(
+    hub: Arc<Hub>,
+    query: PastQuery,
+    make: impl FnOnce(&Hub, PastResult) -> T + Send + 'static,
+) -> Result<T, Failure> {
     let closed = |_| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the program ends");
     let place = hub.queries.clone().acquire_owned().await.map_err(closed)?;
     let stop = Stop::default();
     let flag = stop.0.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let result = result(&hub, query, &flag).map(|result| Past::of(&hub, &span, result));
+        let result = result(&hub, query, &flag).map(|result| make(&hub, result));
         // Only now, even if the client left before: the work counts.
         drop(place);
         result
     });
     let failed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the query failed");
-    json(&work.await.ok().flatten().ok_or_else(failed)?)
+    work.await.ok().flatten().ok_or_else(failed)
 }
 
 /// The values of a list; none in an empty one.

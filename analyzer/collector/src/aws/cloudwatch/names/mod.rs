@@ -265,6 +265,10 @@ fn total(row: &Row<'_>, fields: &[&str]) -> Option<f64> {
 
 /// The namespaces of metrics of agents.
 const OF_AGENTS: [&str; 3] = [ec2::NAMESPACE, agent::NAMESPACE, flowmote::NAMESPACE];
+/// That of the CloudWatch agent, for hosts.
+pub(super) const AGENT: &str = agent::NAMESPACE;
+/// That of all else that agents send.
+pub(super) const FLOWMOTE: &str = flowmote::NAMESPACE;
 /// Data sources that are read while samples wait.
 const PART: usize = 16;
 /// Rows that take as long to read as the records of a data source.
