@@ -5,6 +5,7 @@ mod apps;
 mod aws;
 mod client;
 mod contract;
+mod cost;
 mod custom;
 mod databases;
 mod documentation;
