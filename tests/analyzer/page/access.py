@@ -85,8 +85,14 @@ def check_view(page, what):
     assert not nameless, f"{what}: " + "\n".join(nameless)
 
 
+# An alarm for its views, which no metric but that of the host needs.
+ALARM = {"AlarmName": "busy", "Namespace": "Flowmote", "MetricName": "load_one", "Dimensions": [{"Name": "host", "Value": "web1"}], "Statistic": "Average",
+         "Period": 60, "EvaluationPeriods": 3, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
+VIEWS = [*VIEWS, "alarms?name=busy", "alarms?edit="]
+
 for theme in ("light", "dark"):
     with browser(options, color_scheme=theme) as page:
+        page.cloudwatch("PutMetricAlarm", ALARM)
         for view in VIEWS:
             page.open(view)
             page.tab.wait_for_selector("#view td:not(.empty)")

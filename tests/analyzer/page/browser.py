@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 DEADLINE = 180
 # The load of the host of the tests.
 HISTORY = "history?m=" + quote('["Flowmote","load_one","host","web1"]')
-VIEWS = ["overview", "explore?keys=src%2Cdst", HISTORY, "drops", "ports", "hosts", "agents", "cost"]
+VIEWS = ["overview", "explore?keys=src%2Cdst", HISTORY, "alarms", "drops", "ports", "hosts", "agents", "cost"]
 # Chromium needs its sandbox off as root, and headless ones have no display to draw on.
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 

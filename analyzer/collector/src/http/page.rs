@@ -32,7 +32,7 @@ pub(super) fn has(path: &str) -> bool {
 }
 
 /// Path, content type and content.
-const FILES: [(&str, &str, &str); 23] = [
+const FILES: [(&str, &str, &str); 25] = [
     ("/", "text/html; charset=utf-8", include_str!("../page/index.html")),
     ("/page/page.css", "text/css; charset=utf-8", include_str!("../page/page.css")),
     ("/page/icon.svg", "image/svg+xml; charset=utf-8", include_str!("../page/icon.svg")),
@@ -51,6 +51,8 @@ const FILES: [(&str, &str, &str); 23] = [
     ("/page/picker.js", SCRIPT, include_str!("../page/picker.js")),
     ("/page/history.js", SCRIPT, include_str!("../page/history.js")),
     ("/page/cost.js", SCRIPT, include_str!("../page/cost.js")),
+    ("/page/alarms.js", SCRIPT, include_str!("../page/alarms.js")),
+    ("/page/alarmform.js", SCRIPT, include_str!("../page/alarmform.js")),
     ("/page/explore.js", SCRIPT, include_str!("../page/explore.js")),
     ("/page/drops.js", SCRIPT, include_str!("../page/drops.js")),
     ("/page/ports.js", SCRIPT, include_str!("../page/ports.js")),

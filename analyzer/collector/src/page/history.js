@@ -157,6 +157,7 @@ class History {
       { title: 'dimensions', of: ({ dimensions }) => dimensions && wordsOf(dimensions) },
       { title: 'statistic', of: (line) => (line.expression === undefined ? select(line) : '') },
       { title: 'chart', of: remove },
+      { title: 'alarm', of: (line) => (line.expression === undefined ? make('a', { href: `#alarms?${new URLSearchParams([['edit', ''], ['m', textOf(line)]])}`, 'aria-label': `New alarm on ${line.id}` }, 'New alarm') : '') },
     ], this.lines, 'No line yet.'));
   }
 

@@ -1,6 +1,7 @@
 // Views by URL: `#explore?keys=ipsource`.
 
 import { agents } from './agents.js';
+import { alarms } from './alarms.js';
 import { cost } from './cost.js';
 import { make } from './dom.js';
 import { drops } from './drops.js';
@@ -11,7 +12,7 @@ import { overview } from './overview.js';
 import { ports } from './ports.js';
 import { tokenForm } from './token.js';
 
-const VIEWS = { overview, explore, history, drops, ports, hosts, agents, cost };
+const VIEWS = { overview, explore, history, alarms, drops, ports, hosts, agents, cost };
 const main = document.getElementById('view');
 const problem = document.getElementById('problem');
 let shown = {};

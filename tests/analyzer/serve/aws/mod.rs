@@ -53,6 +53,33 @@ fn accept_with(
 }
 
 #[test]
+fn commands_of_readme_have_output() {
+    let folder = target_directory("").join(CURRENT).join("bin");
+    if !folder.join("python3").exists() {
+        return skip(&format!("{CURRENT} of PyPI is missing; tests/setup installs it"));
+    }
+    let server = Server::start(&[]);
+    let _host = Host::to(&server);
+    let readme = include_str!("../../../../README.md");
+    let block = readme.split("```").find(|block| block.contains("import boto3"));
+    let block = block.expect("commands").replace("i-0123456789abcdef0", INSTANCE);
+    let block = block.replace("http://127.0.0.1:8008", &format!("http://{}", server.http));
+    let (settings, commands): (Vec<&str>, Vec<&str>) =
+        block.trim().lines().partition(|line| line.starts_with("export "));
+    assert_eq!((settings.len(), commands.len()), (1, 3), "{block}");
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    for command in commands {
+        let mut shell = Command::new("sh");
+        shell.arg("-ec").arg(format!("{}\n{command}", settings[0])).env("PATH", &path);
+        shell.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+        let output = shell.output().expect("a shell");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!["", "[]", "{}"].contains(&text.trim()), "{command}: {text}");
+    }
+}
+
+#[test]
 fn clients_of_cloudwatch_pass() {
     let server = Server::start(&[]);
     let _host = Host::to(&server);

@@ -65,6 +65,12 @@ fn history_has_the_values_of_get_metric_data() {
 }
 
 #[test]
+fn form_makes_real_alarms() {
+    let server = Server::start(&[]);
+    run("alarms.py", &server, &[]);
+}
+
+#[test]
 fn cost_follows_from_its_own_arithmetic() {
     let server = Server::start(&[]);
     let _traffic = Traffic::of(server.sflow, network::small);
