@@ -20,6 +20,9 @@ mod resolver;
 mod state;
 mod stderr;
 
+#[cfg(any(test, feature = "_testing"))]
+pub use aws::testing;
+
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 

@@ -18,6 +18,8 @@ mod protocol;
 mod service;
 mod signature;
 mod sts;
+#[cfg(any(test, feature = "_testing"))]
+pub mod testing;
 
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -52,13 +52,17 @@ impl Service {
 
     /// The operation with a name.
     pub(crate) fn operation(self, name: &str) -> Option<Operation> {
-        let all: &[Operation] = match self {
+        self.operations().iter().find(|operation| operation.name == name).copied()
+    }
+
+    /// All operations.
+    pub(crate) fn operations(self) -> &'static [Operation] {
+        match self {
             Self::Monitoring => &cloudwatch::OPERATIONS,
             Self::Logs => &logs::OPERATIONS,
             Self::Ec2 => &ec2::OPERATIONS,
             Self::Sts => &sts::OPERATIONS,
-        };
-        all.iter().find(|operation| operation.name == name).copied()
+        }
     }
 
     /// The namespace of replies in XML.

@@ -77,9 +77,9 @@ fn clients_of_logs_pass() {
                 thread::sleep(Duration::from_millis(200));
             }
         });
-        let passed = std::panic::catch_unwind(|| {
+        let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             accept_with(&server, CURRENT, "logs_live_tail.py", &group);
-        });
+        }));
         is_over.store(true, Ordering::Relaxed);
         passed.expect("Live Tail");
     });

@@ -19,6 +19,18 @@ pub(in crate::aws) fn report(hub: &Hub, data: &[Datum]) {
     data.iter().for_each(|datum| reported.add(&datum.metric, datum.unit, &datum.points));
 }
 
+/// The number of points.
+///
+/// # Panics
+/// If one is no number.
+#[cfg(any(test, feature = "_testing"))]
+pub(in crate::aws) fn checked_points(datum: &Datum) -> usize {
+    for Point { sum, min, max, count, .. } in &datum.points {
+        assert!([sum, min, max, count].iter().all(|number| number.is_finite()), "{datum:?}");
+    }
+    datum.points.len()
+}
+
 /// Checks that programs may report metrics of a namespace.
 pub(super) fn check_namespace(name: &str, space: &str) -> Result<(), Fault> {
     if space.starts_with("AWS/") || space == "Flowmote" {

@@ -29,6 +29,8 @@ pub(super) mod token;
 
 pub(crate) use alarms::Counts as AlarmCounts;
 pub(super) use alarms::{Alarms, restore, save, start};
+#[cfg(any(test, feature = "_testing"))]
+pub(super) use datum::checked_points;
 pub(super) use datum::report;
 pub(super) use directory::Directories;
 pub(super) use emf::embedded;

@@ -90,6 +90,12 @@ impl Target {
     }
 }
 
+/// Writes what a client would send, for operations whose names are not in the body.
+#[cfg(any(test, feature = "_testing"))]
+pub(super) fn encode(protocol: Protocol, document: &Document) -> Vec<u8> {
+    if protocol == Protocol::Cbor { cbor::write(document) } else { json::write(document) }
+}
+
 /// A protocol as a service has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {

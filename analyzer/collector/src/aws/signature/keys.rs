@@ -36,7 +36,7 @@ impl Keys {
     }
 
     /// Reads lines `KEY SECRET`, or those of a credentials file of the AWS CLI.
-    pub(super) fn parse(text: &str) -> Result<Self, (usize, String)> {
+    pub(in crate::aws) fn parse(text: &str) -> Result<Self, (usize, String)> {
         let (mut keys, mut pending) = (HashMap::new(), None);
         for (number, line) in (1..).zip(text.lines()) {
             let failed = |error: &str| (number, error.to_owned());

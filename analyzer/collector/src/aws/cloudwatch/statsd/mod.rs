@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use super::datum::report;
 use crate::hub::Hub;
 use crate::receive::{Batch, Drops, Receiver, Socket};
-use table::Table;
+pub(in crate::aws) use table::Table;
 
 /// Counts since the start.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ fn now(hub: &Hub) -> i64 {
 
 impl Counters {
     /// Adds the lines of a datagram.
-    fn read(&self, table: &mut Table, payload: &[u8]) {
+    pub(in crate::aws) fn read(&self, table: &mut Table, payload: &[u8]) {
         let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         count(&self.datagrams);
         for text in payload.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {

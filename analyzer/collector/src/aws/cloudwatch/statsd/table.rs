@@ -12,7 +12,7 @@ use crate::aws::cloudwatch::reported::cost;
 
 /// The state of all metrics.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(in crate::aws) struct Table {
     metrics: HashMap<Metric, State>,
     bytes: usize,
     capacity: usize,
@@ -33,7 +33,7 @@ enum State {
 
 impl Table {
     /// No metrics; at most about `capacity` bytes will be used.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(in crate::aws) fn new(capacity: usize) -> Self {
         let (metrics, hasher) = (HashMap::new(), RandomState::new());
         Self { metrics, bytes: 0, capacity, hasher }
     }
@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// Takes the points of all metrics, at a time in milliseconds since 1970.
-    pub(super) fn collect(&mut self, time: i64) -> Vec<Datum> {
+    pub(in crate::aws) fn collect(&mut self, time: i64) -> Vec<Datum> {
         let mut data = Vec::new();
         let mut kept = 0;
         self.metrics.retain(|metric, state| {

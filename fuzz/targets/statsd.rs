@@ -1,0 +1,4 @@
+//! Datagrams of StatsD.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| flowmote_analyzer::testing::statsd(input));
