@@ -14,7 +14,6 @@ use std::time::Instant;
 
 use crate::args::ServeArguments;
 use crate::aws::{self, Keys, Mode, Signatures, statsd};
-use crate::client::Client;
 use crate::cost::Prices;
 use crate::databases;
 use crate::export::Exports;
@@ -65,7 +64,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     if arguments.presets {
         hub.define_presets()?;
     }
-    aws::start(hub.clone(), Client::new(None)?)?;
+    aws::start(hub.clone(), arguments.export.client()?)?;
     let guard = Guard { counters: hub.http.clone(), ..guard };
     Exports::start(&hub)?;
     serve(listener, hub.clone(), guard)?;

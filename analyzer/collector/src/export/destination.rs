@@ -69,12 +69,17 @@ struct Url(Uri);
 pub(super) struct Headers(PathBuf);
 
 impl ExportArguments {
+    /// What makes clients, which accept the certificates that the user has named.
+    pub(crate) fn client(&self) -> Result<Client, String> {
+        Client::new(self.tls_ca.as_deref())
+    }
+
     /// All destinations, whose requests take `memory` bytes at most.
     ///
     /// # Errors
     /// The file that cannot be used, and why.
     pub(super) fn destinations(&self, memory: usize) -> Result<Vec<Destination>, String> {
-        let client = Client::new(self.tls_ca.as_deref())?;
+        let client = self.client()?;
         let memory = memory / (self.remote_write.len() + self.otlp.len()).max(1);
         let remote_write = (Protocol::RemoteWrite, &self.remote_write, &self.remote_write_headers);
         let otlp = (Protocol::Otlp, &self.otlp, &self.otlp_headers);
