@@ -196,13 +196,23 @@ fn call(server: &Server, operation: &str, request: &Value) -> Value {
     send(server, operation, request).json()
 }
 
+/// "Save & test" of Grafana's CloudWatch source.
+#[test]
+fn settings_of_the_source_pass_its_test() {
+    let server = Server::start(&[]);
+    let metrics = json!({"Namespace": "AWS/Billing", "MetricName": "EstimatedCharges"});
+    assert_eq!(call(&server, "ListMetrics", &metrics)["Metrics"], json!([]));
+    let head = "X-Amz-Target: Logs_20140328.DescribeLogGroups\r\n\
+                Content-Type: application/x-amz-json-1.1\r\n";
+    let reply = server.send("POST", "/", head, "{\"limit\":1}");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert!(reply.json()["logGroups"].as_array().is_some_and(|it| it.len() <= 1), "{reply:?}");
+}
+
 #[test]
 fn panels_of_cloudwatch_have_data() {
     let server = Server::start(&[]);
     let _traffic = Traffic::of(server.sflow, datagrams);
-    // "Save & test" of the metrics.
-    let test = json!({"Namespace": "AWS/Billing", "MetricName": "EstimatedCharges"});
-    assert_eq!(call(&server, "ListMetrics", &test)["Metrics"], json!([]));
     let dashboard = dashboard("cloudwatch.json");
     // Values of the variables, from the dimensions that the source lists.
     for variable in dashboard["templating"]["list"].as_array().expect("variables") {
