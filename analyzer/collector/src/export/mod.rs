@@ -120,8 +120,8 @@ impl Exports {
             Output { encoder, samples: 0, destinations: own.cloned().collect() }
         };
         let all = [
-            of(Protocol::RemoteWrite, Box::new(RemoteWrite::default())),
-            of(Protocol::Otlp, Box::new(Otlp::default())),
+            of(Protocol::RemoteWrite, Box::<RemoteWrite>::default()),
+            of(Protocol::Otlp, Box::<Otlp>::default()),
         ];
         all.into_iter().filter(|output| !output.destinations.is_empty()).collect()
     }

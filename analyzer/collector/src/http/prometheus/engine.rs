@@ -11,8 +11,7 @@ use axum::routing::get;
 use flowmote_engine::analyzer::Analyzer;
 
 use super::text::{Exposition, Kind, NONE, Value};
-use super::{Shared, flow_logs};
-use crate::export::Destination;
+use super::{Shared, exported, flow_logs};
 use crate::http::process;
 use crate::hub::Hub;
 use crate::receive::Drops;
@@ -90,7 +89,7 @@ pub(crate) fn metrics(hub: &Hub) -> Exposition {
     alarms(&mut text, hub);
     flow_logs::add(&mut text, hub);
     forwarded(&mut text, hub);
-    exported(&mut text, hub);
+    exported::add(&mut text, hub);
     http(&mut text, hub);
     statsd(&mut text, hub);
     program(&mut text, hub);
@@ -296,46 +295,6 @@ fn statsd(text: &mut Exposition, hub: &Hub) {
             ),
         ],
     );
-}
-
-/// Samples sent to other systems.
-fn exported(text: &mut Exposition, hub: &Hub) {
-    let destinations: Vec<&Destination> = hub.exports.destinations().collect();
-    if destinations.is_empty() {
-        return;
-    }
-    let labels =
-        |it: &Destination| [("protocol", it.protocol.to_string()), ("url", it.name.clone())];
-    let (counter, gauge) = (Kind::Counter, Kind::Gauge);
-    text.family(
-        "flowmote_export_samples_total",
-        counter,
-        "Exported samples, by what became of them.",
-    );
-    for it in &destinations {
-        let counts = it.counts();
-        for (result, count) in
-            [("sent", &counts.sent), ("failed", &counts.failed), ("dropped", &counts.dropped)]
-        {
-            let result = ("result", result.to_owned());
-            text.series(labels(it).into_iter().chain([result]), count.load(Ordering::Relaxed));
-        }
-    }
-    let requests = |it: &Destination| it.counts().requests.load(Ordering::Relaxed) as f64;
-    let success = |it: &Destination| it.counts().success.load(Ordering::Relaxed) as f64 / 1e3;
-    let pending = |it: &Destination| it.pending() as f64;
-    let families: [(&str, Kind, &str, &dyn Fn(&Destination) -> f64); 3] = [
-        ("requests_total", counter, "Requests with samples, repeated ones too.", &requests),
-        ("samples_pending", gauge, "Samples that wait, or are being sent.", &pending),
-        ("last_success_timestamp_seconds", gauge, "Last success since 1970.", &success),
-    ];
-    for (name, kind, help, value) in families {
-        text.family(&format!("flowmote_export_{name}"), kind, help);
-        destinations.iter().for_each(|it| text.series(labels(it), value(it)));
-    }
-    let skipped = hub.exports.skipped();
-    let help = "Samples of agents not exported because there are too many series.";
-    singles(text, [("export_samples_skipped_total", counter, help, skipped)]);
 }
 
 fn http(text: &mut Exposition, hub: &Hub) {

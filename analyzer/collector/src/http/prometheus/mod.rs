@@ -4,6 +4,7 @@
 mod compat;
 mod counters;
 mod engine;
+mod exported;
 mod flow_logs;
 mod text;
 
