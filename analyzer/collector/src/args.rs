@@ -163,9 +163,12 @@ pub(crate) struct ServeArguments {
     /// Receiving threads. All datagrams of a sender go to the same one
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_threads)]
     pub(crate) threads: NonZero<u8>,
-    /// Directory that keeps flow definitions, thresholds, groups, maps and topology
+    /// Directory that keeps flow definitions, thresholds, groups, maps, topology, and the history of metrics
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Bytes of the history of metrics in the directory of --state, with the unit K, M or G; 0 for none
+    #[arg(long, value_name = "BYTES", default_value = "2G", value_parser = parse_history)]
+    pub(crate) history: Bytes,
     #[command(flatten)]
     pub(crate) senders: SenderArguments,
     #[command(flatten)]
@@ -328,6 +331,11 @@ impl OutputArguments {
     }
 }
 
+/// Parses the size of a history, or 0 for none.
+fn parse_history(text: &str) -> Result<Bytes, String> {
+    if text == "0" { Ok(Bytes(0)) } else { text.parse() }
+}
+
 /// Parses a number of threads from 1 to 64.
 fn parse_threads(text: &str) -> Result<NonZero<u8>, String> {
     let threads = text.parse().ok().filter(|threads: &NonZero<u8>| threads.get() <= 64);
@@ -387,6 +395,19 @@ mod tests {
         for text in ["", "M", "-1M", "1M", "1.5G", "99999999999G", "x"] {
             assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn history_has_a_size_or_is_off() {
+        let history = |text: &str| {
+            let line = ["flowmote-analyzer", "serve", "--history", text];
+            match Arguments::try_parse_from(line).ok()?.command {
+                Command::Serve(arguments) => Some(arguments.history.0),
+                _ => None,
+            }
+        };
+        assert_eq!((history("0"), history("64M")), (Some(0), Some(64 << 20)));
+        assert_eq!((history("1"), history("x")), (None, None));
     }
 
     #[test]

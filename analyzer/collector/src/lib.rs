@@ -11,6 +11,7 @@ mod cost;
 mod databases;
 mod export;
 mod flow_logs;
+mod history;
 mod http;
 mod hub;
 mod output;

@@ -9,6 +9,7 @@
 mod admission;
 mod body;
 mod cloudwatch;
+pub(crate) use cloudwatch::{Recording, record};
 mod document;
 mod ec2;
 mod fault;
@@ -25,7 +26,7 @@ use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::hash::RandomState;
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -35,11 +36,12 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::task::block_in_place;
 
 use crate::client::Client;
 use crate::flow_logs::Options;
+use crate::history::History;
 use crate::hub::Hub;
 use crate::state;
 use admission::Admission;
@@ -59,6 +61,9 @@ pub(crate) struct Shared {
     directory: cloudwatch::Directories,
     reported: Mutex<cloudwatch::Reported>,
     alarms: cloudwatch::Alarms,
+    /// What was reported and recorded before, on disk.
+    history: OnceLock<History>,
+    live: RwLock<cloudwatch::Live>,
     /// The events of CloudWatch Logs.
     pub(crate) logs: logs::Logs,
     /// Counts of StatsD.
@@ -76,6 +81,8 @@ impl Shared {
             directory: cloudwatch::Directories::default(),
             reported: Mutex::new(cloudwatch::Reported::new(reported)),
             alarms: cloudwatch::Alarms::new(alarms, &options.region, &options.account),
+            history: OnceLock::new(),
+            live: RwLock::default(),
             logs: logs::Logs::new(logs),
             statsd: Arc::default(),
             admission: Admission::default(),
@@ -91,6 +98,17 @@ impl Shared {
     /// Counts of alarms.
     pub(crate) fn alarm_counts(&self) -> cloudwatch::AlarmCounts {
         self.alarms.counts()
+    }
+
+    /// Keeps all points of agents and programs in a history too.
+    pub(crate) fn set_history(&self, history: History, now: u64) {
+        self.reported.lock().keep_fresh(now.cast_signed());
+        // There is none before.
+        let _ = self.history.set(history);
+    }
+
+    pub(crate) fn history(&self) -> Option<&History> {
+        self.history.get()
     }
 }
 

@@ -18,6 +18,7 @@ use crate::cost::Prices;
 use crate::databases;
 use crate::export::Exports;
 use crate::flow_logs;
+use crate::history::History;
 use crate::http::{self, Guard};
 use crate::hub::Hub;
 use crate::receive::{Allow, Batch, Drops, Endpoint, Pause, Receiver, Signals, Socket};
@@ -64,6 +65,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     if arguments.presets {
         hub.define_presets()?;
     }
+    let recording = record(arguments, &hub)?;
     aws::start(hub.clone(), arguments.export.client()?)?;
     let guard = Guard { counters: hub.http.clone(), ..guard };
     Exports::start(&hub)?;
@@ -80,8 +82,24 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     flow_logs.end();
     aws::save(&hub);
     hub.exports.finish();
+    recording.into_iter().for_each(aws::Recording::finish);
     eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
     Ok(())
+}
+
+/// Starts the thread that keeps the history of metrics.
+fn record(arguments: &ServeArguments, hub: &Arc<Hub>) -> io::Result<Option<aws::Recording>> {
+    let Some(directory) = &arguments.state else {
+        eprintln_lossy("no history of metrics: it needs --state DIR");
+        return Ok(None);
+    };
+    let limit = arguments.history.0 as u64;
+    if limit == 0 {
+        return Ok(None);
+    }
+    let history = History::new(directory, limit, hub.history_memory);
+    hub.aws.set_history(history, hub.unix_ms(hub.now()));
+    aws::record(hub)
 }
 
 /// Starts the thread that serves HTTP.

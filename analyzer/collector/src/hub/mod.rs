@@ -54,6 +54,8 @@ pub(crate) struct Hub {
     pub(crate) queries: Arc<Semaphore>,
     /// Bytes that the flows of such a query may take.
     pub(crate) query_memory: usize,
+    /// Bytes that the history of metrics may take.
+    pub(crate) history_memory: usize,
     /// Counts of the HTTP side.
     pub(crate) http: Arc<Counters>,
     /// What the kernel dropped at the socket, or the list of senders refused.
@@ -102,7 +104,8 @@ impl Hub {
     ) -> Self {
         let threads = threads.max(1);
         let (reported, events, alarms) = (memory / 32, memory / 32 * 3, memory / 64);
-        let own = OVERHEAD + reported + events + 2 * alarms + Self::record_memory(memory);
+        let history = memory / 32;
+        let own = OVERHEAD + reported + events + 2 * alarms + history + Self::record_memory(memory);
         let tables = memory.saturating_sub(own + exports.memory) / threads;
         let names = SourceNames::default();
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
@@ -123,6 +126,7 @@ impl Hub {
             waiting: Semaphore::new(MAX_WAITING),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
             query_memory: memory / 32,
+            history_memory: history,
             http: Arc::default(),
             drops,
             aws: aws::Shared::new(reported, events, alarms, &flow_logs),

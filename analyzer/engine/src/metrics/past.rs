@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::derived::derived;
 use super::fields::Fields;
-use super::schema::{Output, Schema};
+use super::schema::{Output, Schema, SchemaId};
 use super::words::Form;
 use super::{Metrics, Names};
 use crate::instant::Instant;
@@ -14,6 +14,7 @@ use crate::source::Source;
 /// The rows of a record of a data source.
 #[derive(Clone, Copy, Debug)]
 pub struct PastRecord<'a> {
+    id: SchemaId,
     schema: &'a Schema,
     names: &'a Names,
     rows: &'a Rows,
@@ -48,7 +49,8 @@ impl Metrics {
     pub fn past_records(&self, source: &Source) -> impl Iterator<Item = PastRecord<'_>> {
         self.points.of_source(source).filter_map(|(kind, rows)| match kind {
             Kind::Record(id) => {
-                Some(PastRecord { schema: self.schemas.get(*id)?, names: &self.names, rows })
+                let (id, schema) = (*id, self.schemas.get(*id)?);
+                Some(PastRecord { id, schema, names: &self.names, rows })
             }
             Kind::Custom(..) | Kind::Flow(..) | Kind::Connections => None,
         })
@@ -67,6 +69,17 @@ impl<'a> PastRecord<'a> {
     /// The name of the record, such as `host_cpu`.
     pub fn name(self) -> &'static str {
         self.schema.record
+    }
+
+    /// The metrics that the record has, as a number: equal ones of a [`Metrics`] have the same
+    /// [`Published`] metrics.
+    pub fn shape(self) -> (u16, usize) {
+        (self.id.number(), self.schema.outputs.len())
+    }
+
+    /// The end of the first row, and the time that it is over.
+    pub fn first(self) -> Option<(Instant, core::time::Duration)> {
+        self.rows.first()
     }
 
     /// The rows that are about a part of the time from `from` to `to`, without it.
@@ -146,6 +159,11 @@ impl<'a> PastRecord<'a> {
 }
 
 impl<'a> PastCustom<'a> {
+    /// The end of the first row, and the time that it is over.
+    pub fn first(&self) -> Option<(Instant, core::time::Duration)> {
+        self.rows.first()
+    }
+
     /// The points that are about a part of the time from `from` to `to`, without it: time, the time over
     /// which a difference is, the number.
     pub fn between(

@@ -20,6 +20,12 @@ pub(super) struct Schemas(Vec<Schema>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SchemaId(u16);
 
+impl SchemaId {
+    pub(super) fn number(self) -> u16 {
+        self.0
+    }
+}
+
 /// Fields and metrics of the records of a format.
 #[derive(Debug)]
 pub(crate) struct Schema {

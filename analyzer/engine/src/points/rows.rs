@@ -106,6 +106,11 @@ impl Rows {
         })
     }
 
+    /// The end of the first row, and the time that it is over.
+    pub(crate) fn first(&self) -> Option<(Instant, Duration)> {
+        self.times.first().map(|time| (time.end, time.duration()))
+    }
+
     /// The time of the first row.
     pub(super) fn begin(&self) -> Option<Instant> {
         self.times.first().map(|time| time.end)

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod flows;
+mod history;
 pub(crate) mod host;
 mod logs;
 mod math;

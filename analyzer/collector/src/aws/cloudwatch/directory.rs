@@ -150,6 +150,11 @@ impl Directory {
         self.agents.range((first, core::ops::Bound::Unbounded)).map(|(_, agent)| agent)
     }
 
+    /// True if there are points of an agent.
+    pub(super) fn has(&self, agent: Address) -> bool {
+        self.agents.contains_key(&agent)
+    }
+
     pub(super) fn by_host(&self, name: &str) -> Option<&Agent> {
         self.agents.get(self.by_host.get(name)?)
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::directory::Directory;
 use super::get_metric_data::{Query, Stat, What};
+use super::list_metrics::LISTED;
 use super::math::{self, Expression, Line, Scope, Value};
 use super::metric::Metric;
 use super::names::{Wanted, of_agent, of_several};
 use super::period::{Period, Periods};
 use super::search::Search;
-use super::series::{self, Series};
+use super::series::{self, Series, past};
 use super::statistic::Statistic;
 use crate::aws::fault::Fault;
 use crate::hub::Hub;
@@ -270,6 +271,18 @@ impl<'a> Evaluation<'a> {
             }
             if found.len() - of_agents > MAX_FOUND {
                 break;
+            }
+        }
+        let now = self.hub.unix_ms(self.hub.now()).cast_signed();
+        let (before, mut after) = (found.len(), None);
+        while found.len() - before <= MAX_FOUND
+            && let Some((part, last)) = past::metrics(self.hub, after, now - LISTED)
+        {
+            after = Some(last);
+            for (_, metric) in part {
+                if compare(&metric, budget)? {
+                    found.push((metric, None));
+                }
             }
         }
         // Of one that a program has too, that of the agent stays.

@@ -8,6 +8,7 @@ use flowmote_engine::source::Source;
 use super::directory::{Agent, Directory};
 use super::metric::{Metric, filters, name, namespace};
 use super::names::{Wanted, find, of_agent, of_several};
+use super::series::past;
 use super::token;
 use crate::aws::document::Document;
 use crate::aws::fault::Fault;
@@ -42,6 +43,8 @@ enum Of {
     Source(Source),
     /// Programs that report them.
     Programs,
+    /// Agents and programs that are silent, so that only the history has them.
+    Silent,
 }
 
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
@@ -88,12 +91,18 @@ impl Filter {
                 page.add(numbered(of_several(directory, self.wanted())), Of::Several);
                 self.add_agents(hub, directory, &mut page, None);
                 self.add_reported(hub, directory, &mut page, 0);
+                self.add_silent(hub, &mut page, 0);
             }
             Of::Source(source) => {
                 self.add_agents(hub, directory, &mut page, Some(source));
                 self.add_reported(hub, directory, &mut page, 0);
+                self.add_silent(hub, &mut page, 0);
             }
-            Of::Programs => self.add_reported(hub, directory, &mut page, from.skip),
+            Of::Programs => {
+                self.add_reported(hub, directory, &mut page, from.skip);
+                self.add_silent(hub, &mut page, 0);
+            }
+            Of::Silent => self.add_silent(hub, &mut page, from.skip),
         }
         (page.metrics, page.next)
     }
@@ -134,6 +143,19 @@ impl Filter {
             next = last + 1;
             let own = part.into_iter().filter(|(_, it)| find(hub, directory, it).is_none());
             page.add(own, Of::Programs);
+        }
+    }
+
+    /// Adds the metrics that only the history has, from a place on.
+    fn add_silent(&self, hub: &Hub, page: &mut Page<'_>, from: usize) {
+        let now = hub.unix_ms(hub.now()).cast_signed();
+        let since = now - if self.active { ACTIVE } else { LISTED };
+        let mut after = from.checked_sub(1).map(|before| before as u64);
+        while page.next.is_none()
+            && let Some((part, last)) = past::metrics(hub, after, since)
+        {
+            page.add(part.into_iter().map(|(at, metric)| (at as usize, metric)), Of::Silent);
+            after = Some(last);
         }
     }
 
@@ -197,6 +219,7 @@ impl Place {
                 format!("{class}/{index}/{agent}")
             }
             Of::Programs => "*".to_owned(),
+            Of::Silent => "+".to_owned(),
         };
         format!("{}/{of}", self.skip)
     }
@@ -206,6 +229,7 @@ impl Place {
         let of = match of {
             "" => Of::Several,
             "*" => Of::Programs,
+            "+" => Of::Silent,
             source => Of::Source(source_of(source)?),
         };
         Some(Self { of, skip: skip.parse().ok()? })
@@ -230,6 +254,8 @@ fn source_of(text: &str) -> Option<Source> {
 const PAGE: usize = 500;
 /// Milliseconds.
 const ACTIVE: i64 = 3 * 3_600_000;
+/// A metric without a point for two weeks is not listed.
+pub(super) const LISTED: i64 = 14 * 86_400_000;
 
 #[cfg(test)]
 mod tests {
@@ -241,7 +267,7 @@ mod tests {
             [Address::Unknown, Address::V4([192, 0, 2, 1].into()), Address::V6(1.into())];
         let data_source = DataSource { class: 0, index: u32::MAX };
         let sources = addresses.map(|agent| Of::Source(Source { agent, data_source }));
-        for of in sources.into_iter().chain([Of::Several, Of::Programs]) {
+        for of in sources.into_iter().chain([Of::Several, Of::Programs, Of::Silent]) {
             let place = Place { of, skip: 17 };
             assert_eq!(Place::parse(&place.text()), Some(place));
         }

@@ -52,6 +52,24 @@ impl Metric {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Name and dimensions as texts of the history, without a character that is in neither.
+    pub(super) fn texts(&self) -> (String, String) {
+        let dimensions = self.dimensions.iter().flat_map(|(name, value)| [name.as_str(), value]);
+        let dimensions = dimensions.collect::<Vec<_>>().join("\0");
+        (format!("{}\0{}", self.namespace, self.name), dimensions)
+    }
+
+    /// The metric with these texts.
+    pub(super) fn of_texts(name: &str, dimensions: &str) -> Option<Self> {
+        let (namespace, name) = name.split_once('\0')?;
+        let mut words = dimensions.split('\0');
+        let mut found = Vec::new();
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
+            found.push((name.to_owned(), value.to_owned()));
+        }
+        Some(Self::new(namespace, name, found))
+    }
+
     pub(super) fn document(&self) -> Document {
         self.write(Document::new())
     }
@@ -147,6 +165,16 @@ mod tests {
         let other = read(vec![dimension("a", "1"), dimension("b", "2")]).unwrap();
         assert_eq!(one, other);
         assert_eq!((one.dimension("b"), one.dimension("c")), (Some("2"), None));
+    }
+
+    #[test]
+    fn texts_are_read_back() {
+        for dimensions in [&[][..], &[("a", "1")], &[("a", "1"), ("b", "")]] {
+            let own = dimensions.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            let metric = Metric::new("N", "m", own.collect());
+            let (name, dimensions) = metric.texts();
+            assert_eq!(Metric::of_texts(&name, &dimensions), Some(metric));
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod metric;
 mod names;
 mod period;
 mod put_metric_data;
+mod recorder;
 mod reported;
 mod search;
 mod series;
@@ -36,6 +37,8 @@ pub(super) use directory::Directories;
 pub(super) use emf::embedded;
 pub(crate) use fleet::Fleet;
 pub(super) use fleet::Usage;
+pub(super) use recorder::Live;
+pub(crate) use recorder::{Recording, record};
 pub(super) use reported::Reported;
 
 use super::service::Operation;

@@ -12,12 +12,58 @@ pub(in crate::aws) struct Reported {
     metrics: BTreeMap<Metric, BTreeMap<String, Vec<Point>>>,
     bytes: usize,
     capacity: usize,
+    /// Points at and after this time are all here.
+    begin: i64,
+    /// Points for the history, if there is one.
+    fresh: Option<Vec<Fresh>>,
+    fresh_bytes: usize,
+    fresh_dropped: usize,
 }
+
+/// Points of a metric with a unit.
+type Fresh = (Metric, String, Vec<Point>);
 
 impl Reported {
     /// No points; at most about `capacity` bytes will be used.
     pub(in crate::aws) fn new(capacity: usize) -> Self {
-        Self { metrics: BTreeMap::new(), bytes: 0, capacity }
+        Self {
+            metrics: BTreeMap::new(),
+            bytes: 0,
+            capacity,
+            begin: i64::MIN,
+            fresh: None,
+            fresh_bytes: 0,
+            fresh_dropped: 0,
+        }
+    }
+
+    /// Keeps points for a history too. Points before `now` may be there from before.
+    pub(in crate::aws) fn keep_fresh(&mut self, now: i64) {
+        self.begin = self.begin.max(now);
+        self.fresh = Some(Vec::new());
+    }
+
+    /// The points since the last call, and the number of those for which there was no room.
+    pub(super) fn take_fresh(&mut self) -> (Vec<Fresh>, usize) {
+        self.fresh_bytes = 0;
+        let fresh = self.fresh.as_mut().map(core::mem::take).unwrap_or_default();
+        (fresh, core::mem::take(&mut self.fresh_dropped))
+    }
+
+    /// The time from which on all points are here.
+    pub(super) fn begin(&self) -> i64 {
+        self.begin
+    }
+
+    fn add_fresh(&mut self, metric: &Metric, unit: &str, points: &[Point]) {
+        let Some(fresh) = &mut self.fresh else { return };
+        let bytes = cost(metric) + size_of_val(points);
+        if self.fresh_bytes + bytes > self.capacity / 4 {
+            self.fresh_dropped += points.len();
+            return;
+        }
+        self.fresh_bytes += bytes;
+        fresh.push((metric.clone(), unit.to_owned(), points.to_vec()));
     }
 
     /// Adds points of a metric with a unit. Times before others are no error.
@@ -25,6 +71,7 @@ impl Reported {
         if points.is_empty() {
             return;
         }
+        self.add_fresh(metric, unit, points);
         if !self.metrics.contains_key(metric) {
             self.metrics.insert(metric.clone(), BTreeMap::new());
             self.bytes += cost(metric);
@@ -84,6 +131,7 @@ impl Reported {
                 return;
             }
             let (older, limit, _) = times.select_nth_unstable(last);
+            self.begin = self.begin.max(*limit + 1);
             let (older, limit) = (older.iter().filter(|time| *time < limit).count(), *limit);
             // Of those of the last time, so many go.
             let mut same = last + 1 - older;

@@ -1,8 +1,11 @@
 //! Series: where the points of a metric come from.
 //!
-//! A query sees points only, whether the engine had them in its memory or somebody sent them. The history
-//! on disk will be one more place that they come from.
+//! A query sees points only, whether the engine has them in its memory, somebody sent them, or the
+//! [history](past) has them.
 
+pub(super) mod past;
+
+use core::time::Duration;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use super::metric::Metric;
 use super::names::{self, Formula, Kind};
 use super::period::{Periods, Point};
 use super::silence;
+use crate::history::{Column, Group};
 use crate::hub::Hub;
 
 /// The points of a metric.
@@ -26,6 +30,8 @@ pub(super) struct Series {
     origin: Origin,
     /// The unit of all points.
     pub(super) unit: Cow<'static, str>,
+    /// Where the history has points that are of no part of the origin.
+    before: Vec<(Group, Column)>,
 }
 
 /// Where points come from.
@@ -35,6 +41,8 @@ enum Origin {
     Rows(Vec<Part>, Pick),
     /// A program.
     Reported(Metric),
+    /// Nothing but the history.
+    Before,
 }
 
 /// A data source in one of the analyzers.
@@ -81,7 +89,7 @@ pub(super) enum Report {
 
 impl Series {
     pub(super) fn new(parts: Vec<Part>, pick: Pick, unit: &'static str) -> Self {
-        Self { origin: Origin::Rows(parts, pick), unit: unit.into() }
+        Self { origin: Origin::Rows(parts, pick), unit: unit.into(), before: Vec::new() }
     }
 
     /// The series of a metric, one for each unit, or that with a unit.
@@ -105,6 +113,7 @@ impl Series {
         let found = own.zip(all).map(|(own, (metric, unit))| {
             let mut found: Vec<Self> = own.into_iter().collect();
             found.extend(Self::reported(hub, metric));
+            past::add(hub, metric, &mut found);
             found.retain(|series| unit.is_none_or(|unit| unit == series.unit));
             found
         });
@@ -117,6 +126,7 @@ impl Series {
         let units = reported.points(metric, 0, 0).map(|(unit, _)| Self {
             origin: Origin::Reported(metric.clone()),
             unit: unit.to_owned().into(),
+            before: Vec::new(),
         });
         units.collect()
     }
@@ -136,12 +146,52 @@ impl Series {
         points.into_iter()
     }
 
-    /// The points that programs report; `None` for a series that has others.
-    fn reported_points(&self, hub: &Hub, (from, to): (i64, i64)) -> Option<Vec<Point>> {
+    /// The points that programs report; `None` for a series that has others. Those before the memory has
+    /// all of them are in the history.
+    fn reported_points(&self, hub: &Hub, periods: &Periods) -> Option<Vec<Point>> {
         let Origin::Reported(metric) = &self.origin else { return None };
+        let (from, to) = periods.span();
         let reported = hub.aws.reported.lock();
-        let mut units = reported.points(metric, from, to);
-        units.find(|(unit, _)| *unit == self.unit).map(|(_, points)| points.to_vec())
+        let begin = if hub.aws.history().is_some() { reported.begin() } else { i64::MIN };
+        let mut units = reported.points(metric, from.max(begin), to);
+        let own = units.find(|(unit, _)| *unit == self.unit);
+        let mut points = own.map(|(_, points)| points.to_vec()).unwrap_or_default();
+        drop(units);
+        drop(reported);
+        if begin > from {
+            for place in past::places(hub, metric, &self.unit) {
+                points.extend(past::points(hub, place, &self.unit, periods, begin));
+            }
+        }
+        Some(points)
+    }
+
+    /// The points of a data source before those that memory has, of which the first one ended at a time
+    /// and is over another.
+    fn points_before(
+        &self,
+        hub: &Hub,
+        source: &Source,
+        first: Option<(Instant, Duration)>,
+        periods: &Periods,
+    ) -> Vec<Point> {
+        let Origin::Rows(_, pick) = &self.origin else { return Vec::new() };
+        let Some(place) = hub.aws.live.read().place(source, pick) else { return Vec::new() };
+        let begin = first.map_or(i64::MAX, |(end, over)| {
+            let over = if place.1.is_difference() { over.as_millis() as i64 } else { 0 };
+            hub.unix_ms(end).cast_signed() - over
+        });
+        if begin <= periods.span().0 {
+            return Vec::new();
+        }
+        past::points(hub, place, &self.unit, periods, begin)
+    }
+
+    /// Where the history has the points of the rows that are in memory.
+    pub(super) fn places(&self, hub: &Hub) -> Vec<(Group, Column)> {
+        let Origin::Rows(parts, pick) = &self.origin else { return Vec::new() };
+        let live = hub.aws.live.read();
+        parts.iter().filter_map(|part| live.place(&part.source, pick)).collect()
     }
 }
 
@@ -151,7 +201,7 @@ pub(super) fn read(hub: &Hub, all: &[(&Series, Periods)], mut take: impl FnMut(u
     let time = |milliseconds: i64| hub.time(milliseconds.unsigned_abs());
     let mut parts = Vec::new();
     for (number, (series, periods)) in all.iter().enumerate() {
-        if let Some(points) = series.reported_points(hub, periods.span()) {
+        if let Some(points) = series.reported_points(hub, periods) {
             take(number, points);
         }
         match &series.origin {
@@ -164,7 +214,10 @@ pub(super) fn read(hub: &Hub, all: &[(&Series, Periods)], mut take: impl FnMut(u
                 let (from, to) = (time(from), time(to));
                 parts.extend(own.iter().map(|part| (*part, number, pick, from, to)));
             }
-            Origin::Reported(_) => {}
+            Origin::Reported(_) | Origin::Before => {}
+        }
+        for place in &series.before {
+            take(number, past::points(hub, *place, &series.unit, periods, i64::MAX));
         }
     }
     parts.sort_by_key(|(part, ..)| part.analyzer);
@@ -175,14 +228,19 @@ pub(super) fn read(hub: &Hub, all: &[(&Series, Periods)], mut take: impl FnMut(u
         let read =
             |analyzer: &Analyzer, (part, number, pick, from, to): &(Part, usize, &Pick, _, _)| {
                 let found = pick.read(analyzer.metrics(), &part.source, *from, *to);
-                (1 + found.len(), (*number, found))
+                let first = pick.first(analyzer.metrics(), &part.source);
+                (1 + found.len(), (*number, part.source, first, found))
             };
-        for (number, found) in hub.in_turns(analyzer, parts, read) {
+        for (number, source, first, found) in hub.in_turns(analyzer, parts, read) {
             let time = |time: Instant| hub.unix_ms(time).cast_signed();
             match found {
                 Found::Numbers(raw) => {
                     let point = |raw: Raw| Point::difference(time(raw.end), raw.over, raw.number);
-                    take(number, raw.into_iter().map(point).collect());
+                    let mut points: Vec<Point> = raw.into_iter().map(point).collect();
+                    if let Some((series, periods)) = all.get(number) {
+                        points.extend(series.points_before(hub, &source, first, periods));
+                    }
+                    take(number, points);
                 }
                 Found::Points(mut points) => {
                     points.iter_mut().for_each(|(end, point)| point.end = time(*end));
@@ -226,6 +284,26 @@ fn ends(periods: Periods, side: Side, totals: &[Total]) -> Vec<Point> {
 }
 
 impl Pick {
+    /// The end of the first row that memory has, and the time that it is over.
+    fn first(&self, metrics: &Metrics, source: &Source) -> Option<(Instant, Duration)> {
+        match self {
+            Self::Formula(formula) => {
+                let records = metrics.past_records(source);
+                let own = records.filter(|record| record.name() == formula.record);
+                own.filter_map(|record| record.first()).min()
+            }
+            Self::Published(name) => {
+                let own = metrics.past_records(source).filter(|it| it.find(name).is_some());
+                own.filter_map(|record| record.first()).min()
+            }
+            Self::Custom(name) => {
+                let customs = metrics.past_customs(source).filter(|custom| custom.name == name);
+                customs.filter_map(|custom| custom.first()).min()
+            }
+            Self::Silence | Self::Flow(..) | Self::Connections(_) => None,
+        }
+    }
+
     fn read(&self, metrics: &Metrics, source: &Source, from: Instant, to: Instant) -> Found {
         let mut raw = Vec::new();
         match self {

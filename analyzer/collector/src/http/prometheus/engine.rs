@@ -92,6 +92,7 @@ pub(crate) fn metrics(hub: &Hub) -> Exposition {
     exported::add(&mut text, hub);
     http(&mut text, hub);
     statsd(&mut text, hub);
+    history(&mut text, hub);
     program(&mut text, hub);
     text
 }
@@ -323,6 +324,36 @@ fn http(text: &mut Exposition, hub: &Hub) {
             ("http_requests_waiting", gauge, "Long polls that wait.", hub.waiting_requests()),
         ],
     );
+}
+
+/// The history of metrics, if there is one.
+fn history(text: &mut Exposition, hub: &Hub) {
+    let Some(history) = hub.aws.history() else { return };
+    let (counter, gauge, counts) = (Kind::Counter, Kind::Gauge, &history.counters);
+    let get = |number: &AtomicU64| number.load(Ordering::Relaxed);
+    singles(
+        text,
+        [
+            ("history_metrics", gauge, "Metrics of the history.", get(&counts.metrics)),
+            ("history_bytes", gauge, "Bytes of its file.", get(&counts.bytes)),
+            ("history_points_total", counter, "Samples written.", get(&counts.points)),
+            (
+                "history_points_dropped_total",
+                counter,
+                "Samples not written: no room, too old, or an error.",
+                get(&counts.dropped),
+            ),
+            (
+                "history_errors_total",
+                counter,
+                "Times that it could not be written or read.",
+                get(&counts.errors),
+            ),
+        ],
+    );
+    let written = counts.written.load(Ordering::Relaxed) as f64 / 1000.0;
+    let help = "Time of the last write since 1970, 0 before the first one.";
+    singles(text, [("history_written_timestamp_seconds", gauge, help, written)]);
 }
 
 /// The standard series of a process, and the version.

@@ -101,6 +101,12 @@ pub(super) fn all_of_several(directory: &Directory, wanted: Wanted<'_>) -> Vec<M
     metrics
 }
 
+/// The metrics of several instances, with this name, that this one is among.
+pub(super) fn with(instance: &Instance, name: &str) -> Vec<Metric> {
+    let groups = groups(instance).map(|group| vec![group]).chain([Vec::new()]);
+    groups.map(|dimensions| Metric::new(NAMESPACE, name, dimensions)).collect()
+}
+
 /// What an instance has in common with others.
 fn groups(instance: &Instance) -> impl Iterator<Item = Dimension> {
     let image = instance.image.as_ref().map(|image| ("ImageId".to_owned(), image.to_string()));

@@ -77,7 +77,7 @@ fn dimensions(
 }
 
 /// The unit of a published metric, as far as its name shows it.
-fn unit(name: &str, rate: bool) -> &'static str {
+pub(in crate::aws::cloudwatch) fn unit(name: &str, rate: bool) -> &'static str {
     match rate {
         true if name.contains("octets") || name.contains("bytes") => "Bytes/Second",
         true => "Count/Second",

@@ -9,6 +9,7 @@ mod ec2;
 mod flowmote;
 mod flows;
 mod sources;
+pub(super) use flowmote::unit;
 #[cfg(test)]
 mod tests;
 
@@ -137,6 +138,19 @@ pub(super) fn of_several(directory: &Directory, wanted: Wanted<'_>) -> Vec<Metri
     metrics.extend(flows::all(directory, wanted));
     metrics.extend(connections::all(directory, wanted));
     metrics
+}
+
+/// Those that an instance has this metric of its own in common with.
+pub(super) fn of_several_with(agent: &Agent, metric: &Metric) -> Vec<Metric> {
+    match &agent.instance {
+        Some(instance) if metric.namespace == ec2::NAMESPACE => ec2::with(instance, &metric.name),
+        _ => Vec::new(),
+    }
+}
+
+/// All formulas.
+pub(super) fn formulas() -> impl Iterator<Item = &'static Formula> {
+    [ec2::FORMULAS, agent::HOST, agent::INTERFACE, flowmote::FORMULAS].into_iter().flatten()
 }
 
 /// The metrics of an agent, each with its series, by data sources from one on. Samples wait while a few
@@ -278,6 +292,6 @@ const HOST: u32 = 2;
 const BYTES: &str = "Bytes";
 const COUNT: &str = "Count";
 const NONE: &str = "None";
-const PERCENT: &str = "Percent";
+pub(super) const PERCENT: &str = "Percent";
 const MILLISECONDS: &str = "Milliseconds";
 const MICROSECONDS: &str = "Microseconds";

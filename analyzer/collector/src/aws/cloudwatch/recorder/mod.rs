@@ -1,0 +1,344 @@
+//! The recorder: writes the rows of all agents, and the points that programs report, into the history.
+//!
+//! It looks at all data sources every few seconds, at a few of them while samples wait, and copies the
+//! numbers of rows that are new. Names are made and rows written without a lock.
+
+mod names;
+mod plan;
+
+use core::time::Duration;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use flowmote_engine::Instant as EngineTime;
+use flowmote_engine::analyzer::Analyzer;
+use flowmote_engine::source::Source;
+
+use super::directory::Agent;
+use super::metric::Metric;
+use super::period::Point;
+use super::series::{Part, Pick};
+use crate::history::{Batch, Column, Group, History, Row, Sample, Stored};
+use crate::hub::Hub;
+use names::Names;
+use plan::{Plans, Shape};
+
+/// The thread that records.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts to record, if the hub has a history.
+pub(crate) fn record(hub: &Arc<Hub>) -> io::Result<Option<Recording>> {
+    if hub.aws.history().is_none() {
+        return Ok(None);
+    }
+    let (stop, stopped) = mpsc::channel();
+    let hub = hub.clone();
+    let record = move || {
+        let Some(history) = hub.aws.history() else { return };
+        history.open(now(&hub));
+        let mut recorder = Recorder::default();
+        let mut pause = SHORTEST;
+        // Nothing is sent: the end of the channel is the end of the program.
+        while matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
+            let begin = Instant::now();
+            recorder.round(&hub, history);
+            history.maintain(now(&hub), false);
+            pause = (begin.elapsed() * SHARE).clamp(SHORTEST, LONGEST);
+        }
+        recorder.round(&hub, history);
+        history.close();
+    };
+    let thread = thread::Builder::new().name("history".to_owned()).spawn(record)?;
+    Ok(Some(Recording { stop, thread }))
+}
+
+impl Recording {
+    /// Records what is left, and ends.
+    pub(crate) fn finish(self) {
+        drop(self.stop);
+        // A panic of it was reported by the thread itself.
+        let _ = self.thread.join();
+    }
+}
+
+/// Where the rows of data sources that are in memory go.
+#[derive(Debug, Default)]
+pub(in crate::aws) struct Live {
+    groups: HashMap<(Source, &'static str), Group>,
+    /// By name; records may have the same ones.
+    columns: HashMap<Arc<str>, Vec<(&'static str, Column)>>,
+    /// The same groups.
+    all: HashSet<Group>,
+}
+
+impl Live {
+    fn add(&mut self, source: Source, record: &'static str, group: Group) {
+        if let Some(before) = self.groups.insert((source, record), group) {
+            self.all.remove(&before);
+        }
+        self.all.insert(group);
+    }
+
+    fn add_column(&mut self, record: &'static str, name: Arc<str>, column: Column) {
+        let columns = self.columns.entry(name).or_default();
+        if !columns.contains(&(record, column)) {
+            columns.push((record, column));
+        }
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Source) -> bool) {
+        self.groups.retain(|(source, _), _| keep(source));
+        self.all = self.groups.values().copied().collect();
+    }
+
+    /// True if one of the groups has rows in memory.
+    pub(super) fn has_one_of(&self, groups: &[Group]) -> bool {
+        groups.iter().any(|group| self.all.contains(group))
+    }
+
+    /// The place of what is taken of the rows of a data source.
+    pub(super) fn place(&self, source: &Source, pick: &Pick) -> Option<(Group, Column)> {
+        let place = |name: &Arc<str>, is_one: &dyn Fn(&str) -> bool| {
+            let columns = self.columns.get(name)?.iter().filter(|(record, _)| is_one(record));
+            columns
+                .copied()
+                .find_map(|(record, column)| Some((*self.groups.get(&(*source, record))?, column)))
+        };
+        match pick {
+            Pick::Formula(formula) => {
+                place(&plan::name_of(formula), &|record| record == formula.record)
+            }
+            Pick::Custom(name) => place(name, &|record| record == CUSTOM),
+            Pick::Published(name) => place(name, &|record| record != CUSTOM),
+            // Of no row of a data source.
+            Pick::Silence | Pick::Flow(..) | Pick::Connections(_) => None,
+        }
+    }
+}
+
+/// The state of the thread.
+#[derive(Debug, Default)]
+struct Recorder {
+    plans: Plans,
+    sources: HashMap<(usize, Source), Recorded>,
+    /// When the names of an agent were put into the catalogue.
+    agents: HashMap<flowmote_decoder::Address, Instant>,
+    reported: HashMap<(Metric, String), Option<(Group, Column)>>,
+}
+
+/// What is recorded of a data source.
+#[derive(Debug)]
+struct Recorded {
+    names: Names,
+    /// The time of its last row.
+    last: EngineTime,
+    groups: BTreeMap<&'static str, Option<Group>>,
+}
+
+/// The rows of a data source that are new.
+struct New {
+    at: Part,
+    names: Names,
+    last: EngineTime,
+    rows: Vec<(&'static str, Row)>,
+    /// Records whose columns are not known yet.
+    unknown: Vec<(Shape, plan::Metrics)>,
+}
+
+impl Recorder {
+    fn round(&mut self, hub: &Hub, history: &History) {
+        let now = now(hub);
+        let mut batch = Batch::default();
+        let directory = hub.aws.directory.get(hub);
+        for agent in directory.from(None) {
+            let is_new = self.agent(hub, history, agent, &mut batch);
+            let named = self.agents.get(&agent.address);
+            if is_new || named.is_none_or(|named| named.elapsed() >= NAMES) {
+                names::register(hub, history, agent);
+                self.agents.insert(agent.address, Instant::now());
+            }
+            if history.is_enough(&batch) {
+                history.write(&core::mem::take(&mut batch), now);
+            }
+        }
+        self.reported(hub, history, &mut batch);
+        history.write(&batch, now);
+        // Rows that are as old are not in memory any more.
+        let (engine, before) = (hub.now(), self.sources.len());
+        self.sources.retain(|_, source| engine.since(source.last) < MEMORY);
+        if self.sources.len() < before {
+            let known: HashSet<Source> = self.sources.keys().map(|(_, source)| *source).collect();
+            hub.aws.live.write().retain(|source| known.contains(source));
+        }
+        self.agents.retain(|agent, _| directory.has(*agent));
+    }
+
+    /// Adds the new rows of an agent. True if there are groups that are new.
+    fn agent(&mut self, hub: &Hub, history: &History, agent: &Agent, batch: &mut Batch) -> bool {
+        let mut is_new = false;
+        for analyzer in &agent.analyzers {
+            let sources = hub.at(*analyzer, |it| {
+                it.metrics().points().sources(agent.address).collect::<Vec<_>>()
+            });
+            for part in sources.unwrap_or_default().chunks(PART) {
+                let read = |it: &Self| {
+                    hub.at(*analyzer, |engine| {
+                        let new = part.iter().filter_map(|source| {
+                            let at = Part { analyzer: *analyzer, source: *source };
+                            it.read(hub, engine, agent, at)
+                        });
+                        new.collect::<Vec<_>>()
+                    })
+                };
+                let mut found = read(self).unwrap_or_default();
+                let unknown: Vec<_> =
+                    found.iter_mut().flat_map(|it| it.unknown.drain(..)).collect();
+                if !unknown.is_empty() {
+                    is_new = true;
+                    self.plans.add(unknown, history, &hub.aws.live);
+                    found = read(self).unwrap_or_default();
+                }
+                for new in found {
+                    is_new |= self.add(hub, history, new, batch);
+                }
+            }
+        }
+        is_new
+    }
+
+    /// The rows of a data source after those that are recorded.
+    fn read(&self, hub: &Hub, engine: &Analyzer, agent: &Agent, at: Part) -> Option<New> {
+        let metrics = engine.metrics();
+        let known = self.sources.get(&(at.analyzer, at.source));
+        let last = known.map(|known| known.last).unwrap_or_default();
+        let names = Names::of(metrics.points(), agent, &at.source);
+        let (rows, unknown) = (Vec::new(), Vec::new());
+        let mut new = New { at, names, last, rows, unknown };
+        let unix = |time: EngineTime| hub.unix_ms(time).cast_signed();
+        for record in metrics.past_records(&at.source) {
+            let shape = Shape::of(at.analyzer, record);
+            let Some(plan) = self.plans.get(&shape) else {
+                new.unknown.push((shape, plan::metrics(record)));
+                continue;
+            };
+            for row in record.after(last) {
+                new.last = new.last.max(row.time);
+                let columns = plan.columns(record, &row);
+                if !columns.is_empty() {
+                    let over = row.over.as_millis() as i64;
+                    new.rows.push((record.name(), Row { end: unix(row.time), over, columns }));
+                }
+            }
+        }
+        for custom in metrics.past_customs(&at.source) {
+            let Some(column) = self.plans.custom(custom.name, custom.counter) else {
+                let shape = Shape::custom(custom.name.clone(), custom.counter);
+                new.unknown.push((shape, Vec::new()));
+                continue;
+            };
+            for (time, over, number) in custom.after(last) {
+                new.last = new.last.max(time);
+                let over = if custom.counter { over.as_millis() as i64 } else { 0 };
+                let Some(number) = plan::rounded(number, false) else { continue };
+                let sample = Sample::one(number);
+                let row = Row { end: unix(time), over, columns: vec![(column, sample)] };
+                new.rows.push((CUSTOM, row));
+            }
+        }
+        (!new.rows.is_empty() || !new.unknown.is_empty()).then_some(new)
+    }
+
+    fn add(&mut self, hub: &Hub, history: &History, new: New, batch: &mut Batch) -> bool {
+        let New { at, names, last, rows, .. } = new;
+        let recorded = self.sources.entry((at.analyzer, at.source));
+        let recorded = recorded.or_insert_with(|| Recorded {
+            names: names.clone(),
+            last,
+            groups: BTreeMap::new(),
+        });
+        recorded.last = last;
+        if recorded.names != names {
+            recorded.names = names;
+            recorded.groups.clear();
+        }
+        let mut is_new = false;
+        for (record, row) in rows {
+            let group = recorded.groups.entry(record).or_insert_with(|| {
+                is_new = true;
+                let group = history.group(&recorded.names.group(record));
+                if let Some(group) = group {
+                    hub.aws.live.write().add(at.source, record, group);
+                }
+                group
+            });
+            match group {
+                Some(group) => batch.add(*group, &row),
+                None => history.dropped(row.columns.len()),
+            }
+        }
+        is_new
+    }
+
+    /// Adds the points that programs reported since the last round.
+    fn reported(&mut self, hub: &Hub, history: &History, batch: &mut Batch) {
+        let (fresh, dropped) = hub.aws.reported.lock().take_fresh();
+        history.dropped(dropped);
+        for (metric, unit, points) in fresh {
+            if self.reported.len() >= MAX_REPORTED {
+                self.reported.clear();
+            }
+            let key = (metric, unit);
+            let place = self.reported.entry(key).or_insert_with_key(|(metric, unit)| {
+                let (name, dimensions) = metric.texts();
+                let group = history.group(&format!("{name}\0{dimensions}\0{unit}"))?;
+                let column = history.column("reported", false)?;
+                let stored = Stored { group, column, unit: unit.as_str().into() };
+                history.add_metric(&name, &dimensions, &stored).then_some((group, column))
+            });
+            let Some((group, column)) = *place else {
+                history.dropped(points.len());
+                continue;
+            };
+            for (end, sample) in by_seconds(&points) {
+                batch.add(group, &Row { end, over: 0, columns: vec![(column, sample)] });
+            }
+        }
+    }
+}
+
+/// Points of a second are one.
+fn by_seconds(points: &[Point]) -> BTreeMap<i64, Sample> {
+    let mut found: BTreeMap<i64, Sample> = BTreeMap::new();
+    for Point { end, sum, min, max, count, .. } in points.iter().copied() {
+        let second = end - end.rem_euclid(1000);
+        found.entry(second).or_default().add(&Sample { sum, min, max, count });
+    }
+    found
+}
+
+fn now(hub: &Hub) -> i64 {
+    hub.unix_ms(hub.now()).cast_signed()
+}
+
+/// The record of `rtmetric` values.
+pub(super) const CUSTOM: &str = "rtmetric";
+/// A round takes at most one part in so many of the time.
+const SHARE: u32 = 25;
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(10);
+/// Data sources that are read while samples wait.
+const PART: usize = 16;
+/// Time for which the engine keeps rows.
+const MEMORY: Duration = Duration::from_secs(3 * 3600);
+/// Time after which names of an agent are looked at again: there may be more metrics.
+const NAMES: Duration = Duration::from_secs(600);
+/// Reported metrics whose places are in memory.
+const MAX_REPORTED: usize = 20_000;

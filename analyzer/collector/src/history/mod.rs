@@ -1,0 +1,243 @@
+//! History: the samples of all metrics in a file, for times that memory does not reach back to.
+//!
+//! The [recorder](crate::aws) adds the rows of all agents, and the points that programs report, every few
+//! seconds. [`store`] has them in a database, by the [tiers](tier) in which they are kept; docs/history.md
+//! has the layout, and why redb. All work of it is done on a thread of its own or by requests, never by a
+//! receiving thread.
+
+mod bytes;
+mod catalogue;
+mod chunk;
+mod integers;
+mod log;
+#[cfg(test)]
+mod measure;
+mod open;
+mod periods;
+mod sample;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tier;
+mod upkeep;
+
+use core::ops::{Range, RangeInclusive};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub(crate) use catalogue::Listed;
+use catalogue::{Catalogue, Kind};
+pub(crate) use log::{Batch, Row};
+use open::Opened;
+pub(crate) use sample::Sample;
+pub(crate) use tier::{MINUTE, Tier};
+
+/// Metrics that are recorded together: those of a record of a data source, or one that a program reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Group(u32);
+
+/// A metric of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Column(u32);
+
+/// Where the samples of a metric are.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) group: Group,
+    pub(crate) column: Column,
+    pub(crate) unit: Arc<str>,
+}
+
+/// Samples of periods.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) tier: Tier,
+    /// The time of a row, or the beginning of a period; the time that a row is over; the samples.
+    pub(crate) samples: Vec<(i64, i64, Sample)>,
+}
+
+/// The history.
+#[derive(Debug)]
+pub(crate) struct History {
+    path: PathBuf,
+    /// Bytes that the file may have.
+    limit: u64,
+    /// Bytes of memory that it may take.
+    memory: usize,
+    opened: Opened,
+    catalogue: Mutex<Catalogue>,
+    upkeep: Mutex<upkeep::Upkeep>,
+    pub(crate) counters: Counters,
+}
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Samples written.
+    pub(crate) points: AtomicU64,
+    /// Samples that were not written.
+    pub(crate) dropped: AtomicU64,
+    /// Times that the file could not be written or read.
+    pub(crate) errors: AtomicU64,
+    /// Metrics in the catalogue.
+    pub(crate) metrics: AtomicU64,
+    /// Bytes of the file.
+    pub(crate) bytes: AtomicU64,
+    /// The time of the last write, in milliseconds since 1970; 0 before the first one.
+    pub(crate) written: AtomicI64,
+}
+
+impl Counters {
+    fn add(counter: &AtomicU64, number: u64) {
+        counter.fetch_add(number, Ordering::Relaxed);
+    }
+}
+
+impl Group {
+    fn shard(self) -> u32 {
+        self.0 / SHARD
+    }
+
+    fn of_shard(shard: u32) -> RangeInclusive<u32> {
+        shard * SHARD..=shard * SHARD + (SHARD - 1)
+    }
+}
+
+impl Column {
+    /// True for differences of a counter, which add up; false for values.
+    pub(crate) fn is_difference(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+impl History {
+    /// The history in a directory, in at most about `limit` bytes, and `memory` bytes of memory. It is
+    /// opened by [`History::open`].
+    pub(crate) fn new(directory: &std::path::Path, limit: u64, memory: usize) -> Self {
+        Self {
+            path: directory.join(FILE),
+            limit,
+            memory,
+            opened: Opened::default(),
+            catalogue: Mutex::default(),
+            upkeep: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The group that a text describes; `None` if there is no history now, or if there are too many.
+    pub(crate) fn group(&self, text: &str) -> Option<Group> {
+        self.number(Kind::Group, text).map(Group)
+    }
+
+    /// The column of a name.
+    pub(crate) fn column(&self, name: &str, is_difference: bool) -> Option<Column> {
+        let number = self.number(Kind::Column, &format!("{}{name}", u8::from(is_difference)))?;
+        Some(Column(number << 1 | u32::from(is_difference)))
+    }
+
+    fn number(&self, kind: Kind, text: &str) -> Option<u32> {
+        self.with(|store| self.catalogue.lock().number(store, kind, text)).flatten()
+    }
+
+    /// Adds a place that samples of a metric are in, unless it is there. False if there is no room.
+    pub(crate) fn add_metric(&self, name: &str, dimensions: &str, stored: &Stored) -> bool {
+        let add = |store: &_| self.catalogue.lock().add(store, (name, dimensions), stored);
+        self.with(add).unwrap_or_default()
+    }
+
+    /// True if a batch should be written before more is added.
+    pub(crate) fn is_enough(&self, batch: &Batch) -> bool {
+        batch.bytes() >= self.memory / 8
+    }
+
+    /// Counts samples that have no place.
+    pub(crate) fn dropped(&self, points: usize) {
+        Counters::add(&self.counters.dropped, points as u64);
+    }
+
+    /// The places that samples of a metric are in.
+    pub(crate) fn find(&self, name: &str, dimensions: &str) -> Vec<Stored> {
+        self.with(|store| store.find((name, dimensions))).unwrap_or_default()
+    }
+
+    /// Metrics after a place, up to a number of them.
+    pub(crate) fn metrics(&self, after: Option<u64>, limit: usize) -> Vec<Listed> {
+        self.with(|store| store.metrics(after, limit)).unwrap_or_default()
+    }
+
+    /// The time of the last row of groups; the last minutes may be missing.
+    pub(crate) fn last(&self, groups: &[Group]) -> Option<i64> {
+        let last = |group: &Group| self.with(|store| store.last(*group)).flatten();
+        groups.iter().filter_map(last).max()
+    }
+
+    /// The samples of a metric in a span of time, for periods of `length` milliseconds from `start` on: of
+    /// the longest periods that divide them, and of others where these are not kept any more.
+    pub(crate) fn read(
+        &self,
+        of: (Group, Column),
+        (start, length): (i64, i64),
+        span: Range<i64>,
+        now: i64,
+    ) -> Vec<Found> {
+        let read = |store: &store::Store| {
+            let begin = |tier: Tier| -> store::Result<i64> {
+                let first = match store.begin(tier)? {
+                    Some(first) if Tier::ROLLED.contains(&tier) => {
+                        first.min(store.begin(Tier::Minutes)?.unwrap_or(first))
+                    }
+                    Some(first) => first,
+                    // All of it is in the log, or in minutes.
+                    None => i64::MIN,
+                };
+                Ok(first.max(now - tier.keep()))
+            };
+            let (mut found, mut end) = (Vec::new(), span.end);
+            for tier in suitable(start, length) {
+                let from = begin(tier)?.max(span.start);
+                let from = from - from.rem_euclid(tier.length());
+                let from = from.max(span.start);
+                if from < end {
+                    found.push(samples(tier, store.read(of, tier, from..end)?));
+                    end = from;
+                }
+            }
+            Ok(found)
+        };
+        self.with(read).unwrap_or_default()
+    }
+
+    /// The rows of a metric in a span of time.
+    pub(crate) fn rows(&self, of: (Group, Column), span: Range<i64>) -> Found {
+        let found = self.with(|store| store.read(of, Tier::Rows, span.clone()));
+        samples(Tier::Rows, found.unwrap_or_default())
+    }
+}
+
+/// The tiers for periods of a length, the best one first: the longest that divides them, then longer ones,
+/// which are kept for a longer time.
+fn suitable(start: i64, length: i64) -> impl Iterator<Item = Tier> {
+    let possible = move |tier: &Tier| match length {
+        ..MINUTE => *tier == Tier::Rows,
+        _ => *tier != Tier::Rows && length % tier.length() == 0,
+    };
+    let aligned = move |tier: &Tier| possible(tier) && start % tier.length() == 0;
+    let best = Tier::ALL.into_iter().rev().find(aligned).unwrap_or(Tier::Minutes);
+    Tier::ALL.into_iter().filter(move |tier| *tier >= best && possible(tier))
+}
+
+fn samples(tier: Tier, chunk: chunk::Chunk) -> Found {
+    let overs = chunk.overs.into_iter().chain(core::iter::repeat(0));
+    let samples = chunk.columns.into_iter().flat_map(|(_, samples)| samples);
+    let rows = chunk.times.into_iter().zip(overs).zip(samples);
+    let known = rows.filter(|(_, sample)| sample.is_known());
+    Found { tier, samples: known.map(|((time, over), sample)| (time, over, sample)).collect() }
+}
+
+/// Groups whose rows are in one part of the log.
+const SHARD: u32 = 256;
+const FILE: &str = "history.redb";

@@ -1,0 +1,281 @@
+//! The history in virtual time: what is written is there in each tier, after restarts too.
+
+use std::fs;
+use std::path::Path;
+
+use super::tier::{DAY, HOUR};
+use super::*;
+
+const START: i64 = 1_800_000_000_000 - 1_800_000_000_000 % DAY;
+
+/// A history in a directory, with times that the test gives.
+struct Lab {
+    history: History,
+    now: i64,
+}
+
+impl Lab {
+    fn open(directory: &Path, now: i64) -> Self {
+        let history = History::new(directory, 1 << 30, 16 << 20);
+        history.open(now);
+        Self { history, now }
+    }
+
+    fn place(&self, group: &str, name: &str, is_difference: bool) -> (Group, Column) {
+        let group = self.history.group(group).expect("room for a group");
+        (group, self.history.column(name, is_difference).expect("room for a column"))
+    }
+
+    /// Writes a row of one number.
+    fn write(&mut self, (group, column): (Group, Column), end: i64, over: i64, number: f64) {
+        let mut batch = Batch::default();
+        batch.add(group, &Row { end, over, columns: vec![(column, Sample::one(number))] });
+        self.now = self.now.max(end);
+        self.history.write(&batch, self.now);
+    }
+
+    fn merge(&self) {
+        self.history.maintain(self.now, true);
+    }
+
+    /// Times, sums, minima, maxima and counts of periods of so many seconds.
+    fn read(&self, of: (Group, Column), seconds: i64, from: i64, to: i64) -> Vec<(i64, [f64; 4])> {
+        let found = self.history.read(of, (from, seconds * 1000), from..to, self.now).into_iter();
+        let mut rows: Vec<_> = found
+            .flat_map(|found| found.samples)
+            .map(|(time, _, it)| (time, [it.sum, it.min, it.max, it.count]))
+            .collect();
+        rows.sort_by_key(|(time, _)| *time);
+        rows
+    }
+}
+
+#[test]
+fn samples_are_the_same_in_the_log_in_chunks_and_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let value = lab.place("host", "value", false);
+    let sum = lab.place("host", "sum", true);
+    for at in 1..=90 {
+        lab.write(value, START + at * 10_000, 10_000, at as f64);
+        lab.write(sum, START + at * 10_000, 10_000, 60.0);
+    }
+    let end = START + HOUR;
+    let check = |lab: &Lab| {
+        let minutes = lab.read(value, 60, START, end);
+        // At 60 s, 70 s, … 110 s.
+        assert_eq!(minutes[1], (START + MINUTE, [51.0, 6.0, 11.0, 6.0]));
+        assert_eq!(minutes.len(), 16);
+        let sums = lab.read(sum, 60, START, end);
+        assert_eq!(sums[0], (START, [360.0, 360.0, 360.0, 1.0]));
+        assert_eq!(sums.len(), 15);
+        let fives = lab.read(sum, 300, START, end);
+        assert_eq!(fives[1], (START + 5 * MINUTE, [1800.0, 360.0, 360.0, 5.0]));
+        let hours = lab.read(sum, 3600, START, end);
+        assert_eq!(hours, [(START, [5400.0, 360.0, 360.0, 15.0])]);
+        let rows = lab.history.rows(sum, START..end).samples;
+        assert_eq!(rows.len(), 90);
+        assert_eq!(rows[0], (START + 10_000, 10_000, Sample::one(60.0)));
+    };
+    check(&lab);
+    lab.merge();
+    check(&lab);
+    let now = lab.now;
+    drop(lab);
+    let mut lab = Lab::open(directory.path(), now);
+    assert_eq!(lab.place("host", "sum", true), sum);
+    assert_ne!(lab.place("other", "sum", true), sum);
+    check(&lab);
+    // A part of a minute that has a sample is part of this sample.
+    lab.write(sum, START + 905_000, 5_000, 40.0);
+    lab.write(sum, START + 910_000, 5_000, 2.0);
+    lab.merge();
+    let sums = lab.read(sum, 60, START + 15 * MINUTE, end);
+    assert_eq!(sums, [(START + 15 * MINUTE, [42.0, 42.0, 42.0, 1.0])]);
+}
+
+#[test]
+fn tiers_are_kept_for_their_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let sum = lab.place("host", "sum", true);
+    let days = 480;
+    // A minute of each hour.
+    for day in 0..days {
+        let mut batch = Batch::default();
+        for hour in day * 24..day * 24 + 24 {
+            let columns = vec![(sum.1, Sample::one(hour as f64))];
+            let end = START + hour * HOUR + 2 * MINUTE;
+            batch.add(sum.0, &Row { end, over: MINUTE, columns });
+        }
+        lab.now = START + (day + 1) * DAY;
+        lab.history.write(&batch, lab.now);
+        lab.merge();
+    }
+    lab.now = START + days * DAY;
+    lab.merge();
+    let first = |seconds: i64| {
+        let found = lab.read(sum, seconds, START, lab.now);
+        assert!(found.windows(2).all(|pair| pair[1].0 > pair[0].0));
+        found.first().map(|(time, _)| (lab.now - time) / DAY)
+    };
+    // Slots of chunks end later than the times that are in them.
+    assert!(matches!(first(60), Some(14..=15)), "{:?}", first(60));
+    assert!(matches!(first(300), Some(62..=64)), "{:?}", first(300));
+    assert!(matches!(first(3600), Some(454..=465)), "{:?}", first(3600));
+    let month = lab.read(sum, 3600, lab.now - 30 * DAY, lab.now);
+    assert_eq!(month.len(), 30 * 24);
+    let hour = (days - 30) as f64 * 24.0;
+    assert_eq!(month[0].1, [hour, hour, hour, 1.0]);
+    // From a time that is no whole hour: minutes, and before them the five minutes that begin after it.
+    let from = lab.now - 30 * DAY + MINUTE;
+    let uneven = lab.read(sum, 3600, from, lab.now);
+    assert_eq!(
+        uneven.iter().map(|(_, it)| it[0]).sum::<f64>(),
+        (1..720).map(|it| hour + it as f64).sum::<f64>()
+    );
+    assert!(fs::metadata(directory.path().join(FILE)).unwrap().len() < 8 << 20);
+}
+
+#[test]
+fn late_points_change_all_tiers() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let value = lab.place("program", "value", false);
+    for hour in 0..24 {
+        lab.write(value, START + hour * HOUR, 0, 1.0);
+    }
+    lab.merge();
+    lab.write(value, START + HOUR + 30 * MINUTE, 0, 5.0);
+    lab.merge();
+    let expected = [6.0, 1.0, 5.0, 2.0];
+    assert_eq!(lab.read(value, 3600, START, lab.now)[1], (START + HOUR, expected));
+    assert_eq!(lab.read(value, 300, START, lab.now).len(), 24);
+    // Neither older than minutes are kept, nor far ahead.
+    for time in [lab.now - 16 * DAY, lab.now + 4 * HOUR] {
+        let mut batch = Batch::default();
+        let columns = vec![(value.1, Sample::one(1.0))];
+        batch.add(value.0, &Row { end: time, over: 0, columns });
+        lab.history.write(&batch, lab.now);
+    }
+    lab.merge();
+    assert_eq!(lab.history.counters.dropped.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn size_is_bounded_and_the_oldest_go_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    lab.history.limit = 2 << 20;
+    let places: Vec<_> =
+        (0..100).map(|at| lab.place(&format!("host{at}"), "noise", false)).collect();
+    let mut random = 1_u64;
+    let mut batch = Batch::default();
+    for minute in 0..3 * 24 * 60 {
+        for (group, column) in &places {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let sample = Sample::one((random >> 20) as f64);
+            let end = START + minute * MINUTE;
+            batch.add(*group, &Row { end, over: 0, columns: vec![(*column, sample)] });
+        }
+        if minute % 60 == 59 {
+            lab.now = START + minute * MINUTE;
+            lab.history.write(&core::mem::take(&mut batch), lab.now);
+            lab.merge();
+        }
+    }
+    let length = fs::metadata(directory.path().join(FILE)).unwrap().len();
+    assert!(length < 3 << 20, "{length}");
+    let minutes = lab.read(places[0], 60, START, lab.now);
+    let first = minutes.first().map(|(time, _)| (time - START) / HOUR);
+    assert!(matches!(first, Some(24..70)), "{first:?}");
+    // Longer periods are kept longer.
+    assert_eq!(lab.read(places[0], 3600, START, lab.now)[0].0, START);
+}
+
+#[test]
+fn damaged_file_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    let good = {
+        let mut lab = Lab::open(directory.path(), START);
+        let value = lab.place("host", "value", false);
+        for at in 0..200 {
+            lab.write(value, START + at * 10_000, 0, (at * at) as f64);
+        }
+        lab.merge();
+        drop(lab);
+        fs::read(&path).unwrap()
+    };
+    let mut random = 7_u64;
+    let mut aside = 0;
+    for round in 0..30 {
+        let mut bytes = good.clone();
+        let mut at = || {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % good.len()
+        };
+        match round % 3 {
+            0 => bytes.truncate(at()),
+            1 => bytes[at()] ^= 1,
+            _ => (0..200).for_each(|_| bytes[at()] ^= 0xff),
+        }
+        fs::write(&path, &bytes).unwrap();
+        let damaged = path.with_extension("redb.damaged");
+        let _ = fs::remove_file(&damaged);
+        let mut lab = Lab::open(directory.path(), START + HOUR);
+        aside += u32::from(damaged.exists());
+        let value = lab.place("host", "value", false);
+        let now = lab.now;
+        lab.write(value, now, 0, 1.0);
+        lab.merge();
+        assert_eq!(lab.read(value, 60, now, now + HOUR), [(now, [1.0, 1.0, 1.0, 1.0])], "{round}");
+    }
+    // A flipped bit may be in a free page.
+    assert!(aside >= 15, "{aside}");
+}
+
+#[test]
+fn metrics_are_found_by_name_and_listed_in_pages() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let mut expected = Vec::new();
+    for at in 0..30 {
+        let (group, column) = lab.place(&format!("host{}", at / 3), &format!("m{}", at % 3), false);
+        let stored = Stored { group, column, unit: "Bytes".into() };
+        let (name, dimensions) = (format!("N\0m{}", at % 3), format!("host\0{}", at / 3));
+        assert!(lab.history.add_metric(&name, &dimensions, &stored));
+        assert!(lab.history.add_metric(&name, &dimensions, &stored));
+        lab.write((group, column), START, 0, 1.0);
+        assert_eq!(lab.history.find(&name, &dimensions), [stored]);
+        expected.push((name, dimensions));
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let part = lab.history.metrics(after, 7);
+        assert!(part.len() <= 7);
+        let Some(last) = part.last() else { break };
+        after = Some(last.place);
+        found.extend(part.into_iter().map(|it| (it.name, it.dimensions)));
+    }
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert_eq!(lab.history.find("N\0m9", "host\01"), []);
+}
+
+#[test]
+fn tier_follows_from_the_period() {
+    let of = |start: i64, seconds: i64| suitable(start, seconds * 1000).collect::<Vec<_>>();
+    use Tier::{FiveMinutes, Hours, Minutes, Rows};
+    assert_eq!(of(0, 1), [Rows]);
+    assert_eq!(of(0, 30), [Rows]);
+    assert_eq!(of(0, 60), [Minutes]);
+    assert_eq!(of(0, 180), [Minutes]);
+    assert_eq!(of(0, 300), [FiveMinutes]);
+    assert_eq!(of(MINUTE, 300), [Minutes, FiveMinutes]);
+    assert_eq!(of(0, 3600), [Hours]);
+    assert_eq!(of(5 * MINUTE, 3600), [FiveMinutes, Hours]);
+    assert_eq!(of(MINUTE, 86_400), [Minutes, FiveMinutes, Hours]);
+    assert_eq!(of(0, 900), [FiveMinutes]);
+}
