@@ -42,7 +42,7 @@ impl Format {
             .unwrap_or_else(|_| Self { fields: Vec::new(), version: 2 })
     }
 
-    pub(super) fn fields(&self) -> &[&'static Field] {
+    pub(crate) fn fields(&self) -> &[&'static Field] {
         &self.fields
     }
 

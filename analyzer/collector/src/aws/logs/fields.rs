@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::insights::discovered;
-use super::name::{ACCOUNT, fault, group};
+use super::insights::{discovered, formats};
+use super::name::{fault, group};
 use super::store::{limits, parse_pointer};
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
@@ -14,13 +14,15 @@ use crate::hub::Hub;
 pub(super) fn of_group(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
     let span = 0..=i64::MAX;
-    let view = hub.aws.logs.view(hub, group(&members)?, &span, 0).map_err(fault)?;
+    let name = group(&members)?;
+    let view = hub.aws.logs.view(hub, name, &span, 0).map_err(fault)?;
+    let formats = formats(hub, name);
     let (first, last) = limits(&view.since(span));
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut total = 0;
     for event in view.backward(first, last).take(SAMPLE) {
         total += 1;
-        for name in discovered(&view, event.message).into_iter().chain(OWN.map(str::to_owned)) {
+        for name in discovered(&formats, event.message).into_iter().chain(OWN.map(str::to_owned)) {
             *counts.entry(name).or_default() += 1;
         }
     }
@@ -50,7 +52,7 @@ pub(super) fn record(hub: &Hub, document: &Document) -> Result<Document, Fault> 
     let map = [
         ("@timestamp", event.timestamp.to_string()),
         ("@ingestionTime", event.ingestion.to_string()),
-        ("@log", format!("{ACCOUNT}:{}", view.group)),
+        ("@log", format!("{}:{}", hub.flow_logs.options.account, view.group)),
         ("@logStream", stream.to_string()),
         ("@message", event.message.to_owned()),
         ("@ptr", pointer.to_owned()),

@@ -33,12 +33,12 @@ pub(super) fn describe(hub: &Hub, document: &Document) -> Result<Document, Fault
     let page: Vec<_> = found.by_ref().take(limit).collect();
     let last = page.last().filter(|_| found.next().is_some());
     let next = last.map(|group| token::write(&request, &group.name));
-    let groups: Vec<_> = page.into_iter().map(describe_group).collect();
+    let groups: Vec<_> = page.into_iter().map(|group| describe_group(hub, group)).collect();
     Ok(Document::new().with("logGroups", groups).with_some("nextToken", next))
 }
 
-fn describe_group(group: &Group) -> Document {
-    let arn = arn(&group.name);
+fn describe_group(hub: &Hub, group: &Group) -> Document {
+    let arn = arn(hub, &group.name);
     Document::new()
         .with("logGroupName", &*group.name)
         .with("creationTime", group.created)

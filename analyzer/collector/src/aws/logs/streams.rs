@@ -46,8 +46,10 @@ pub(super) fn describe(hub: &Hub, document: &Document) -> Result<Document, Fault
     found.truncate(limit);
     let last = found.last().filter(|_| !is_last);
     let next = last.map(|(time, name, _)| token::write(&request, &format!("{time}/{name}")));
-    let streams: Vec<_> =
-        found.into_iter().map(|(_, name, stream)| describe_stream(group, name, stream)).collect();
+    let streams: Vec<_> = found
+        .into_iter()
+        .map(|(_, name, stream)| describe_stream(hub, group, name, stream))
+        .collect();
     Ok(Document::new().with("logStreams", streams).with_some("nextToken", next))
 }
 
@@ -59,14 +61,14 @@ fn by_time(members: &Members<'_>) -> Result<bool, Fault> {
     }
 }
 
-fn describe_stream(group: &str, name: &str, stream: &Stream) -> Document {
+fn describe_stream(hub: &Hub, group: &str, name: &str, stream: &Stream) -> Document {
     Document::new()
         .with("logStreamName", name)
         .with("creationTime", stream.created)
         .with_some("firstEventTimestamp", stream.first)
         .with_some("lastEventTimestamp", stream.last)
         .with_some("lastIngestionTime", stream.last_ingestion)
-        .with("arn", format!("{}:log-stream:{name}", arn(group)))
+        .with("arn", format!("{}:log-stream:{name}", arn(hub, group)))
         .with("storedBytes", 0)
 }
 

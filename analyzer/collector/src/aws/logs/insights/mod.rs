@@ -16,7 +16,7 @@ mod tests;
 mod value;
 
 pub(super) use queries::{Queries, describe, results, start, stop};
-pub(super) use record::discovered;
+pub(super) use record::{discovered, formats};
 
 /// Why a query ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

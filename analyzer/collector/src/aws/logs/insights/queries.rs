@@ -16,13 +16,14 @@ use tokio::task::spawn_blocking;
 
 use super::Overrun;
 use super::command::Query;
+use super::record::{Format, formats};
 use super::run::{Bounds, Outcome, Scanned, run};
 use super::syntax::MAX_LIMIT;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::logs::cursor::Wrong;
 use crate::aws::logs::name::{fault, group_name, groups, milliseconds};
-use crate::aws::logs::store::{Store, View};
+use crate::aws::logs::store::Store;
 use crate::aws::members::Members;
 use crate::aws::request_id;
 use crate::hub::Hub;
@@ -44,7 +45,9 @@ struct Entry {
     id: String,
     text: String,
     query: Query,
-    groups: Vec<String>,
+    /// The groups, and the formats of their flow records.
+    groups: Vec<(String, Vec<Format>)>,
+    account: String,
     span: RangeInclusive<i64>,
     limit: usize,
     /// Milliseconds since 1970.
@@ -106,10 +109,11 @@ pub(in crate::aws::logs) fn start(hub: &Hub, document: &Document) -> Result<Docu
         Some(limit) if (1..=MAX_LIMIT).contains(&limit) => limit,
         Some(_) => return Err(Fault::value("limit", &format!("must be 1 to {MAX_LIMIT}"))),
     };
-    let groups: Vec<_> = wanted_groups(&members)?.into_iter().map(str::to_owned).collect();
+    let wanted = wanted_groups(&members)?.into_iter();
+    let groups: Vec<_> = wanted.map(|name| (name.to_owned(), formats(hub, name))).collect();
     {
         let store = hub.aws.logs.store();
-        groups.iter().try_for_each(|name| store.group(name).map(drop)).map_err(fault)?;
+        groups.iter().try_for_each(|(name, _)| store.group(name).map(drop)).map_err(fault)?;
     }
     let query = Query::parse(text).map_err(|wrong| malformed(&wrong, text))?;
     let entry = Entry {
@@ -117,6 +121,7 @@ pub(in crate::aws::logs) fn start(hub: &Hub, document: &Document) -> Result<Docu
         text: text.to_owned(),
         query,
         groups,
+        account: hub.flow_logs.options.account.clone(),
         // All of the last second.
         span: from..=to.saturating_add(999),
         limit,
@@ -202,7 +207,7 @@ pub(in crate::aws::logs) fn describe(hub: &Hub, document: &Document) -> Result<D
     let most = members.integer("maxResults")?.unwrap_or(MAX_KEPT as u32);
     let all = hub.aws.logs.queries.all.lock();
     let wanted = all.iter().rev().filter(|entry| {
-        let is_of = |group: &str| entry.groups.iter().any(|own| own == group);
+        let is_of = |group: &str| entry.groups.iter().any(|(own, _)| own == group);
         group.is_none_or(is_of)
             && status.is_none_or(|status| entry.state.lock().status.word() == status)
     });
@@ -213,7 +218,7 @@ pub(in crate::aws::logs) fn describe(hub: &Hub, document: &Document) -> Result<D
             .with("queryString", &*entry.text)
             .with("status", entry.state.lock().status.word())
             .with("createTime", entry.created)
-            .with_some("logGroupName", entry.groups.first().map(String::as_str))
+            .with_some("logGroupName", entry.groups.first().map(|(name, _)| name.as_str()))
     };
     let queries: Vec<_> = wanted.take(most as usize).map(describe).collect();
     Ok(Document::new().with("queries", queries))
@@ -289,14 +294,22 @@ fn work(entry: &Entry, store: &Mutex<Store>, memory: usize) {
         }
         state.status = Status::Running;
     }
-    let views: Vec<View> = {
+    let views: Vec<_> = {
         let store = store.lock();
         // A group that was deleted meanwhile has no events.
-        let views = entry.groups.iter().filter_map(|name| store.view(name, &entry.span, 0).ok());
-        views.map(|view| view.at(entry.created)).collect()
+        let views = entry.groups.iter().filter_map(|(name, formats)| {
+            let view = store.view(name, &entry.span, 0).ok()?;
+            Some((view.at(entry.created), formats.clone()))
+        });
+        views.collect()
     };
-    let bounds =
-        Bounds { memory, time: MAX_TIME, is_cancelled: &entry.is_cancelled, limit: entry.limit };
+    let bounds = Bounds {
+        memory,
+        time: MAX_TIME,
+        is_cancelled: &entry.is_cancelled,
+        limit: entry.limit,
+        account: &entry.account,
+    };
     let result = run(&entry.query, &views, &entry.span, &bounds);
     let mut state = entry.state.lock();
     if state.status != Status::Running {

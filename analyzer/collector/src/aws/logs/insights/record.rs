@@ -5,49 +5,42 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::value::Value;
-use crate::aws::logs::name::ACCOUNT;
 use crate::aws::logs::store::{Event, View};
+use crate::flow_logs::Destination;
+use crate::hub::Hub;
 
 /// Where the fields of a query come from.
 #[derive(Debug)]
 pub(super) struct Fields {
     /// The names of the fields by number.
     names: Vec<String>,
-    /// The field of each place in a flow record.
-    places: Vec<Option<usize>>,
+    /// The field of each place in a flow record of each format.
+    formats: Vec<Vec<Option<usize>>>,
     /// Other names of the same field: `startTime` of `start`.
     twins: Vec<(usize, usize)>,
-    version: Option<String>,
     log: String,
     /// The fields that have one path in JSON.
     members: Vec<(usize, Vec<String>)>,
 }
 
 impl Fields {
-    /// The fields with these names in a group with a format of flow records.
-    pub(super) fn new(names: &[String], view: &View) -> Self {
-        let format = view.format.as_deref().unwrap_or(&DEFAULT);
+    /// The fields with these names in a group of an account, which has flow records in these formats.
+    pub(super) fn new(names: &[String], view: &View, account: &str, formats: &[Format]) -> Self {
         let find = |wanted: &str| names.iter().position(|name| name == wanted);
-        let places = format.iter().map(|field| find(&camel(field))).collect();
-        let pairs = [("start", "startTime"), ("end", "endTime")];
-        // Either name alone, or both.
-        let twins = pairs.iter().filter_map(|(one, other)| find(one).zip(find(other))).collect();
-        let mut fields = Self {
-            names: names.to_vec(),
-            places,
-            twins,
-            version: view.format.is_none().then(|| "2".to_owned()),
-            log: format!("{ACCOUNT}:{}", view.group),
-            members: Vec::new(),
+        let twin = |field: &str| TWINS.iter().find(|(one, _)| *one == field);
+        let place = |field: &&str| {
+            find(&camel(field)).or_else(|| twin(field).and_then(|(_, other)| find(other)))
         };
-        for (place, name) in fields.places.iter_mut().zip(format) {
-            let other = pairs.iter().find(|(one, _)| one == name);
-            *place = place.or_else(|| other.and_then(|(_, other)| find(other)));
-        }
         let own = (0..).zip(names).filter(|(_, name)| !name.starts_with('@'));
-        fields.members =
-            own.map(|(at, name)| (at, name.split('.').map(str::to_owned).collect())).collect();
-        fields
+        Self {
+            names: names.to_vec(),
+            formats: formats.iter().map(|format| format.iter().map(place).collect()).collect(),
+            twins: TWINS.iter().filter_map(|(one, other)| find(one).zip(find(other))).collect(),
+            log: format!("{account}:{}", view.group),
+            members: own
+                .map(|(at, name)| (at, name.split('.').map(str::to_owned).collect()))
+                .collect(),
+        }
     }
 
     /// Puts the values of an event in the places of its fields.
@@ -99,17 +92,12 @@ impl Fields {
     }
 
     fn read_flow<'a>(&self, message: &'a str, values: &mut [Value<'a>]) {
-        // A text that is no record of the default format has no fields.
-        if let Some(version) = &self.version {
-            let begins = message.strip_prefix(version.as_str());
-            if begins.is_none_or(|rest| !rest.starts_with(' '))
-                || message.bytes().filter(|byte| *byte == b' ').count() + 1 != self.places.len()
-            {
-                return;
-            }
-        }
+        let length = message.bytes().filter(|byte| *byte == b' ').count() + 1;
+        // A text that is no record has no fields.
+        let format = self.formats.iter().find(|format| is_record(message, length, format.len()));
+        let Some(format) = format else { return };
         let mut tokens = message.split(' ');
-        for place in &self.places {
+        for place in format {
             let Some(token) = tokens.next() else { return };
             let value = place.and_then(|place| values.get_mut(place));
             if let Some(value) = value.filter(|_| token != "-") {
@@ -125,8 +113,8 @@ impl Fields {
     }
 }
 
-/// The names of the fields of an event.
-pub(in crate::aws::logs) fn discovered(view: &View, message: &str) -> Vec<String> {
+/// The names of the fields of an event of a group with these formats.
+pub(in crate::aws::logs) fn discovered(formats: &[Format], message: &str) -> Vec<String> {
     if message.trim_start().starts_with('{') {
         let mut names = Vec::new();
         if let Ok(json) = serde_json::from_str::<Json>(message) {
@@ -134,10 +122,28 @@ pub(in crate::aws::logs) fn discovered(view: &View, message: &str) -> Vec<String
         }
         return names;
     }
-    let format = view.format.as_deref().unwrap_or(&DEFAULT);
-    let is_record = message.split(' ').count() == format.len()
-        && (view.format.is_some() || message.starts_with("2 "));
-    if is_record { format.iter().map(|field| camel(field)).collect() } else { Vec::new() }
+    let length = message.split(' ').count();
+    let format = formats.iter().find(|format| is_record(message, length, format.len()));
+    format.into_iter().flatten().map(|field| camel(field)).collect()
+}
+
+/// The fields of flow records, such as `account-id`.
+pub(in crate::aws::logs) type Format = Vec<&'static str>;
+
+/// The formats of the flow records of a group: those of flow logs that have it, and the default one.
+pub(in crate::aws::logs) fn formats(hub: &Hub, group: &str) -> Vec<Format> {
+    let all = hub.flow_logs.all();
+    let own = all
+        .iter()
+        .filter(|log| matches!(&log.setting.destination, Destination::Group(own) if own == group));
+    let own = own.map(|log| log.format.fields().iter().map(|field| field.name).collect());
+    own.chain([DEFAULT.to_vec()]).collect()
+}
+
+/// True if a message with so many fields has a format with so many. One with as many as the default format
+/// must begin with its version.
+fn is_record(message: &str, length: usize, of_format: usize) -> bool {
+    length == of_format && (length != DEFAULT.len() || message.starts_with("2 "))
 }
 
 fn flatten(json: &Json, path: &mut String, names: &mut Vec<String>) {
@@ -181,22 +187,24 @@ fn camel(field: &str) -> String {
 }
 
 /// The default format of flow records, version 2.
-const DEFAULT: [Cow<'static, str>; 14] = [
-    Cow::Borrowed("version"),
-    Cow::Borrowed("account-id"),
-    Cow::Borrowed("interface-id"),
-    Cow::Borrowed("srcaddr"),
-    Cow::Borrowed("dstaddr"),
-    Cow::Borrowed("srcport"),
-    Cow::Borrowed("dstport"),
-    Cow::Borrowed("protocol"),
-    Cow::Borrowed("packets"),
-    Cow::Borrowed("bytes"),
-    Cow::Borrowed("start"),
-    Cow::Borrowed("end"),
-    Cow::Borrowed("action"),
-    Cow::Borrowed("log-status"),
+pub(super) const DEFAULT: [&str; 14] = [
+    "version",
+    "account-id",
+    "interface-id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "packets",
+    "bytes",
+    "start",
+    "end",
+    "action",
+    "log-status",
 ];
+/// Fields with two names.
+const TWINS: [(&str, &str); 2] = [("start", "startTime"), ("end", "endTime")];
 
 /// Members of a JSON text that are fields, as of the service.
 const MAX_MEMBERS: usize = 200;

@@ -14,7 +14,7 @@ use super::Overrun;
 use super::aggregate::Groups;
 use super::command::{Command, Query, Stats};
 use super::expression::{Expression, Scope};
-use super::record::Fields;
+use super::record::{Fields, Format};
 use super::syntax::MAX_LIMIT;
 use super::value::Value;
 use crate::aws::logs::store::{Key, View};
@@ -44,6 +44,7 @@ pub(super) struct Bounds<'a> {
     pub(super) is_cancelled: &'a AtomicBool,
     /// Rows of the result.
     pub(super) limit: usize,
+    pub(super) account: &'a str,
 }
 
 /// A row: its place in time and the values of all fields.
@@ -56,7 +57,7 @@ struct Row<'a> {
 /// Runs a query over events of a span of time.
 pub(super) fn run<'q>(
     query: &'q Query,
-    views: &'q [View],
+    views: &'q [(View, Vec<Format>)],
     span: &'q RangeInclusive<i64>,
     bounds: &'q Bounds<'q>,
 ) -> Result<Outcome, Overrun> {
@@ -93,7 +94,8 @@ fn columns(query: &Query, row: &Row<'_>) -> Vec<Option<String>> {
 struct Scan<'q> {
     query: &'q Query,
     early: &'q [Command],
-    views: &'q [View],
+    /// Groups, and the formats of their flow records.
+    views: &'q [(View, Vec<Format>)],
     span: &'q RangeInclusive<i64>,
     bounds: &'q Bounds<'q>,
     begin: Instant,
@@ -106,8 +108,9 @@ impl<'q> Scan<'q> {
         counts: &mut Scanned,
         mut add: impl FnMut(Key, &[Value<'q>]) -> Result<(), Overrun>,
     ) -> Result<(), Overrun> {
-        for view in self.views {
-            let fields = Fields::new(&self.query.names, view);
+        for (view, formats) in self.views {
+            let account = self.bounds.account;
+            let fields = Fields::new(&self.query.names, view, account, formats);
             let mut values = Vec::new();
             for event in view.scan(&view.since(self.span.clone())) {
                 if counts.records.is_multiple_of(CHECKED) {

@@ -5,10 +5,13 @@ use std::time::Instant;
 
 use super::Overrun;
 use super::command::Query;
+use super::record::DEFAULT;
 use super::run::{Bounds, Outcome, run};
 use crate::aws::logs::store::Store;
 
 const ALL: RangeInclusive<i64> = 0..=i64::MAX;
+/// That of a flow log of a user.
+const FORMAT: [&str; 4] = ["srcaddr", "pkt-srcaddr", "tcp-flags", "end"];
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 const RECORDS: [&str; 6] = [
@@ -42,9 +45,11 @@ fn outcome(
     memory: usize,
 ) -> Result<(Vec<String>, Outcome), Overrun> {
     let query = Query::parse(text).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"));
-    let views = [store.view(group, &ALL, 0).unwrap()];
+    let formats = vec![FORMAT.to_vec(), DEFAULT.to_vec()];
+    let views = [(store.view(group, &ALL, 0).unwrap(), formats)];
     let time = Duration::from_secs(60);
-    let bounds = Bounds { memory, time, is_cancelled: &NEVER, limit: 10_000 };
+    let bounds =
+        Bounds { memory, time, is_cancelled: &NEVER, limit: 10_000, account: "123456789010" };
     let outcome = run(&query, &views, &ALL, &bounds)?;
     let names = query.columns.iter().map(|column| query.names[*column].clone()).collect();
     Ok((names, outcome))
@@ -151,7 +156,7 @@ fn events_are_the_newest_first_with_the_fields_that_are_asked_for() {
     assert_eq!(
         rows[1],
         format!(
-            "2027-01-15 08:01:35.000 | 123456789012:/flowmote/vpc | eni-2-all | {}",
+            "2027-01-15 08:01:35.000 | 123456789010:/flowmote/vpc | eni-2-all | {}",
             RECORDS[5]
         )
     );
@@ -260,7 +265,6 @@ fn members_of_json_and_parsed_texts_are_fields() {
 #[test]
 fn flow_records_have_the_fields_of_their_format() {
     let mut store = Store::new(1 << 20);
-    assert!(store.set_format("g", 0, &["srcaddr", "pkt-srcaddr", "tcp-flags", "end"]));
     store.append("g", "s", 0, [(5, "10.0.0.1 10.9.9.9 2 1800000000")].into_iter());
     let rows = table(&store, "g", "fields srcAddr, pktSrcAddr, tcpFlags, endTime, bytes");
     assert_eq!(rows[1], "10.0.0.1 | 10.9.9.9 | 2 | 1800000000 | -");
@@ -325,10 +329,15 @@ fn rows_and_groups_that_take_too_much_memory_end_a_query() {
     assert_eq!(table(&store, "g", "fields n | sort n desc | limit 2"), ["n", "4999", "4998"]);
     assert_eq!(table(&store, "g", "sort n | limit 1 | display n"), ["n", "0"]);
     let query = Query::parse("stats count(*)").unwrap();
-    let views = [store.view("g", &ALL, 0).unwrap()];
+    let views = [(store.view("g", &ALL, 0).unwrap(), Vec::new())];
     let cancelled = AtomicBool::new(true);
-    let bounds =
-        Bounds { memory: 1 << 20, time: Duration::ZERO, is_cancelled: &cancelled, limit: 9 };
+    let bounds = Bounds {
+        memory: 1 << 20,
+        time: Duration::ZERO,
+        is_cancelled: &cancelled,
+        limit: 9,
+        account: "",
+    };
     assert_eq!(run(&query, &views, &ALL, &bounds).map(|_| ()), Err(Overrun::Cancelled));
     let bounds = Bounds { is_cancelled: &NEVER, ..bounds };
     assert_eq!(run(&query, &views, &ALL, &bounds).map(|_| ()), Err(Overrun::Time));

@@ -11,7 +11,6 @@ mod tests;
 mod view;
 
 use core::ops::RangeInclusive;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -55,8 +54,6 @@ pub(in crate::aws) struct Group {
     pub(in crate::aws) created: i64,
     /// Days after which events are no longer returned.
     pub(in crate::aws) retention: Option<u32>,
-    /// The fields of its flow records, if these are not in the default format.
-    format: Option<Arc<[Cow<'static, str>]>>,
     streams: BTreeMap<Arc<str>, Stream>,
     names: Arc<BTreeMap<u32, Arc<str>>>,
     /// Streams made since the group was.
@@ -124,16 +121,6 @@ impl Store {
     ) -> Result<(), Refusal> {
         self.groups.get_mut(name).ok_or(Refusal::NoGroup)?.retention = days;
         Ok(())
-    }
-
-    /// Sets the fields of the flow records of a group, which is made if it is not there.
-    pub(in crate::aws) fn set_format(&mut self, name: &str, now: i64, fields: &[&str]) -> bool {
-        if !self.groups.contains_key(name) && self.create(name, now).is_err() {
-            return false;
-        }
-        let format = fields.iter().map(|field| Cow::Owned((*field).to_owned())).collect();
-        let group = self.groups.get_mut(name);
-        group.map(|group| group.format = Some(format)).is_some()
     }
 
     /// Makes a group.
@@ -261,7 +248,6 @@ impl Group {
             id,
             created: now,
             retention: None,
-            format: None,
             streams: BTreeMap::new(),
             names: Arc::default(),
             made: 0,

@@ -1,7 +1,6 @@
 //! The events of a group as they are at a time, read without a lock.
 
 use core::ops::RangeInclusive;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
@@ -16,8 +15,6 @@ pub(in crate::aws) struct View {
     pub(in crate::aws) id: u64,
     /// The sequence number after the last event.
     pub(in crate::aws) end: u64,
-    /// The fields of flow records, if these are not in the default format.
-    pub(in crate::aws) format: Option<Arc<[Cow<'static, str>]>>,
     retention: Option<u32>,
     /// The time before which events are too old.
     oldest: i64,
@@ -42,7 +39,6 @@ impl View {
             group: group.name.clone(),
             id: group.id,
             end: group.open.end(),
-            format: group.format.clone(),
             retention: group.retention,
             oldest: i64::MIN,
             streams: group.names.clone(),
