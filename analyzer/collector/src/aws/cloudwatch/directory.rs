@@ -169,8 +169,11 @@ impl Directory {
     }
 }
 
+/// The name of a flow definition, and its value.
+type Flow = (Arc<str>, Arc<str>);
+
 /// The agents of an analyzer, its flow definitions, and whether it has reports of connections.
-fn read(analyzer: &Analyzer) -> (Vec<Agent>, Vec<(Arc<str>, Arc<str>)>, bool) {
+fn read(analyzer: &Analyzer) -> (Vec<Agent>, Vec<Flow>, bool) {
     let points = analyzer.metrics().points();
     let agents = points.agents().map(|address| {
         let text = |name| points.text_of_agent(address, name).cloned();

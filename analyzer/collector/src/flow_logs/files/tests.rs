@@ -56,7 +56,7 @@ fn file_appears_when_it_is_complete() {
     writer.add(&lines(&log(false), 300, STATUS));
     writer.add(&lines(&log(false), 600, LINE));
     writer.finish(601);
-    assert_eq!(files(directory.path()), [PathBuf::new(); 0]);
+    assert_eq!(files(directory.path()), Vec::<PathBuf>::new());
     writer.finish(602);
     let found = files(directory.path());
     let [file] = &found[..] else { panic!("{found:?}") };
