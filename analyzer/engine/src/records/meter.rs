@@ -7,11 +7,10 @@ use foldhash::HashSet;
 
 use super::key::Key;
 use super::known::{Known, MAX};
-use super::record::Record;
+use super::record::{Record, Sample};
 use super::table::Table;
 use crate::agents::Losses;
 use crate::instant::Instant;
-use crate::keys::Packet;
 use crate::samples::Fresh;
 use crate::source::Source;
 
@@ -96,27 +95,26 @@ impl Meter {
             self.missed += fresh.missed;
             self.skip(self.known.iter().collect());
         }
+        let link = self.tables.iter().any(|table| table.link);
+        let mut batch = Vec::with_capacity(BATCH);
         for (time, packets, source, packet) in fresh.samples() {
-            self.add_sample(self.unix(time), packets, source, &packet);
+            let Some(traffic) = packet.traffic() else { continue };
+            let connection = if traffic.tuple.protocol == TCP { packet.connection() } else { None };
+            let key = Key::of(&packet, source, traffic.tuple, link);
+            batch.push(Sample { time: self.unix(time), packets, key, traffic, connection });
+            if batch.len() == BATCH {
+                self.add_batch(&batch);
+                batch.clear();
+            }
         }
+        self.add_batch(&batch);
     }
 
-    #[inline]
-    fn add_sample(&mut self, time: Duration, packets: f64, source: Source, packet: &Packet<'_>) {
-        let Some(traffic) = packet.traffic() else { return };
-        let is_tcp = traffic.tuple.protocol == TCP;
-        let connection = if is_tcp { packet.connection() } else { None };
-        let free = self.capacity.saturating_sub(self.bytes());
-        for table in &mut self.tables {
-            let key = Key::of(packet, source, traffic.tuple, table.link);
-            match table.record(time, &key, free) {
-                Some(record) => record.add(time, packets, &traffic, connection),
-                None => {
-                    self.refused += 1;
-                    if table.skipped.len() < MAX {
-                        table.skipped.insert(key.interface);
-                    }
-                }
+    fn add_batch(&mut self, samples: &[Sample]) {
+        for at in 0..self.tables.len() {
+            let free = self.capacity.saturating_sub(self.bytes());
+            if let Some(table) = self.tables.get_mut(at) {
+                self.refused += table.add(samples, free);
             }
         }
     }
@@ -196,3 +194,5 @@ fn close(
 }
 
 const TCP: u8 = 6;
+/// Samples whose records are loaded together.
+const BATCH: usize = 32;

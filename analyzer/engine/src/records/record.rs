@@ -2,9 +2,21 @@
 
 use core::time::Duration;
 
+use super::key::Key;
 use crate::keys::{Connection, Traffic};
 
-/// The packets of a [`Key`](super::Key) in a window.
+/// A sample, as far as records need it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    pub(super) time: Duration,
+    /// Packets that it stands for.
+    pub(super) packets: f64,
+    pub(super) key: Key,
+    pub(super) traffic: Traffic,
+    pub(super) connection: Option<Connection>,
+}
+
+/// The packets of a [`Key`] in a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Record {
     /// Estimated packets.
@@ -52,16 +64,10 @@ impl Record {
         record
     }
 
-    /// Adds a sample that stands for so many packets.
-    pub(super) fn add(
-        &mut self,
-        time: Duration,
-        packets: f64,
-        traffic: &Traffic,
-        connection: Option<Connection>,
-    ) {
+    pub(super) fn add(&mut self, sample: &Sample) {
+        let Sample { time, packets, traffic, .. } = *sample;
         self.add_packet(time, packets, traffic.bytes, traffic.tcp_flags);
-        let Some(Connection { rtt, retransmissions }) = connection else { return };
+        let Some(Connection { rtt, retransmissions }) = sample.connection else { return };
         if let Some(rtt) = rtt {
             self.rtt += u64::from(rtt);
             self.measured = self.measured.saturating_add(1);

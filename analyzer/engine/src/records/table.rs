@@ -1,6 +1,7 @@
 //! The open records of a window length.
 
 use core::hash::BuildHasher;
+use core::hint::black_box;
 use core::time::Duration;
 
 use foldhash::HashSet;
@@ -8,7 +9,8 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::key::Key;
-use super::record::Record;
+use super::known::MAX;
+use super::record::{Record, Sample};
 use crate::source::Source;
 
 /// The open records of a window length. Those of the next window may be among them: samples are read
@@ -51,15 +53,52 @@ impl Table {
         time.as_secs() / u64::from(self.seconds.max(1))
     }
 
-    /// The record of a key in the window of a time; `None` if there is no room for a new one in `free` bytes.
-    pub(super) fn record(&mut self, time: Duration, key: &Key, free: usize) -> Option<&mut Record> {
+    /// Adds samples to their records. Returns how many have none: there is no room for it in `free` bytes.
+    ///
+    /// The records are touched first, one directly after the other, so that the processor waits for many
+    /// of them at the same time: most are in no cache.
+    pub(super) fn add(&mut self, samples: &[Sample], free: usize) -> u64 {
+        let places: Vec<(u64, Key, u64)> = samples.iter().map(|it| self.place(it)).collect();
+        places.iter().for_each(|(window, _, hash)| self.touch(*window, *hash));
+        let mut refused = 0;
+        for (sample, (window, key, hash)) in samples.iter().zip(places) {
+            match self.record(window, &key, hash, sample.time, free) {
+                Some(record) => record.add(sample),
+                None => {
+                    refused += 1;
+                    if self.skipped.len() < MAX {
+                        self.skipped.insert(key.interface);
+                    }
+                }
+            }
+        }
+        refused
+    }
+
+    /// The window and the key of a sample here, and their hash.
+    fn place(&self, sample: &Sample) -> (u64, Key, u64) {
         // A late sample belongs to the window that is open.
-        let window = self.window(time).max(self.closed);
+        let window = self.window(sample.time).max(self.closed);
+        let key = Key { link: sample.key.link.filter(|_| self.link), ..sample.key };
+        (window, key, self.hasher.hash_one((window, key)))
+    }
+
+    fn touch(&self, window: u64, hash: u64) {
+        let found = self.entries.find(hash, |entry| entry.window == window);
+        black_box(found.map(|entry| (entry.key.reason, entry.record.samples)));
+    }
+
+    fn record(
+        &mut self,
+        window: u64,
+        key: &Key,
+        hash: u64,
+        time: Duration,
+        free: usize,
+    ) -> Option<&mut Record> {
         let Self { entries, hasher, .. } = self;
-        let hash = |window: u64, key: &Key| hasher.hash_one((window, key));
         let is = |entry: &Entry| entry.window == window && entry.key == *key;
-        let found = entries.find_bucket_index(hash(window, key), is);
-        let at = match found {
+        let at = match entries.find_bucket_index(hash, is) {
             Some(at) => at,
             None => {
                 // A full table doubles. With many removed entries it is only put in order.
@@ -69,8 +108,8 @@ impl Table {
                     return None;
                 }
                 let entry = Entry { window, key: *key, record: Record::new(time) };
-                let rehash = |entry: &Entry| hash(entry.window, &entry.key);
-                entries.insert_unique(hash(window, key), entry, rehash).bucket_index()
+                let rehash = |entry: &Entry| hasher.hash_one((entry.window, entry.key));
+                entries.insert_unique(hash, entry, rehash).bucket_index()
             }
         };
         self.entries.get_bucket_mut(at).map(|entry| &mut entry.record)
@@ -85,7 +124,7 @@ impl Table {
         }
         if before < self.entries.num_buckets() / 4 {
             let Self { entries, hasher, .. } = self;
-            entries.shrink_to(before, |entry| hasher.hash_one((entry.window, &entry.key)));
+            entries.shrink_to(before, |entry| hasher.hash_one((entry.window, entry.key)));
         }
     }
 

@@ -2,6 +2,7 @@
 //! 2023 (query), and its replies in all three protocols.
 
 mod alarms;
+mod flow_logs;
 mod flows;
 mod history;
 pub(crate) mod host;

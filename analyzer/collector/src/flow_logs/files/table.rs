@@ -26,7 +26,9 @@ impl Table {
         let columns: String = fields.iter().map(|field| column(field)).collect();
         let schema = parse_message_type(&format!("message flow_log {{ {columns} }}"))?;
         let compression = Compression::GZIP(parquet::basic::GzipLevel::try_new(1)?);
-        let properties = WriterProperties::builder().set_compression(compression).build();
+        // Without dictionaries, which the reader in flowlogs-reader does not know in today's encoding.
+        let properties = WriterProperties::builder().set_compression(compression);
+        let properties = properties.set_dictionary_enabled(false).build();
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
         Ok(Self { writer, fields: fields.to_vec(), lines: String::new() })
     }
