@@ -147,16 +147,14 @@ impl Store {
         let (Some(name), Some(dimensions)) = (name, dimensions) else { return Ok(Vec::new()) };
         let metrics = transaction.open_table(METRICS)?;
         let range = (dimensions, name, 0, 0)..=(dimensions, name, u32::MAX, u32::MAX);
-        let entry = |entry: core::result::Result<_, redb::StorageError>| {
-            let (key, unit): (
-                redb::AccessGuard<'_, (u32, u32, u32, u32)>,
-                redb::AccessGuard<'_, &str>,
-            ) = entry?;
+        let mut found = Vec::new();
+        for entry in metrics.range(range)? {
+            let (key, unit) = entry?;
             let (_, _, group, column) = key.value();
             let unit = unit.value().into();
-            Ok(Stored { group: Group(group), column: Column(column), unit })
-        };
-        metrics.range(range)?.map(entry).collect()
+            found.push(Stored { group: Group(group), column: Column(column), unit });
+        }
+        Ok(found)
     }
 
     /// The metrics after a place, in the order of the catalogue, up to a number of them: name, dimensions

@@ -261,7 +261,7 @@ fn metrics_are_found_by_name_and_listed_in_pages() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
-    assert_eq!(lab.history.find("N\0m9", "host\01"), []);
+    assert_eq!(lab.history.find("N\0m9", "host\x001"), []);
 }
 
 #[test]

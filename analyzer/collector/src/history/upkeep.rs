@@ -72,7 +72,7 @@ impl History {
     fn has_room(&self, bytes: u64) -> bool {
         let Some(directory) = self.path.parent() else { return true };
         let Ok(disk) = statvfs(directory) else { return true };
-        let free = (disk.blocks_available() as u64).saturating_mul(disk.fragment_size() as u64);
+        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
         let is_full = free < RESERVE + 4 * bytes;
         let mut upkeep = self.upkeep.lock();
         if is_full && !upkeep.is_full {
