@@ -37,6 +37,17 @@ impl Document {
         self
     }
 
+    /// The same with texts that are not in the body, which has none of them. Another value than a structure
+    /// stays as it is.
+    #[must_use]
+    pub(crate) fn with_texts(mut self, texts: Vec<(String, String)>) -> Self {
+        if let Self::Members(members) = &mut self {
+            members.retain(|(name, _)| texts.iter().all(|(own, _)| own != name));
+            members.extend(texts.into_iter().map(|(name, text)| (name, Self::Text(text))));
+        }
+        self
+    }
+
     /// The same with a member more, if there is a value for it.
     #[must_use]
     pub(crate) fn with_some(self, name: &str, value: Option<impl Into<Self>>) -> Self {

@@ -97,7 +97,18 @@ impl Kind {
             {
                 "InvalidParameterException"
             }
-            Self::ResourceNotFound if service == Service::Logs => "ResourceNotFoundException",
+            Self::InvalidValue
+            | Self::InvalidCombination
+            | Self::MissingParameter
+            | Self::InvalidNextToken
+            | Self::Validation
+                if service == Service::FlowMonitor =>
+            {
+                "ValidationException"
+            }
+            Self::ResourceNotFound if matches!(service, Service::Logs | Service::FlowMonitor) => {
+                "ResourceNotFoundException"
+            }
             Self::LimitExceeded if service == Service::Logs => "LimitExceededException",
             Self::LimitExceeded => "LimitExceededFault",
             Self::InvalidFormat => "InvalidFormatFault",

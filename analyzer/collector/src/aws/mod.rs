@@ -13,6 +13,7 @@ pub(crate) use cloudwatch::{Recording, record};
 mod document;
 mod ec2;
 mod fault;
+mod flow_monitor;
 pub(crate) mod logs;
 mod members;
 mod protocol;
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     /// What was reported and recorded before, on disk.
     history: OnceLock<History>,
     live: RwLock<cloudwatch::Live>,
+    /// The last queries of Network Flow Monitor.
+    queries: Mutex<flow_monitor::Queries>,
     /// The events of CloudWatch Logs.
     pub(crate) logs: logs::Logs,
     /// Counts of StatsD.
@@ -84,6 +87,7 @@ impl Shared {
             history: OnceLock::new(),
             live: RwLock::default(),
             logs: logs::Logs::new(logs),
+            queries: Mutex::default(),
             statsd: Arc::default(),
             admission: Admission::default(),
             usage: cloudwatch::Usage::default(),
@@ -133,13 +137,16 @@ pub(crate) fn routes(read_only: bool) -> Router<Arc<Hub>> {
     Router::new()
         .route("/aws", get(call).post(call))
         .route("/aws/service/{service}/operation/{operation}", post(call))
+        .route("/aws/monitors", get(call).post(call))
+        .route("/aws/monitors/{*rest}", get(call).post(call).delete(call))
 }
 
 /// Moves a request to the root to [`PATH`], where the page is not in its way.
 pub(crate) fn moved(mut request: Request<Body>) -> Request<Body> {
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
     let by_get = path == "/" && query.split('&').any(|pair| pair.starts_with("Action="));
-    if path.starts_with("/service/") || path == "/" && request.method() == Method::POST || by_get {
+    let by_path = path.starts_with("/service/") || flow_monitor::is_path(path);
+    if by_path || path == "/" && request.method() == Method::POST || by_get {
         let path = if path == "/" { PATH.to_owned() } else { format!("{PATH}{path}") };
         let path = if query.is_empty() { path } else { format!("{path}?{query}") };
         if let Ok(path) = PathAndQuery::try_from(path) {
@@ -155,12 +162,15 @@ pub(crate) fn moved(mut request: Request<Body>) -> Request<Body> {
 
 /// True for the path of a request [here](moved).
 pub(crate) fn has(path: &str) -> bool {
-    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with("/service/"))
+    path.strip_prefix(PATH).is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with("/service/") || flow_monitor::is_path(rest)
+    })
 }
 
 /// The reply to a request that is refused before its body is read.
 pub(crate) fn refusal(request: &Request, reason: &str) -> Response {
     let mut head = Request::new(()).into_parts().0;
+    head.method = request.method().clone();
     (head.uri, head.headers) = (request.uri().clone(), request.headers().clone());
     Target::of(&head)
         .dialect(query(&head))
@@ -214,7 +224,8 @@ async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
 /// What an operation reads of a request. The parameters of a query by GET are those of the URL, as of a
 /// presigned one by POST.
 fn parameters(head: &Parts, protocol: Protocol, body: Bytes) -> Result<Vec<u8>, Fault> {
-    if head.method != Method::POST || protocol == Protocol::Query && body.is_empty() {
+    let is_query = flow_monitor::route(head).is_none();
+    if is_query && head.method != Method::POST || protocol == Protocol::Query && body.is_empty() {
         return Ok(query(head).to_vec());
     }
     body::inflated(head, body)
@@ -272,6 +283,9 @@ mod tests {
             (Method::POST, "/service/S/operation/O", "/aws/service/S/operation/O"),
             (Method::POST, "/aws", "/aws"),
             (Method::POST, "/flow/x/json", "/flow/x/json"),
+            (Method::DELETE, "/monitors/a/b", "/aws/monitors/a/b"),
+            (Method::GET, "/monitors?a=b", "/aws/monitors?a=b"),
+            (Method::GET, "/monitorsx", "/monitorsx"),
         ] {
             let request = Request::builder().method(&method).uri(uri).body(Body::empty()).unwrap();
             let moved = moved(request);

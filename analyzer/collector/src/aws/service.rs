@@ -4,6 +4,7 @@ use super::cloudwatch;
 use super::document::Document;
 use super::ec2;
 use super::fault::Fault;
+use super::flow_monitor;
 use super::logs;
 use super::sts;
 use crate::hub::Hub;
@@ -19,6 +20,8 @@ pub(crate) enum Service {
     Ec2,
     /// AWS Security Token Service.
     Sts,
+    /// Network Flow Monitor.
+    FlowMonitor,
 }
 
 /// An operation.
@@ -36,6 +39,7 @@ impl Service {
         match name {
             "GraniteServiceVersion20100801" => Some(Self::Monitoring),
             "Logs_20140328" => Some(Self::Logs),
+            flow_monitor::NAME => Some(Self::FlowMonitor),
             _ => None,
         }
     }
@@ -62,6 +66,7 @@ impl Service {
             Self::Logs => &logs::OPERATIONS,
             Self::Ec2 => &ec2::OPERATIONS,
             Self::Sts => &sts::OPERATIONS,
+            Self::FlowMonitor => &flow_monitor::OPERATIONS,
         }
     }
 
@@ -71,6 +76,7 @@ impl Service {
             Self::Monitoring => "http://monitoring.amazonaws.com/doc/2010-08-01/",
             Self::Logs => "http://logs.amazonaws.com/doc/2014-03-28/",
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
+            Self::FlowMonitor => "",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
         }
     }
@@ -79,6 +85,7 @@ impl Service {
     pub(crate) fn json(self) -> &'static str {
         match self {
             Self::Logs => "application/x-amz-json-1.1",
+            Self::FlowMonitor => "application/json",
             _ => "application/x-amz-json-1.0",
         }
     }

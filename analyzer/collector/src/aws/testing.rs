@@ -48,7 +48,8 @@ pub fn operation(input: &[u8]) -> bool {
         _ => (Protocol::Cbor, protocol::encode(Protocol::Cbor, &tree(rest))),
     };
     let named = ("GraniteServiceVersion20100801".to_owned(), operation.name.to_owned());
-    let target = Target { protocol, operation: (protocol != Protocol::Query).then_some(named) };
+    let named = (protocol != Protocol::Query).then_some(named);
+    let target = Target { protocol, operation: named, parameters: Vec::new() };
     let dialect = target.dialect(&body);
     let read = target.read(dialect, &body);
     let response = match read.and_then(|(_, document)| (operation.run)(&hub(), &document)) {

@@ -1,11 +1,12 @@
 //! The totals of flow definitions as metrics, with their bounds, and the connections of hosts.
 
-use flowmote_core::{DatagramBuilder, FlowValue, RtFlow};
+use flowmote_core::{DatagramBuilder, FlowValue, MetricValue, RtFlow, RtMetric};
 use flowmote_lab::wait_until;
 use serde_json::{Value, json};
 
 use super::host::names;
 use super::requests::{call, data, numbers};
+use super::{CURRENT, accept};
 use crate::client::Server;
 use crate::traffic::{AGENT, INTERVAL, Traffic, head, now};
 
@@ -120,4 +121,41 @@ fn connections_of_hosts_are_metrics_of_the_monitor() {
     assert_eq!(of("Timeouts", "Sum"), [0.0; 0]);
     assert_eq!(of("RoundTripTime", "Average"), [200.0; 4]);
     assert_eq!(of("RoundTripTime", "Maximum"), [300.0; 4]);
+}
+
+/// The identity of an instance that has no agent but this one.
+fn identity(agent: &str, instance: &str, zone: &str, number: u32) -> Vec<u8> {
+    let mut buffer = [0; 1400];
+    let mut datagram = DatagramBuilder::new(&mut buffer, head(agent));
+    let metrics = [
+        ("cloud_instance_id", instance),
+        ("cloud_region", "eu-1"),
+        ("cloud_zone", zone),
+        ("cloud_vpc", "vpc-0cccccccc"),
+    ];
+    let metrics = metrics.map(|(name, value)| (name, MetricValue::String(value)));
+    datagram.rt_metric(&RtMetric { datasource: "cloud", metrics: &metrics }).expect("room");
+    datagram.finish(number + 1, number * INTERVAL.as_millis() as u32).to_vec()
+}
+
+#[test]
+fn top_contributors_are_pairs_of_instances_by_port() {
+    let server = Server::start(&[]);
+    let traffic = Traffic::of(server.sflow, |number| {
+        let mut all = report(2 * number);
+        all.push(identity(AGENT, "i-0aaaaaaaa", "eu-1a", 2 * number + 1));
+        all.push(identity("10.0.0.2", "i-0bbbbbbbb", "eu-1b", number));
+        all
+    });
+    let request = json!({"Namespace": "AWS/NetworkFlowMonitor"});
+    wait_until("the monitor", || {
+        (!names(&call(&server, "ListMetrics", &request)).is_empty()).then_some(())
+    });
+    drop(traffic);
+    // A form of it with a path in front, and one that creates monitors.
+    let reply = server.send("GET", "/aws/monitors", "", "");
+    assert_eq!(reply.json()["monitors"][0]["monitorName"], "flowmote");
+    let reply = server.send("POST", "/monitors", "", "{}");
+    assert_eq!((reply.status, &reply.json()["__type"]), (404, &json!("UnknownOperationException")));
+    accept(&server, CURRENT, "nfm_top_contributors.py");
 }

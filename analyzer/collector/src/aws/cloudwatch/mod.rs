@@ -37,6 +37,7 @@ pub(super) use directory::Directories;
 pub(super) use emf::embedded;
 pub(crate) use fleet::Fleet;
 pub(super) use fleet::Usage;
+pub(super) use names::MONITOR;
 pub(super) use recorder::Live;
 pub(crate) use recorder::{Recording, record};
 pub(super) use reported::Reported;

@@ -18,8 +18,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::document::Document;
 use super::fault::Fault;
+use super::flow_monitor::{self, Route};
 use super::service::Service;
 pub(super) use json::{read as read_json, write as write_json};
+pub(super) use query::iso;
 
 /// A protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,23 +37,32 @@ pub(crate) struct Target {
     pub(crate) protocol: Protocol,
     /// The service and operation; `None` for query, whose parameters have them.
     pub(crate) operation: Option<(String, String)>,
+    /// Parameters that are not in the body.
+    pub(crate) parameters: Vec<(String, String)>,
 }
 
 impl Target {
     /// The target of a request.
     pub(crate) fn of(head: &Parts) -> Self {
-        let named = |(service, operation): (&str, &str)| (service.to_owned(), operation.to_owned());
+        if let Some(Route { operation, parameters }) = flow_monitor::route(head) {
+            let operation = Some((flow_monitor::NAME.to_owned(), operation.to_owned()));
+            return Self { protocol: Protocol::Json, operation, parameters };
+        }
+        let (named, parameters) = (
+            |(service, operation): (&str, &str)| (service.to_owned(), operation.to_owned()),
+            Vec::new(),
+        );
         let path = head.uri.path().split_once("/service/").map(|(_, rest)| rest);
         if let Some(target) = path.and_then(|path| path.split_once("/operation/")) {
-            return Self { protocol: Protocol::Cbor, operation: Some(named(target)) };
+            return Self { protocol: Protocol::Cbor, operation: Some(named(target)), parameters };
         }
         match head.headers.get("x-amz-target") {
             Some(target) => {
                 let target = target.to_str().unwrap_or_default();
                 let target = target.rsplit_once('.').unwrap_or(("", target));
-                Self { protocol: Protocol::Json, operation: Some(named(target)) }
+                Self { protocol: Protocol::Json, operation: Some(named(target)), parameters }
             }
-            None => Self { protocol: Protocol::Query, operation: None },
+            None => Self { protocol: Protocol::Query, operation: None, parameters },
         }
     }
 
@@ -83,7 +94,9 @@ impl Target {
     /// The operation of a request for this target, and its parameters.
     pub(crate) fn read(self, dialect: Dialect, body: &[u8]) -> Result<(String, Document), Fault> {
         match (self.protocol, self.operation) {
-            (Protocol::Json, Some((_, name))) => Ok((name, json::read(body)?)),
+            (Protocol::Json, Some((_, name))) => {
+                Ok((name, json::read(body)?.with_texts(self.parameters)))
+            }
             (Protocol::Cbor, Some((_, name))) => Ok((name, cbor::read(body)?)),
             _ => query::read(dialect.service, body),
         }
@@ -126,8 +139,8 @@ impl Dialect {
         let mut response = self.response(body, request);
         *response.status_mut() = fault.kind.status(self.service);
         if self.protocol != Protocol::Query
-            // Clients of this service have never had another protocol.
-            && self.service != Service::Logs
+            // Clients of these services have never had another protocol.
+            && !matches!(self.service, Service::Logs | Service::FlowMonitor)
             && let Ok(code) = HeaderValue::try_from(format!("{};Sender", fault.kind.code(self.service)))
         {
             response.headers_mut().insert(QUERY_ERROR, code);

@@ -200,7 +200,7 @@ impl Xml {
 }
 
 /// A time as `2026-11-28T12:10:00Z`, with milliseconds if it has some.
-fn iso(seconds: f64) -> String {
+pub(in crate::aws) fn iso(seconds: f64) -> String {
     let milliseconds = (seconds * 1000.0).round() as i128;
     let time = OffsetDateTime::from_unix_timestamp_nanos(milliseconds * 1_000_000);
     let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -20,7 +20,9 @@ fn read_for(service: Service, protocol: Protocol, body: &[u8]) -> Result<Documen
     let named = Some(("Service".to_owned(), "Do".to_owned()));
     let operation = if protocol == Protocol::Query { None } else { named };
     let dialect = Dialect { protocol, service };
-    Target { protocol, operation }.read(dialect, body).map(|(_, document)| document)
+    Target { protocol, operation, parameters: Vec::new() }
+        .read(dialect, body)
+        .map(|(_, document)| document)
 }
 
 fn dialect(protocol: Protocol) -> Dialect {
@@ -42,12 +44,23 @@ fn protocol_is_seen_in_the_head() {
         |operation: &str| Some(("GraniteServiceVersion20100801".to_owned(), operation.to_owned()));
     let cbor = "/service/GraniteServiceVersion20100801/operation/ListMetrics";
     for path in [cbor.to_owned(), format!("/aws{cbor}")] {
-        let expected = Target { protocol: Protocol::Cbor, operation: granite("ListMetrics") };
+        let expected = Target {
+            protocol: Protocol::Cbor,
+            operation: granite("ListMetrics"),
+            parameters: Vec::new(),
+        };
         assert_eq!(target(&path, None), expected, "{path}");
     }
     let json = target("/", Some("GraniteServiceVersion20100801.GetMetricData"));
-    assert_eq!(json, Target { protocol: Protocol::Json, operation: granite("GetMetricData") });
-    let query = Target { protocol: Protocol::Query, operation: None };
+    assert_eq!(
+        json,
+        Target {
+            protocol: Protocol::Json,
+            operation: granite("GetMetricData"),
+            parameters: Vec::new()
+        }
+    );
+    let query = Target { protocol: Protocol::Query, operation: None, parameters: Vec::new() };
     assert_eq!(target("/", None), query);
     assert_eq!(target("/service/x", None), query);
 }

@@ -24,6 +24,7 @@ use super::directory::{Agent, Directory};
 use super::metric::{Dimension, Metric};
 use super::series::{Part, Pick, Series};
 use crate::hub::Hub;
+pub(in crate::aws) use connections::MONITOR;
 pub(super) use sources::Sources;
 
 /// How a metric follows from a record.
