@@ -313,7 +313,7 @@ fn files_have_exactly_what_was_sent() {
         let mut server = Server::start(&options);
         let traffic = instance(&server);
         wait_until("lines", || (messages(&server, GROUP).len() > 2).then_some(()));
-        assert_eq!(files(directory.path()), [PathBuf::new(); 0], "no file is there before its end");
+        assert!(files(directory.path()).is_empty(), "no file is there before its end");
         let sent = traffic.stop();
         // What is open is completed at the end.
         server.program.signal(Signal::SIGTERM);
@@ -343,10 +343,32 @@ fn clients_of_flow_logs_pass() {
         ("aws", "ec2_flow_logs.py"),
         ("aws-old", "ec2_flow_logs.py"),
         ("aws", "logs_filter.py"),
+        ("aws-old", "logs_filter.py"),
+        ("aws", "logs_insights_top.py"),
+        ("aws-old", "logs_insights_top.py"),
+        ("aws", "logs_live_tail.py"),
         ("flow-logs", "flow_group.py"),
     ] {
         if !accept(&server, environment, client) {
             return;
         }
     }
+    command_line(&server);
+}
+
+/// Runs the commands of the AWS CLI.
+fn command_line(server: &Server) {
+    let programs = target_directory("").join("aws/bin");
+    if !programs.join("aws").exists() {
+        return skip("awscli of PyPI is missing; tests/setup installs it");
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyzer/clients/aws/cli_smoke.sh");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("bash");
+    command.arg(script).env("PATH", format!("{}:{path}", programs.display()));
+    command.env("FLOWMOTE_URL", format!("http://{}", server.http));
+    command.env("AWS_CONFIG_FILE", "/nonexistent");
+    let output = command.output().expect("bash starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.trim_end().ends_with("ok"), "{output:?}");
 }
