@@ -213,7 +213,8 @@ async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
         drop(place);
         return tail.unwrap_or_else(|fault| dialect.fault(&fault, &id));
     }
-    let result = block_in_place(|| run(&hub, target, dialect, &body, read_only));
+    let by_link = head.method == Method::GET;
+    let result = block_in_place(|| run(&hub, target, dialect, &body, [read_only, by_link]));
     drop(place);
     match result {
         Ok((operation, document)) => dialect.reply(&operation, &document, &id),
@@ -240,7 +241,7 @@ fn run(
     target: Target,
     dialect: Dialect,
     body: &[u8],
-    read_only: bool,
+    [read_only, by_link]: [bool; 2],
 ) -> Result<(String, Document), Fault> {
     let service = target.service(body);
     let (operation, document) = target.read(dialect, body)?;
@@ -248,6 +249,11 @@ fn run(
     let found = found.ok_or_else(|| unknown(&operation))?;
     if read_only && found.changes {
         return Err(Fault::new(Kind::AccessDenied, "The server is read-only."));
+    }
+    // A link on a page of another site shall not change anything.
+    if by_link && found.changes {
+        let text = format!("{operation} changes something. Send it by POST.");
+        return Err(Fault::new(Kind::AccessDenied, text));
     }
     (found.run)(hub, &document).map(|document| (operation, document))
 }

@@ -69,8 +69,10 @@ impl Batches {
         }
         let deadline = Instant::now() + PATIENCE;
         for (log, slot, text) in self.files.drain(..) {
-            if let Some(files) = files {
-                files.add(&log, slot, text, deadline);
+            match files {
+                Some(files) => files.add(&log, slot, text, deadline),
+                // It was made by an earlier run that had a directory.
+                None => hub.flow_logs.file_counts.lose(&text),
             }
         }
         self.bytes = 0;

@@ -194,9 +194,9 @@ impl Active {
         self.id == standing_id(1)
     }
 
-    /// True for one that is always there.
+    /// True for one that is always there, or that a VPC has. Those of users begin with `fl-1`.
     pub(crate) fn is_standing(&self) -> bool {
-        (1..=STANDING).any(|number| self.id == standing_id(number))
+        self.id.starts_with("fl-0")
     }
 }
 
@@ -228,7 +228,5 @@ fn id_of(name: &str) -> String {
 pub(crate) const GROUP: &str = "/flowmote/vpc";
 /// The log group of discarded packets.
 const DISCARDS: &str = "/flowmote/discards";
-/// Flow logs that may always be there.
-const STANDING: u32 = 3;
 /// VPCs with a log group of their own.
 const MAX_VPCS: usize = 500;

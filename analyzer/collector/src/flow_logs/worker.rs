@@ -1,7 +1,9 @@
 //! The work of flow logs, on a thread of its own: samples become records, and records lines.
 
+use core::cell::RefCell;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -134,7 +136,12 @@ impl Worker {
 
     fn close(&mut self, hub: &Hub, now: EngineTime) {
         let Self { meter, logs, lines, .. } = self;
-        let last_seen = |agent| last_seen(hub, agent).filter(|_| hub.flow_logs.options.no_data);
+        // All analyzers are asked, so once for all interfaces of an agent.
+        let (no_data, seen) = (hub.flow_logs.options.no_data, RefCell::new(HashMap::new()));
+        let last_seen = |agent| {
+            let read = || last_seen(hub, agent);
+            if no_data { *seen.borrow_mut().entry(agent).or_insert_with(read) } else { None }
+        };
         meter.close(now, last_seen, |window, closed| lines.add(hub, logs, window, closed));
         lines.flush(hub);
     }
@@ -142,9 +149,8 @@ impl Worker {
     /// Writes what is left when the program ends.
     fn end(&mut self, hub: &Hub) {
         self.turn(hub, Duration::ZERO);
-        let end = hub.now() + Duration::from_secs(600);
         let Self { meter, logs, lines, .. } = self;
-        meter.close(end, |_| None, |window, closed| lines.add(hub, logs, window, closed));
+        meter.finish(hub.now(), |window, closed| lines.add(hub, logs, window, closed));
         lines.flush(hub);
     }
 }

@@ -1,6 +1,6 @@
 //! Opening the file, and what is done when it cannot be used.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs;
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use crate::stderr::eprintln_lossy;
 pub(super) struct Opened {
     state: Mutex<State>,
     changed: Condvar,
+    /// How often the file was opened. Numbers of groups and columns are those of one opening.
+    count: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +46,7 @@ impl History {
         let state = match opened {
             Ok(store) => {
                 self.count(&store);
+                self.opened.count.fetch_add(1, Ordering::Relaxed);
                 State::Open(Arc::new(store))
             }
             Err(error) => {
@@ -81,6 +84,12 @@ impl History {
             State::Open(store) => Some(store.clone()),
             _ => None,
         }
+    }
+
+    /// The number of the opening, if the file is open; opens it again if it is time.
+    pub(crate) fn ready(&self, now: i64) -> Option<u64> {
+        self.reopen(now);
+        self.store().map(|_| self.opened.count.load(Ordering::Relaxed))
     }
 
     /// Opens the file again if an error has closed it a while ago.

@@ -35,7 +35,6 @@ impl History {
     /// Writes rows and what the catalogue has got since. When it returns they are on the disk, or counted as
     /// dropped.
     pub(crate) fn write(&self, batch: &Batch, now: i64) {
-        self.reopen(now);
         let entries = core::mem::take(&mut self.catalogue.lock().entries);
         if batch.points == 0 && entries.is_empty() {
             return;

@@ -63,6 +63,10 @@ impl Guard {
             let text = format!("{host:?} is not a name of this server: see --name");
             return Some(Failure::new(StatusCode::MISDIRECTED_REQUEST, text));
         }
+        if is_of_other_site(uri.path(), headers, &self.names) {
+            let text = "a page of another site cannot send requests to this server: see --name";
+            return Some(Failure::new(StatusCode::FORBIDDEN, text));
+        }
         // The page itself is public: it has the form for the token. Requests of AWS may be signed instead.
         let may_lack = page::has(uri.path()) || aws::has(uri.path());
         if !may_lack && self.caller(headers) == Caller::Unknown {
@@ -108,6 +112,24 @@ fn foreign(headers: &HeaderMap, names: &[String]) -> Option<String> {
     (!own).then(|| host.to_owned())
 }
 
+/// True for a request that a page of another site sends through the browser of its user. Only browsers
+/// send these headers.
+fn is_of_other_site(path: &str, headers: &HeaderMap, names: &[String]) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
+    if let Some(origin) = text("origin") {
+        // Behind a proxy the Host may be another one than that of the page.
+        let host = origin.split_once("://").map_or("null", |(_, host)| host);
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let is_own = |own: &str| own.eq_ignore_ascii_case(name);
+        return text("host").is_none_or(|own| !own.eq_ignore_ascii_case(host))
+            && !is_own("localhost")
+            && !names.iter().any(|own| is_own(own));
+    }
+    // Links to the page are navigations.
+    let is_link = text("sec-fetch-mode") == Some("navigate") && !aws::has(path);
+    text("sec-fetch-site") == Some("cross-site") && !is_link
+}
+
 /// Compares in a time that depends on the lengths only.
 fn equal(given: &str, token: &str) -> bool {
     let differences = given.bytes().zip(token.bytes()).map(|(a, b)| a ^ b);
@@ -145,6 +167,34 @@ mod tests {
             assert!(foreign(&headers(header::HOST, other), &names).is_some(), "{other}");
         }
         assert_eq!(foreign(&HeaderMap::new(), &names), None);
+    }
+
+    #[test]
+    fn requests_of_other_sites_are_refused() {
+        let names = ["collector.example.net".to_owned()];
+        let refused = |path: &str, given: &[(&'static str, &str)]| {
+            let given = given.iter().map(|(name, value)| {
+                (header::HeaderName::from_static(name), value.parse().unwrap())
+            });
+            is_of_other_site(path, &given.collect(), &names)
+        };
+        let host = ("host", "127.0.0.1:8008");
+        for origin in
+            ["http://127.0.0.1:8008", "http://localhost:8008", "https://Collector.example.net"]
+        {
+            assert!(!refused("/aws", &[host, ("origin", origin)]), "{origin}");
+        }
+        for origin in
+            ["http://evil.example", "null", "", "http://127.0.0.1:80", "http://198.51.100.7"]
+        {
+            assert!(refused("/aws", &[host, ("origin", origin)]), "{origin}");
+        }
+        assert!(!refused("/aws", &[host]));
+        let site = ("sec-fetch-site", "cross-site");
+        assert!(refused("/flows/json", &[host, site, ("sec-fetch-mode", "no-cors")]));
+        assert!(!refused("/", &[host, site, ("sec-fetch-mode", "navigate")]));
+        assert!(refused("/aws", &[host, site, ("sec-fetch-mode", "navigate")]));
+        assert!(!refused("/aws", &[host, ("sec-fetch-site", "same-origin")]));
     }
 
     #[test]

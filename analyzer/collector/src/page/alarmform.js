@@ -65,7 +65,7 @@ class Form {
       input('datapoints', 'for so many', alarm.DatapointsToAlarm ?? alarm.EvaluationPeriods ?? 1, { type: 'number', min: 1, required: true }),
       input('periods', 'of the last periods', alarm.EvaluationPeriods ?? 1, { type: 'number', min: 1, required: true }),
       select('missing', 'missing values count as', MISSING, alarm.TreatMissingData ?? 'missing'),
-      ...ACTIONS.map(([member, text]) => input(member, `webhook ${text}`, (alarm[member] ?? []).join(' '), { placeholder: 'http://192.0.2.1/alarm', class: 'long' })),
+      ...ACTIONS.map(([member, text]) => input(member, `webhook ${text}`, (alarm[member] ?? []).join(' '), { placeholder: 'URLs, separated by spaces', class: 'long' })),
       make('label', {}, 'actions', make('select', { name: 'enabled' }, make('option', { value: 'true' }, 'enabled'), make('option', { value: 'false', selected: alarm.ActionsEnabled === false }, 'disabled'))),
       make('button', {}, alarm.AlarmName === undefined ? 'Create alarm' : 'Save alarm'));
   }

@@ -111,11 +111,11 @@ impl Meter {
     }
 
     fn add_batch(&mut self, samples: &[Sample]) {
-        for at in 0..self.tables.len() {
-            let free = self.capacity.saturating_sub(self.bytes());
-            if let Some(table) = self.tables.get_mut(at) {
-                self.refused += table.add(samples, free);
-            }
+        // Long windows shall not take the room of short ones.
+        let share = self.capacity / self.tables.len().max(1);
+        for table in &mut self.tables {
+            let free = share.saturating_sub(table.bytes());
+            self.refused += table.add(samples, free);
         }
     }
 
@@ -146,6 +146,16 @@ impl Meter {
         known.expire(now);
         for table in tables {
             close(table, known, now, last_seen, &mut closed);
+        }
+    }
+
+    /// Passes on what all windows have, also those that have not ended.
+    pub fn finish(&mut self, now: Instant, mut closed: impl FnMut(Window, Closed<'_>)) {
+        let now = self.unix(now);
+        let Self { tables, known, .. } = self;
+        for table in tables {
+            let end = now + Duration::from_secs(table.seconds.into());
+            close(table, known, end, |_| None, &mut closed);
         }
     }
 

@@ -275,6 +275,12 @@ fn requests_that_cannot_be_done_name_the_parameter() {
             400,
             "InvalidParameterValue",
         ),
+        (
+            "Action=DescribeFlowLogs&Filter.1.Name=resource-id&Filter.1.Value.1=none&Filter.2.Name=x"
+                .to_owned(),
+            400,
+            "InvalidParameterValue",
+        ),
         ("Action=DescribeRegions&RegionName.1=us-east-1".to_owned(), 400, "InvalidParameterValue"),
         ("Action=RunInstances".to_owned(), 404, "InvalidAction"),
     ] {

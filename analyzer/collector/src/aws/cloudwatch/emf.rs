@@ -30,10 +30,10 @@ pub(in crate::aws) fn embedded(message: &str, time: i64, now: i64) -> Result<Vec
     let Some(metadata @ Document::Members(_)) = root.get("_aws") else { return Ok(Vec::new()) };
     let metadata = Members::of(metadata)?;
     let time = metadata.number("Timestamp")?.map_or(time, |number| number as i64);
-    let mut data = BTreeMap::new();
+    let (mut data, mut pairs) = (BTreeMap::new(), 0);
     for directive in metadata.structures("CloudWatchMetrics")? {
         check_time("_aws.Timestamp", time, now)?;
-        add(&directive, &root, time, &mut data)?;
+        add(&directive, &root, time, &mut pairs, &mut data)?;
     }
     let datum = |((metric, unit), points)| Datum { metric, unit, points };
     Ok(data.into_iter().map(datum).collect())
@@ -53,7 +53,13 @@ struct Values<'a> {
 }
 
 /// Adds the metrics of a directive, each with each set of dimensions.
-fn add(directive: &Members<'_>, root: &Root<'_>, time: i64, data: &mut Data) -> Result<(), Fault> {
+fn add(
+    directive: &Members<'_>,
+    root: &Root<'_>,
+    time: i64,
+    pairs: &mut usize,
+    data: &mut Data,
+) -> Result<(), Fault> {
     let space = directive.required("Namespace")?;
     check_name(&directive.name("Namespace"), space)?;
     check_namespace(&directive.name("Namespace"), space)?;
@@ -69,14 +75,17 @@ fn add(directive: &Members<'_>, root: &Root<'_>, time: i64, data: &mut Data) -> 
     if found.is_empty() {
         return Ok(());
     }
-    for dimensions in sets(directive, root)? {
+    let sets = sets(directive, root)?;
+    // Those that are named twice are work too.
+    *pairs += found.len() * sets.len();
+    if *pairs > MAX_DATA {
+        let text = format!("The event has more than {MAX_DATA} metrics.");
+        return Err(Fault::new(Kind::InvalidValue, text));
+    }
+    for dimensions in sets {
         for Values { name, unit, points } in &found {
             let metric = Metric::new(space, name, dimensions.clone());
             data.entry((metric, unit)).or_insert_with(|| points.clone());
-            if data.len() > MAX_DATA {
-                let text = format!("The event has more than {MAX_DATA} metrics.");
-                return Err(Fault::new(Kind::InvalidValue, text));
-            }
         }
     }
     Ok(())

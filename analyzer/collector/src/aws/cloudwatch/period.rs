@@ -129,7 +129,8 @@ impl Periods {
 
     /// The beginning of the period within which the last of these differences ends: there is more to come.
     pub(super) fn partial(&self, points: &[Point]) -> Option<i64> {
-        let last = points.iter().rfind(|point| point.over > 0)?.end;
+        // Points of the history follow those of memory.
+        let last = points.iter().filter(|point| point.over > 0).map(|point| point.end).max()?;
         let into = (last - self.start).rem_euclid(self.length);
         (into > 0 && (self.start..self.end).contains(&last)).then_some(last - into)
     }
@@ -276,6 +277,9 @@ mod tests {
         }
         assert_eq!(minutes.partial(&[difference(179, 20, 1.0)]), Some(120_000));
         assert_eq!(minutes.partial(&[difference(180, 20, 1.0)]), None);
+        // Those of the history follow those of memory.
+        let both = [difference(179, 20, 1.0), difference(70, 20, 1.0)];
+        assert_eq!(minutes.partial(&both), Some(120_000));
         // A value is whole at its time.
         assert_eq!(minutes.partial(&[Point::value(90_000, 1.0)]), None);
     }

@@ -12,6 +12,10 @@ use crate::hub::Hub;
 pub(super) fn run(hub: &Hub, request: &Document) -> Result<Document, Fault> {
     let members = Members::of(request)?;
     let filters = Filter::read(&members)?;
+    let is_known = |name: &str| NAMES.contains(&name) || name.starts_with("tag:");
+    if let Some(filter) = filters.iter().find(|filter| !is_known(filter.name)) {
+        return Err(Fault::value("Filter", &format!("has the unknown name {:.64}", filter.name)));
+    }
     let ids = members.texts("FlowLogId")?;
     let limit = match members.integer("MaxResults")? {
         Some(0) => return Err(Fault::value("MaxResults", "is no number from 1 to 1000")),
@@ -25,7 +29,7 @@ pub(super) fn run(hub: &Hub, request: &Document) -> Result<Document, Fault> {
     }
     let mut found = Vec::new();
     for log in logs.iter().filter(|log| ids.is_empty() || ids.contains(&log.id.as_str())) {
-        if passes(hub, log, &filters)? {
+        if filters.iter().all(|filter| passes(hub, log, filter)) {
             found.push(log);
         }
     }
@@ -43,41 +47,29 @@ pub(super) fn run(hub: &Hub, request: &Document) -> Result<Document, Fault> {
     Ok(Document::new().with("flowLogSet", items).with_some("nextToken", token))
 }
 
-fn passes(hub: &Hub, log: &Active, filters: &[Filter<'_>]) -> Result<bool, Fault> {
-    let kind = destination_type(&log.setting.destination);
-    for filter in filters {
-        let matches = match (filter.name, &log.setting.destination) {
-            ("log-group-name", Destination::Group(group)) => filter.matches(group),
-            ("log-group-name", Destination::Files(_)) => false,
-            ("resource-id", _) => filter.matches(&log.setting.resource),
-            ("flow-log-id", _) => filter.matches(&log.id),
-            ("traffic-type", _) => filter.matches(log.setting.traffic.name()),
-            ("log-destination-type", _) => filter.matches(kind),
-            ("deliver-log-status", _) => filter.matches(status(hub, log)),
-            ("tag-key", _) => log.setting.tags.iter().any(|(key, _)| filter.matches(key)),
-            (name, _) => match name.strip_prefix("tag:") {
-                Some(wanted) => {
-                    let mut tags = log.setting.tags.iter().filter(|(key, _)| key == wanted);
-                    tags.any(|(_, value)| filter.matches(value))
-                }
-                None => {
-                    let text = format!("has the unknown name {name:.64}");
-                    return Err(Fault::value("Filter", &text));
-                }
-            },
-        };
-        if !matches {
-            return Ok(false);
-        }
+fn passes(hub: &Hub, log: &Active, filter: &Filter<'_>) -> bool {
+    match (filter.name, &log.setting.destination) {
+        ("log-group-name", Destination::Group(group)) => filter.matches(group),
+        ("log-group-name", Destination::Files(_)) => false,
+        ("resource-id", _) => filter.matches(&log.setting.resource),
+        ("flow-log-id", _) => filter.matches(&log.id),
+        ("traffic-type", _) => filter.matches(log.setting.traffic.name()),
+        ("log-destination-type", _) => filter.matches(destination_type(&log.setting.destination)),
+        ("deliver-log-status", _) => filter.matches(status(hub, log)),
+        ("tag-key", _) => log.setting.tags.iter().any(|(key, _)| filter.matches(key)),
+        (name, _) => name.strip_prefix("tag:").is_some_and(|wanted| {
+            let mut tags = log.setting.tags.iter().filter(|(key, _)| key == wanted);
+            tags.any(|(_, value)| filter.matches(value))
+        }),
     }
-    Ok(true)
 }
 
 /// Files can fail, log groups cannot.
 fn status(hub: &Hub, log: &Active) -> &'static str {
     let fails = hub.flow_logs.file_counts.fails.load(Ordering::Relaxed);
     match log.setting.destination {
-        Destination::Files(_) if fails => "FAILED",
+        // Without a directory it was made by an earlier run that had one.
+        Destination::Files(_) if fails || !hub.flow_logs.has_files() => "FAILED",
         _ => "SUCCESS",
     }
 }
@@ -133,3 +125,13 @@ fn item(hub: &Hub, log: &Active) -> Document {
 }
 
 const MAX_RESULTS: usize = 1000;
+/// Names of filters, beside `tag:KEY`.
+const NAMES: [&str; 7] = [
+    "log-group-name",
+    "resource-id",
+    "flow-log-id",
+    "traffic-type",
+    "log-destination-type",
+    "deliver-log-status",
+    "tag-key",
+];

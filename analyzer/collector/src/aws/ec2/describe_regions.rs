@@ -11,6 +11,9 @@ pub(super) fn run(hub: &Hub, request: &Document) -> Result<Document, Fault> {
     if let Some(other) = members.texts("RegionName")?.into_iter().find(|name| *name != region) {
         return Err(Fault::value("RegionName", &format!("has {other:.64}, which is not here")));
     }
-    let own = Document::new().with("regionName", region).with("optInStatus", "opt-in-not-required");
+    let own = Document::new()
+        .with("regionName", region)
+        .with("regionEndpoint", format!("ec2.{region}.amazonaws.com"))
+        .with("optInStatus", "opt-in-not-required");
     Ok(Document::new().with("regionInfo", vec![own]))
 }

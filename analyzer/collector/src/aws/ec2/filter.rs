@@ -13,7 +13,12 @@ pub(super) struct Filter<'a> {
 impl<'a> Filter<'a> {
     pub(super) fn read(members: &Members<'a>) -> Result<Vec<Self>, Fault> {
         let filter = |filter: Members<'a>| {
-            Ok(Self { name: filter.required("Name")?, values: filter.texts("Value")? })
+            let (name, values) = (filter.required("Name")?, filter.texts("Value")?);
+            if values.len() > MAX_VALUES || values.iter().any(|value| value.len() > MAX_LENGTH) {
+                let reason = format!("has more than {MAX_VALUES} values of {MAX_LENGTH} bytes");
+                return Err(Fault::value(&filter.name("Value"), &reason));
+            }
+            Ok(Self { name, values })
         };
         members.structures("Filter")?.into_iter().map(filter).collect()
     }
@@ -48,6 +53,10 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     }
     pattern.iter().skip(at).all(|byte| *byte == b'*')
 }
+
+/// Values of a filter, as of the service.
+const MAX_VALUES: usize = 200;
+const MAX_LENGTH: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,9 @@ use flowmote_engine::flowcache::{ActiveFlow, Definition};
 use flowmote_engine::metrics::{MetricFilter, MetricRequest};
 use flowmote_engine::samples::PastQuery;
 use flowmote_engine::source::AgentList;
-use tokio::runtime::Handle;
 
 use crate::aws::document::Document;
-use crate::aws::fault::Fault;
+use crate::aws::fault::{Fault, Kind};
 use crate::hub::Hub;
 
 /// What a query is about.
@@ -159,7 +158,11 @@ fn pairs(hub: &Hub, wanted: &Wanted) -> Result<Vec<(Pair, f64)>, Fault> {
     }
     let invalid = |error| Fault::validation(format!("The query cannot be made: {error}."));
     let query = PastQuery::new(definition, hub.lookup(), from, to).map_err(invalid)?;
-    let place = Handle::current().block_on(hub.queries.acquire());
+    // Who waits here would hold a place that short requests need.
+    let place = hub.queries.try_acquire().map_err(|_| {
+        let text = "Too many queries of the past run. Send this one again later.";
+        Fault::new(Kind::Throttled, text)
+    })?;
     let held = hub.held(query.from(), query.to());
     let result = held.and_then(|held| {
         let (query, never) = (query.within(&held), AtomicBool::new(false));

@@ -122,4 +122,4 @@ impl<'a> Cursor<'a> {
 }
 
 /// Bytes of a regular expression in memory.
-const MAX_REGEX: usize = 1 << 20;
+const MAX_REGEX: usize = 256 << 10;

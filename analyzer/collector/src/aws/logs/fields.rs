@@ -23,6 +23,9 @@ pub(super) fn of_group(hub: &Hub, document: &Document) -> Result<Document, Fault
     for event in view.backward(first, last).take(SAMPLE) {
         total += 1;
         for name in discovered(&formats, event.message).into_iter().chain(OWN.map(str::to_owned)) {
+            if counts.len() >= MAX_COUNTED && !counts.contains_key(&name) {
+                continue;
+            }
             *counts.entry(name).or_default() += 1;
         }
     }
@@ -65,3 +68,5 @@ const OWN: [&str; 5] = ["@timestamp", "@ingestionTime", "@message", "@log", "@lo
 /// Events that are looked at.
 const SAMPLE: usize = 1000;
 const MAX_FIELDS: usize = 1000;
+/// Fields that are counted.
+const MAX_COUNTED: usize = 10 * MAX_FIELDS;

@@ -108,6 +108,9 @@ impl Tail {
         }
         let texts = |name: &str| {
             let texts = members.texts(name)?;
+            if texts.len() > MAX_STREAMS {
+                return Err(Fault::value(name, &format!("has more than {MAX_STREAMS} items")));
+            }
             texts.iter().try_for_each(|text| check_stream(name, text))?;
             if !texts.is_empty() && names.len() > 1 {
                 return Err(Fault::value(name, "needs one log group"));
@@ -148,7 +151,7 @@ impl Tail {
 
     /// The events since the last time, and true if some were left out.
     fn news(&mut self, hub: &Hub) -> (Vec<Document>, bool) {
-        let (mut events, mut is_sampled) = (Vec::new(), false);
+        let (mut events, mut is_sampled, mut bytes) = (Vec::new(), false, 0);
         for group in &mut self.groups {
             let view = hub.aws.logs.store().view(&group.name, &ALL, group.next);
             let Ok(view) = view else { continue };
@@ -173,7 +176,14 @@ impl Tail {
             own.sort_unstable_by_key(|it| it.sequence);
             is_sampled |= events.len() + own.len() > MAX_EVENTS;
             own.truncate(MAX_EVENTS - events.len().min(MAX_EVENTS));
-            events.extend(own.iter().map(|it| describe(hub, &view, it)));
+            for event in &own {
+                bytes += event.message.len();
+                if bytes > MAX_BYTES && !events.is_empty() {
+                    is_sampled = true;
+                    break;
+                }
+                events.push(describe(hub, &view, event));
+            }
         }
         (events, is_sampled)
     }
@@ -249,6 +259,10 @@ impl HttpBody for Messages {
 const ALL: core::ops::RangeInclusive<i64> = i64::MIN..=i64::MAX;
 const MAX_SESSIONS: usize = 32;
 const MAX_GROUPS: usize = 10;
+/// Bytes of the messages of an update, unless one alone has more. Clients refuse replies of 16 MiB.
+const MAX_BYTES: usize = 1 << 20;
+/// Names or prefixes of streams, as of the service.
+const MAX_STREAMS: usize = 100;
 /// Events of an update, as of the service.
 const MAX_EVENTS: usize = 500;
 /// Events of a group that an update compares with the pattern.

@@ -127,7 +127,7 @@ impl Drop for Files {
 }
 
 impl FileCounts {
-    fn lose(&self, text: &str) {
+    pub(super) fn lose(&self, text: &str) {
         self.lose_lines(text.bytes().filter(|byte| *byte == b'\n').count() as u64);
     }
 
@@ -148,8 +148,8 @@ struct Writer {
 
 impl Writer {
     fn new(options: FileOptions, counts: Arc<FileCounts>) -> Self {
-        let kept = Kept::below(&options.directory);
         let _ = fs::remove_dir_all(options.directory.join(open::INCOMPLETE));
+        let kept = Kept::below(&options.directory);
         let writer = Self { options, counts, open: BTreeMap::new(), kept };
         writer.counts.kept.store(writer.kept.bytes(), Ordering::Relaxed);
         writer

@@ -79,6 +79,8 @@ impl OpenFile {
         }
         let path = self.directory.join(&self.name);
         let size = self.unnamed.file.metadata()?.len();
+        // Somebody may have removed it while it was empty.
+        fs::create_dir_all(&self.directory)?;
         self.unnamed.name(&path)?;
         Ok((path, size))
     }

@@ -127,6 +127,8 @@ impl Live {
 /// The state of the thread.
 #[derive(Debug, Default)]
 struct Recorder {
+    /// The opening of the file that all numbers here are of.
+    opening: u64,
     plans: Plans,
     sources: HashMap<(usize, Source), Recorded>,
     /// When the names of an agent were put into the catalogue.
@@ -156,6 +158,11 @@ struct New {
 impl Recorder {
     fn round(&mut self, hub: &Hub, history: &History) {
         let now = now(hub);
+        // Rows wait in memory while the file cannot be used.
+        let Some(opening) = history.ready(now) else { return };
+        if opening != self.opening {
+            self.begin(hub, opening);
+        }
         let mut batch = Batch::default();
         let directory = hub.aws.directory.get(hub);
         for agent in directory.from(None) {
@@ -179,6 +186,16 @@ impl Recorder {
             hub.aws.live.write().retain(|source| known.contains(source));
         }
         self.agents.retain(|agent, _| directory.has(*agent));
+    }
+
+    /// Forgets the numbers of groups and columns: the file may have others now.
+    fn begin(&mut self, hub: &Hub, opening: u64) {
+        self.opening = opening;
+        self.plans = Plans::default();
+        self.agents.clear();
+        self.reported.clear();
+        self.sources.values_mut().for_each(|source| source.groups.clear());
+        *hub.aws.live.write() = Live::default();
     }
 
     /// Adds the new rows of an agent. True if there are groups that are new.

@@ -54,7 +54,10 @@ pub(super) fn read(line: &str) -> Result<Vec<(Metric, Value<'_>)>, ()> {
             rate = part.strip_prefix('@').and_then(|rate| rate.parse().ok()).ok_or(())?;
             next = after;
         }
-        if next.is_none() && parts.peek().is_some() || !(rate > 0.0 && rate <= 1.0) {
+        if next.is_none() && parts.peek().is_some() || !RATES.contains(&rate) {
+            return Err(());
+        }
+        if values.len() >= MAX_VALUES {
             return Err(());
         }
         let (word, value) = value(text, kind, rate)?;
@@ -63,6 +66,11 @@ pub(super) fn read(line: &str) -> Result<Vec<(Metric, Value<'_>)>, ()> {
     }
     Ok(values)
 }
+
+/// Values of a line: each has all tags.
+const MAX_VALUES: usize = 400;
+/// Rates at which a value stands for at most as many samples as a count of `PutMetricData` can.
+const RATES: core::ops::RangeInclusive<f64> = 1e-15..=1.0;
 
 fn cut(part: &str) -> (&str, Option<&str>) {
     part.split_once(':').map_or((part, None), |(part, next)| (part, Some(next)))
@@ -185,6 +193,8 @@ mod tests {
             "m:1|k",
             "m:1|c|0.5",
             "m:1|c|@0",
+            "m:0|ms|@5e-324",
+            "m:0|h|@1e-16",
             "m:1|c|@1.1",
             "m:1|c|@NaN",
             "m:1|c|@0.5|x",
@@ -202,5 +212,12 @@ mod tests {
             assert_eq!(read(line), Err(()), "{line}");
         }
         assert!(read(&format!("m:1|c|#{}", tags[1..].join(","))).is_ok());
+    }
+
+    #[test]
+    fn line_has_a_limit_of_values() {
+        let line = |values: usize| format!("m:{}", vec!["1|c"; values].join(":"));
+        assert_eq!(read(&line(400)).map(|values| values.len()), Ok(400));
+        assert!(read(&line(401)).is_err());
     }
 }

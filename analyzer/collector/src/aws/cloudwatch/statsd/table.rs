@@ -82,12 +82,14 @@ impl Table {
     pub(in crate::aws) fn collect(&mut self, time: i64) -> Vec<Datum> {
         let mut data = Vec::new();
         let mut kept = 0;
+        // Gauges without news make room for metrics that have some.
+        let most = if self.bytes > self.capacity / 2 { 2 } else { MAX_AGE };
         self.metrics.retain(|metric, state| {
             let points = state.take(time);
             if !points.is_empty() {
                 data.push(Datum { metric: metric.clone(), unit: "None", points });
             }
-            let keeps = matches!(state, State::Gauge { age, .. } if *age < MAX_AGE);
+            let keeps = matches!(state, State::Gauge { age, .. } if *age < most);
             kept += if keeps { cost(metric) } else { 0 };
             keeps
         });
@@ -258,5 +260,18 @@ mod tests {
         // What is there takes no further room.
         assert_eq!(first.points, [Point::value(7, 10_001.0)]);
         assert_eq!(table.bytes, 0);
+    }
+
+    #[test]
+    fn gauges_without_news_make_room() {
+        let mut table = Table::new(64 << 10);
+        let add = |table: &mut Table, line: &str| {
+            read(line).unwrap().into_iter().all(|(metric, value)| table.add(metric, value))
+        };
+        assert!(!(0..10_000).all(|number| add(&mut table, &format!("g{number}:1|g"))));
+        table.collect(1);
+        assert!(!add(&mut table, "m:1|c"));
+        table.collect(2);
+        assert!(add(&mut table, "m:1|c"));
     }
 }

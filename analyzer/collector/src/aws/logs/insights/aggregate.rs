@@ -95,12 +95,15 @@ pub(super) struct Groups<'q> {
     /// Made for each row anew.
     key: Vec<u8>,
     hasher: RandomState,
+    /// Bytes that a row may take.
+    room: usize,
 }
 
 impl<'q> Groups<'q> {
-    pub(super) fn new(by: &'q [Expression], aggregates: &'q [Aggregate]) -> Self {
+    pub(super) fn new(by: &'q [Expression], aggregates: &'q [Aggregate], room: usize) -> Self {
         let (places, hasher) = (HashMap::default(), RandomState::default());
-        let mut all = Self { by, aggregates, places, groups: Vec::new(), key: Vec::new(), hasher };
+        let (groups, key) = (Vec::new(), Vec::new());
+        let mut all = Self { by, aggregates, places, groups, key, hasher, room };
         if by.is_empty() {
             // There is a result without rows too.
             all.groups.push((Vec::new(), all.states()));
@@ -117,7 +120,7 @@ impl<'q> Groups<'q> {
     where
         'q: 'a,
     {
-        let (number, mut bytes) = self.group(scope);
+        let (number, mut bytes) = self.group(scope)?;
         let Some((_, states)) = self.groups.get_mut(number) else { return Ok(bytes) };
         for (state, aggregate) in states.iter_mut().zip(self.aggregates) {
             let value = aggregate.of.as_ref().map(|it| it.value(scope));
@@ -126,17 +129,21 @@ impl<'q> Groups<'q> {
                 Some(value) => bytes += state.add(aggregate.kind, value, place, &self.hasher),
                 None => bytes += state.add(aggregate.kind, Value::Bool(true), place, &self.hasher),
             }
+            // Each may be a copy of a long message.
+            if bytes > self.room {
+                return Err(Overrun::Memory);
+            }
         }
         Ok(bytes)
     }
 
     /// The group of a row, and the bytes that it takes if it is new.
-    fn group<'a>(&mut self, scope: Scope<'_, 'a>) -> (usize, usize)
+    fn group<'a>(&mut self, scope: Scope<'_, 'a>) -> Result<(usize, usize), Overrun>
     where
         'q: 'a,
     {
         if self.by.is_empty() {
-            return (0, 0);
+            return Ok((0, 0));
         }
         self.key.clear();
         for expression in self.by {
@@ -149,9 +156,12 @@ impl<'q> Groups<'q> {
                     self.key.extend(text.as_bytes());
                 }
             }
+            if self.key.len() > self.room {
+                return Err(Overrun::Memory);
+            }
         }
         if let Some(number) = self.places.get(self.key.as_slice()) {
-            return (*number, 0);
+            return Ok((*number, 0));
         }
         let values: Vec<_> = self.by.iter().map(|it| it.value(scope).owned()).collect();
         let texts: usize = values.iter().map(Value::bytes).sum();
@@ -160,7 +170,7 @@ impl<'q> Groups<'q> {
         let number = self.groups.len();
         self.places.insert(self.key.as_slice().into(), number);
         self.groups.push((values, states));
-        (number, bytes)
+        Ok((number, bytes))
     }
 
     /// The values of `by` of each group, and its statistics.

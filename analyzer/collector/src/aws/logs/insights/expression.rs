@@ -53,6 +53,22 @@ pub(super) struct Scope<'r, 'a> {
 }
 
 impl Expression {
+    /// True if the value depends on a field.
+    pub(super) fn reads(&self, field: usize) -> bool {
+        match self {
+            Self::Field(at) => *at == field,
+            Self::Value(_) | Self::Aggregate(_) => false,
+            Self::Not(one) | Self::Matches(one, _) => one.reads(field),
+            Self::And(one, other)
+            | Self::Or(one, other)
+            | Self::Compare(_, one, other)
+            | Self::Arithmetic(_, one, other)
+            | Self::Contains(one, other) => one.reads(field) || other.reads(field),
+            Self::In(one, list) => one.reads(field) || list.iter().any(|it| it.reads(field)),
+            Self::Call(_, list) => list.iter().any(|it| it.reads(field)),
+        }
+    }
+
     pub(super) fn value<'a>(&'a self, scope: Scope<'_, 'a>) -> Value<'a> {
         match self {
             Self::Value(value) => borrowed(value),

@@ -15,7 +15,7 @@ pub(super) struct Fields {
     /// The names of the fields by number.
     names: Vec<String>,
     /// The field of each place in a flow record of each format.
-    formats: Vec<Vec<Option<usize>>>,
+    formats: Vec<(bool, Vec<Option<usize>>)>,
     /// Other names of the same field: `startTime` of `start`.
     twins: Vec<(usize, usize)>,
     log: String,
@@ -34,7 +34,10 @@ impl Fields {
         let own = (0..).zip(names).filter(|(_, name)| !name.starts_with('@'));
         Self {
             names: names.to_vec(),
-            formats: formats.iter().map(|format| format.iter().map(place).collect()).collect(),
+            formats: formats
+                .iter()
+                .map(|format| (is_default(format), format.iter().map(place).collect()))
+                .collect(),
             twins: TWINS.iter().filter_map(|(one, other)| find(one).zip(find(other))).collect(),
             log: format!("{account}:{}", view.group),
             members: own
@@ -94,8 +97,10 @@ impl Fields {
     fn read_flow<'a>(&self, message: &'a str, values: &mut [Value<'a>]) {
         let length = message.bytes().filter(|byte| *byte == b' ').count() + 1;
         // A text that is no record has no fields.
-        let format = self.formats.iter().find(|format| is_record(message, length, format.len()));
-        let Some(format) = format else { return };
+        let mut formats = self.formats.iter();
+        let format =
+            formats.find(|(is_default, it)| is_record(message, length, it.len(), *is_default));
+        let Some((_, format)) = format else { return };
         let mut tokens = message.split(' ');
         for place in format {
             let Some(token) = tokens.next() else { return };
@@ -123,7 +128,8 @@ pub(in crate::aws::logs) fn discovered(formats: &[Format], message: &str) -> Vec
         return names;
     }
     let length = message.split(' ').count();
-    let format = formats.iter().find(|format| is_record(message, length, format.len()));
+    let mut formats = formats.iter();
+    let format = formats.find(|it| is_record(message, length, it.len(), is_default(it)));
     format.into_iter().flatten().map(|field| camel(field)).collect()
 }
 
@@ -140,10 +146,14 @@ pub(in crate::aws::logs) fn formats(hub: &Hub, group: &str) -> Vec<Format> {
     own.chain([DEFAULT.to_vec()]).collect()
 }
 
-/// True if a message with so many fields has a format with so many. One with as many as the default format
-/// must begin with its version.
-fn is_record(message: &str, length: usize, of_format: usize) -> bool {
-    length == of_format && (length != DEFAULT.len() || message.starts_with("2 "))
+/// True if a message with so many fields has a format with so many. One of the default format begins with
+/// its version.
+fn is_record(message: &str, length: usize, of_format: usize, is_default: bool) -> bool {
+    length == of_format && (!is_default || message.starts_with("2 "))
+}
+
+fn is_default(format: &Format) -> bool {
+    format[..] == DEFAULT
 }
 
 fn flatten(json: &Json, path: &mut String, names: &mut Vec<String>) {
@@ -159,7 +169,9 @@ fn flatten(json: &Json, path: &mut String, names: &mut Vec<String>) {
                 path.truncate(length);
             }
         }
-        _ if names.len() < MAX_MEMBERS && !path.is_empty() => names.push(path.clone()),
+        _ if names.len() < MAX_MEMBERS && (1..=MAX_NAME).contains(&path.len()) => {
+            names.push(path.clone());
+        }
         _ => {}
     }
 }
@@ -208,6 +220,8 @@ const TWINS: [(&str, &str); 2] = [("start", "startTime"), ("end", "endTime")];
 
 /// Members of a JSON text that are fields, as of the service.
 const MAX_MEMBERS: usize = 200;
+/// Bytes of a name that is listed.
+const MAX_NAME: usize = 512;
 
 #[cfg(test)]
 mod tests {

@@ -4,11 +4,15 @@
 //! after the other, the newest first, and the others on the rows that are left.
 
 use core::cmp::Ordering;
+use core::hash::{BuildHasher, Hash, Hasher};
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicBool, Ordering as Atomic};
 use core::time::Duration;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Instant;
+
+use foldhash::fast::RandomState;
 
 use super::Overrun;
 use super::aggregate::Groups;
@@ -76,18 +80,24 @@ pub(super) fn run<'q>(
         rows = apply(command, rows, bounds)?;
     }
     rows.truncate(bounds.limit.min(MAX_LIMIT));
-    outcome.rows = rows.iter().map(|row| columns(query, row)).collect();
-    let texts = outcome.rows.iter().flatten().flatten();
-    let bytes: usize = texts.map(|text| text.len() + size_of::<Option<String>>()).sum();
-    if bytes > bounds.memory { Err(Overrun::Memory) } else { Ok(outcome) }
+    outcome.rows = cells(query, &rows, bounds.memory)?;
+    Ok(outcome)
 }
 
-fn columns(query: &Query, row: &Row<'_>) -> Vec<Option<String>> {
-    let value = |column: &usize| {
-        let value = row.values.get(*column)?;
-        value.to_text().map(|text| text.into_owned())
+/// The texts of all rows by columns, if they fit into so many bytes: each may be a copy of a long message.
+fn cells(
+    query: &Query,
+    rows: &[Row<'_>],
+    memory: usize,
+) -> Result<Vec<Vec<Option<String>>>, Overrun> {
+    let mut bytes = 0;
+    let mut cell = |row: &Row<'_>, column: usize| {
+        let text = row.values.get(column).and_then(Value::to_text);
+        bytes += text.as_ref().map_or(0, |text| text.len()) + size_of::<Option<String>>();
+        if bytes > memory { Err(Overrun::Memory) } else { Ok(text.map(Cow::into_owned)) }
     };
-    query.columns.iter().map(value).collect()
+    let mut texts = |row: &Row<'_>| query.columns.iter().map(|column| cell(row, *column)).collect();
+    rows.iter().map(|row| texts(row)).collect()
 }
 
 /// The part of a query that reads events.
@@ -142,7 +152,7 @@ impl<'q> Scan<'q> {
     }
 
     fn groups(&self, stats: &'q Stats, counts: &mut Scanned) -> Result<Vec<Row<'q>>, Overrun> {
-        let mut groups = Groups::new(&stats.by, &stats.aggregates);
+        let mut groups = Groups::new(&stats.by, &stats.aggregates, self.bounds.memory);
         let mut bytes = 0;
         self.each(counts, |place, values| {
             bytes += groups.add(Scope { fields: values, aggregates: &[] }, place)?;
@@ -244,7 +254,7 @@ fn apply<'q>(
     match command {
         Command::Stats(stats) => {
             let fields = rows.first().map_or(0, |row| row.values.len());
-            let mut groups = Groups::new(&stats.by, &stats.aggregates);
+            let mut groups = Groups::new(&stats.by, &stats.aggregates, bounds.memory);
             let mut bytes = 0;
             for row in &rows {
                 bytes += groups.add(Scope { fields: &row.values, aggregates: &[] }, row.place)?;
@@ -269,18 +279,24 @@ fn apply<'q>(
         }
         Command::Limit(limit) => rows.truncate(*limit),
         Command::Dedup(fields) => {
-            let mut known = HashSet::new();
-            rows.retain(|row| {
-                let values = fields.iter().map(|field| row.values.get(*field)?.to_text());
-                let key: Option<Vec<String>> =
-                    values.map(|text| text.map(|text| text.into_owned())).collect();
-                // A row without one of the fields is no duplicate.
-                key.is_none_or(|key| known.insert(key))
-            });
+            let mut known = HashSet::default();
+            rows.retain(|row| is_first(&mut known, row, fields));
         }
         early => rows.retain_mut(|row| passes(early, &mut row.values)),
     }
     Ok(rows)
+}
+
+/// False if a row before has the same values. A row without one of the fields is no duplicate.
+fn is_first(known: &mut HashSet<u64, RandomState>, row: &Row<'_>, fields: &[usize]) -> bool {
+    let mut state = known.hasher().build_hasher();
+    for field in fields {
+        match row.values.get(*field).and_then(Value::to_text) {
+            Some(text) => text.hash(&mut state),
+            None => return true,
+        }
+    }
+    known.insert(state.finish())
 }
 
 /// A row for each group. Other fields have no value.

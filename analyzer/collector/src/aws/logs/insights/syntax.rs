@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use regex::Regex;
+
 use super::aggregate::{Aggregate, Kind};
 use super::command::{Command, Query, Stats};
 use super::expression::{Comparison, Expression, Operator};
@@ -18,7 +20,8 @@ impl Query {
         let mut parser = Parser::new(text);
         let mut commands = Vec::new();
         loop {
-            commands.push(parser.command()?);
+            let command = parser.command()?;
+            commands.insert(place(&commands, &command), command);
             if commands.len() > MAX_COMMANDS {
                 return Err(parser.cursor.wrong("the query has too many commands"));
             }
@@ -41,6 +44,24 @@ impl Query {
     }
 }
 
+/// Where a command goes. What works on one row goes before sorts whose keys it does not change: these then
+/// order fewer rows, and none is lost.
+fn place(commands: &[Command], command: &Command) -> usize {
+    let changed: Vec<usize> = match command {
+        Command::Filter(_) => Vec::new(),
+        Command::Assign(assigned) => assigned.iter().map(|(field, _)| *field).collect(),
+        Command::Parse(_, _, fields) => fields.clone(),
+        _ => return commands.len(),
+    };
+    let is_passed = |before: &Command| match before {
+        Command::Sort(order) => {
+            !order.iter().any(|(key, _)| changed.iter().any(|field| key.reads(*field)))
+        }
+        _ => false,
+    };
+    commands.iter().rposition(|before| !is_passed(before)).map_or(0, |at| at + 1)
+}
+
 struct Parser<'a> {
     text: &'a str,
     cursor: Cursor<'a>,
@@ -51,6 +72,7 @@ struct Parser<'a> {
     aggregates: Option<Vec<Aggregate>>,
     depth: usize,
     operators: usize,
+    regexes: usize,
 }
 
 /// An expression, the name that follows `as`, and its own text.
@@ -69,6 +91,7 @@ impl<'a> Parser<'a> {
             aggregates: None,
             depth: 0,
             operators: 0,
+            regexes: 0,
         }
     }
 
@@ -258,7 +281,7 @@ impl<'a> Parser<'a> {
         self.skip();
         let begin = self.cursor;
         if self.cursor.peek() == Some('/') {
-            let regex = self.cursor.regex()?;
+            let regex = self.regex()?;
             let names: Vec<_> = regex.capture_names().flatten().map(str::to_owned).collect();
             if names.is_empty() {
                 return Err(begin.wrong("the regular expression has no group (?<name>…)"));
@@ -280,6 +303,7 @@ impl<'a> Parser<'a> {
         if glob.matches('*').count() != names.len() {
             return Err(begin.wrong("there must be a name for each * of the text"));
         }
+        self.count_regex()?;
         let regex = begin.compiled(&regex_of(&glob))?;
         let fields = names.iter().map(|name| self.field(name)).collect();
         Ok(Command::Parse(source, regex, fields))
@@ -394,10 +418,25 @@ impl<'a> Parser<'a> {
         Ok(Ok(Expression::In(Box::new(one), list)))
     }
 
+    fn regex(&mut self) -> Result<Regex, Wrong> {
+        self.count_regex()?;
+        self.cursor.regex()
+    }
+
+    /// Each may take much memory and time.
+    fn count_regex(&mut self) -> Result<(), Wrong> {
+        self.regexes += 1;
+        match self.regexes > MAX_REGEXES {
+            true => Err(self.cursor.wrong("the query has too many regular expressions")),
+            false => Ok(()),
+        }
+    }
+
     fn like(&mut self, one: Expression) -> Result<Expression, Wrong> {
         self.skip();
         if self.cursor.peek() == Some('/') {
-            return Ok(Expression::Matches(Box::new(one), self.cursor.regex()?));
+            let regex = self.regex()?;
+            return Ok(Expression::Matches(Box::new(one), regex));
         }
         let part = self.primary()?;
         Ok(Expression::Contains(Box::new(one), Box::new(part)))
@@ -611,6 +650,8 @@ fn regex_of(glob: &str) -> String {
 /// Bytes of a query, as of the service.
 const MAX_LENGTH: usize = 10_000;
 const MAX_COMMANDS: usize = 100;
+/// Regular expressions of a query.
+const MAX_REGEXES: usize = 20;
 /// Rows of a result.
 pub(super) const MAX_LIMIT: usize = 10_000;
 const MAX_OPERATORS: usize = 500;

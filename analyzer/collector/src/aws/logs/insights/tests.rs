@@ -443,3 +443,49 @@ fn speed_of_a_million_records() {
         println!("{:?} {rows} rows: {text}", begin.elapsed());
     }
 }
+
+#[test]
+fn conditions_are_numbers() {
+    let text = "stats sum(action = 'REJECT') as refused, avg(protocol = 17) * 6 as udp";
+    assert_eq!(of_flows(text), ["refused | udp", "1 | 2"]);
+}
+
+#[test]
+fn filter_after_a_sort_is_of_all_events() {
+    let mut store = Store::new(16 << 20);
+    for n in 0..1000 {
+        let message = format!("{{\"n\":{n}}}");
+        store.append("g", "s", 1, [(n, message.as_str())].into_iter());
+    }
+    let text = "fields n | sort @timestamp desc | filter n = 0 | display n | limit 1";
+    let (_, found) = outcome(&store, "g", text, 20_000).unwrap();
+    assert_eq!(found.rows[0][0].as_deref(), Some("0"));
+    // A field that the order reads is set after it.
+    let text = "fields n | sort n desc | fields -n as n | limit 1 | display n";
+    let (_, found) = outcome(&store, "g", text, 1 << 20).unwrap();
+    assert_eq!(found.rows[0][0].as_deref(), Some("-999"));
+}
+
+#[test]
+fn copies_of_a_long_message_do_not_fit() {
+    let mut store = Store::new(16 << 20);
+    store.append("g", "s", 1, [(1, "x".repeat(100_000).as_str())].into_iter());
+    let list = |form: fn(usize) -> String| (0..300).map(form).collect::<Vec<_>>().join(", ");
+    for text in [
+        format!("fields {}", list(|at| format!("@message as a{at}"))),
+        format!("stats count(*) by {}", list(|_| "@message".to_owned())),
+        format!("stats {}", list(|at| format!("max(@message) as a{at}"))),
+    ] {
+        let found = outcome(&store, "g", &text, 1 << 20).map(|_| ());
+        assert_eq!(found, Err(Overrun::Memory), "{text:.40}");
+    }
+    let text = format!("dedup {}", list(|_| "@message".to_owned()));
+    assert_eq!(outcome(&store, "g", &text, 1 << 20).unwrap().1.rows.len(), 1);
+}
+
+#[test]
+fn query_has_a_limit_of_regular_expressions() {
+    let query = |count: usize| vec!["a like /x/"; count].join(" or ");
+    assert!(Query::parse(&format!("filter {}", query(20))).is_ok());
+    assert!(Query::parse(&format!("filter {}", query(21))).is_err());
+}

@@ -37,7 +37,8 @@ impl Value<'_> {
             Self::Number(number) => Some(*number),
             Self::Time(time) => Some(*time as f64),
             Self::Text(text) => number_of(text),
-            Self::Null | Self::Bool(_) => None,
+            Self::Bool(value) => Some(f64::from(u8::from(*value))),
+            Self::Null => None,
         }
     }
 

@@ -28,6 +28,8 @@ pub(in crate::aws) struct Store {
     /// Groups made since the start.
     made: u64,
     bytes: usize,
+    /// Bytes of streams that stay without events.
+    kept: usize,
     capacity: usize,
     counts: Counts,
 }
@@ -92,7 +94,7 @@ impl Store {
     /// No groups; at most about `capacity` bytes will be used.
     pub(in crate::aws) fn new(capacity: usize) -> Self {
         let counts = Counts::default();
-        Self { groups: BTreeMap::new(), made: 0, bytes: 0, capacity, counts }
+        Self { groups: BTreeMap::new(), made: 0, bytes: 0, kept: 0, capacity, counts }
     }
 
     pub(in crate::aws) fn counts(&self) -> Counts {
@@ -142,6 +144,8 @@ impl Store {
     /// Deletes a group and its events.
     pub(in crate::aws) fn delete(&mut self, name: &str) -> Result<(), Refusal> {
         let group = self.groups.remove(name).ok_or(Refusal::NoGroup)?;
+        let kept = group.streams.iter().filter(|(_, stream)| stream.is_kept);
+        self.kept -= kept.map(|(name, _)| stream_bytes(name)).sum::<usize>();
         self.bytes -= group.bytes();
         Ok(())
     }
@@ -157,8 +161,13 @@ impl Store {
         if group.streams.contains_key(name) {
             return Err(Refusal::Exists);
         }
+        // Their memory comes back by DeleteLogStream only; events need the rest.
+        if self.kept + stream_bytes(name) > self.capacity / 4 {
+            return Err(Refusal::TooMany);
+        }
         let before = group.bytes();
         group.add_stream(name, now)?;
+        self.kept += stream_bytes(name);
         group.streams.entry(name.into()).and_modify(|stream| stream.is_kept = true);
         self.bytes += group.bytes() - before;
         self.make_room();
@@ -170,6 +179,7 @@ impl Store {
         let group = self.groups.get_mut(group).ok_or(Refusal::NoGroup)?;
         let before = group.bytes();
         let stream = group.streams.remove(name).ok_or(Refusal::NoStream)?;
+        self.kept -= if stream.is_kept { stream_bytes(name) } else { 0 };
         Arc::make_mut(&mut group.names).remove(&stream.id);
         group.bytes -= stream_bytes(name);
         self.bytes -= before - group.bytes();

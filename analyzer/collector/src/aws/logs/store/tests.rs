@@ -138,3 +138,17 @@ fn groups_and_streams_have_limits_and_what_they_refuse_is_counted() {
     assert!(!store.append("g0", "more", 0, [(0, "a")].into_iter()));
     assert_eq!(store.counts().refused, 3);
 }
+
+#[test]
+fn streams_that_are_kept_leave_room_for_events() {
+    let mut store = Store::new(256 << 10);
+    store.create("g", 0).unwrap();
+    let made = (0..10_000).take_while(|at| store.create_stream("g", &format!("s{at}"), 0).is_ok());
+    assert!((100..1000).contains(&made.count()));
+    one(&mut store, "g", "s0", 1, 1, "an event");
+    assert_eq!(forward(&store, "g"), [(1, "an event".to_owned())]);
+    store.delete_stream("g", "s1").unwrap();
+    assert_eq!(store.create_stream("g", "another", 0), Ok(()));
+    store.delete("g").unwrap();
+    assert_eq!((store.bytes, store.kept), (0, 0));
+}
