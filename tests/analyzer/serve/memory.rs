@@ -37,6 +37,8 @@ fn memory_stays_within_its_bound() {
     assert_bound(&server, idle, "forged agents");
     load.send(50_000, |_, number| counters(number / 5, number % 5 * 10));
     assert_bound(&server, idle, "10,000 agents with 50 ports");
+    let agents = server.json("/agents/json");
+    println!("{} agents with 50 ports", agents.as_object().map_or(0, |it| it.len()));
     for request in ["/agents/json", "/dump/ALL/ifinoctets/json", "/activeflows/ALL/f1/json"] {
         server.get(request);
         assert_bound(&server, idle, request);

@@ -159,4 +159,4 @@ fn index(texts: &[(Arc<str>, MetricValue)]) -> Option<u32> {
 const TAG: &str = "cloud_tag_";
 const MAX_AGE: Duration = Duration::from_secs(10);
 /// Interfaces that are kept.
-const MAX: usize = 65_536;
+const MAX: usize = 8_192;

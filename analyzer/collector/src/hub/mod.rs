@@ -105,7 +105,9 @@ impl Hub {
         let threads = threads.max(1);
         let (reported, events, alarms) = (memory / 32, memory / 32 * 3, memory / 64);
         let history = memory / 32;
-        let own = OVERHEAD + reported + events + 2 * alarms + history + Self::record_memory(memory);
+        // Open records, and the interfaces that they are of.
+        let records = 2 * Self::record_memory(memory);
+        let own = OVERHEAD + reported + events + 2 * alarms + history + records;
         let tables = memory.saturating_sub(own + exports.memory) / threads;
         let names = SourceNames::default();
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
