@@ -96,8 +96,8 @@ fn cells(
         bytes += text.as_ref().map_or(0, |text| text.len()) + size_of::<Option<String>>();
         if bytes > memory { Err(Overrun::Memory) } else { Ok(text.map(Cow::into_owned)) }
     };
-    let mut texts = |row: &Row<'_>| query.columns.iter().map(|column| cell(row, *column)).collect();
-    rows.iter().map(|row| texts(row)).collect()
+    let texts = |row: &Row<'_>| query.columns.iter().map(|column| cell(row, *column)).collect();
+    rows.iter().map(texts).collect()
 }
 
 /// The part of a query that reads events.
