@@ -401,7 +401,7 @@ impl Hub {
 }
 
 /// Memory of the program itself, its logs, its connections and their replies, in bytes.
-const OVERHEAD: usize = 16 << 20;
+const OVERHEAD: usize = 18 << 20;
 /// Records that the flow log keeps.
 const MAX_RECORDS: usize = 10_000;
 /// Queries of the past that are worked on at the same time. Each uses up to two processors.
