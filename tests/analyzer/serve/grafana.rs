@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use flowmote_core::record::counter::{
-    HostCpu, HostDescr, HostDiskIo, HostMemory, HostNetIo, IfCounters, Mib2TcpGroup, PortName,
+    HostCpu, HostDescr, HostDiskIo, HostNetIo, IfCounters, Mib2TcpGroup, PortName,
 };
 use flowmote_core::{
     CounterRecord, CounterSample, DataSource, DatagramBuilder, MetricValue, RtMetric,
@@ -14,6 +14,7 @@ use flowmote_core::{
 use flowmote_lab::{Program, wait_until};
 use serde_json::{Value, json};
 
+use crate::aws::host;
 use crate::client::{Reply, Server};
 use crate::export::database::{Database, Kind, free_port};
 use crate::traffic::{AGENT, INTERVAL, PORT, PORT_NAME, Traffic, connection, head, now};
@@ -46,29 +47,7 @@ fn panels(dashboard: &Value) -> Vec<(String, Vec<Value>)> {
 fn datagrams(number: u32) -> Vec<Vec<u8>> {
     let mut buffer = [0; 1400];
     let mut datagram = DatagramBuilder::new(&mut buffer, head(AGENT));
-    let cpu = HostCpu {
-        load_one: 0.5,
-        load_five: 0.4,
-        cpu_num: 2,
-        cpu_user: number * 20,
-        cpu_nice: 0,
-        cpu_system: number * 5,
-        cpu_idle: number * 75,
-        cpu_wio: number,
-        cpu_intr: 0,
-        cpu_sintr: number,
-        cpu_steal: 0,
-        cpu_guest: 0,
-        cpu_guest_nice: 0,
-        ..HostCpu::UNKNOWN
-    };
-    let memory = HostMemory {
-        mem_total: 8000,
-        mem_free: 1000,
-        mem_buffers: 500,
-        mem_cached: 2500,
-        ..HostMemory::UNKNOWN
-    };
+    let cpu = HostCpu { load_five: 0.4, cpu_wio: number, cpu_sintr: number, ..host::cpu(number) };
     let disk = HostDiskIo {
         disk_total: 1000,
         disk_free: 400,
@@ -92,7 +71,7 @@ fn datagrams(number: u32) -> Vec<Vec<u8>> {
         ..Mib2TcpGroup::UNKNOWN
     };
     let name = HostDescr { hostname: HOST, ..HostDescr::UNKNOWN };
-    let records: [&dyn CounterRecord; 6] = [&name, &cpu, &memory, &disk, &net, &tcp];
+    let records: [&dyn CounterRecord; 6] = [&name, &cpu, &host::MEMORY, &disk, &net, &tcp];
     let host = CounterSample { records: &records };
     datagram.counter_sample(DataSource::HOST, number + 1, &host).expect("room");
     let port = IfCounters {

@@ -213,8 +213,7 @@ async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
         drop(place);
         return tail.unwrap_or_else(|fault| dialect.fault(&fault, &id));
     }
-    let by_link = head.method == Method::GET;
-    let result = block_in_place(|| run(&hub, target, dialect, &body, [read_only, by_link]));
+    let result = block_in_place(|| run(&hub, &head, target, dialect, &body, read_only));
     drop(place);
     match result {
         Ok((operation, document)) => dialect.reply(&operation, &document, &id),
@@ -238,10 +237,11 @@ fn query(head: &Parts) -> &[u8] {
 
 fn run(
     hub: &Hub,
+    head: &Parts,
     target: Target,
     dialect: Dialect,
     body: &[u8],
-    [read_only, by_link]: [bool; 2],
+    read_only: bool,
 ) -> Result<(String, Document), Fault> {
     let service = target.service(body);
     let (operation, document) = target.read(dialect, body)?;
@@ -251,7 +251,7 @@ fn run(
         return Err(Fault::new(Kind::AccessDenied, "The server is read-only."));
     }
     // A link on a page of another site shall not change anything.
-    if by_link && found.changes {
+    if head.method == Method::GET && found.changes {
         let text = format!("{operation} changes something. Send it by POST.");
         return Err(Fault::new(Kind::AccessDenied, text));
     }

@@ -60,7 +60,7 @@ pub fn operation(input: &[u8]) -> bool {
     response.status().is_success()
 }
 
-/// A request whose head is the text, a line for each part. Nobody can guess a signature.
+/// A request whose head is the text, a line for each part. It has no right signature.
 ///
 /// # Panics
 /// If one is right.

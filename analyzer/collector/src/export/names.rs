@@ -24,7 +24,7 @@ pub(super) struct Further {
     pub(super) field: &'static str,
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    /// A label that tells the fields of a name apart.
+    /// A label that distinguishes the fields of a name.
     pub(super) label: Option<(&'static str, &'static str)>,
     pub(super) value: fn(&Row<'_>) -> Option<f64>,
 }

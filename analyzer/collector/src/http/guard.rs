@@ -101,15 +101,22 @@ fn is_reading(method: &Method) -> bool {
 /// lets its own name resolve to this server (DNS rebinding) is so refused. Addresses cannot be rebound.
 fn foreign(headers: &HeaderMap, names: &[String]) -> Option<String> {
     let host = headers.get(header::HOST)?.to_str().unwrap_or("\u{fffd}");
+    let name = without_port(host);
+    let own = name.parse::<core::net::IpAddr>().is_ok() || is_own_name(name, names);
+    (!own).then(|| host.to_owned())
+}
+
+/// The name or address of a host that may have a port.
+fn without_port(host: &str) -> &str {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next(),
         None => host.rsplit_once(':').map(|(name, _)| name).or(Some(host)),
     };
-    let name = name.unwrap_or_default().trim_end_matches('.');
-    let own = name.parse::<core::net::IpAddr>().is_ok()
-        || name.eq_ignore_ascii_case("localhost")
-        || names.iter().any(|own| own.eq_ignore_ascii_case(name));
-    (!own).then(|| host.to_owned())
+    name.unwrap_or_default().trim_end_matches('.')
+}
+
+fn is_own_name(name: &str, names: &[String]) -> bool {
+    name.eq_ignore_ascii_case("localhost") || names.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// True for a request that a page of another site sends through the browser of its user. Only browsers
@@ -119,11 +126,8 @@ fn is_of_other_site(path: &str, headers: &HeaderMap, names: &[String]) -> bool {
     if let Some(origin) = text("origin") {
         // Behind a proxy the Host may be another one than that of the page.
         let host = origin.split_once("://").map_or("null", |(_, host)| host);
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        let is_own = |own: &str| own.eq_ignore_ascii_case(name);
         return text("host").is_none_or(|own| !own.eq_ignore_ascii_case(host))
-            && !is_own("localhost")
-            && !names.iter().any(|own| is_own(own));
+            && !is_own_name(without_port(host), names);
     }
     // Links to the page are navigations.
     let is_link = text("sec-fetch-mode") == Some("navigate") && !aws::has(path);

@@ -256,7 +256,7 @@ fn alarms_that_have_no_room_are_refused() {
     assert!(count > 20, "{count}");
 }
 
-/// Many alarms are evaluated in their time, and nobody waits for them.
+/// Many alarms are evaluated in their time, and no request waits for them.
 #[test]
 fn many_alarms_are_evaluated_in_time() {
     let server = Server::start(&[]);

@@ -52,10 +52,9 @@ impl Host {
     }
 }
 
-fn datagram(number: u32) -> Vec<u8> {
-    let mut buffer = [0; 1400];
-    let mut datagram = DatagramBuilder::new(&mut buffer, head(AGENT));
-    let cpu = HostCpu {
+/// A processor that is busy for a quarter of the time.
+pub(crate) fn cpu(number: u32) -> HostCpu {
+    HostCpu {
         load_one: 0.5,
         proc_run: 2,
         proc_total: 100,
@@ -71,21 +70,28 @@ fn datagram(number: u32) -> Vec<u8> {
         cpu_guest: 0,
         cpu_guest_nice: 0,
         ..HostCpu::UNKNOWN
-    };
-    let memory = HostMemory {
-        mem_total: 8000,
-        mem_free: 1000,
-        mem_buffers: 500,
-        mem_cached: 2500,
-        ..HostMemory::UNKNOWN
-    };
+    }
+}
+
+pub(crate) const MEMORY: HostMemory = HostMemory {
+    mem_total: 8000,
+    mem_free: 1000,
+    mem_buffers: 500,
+    mem_cached: 2500,
+    ..HostMemory::UNKNOWN
+};
+
+fn datagram(number: u32) -> Vec<u8> {
+    let mut buffer = [0; 1400];
+    let mut datagram = DatagramBuilder::new(&mut buffer, head(AGENT));
+    let cpu = cpu(number);
     let net = HostNetIo {
         bytes_in: u64::from(number) * BYTES,
         pkts_in: number * 50,
         ..HostNetIo::UNKNOWN
     };
     let name = HostDescr { hostname: HOST_NAME, ..HostDescr::UNKNOWN };
-    let records: [&dyn CounterRecord; 4] = [&name, &cpu, &memory, &net];
+    let records: [&dyn CounterRecord; 4] = [&name, &cpu, &MEMORY, &net];
     let host = CounterSample { records: &records };
     datagram.counter_sample(DataSource::HOST, number + 1, &host).expect("room");
     let port = IfCounters {

@@ -61,9 +61,9 @@ struct Place {
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
     let request = Request::read(&members)?;
-    let place = match members.text("NextToken")? {
+    let place = match token::place(&members, &request)? {
         None => Place::default(),
-        Some(token) => Place::parse(token::read(&request, token)?).ok_or_else(Fault::next_token)?,
+        Some(place) => Place::parse(place).ok_or_else(Fault::next_token)?,
     };
     let limit = match members.integer("MaxDatapoints")? {
         None => MAX_POINTS,

@@ -50,9 +50,9 @@ enum Of {
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
     let filter = Filter::read(&members)?;
-    let place = match members.text("NextToken")? {
+    let place = match token::place(&members, &filter)? {
         None => Place { of: Of::Several, skip: 0 },
-        Some(token) => Place::parse(token::read(&filter, token)?).ok_or_else(Fault::next_token)?,
+        Some(place) => Place::parse(place).ok_or_else(Fault::next_token)?,
     };
     let (metrics, next) = filter.page(hub, &hub.aws.directory.get(hub), place);
     let metrics: Vec<_> = metrics.iter().map(Metric::document).collect();

@@ -5,10 +5,19 @@ use std::hash::RandomState;
 use std::sync::LazyLock;
 
 use crate::aws::fault::Fault;
+use crate::aws::members::Members;
 
 /// The token for a place in the results of a request.
 pub(in crate::aws) fn write(request: &impl Hash, place: &str) -> String {
     format!("{:016x}.{place}", check(request))
+}
+
+/// The place in the `NextToken` of a request; `None` if it has none.
+pub(in crate::aws) fn place<'a>(
+    members: &Members<'a>,
+    request: &impl Hash,
+) -> Result<Option<&'a str>, Fault> {
+    members.text("NextToken")?.map(|token| read(request, token)).transpose()
 }
 
 /// The place in a token.

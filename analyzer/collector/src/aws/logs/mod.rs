@@ -3,6 +3,7 @@
 //! [`store`] has the events. This program adds its own by [`Logs::append`], others by `PutLogEvents`. They
 //! are read by [patterns](pattern), by queries of [Logs Insights](insights), and [as they come](live_tail).
 
+mod comparison;
 mod cursor;
 mod event_stream;
 mod events;

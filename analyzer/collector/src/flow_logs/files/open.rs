@@ -31,7 +31,7 @@ enum Content {
     Table(Box<Table>),
 }
 
-/// A file without a name, or with one by which nobody looks for it.
+/// A file without a name, or with one that no reader looks for.
 #[derive(Debug)]
 struct Unnamed {
     file: File,

@@ -29,7 +29,7 @@ pub(in crate::aws::cloudwatch) fn describe(
     let members = Members::of(document)?;
     let request = Request::read(&members)?;
     let limit = integer(&members, "MaxRecords", 1, MAX_RECORDS)?.unwrap_or(50) as usize;
-    let first = members.text("NextToken")?.map(|token| token::read(&request, token)).transpose()?;
+    let first = token::place(&members, &request)?;
     let (mut found, mut next) = (Vec::new(), None);
     let mut add = |entry: &Entry| {
         if !request.wants(entry) {

@@ -185,13 +185,8 @@ pub(in crate::aws::cloudwatch) fn describe(
     let members = Members::of(document)?;
     let request = Request::read(&members)?;
     let limit = integer(&members, "MaxRecords", 1, 100)?.unwrap_or(100) as usize;
-    let after = match members.text("NextToken")? {
-        None => None,
-        Some(token) => {
-            let place = token::read(&request, token)?.parse::<u64>();
-            Some(place.map_err(|_| Fault::next_token())?)
-        }
-    };
+    let after = token::place(&members, &request)?.map(str::parse::<u64>).transpose();
+    let after = after.map_err(|_| Fault::next_token())?;
     let history = hub.aws.alarms.history.lock();
     let (items, next) = request.page(&history, after, limit);
     let token = next.map(|place| token::write(&request, &place.to_string()));

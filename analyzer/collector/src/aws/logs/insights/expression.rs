@@ -4,6 +4,7 @@ use regex::Regex;
 
 use super::function::Function;
 use super::value::Value;
+use crate::aws::logs::comparison::Comparison;
 
 /// An expression.
 #[derive(Debug)]
@@ -22,16 +23,6 @@ pub(super) enum Expression {
     Contains(Box<Self>, Box<Self>),
     In(Box<Self>, Vec<Self>),
     Call(Function, Vec<Self>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Equal,
-    Unequal,
-    Less,
-    AtMost,
-    More,
-    AtLeast,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +69,7 @@ impl Expression {
             Self::And(one, other) => Value::Bool(one.is_true(scope) && other.is_true(scope)),
             Self::Or(one, other) => Value::Bool(one.is_true(scope) || other.is_true(scope)),
             Self::Compare(comparison, one, other) => {
-                Value::Bool(comparison.holds(&one.value(scope), &other.value(scope)))
+                Value::Bool(compares(*comparison, &one.value(scope), &other.value(scope)))
             }
             Self::Arithmetic(operator, one, other) => {
                 operator.apply(one.value(scope).number(), other.value(scope).number())
@@ -94,7 +85,7 @@ impl Expression {
             }
             Self::In(one, list) => {
                 let one = one.value(scope);
-                let equals = |item: &Self| Comparison::Equal.holds(&one, &item.value(scope));
+                let equals = |item: &Self| compares(Comparison::Equal, &one, &item.value(scope));
                 Value::Bool(list.iter().any(equals))
             }
             Self::Call(function, arguments) => function.value(arguments, scope),
@@ -113,18 +104,9 @@ fn borrowed<'a>(value: &'a Value<'static>) -> Value<'a> {
     }
 }
 
-impl Comparison {
-    /// False with a value that is not there.
-    fn holds(self, one: &Value<'_>, other: &Value<'_>) -> bool {
-        one.order(other).is_some_and(|order| match self {
-            Self::Equal => order.is_eq(),
-            Self::Unequal => order.is_ne(),
-            Self::Less => order.is_lt(),
-            Self::AtMost => order.is_le(),
-            Self::More => order.is_gt(),
-            Self::AtLeast => order.is_ge(),
-        })
-    }
+/// False with a value that is not there.
+fn compares(comparison: Comparison, one: &Value<'_>, other: &Value<'_>) -> bool {
+    one.order(other).is_some_and(|order| comparison.holds(order))
 }
 
 impl Operator {

@@ -2,6 +2,7 @@
 
 use regex::Regex;
 
+use crate::aws::logs::comparison::Comparison as Operator;
 use crate::aws::logs::cursor::{Cursor, Wrong};
 
 /// An operator and what follows it.
@@ -9,16 +10,6 @@ use crate::aws::logs::cursor::{Cursor, Wrong};
 pub(super) struct Comparison {
     operator: Operator,
     wanted: Wanted,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operator {
-    Equal,
-    Unequal,
-    Less,
-    AtMost,
-    More,
-    AtLeast,
 }
 
 #[derive(Debug)]
@@ -61,10 +52,7 @@ impl Comparison {
         match self.operator {
             Operator::Equal => equals(),
             Operator::Unequal => !equals(),
-            Operator::Less => number().is_some_and(|order| order.is_lt()),
-            Operator::AtMost => number().is_some_and(|order| order.is_le()),
-            Operator::More => number().is_some_and(|order| order.is_gt()),
-            Operator::AtLeast => number().is_some_and(|order| order.is_ge()),
+            operator => number().is_some_and(|order| operator.holds(order)),
         }
     }
 }
