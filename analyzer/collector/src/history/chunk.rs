@@ -119,11 +119,7 @@ impl Chunk {
         unit: i64,
         only: Option<Column>,
     ) -> Option<Self> {
-        let (bytes, check) = bytes.split_last_chunk()?;
-        if crc32fast::hash(bytes) != u32::from_le_bytes(*check) {
-            return None;
-        }
-        let mut input = Reader(bytes);
+        let mut input = Reader(checked(bytes)?);
         if input.byte()? != VERSION {
             return None;
         }
@@ -147,6 +143,17 @@ impl Chunk {
         }
         Some(chunk)
     }
+
+    /// True for a chunk that is not damaged, and that another version of the program wrote.
+    pub(super) fn is_of_other_version(bytes: &[u8]) -> bool {
+        checked(bytes).and_then(<[u8]>::first).is_some_and(|version| *version != VERSION)
+    }
+}
+
+/// The content of a chunk, if its check agrees with it.
+fn checked(bytes: &[u8]) -> Option<&[u8]> {
+    let (bytes, check) = bytes.split_last_chunk()?;
+    (crc32fast::hash(bytes) == u32::from_le_bytes(*check)).then_some(bytes)
 }
 
 /// The columns as bytes.

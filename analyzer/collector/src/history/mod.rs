@@ -12,6 +12,7 @@ mod integers;
 mod log;
 #[cfg(test)]
 mod measure;
+mod meta;
 mod open;
 mod periods;
 mod sample;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use super::catalogue::Catalogue;
+use super::meta::OtherFormat;
 use super::store::{Result, Store};
 use super::{Counters, History};
 use crate::stderr::eprintln_lossy;
@@ -33,7 +34,8 @@ enum State {
 }
 
 impl History {
-    /// Opens the file. One that is damaged is set aside, with a message, and a new one begins. What the
+    /// Opens the file. One that is damaged or of another format is set aside, with a message, and a new one
+    /// begins. What the
     /// last run left in the log becomes chunks.
     pub(crate) fn open(&self, now: i64) {
         let opened = self.open_or_set_aside().and_then(|store| {
@@ -59,19 +61,17 @@ impl History {
     }
 
     fn open_or_set_aside(&self) -> Result<Store> {
-        match Store::open(&self.path, self.memory / 2) {
-            Err(error) if is_damage(&error) => {
-                let aside = self.path.with_extension("redb.damaged");
-                fs::rename(&self.path, &aside)?;
-                eprintln_lossy(format_args!(
-                    "flowmote-analyzer: {} cannot be used ({error}): moved to {}; the history is empty",
-                    self.path.display(),
-                    aside.display()
-                ));
-                Store::open(&self.path, self.memory / 2)
-            }
-            opened => opened,
-        }
+        let opened = Store::open(&self.path, self.memory / 2);
+        let Err(error) = &opened else { return opened };
+        let Some(extension) = aside(error) else { return opened };
+        let aside = self.path.with_extension(extension);
+        fs::rename(&self.path, &aside)?;
+        eprintln_lossy(format_args!(
+            "flowmote-analyzer: {} cannot be used ({error}): moved to {}; the history is empty",
+            self.path.display(),
+            aside.display()
+        ));
+        Store::open(&self.path, self.memory / 2)
     }
 
     /// The open database. Waits while it is being opened.
@@ -138,7 +138,14 @@ impl History {
     }
 }
 
-/// True for a file whose content cannot be used.
+/// The extension of a file that is set aside because of its content.
+fn aside(error: &redb::Error) -> Option<String> {
+    if let Some(format) = OtherFormat::of(error) {
+        return Some(format!("redb.{}", format.short()));
+    }
+    is_damage(error).then(|| "redb.damaged".to_owned())
+}
+
 fn is_damage(error: &redb::Error) -> bool {
     let by_content =
         |error: &Error| matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof);

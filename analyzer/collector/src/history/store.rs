@@ -16,7 +16,7 @@ use super::chunk::Chunk;
 use super::log::{self, Batch, Row};
 use super::periods::{add_to_minutes, join, longer};
 use super::tier::{HOUR, MINUTE, Tier};
-use super::{Column, Group};
+use super::{Column, Group, meta};
 
 pub(super) type Result<T> = core::result::Result<T, redb::Error>;
 type Chunks<'t> = Table<'t, (u8, u32, u32), &'static [u8]>;
@@ -32,7 +32,7 @@ pub(super) struct Store {
 pub(super) struct Merged {
     /// Rows too old, too far ahead, or too many in a slot.
     pub(super) dropped: u64,
-    /// Chunks that could not be read.
+    /// Chunks that could not be read. Those of another version stay as they are.
     pub(super) damaged: u64,
 }
 
@@ -41,12 +41,13 @@ impl Store {
     /// bytes of memory.
     ///
     /// # Errors
-    /// redb's: `Corrupted`, `Io`, `DatabaseAlreadyOpen`.
+    /// redb's: `Corrupted`, `Io`, `DatabaseAlreadyOpen`; `Io` with [`meta::OtherFormat`].
     pub(super) fn open(path: &Path, cache: usize) -> Result<Self> {
         let mut builder = Database::builder();
         builder.set_cache_size(cache).set_check_integrity_on_open(true);
         let database = builder.create(path)?;
         let transaction = database.begin_write()?;
+        meta::check(&transaction)?;
         transaction.open_table(LOG)?;
         transaction.open_table(CHUNKS)?;
         transaction.open_table(SIZES)?;
@@ -263,11 +264,12 @@ impl<'t> Merging<'t> {
         }
         for (tier, new) in [(Tier::Rows, raw), (Tier::Minutes, minutes.clone())] {
             for (slot, part) in by_slots(tier, new) {
-                let mut chunk = self.load(tier, slot, group)?;
-                if chunk.times.len() + part.times.len() > MAX_ROWS {
+                let chunk = self.load(tier, slot, group)?;
+                let has_room = |it: &Chunk| it.times.len() + part.times.len() <= MAX_ROWS;
+                let Some(mut chunk) = chunk.filter(has_room) else {
                     self.merged.dropped += (part.times.len() * part.columns.len()) as u64;
                     continue;
-                }
+                };
                 join(&mut chunk, &part);
                 self.store(tier, slot, group, &chunk)?;
                 if tier == Tier::Minutes && rolled.is_some_and(|rolled| slot < rolled) {
@@ -306,7 +308,7 @@ impl<'t> Merging<'t> {
         let replaced = begin..begin + Tier::Minutes.slot();
         for tier in Tier::ROLLED {
             for (slot, part) in by_slots(tier, longer(minutes, tier)) {
-                let mut chunk = self.load(tier, slot, group)?;
+                let Some(mut chunk) = self.load(tier, slot, group)? else { continue };
                 chunk.retain(|time| !replaced.contains(&time));
                 join(&mut chunk, &part);
                 self.store(tier, slot, group, &chunk)?;
@@ -315,13 +317,17 @@ impl<'t> Merging<'t> {
         Ok(())
     }
 
-    fn load(&mut self, tier: Tier, slot: u32, group: u32) -> Result<Chunk> {
+    /// The chunk, an empty one if it is damaged, or `None` if it is of another version.
+    fn load(&mut self, tier: Tier, slot: u32, group: u32) -> Result<Option<Chunk>> {
         let Some(bytes) = self.chunks.get((tier.number(), slot, group))? else {
-            return Ok(Chunk::default());
+            return Ok(Some(Chunk::default()));
         };
         let chunk = decode(tier, slot, bytes.value(), None);
         self.merged.damaged += u64::from(chunk.is_none());
-        Ok(chunk.unwrap_or_default())
+        if chunk.is_none() && Chunk::is_of_other_version(bytes.value()) {
+            return Ok(None);
+        }
+        Ok(Some(chunk.unwrap_or_default()))
     }
 
     fn store(&mut self, tier: Tier, slot: u32, group: u32, chunk: &Chunk) -> Result<()> {
@@ -378,7 +384,8 @@ fn parts(shard: u32) -> Range<u64> {
 
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 /// By tier, slot and group, so that what is removed together is kept together.
-const CHUNKS: TableDefinition<'_, (u8, u32, u32), &[u8]> = TableDefinition::new("chunks");
+pub(super) const CHUNKS: TableDefinition<'_, (u8, u32, u32), &[u8]> =
+    TableDefinition::new("chunks");
 const SIZES: TableDefinition<'_, (u8, u32), u64> = TableDefinition::new("sizes");
 const LAST: TableDefinition<'_, u32, i64> = TableDefinition::new("last");
 /// The first slot of minutes, of each shard, of which no longer periods are made.

@@ -235,6 +235,88 @@ fn damaged_file_is_set_aside() {
     assert!(aside >= 15, "{aside}");
 }
 
+/// Changes the file of a directory.
+fn change(directory: &Path, change: impl FnOnce(&redb::WriteTransaction)) {
+    let database = redb::Database::open(directory.join(FILE)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    change(&transaction);
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn file_of_another_format_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let value = {
+        let mut lab = Lab::open(directory.path(), START);
+        let value = lab.place("host", "value", false);
+        lab.write(value, START, 0, 1.0);
+        value
+    };
+    let reopened = |name: &str| {
+        let lab = Lab::open(directory.path(), START);
+        let found = lab.read(value, 60, START, START + MINUTE).len();
+        (found, directory.path().join(format!("history.redb.{name}")).exists())
+    };
+    assert_eq!(reopened("damaged"), (1, false));
+    let set = |name: &str, number: u64| {
+        change(directory.path(), |it| {
+            it.open_table(meta::META).unwrap().insert(name, number).unwrap();
+        });
+    };
+    for (name, number, aside) in [("format", 99, "format-99-256"), ("shard", 7, "format-1-7")] {
+        set(name, number);
+        assert_eq!(reopened(aside), (0, true));
+        // The new one stays.
+        Lab::open(directory.path(), START).write(value, START, 0, 1.0);
+        assert_eq!(reopened("damaged"), (1, false));
+    }
+    // A file from before there were numbers.
+    change(directory.path(), |it| assert!(it.delete_table(meta::META).unwrap()));
+    assert_eq!(reopened("format-0-0"), (0, true));
+}
+
+#[test]
+fn chunk_of_another_version_is_not_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let value = lab.place("host", "value", false);
+    lab.write(value, START, 0, 1.0);
+    lab.merge();
+    drop(lab);
+    let of_next_version = |bytes: &[u8]| {
+        let mut bytes = bytes[..bytes.len() - 4].to_vec();
+        bytes[0] += 1;
+        let check = crc32fast::hash(&bytes);
+        bytes.extend(check.to_le_bytes());
+        bytes
+    };
+    let chunks = || {
+        let mut found = Vec::new();
+        change(directory.path(), |it| {
+            let table = it.open_table(store::CHUNKS).unwrap();
+            let all = redb::ReadableTable::iter(&table).unwrap().map(Result::unwrap);
+            found.extend(all.map(|(key, bytes)| (key.value(), bytes.value().to_vec())));
+        });
+        found
+    };
+    let before: Vec<_> =
+        chunks().into_iter().map(|(key, it)| (key, of_next_version(&it))).collect();
+    assert!(before.len() >= 2);
+    change(directory.path(), |it| {
+        let mut table = it.open_table(store::CHUNKS).unwrap();
+        for (key, bytes) in &before {
+            table.insert(key, bytes.as_slice()).unwrap();
+        }
+    });
+    let mut lab = Lab::open(directory.path(), START);
+    lab.write(value, START + MINUTE, 0, 1.0);
+    lab.merge();
+    assert_eq!(lab.history.counters.errors.load(Ordering::Relaxed), before.len() as u64);
+    assert_eq!(lab.history.counters.dropped.load(Ordering::Relaxed), before.len() as u64);
+    drop(lab);
+    assert_eq!(chunks(), before);
+}
+
 #[test]
 fn metrics_are_found_by_name_and_listed_in_pages() {
     let directory = tempfile::tempdir().unwrap();
