@@ -1,8 +1,10 @@
 //! The log: rows of the last minutes, as they came.
 //!
 //! Each part of the log is one value of the database and has the rows of a shard of groups, so that few
-//! of them are read to put the rows of a shard into chunks.
+//! of them are read to put the rows of a shard into chunks. A row begins with its length, so that the rows
+//! of one group are found without decoding those of others.
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 use super::bytes::{Reader, signed, unsigned};
@@ -25,13 +27,16 @@ pub(crate) struct Batch {
     pub(super) shards: BTreeMap<u32, Vec<u8>>,
     /// Samples in it.
     pub(crate) points: u64,
+    /// Room for a row.
+    row: Vec<u8>,
 }
 
 impl Batch {
     /// Adds a row.
     pub(crate) fn add(&mut self, group: Group, row: &Row) {
-        let out = self.shards.entry(group.shard()).or_default();
-        unsigned(out, group.0.into());
+        let mut bytes = core::mem::take(&mut self.row);
+        bytes.clear();
+        let out = &mut bytes;
         signed(out, row.end);
         signed(out, row.over);
         unsigned(out, row.columns.len() as u64);
@@ -46,6 +51,11 @@ impl Batch {
                 }
             }
         }
+        let shard = self.shards.entry(group.shard()).or_default();
+        unsigned(shard, group.0.into());
+        unsigned(shard, bytes.len() as u64);
+        shard.extend(&bytes);
+        self.row = bytes;
         self.points += row.columns.len() as u64;
     }
 
@@ -54,35 +64,39 @@ impl Batch {
     }
 }
 
-/// The rows of a part of the log, those of one group if it is named. The rest of a damaged one is missing.
-pub(super) fn rows(bytes: &[u8], only: Option<Group>) -> Vec<(Group, Row)> {
-    let (mut input, mut found) = (Reader(bytes), Vec::new());
-    while let Some((group, row)) = row(&mut input) {
-        if only.is_none_or(|only| only == group) {
-            found.push((group, row));
-        }
-    }
-    found
+/// The rows of a part of the log: their groups, and where their bytes are. The rest of a damaged one is
+/// missing.
+pub(super) fn places(part: &[u8]) -> impl Iterator<Item = (Group, Range<usize>)> {
+    let mut input = Reader(part);
+    core::iter::from_fn(move || {
+        let group = Group(u32::try_from(input.unsigned()?).ok()?);
+        let length = input.count(input.0.len())?;
+        let begin = part.len() - input.0.len();
+        input.bytes(length)?;
+        Some((group, begin..begin + length))
+    })
 }
 
-fn row(input: &mut Reader<'_>) -> Option<(Group, Row)> {
-    let group = Group(u32::try_from(input.unsigned()?).ok()?);
+/// The row that bytes are.
+pub(super) fn row(bytes: &[u8]) -> Option<Row> {
+    let input = &mut Reader(bytes);
     let (end, over) = (input.signed()?, input.signed()?);
     let count = input.count(input.0.len())?;
     let mut columns = Vec::with_capacity(count);
     for _ in 0..count {
         let column = Column(u32::try_from(input.unsigned()?).ok()?);
-        let sample = match input.0.first()? {
-            &SEVERAL => {
-                input.byte()?;
-                let mut part = || read_number(input);
-                Sample { sum: part()?, min: part()?, max: part()?, count: part()? }
-            }
-            _ => Sample::one(read_number(input)?),
-        };
-        columns.push((column, sample));
+        columns.push((column, sample(input)?));
     }
-    Some((group, Row { end, over, columns }))
+    Some(Row { end, over, columns })
+}
+
+fn sample(input: &mut Reader<'_>) -> Option<Sample> {
+    if input.0.first() != Some(&SEVERAL) {
+        return read_number(input).map(Sample::one);
+    }
+    input.byte()?;
+    let mut part = || read_number(input);
+    Some(Sample { sum: part()?, min: part()?, max: part()?, count: part()? })
 }
 
 /// Whole numbers in few bytes, others in nine.
@@ -128,13 +142,29 @@ mod tests {
             batch.add(Group(7), &row);
             batch.add(Group(8), &row);
             let bytes = batch.shards.values().next().unwrap();
-            let found = rows(bytes, Some(Group(8)));
-            prop_assert_eq!(format!("{found:?}"), format!("{:?}", [(Group(8), row)]));
+            let found: Vec<_> =
+                places(bytes).map(|(group, at)| (group, super::row(&bytes[at]).unwrap())).collect();
+            let expected = [(Group(7), row.clone()), (Group(8), row)];
+            prop_assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+        }
+
+        #[test]
+        fn damaged_row_hides_no_other(at in 0..9_usize, damage in 0x80..0xff_u8) {
+            let columns = vec![(Column(1), Sample::one(1e15))];
+            let row = Row { end: 5, over: 5, columns };
+            let mut batch = Batch::default();
+            batch.add(Group(7), &row);
+            batch.add(Group(8), &row);
+            let mut bytes = batch.shards.values().next().unwrap().clone();
+            bytes[2 + at] = damage;
+            let found = places(&bytes).map(|(group, at)| (group, super::row(&bytes[at])));
+            prop_assert_eq!(found.last(), Some((Group(8), Some(row))));
         }
 
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
-            rows(&bytes, None);
+            places(&bytes).for_each(|(_, at)| drop(row(&bytes[at])));
+            row(&bytes);
         }
     }
 }

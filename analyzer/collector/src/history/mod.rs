@@ -12,9 +12,11 @@ mod integers;
 mod log;
 #[cfg(test)]
 mod measure;
+mod merging;
 mod meta;
 mod open;
 mod periods;
+mod reading;
 mod sample;
 mod store;
 #[cfg(test)]
@@ -22,7 +24,7 @@ mod tests;
 mod tier;
 mod upkeep;
 
-use core::ops::{Range, RangeInclusive};
+use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -169,74 +171,6 @@ impl History {
     pub(crate) fn metrics(&self, after: Option<u64>, limit: usize) -> Vec<Listed> {
         self.with(|store| store.metrics(after, limit)).unwrap_or_default()
     }
-
-    /// The time of the last row of groups; the last minutes may be missing.
-    pub(crate) fn last(&self, groups: &[Group]) -> Option<i64> {
-        let last = |group: &Group| self.with(|store| store.last(*group)).flatten();
-        groups.iter().filter_map(last).max()
-    }
-
-    /// The samples of a metric in a span of time, for periods of `length` milliseconds from `start` on: of
-    /// the longest periods that divide them, and of others where these are not kept any more.
-    pub(crate) fn read(
-        &self,
-        of: (Group, Column),
-        (start, length): (i64, i64),
-        span: Range<i64>,
-        now: i64,
-    ) -> Vec<Found> {
-        let read = |store: &store::Store| {
-            let begin = |tier: Tier| -> store::Result<i64> {
-                let first = match store.begin(tier)? {
-                    Some(first) if Tier::ROLLED.contains(&tier) => {
-                        first.min(store.begin(Tier::Minutes)?.unwrap_or(first))
-                    }
-                    Some(first) => first,
-                    // All of it is in the log, or in minutes.
-                    None => i64::MIN,
-                };
-                Ok(first.max(now - tier.keep()))
-            };
-            let (mut found, mut end) = (Vec::new(), span.end);
-            for tier in suitable(start, length) {
-                let from = begin(tier)?.max(span.start);
-                let from = from - from.rem_euclid(tier.length());
-                let from = from.max(span.start);
-                if from < end {
-                    found.push(samples(tier, store.read(of, tier, from..end)?));
-                    end = from;
-                }
-            }
-            Ok(found)
-        };
-        self.with(read).unwrap_or_default()
-    }
-
-    /// The rows of a metric in a span of time.
-    pub(crate) fn rows(&self, of: (Group, Column), span: Range<i64>) -> Found {
-        let found = self.with(|store| store.read(of, Tier::Rows, span.clone()));
-        samples(Tier::Rows, found.unwrap_or_default())
-    }
-}
-
-/// The tiers for periods of a length, the best one first: the longest that divides them, then longer ones,
-/// which are kept for a longer time.
-fn suitable(start: i64, length: i64) -> impl Iterator<Item = Tier> {
-    let possible = move |tier: &Tier| match length {
-        ..MINUTE => *tier == Tier::Rows,
-        _ => *tier != Tier::Rows && length % tier.length() == 0,
-    };
-    let aligned = move |tier: &Tier| possible(tier) && start % tier.length() == 0;
-    let best = Tier::ALL.into_iter().rev().find(aligned).unwrap_or(Tier::Minutes);
-    Tier::ALL.into_iter().filter(move |tier| *tier >= best && possible(tier))
-}
-
-fn samples(tier: Tier, chunk: chunk::Chunk) -> Found {
-    let overs = chunk.overs.into_iter().chain(core::iter::repeat(0));
-    let samples = chunk.columns.into_iter().flat_map(|(_, samples)| samples);
-    let rows = chunk.times.into_iter().zip(overs).zip(samples);
-    let known = rows.filter(|(_, sample)| sample.is_known());
-    Found { tier, samples: known.map(|((time, over), sample)| (time, over, sample)).collect() }
 }
 
 /// Groups whose rows are in one part of the log.

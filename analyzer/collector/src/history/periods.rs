@@ -56,6 +56,13 @@ fn share(sum: f64, from: i64, to: i64, over: i64) -> f64 {
     until(to) - until(from)
 }
 
+/// A row as a chunk.
+pub(super) fn as_chunk(row: &Row) -> Chunk {
+    let mut columns: Vec<_> = row.columns.iter().map(|(it, sample)| (*it, vec![*sample])).collect();
+    columns.sort_by_key(|(column, _)| *column);
+    Chunk { times: vec![row.end], overs: vec![row.over], columns }
+}
+
 /// Adds the rows of another chunk.
 pub(super) fn join(chunk: &mut Chunk, other: &Chunk) {
     for (row, time) in other.times.iter().enumerate() {
