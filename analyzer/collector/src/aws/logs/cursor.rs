@@ -15,11 +15,14 @@ pub(super) struct Wrong {
 pub(super) struct Cursor<'a> {
     text: &'a str,
     pub(super) at: usize,
+    /// Regular expressions that may still come.
+    regexes: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    /// The beginning of a text that may have so many regular expressions.
+    pub(super) fn new(text: &'a str, regexes: usize) -> Self {
+        Self { text, at: 0, regexes }
     }
 
     pub(super) fn rest(&self) -> &'a str {
@@ -96,13 +99,17 @@ impl<'a> Cursor<'a> {
 
     /// Reads a regular expression between two marks.
     pub(super) fn regex(&mut self) -> Result<Regex, Wrong> {
-        let begin = *self;
+        let mut begin = *self;
         let mark = self.next().unwrap_or_default();
         let mut text = String::new();
         loop {
             match self.next() {
                 None => return Err(begin.wrong("the regular expression is not closed")),
-                Some(next) if next == mark => return begin.compiled(&text),
+                Some(next) if next == mark => {
+                    let regex = begin.compiled(&text)?;
+                    self.regexes = begin.regexes;
+                    return Ok(regex);
+                }
                 Some('\\') if self.peek() == Some(mark) => text.extend(self.next()),
                 Some('\\') => {
                     text.push('\\');
@@ -113,8 +120,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A regular expression with this place for what is wrong in it.
-    pub(super) fn compiled(&self, text: &str) -> Result<Regex, Wrong> {
+    /// A regular expression with this place for what is wrong in it. Each may take much memory and time.
+    pub(super) fn compiled(&mut self, text: &str) -> Result<Regex, Wrong> {
+        let Some(rest) = self.regexes.checked_sub(1) else {
+            return Err(self.wrong("there are too many regular expressions"));
+        };
+        self.regexes = rest;
         let mut builder = RegexBuilder::new(text);
         let regex = builder.size_limit(MAX_REGEX).dfa_size_limit(MAX_REGEX).build();
         regex.map_err(|error| self.wrong(format!("the regular expression is wrong: {error}")))

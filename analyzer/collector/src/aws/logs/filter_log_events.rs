@@ -36,9 +36,9 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     // Events that come while pages are read have no place among those that were listed.
     let end = place.map_or(view.end, |(_, end)| end);
     let merged = match place {
-        Some((place, _)) if is_forward => view.forward(place.max(first), last),
+        Some((place, _)) if is_forward => view.forward(place.max(first), last, 0),
         Some((place, _)) => view.backward(first, place.min(last)),
-        None if is_forward => view.forward(first, last),
+        None if is_forward => view.forward(first, last, 0),
         None => view.backward(first, last),
     };
     let own = merged.filter(|it| it.sequence < end && wanted.has(&view, it.stream));

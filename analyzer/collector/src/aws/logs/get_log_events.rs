@@ -29,7 +29,7 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let limit = limit(&members, MAX_EVENTS)?;
     let from_head = members.boolean("startFromHead")?.unwrap_or(false);
     let token = members.text("nextToken")?;
-    let place = token.map(|token| Place::parse(token).ok_or_else(next_token)).transpose()?;
+    let asked = token.map(|token| Place::parse(token).ok_or_else(next_token)).transpose()?;
 
     let stream = {
         let store = hub.aws.logs.store();
@@ -38,15 +38,17 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     };
     let view = hub.aws.logs.view(hub, group, &(from..=to), 0).map_err(fault)?;
     let reader = Reader { span: limits(&view.since(from..=to)), view: &view, stream, limit };
-    let place = place.unwrap_or(if from_head {
-        Place::Forward { key: reader.span.0, since: 0, end: view.end }
-    } else {
-        Place::Backward { key: reader.span.1, end: view.end }
-    });
+    let place = match asked {
+        Some((place, made)) => place.of_group(made, &view),
+        None if from_head => Place::Forward { key: reader.span.0, since: 0, end: view.end },
+        None => Place::Backward { key: reader.span.1, end: view.end },
+    };
     let (events, forward, backward) = reader.read(place);
     // At an end the token that the request had is returned.
-    let same =
-        |own: Place| token.filter(|_| own == place).map_or_else(|| own.text(), str::to_owned);
+    let same = |own: Place| match token {
+        Some(token) if asked == Some((own, view.created)) => token.to_owned(),
+        _ => own.text(view.created),
+    };
     let events: Vec<_> = events.into_iter().map(describe).collect();
     Ok(Document::new()
         .with("events", events)
@@ -96,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     fn forward(&self, from: Key, since: u64, end: u64) -> Vec<Event<'a>> {
-        let all = self.view.forward(from.max(self.span.0), self.span.1);
+        let all = self.view.forward(from.max(self.span.0), self.span.1, since);
         limited(all.filter(|it| self.has(it, since, end)), self.limit)
     }
 
@@ -124,27 +126,46 @@ fn limited<'a>(events: impl Iterator<Item = Event<'a>>, limit: usize) -> Vec<Eve
 }
 
 impl Place {
-    fn text(self) -> String {
+    /// The place in a group for a token that was made for one of this name, made at a time.
+    fn of_group(self, made: i64, view: &View) -> Self {
+        if made == view.created {
+            return self;
+        }
+        // The numbers of its events have begun anew, as after a restart.
         match self {
-            Self::Forward { key: (time, number), since, end } => {
-                format!("f/{time}/{number}/{since}/{end}")
+            Self::Forward { key: (time, _), .. } => {
+                Self::Forward { key: (time, 0), since: 0, end: view.end }
             }
-            Self::Backward { key: (time, number), end } => format!("b/{time}/{number}/{end}"),
+            Self::Backward { key: (time, _), .. } => {
+                Self::Backward { key: (time, 0), end: view.end }
+            }
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// The token of a place in a group that was made at a time.
+    fn text(self, made: i64) -> String {
+        match self {
+            Self::Forward { key: (time, number), since, end } => {
+                format!("f/{time}/{number}/{since}/{end}/{made}")
+            }
+            Self::Backward { key: (time, number), end } => {
+                format!("b/{time}/{number}/{end}/{made}")
+            }
+        }
+    }
+
+    fn parse(text: &str) -> Option<(Self, i64)> {
         let parts: Vec<_> = text.split('/').collect();
         match *parts.as_slice() {
-            ["f", time, number, since, end] => Some(Self::Forward {
-                key: (time.parse().ok()?, number.parse().ok()?),
-                since: since.parse().ok()?,
-                end: end.parse().ok()?,
-            }),
-            ["b", time, number, end] => Some(Self::Backward {
-                key: (time.parse().ok()?, number.parse().ok()?),
-                end: end.parse().ok()?,
-            }),
+            ["f", time, number, since, end, made] => {
+                let key = (time.parse().ok()?, number.parse().ok()?);
+                let (since, end) = (since.parse().ok()?, end.parse().ok()?);
+                Some((Self::Forward { key, since, end }, made.parse().ok()?))
+            }
+            ["b", time, number, end, made] => {
+                let key = (time.parse().ok()?, number.parse().ok()?);
+                Some((Self::Backward { key, end: end.parse().ok()? }, made.parse().ok()?))
+            }
             _ => None,
         }
     }
@@ -201,7 +222,7 @@ mod tests {
         assert_eq!(times, [15, 40]);
         let (times, same, _) = read(&store, next, 2);
         assert_eq!((times.len(), same), (0, next));
-        assert_eq!(Place::parse(&next.text()), Some(next));
+        assert_eq!(Place::parse(&next.text(7)), Some((next, 7)));
         add(&mut store, &[5]);
         assert_eq!(read(&store, next, 2).0, [5]);
     }
@@ -220,5 +241,35 @@ mod tests {
         assert_eq!(times, [0]);
         let (times, _, same) = read(&store, back, 2);
         assert_eq!((times.len(), same), (0, back));
+    }
+
+    #[test]
+    fn token_of_a_group_that_was_made_anew_misses_no_event() {
+        let mut store = Store::new(1 << 20);
+        store.append("g", "s", 1000, (0..500).map(|time| (time, "m")));
+        let view = store.view("g", &(0..=9999), 0).unwrap();
+        let head = Place::Forward { key: (0, 0), since: 0, end: view.end };
+        let (times, next, back) = read(&store, head, 1000);
+        assert_eq!((times.len(), next.of_group(1000, &view)), (500, next));
+        store.delete("g").unwrap();
+        store.append("g", "s", 2000, (490..520).map(|time| (time, "m")));
+        let view = store.view("g", &(0..=9999), 0).unwrap();
+        let next = next.of_group(1000, &view);
+        let (times, _, _) = read(&store, next, 1000);
+        assert_eq!(times, (499..520).collect::<Vec<_>>());
+        let back = back.of_group(1000, &view);
+        assert_eq!(read(&store, back, 1000).0, [0; 0]);
+    }
+
+    #[test]
+    fn poll_at_the_end_reads_few_events() {
+        let mut store = Store::new(8 << 20);
+        store.append("g", "s", 0, (0..50_000).map(|time| (time, "a message of some length")));
+        let view = store.view("g", &(0..=i64::MAX), 0).unwrap();
+        let all = view.forward((0, 0), (i64::MAX, 0), 0).count();
+        let new = view.forward((0, 0), (i64::MAX, 0), view.end - 1).count();
+        assert!(all == 50_000 && new < 10_000, "{all} {new}");
+        let place = Place::Forward { key: (50_000, 0), since: 0, end: view.end - 1 };
+        assert_eq!(read(&store, place, 10).0, [49_999]);
     }
 }

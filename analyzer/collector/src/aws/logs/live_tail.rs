@@ -20,7 +20,7 @@ use super::event_stream::{event, message};
 use super::filter_log_events::wrong_pattern;
 use super::name::{Streams, arn, check_stream, fault, groups};
 use super::pattern::Pattern;
-use super::store::{Event, View};
+use super::store::{Event, Refusal, Store, View};
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::members::Members;
@@ -153,11 +153,7 @@ impl Tail {
     fn news(&mut self, hub: &Hub) -> (Vec<Document>, bool) {
         let (mut events, mut is_sampled, mut bytes) = (Vec::new(), false, 0);
         for group in &mut self.groups {
-            let view = hub.aws.logs.store().view(&group.name, &ALL, group.next);
-            let Ok(view) = view else { continue };
-            if view.id != group.id {
-                *group = Group { name: group.name.clone(), id: view.id, next: 0 };
-            }
+            let Ok(view) = group.view(&hub.aws.logs.store()) else { continue };
             // After a pause of the client the latest are enough.
             let first = group.next.max(view.end.saturating_sub(MAX_COMPARED));
             is_sampled |= first > group.next;
@@ -186,6 +182,18 @@ impl Tail {
             }
         }
         (events, is_sampled)
+    }
+}
+
+impl Group {
+    /// The events that are next. Those of a group that was made anew have numbers from 0 on.
+    fn view(&mut self, store: &Store) -> Result<View, Refusal> {
+        let view = store.view(&self.name, &ALL, self.next)?;
+        if view.id == self.id {
+            return Ok(view);
+        }
+        (self.id, self.next) = (view.id, 0);
+        store.view(&self.name, &ALL, 0)
     }
 }
 
@@ -276,3 +284,23 @@ const BEAT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Time for a client to read.
 const STALL: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn group_that_was_made_anew_has_all_its_events() {
+        let mut store = Store::new(1 << 20);
+        let add =
+            |store: &mut Store, count| store.append("g", "s", 1, (0..count).map(|at| (at, "m")));
+        add(&mut store, 500);
+        let view = store.view("g", &ALL, 0).unwrap();
+        let mut group = Group { name: "g".to_owned(), id: view.id, next: view.end };
+        store.delete("g").unwrap();
+        assert!(group.view(&store).is_err());
+        add(&mut store, 400);
+        let view = group.view(&store).unwrap();
+        assert_eq!((view.scan(&ALL).count(), group.next, group.id), (400, 0, view.id));
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::Overrun;
+use super::bounds::Overrun;
 use super::expression::{Expression, Scope};
 use super::value::Value;
 use crate::aws::logs::store::Key;
@@ -95,15 +95,24 @@ pub(super) struct Groups<'q> {
     /// Made for each row anew.
     key: Vec<u8>,
     hasher: RandomState,
-    /// Bytes that a row may take.
-    room: usize,
+    /// Bytes of the row that a group becomes, without texts.
+    row: usize,
+    bytes: usize,
+    /// Bytes that all groups may take.
+    memory: usize,
 }
 
 impl<'q> Groups<'q> {
-    pub(super) fn new(by: &'q [Expression], aggregates: &'q [Aggregate], room: usize) -> Self {
+    /// No groups; they may take so many bytes, with rows of a size without texts.
+    pub(super) fn new(
+        by: &'q [Expression],
+        aggregates: &'q [Aggregate],
+        row: usize,
+        memory: usize,
+    ) -> Self {
         let (places, hasher) = (HashMap::default(), RandomState::default());
         let (groups, key) = (Vec::new(), Vec::new());
-        let mut all = Self { by, aggregates, places, groups, key, hasher, room };
+        let mut all = Self { by, aggregates, places, groups, key, hasher, row, bytes: 0, memory };
         if by.is_empty() {
             // There is a result without rows too.
             all.groups.push((Vec::new(), all.states()));
@@ -115,62 +124,56 @@ impl<'q> Groups<'q> {
         self.aggregates.iter().map(|aggregate| aggregate.kind.state()).collect()
     }
 
-    /// Adds a row; the bytes that it takes beside those before.
-    pub(super) fn add<'a>(&mut self, scope: Scope<'_, 'a>, place: Key) -> Result<usize, Overrun>
+    /// Adds a row.
+    pub(super) fn add<'a>(&mut self, scope: Scope<'_, 'a>, place: Key) -> Result<(), Overrun>
     where
         'q: 'a,
     {
-        let (number, mut bytes) = self.group(scope)?;
-        let Some((_, states)) = self.groups.get_mut(number) else { return Ok(bytes) };
+        let number = self.group(scope)?;
+        let Some((_, states)) = self.groups.get_mut(number) else { return Ok(()) };
         for (state, aggregate) in states.iter_mut().zip(self.aggregates) {
-            let value = aggregate.of.as_ref().map(|it| it.value(scope));
-            match value {
-                Some(Value::Null) => {}
-                Some(value) => bytes += state.add(aggregate.kind, value, place, &self.hasher),
-                None => bytes += state.add(aggregate.kind, Value::Bool(true), place, &self.hasher),
+            let value = aggregate.of.as_ref().map_or(Value::Bool(true), |it| it.value(scope));
+            if !value.is_null() {
+                self.bytes += state.add(aggregate.kind, value, place, &self.hasher);
             }
             // Each may be a copy of a long message.
-            if bytes > self.room {
+            if self.bytes > self.memory {
                 return Err(Overrun::Memory);
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 
-    /// The group of a row, and the bytes that it takes if it is new.
-    fn group<'a>(&mut self, scope: Scope<'_, 'a>) -> Result<(usize, usize), Overrun>
+    /// The group of a row.
+    fn group<'a>(&mut self, scope: Scope<'_, 'a>) -> Result<usize, Overrun>
     where
         'q: 'a,
     {
         if self.by.is_empty() {
-            return Ok((0, 0));
+            return Ok(0);
         }
         self.key.clear();
         for expression in self.by {
-            let value = expression.value(scope);
-            match value.to_text() {
-                None => self.key.push(0),
-                Some(text) => {
-                    self.key.push(1);
-                    self.key.extend((text.len() as u64).to_ne_bytes());
-                    self.key.extend(text.as_bytes());
-                }
-            }
-            if self.key.len() > self.room {
+            write_key(&expression.value(scope), &mut self.key);
+            if self.key.len() > self.memory {
                 return Err(Overrun::Memory);
             }
         }
         if let Some(number) = self.places.get(self.key.as_slice()) {
-            return Ok((*number, 0));
+            return Ok(*number);
         }
         let values: Vec<_> = self.by.iter().map(|it| it.value(scope).owned()).collect();
         let texts: usize = values.iter().map(Value::bytes).sum();
         let states = self.states();
-        let bytes = GROUP + self.key.len() + texts + states.len() * size_of::<State>();
+        self.bytes += GROUP + self.row + self.key.len() + texts;
+        self.bytes += states.len() * size_of::<State>();
+        if self.bytes > self.memory {
+            return Err(Overrun::Memory);
+        }
         let number = self.groups.len();
         self.places.insert(self.key.as_slice().into(), number);
         self.groups.push((values, states));
-        Ok((number, bytes))
+        Ok(number)
     }
 
     /// The values of `by` of each group, and its statistics.
@@ -182,6 +185,24 @@ impl<'q> Groups<'q> {
             let states = states.into_iter().zip(aggregates);
             (by, states.map(|(state, aggregate)| state.result(aggregate.kind)).collect())
         })
+    }
+}
+
+/// Adds the bytes of a value that no other has.
+fn write_key(value: &Value<'_>, key: &mut Vec<u8>) {
+    // The texts of times, which `bin` makes, take longer than all else of a record.
+    if let Value::Time(time) = value {
+        key.push(2);
+        key.extend(time.to_ne_bytes());
+        return;
+    }
+    match value.to_text() {
+        None => key.push(0),
+        Some(text) => {
+            key.push(1);
+            key.extend((text.len() as u64).to_ne_bytes());
+            key.extend(text.as_bytes());
+        }
     }
 }
 
@@ -213,8 +234,8 @@ impl State {
                     Kind::Latest => place > *key,
                     Kind::Min => value.order(known) == Some(Ordering::Less),
                     Kind::Max => value.order(known) == Some(Ordering::Greater),
-                    Kind::SortsFirst => value.to_text() < known.to_text(),
-                    _ => value.to_text() > known.to_text(),
+                    Kind::SortsFirst => value.rank(known).is_lt(),
+                    _ => value.rank(known).is_gt(),
                 });
                 if is_better {
                     let before = one.as_ref().map_or(0, |(_, known)| known.bytes());

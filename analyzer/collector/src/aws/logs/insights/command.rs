@@ -13,6 +13,8 @@ pub(super) struct Query {
     pub(super) commands: Vec<Command>,
     /// The fields that results have, in order.
     pub(super) columns: Vec<usize>,
+    /// The field of `@ptr`, if it is in the results only.
+    pub(super) pointer: Option<usize>,
 }
 
 /// A command.
@@ -21,8 +23,8 @@ pub(super) enum Command {
     /// Gives fields the values of expressions.
     Assign(Vec<(usize, Expression)>),
     Filter(Expression),
-    /// Gives fields the groups of a regular expression.
-    Parse(Expression, Regex, Vec<usize>),
+    /// Gives fields the groups of a regular expression, by their numbers.
+    Parse(Expression, Regex, Vec<(usize, usize)>),
     Stats(Stats),
     /// Expressions, each with true if the largest comes first.
     Sort(Vec<(Expression, bool)>),
@@ -37,6 +39,6 @@ pub(super) struct Stats {
     /// The fields of the values of `by`.
     pub(super) groups: Vec<usize>,
     pub(super) aggregates: Vec<Aggregate>,
-    /// Expressions over the statistics, and their fields.
+    /// Expressions over the statistics, the fields of the groups and the outputs before, and their fields.
     pub(super) outputs: Vec<(usize, Expression)>,
 }

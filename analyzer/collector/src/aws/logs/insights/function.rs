@@ -40,10 +40,11 @@ pub(super) enum Function {
     IsIpInSubnet,
     IsIpv4InSubnet,
     IsIpv6InSubnet,
+    Unmask,
 }
 
 /// The names, and how many arguments there may be.
-const ALL: [(&str, Function, usize, usize); 33] = [
+const ALL: [(&str, Function, usize, usize); 34] = [
     ("abs", Function::Abs, 1, 1),
     ("ceil", Function::Ceil, 1, 1),
     ("floor", Function::Floor, 1, 1),
@@ -77,6 +78,8 @@ const ALL: [(&str, Function, usize, usize); 33] = [
     ("isipinsubnet", Function::IsIpInSubnet, 2, 2),
     ("isipv4insubnet", Function::IsIpv4InSubnet, 2, 2),
     ("isipv6insubnet", Function::IsIpv6InSubnet, 2, 2),
+    // Nothing is masked here.
+    ("unmask", Function::Unmask, 1, 1),
 ];
 
 const MANY: usize = 100;
@@ -131,6 +134,7 @@ impl Function {
             Self::FromMillis => {
                 value(0).number().map_or(Value::Null, |millis| Value::Time(millis as i64))
             }
+            Self::Unmask => value(0),
             Self::ToMillis => value(0).number().map_or(Value::Null, Value::of_number),
             _ => Value::Bool(self.of_address(&value(0), &value(1)).unwrap_or(false)),
         }
@@ -211,7 +215,7 @@ fn replace(value: &Value<'_>, old: &Value<'_>, new: &Value<'_>) -> Value<'static
 fn part(time: &Value<'_>, period: &Value<'_>, is_up: bool) -> Value<'static> {
     let (Some(time), Some(period)) = (time.number(), period.number()) else { return Value::Null };
     let (time, period) = (time as i64, (period as i64).max(1));
-    let begin = time - time.rem_euclid(period);
+    let begin = time.saturating_sub(time.rem_euclid(period));
     Value::Time(if is_up && begin < time { begin.saturating_add(period) } else { begin })
 }
 

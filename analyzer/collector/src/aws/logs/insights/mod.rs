@@ -4,10 +4,12 @@
 //! has those that run and the results of those that ended.
 
 mod aggregate;
+mod bounds;
 mod command;
 mod expression;
 mod function;
 mod queries;
+mod ranked;
 mod record;
 mod run;
 mod syntax;
@@ -17,12 +19,3 @@ mod value;
 
 pub(super) use queries::{Queries, describe, results, start, stop};
 pub(super) use record::{discovered, formats};
-
-/// Why a query ended early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Overrun {
-    /// It needs more memory than a query may have.
-    Memory,
-    Time,
-    Cancelled,
-}

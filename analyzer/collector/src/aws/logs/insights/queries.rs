@@ -14,10 +14,10 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::Overrun;
+use super::bounds::{Bounds, Overrun};
 use super::command::Query;
-use super::record::{Format, formats};
-use super::run::{Bounds, Outcome, Scanned, run};
+use super::record::{Format, Source, formats};
+use super::run::{Outcome, Scanned, run};
 use super::syntax::MAX_LIMIT;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
@@ -32,7 +32,7 @@ use crate::hub::Hub;
 #[derive(Debug)]
 pub(in crate::aws::logs) struct Queries {
     /// The newest last.
-    all: Mutex<VecDeque<Arc<Entry>>>,
+    all: Arc<Mutex<VecDeque<Arc<Entry>>>>,
     /// A place for each query that runs.
     places: Arc<Semaphore>,
     /// Bytes for all queries and results.
@@ -44,7 +44,8 @@ pub(in crate::aws::logs) struct Queries {
 struct Entry {
     id: String,
     text: String,
-    query: Query,
+    /// The names of the columns.
+    columns: Vec<String>,
     /// The groups, and the formats of their flow records.
     groups: Vec<(String, Vec<Format>)>,
     account: String,
@@ -60,6 +61,8 @@ struct Entry {
 struct State {
     status: Status,
     outcome: Outcome,
+    /// Bytes of the outcome.
+    bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,7 +122,7 @@ pub(in crate::aws::logs) fn start(hub: &Hub, document: &Document) -> Result<Docu
     let entry = Entry {
         id: request_id(),
         text: text.to_owned(),
-        query,
+        columns: query.columns.iter().filter_map(|at| query.names.get(*at).cloned()).collect(),
         groups,
         account: hub.flow_logs.options.account.clone(),
         // All of the last second.
@@ -130,7 +133,7 @@ pub(in crate::aws::logs) fn start(hub: &Hub, document: &Document) -> Result<Docu
         state: Mutex::default(),
     };
     let id = entry.id.clone();
-    hub.aws.logs.queries.add(Arc::new(entry), hub.aws.logs.store.clone())?;
+    hub.aws.logs.queries.add(Arc::new(entry), query, hub.aws.logs.store.clone())?;
     Ok(Document::new().with("queryId", id))
 }
 
@@ -165,11 +168,9 @@ pub(in crate::aws::logs) fn results(hub: &Hub, document: &Document) -> Result<Do
     let members = Members::of(document)?;
     let entry = hub.aws.logs.queries.find(members.required("queryId")?)?;
     let state = entry.state.lock();
-    let names: Vec<_> =
-        entry.query.columns.iter().map(|column| entry.query.names.get(*column)).collect();
     let row = |row: &Vec<Option<String>>| {
-        let fields = names.iter().zip(row).filter_map(|(name, value)| {
-            let field = Document::new().with("field", name.map_or("", String::as_str));
+        let fields = entry.columns.iter().zip(row).filter_map(|(name, value)| {
+            let field = Document::new().with("field", name.as_str());
             Some(field.with("value", value.as_deref()?))
         });
         Document::List(fields.collect())
@@ -228,7 +229,7 @@ impl Queries {
     /// No queries; those that run and their results use at most about `capacity` bytes.
     pub(in crate::aws::logs) fn new(capacity: usize) -> Self {
         let places = Arc::new(Semaphore::new(MAX_RUNNING));
-        Self { all: Mutex::default(), places, capacity }
+        Self { all: Arc::default(), places, capacity }
     }
 
     fn find(&self, id: &str) -> Result<Arc<Entry>, Fault> {
@@ -238,55 +239,54 @@ impl Queries {
     }
 
     /// Starts a query when there is a place for it.
-    fn add(&self, entry: Arc<Entry>, store: Arc<Mutex<Store>>) -> Result<(), Fault> {
+    fn add(&self, entry: Arc<Entry>, query: Query, store: Arc<Mutex<Store>>) -> Result<(), Fault> {
         let mut all = self.all.lock();
         let active = all.iter().filter(|entry| entry.state.lock().status.is_active()).count();
         if active >= MAX_ACTIVE {
             let text = format!("There are {MAX_ACTIVE} queries that have not ended.");
             return Err(Fault::new(Kind::LimitExceeded, text));
         }
-        self.make_room(&mut all);
         all.push_back(entry.clone());
+        make_room(&mut all, self.capacity / 4, &entry);
         drop(all);
         let (places, memory) = (self.places.clone(), self.capacity * 3 / 8);
+        let (all, results) = (self.all.clone(), self.capacity / 4);
         Handle::current().spawn(async move {
             // The semaphore is never closed.
             let place = places.acquire_owned().await;
-            let work = spawn_blocking(move || work(&entry, &store, memory));
-            // A panic would have no result; the query stays as it is.
-            drop(work.await);
+            let own = entry.clone();
+            // The query goes when it has ended: its regular expressions take much memory.
+            let work = spawn_blocking(move || work(&own, &query, &store, memory));
+            if work.await.is_err() {
+                // After a panic there is no result.
+                entry.state.lock().status = Status::Failed;
+            }
+            make_room(&mut all.lock(), results, &entry);
             drop(place);
         });
         Ok(())
     }
-
-    /// Forgets the oldest that have ended while they are too many or too large.
-    fn make_room(&self, all: &mut VecDeque<Arc<Entry>>) {
-        let mut bytes: usize = all.iter().map(|entry| entry.bytes()).sum();
-        let mut count = all.len();
-        all.retain(|entry| {
-            let is_too_much = count >= MAX_KEPT || bytes > self.capacity / 4;
-            let goes = is_too_much && !entry.state.lock().status.is_active();
-            if goes {
-                count -= 1;
-                bytes -= entry.bytes();
-            }
-            !goes
-        });
-    }
 }
 
-impl Entry {
-    /// Bytes of the results.
-    fn bytes(&self) -> usize {
-        let state = self.state.lock();
-        let texts = state.outcome.rows.iter().flatten().flatten();
-        texts.map(|text| text.len() + size_of::<Option<String>>()).sum()
-    }
+/// Forgets the oldest queries that have ended, but for one, while there are too many, or their results have
+/// more than so many bytes.
+fn make_room(all: &mut VecDeque<Arc<Entry>>, results: usize, stays: &Arc<Entry>) {
+    let mut bytes: usize = all.iter().map(|entry| entry.state.lock().bytes).sum();
+    let mut count = all.len();
+    all.retain(|entry| {
+        let state = entry.state.lock();
+        let is_too_much = count > MAX_KEPT || bytes > results;
+        let goes = is_too_much && !state.status.is_active() && !Arc::ptr_eq(entry, stays);
+        if goes {
+            count -= 1;
+            bytes -= state.bytes;
+        }
+        !goes
+    });
 }
 
 /// Runs a query, unless it was stopped.
-fn work(entry: &Entry, store: &Mutex<Store>, memory: usize) {
+fn work(entry: &Entry, query: &Query, store: &Mutex<Store>, memory: usize) {
     {
         let mut state = entry.state.lock();
         if state.status != Status::Scheduled {
@@ -294,29 +294,27 @@ fn work(entry: &Entry, store: &Mutex<Store>, memory: usize) {
         }
         state.status = Status::Running;
     }
-    let views: Vec<_> = {
+    let sources: Vec<_> = {
         let store = store.lock();
         // A group that was deleted meanwhile has no events.
-        let views = entry.groups.iter().filter_map(|(name, formats)| {
-            let view = store.view(name, &entry.span, 0).ok()?;
-            Some((view.at(entry.created), formats.clone()))
+        let sources = entry.groups.iter().filter_map(|(name, formats)| {
+            let view = store.view(name, &entry.span, 0).ok()?.at(entry.created);
+            Some(Source::new(view, &entry.account, formats.clone()))
         });
-        views.collect()
+        sources.collect()
     };
-    let bounds = Bounds {
-        memory,
-        time: MAX_TIME,
-        is_cancelled: &entry.is_cancelled,
-        limit: entry.limit,
-        account: &entry.account,
-    };
-    let result = run(&entry.query, &views, &entry.span, &bounds);
+    let bounds =
+        Bounds { memory, time: MAX_TIME, is_cancelled: &entry.is_cancelled, limit: entry.limit };
+    let result = run(query, &sources, &entry.span, &bounds);
     let mut state = entry.state.lock();
     if state.status != Status::Running {
         return;
     }
     match result {
-        Ok(outcome) => *state = State { status: Status::Complete, outcome },
+        Ok(outcome) => {
+            let bytes = outcome.bytes();
+            *state = State { status: Status::Complete, outcome, bytes };
+        }
         Err(Overrun::Memory) => state.status = Status::Failed,
         Err(Overrun::Time) => state.status = Status::Timeout,
         Err(Overrun::Cancelled) => state.status = Status::Cancelled,
@@ -331,3 +329,66 @@ const MAX_ACTIVE: usize = 30;
 const MAX_KEPT: usize = 100;
 const MAX_GROUPS: usize = 50;
 const MAX_TIME: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(id: &str, bytes: usize) -> Arc<Entry> {
+        let state = State { status: Status::Complete, bytes, ..State::default() };
+        Arc::new(Entry {
+            id: id.to_owned(),
+            text: String::new(),
+            columns: Vec::new(),
+            groups: Vec::new(),
+            account: String::new(),
+            span: 0..=0,
+            limit: 1,
+            created: 0,
+            is_cancelled: AtomicBool::new(false),
+            state: Mutex::new(state),
+        })
+    }
+
+    #[test]
+    fn results_are_bounded_when_a_query_ends() {
+        let ids = |all: &VecDeque<Arc<Entry>>| {
+            all.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>().join("")
+        };
+        let mut all: VecDeque<_> =
+            ["a", "b", "c", "d"].map(|id| ended(id, 100)).into_iter().collect();
+        let last = all[3].clone();
+        make_room(&mut all, 400, &last);
+        assert_eq!(ids(&all), "abcd");
+        all[0].state.lock().status = Status::Running;
+        make_room(&mut all, 250, &last);
+        assert_eq!(ids(&all), "ad");
+        // The client of the last one has not seen it.
+        all[0].state.lock().status = Status::Complete;
+        make_room(&mut all, 50, &last);
+        assert_eq!(ids(&all), "d");
+        let mut all: VecDeque<_> = (0..=MAX_KEPT).map(|_| ended("x", 0)).collect();
+        let last = all[MAX_KEPT].clone();
+        make_room(&mut all, 50, &last);
+        assert_eq!(all.len(), MAX_KEPT);
+    }
+
+    #[tokio::test]
+    async fn ended_query_keeps_its_result_only() {
+        let mut store = Store::new(1 << 20);
+        store.append("g", "s", 1, [(5, "one event")].into_iter());
+        let (queries, store) = (Queries::new(1 << 20), Arc::new(Mutex::new(store)));
+        let mut entry = Arc::into_inner(ended("q", 0)).unwrap();
+        entry.groups = vec![("g".to_owned(), Vec::new())];
+        (entry.span, entry.state) = (0..=9, Mutex::default());
+        let (entry, query) = (Arc::new(entry), Query::parse("fields @message").unwrap());
+        queries.add(entry.clone(), query, store).unwrap();
+        while entry.state.lock().status.is_active() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let state = entry.state.lock();
+        assert_eq!((state.status, state.outcome.rows.len()), (Status::Complete, 1));
+        assert_eq!(state.bytes, state.outcome.bytes());
+        assert!(state.bytes > "one event".len());
+    }
+}

@@ -2,66 +2,101 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value as Json;
+use memchr::memchr_iter;
+use serde_json::{Number, Value as Json};
 
+use super::command::Query;
 use super::value::Value;
 use crate::aws::logs::store::{Event, View};
 use crate::flow_logs::Destination;
 use crate::hub::Hub;
 
+/// Events of a group.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) view: View,
+    /// Those of the flow records.
+    formats: Vec<Format>,
+    /// The value of `@log`.
+    log: String,
+}
+
+impl Source {
+    /// Events of a group of an account, which has flow records in these formats.
+    pub(super) fn new(view: View, account: &str, formats: Vec<Format>) -> Self {
+        let log = format!("{account}:{}", view.group);
+        Self { view, formats, log }
+    }
+}
+
 /// Where the fields of a query come from.
 #[derive(Debug)]
 pub(super) struct Fields {
-    /// The names of the fields by number.
-    names: Vec<String>,
-    /// The field of each place in a flow record of each format.
-    formats: Vec<(bool, Vec<Option<usize>>)>,
-    /// Other names of the same field: `startTime` of `start`.
-    twins: Vec<(usize, usize)>,
-    log: String,
-    /// The fields that have one path in JSON.
-    members: Vec<(usize, Vec<String>)>,
+    /// The number of fields.
+    count: usize,
+    /// Those that all events have.
+    own: Vec<(usize, Own)>,
+    formats: Vec<Places>,
+    /// Those that may be members of JSON.
+    members: Vec<Member>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Own {
+    Timestamp,
+    IngestionTime,
+    Message,
+    Log,
+    LogStream,
+    Pointer,
+}
+
+/// The fields of flow records of a format.
+#[derive(Debug)]
+struct Places {
+    is_default: bool,
+    length: usize,
+    /// Places in a record and the fields that have them, in order.
+    wanted: Vec<(usize, usize)>,
+}
+
+#[derive(Debug)]
+struct Member {
+    field: usize,
+    name: String,
+    path: Vec<String>,
 }
 
 impl Fields {
-    /// The fields with these names in a group of an account, which has flow records in these formats.
-    pub(super) fn new(names: &[String], view: &View, account: &str, formats: &[Format]) -> Self {
-        let find = |wanted: &str| names.iter().position(|name| name == wanted);
-        let twin = |field: &str| TWINS.iter().find(|(one, _)| *one == field);
-        let place = |field: &&str| {
-            find(&camel(field)).or_else(|| twin(field).and_then(|(_, other)| find(other)))
+    /// The fields of a query in a group.
+    pub(super) fn new(query: &Query, source: &Source) -> Self {
+        let names = || (0..).zip(&query.names);
+        let own = names().filter(|(field, _)| query.pointer != Some(*field));
+        let member = |(field, name): (usize, &String)| {
+            let path = name.split('.').map(str::to_owned).collect();
+            Member { field, name: name.clone(), path }
         };
-        let own = (0..).zip(names).filter(|(_, name)| !name.starts_with('@'));
+        let members = names().filter(|(_, name)| !name.starts_with('@'));
         Self {
-            names: names.to_vec(),
-            formats: formats
-                .iter()
-                .map(|format| (is_default(format), format.iter().map(place).collect()))
-                .collect(),
-            twins: TWINS.iter().filter_map(|(one, other)| find(one).zip(find(other))).collect(),
-            log: format!("{account}:{}", view.group),
-            members: own
-                .map(|(at, name)| (at, name.split('.').map(str::to_owned).collect()))
-                .collect(),
+            count: query.names.len(),
+            own: own.filter_map(|(field, name)| Some((field, Own::named(name)?))).collect(),
+            formats: source.formats.iter().map(|it| Places::find(&query.names, it)).collect(),
+            members: members.map(member).collect(),
         }
     }
 
     /// Puts the values of an event in the places of its fields.
-    pub(super) fn read<'a>(&self, view: &'a View, event: &Event<'a>, values: &mut Vec<Value<'a>>) {
+    pub(super) fn read<'a>(
+        &self,
+        source: &'a Source,
+        event: &Event<'a>,
+        values: &mut Vec<Value<'a>>,
+    ) {
         values.clear();
-        values.resize(self.names.len(), Value::Null);
-        for (name, value) in self.names.iter().zip(values.iter_mut()) {
-            match name.as_str() {
-                "@timestamp" => *value = Value::Time(event.timestamp),
-                "@ingestionTime" => *value = Value::Time(event.ingestion),
-                "@message" => *value = Value::text(event.message),
-                "@log" => *value = Value::Text(Cow::Owned(self.log.clone())),
-                "@logStream" => {
-                    let name = view.stream(event.stream);
-                    *value = name.map_or(Value::Null, |name| Value::text(name));
-                }
-                "@ptr" => *value = Value::Text(Cow::Owned(view.pointer(event))),
-                _ => {}
+        values.resize(self.count, Value::Null);
+        for (field, own) in &self.own {
+            if let Some(value) = values.get_mut(*field) {
+                *value = own.value(source, event);
             }
         }
         if self.members.is_empty() {
@@ -74,19 +109,18 @@ impl Fields {
 
     fn read_json(&self, message: &str, values: &mut [Value<'_>]) {
         let Ok(json) = serde_json::from_str::<Json>(message) else { return };
-        for (at, path) in &self.members {
-            let whole = self.names.get(*at).and_then(|name| json.get(name));
-            let found = whole.or_else(|| {
+        for Member { field, name, path } in &self.members {
+            let found = json.get(name).or_else(|| {
                 path.iter().try_fold(&json, |json, step| match json {
                     Json::Array(list) => list.get(step.parse::<usize>().ok()?),
                     json => json.get(step),
                 })
             });
-            if let (Some(found), Some(value)) = (found, values.get_mut(*at)) {
+            if let (Some(found), Some(value)) = (found, values.get_mut(*field)) {
                 *value = match found {
                     Json::Null => Value::Null,
                     Json::Bool(value) => Value::Bool(*value),
-                    Json::Number(number) => number.as_f64().map_or(Value::Null, Value::Number),
+                    Json::Number(number) => of_number(number),
                     Json::String(text) => Value::Text(Cow::Owned(text.clone())),
                     other => Value::Text(Cow::Owned(other.to_string())),
                 };
@@ -95,26 +129,78 @@ impl Fields {
     }
 
     fn read_flow<'a>(&self, message: &'a str, values: &mut [Value<'a>]) {
-        let length = message.bytes().filter(|byte| *byte == b' ').count() + 1;
+        let spaces = || memchr_iter(b' ', message.as_bytes());
+        let length = spaces().count() + 1;
         // A text that is no record has no fields.
         let mut formats = self.formats.iter();
-        let format =
-            formats.find(|(is_default, it)| is_record(message, length, it.len(), *is_default));
-        let Some((_, format)) = format else { return };
-        let mut tokens = message.split(' ');
-        for place in format {
-            let Some(token) = tokens.next() else { return };
-            let value = place.and_then(|place| values.get_mut(place));
-            if let Some(value) = value.filter(|_| token != "-") {
-                *value = Value::text(token);
+        let format = formats.find(|it| is_record(message, length, it.length, it.is_default));
+        let Some(format) = format else { return };
+        let mut wanted = format.wanted.iter().peekable();
+        let mut begin = 0;
+        for (place, end) in spaces().chain([message.len()]).enumerate() {
+            // A place may have two names.
+            while let Some((_, field)) = wanted.next_if(|(wanted, _)| *wanted == place) {
+                let token = message.get(begin..end).unwrap_or_default();
+                if let Some(value) = values.get_mut(*field).filter(|_| token != "-") {
+                    *value = Value::text(token);
+                }
             }
-        }
-        for (one, other) in &self.twins {
-            let value = values.get(*one).cloned();
-            if let (Some(value), Some(other)) = (value, values.get_mut(*other)) {
-                *other = value;
+            if wanted.peek().is_none() {
+                return;
             }
+            begin = end + 1;
         }
+    }
+}
+
+impl Own {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "@timestamp" => Self::Timestamp,
+            "@ingestionTime" => Self::IngestionTime,
+            "@message" => Self::Message,
+            "@log" => Self::Log,
+            "@logStream" => Self::LogStream,
+            "@ptr" => Self::Pointer,
+            _ => return None,
+        })
+    }
+
+    fn value<'a>(self, source: &'a Source, event: &Event<'a>) -> Value<'a> {
+        match self {
+            Self::Timestamp => Value::Time(event.timestamp),
+            Self::IngestionTime => Value::Time(event.ingestion),
+            Self::Message => Value::text(event.message),
+            Self::Log => Value::text(&source.log),
+            Self::LogStream => {
+                source.view.stream(event.stream).map_or(Value::Null, |name| Value::text(name))
+            }
+            Self::Pointer => Value::Text(Cow::Owned(source.view.pointer(event))),
+        }
+    }
+}
+
+impl Places {
+    fn find(names: &[String], format: &Format) -> Self {
+        let places = |(place, field): (usize, &&str)| {
+            let twin = TWINS.iter().find(|(one, _)| one == field).map(|(_, other)| *other);
+            let all = [Some(camel(field)), twin.map(str::to_owned)].into_iter().flatten();
+            let find = |name: String| names.iter().position(|own| *own == name);
+            all.filter_map(find).map(move |field| (place, field)).collect::<Vec<_>>()
+        };
+        let wanted = (0..).zip(format).flat_map(places).collect();
+        Self { is_default: is_default(format), length: format.len(), wanted }
+    }
+}
+
+fn of_number(number: &Number) -> Value<'static> {
+    let whole = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
+    match number.as_f64() {
+        // Its digits, which a float does not have.
+        _ if whole.is_some_and(|whole| whole >= EXACT) => {
+            Value::Text(Cow::Owned(number.to_string()))
+        }
+        number => number.map_or(Value::Null, Value::Number),
     }
 }
 
@@ -215,6 +301,8 @@ pub(super) const DEFAULT: [&str; 14] = [
     "action",
     "log-status",
 ];
+/// A float has each whole number below it.
+const EXACT: u64 = 1 << 53;
 /// Fields with two names.
 const TWINS: [(&str, &str); 2] = [("start", "startTime"), ("end", "endTime")];
 

@@ -3,10 +3,10 @@ use core::sync::atomic::AtomicBool;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::Overrun;
+use super::bounds::{Bounds, Overrun};
 use super::command::Query;
-use super::record::DEFAULT;
-use super::run::{Bounds, Outcome, run};
+use super::record::{DEFAULT, Source};
+use super::run::{Outcome, run};
 use crate::aws::logs::store::Store;
 
 const ALL: RangeInclusive<i64> = 0..=i64::MAX;
@@ -46,11 +46,11 @@ fn outcome(
 ) -> Result<(Vec<String>, Outcome), Overrun> {
     let query = Query::parse(text).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"));
     let formats = vec![FORMAT.to_vec(), DEFAULT.to_vec()];
-    let views = [(store.view(group, &ALL, 0).unwrap(), formats)];
+    let view = store.view(group, &ALL, 0).unwrap();
+    let sources = [Source::new(view, "123456789010", formats)];
     let time = Duration::from_secs(60);
-    let bounds =
-        Bounds { memory, time, is_cancelled: &NEVER, limit: 10_000, account: "123456789010" };
-    let outcome = run(&query, &views, &ALL, &bounds)?;
+    let bounds = Bounds { memory, time, is_cancelled: &NEVER, limit: 10_000 };
+    let outcome = run(&query, &sources, &ALL, &bounds)?;
     let names = query.columns.iter().map(|column| query.names[*column].clone()).collect();
     Ok((names, outcome))
 }
@@ -292,6 +292,15 @@ fn wrong_queries_have_a_place() {
         ("stats sum()", 10),
         ("stats sum(sum(a))", 10),
         ("stats pct(a, 101)", 10),
+        ("stats sum(a) as b, c", 19),
+        ("stats sum(a) / c as b by d", 6),
+        ("stats sum(a) as b, b / c as d by e", 19),
+        ("stats count(*) by bin(0m)", 18),
+        ("stats count(*) by bin(1mo)", 22),
+        ("fields datefloor(@timestamp, 0)", 7),
+        ("fields a | pattern @message", 11),
+        ("diff", 0),
+        ("SOURCE '/flowmote/vpc' | limit 1", 0),
         ("stats count(*) by bin(5x)", 22),
         ("limit 0", 6),
         ("limit 10001", 6),
@@ -329,15 +338,10 @@ fn rows_and_groups_that_take_too_much_memory_end_a_query() {
     assert_eq!(table(&store, "g", "fields n | sort n desc | limit 2"), ["n", "4999", "4998"]);
     assert_eq!(table(&store, "g", "sort n | limit 1 | display n"), ["n", "0"]);
     let query = Query::parse("stats count(*)").unwrap();
-    let views = [(store.view("g", &ALL, 0).unwrap(), Vec::new())];
+    let views = [Source::new(store.view("g", &ALL, 0).unwrap(), "", Vec::new())];
     let cancelled = AtomicBool::new(true);
-    let bounds = Bounds {
-        memory: 1 << 20,
-        time: Duration::ZERO,
-        is_cancelled: &cancelled,
-        limit: 9,
-        account: "",
-    };
+    let bounds =
+        Bounds { memory: 1 << 20, time: Duration::ZERO, is_cancelled: &cancelled, limit: 9 };
     assert_eq!(run(&query, &views, &ALL, &bounds).map(|_| ()), Err(Overrun::Cancelled));
     let bounds = Bounds { is_cancelled: &NEVER, ..bounds };
     assert_eq!(run(&query, &views, &ALL, &bounds).map(|_| ()), Err(Overrun::Time));
@@ -488,4 +492,253 @@ fn query_has_a_limit_of_regular_expressions() {
     let query = |count: usize| vec!["a like /x/"; count].join(" or ");
     assert!(Query::parse(&format!("filter {}", query(20))).is_ok());
     assert!(Query::parse(&format!("filter {}", query(21))).is_err());
+}
+
+/// The list of the guide, "sort".
+#[test]
+fn values_are_sorted_as_the_service_sorts_them() {
+    let sorted = [
+        "!",
+        "#",
+        "*%04",
+        "0#",
+        "5A",
+        "111A",
+        "2345_",
+        "@",
+        "@_",
+        "A",
+        "A9876fghj",
+        "a12345hfh",
+        "0",
+        "01",
+        "1",
+        "2",
+        "3",
+    ];
+    let mut store = Store::new(1 << 20);
+    for (at, text) in (0..).zip(sorted.iter().rev()) {
+        let message = format!("{{\"v\": \"{text}\"}}");
+        store.append("g", "s", 1, [(at * 7 % 17, message.as_str())].into_iter());
+    }
+    let of = |text: &str| table(&store, "g", text).split_off(1);
+    assert_eq!(of("fields v | sort v"), sorted);
+    let mut turned = sorted;
+    turned.reverse();
+    assert_eq!(of("fields v | sort v desc"), turned);
+    assert_eq!(of("stats count(*) as n by v | sort v | display v"), sorted);
+    assert_eq!(of("stats sortsFirst(v), sortsLast(v)"), ["! | 3"]);
+    assert_eq!(
+        of_flows(
+            "stats count(*) by dstPort | filter ispresent(dstPort) | sort dstPort desc | limit 2"
+        ),
+        ["dstPort | count(*)", "443 | 1", "80 | 2"]
+    );
+}
+
+/// `n` records of JSON with their number `n`, its half `m`, and a text.
+fn numbered(count: i64) -> Store {
+    let mut store = Store::new(256 << 20);
+    let lines: Vec<_> =
+        (0..count).map(|n| format!("{{\"n\":{n},\"m\":{},\"k\":{}}}", n / 2, n % 10)).collect();
+    store.append("g", "s", 1, (0..).zip(lines.iter().map(String::as_str)));
+    store
+}
+
+#[test]
+fn no_row_is_lost_before_a_command_of_all_rows() {
+    let store = numbered(120_000);
+    let first = |text: &str, memory| {
+        outcome(&store, "g", text, memory).map(|(names, found)| {
+            let row = found.rows.first().cloned().unwrap_or_default();
+            let cells = row.into_iter().zip(names).filter(|(_, name)| name != "@ptr");
+            cells.map(|(cell, _)| cell.unwrap_or_default()).collect::<Vec<_>>().join(" ")
+        })
+    };
+    // The order is no matter of statistics, which need memory for their groups only.
+    let text = "sort n desc | stats count(*) as c, sum(k) as s";
+    assert_eq!(first(text, 10_000), Ok("120000 540000".to_owned()));
+    let text = "fields n | sort @timestamp desc | dedup k | stats count(*) as c, min(n) as m";
+    assert_eq!(first(text, 20_000), Ok("10 119990".to_owned()));
+    let text = "sort n | dedup k | sort n desc | limit 1 | display n, k";
+    assert_eq!(first(text, 20_000), Ok("9 9".to_owned()));
+    // Only as many different ones as are needed are kept.
+    let text = "sort n | dedup m | limit 3 | sort n desc | display n";
+    assert_eq!(first(text, 20_000), Ok("4".to_owned()));
+    let text = "fields n | dedup m | stats count(*) as c";
+    assert_eq!(first(text, 64 << 20), Ok("60000".to_owned()));
+    // What does not fit is no result of a part.
+    assert_eq!(first(text, 1 << 20), Err(Overrun::Memory));
+    assert_eq!(
+        first("sort n | limit 10000 | sort k | display n | limit 1", 8 << 20),
+        Ok("0".to_owned())
+    );
+}
+
+#[test]
+fn statistics_are_computed_of_others() {
+    assert_eq!(
+        of_flows(
+            "stats sum(bytes) as b, sum(packets) as p, b / p as size, size * 2 as twice by srcAddr | sort b desc | limit 1"
+        ),
+        ["srcAddr | b | p | size | twice", "10.0.0.1 | 6000 | 32 | 187.5 | 375"]
+    );
+    assert_eq!(
+        of_flows("stats sum(bytes) / protocol as x by protocol | sort protocol desc | limit 1"),
+        ["protocol | x", "17 | 5.882352941176471"]
+    );
+    // Also if there are no rows before.
+    assert_eq!(
+        of_flows("filter action = 'none' | sort action | stats count(*) as n | fields n * 2 as m"),
+        ["n | m", "0 | 0"]
+    );
+    assert_eq!(
+        of_flows("filter action = 'none' | limit 5 | stats count(*) as n | fields n + 1 as m"),
+        ["n | m", "0 | 1"]
+    );
+}
+
+#[test]
+fn periods_have_the_units_of_the_service() {
+    for (unit, milliseconds) in [
+        ("1ms", 1),
+        ("500msecs", 500),
+        ("1s", 1000),
+        ("30secs", 30_000),
+        ("2m", 120_000),
+        ("5mins", 300_000),
+        ("1hr", 3_600_000),
+        ("1hrs", 3_600_000),
+        ("2hours", 7_200_000),
+        ("1d", 86_400_000),
+        ("1days", 86_400_000),
+        ("1w", 604_800_000),
+    ] {
+        let text = format!(
+            "filter datefloor(fromMillis({milliseconds} * 3 + 1), {unit}) = fromMillis({milliseconds} * 3) or {milliseconds} = 1 | stats count(*)"
+        );
+        assert_eq!(of_flows(&text)[1], "6", "{unit}");
+    }
+    // Times that are far away make no panic.
+    of_flows("fields datefloor(fromMillis(-1e300), 7), dateceil(fromMillis(1e300), 1w) | limit 1");
+}
+
+#[test]
+fn whole_numbers_keep_their_digits() {
+    let mut store = Store::new(1 << 20);
+    let ids =
+        ["9007199254740992", "9007199254740993", "18446744073709551615", "-9223372036854775807"];
+    for (at, id) in (0..).zip(ids) {
+        let message = format!("{{\"id\": {id}, \"x\": 0.5}}");
+        store.append("g", "s", 1, [(at, message.as_str())].into_iter());
+    }
+    let of = |text: &str| table(&store, "g", text).split_off(1);
+    assert_eq!(of("fields id | sort id"), [ids[3], ids[0], ids[1], ids[2]]);
+    assert_eq!(of("stats count(*) as n by id | filter n = 1 | stats count(*) as ids"), ["4"]);
+    for condition in
+        ["id = 9007199254740993", "id in [9007199254740993]", "id > 9007199254740992 and id < 1e19"]
+    {
+        assert_eq!(of(&format!("filter {condition} | display id")), [ids[1]], "{condition}");
+    }
+    assert_eq!(of("filter x = 0.50 | stats count(*)"), ["4"]);
+}
+
+#[test]
+fn columns_have_the_names_and_the_order_of_the_query() {
+    for (text, columns) in [
+        ("stats count(*) # all\nby action", "action | count(*)"),
+        (
+            "stats count(*) # all\nby action | sort count(*) # desc\n desc | limit 1",
+            "action | count(*)",
+        ),
+        ("stats sum(bytes)  as  b , max( bytes )\n by  bin(1h) ", "bin(1h) | b | max( bytes )"),
+        ("fields bytes * 8 # bits\n, action", "bytes * 8 | action | @ptr"),
+        ("display srcAddr | fields bytes * 8 as bits | filter bits > 5", "srcAddr | @ptr"),
+        ("fields bytes | display srcAddr, action | display action", "action | @ptr"),
+        ("display action | stats count(*) as n by action | fields n * 2 as m", "action | n | m"),
+        ("filter action = 'REJECT'", "@timestamp | @message | @ptr"),
+        ("fields @ptr, action", "action | @ptr"),
+    ] {
+        let (names, _) = outcome(&flows(), "/flowmote/vpc", text, 1 << 20).unwrap();
+        assert_eq!(names.join(" | "), columns, "{text}");
+    }
+}
+
+/// Those of "Sample queries" of the guide for flow logs, and others of its pages.
+#[test]
+fn queries_of_the_guide_have_results() {
+    for (text, expected) in [
+        (
+            "stats sum(packets) as packetsTransferred by srcAddr, dstAddr | sort packetsTransferred desc | limit 2",
+            &["10.0.0.1 | 10.0.0.2 | 30", "10.0.0.1 | 10.0.0.3 | 2"][..],
+        ),
+        (
+            "filter isIpv4InSubnet(srcAddr, \"10.0.0.0/24\")\n| stats sum(bytes) as bytesTransferred by dstAddr\n| sort bytesTransferred desc\n| limit 15",
+            &["10.0.0.2 | 5500", "10.0.0.3 | 500"],
+        ),
+        ("filter protocol=17 | stats count(*) by srcAddr", &["2001:db8::1 | 1", "10.0.9.9 | 1"]),
+        (
+            "filter logStatus=\"NODATA\" | stats count(*) by bin(1h) as t | sort t",
+            &["2027-01-15 08:00:00.000 | 1"],
+        ),
+        (
+            "fields @timestamp, srcAddr, dstAddr, srcPort, dstPort, protocol, bytes | filter @logStream = 'eni-1-all' and interfaceId = 'eni-1' | sort @timestamp desc | dedup srcAddr, dstAddr, dstPort | limit 20",
+            &[
+                "2027-01-15 08:01:10.000 | 10.0.0.1 | 10.0.0.2 | 4002 | 80 | 6 | 1500",
+                "2027-01-15 08:00:10.000 | 10.0.0.1 | 10.0.0.3 | 4001 | 443 | 6 | 500",
+            ],
+        ),
+        (
+            "filter (dstAddr like '10.0.0.2' and srcAddr like '10.0.') | stats sum(bytes) as bytesTransferred by srcAddr, dstAddr | sort bytesTransferred desc | limit 10",
+            &["10.0.0.1 | 10.0.0.2 | 5500", "10.0.9.9 | 10.0.0.2 | 90"],
+        ),
+        ("filterIndex action = 'REJECT' | display srcAddr", &["10.0.9.9"]),
+        (
+            "fields unmask(@message) as m | parse m '* * * *' as a, b, c, d | limit 1 | display c",
+            &["eni-2"],
+        ),
+        (
+            "parse @message /(?<verdict>ACCEPT|REJECT) (?<status>\\w+)$/ | stats count(*) as n by verdict, status | sort n desc, verdict | limit 1",
+            &["ACCEPT | OK | 4"],
+        ),
+        (
+            "stats sum(bytes/1000) as kB by srcAddr as Src, dstAddr as Dst | filter Src like /(?i)2001:DB8/",
+            &["2001:db8::1 | 2001:db8::2 | 0.01"],
+        ),
+        (
+            "stats count(*) as n by bin(5m) as t | sort t desc | limit 1",
+            &["2027-01-15 08:00:00.000 | 6"],
+        ),
+        (
+            "fields ispresent(bytes) as has, strlen(action) as length | filter has = 1 | stats max(length)",
+            &["6"],
+        ),
+    ] {
+        let mut rows = of_flows(text).split_off(1);
+        if !text.contains("sort") {
+            rows.sort_by(|one, other| other.cmp(one));
+        }
+        assert_eq!(rows, expected, "{text}");
+    }
+}
+
+#[test]
+fn texts_that_a_row_makes_are_bounded() {
+    let mut store = Store::new(16 << 20);
+    store.append("g", "s", 1, [(1, "x".repeat(100_000).as_str())].into_iter());
+    let list = |form: fn(usize) -> String| (0..300).map(form).collect::<Vec<_>>().join(", ");
+    let names = list(|at| format!("b{at}"));
+    for text in [
+        format!("fields {} | display a1", list(|at| format!("upper(@message) as a{at}"))),
+        format!("limit 1 | fields {} | display a1", list(|at| format!("upper(@message) as a{at}"))),
+        format!("sort {}", list(|_| "upper(@message)".to_owned())),
+        format!("limit 1 | sort {}", list(|_| "upper(@message)".to_owned())),
+        format!("stats latest(@message) as m, {}", list(|at| format!("upper(m) as a{at}"))),
+    ] {
+        let found = outcome(&store, "g", &text, 1 << 20).map(|_| ());
+        assert_eq!(found, Err(Overrun::Memory), "{text:.60}");
+    }
+    // A group becomes a row with all fields.
+    let text = format!("fields {names} | stats count(*) by n");
+    assert_eq!(outcome(&numbered(2000), "g", &text, 4 << 20).map(|_| ()), Err(Overrun::Memory));
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use time::OffsetDateTime;
 
+use crate::aws::logs::comparison::{natural, number, numeric};
+
 /// A value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Value<'a> {
@@ -36,7 +38,7 @@ impl Value<'_> {
         match self {
             Self::Number(number) => Some(*number),
             Self::Time(time) => Some(*time as f64),
-            Self::Text(text) => number_of(text),
+            Self::Text(text) => number(text),
             Self::Bool(value) => Some(f64::from(u8::from(*value))),
             Self::Null => None,
         }
@@ -79,33 +81,41 @@ impl Value<'_> {
         size_of::<Self>() + text
     }
 
+    /// Bytes of a text.
+    pub(super) fn length(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+
     /// The order of two values: that of numbers if both are, otherwise that of texts; none with null.
     pub(super) fn order(&self, other: &Value<'_>) -> Option<Ordering> {
-        if let (Self::Text(one), Value::Text(other)) = (self, other)
-            && one == other
-        {
-            return Some(Ordering::Equal);
+        if let (Self::Text(one), Value::Text(other)) = (self, other) {
+            // Most are equal or no numbers.
+            let order = one.as_ref().cmp(other.as_ref());
+            return if order.is_eq() { Some(order) } else { numeric(one, other).or(Some(order)) };
         }
         match (self.number(), other.number()) {
             (Some(one), Some(other)) => one.partial_cmp(&other),
             _ => Some(self.to_text()?.cmp(&other.to_text()?)),
         }
     }
-}
 
-/// The number that a text is. Words such as `inf` are none.
-fn number_of(text: &str) -> Option<f64> {
-    let text = text.trim();
-    let first = *text.as_bytes().first()?;
-    if !first.is_ascii_digit() && !b"+-.".contains(&first) {
-        return None;
+    /// The place of a value beside another when rows are sorted: texts before numbers. It is the same in
+    /// whatever order values are compared.
+    pub(super) fn rank(&self, other: &Value<'_>) -> Ordering {
+        let texts = || (self.to_text().unwrap_or_default(), other.to_text().unwrap_or_default());
+        match (self.number(), other.number()) {
+            (Some(one), Some(other)) => one.total_cmp(&other).then_with(|| {
+                let (one, other) = texts();
+                one.cmp(&other)
+            }),
+            (Some(_), None) => Ordering::Greater,
+            (None, Some(_)) => Ordering::Less,
+            (None, None) => {
+                let (one, other) = texts();
+                natural(&one, &other)
+            }
+        }
     }
-    // Most are whole and short, and the parser of all others takes longer.
-    if text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let whole = text.bytes().fold(0_u64, |sum, byte| sum * 10 + u64::from(byte - b'0'));
-        return Some(whole as f64);
-    }
-    text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// A time as results have it: `2026-11-28 12:00:00.000`.

@@ -1,8 +1,10 @@
 //! A comparison with a number, a text with asterisks, or a regular expression.
 
+use core::cmp::Ordering;
+
 use regex::Regex;
 
-use crate::aws::logs::comparison::Comparison as Operator;
+use crate::aws::logs::comparison::{Comparison as Operator, number, numeric};
 use crate::aws::logs::cursor::{Cursor, Wrong};
 
 /// An operator and what follows it.
@@ -14,7 +16,7 @@ pub(super) struct Comparison {
 
 #[derive(Debug)]
 enum Wanted {
-    Number(f64, String),
+    Number(String),
     /// What is between asterisks.
     Glob(Vec<String>),
     Regex(Regex),
@@ -37,22 +39,19 @@ impl Comparison {
     }
 
     pub(super) fn holds(&self, value: &str) -> bool {
+        let order = || match &self.wanted {
+            Wanted::Number(wanted) => numeric(value, wanted),
+            _ => None,
+        };
         let equals = || match &self.wanted {
-            Wanted::Number(wanted, text) => match value.parse::<f64>() {
-                Ok(number) => number == *wanted,
-                Err(_) => value == text,
-            },
+            Wanted::Number(wanted) => order().map_or(value == wanted, Ordering::is_eq),
             Wanted::Glob(parts) => is_like(value, parts),
             Wanted::Regex(regex) => regex.is_match(value),
-        };
-        let number = || match (&self.wanted, value.parse::<f64>()) {
-            (Wanted::Number(wanted, _), Ok(number)) => number.partial_cmp(wanted),
-            _ => None,
         };
         match self.operator {
             Operator::Equal => equals(),
             Operator::Unequal => !equals(),
-            operator => number().is_some_and(|order| operator.holds(order)),
+            operator => order().is_some_and(|order| operator.holds(order)),
         }
     }
 }
@@ -80,11 +79,10 @@ impl Wanted {
                 let word = cursor.take_while(|next| {
                     !next.is_whitespace() && !"&|\"".contains(next) && !ends.contains(next)
                 });
-                let number = word.parse().ok().filter(|number: &f64| number.is_finite());
-                match (word, number) {
-                    ("", _) => Err(cursor.wrong("a value is missing")),
-                    (word, Some(number)) => Ok(Self::Number(number, word.to_owned())),
-                    (word, None) => Ok(Self::glob(word)),
+                match word {
+                    "" => Err(cursor.wrong("a value is missing")),
+                    word if number(word).is_some() => Ok(Self::Number(word.to_owned())),
+                    word => Ok(Self::glob(word)),
                 }
             }
         }

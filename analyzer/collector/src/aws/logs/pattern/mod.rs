@@ -29,7 +29,7 @@ enum Kind {
 
 impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Self, Wrong> {
-        let mut cursor = Cursor::new(text);
+        let mut cursor = Cursor::new(text, MAX_REGEXES);
         if text.len() > MAX_LENGTH {
             return Err(cursor.wrong(format!("it has more than {MAX_LENGTH} bytes")));
         }
@@ -56,3 +56,5 @@ impl Pattern {
 }
 
 const MAX_LENGTH: usize = 1024;
+/// As of the service. Each may take half a megabyte, and a session of Live Tail keeps them for hours.
+const MAX_REGEXES: usize = 2;

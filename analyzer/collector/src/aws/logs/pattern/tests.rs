@@ -187,3 +187,25 @@ fn no_text_makes_a_panic() {
         }
     }
 }
+
+#[test]
+fn words_and_long_numbers_in_messages_are_what_they_look_like() {
+    let has = |pattern: &str, message: &str| Pattern::parse(pattern).unwrap().has(message);
+    for word in ["Infinity", "inf", "+inf", "nan", "NaN"] {
+        assert!(!has("[a, bytes > 100]", &format!("x {word}")), "{word}");
+        assert!(!has("[a, bytes <= 100]", &format!("x {word}")), "{word}");
+        assert!(has("[a, bytes != 100]", &format!("x {word}")), "{word}");
+    }
+    assert!(has("[a, bytes > 100]", "x 1e3"));
+    let id = "{ $.id = 9007199254740993 }";
+    assert!(has(id, r#"{"id": 9007199254740993}"#) && !has(id, r#"{"id": 9007199254740992}"#));
+}
+
+/// The quota of the service.
+#[test]
+fn pattern_has_two_regular_expressions() {
+    assert!(Pattern::parse("%a% -%b%").is_ok() && Pattern::parse("%a% ?%b% %c%").is_err());
+    assert!(Pattern::parse("[a = %x%, b = %y%, c]").is_ok());
+    assert!(Pattern::parse("[a = %x%, b = %y%, c = %z%]").is_err());
+    assert!(Pattern::parse("{ $.a = %x% || $.b = %y% || $.c = %z% }").is_err());
+}

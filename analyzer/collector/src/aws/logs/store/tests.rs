@@ -9,7 +9,7 @@ fn one(store: &mut Store, group: &str, stream: &str, now: i64, timestamp: i64, m
 fn forward(store: &Store, group: &str) -> Vec<(i64, String)> {
     let view = store.view(group, &ALL, 0).unwrap();
     let (from, to) = limits(&ALL);
-    view.forward(from, to).map(|event| (event.timestamp, event.message.to_owned())).collect()
+    view.forward(from, to, 0).map(|event| (event.timestamp, event.message.to_owned())).collect()
 }
 
 /// Times in no order, the same for each run.
@@ -31,10 +31,10 @@ fn events_are_read_in_the_order_of_time_both_ways() {
     scanned.sort_unstable();
     expected.sort_unstable();
     assert_eq!(scanned, expected);
-    assert_eq!(view.forward(from, to).map(|it| it.key()).collect::<Vec<_>>(), expected);
+    assert_eq!(view.forward(from, to, 0).map(|it| it.key()).collect::<Vec<_>>(), expected);
     expected.reverse();
     assert_eq!(view.backward(from, to).map(|it| it.key()).collect::<Vec<_>>(), expected);
-    for event in view.forward(from, to) {
+    for event in view.forward(from, to, 0) {
         assert_eq!(event.message, format!("m{}", event.sequence));
         assert_eq!(event.ingestion, 5000 + event.sequence as i64);
         assert_eq!(&**view.stream(event.stream).unwrap(), format!("s{}", event.sequence % 7));
@@ -52,14 +52,14 @@ fn view_has_what_was_there_and_pages_go_on_after_a_place() {
         // The chunks of the first page are closed meanwhile, and others come.
         times(100).for_each(|time| one(&mut store, "g", "s", 2, time, "later"));
         let view = store.view("g", &ALL, 0).unwrap();
-        let page = view.forward(from, to).filter(|it| it.sequence < first.end);
+        let page = view.forward(from, to, 0).filter(|it| it.sequence < first.end);
         let page: Vec<_> = page.take(170).map(|it| it.key()).collect();
         let Some((timestamp, sequence)) = page.last() else { break };
         from = (*timestamp, sequence + 1);
         seen.extend(page);
     }
     let (from, to) = limits(&ALL);
-    assert_eq!(seen, first.forward(from, to).map(|it| it.key()).collect::<Vec<_>>());
+    assert_eq!(seen, first.forward(from, to, 0).map(|it| it.key()).collect::<Vec<_>>());
     assert_eq!(seen.len(), 3000);
     let news = store.view("g", &ALL, first.end).unwrap();
     assert!(news.scan(&ALL).filter(|it| it.sequence >= first.end).all(|it| it.message == "later"));

@@ -13,6 +13,8 @@ pub(in crate::aws) struct View {
     pub(in crate::aws) group: Arc<str>,
     /// The number of the group among all groups that there were.
     pub(in crate::aws) id: u64,
+    /// When the group was made, in milliseconds since 1970.
+    pub(in crate::aws) created: i64,
     /// The sequence number after the last event.
     pub(in crate::aws) end: u64,
     retention: Option<u32>,
@@ -38,6 +40,7 @@ impl View {
         Self {
             group: group.name.clone(),
             id: group.id,
+            created: group.created,
             end: group.open.end(),
             retention: group.retention,
             oldest: i64::MIN,
@@ -90,14 +93,16 @@ impl View {
         })
     }
 
-    /// The events between two places in time, both without it, in order.
-    pub(in crate::aws) fn forward(&self, from: Key, to: Key) -> Merged<'_> {
-        Merged::new(&self.chunks, from, to, true)
+    /// The events between two places in time, both without it, in order: those with sequence numbers from
+    /// `since` on, and few others.
+    pub(in crate::aws) fn forward(&self, from: Key, to: Key, since: u64) -> Merged<'_> {
+        let chunks = self.chunks.iter().filter(|chunk| chunk.end() > since);
+        Merged::new(chunks, from, to, true)
     }
 
     /// The same, the last first.
     pub(in crate::aws) fn backward(&self, from: Key, to: Key) -> Merged<'_> {
-        Merged::new(&self.chunks, from, to, false)
+        Merged::new(self.chunks.iter(), from, to, false)
     }
 }
 
@@ -124,9 +129,14 @@ pub(in crate::aws) struct Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
-    fn new(chunks: &'a [Arc<Chunk>], from: Key, to: Key, is_forward: bool) -> Self {
+    fn new(
+        chunks: impl Iterator<Item = &'a Arc<Chunk>>,
+        from: Key,
+        to: Key,
+        is_forward: bool,
+    ) -> Self {
         let rest = |chunk: &'a Arc<Chunk>| (&**chunk, chunk.before(from), chunk.before(to));
-        let rest: Vec<_> = chunks.iter().map(rest).collect();
+        let rest: Vec<_> = chunks.map(rest).collect();
         let mut merged = Self { next: BinaryHeap::new(), rest, is_forward };
         (0..merged.rest.len()).for_each(|number| merged.wait(number));
         merged

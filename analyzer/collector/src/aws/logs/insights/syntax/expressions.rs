@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Parser;
-use crate::aws::logs::comparison::Comparison;
+use crate::aws::logs::comparison::{Comparison, EXACT};
 use crate::aws::logs::cursor::{Cursor, Wrong};
 use crate::aws::logs::insights::aggregate::{Aggregate, Kind};
 use crate::aws::logs::insights::expression::{Expression, Operator};
@@ -109,7 +109,7 @@ impl<'a> Parser<'a> {
     fn like(&mut self, one: Expression) -> Result<Expression, Wrong> {
         self.skip();
         if self.cursor.peek() == Some('/') {
-            let regex = self.regex()?;
+            let regex = self.cursor.regex()?;
             return Ok(Expression::Matches(Box::new(one), regex));
         }
         let part = self.primary()?;
@@ -204,9 +204,13 @@ impl<'a> Parser<'a> {
             digits.parse().map_err(|_| begin.wrong(format!("{digits:?} is no number")))?;
         let unit = self.cursor.take_while(|next| next.is_ascii_alphanumeric());
         let unit = match unit {
+            // A float would not have all digits.
+            "" if digits.len() > EXACT && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                return Ok(Expression::Value(Value::Text(Cow::Owned(digits.to_owned()))));
+            }
             "" => 1.0,
             unit => milliseconds(unit).ok_or_else(|| {
-                begin.wrong(format!("{unit:?} is no unit such as ms, s, m, h, d"))
+                begin.wrong(format!("{unit:?} is no unit such as ms, s, m, h, d, w"))
             })?,
         };
         Ok(Expression::Value(Value::Number(number * unit)))
@@ -224,10 +228,10 @@ impl<'a> Parser<'a> {
         }
         if name.eq_ignore_ascii_case("bin") {
             let time = Expression::Field(self.field("@timestamp"));
-            let arguments: Vec<_> = core::iter::once(time).chain(arguments).collect();
-            if arguments.len() != 2 {
-                return Err(begin.wrong("bin needs a period, such as bin(1m)"));
+            if arguments.len() != 1 || !is_period(arguments.first()) {
+                return Err(begin.wrong("bin needs a period of 1 ms or more, such as bin(1m)"));
             }
+            let arguments = core::iter::once(time).chain(arguments).collect();
             return Ok(Expression::Call(Function::DateFloor, arguments));
         }
         let Some((function, count)) = Function::named(name) else {
@@ -237,6 +241,10 @@ impl<'a> Parser<'a> {
         if !count.contains(&arguments.len()) {
             let (least, most) = count.into_inner();
             return Err(begin.wrong(format!("{name} needs {least} to {most} arguments")));
+        }
+        let is_part = matches!(function, Function::DateFloor | Function::DateCeil);
+        if is_part && !is_period(arguments.get(1)) {
+            return Err(begin.wrong(format!("{name} needs a period of 1 ms or more, such as 1m")));
         }
         Ok(Expression::Call(function, arguments))
     }
@@ -288,15 +296,22 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// True for a time of a millisecond or more.
+fn is_period(argument: Option<&Expression>) -> bool {
+    matches!(argument, Some(Expression::Value(Value::Number(period))) if *period >= 1.0)
+}
+
 /// Milliseconds of a unit of time.
 fn milliseconds(unit: &str) -> Option<f64> {
-    Some(match unit {
-        "ms" | "msec" | "millisecond" | "milliseconds" => 1.0,
-        "s" | "sec" | "second" | "seconds" => 1e3,
-        "m" | "min" | "minute" | "minutes" => 60e3,
-        "h" | "hr" | "hour" | "hours" => 3600e3,
-        "d" | "day" | "days" => 86_400e3,
-        "w" | "week" | "weeks" => 604_800e3,
+    // Units of more than one letter have a plural.
+    let one = unit.strip_suffix('s').filter(|one| one.len() > 1).unwrap_or(unit);
+    Some(match one {
+        "ms" | "msec" | "millisecond" => 1.0,
+        "s" | "sec" | "second" => 1e3,
+        "m" | "min" | "minute" => 60e3,
+        "h" | "hr" | "hour" => 3600e3,
+        "d" | "day" => 86_400e3,
+        "w" | "week" => 604_800e3,
         _ => return None,
     })
 }

@@ -2,8 +2,6 @@
 
 mod expressions;
 
-use regex::Regex;
-
 use super::aggregate::Aggregate;
 use super::command::{Command, Query, Stats};
 use super::expression::Expression;
@@ -11,7 +9,7 @@ use crate::aws::logs::cursor::{Cursor, Wrong};
 
 impl Query {
     pub(super) fn parse(text: &str) -> Result<Self, Wrong> {
-        let cursor = Cursor::new(text);
+        let cursor = Cursor::new(text, MAX_REGEXES);
         if text.len() > MAX_LENGTH {
             return Err(cursor.wrong(format!("the query has more than {MAX_LENGTH} bytes")));
         }
@@ -19,6 +17,12 @@ impl Query {
         let mut commands = Vec::new();
         loop {
             let command = parser.command()?;
+            if matches!(command, Command::Stats(_)) {
+                // Of statistics the order of rows does not matter.
+                let is_sort = |command: &Command| matches!(command, Command::Sort(_));
+                commands
+                    .truncate(commands.iter().rposition(|it| !is_sort(it)).map_or(0, |at| at + 1));
+            }
             commands.insert(place(&commands, &command), command);
             if commands.len() > MAX_COMMANDS {
                 return Err(parser.cursor.wrong("the query has too many commands"));
@@ -32,13 +36,16 @@ impl Query {
         if parser.columns.is_empty() {
             parser.columns = ["@timestamp", "@message"].map(|name| parser.field(name)).to_vec();
         }
+        let mut pointer = None;
         if parser.is_raw {
-            let pointer = parser.field("@ptr");
-            parser.columns.retain(|column| *column != pointer);
-            parser.columns.push(pointer);
+            let known = parser.names.len();
+            let field = parser.field("@ptr");
+            parser.columns.retain(|column| *column != field);
+            parser.columns.push(field);
+            pointer = (field == known).then_some(field);
         }
         let Parser { names, columns, .. } = parser;
-        Ok(Self { names, commands, columns })
+        Ok(Self { names, commands, columns, pointer })
     }
 }
 
@@ -48,7 +55,7 @@ fn place(commands: &[Command], command: &Command) -> usize {
     let changed: Vec<usize> = match command {
         Command::Filter(_) => Vec::new(),
         Command::Assign(assigned) => assigned.iter().map(|(field, _)| *field).collect(),
-        Command::Parse(_, _, fields) => fields.clone(),
+        Command::Parse(_, _, fields) => fields.iter().map(|(field, _)| *field).collect(),
         _ => return commands.len(),
     };
     let is_passed = |before: &Command| match before {
@@ -66,11 +73,14 @@ struct Parser<'a> {
     names: Vec<String>,
     columns: Vec<usize>,
     is_raw: bool,
+    /// True after `display`, which has all columns.
+    is_displayed: bool,
     /// Those of the `stats` that is read; `None` elsewhere.
     aggregates: Option<Vec<Aggregate>>,
     depth: usize,
     operators: usize,
-    regexes: usize,
+    /// Where space and comments were skipped last: their begin and their end.
+    skipped: (usize, usize),
 }
 
 /// An expression, the name that follows `as`, and its own text.
@@ -78,7 +88,7 @@ type Named<'a> = (Expression, Option<String>, &'a str);
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Self {
-        let cursor = Cursor::new(text);
+        let cursor = Cursor::new(text, MAX_REGEXES);
         let (names, columns) = (Vec::new(), Vec::new());
         Self {
             text,
@@ -86,22 +96,29 @@ impl<'a> Parser<'a> {
             names,
             columns,
             is_raw: true,
+            is_displayed: false,
             aggregates: None,
             depth: 0,
             operators: 0,
-            regexes: 0,
+            skipped: (0, 0),
         }
     }
 
     /// Skips space and comments.
     fn skip(&mut self) {
+        let begin = self.cursor.at;
         loop {
             self.cursor.skip_space();
             if !self.cursor.eat("#") {
-                return;
+                break;
             }
             self.cursor.take_while(|next| next != '\n');
         }
+        // The second time in one place nothing is skipped.
+        if begin != self.skipped.1 {
+            self.skipped.0 = begin;
+        }
+        self.skipped.1 = self.cursor.at;
     }
 
     fn end(&mut self) -> Result<(), Wrong> {
@@ -143,16 +160,22 @@ impl<'a> Parser<'a> {
         match word.to_ascii_lowercase().as_str() {
             "fields" => self.fields(),
             "display" => {
-                self.columns.clear();
-                self.fields()
+                (self.is_displayed, self.columns) = (false, Vec::new());
+                let command = self.fields();
+                self.is_displayed = true;
+                command
             }
-            "filter" | "where" => self.expression().map(Command::Filter),
+            // Here each field has the same speed.
+            "filter" | "where" | "filterindex" => self.expression().map(Command::Filter),
             "stats" => self.stats(),
             "sort" | "order" => self.sort(),
             "limit" | "head" => self.limit(),
             "dedup" => self.dedup(),
             "parse" => self.parse(),
             "" => Err(begin.wrong("a command such as fields, filter or stats is missing")),
+            other if NOT_DONE.contains(&other) => {
+                Err(begin.wrong(format!("the command {word:?} of the service is not done here")))
+            }
             _ => Err(begin.wrong(format!(
                 "the command {word:?} is not fields, display, filter, stats, sort, limit, dedup or parse"
             ))),
@@ -171,7 +194,7 @@ impl<'a> Parser<'a> {
                     field
                 }
             };
-            if !self.columns.contains(&field) {
+            if !self.is_displayed && !self.columns.contains(&field) {
                 self.columns.push(field);
             }
             if !self.eat(",") {
@@ -185,48 +208,74 @@ impl<'a> Parser<'a> {
         self.skip();
         let begin = self.cursor.at;
         let expression = self.expression()?;
-        let own = self.text.get(begin..self.cursor.at).unwrap_or_default().trim();
+        // What follows the expression does not belong to its text.
+        self.skip();
+        let own = self.text.get(begin..self.skipped.0).unwrap_or_default();
         let name = if self.eat_word("as") { Some(self.name()?) } else { None };
         Ok((expression, name, own))
     }
 
     fn stats(&mut self) -> Result<Command, Wrong> {
-        let (mut outputs, mut groups, mut by) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut outputs, mut begins) = (Vec::<(usize, Expression)>::new(), Vec::new());
         self.aggregates = Some(Vec::new());
         loop {
             self.skip();
-            let begin = self.cursor;
+            begins.push(self.cursor);
             let before = self.aggregates.as_ref().map_or(0, Vec::len);
             let (expression, name, own) = self.named()?;
-            if self.aggregates.as_ref().map_or(0, Vec::len) == before {
+            // It may be of statistics before it.
+            let is_of_others = outputs.iter().any(|(field, _)| expression.reads(*field));
+            if self.aggregates.as_ref().map_or(0, Vec::len) == before && !is_of_others {
+                let begin = begins.last().unwrap_or(&self.cursor);
                 return Err(begin.wrong("a statistic such as count(*) or sum(bytes) is missing"));
             }
-            outputs.push((name.unwrap_or_else(|| own.to_owned()), expression));
+            outputs.push((self.field(&name.unwrap_or_else(|| own.to_owned())), expression));
             if !self.eat(",") {
                 break;
             }
         }
         let aggregates = self.aggregates.take().unwrap_or_default();
-        if self.eat_word("by") {
-            loop {
-                let (expression, name, own) = self.named()?;
-                let field = match (&expression, name) {
-                    (Expression::Field(field), None) => *field,
-                    (_, name) => self.field(&name.unwrap_or_else(|| own.to_owned())),
-                };
-                groups.push(field);
-                by.push(expression);
-                if !self.eat(",") {
-                    break;
-                }
+        let (groups, by) = self.by()?;
+        for (at, ((_, expression), begin)) in outputs.iter().zip(&begins).enumerate() {
+            let known =
+                outputs.iter().take(at).map(|(field, _)| *field).chain(groups.iter().copied());
+            if let Some(name) = self.other_than(&known.collect::<Vec<_>>(), expression) {
+                let reason =
+                    format!("{name} is neither a statistic before it nor a field after by");
+                return Err(begin.wrong(reason));
             }
         }
-        let outputs: Vec<_> =
-            outputs.into_iter().map(|(name, expression)| (self.field(&name), expression)).collect();
-        self.is_raw = false;
+        (self.is_raw, self.is_displayed) = (false, false);
         self.columns = groups.clone();
         self.columns.extend(outputs.iter().map(|(field, _)| *field));
         Ok(Command::Stats(Stats { by, groups, aggregates, outputs }))
+    }
+
+    /// The fields of groups, and what they are.
+    fn by(&mut self) -> Result<(Vec<usize>, Vec<Expression>), Wrong> {
+        let (mut groups, mut by) = (Vec::new(), Vec::new());
+        if !self.eat_word("by") {
+            return Ok((groups, by));
+        }
+        loop {
+            let (expression, name, own) = self.named()?;
+            let field = match (&expression, name) {
+                (Expression::Field(field), None) => *field,
+                (_, name) => self.field(&name.unwrap_or_else(|| own.to_owned())),
+            };
+            groups.push(field);
+            by.push(expression);
+            if !self.eat(",") {
+                return Ok((groups, by));
+            }
+        }
+    }
+
+    /// The name of a field that an expression reads and that is not in a list.
+    fn other_than(&self, known: &[usize], expression: &Expression) -> Option<&str> {
+        let mut names = (0..).zip(&self.names);
+        let other = names.find(|(field, _)| !known.contains(field) && expression.reads(*field));
+        other.map(|(_, name)| name.as_str())
     }
 
     fn sort(&mut self) -> Result<Command, Wrong> {
@@ -279,12 +328,13 @@ impl<'a> Parser<'a> {
         self.skip();
         let begin = self.cursor;
         if self.cursor.peek() == Some('/') {
-            let regex = self.regex()?;
-            let names: Vec<_> = regex.capture_names().flatten().map(str::to_owned).collect();
-            if names.is_empty() {
+            let regex = self.cursor.regex()?;
+            let names = (0..).zip(regex.capture_names());
+            let fields: Vec<_> =
+                names.filter_map(|(at, name)| Some((self.field(name?), at))).collect();
+            if fields.is_empty() {
                 return Err(begin.wrong("the regular expression has no group (?<name>…)"));
             }
-            let fields = names.iter().map(|name| self.field(name)).collect();
             return Ok(Command::Parse(source, regex, fields));
         }
         if !matches!(self.cursor.peek(), Some('"' | '\'')) {
@@ -301,9 +351,9 @@ impl<'a> Parser<'a> {
         if glob.matches('*').count() != names.len() {
             return Err(begin.wrong("there must be a name for each * of the text"));
         }
-        self.count_regex()?;
-        let regex = begin.compiled(&regex_of(&glob))?;
-        let fields = names.iter().map(|name| self.field(name)).collect();
+        let regex = self.cursor.compiled(&regex_of(&glob))?;
+        // The first group is the whole.
+        let fields = names.iter().zip(1..).map(|(name, at)| (self.field(name), at)).collect();
         Ok(Command::Parse(source, regex, fields))
     }
 
@@ -319,20 +369,6 @@ impl<'a> Parser<'a> {
             return Err(begin.wrong("the name of a field is missing"));
         }
         Ok(name.to_owned())
-    }
-
-    fn regex(&mut self) -> Result<Regex, Wrong> {
-        self.count_regex()?;
-        self.cursor.regex()
-    }
-
-    /// Each may take much memory and time.
-    fn count_regex(&mut self) -> Result<(), Wrong> {
-        self.regexes += 1;
-        match self.regexes > MAX_REGEXES {
-            true => Err(self.cursor.wrong("the query has too many regular expressions")),
-            false => Ok(()),
-        }
     }
 }
 
@@ -358,6 +394,9 @@ fn regex_of(glob: &str) -> String {
 
 /// Bytes of a query, as of the service.
 const MAX_LENGTH: usize = 10_000;
+/// Commands that the service has and this has not.
+const NOT_DONE: [&str; 8] =
+    ["pattern", "diff", "unnest", "join", "source", "anomaly", "lookup", "subquery"];
 const MAX_COMMANDS: usize = 100;
 /// Regular expressions of a query.
 const MAX_REGEXES: usize = 20;
