@@ -120,12 +120,17 @@ static SIGNATURES: LazyLock<Signatures> = LazyLock::new(|| {
 
 /// A hub without agents.
 fn hub() -> Hub {
+    hub_of(1, 16 << 20)
+}
+
+/// The same with so many receiving threads and bytes of memory.
+pub(in crate::aws) fn hub_of(threads: usize, memory: usize) -> Hub {
     let arguments = Arguments::parse_from(["flowmote-analyzer", "serve"]);
     let Command::Serve(arguments) = arguments.command else { unreachable!("it is `serve`") };
     let state = State::open(None).expect("no directory is opened");
     let relay = Relay::new(([127, 0, 0, 1], 6343).into());
     let (drops, flow_logs) = (Drops::default(), arguments.flow_logs.options());
-    Hub::new(1, 16 << 20, state, drops, relay, flow_logs, Exports::default())
+    Hub::new(threads, memory, state, drops, relay, flow_logs, Exports::default())
 }
 
 fn version(service: Service) -> &'static str {

@@ -157,41 +157,6 @@ impl Store {
         Ok(found)
     }
 
-    /// The metrics after a place, in the order of the catalogue, up to a number of them: name, dimensions
-    /// and place.
-    pub(super) fn metrics(&self, after: Option<u64>, limit: usize) -> Result<Vec<Listed>> {
-        use redb::ReadableDatabase;
-        let transaction = self.database.begin_read()?;
-        let (metrics, texts) = (transaction.open_table(METRICS)?, transaction.open_table(TEXTS)?);
-        let text = |kind: Kind, number: u32| -> Result<String> {
-            let text = texts.get((kind as u8, number))?;
-            Ok(text.map(|text| text.value().to_owned()).unwrap_or_default())
-        };
-        let first = after.map_or((0, 0), |after| ((after >> 32) as u32, after as u32));
-        let first = match after {
-            None => (first.0, first.1, 0, 0),
-            Some(_) => (first.0, first.1, u32::MAX, u32::MAX),
-        };
-        let mut found: Vec<Listed> = Vec::new();
-        for entry in metrics.range(first..)? {
-            let (dimensions, name, group, _) = entry?.0.value();
-            let place = u64::from(dimensions) << 32 | u64::from(name);
-            if Some(place) == after {
-                continue;
-            }
-            if let Some(last) = found.last_mut().filter(|last| last.place == place) {
-                last.groups.push(Group(group));
-                continue;
-            }
-            if found.len() >= limit {
-                break;
-            }
-            let (name, dimensions) = (text(Kind::Name, name)?, text(Kind::Dimensions, dimensions)?);
-            found.push(Listed { name, dimensions, place, groups: vec![Group(group)] });
-        }
-        Ok(found)
-    }
-
     /// The number of metrics.
     pub(super) fn count(&self) -> Result<u64> {
         use redb::{ReadableDatabase, ReadableTableMetadata};
@@ -199,19 +164,11 @@ impl Store {
     }
 }
 
-/// A metric of the catalogue.
-#[derive(Clone, Debug)]
-pub(crate) struct Listed {
-    pub(crate) name: String,
-    pub(crate) dimensions: String,
-    pub(crate) place: u64,
-    pub(crate) groups: Vec<Group>,
-}
-
 const NUMBERS: TableDefinition<'_, (u8, &str), u32> = TableDefinition::new("numbers");
-const TEXTS: TableDefinition<'_, (u8, u32), &str> = TableDefinition::new("texts");
+pub(super) const TEXTS: TableDefinition<'_, (u8, u32), &str> = TableDefinition::new("texts");
 /// The unit, by dimensions, name, group and column.
-const METRICS: TableDefinition<'_, (u32, u32, u32, u32), &str> = TableDefinition::new("metrics");
+pub(super) const METRICS: TableDefinition<'_, (u32, u32, u32, u32), &str> =
+    TableDefinition::new("metrics");
 /// Texts of each kind.
 const MAX_TEXTS: u32 = 1 << 22;
 /// Texts whose numbers are in memory.

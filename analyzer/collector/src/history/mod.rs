@@ -9,6 +9,7 @@ mod bytes;
 mod catalogue;
 mod chunk;
 mod integers;
+mod listed;
 mod log;
 #[cfg(test)]
 mod measure;
@@ -31,10 +32,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-pub(crate) use catalogue::Listed;
 use catalogue::{Catalogue, Kind};
+pub(crate) use listed::Listed;
 pub(crate) use log::{Batch, Row};
 use open::Opened;
+pub(crate) use reading::Reader;
 pub(crate) use sample::Sample;
 pub(crate) use tier::{MINUTE, Tier};
 
@@ -73,6 +75,7 @@ pub(crate) struct History {
     opened: Opened,
     catalogue: Mutex<Catalogue>,
     upkeep: Mutex<upkeep::Upkeep>,
+    silent: Mutex<Option<Arc<listed::Silent>>>,
     pub(crate) counters: Counters,
 }
 
@@ -109,6 +112,20 @@ impl Group {
     }
 }
 
+#[cfg(test)]
+impl Group {
+    pub(crate) fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+#[cfg(test)]
+impl Column {
+    pub(crate) fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 impl Column {
     /// True for differences of a counter, which add up; false for values.
     pub(crate) fn is_difference(self) -> bool {
@@ -127,6 +144,7 @@ impl History {
             opened: Opened::default(),
             catalogue: Mutex::default(),
             upkeep: Mutex::default(),
+            silent: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -165,11 +183,6 @@ impl History {
     /// The places that samples of a metric are in.
     pub(crate) fn find(&self, name: &str, dimensions: &str) -> Vec<Stored> {
         self.with(|store| store.find((name, dimensions))).unwrap_or_default()
-    }
-
-    /// Metrics after a place, up to a number of them.
-    pub(crate) fn metrics(&self, after: Option<u64>, limit: usize) -> Vec<Listed> {
-        self.with(|store| store.metrics(after, limit)).unwrap_or_default()
     }
 }
 

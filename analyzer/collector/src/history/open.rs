@@ -89,7 +89,12 @@ impl History {
     /// The number of the opening, if the file is open; opens it again if it is time.
     pub(crate) fn ready(&self, now: i64) -> Option<u64> {
         self.reopen(now);
-        self.store().map(|_| self.opened.count.load(Ordering::Relaxed))
+        self.store().map(|_| self.opening())
+    }
+
+    /// The number of the last opening.
+    pub(super) fn opening(&self) -> u64 {
+        self.opened.count.load(Ordering::Relaxed)
     }
 
     /// Opens the file again if an error has closed it a while ago.

@@ -28,6 +28,7 @@ impl History {
     }
 
     /// The samples of a metric; see [`Reader::read`].
+    #[cfg(test)]
     pub(crate) fn read(
         &self,
         of: (Group, Column),
@@ -39,14 +40,9 @@ impl History {
     }
 
     /// The rows of a metric in a span of time.
+    #[cfg(test)]
     pub(crate) fn rows(&self, of: (Group, Column), span: Range<i64>) -> Found {
         self.reader().rows(of, span)
-    }
-
-    /// The time of the last row of groups; the last minutes may be missing.
-    pub(crate) fn last(&self, groups: &[Group]) -> Option<i64> {
-        let mut reader = self.reader();
-        groups.iter().filter_map(|group| reader.last(*group)).max()
     }
 }
 

@@ -333,18 +333,64 @@ fn metrics_are_found_by_name_and_listed_in_pages() {
         assert_eq!(lab.history.find(&name, &dimensions), [stored]);
         expected.push((name, dimensions));
     }
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let part = lab.history.metrics(after, 7);
-        assert!(part.len() <= 7);
-        let Some(last) = part.last() else { break };
-        after = Some(last.place);
-        found.extend(part.into_iter().map(|it| (it.name, it.dimensions)));
-    }
+    let listed = |since: i64, name: Option<&str>, live: &[Group]| {
+        let (mut found, mut next) = (Vec::new(), Some(0));
+        while let Some(from) = next {
+            let wanted = |own: &str| name.is_none_or(|name| name == own);
+            let live = || live.iter().copied().collect();
+            let part = lab.history.silent(from, since, wanted, live).unwrap();
+            next = part.next;
+            found.extend(
+                part.metrics.into_iter().map(|it| (it.name.to_string(), it.dimensions.to_string())),
+            );
+        }
+        found
+    };
+    let mut found = listed(START - 1, None, &[]);
     found.sort();
     expected.sort();
     assert_eq!(found, expected);
     assert_eq!(lab.history.find("N\0m9", "host\x001"), []);
+    assert_eq!(listed(START - 1, Some("N\0m1"), &[]).len(), 10);
+    // Rows that are in no chunk yet are new.
+    assert_eq!(listed(START, None, &[]).len(), 30);
+}
+
+#[test]
+fn metrics_without_new_rows_are_listed_by_their_last_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let lab = Lab::open(directory.path(), START);
+    let places: Vec<_> = (0..3000).map(|at| lab.place(&format!("host{at}"), "m", false)).collect();
+    for (at, (group, column)) in places.iter().enumerate() {
+        let stored = Stored { group: *group, column: *column, unit: "Bytes".into() };
+        assert!(lab.history.add_metric("N\0m", &format!("host\0{at}"), &stored));
+        // One of all hosts.
+        assert!(lab.history.add_metric("N\0m", "", &stored));
+    }
+    let mut batch = Batch::default();
+    for (at, (group, column)) in places.iter().enumerate() {
+        let (end, columns) = (START + at as i64, vec![(*column, Sample::one(1.0))]);
+        batch.add(*group, &Row { end, over: 0, columns });
+    }
+    lab.history.write(&batch, START);
+    lab.merge();
+    let live = || places.iter().skip(2900).map(|(group, _)| *group).collect();
+    let mut parts = Vec::new();
+    let mut next = Some(0);
+    while let Some(from) = next {
+        let part = lab.history.silent(from, START + 999, |_| true, live).unwrap();
+        next = part.next;
+        assert!(part.work <= 2001, "{}", part.work);
+        parts.push(part.metrics.len());
+    }
+    // Those of the hosts 1000 to 2899, and not that of all.
+    assert_eq!((parts.iter().sum::<usize>(), parts[0]), (1900, 500));
+    // Nobody's name is wanted: no texts but the name are read.
+    let none = lab.history.silent(0, START, |_| false, live).unwrap();
+    assert_eq!((none.metrics.len(), none.next, none.work), (0, None, 1));
+    // Places are found once, so that one that is live by now is still there.
+    let part = lab.history.silent(0, START + 999, |_| true, || unreachable!("it is cached"));
+    assert_eq!(part.unwrap().metrics.len(), 500);
 }
 
 #[test]

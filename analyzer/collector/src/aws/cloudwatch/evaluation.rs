@@ -148,8 +148,10 @@ impl<'a> Evaluation<'a> {
 
     fn lines_of_stats<'q>(&self, stats: impl Iterator<Item = &'q Stat>) -> Vec<Line> {
         let stats: Vec<&Stat> = stats.collect();
-        let metrics: Vec<_> =
-            stats.iter().map(|stat| (&stat.metric, stat.unit.as_deref())).collect();
+        let metrics: Vec<_> = stats
+            .iter()
+            .map(|stat| (&stat.metric, stat.unit.as_deref(), stat.periods.span().0))
+            .collect();
         let series = Series::find_all(self.hub, self.directory, &metrics).into_iter();
         let wanted = stats.into_iter().zip(series).map(|(stat, series)| Reading {
             name: stat.metric.name.as_str().into(),
@@ -170,12 +172,13 @@ impl<'a> Evaluation<'a> {
             series.extend(reading.series.iter().map(|series| (series, reading.periods)));
         }
         let mut filled: Vec<BTreeMap<i64, Period>> = vec![BTreeMap::new(); wanted.len()];
+        let now = self.now();
         series::read(self.hub, &series, |number, points| {
             let owner = owners.get(number).copied().unwrap_or_default();
             if let (Some(reading), Some(filled), Some(Some(statistic))) =
                 (wanted.get(owner), filled.get_mut(owner), parsed.get(owner))
             {
-                self.partial.borrow_mut().extend(reading.periods.partial(&points));
+                self.partial.borrow_mut().extend(reading.periods.partial(&points, now));
                 reading.periods.add_series(filled, &points, statistic.needs_values());
             }
         });
@@ -210,7 +213,7 @@ impl<'a> Evaluation<'a> {
                 let values = metric.dimensions().iter().map(|(_, value)| value.as_str());
                 let name = values.chain([metric.name.as_str()]).collect::<Vec<_>>().join(" ");
                 math::spend(budget, texts(&name))?;
-                let series = self.series(metric, of_agent.as_ref());
+                let series = self.series(metric, of_agent.as_ref(), periods.span().0);
                 wanted.push(Reading { name: name.into(), metric, series, statistic, periods });
             }
             for line in self.read(wanted) {
@@ -222,15 +225,15 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The series of a metric that was found, perhaps with that of its agent.
-    fn series(&self, metric: &Metric, of_agent: Option<&Series>) -> Vec<Series> {
+    fn series(&self, metric: &Metric, of_agent: Option<&Series>, from: i64) -> Vec<Series> {
         match of_agent {
-            Some(own) => {
-                let mut all = Series::reported(self.hub, metric);
-                all.insert(0, own.clone());
-                all
-            }
-            None => Series::find(self.hub, self.directory, metric, None),
+            Some(own) => Series::with_others(self.hub, metric, Some(own.clone()), from),
+            None => Series::find(self.hub, self.directory, metric, None, from),
         }
+    }
+
+    fn now(&self) -> i64 {
+        self.hub.unix_ms(self.hub.now()).cast_signed()
     }
 
     /// The metrics that are found, those of an agent with their series: agents with many ports are read
@@ -273,13 +276,14 @@ impl<'a> Evaluation<'a> {
                 break;
             }
         }
-        let now = self.hub.unix_ms(self.hub.now()).cast_signed();
-        let (before, mut after) = (found.len(), None);
+        let (since, before, mut next) = (self.now() - LISTED, found.len(), Some(0));
         while found.len() - before <= MAX_FOUND
-            && let Some((part, last)) = past::metrics(self.hub, after, now - LISTED)
+            && let Some(from) = next
+            && let Some(part) = past::silent(self.hub, from, since, &wanted)
         {
-            after = Some(last);
-            for (_, metric) in part {
+            next = part.next;
+            math::spend(budget, part.work)?;
+            for (_, metric) in part.metrics {
                 if compare(&metric, budget)? {
                     found.push((metric, None));
                 }

@@ -6,7 +6,7 @@ use super::evaluation::{Evaluation, Partial, groups};
 use super::label::{Subject, expand};
 use super::math::{Expression, Line};
 use super::metric::Metric;
-use super::period::Periods;
+use super::period::{Periods, rounded};
 use super::statistic::Statistic;
 use super::token;
 use crate::aws::document::Document;
@@ -60,7 +60,8 @@ struct Place {
 
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
-    let request = Request::read(&members)?;
+    let now = hub.unix_ms(hub.now()).cast_signed();
+    let request = Request::read(&members, now)?;
     let place = match token::place(&members, &request)? {
         None => Place::default(),
         Some(place) => Place::parse(place).ok_or_else(Fault::next_token)?,
@@ -71,7 +72,7 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
         Some(_) => return Err(Fault::value("MaxDatapoints", "must be from 1 to 100800")),
     };
     let directory = hub.aws.directory.get(hub);
-    let span = (request.start, request.end);
+    let span = (rounded(request.start, now), request.end);
     let evaluation = Evaluation::new(hub, &directory, &request.queries, span, Partial::Kept)?;
     let (results, next) = request.page(&evaluation, place, limit)?;
     if place == Place::default() {
@@ -89,7 +90,7 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
 }
 
 impl Request {
-    fn read(members: &Members<'_>) -> Result<Self, Fault> {
+    fn read(members: &Members<'_>, now: i64) -> Result<Self, Fault> {
         let (start, end) = (members.required_time("StartTime")?, members.required_time("EndTime")?);
         if start >= end {
             let text = "The parameter StartTime must be before the parameter EndTime.";
@@ -112,7 +113,7 @@ impl Request {
                 format!("The parameter MetricDataQueries has more than {MAX_QUERIES} items.");
             return Err(Fault::validation(text));
         }
-        let queries = list.iter().map(|query| Query::read(query, start, end));
+        let queries = list.iter().map(|query| Query::read(query, rounded(start, now), end));
         let queries = queries.collect::<Result<Vec<_>, _>>()?;
         let mut ids = BTreeSet::new();
         if let Some(twice) = queries.iter().find(|query| !ids.insert(&query.id)) {

@@ -1,7 +1,7 @@
 //! `GetMetricStatistics`: statistics of one metric.
 
 use super::metric::Metric;
-use super::period::{Period, Periods};
+use super::period::{Period, Periods, rounded};
 use super::series::Series;
 use super::statistic::Statistic;
 use crate::aws::document::Document;
@@ -20,9 +20,11 @@ struct Request<'a> {
 }
 
 pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
-    let request = Request::read(&Members::of(document)?)?;
+    let now = hub.unix_ms(hub.now()).cast_signed();
+    let request = Request::read(&Members::of(document)?, now)?;
     let directory = hub.aws.directory.get(hub);
-    let series = Series::find(hub, &directory, &request.metric, request.unit);
+    let series =
+        Series::find(hub, &directory, &request.metric, request.unit, request.periods.span().0);
     let points = series.iter().flat_map(|series| {
         let values = !request.extended.is_empty();
         let filled = request.periods.fill(series.points(hub, &request.periods), values);
@@ -33,14 +35,14 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
 }
 
 impl<'a> Request<'a> {
-    fn read(members: &Members<'a>) -> Result<Self, Fault> {
+    fn read(members: &Members<'a>, now: i64) -> Result<Self, Fault> {
         let metric = Metric::read(members)?;
         let (start, end) = (members.required_time("StartTime")?, members.required_time("EndTime")?);
         if start >= end {
             return Err(Fault::value("StartTime", "must be before the parameter EndTime"));
         }
         let period = members.integer("Period")?.ok_or_else(|| Fault::missing("Period"))?;
-        let periods = Periods::new(start, end, period, "Period")?;
+        let periods = Periods::new(rounded(start, now), end, period, "Period")?;
         if periods.count() > MAX_POINTS {
             let text = format!(
                 "You have requested up to {} datapoints, which exceeds the limit of {MAX_POINTS}. \

@@ -31,7 +31,7 @@ struct Filter {
 struct Place {
     of: Of,
     /// Metrics of these that the pages before are about.
-    skip: usize,
+    skip: u64,
 }
 
 /// Whose metrics are listed, in this order.
@@ -128,13 +128,15 @@ impl Filter {
     }
 
     /// Adds the metrics of programs, from a number on. One that an agent has too is listed there.
-    fn add_reported(&self, hub: &Hub, directory: &Directory, page: &mut Page<'_>, from: usize) {
+    fn add_reported(&self, hub: &Hub, directory: &Directory, page: &mut Page<'_>, from: u64) {
         let now = hub.unix_ms(hub.now()).cast_signed();
         let since = if self.active { now - ACTIVE } else { i64::MIN };
         let mut next = from;
         while page.next.is_none() {
             let reported = hub.aws.reported.lock();
-            let rest = (0..).zip(reported.metrics_after(None, since)).skip(next);
+            let rest = (0..)
+                .zip(reported.metrics_after(None, since))
+                .skip(usize::try_from(next).unwrap_or(usize::MAX));
             let passing = rest.filter(|(_, metric)| self.passes(metric));
             let part: Vec<_> = passing.take(PAGE).map(|(at, it)| (at, it.clone())).collect();
             // Agents are looked at without it.
@@ -146,16 +148,21 @@ impl Filter {
         }
     }
 
-    /// Adds the metrics that only the history has, from a place on.
-    fn add_silent(&self, hub: &Hub, page: &mut Page<'_>, from: usize) {
+    /// Adds the metrics that only the history has, from a place on. A page for which much was read is shorter.
+    fn add_silent(&self, hub: &Hub, page: &mut Page<'_>, from: u64) {
         let now = hub.unix_ms(hub.now()).cast_signed();
         let since = now - if self.active { ACTIVE } else { LISTED };
-        let mut after = from.checked_sub(1).map(|before| before as u64);
+        let (mut next, mut work) = (Some(from), 0);
         while page.next.is_none()
-            && let Some((part, last)) = past::metrics(hub, after, since)
+            && let Some(skip) = next
         {
-            page.add(part.into_iter().map(|(at, metric)| (at as usize, metric)), Of::Silent);
-            after = Some(last);
+            if work >= WORK {
+                page.next = Some(Place { of: Of::Silent, skip });
+                return;
+            }
+            let Some(part) = past::silent(hub, skip, since, &self.wanted()) else { return };
+            page.add(part.metrics.into_iter(), Of::Silent);
+            (next, work) = (part.next, work + part.work);
         }
     }
 
@@ -189,7 +196,7 @@ struct Page<'a> {
 impl Page<'_> {
     /// Adds metrics that pass the filter, up to the end of the page. Where the page begins, those with
     /// smaller numbers are left out.
-    fn add(&mut self, metrics: impl Iterator<Item = (usize, Metric)>, of: Of) {
+    fn add(&mut self, metrics: impl Iterator<Item = (u64, Metric)>, of: Of) {
         if self.next.is_some() {
             return;
         }
@@ -207,7 +214,7 @@ impl Page<'_> {
     }
 }
 
-fn numbered(metrics: impl IntoIterator<Item = Metric>) -> impl Iterator<Item = (usize, Metric)> {
+fn numbered(metrics: impl IntoIterator<Item = Metric>) -> impl Iterator<Item = (u64, Metric)> {
     (0..).zip(metrics)
 }
 
@@ -252,6 +259,8 @@ fn source_of(text: &str) -> Option<Source> {
 }
 
 const PAGE: usize = 500;
+/// Texts of the history that are read for a page.
+const WORK: usize = 20_000;
 /// Milliseconds.
 const ACTIVE: i64 = 3 * 3_600_000;
 /// A metric without a point for two weeks is not listed.

@@ -32,14 +32,42 @@ impl Point {
     pub(super) fn difference(end: i64, over: i64, value: f64) -> Self {
         Self { over, ..Self::value(end, value) }
     }
+
+    /// What of it is in a span of time, without the end of that.
+    pub(super) fn within(self, from: i64, to: i64) -> Option<Self> {
+        if self.over == 0 {
+            return (from..to).contains(&self.end).then_some(self);
+        }
+        let (begin, end) = ((self.end - self.over).max(from), self.end.min(to));
+        let share = (end - begin) as f64 / self.over as f64;
+        (begin < end).then(|| Self::difference(end, end - begin, self.sum * share))
+    }
 }
 
 /// A length of periods, and the time that they divide: milliseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Periods {
     start: i64,
     end: i64,
     length: i64,
+}
+
+impl core::hash::Hash for Periods {
+    /// Without the start, which is rounded by its age: a request for the next page has the same hash later.
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (self.end, self.length).hash(state);
+    }
+}
+
+/// The beginning of a request as the service rounds it: to the resolution that is kept of its age.
+pub(super) fn rounded(start: i64, now: i64) -> i64 {
+    let unit = match now.saturating_sub(start) {
+        ..=THREE_HOURS => return start,
+        ..=DAYS_15 => MINUTE,
+        ..=DAYS_63 => 5 * MINUTE,
+        _ => 60 * MINUTE,
+    };
+    start - start.rem_euclid(unit)
 }
 
 /// The samples of a period.
@@ -127,11 +155,15 @@ impl Periods {
         }
     }
 
-    /// The beginning of the period within which the last of these differences ends: there is more to come.
-    pub(super) fn partial(&self, points: &[Point]) -> Option<i64> {
+    /// The beginning of the period within which the last of these differences ends: there is more to come,
+    /// unless their source is silent for more than three polls.
+    pub(super) fn partial(&self, points: &[Point], now: i64) -> Option<i64> {
         // Points of the history follow those of memory.
-        let last = points.iter().filter(|point| point.over > 0).map(|point| point.end).max()?;
-        let into = (last - self.start).rem_euclid(self.length);
+        let last = points.iter().filter(|point| point.over > 0).max_by_key(|point| point.end)?;
+        if now - last.end > 3 * last.over + GRACE {
+            return None;
+        }
+        let (last, into) = (last.end, (last.end - self.start).rem_euclid(self.length));
         (into > 0 && (self.start..self.end).contains(&last)).then_some(last - into)
     }
 
@@ -186,6 +218,11 @@ impl Period {
 }
 
 const MINUTE: i64 = 60_000;
+const THREE_HOURS: i64 = 180 * MINUTE;
+const DAYS_15: i64 = 15 * 24 * 60 * MINUTE;
+const DAYS_63: i64 = 63 * 24 * 60 * MINUTE;
+/// Milliseconds by which a poll may be late.
+const GRACE: i64 = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -273,15 +310,45 @@ mod tests {
         for (end, partial) in [(59, None), (60, None), (90, Some(60)), (119, Some(60)), (120, None)]
         {
             let points = [difference(end, 20, 1.0)];
-            assert_eq!(minutes.partial(&points).map(|it| it / 1000), partial, "{end}");
+            let found = minutes.partial(&points, end * 1000).map(|it| it / 1000);
+            assert_eq!(found, partial, "{end}");
         }
-        assert_eq!(minutes.partial(&[difference(179, 20, 1.0)]), Some(120_000));
-        assert_eq!(minutes.partial(&[difference(180, 20, 1.0)]), None);
+        let partial = |points: &[Point]| minutes.partial(points, 180_000);
+        assert_eq!(partial(&[difference(179, 20, 1.0)]), Some(120_000));
+        assert_eq!(partial(&[difference(180, 20, 1.0)]), None);
         // Those of the history follow those of memory.
-        let both = [difference(179, 20, 1.0), difference(70, 20, 1.0)];
-        assert_eq!(minutes.partial(&both), Some(120_000));
+        assert_eq!(partial(&[difference(179, 20, 1.0), difference(70, 20, 1.0)]), Some(120_000));
         // A value is whole at its time.
-        assert_eq!(minutes.partial(&[Point::value(90_000, 1.0)]), None);
+        assert_eq!(partial(&[Point::value(90_000, 1.0)]), None);
+    }
+
+    #[test]
+    fn source_that_misses_three_polls_has_nothing_more_to_come() {
+        let points = [difference(90, 20, 1.0)];
+        let partial = |now| periods(60, 3600, 60).partial(&points, now);
+        assert_eq!((partial(151_000), partial(151_001)), (Some(60_000), None));
+    }
+
+    #[test]
+    fn start_is_rounded_by_its_age() {
+        let at = 1_700_003_723_456;
+        let hours = |hours: i64| rounded(at, at + hours * 3_600_000 + 1);
+        assert_eq!(rounded(at, at + THREE_HOURS), at);
+        assert_eq!((hours(3), hours(15 * 24 - 1)), (1_700_003_700_000, 1_700_003_700_000));
+        assert_eq!((hours(15 * 24), hours(63 * 24 - 1)), (1_700_003_700_000, 1_700_003_700_000));
+        assert_eq!(rounded(at + 120_000, at + DAYS_15 + 130_000), 1_700_003_700_000);
+        assert_eq!(hours(63 * 24), 1_700_002_800_000);
+        assert_eq!((rounded(at, 0), rounded(-at, i64::MAX)), (at, -1_700_006_400_000));
+    }
+
+    #[test]
+    fn point_is_cut_by_a_span_of_time() {
+        let whole = difference(30, 20, 100.0);
+        assert_eq!(whole.within(10_000, 30_000), Some(whole));
+        assert_eq!(whole.within(15_000, 20_000), Some(difference(20, 5, 25.0)));
+        assert_eq!((whole.within(0, 10_000), whole.within(30_000, 40_000)), (None, None));
+        let value = Point::value(30_000, 1.0);
+        assert_eq!((value.within(30_000, 31_000), value.within(0, 30_000)), (Some(value), None));
     }
 
     #[test]

@@ -50,9 +50,12 @@ impl Reported {
         (fresh, core::mem::take(&mut self.fresh_dropped))
     }
 
-    /// The time from which on all points are here.
-    pub(super) fn begin(&self) -> i64 {
-        self.begin
+    /// The time from which on all points are here: a whole second, as the history has them by seconds. It has
+    /// these for three hours only, so that later it is a whole minute.
+    pub(super) fn begin(&self, now: i64) -> i64 {
+        let begin = self.begin.max(0);
+        let unit = if now - begin > BY_SECONDS { 60_000 } else { 1000 };
+        begin + (-begin).rem_euclid(unit)
     }
 
     fn add_fresh(&mut self, metric: &Metric, unit: &str, points: &[Point]) {
@@ -173,6 +176,8 @@ pub(super) fn cost(metric: &Metric) -> usize {
     metric.namespace.len() + metric.name.len() + dimensions + 256
 }
 
+/// Milliseconds after which points of the history by seconds are not needed any more.
+const BY_SECONDS: i64 = 2 * 3_600_000;
 /// Bytes of a unit of a metric.
 const UNIT: usize = 160;
 
@@ -245,6 +250,17 @@ mod tests {
             assert!(reported.bytes <= 64 << 10, "{}", reported.bytes);
         }
         assert_eq!(times(&reported, "m1999", 0, i64::MAX), [1 << 40]);
+    }
+
+    #[test]
+    fn memory_begins_with_a_whole_second_and_later_with_a_whole_minute() {
+        let mut reported = Reported::new(1 << 20);
+        assert_eq!(reported.begin(0), 0);
+        reported.keep_fresh(7_200_200);
+        assert_eq!((reported.begin(7_200_300), reported.begin(14_400_300)), (7_201_000, 7_260_000));
+        let mut reported = Reported::new(1 << 20);
+        reported.keep_fresh(7_200_000);
+        assert_eq!((reported.begin(7_200_300), reported.begin(14_400_300)), (7_200_000, 7_200_000));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! It looks at all data sources every few seconds, at a few of them while samples wait, and copies the
 //! numbers of rows that are new. Names are made and rows written without a lock.
 
+#[cfg(test)]
+pub(in crate::aws::cloudwatch) mod lab;
+mod live;
 mod names;
 mod plan;
 
@@ -21,9 +24,10 @@ use flowmote_engine::source::Source;
 use super::directory::Agent;
 use super::metric::Metric;
 use super::period::Point;
-use super::series::{Part, Pick};
+use super::series::Part;
 use crate::history::{Batch, Column, Group, History, Row, Sample, Stored};
 use crate::hub::Hub;
+pub(in crate::aws) use live::Live;
 use names::Names;
 use plan::{Plans, Shape};
 
@@ -66,61 +70,6 @@ impl Recording {
         drop(self.stop);
         // A panic of it was reported by the thread itself.
         let _ = self.thread.join();
-    }
-}
-
-/// Where the rows of data sources that are in memory go.
-#[derive(Debug, Default)]
-pub(in crate::aws) struct Live {
-    groups: HashMap<(Source, &'static str), Group>,
-    /// By name; records may have the same ones.
-    columns: HashMap<Arc<str>, Vec<(&'static str, Column)>>,
-    /// The same groups.
-    all: HashSet<Group>,
-}
-
-impl Live {
-    fn add(&mut self, source: Source, record: &'static str, group: Group) {
-        if let Some(before) = self.groups.insert((source, record), group) {
-            self.all.remove(&before);
-        }
-        self.all.insert(group);
-    }
-
-    fn add_column(&mut self, record: &'static str, name: Arc<str>, column: Column) {
-        let columns = self.columns.entry(name).or_default();
-        if !columns.contains(&(record, column)) {
-            columns.push((record, column));
-        }
-    }
-
-    fn retain(&mut self, keep: impl Fn(&Source) -> bool) {
-        self.groups.retain(|(source, _), _| keep(source));
-        self.all = self.groups.values().copied().collect();
-    }
-
-    /// True if one of the groups has rows in memory.
-    pub(super) fn has_one_of(&self, groups: &[Group]) -> bool {
-        groups.iter().any(|group| self.all.contains(group))
-    }
-
-    /// The place of what is taken of the rows of a data source.
-    pub(super) fn place(&self, source: &Source, pick: &Pick) -> Option<(Group, Column)> {
-        let place = |name: &Arc<str>, is_one: &dyn Fn(&str) -> bool| {
-            let columns = self.columns.get(name)?.iter().filter(|(record, _)| is_one(record));
-            columns
-                .copied()
-                .find_map(|(record, column)| Some((*self.groups.get(&(*source, record))?, column)))
-        };
-        match pick {
-            Pick::Formula(formula) => {
-                place(&plan::name_of(formula), &|record| record == formula.record)
-            }
-            Pick::Custom(name) => place(name, &|record| record == CUSTOM),
-            Pick::Published(name) => place(name, &|record| record != CUSTOM),
-            // Of no row of a data source.
-            Pick::Silence | Pick::Flow(..) | Pick::Connections(_) => None,
-        }
     }
 }
 
@@ -353,8 +302,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(10);
 /// Data sources that are read while samples wait.
 const PART: usize = 16;
-/// Time for which the engine keeps rows.
-const MEMORY: Duration = Duration::from_secs(3 * 3600);
+/// Longer than the engine keeps rows, so that none of them is recorded again.
+const MEMORY: Duration = Duration::from_secs(3 * 3600 + 300);
 /// Time after which names of an agent are looked at again: there may be more metrics.
 const NAMES: Duration = Duration::from_secs(600);
 /// Reported metrics whose places are in memory.

@@ -5,98 +5,148 @@
 //! the minute from rows, of which only what is before it counts. So nothing is counted twice or missing,
 //! and a minute that both have a part of is one sample.
 
-use super::{Origin, Series};
+use std::collections::HashSet;
+
+use super::{Origin, Past, Series};
 use crate::aws::cloudwatch::metric::Metric;
+use crate::aws::cloudwatch::names::Wanted;
 use crate::aws::cloudwatch::period::{Periods, Point};
-use crate::history::{Column, Found, Group, History, Listed, MINUTE, Stored, Tier};
+use crate::history::{Column, Found, Group, History, Listed, MINUTE, Reader, Stored, Tier};
 use crate::hub::Hub;
 
-/// Adds what the history has of a metric to its series: to that with the same unit, or as one more.
-pub(super) fn add(hub: &Hub, metric: &Metric, found: &mut Vec<Series>) {
-    for Stored { group, column, unit } in stored(hub, metric) {
-        let place = (group, column);
-        let own = found.iter_mut().find(|series| *series.unit == *unit);
-        match own {
-            // It reads those itself.
-            Some(Series { origin: Origin::Reported(_), .. }) => {}
-            Some(series) => {
-                if !series.before.contains(&place) && !series.places(hub).contains(&place) {
-                    series.before.push(place);
-                }
-            }
-            None => {
-                let (origin, unit) = (Origin::Before, unit.to_string().into());
-                found.push(Series { origin, unit, before: vec![place] });
-            }
+/// Adds where the history has points of a metric from a time on: to its series with the same unit, or as
+/// one more.
+pub(super) fn add(hub: &Hub, metric: &Metric, found: &mut Vec<Series>, from: i64) {
+    let Some(history) = hub.aws.history() else { return };
+    let (name, dimensions) = metric.texts();
+    let stored = history.find(&name, &dimensions);
+    let live = hub.aws.live.read();
+    let mut known: Vec<HashSet<(Group, Column)>> = Vec::new();
+    for series in &mut *found {
+        if let Origin::Rows(parts, pick) = &series.origin {
+            let places = live.places(parts, pick).into_iter();
+            series.past = places.map(|(source, place)| Past { place, of: Some(source) }).collect();
         }
+        known.push(series.past.iter().map(|past| past.place).collect());
+    }
+    for Stored { group, column, unit } in stored {
+        let at = found.iter().position(|series| *series.unit == *unit).unwrap_or_else(|| {
+            let (origin, unit) = (Origin::Before, unit.to_string().into());
+            found.push(Series { origin, unit, past: Vec::new() });
+            known.push(HashSet::new());
+            found.len() - 1
+        });
+        if let (Some(series), Some(known)) = (found.get_mut(at), known.get_mut(at))
+            && known.insert((group, column))
+        {
+            let of = if series.is_of_rows() { live.source(group) } else { None };
+            series.past.push(Past { place: (group, column), of });
+        }
+    }
+    drop(live);
+    let all = || found.iter().filter(|series| series.is_of_rows()).flat_map(|it| &it.past);
+    let silent: Vec<Group> =
+        all().filter(|past| past.of.is_none()).map(|past| past.place.0).collect();
+    if silent.len() < FEW {
+        return;
+    }
+    let mut reader = history.reader();
+    let mut is_old =
+        |group: &Group| reader.last(*group).is_some_and(|last| last < from.saturating_sub(BEHIND));
+    let old: HashSet<Group> = silent.into_iter().filter(|group| is_old(group)).collect();
+    for series in found {
+        series.past.retain(|past| past.of.is_some() || !old.contains(&past.place.0));
     }
 }
 
-/// The places of a metric with a unit.
-pub(super) fn places(hub: &Hub, metric: &Metric, unit: &str) -> Vec<(Group, Column)> {
-    let all = stored(hub, metric).into_iter().filter(|stored| *stored.unit == *unit);
-    all.map(|stored| (stored.group, stored.column)).collect()
+impl Series {
+    fn is_of_rows(&self) -> bool {
+        matches!(self.origin, Origin::Rows(..) | Origin::Before)
+    }
 }
 
-fn stored(hub: &Hub, metric: &Metric) -> Vec<Stored> {
-    let Some(history) = hub.aws.history() else { return Vec::new() };
-    let (name, dimensions) = metric.texts();
-    history.find(&name, &dimensions)
+/// Metrics that only the history has, with their places in its catalogue.
+pub(in crate::aws::cloudwatch) struct Silent {
+    pub(in crate::aws::cloudwatch) metrics: Vec<(u64, Metric)>,
+    /// The place that the next part begins with.
+    pub(in crate::aws::cloudwatch) next: Option<u64>,
+    pub(in crate::aws::cloudwatch) work: usize,
 }
 
-/// Metrics that only the history has, and that had a point after a time: a part of those after a place,
-/// with their places, and the place of the last one that was looked at. `None` after the last part.
-pub(in crate::aws::cloudwatch) fn metrics(
+/// A part of the metrics that only the history has, from a place on: those that had a point after a time, and
+/// whose namespace and name are wanted.
+pub(in crate::aws::cloudwatch) fn silent(
     hub: &Hub,
-    after: Option<u64>,
+    from: u64,
     since: i64,
-) -> Option<(Vec<(u64, Metric)>, u64)> {
-    let history = hub.aws.history()?;
-    let part = history.metrics(after, METRICS);
-    let last = part.last()?.place;
-    let only_here = part.into_iter().filter_map(|Listed { name, dimensions, place, groups }| {
+    wanted: &Wanted<'_>,
+) -> Option<Silent> {
+    let has = |text: &str| {
+        text.split_once('\0').is_some_and(|(namespace, name)| wanted.has(namespace, name))
+    };
+    let part = hub.aws.history()?.silent(from, since, has, || hub.aws.live.read().current())?;
+    let only_here = part.metrics.into_iter().filter_map(|listed| {
+        let Listed { name, dimensions, place, groups } = listed;
         let is_live = hub.aws.live.read().has_one_of(&groups);
         let metric = Metric::of_texts(&name, &dimensions).filter(|_| !is_live)?;
         let is_reported = hub.aws.reported.lock().points(&metric, 0, 0).next().is_some();
-        let is_active = || history.last(&groups).is_some_and(|last| last > since);
-        (!is_reported && is_active()).then_some((place, metric))
+        (!is_reported).then_some((place, metric))
     });
-    Some((only_here.collect(), last))
+    Some(Silent { metrics: only_here.collect(), next: part.next, work: part.work })
 }
 
-/// The points of a place before a time.
-pub(super) fn points(
-    hub: &Hub,
-    place: (Group, Column),
-    unit: &str,
-    periods: &Periods,
-    before: i64,
-) -> Vec<Point> {
-    let Some(history) = hub.aws.history() else { return Vec::new() };
-    let (start, end) = periods.span();
-    let length = i64::from(periods.seconds()) * 1000;
-    let read = Reading { history, place, is_rate: unit.ends_with("/Second"), before };
-    if length < MINUTE {
-        return read.rows(start, end);
+/// What a request reads of the history, in one state of the file.
+pub(super) struct Recorded<'h> {
+    hub: &'h Hub,
+    /// From the first read on.
+    reader: Option<Reader<'h>>,
+}
+
+impl<'h> Recorded<'h> {
+    pub(super) fn new(hub: &'h Hub) -> Self {
+        Self { hub, reader: None }
     }
-    let now = hub.unix_ms(hub.now()).cast_signed();
-    let whole = before - before.rem_euclid(MINUTE);
-    let mut points = Vec::new();
-    if start < whole.min(end) {
-        let span = start..whole.min(end);
-        for found in history.read(place, (start, length), span, now) {
-            points.extend(read.points(found));
+
+    fn reader(&mut self) -> Option<&mut Reader<'h>> {
+        if self.reader.is_none() {
+            self.reader = self.hub.aws.history().map(History::reader);
         }
+        self.reader.as_mut()
     }
-    if whole < end {
-        points.extend(read.rows(whole.max(start), end));
+
+    /// The points of a place before a time.
+    pub(super) fn points(
+        &mut self,
+        place: (Group, Column),
+        unit: &str,
+        periods: &Periods,
+        before: i64,
+    ) -> Vec<Point> {
+        let (start, end) = periods.span();
+        let length = i64::from(periods.seconds()) * 1000;
+        let now = self.hub.unix_ms(self.hub.now()).cast_signed();
+        let Some(reader) = self.reader() else { return Vec::new() };
+        let read = Reading { place, is_rate: unit.ends_with("/Second"), before };
+        if length < MINUTE {
+            return read.rows(reader, start, end);
+        }
+        let whole = before - before.rem_euclid(MINUTE);
+        let mut points = Vec::new();
+        if start < whole.min(end) {
+            let span = start..whole.min(end);
+            for found in reader.read(place, (start, length), span, now) {
+                points.extend(read.points(found));
+            }
+        }
+        if whole < end {
+            points.extend(read.rows(reader, whole.max(start), end));
+        }
+        points
     }
-    points
 }
 
 /// How points of a place are read.
-struct Reading<'a> {
-    history: &'a History,
+struct Reading {
     place: (Group, Column),
     /// True if they are differences in the history, and rates here.
     is_rate: bool,
@@ -104,19 +154,19 @@ struct Reading<'a> {
     before: i64,
 }
 
-impl Reading<'_> {
+impl Reading {
     /// Points of rows, of which what is in a span of time counts.
-    fn rows(&self, from: i64, to: i64) -> Vec<Point> {
+    fn rows(&self, reader: &mut Reader<'_>, from: i64, to: i64) -> Vec<Point> {
         let last = to.min(self.before);
         let is_difference = self.place.1.is_difference();
         // The one that begins before the end may end later.
         let end = if is_difference { last.saturating_add(LONGEST) } else { last };
-        let found = self.history.rows(self.place, from..end);
+        let found = reader.rows(self.place, from..end);
         let points = self.points(found).into_iter();
         if !is_difference || self.is_rate {
             return points.filter(|point| (from..last).contains(&point.end)).collect();
         }
-        points.filter_map(|point| cut(point, from, last)).collect()
+        points.filter_map(|point| point.within(from, last)).collect()
     }
 
     fn points(&self, Found { tier, samples }: Found) -> Vec<Point> {
@@ -142,15 +192,9 @@ impl Reading<'_> {
     }
 }
 
-/// The part of a difference that is in a span of time.
-fn cut(point: Point, from: i64, to: i64) -> Option<Point> {
-    let begin = (point.end - point.over).max(from);
-    let end = point.end.min(to);
-    let share = (end - begin) as f64 / point.over.max(1) as f64;
-    (begin < end).then(|| Point::difference(end, end - begin, point.sum * share))
-}
-
-/// Metrics that are looked at at a time.
-const METRICS: usize = 500;
 /// Milliseconds that a difference may begin before it ends.
 const LONGEST: i64 = 10 * MINUTE;
+/// Milliseconds that the time of the last row of a group is behind at most: rows are in the log before.
+const BEHIND: i64 = 2 * 3_600_000;
+/// Groups that are read without a look at their last rows.
+const FEW: usize = 4;
