@@ -295,12 +295,19 @@ impl State {
 
     /// Replaces a file. An error is reported: what it would have is in force, but not stored.
     pub(crate) fn store<T: Serialize>(&self, file: &str, content: &T) {
-        let Some(directory) = &self.0 else { return };
-        let path = directory.join(file);
-        if let Err(error) = write(&path, content) {
-            let path = path.display();
-            eprintln_lossy(format_args!("flowmote-analyzer: cannot write {path}: {error}"));
+        if let Err(error) = self.try_store(file, content) {
+            eprintln_lossy(format_args!("flowmote-analyzer: {error}"));
         }
+    }
+
+    /// Replaces a file.
+    ///
+    /// # Errors
+    /// The file, and why it cannot be written.
+    pub(crate) fn try_store<T: Serialize>(&self, file: &str, content: &T) -> Result<(), String> {
+        let Some(directory) = &self.0 else { return Ok(()) };
+        let path = directory.join(file);
+        write(&path, content).map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 }
 

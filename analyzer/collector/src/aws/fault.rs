@@ -32,6 +32,10 @@ pub(crate) enum Kind {
     Expired,
     AccessDenied,
     ResourceNotFound,
+    /// There is no resource with an ARN; another exception than [`Self::ResourceNotFound`] of CloudWatch.
+    NoResource,
+    /// The service failed. Clients send the request again.
+    Internal,
     LimitExceeded,
     InvalidFormat,
     Throttled,
@@ -48,8 +52,14 @@ pub(crate) enum Kind {
 }
 
 impl Fault {
+    /// An error whose text is cut if it is very long: it may repeat what somebody sent.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        let mut message = message.into();
+        if message.len() > MAX_MESSAGE {
+            message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+            message.push('…');
+        }
+        Self { kind, message }
     }
 
     /// The members of the exception with a name.
@@ -84,6 +94,9 @@ impl Fault {
     }
 }
 
+/// Bytes of a text.
+const MAX_MESSAGE: usize = 2000;
+
 impl Kind {
     /// The name of the exception in JSON and CBOR.
     pub(crate) fn shape(self, service: Service) -> &'static str {
@@ -109,6 +122,8 @@ impl Kind {
             Self::ResourceNotFound if matches!(service, Service::Logs | Service::FlowMonitor) => {
                 "ResourceNotFoundException"
             }
+            Self::NoResource => "ResourceNotFoundException",
+            Self::Internal => "InternalServiceFault",
             Self::LimitExceeded if service == Service::Logs => "LimitExceededException",
             Self::LimitExceeded => "LimitExceededFault",
             Self::InvalidFormat => "InvalidFormatFault",
@@ -147,6 +162,8 @@ impl Kind {
             Self::Throttled => "Throttling",
             Self::AccessDenied => "AccessDenied",
             Self::ResourceNotFound => "ResourceNotFound",
+            Self::NoResource => "ResourceNotFoundException",
+            Self::Internal => "InternalServiceError",
             Self::LimitExceeded => "LimitExceeded",
             Self::InvalidFormat => "InvalidFormat",
             Self::TooLarge => "RequestEntityTooLarge",
@@ -179,10 +196,18 @@ impl Kind {
         })
     }
 
+    /// Whose fault it is: clients send a request again if it is not theirs.
+    pub(crate) fn party(self) -> &'static str {
+        if self == Self::Internal { "Receiver" } else { "Sender" }
+    }
+
     pub(crate) fn status(self, service: Service) -> StatusCode {
         match self {
             Self::ResourceNotFound if service == Service::Logs => StatusCode::BAD_REQUEST,
-            Self::UnknownOperation | Self::ResourceNotFound => StatusCode::NOT_FOUND,
+            Self::UnknownOperation | Self::ResourceNotFound | Self::NoResource => {
+                StatusCode::NOT_FOUND
+            }
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::MissingToken
             | Self::InvalidClient
             | Self::SignatureMismatch
@@ -194,5 +219,18 @@ impl Kind {
             Self::DryRun => StatusCode::PRECONDITION_FAILED,
             _ => StatusCode::BAD_REQUEST,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_errors_have_a_limit() {
+        let fault = Fault::value(&"ü".repeat(1 << 20), "is nested too deeply");
+        assert!(fault.message.starts_with("The parameter üü") && fault.message.ends_with("ü…"));
+        assert!((1990..2010).contains(&fault.message.len()), "{}", fault.message.len());
+        assert_eq!(Fault::validation("x".repeat(2000)).message.len(), 2000);
     }
 }

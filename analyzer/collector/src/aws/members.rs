@@ -164,6 +164,16 @@ impl<'a> Members<'a> {
         list.iter().map(text).collect()
     }
 
+    /// The keys and texts of a map; empty if it is absent.
+    pub(crate) fn map(&self, name: &str) -> Result<Vec<(&'a str, &'a str)>, Fault> {
+        let Some(map) = self.structure(name)? else { return Ok(Vec::new()) };
+        let text = |(key, value): &'a (String, Document)| match value {
+            Document::Text(text) => Ok((key.as_str(), text.as_str())),
+            _ => Err(map.fault(key, "is no text")),
+        };
+        map.members.iter().map(text).collect()
+    }
+
     /// A list of finite numbers.
     pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>, Fault> {
         self.list(name)?.iter().map(|item| self.to_number(name, item)).collect()

@@ -20,6 +20,7 @@ mod protocol;
 mod service;
 mod signature;
 mod sts;
+mod tags;
 #[cfg(any(test, feature = "_testing"))]
 pub mod testing;
 
@@ -30,7 +31,7 @@ use std::io;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
@@ -126,6 +127,9 @@ pub(crate) fn save(hub: &Hub) {
     cloudwatch::save(hub);
 }
 
+/// Bytes of a body that is read before it is known who sends it.
+const MAX_UNKNOWN: u64 = 64 << 10;
+
 /// The path of all requests.
 pub(crate) const PATH: &str = "/aws";
 
@@ -178,14 +182,20 @@ pub(crate) fn refusal(request: &Request, reason: &str) -> Response {
 }
 
 /// The fleet, and the metrics that requests have read since the start.
-pub(crate) async fn usage(hub: &Hub) -> Result<(Fleet, u64), Fault> {
-    let _place = hub.aws.admission.place(0).await?;
-    Ok((block_in_place(|| hub.aws.usage.fleet(hub)), hub.aws.usage.reads()))
+pub(crate) fn usage(hub: &Hub) -> (Fleet, u64) {
+    // One request counts at a time, so that none needs a place of those that are worked on.
+    (block_in_place(|| hub.aws.usage.fleet(hub)), hub.aws.usage.reads())
 }
 
 async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
     let (head, body) = request.into_parts();
     let (target, id) = (Target::of(&head), request_id());
+    // Only who is admitted makes this program hold much. Of less, the body shows the service too, whose
+    // errors have names of their own.
+    let is_large = body.size_hint().upper().is_none_or(|bytes| bytes > MAX_UNKNOWN);
+    if is_large && let Err(fault) = hub.aws.admission.admit(&head) {
+        return target.dialect(query(&head)).fault(&fault, &id);
+    }
     let body = match body::read(body).await {
         Ok(body) => body,
         Err(fault) => return target.dialect(b"").fault(&fault, &id),

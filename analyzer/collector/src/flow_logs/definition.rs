@@ -25,6 +25,11 @@ pub(crate) struct FlowLogSetting {
     /// Of the request that made it: the same one again makes no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_token: Option<String>,
+    /// Roles of AWS. Nothing here needs one, but tools make a flow log again if its description lacks them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) permission: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cross_account_role: Option<String>,
 }
 
 /// Which records a flow log has.
@@ -101,6 +106,8 @@ impl FlowLogSetting {
             tags: Vec::new(),
             tag_keys: Vec::new(),
             client_token: None,
+            permission: None,
+            cross_account_role: None,
         }
     }
 

@@ -116,6 +116,9 @@ if STEP == "put":
     assert alarm("of two")
     cw.delete_alarms(AlarmNames=["of two"])
     assert alarm("of two") is None
+    # Tags of a later put change nothing.
+    put(20.0, EvaluationPeriods=30, Tags=[])
+    assert cw.list_tags_for_resource(ResourceARN=alarm()["AlarmArn"])["Tags"] == [{"Key": "team", "Value": "net"}]
     # The last state of this run, for the next one.
     put(20.0, EvaluationPeriods=30)
     wait("ALARM", lambda: alarm()["StateValue"] == "ALARM")
@@ -124,6 +127,11 @@ elif STEP == "again":
     a = alarm()
     assert (a["StateValue"], a["Threshold"], a["AlarmActions"]) == ("ALARM", 20.0, [HOOK, ARN]), a
     assert a["StateReason"].startswith("Threshold Crossed: "), a
+    # The history of before, of each kind.
+    kinds = {x["HistoryItemType"] for x in history()}
+    assert kinds == {"ConfigurationUpdate", "StateUpdate", "Action"}, kinds
+    assert history(ScanBy="TimestampAscending")[0]["HistorySummary"] == 'Alarm "%s" created' % NAME
+    assert cw.list_tags_for_resource(ResourceARN=a["AlarmArn"])["Tags"] == [{"Key": "team", "Value": "net"}]
     # No value is in memory yet, which is no reason for another state.
     time.sleep(4)
     assert alarm() == a, (alarm(), a)

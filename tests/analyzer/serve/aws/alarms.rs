@@ -119,6 +119,41 @@ fn alarm_on_a_host_has_states_actions_and_history_and_survives_a_restart() {
     }
 }
 
+/// The calls of Terraform's provider, by both clients.
+#[test]
+fn resources_of_terraform_are_made_read_changed_and_deleted() {
+    let server = Server::start(&[]);
+    let _host = Host::to(&server);
+    for environment in [CURRENT, OLD] {
+        if !super::accept(&server, environment, "own_terraform.py") {
+            return;
+        }
+    }
+}
+
+/// A change that cannot be stored is an error, is in force, and is stored when that is possible again.
+#[test]
+fn change_that_cannot_be_stored_is_an_error_and_is_stored_later() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::with_state(directory.path());
+    call(&server, "PutMetricAlarm", &alarm("before", &json!({})));
+    // The file that is written before it gets its name.
+    let obstacle = directory.path().join("alarms.json.new");
+    std::fs::create_dir(&obstacle).expect("a directory");
+    let reply = super::requests::send(&server, "PutMetricAlarm", &alarm("a", &json!({})));
+    assert_eq!((reply.status, &reply.json()["__type"]), (500, &json!("InternalServiceFault")));
+    assert!(reply.head.contains("InternalServiceError;Receiver"), "{reply:?}");
+    assert!(reply.body.contains("cannot write"), "{reply:?}");
+    assert_eq!(described(&server, "a")["AlarmName"], "a");
+    server.program.wait_for_line(0, "alarms.json: Is a directory");
+    std::fs::remove_dir(&obstacle).expect("it is empty");
+    server.program.wait_for_line(0, "the state of alarms is stored again");
+    // Without a request, and of all tries the first has a line.
+    let stored = std::fs::read_to_string(directory.path().join("alarms.json")).expect("a file");
+    assert!(stored.contains("\"AlarmName\": \"a\""), "{stored}");
+    assert_eq!(server.program.log().matches("cannot write").count(), 1);
+}
+
 /// Receivers that refuse, reply with an error or a redirection, or do not reply hold up no other one.
 #[test]
 fn dead_receivers_are_tried_again_and_hold_up_no_other() {

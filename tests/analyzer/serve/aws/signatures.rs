@@ -1,8 +1,11 @@
 //! Signature Version 4: published clients with keys of a file, and what each mode permits.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -75,6 +78,30 @@ fn unsigned_requests_are_refused_if_signatures_are_required() {
     // Without --signatures they are optional on a loopback address.
     let server = Server::start(&["--access-keys", path(&file)]);
     assert_eq!(send(&server, "ListMetrics", &json!({})).status, 200);
+}
+
+/// Who is unknown does not make the server hold what it sends.
+#[test]
+fn large_body_is_refused_before_it_is_sent() {
+    let (_directory, file) = keys();
+    let server = Server::start(&["--access-keys", path(&file), "--signatures", "required"]);
+    let reply = |length: &str| {
+        let mut stream = TcpStream::connect(server.http).expect("a connection");
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {}\r\n{length}\r\n\
+             X-Amz-Target: GraniteServiceVersion20100801.PutMetricData\r\n\r\n",
+            server.http
+        );
+        stream.write_all(head.as_bytes()).expect("it is sent");
+        stream.set_read_timeout(Some(Duration::from_secs(3))).expect("a time");
+        let mut reply = [0; 12];
+        stream.read_exact(&mut reply).map(|()| String::from_utf8_lossy(&reply).into_owned()).ok()
+    };
+    for length in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
+        assert_eq!(reply(length).as_deref(), Some("HTTP/1.1 403"), "{length}");
+    }
+    // The body of a small one is read: it shows the service.
+    assert_eq!(reply("Content-Length: 60000"), None);
 }
 
 #[test]

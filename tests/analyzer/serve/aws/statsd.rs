@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use flowmote_lab::wait_until;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::requests::call;
@@ -26,6 +27,28 @@ fn sum(server: &Server, name: &str, kind: &str, statistic: &str) -> Option<f64> 
     let found = call(server, "GetMetricData", &request);
     let values = found["MetricDataResults"][0]["Values"].as_array().expect("values").clone();
     (!values.is_empty()).then(|| values.iter().filter_map(Value::as_f64).sum())
+}
+
+/// An upgrade ends the program within an interval.
+#[test]
+fn values_of_the_last_interval_survive_a_clean_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let state = directory.path().to_str().expect("a path of plain characters");
+    let options = ["--statsd", "127.0.0.1:0", "--statsd-interval", "3600", "--state", state];
+    let mut server = Server::start(&options);
+    let line = server.program.wait_for_line(0, "StatsD on ");
+    let address = line.split_once("StatsD on ").expect("an address").1.trim().to_owned();
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.send_to(b"orders:2|c|#env:prod\norders:3|c|#env:prod", &address).expect("it is sent");
+    wait_until("the values", || {
+        server.get("/metrics").body.contains("flowmote_statsd_values_total 2\n").then_some(())
+    });
+    assert_eq!(sum(&server, "orders", "counter", "Sum"), None);
+    server.program.signal(Signal::SIGTERM);
+    server.program.wait();
+    let server = Server::start(&["--state", state]);
+    let found = wait_until("the metric", || sum(&server, "orders", "counter", "Sum"));
+    assert_eq!(found, 5.0);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) struct Query {
     /// Seconds, of series that an expression makes or searches.
     pub(super) period: Option<u32>,
     label: Option<String>,
+    /// Kept for who reads it: there is one account.
+    account: Option<String>,
     pub(super) returned: bool,
 }
 
@@ -186,7 +188,7 @@ impl Query {
     /// The query of one metric.
     pub(super) fn of_metric(stat: Stat) -> Self {
         let (id, what) = ("m1".to_owned(), What::Metric(stat));
-        Self { id, what, period: None, label: None, returned: true }
+        Self { id, what, period: None, label: None, account: None, returned: true }
     }
 
     pub(super) fn read(members: &Members<'_>, start: i64, end: i64) -> Result<Self, Fault> {
@@ -218,6 +220,7 @@ impl Query {
             what,
             period,
             label: label(members)?.map(str::to_owned),
+            account: account(members)?.map(str::to_owned),
             returned: members.boolean("ReturnData")?.unwrap_or(true),
         })
     }
@@ -241,6 +244,7 @@ impl Query {
         query
             .with_some("Label", self.label.as_deref())
             .with_some("Period", self.period.map(i64::from))
+            .with_some("AccountId", self.account.as_deref())
             .with("ReturnData", self.returned)
     }
 
@@ -335,6 +339,14 @@ fn result(id: &str, label: String, values: &[(i64, f64)], is_whole: bool) -> Doc
         .with("Timestamps", times.collect::<Vec<_>>())
         .with("Values", numbers.collect::<Vec<_>>())
         .with("StatusCode", if is_whole { "Complete" } else { "PartialData" })
+}
+
+fn account<'a>(members: &Members<'a>) -> Result<Option<&'a str>, Fault> {
+    let account = members.text("AccountId")?;
+    if account.is_some_and(|account| account.is_empty() || account.chars().count() > 255) {
+        return Err(Fault::value(&members.name("AccountId"), "must have 1 to 255 characters"));
+    }
+    Ok(account)
 }
 
 fn is_id(text: &str) -> bool {

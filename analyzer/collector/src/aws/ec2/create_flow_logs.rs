@@ -65,6 +65,9 @@ impl<'a> Create<'a> {
             tags: tags(members)?,
             tag_keys: tag_keys(members)?,
             client_token: bounded(members, "ClientToken", 64)?.map(str::to_owned),
+            permission: bounded(members, "DeliverLogsPermissionArn", 2048)?.map(str::to_owned),
+            cross_account_role: bounded(members, "DeliverCrossAccountRole", 2048)?
+                .map(str::to_owned),
         };
         Ok(Self { resources, setting })
     }

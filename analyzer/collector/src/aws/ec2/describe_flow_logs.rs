@@ -92,6 +92,8 @@ fn item(hub: &Hub, log: &Active) -> Document {
     let item = Document::new()
         .with("creationTime", Document::Time(setting.created as f64 / 1000.0))
         .with("deliverLogsStatus", status(hub, log))
+        .with_some("deliverLogsPermissionArn", setting.permission.as_deref())
+        .with_some("deliverCrossAccountRole", setting.cross_account_role.as_deref())
         .with("flowLogId", log.id.as_str())
         .with("flowLogStatus", "ACTIVE")
         .with("resourceId", setting.resource.as_str())

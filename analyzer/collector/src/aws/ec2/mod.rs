@@ -5,14 +5,17 @@ mod delete_flow_logs;
 mod describe_flow_logs;
 mod describe_regions;
 mod filter;
+mod tags;
 
 use super::document::Document;
 use super::service::Operation;
 
 /// The operations.
-pub(super) const OPERATIONS: [Operation; 4] = [
+pub(super) const OPERATIONS: [Operation; 6] = [
     Operation { name: "CreateFlowLogs", changes: true, run: create_flow_logs::run },
+    Operation { name: "CreateTags", changes: true, run: tags::create },
     Operation { name: "DeleteFlowLogs", changes: true, run: delete_flow_logs::run },
+    Operation { name: "DeleteTags", changes: true, run: tags::delete },
     Operation { name: "DescribeFlowLogs", changes: false, run: describe_flow_logs::run },
     Operation { name: "DescribeRegions", changes: false, run: describe_regions::run },
 ];

@@ -6,6 +6,7 @@ use crate::aws::cloudwatch::token;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::members::Members;
+use crate::aws::tags::Tags;
 use crate::hub::Hub;
 
 pub(super) fn describe(hub: &Hub, document: &Document) -> Result<Document, Fault> {
@@ -52,8 +53,18 @@ fn describe_group(hub: &Hub, group: &Group) -> Document {
 
 pub(super) fn create(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
-    let now = hub.unix_ms(hub.now()).cast_signed();
-    hub.aws.logs.store().create(group_name(&members)?, now).map_err(fault)?;
+    let (name, now) = (group_name(&members)?, hub.unix_ms(hub.now()).cast_signed());
+    if members.has("kmsKeyId") {
+        return Err(Fault::value("kmsKeyId", "has no use: log groups are not encrypted here"));
+    }
+    let tags = Tags::of("tags", members.map("tags")?)?;
+    let mut store = hub.aws.logs.store();
+    store.create(name, now).map_err(fault)?;
+    store.set_tags(name, tags).map_err(|refusal| {
+        // All or nothing. It is there.
+        let _ = store.delete(name);
+        fault(refusal)
+    })?;
     Ok(Document::new())
 }
 

@@ -18,6 +18,7 @@ mod pattern;
 mod put_log_events;
 mod store;
 mod streams;
+mod tags;
 
 use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -126,7 +127,7 @@ impl Logs {
 }
 
 /// The operations. `StartLiveTail` has no reply that is a document.
-pub(super) const OPERATIONS: [Operation; 17] = [
+pub(super) const OPERATIONS: [Operation; 23] = [
     Operation { name: "CreateLogGroup", changes: true, run: groups::create },
     Operation { name: "CreateLogStream", changes: true, run: streams::create },
     Operation { name: "DeleteLogGroup", changes: true, run: groups::delete },
@@ -140,8 +141,14 @@ pub(super) const OPERATIONS: [Operation; 17] = [
     Operation { name: "GetLogGroupFields", changes: false, run: fields::of_group },
     Operation { name: "GetLogRecord", changes: false, run: fields::record },
     Operation { name: "GetQueryResults", changes: false, run: insights::results },
+    Operation { name: "ListTagsForResource", changes: false, run: tags::list },
+    Operation { name: "ListTagsLogGroup", changes: false, run: tags::list },
     Operation { name: "PutLogEvents", changes: true, run: put_log_events::run },
     Operation { name: "PutRetentionPolicy", changes: true, run: groups::put_retention },
     Operation { name: "StartQuery", changes: false, run: insights::start },
     Operation { name: "StopQuery", changes: false, run: insights::stop },
+    Operation { name: "TagLogGroup", changes: true, run: tags::add },
+    Operation { name: "TagResource", changes: true, run: tags::add },
+    Operation { name: "UntagLogGroup", changes: true, run: tags::remove },
+    Operation { name: "UntagResource", changes: true, run: tags::remove },
 ];

@@ -13,7 +13,7 @@ pub(super) fn arn(hub: &Hub, group: &str) -> String {
 }
 
 /// The group of a name or an ARN.
-fn of_identifier<'a>(parameter: &str, identifier: &'a str) -> Result<&'a str, Fault> {
+pub(super) fn of_identifier<'a>(parameter: &str, identifier: &'a str) -> Result<&'a str, Fault> {
     let name = match identifier.strip_prefix("arn:") {
         None => identifier,
         Some(arn) => {

@@ -141,7 +141,8 @@ impl Dialect {
         if self.protocol != Protocol::Query
             // Clients of these services have never had another protocol.
             && !matches!(self.service, Service::Logs | Service::FlowMonitor)
-            && let Ok(code) = HeaderValue::try_from(format!("{};Sender", fault.kind.code(self.service)))
+            && let code = format!("{};{}", fault.kind.code(self.service), fault.kind.party())
+            && let Ok(code) = HeaderValue::try_from(code)
         {
             response.headers_mut().insert(QUERY_ERROR, code);
         }

@@ -124,7 +124,7 @@ pub(super) fn fault(service: Service, fault: &Fault, request: &str) -> Vec<u8> {
         xml.element("RequestID", &request.into());
         xml.close("Response");
     } else {
-        let error = error.with("Type", "Sender").with("Code", fault.kind.code(service));
+        let error = error.with("Type", fault.kind.party()).with("Code", fault.kind.code(service));
         xml.open_in("ErrorResponse", service.namespace());
         xml.element("Error", &error.with("Message", fault.message.as_str()));
         xml.element("RequestId", &request.into());

@@ -42,7 +42,6 @@ impl Alarm {
         let name = required(members, "AlarmName", 1, MAX_NAME)?.to_owned();
         refuse(members)?;
         let low = choice(members, "EvaluateLowSampleCountPercentile", &LOW_SAMPLES)?;
-        tags(members)?;
         let actions = |name| limited::texts(members, name, MAX_ACTIONS, MAX_TEXT);
         let alarm = Self {
             name,
@@ -267,18 +266,6 @@ fn refuse(members: &Members<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Tags are accepted and have no use here.
-fn tags(members: &Members<'_>) -> Result<(), Fault> {
-    let tags = members.structures("Tags")?;
-    if tags.len() > MAX_TAGS {
-        return Err(Fault::validation(format!("Tags has more than {MAX_TAGS} items.")));
-    }
-    tags.iter().try_for_each(|tag| {
-        required(tag, "Key", 1, 128)?;
-        required(tag, "Value", 0, 256).map(drop)
-    })
-}
-
 /// Characters of a name.
 pub(super) const MAX_NAME: usize = 255;
 /// Characters of a description, and of an action.
@@ -288,7 +275,6 @@ const MAX_ACTIONS: usize = 5;
 const MAX_QUERIES: usize = 20;
 /// Those of them that are about a metric.
 const MAX_METRICS: usize = 10;
-const MAX_TAGS: usize = 50;
 pub(super) const STATISTICS: [(&str, ()); 5] =
     [("SampleCount", ()), ("Average", ()), ("Sum", ()), ("Minimum", ()), ("Maximum", ())];
 const LOW_SAMPLES: [(&str, &str); 2] = [("evaluate", "evaluate"), ("ignore", "ignore")];
@@ -403,7 +389,6 @@ pub(super) mod tests {
             vec![("AlarmActions", vec!["x".into(); 6].into())],
             vec![("AlarmActions", vec!["".into()].into())],
             vec![("OKActions", vec!["x".repeat(1025).into()].into())],
-            vec![("Tags", vec![Document::new().with("Key", "k")].into())],
             vec![metrics(vec![sum(), query("m1", &[])])],
             vec![metrics(vec![query("m1", &[hidden()])])],
             vec![metrics(vec![sum(), query("e1", &[hidden()])])],

@@ -4,7 +4,8 @@ use super::alarm::{Alarm, MAX_NAME};
 use super::describe::MAX_NAMES;
 use super::limited::{choice, missing, required, text, texts};
 use super::status::{STATES, Status};
-use super::{stored, watch};
+use super::stored::done;
+use super::{tags, watch};
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::members::Members;
@@ -12,13 +13,14 @@ use crate::hub::Hub;
 
 /// `PutMetricAlarm`.
 pub(in crate::aws::cloudwatch) fn put(hub: &Hub, document: &Document) -> Result<Document, Fault> {
-    let alarm = Alarm::read(&Members::of(document)?)?;
+    let members = Members::of(document)?;
+    let (alarm, tags) = (Alarm::read(&members)?, tags::read(&members)?);
     let now = now(hub);
     // An expression can fail for what it refers to.
     if alarm.expressions().is_some() {
         watch::values(hub, &alarm, now)?;
     }
-    hub.aws.alarms.put(alarm, now)?;
+    hub.aws.alarms.put(alarm, tags, now)?;
     done(hub)
 }
 
@@ -47,7 +49,7 @@ pub(in crate::aws::cloudwatch) fn set_state(
     }
     let state = state.ok_or_else(|| missing("StateValue"))?;
     let now = now(hub);
-    let status = Status { state, reason, data, updated: now, transitioned: now };
+    let status = Status { state, reason, data, updated: now, transitioned: now, has_failed: false };
     if let Some(change) = hub.aws.alarms.set(name, status)? {
         hub.aws.alarms.webhooks.act(&change);
     }
@@ -81,12 +83,6 @@ fn names(document: &Document) -> Result<Vec<String>, Fault> {
         return Err(missing("AlarmNames"));
     }
     texts(&members, "AlarmNames", MAX_NAMES, MAX_NAME)
-}
-
-/// The reply to a change comes once it is stored.
-fn done(hub: &Hub) -> Result<Document, Fault> {
-    stored::save(hub);
-    Ok(Document::new())
 }
 
 fn now(hub: &Hub) -> i64 {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::alarm::MAX_NAME;
@@ -24,8 +25,16 @@ pub(super) struct History {
     capacity: usize,
 }
 
+/// What the file has.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct Stored {
+    first: u64,
+    events: Vec<(i64, Event)>,
+}
+
 /// Something that happened to an alarm.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(super) struct Event {
     alarm: String,
     kind: Kind,
@@ -35,7 +44,7 @@ pub(super) struct Event {
 }
 
 /// Kinds of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 enum Kind {
     ConfigurationUpdate,
     StateUpdate,
@@ -58,6 +67,25 @@ impl History {
             self.bytes -= old.bytes();
             self.first += 1;
         }
+    }
+
+    /// The number of events that there were.
+    pub(super) fn count(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn stored(&self) -> Stored {
+        Stored { first: self.first, events: self.events.iter().cloned().collect() }
+    }
+
+    /// Takes the events of the last run, before there are others.
+    pub(super) fn restore(&mut self, stored: Stored) {
+        self.first = stored.first;
+        stored.events.into_iter().for_each(|(time, event)| self.add(time, event));
     }
 
     /// The events with their numbers.
@@ -330,6 +358,23 @@ mod tests {
         );
         let kept = history.all().count();
         assert!((20..100).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn events_survive_a_restart_with_their_numbers() {
+        let mut history = History::new(2000);
+        (0..20).for_each(|at| history.add(at, event("a", &at.to_string())));
+        let text = serde_json::to_string(&history.stored()).unwrap();
+        let mut again = History::new(2000);
+        again.restore(serde_json::from_str(&text).unwrap());
+        assert_eq!(
+            (again.events, again.first, again.bytes),
+            (history.events, history.first, history.bytes)
+        );
+        // With less memory the oldest go.
+        let mut smaller = History::new(1000);
+        smaller.restore(serde_json::from_str(&text).unwrap());
+        assert!(smaller.bytes <= 1000 && smaller.count() == 20, "{smaller:?}");
     }
 
     #[test]

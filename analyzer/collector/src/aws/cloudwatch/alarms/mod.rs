@@ -13,6 +13,7 @@ mod rule;
 mod status;
 mod stored;
 mod table;
+mod tags;
 mod watch;
 mod webhooks;
 
@@ -22,6 +23,7 @@ pub(super) use history::describe as describe_history;
 pub(in crate::aws) use stored::{restore, save};
 pub(in crate::aws) use table::Alarms;
 pub(crate) use table::Counts;
+pub(super) use tags::{list as list_tags, tag, untag};
 pub(in crate::aws) use watch::start;
 
 use crate::aws::fault::{Fault, Kind};

@@ -26,6 +26,8 @@ pub(super) struct Status {
     pub(super) data: Option<String>,
     pub(super) updated: i64,
     pub(super) transitioned: i64,
+    /// True if the alarm could not be evaluated.
+    pub(super) has_failed: bool,
 }
 
 impl State {
@@ -43,6 +45,7 @@ impl Status {
             data: None,
             updated: now,
             transitioned: now,
+            has_failed: false,
         }
     }
 
@@ -50,7 +53,8 @@ impl Status {
     pub(super) fn of(alarm: &Alarm, state: State, verdict: &Verdict, now: i64) -> Self {
         let reason = reason(&alarm.rule, state, verdict);
         let data = data(alarm, verdict, now);
-        Self { state, reason, data: Some(data), updated: now, transitioned: now }
+        let data = Some(data);
+        Self { state, reason, data, updated: now, transitioned: now, has_failed: false }
     }
 
     /// The status of an alarm whose expressions cannot be evaluated.
@@ -58,7 +62,7 @@ impl Status {
         let mut reason = format!("Insufficient Data: {}", fault.message);
         reason.truncate(reason.floor_char_boundary(1023));
         let state = State::InsufficientData;
-        Self { state, reason, data: None, updated: now, transitioned: now }
+        Self { state, reason, data: None, updated: now, transitioned: now, has_failed: true }
     }
 
     pub(super) fn read(members: &Members<'_>) -> Result<Self, Fault> {
@@ -70,6 +74,7 @@ impl Status {
             data: members.text("StateReasonData")?.map(str::to_owned),
             updated,
             transitioned: members.time("StateTransitionedTimestamp")?.unwrap_or(updated),
+            has_failed: members.text("EvaluationState")? == Some(FAILED),
         })
     }
 
@@ -81,6 +86,7 @@ impl Status {
             .with_some("StateReasonData", self.data.as_deref())
             .with("StateUpdatedTimestamp", Document::Time(self.updated as f64 / 1000.0))
             .with("StateTransitionedTimestamp", Document::Time(self.transitioned as f64 / 1000.0))
+            .with_some("EvaluationState", self.has_failed.then_some(FAILED))
     }
 }
 
@@ -211,6 +217,8 @@ pub(super) const ACTIONS: [(&str, State); 3] = [
 /// The words of states.
 pub(super) const STATES: [(&str, State); 3] =
     [("OK", State::Ok), ("ALARM", State::Alarm), ("INSUFFICIENT_DATA", State::InsufficientData)];
+/// The evaluation state of an alarm whose configuration is wrong.
+const FAILED: &str = "EVALUATION_ERROR";
 /// Values that a reason lists, so that it has less than a thousand characters.
 const MAX_LISTED: usize = 15;
 

@@ -10,10 +10,13 @@ use parking_lot::{Condvar, Mutex};
 use super::alarm::Alarm;
 use super::history::{Event, History};
 use super::status::{State, Status};
+use super::stored::Written;
+use super::tags;
 use super::unknown;
 use super::webhooks::Webhooks;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
+use crate::aws::tags::Tags;
 
 /// The alarms.
 #[derive(Debug)]
@@ -25,8 +28,9 @@ pub(in crate::aws) struct Alarms {
     wake: Condvar,
     pub(super) history: Arc<Mutex<History>>,
     pub(super) webhooks: Webhooks,
-    /// The number of the change that the file has; locked while it is written.
-    pub(super) written: Mutex<u64>,
+    /// What the file has of the alarms, and of their history.
+    pub(super) written: Mutex<Written>,
+    pub(super) history_written: Mutex<Written>,
     evaluated: AtomicU64,
     late: AtomicU64,
 }
@@ -48,6 +52,7 @@ pub(super) struct Entry {
     pub(super) alarm: Arc<Alarm>,
     /// Its name as a resource.
     pub(super) arn: String,
+    pub(super) tags: Tags,
     pub(super) status: Status,
     /// The time of the last `PutMetricAlarm`, in milliseconds since 1970.
     pub(super) configured: i64,
@@ -83,18 +88,20 @@ impl Alarms {
             webhooks: Webhooks::new(history.clone()),
             history,
             written: Mutex::default(),
+            history_written: Mutex::default(),
             evaluated: AtomicU64::default(),
             late: AtomicU64::default(),
         }
     }
 
-    /// Puts an alarm, in the place of another one of its name, whose state stays.
-    pub(super) fn put(&self, alarm: Alarm, now: i64) -> Result<(), Fault> {
+    /// Puts an alarm, in the place of another one of its name, whose state and tags stay.
+    pub(super) fn put(&self, alarm: Alarm, tags: Tags, now: i64) -> Result<(), Fault> {
         let mut table = self.table.lock();
         let before = table.entries.get(&alarm.name);
         let status = before.map_or_else(|| Status::new(now), |entry| entry.status.clone());
-        let known_from = before.map_or(0, |entry| entry.known_from);
-        let entry = self.entry(alarm, status, now, known_from);
+        let tags = before.map_or(tags, |entry| entry.tags.clone());
+        let mut entry = self.entry(alarm, tags, status, now);
+        entry.known_from = before.map_or(0, |entry| entry.known_from);
         let event = Event::configured(before, &entry);
         table.insert(entry)?;
         self.history.lock().add(now, event);
@@ -106,23 +113,52 @@ impl Alarms {
     /// Puts an alarm with its state of before a restart.
     pub(super) fn restore(
         &self,
-        alarm: Alarm,
+        (alarm, tags): (Alarm, Tags),
         status: Status,
         configured: i64,
         now: i64,
     ) -> Result<(), Fault> {
-        self.table.lock().insert(self.entry(alarm, status, configured, now))
+        let entry = self.entry(alarm, tags, status, configured);
+        // The clock may have been ahead when it was put.
+        self.table.lock().insert(Entry { known_from: now, due: now, ..entry })
     }
 
     /// It is due immediately.
-    fn entry(&self, alarm: Alarm, status: Status, configured: i64, known_from: i64) -> Entry {
+    fn entry(&self, alarm: Alarm, tags: Tags, status: Status, configured: i64) -> Entry {
         let arn = format!("{}{}", self.prefix, alarm.name);
-        let due = configured.max(known_from);
-        let alarm = Arc::new(alarm);
-        let mut entry = Entry { alarm, arn, status, configured, known_from, due, bytes: 0 };
+        let (alarm, due) = (Arc::new(alarm), configured);
+        let mut entry =
+            Entry { alarm, arn, tags, status, configured, known_from: 0, due, bytes: 0 };
         let written = serde_json::to_vec(&entry.document()).unwrap_or_default();
-        entry.bytes = BESIDE + 2 * written.len();
+        entry.bytes = BESIDE + 2 * written.len() + 2 * entry.tags.bytes();
         entry
+    }
+
+    /// The name of the alarm that an ARN is of, if it is one of this account and region.
+    pub(super) fn name<'a>(&self, arn: &'a str) -> Option<&'a str> {
+        arn.strip_prefix(&self.prefix)
+    }
+
+    /// Changes the tags of an alarm.
+    pub(super) fn set_tags(
+        &self,
+        name: &str,
+        change: impl FnOnce(&Tags) -> Result<Tags, Fault>,
+    ) -> Result<(), Fault> {
+        let mut table = self.table.lock();
+        let entry = table.entries.get(name).ok_or_else(|| tags::none(name))?;
+        let (tags, before) = (change(&entry.tags)?, entry.tags.bytes());
+        let bytes = table.bytes + 2 * tags.bytes() - 2 * before;
+        if bytes > table.capacity {
+            return Err(table.limit());
+        }
+        table.bytes = bytes;
+        table.changes += 1;
+        if let Some(entry) = table.entries.get_mut(name) {
+            entry.bytes = entry.bytes + 2 * tags.bytes() - 2 * before;
+            entry.tags = tags;
+        }
+        Ok(())
     }
 
     /// Deletes all of these alarms, or none if one does not exist.
@@ -212,9 +248,10 @@ impl Alarms {
         true
     }
 
-    /// The state of an alarm.
-    pub(super) fn state(&self, name: &str) -> Option<State> {
-        self.table.lock().entries.get(name).map(|entry| entry.status.state)
+    /// The state of an alarm, and whether it could not be evaluated.
+    pub(super) fn state(&self, name: &str) -> Option<(State, bool)> {
+        let table = self.table.lock();
+        table.entries.get(name).map(|entry| (entry.status.state, entry.status.has_failed))
     }
 
     /// The alarms from a name on, with this name or after it, as long as `take` is true.
@@ -232,6 +269,11 @@ impl Alarms {
     /// The number of the last change.
     pub(super) fn changes(&self) -> u64 {
         self.table.lock().changes
+    }
+
+    /// Bytes that the alarms take.
+    pub(super) fn bytes(&self) -> usize {
+        self.table.lock().bytes
     }
 
     /// Counts since the start.
@@ -270,11 +312,7 @@ impl Table {
         let old = self.entries.get(&name).map_or(0, |old| old.bytes);
         let count = self.entries.len() + usize::from(old == 0);
         if count > MAX_ALARMS || self.bytes - old + entry.bytes > self.capacity {
-            let text = format!(
-                "The maximum limit is reached: {MAX_ALARMS} alarms, which take {} bytes together.",
-                self.capacity
-            );
-            return Err(Fault::new(Kind::LimitExceeded, text));
+            return Err(self.limit());
         }
         self.remove(&name);
         self.bytes += entry.bytes;
@@ -282,6 +320,14 @@ impl Table {
         self.entries.insert(name, entry);
         self.changes += 1;
         Ok(())
+    }
+
+    fn limit(&self) -> Fault {
+        let text = format!(
+            "The maximum limit is reached: {MAX_ALARMS} alarms, which take {} bytes together.",
+            self.capacity
+        );
+        Fault::new(Kind::LimitExceeded, text)
     }
 
     fn remove(&mut self, name: &str) -> Option<Entry> {
@@ -304,6 +350,12 @@ impl Entry {
             .with("AlarmConfigurationUpdatedTimestamp", time);
         self.status.write(self.alarm.write(document))
     }
+
+    /// The same with what only the file has.
+    pub(super) fn stored(&self) -> Document {
+        let tags = (!self.tags.is_empty()).then(|| self.tags.list());
+        self.document().with_some("Tags", tags)
+    }
 }
 
 /// Alarms, as many as the service has for an account.
@@ -312,3 +364,83 @@ const MAX_ALARMS: usize = 5000;
 const LONGEST_WAIT: i64 = 1000;
 /// Bytes of an alarm beside its members.
 const BESIDE: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::super::alarm::tests::alarm;
+    use super::*;
+
+    const NOW: i64 = 1_795_867_800_000;
+
+    fn alarms(capacity: usize) -> Alarms {
+        Alarms::new(capacity, "eu-west-1", "123456789012")
+    }
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        Tags::of("Tags", pairs.iter().copied()).unwrap()
+    }
+
+    fn own(alarms: &Alarms) -> Tags {
+        alarms.get("a").unwrap().tags
+    }
+
+    #[test]
+    fn alarm_that_was_put_while_the_clock_was_ahead_is_due_after_a_restart() {
+        let alarms = alarms(1 << 20);
+        let ahead = NOW + 4 * 365 * 86_400_000;
+        let put = (alarm(&[]), Tags::default());
+        alarms.restore(put, Status::new(ahead), ahead, NOW).unwrap();
+        let due = alarms.next_due(|| NOW).unwrap();
+        assert_eq!((due.due, due.known_from), (NOW, NOW));
+        assert_eq!(alarms.get("a").unwrap().configured, ahead);
+    }
+
+    #[test]
+    fn tags_are_those_of_the_first_put_until_they_are_changed() {
+        let alarms = alarms(1 << 20);
+        let (first, further) = (tags(&[("team", "net")]), tags(&[("team", "web"), ("x", "")]));
+        alarms.put(alarm(&[]), first.clone(), NOW).unwrap();
+        // As of the service.
+        alarms.put(alarm(&[]), further.clone(), NOW).unwrap();
+        assert_eq!(own(&alarms), first);
+        let changes = alarms.changes();
+        alarms.set_tags("a", |tags| tags.with("Tags", further.clone())).unwrap();
+        assert_eq!((own(&alarms), alarms.changes()), (further, changes + 1));
+        alarms.set_tags("a", |tags| Ok(tags.without(&["team"]))).unwrap();
+        assert_eq!(own(&alarms), tags(&[("x", "")]));
+        let fault = alarms.set_tags("b", |tags| Ok(tags.clone())).unwrap_err();
+        assert_eq!(fault.kind, Kind::NoResource);
+        let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a";
+        assert_eq!(alarms.get("a").unwrap().arn, arn);
+        assert_eq!(alarms.name(arn), Some("a"));
+        assert_eq!(alarms.name("arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"), None);
+    }
+
+    /// A change of tags while the alarm is evaluated must not make it due twice.
+    #[test]
+    fn tags_of_an_alarm_that_is_evaluated_are_changed() {
+        let alarms = alarms(1 << 20);
+        alarms.put(alarm(&[]), Tags::default(), NOW).unwrap();
+        let due = alarms.next_due(|| NOW).unwrap();
+        alarms.set_tags("a", |_| Ok(tags(&[("k", "v")]))).unwrap();
+        assert!(alarms.evaluated(&due.alarm, false, NOW + 60_000));
+        assert_eq!(alarms.table.lock().due.len(), 1);
+    }
+
+    #[test]
+    fn tags_take_memory_of_the_alarms() {
+        let mut small = alarms(1 << 20);
+        small.put(alarm(&[]), Tags::default(), NOW).unwrap();
+        let bytes = small.bytes();
+        small.table.get_mut().capacity = bytes + 20;
+        let long = |length: usize| tags(&[("k", &"v".repeat(length))]);
+        let set = |alarms: &Alarms, length| alarms.set_tags("a", |_| Ok(long(length)));
+        assert_eq!(set(&small, 10).unwrap_err().kind, Kind::LimitExceeded);
+        assert_eq!(own(&small), Tags::default());
+        set(&small, 9).unwrap();
+        assert_eq!(small.bytes(), bytes + 20);
+        set(&small, 3).unwrap();
+        small.delete(&["a".to_owned()], NOW).unwrap();
+        assert_eq!(small.bytes(), 0);
+    }
+}

@@ -27,21 +27,27 @@ pub(super) struct Values {
     is_waiting: bool,
 }
 
-/// Starts the thread. Actions are done by clients as `client` makes them.
+/// Starts the thread, and another one that keeps the files: a slow disk holds up no evaluation. Actions are
+/// done by clients as `client` makes them.
 pub(in crate::aws) fn start(hub: Arc<Hub>, client: Client) -> io::Result<()> {
     hub.aws.alarms.webhooks.set_client(client);
+    if hub.state.is_kept() {
+        let hub = hub.clone();
+        let keep = move || {
+            loop {
+                thread::sleep(SAVING);
+                stored::keep_up(&hub);
+            }
+        };
+        thread::Builder::new().name("alarm files".to_owned()).spawn(keep)?;
+    }
     let watch = move || {
         let now = || hub.unix_ms(hub.now()).cast_signed();
-        let mut saved = Instant::now();
         loop {
             let due = hub.aws.alarms.next_due(now);
             let begin = Instant::now();
             if let Some(due) = due {
                 evaluate(&hub, &due, now());
-            }
-            if saved.elapsed() >= SAVING {
-                stored::save(&hub);
-                saved = Instant::now();
             }
             // At most half of a processor, so that others have the rest whatever alarms there are.
             thread::sleep(begin.elapsed());
@@ -74,7 +80,8 @@ fn evaluate(hub: &Hub, due: &Due, now: i64) {
         }
         Err(fault) => Status::failed(&fault, now),
     };
-    if before == Some(status.state) {
+    // An alarm in this state may fail from now on, or no longer.
+    if before == Some((status.state, status.has_failed)) {
         return;
     }
     if let Ok(Some(change)) = hub.aws.alarms.set(&alarm.name, status) {
@@ -118,7 +125,7 @@ pub(super) fn values(hub: &Hub, alarm: &Alarm, now: i64) -> Result<Values, Fault
 const GRACE: i64 = 200;
 /// Milliseconds after which an evaluation is late, for periods below a minute.
 const LATE: i64 = 1000;
-/// The time between two writes of the file for changes of states.
+/// The time between two looks at what is to be written.
 const SAVING: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

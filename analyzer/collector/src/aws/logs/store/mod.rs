@@ -18,6 +18,8 @@ use chunk::Chunk;
 pub(in crate::aws) use chunk::Event;
 pub(in crate::aws) use view::{View, limits, parse_pointer};
 
+use crate::aws::tags::Tags;
+
 /// A place in the order of time: the timestamp and the sequence number in the group.
 pub(in crate::aws) type Key = (i64, u64);
 
@@ -28,7 +30,7 @@ pub(in crate::aws) struct Store {
     /// Groups made since the start.
     made: u64,
     bytes: usize,
-    /// Bytes of streams that stay without events.
+    /// Bytes of streams that stay without events, and of tags.
     kept: usize,
     capacity: usize,
     counts: Counts,
@@ -56,6 +58,7 @@ pub(in crate::aws) struct Group {
     pub(in crate::aws) created: i64,
     /// Days after which events are no longer returned.
     pub(in crate::aws) retention: Option<u32>,
+    pub(in crate::aws) tags: Tags,
     streams: BTreeMap<Arc<str>, Stream>,
     names: Arc<BTreeMap<u32, Arc<str>>>,
     /// Streams made since the group was.
@@ -145,8 +148,24 @@ impl Store {
     pub(in crate::aws) fn delete(&mut self, name: &str) -> Result<(), Refusal> {
         let group = self.groups.remove(name).ok_or(Refusal::NoGroup)?;
         let kept = group.streams.iter().filter(|(_, stream)| stream.is_kept);
-        self.kept -= kept.map(|(name, _)| stream_bytes(name)).sum::<usize>();
+        self.kept -= kept.map(|(name, _)| stream_bytes(name)).sum::<usize>() + group.tags.bytes();
         self.bytes -= group.bytes();
+        Ok(())
+    }
+
+    /// Replaces the tags of a group.
+    pub(in crate::aws) fn set_tags(&mut self, name: &str, tags: Tags) -> Result<(), Refusal> {
+        let group = self.groups.get_mut(name).ok_or(Refusal::NoGroup)?;
+        let (before, now) = (group.tags.bytes(), tags.bytes());
+        // As of streams that stay.
+        if now > before && self.kept + now - before > self.capacity / 4 {
+            return Err(Refusal::TooMany);
+        }
+        group.tags = tags;
+        group.bytes = group.bytes + now - before;
+        self.kept = self.kept + now - before;
+        self.bytes = self.bytes + now - before;
+        self.make_room();
         Ok(())
     }
 
@@ -258,6 +277,7 @@ impl Group {
             id,
             created: now,
             retention: None,
+            tags: Tags::default(),
             streams: BTreeMap::new(),
             names: Arc::default(),
             made: 0,

@@ -104,14 +104,15 @@ mod tests {
     use crate::aws::cloudwatch::alarms::alarm::tests::alarm;
     use crate::aws::cloudwatch::alarms::status::{State, Status};
     use crate::aws::document::Document;
+    use crate::aws::tags::Tags;
 
     fn message(further: &[(&str, Document)]) -> Value {
         let alarms = Alarms::new(1 << 20, "eu-west-1", "123456789012");
-        alarms.put(alarm(further), 1_795_867_800_000).unwrap();
+        alarms.put(alarm(further), Tags::default(), 1_795_867_800_000).unwrap();
         let time = 1_795_867_860_250;
         let (reason, data) = ("Threshold Crossed: x".to_owned(), None);
-        let status =
-            Status { state: State::Alarm, reason, data, updated: time, transitioned: time };
+        let status = Status { has_failed: false, reason, data, ..Status::new(time) };
+        let status = Status { state: State::Alarm, ..status };
         of(&alarms.set("a", status).unwrap().unwrap())
     }
 

@@ -36,8 +36,16 @@ struct Shared {
     /// What makes clients; set at the start.
     client: OnceLock<Client>,
     /// Receivers whose last message failed: their first error is in the log.
-    failing: Mutex<BTreeSet<String>>,
+    failing: Mutex<Failing>,
     counts: [AtomicU64; 4],
+}
+
+/// Receivers that fail.
+#[derive(Debug, Default)]
+struct Failing {
+    known: BTreeSet<String>,
+    /// True if there were more, which is in the log too.
+    has_more: bool,
 }
 
 /// What became of an action.
@@ -153,6 +161,11 @@ impl Shared {
                     self.deliver(&agent, delivery);
                     idle_since = Instant::now();
                 }
+                Next::Stale(delivery) => {
+                    drop(queue);
+                    let reason = "it is old, and a newer message of the alarm waits";
+                    self.report(Outcome::Dropped, &delivery, reason);
+                }
                 Next::Later(time) => {
                     if now - idle_since > IDLE && queue.is_empty() {
                         queue.thread_ended();
@@ -169,12 +182,15 @@ impl Shared {
         let result = post(agent, &delivery);
         let now = Instant::now();
         let Err(error) = result else {
-            self.failing.lock().remove(&delivery.receiver);
+            self.failing.lock().ended(&delivery.receiver);
             self.report(Outcome::Delivered, &delivery, "");
             self.queue.lock().done(&delivery.receiver, now);
             return;
         };
-        self.log_first(&delivery.receiver, &error);
+        // The path of the URL, which may have a secret, is not for the log.
+        if let Some(line) = self.failing.lock().began(&delivery.receiver, &error) {
+            eprintln_lossy(format_args!("flowmote-analyzer: {line}"));
+        }
         let pause = PAUSES.get(delivery.failures).copied();
         delivery.failures += 1;
         match pause {
@@ -185,16 +201,6 @@ impl Shared {
             }
         }
         self.wake.notify_one();
-    }
-
-    fn log_first(&self, receiver: &str, error: &str) {
-        let mut failing = self.failing.lock();
-        if failing.len() < MAX_FAILING && failing.insert(receiver.to_owned()) {
-            // The path may have a secret.
-            eprintln_lossy(format_args!(
-                "flowmote-analyzer: the receiver {receiver} of alarms fails: {error}"
-            ));
-        }
     }
 
     fn report(&self, outcome: Outcome, delivery: &Delivery, error: &str) {
@@ -217,6 +223,33 @@ impl Shared {
     }
 }
 
+impl Failing {
+    /// Takes note of an error, and returns a line for the log about the first one.
+    fn began(&mut self, receiver: &str, error: &str) -> Option<String> {
+        if self.known.contains(receiver) {
+            return None;
+        }
+        if self.known.len() < MAX_FAILING {
+            self.known.insert(receiver.to_owned());
+            return Some(format!("the receiver {receiver} of alarms fails: {error}"));
+        }
+        let is_first = !core::mem::replace(&mut self.has_more, true);
+        is_first.then(|| {
+            format!(
+                "more than {MAX_FAILING} receivers of alarms fail, among them {receiver}: {error}; the \
+                 history of each alarm has the errors of its own"
+            )
+        })
+    }
+
+    /// Takes note of a success.
+    fn ended(&mut self, receiver: &str) {
+        if self.known.remove(receiver) {
+            self.has_more = false;
+        }
+    }
+}
+
 impl Outcome {
     fn name(self) -> &'static str {
         match self {
@@ -233,10 +266,15 @@ fn receiver(action: &str) -> Result<String, String> {
     let no_url = || "only URLs of http and https are called here".to_owned();
     let uri: Uri = action.parse().map_err(|_| no_url())?;
     let (scheme, authority) = uri.scheme_str().zip(uri.authority()).ok_or_else(no_url)?;
-    check_scheme(scheme)?;
+    let (scheme, host) = (scheme.to_ascii_lowercase(), authority.host().to_ascii_lowercase());
+    check_scheme(&scheme)?;
+    let default = if scheme == "https" { 443 } else { 80 };
     // A name and password before the host are not for the log.
-    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-    if authority.host().is_empty() { Err(no_url()) } else { Ok(format!("{scheme}://{host}")) }
+    match authority.port_u16().filter(|port| *port != default) {
+        _ if host.is_empty() => Err(no_url()),
+        Some(port) => Ok(format!("{scheme}://{host}:{port}")),
+        None => Ok(format!("{scheme}://{host}")),
+    }
 }
 
 fn post(agent: &Agent, delivery: &Delivery) -> Result<(), String> {
@@ -264,9 +302,13 @@ mod tests {
         for (action, expected) in [
             ("http://a/hook?x=1", Some("http://a")),
             ("http://user:secret@a/", Some("http://a")),
-            ("http://[2001:db8::1]:80/", Some("http://[2001:db8::1]:80")),
+            ("http://[2001:DB8::1]:80/", Some("http://[2001:db8::1]")),
+            ("HTTP://Host.Example:80/A", Some("http://host.example")),
+            ("https://HOST.example:443", Some("https://host.example")),
+            ("https://host.example:80/", Some("https://host.example:80")),
             ("arn:aws:sns:us-east-1:1:topic", None),
             ("ftp://a/", None),
+            ("HTTPX://a/", None),
             ("http://", None),
             ("http:///x", None),
             ("/x", None),
@@ -274,5 +316,20 @@ mod tests {
         ] {
             assert_eq!(receiver(action).ok().as_deref(), expected, "{action}");
         }
+    }
+
+    #[test]
+    fn first_errors_of_receivers_are_logged_and_those_of_very_many_in_one_line() {
+        let mut failing = Failing::default();
+        let mut began = |number: usize| failing.began(&format!("http://{number}"), "no route");
+        assert_eq!(began(0).as_deref(), Some("the receiver http://0 of alarms fails: no route"));
+        assert_eq!(began(0), None);
+        assert_eq!((1..MAX_FAILING).filter_map(&mut began).count(), MAX_FAILING - 1);
+        assert!(began(MAX_FAILING).unwrap().contains("100 receivers of alarms fail, among them"));
+        assert_eq!((began(MAX_FAILING), began(MAX_FAILING + 1)), (None, None));
+        failing.ended("http://5");
+        failing.ended("http://none");
+        assert!(failing.began("http://new", "no route").unwrap().starts_with("the receiver"));
+        assert!(failing.began("http://newer", "no route").is_some());
     }
 }

@@ -1,5 +1,6 @@
 //! Messages that wait, by receiver.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ struct Receiver {
 #[derive(Debug)]
 pub(super) enum Next {
     Ready(Delivery),
+    /// A message that is too old to be sent, because a newer one of its alarm waits.
+    Stale(Delivery),
     /// Nothing before this time, or until there is another message.
     Later(Option<Instant>),
 }
@@ -67,6 +70,11 @@ impl Queue {
             return Next::Later(later);
         };
         let Some(delivery) = receiver.waiting.pop_front() else { return Next::Later(later) };
+        if receiver.is_stale(&delivery, now) {
+            self.messages -= 1;
+            self.bytes -= delivery.body.len();
+            return Next::Stale(delivery);
+        }
         self.taken += 1;
         (receiver.is_busy, receiver.last, receiver.not_before) = (true, self.taken, None);
         self.messages -= 1;
@@ -109,6 +117,16 @@ impl Queue {
     }
 }
 
+impl Receiver {
+    fn is_stale(&self, delivery: &Delivery, now: Instant) -> bool {
+        let same = |other: &Delivery| other.alarm == delivery.alarm && other.url == delivery.url;
+        now.duration_since(delivery.created) > MAX_AGE && self.waiting.iter().any(same)
+    }
+}
+
+/// The age from which on a message is not sent if a newer one of its alarm waits: who was away for long
+/// needs the states of now.
+const MAX_AGE: Duration = Duration::from_secs(600);
 /// Messages that wait, of all receivers and of one, and the bytes of their bodies.
 const MAX_MESSAGES: usize = 2000;
 const MAX_OF_RECEIVER: usize = 1000;
@@ -118,8 +136,6 @@ const MAX_THREADS: usize = 4;
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     fn delivery(receiver: &str, body: &str) -> Delivery {
@@ -132,7 +148,7 @@ mod tests {
     fn ready(queue: &mut Queue, now: Instant) -> Option<String> {
         match queue.take(now) {
             Next::Ready(delivery) => Some(delivery.body.to_string()),
-            Next::Later(_) => None,
+            Next::Stale(_) | Next::Later(_) => None,
         }
     }
 
@@ -163,6 +179,33 @@ mod tests {
         queue.again(failed, later);
         assert!(matches!(queue.take(now), Next::Later(Some(time)) if time == later));
         assert_eq!(ready(&mut queue, later).as_deref(), Some("a1"));
+    }
+
+    #[test]
+    fn old_messages_are_left_out_but_for_the_newest_of_each_alarm() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        for (alarm, body) in [("a", "a1"), ("b", "b1"), ("a", "a2"), ("a", "a3")] {
+            queue.push(Delivery { alarm: alarm.to_owned(), ..delivery("http://a", body) }).unwrap();
+        }
+        let mut rest = |now: Instant| {
+            let mut all = Vec::new();
+            loop {
+                match queue.take(now) {
+                    Next::Ready(delivery) => {
+                        all.push(delivery.body.to_string());
+                        queue.done("http://a", now);
+                    }
+                    Next::Stale(delivery) => all.push(format!("no {}", delivery.body)),
+                    Next::Later(_) => return all,
+                }
+            }
+        };
+        assert_eq!(rest(now + MAX_AGE + Duration::from_secs(1)), ["no a1", "b1", "no a2", "a3"]);
+        assert!(queue.is_empty() && queue.receivers.is_empty() && queue.bytes == 0);
+        for body in ["a1", "a2"] {
+            queue.push(delivery("http://a", body)).unwrap();
+        }
+        assert_eq!(ready(&mut queue, now + MAX_AGE / 2).as_deref(), Some("a1"));
     }
 
     #[test]
