@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::fault::{Fault, Kind};
-use super::signature::{Keys, Message, Signatures};
+use super::signature::{Caller, Keys, Message, Signatures};
 
 /// What decides about requests.
 #[derive(Debug)]
@@ -49,9 +49,24 @@ impl Admission {
         self.signatures.write().keys = keys;
     }
 
+    /// Checks by its head that a request may have a body.
+    pub(super) fn admit(&self, head: &Parts) -> Result<(), Fault> {
+        self.decide(head, b"", Signatures::admit)
+    }
+
     /// Checks that a request with a body may be worked on.
     pub(super) fn authorize(&self, head: &Parts, body: &[u8]) -> Result<(), Fault> {
-        let caller = head.extensions.get().copied().unwrap_or_default();
+        self.decide(head, body, Signatures::check)
+    }
+
+    fn decide(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        check: impl FnOnce(&Signatures, &Message<'_>, Caller, i64) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        // The guard sets it.
+        let caller = head.extensions.get().copied().unwrap_or(Caller::Unknown);
         let uri = head.extensions.get().map_or(&head.uri, |Sent(uri)| uri);
         let message = Message {
             method: &head.method,
@@ -61,7 +76,8 @@ impl Admission {
             body,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let checked = self.signatures.read().check(&message, caller, now.as_secs().cast_signed());
+        let now = now.as_secs().cast_signed();
+        let checked = check(&self.signatures.read(), &message, caller, now);
         if checked.is_err() {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }

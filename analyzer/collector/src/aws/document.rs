@@ -4,6 +4,8 @@
 //! number in JSON, a tagged number in CBOR and a text in XML; a list of XML has an element for each item. So
 //! operations see this tree and no protocol, and protocols see no operation.
 
+use std::collections::HashSet;
+
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Document {
@@ -42,7 +44,8 @@ impl Document {
     #[must_use]
     pub(crate) fn with_texts(mut self, texts: Vec<(String, String)>) -> Self {
         if let Self::Members(members) = &mut self {
-            members.retain(|(name, _)| texts.iter().all(|(own, _)| own != name));
+            let own: HashSet<&str> = texts.iter().map(|(name, _)| name.as_str()).collect();
+            members.retain(|(name, _)| !own.contains(name.as_str()));
             members.extend(texts.into_iter().map(|(name, text)| (name, Self::Text(text))));
         }
         self

@@ -80,6 +80,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     }
     control(arguments, &signals, &hub, resolver, receiving)?;
     flow_logs.end();
+    statsd::finish(&hub);
     aws::save(&hub);
     hub.exports.finish();
     recording.into_iter().for_each(aws::Recording::finish);

@@ -354,6 +354,18 @@ mod tests {
         assert_eq!(cost.unpriced, []);
     }
 
+    /// Prices of metrics have four tiers.
+    #[test]
+    fn very_many_metrics_have_a_low_price() {
+        let metrics = |of_hosts| {
+            let seen =
+                Seen { instances: 0, hosts: 0, of_hosts, of_agents: 0, of_programs: 0, ..SEEN };
+            line(&cost(&seen, &Assumed::default()), Item::Metric).low.unwrap()
+        };
+        assert!(near(metrics(600_010), 10_000.0 * 0.3 + 240_000.0 * 0.1 + 350_000.0 * 0.05));
+        assert!(near(metrics(3_000_010), 3000.0 + 24_000.0 + 37_500.0 + 2_000_000.0 * 0.02));
+    }
+
     #[test]
     fn sources_make_a_range() {
         let cost = cost(&SEEN, &Assumed::default());

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use flowmote_engine::Instant;
 use flowmote_engine::source::Source;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Full};
 use super::fresh::{Fresh, Number, Run, Texts};
 use super::series::{Point, Series, Subject};
 use crate::http::prometheus::Kind;
@@ -36,8 +36,8 @@ struct Room {
 /// A data source.
 #[derive(Debug, Default)]
 struct Held {
-    /// The time of the last row that was read.
-    read: Instant,
+    /// The time of the last row that was read of each analyzer: an agent may send to several.
+    read: Vec<Instant>,
     texts: Texts,
     subject: Subject,
     /// By the number of their metric.
@@ -82,7 +82,7 @@ impl Agents {
                 let Some(last) = part.last() else { break };
                 after = Some(last.source);
                 for fresh in part {
-                    self.add(hub, fresh, emit);
+                    self.add(hub, number, fresh, emit);
                 }
             }
         }
@@ -91,7 +91,10 @@ impl Agents {
 
     /// Reads data sources after one. Samples wait meanwhile.
     fn read(&self, hub: &Hub, number: usize, after: Option<Source>) -> Vec<Fresh> {
-        let read = |source: &Source| self.held.get(source).map_or(Instant::default(), |it| it.read);
+        let read = |source: &Source| {
+            let known = self.held.get(source).and_then(|held| held.read.get(number));
+            known.copied().unwrap_or_default()
+        };
         let part = hub.at(number, |analyzer| {
             let metrics = analyzer.metrics();
             let sources = metrics.points().sources_after(after).take(PART);
@@ -100,17 +103,28 @@ impl Agents {
         part.unwrap_or_default()
     }
 
-    fn add(&mut self, hub: &Hub, fresh: Fresh, emit: &mut dyn FnMut(&Series<'_>)) {
+    fn add(&mut self, hub: &Hub, number: usize, fresh: Fresh, emit: &mut dyn FnMut(&Series<'_>)) {
         let Self { catalogue, held, room, pass } = self;
         let held = held.entry(fresh.source).or_default();
         held.pass = *pass;
+        held.read.resize(held.read.len().max(number + 1), Instant::default());
         if held.texts != fresh.texts || held.subject.labels.is_empty() {
-            held.rename(hub, &fresh, catalogue, emit);
+            let subject = fresh.texts.subject(&fresh.source, &hub.names);
+            held.rename(fresh.texts, subject, catalogue, emit);
         }
         let mut points = Vec::new();
         for Run { name, numbers } in fresh.runs {
-            held.read = numbers.iter().map(|it| it.time).fold(held.read, Instant::max);
-            let Some(number) = catalogue.number(&name) else { continue };
+            if let Some(read) = held.read.get_mut(number) {
+                *read = numbers.iter().map(|it| it.time).fold(*read, Instant::max);
+            }
+            let number = match catalogue.number(&name) {
+                Ok(Some(number)) => number,
+                Ok(None) => continue,
+                Err(Full) => {
+                    room.skipped += numbers.len() as u64;
+                    continue;
+                }
+            };
             let Some(named) = catalogue.get(number.metric) else { continue };
             let Some(state) = room.state(&mut held.series, number.metric) else {
                 room.skipped += numbers.len() as u64;
@@ -152,18 +166,19 @@ impl Agents {
 }
 
 impl Held {
-    /// Takes new labels. Series with the old ones end.
+    /// Takes new texts. Series with other labels end: not all texts are labels.
     fn rename(
         &mut self,
-        hub: &Hub,
-        fresh: &Fresh,
+        texts: Texts,
+        subject: Subject,
         catalogue: &Catalogue,
         emit: &mut dyn FnMut(&Series<'_>),
     ) {
-        self.end(catalogue, |state| Some(state.last + 1), emit);
-        self.texts = fresh.texts.clone();
-        self.subject = self.texts.subject(&fresh.source, &hub.names);
-        self.series.values_mut().for_each(|state| state.last = 0);
+        if subject.labels != self.subject.labels {
+            self.end(catalogue, |state| Some(state.last + 1), emit);
+            self.series.values_mut().for_each(|state| state.last = 0);
+        }
+        (self.texts, self.subject) = (texts, subject);
     }
 
     /// Ends the series for which `when` returns a time.
@@ -258,6 +273,7 @@ const MAX_AGE: u64 = 3 * 3_600_000;
 mod tests {
     use core::time::Duration;
 
+    use super::super::catalogue::Name;
     use super::*;
 
     fn add(state: &mut State, kind: Kind, time: u64, over: u64, value: f64) -> Vec<(u64, f64)> {
@@ -309,6 +325,29 @@ mod tests {
         assert_eq!([silent(1000, 60_999), silent(1000, 62_000)], [None, Some(61_000)]);
         assert_eq!([silent(0, 300_999), silent(0, 400_000)], [None, Some(301_000)]);
         assert_eq!(silent(3_000_000, 4_000_000), Some(3_601_000));
+    }
+
+    #[test]
+    fn series_end_if_their_labels_change_and_not_for_other_texts() {
+        let mut catalogue = Catalogue::new();
+        let number = catalogue.number(&Name::Custom("m".into(), Kind::Counter)).unwrap().unwrap();
+        let subject = |zone: &str, host: &str| Subject {
+            resource: vec![("cloud.availability_zone", zone.to_owned())],
+            labels: vec![("host".to_owned(), host.to_owned())],
+        };
+        let mut held = Held { subject: subject("a", "web1"), ..Held::default() };
+        held.series
+            .insert(number.metric, State { sum: 5.0, start: 1, last: 20, ..State::default() });
+        let mut rename = |subject: Subject| {
+            let mut ends = Vec::new();
+            held.rename(Texts::default(), subject, &catalogue, &mut |series| {
+                ends.extend(series.points.iter().map(|it| (it.time, it.value.is_some())));
+                assert_eq!(series.subject.labels[0].1, "web1");
+            });
+            (ends, held.series[&number.metric].last, held.subject.clone())
+        };
+        assert_eq!(rename(subject("b", "web1")), (vec![], 20, subject("b", "web1")));
+        assert_eq!(rename(subject("b", "web2")), (vec![(21, false)], 0, subject("b", "web2")));
     }
 
     #[test]

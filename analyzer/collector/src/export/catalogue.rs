@@ -36,6 +36,10 @@ pub(super) struct Named {
     pub(super) labels: Labels,
 }
 
+/// There is no room for a name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Full;
+
 /// The number of a metric, and what its values are multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Number {
@@ -48,18 +52,22 @@ impl Catalogue {
         Self { known: HashMap::new(), numbers: HashMap::new(), list: Vec::new() }
     }
 
-    /// The number of a metric; `None` if it is not exported, or if there are too many names.
-    pub(super) fn number(&mut self, name: &Name) -> Option<Number> {
+    /// The number of a metric; `None` if it is not exported.
+    ///
+    /// # Errors
+    /// There are too many names of `rtmetric` values.
+    pub(super) fn number(&mut self, name: &Name) -> Result<Option<Number>, Full> {
         if let Some(known) = self.known.get(name) {
-            return *known;
+            return Ok(*known);
         }
-        if self.known.len() >= MAX_NAMES {
-            return None;
+        // Those of records are a few hundred.
+        if self.known.len() >= MAX_NAMES && matches!(name, Name::Custom(..)) {
+            return Err(Full);
         }
         let found = name.metric();
         let found = found.map(|(named, scale)| Number { metric: self.add(named), scale });
         self.known.insert(name.clone(), found);
-        found
+        Ok(found)
     }
 
     fn add(&mut self, named: Named) -> u32 {
@@ -123,7 +131,7 @@ mod tests {
         let mut catalogue = Catalogue::new();
         let custom = |name: &str| Name::Custom(name.into(), Kind::Counter);
         let published = Name::Published("a_b".into(), Kind::Counter, "record", Some("aB"));
-        let mut number = |name: &Name| catalogue.number(name).map(|it| it.metric);
+        let mut number = |name: &Name| catalogue.number(name).unwrap().map(|it| it.metric);
         assert_eq!(number(&published), Some(0));
         assert_eq!([number(&custom("a-b")), number(&custom("a.b"))], [Some(0), Some(0)]);
         let user = names::further("host_cpu").next().map(Name::further).unwrap();
@@ -139,8 +147,12 @@ mod tests {
     fn names_have_a_limit() {
         let mut catalogue = Catalogue::new();
         let name = |number: usize| Name::Custom(number.to_string().into(), Kind::Gauge);
-        assert!((0..MAX_NAMES).all(|number| catalogue.number(&name(number)).is_some()));
-        assert_eq!(catalogue.number(&name(MAX_NAMES)), None);
-        assert!(catalogue.number(&name(0)).is_some());
+        let mut is_exported = |name: &Name| catalogue.number(name).map(|it| it.is_some());
+        assert!((0..MAX_NAMES).all(|number| is_exported(&name(number)) == Ok(true)));
+        assert_eq!(is_exported(&name(MAX_NAMES)), Err(Full));
+        assert_eq!(is_exported(&name(0)), Ok(true));
+        // Names from the network leave those of records their place.
+        let published = Name::Published("a_b".into(), Kind::Counter, "record", Some("aB"));
+        assert_eq!(is_exported(&published), Ok(true));
     }
 }

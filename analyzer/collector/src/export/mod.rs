@@ -106,7 +106,7 @@ impl Exports {
             agents.collect(hub, &mut emit);
             own.collect(hub, &mut emit);
             outputs.iter_mut().for_each(Output::finish);
-            self.skipped.store(agents.skipped(), Ordering::Relaxed);
+            self.skipped.store(agents.skipped() + own.skipped(), Ordering::Relaxed);
             if stage == Stage::Ending {
                 return self.set(Stage::Ended);
             }
@@ -161,7 +161,7 @@ impl Exports {
         self.destinations.iter().map(|destination| &**destination)
     }
 
-    /// Samples of agents that were not exported because there are too many series.
+    /// Samples that were not exported because there are too many series or names.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)
     }

@@ -1,5 +1,9 @@
 //! Points that a program reports of a metric. The limits are the same whatever the way.
 
+use std::collections::BTreeMap;
+
+use parking_lot::MutexGuard;
+
 use super::metric::Metric;
 use super::period::Point;
 use crate::aws::fault::Fault;
@@ -15,8 +19,17 @@ pub(in crate::aws) struct Datum {
 
 /// Adds points to those that programs reported.
 pub(in crate::aws) fn report(hub: &Hub, data: &[Datum]) {
-    let mut reported = hub.aws.reported.lock();
-    data.iter().for_each(|datum| reported.add(&datum.metric, datum.unit, &datum.points));
+    let mut all: BTreeMap<(&Metric, &str), Vec<Point>> = BTreeMap::new();
+    for datum in data {
+        all.entry((&datum.metric, datum.unit)).or_default().extend(&datum.points);
+    }
+    for ((metric, unit), mut points) in all {
+        points.sort_by_key(|point| point.end);
+        // Others need not wait for the whole request.
+        let mut reported = hub.aws.reported.lock();
+        reported.add(metric, unit, &points);
+        MutexGuard::unlock_fair(reported);
+    }
 }
 
 /// The number of points.

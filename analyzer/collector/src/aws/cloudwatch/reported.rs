@@ -69,7 +69,8 @@ impl Reported {
         fresh.push((metric.clone(), unit.to_owned(), points.to_vec()));
     }
 
-    /// Adds points of a metric with a unit. Times before others are no error.
+    /// Adds points of a metric with a unit, in the order of their times. Times before those of others are no
+    /// error.
     pub(super) fn add(&mut self, metric: &Metric, unit: &str, points: &[Point]) {
         if points.is_empty() {
             return;
@@ -85,12 +86,7 @@ impl Reported {
             Vec::new()
         });
         let before = series.capacity();
-        // Those of one time at once: each insertion moves all that is later.
-        for same in points.chunk_by(|a, b| a.end == b.end) {
-            let Some(first) = same.first() else { continue };
-            let at = series.partition_point(|other| other.end <= first.end);
-            series.splice(at..at, same.iter().copied());
-        }
+        merge(series, points);
         self.bytes += (series.capacity() - before) * size_of::<Point>();
         if self.bytes > self.capacity {
             self.make_room();
@@ -163,6 +159,20 @@ impl Reported {
     }
 }
 
+/// Adds points, in order, behind others of the same time. What is later is moved once.
+fn merge(series: &mut Vec<Point>, points: &[Point]) {
+    let Some(first) = points.first() else { return };
+    let at = series.partition_point(|other| other.end <= first.end);
+    let mut later = series.split_off(at).into_iter().peekable();
+    for point in points {
+        while let Some(before) = later.next_if(|it| it.end <= point.end) {
+            series.push(before);
+        }
+        series.push(*point);
+    }
+    series.extend(later);
+}
+
 /// The time of the last point.
 fn newest(units: &BTreeMap<String, Vec<Point>>) -> i64 {
     let last = units.values().filter_map(|points| points.last());
@@ -205,6 +215,22 @@ mod tests {
         assert_eq!(times(&reported, "m", 20, 30), [20, 20]);
         assert_eq!(times(&reported, "m", 30, 20), [0; 0]);
         assert_eq!(times(&reported, "other", 0, 100), [0; 0]);
+    }
+
+    #[test]
+    fn late_points_are_merged() {
+        let point = |end: i64, value: f64| Point::value(end, value);
+        let mut reported = Reported::new(1 << 20);
+        let mut series: Vec<Point> = [10, 20, 20, 40].map(|end| point(end, 1.0)).to_vec();
+        let late = [5, 20, 30, 40, 50].map(|end| point(end, 2.0));
+        reported.add(&metric("m"), "Count", &series);
+        reported.add(&metric("m"), "Count", &late);
+        // As if one came after the other.
+        series.extend(late);
+        series.sort_by_key(|point| point.end);
+        let metric = metric("m");
+        let found = reported.points(&metric, 0, 100).next();
+        assert_eq!(found, Some(("Count", series.as_slice())));
     }
 
     #[test]

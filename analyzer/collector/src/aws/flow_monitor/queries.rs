@@ -24,8 +24,11 @@ struct Query {
 
 impl Queries {
     fn add(&mut self, query: Query) {
-        if self.0.len() >= MAX_QUERIES {
-            self.0.pop_front();
+        let rows = |all: &VecDeque<Query>| all.iter().map(|it| it.rows.len()).sum::<usize>();
+        while self.0.len() >= MAX_QUERIES || rows(&self.0) + query.rows.len() > MAX_KEPT {
+            if self.0.pop_front().is_none() {
+                break;
+            }
         }
         self.0.push_back(query);
     }
@@ -35,7 +38,7 @@ impl Queries {
         found.ok_or_else(|| {
             let id: String = id.chars().take(64).collect();
             let text =
-                format!("The query {id} does not exist. The last {MAX_QUERIES} queries are kept.");
+                format!("The query {id} does not exist. The last queries are kept: {MAX_QUERIES}, with {MAX_KEPT} rows.");
             Fault::new(Kind::ResourceNotFound, text)
         })
     }
@@ -102,7 +105,34 @@ pub(super) fn results(hub: &Hub, document: &Document) -> Result<Document, Fault>
         .with_some("nextToken", (end < rows.len()).then(|| end.to_string())))
 }
 
-/// Queries whose rows are kept, about a kilobyte each.
+/// Queries whose rows are kept.
 const MAX_QUERIES: usize = 32;
+/// Rows of all of them, about two kilobytes each.
+const MAX_KEPT: usize = 2000;
 /// Rows of a query, and of a page.
 const MAX_ROWS: u32 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_and_their_rows_have_a_limit() {
+        let mut queries = Queries::default();
+        let mut add = |id: usize, rows: usize| {
+            let rows = Arc::new(vec![Document::Null; rows]);
+            queries.add(Query { id: id.to_string(), unit: "Bytes", rows });
+            let known = (0..100).filter(|id| queries.find(&id.to_string()).is_ok());
+            known.collect::<Vec<usize>>()
+        };
+        for id in 0..4 {
+            add(id, 500);
+        }
+        assert_eq!(add(4, 0), [0, 1, 2, 3, 4]);
+        assert_eq!(add(5, 501), [2, 3, 4, 5]);
+        for id in 6..40 {
+            add(id, 1);
+        }
+        assert_eq!(add(40, 1), (9..=40).collect::<Vec<_>>());
+    }
+}

@@ -33,13 +33,16 @@ use crate::hub::Hub;
 pub(in crate::aws) struct Sessions {
     /// A place for each session.
     places: Arc<Semaphore>,
+    /// For the one that looks for events: all of them together take one thread.
+    turn: Semaphore,
     /// Sessions that ended because the client did not read.
     slow: AtomicU64,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MAX_SESSIONS)), slow: AtomicU64::new(0) }
+        let places = Arc::new(Semaphore::new(MAX_SESSIONS));
+        Self { places, turn: Semaphore::new(1), slow: AtomicU64::new(0) }
     }
 }
 
@@ -221,7 +224,10 @@ async fn serve(
             () = sleep_until(beat) => {}
             () = sender.closed() => return,
         }
+        // The semaphore is never closed.
+        let turn = hub.aws.logs.sessions.turn.acquire().await;
         let (events, is_sampled) = block_in_place(|| tail.news(&hub));
+        drop(turn);
         // What came may have no event of the session.
         if !events.is_empty() || is_sampled || Instant::now() >= beat {
             let update = Document::new()

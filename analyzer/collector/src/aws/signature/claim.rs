@@ -117,6 +117,10 @@ impl Claim {
             let form = "KEY/DATE/REGION/SERVICE/aws4_request";
             return Err(incomplete(&format!("The Credential must be {form}.")));
         };
+        if key.len() > MAX_KEY {
+            let text = format!("The access key has more than {MAX_KEY} characters.");
+            return Err(incomplete(&text));
+        }
         let seconds = seconds(time)
             .ok_or_else(|| incomplete("The date must be in the form 20150830T123600Z."))?;
         if time.get(..8) != Some(date) {
@@ -212,6 +216,8 @@ fn bytes(text: &str) -> Option<[u8; 32]> {
 }
 
 pub(super) const TERMINATION: &str = "aws4_request";
+/// Characters of an access key.
+pub(super) const MAX_KEY: usize = 128;
 /// Seconds between the clocks of client and server.
 const MAX_SKEW: i64 = 300;
 /// A week, as of the services.

@@ -7,6 +7,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::claim::MAX_KEY;
+
 /// The secrets of access keys.
 #[derive(Default, PartialEq, Eq)]
 pub(crate) struct Keys(HashMap<String, String>);
@@ -22,7 +24,10 @@ impl Keys {
         };
         let file = File::open(path).map_err(|error| failed(&error))?;
         let mut text = String::new();
-        file.take(MAX_FILE).read_to_string(&mut text).map_err(|error| failed(&error))?;
+        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(failed(&format_args!("the file has more than {MAX_FILE} bytes")));
+        }
         let keys = Self::parse(&text)
             .map_err(|(line, error)| format!("{}:{line}: {error}", path.display()))?;
         if keys.0.is_empty() {
@@ -127,7 +132,7 @@ fn check(key: &str, secret: &str) -> Result<(), &'static str> {
     let fits = |text: &str, most: usize| {
         (1..=most).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic())
     };
-    if !fits(key, 128) || key.contains(['/', ',', '=']) {
+    if !fits(key, MAX_KEY) || key.contains(['/', ',', '=']) {
         return Err("an access key has 1 to 128 letters and digits");
     }
     if !fits(secret, 256) {
@@ -158,6 +163,20 @@ mod tests {
         let text = "# of the dashboard\nAKIDB  s/e+c=r==\n\n  AKIDA\tsecret\r\n; another comment\n";
         assert_eq!(parsed(text), owned(&[("AKIDA", "secret"), ("AKIDB", "s/e+c=r==")]));
         assert_eq!(parsed("a b=c\n"), owned(&[("a", "b=c")]));
+    }
+
+    #[test]
+    fn file_that_is_too_large_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
+        let of_length = |length: usize| {
+            let line = "AKIDA secret\n";
+            fs::write(&path, line.to_owned() + &"#".repeat(length - line.len())).unwrap();
+            Keys::read(&path).map(|(keys, _)| keys.count())
+        };
+        assert_eq!(of_length(MAX_FILE as usize), Ok(1));
+        let error = of_length(MAX_FILE as usize + 1).unwrap_err();
+        assert!(error.ends_with("keys: the file has more than 1048576 bytes"), "{error}");
     }
 
     #[test]

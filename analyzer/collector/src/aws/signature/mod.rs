@@ -32,10 +32,9 @@ pub(crate) enum Mode {
 }
 
 /// What a request shows besides a signature.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// The server has no token, so that anyone may do what the mode permits.
-    #[default]
     Anyone,
     /// It has the token of the server.
     Known,
@@ -68,16 +67,45 @@ impl Signatures {
         caller: Caller,
         now: i64,
     ) -> Result<(), Fault> {
+        match self.claim(message, caller, now)? {
+            None => Ok(()),
+            Some((claim, secret)) => verify(message, &claim, secret),
+        }
+    }
+
+    /// Checks what the head of a request shows. The message needs no body.
+    pub(super) fn admit(
+        &self,
+        message: &Message<'_>,
+        caller: Caller,
+        now: i64,
+    ) -> Result<(), Fault> {
+        self.claim(message, caller, now).map(drop)
+    }
+
+    /// The claim that is still to be verified, with the secret of its key.
+    fn claim(
+        &self,
+        message: &Message<'_>,
+        caller: Caller,
+        now: i64,
+    ) -> Result<Option<(Claim, &str)>, Fault> {
         if caller == Caller::Known {
-            return Ok(());
+            return Ok(None);
         }
         if self.mode != Mode::Off
             && let Some(claim) = Claim::read(message)?
         {
-            return self.verify(message, &claim, now);
+            let secret = self.keys.secret(&claim.key).ok_or_else(|| {
+                let text = format!("There is no access key {} here.", claim.key);
+                Fault::new(Kind::InvalidClient, text)
+            })?;
+            claim.check_time(now)?;
+            claim.check_headers(message.headers)?;
+            return Ok(Some((claim, secret)));
         }
         match (self.mode, caller) {
-            (Mode::Off | Mode::Optional, Caller::Anyone) => Ok(()),
+            (Mode::Off | Mode::Optional, Caller::Anyone) => Ok(None),
             (Mode::Off, _) => Err(Fault::new(
                 Kind::MissingToken,
                 "The header `Authorization: Bearer TOKEN` is missing or wrong.",
@@ -85,29 +113,23 @@ impl Signatures {
             _ => Err(Fault::new(Kind::MissingToken, "The request has no signature.")),
         }
     }
+}
 
-    fn verify(&self, message: &Message<'_>, claim: &Claim, now: i64) -> Result<(), Fault> {
-        let secret = self.keys.secret(&claim.key).ok_or_else(|| {
-            let text = format!("There is no access key {} here.", claim.key);
-            Fault::new(Kind::InvalidClient, text)
-        })?;
-        claim.check_time(now)?;
-        claim.check_headers(message.headers)?;
-        let hash = payload(message)?;
-        let canonical = Sha256::digest(canonical::request(message, claim, &hash));
-        let text = format!("{ALGORITHM}\n{}\n{}\n{canonical:x}", claim.time, claim.scope());
-        // Compares in constant time.
-        let right = mac(&signing_key(secret, claim), &text).verify_slice(&claim.signature);
-        right.map_err(|_| {
-            let text = format!(
-                "The signature is another one: the secret of {} differs, or something on the way has \
-                 changed the path, the body or one of the headers {}.",
-                claim.key,
-                claim.headers.join(";"),
-            );
-            Fault::new(Kind::SignatureMismatch, text)
-        })
-    }
+fn verify(message: &Message<'_>, claim: &Claim, secret: &str) -> Result<(), Fault> {
+    let hash = payload(message)?;
+    let canonical = Sha256::digest(canonical::request(message, claim, &hash));
+    let text = format!("{ALGORITHM}\n{}\n{}\n{canonical:x}", claim.time, claim.scope());
+    // Compares in constant time.
+    let right = mac(&signing_key(secret, claim), &text).verify_slice(&claim.signature);
+    right.map_err(|_| {
+        let text = format!(
+            "The signature is another one: the secret of {} differs, or something on the way has changed \
+             the path, the body or one of the headers {}.",
+            claim.key,
+            claim.headers.join(";"),
+        );
+        Fault::new(Kind::SignatureMismatch, text)
+    })
 }
 
 /// The hash of the body in what is signed.

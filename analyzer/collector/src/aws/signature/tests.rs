@@ -303,3 +303,45 @@ fn modes_differ_in_what_may_lack() {
         assert_eq!(results, expected, "{mode:?} {caller:?}");
     }
 }
+
+/// What a head shows needs no body, of which anybody could send much.
+#[test]
+fn head_alone_refuses_who_is_unknown() {
+    let admits = |mode, request: &Request, caller, now| {
+        let message = Message { body: b"", ..request.message() };
+        signatures(mode).admit(&message, caller, now).map_err(|fault| fault.kind)
+    };
+    let (signed, _) = suite().remove(0);
+    let signed = signed.signed(&"0".repeat(64));
+    let mut other = signed.clone();
+    let value =
+        signed.headers["authorization"].to_str().unwrap().replace("AKIDEXAMPLE", "AKIDOTHER");
+    other.headers.insert("authorization", value.parse().unwrap());
+    let mut unsigned = signed.clone();
+    unsigned.headers.remove("authorization");
+    for (mode, request, caller, expected) in [
+        // Whether the signature is right needs the body.
+        (Mode::Required, &signed, Caller::Anyone, Ok(())),
+        (Mode::Required, &other, Caller::Anyone, Err(Kind::InvalidClient)),
+        (Mode::Optional, &other, Caller::Anyone, Err(Kind::InvalidClient)),
+        (Mode::Required, &unsigned, Caller::Anyone, Err(Kind::MissingToken)),
+        (Mode::Required, &unsigned, Caller::Known, Ok(())),
+        (Mode::Optional, &unsigned, Caller::Anyone, Ok(())),
+        (Mode::Optional, &unsigned, Caller::Unknown, Err(Kind::MissingToken)),
+        (Mode::Off, &unsigned, Caller::Unknown, Err(Kind::MissingToken)),
+        (Mode::Off, &other, Caller::Anyone, Ok(())),
+    ] {
+        assert_eq!(admits(mode, request, caller, THEN), expected, "{mode:?} {caller:?}");
+    }
+    assert_eq!(admits(Mode::Required, &signed, Caller::Anyone, THEN + 301), Err(Kind::Skewed));
+    let mut long = signed.clone();
+    let value = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20150830/a/b/aws4_request, SignedHeaders=host, \
+         Signature={}",
+        "K".repeat(129),
+        "0".repeat(64)
+    );
+    long.headers.insert("authorization", value.parse().unwrap());
+    let refused = admits(Mode::Required, &long, Caller::Anyone, THEN);
+    assert_eq!(refused, Err(Kind::IncompleteSignature));
+}

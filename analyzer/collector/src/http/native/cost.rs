@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::routing::get;
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
@@ -77,8 +76,7 @@ pub(super) async fn cost(
     Strict(parameters): Strict<CostParameters>,
 ) -> Reply {
     let records = past::count(&hub, RECORD, WINDOW).await? as f64 / WINDOW_SECONDS;
-    let busy = |fault: aws::Fault| Failure::new(StatusCode::SERVICE_UNAVAILABLE, fault.message);
-    let (fleet, reads) = aws::usage(&hub).await.map_err(busy)?;
+    let (fleet, reads) = aws::usage(&hub);
     let minutes = (hub.uptime().as_secs_f64() / 60.0).max(1.0);
     let seen = Seen {
         instances: fleet.instances,

@@ -32,7 +32,7 @@ pub(super) fn add(text: &mut Exposition, hub: &Hub) {
     text.family("flowmote_export_last_success_timestamp_seconds", Kind::Gauge, help);
     let seconds = |it: &Destination| read(&it.counts().success) as f64 / 1e3;
     hub.exports.destinations().for_each(|it| text.series(labels(it), seconds(it)));
-    let help = "Samples of agents not exported because there are too many series.";
+    let help = "Samples not exported because there are too many series or names.";
     text.family("flowmote_export_samples_skipped_total", Kind::Counter, help);
     text.series(NONE, hub.exports.skipped());
 }

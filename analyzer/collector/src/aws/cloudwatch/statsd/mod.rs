@@ -13,7 +13,9 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
-use super::datum::report;
+use parking_lot::Mutex;
+
+use super::datum::{Datum, report};
 use crate::hub::Hub;
 use crate::receive::{Batch, Drops, Receiver, Socket};
 pub(in crate::aws) use table::Table;
@@ -30,6 +32,18 @@ pub(crate) struct Counters {
     pub(crate) dropped: AtomicU64,
     /// What the kernel dropped at the socket, or the list of senders refused.
     pub(crate) drops: OnceLock<Drops>,
+    /// The values of now, if StatsD is received.
+    interval: Mutex<Option<Interval>>,
+}
+
+/// What was received since the last end of an interval.
+#[derive(Debug)]
+struct Interval {
+    table: Table,
+    /// Milliseconds.
+    length: i64,
+    /// The beginning, in milliseconds since 1970.
+    begin: i64,
 }
 
 /// Starts the thread, which ends after an error only. Its table uses at most about `capacity` bytes.
@@ -42,26 +56,49 @@ pub(crate) fn start(
     let counters = hub.aws.statsd.clone();
     // The first of them only.
     let _ = counters.drops.set(socket.drops()?);
+    let length = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
+    *counters.interval.lock() = Some(Interval::new(Table::new(capacity), length, now(&hub)));
     let receive = move || {
         let (mut receiver, mut batch) = (Receiver::of(socket), Batch::new());
-        let mut table = Table::new(capacity);
-        let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
-        let mut begin = now(&hub) / interval;
         loop {
             receiver.receive(&mut batch, usize::MAX)?;
-            batch.iter().for_each(|(payload, _)| counters.read(&mut table, payload));
-            let time = now(&hub);
-            if time / interval != begin {
-                report(&hub, &table.collect(begin * interval));
-                begin = time / interval;
+            let (mut interval, mut data) = (counters.interval.lock(), Vec::new());
+            if let Some(interval) = &mut *interval {
+                batch.iter().for_each(|(payload, _)| counters.read(&mut interval.table, payload));
+                data = interval.collect_at(now(&hub));
             }
+            drop(interval);
+            report(&hub, &data);
             if batch.is_empty() {
-                let rest = interval - time % interval;
+                let rest = length - now(&hub) % length;
                 receiver.wait_for(Duration::from_millis(rest.unsigned_abs()))?;
             }
         }
     };
     thread::Builder::new().name("statsd".to_owned()).spawn(receive)
+}
+
+/// Takes the values of the interval that has not ended yet, at the end of the program.
+pub(crate) fn finish(hub: &Hub) {
+    let interval = hub.aws.statsd.interval.lock().take();
+    if let Some(Interval { mut table, begin, .. }) = interval {
+        report(hub, &table.collect(begin));
+    }
+}
+
+impl Interval {
+    fn new(table: Table, length: i64, now: i64) -> Self {
+        Self { table, length, begin: now - now.rem_euclid(length) }
+    }
+
+    /// The points of the interval, if it has ended at a time. Then the one of this time begins.
+    fn collect_at(&mut self, now: i64) -> Vec<Datum> {
+        let begin = now - now.rem_euclid(self.length);
+        if begin == self.begin {
+            return Vec::new();
+        }
+        self.table.collect(core::mem::replace(&mut self.begin, begin))
+    }
 }
 
 fn now(hub: &Hub) -> i64 {
@@ -93,6 +130,26 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn interval_is_collected_at_its_end_with_the_time_of_its_beginning() {
+        let (counters, mut interval) =
+            (Counters::default(), Interval::new(Table::new(1 << 20), 10, 25));
+        let times = |data: Vec<Datum>| {
+            data.iter()
+                .flat_map(|it| &it.points)
+                .map(|point| (point.end, point.sum))
+                .collect::<Vec<_>>()
+        };
+        counters.read(&mut interval.table, b"a:1|c");
+        assert_eq!(times(interval.collect_at(29)), []);
+        counters.read(&mut interval.table, b"a:2|c");
+        assert_eq!(times(interval.collect_at(30)), [(20, 3.0)]);
+        counters.read(&mut interval.table, b"a:4|c");
+        // A pause of several intervals.
+        assert_eq!(times(interval.collect_at(61)), [(30, 4.0)]);
+        assert_eq!((times(interval.collect_at(70)), interval.begin), (vec![], 70));
+    }
 
     #[test]
     fn lines_of_a_datagram_are_counted() {
