@@ -38,7 +38,7 @@ def applied(config):
     return a["AlarmArn"], tags
 
 
-stat = lambda name: dict(Metric=dict(MetricName=name, Namespace="AWS/EC2"), Period=120, Stat="Sum", Unit="Count")
+stat = lambda name: dict(Metric=dict(MetricName=name, Namespace="AWS/EC2", Dimensions=[]), Period=120, Stat="Sum", Unit="Count")
 plain = dict(AlarmName="tf-cpu", ComparisonOperator="GreaterThanOrEqualToThreshold", EvaluationPeriods=2, Period=120,
              MetricName="CPUUtilization", Namespace="AWS/EC2", Statistic="Average", Threshold=80.0, ActionsEnabled=True,
              TreatMissingData="missing", AlarmDescription="This metric monitors ec2 cpu utilization",

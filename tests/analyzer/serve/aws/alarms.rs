@@ -241,6 +241,41 @@ fn new_alarm_is_evaluated_at_once_with_values_of_before() {
     assert_eq!(described(&server, "wrong"), Value::Null);
 }
 
+/// An expression can become wrong later: it has two series as soon as both metrics have values.
+#[test]
+fn alarm_that_cannot_be_evaluated_shows_why() {
+    let server = Server::start(&[]);
+    let put = |name: &str| {
+        let datum = json!({"MetricName": name, "Value": 3, "Timestamp": now() - 5.0});
+        let put = json!({"Namespace": "Shop", "MetricData": [datum]});
+        call(&server, "PutMetricData", &put);
+    };
+    let metric = |id: &str, name: &str| {
+        let metric = json!({"Namespace": "Shop", "MetricName": name});
+        json!({"Id": id, "ReturnData": false,
+            "MetricStat": {"Metric": metric, "Period": 1, "Stat": "Sum"}})
+    };
+    put("orders");
+    let metrics = json!([metric("m1", "orders"), metric("m2", "refunds"),
+        {"Id": "e1", "Expression": "REMOVE_EMPTY(METRICS())"}]);
+    let further =
+        json!({"EvaluationPeriods": 60, "TreatMissingData": "ignore", "Metrics": metrics});
+    let mut twice = alarm("twice", &further);
+    for name in ["Namespace", "MetricName", "Period", "Statistic"] {
+        twice[name] = Value::Null;
+    }
+    call(&server, "PutMetricAlarm", &twice);
+    assert_eq!(described(&server, "twice")["EvaluationState"], Value::Null);
+    put("refunds");
+    let found = wait_until("an error", || {
+        let found = described(&server, "twice");
+        (found["EvaluationState"] == "EVALUATION_ERROR").then_some(found)
+    });
+    assert_eq!(found["StateValue"], "INSUFFICIENT_DATA");
+    let reason = found["StateReason"].as_str().expect("a text");
+    assert!(reason.starts_with("Insufficient Data: ") && reason.contains("time series"), "{found}");
+}
+
 /// The first alarm of a fleet: a host is silent.
 #[test]
 fn alarm_on_the_status_check_of_a_host_that_is_silent() {

@@ -277,6 +277,18 @@ mod tests {
     }
 
     #[test]
+    fn alarm_that_cannot_be_evaluated_has_an_evaluation_state() {
+        let fault = Fault::validation("The expression has 2 time series.");
+        for status in [Status::failed(&fault, 1000), Status::new(1000)] {
+            let written = status.write(Document::new());
+            let members = Members::of(&written).unwrap();
+            let expected = status.has_failed.then_some("EVALUATION_ERROR");
+            assert_eq!(members.text("EvaluationState"), Ok(expected));
+            assert_eq!(Status::read(&members), Ok(status));
+        }
+    }
+
+    #[test]
     fn data_of_a_reason_is_json_of_bounded_length() {
         let many = [("EvaluationPeriods", 1400.into())];
         let status = of(&many, &[Some(-1.234_567_890_123_456_7e-300); 1402]);

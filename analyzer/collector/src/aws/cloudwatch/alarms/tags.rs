@@ -26,7 +26,7 @@ pub(in crate::aws::cloudwatch) fn tag(hub: &Hub, document: &Document) -> Result<
     }
     let further = read(&members)?;
     hub.aws.alarms.set_tags(name, |tags| tags.with("Tags", further))?;
-    stored::done(hub)
+    done(hub)
 }
 
 pub(in crate::aws::cloudwatch) fn untag(hub: &Hub, document: &Document) -> Result<Document, Fault> {
@@ -37,13 +37,18 @@ pub(in crate::aws::cloudwatch) fn untag(hub: &Hub, document: &Document) -> Resul
     }
     let keys = texts(&members, "TagKeys", MAX_KEYS, 128)?;
     hub.aws.alarms.set_tags(name, |tags| Ok(tags.without(&keys)))?;
-    stored::done(hub)
+    done(hub)
 }
 
 pub(in crate::aws::cloudwatch) fn list(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let name = alarm(hub, &Members::of(document)?)?.to_owned();
     let entry = hub.aws.alarms.get(&name).ok_or_else(|| none(&name))?;
     Ok(Document::new().with("Tags", entry.tags.list()))
+}
+
+/// Unlike other changes these have a result, which is empty.
+fn done(hub: &Hub) -> Result<Document, Fault> {
+    stored::done(hub).map(|_| Document::Map(Vec::new()))
 }
 
 /// The name of the alarm with the ARN of a request.

@@ -49,8 +49,9 @@ pub(in crate::aws) fn start(hub: Arc<Hub>, client: Client) -> io::Result<()> {
             if let Some(due) = due {
                 evaluate(&hub, &due, now());
             }
-            // At most half of a processor, so that others have the rest whatever alarms there are.
-            thread::sleep(begin.elapsed());
+            // At most half of a processor, so that others have the rest whatever alarms there are. What took
+            // longer has waited for a disk.
+            thread::sleep(begin.elapsed().min(LONGEST_PAUSE));
         }
     };
     thread::Builder::new().name("alarms".to_owned()).spawn(watch).map(drop)
@@ -125,6 +126,8 @@ pub(super) fn values(hub: &Hub, alarm: &Alarm, now: i64) -> Result<Values, Fault
 const GRACE: i64 = 200;
 /// Milliseconds after which an evaluation is late, for periods below a minute.
 const LATE: i64 = 1000;
+/// Between two evaluations.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The time between two looks at what is to be written.
 const SAVING: Duration = Duration::from_secs(1);
 
