@@ -8,9 +8,11 @@ use axum::http::request::Parts;
 use axum::http::{Request, Uri};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use super::fault::{Fault, Kind};
 use super::signature::{Caller, Keys, Message, Signatures};
+use crate::http::BODY_TIME;
 
 /// What decides about requests.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct Admission {
     places: Semaphore,
     /// Shares for those that wait for one, by the size of what they hold meanwhile.
     waiting: Semaphore,
+    /// A place for the one long body that is read or worked on.
+    long: Semaphore,
     /// Requests refused for their signature, or for having none.
     pub(crate) refused: AtomicU64,
     /// Requests refused because too many others waited.
@@ -32,6 +36,7 @@ impl Default for Admission {
             signatures: RwLock::default(),
             places: Semaphore::new(MAX_REQUESTS),
             waiting: Semaphore::new(MAX_WAITING),
+            long: Semaphore::new(1),
             refused: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
         }
@@ -84,19 +89,29 @@ impl Admission {
         checked
     }
 
+    /// The place for a long body, as soon as it is free.
+    pub(super) async fn long(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        match timeout(BODY_TIME, self.long.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            // The semaphore is never closed.
+            _ => Err(self.throttled()),
+        }
+    }
+
+    fn throttled(&self) -> Fault {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+        Fault::new(Kind::Throttled, "Too many requests wait. Send this one again later.")
+    }
+
     /// A place for a request with parameters of so many bytes, as soon as one is free.
     pub(super) async fn place(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Fault> {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
         }
         let shares = 1 + u32::try_from(bytes / SHARE).unwrap_or(u32::MAX - 1);
-        let throttled = || {
-            self.throttled.fetch_add(1, Ordering::Relaxed);
-            Fault::new(Kind::Throttled, "Too many requests wait. Send this one again later.")
-        };
-        let waiting = self.waiting.try_acquire_many(shares).map_err(|_| throttled())?;
+        let waiting = self.waiting.try_acquire_many(shares).map_err(|_| self.throttled())?;
         // The semaphore is never closed.
-        let place = self.places.acquire().await.map_err(|_| throttled());
+        let place = self.places.acquire().await.map_err(|_| self.throttled());
         drop(waiting);
         place
     }
@@ -144,6 +159,16 @@ mod tests {
         places.pop();
         assert!(polled(waiting[0].as_mut()).is_some());
         assert!(polled(Box::pin(admission.place(0)).as_mut()).is_none());
+    }
+
+    #[tokio::test]
+    async fn one_long_body_has_a_place() {
+        let admission = Admission::default();
+        let first = admission.long().await.expect("the place is free");
+        let mut second = Box::pin(admission.long());
+        assert!(polled(second.as_mut()).is_none());
+        drop(first);
+        assert!(polled(second.as_mut()).expect("the place is free").is_ok());
     }
 
     /// The result of a future, if it is there.

@@ -39,11 +39,13 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::SemaphorePermit;
 use tokio::task::block_in_place;
 
 use crate::client::Client;
 use crate::flow_logs::Options;
 use crate::history::History;
+use crate::http::MAX_BODY;
 use crate::hub::Hub;
 use crate::state;
 use admission::Admission;
@@ -190,24 +192,9 @@ pub(crate) fn usage(hub: &Hub) -> (Fleet, u64) {
 async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
     let (head, body) = request.into_parts();
     let (target, id) = (Target::of(&head), request_id());
-    // Only who is admitted makes this program hold much. Of less, the body shows the service too, whose
-    // errors have names of their own.
-    let is_large = body.size_hint().upper().is_none_or(|bytes| bytes > MAX_UNKNOWN);
-    if is_large && let Err(fault) = hub.aws.admission.admit(&head) {
-        return target.dialect(query(&head)).fault(&fault, &id);
-    }
-    let body = match body::read(body).await {
-        Ok(body) => body,
-        Err(fault) => return target.dialect(b"").fault(&fault, &id),
-    };
-    // The service of a query is among its parameters, also of one that is refused.
-    let sent = if body.is_empty() { Bytes::copy_from_slice(query(&head)) } else { body.clone() };
-    let read = || {
-        hub.aws.admission.authorize(&head, &body)?;
-        parameters(&head, target.protocol, body)
-    };
-    let body = match block_in_place(read) {
-        Ok(body) => body,
+    let mut sent = Bytes::new();
+    let (body, _long) = match receive(&hub, &head, &target, body, &mut sent).await {
+        Ok(received) => received,
         Err(fault) => return target.dialect(&sent).fault(&fault, &id),
     };
     drop(sent);
@@ -231,14 +218,52 @@ async fn reply(hub: Arc<Hub>, request: Request, read_only: bool) -> Response {
     }
 }
 
+/// What an operation reads of a request that may be worked on, and the place of a long body. What `sent`
+/// then has shows the service of a query, also of one that is refused.
+async fn receive<'h>(
+    hub: &'h Hub,
+    head: &Parts,
+    target: &Target,
+    body: Body,
+    sent: &mut Bytes,
+) -> Result<(Vec<u8>, Option<SemaphorePermit<'h>>), Fault> {
+    *sent = Bytes::copy_from_slice(query(head));
+    // Only who is admitted makes this program hold much. Of less, the body shows the service too, whose
+    // errors have names of their own.
+    if body.size_hint().upper().is_none_or(|bytes| bytes > MAX_UNKNOWN) {
+        hub.aws.admission.admit(head)?;
+    }
+    let most = body::longest(target);
+    // There is memory for one long body at a time, until the reply.
+    let long = async |is_long: bool| match is_long && most > MAX_BODY {
+        true => hub.aws.admission.long().await.map(Some),
+        false => Ok(None),
+    };
+    let mut place = long(body::is_long(&body)).await?;
+    let body = body::read(body, most).await?;
+    if target.protocol == Protocol::Query && !body.is_empty() {
+        *sent = body.clone();
+    }
+    block_in_place(|| hub.aws.admission.authorize(head, &body))?;
+    if place.is_none() {
+        place = long(body::is_compressed(head)).await?;
+    }
+    Ok((block_in_place(|| parameters(head, target.protocol, body, most))?, place))
+}
+
 /// What an operation reads of a request. The parameters of a query by GET are those of the URL, as of a
 /// presigned one by POST.
-fn parameters(head: &Parts, protocol: Protocol, body: Bytes) -> Result<Vec<u8>, Fault> {
+fn parameters(
+    head: &Parts,
+    protocol: Protocol,
+    body: Bytes,
+    most: usize,
+) -> Result<Vec<u8>, Fault> {
     let is_query = flow_monitor::route(head).is_none();
     if is_query && head.method != Method::POST || protocol == Protocol::Query && body.is_empty() {
         return Ok(query(head).to_vec());
     }
-    body::inflated(head, body)
+    body::inflated(head, body, most)
 }
 
 fn query(head: &Parts) -> &[u8] {

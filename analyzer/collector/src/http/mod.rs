@@ -37,7 +37,7 @@ pub(crate) use compat::EventEntry;
 pub(crate) use counters::Counters;
 pub(crate) use guard::Guard;
 use prometheus::SEPARATOR;
-pub(crate) use relaxed::read as read_body;
+pub(crate) use relaxed::{BODY_TIME, MAX_BODY, read as read_body};
 use reply::Failure;
 
 /// Serves requests without end, on a thread of its own.

@@ -73,6 +73,37 @@ def batches():
     assert [e["message"] for e in found] == ["right", "é\u0000\"\\"], found
 
 
+def long_batches():
+    """1 MiB of events, whatever JSON makes of them."""
+    for letter, name in [("\u0001", "control"), ("\u20ac", "euro"), ('"', "quote"), ("x", "plain")]:
+        size = len(letter.encode())
+        count = ((1 << 20) - 26 * 4) // size // 4
+        assert "rejectedLogEventsInfo" not in put("a", [(NOW + 10, letter * count)] * 4), name
+        refused("InvalidParameterException", put, stream="a", events=[(NOW + 10, letter * (count + 40))] * 4)
+    message = json.dumps({"a": [[[[{"b": {}}]]]], "c": [{}, {}, []]})
+    assert "rejectedLogEventsInfo" not in put("a", [(NOW + 11, message)] * 10_000)
+
+
+def absent():
+    """What Terraform and Grafana ask for besides: none of it is here."""
+    for call, name, parameters in [
+        (lg.describe_metric_filters, "metricFilters", {}),
+        (lg.describe_metric_filters, "metricFilters", {"logGroupName": "/shop/web"}),
+        (lg.describe_subscription_filters, "subscriptionFilters", {"logGroupName": "/shop/web"}),
+        (lg.describe_query_definitions, "queryDefinitions", {}),
+        (lg.describe_resource_policies, "resourcePolicies", {}),
+        (lg.describe_destinations, "destinations", {}),
+        (lg.describe_export_tasks, "exportTasks", {}),
+    ]:
+        found = call(**parameters)
+        assert found[name] == [] and "nextToken" not in found, found
+    refused("ResourceNotFoundException", lg.describe_metric_filters, logGroupName="/none")
+    refused("ResourceNotFoundException", lg.describe_subscription_filters, logGroupName="/none")
+    transformation = [{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}]
+    refused("UnknownOperationException", lg.put_metric_filter, logGroupName="/shop/web", filterName="f",
+            filterPattern="", metricTransformations=transformation)
+
+
 def pages():
     """Pages while others are written: no event twice, none lost, in the order of time."""
     lg.create_log_stream(logGroupName="/shop/db", logStreamName="s")
@@ -202,6 +233,8 @@ batches()
 pages()
 queries()
 embedded_metrics()
+absent()
+long_batches()
 if os.environ.get("FLOWMOTE_LIVE") == "1":
     live_tail()
 print("ok")

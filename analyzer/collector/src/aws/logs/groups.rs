@@ -21,11 +21,13 @@ pub(super) fn describe(hub: &Hub, document: &Document) -> Result<Document, Fault
     let request = ("groups", prefix, pattern);
     let after = members.text("nextToken")?;
     let after = after.map(|text| token::read(&request, text)).transpose()?;
+    let class = members.text("logGroupClass")?;
     // Of patterns the case does not matter.
     let pattern = pattern.map(str::to_ascii_lowercase);
     let is_wanted = |name: &str| {
         let of_pattern = |it: &String| name.to_ascii_lowercase().contains(it.as_str());
-        prefix.is_none_or(|prefix| name.starts_with(prefix))
+        class.is_none_or(|class| class == STANDARD)
+            && prefix.is_none_or(|prefix| name.starts_with(prefix))
             && pattern.as_ref().is_none_or(of_pattern)
             && after.is_none_or(|after| name > after)
     };
@@ -47,7 +49,7 @@ fn describe_group(hub: &Hub, group: &Group) -> Document {
         .with("metricFilterCount", 0)
         .with("arn", format!("{arn}:*"))
         .with("storedBytes", group.bytes() as i64)
-        .with("logGroupClass", "STANDARD")
+        .with("logGroupClass", STANDARD)
         .with("logGroupArn", arn)
 }
 
@@ -56,6 +58,9 @@ pub(super) fn create(hub: &Hub, document: &Document) -> Result<Document, Fault> 
     let (name, now) = (group_name(&members)?, hub.unix_ms(hub.now()).cast_signed());
     if members.has("kmsKeyId") {
         return Err(Fault::value("kmsKeyId", "has no use: log groups are not encrypted here"));
+    }
+    if members.text("logGroupClass")?.is_some_and(|class| class != STANDARD) {
+        return Err(Fault::value("logGroupClass", "must be STANDARD: all groups are of this class"));
     }
     let tags = Tags::of("tags", members.map("tags")?)?;
     let mut store = hub.aws.logs.store();
@@ -92,6 +97,7 @@ pub(super) fn delete_retention(hub: &Hub, document: &Document) -> Result<Documen
     Ok(Document::new())
 }
 
+const STANDARD: &str = "STANDARD";
 const MAX_PAGE: u32 = 50;
 /// Those of the service.
 const DAYS: [u32; 23] = [

@@ -3,6 +3,7 @@
 //! [`store`] has the events. This program adds its own by [`Logs::append`], others by `PutLogEvents`. They
 //! are read by [patterns](pattern), by queries of [Logs Insights](insights), and [as they come](live_tail).
 
+mod absent;
 mod comparison;
 mod cursor;
 mod event_stream;
@@ -127,20 +128,36 @@ impl Logs {
 }
 
 /// The operations. `StartLiveTail` has no reply that is a document.
-pub(super) const OPERATIONS: [Operation; 23] = [
+pub(super) const OPERATIONS: [Operation; 35] = [
     Operation { name: "CreateLogGroup", changes: true, run: groups::create },
     Operation { name: "CreateLogStream", changes: true, run: streams::create },
     Operation { name: "DeleteLogGroup", changes: true, run: groups::delete },
     Operation { name: "DeleteLogStream", changes: true, run: streams::delete },
     Operation { name: "DeleteRetentionPolicy", changes: true, run: groups::delete_retention },
+    Operation { name: "DescribeAccountPolicies", changes: false, run: absent::account_policies },
+    Operation { name: "DescribeDestinations", changes: false, run: absent::destinations },
+    Operation { name: "DescribeExportTasks", changes: false, run: absent::export_tasks },
+    Operation { name: "DescribeFieldIndexes", changes: false, run: absent::field_indexes },
+    Operation { name: "DescribeIndexPolicies", changes: false, run: absent::index_policies },
     Operation { name: "DescribeLogGroups", changes: false, run: groups::describe },
     Operation { name: "DescribeLogStreams", changes: false, run: streams::describe },
+    Operation { name: "DescribeMetricFilters", changes: false, run: absent::metric_filters },
     Operation { name: "DescribeQueries", changes: false, run: insights::describe },
+    Operation { name: "DescribeQueryDefinitions", changes: false, run: absent::query_definitions },
+    Operation { name: "DescribeResourcePolicies", changes: false, run: absent::resource_policies },
+    Operation {
+        name: "DescribeSubscriptionFilters",
+        changes: false,
+        run: absent::subscription_filters,
+    },
     Operation { name: "FilterLogEvents", changes: false, run: filter_log_events::run },
+    Operation { name: "GetDataProtectionPolicy", changes: false, run: absent::data_protection },
     Operation { name: "GetLogEvents", changes: false, run: get_log_events::run },
     Operation { name: "GetLogGroupFields", changes: false, run: fields::of_group },
     Operation { name: "GetLogRecord", changes: false, run: fields::record },
     Operation { name: "GetQueryResults", changes: false, run: insights::results },
+    Operation { name: "ListLogAnomalyDetectors", changes: false, run: absent::anomaly_detectors },
+    Operation { name: "ListLogGroupsForQuery", changes: false, run: insights::groups_of },
     Operation { name: "ListTagsForResource", changes: false, run: tags::list },
     Operation { name: "ListTagsLogGroup", changes: false, run: tags::list },
     Operation { name: "PutLogEvents", changes: true, run: put_log_events::run },

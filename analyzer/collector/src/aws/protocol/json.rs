@@ -11,7 +11,7 @@ pub(in crate::aws) fn read(body: &[u8]) -> Result<Document, Fault> {
     if body.is_empty() {
         return Ok(Document::new());
     }
-    if body.iter().filter(|byte| b"{[".contains(byte)).count() > MAX_STRUCTURES {
+    if structures(body) > MAX_STRUCTURES {
         let text = format!("The body has more than {MAX_STRUCTURES} structures and lists.");
         return Err(Fault::new(Kind::Serialization, text));
     }
@@ -19,6 +19,21 @@ pub(in crate::aws) fn read(body: &[u8]) -> Result<Document, Fault> {
         Fault::new(Kind::Serialization, format!("The body is no JSON: {error}"))
     })?;
     Ok(document(value))
+}
+
+/// Structures and lists, without those in texts, as of log events that are JSON themselves.
+fn structures(body: &[u8]) -> usize {
+    let (mut count, mut is_text, mut is_escaped) = (0, false, false);
+    for byte in body {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 impl From<Value> for Document {

@@ -138,6 +138,11 @@ fn json_has_a_limit_of_structures() {
     assert!(read(Protocol::Json, list(49_998).as_bytes()).is_ok());
     let fault = read(Protocol::Json, list(49_999).as_bytes()).unwrap_err();
     assert_eq!(fault.kind, Kind::Serialization);
+    // Those in texts are none.
+    let body =
+        |text: &str| format!(r#"{{"a":["\\\"{text}"{},0]}}"#, ",[]".repeat(49_990)).into_bytes();
+    assert!(read(Protocol::Json, &body(&"[{".repeat(99))).is_ok());
+    assert!(read(Protocol::Json, &body(&r#"",[],""#.repeat(99))).is_err());
 }
 
 /// A reply with each type of value.

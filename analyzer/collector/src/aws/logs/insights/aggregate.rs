@@ -91,7 +91,10 @@ pub(super) struct Groups<'q> {
     by: &'q [Expression],
     aggregates: &'q [Aggregate],
     places: HashMap<Box<[u8]>, usize, RandomState>,
-    groups: Vec<(Vec<Value<'static>>, Vec<State>)>,
+    /// The values of `by` of each group.
+    values: Vec<Vec<Value<'static>>>,
+    /// The statistics of all groups, one after the other: a row finds those of its group with one step.
+    states: Vec<State>,
     /// Made for each row anew.
     key: Vec<u8>,
     hasher: RandomState,
@@ -111,17 +114,19 @@ impl<'q> Groups<'q> {
         memory: usize,
     ) -> Self {
         let (places, hasher) = (HashMap::default(), RandomState::default());
-        let (groups, key) = (Vec::new(), Vec::new());
-        let mut all = Self { by, aggregates, places, groups, key, hasher, row, bytes: 0, memory };
+        let (values, states, key) = (Vec::new(), Vec::new(), Vec::new());
+        let mut all =
+            Self { by, aggregates, places, values, states, key, hasher, row, bytes: 0, memory };
         if by.is_empty() {
             // There is a result without rows too.
-            all.groups.push((Vec::new(), all.states()));
+            all.push(Vec::new());
         }
         all
     }
 
-    fn states(&self) -> Vec<State> {
-        self.aggregates.iter().map(|aggregate| aggregate.kind.state()).collect()
+    fn push(&mut self, values: Vec<Value<'static>>) {
+        self.values.push(values);
+        self.states.extend(self.aggregates.iter().map(|aggregate| aggregate.kind.state()));
     }
 
     /// Adds a row.
@@ -129,8 +134,8 @@ impl<'q> Groups<'q> {
     where
         'q: 'a,
     {
-        let number = self.group(scope)?;
-        let Some((_, states)) = self.groups.get_mut(number) else { return Ok(()) };
+        let first = self.group(scope)? * self.aggregates.len();
+        let states = self.states.get_mut(first..).unwrap_or_default();
         for (state, aggregate) in states.iter_mut().zip(self.aggregates) {
             let value = aggregate.of.as_ref().map_or(Value::Bool(true), |it| it.value(scope));
             if !value.is_null() {
@@ -164,15 +169,14 @@ impl<'q> Groups<'q> {
         }
         let values: Vec<_> = self.by.iter().map(|it| it.value(scope).owned()).collect();
         let texts: usize = values.iter().map(Value::bytes).sum();
-        let states = self.states();
         self.bytes += GROUP + self.row + self.key.len() + texts;
-        self.bytes += states.len() * size_of::<State>();
+        self.bytes += self.aggregates.len() * size_of::<State>();
         if self.bytes > self.memory {
             return Err(Overrun::Memory);
         }
-        let number = self.groups.len();
+        let number = self.values.len();
         self.places.insert(self.key.as_slice().into(), number);
-        self.groups.push((values, states));
+        self.push(values);
         Ok(number)
     }
 
@@ -180,10 +184,11 @@ impl<'q> Groups<'q> {
     pub(super) fn results(
         self,
     ) -> impl Iterator<Item = (Vec<Value<'static>>, Vec<Value<'static>>)> + use<'q> {
-        let aggregates = self.aggregates;
-        self.groups.into_iter().map(move |(by, states)| {
-            let states = states.into_iter().zip(aggregates);
-            (by, states.map(|(state, aggregate)| state.result(aggregate.kind)).collect())
+        let (aggregates, mut states) = (self.aggregates, self.states.into_iter());
+        self.values.into_iter().map(move |by| {
+            // The aggregates first: they end before a state is taken.
+            let each = aggregates.iter().zip(states.by_ref());
+            (by, each.map(|(aggregate, state)| state.result(aggregate.kind)).collect())
         })
     }
 }

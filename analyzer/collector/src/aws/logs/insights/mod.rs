@@ -17,5 +17,5 @@ mod syntax;
 mod tests;
 mod value;
 
-pub(super) use queries::{Queries, describe, results, start, stop};
+pub(super) use queries::{Queries, describe, groups_of, results, start, stop};
 pub(super) use record::{discovered, formats};

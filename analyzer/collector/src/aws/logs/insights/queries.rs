@@ -188,6 +188,15 @@ pub(in crate::aws::logs) fn results(hub: &Hub, document: &Document) -> Result<Do
         .with("status", state.status.word()))
 }
 
+/// `ListLogGroupsForQuery`.
+pub(in crate::aws::logs) fn groups_of(hub: &Hub, document: &Document) -> Result<Document, Fault> {
+    let members = Members::of(document)?;
+    let entry = hub.aws.logs.queries.find(members.required("queryId")?)?;
+    let groups: Vec<_> =
+        entry.groups.iter().map(|(name, _)| Document::from(name.as_str())).collect();
+    Ok(Document::new().with("logGroupIdentifiers", groups))
+}
+
 pub(in crate::aws::logs) fn stop(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
     let entry = hub.aws.logs.queries.find(members.required("queryId")?)?;
