@@ -5,6 +5,7 @@
 //! operations see this tree and no protocol, and protocols see no operation.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,36 @@ pub(crate) enum Document {
     Members(Vec<(String, Document)>),
     /// A map whose keys are data.
     Map(Vec<(String, Document)>),
+    Rows(Rows),
+}
+
+/// Rows of results as they are kept: a list of lists of structures with a `field` and a `value`. As such
+/// they would take many times the memory.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rows {
+    columns: Arc<[String]>,
+    rows: Arc<Vec<Vec<Option<String>>>>,
+}
+
+impl Rows {
+    pub(crate) fn new(columns: Arc<[String]>, rows: Arc<Vec<Vec<Option<String>>>>) -> Self {
+        Self { columns, rows }
+    }
+
+    /// The names and values of each row, without those that are missing.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Vec<(&str, &str)>> {
+        self.rows.iter().map(|row| {
+            let fields = self.columns.iter().zip(row);
+            fields.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect()
+        })
+    }
+
+    /// The same as lists of structures.
+    pub(crate) fn plain(&self) -> Document {
+        let field = |(name, value)| Document::new().with("field", name).with("value", value);
+        let row = |row: Vec<_>| Document::List(row.into_iter().map(field).collect());
+        Document::List(self.iter().map(row).collect())
+    }
 }
 
 impl Document {
@@ -88,6 +119,12 @@ impl From<i64> for Document {
 impl From<bool> for Document {
     fn from(value: bool) -> Self {
         Self::Bool(value)
+    }
+}
+
+impl From<Rows> for Document {
+    fn from(rows: Rows) -> Self {
+        Self::Rows(rows)
     }
 }
 

@@ -60,7 +60,10 @@ pub(super) fn create(hub: &Hub, document: &Document) -> Result<Document, Fault> 
         return Err(Fault::value("kmsKeyId", "has no use: log groups are not encrypted here"));
     }
     if members.text("logGroupClass")?.is_some_and(|class| class != STANDARD) {
-        return Err(Fault::value("logGroupClass", "must be STANDARD: all groups are of this class"));
+        return Err(Fault::value(
+            "logGroupClass",
+            "must be STANDARD: all groups are of this class",
+        ));
     }
     let tags = Tags::of("tags", members.map("tags")?)?;
     let mut store = hub.aws.logs.store();

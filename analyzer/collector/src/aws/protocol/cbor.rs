@@ -71,6 +71,7 @@ fn value(document: &Document) -> Value {
         Document::Text(text) => Value::Text(text.clone()),
         Document::List(list) => Value::Array(list.iter().map(value).collect()),
         Document::Members(list) | Document::Map(list) => members(list),
+        Document::Rows(rows) => value(&rows.plain()),
     }
 }
 

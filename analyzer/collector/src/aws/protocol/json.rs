@@ -1,6 +1,7 @@
 //! JSON 1.0: structures are objects, times numbers of seconds.
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
 use crate::aws::document::Document;
@@ -77,6 +78,11 @@ impl Serialize for Document {
                 list.iter().try_for_each(|item| items.serialize_element(item))?;
                 items.end()
             }
+            Self::Rows(rows) => {
+                let field = |(field, value)| Field { field, value };
+                let row = |row: Vec<_>| row.into_iter().map(field).collect::<Vec<_>>();
+                serializer.collect_seq(rows.iter().map(row))
+            }
             Self::Members(members) | Self::Map(members) => {
                 let mut map = serializer.serialize_map(Some(members.len()))?;
                 members.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
@@ -84,6 +90,13 @@ impl Serialize for Document {
             }
         }
     }
+}
+
+/// A field of a row.
+#[derive(Serialize)]
+struct Field<'a> {
+    field: &'a str,
+    value: &'a str,
 }
 
 /// Structures and lists of a request. Each can take half a kilobyte for two bytes of the body.

@@ -184,6 +184,7 @@ impl Xml {
             Document::Time(time) => self.text(&iso(*time)),
             Document::Text(text) => self.text(text),
             Document::List(list) => list.iter().for_each(|item| self.element(self.item, item)),
+            Document::Rows(rows) => self.content(&rows.plain()),
             Document::Members(members) => {
                 members.iter().for_each(|(name, value)| self.element(name, value));
             }

@@ -2,6 +2,7 @@ use axum::body::to_bytes;
 use axum::http::Request;
 
 use super::*;
+use crate::aws::document::Rows;
 use crate::aws::fault::Kind;
 
 fn target(path: &str, header: Option<&str>) -> Target {
@@ -156,6 +157,26 @@ fn sample() -> Document {
         .with("Times", vec![Document::Time(1_700_000_000.25)])
         .with("Empty", Document::List(Vec::new()))
         .with("Extended", map)
+}
+
+/// Rows are the same as the lists that they stand for.
+#[test]
+fn rows_are_lists_in_each_protocol() {
+    let columns = ["a", "b \"c\""].map(str::to_owned).into();
+    let text = |text: &str| Some(text.to_owned());
+    let rows = vec![vec![text("1"), None], Vec::new(), vec![None, None], vec![text("é"), text("")]];
+    let rows = Rows::new(columns, rows.into());
+    let field = |name: &str, value: &str| Document::new().with("field", name).with("value", value);
+    let last = vec![field("a", "é"), field("b \"c\"", "")];
+    let plain: Vec<Document> =
+        vec![vec![field("a", "1")].into(), Vec::new().into(), Vec::new().into(), last.into()];
+    for protocol in [Protocol::Query, Protocol::Json, Protocol::Cbor] {
+        let reply = |document: Document| {
+            dialect(protocol).reply("Do", &Document::new().with("results", document), "id")
+        };
+        let own = body(reply(rows.clone().into()));
+        assert_eq!(own, body(reply(plain.clone().into())), "{protocol:?}");
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::command::Query;
 use super::record::{Format, Source, formats};
 use super::run::{Outcome, Scanned, run};
 use super::syntax::MAX_LIMIT;
-use crate::aws::document::Document;
+use crate::aws::document::{Document, Rows};
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::logs::cursor::Wrong;
 use crate::aws::logs::name::{fault, group_name, groups, milliseconds};
@@ -45,7 +45,7 @@ struct Entry {
     id: String,
     text: String,
     /// The names of the columns.
-    columns: Vec<String>,
+    columns: Arc<[String]>,
     /// The groups, and the formats of their flow records.
     groups: Vec<(String, Vec<Format>)>,
     account: String,
@@ -168,19 +168,12 @@ pub(in crate::aws::logs) fn results(hub: &Hub, document: &Document) -> Result<Do
     let members = Members::of(document)?;
     let entry = hub.aws.logs.queries.find(members.required("queryId")?)?;
     let state = entry.state.lock();
-    let row = |row: &Vec<Option<String>>| {
-        let fields = entry.columns.iter().zip(row).filter_map(|(name, value)| {
-            let field = Document::new().with("field", name.as_str());
-            Some(field.with("value", value.as_deref()?))
-        });
-        Document::List(fields.collect())
-    };
     let Scanned { matched, records, bytes } = state.outcome.counts;
     let statistics = Document::new()
         .with("recordsMatched", matched as f64)
         .with("recordsScanned", records as f64)
         .with("bytesScanned", bytes as f64);
-    let rows: Vec<_> = state.outcome.rows.iter().map(row).collect();
+    let rows = Rows::new(entry.columns.clone(), state.outcome.rows.clone());
     Ok(Document::new()
         .with("queryLanguage", "CWLI")
         .with("results", rows)
@@ -348,7 +341,7 @@ mod tests {
         Arc::new(Entry {
             id: id.to_owned(),
             text: String::new(),
-            columns: Vec::new(),
+            columns: Arc::default(),
             groups: Vec::new(),
             account: String::new(),
             span: 0..=0,

@@ -6,6 +6,7 @@
 use core::ops::RangeInclusive;
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
@@ -23,7 +24,7 @@ use crate::aws::logs::store::Event;
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Values by the columns of the query.
-    pub(super) rows: Vec<Vec<Option<String>>>,
+    pub(super) rows: Arc<Vec<Vec<Option<String>>>>,
     pub(super) counts: Scanned,
 }
 
@@ -65,7 +66,7 @@ pub(super) fn run<'q>(
         rows = scan.apply(command, rows)?;
     }
     rows.truncate(bounds.limit.min(MAX_LIMIT));
-    Ok(Outcome { rows: cells(query, &rows, bounds.memory)?, counts })
+    Ok(Outcome { rows: Arc::new(cells(query, &rows, bounds.memory)?), counts })
 }
 
 /// The texts of all rows by columns, if they fit into so many bytes: each may be a copy of a long message.

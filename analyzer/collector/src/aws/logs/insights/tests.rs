@@ -66,8 +66,8 @@ fn table(store: &Store, group: &str, text: &str) -> Vec<String> {
         let cells = cells.into_iter().zip(&is_shown).filter(|(_, shown)| **shown);
         cells.map(|(cell, _)| cell).collect::<Vec<_>>().join(" | ")
     };
-    let rows = outcome.rows.into_iter().map(|row| {
-        line(row.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect())
+    let rows = outcome.rows.iter().map(|row| {
+        line(row.iter().cloned().map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect())
     });
     core::iter::once(line(names.clone())).chain(rows).collect()
 }
