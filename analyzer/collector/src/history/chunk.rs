@@ -3,39 +3,77 @@
 //! Metrics of a record have the same times, which are written once. A column that equals one before it,
 //! such as a metric under a second name, or one more that is zero, is written as a reference.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::bytes::{Reader, unsigned};
-use super::sample::{self, Sample};
+use super::log::Row;
+use super::sample;
+use super::samples::{Samples, only};
 use super::{Column, integers};
 
 /// The rows of a chunk in the order of their times.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Chunk {
     /// Milliseconds since 1970.
     pub(super) times: Vec<i64>,
     /// The milliseconds that the differences of a row are over; empty in tables of periods.
     pub(super) overs: Vec<i64>,
     /// As many samples as there are times, by the numbers of the columns.
-    pub(super) columns: Vec<(Column, Vec<Sample>)>,
+    pub(super) columns: Vec<(Column, Samples)>,
 }
 
 impl Chunk {
-    /// The row of a time, which is added if there is none.
-    pub(super) fn row(&mut self, time: i64, over: Option<i64>) -> usize {
+    /// Adds a row, or its samples to those of a row with the same time.
+    pub(super) fn push(&mut self, row: &Row) {
+        let is_next = self.times.last().is_none_or(|last| *last < row.end);
+        let at = self.row(row.end, Some(row.over));
+        for (near, (column, sample)) in row.columns.iter().enumerate() {
+            let place = self.column(*column, near);
+            let Some((_, samples)) = self.columns.get_mut(place) else { continue };
+            // The samples of a new row are added at the end of their columns.
+            match is_next && samples.len() == at {
+                true => samples.push(sample),
+                false => samples.add(at, sample, column.is_difference()),
+            }
+        }
+        if is_next {
+            self.fill();
+        }
+    }
+
+    /// The row of a time, which is added if there is none. A new last one has no samples until
+    /// [`Chunk::fill`] or until they are pushed.
+    fn row(&mut self, time: i64, over: Option<i64>) -> usize {
         let at = match self.times.last() {
             Some(last) if *last == time => return self.times.len() - 1,
             Some(last) if *last > time => match self.times.binary_search(&time) {
                 Ok(at) => return at,
                 Err(at) => at,
             },
-            _ => self.times.len(),
+            _ => {
+                self.times.push(time);
+                self.overs.extend(over);
+                return self.times.len() - 1;
+            }
         };
         self.times.insert(at, time);
         self.overs.splice(at.min(self.overs.len())..at.min(self.overs.len()), over);
-        for (_, samples) in &mut self.columns {
-            samples.insert(at, Sample::default());
+        self.columns.iter_mut().for_each(|(_, samples)| samples.insert(at));
+        at
+    }
+
+    /// Ends a last row: columns without a sample of it have none.
+    fn fill(&mut self) {
+        let rows = self.times.len();
+        for (_, samples) in self.columns.iter_mut().filter(|(_, it)| it.len() < rows) {
+            samples.insert(samples.len());
         }
+    }
+
+    /// The row of a period, which is added if there is none.
+    pub(super) fn period(&mut self, begin: i64) -> usize {
+        let at = self.row(begin, None);
+        self.fill();
         at
     }
 
@@ -47,7 +85,7 @@ impl Chunk {
         match self.columns.binary_search_by_key(&column, |(own, _)| *own) {
             Ok(at) => at,
             Err(at) => {
-                self.columns.insert(at, (column, vec![Sample::default(); self.times.len()]));
+                self.columns.insert(at, (column, Samples::missing(self.times.len())));
                 at
             }
         }
@@ -59,13 +97,30 @@ impl Chunk {
             return;
         }
         let kept: Vec<bool> = self.times.iter().map(|time| keep(*time)).collect();
-        fn only<T>(list: &mut Vec<T>, kept: &[bool]) {
-            let mut kept = kept.iter();
-            list.retain(|_| kept.next() == Some(&true));
-        }
         only(&mut self.times, &kept);
         only(&mut self.overs, &kept);
-        self.columns.iter_mut().for_each(|(_, samples)| only(samples, &kept));
+        self.columns.iter_mut().for_each(|(_, samples)| samples.retain(&kept));
+    }
+
+    /// Adds the rows of another chunk.
+    pub(super) fn join(&mut self, other: &Self) {
+        if self.times.is_empty() {
+            *self = other.clone();
+            return;
+        }
+        for (row, time) in other.times.iter().enumerate() {
+            let at = self.row(*time, other.overs.get(row).copied());
+            self.fill();
+            let mut near = 0;
+            for (column, samples) in &other.columns {
+                let Some(sample) = samples.get(row) else { continue };
+                near = self.column(*column, near);
+                if let Some((_, own)) = self.columns.get_mut(near) {
+                    own.add(at, &sample, column.is_difference());
+                }
+                near += 1;
+            }
+        }
     }
 
     /// The chunk as bytes, with times since `begin` in units of so many milliseconds.
@@ -78,10 +133,7 @@ impl Chunk {
         integers::write(&mut out, &steps.collect::<Vec<_>>());
         out.push(u8::from(!self.overs.is_empty()));
         integers::write(&mut out, &self.overs);
-        let is_shared = |(_, samples): &&(Column, Vec<Sample>)| {
-            samples.iter().all(Sample::is_known) && !samples.iter().all(Sample::is_one)
-        };
-        let counts = self.columns.iter().find(is_shared).map(|(_, it)| sample::counts(it));
+        let counts = self.columns.iter().find_map(|(_, samples)| sample::counts(samples));
         out.push(u8::from(counts.is_some()));
         let counts = counts.unwrap_or_default();
         integers::write(&mut out, &counts);
@@ -93,22 +145,22 @@ impl Chunk {
 
     fn encode_columns(&self, out: &mut Vec<u8>, counts: &[i64]) {
         unsigned(out, self.columns.len() as u64);
-        let (mut last, mut known) = (0, HashMap::new());
+        let (mut last, mut bytes) = (0, Vec::new());
+        let mut known: HashMap<u64, (u64, &Samples)> = HashMap::new();
         for (at, (column, samples)) in (0_u64..).zip(&self.columns) {
             unsigned(out, (column.0 - core::mem::replace(&mut last, column.0)).into());
-            let mut bytes = Vec::new();
-            sample::write(&mut bytes, samples, counts);
-            match known.get(&bytes) {
-                Some(same) => {
-                    out.push(0);
-                    unsigned(out, *same);
-                }
-                None => {
-                    unsigned(out, bytes.len() as u64);
-                    out.extend(&bytes);
-                    known.insert(bytes, at);
-                }
+            let digest = samples.digest();
+            let same = known.get(&digest).filter(|(_, it)| it.is_same(samples));
+            if let Some((same, _)) = same {
+                out.push(0);
+                unsigned(out, *same);
+                continue;
             }
+            known.insert(digest, (at, samples));
+            bytes.clear();
+            sample::write(&mut bytes, samples, counts);
+            unsigned(out, bytes.len() as u64);
+            out.extend(&bytes);
         }
     }
 

@@ -19,24 +19,33 @@ pub(super) fn write(out: &mut Vec<u8>, values: &[i64]) {
         }
         return;
     }
-    let runs = runs(values);
+    let steps = || values.windows(2).map(|pair| folded(step(pair)));
     let mean = mean(values);
     let from_mean = || values.iter().map(move |value| folded(value.wrapping_sub(mean)));
-    let steps = || values.windows(2).map(|pair| folded(step(pair)));
-    let (mean_bits, mean_code) = best(from_mean);
-    let (step_bits, step_code) = best(steps);
-    let rice = step_bits.min(mean_bits) / 8 + 11;
-    if runs.len() as u64 <= rice {
-        out.push(RUNS);
-        out.extend(runs);
-    } else if step_bits <= mean_bits {
-        out.push(STEPS | step_code);
+    let runs = 1 + values.windows(2).filter(|pair| step(pair) != 0).count();
+    let (step_sum, mean_sum) = (sum(steps()), sum(from_mean()));
+    let is_steps = step_sum <= mean_sum;
+    let (bits, best) = match is_steps {
+        true => best(step_sum, steps),
+        false => best(mean_sum, from_mean),
+    };
+    // A run has two bytes at least.
+    if 2 * runs as u64 <= bits / 8 + 11 {
+        let runs = self::runs(values);
+        if runs.len() as u64 <= bits / 8 + 11 {
+            out.push(RUNS);
+            out.extend(runs);
+            return;
+        }
+    }
+    if is_steps {
+        out.push(STEPS | best);
         signed(out, first);
-        code(out, step_code, steps());
+        code(out, best, steps());
     } else {
-        out.push(MEAN | mean_code);
+        out.push(MEAN | best);
         signed(out, mean);
-        code(out, mean_code, from_mean());
+        code(out, best, from_mean());
     }
 }
 
@@ -51,22 +60,25 @@ pub(super) fn read(input: &mut Reader<'_>, count: usize) -> Option<Vec<i64>> {
         RUNS => read_runs(input, count),
         form => {
             let (first, code) = (input.signed()?, form & 0x3f);
-            let mut bits = Bits { input, word: 0, left: 0 };
+            let mut bits = Bits::new(input.0, code)?;
+            let mut values = Vec::with_capacity(count);
+            let mut last = first;
             match form & 0xc0 {
-                STEPS => {
-                    let mut last = first;
-                    let rest = (1..count).map(|_| {
-                        last = last.wrapping_add(unfolded(bits.code(code)?));
-                        Some(last)
-                    });
-                    core::iter::once(Some(first)).chain(rest).collect()
-                }
-                MEAN => {
-                    let value = |_| Some(first.wrapping_add(unfolded(bits.code(code)?)));
-                    (0..count).map(value).collect()
-                }
-                _ => None,
+                STEPS => values.push(first),
+                MEAN => {}
+                _ => return None,
             }
+            while values.len() < count {
+                let distance = unfolded(bits.code()?);
+                if form & 0xc0 == STEPS {
+                    last = last.wrapping_add(distance);
+                    values.push(last);
+                } else {
+                    values.push(first.wrapping_add(distance));
+                }
+            }
+            input.0 = bits.rest();
+            Some(values)
         }
     }
 }
@@ -105,18 +117,17 @@ fn mean(values: &[i64]) -> i64 {
     i64::try_from(sum / values.len() as i128).unwrap_or_default()
 }
 
-/// The number of bits of the best code, and the bits that it leaves as they are.
-fn best<I: Iterator<Item = u64>>(values: impl Fn() -> I) -> (u64, u8) {
-    let (mut sum, mut count) = (0_u128, 0_u128);
-    for value in values() {
-        sum += u128::from(value);
-        count += 1;
-    }
-    let mean = (sum / count.max(1)).max(1);
-    let about = mean.ilog2().min(MAX_CODE.into()) as u8;
-    let codes = about.saturating_sub(1)..=(about + 1).min(MAX_CODE);
+fn sum(values: impl Iterator<Item = u64>) -> u128 {
+    values.map(u128::from).sum()
+}
+
+/// The number of bits of the best code of values with a sum, and the bits that it leaves as they are. Of a
+/// geometric distribution these are the logarithm of 0.69 times the mean.
+fn best<I: Iterator<Item = u64>>(sum: u128, values: impl Fn() -> I) -> (u64, u8) {
+    let count = values().count().max(1) as u128;
+    let about = (sum / count).max(1).ilog2().min(MAX_CODE.into()) as u8;
     let cost = |code: u8| (values().map(|value| cost(value, code)).sum(), code);
-    codes.map(cost).min().unwrap_or((u64::MAX, 0))
+    cost(about.saturating_sub(1)).min(cost(about))
 }
 
 fn cost(value: u64, code: u8) -> u64 {
@@ -127,61 +138,117 @@ fn cost(value: u64, code: u8) -> u64 {
 }
 
 fn code(out: &mut Vec<u8>, code: u8, values: impl Iterator<Item = u64>) {
-    let (mut word, mut filled) = (0_u128, 0_u32);
+    let mut bits = Writer { out, word: 0, filled: 0 };
     for value in values {
         let high = value >> code;
-        let (bits, length) = if high < ESCAPE {
-            let low = value & ((1 << code) - 1);
+        if high < ESCAPE {
             // So many ones, a zero, the low bits.
-            let ones = ((1_u128 << high) - 1) << 1;
-            (ones << code | u128::from(low), high as u32 + 1 + u32::from(code))
+            let ones = ((1_u64 << high) - 1) << 1;
+            let (length, low) = (high as u32 + 1, value & ((1 << code) - 1));
+            if code <= 11 {
+                bits.put(ones << code | low, length + u32::from(code));
+            } else {
+                bits.put(ones, length);
+                bits.put(low >> 32, u32::from(code).saturating_sub(32));
+                bits.put(low & 0xffff_ffff, u32::from(code).min(32));
+            }
         } else {
-            (((1 << ESCAPE) - 1) << 64 | u128::from(value), ESCAPE as u32 + 64)
-        };
-        word = word << length | bits;
-        filled += length;
-        while filled >= 8 {
-            filled -= 8;
-            out.push((word >> filled) as u8);
+            bits.put((1 << ESCAPE) - 1, ESCAPE as u32);
+            bits.put(value >> 32, 32);
+            bits.put(value & 0xffff_ffff, 32);
         }
-        word &= (1 << filled) - 1;
     }
-    if filled > 0 {
-        out.push((word << (8 - filled)) as u8);
+    bits.end();
+}
+
+/// Bits as bytes, the most significant one of a byte first.
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    word: u64,
+    /// Bits of the word that are not written: less than 32.
+    filled: u32,
+}
+
+impl Writer<'_> {
+    /// Adds up to 32 bits.
+    fn put(&mut self, bits: u64, length: u32) {
+        self.word = self.word << length | bits;
+        self.filled += length;
+        if self.filled >= 32 {
+            self.filled -= 32;
+            self.out.extend(((self.word >> self.filled) as u32).to_be_bytes());
+        }
+    }
+
+    fn end(self) {
+        let bytes = ((self.word << (32 - self.filled)) as u32).to_be_bytes();
+        self.out.extend(bytes.iter().take(self.filled.div_ceil(8) as usize));
     }
 }
 
-/// Bits of a list of codes, the most significant one of a byte first.
-struct Bits<'r, 'a> {
-    input: &'r mut Reader<'a>,
+/// The bits of a list of codes.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    /// Bytes that are in the word, or were.
+    taken: usize,
+    /// The next bits, from the most significant one on.
     word: u64,
     left: u32,
+    code: u32,
 }
 
-impl Bits<'_, '_> {
-    fn code(&mut self, code: u8) -> Option<u64> {
-        let mut high = 0;
-        while self.take(1)? == 1 {
-            high += 1;
-            if high == ESCAPE {
-                return Some(self.take(32)? << 32 | self.take(32)?);
-            }
-        }
-        let (top, low) = (code.saturating_sub(32), code.min(32));
-        let top = self.take(top.into())?;
-        Some((high << code) | top << low | self.take(low.into())?)
+impl<'a> Bits<'a> {
+    /// `None` if the code leaves more bits than any has.
+    fn new(bytes: &'a [u8], code: u8) -> Option<Self> {
+        (code <= MAX_CODE).then_some(Self { bytes, taken: 0, word: 0, left: 0, code: code.into() })
     }
 
-    /// Up to 32 bits.
-    fn take(&mut self, count: u32) -> Option<u64> {
-        while self.left < count {
-            self.word = self.word << 8 | u64::from(self.input.byte()?);
-            self.left += 8;
+    fn code(&mut self) -> Option<u64> {
+        self.fill();
+        let high = (!self.word).leading_zeros().min(ESCAPE as u32);
+        if high == ESCAPE as u32 {
+            self.take(high)?;
+            return Some(self.take(32)? << 32 | self.take(32)?);
         }
-        self.left -= count;
-        let bits = self.word >> self.left & ((1 << count) - 1);
-        self.word &= (1 << self.left) - 1;
+        self.take(high + 1)?;
+        Some(u64::from(high) << self.code | self.take(self.code)?)
+    }
+
+    /// Up to 43 bits.
+    fn take(&mut self, count: u32) -> Option<u64> {
+        if self.left < count {
+            self.fill();
+        }
+        self.left = self.left.checked_sub(count)?;
+        // Two shifts: a word cannot be shifted by all of its bits.
+        let bits = self.word >> 1 >> (63 - count);
+        self.word <<= count;
         Some(bits)
+    }
+
+    /// Takes bytes, until there are at least 56 bits or no more bytes.
+    fn fill(&mut self) {
+        let rest = self.bytes.get(self.taken..).unwrap_or_default();
+        if let Some(next) = rest.first_chunk() {
+            self.word |= u64::from_be_bytes(*next) >> self.left;
+            let bytes = (63 - self.left) / 8;
+            self.taken += bytes as usize;
+            self.left += 8 * bytes;
+            // The rest of the next byte comes with it.
+            self.word &= !(u64::MAX >> self.left);
+        } else {
+            for byte in rest.iter().take(((63 - self.left) / 8) as usize) {
+                self.word |= u64::from(*byte) << (56 - self.left);
+                self.left += 8;
+                self.taken += 1;
+            }
+        }
+    }
+
+    /// The bytes after the last code.
+    fn rest(self) -> &'a [u8] {
+        let taken = self.taken - (self.left / 8) as usize;
+        self.bytes.get(taken..).unwrap_or_default()
     }
 }
 

@@ -1,10 +1,9 @@
 //! The log: rows of the last minutes, as they came.
 //!
 //! Each part of the log is one value of the database and has the rows of a shard of groups, so that few
-//! of them are read to put the rows of a shard into chunks. A row begins with its length, so that the rows
-//! of one group are found without decoding those of others.
+//! of them are read to put the rows of a shard into chunks. At its end are the groups and places of its rows,
+//! in the order of groups, so that the rows of one group are found without a look at others.
 
-use core::ops::Range;
 use std::collections::BTreeMap;
 
 use super::bytes::{Reader, signed, unsigned};
@@ -12,7 +11,7 @@ use super::sample::Sample;
 use super::{Column, Group};
 
 /// The numbers of a group at a time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Row {
     /// Milliseconds since 1970.
     pub(crate) end: i64,
@@ -24,19 +23,36 @@ pub(crate) struct Row {
 /// Rows that are not written yet, by shards.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(super) shards: BTreeMap<u32, Vec<u8>>,
+    pub(super) shards: BTreeMap<u32, Part>,
     /// Samples in it.
     pub(crate) points: u64,
-    /// Room for a row.
-    row: Vec<u8>,
 }
 
 impl Batch {
     /// Adds a row.
     pub(crate) fn add(&mut self, group: Group, row: &Row) {
-        let mut bytes = core::mem::take(&mut self.row);
-        bytes.clear();
-        let out = &mut bytes;
+        self.shards.entry(group.shard()).or_default().add(group, row);
+        self.points += row.columns.len() as u64;
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.values().map(Part::len).sum()
+    }
+}
+
+/// The rows of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    rows: Vec<u8>,
+    /// The groups of rows, and their places.
+    places: Vec<(u32, u32)>,
+}
+
+impl Part {
+    fn add(&mut self, group: Group, row: &Row) {
+        let out = &mut self.rows;
+        // Rows beyond are as if the part was damaged; a batch is never so large.
+        self.places.push((group.0, u32::try_from(out.len()).unwrap_or(u32::MAX)));
         signed(out, row.end);
         signed(out, row.over);
         unsigned(out, row.columns.len() as u64);
@@ -51,43 +67,72 @@ impl Batch {
                 }
             }
         }
-        let shard = self.shards.entry(group.shard()).or_default();
-        unsigned(shard, group.0.into());
-        unsigned(shard, bytes.len() as u64);
-        shard.extend(&bytes);
-        self.row = bytes;
-        self.points += row.columns.len() as u64;
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.shards.values().map(Vec::len).sum()
+    pub(super) fn len(&self) -> usize {
+        self.rows.len() + self.places.len() * PLACE
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut places = self.places.clone();
+        // Rows of a group stay in their order.
+        places.sort_by_key(|(group, _)| *group);
+        let mut out = Vec::with_capacity(self.len() + 4);
+        out.extend(&self.rows);
+        for (group, place) in &places {
+            out.extend(group.to_le_bytes());
+            out.extend(place.to_le_bytes());
+        }
+        out.extend((places.len() as u32).to_le_bytes());
+        out
     }
 }
 
-/// The rows of a part of the log: their groups, and where their bytes are. The rest of a damaged one is
-/// missing.
-pub(super) fn places(part: &[u8]) -> impl Iterator<Item = (Group, Range<usize>)> {
-    let mut input = Reader(part);
-    core::iter::from_fn(move || {
-        let group = Group(u32::try_from(input.unsigned()?).ok()?);
-        let length = input.count(input.0.len())?;
-        let begin = part.len() - input.0.len();
-        input.bytes(length)?;
-        Some((group, begin..begin + length))
-    })
+/// The places of the rows of a part, by groups.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a>(&'a [[u8; PLACE]]);
+
+impl<'a> Places<'a> {
+    /// Those of a part; there are none in a damaged one.
+    pub(super) fn of(part: &'a [u8]) -> Self {
+        let places = part.split_last_chunk().and_then(|(rest, count)| {
+            let length = (u32::from_le_bytes(*count) as usize).checked_mul(PLACE)?;
+            rest.get(rest.len().checked_sub(length)?..)
+        });
+        Self(places.unwrap_or_default().as_chunks().0)
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = (Group, usize)> {
+        self.0.iter().map(|place| (Self::group(place), Self::place(place)))
+    }
+
+    /// Those of a group.
+    pub(super) fn of_group(self, group: Group) -> impl Iterator<Item = usize> {
+        let first = self.0.partition_point(|place| Self::group(place) < group);
+        let rest = self.0.get(first..).unwrap_or_default().iter();
+        rest.take_while(move |place| Self::group(place) == group).map(Self::place)
+    }
+
+    fn group([a, b, c, d, ..]: &[u8; PLACE]) -> Group {
+        Group(u32::from_le_bytes([*a, *b, *c, *d]))
+    }
+
+    fn place([.., a, b, c, d]: &[u8; PLACE]) -> usize {
+        u32::from_le_bytes([*a, *b, *c, *d]) as usize
+    }
 }
 
-/// The row that bytes are.
-pub(super) fn row(bytes: &[u8]) -> Option<Row> {
-    let input = &mut Reader(bytes);
-    let (end, over) = (input.signed()?, input.signed()?);
+/// Reads the row at a place of a part into one that there is. `None` if it is damaged.
+pub(super) fn read(part: &[u8], place: usize, row: &mut Row) -> Option<()> {
+    let input = &mut Reader(part.get(place..)?);
+    (row.end, row.over) = (input.signed()?, input.signed()?);
     let count = input.count(input.0.len())?;
-    let mut columns = Vec::with_capacity(count);
+    row.columns.clear();
     for _ in 0..count {
         let column = Column(u32::try_from(input.unsigned()?).ok()?);
-        columns.push((column, sample(input)?));
+        row.columns.push((column, sample(input)?));
     }
-    Some(Row { end, over, columns })
+    Some(())
 }
 
 fn sample(input: &mut Reader<'_>) -> Option<Sample> {
@@ -119,6 +164,8 @@ fn read_number(input: &mut Reader<'_>) -> Option<f64> {
     Some(super::bytes::unfolded(folded) as f64)
 }
 
+/// Bytes of the place of a row.
+const PLACE: usize = 8;
 /// First bytes that no whole number has.
 const BITS: u8 = 1;
 const SEVERAL: u8 = 2;
@@ -141,11 +188,21 @@ mod tests {
             let mut batch = Batch::default();
             batch.add(Group(7), &row);
             batch.add(Group(8), &row);
-            let bytes = batch.shards.values().next().unwrap();
-            let found: Vec<_> =
-                places(bytes).map(|(group, at)| (group, super::row(&bytes[at]).unwrap())).collect();
-            let expected = [(Group(7), row.clone()), (Group(8), row)];
-            prop_assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+            batch.add(Group(7), &row);
+            let bytes = batch.shards.values().next().unwrap().encode();
+            prop_assert_eq!(batch.bytes() + 4, bytes.len());
+            let expected = format!("{row:?}");
+            let mut found = Row::default();
+            for (group, rows) in [(6, 0), (7, 2), (8, 1), (9, 0)] {
+                let places: Vec<_> = Places::of(&bytes).of_group(Group(group)).collect();
+                prop_assert_eq!(places.len(), rows);
+                for place in places {
+                    read(&bytes, place, &mut found).unwrap();
+                    prop_assert_eq!(&format!("{found:?}"), &expected);
+                }
+            }
+            let groups: Vec<_> = Places::of(&bytes).iter().map(|(group, _)| group.0).collect();
+            prop_assert_eq!(groups, [7, 7, 8]);
         }
 
         #[test]
@@ -155,16 +212,21 @@ mod tests {
             let mut batch = Batch::default();
             batch.add(Group(7), &row);
             batch.add(Group(8), &row);
-            let mut bytes = batch.shards.values().next().unwrap().clone();
-            bytes[2 + at] = damage;
-            let found = places(&bytes).map(|(group, at)| (group, super::row(&bytes[at])));
-            prop_assert_eq!(found.last(), Some((Group(8), Some(row))));
+            let mut bytes = batch.shards.values().next().unwrap().encode();
+            bytes[at] = damage;
+            let place = Places::of(&bytes).of_group(Group(8)).next().unwrap();
+            let mut found = Row::default();
+            prop_assert_eq!(read(&bytes, place, &mut found), Some(()));
+            prop_assert_eq!(found, row);
         }
 
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
-            places(&bytes).for_each(|(_, at)| drop(row(&bytes[at])));
-            row(&bytes);
+            let mut row = Row::default();
+            for (_, place) in Places::of(&bytes).iter() {
+                let _ = read(&bytes, place, &mut row);
+            }
+            let _ = read(&bytes, 0, &mut row);
         }
     }
 }

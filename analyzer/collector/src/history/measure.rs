@@ -89,6 +89,26 @@ fn number(name: &str, default: i64) -> i64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
+/// The rows, or the periods of a tier, of a host that are in chunks.
+fn rows(store: &store::Store, tier: Tier) -> usize {
+    use redb::ReadableDatabase;
+    let transaction = store.database.begin_read().unwrap();
+    if tier == Tier::Rows {
+        let rows = transaction.open_table(store::ROWS).unwrap();
+        let parts = rows.range((0, 0)..=(0, u32::MAX)).unwrap();
+        return parts
+            .map(|it| rows::decode(it.unwrap().1.value(), None).unwrap().times.len())
+            .sum();
+    }
+    let chunks = transaction.open_table(store::CHUNKS).unwrap();
+    let keys = (tier.number(), 0, 0)..=(tier.number(), u32::MAX, u32::MAX);
+    let own = chunks.range(keys).unwrap().map(Result::unwrap).filter(|it| it.0.value().2 == 0);
+    own.map(|(key, bytes)| {
+        store::decode(tier, key.value().1, bytes.value(), None).unwrap().times.len()
+    })
+    .sum()
+}
+
 #[test]
 #[ignore = "takes minutes; run by hand for docs/history.md"]
 fn cost_of_hosts() {
@@ -151,11 +171,10 @@ fn cost_of_hosts() {
     for tier in Tier::ALL {
         let sizes = store.sizes().unwrap();
         let bytes: u64 = sizes.iter().filter(|(of, ..)| *of == tier).map(|(.., bytes)| bytes).sum();
-        let periods = if tier == Tier::Rows { 3 * 360 } else { hours * HOUR / tier.length() };
-        let all = (periods * hosts * 60) as f64;
+        let all = (rows(&store, tier) as i64 * hosts * 60) as f64;
         println!("{tier:?}: {bytes} bytes, {:.3} a point", bytes as f64 / all);
         if tier == Tier::Minutes {
-            let days = bytes as f64 / (hosts * hours) as f64 * 10_000.0 * 24.0 * 15.0;
+            let days = bytes as f64 / all * 60.0 * 10_000.0 * 15.0 * 1440.0;
             println!("  15 days of minutes of 10,000 hosts: {:.2} GB", days / 1e9);
         }
     }
@@ -175,17 +194,16 @@ fn bytes_of_series() {
         Like::Traffic,
         Like::Busy,
     ] {
-        let (mut minutes, mut random) = (chunk::Chunk::default(), Random(1));
+        let (mut minutes, mut rows) = (chunk::Chunk::default(), chunk::Chunk::default());
+        let mut random = Random(1);
         let is_difference = matches!(like, Like::Seldom | Like::Traffic);
         let (column, mut last) = (Column(2 | u32::from(is_difference)), 1e9);
         for round in 1..=2160 {
             last = next(like, last, &mut random);
             let columns = vec![(column, Sample::one(last))];
-            periods::add_to_minutes(
-                &mut minutes,
-                &Row { end: round * 10_000, over: 10_000, columns },
-            );
+            rows.push(&Row { end: round * 10_000, over: 10_000, columns });
         }
+        periods::add_to_minutes(&mut minutes, &rows);
         let bytes = minutes.encode(0, MINUTE).len();
         let points = minutes.times.len();
         println!(

@@ -15,10 +15,14 @@ mod log;
 mod measure;
 mod merging;
 mod meta;
+#[cfg(test)]
+mod model;
 mod open;
 mod periods;
 mod reading;
+mod rows;
 mod sample;
+mod samples;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -39,8 +39,8 @@ impl History {
     /// last run left in the log becomes chunks.
     pub(crate) fn open(&self, now: i64) {
         let opened = self.open_or_set_aside().and_then(|store| {
-            for shard in store.shards(0)? {
-                store.merge(shard, now)?;
+            for shard in store.shards(now)? {
+                store.merge(shard, now, false)?;
             }
             *self.catalogue.lock() = Catalogue::open(&store)?;
             Ok(store)

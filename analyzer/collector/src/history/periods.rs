@@ -5,41 +5,96 @@
 //! between polls in different minutes, or in different parts of the log, adds to the sample that is there.
 
 use super::chunk::Chunk;
-use super::log::Row;
 use super::sample::Sample;
+use super::samples::Samples;
 use super::tier::{DAY, MINUTE, Tier};
 
 /// Adds the samples of rows, by minutes.
-pub(super) fn add_to_minutes(minutes: &mut Chunk, row: &Row) {
-    let value_at = row.end - row.end.rem_euclid(MINUTE);
-    let columns = row.columns.iter();
-    let (differences, values): (Vec<_>, Vec<_>) =
-        columns.copied().partition(|(column, _)| column.is_difference() && row.over > 0);
-    if !values.is_empty() {
-        let (at, mut near) = (minutes.row(value_at, None), 0);
-        for (column, sample) in values {
-            near = minutes.column(column, near);
-            add(minutes, near, at, &sample);
-            near += 1;
+pub(super) fn add_to_minutes(minutes: &mut Chunk, rows: &Chunk) {
+    let has = |difference: bool| rows.columns.iter().any(|it| it.0.is_difference() == difference);
+    let values: Vec<Share> = if has(false) { values(rows).collect() } else { Vec::new() };
+    let shares: Vec<Share> = if has(true) { shares(rows).collect() } else { Vec::new() };
+    for share in values.iter().chain(&shares) {
+        minutes.period(share.minute);
+    }
+    let times = minutes.times.clone();
+    let (values, shares) = (placed(&times, values), placed(&times, shares));
+    for (near, (column, samples)) in rows.columns.iter().enumerate() {
+        let at = minutes.column(*column, near);
+        let Some((_, own)) = minutes.columns.get_mut(at) else { continue };
+        match column.is_difference() {
+            true => add_shares(own, samples, &shares),
+            false => add_values(own, samples, &values),
         }
     }
-    if differences.is_empty() {
-        return;
-    }
-    // A difference over more than a day is none of a poller.
-    let over = row.over.min(DAY);
-    let begin = row.end - over;
-    let mut minute = begin - begin.rem_euclid(MINUTE);
-    while minute < row.end {
-        let (from, to) = (begin.max(minute) - begin, row.end.min(minute + MINUTE) - begin);
-        let (at, mut near) = (minutes.row(minute, None), 0);
-        for (column, sample) in &differences {
-            let share = share(sample.sum, from, to, over);
-            near = minutes.column(*column, near);
-            add(minutes, near, at, &Sample::one(share));
-            near += 1;
+}
+
+/// What is of a row in a minute.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    row: usize,
+    minute: i64,
+    /// From one time to another of the time that the row is over.
+    from: i64,
+    to: i64,
+    over: i64,
+}
+
+/// Values are in the minute in which their row ends.
+fn values(rows: &Chunk) -> impl Iterator<Item = Share> {
+    rows.times.iter().enumerate().map(|(row, end)| Share {
+        row,
+        minute: end - end.rem_euclid(MINUTE),
+        from: 0,
+        to: 0,
+        over: 0,
+    })
+}
+
+/// Differences are in all minutes that they overlap.
+fn shares(rows: &Chunk) -> impl Iterator<Item = Share> {
+    let overs = rows.overs.iter().copied().chain(core::iter::repeat(0));
+    values(rows).zip(overs).flat_map(|(value, over)| {
+        // A difference over more than a day is none of a poller.
+        let over = over.clamp(0, DAY);
+        let end = rows.times.get(value.row).copied().unwrap_or_default();
+        let begin = end - over;
+        let first = if over == 0 { value.minute } else { begin - begin.rem_euclid(MINUTE) };
+        let minutes = (first..end.max(first + 1)).step_by(MINUTE as usize);
+        minutes.map(move |minute| {
+            let (from, to) = (begin.max(minute) - begin, end.min(minute + MINUTE) - begin);
+            Share { row: value.row, minute, from, to, over }
+        })
+    })
+}
+
+/// Shares with the places of their minutes.
+fn placed(times: &[i64], shares: Vec<Share>) -> Vec<(usize, Share)> {
+    let mut near = 0;
+    let place = |share: Share| {
+        if times.get(near) != Some(&share.minute) {
+            near = times.binary_search(&share.minute).unwrap_or_else(|next| next);
         }
-        minute += MINUTE;
+        (near, share)
+    };
+    shares.into_iter().map(place).collect()
+}
+
+fn add_values(minutes: &mut Samples, rows: &Samples, places: &[(usize, Share)]) {
+    minutes.make_several();
+    for (at, share) in places {
+        if let Some(sample) = rows.get(share.row) {
+            minutes.add(*at, &sample, false);
+        }
+    }
+}
+
+fn add_shares(minutes: &mut Samples, rows: &Samples, places: &[(usize, Share)]) {
+    for (at, Share { row, from, to, over, .. }) in places {
+        if let Some(sample) = rows.get(*row) {
+            let share = share(sample.sum, *from, *to, *over);
+            minutes.add(*at, &Sample::one(share), true);
+        }
     }
 }
 
@@ -56,54 +111,24 @@ fn share(sum: f64, from: i64, to: i64, over: i64) -> f64 {
     until(to) - until(from)
 }
 
-/// A row as a chunk.
-pub(super) fn as_chunk(row: &Row) -> Chunk {
-    let mut columns: Vec<_> = row.columns.iter().map(|(it, sample)| (*it, vec![*sample])).collect();
-    columns.sort_by_key(|(column, _)| *column);
-    Chunk { times: vec![row.end], overs: vec![row.over], columns }
-}
-
-/// Adds the rows of another chunk.
-pub(super) fn join(chunk: &mut Chunk, other: &Chunk) {
-    for (row, time) in other.times.iter().enumerate() {
-        let at = chunk.row(*time, other.overs.get(row).copied());
-        let mut near = 0;
-        for (column, samples) in &other.columns {
-            let Some(sample) = samples.get(row).filter(|it| it.is_known()) else { continue };
-            near = chunk.column(*column, near);
-            add(chunk, near, at, sample);
-            near += 1;
-        }
-    }
-}
-
-fn add(chunk: &mut Chunk, column: usize, row: usize, sample: &Sample) {
-    let Some((column, samples)) = chunk.columns.get_mut(column) else { return };
-    let Some(own) = samples.get_mut(row) else { return };
-    if column.is_difference() && own.is_known() {
-        *own = Sample::one(own.sum + sample.sum);
-    } else {
-        own.add(sample);
-    }
-}
-
 /// Minutes as periods of a tier.
 pub(super) fn longer(minutes: &Chunk, tier: Tier) -> Chunk {
     let mut periods = Chunk::default();
     let begin = |time: i64| time - time.rem_euclid(tier.length());
     for time in &minutes.times {
-        periods.row(begin(*time), None);
+        periods.period(begin(*time));
     }
     for (column, samples) in &minutes.columns {
         let at = periods.column(*column, periods.columns.len());
         let Some((_, own)) = periods.columns.get_mut(at) else { continue };
+        own.make_several();
         let mut row = 0;
-        for (time, sample) in minutes.times.iter().zip(samples) {
+        for (time, sample) in minutes.times.iter().zip(samples.iter()) {
             while periods.times.get(row).is_some_and(|own| *own < begin(*time)) {
                 row += 1;
             }
-            if let Some(own) = own.get_mut(row) {
-                own.add(sample);
+            if let Some(sample) = sample {
+                own.add(row, &sample, false);
             }
         }
     }
@@ -114,6 +139,7 @@ pub(super) fn longer(minutes: &Chunk, tier: Tier) -> Chunk {
 mod tests {
     use super::*;
     use crate::history::Column;
+    use crate::history::log::Row;
 
     const SUM: Column = Column(3);
     const VALUE: Column = Column(4);
@@ -124,12 +150,14 @@ mod tests {
 
     fn minutes(rows: &[Row]) -> Chunk {
         let mut chunk = Chunk::default();
-        rows.iter().for_each(|row| add_to_minutes(&mut chunk, row));
+        let mut list = Chunk::default();
+        rows.iter().for_each(|row| list.push(row));
+        add_to_minutes(&mut chunk, &list);
         chunk
     }
 
     fn samples(chunk: &Chunk) -> Vec<(i64, f64, f64, f64, f64)> {
-        let list = chunk.columns[0].1.iter();
+        let list = chunk.columns[0].1.iter().map(Option::unwrap);
         let rows = chunk.times.iter().zip(list);
         rows.map(|(time, it)| (time / 1000, it.sum, it.min, it.max, it.count)).collect()
     }
@@ -151,7 +179,7 @@ mod tests {
         assert_eq!(longer, [(0, 667.0, 307.0, 360.0, 2.0)]);
         // In parts, as from two parts of the log.
         let mut joined = minutes(&rows[..1]);
-        join(&mut joined, &minutes(&rows[1..]));
+        joined.join(&minutes(&rows[1..]));
         assert_eq!(samples(&joined), expected);
     }
 

@@ -1,19 +1,19 @@
 //! Reading: the samples of metrics, of chunks and of the log, in one state of the file.
 
 use core::ops::Range;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use redb::{ReadOnlyTable, ReadableDatabase};
 
 use super::chunk::Chunk;
-use super::log;
-use super::periods::{add_to_minutes, as_chunk, join, longer};
-use super::store::{CHUNKS, LAST, LOG, ROLLED, Result, SIZES, Store, decode, parts};
+use super::log::{self, Places};
+use super::periods::{add_to_minutes, longer};
+use super::rows;
+use super::store::{CHUNKS, LAST, LOG, ROLLED, ROWS, Result, SIZES, Store, decode, parts};
 use super::tier::{MINUTE, Tier};
 use super::{Column, Found, Group, History};
 
-/// What a request reads of the history: all of it in one state of the file. The places of a shard should be
-/// read one after the other, because the log is looked through once for each shard that follows another.
+/// What a request reads of the history: all of it in one state of the file.
 #[derive(Debug)]
 pub(crate) struct Reader<'h> {
     history: &'h History,
@@ -58,9 +58,15 @@ impl Reader<'_> {
     ) -> Vec<Found> {
         self.with(|file| {
             let (mut found, mut end) = (Vec::new(), span.end);
+            let longest = suitable(start, length).last().unwrap_or(Tier::Hours);
             for tier in suitable(start, length) {
-                let from = file.begin(tier)?.max(now - tier.keep()).max(span.start);
-                let from = (from - from.rem_euclid(tier.length())).max(span.start);
+                let kept = now - tier.keep();
+                // Longer periods end where the ones before begin: at the end of the longest.
+                let from = match tier == longest {
+                    true => kept,
+                    false => multiple_from(file.begin(tier)?.max(kept), longest.length()),
+                };
+                let from = from.max(span.start);
                 if from < end {
                     found.push(samples(tier, file.read(of, tier, from..end)?));
                     end = from;
@@ -99,15 +105,11 @@ impl Reader<'_> {
 struct File {
     chunks: ReadOnlyTable<(u8, u32, u32), &'static [u8]>,
     log: ReadOnlyTable<u64, &'static [u8]>,
-    rolled: ReadOnlyTable<u32, u32>,
+    rows: ReadOnlyTable<(u32, u32), &'static [u8]>,
+    rolled: ReadOnlyTable<u32, (u32, u32)>,
     sizes: ReadOnlyTable<(u8, u32), u64>,
     last: ReadOnlyTable<u32, i64>,
-    /// A shard, and where the rows of its groups are in the log.
-    logged: Option<(u32, Logged)>,
 }
-
-/// The part of the log, and the bytes of it, of each row of groups.
-type Logged = HashMap<Group, Vec<(u64, Range<usize>)>>;
 
 impl File {
     fn open(store: &Store) -> Result<Self> {
@@ -115,10 +117,10 @@ impl File {
         Ok(Self {
             chunks: transaction.open_table(CHUNKS)?,
             log: transaction.open_table(LOG)?,
+            rows: transaction.open_table(ROWS)?,
             rolled: transaction.open_table(ROLLED)?,
             sizes: transaction.open_table(SIZES)?,
             last: transaction.open_table(LAST)?,
-            logged: None,
         })
     }
 
@@ -140,32 +142,45 @@ impl File {
     }
 
     /// The samples of a metric from one time to another, without it, by periods of a tier.
-    fn read(&mut self, of: (Group, Column), tier: Tier, span: Range<i64>) -> Result<Chunk> {
-        // What is in no period of this tier yet is made of minutes.
-        let whole = if Tier::ROLLED.contains(&tier) {
-            let rolled = self.rolled.get(of.0.shard())?;
-            let rolled = rolled.map_or(i64::MIN, |slot| Tier::Minutes.begin(slot.value()));
-            let last = span.end - span.end.rem_euclid(tier.length());
-            rolled.min(last).max(span.start)
-        } else {
-            span.end
-        };
-        let mut found = self.load(of, tier, span.start..whole)?;
-        let mut rest = self.load(of, Tier::Minutes, whole..span.end)?;
-        for row in self.logged(of)? {
-            match tier {
-                Tier::Rows => join(&mut found, &as_chunk(&row)),
-                Tier::Minutes => add_to_minutes(&mut found, &row),
-                _ => add_to_minutes(&mut rest, &row),
-            }
+    fn read(&self, of: (Group, Column), tier: Tier, span: Range<i64>) -> Result<Chunk> {
+        let (mut found, logged) = (self.kept(of, &span)?, self.logged(of)?);
+        if tier == Tier::Rows {
+            found.join(&logged);
+            found.retain(|time| span.contains(&time));
+            return Ok(found);
         }
-        rest.retain(|time| (whole..span.end).contains(&time));
-        join(&mut found, &longer(&rest, tier));
+        // Before this time there are chunks of minutes and of longer periods, of all rows but those in the log.
+        let rolled = self.rolled.get(of.0.shard())?.map_or(0, |state| state.value().0);
+        let rolled = Tier::Minutes.begin(rolled);
+        let mut minutes = Chunk::default();
+        add_to_minutes(&mut minutes, &found);
+        minutes.retain(|time| time >= rolled);
+        add_to_minutes(&mut minutes, &logged);
+        minutes.retain(|time| span.contains(&time));
+        if tier == Tier::Minutes {
+            let mut found = self.load(of, Tier::Minutes, span.start..span.end.min(rolled))?;
+            found.join(&minutes);
+            found.retain(|time| span.contains(&time));
+            return Ok(found);
+        }
+        let last = span.end - span.end.rem_euclid(tier.length());
+        let whole = rolled.min(last).max(span.start);
+        let mut found = self.load(of, tier, span.start..whole)?;
+        let mut rest = self.load(of, Tier::Minutes, whole..span.end.min(rolled))?;
+        // Periods with late rows are made again.
+        let period = |time: &i64| time - time.rem_euclid(tier.length());
+        let late = minutes.times.iter().filter(|time| **time < whole).map(period);
+        for begin in late.collect::<BTreeSet<_>>() {
+            rest.join(&self.load(of, Tier::Minutes, begin..begin + tier.length())?);
+            found.retain(|time| time != begin);
+        }
+        rest.join(&minutes);
+        found.join(&longer(&rest, tier));
         found.retain(|time| span.contains(&time));
         Ok(found)
     }
 
-    /// What chunks of a tier have of a span of time, and of the rest of their slots.
+    /// What chunks of a tier have of a span of time.
     fn load(
         &self,
         (group, column): (Group, Column),
@@ -179,40 +194,40 @@ impl File {
         for slot in tier.slots(span.start, span.end) {
             if let Some(bytes) = self.chunks.get((tier.number(), slot, group.0))? {
                 let chunk = decode(tier, slot, bytes.value(), Some(column));
-                join(&mut found, &chunk.unwrap_or_default());
+                found.join(&chunk.unwrap_or_default());
+            }
+        }
+        found.retain(|time| span.contains(&time));
+        Ok(found)
+    }
+
+    /// The rows of a metric with a part in a span of time that are in chunks.
+    fn kept(&self, (group, column): (Group, Column), span: &Range<i64>) -> Result<Chunk> {
+        let mut found = Chunk::default();
+        for part in self.rows.range((group.0, 0)..=(group.0, u32::MAX))? {
+            let (_, bytes) = part?;
+            let overlap = |times: &Range<i64>| times.start < span.end && times.end >= span.start;
+            if rows::times(bytes.value()).filter(overlap).is_some() {
+                let rows = rows::decode(bytes.value(), Some(column));
+                found.join(&rows.unwrap_or_default());
             }
         }
         Ok(found)
     }
 
     /// The rows of a metric that are in the log.
-    fn logged(&mut self, (group, column): (Group, Column)) -> Result<Vec<log::Row>> {
-        let shard = group.shard();
-        if self.logged.as_ref().is_none_or(|(own, _)| *own != shard) {
-            self.logged = Some((shard, self.index(shard)?));
-        }
-        let places = self.logged.iter().filter_map(|(_, logged)| logged.get(&group)).flatten();
-        let mut rows = Vec::new();
-        for (part, at) in places {
-            let Some(bytes) = self.log.get(part)? else { continue };
-            let row = bytes.value().get(at.clone()).and_then(log::row);
-            rows.extend(row.map(|mut row| {
-                row.columns.retain(|(own, _)| *own == column);
-                row
-            }));
-        }
-        Ok(rows)
-    }
-
-    fn index(&self, shard: u32) -> Result<Logged> {
-        let mut index = Logged::new();
-        for part in self.log.range(parts(shard))? {
-            let (number, bytes) = part?;
-            for (group, at) in log::places(bytes.value()) {
-                index.entry(group).or_default().push((number.value(), at));
+    fn logged(&self, (group, column): (Group, Column)) -> Result<Chunk> {
+        let (mut rows, mut row) = (Chunk::default(), log::Row::default());
+        for part in self.log.range(parts(group.shard()))? {
+            let (_, bytes) = part?;
+            for place in Places::of(bytes.value()).of_group(group) {
+                if log::read(bytes.value(), place, &mut row).is_some() {
+                    row.columns.retain(|(own, _)| *own == column);
+                    rows.push(&row);
+                }
             }
         }
-        Ok(index)
+        Ok(rows)
     }
 }
 
@@ -228,10 +243,15 @@ pub(super) fn suitable(start: i64, length: i64) -> impl Iterator<Item = Tier> {
     Tier::ALL.into_iter().filter(move |tier| *tier >= best && possible(tier))
 }
 
+/// The first multiple of a length from a time on.
+fn multiple_from(time: i64, length: i64) -> i64 {
+    time + (-time).rem_euclid(length)
+}
+
 fn samples(tier: Tier, chunk: Chunk) -> Found {
     let overs = chunk.overs.into_iter().chain(core::iter::repeat(0));
-    let samples = chunk.columns.into_iter().flat_map(|(_, samples)| samples);
-    let rows = chunk.times.into_iter().zip(overs).zip(samples);
-    let known = rows.filter(|(_, sample)| sample.is_known());
-    Found { tier, samples: known.map(|((time, over), sample)| (time, over, sample)).collect() }
+    let column = chunk.columns.first().map(|(_, samples)| samples.iter());
+    let rows = chunk.times.into_iter().zip(overs).zip(column.into_iter().flatten());
+    let known = rows.filter_map(|((time, over), sample)| Some((time, over, sample?)));
+    Found { tier, samples: known.collect() }
 }

@@ -6,6 +6,7 @@
 
 use super::bytes::Reader;
 use super::integers;
+use super::samples::Samples;
 
 /// Several samples as one; no sample if `count` is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,44 +46,96 @@ impl Sample {
 }
 
 /// Adds a list. `counts` are those of another list, which many have too.
-pub(super) fn write(out: &mut Vec<u8>, samples: &[Sample], counts: &[i64]) {
-    let known: Vec<Sample> = samples.iter().filter(|it| it.is_known()).copied().collect();
-    let own = Whole::of(&known);
-    let is_one = known.iter().all(Sample::is_one);
-    let partial = known.len() < samples.len();
-    let shares = own.as_ref().is_some_and(|own| own.counts == counts);
-    let flag = |bit: u8, set: bool| if set { bit } else { 0 };
-    out.push(
-        flag(PARTIAL, partial)
-            | flag(ONE, is_one)
-            | flag(SHARED, shares && !is_one)
-            | flag(BITS, own.is_none()),
-    );
-    if partial {
-        let presence: Vec<i64> = samples.iter().map(|it| it.is_known().into()).collect();
-        integers::write(out, &presence);
-    }
-    match own {
-        Some(whole) => whole.write(out, is_one, shares),
-        None => write_bits(out, &known, is_one),
+pub(super) fn write(out: &mut Vec<u8>, samples: &Samples, counts: &[i64]) {
+    match samples {
+        Samples::Ones(list) => write_ones(out, list),
+        Samples::Several(list) => write_several(out, list, counts),
     }
 }
 
+fn write_ones(out: &mut Vec<u8>, list: &[f64]) {
+    let partial = list.iter().any(|number| number.is_nan());
+    let known: Vec<f64>;
+    let numbers = if partial {
+        known = list.iter().copied().filter(|number| !number.is_nan()).collect();
+        &known
+    } else {
+        list
+    };
+    let unit = Unit::of(numbers.iter().copied());
+    let whole = unit.and_then(|unit| {
+        let scaled = numbers.iter().map(|number| unit.scaled(*number));
+        Some((unit, scaled.collect::<Option<Vec<i64>>>()?))
+    });
+    out.push(ONE | if partial { PARTIAL } else { 0 } | if whole.is_none() { BITS } else { 0 });
+    if partial {
+        write_presence(out, list.iter().map(|number| !number.is_nan()));
+    }
+    match whole {
+        Some((unit, whole)) => {
+            out.push(unit.0 as u8);
+            integers::write(out, &whole);
+        }
+        None => write_bits(out, numbers.iter().copied()),
+    }
+}
+
+fn write_several(out: &mut Vec<u8>, samples: &[Sample], counts: &[i64]) {
+    let known: Vec<Sample> = samples.iter().filter(|it| it.is_known()).copied().collect();
+    if known.iter().all(Sample::is_one) {
+        let one = |it: &Sample| if it.is_known() { it.sum } else { f64::NAN };
+        return write_ones(out, &samples.iter().map(one).collect::<Vec<_>>());
+    }
+    let own = Whole::of(&known);
+    let partial = known.len() < samples.len();
+    let shares = own.as_ref().is_some_and(|own| own.counts == counts);
+    let flag = |bit: u8, set: bool| if set { bit } else { 0 };
+    out.push(flag(PARTIAL, partial) | flag(SHARED, shares) | flag(BITS, own.is_none()));
+    if partial {
+        write_presence(out, samples.iter().map(Sample::is_known));
+    }
+    match own {
+        Some(whole) => whole.write(out, shares),
+        None => {
+            write_bits(out, known.iter().map(|it| it.sum));
+            write_bits(out, known.iter().map(|it| it.min));
+            write_bits(out, known.iter().map(|it| it.max));
+            write_bits(out, known.iter().map(|it| it.count));
+        }
+    }
+}
+
+fn write_presence(out: &mut Vec<u8>, presence: impl Iterator<Item = bool>) {
+    integers::write(out, &presence.map(i64::from).collect::<Vec<_>>());
+}
+
 /// Reads a list of so many samples.
-pub(super) fn read(input: &mut Reader<'_>, count: usize, counts: &[i64]) -> Option<Vec<Sample>> {
+pub(super) fn read(input: &mut Reader<'_>, count: usize, counts: &[i64]) -> Option<Samples> {
     let flags = input.byte()?;
     let presence = if flags & PARTIAL == 0 { None } else { Some(integers::read(input, count)?) };
     let known = presence.as_ref().map_or(count, |it| it.iter().filter(|one| **one != 0).count());
-    let (is_one, shared) = (flags & ONE != 0, flags & SHARED != 0);
-    let list = if flags & BITS == 0 {
-        read_whole(input, known, is_one, shared.then_some(counts))?
-    } else {
-        read_bits(input, known, is_one)?
-    };
+    let is_whole = flags & BITS == 0;
+    if flags & ONE != 0 {
+        let list = if is_whole { read_ones(input, known)? } else { read_bits(input, known)? };
+        return Some(Samples::Ones(placed(list, presence, f64::NAN)?));
+    }
+    let shared = (flags & SHARED != 0).then_some(counts);
+    let list =
+        if is_whole { read_whole(input, known, shared)? } else { read_several(input, known)? };
+    Some(Samples::Several(placed(list, presence, Sample::default())?))
+}
+
+/// The items of a list in the places that are not zero.
+fn placed<T: Copy>(list: Vec<T>, presence: Option<Vec<i64>>, missing: T) -> Option<Vec<T>> {
     let Some(presence) = presence else { return Some(list) };
     let mut list = list.into_iter();
-    let sample = |one: &i64| if *one == 0 { Some(Sample::default()) } else { list.next() };
-    presence.iter().map(sample).collect()
+    presence.iter().map(|one| if *one == 0 { Some(missing) } else { list.next() }).collect()
+}
+
+fn read_ones(input: &mut Reader<'_>, count: usize) -> Option<Vec<f64>> {
+    let size = Unit::read(input)?.size();
+    let list = integers::read(input, count)?;
+    Some(list.into_iter().map(|value| value as f64 * size).collect())
 }
 
 /// Samples as integers times a power of two.
@@ -98,8 +151,7 @@ struct Whole {
 impl Whole {
     /// `None` if they are not exact as integers.
     fn of(samples: &[Sample]) -> Option<Self> {
-        let numbers = || samples.iter().flat_map(|it| [it.sum, it.min, it.max]);
-        let unit = Unit::of(numbers)?;
+        let unit = Unit::of(samples.iter().flat_map(|it| [it.sum, it.min, it.max]))?;
         let mut whole = Self {
             unit,
             means: Vec::with_capacity(samples.len()),
@@ -109,10 +161,7 @@ impl Whole {
             counts: Vec::with_capacity(samples.len()),
         };
         for sample in samples {
-            let scaled = |number: f64| {
-                let scaled = number / unit.size();
-                (scaled.abs() < LARGEST).then_some(scaled as i64)
-            };
+            let scaled = |number: f64| unit.scaled(number);
             let is_count = (1.0..MOST).contains(&sample.count) && sample.count.fract() == 0.0;
             let count = is_count.then_some(sample.count as i64)?;
             let (sum, min, max) = (scaled(sample.sum)?, scaled(sample.min)?, scaled(sample.max)?);
@@ -126,12 +175,9 @@ impl Whole {
         Some(whole)
     }
 
-    fn write(&self, out: &mut Vec<u8>, is_one: bool, shares: bool) {
+    fn write(&self, out: &mut Vec<u8>, shares: bool) {
         out.push(self.unit.0 as u8);
         integers::write(out, &self.means);
-        if is_one {
-            return;
-        }
         if !shares {
             integers::write(out, &self.counts);
         }
@@ -141,21 +187,10 @@ impl Whole {
     }
 }
 
-fn read_whole(
-    input: &mut Reader<'_>,
-    count: usize,
-    is_one: bool,
-    shared: Option<&[i64]>,
-) -> Option<Vec<Sample>> {
-    let unit = Unit(input.byte()? as i8);
-    if !(-MAX_DIGITS..=MAX_DIGITS).contains(&unit.0) {
-        return None;
-    }
-    let number = |whole: i64| whole as f64 * unit.size();
+fn read_whole(input: &mut Reader<'_>, count: usize, shared: Option<&[i64]>) -> Option<Vec<Sample>> {
+    let size = Unit::read(input)?.size();
+    let number = |whole: i64| whole as f64 * size;
     let means = integers::read(input, count)?;
-    if is_one {
-        return Some(means.into_iter().map(|value| Sample::one(number(value))).collect());
-    }
     let counts = match shared {
         Some(counts) if counts.len() == count => counts.to_vec(),
         Some(_) => return None,
@@ -173,10 +208,12 @@ fn read_whole(
     Some(samples.collect())
 }
 
-/// Counts of a list that others may share: those of its samples, if they are integers.
-pub(super) fn counts(samples: &[Sample]) -> Vec<i64> {
-    let known = samples.iter().filter(|it| it.is_known());
-    known.map(|it| if it.count < MOST { it.count as i64 } else { 0 }).collect()
+/// Counts of a list that others may share: those of its samples, if there are several and none is missing.
+pub(super) fn counts(samples: &Samples) -> Option<Vec<i64>> {
+    let Samples::Several(list) = samples else { return None };
+    let is_shared = list.iter().all(Sample::is_known) && !list.iter().all(Sample::is_one);
+    let count = |it: &Sample| if it.count < MOST { it.count as i64 } else { 0 };
+    is_shared.then(|| list.iter().map(count).collect())
 }
 
 /// A power of two that all numbers are multiples of, such as the size of a page, or less than 1.
@@ -185,70 +222,76 @@ struct Unit(i8);
 
 impl Unit {
     /// The largest one; `None` if it is too small.
-    fn of<I: Iterator<Item = f64>>(numbers: impl Fn() -> I) -> Option<Self> {
-        let mut least = None::<i32>;
-        for number in numbers() {
-            if number == 0.0 && number.is_sign_positive() {
+    fn of(numbers: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut least = i32::MAX;
+        for number in numbers {
+            let bits = number.to_bits();
+            if bits == 0 {
                 continue;
             }
-            let bits = number.to_bits();
-            let exponent = ((bits >> 52) & 0x7ff) as i32 - 1075;
-            let mantissa = bits & ((1 << 52) - 1) | 1 << 52;
-            let last = exponent + mantissa.trailing_zeros() as i32;
-            if number == 0.0 || !number.is_finite() || last < -i32::from(MAX_DIGITS) {
+            let exponent = ((bits >> 52) & 0x7ff) as i32;
+            if exponent == 0x7ff {
                 return None;
             }
-            least = Some(least.map_or(last, |least| least.min(last)));
+            let mantissa = bits | 1 << 52;
+            // That of a negative zero is too small.
+            least = least.min(exponent - 1075 + mantissa.trailing_zeros() as i32);
         }
-        let unit = least.unwrap_or_default().min(MAX_DIGITS.into());
-        i8::try_from(unit).ok().map(Self)
+        let unit = if least == i32::MAX { 0 } else { least.min(MAX_DIGITS.into()) };
+        i8::try_from(unit).ok().map(Self).filter(|unit| unit.0 >= -MAX_DIGITS)
+    }
+
+    fn read(input: &mut Reader<'_>) -> Option<Self> {
+        let unit = Self(input.byte()? as i8);
+        (-MAX_DIGITS..=MAX_DIGITS).contains(&unit.0).then_some(unit)
     }
 
     fn size(self) -> f64 {
-        f64::from(self.0).exp2()
+        power(self.0.into())
     }
+
+    /// A multiple of it as an integer; `None` if it is too large.
+    fn scaled(self, number: f64) -> Option<i64> {
+        let scaled = number * power(-i64::from(self.0));
+        (scaled.abs() < LARGEST).then_some(scaled as i64)
+    }
+}
+
+/// A power of two, with an exponent of few digits.
+fn power(exponent: i64) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
 }
 
 /// Each number as the bytes in which it differs from the one before.
-fn write_bits(out: &mut Vec<u8>, samples: &[Sample], is_one: bool) {
-    let mut list = |of: fn(&Sample) -> f64| {
-        let mut last = 0;
-        for sample in samples {
-            let bits = of(sample).to_bits();
-            let bytes = (bits ^ last).to_be_bytes();
-            let first = bytes.iter().take_while(|byte| **byte == 0).count();
-            let end = 8 - bytes.iter().rev().take_while(|byte| **byte == 0).count();
-            out.push((first.min(end) << 4 | end) as u8);
-            out.extend(bytes.get(first..end).unwrap_or_default());
-            last = bits;
-        }
-    };
-    list(|sample| sample.sum);
-    if !is_one {
-        list(|sample| sample.min);
-        list(|sample| sample.max);
-        list(|sample| sample.count);
+fn write_bits(out: &mut Vec<u8>, numbers: impl Iterator<Item = f64>) {
+    let mut last = 0;
+    for number in numbers {
+        let bits = number.to_bits();
+        let bytes = (bits ^ last).to_be_bytes();
+        let first = bytes.iter().take_while(|byte| **byte == 0).count();
+        let end = 8 - bytes.iter().rev().take_while(|byte| **byte == 0).count();
+        out.push((first.min(end) << 4 | end) as u8);
+        out.extend(bytes.get(first..end).unwrap_or_default());
+        last = bits;
     }
 }
 
-fn read_bits(input: &mut Reader<'_>, count: usize, is_one: bool) -> Option<Vec<Sample>> {
-    let mut list = || -> Option<Vec<f64>> {
-        let mut last = 0;
-        let number = |_| {
-            let head = usize::from(input.byte()?);
-            let (first, end) = (head >> 4, head & 15);
-            let mut bytes = [0; 8];
-            bytes.get_mut(first..end)?.copy_from_slice(input.bytes(end.checked_sub(first)?)?);
-            last ^= u64::from_be_bytes(bytes);
-            Some(f64::from_bits(last))
-        };
-        (0..count).map(number).collect()
+fn read_bits(input: &mut Reader<'_>, count: usize) -> Option<Vec<f64>> {
+    let mut last = 0;
+    let number = |_| {
+        let head = usize::from(input.byte()?);
+        let (first, end) = (head >> 4, head & 15);
+        let mut bytes = [0; 8];
+        bytes.get_mut(first..end)?.copy_from_slice(input.bytes(end.checked_sub(first)?)?);
+        last ^= u64::from_be_bytes(bytes);
+        Some(f64::from_bits(last))
     };
-    let sums = list()?;
-    if is_one {
-        return Some(sums.into_iter().map(Sample::one).collect());
-    }
-    let (mins, maxs, counts) = (list()?, list()?, list()?);
+    (0..count).map(number).collect()
+}
+
+fn read_several(input: &mut Reader<'_>, count: usize) -> Option<Vec<Sample>> {
+    let mut list = || read_bits(input, count);
+    let (sums, mins, maxs, counts) = (list()?, list()?, list()?, list()?);
     let rows = sums.into_iter().zip(mins).zip(maxs).zip(counts);
     Some(rows.map(|(((sum, min), max), count)| Sample { sum, min, max, count }).collect())
 }
@@ -270,16 +313,21 @@ mod tests {
     use super::*;
 
     fn size(samples: &[Sample]) -> usize {
-        let (mut out, counts) = (Vec::new(), counts(samples));
-        write(&mut out, samples, &counts);
-        let mut input = Reader(&out);
-        let found = read(&mut input, samples.len(), &counts).unwrap();
-        let bits = |list: &[Sample]| -> Vec<[u64; 4]> {
-            list.iter().map(|it| [it.sum, it.min, it.max, it.count].map(f64::to_bits)).collect()
-        };
-        assert_eq!(bits(&found), bits(samples));
-        assert!(input.is_empty());
-        out.len()
+        let several = Samples::Several(samples.to_vec());
+        let mut ones = Samples::missing(0);
+        samples.iter().for_each(|sample| ones.push(sample));
+        let bits = |it: Option<Sample>| // Without the sign of zero.
+            it.map(|it| [it.sum, it.min, it.max, it.count].map(|it| (it + 0.0).to_bits()));
+        let sizes = [several, ones].map(|list| {
+            let (mut out, counts) = (Vec::new(), counts(&list).unwrap_or_default());
+            write(&mut out, &list, &counts);
+            let mut input = Reader(&out);
+            let found = read(&mut input, samples.len(), &counts).unwrap();
+            assert!(found.iter().map(bits).eq(list.iter().map(bits)));
+            assert!(input.is_empty());
+            out.len()
+        });
+        sizes[0]
     }
 
     fn any_sample() -> impl Strategy<Value = Sample> {

@@ -6,6 +6,7 @@
 //! program ends. Nothing of it is kept in memory.
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -13,7 +14,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use super::catalogue::Entry;
 use super::chunk::Chunk;
 use super::log::Batch;
-use super::merging::{Merged, Merging};
+use super::merging::{self, Merged, Merging};
 use super::tier::Tier;
 use super::{Column, meta};
 
@@ -38,6 +39,7 @@ impl Store {
         let transaction = database.begin_write()?;
         meta::check(&transaction)?;
         transaction.open_table(LOG)?;
+        transaction.open_table(ROWS)?;
         transaction.open_table(CHUNKS)?;
         transaction.open_table(SIZES)?;
         transaction.open_table(LAST)?;
@@ -56,35 +58,43 @@ impl Store {
             for (shard, rows) in &batch.shards {
                 let last = log.range(parts(*shard))?.next_back().transpose()?;
                 let next = last.map_or(parts(*shard).start, |(key, _)| key.value() + 1);
-                log.insert(next, rows.as_slice())?;
+                log.insert(next, rows.encode().as_slice())?;
             }
         }
         Ok(transaction.commit()?)
     }
 
-    /// The shards that have rows in the log, from one on.
-    pub(super) fn shards(&self, from: u32) -> Result<Vec<u32>> {
-        let log = self.database.begin_read()?.open_table(LOG)?;
-        let (mut shards, mut next) = (Vec::new(), parts(from).start);
+    /// The shards that have rows in the log, or a slot of minutes that is over.
+    pub(super) fn shards(&self, now: i64) -> Result<Vec<u32>> {
+        let transaction = self.database.begin_read()?;
+        let log = transaction.open_table(LOG)?;
+        let (mut shards, mut next) = (BTreeSet::new(), 0);
         while let Some((key, _)) = log.range(next..)?.next().transpose()? {
             let shard = (key.value() >> PART) as u32;
-            shards.push(shard);
+            shards.insert(shard);
             next = parts(shard).end;
         }
-        Ok(shards)
+        for state in transaction.open_table(ROLLED)?.iter()? {
+            let (shard, state) = state?;
+            if state.value().0 < merging::due(now) {
+                shards.insert(shard.value());
+            }
+        }
+        Ok(shards.into_iter().collect())
     }
 
-    /// Moves the rows of a shard from the log into chunks.
-    pub(super) fn merge(&self, shard: u32, now: i64) -> Result<Merged> {
+    /// Moves the rows of a shard from the log into chunks. Makes minutes of them before their slot is over if
+    /// it is `early`.
+    pub(super) fn merge(&self, shard: u32, now: i64, early: bool) -> Result<Merged> {
         let transaction = self.database.begin_write()?;
-        let merged = Merging::new(&transaction, shard, now)?.run()?;
+        let merged = Merging::new(&transaction, shard, now, early)?.run()?;
         transaction.commit()?;
         Ok(merged)
     }
 
     /// Removes the chunks that are as old as their tier is kept.
     pub(super) fn expire(&self, now: i64) -> Result<()> {
-        for tier in Tier::ALL {
+        for tier in Tier::SLOTTED {
             let limit = tier.slot_of(now - tier.keep());
             for (_, slot, _) in self.sizes()?.into_iter().filter(|(of, ..)| *of == tier) {
                 if slot < limit {
@@ -133,9 +143,12 @@ pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("lo
 /// By tier, slot and group, so that what is removed together is kept together.
 pub(super) const CHUNKS: TableDefinition<'_, (u8, u32, u32), &[u8]> =
     TableDefinition::new("chunks");
+/// Rows, by group and the number of the move out of the log, until minutes are made of them.
+pub(super) const ROWS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("rows");
+/// By tier and slot.
 pub(super) const SIZES: TableDefinition<'_, (u8, u32), u64> = TableDefinition::new("sizes");
 pub(super) const LAST: TableDefinition<'_, u32, i64> = TableDefinition::new("last");
-/// The first slot of minutes, of each shard, of which no longer periods are made.
-pub(super) const ROLLED: TableDefinition<'_, u32, u32> = TableDefinition::new("rolled");
+/// The first slot of minutes, of each shard, of which there are no chunks; the number of the next move.
+pub(super) const ROLLED: TableDefinition<'_, u32, (u32, u32)> = TableDefinition::new("rolled");
 /// Bits of the number of a part within its shard.
 pub(super) const PART: u32 = 40;

@@ -12,6 +12,8 @@ pub(crate) enum Tier {
 
 impl Tier {
     pub(crate) const ALL: [Self; 4] = [Self::Rows, Self::Minutes, Self::FiveMinutes, Self::Hours];
+    /// Those of which there is a chunk for each slot. Rows have a chunk for each move out of the log.
+    pub(super) const SLOTTED: [Self; 3] = [Self::Minutes, Self::FiveMinutes, Self::Hours];
     /// Those that are made of minutes.
     pub(super) const ROLLED: [Self; 2] = [Self::FiveMinutes, Self::Hours];
 
@@ -25,10 +27,10 @@ impl Tier {
         }
     }
 
-    /// The time that a chunk is about. Those of minutes have whole hours.
+    /// The time that a chunk is about; all of it for rows. Those of minutes have whole hours.
     pub(super) fn slot(self) -> i64 {
         match self {
-            Self::Rows => HOUR / 2,
+            Self::Rows => i64::MAX,
             Self::Minutes => 6 * HOUR,
             Self::FiveMinutes => DAY,
             Self::Hours => 10 * DAY,

@@ -108,7 +108,7 @@ impl History {
     /// Each shard has its turn in the time of a round.
     fn merge(&self, store: &Store, now: i64, all: bool) -> Result<()> {
         let mut upkeep = self.upkeep.lock();
-        let shards = store.shards(0)?;
+        let shards = store.shards(now)?;
         let turn = ROUND / u32::try_from(shards.len().max(1)).unwrap_or(u32::MAX);
         let since = upkeep.merged.get_or_insert_with(Instant::now).elapsed();
         let due = (since.as_nanos() / turn.as_nanos().max(1)) as usize;
@@ -121,8 +121,10 @@ impl History {
         upkeep.next = in_turn.last().map_or(upkeep.next, |last| last + 1);
         let large = self.large(&mut upkeep);
         drop(upkeep);
+        let rows: u64 = store.sizes()?.iter().filter(|it| it.0 == Tier::Rows).map(|it| it.2).sum();
+        let early = rows > self.limit / ROWS;
         for shard in in_turn.into_iter().chain(large).collect::<BTreeSet<_>>() {
-            let merged = store.merge(shard, now)?;
+            let merged = store.merge(shard, now, early)?;
             Counters::add(&self.counters.dropped, merged.dropped);
             Counters::add(&self.counters.errors, merged.damaged);
             self.upkeep.lock().logged.remove(&shard);
@@ -144,6 +146,8 @@ impl History {
             upkeep.longest = length;
         }
         let Some(most) = upkeep.most else { return Ok(()) };
+        // Rows go when minutes are made of them.
+        sizes.retain(|(tier, ..)| *tier != Tier::Rows);
         let age = |tier: Tier, slot: u32| {
             let age = now - tier.begin(slot) - tier.slot();
             age as f64 / tier.keep() as f64
@@ -160,7 +164,9 @@ impl History {
 }
 
 /// Bytes in memory of a byte in the log.
-const DECODED: usize = 16;
+const DECODED: usize = 3;
+/// Rows take at most one part of the file in so many.
+const ROWS: u64 = 4;
 /// Time after an error until the file is opened again.
 pub(super) const PAUSE: Duration = Duration::from_secs(5);
 /// Time in which each shard is moved into chunks once.
