@@ -1,49 +1,54 @@
-//! Where flow samples are missing, for those who report it with each window of time.
+//! What is missing, for those who report it with each window of time.
 
-use flowmote_decoder::{Address, DataSource};
+use flowmote_decoder::Address;
 use foldhash::{HashMap, HashMapExt};
 
+use crate::instant::Instant;
 use crate::source::Source;
 
-/// Flow samples by data source, and datagrams by agent, that are missing since the last report.
-#[derive(Clone, Debug, Default)]
-pub struct Losses {
-    sources: HashMap<Source, i64>,
-    agents: HashMap<Address, i64>,
+/// What can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lost {
+    /// Flow samples of a data source.
+    Samples(Source),
+    /// Datagrams of an agent.
+    Datagrams(Address),
+    /// Notifications of discards of an agent. The ports of those that are missing are unknown.
+    Discards(Address),
 }
 
+/// What is missing since the last report: how many, and when that was noticed last.
+#[derive(Clone, Debug, Default)]
+pub struct Losses(HashMap<Lost, (i64, Instant)>);
+
 impl Losses {
-    /// Notes flow samples that are missing; fewer than before if one was late.
-    pub(super) fn source(&mut self, agent: Address, data_source: DataSource, missing: i64) {
-        let source = Source { agent, data_source };
-        if self.sources.len() < MAX || self.sources.contains_key(&source) {
-            *self.sources.entry(source).or_default() += missing;
-        } else {
-            self.agent(agent, missing);
+    /// Notes what is missing; fewer than before if something was late.
+    pub(super) fn note(&mut self, lost: Lost, missing: i64, now: Instant) {
+        let lost = match lost {
+            // Agents have room of their own.
+            Lost::Samples(source) if !self.has_room(&lost, MAX) => Lost::Datagrams(source.agent),
+            lost => lost,
+        };
+        if self.has_room(&lost, 2 * MAX) {
+            let (sum, last) = self.0.entry(lost).or_default();
+            *sum += missing;
+            *last = now;
         }
     }
 
-    /// The same of datagrams.
-    pub(super) fn agent(&mut self, agent: Address, missing: i64) {
-        if self.agents.len() < MAX || self.agents.contains_key(&agent) {
-            *self.agents.entry(agent).or_default() += missing;
-        }
+    fn has_room(&self, lost: &Lost, most: usize) -> bool {
+        self.0.len() < most || self.0.contains_key(lost)
     }
 
-    /// Data sources whose flow samples are missing.
-    pub fn sources(&self) -> impl Iterator<Item = Source> {
-        self.sources.iter().filter(|(_, missing)| **missing > 0).map(|(source, _)| *source)
-    }
-
-    /// Agents whose datagrams are missing.
-    pub fn agents(&self) -> impl Iterator<Item = Address> {
-        self.agents.iter().filter(|(_, missing)| **missing > 0).map(|(agent, _)| *agent)
+    /// What is missing, how much of it, and when that was noticed last. The number is negative if more was
+    /// late than is missing.
+    pub fn iter(&self) -> impl Iterator<Item = (Lost, i64, Instant)> {
+        self.0.iter().map(|(lost, (missing, time))| (*lost, *missing, *time))
     }
 
     /// Takes what was noted.
     pub(super) fn take(&mut self) -> Self {
-        let empty = Self { sources: HashMap::new(), agents: HashMap::new() };
-        core::mem::replace(self, empty)
+        core::mem::replace(self, Self(HashMap::new()))
     }
 }
 

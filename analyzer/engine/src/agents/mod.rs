@@ -13,9 +13,10 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::arrival::Arrival;
 use crate::instant::Instant;
+use crate::source::Source;
 use crate::walk::Irregular;
 pub use ledger::{Account, Datagrams, Ledger, Samples};
-pub use losses::Losses;
+pub use losses::{Losses, Lost};
 use sequence::{Sequence, Step};
 
 /// All agents that sent datagrams.
@@ -106,7 +107,7 @@ impl Agents {
         known.irregular(sub_agent_id, it);
         let lost = it.after.lost.wrapping_sub(it.before.lost).cast_signed();
         if lost != 0 {
-            self.losses.agent(agent, lost);
+            self.losses.note(Lost::Datagrams(agent), lost, known.last_seen);
         }
     }
 
@@ -124,13 +125,17 @@ impl Agents {
         if known.copy {
             return false;
         }
-        let before = known.ledger.flow.not_received();
+        let not_received =
+            |ledger: &Ledger| ledger.flow.not_received() + ledger.discards.not_received();
+        let before = not_received(&known.ledger);
         self.sources += usize::from(known.sample(sub_agent_id, sample, implausible, room));
-        let missing = known.ledger.flow.not_received().wrapping_sub(before).cast_signed();
-        if missing != 0
-            && let Sample::Flow(flow) = sample
-        {
-            self.losses.source(agent, flow.source_id, missing);
+        let missing = not_received(&known.ledger).wrapping_sub(before).cast_signed();
+        if missing != 0 {
+            let lost = match sample {
+                Sample::Flow(flow) => Lost::Samples(Source { agent, data_source: flow.source_id }),
+                _ => Lost::Discards(agent),
+            };
+            self.losses.note(lost, missing, known.last_seen);
         }
         true
     }

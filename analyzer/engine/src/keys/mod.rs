@@ -44,6 +44,6 @@ pub use list::Keys;
 pub use packet::Packet;
 pub(crate) use stored::{Facts, Stored};
 pub(crate) use subject::{Live, Subject};
-pub(crate) use traffic::{Connection, Traffic};
+pub(crate) use traffic::{Connection, Passed, Traffic};
 pub use traffic::{Direction, Link};
 pub use value::Value;

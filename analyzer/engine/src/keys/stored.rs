@@ -7,9 +7,10 @@
 use core::cell::OnceCell;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use flowmote_decoder::flow::SampledHeader;
+use flowmote_decoder::flow::{ExtendedTcpInfo, SampledHeader};
+use flowmote_decoder::packet::FiveTuple;
 use flowmote_decoder::structure::Numbered;
-use flowmote_decoder::{Flow, FlowRecord, FlowRecords, Interface, RtFlow, Text};
+use flowmote_decoder::{Flow, FlowRecord, FlowRecords, Interface, Port, RtFlow, Text};
 
 use super::buffer::KeyBuffer;
 use super::catalogue::{ip_transport, port, protocol};
@@ -20,6 +21,7 @@ use super::header::Protocol;
 use super::packet::Packet;
 use super::records::Records;
 use super::subject::Subject;
+use super::traffic::{Connection, Passed, Traffic, way};
 use super::value::{Value, address};
 use crate::source::Source;
 
@@ -40,6 +42,10 @@ pub(crate) struct Facts {
     protocol: u8,
     /// Flags.
     shape: u8,
+    /// What flow records have beside: flags of TCP, and those in [`beside`].
+    beside: u8,
+    /// Bytes of the frame that are not of the IP packet.
+    around: u8,
 }
 
 /// Flags of [`Facts`].
@@ -56,9 +62,56 @@ mod shape {
     pub(super) const DISCARDED: u8 = 128;
 }
 
+/// Flags of [`Facts`] beside those of TCP.
+mod beside {
+    /// The flags of TCP and the bytes around the IP packet are valid.
+    pub(super) const TRAFFIC: u8 = 64;
+    /// The sample has the state of a connection.
+    pub(super) const STATE: u8 = 128;
+    pub(super) const TCP_FLAGS: u8 = 0x3f;
+}
+
 impl Facts {
     fn is(&self, flag: u8) -> bool {
         self.shape & flag != 0
+    }
+
+    /// What a flow record has of the packet. `None` if its bytes have to be decoded for it.
+    #[inline]
+    pub(crate) fn passed(&self, source: &Source, raw: &[u8]) -> Option<Passed> {
+        if self.is(shape::HEAD) || self.beside & beside::TRAFFIC == 0 {
+            return None;
+        }
+        let (src, dst) = if self.is(shape::V4) {
+            let address = |bits| Ipv4Addr::from_bits(bits).into();
+            (address(self.src), address(self.dst))
+        } else {
+            let (src, rest) = raw.get(self.src as usize..)?.split_first_chunk::<16>()?;
+            (Ipv6Addr::from(*src).into(), Ipv6Addr::from(*rest.first_chunk::<16>()?).into())
+        };
+        let Self { sport: src_port, dport: dst_port, protocol, .. } = *self;
+        let traffic = Traffic {
+            tuple: FiveTuple { src, dst, protocol, src_port, dst_port },
+            bytes: self.bytes.saturating_sub(self.around.into()).into(),
+            tcp_flags: self.beside & beside::TCP_FLAGS,
+        };
+        let [input, output] = [self.input, self.output].map(Interface::from_compact);
+        let direction = way(source.data_source, Some((input.port(), output.port())));
+        let reason = match output.port() {
+            Port::Discarded(reason) => Some(reason),
+            _ => None,
+        };
+        let has_state = self.beside & beside::STATE != 0 && self.is(shape::TCP);
+        let connection = has_state.then(|| Connection::read(FlowRecords::stored(5, raw)));
+        Some(Passed { traffic, direction, reason, connection: connection.flatten() })
+    }
+
+    fn note_traffic(&mut self, bytes: u64, tcp_flags: u8) {
+        let around = u64::from(self.bytes).checked_sub(bytes).map(u8::try_from);
+        if let Some(Ok(around)) = around {
+            self.around = around;
+            self.beside |= tcp_flags | beside::TRAFFIC;
+        }
     }
 
     /// True for a packet that the device discarded.
@@ -104,7 +157,7 @@ impl Packet<'_> {
             raw.extend_from_slice(records.remaining());
             return facts;
         }
-        let header = self.store_records(records, raw).map(|at| at - begin);
+        let header = self.store_records(records, raw, &mut facts).map(|at| at - begin);
         (facts.input, facts.output) = ports.unwrap_or_default();
         if let (Some(_), Some(header)) = (ports, header) {
             // A packet that has no facts is read from its bytes.
@@ -114,7 +167,12 @@ impl Packet<'_> {
     }
 
     /// Appends the records. Returns where the header begins that was captured.
-    fn store_records(&self, records: FlowRecords<'_>, raw: &mut Vec<u8>) -> Option<usize> {
+    fn store_records(
+        &self,
+        records: FlowRecords<'_>,
+        raw: &mut Vec<u8>,
+        facts: &mut Facts,
+    ) -> Option<usize> {
         let (begin, mut place) = (raw.len(), None);
         for record in records.flatten() {
             match self.sampled {
@@ -123,6 +181,9 @@ impl Packet<'_> {
                     self.store_header(&header, &record, raw);
                 }
                 _ => {
+                    if record.data_format() == STATE {
+                        facts.beside |= beside::STATE;
+                    }
                     words(raw, [record.data_format().0, record.bytes().len() as u32]);
                     raw.extend_from_slice(record.bytes());
                 }
@@ -153,6 +214,7 @@ impl Packet<'_> {
         (facts.sport, facts.dport) = (tcp.u16(0)?, tcp.u16(2)?);
         facts.protocol = 6;
         facts.shape |= shape::PLAIN | shape::V4 | shape::TCP;
+        facts.note_traffic(self.ip_bytes(Protocol::Ipv4, ip)?, Traffic::tcp_flags(tcp));
         Some(())
     }
 
@@ -179,6 +241,9 @@ impl Packet<'_> {
             if let Some(ports) = ip_transport(self, 0) {
                 (facts.sport, facts.dport) = (ports.u16(0)?, ports.u16(2)?);
                 flags |= self.transport_flag();
+            }
+            if let Some(traffic) = self.traffic() {
+                facts.note_traffic(traffic.bytes, traffic.tcp_flags);
             }
         }
         facts.shape |= flags;
@@ -356,6 +421,7 @@ const UNKNOWN: Interface = Interface { format: 0, value: 0 };
 /// The largest pad of a record.
 const ZEROS: [u8; 3] = [0; 3];
 const HEADER: flowmote_decoder::DataFormat = <SampledHeader<'_> as Numbered<'_, Flow>>::FORMAT;
+const STATE: flowmote_decoder::DataFormat = <ExtendedTcpInfo as Numbered<'_, Flow>>::FORMAT;
 /// Bytes of a head: version, interfaces, reason of a discard.
 const HEAD: usize = 24;
 /// In place of the version: the number of values and the length of the name follow.

@@ -2,13 +2,14 @@
 
 use core::net::IpAddr;
 
-use flowmote_decoder::MacAddress;
 use flowmote_decoder::flow::{ExtendedTcpInfo, SampledIpv4, SampledIpv6};
 use flowmote_decoder::packet::FiveTuple;
+use flowmote_decoder::{DataSource, FlowRecords, MacAddress, Port};
 
 use super::catalogue::{ip_transport, macs, passes, port_vlan_of, protocol};
-use super::header::Protocol;
+use super::header::{Header, Protocol};
 use super::packet::Packet;
+use super::records::Records;
 
 /// The outermost IP packet of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +19,16 @@ pub(crate) struct Traffic {
     pub(crate) bytes: u64,
     /// FIN 1, SYN 2, RST 4, SYN with ACK 18.
     pub(crate) tcp_flags: u8,
+}
+
+/// What a flow record has of a sampled packet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Passed {
+    pub(crate) traffic: Traffic,
+    pub(crate) direction: Direction,
+    /// Why it was discarded in its output port, or by the notification.
+    pub(crate) reason: Option<u32>,
+    pub(crate) connection: Option<Connection>,
 }
 
 /// The way of a packet through an interface.
@@ -64,10 +75,16 @@ impl Packet<'_> {
         let port = |at| transport.and_then(|transport| transport.u16(at)).unwrap_or_default();
         let (protocol, src_port, dst_port) = (protocol(self, 0)?, port(0), port(2));
         let tuple = FiveTuple { src, dst, protocol, src_port, dst_port };
-        let flags = match protocol {
-            6 => transport.and_then(|tcp| tcp.u8(13)).unwrap_or_default(),
+        let tcp_flags = match transport {
+            Some(tcp) if protocol == TCP => Traffic::tcp_flags(tcp),
             _ => 0,
         };
+        Some(Traffic { tuple, bytes: self.ip_bytes(version, ip)?, tcp_flags })
+    }
+
+    /// Bytes of an IP packet with its header.
+    #[inline]
+    pub(super) fn ip_bytes(&self, version: Protocol, ip: Header<'_>) -> Option<u64> {
         let stated = match version {
             Protocol::Ipv4 => u64::from(ip.u16(2)?),
             _ => u64::from(ip.u16(4)?) + IPV6_HEADER * u64::from(ip.u16(4)? != 0),
@@ -77,8 +94,16 @@ impl Packet<'_> {
         let frame = self.sampled?;
         let before = u64::from(frame.stripped) + u64::from(ip.offset);
         let rest = u64::from(frame.frame_length).saturating_sub(before);
-        let bytes = if stated == 0 { rest } else { stated.min(rest) };
-        Some(Traffic { tuple, bytes, tcp_flags: flags_of_connection(flags) })
+        Some(if stated == 0 { rest } else { stated.min(rest) })
+    }
+
+    /// What a flow record has of the packet; `None` if it is none of IP.
+    pub(crate) fn passed(&self) -> Option<Passed> {
+        let traffic = self.traffic()?;
+        let is_tcp = traffic.tuple.protocol == TCP;
+        let connection = if is_tcp { Connection::of(&self.records) } else { None };
+        let (direction, reason) = (passes(self), self.reason());
+        Some(Passed { traffic, direction, reason, connection })
     }
 
     /// Of the records that some agents send in place of a header.
@@ -101,14 +126,10 @@ impl Packet<'_> {
         Some(of(ip.src_ip.into(), ip.dst_ip.into(), words, ip.length))
     }
 
-    pub(crate) fn passage(&self) -> Direction {
-        passes(self)
-    }
-
     /// The ifIndex of input and output, as far as they are ports.
     pub(crate) fn port_indexes(&self) -> [Option<u32>; 2] {
         let index = |port| match port {
-            flowmote_decoder::Port::Index(index) if index != 0 => Some(index),
+            Port::Index(index) if index != 0 => Some(index),
             _ => None,
         };
         let (input, output) = self.ports().unzip();
@@ -127,18 +148,43 @@ impl Packet<'_> {
         Some(Link { src, dst, vlan: vlan.filter(|vlan| *vlan != 0) })
     }
 
-    /// The state of the connection, if the agent sent it.
-    pub(crate) fn connection(&self) -> Option<Connection> {
-        let info = self.record::<ExtendedTcpInfo>()?;
+    /// True for the notification of a discard.
+    pub(crate) fn is_notification(&self) -> bool {
+        self.discarded.is_some()
+    }
+}
+
+impl Traffic {
+    /// The flags in a header of TCP.
+    #[inline]
+    pub(super) fn tcp_flags(tcp: Header<'_>) -> u8 {
+        flags_of_connection(tcp.u8(13).unwrap_or_default())
+    }
+}
+
+impl Connection {
+    /// The state in the records of a sample, if the agent sent it.
+    pub(super) fn read(records: FlowRecords<'_>) -> Option<Self> {
+        Self::of(&Records(Some(records)))
+    }
+
+    fn of(records: &Records<'_>) -> Option<Self> {
+        let info = records.read::<ExtendedTcpInfo>()?;
         let known = |word: u32| (word != u32::MAX).then_some(word);
         // Zero: not yet measured.
         let rtt = known(info.rtt).filter(|rtt| *rtt != 0);
-        Some(Connection { rtt, retransmissions: known(info.retrans) })
+        Some(Self { rtt, retransmissions: known(info.retrans) })
     }
+}
 
-    /// The code of the reason for which the device discarded the packet.
-    pub(crate) fn discard(&self) -> Option<u32> {
-        self.discarded
+/// The way of a packet with these ports, input and output, through a data source.
+#[inline]
+pub(super) fn way(source: DataSource, ports: Option<(Port, Port)>) -> Direction {
+    let DataSource { class: 0, index } = source else { return Direction::Unknown };
+    match (Port::Index(index), ports) {
+        (sampler, Some((input, _))) if sampler == input => Direction::Ingress,
+        (sampler, Some((_, output))) if sampler == output => Direction::Egress,
+        _ => Direction::Unknown,
     }
 }
 
@@ -153,6 +199,7 @@ const SYN: u8 = 2;
 const RST: u8 = 4;
 const ACK: u8 = 16;
 const IPV6_HEADER: u64 = 40;
+const TCP: u8 = 6;
 
 #[cfg(test)]
 mod tests {

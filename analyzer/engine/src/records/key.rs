@@ -3,7 +3,7 @@
 use flowmote_decoder::packet::FiveTuple;
 use flowmote_decoder::{DataSource, drop_reason_name};
 
-use crate::keys::{Direction, Link, Packet};
+use crate::keys::{Direction, Link, Packet, Passed};
 use crate::source::Source;
 
 /// What the packets of a record have in common.
@@ -16,7 +16,8 @@ pub struct Key {
     pub direction: Direction,
     /// Addresses, protocol and ports of the outermost IP packet.
     pub tuple: FiveTuple,
-    /// The code of the reason for which the device discarded the packets; `None` if it did not.
+    /// The code of the reason for which the device discarded the packets, by a notification or in place of
+    /// the output port of a sample; `None` if it did not.
     pub reason: Option<u32>,
     /// MAC addresses and VLAN, if they are wanted.
     pub link: Option<Link>,
@@ -43,20 +44,38 @@ impl Key {
         }
     }
 
+    /// The key of a packet that a data source sampled.
+    #[inline]
+    pub(super) fn sampled(passed: &Passed, interface: Source) -> Self {
+        let Passed { traffic, direction, reason, .. } = *passed;
+        Self { interface, direction, tuple: traffic.tuple, reason, link: None }
+    }
+
+    /// True for the same key, if `link` with the same ends and VLAN.
+    #[inline]
+    pub(super) fn is(&self, other: &Self, link: bool) -> bool {
+        let Self { interface, direction, tuple, reason, .. } = other;
+        self.tuple == *tuple
+            && self.interface == *interface
+            && self.direction == *direction
+            && self.reason == *reason
+            && (!link || self.link == other.link)
+    }
+
     /// The key of a packet that was sampled at, or discarded by, a data source.
-    pub(super) fn of(packet: &Packet<'_>, source: Source, tuple: FiveTuple, link: bool) -> Self {
-        let (reason, mut interface) = (packet.discard(), source);
-        let mut direction = packet.passage();
-        if reason.is_some() {
+    pub(super) fn of(packet: &Packet<'_>, passed: &Passed, source: Source, link: bool) -> Self {
+        let mut key = Self::sampled(passed, source);
+        // The data source of a notification may be the whole device.
+        if packet.is_notification() {
             let [input, output] = packet.port_indexes();
-            (direction, interface) = match (input, output) {
+            (key.direction, key.interface) = match (input, output) {
                 (Some(index), _) => (Direction::Ingress, at_port(source, index)),
                 (None, Some(index)) => (Direction::Egress, at_port(source, index)),
                 (None, None) => (Direction::Unknown, source),
             };
         }
-        let link = if link { packet.link() } else { None };
-        Self { interface, direction, tuple, reason, link }
+        key.link = if link { packet.link() } else { None };
+        key
     }
 }
 

@@ -6,12 +6,13 @@ use flowmote_decoder::Address;
 use foldhash::HashSet;
 
 use super::key::Key;
-use super::known::{Known, MAX};
-use super::record::{Record, Sample};
-use super::table::Table;
-use crate::agents::Losses;
+use super::known::Known;
+use super::record::{Record, Sample, micros};
+use super::table::{SECOND, Table};
+use crate::agents::{Losses, Lost};
 use crate::instant::Instant;
-use crate::samples::Fresh;
+use crate::keys::{Passed, Traffic};
+use crate::samples::{Fresh, Taken};
 use crate::source::Source;
 
 /// Makes the records of windows of several lengths.
@@ -19,8 +20,11 @@ use crate::source::Source;
 pub struct Meter {
     tables: Vec<Table>,
     known: Known,
-    /// The start of the engine's time, since 1970: windows begin at multiples of their length.
-    start: Duration,
+    /// The start of the engine's time, microseconds since 1970, as all times here. Windows begin at multiples
+    /// of their length.
+    start: u64,
+    /// When windows were closed last.
+    last: u64,
     /// Bytes that may be in use.
     capacity: usize,
     /// Samples for whose record there was no room.
@@ -69,8 +73,8 @@ impl Meter {
     /// No records; at most about `capacity` bytes will be used for them. The time of the engine begins at
     /// `start` since 1970.
     pub fn new(capacity: usize, start: Duration) -> Self {
-        let (tables, known) = (Vec::new(), Known::default());
-        Self { tables, known, start, capacity, refused: 0, missed: 0 }
+        let (tables, known, start) = (Vec::new(), Known::default(), micros(start));
+        Self { tables, known, start, last: start, capacity, refused: 0, missed: 0 }
     }
 
     /// Sets which windows there are, one of each length. The open records of others are removed.
@@ -85,29 +89,48 @@ impl Meter {
         }
     }
 
-    fn unix(&self, time: Instant) -> Duration {
-        self.start + time.since(Instant::default())
+    #[inline]
+    fn unix(&self, time: Instant) -> u64 {
+        self.start.saturating_add(time.micros())
     }
 
     /// Adds samples to the records of their windows.
     pub fn add(&mut self, fresh: &Fresh) {
-        if fresh.missed > 0 {
-            self.missed += fresh.missed;
-            self.skip(self.known.iter().collect());
-        }
         let link = self.tables.iter().any(|table| table.link);
+        let mut samples = fresh.samples().peekable();
+        if fresh.missed > 0 {
+            // They came after the last turn and before the first of these.
+            let first = samples.peek().map_or(self.last, |sample| self.unix(sample.time));
+            self.missed += fresh.missed;
+            let (begin, end) = (self.last.min(first), first);
+            self.tables.iter_mut().for_each(|table| table.miss(begin, end));
+        }
         let mut batch = Vec::with_capacity(BATCH);
-        for (time, packets, source, packet) in fresh.samples() {
-            let Some(traffic) = packet.traffic() else { continue };
-            let connection = if traffic.tuple.protocol == TCP { packet.connection() } else { None };
-            let key = Key::of(&packet, source, traffic.tuple, link);
-            batch.push(Sample { time: self.unix(time), packets, key, traffic, connection });
+        for sample in samples {
+            let Some(sample) = self.sample(&sample, link) else { continue };
+            batch.push(sample);
             if batch.len() == BATCH {
                 self.add_batch(&batch);
                 batch.clear();
             }
         }
         self.add_batch(&batch);
+    }
+
+    /// A sample, as far as records need it; `None` if it is of no IP packet.
+    #[inline]
+    fn sample(&self, taken: &Taken<'_>, link: bool) -> Option<Sample> {
+        let (key, passed) = match taken.passed() {
+            Some(passed) if !link => (Key::sampled(&passed, *taken.source), passed),
+            _ => {
+                let packet = taken.packet();
+                let passed = packet.passed()?;
+                (Key::of(&packet, &passed, *taken.source, link), passed)
+            }
+        };
+        let (time, packets) = (self.unix(taken.time), taken.packets);
+        let Passed { traffic: Traffic { bytes, tcp_flags, .. }, connection, .. } = passed;
+        Some(Sample { time, packets, key, bytes, tcp_flags, connection })
     }
 
     fn add_batch(&mut self, samples: &[Sample]) {
@@ -121,14 +144,9 @@ impl Meter {
 
     /// Notes what an analyzer has lost.
     pub fn lose(&mut self, losses: &Losses) {
-        let agents = losses.agents().flat_map(|agent| self.known.of_agent(agent));
-        self.skip(losses.sources().chain(agents).collect());
-    }
-
-    fn skip(&mut self, interfaces: Vec<Source>) {
-        for table in &mut self.tables {
-            let room = MAX.saturating_sub(table.skipped.len());
-            table.skipped.extend(interfaces.iter().take(room));
+        for (lost, missing, time) in losses.iter() {
+            let time = self.unix(time);
+            self.tables.iter_mut().for_each(|table| table.lose(table.window(time), lost, missing));
         }
     }
 
@@ -141,7 +159,8 @@ impl Meter {
         mut closed: impl FnMut(Window, Closed<'_>),
     ) {
         let (now, start) = (self.unix(now), self.start);
-        let last_seen = |agent| Some(start + last_seen(agent)?.since(Instant::default()));
+        let last_seen = |agent| Some(start.saturating_add(last_seen(agent)?.micros()));
+        self.last = now;
         let Self { tables, known, .. } = self;
         known.expire(now);
         for table in tables {
@@ -154,7 +173,7 @@ impl Meter {
         let now = self.unix(now);
         let Self { tables, known, .. } = self;
         for table in tables {
-            let end = now + Duration::from_secs(table.seconds.into());
+            let end = now + u64::from(table.seconds) * SECOND;
             close(table, known, end, |_| None, &mut closed);
         }
     }
@@ -170,39 +189,60 @@ impl Meter {
     }
 }
 
-/// Closes the windows of one length.
+/// Closes the windows of one length that have ended.
 fn close(
     table: &mut Table,
     known: &mut Known,
-    now: Duration,
-    last_seen: impl Fn(Address) -> Option<Duration>,
+    now: u64,
+    last_seen: impl Fn(Address) -> Option<u64>,
     closed: &mut impl FnMut(Window, Closed<'_>),
 ) {
-    let current = table.window(now);
-    let Some(last) = current.checked_sub(1).filter(|last| *last >= table.closed) else { return };
-    let seconds = table.seconds;
-    let window = Window { start: last * u64::from(seconds), seconds };
-    let mut seen = HashSet::default();
-    table.close(current, |key, record| {
-        seen.insert(key.interface);
-        let own = record.first.as_secs() / u64::from(seconds.max(1));
-        let window = Window { start: own * u64::from(seconds), seconds };
-        closed(window, Closed::Record(key, record));
-    });
-    seen.iter().for_each(|interface| known.touch(*interface, now));
-    let skipped = core::mem::take(&mut table.skipped);
-    for interface in &skipped {
-        closed(window, Closed::Interface(*interface, Status::Skipped));
+    let (first, end) = (table.closed, table.window(now).max(table.closed));
+    if end == first && !table.has_late {
+        return;
     }
-    let begin = Duration::from_secs(window.start);
-    let silent = known.iter().filter(|it| !seen.contains(it) && !skipped.contains(it));
-    for interface in silent {
-        if last_seen(interface.agent).is_some_and(|last| last >= begin) {
-            closed(window, Closed::Interface(interface, Status::NoData));
+    let seconds = table.seconds;
+    let window = |number: u64| Window { start: number * u64::from(seconds), seconds };
+    let mut seen = HashSet::default();
+    table.close(end, |number, key, record| {
+        seen.insert((number, key.interface));
+        closed(window(number), Closed::Record(key, record));
+    });
+    seen.iter().for_each(|(_, interface)| known.touch(*interface, now));
+    let skipped = skipped(table, known, end);
+    for (number, interface) in &skipped {
+        closed(window(*number), Closed::Interface(*interface, Status::Skipped));
+    }
+    for number in first.max(end.saturating_sub(MOST))..end {
+        let begin = window(number).start * SECOND;
+        let silent =
+            |it: &Source| !seen.contains(&(number, *it)) && !skipped.contains(&(number, *it));
+        for interface in known.iter().filter(silent) {
+            if last_seen(interface.agent).is_some_and(|last| last >= begin) {
+                closed(window(number), Closed::Interface(interface, Status::NoData));
+            }
         }
     }
 }
 
-const TCP: u8 = 6;
+/// The interfaces of which something is missing in windows before `end`.
+fn skipped(table: &mut Table, known: &Known, end: u64) -> HashSet<(u64, Source)> {
+    let mut skipped = HashSet::default();
+    for (number, lost) in table.take_losses(end) {
+        match lost {
+            Lost::Samples(source) => drop(skipped.insert((number, source))),
+            Lost::Datagrams(agent) | Lost::Discards(agent) => {
+                skipped.extend(known.of_agent(agent).map(|source| (number, source)));
+            }
+        }
+    }
+    for number in table.take_missed(end) {
+        skipped.extend(known.iter().map(|source| (number, source)));
+    }
+    skipped
+}
+
 /// Samples whose records are loaded together.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
+/// Windows that have lines about silent interfaces when they are closed together.
+pub(super) const MOST: u64 = 60;

@@ -3,16 +3,19 @@
 use core::time::Duration;
 
 use super::key::Key;
-use crate::keys::{Connection, Traffic};
+use crate::keys::Connection;
 
 /// A sample, as far as records need it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
-    pub(super) time: Duration,
+    /// Microseconds since 1970.
+    pub(super) time: u64,
     /// Packets that it stands for.
     pub(super) packets: f64,
     pub(super) key: Key,
-    pub(super) traffic: Traffic,
+    /// Bytes of the IP packet with its header.
+    pub(super) bytes: u64,
+    pub(super) tcp_flags: u8,
     pub(super) connection: Option<Connection>,
 }
 
@@ -25,10 +28,9 @@ pub struct Record {
     pub bytes: f64,
     /// Sampled packets.
     pub samples: u32,
-    /// The first sample, since 1970.
-    pub first: Duration,
-    /// The last sample, since 1970.
-    pub last: Duration,
+    /// The first and the last sample, microseconds since 1970.
+    first: u64,
+    last: u64,
     /// All flags together: FIN 1, SYN 2, RST 4, SYN with ACK 18.
     pub tcp_flags: u8,
     /// Variance of the packets.
@@ -42,7 +44,7 @@ pub struct Record {
 
 impl Record {
     /// A record without packets, from a time on.
-    pub(super) fn new(first: Duration) -> Self {
+    pub(super) fn new(first: u64) -> Self {
         Self {
             packets: 0.0,
             bytes: 0.0,
@@ -59,15 +61,16 @@ impl Record {
 
     /// A record of one sample, of a packet with so many bytes and these flags.
     pub fn of(time: Duration, packets: f64, bytes: u64, tcp_flags: u8) -> Self {
-        let mut record = Self::new(time);
-        record.add_packet(time, packets, bytes, tcp_flags);
+        let micros = micros(time);
+        let mut record = Self::new(micros);
+        record.add_packet(micros, packets, bytes, tcp_flags);
         record
     }
 
     pub(super) fn add(&mut self, sample: &Sample) {
-        let Sample { time, packets, traffic, .. } = *sample;
-        self.add_packet(time, packets, traffic.bytes, traffic.tcp_flags);
-        let Some(Connection { rtt, retransmissions }) = sample.connection else { return };
+        let Sample { time, packets, bytes, tcp_flags, connection, .. } = *sample;
+        self.add_packet(time, packets, bytes, tcp_flags);
+        let Some(Connection { rtt, retransmissions }) = connection else { return };
         if let Some(rtt) = rtt {
             self.rtt += u64::from(rtt);
             self.measured = self.measured.saturating_add(1);
@@ -78,7 +81,7 @@ impl Record {
         }
     }
 
-    fn add_packet(&mut self, time: Duration, packets: f64, bytes: u64, tcp_flags: u8) {
+    fn add_packet(&mut self, time: u64, packets: f64, bytes: u64, tcp_flags: u8) {
         self.packets += packets;
         self.bytes += packets * bytes as f64;
         self.samples = self.samples.saturating_add(1);
@@ -86,6 +89,16 @@ impl Record {
         self.first = self.first.min(time);
         self.last = self.last.max(time);
         self.tcp_flags |= tcp_flags;
+    }
+
+    /// The first sample, since 1970.
+    pub fn first(&self) -> Duration {
+        Duration::from_micros(self.first)
+    }
+
+    /// The last sample, since 1970.
+    pub fn last(&self) -> Duration {
+        Duration::from_micros(self.last)
     }
 
     /// Packets for each sample.
@@ -112,4 +125,9 @@ impl Record {
     pub fn retransmissions(&self) -> Option<u32> {
         self.retransmissions.map(|(least, most)| most - least)
     }
+}
+
+/// The unit of times here: they are compared for each sample.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

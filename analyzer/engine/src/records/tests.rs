@@ -34,10 +34,23 @@ struct Sampled {
     /// Reason of a discard; a flow sample without one.
     reason: Option<u32>,
     input: u32,
+    /// In the compact encoding.
+    output: u32,
+    /// Discards that the agent did not send.
+    drops: u32,
 }
 
-const PACKET: Sampled =
-    Sampled { number: 1, rate: 100, host: 1, length: 1000, flags: 0x10, reason: None, input: 5 };
+const PACKET: Sampled = Sampled {
+    number: 1,
+    rate: 100,
+    host: 1,
+    length: 1000,
+    flags: 0x10,
+    reason: None,
+    input: 5,
+    output: 6,
+    drops: 0,
+};
 
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
@@ -47,8 +60,8 @@ impl Sampled {
     /// A datagram of port 5 with this sample.
     fn datagram(self, sequence: u32) -> Vec<u8> {
         let (format, fixed) = match self.reason {
-            None => (1, vec![self.number, 5, self.rate, 0, 0, self.input, 6]),
-            Some(reason) => (5, vec![self.number, 2, 1, 0, self.input, 0, reason]),
+            None => (1, vec![self.number, 5, self.rate, 0, 0, self.input, self.output]),
+            Some(reason) => (5, vec![self.number, 2, 1, self.drops, self.input, 0, reason]),
         };
         let mut header = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0];
         header.extend(self.length.to_be_bytes());
@@ -166,7 +179,7 @@ fn record_has_the_times_and_the_error_of_its_samples() {
         }
     });
     let [record] = found[..] else { panic!("{found:?}") };
-    assert_eq!((record.first, record.last), (START, START + Duration::from_millis(1980)));
+    assert_eq!((record.first(), record.last()), (START, START + Duration::from_millis(1980)));
     assert_eq!((record.samples, record.sampling_rate()), (100, 100.0));
     // 196/√100 %, times √0.99 as 1 % of the packets were seen.
     assert!((record.error() - 19.5).abs() < 0.01, "{}", record.error());
@@ -204,6 +217,20 @@ fn policies_reject_and_other_discards_do_not() {
         "0+10 5 10.0.0.4 443 Ingress Discard 1 1000 0",
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn packet_that_its_output_port_discarded_is_no_accept() {
+    let mut world = World::new(&[TEN]);
+    for (number, reason) in [(1, 258), (2, 257)] {
+        let output = 1 << 30 | reason;
+        world.send(1.0, Sampled { number, output, host: number as u8, ..PACKET });
+    }
+    let expected = [
+        "0+10 5 10.0.0.1 443 Ingress Reject 100 100000 0",
+        "0+10 5 10.0.0.2 443 Ingress Discard 100 100000 0",
+    ];
+    assert_eq!(world.close(10.0), expected);
 }
 
 #[test]
@@ -245,6 +272,95 @@ fn gap_in_the_datagrams_of_an_agent_is_skipped_data_of_each_interface() {
     let expected =
         ["10+10 5 10.0.0.1 443 Ingress Accept 100 100000 0", "10+10 5 Skipped", "10+10 7 Skipped"];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn discards_that_are_missing_are_skipped_data_of_each_interface() {
+    let mut world = World::new(&[TEN]);
+    world.send(1.0, PACKET);
+    let discard = Sampled { reason: Some(258), input: 7, ..PACKET };
+    world.send(1.0, discard);
+    assert_eq!(world.close(10.0).len(), 2);
+    // A gap in the numbers, then a limit of the agent.
+    for (seconds, number, drops) in [(11.0, 5, 0), (21.0, 6, 40)] {
+        world.send(seconds, Sampled { number, drops, ..discard });
+        let start = seconds as u64 - 1;
+        let expected = [
+            format!("{start}+10 5 Skipped"),
+            format!("{start}+10 7 10.0.0.1 443 Ingress Reject 1 1000 0"),
+            format!("{start}+10 7 Skipped"),
+        ];
+        assert_eq!(world.close(seconds + 9.0), expected);
+    }
+}
+
+#[test]
+fn loss_is_in_the_window_in_which_it_was_noticed() {
+    let mut world = World::new(&[TEN]);
+    world.send(1.0, PACKET);
+    // Half a second after the end of the window, and read before that is closed.
+    world.send(10.0, Sampled { number: 4, ..PACKET });
+    world.read();
+    assert_eq!(world.close(9.6), ["0+10 5 10.0.0.1 443 Ingress Accept 100 100000 0"]);
+    // What is late in the same window is not missing.
+    for number in [3, 2] {
+        world.send(12.0, Sampled { number, ..PACKET });
+        world.read();
+    }
+    assert_eq!(world.close(20.0), ["10+10 5 10.0.0.1 443 Ingress Accept 300 300000 0"]);
+}
+
+#[test]
+fn windows_that_are_closed_together_have_their_own_lines() {
+    let mut world = World::new(&[TEN]);
+    for (seconds, number, input, reason) in
+        [(1.0, 1, 5, None), (2.0, 1, 7, Some(258)), (11.0, 4, 5, None), (21.0, 2, 7, Some(258))]
+    {
+        world.send(seconds, Sampled { number, input, reason, ..PACKET });
+    }
+    let expected = [
+        "0+10 5 10.0.0.1 443 Ingress Accept 100 100000 0",
+        "0+10 7 10.0.0.1 443 Ingress Reject 1 1000 0",
+        "10+10 5 10.0.0.1 443 Ingress Accept 100 100000 0",
+        "10+10 5 Skipped",
+        "10+10 7 NoData",
+        "20+10 5 NoData",
+        "20+10 7 10.0.0.1 443 Ingress Reject 1 1000 0",
+    ];
+    assert_eq!(world.close(30.0), expected);
+}
+
+#[test]
+fn late_sample_is_a_record_of_its_window() {
+    let mut world = World::new(&[TEN]);
+    world.send(1.0, PACKET);
+    assert_eq!(world.close(9.6).len(), 1);
+    // Its thread waited between the clock and the analyzer.
+    world.send(9.4, Sampled { number: 2, ..PACKET });
+    world.send(9.8, Sampled { number: 3, ..PACKET });
+    assert_eq!(world.close(9.9), ["0+10 5 10.0.0.1 443 Ingress Accept 100 100000 0"]);
+    assert_eq!(world.close(10.1), Lines::new());
+    assert_eq!(world.close(20.0), ["10+10 5 10.0.0.1 443 Ingress Accept 100 100000 0"]);
+}
+
+#[test]
+fn samples_that_were_gone_are_skipped_data_of_all_interfaces_in_their_windows() {
+    let mut world = World::new(&[TEN]);
+    world.analyzer = Analyzer::new(4 << 20);
+    world.send(1.0, PACKET);
+    assert_eq!(world.close(9.5).len(), 1);
+    for number in 2..=30_000 {
+        world.send(if number < 20_000 { 12.0 } else { 25.0 }, Sampled { number, ..PACKET });
+    }
+    let lines = world.close(40.0);
+    assert!(world.meter.missed > 0);
+    // From the last turn to the first sample that is left.
+    let skipped: Vec<_> = lines.iter().filter(|line| line.ends_with("Skipped")).collect();
+    let first = lines.iter().find(|line| line.contains("Accept")).expect("a record");
+    let both = ["10+10 5 Skipped", "20+10 5 Skipped"];
+    let windows = if first.starts_with("10+") { &both[..1] } else { &both[..] };
+    assert_eq!(skipped, windows.iter().collect::<Vec<_>>(), "{lines:?}");
+    assert!(world.close(60.0).is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::block::Block;
 use crate::instant::Instant;
-use crate::keys::Packet;
+use crate::keys::{Facts, Packet, Passed};
 use crate::source::Source;
 
 /// The samples that came after a place in the sequence of all.
@@ -19,18 +19,40 @@ pub struct Fresh {
     pub missed: u64,
 }
 
+/// A sample that was stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken<'a> {
+    pub(crate) time: Instant,
+    /// Packets that it stands for.
+    pub(crate) packets: f64,
+    pub(crate) source: &'a Source,
+    facts: &'a Facts,
+    raw: &'a [u8],
+}
+
 impl Fresh {
-    /// The time of each sample, the packets that it stands for, its data source, and its packet.
-    pub(crate) fn samples(&self) -> impl Iterator<Item = (Instant, f64, Source, Packet<'_>)> {
+    pub(crate) fn samples(&self) -> impl Iterator<Item = Taken<'_>> {
         let places = self
             .blocks
             .iter()
             .flat_map(|(block, first)| (*first..block.len()).map(move |at| (block.as_ref(), at)));
         places.filter_map(|(block, at)| {
             let row = block.row(at)?;
-            let (source, packet) = block.restored(at, row)?;
+            let (source, raw) = block.raw(at, row)?;
             let time = block.start + Duration::from_millis(row.time().into());
-            Some((time, row.weight().packets, source, packet))
+            Some(Taken { time, packets: row.weight().packets, source, facts: &row.facts, raw })
         })
+    }
+}
+
+impl<'a> Taken<'a> {
+    /// What a flow record has of it. `None` if the packet has to be decoded for it.
+    #[inline]
+    pub(crate) fn passed(&self) -> Option<Passed> {
+        self.facts.passed(self.source, self.raw)
+    }
+
+    pub(crate) fn packet(&self) -> Packet<'a> {
+        Packet::restore(self.source, self.facts, self.raw)
     }
 }

@@ -22,6 +22,7 @@ mod series;
 mod tests;
 
 pub use fresh::Fresh;
+pub(crate) use fresh::Taken;
 pub use history::{Held, History};
 pub use query::{PastQuery, PastQueryError};
 pub use result::{Course, PastResult};

@@ -10,7 +10,7 @@ use crate::keys::header::name;
 use crate::keys::kind::Kind;
 use crate::keys::packet::Packet;
 use crate::keys::text::ShortText;
-use crate::keys::traffic::Direction;
+use crate::keys::traffic::{Direction, way};
 use crate::keys::value::{Value, address};
 
 macro_rules! key {
@@ -85,12 +85,7 @@ pub(in crate::keys) fn port<'p>(port: Port) -> Value<'p> {
 
 /// Ingress if the data source is the input port, egress if it is the output port only.
 pub(in crate::keys) fn passes(packet: &Packet<'_>) -> Direction {
-    let Some(DataSource { class: 0, index }) = packet.source else { return Direction::Unknown };
-    match (Port::Index(index), packet.ports()) {
-        (sampler, Some((input, _))) if sampler == input => Direction::Ingress,
-        (sampler, Some((_, output))) if sampler == output => Direction::Egress,
-        _ => Direction::Unknown,
-    }
+    packet.source.map_or(Direction::Unknown, |source| way(source, packet.ports()))
 }
 
 pub(super) fn direction(packet: &Packet<'_>) -> Option<&'static str> {

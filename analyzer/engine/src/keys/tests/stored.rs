@@ -35,6 +35,10 @@ fn compare(packet: &Packet<'_>, source: &Source, expressions: &[Expression]) -> 
         assert_eq!(written[0], written[1], "{expression:?}");
         assert_eq!(one, other, "{expression:?}");
     }
+    // Flow records have the same of what is noted as of the packet.
+    if let Some(passed) = facts.passed(source, &raw[13..]) {
+        assert_eq!(Some(passed), packet.passed());
+    }
     (facts, length)
 }
 
