@@ -6,7 +6,6 @@ use core::time::Duration;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::net::TcpListener;
-use std::panic;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -69,8 +68,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     aws::start(hub.clone(), arguments.export.client()?)?;
     let guard = Guard { counters: hub.http.clone(), ..guard };
     Exports::start(&hub)?;
-    serve(listener, hub.clone(), guard)?;
     let flow_logs = flow_logs::start(hub.clone(), Hub::record_memory(memory))?;
+    serve(listener, hub.clone(), guard)?;
     let receiving = sockets.into_iter().enumerate();
     let receiving = receiving.map(|(number, socket)| receive(number, socket, hub.clone()));
     let mut receiving = receiving.collect::<io::Result<Vec<_>>>()?;
@@ -78,14 +77,15 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
         let interval = arguments.statsd_interval;
         receiving.push(statsd::start(hub.clone(), socket, interval, memory / STATSD)?);
     }
-    control(arguments, &signals, &hub, resolver, receiving)?;
+    let ended = control(arguments, &signals, &hub, resolver, receiving);
+    // What is open is kept, also after an error of a socket.
     flow_logs.end();
     statsd::finish(&hub);
     aws::save(&hub);
     hub.exports.finish();
     recording.into_iter().for_each(aws::Recording::finish);
     eprintln_lossy(format_args!("{}\n{}", hub.tally(), hub.drops));
-    Ok(())
+    Ok(ended?)
 }
 
 /// Starts the thread that keeps the history of metrics.
@@ -230,9 +230,9 @@ fn control(
         resolver.tick(hub.now());
         if let Some(ended) = receiving.iter().position(JoinHandle::is_finished) {
             let ended = receiving.swap_remove(ended).join();
-            return ended
-                .unwrap_or_else(|cause| panic::resume_unwind(cause))
-                .map(|never| match never {});
+            // The cause of a panic was printed when it happened.
+            let panicked = |_| Err(io::Error::other("a thread that receives has panicked"));
+            return ended.unwrap_or_else(panicked).map(|never| match never {});
         }
     }
     Ok(())

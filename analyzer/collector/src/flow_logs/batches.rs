@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::files::{FileLog, Files};
 use crate::hub::Hub;
 
 /// Lines by log group and stream, and by file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Batches {
+    /// Bytes that are held.
+    limit: usize,
     groups: BTreeMap<String, BTreeMap<String, Batch>>,
     /// By flow log and slot.
     files: Vec<(Arc<FileLog>, u64, String)>,
@@ -26,6 +28,11 @@ struct Batch {
 }
 
 impl Batches {
+    /// No lines; at most about `limit` bytes of them will be held.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, groups: BTreeMap::new(), files: Vec::new(), bytes: 0 }
+    }
+
     /// Adds a line.
     pub(super) fn add(&mut self, group: &str, stream: &str, time: i64, line: &str) {
         if !self.groups.contains_key(group) {
@@ -56,18 +63,17 @@ impl Batches {
 
     /// True if they take much memory.
     pub(super) fn are_full(&self) -> bool {
-        self.bytes >= MAX_BYTES
+        self.bytes >= self.limit
     }
 
-    /// Adds the lines to their log streams and files.
-    pub(super) fn flush(&mut self, hub: &Hub, files: Option<&Files>) {
+    /// Adds the lines to their log streams and files. A disk has time until `deadline`.
+    pub(super) fn flush(&mut self, hub: &Hub, files: Option<&Files>, deadline: Instant) {
         let now = hub.unix_ms(hub.now()).cast_signed();
         for (group, streams) in core::mem::take(&mut self.groups) {
             for (stream, batch) in streams {
                 hub.aws.logs.append(&group, &stream, now, batch.lines());
             }
         }
-        let deadline = Instant::now() + PATIENCE;
         for (log, slot, text) in self.files.drain(..) {
             match files {
                 Some(files) => files.add(&log, slot, text, deadline),
@@ -89,7 +95,3 @@ impl Batch {
         })
     }
 }
-
-const MAX_BYTES: usize = 1 << 20;
-/// Time that a disk has to take lines. Samples wait meanwhile, and are kept for longer.
-const PATIENCE: Duration = Duration::from_secs(1);

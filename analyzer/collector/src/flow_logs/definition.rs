@@ -66,6 +66,14 @@ pub(crate) struct FileSetting {
     pub(crate) per_hour: bool,
 }
 
+impl FlowLogSetting {
+    /// True for one that the same request could have made, of another resource too.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let Self { resource, created, .. } = self.clone();
+        *self == Self { resource, created, ..other.clone() }
+    }
+}
+
 impl FileSetting {
     /// Files in the directory of all files.
     pub(super) fn below(parquet: bool) -> Self {

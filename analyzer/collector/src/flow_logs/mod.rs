@@ -25,15 +25,15 @@ pub(crate) use definition::{ALL, Destination, FileSetting, FlowLogSetting, Traff
 use files::FileLog;
 pub(crate) use files::{FileCounts, FileOptions};
 pub(crate) use format::{DEFAULT, Format};
-pub(crate) use worker::start;
+pub(crate) use worker::{make_groups, start};
 
 /// The flow logs.
 #[derive(Debug)]
 pub(crate) struct FlowLogs {
     pub(crate) options: Options,
     active: Mutex<Arc<Vec<Active>>>,
-    /// VPCs with a log group of their own, and when it was made.
-    vpcs: Mutex<BTreeMap<String, u64>>,
+    /// VPCs with a log group of their own.
+    vpcs: Mutex<BTreeMap<String, Vpc>>,
     pub(crate) counts: Counts,
     pub(crate) file_counts: Arc<FileCounts>,
     ends: AtomicBool,
@@ -63,6 +63,15 @@ pub(crate) struct Counts {
     pub(crate) missed: AtomicU64,
     /// Records in windows that have not ended.
     pub(crate) open: AtomicU64,
+    /// Lines that are in no log group of their VPC, because there are too many of these.
+    pub(crate) without_group: AtomicU64,
+}
+
+/// When the log group of a VPC was made, and when it had its last line, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+struct Vpc {
+    created: u64,
+    last: u64,
 }
 
 /// A flow log in force.
@@ -137,7 +146,7 @@ impl FlowLogs {
         let active = self.active();
         let first = active.first().cloned();
         let vpcs = self.vpcs.lock().clone();
-        let of_vpc = |(vpc, created): (String, u64)| {
+        let of_vpc = |(vpc, Vpc { created, .. }): (String, Vpc)| {
             let log = first.clone()?;
             let destination = Destination::Group(vpc_group(&vpc));
             let id = id_of(&vpc);
@@ -147,16 +156,23 @@ impl FlowLogs {
         active.iter().cloned().chain(vpcs.into_iter().filter_map(of_vpc)).collect()
     }
 
-    /// Notes a VPC that has lines. False if there are too many.
+    /// Notes a VPC that has lines. False if there are too many. One that had none for an hour makes room.
     fn note_vpc(&self, vpc: &str, now: u64) -> bool {
         let mut vpcs = self.vpcs.lock();
-        if !vpcs.contains_key(vpc) {
-            if vpcs.len() >= MAX_VPCS || !is_group_name(vpc) {
-                return false;
-            }
-            vpcs.insert(vpc.to_owned(), now);
+        if let Some(known) = vpcs.get_mut(vpc) {
+            known.last = now;
+            return true;
         }
-        true
+        if vpcs.len() >= MAX_VPCS {
+            vpcs.retain(|_, known| now.saturating_sub(known.last) < MAX_SILENCE);
+        }
+        let has_room = vpcs.len() < MAX_VPCS && is_group_name(vpc);
+        if has_room {
+            vpcs.insert(vpc.to_owned(), Vpc { created: now, last: now });
+        } else {
+            self.counts.without_group.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
     }
 
     /// True if flow logs can have files.
@@ -230,3 +246,5 @@ pub(crate) const GROUP: &str = "/flowmote/vpc";
 const DISCARDS: &str = "/flowmote/discards";
 /// VPCs with a log group of their own.
 const MAX_VPCS: usize = 500;
+/// Milliseconds without a line after which another VPC may have the place.
+const MAX_SILENCE: u64 = 3_600_000;

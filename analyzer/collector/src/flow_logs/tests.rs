@@ -139,3 +139,26 @@ fn all_fields_together_are_a_format() {
     let text = line(&all.join(" "), &key());
     assert_eq!(text.split(' ').count(), FIELDS.len(), "{text}");
 }
+
+#[test]
+fn vpc_without_lines_for_an_hour_makes_room() {
+    let options = super::Options {
+        account: "000000000000".to_owned(),
+        region: "us-east-1".to_owned(),
+        window: 10,
+        files: None,
+        no_data: false,
+    };
+    let logs = super::FlowLogs::new(options, 0);
+    let own = logs.all().len();
+    for number in 0..super::MAX_VPCS {
+        assert!(logs.note_vpc(&format!("vpc-{number}"), 1000));
+    }
+    assert!(!logs.note_vpc("vpc-new", 2000));
+    assert!(!logs.note_vpc("a name", 2000));
+    assert!(logs.note_vpc("vpc-7", 2000));
+    assert_eq!(logs.counts.without_group.load(core::sync::atomic::Ordering::Relaxed), 2);
+    assert!(logs.note_vpc("vpc-new", 1000 + super::MAX_SILENCE));
+    let left: Vec<_> = logs.all().into_iter().map(|log| log.setting.resource).skip(own).collect();
+    assert_eq!(left, ["vpc-7", "vpc-new"]);
+}

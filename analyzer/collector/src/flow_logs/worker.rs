@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use flowmote_decoder::Address;
 use flowmote_engine::Instant as EngineTime;
+use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::records::{Action, Closed, Meter, Status, Window, Windows};
 
 use super::batches::Batches;
@@ -30,9 +32,12 @@ pub(crate) struct Running {
 /// Starts the thread. Its records have about `memory` bytes.
 pub(crate) fn start(hub: Arc<Hub>, memory: usize) -> io::Result<Running> {
     let own = hub.clone();
-    let options = hub.flow_logs.options.files.clone();
-    let counts = &hub.flow_logs.file_counts;
-    let files = options.map(|options| Files::start(options, counts.clone())).transpose()?;
+    make_groups(&hub);
+    let files = hub.flow_logs.options.files.clone().map(|options| {
+        let (clock, counts) = (hub.clone(), hub.flow_logs.file_counts.clone());
+        Files::start(options, counts, memory, move || clock.unix_ms(clock.now()) / 1000)
+    });
+    let files = files.transpose()?;
     let work = move || {
         let mut worker = Worker::new(&own, memory, files);
         while !own.flow_logs.ends() {
@@ -43,6 +48,16 @@ pub(crate) fn start(hub: Arc<Hub>, memory: usize) -> io::Result<Running> {
     };
     let thread = thread::Builder::new().name("flow logs".to_owned()).spawn(work)?;
     Ok(Running { hub, thread })
+}
+
+/// Makes the log groups of the flow logs that are not there: they have a group before they have a line.
+pub(crate) fn make_groups(hub: &Hub) {
+    let now = hub.unix_ms(hub.now()).cast_signed();
+    for log in hub.flow_logs.active().iter() {
+        if let Destination::Group(group) = &log.setting.destination {
+            hub.aws.logs.make_group(group, now);
+        }
+    }
 }
 
 impl Running {
@@ -65,11 +80,13 @@ struct Worker {
 }
 
 /// The lines of records.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lines {
     interfaces: Interfaces,
     batches: Batches,
     files: Option<Files>,
+    /// The end of the time that a disk has in this turn to take lines. Samples wait meanwhile, and are kept.
+    deadline: Instant,
     /// Reused for each line.
     line: String,
     stream: String,
@@ -82,7 +99,14 @@ impl Worker {
             meter: Meter::new(memory, start),
             read: Vec::new(),
             logs: Arc::default(),
-            lines: Lines { files, ..Lines::default() },
+            lines: Lines {
+                interfaces: Interfaces::default(),
+                batches: Batches::new(Files::batch(memory)),
+                files,
+                deadline: Instant::now(),
+                line: String::new(),
+                stream: String::new(),
+            },
         }
     }
 
@@ -90,6 +114,7 @@ impl Worker {
     fn turn(&mut self, hub: &Hub, grace: Duration) {
         let elapsed = hub.now().since(EngineTime::default());
         let now = EngineTime::after_start(elapsed.saturating_sub(grace));
+        self.lines.deadline = Instant::now() + PATIENCE;
         self.adopt(hub, now);
         self.read(hub);
         self.close(hub, now);
@@ -118,16 +143,12 @@ impl Worker {
     }
 
     fn read(&mut self, hub: &Hub) {
-        let mut number = 0;
-        let read = hub.each(|analyzer| {
-            if self.read.len() <= number {
-                self.read.push(0);
-            }
-            let read = self.read.get(number).copied().unwrap_or_default();
-            number += 1;
-            (analyzer.history().after(read), analyzer.take_losses())
-        });
-        for ((fresh, losses), read) in read.into_iter().zip(&mut self.read) {
+        self.read.resize(hub.threads(), 0);
+        // One after the other, as each has a copy of its newest samples.
+        for (number, read) in self.read.iter_mut().enumerate() {
+            let take =
+                |analyzer: &mut Analyzer| (analyzer.history().after(*read), analyzer.take_losses());
+            let Some((fresh, losses)) = hub.at_mut(number, take) else { continue };
             *read = fresh.end;
             self.meter.add(&fresh);
             self.meter.lose(&losses);
@@ -183,8 +204,8 @@ impl Lines {
         let mut time = Duration::from_secs(window.start);
         match closed {
             Closed::Record(key, record) => {
-                (line.start, line.end) = (record.first.as_secs(), record.last.as_secs());
-                (line.record, time) = (Some((key, record)), record.first);
+                (line.start, line.end) = (record.first().as_secs(), record.last().as_secs());
+                (line.record, time) = (Some((key, record)), record.first());
             }
             Closed::Interface(_, Status::NoData) => line.status = "NODATA",
             Closed::Interface(_, Status::Skipped) => line.status = "SKIPDATA",
@@ -221,15 +242,16 @@ impl Lines {
     }
 
     fn flush(&mut self, hub: &Hub) {
-        self.batches.flush(hub, self.files.as_ref());
+        self.batches.flush(hub, self.files.as_ref(), self.deadline);
     }
 }
 
 impl Traffic {
-    /// True for records with this fate; `None` is the status of an interface.
+    /// True for records with this fate; `None` is the status of an interface, which all have: what is
+    /// missing may have been of any fate.
     fn has(self, action: Option<Action>) -> bool {
         match action {
-            None => self != Self::Discards,
+            None => true,
             Some(Action::Accept) => matches!(self, Self::Accept | Self::All),
             Some(Action::Reject) => self != Self::Accept,
             Some(Action::Discard) => self == Self::Discards,
@@ -241,3 +263,5 @@ impl Traffic {
 const PERIOD: Duration = Duration::from_millis(200);
 /// A window is closed so long after its end, when all samples are stored that came before it.
 const GRACE: Duration = Duration::from_millis(100);
+/// Time that a disk has in a turn to take lines.
+const PATIENCE: Duration = Duration::from_secs(1);

@@ -105,8 +105,9 @@ impl Hub {
         let threads = threads.max(1);
         let (reported, events, alarms) = (memory / 32, memory / 32 * 3, memory / 64);
         let history = memory / 32;
-        // Open records, and the interfaces that they are of.
-        let records = 2 * Self::record_memory(memory);
+        // Open records, the interfaces that they are of, and files.
+        let parts = if flow_logs.files.is_some() { 3 } else { 2 };
+        let records = parts * Self::record_memory(memory);
         let own = OVERHEAD + reported + events + 2 * alarms + history + records;
         let tables = memory.saturating_sub(own + exports.memory) / threads;
         let names = SourceNames::default();
@@ -294,6 +295,15 @@ impl Hub {
     /// The result of `read` for the analyzer with a number.
     pub(crate) fn at<T>(&self, number: usize, read: impl FnOnce(&Analyzer) -> T) -> Option<T> {
         self.analyzers.get(number).map(|analyzer| read(&analyzer.lock()))
+    }
+
+    /// The same, of what changes.
+    pub(crate) fn at_mut<T>(
+        &self,
+        number: usize,
+        read: impl FnOnce(&mut Analyzer) -> T,
+    ) -> Option<T> {
+        self.analyzers.get(number).map(|analyzer| read(&mut analyzer.lock()))
     }
 
     /// The results of `read` for items in the analyzer with a number, one after the other. `read` returns how

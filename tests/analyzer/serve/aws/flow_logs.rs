@@ -2,8 +2,9 @@
 //! CloudWatch Logs and in files, and the operations of EC2.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use flowmote_core::{
     DataSource, DatagramBuilder, DiscardedPacket, DropReason, FlowSample, Interface, MetricValue,
@@ -206,6 +207,17 @@ fn flow_logs_of_users_have_their_format_and_survive_a_restart() {
     assert!(ids.iter().all(|id| id.len() == 20 && id.starts_with("fl-1")), "{ids:?}");
     // The same again is an error for each resource.
     assert_eq!(texts(&ec2(&server, &create), "code"), ["FlowLogAlreadyExists"; 2]);
+    let token = "Action=CreateFlowLogs&ResourceType=VPC&ClientToken=t&LogGroupName=/net/once";
+    let once = ec2(&server, &format!("{token}&ResourceId.1=vpc-1"));
+    let again = ec2(&server, &format!("{token}&ResourceId.1=vpc-1"));
+    assert_eq!(texts(&once, "item"), texts(&again, "item"));
+    let other = ec2(&server, &format!("{token}&ResourceId.1=vpc-1&MaxAggregationInterval=60"));
+    assert_eq!(texts(&other, "code"), ["IdempotentParameterMismatch"], "{other}");
+    let id = texts(&once, "item")[0];
+    assert_eq!(
+        ec2(&server, &format!("Action=DeleteFlowLogs&FlowLogId.1={id}")).matches("code").count(),
+        0
+    );
     drop(server);
     let server = Server::with_state(directory.path());
     let describe = |filter: &str| ec2(&server, &format!("Action=DescribeFlowLogs&{filter}"));
@@ -225,6 +237,102 @@ fn flow_logs_of_users_have_their_format_and_survive_a_restart() {
         texts(&describe("Filter.1.Name=tag:team&Filter.1.Value.1=net"), "flowLogId"),
         [ids[1]]
     );
+}
+
+#[test]
+fn log_groups_are_there_before_their_lines() {
+    let server = Server::start(&[]);
+    ec2(&server, "Action=CreateFlowLogs&ResourceType=VPC&ResourceId.1=vpc-1&LogGroupName=/net/new");
+    let described = ec2(&server, "Action=DescribeFlowLogs");
+    let head = "X-Amz-Target: Logs_20140328.DescribeLogGroups\r\n\
+        Content-Type: application/x-amz-json-1.1\r\n";
+    let groups = server.send("POST", "/", head, "{}").json();
+    let groups = groups["logGroups"].as_array().expect("groups");
+    let names: Vec<_> = groups.iter().filter_map(|group| group["logGroupName"].as_str()).collect();
+    assert!(names.contains(&GROUP) && names.contains(&"/net/new"), "{names:?}");
+    for name in texts(&described, "logGroupName") {
+        assert!(names.contains(&name), "{name} of {names:?}");
+    }
+}
+
+#[test]
+fn lines_are_read_by_vrl() {
+    let program = target_directory("").join("vrl/debug/flowmote-vrl");
+    if !program.exists() {
+        return skip("flowmote-vrl is missing; tests/setup builds it");
+    }
+    let server = Server::start(&["--flow-window", "1", "--flow-nodata"]);
+    let format: String =
+        VRL_FIELDS.split(' ').map(|field| format!("${{{}}} ", field.replace('_', "-"))).collect();
+    let format = format.trim_end().replace('$', "%24").replace('{', "%7B").replace('}', "%7D");
+    ec2(
+        &server,
+        &format!(
+            "Action=CreateFlowLogs&ResourceType=VPC&ResourceId.1=all&LogGroupName=/all/fields&\
+             MaxAggregationInterval=1&LogFormat={}",
+            format.replace(' ', "%20")
+        ),
+    );
+    // Datagrams are missing now and then.
+    let _traffic = Traffic::of(server.sflow, |number| {
+        if number % 16 == 15 { Vec::new() } else { vec![datagram(number)] }
+    });
+    for (group, fields) in [(GROUP, None), ("/all/fields", Some(VRL_FIELDS))] {
+        let lines = wait_until("lines of all kinds", || {
+            let lines = messages(&server, group);
+            let has = |text: &str| lines.iter().any(|line| line.contains(text));
+            (has("ACCEPT") && has("REJECT") && has("SKIPDATA")).then_some(lines)
+        });
+        read_by_vrl(&program, &lines, fields);
+    }
+}
+
+/// Names and order of fields as the parser has them; those of the default format are the first.
+const VRL_FIELDS: &str = "version account_id interface_id srcaddr dstaddr srcport dstport protocol packets bytes \
+    start end action log_status vpc_id subnet_id instance_id tcp_flags type pkt_srcaddr pkt_dstaddr region az_id \
+    sublocation_type sublocation_id pkt_src_aws_service pkt_dst_aws_service flow_direction traffic_path \
+    ecs_cluster_arn ecs_cluster_name ecs_container_instance_arn ecs_container_instance_id ecs_container_id \
+    ecs_second_container_id ecs_service_name ecs_task_definition_arn ecs_task_arn ecs_task_id reject_reason \
+    resource_id encryption_status instance_tag instance_tag_2 interface_tag interface_tag_2 asg_tag asg_tag_2 \
+    interface_type next_hop_interface_id next_hop_subnet_id next_hop_az_id next_hop_vpc_id \
+    next_hop_interface_type";
+
+/// Compares the fields that the parser finds with the words of the lines.
+fn read_by_vrl(program: &Path, lines: &[String], fields: Option<&str>) {
+    let mut child = Command::new(program)
+        .args(fields)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("flowmote-vrl starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let text = lines.join("\n");
+    let write = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let output = child.wait_with_output().expect("its output");
+    write.join().expect("no panic").expect("it reads all");
+    let found: Vec<Value> = String::from_utf8(output.stdout)
+        .expect("UTF-8")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(found.len(), lines.len());
+    let names: Vec<&str> = fields.unwrap_or(VRL_FIELDS).split(' ').collect();
+    for (line, found) in lines.iter().zip(&found) {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(
+            found.as_object().map(|fields| fields.len()),
+            Some(words.len()),
+            "{line} {found}"
+        );
+        for (name, word) in names.iter().zip(words) {
+            let expected = match &found[*name] {
+                Value::Null => "-".to_owned(),
+                Value::Number(number) => number.to_string(),
+                other => other.as_str().expect("a text").to_owned(),
+            };
+            assert_eq!(expected, word, "{name} of {line}");
+        }
+    }
 }
 
 #[test]
@@ -264,6 +372,14 @@ fn requests_that_cannot_be_done_name_the_parameter() {
         (format!("{create}&TrafficType=SOME"), 400, "InvalidParameterValue"),
         (format!("{create}&LogDestinationType=s3"), 400, "InvalidParameterValue"),
         (format!("{create}&DryRun=true"), 412, "DryRunOperation"),
+        (
+            format!(
+                "{create}&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=1&\
+                 TagSpecification.1.Tag.2.Key=k&TagSpecification.1.Tag.2.Value=2"
+            ),
+            400,
+            "InvalidParameterValue",
+        ),
         (create.replace("LogGroupName=g", "LogGroupName=a%20b"), 400, "InvalidParameterValue"),
         (create.replace("&LogGroupName=g", ""), 400, "MissingParameter"),
         (create.replace("&ResourceId.1=vpc-1", ""), 400, "MissingParameter"),

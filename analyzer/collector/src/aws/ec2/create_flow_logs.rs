@@ -9,7 +9,8 @@ use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::members::Members;
 use crate::flow_logs::{
-    ALL, DEFAULT, Destination, FileSetting, FlowLogSetting, Format, Traffic, WINDOWS, is_group_name,
+    ALL, DEFAULT, Destination, FileSetting, FlowLogSetting, Format, Traffic, WINDOWS,
+    is_group_name, make_groups,
 };
 use crate::hub::Hub;
 
@@ -32,6 +33,7 @@ pub(super) fn run(hub: &Hub, request: &Document) -> Result<Document, Fault> {
         let fault = |(_, error): (String, String)| Fault::new(Kind::InvalidValue, error);
         hub.flow_logs.set(&settings.flow_logs).map_err(fault).map(|()| made)
     })?;
+    make_groups(hub);
     Ok(Document::new()
         .with_some("clientToken", create.setting.client_token)
         .with("flowLogIdSet", ids)
@@ -96,6 +98,11 @@ impl<'a> Create<'a> {
             return Err(("InvalidParameterValue", text));
         }
         let new = FlowLogSetting { resource: resource.to_owned(), ..self.setting.clone() };
+        let mut others = logs.values().filter(|old| old.client_token.is_some());
+        if others.any(|old| old.client_token == new.client_token && !old.is_like(&new)) {
+            let text = "There is a flow log of this ClientToken with other parameters.";
+            return Err(("IdempotentParameterMismatch", text));
+        }
         let same = |old: &FlowLogSetting| {
             old.resource == new.resource
                 && old.traffic == new.traffic
@@ -200,6 +207,9 @@ fn tags(members: &Members<'_>) -> Result<Vec<(String, String)>, Fault> {
         for tag in specification.structures("Tag")? {
             let key = bounded(&tag, "Key", 128)?.ok_or_else(|| Fault::missing("Tag.Key"))?;
             let value = bounded(&tag, "Value", 256)?.unwrap_or_default();
+            if tags.iter().any(|(other, _)| other == key) {
+                return Err(Fault::value("TagSpecification", &format!("has the key {key} twice")));
+            }
             tags.push((key.to_owned(), value.to_owned()));
         }
     }

@@ -94,6 +94,11 @@ impl Logs {
         is_stored
     }
 
+    /// Makes a group, if it is not there and there are not too many.
+    pub(crate) fn make_group(&self, name: &str, now: i64) {
+        let _ = self.store().create(name, now);
+    }
+
     /// Counts since the start, and what is held now.
     pub(crate) fn usage(&self) -> Usage {
         let store = self.store();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::layout::time_in;
@@ -48,17 +49,25 @@ impl Kept {
         self.bytes
     }
 
-    /// Removes the oldest files while all have more than `limit` bytes. Returns how many were removed.
-    pub(super) fn remove_oldest(&mut self, root: &Path, limit: u64) -> u64 {
+    /// Removes the oldest files while all have more than `limit` bytes, until one cannot be removed.
+    /// Returns how many were.
+    pub(super) fn remove_oldest(&mut self, root: &Path, limit: u64) -> (u64, Option<io::Error>) {
         let mut removed = 0;
         while self.bytes > limit || self.files.len() > MAX_FILES {
-            let Some(((_, path), bytes)) = self.files.pop_first() else { break };
+            let Some((key, bytes)) = self.files.pop_first() else { break };
+            match fs::remove_file(&key.1) {
+                Ok(()) => removed += 1,
+                // Somebody else removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.files.insert(key, bytes);
+                    return (removed, Some(error));
+                }
+            }
             self.bytes = self.bytes.saturating_sub(bytes);
-            // One that somebody else removed is not there either way.
-            removed += u64::from(fs::remove_file(&path).is_ok());
-            remove_empty(root, &path);
+            remove_empty(root, &key.1);
         }
-        removed
+        (removed, None)
     }
 }
 

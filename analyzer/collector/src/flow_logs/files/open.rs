@@ -1,19 +1,19 @@
 //! A file that is being written. It has no name until it is complete.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 
 use super::FileLog;
 use super::layout::place;
 use super::table::Table;
+use super::text::Text;
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -23,18 +23,20 @@ pub(super) struct OpenFile {
     directory: PathBuf,
     name: String,
     pub(super) lines: u64,
+    /// Lines that wait for the next write.
+    waiting: String,
 }
 
 #[derive(Debug)]
 enum Content {
-    Text(Box<GzEncoder<BufWriter<File>>>),
+    Text(Text),
     Table(Box<Table>),
 }
 
 /// A file without a name, or with one that no reader looks for.
 #[derive(Debug)]
 struct Unnamed {
-    file: File,
+    file: Arc<File>,
     /// Where the file system has no files without a name.
     path: Option<PathBuf>,
 }
@@ -45,24 +47,35 @@ impl OpenFile {
         let (directory, name) = place(root, log, slot);
         fs::create_dir_all(&directory)?;
         let unnamed = Unnamed::create(root, &directory, &name)?;
-        let file = unnamed.file.try_clone()?;
+        let (file, mut waiting) = (unnamed.file.clone(), String::new());
         let content = if log.setting.parquet {
             Content::Table(Box::new(Table::new(file, log.format.fields())?))
         } else {
-            let mut text = GzEncoder::new(BufWriter::new(file), Compression::fast());
             let names: Vec<_> = log.format.fields().iter().map(|field| field.name).collect();
-            writeln!(text, "{}", names.join(" "))?;
-            Content::Text(Box::new(text))
+            waiting = names.join(" ") + "\n";
+            Content::Text(Text::new(file)?)
         };
-        Ok(Self { content, unnamed, directory, name, lines: 0 })
+        Ok(Self { content, unnamed, directory, name, lines: 0, waiting })
     }
 
-    /// Adds lines, each with its end.
-    pub(super) fn write(&mut self, lines: &str) -> io::Result<()> {
+    /// Adds lines, each with its end, to those that wait.
+    pub(super) fn add(&mut self, lines: &str) {
         self.lines += lines.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        self.waiting.push_str(lines);
+    }
+
+    /// Bytes of memory that the lines take which wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.capacity()
+    }
+
+    /// Writes the lines that wait.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        let lines = core::mem::take(&mut self.waiting);
         match &mut self.content {
-            Content::Text(text) => text.write_all(lines.as_bytes()),
-            Content::Table(table) => table.write(lines),
+            _ if lines.is_empty() => Ok(()),
+            Content::Text(text) => text.write(&lines),
+            Content::Table(table) => Ok(table.write(&lines)?),
         }
     }
 
@@ -72,16 +85,20 @@ impl OpenFile {
     }
 
     /// Completes the file and gives it its name. Returns its path and size.
-    pub(super) fn finish(self) -> io::Result<(PathBuf, u64)> {
+    pub(super) fn finish(mut self) -> io::Result<(PathBuf, u64)> {
+        self.write()?;
         match self.content {
-            Content::Text(text) => text.finish()?.into_inner()?.sync_data()?,
-            Content::Table(table) => table.finish()?.sync_data()?,
+            Content::Text(text) => text.finish()?,
+            Content::Table(table) => table.finish()?,
         }
+        self.unnamed.file.sync_data()?;
         let path = self.directory.join(&self.name);
         let size = self.unnamed.file.metadata()?.len();
         // Somebody may have removed it while it was empty.
         fs::create_dir_all(&self.directory)?;
         self.unnamed.name(&path)?;
+        // The name, too, survives a power failure; some network file systems cannot do that.
+        let _ = File::open(&self.directory).and_then(|directory| directory.sync_all());
         Ok((path, size))
     }
 }
@@ -91,7 +108,7 @@ impl Unnamed {
         let flags = OFlag::O_TMPFILE.bits();
         let unnamed = OpenOptions::new().write(true).custom_flags(flags).mode(MODE).open(directory);
         match unnamed {
-            Ok(file) => Ok(Self { file, path: None }),
+            Ok(file) => Ok(Self { file: Arc::new(file), path: None }),
             // Network file systems have none.
             Err(_) => {
                 let directory = root.join(INCOMPLETE);
@@ -99,7 +116,7 @@ impl Unnamed {
                 let path = directory.join(name);
                 let file =
                     OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path)?;
-                Ok(Self { file, path: Some(path) })
+                Ok(Self { file: Arc::new(file), path: Some(path) })
             }
         }
     }

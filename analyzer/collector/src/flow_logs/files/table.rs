@@ -14,15 +14,14 @@ use parquet::schema::parser::parse_message_type;
 
 use crate::flow_logs::field::{Field, Kind};
 
-/// A file of columns. Rows are lines until there are enough for a group.
+/// A file of columns.
 pub(super) struct Table {
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<Arc<File>>,
     fields: Vec<&'static Field>,
-    lines: String,
 }
 
 impl Table {
-    pub(super) fn new(file: File, fields: &[&'static Field]) -> io::Result<Self> {
+    pub(super) fn new(file: Arc<File>, fields: &[&'static Field]) -> io::Result<Self> {
         let columns: String = fields.iter().map(|field| column(field)).collect();
         let schema = parse_message_type(&format!("message flow_log {{ {columns} }}"))?;
         let compression = Compression::GZIP(parquet::basic::GzipLevel::try_new(1)?);
@@ -30,36 +29,32 @@ impl Table {
         let properties = WriterProperties::builder().set_compression(compression);
         let properties = properties.set_dictionary_enabled(false).build();
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
-        Ok(Self { writer, fields: fields.to_vec(), lines: String::new() })
+        Ok(Self { writer, fields: fields.to_vec() })
     }
 
-    /// Adds lines.
-    pub(super) fn write(&mut self, lines: &str) -> io::Result<()> {
-        self.lines.push_str(lines);
-        if self.lines.len() >= GROUP { Ok(self.write_group()?) } else { Ok(()) }
+    /// Writes the end of the file.
+    pub(super) fn finish(self) -> io::Result<()> {
+        Ok(self.writer.close().map(drop)?)
     }
 
-    /// Writes what is left, and the end of the file.
-    pub(super) fn finish(mut self) -> io::Result<File> {
-        if !self.lines.is_empty() {
-            self.write_group()?;
-        }
-        Ok(self.writer.into_inner()?)
-    }
-
-    fn write_group(&mut self) -> Result<()> {
-        let lines = core::mem::take(&mut self.lines);
-        let rows: Vec<Vec<&str>> = lines.lines().map(|line| line.split(' ').collect()).collect();
+    /// Adds lines as a row group.
+    pub(super) fn write(&mut self, lines: &str) -> Result<()> {
+        // Where the next field begins in each line: a column at a time takes little memory.
+        let mut rests: Vec<&str> = lines.lines().collect();
         let mut group = self.writer.next_row_group()?;
-        for number in 0..self.fields.len() {
-            let Some(mut column) = group.next_column()? else { break };
-            let values = rows.iter().map(|row| row.get(number).copied().unwrap_or("-"));
-            write_column(column.untyped(), values)?;
+        while let Some(mut column) = group.next_column()? {
+            write_column(column.untyped(), rests.iter().map(|rest| first(rest).0))?;
             column.close()?;
+            rests.iter_mut().for_each(|rest| *rest = first(rest).1);
         }
         group.close()?;
         Ok(())
     }
+}
+
+/// The first field, and the others.
+fn first(fields: &str) -> (&str, &str) {
+    fields.split_once(' ').unwrap_or((fields, "-"))
 }
 
 /// A column of the schema. Numbers may be unknown, which is `-` in texts, as on AWS.
@@ -116,6 +111,3 @@ impl core::fmt::Debug for Table {
         f.debug_struct("Table").field("fields", &self.fields).finish_non_exhaustive()
     }
 }
-
-/// Bytes of the lines of a row group.
-const GROUP: usize = 8 << 20;

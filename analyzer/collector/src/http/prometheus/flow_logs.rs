@@ -12,6 +12,7 @@ pub(super) fn add(text: &mut Exposition, hub: &Hub) {
     let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let refused = "Samples for whose record there was no room.";
     let missed = "Samples that were gone before they were in a record.";
+    let without = "Lines in no log group of their VPC: there are too many.";
     let lost = "Lines in no file: the disk was full or too slow.";
     singles(
         text,
@@ -20,6 +21,7 @@ pub(super) fn add(text: &mut Exposition, hub: &Hub) {
             ("flow_log_open_records", gauge, "Records of open windows.", of(&counts.open)),
             ("flow_log_samples_refused_total", counter, refused, of(&counts.refused)),
             ("flow_log_samples_missed_total", counter, missed, of(&counts.missed)),
+            ("flow_log_lines_without_group_total", counter, without, of(&counts.without_group)),
             ("flow_log_files_total", counter, "Completed files.", of(&files.files)),
             ("flow_log_file_bytes_total", counter, "Bytes of them.", of(&files.bytes)),
             ("flow_log_file_lines_lost_total", counter, lost, of(&files.lost)),
