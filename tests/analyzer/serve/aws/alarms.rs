@@ -276,10 +276,11 @@ fn alarm_that_cannot_be_evaluated_shows_why() {
     assert!(reason.starts_with("Insufficient Data: ") && reason.contains("time series"), "{found}");
 }
 
-/// The first alarm of a fleet: a host is silent.
+/// The first alarm of a fleet: a host is silent. It is still after a restart.
 #[test]
 fn alarm_on_the_status_check_of_a_host_that_is_silent() {
-    let server = Server::start(&[]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut server = Server::with_state(directory.path());
     let host = Host::to(&server);
     for name in ["StatusCheckFailed", "StatusCheckFailed_Instance"] {
         let check = json!({"Namespace": "AWS/EC2", "MetricName": name, "Statistic": "Maximum",
@@ -298,6 +299,19 @@ fn alarm_on_the_status_check_of_a_host_that_is_silent() {
     wait_for(&server, "StatusCheckFailed", "ALARM");
     wait_for(&server, "StatusCheckFailed_Instance", "ALARM");
     let query = super::requests::query("m1", "AWS/EC2", "StatusCheckFailed", "Sum", &[]);
+    let found = super::requests::data(&server, &[query], &json!({}));
+    assert_eq!(found["MetricDataResults"][0]["Values"][0], 1.0, "{found}");
+    server.program.signal(Signal::SIGTERM);
+    server.program.wait();
+    let server = Server::with_state(directory.path());
+    let begin = Instant::now();
+    let instance = [("InstanceId", super::INSTANCE)];
+    let query = super::requests::query("m1", "AWS/EC2", "StatusCheckFailed", "Maximum", &instance);
+    // Later than all periods of the alarm are after the start.
+    while begin.elapsed() < Duration::from_secs(8) {
+        assert_eq!(described(&server, "StatusCheckFailed")["StateValue"], "ALARM");
+        thread::sleep(Duration::from_millis(500));
+    }
     let found = super::requests::data(&server, &[query], &json!({}));
     assert_eq!(found["MetricDataResults"][0]["Values"][0], 1.0, "{found}");
     let _host = Host::to(&server);

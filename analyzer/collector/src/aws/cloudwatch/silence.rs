@@ -7,20 +7,47 @@ use flowmote_engine::Instant;
 use flowmote_engine::metrics::Metrics;
 use flowmote_engine::source::Source;
 
+use super::metric::Metric;
 use super::period::{Periods, Point};
 use super::series::Part;
+use super::series::past::Recorded;
+use crate::history::{Column, Group};
 use crate::hub::Hub;
 
-/// The samples of a host, whose records are in one analyzer or in several.
-pub(super) fn points(hub: &Hub, parts: &[Part], periods: &Periods) -> Vec<Point> {
-    let from = hub.time(periods.span().0.unsigned_abs());
+/// True for a metric that is a status check.
+pub(super) fn is_check(metric: &Metric) -> bool {
+    metric.namespace == "AWS/EC2" && CHECKS.contains(&metric.name.as_str())
+}
+
+/// A metric of the same host that each of its records has, if the check is of one host.
+pub(super) fn witness(check: &Metric) -> Option<Metric> {
+    let [(name, _)] = check.dimensions() else { return None };
+    let dimensions = check.dimensions().to_vec();
+    (name == "InstanceId").then(|| Metric::new("AWS/EC2", "CPUUtilization", dimensions))
+}
+
+/// The samples of a host, whose records are in one analyzer or in several, and those before in places of the
+/// history.
+pub(super) fn points(
+    hub: &Hub,
+    parts: &[Part],
+    (past, recorded): (&[(Group, Column)], &mut Recorded<'_>),
+    periods: &Periods,
+) -> Vec<Point> {
+    let (from, now) = (periods.span().0, hub.unix_ms(hub.now()).cast_signed());
     let times = parts.iter().flat_map(|part| {
-        let read = |metrics: &Metrics| records(metrics, &part.source, from);
+        let read =
+            |metrics: &Metrics| records(metrics, &part.source, hub.time(from.unsigned_abs()));
         hub.at(part.analyzer, |analyzer| read(analyzer.metrics())).unwrap_or_default()
     });
     let mut records: Vec<i64> = times.map(|time| hub.unix_ms(time).cast_signed()).collect();
     records.sort_unstable();
-    samples(&records, hub.unix_ms(hub.now()).cast_signed(), periods)
+    if records.partition_point(|record| *record < from) < LAST {
+        let span = now - KEPT..records.first().map_or(now + 1, |first| *first);
+        records.extend(past.iter().flat_map(|place| recorded.times(*place, span.clone())));
+        records.sort_unstable();
+    }
+    samples(&records, now, periods)
 }
 
 /// The times of the records of a host from a time on, and of some before it.
@@ -72,6 +99,10 @@ fn interval(records: &[i64]) -> i64 {
 
 /// The record that each agent on a host sends.
 pub(super) const RECORD: &str = "host_cpu";
+/// The checks of instances. That of the system is the one of its hypervisor, which nothing here shows.
+pub(super) const CHECKS: [&str; 2] = ["StatusCheckFailed", "StatusCheckFailed_Instance"];
+/// Milliseconds for which records count, in memory and in the history.
+const KEPT: i64 = 3 * 3_600_000;
 /// Records whose distances count.
 const LAST: usize = 65;
 /// The interval of a host with one record: a minute, as agents have it at most by default.

@@ -35,10 +35,6 @@ pub(super) const FORMULAS: &[Formula] = &[
     sum("EBSWriteBytes", "host_disk_io", BYTES, |row| row.difference("bytes_written")),
 ];
 
-/// The status checks of the instance. That of the system is the one of its hypervisor, which nothing here
-/// shows.
-const CHECKS: [&str; 2] = ["StatusCheckFailed", "StatusCheckFailed_Instance"];
-
 fn utilization(row: &Row<'_>) -> Option<f64> {
     let busy = total(row, &["cpu_user", "cpu_nice", "cpu_system", "cpu_intr", "cpu_sintr"])?;
     let rest = total(row, &["cpu_idle", "cpu_wio"])?;
@@ -56,7 +52,7 @@ pub(super) fn read(found: &mut Found<'_>, analyzer: &Analyzer, at: Part) {
         let mut records = analyzer.metrics().past_records(&at.source);
         if records.any(|record| record.name() == silence::RECORD) {
             let wanted = found.wanted;
-            for check in CHECKS.into_iter().filter(|check| wanted.has(NAMESPACE, check)) {
+            for check in silence::CHECKS.into_iter().filter(|check| wanted.has(NAMESPACE, check)) {
                 let metric = Metric::new(NAMESPACE, check, dimensions.to_vec());
                 found.add(metric, Pick::Silence, COUNT, at);
             }
@@ -69,7 +65,7 @@ pub(super) fn of_several(directory: &Directory, metric: &Metric) -> Option<Serie
     let name = metric.name.as_str();
     let (pick, unit) = match FORMULAS.iter().find(|formula| formula.name == name) {
         Some(formula) => (Pick::Formula(formula), formula.unit),
-        None if CHECKS.contains(&name) => (Pick::Silence, COUNT),
+        None if silence::CHECKS.contains(&name) => (Pick::Silence, COUNT),
         None => return None,
     };
     let is_one = |instance: &Instance| match metric.dimensions() {

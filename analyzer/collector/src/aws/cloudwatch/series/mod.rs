@@ -19,6 +19,7 @@ use super::directory::Directory;
 use super::metric::Metric;
 use super::names::{self, Formula};
 use super::period::{Periods, Point};
+use super::silence;
 use crate::history::{Column, Group};
 use crate::hub::Hub;
 pub(super) use read::read;
@@ -136,7 +137,10 @@ impl Series {
     ) -> Vec<Self> {
         let mut found: Vec<Self> = of_agents.into_iter().collect();
         found.extend(Self::reported(hub, metric));
-        past::add(hub, metric, &mut found, from);
+        match silence::is_check(metric) {
+            true => past::add_records(hub, metric, &mut found),
+            false => past::add(hub, metric, &mut found, from),
+        }
         found
     }
 

@@ -5,12 +5,14 @@
 //! the minute from rows, of which only what is before it counts. So nothing is counted twice or missing,
 //! and a minute that both have a part of is one sample.
 
+use core::ops::Range;
 use std::collections::HashSet;
 
-use super::{Origin, Past, Series};
+use super::{Origin, Past, Pick, Series};
 use crate::aws::cloudwatch::metric::Metric;
 use crate::aws::cloudwatch::names::Wanted;
 use crate::aws::cloudwatch::period::{Periods, Point};
+use crate::aws::cloudwatch::silence;
 use crate::history::{Column, Found, Group, History, Listed, MINUTE, Reader, Stored, Tier};
 use crate::hub::Hub;
 
@@ -59,6 +61,24 @@ pub(super) fn add(hub: &Hub, metric: &Metric, found: &mut Vec<Series>, from: i64
     }
 }
 
+/// Adds where the history has the records of the host of a status check: those before memory has some, also of
+/// a host that has been silent since the start. Its check fails still.
+pub(super) fn add_records(hub: &Hub, metric: &Metric, found: &mut Vec<Series>) {
+    let Some((history, witness)) = hub.aws.history().zip(silence::witness(metric)) else { return };
+    let (name, dimensions) = witness.texts();
+    let stored = history.find(&name, &dimensions);
+    if stored.is_empty() {
+        return;
+    }
+    if found.is_empty() {
+        found.push(Series::new(Vec::new(), Pick::Silence, "Count"));
+    }
+    for series in found {
+        let place = |stored: &Stored| Past { place: (stored.group, stored.column), of: None };
+        series.past = stored.iter().map(place).collect();
+    }
+}
+
 impl Series {
     fn is_of_rows(&self) -> bool {
         matches!(self.origin, Origin::Rows(..) | Origin::Before)
@@ -96,7 +116,7 @@ pub(in crate::aws::cloudwatch) fn silent(
 }
 
 /// What a request reads of the history, in one state of the file.
-pub(super) struct Recorded<'h> {
+pub(in crate::aws::cloudwatch) struct Recorded<'h> {
     hub: &'h Hub,
     /// From the first read on.
     reader: Option<Reader<'h>>,
@@ -112,6 +132,16 @@ impl<'h> Recorded<'h> {
             self.reader = self.hub.aws.history().map(History::reader);
         }
         self.reader.as_mut()
+    }
+
+    /// The times of the rows of a place.
+    pub(in crate::aws::cloudwatch) fn times(
+        &mut self,
+        place: (Group, Column),
+        span: Range<i64>,
+    ) -> Vec<i64> {
+        let rows = self.reader().map(|reader| reader.rows(place, span).samples);
+        rows.into_iter().flatten().map(|(time, ..)| time).collect()
     }
 
     /// The points of a place before a time.

@@ -30,7 +30,12 @@ pub(in crate::aws::cloudwatch) fn read(
             }
             Origin::Rows(parts, Pick::Silence) => {
                 let hosts = parts.chunk_by(|a, b| a.source == b.source);
-                hosts.for_each(|parts| take(number, silence::points(hub, parts, periods)));
+                let past: Vec<_> = series.past.iter().map(|past| past.place).collect();
+                // Of a host that has been silent since the start there are no parts.
+                for parts in hosts.chain(parts.is_empty().then_some(&parts[..])) {
+                    take(number, silence::points(hub, parts, (&past, &mut recorded), periods));
+                }
+                continue;
             }
             Origin::Rows(parts, pick) => sources.add(number, parts, pick, series),
             Origin::Before => {}
