@@ -2,6 +2,7 @@
 created, read again without a difference, changed, tags changed, deleted, twice. Ours."""
 from _fm import *
 from botocore.exceptions import ClientError
+import time
 cw, logs, ec2 = client("cloudwatch"), client("logs"), client("ec2")
 
 
@@ -78,8 +79,54 @@ for config in (plain, percentile, expression):
         pass
     else:
         raise AssertionError("an alarm that is gone has tags")
+
+# --- aws_cloudwatch_composite_alarm
+def composite(name):
+    found = cw.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert len(found) <= 1, found
+    return found[0] if found else None
+
+
+def wait(state, name):
+    for _ in range(100):
+        a = composite(name)
+        if a["StateValue"] == state:
+            return a
+        time.sleep(0.1)
+    raise AssertionError((state, a))
+
+
+cw.put_metric_alarm(**plain)
+rule = 'ALARM(tf-cpu) AND NOT INSUFFICIENT_DATA("tf-cpu")'
+config = dict(AlarmName="tf-both", AlarmRule=rule, AlarmDescription="both", ActionsEnabled=True,
+              AlarmActions=["arn:aws:sns:us-east-1:123456789012:topic"])
+cw.put_composite_alarm(Tags=[dict(Key="env", Value="prod")], **config)
+a = wait("OK", "tf-both")
+for name, wanted in config.items():
+    assert a[name] == wanted, (name, a)
+assert as_map(cw.list_tags_for_resource(ResourceARN=a["AlarmArn"])["Tags"]) == {"env": "prod"}
+assert alarm("tf-both") is None and [x["AlarmName"] for x in cw.describe_alarms()["MetricAlarms"]] == ["tf-cpu"]
+cw.set_alarm_state(AlarmName="tf-cpu", StateValue="ALARM", StateReason="a test")
+a = wait("ALARM", "tf-both")
+assert ":alarm:tf-cpu transitioned to ALARM at " in a["StateReason"], a
+names = lambda **wanted: [x["AlarmName"] for page in cw.get_paginator("describe_alarms").paginate(**wanted)
+                          for kind in ("MetricAlarms", "CompositeAlarms") for x in page[kind]]
+assert names(ChildrenOfAlarmName="tf-both") == ["tf-cpu"] and names(ParentsOfAlarmName="tf-cpu") == ["tf-both"]
+assert sorted(names(AlarmTypes=["MetricAlarm", "CompositeAlarm"], PaginationConfig={"PageSize": 1})) == ["tf-both", "tf-cpu"]
+changes = cw.describe_alarm_history(AlarmName="tf-both", AlarmTypes=["CompositeAlarm"], HistoryItemType="StateUpdate")
+changes = [(x["AlarmType"], x["HistorySummary"]) for x in changes["AlarmHistoryItems"]]
+# The newest first; an alarm of this name before may have had others.
+assert changes[:2] == [("CompositeAlarm", "Alarm updated from %s" % it) for it in ("OK to ALARM", "INSUFFICIENT_DATA to OK")], changes
+config["AlarmRule"] = "NOT " + rule.split(" AND")[0]
+cw.put_composite_alarm(**config)
+wait("OK", "tf-both")
+bad = lambda **wrong: code(cw.put_composite_alarm, **dict(config, **wrong))
+assert bad(AlarmRule="ALARM(tf-none)") == bad(AlarmRule="ALARM(tf-cpu") == bad(AlarmRule="OK(tf-both)") == "ValidationError"
+assert bad(AlarmName="tf-cpu") == bad(ActionsSuppressor="tf-cpu", ActionsSuppressorWaitPeriod=1) == "ValidationError"
+cw.delete_alarms(AlarmNames=["tf-both"])
+cw.delete_alarms(AlarmNames=["tf-cpu"])
 # What is not there has a clear error.
-assert code(cw.put_composite_alarm, AlarmName="c", AlarmRule="TRUE") in ("InvalidAction", "UnknownOperationException")
+assert code(cw.put_dashboard, DashboardName="d", DashboardBody="{}") in ("InvalidAction", "UnknownOperationException")
 assert code(cw.list_tags_for_resource, ResourceARN="tf-cpu") == "InvalidParameterValue"
 cw.put_metric_alarm(**plain)
 arn, found = applied(plain)

@@ -119,6 +119,54 @@ fn alarm_on_a_host_has_states_actions_and_history_and_survives_a_restart() {
     }
 }
 
+/// A composite alarm calls its webhook in the place of many, and survives a restart.
+#[test]
+fn composite_alarm_follows_the_states_of_others() {
+    let hook = Hook::start("204 No Content");
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut server = Server::with_state(directory.path());
+    let set = |server: &Server, name: &str, state: &str| {
+        let set = json!({"AlarmName": name, "StateValue": state, "StateReason": "a test"});
+        call(server, "SetAlarmState", &set);
+    };
+    let wait_for = |server: &Server, state: &str| {
+        wait_until(state, || {
+            let request = json!({"AlarmNames": ["site"], "AlarmTypes": ["CompositeAlarm"]});
+            let found = call(server, "DescribeAlarms", &request)["CompositeAlarms"][0].take();
+            (found["StateValue"] == state).then_some(())
+        });
+    };
+    for name in ["web1", "web2"] {
+        let ignore = json!({"MetricName": "none", "TreatMissingData": "ignore"});
+        call(&server, "PutMetricAlarm", &alarm(name, &ignore));
+    }
+    let site = json!({"AlarmName": "site", "AlarmRule": "ALARM(web1) AND ALARM(web2)",
+        "AlarmActions": [hook.url()]});
+    call(&server, "PutCompositeAlarm", &site);
+    set(&server, "web1", "ALARM");
+    wait_for(&server, "OK");
+    let begin = Instant::now();
+    set(&server, "web2", "ALARM");
+    wait_for(&server, "ALARM");
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    let message = wait_until("the message", || hook.messages().pop());
+    assert_eq!(
+        (&message["AlarmName"], &message["NewStateValue"]),
+        (&json!("site"), &json!("ALARM"))
+    );
+    assert_eq!(message["AlarmRule"], site["AlarmRule"]);
+    let child = &message["TriggeringChildren"][0];
+    assert!(child["Arn"].as_str().is_some_and(|arn| arn.ends_with(":alarm:web2")), "{message}");
+    assert_eq!((&child["State"]["Value"], &message["Trigger"]), (&json!("ALARM"), &Value::Null));
+    server.program.signal(Signal::SIGTERM);
+    server.program.wait();
+    let server = Server::with_state(directory.path());
+    wait_for(&server, "ALARM");
+    set(&server, "web1", "OK");
+    wait_for(&server, "OK");
+    assert_eq!(hook.messages().len(), 1);
+}
+
 /// The calls of Terraform's provider, by both clients.
 #[test]
 fn resources_of_terraform_are_made_read_changed_and_deleted() {

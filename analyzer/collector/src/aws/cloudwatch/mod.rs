@@ -45,7 +45,7 @@ pub(super) use reported::Reported;
 use super::service::Operation;
 
 /// The operations.
-pub(super) const OPERATIONS: [Operation; 15] = [
+pub(super) const OPERATIONS: [Operation; 16] = [
     Operation { name: "DeleteAlarms", changes: true, run: alarms::delete },
     Operation { name: "DescribeAlarmHistory", changes: false, run: alarms::describe_history },
     Operation { name: "DescribeAlarms", changes: false, run: alarms::describe },
@@ -56,6 +56,7 @@ pub(super) const OPERATIONS: [Operation; 15] = [
     Operation { name: "GetMetricStatistics", changes: false, run: get_metric_statistics::run },
     Operation { name: "ListMetrics", changes: false, run: list_metrics::run },
     Operation { name: "ListTagsForResource", changes: false, run: alarms::list_tags },
+    Operation { name: "PutCompositeAlarm", changes: true, run: alarms::put_composite },
     Operation { name: "PutMetricAlarm", changes: true, run: alarms::put },
     Operation { name: "PutMetricData", changes: true, run: put_metric_data::run },
     Operation { name: "SetAlarmState", changes: true, run: alarms::set_state },

@@ -1,14 +1,9 @@
 //! What an alarm is about, as a program puts it.
 
-use super::limited::{self, choice, missing, required};
-use super::rule::{MAX_SECONDS, Rule};
+use super::condition::Condition;
+use super::limited::{self, required};
 use super::status::State;
-use crate::aws::cloudwatch::datum::unit;
-use crate::aws::cloudwatch::get_metric_data::{Query, Stat, What};
-use crate::aws::cloudwatch::math::Expression;
-use crate::aws::cloudwatch::metric::Metric;
-use crate::aws::cloudwatch::period::Periods;
-use crate::aws::cloudwatch::statistic::Statistic;
+use super::values::Values;
 use crate::aws::document::Document;
 use crate::aws::fault::Fault;
 use crate::aws::members::Members;
@@ -22,52 +17,66 @@ pub(super) struct Alarm {
     ok: Vec<String>,
     alarm: Vec<String>,
     insufficient: Vec<String>,
-    pub(super) rule: Rule,
-    /// Kept for who reads it: percentiles of few samples are evaluated as others.
-    pub(super) low_samples: Option<&'static str>,
-    watched: Watched,
+    pub(super) subject: Subject,
 }
 
-/// The values that an alarm is about.
+/// What the state of an alarm follows from.
 #[derive(Clone, Debug, PartialEq)]
-enum Watched {
-    /// A statistic of a metric.
-    Metric(Query),
-    /// Queries of which one returns data.
-    Queries(Vec<Query>),
+pub(super) enum Subject {
+    /// Values of metrics.
+    Values(Box<Values>),
+    /// The states of other alarms.
+    States(Condition),
+}
+
+/// The types of alarms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Type {
+    Metric,
+    Composite,
+}
+
+impl Type {
+    pub(super) fn name(self) -> &'static str {
+        TYPES.iter().find(|(_, own)| *own == self).map_or("", |(name, _)| name)
+    }
 }
 
 impl Alarm {
+    /// The alarm of a request, of the type that its members are of.
     pub(super) fn read(members: &Members<'_>) -> Result<Self, Fault> {
-        let name = required(members, "AlarmName", 1, MAX_NAME)?.to_owned();
-        refuse(members)?;
-        let low = choice(members, "EvaluateLowSampleCountPercentile", &LOW_SAMPLES)?;
+        if members.has("AlarmRule") {
+            Self::read_composite(members)
+        } else {
+            Self::read_metric(members)
+        }
+    }
+
+    /// An alarm about values.
+    pub(super) fn read_metric(members: &Members<'_>) -> Result<Self, Fault> {
+        // The name is checked first.
+        let name = required(members, "AlarmName", 1, MAX_NAME)?;
+        Self::with(name, members, Subject::Values(Box::new(Values::read(members)?)))
+    }
+
+    /// An alarm about the states of others.
+    pub(super) fn read_composite(members: &Members<'_>) -> Result<Self, Fault> {
+        let name = required(members, "AlarmName", 1, MAX_NAME)?;
+        Self::with(name, members, Subject::States(Condition::read(members)?))
+    }
+
+    fn with(name: &str, members: &Members<'_>, subject: Subject) -> Result<Self, Fault> {
         let actions = |name| limited::texts(members, name, MAX_ACTIONS, MAX_TEXT);
-        let alarm = Self {
-            name,
+        Ok(Self {
+            name: name.to_owned(),
             description: limited::text(members, "AlarmDescription", 0, MAX_TEXT)?
                 .map(str::to_owned),
             actions_enabled: members.boolean("ActionsEnabled")?.unwrap_or(true),
             ok: actions("OKActions")?,
             alarm: actions("AlarmActions")?,
             insufficient: actions("InsufficientDataActions")?,
-            rule: Rule::read(members)?,
-            low_samples: low,
-            watched: Watched::read(members)?,
-        };
-        alarm.check_time()?;
-        Ok(alarm)
-    }
-
-    fn check_time(&self) -> Result<(), Fault> {
-        let period = self.period();
-        let limit = if period < 3600 { MAX_SECONDS / 7 } else { MAX_SECONDS };
-        if u64::from(self.rule.periods) * u64::from(period) > u64::from(limit) {
-            return Err(Fault::validation(format!(
-                "EvaluationPeriods times Period must be at most {limit} seconds."
-            )));
-        }
-        Ok(())
+            subject,
+        })
     }
 
     /// Its members, as they can be [read](Self::read).
@@ -79,8 +88,10 @@ impl Alarm {
             .with("OKActions", list(&self.ok))
             .with("AlarmActions", list(&self.alarm))
             .with("InsufficientDataActions", list(&self.insufficient));
-        let document = self.rule.write(self.watched.write(document));
-        document.with_some("EvaluateLowSampleCountPercentile", self.low_samples)
+        match &self.subject {
+            Subject::Values(values) => values.write(document),
+            Subject::States(condition) => document.with("AlarmRule", condition.text.as_str()),
+        }
     }
 
     /// The same with the actions switched.
@@ -102,168 +113,28 @@ impl Alarm {
         all.into_iter().flatten().any(|action| action.starts_with(prefix))
     }
 
-    /// Seconds of a period.
-    pub(super) fn period(&self) -> u32 {
-        self.watched.period()
-    }
-
-    /// The metric that it is about; `None` if it is about expressions.
-    pub(super) fn metric(&self) -> Option<&Stat> {
-        match &self.watched {
-            Watched::Metric(Query { what: What::Metric(stat), .. }) => Some(stat),
-            _ => None,
+    pub(super) fn kind(&self) -> Type {
+        match self.subject {
+            Subject::Values(_) => Type::Metric,
+            Subject::States(_) => Type::Composite,
         }
     }
 
-    /// The statistic of its metric, with the member that has it.
-    pub(super) fn statistic(&self) -> Option<(&'static str, &str)> {
-        let statistic = self.metric()?.statistic.as_str();
-        let is_plain = STATISTICS.iter().any(|(name, ())| *name == statistic);
-        Some((if is_plain { "Statistic" } else { "ExtendedStatistic" }, statistic))
+    /// The values that it is about, if it is about any.
+    pub(super) fn values(&self) -> Option<&Values> {
+        match &self.subject {
+            Subject::Values(values) => Some(values),
+            Subject::States(_) => None,
+        }
     }
 
-    /// The queries of its values between two times, in milliseconds since 1970.
-    pub(super) fn queries(&self, from: i64, to: i64) -> Vec<Query> {
-        let queries = match &self.watched {
-            Watched::Metric(query) => core::slice::from_ref(query),
-            Watched::Queries(queries) => queries,
-        };
-        queries.iter().map(|query| query.of_time(from, to)).collect()
-    }
-
-    /// The queries of an alarm about expressions.
-    pub(super) fn expressions(&self) -> Option<&[Query]> {
-        match &self.watched {
-            Watched::Metric(_) => None,
-            Watched::Queries(queries) => Some(queries),
+    /// The condition on states of others, if it is about them.
+    pub(super) fn condition(&self) -> Option<&Condition> {
+        match &self.subject {
+            Subject::Values(_) => None,
+            Subject::States(condition) => Some(condition),
         }
     }
-}
-
-impl Watched {
-    fn read(members: &Members<'_>) -> Result<Self, Fault> {
-        let list = members.structures("Metrics")?;
-        if list.is_empty() {
-            return read_metric(members).map(Self::Metric);
-        }
-        const OF_ONE: [&str; 7] = [
-            "MetricName",
-            "Namespace",
-            "Statistic",
-            "ExtendedStatistic",
-            "Dimensions",
-            "Period",
-            "Unit",
-        ];
-        if let Some(name) = OF_ONE.into_iter().find(|name| members.has(name)) {
-            return Err(Fault::validation(format!("{name} and Metrics exclude each other.")));
-        }
-        if list.len() > MAX_QUERIES {
-            return Err(Fault::validation(format!("Metrics has more than {MAX_QUERIES} items.")));
-        }
-        let queries =
-            list.iter().map(|query| Query::read(query, 0, 1)).collect::<Result<Vec<_>, _>>();
-        let queries = queries.map_err(|fault| Fault::validation(fault.message))?;
-        check(&queries)?;
-        Ok(Self::Queries(queries))
-    }
-
-    fn period(&self) -> u32 {
-        match self {
-            Self::Metric(query) => query.period(),
-            Self::Queries(queries) => queries.iter().find_map(Query::period),
-        }
-        .unwrap_or(60)
-    }
-
-    /// Adds the members.
-    fn write(&self, document: Document) -> Document {
-        match self {
-            Self::Queries(queries) => {
-                let queries: Vec<_> = queries.iter().map(Query::document).collect();
-                document.with("Metrics", queries)
-            }
-            Self::Metric(Query { what: What::Metric(stat), .. }) => {
-                let is_plain = STATISTICS.iter().any(|(name, ())| *name == stat.statistic);
-                let name = if is_plain { "Statistic" } else { "ExtendedStatistic" };
-                stat.metric
-                    .write(document)
-                    .with(name, stat.statistic.as_str())
-                    .with("Period", i64::from(stat.periods.seconds()))
-                    .with_some("Unit", stat.unit.as_deref())
-            }
-            Self::Metric(_) => document,
-        }
-    }
-}
-
-/// The query of an alarm about one metric.
-fn read_metric(members: &Members<'_>) -> Result<Query, Fault> {
-    let metric = Metric::read(members)?;
-    let plain = choice(members, "Statistic", &STATISTICS)?.and(members.text("Statistic")?);
-    let statistic = match (plain, limited::text(members, "ExtendedStatistic", 1, MAX_NAME)?) {
-        (Some(plain), None) => plain,
-        (None, Some(text)) if Statistic::parse(text).is_some_and(|it| it.needs_values()) => text,
-        (None, Some(text)) => {
-            return Err(Fault::validation(format!("ExtendedStatistic is none: {text:?}.")));
-        }
-        _ => {
-            let text = "Exactly one of Statistic and ExtendedStatistic must be given.";
-            return Err(Fault::validation(text));
-        }
-    };
-    let period = members.integer("Period")?.ok_or_else(|| missing("Period"))?;
-    let periods = Periods::new(0, 1, period, "Period");
-    let periods = periods.map_err(|fault| Fault::validation(fault.message))?;
-    let unit = members.text("Unit")?.map(|text| unit("Unit", text)).transpose()?;
-    let (statistic, unit) = (statistic.to_owned(), unit.map(|it| it.to_string()));
-    Ok(Query::of_metric(Stat { metric, periods, statistic, unit }))
-}
-
-/// Checks that the queries are those of an alarm: one of them is watched, and all have the same period.
-fn check(queries: &[Query]) -> Result<(), Fault> {
-    let mut ids: Vec<&str> = queries.iter().map(|query| query.id.as_str()).collect();
-    ids.sort_unstable();
-    if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Fault::validation(format!("The id {} is used twice.", pair[0])));
-    }
-    if queries.iter().filter(|query| query.returned).count() != 1 {
-        let text =
-            "Metrics must have exactly one item with ReturnData true, which the alarm watches.";
-        return Err(Fault::validation(text));
-    }
-    let metrics = queries.iter().filter(|query| matches!(query.what, What::Metric(_))).count();
-    if metrics > MAX_METRICS {
-        let text = format!("Metrics has more than {MAX_METRICS} items with MetricStat.");
-        return Err(Fault::validation(text));
-    }
-    let mut periods = queries.iter().filter_map(Query::period);
-    let first = periods.next();
-    if periods.any(|period| Some(period) != first) {
-        return Err(Fault::validation("All items of Metrics must have the same Period."));
-    }
-    for query in queries {
-        if let What::Expression(text) = &query.what
-            && Expression::parse(text)?.calls("SEARCH")
-        {
-            return Err(Fault::validation("An alarm cannot have SEARCH in its expressions."));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses what would make another alarm than the one that is meant.
-fn refuse(members: &Members<'_>) -> Result<(), Fault> {
-    for (name, what) in [
-        ("ThresholdMetricId", "bands of anomaly detection models"),
-        ("EvaluationCriteria", "alarms about PromQL"),
-        ("EvaluationInterval", "alarms about PromQL"),
-    ] {
-        if members.has(name) {
-            return Err(Fault::validation(format!("{name}: {what} are not supported.")));
-        }
-    }
-    Ok(())
 }
 
 /// Characters of a name.
@@ -271,13 +142,9 @@ pub(super) const MAX_NAME: usize = 255;
 /// Characters of a description, and of an action.
 pub(super) const MAX_TEXT: usize = 1024;
 const MAX_ACTIONS: usize = 5;
-/// Queries of an alarm.
-const MAX_QUERIES: usize = 20;
-/// Those of them that are about a metric.
-const MAX_METRICS: usize = 10;
-pub(super) const STATISTICS: [(&str, ()); 5] =
-    [("SampleCount", ()), ("Average", ()), ("Sum", ()), ("Minimum", ()), ("Maximum", ())];
-const LOW_SAMPLES: [(&str, &str); 2] = [("evaluate", "evaluate"), ("ignore", "ignore")];
+/// The words of types.
+pub(super) const TYPES: [(&str, Type); 2] =
+    [("CompositeAlarm", Type::Composite), ("MetricAlarm", Type::Metric)];
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -350,6 +217,24 @@ pub(super) mod tests {
             let again = Alarm::read(&Members::of(&written).unwrap());
             assert_eq!(again.as_ref(), Ok(&alarm), "{written:?}");
         }
+    }
+
+    #[test]
+    fn written_composite_alarm_is_read_as_the_same() {
+        let document = Document::new()
+            .with("AlarmName", "c")
+            .with("AlarmRule", "ALARM(\"a b\") AND NOT OK(d)")
+            .with("AlarmActions", vec!["http://a/".into()]);
+        let alarm = Alarm::read(&Members::of(&document).unwrap()).unwrap();
+        let written = alarm.write(Document::new().with("AlarmName", "c"));
+        assert_eq!(Alarm::read(&Members::of(&written).unwrap()).as_ref(), Ok(&alarm));
+        assert_eq!((alarm.kind(), alarm.values()), (Type::Composite, None));
+        let suppressed = document.with("ActionsSuppressor", "d");
+        let fault = Alarm::read(&Members::of(&suppressed).unwrap()).unwrap_err();
+        assert!(fault.message.starts_with("ActionsSuppressor: "), "{fault:?}");
+        let fault =
+            Alarm::read_composite(&Members::of(&Document::new().with("AlarmName", "c")).unwrap());
+        assert!(fault.unwrap_err().message.contains("'alarmRule'"));
     }
 
     #[test]

@@ -14,13 +14,24 @@ use crate::hub::Hub;
 /// `PutMetricAlarm`.
 pub(in crate::aws::cloudwatch) fn put(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let members = Members::of(document)?;
-    let (alarm, tags) = (Alarm::read(&members)?, tags::read(&members)?);
+    let (alarm, tags) = (Alarm::read_metric(&members)?, tags::read(&members)?);
     let now = now(hub);
     // An expression can fail for what it refers to.
-    if alarm.expressions().is_some() {
-        watch::values(hub, &alarm, now)?;
+    if let Some(values) = alarm.values().filter(|values| values.expressions().is_some()) {
+        watch::seen(hub, values, now)?;
     }
     hub.aws.alarms.put(alarm, tags, now)?;
+    done(hub)
+}
+
+/// `PutCompositeAlarm`.
+pub(in crate::aws::cloudwatch) fn put_composite(
+    hub: &Hub,
+    document: &Document,
+) -> Result<Document, Fault> {
+    let members = Members::of(document)?;
+    let (alarm, tags) = (Alarm::read_composite(&members)?, tags::read(&members)?);
+    hub.aws.alarms.put(alarm, tags, now(hub))?;
     done(hub)
 }
 

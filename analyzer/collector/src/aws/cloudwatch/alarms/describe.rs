@@ -1,9 +1,10 @@
 //! `DescribeAlarms` and `DescribeAlarmsForMetric`.
 
-use super::alarm::{MAX_NAME, MAX_TEXT, STATISTICS};
+use super::alarm::{MAX_NAME, MAX_TEXT, TYPES, Type};
 use super::limited::{choice, integer, text, texts};
 use super::status::{STATES, State};
-use super::table::Entry;
+use super::table::{Alarms, Entry};
+use super::values::{STATISTICS, Values};
 use crate::aws::cloudwatch::metric::Metric;
 use crate::aws::cloudwatch::token;
 use crate::aws::document::Document;
@@ -18,8 +19,9 @@ struct Request<'a> {
     prefix: &'a str,
     state: Option<State>,
     action: Option<&'a str>,
-    /// False if alarms of other alarms are wanted, of which there are none.
-    metric_alarms: bool,
+    types: Vec<Type>,
+    /// True for the alarms with these names only.
+    is_named: bool,
 }
 
 pub(in crate::aws::cloudwatch) fn describe(
@@ -27,22 +29,24 @@ pub(in crate::aws::cloudwatch) fn describe(
     document: &Document,
 ) -> Result<Document, Fault> {
     let members = Members::of(document)?;
-    let request = Request::read(&members)?;
+    let request = Request::read(&hub.aws.alarms, &members)?;
     let limit = integer(&members, "MaxRecords", 1, MAX_RECORDS)?.unwrap_or(50) as usize;
     let first = token::place(&members, &request)?;
-    let (mut found, mut next) = (Vec::new(), None);
+    let (mut found, mut composite, mut next) = (Vec::new(), Vec::new(), None);
     let mut add = |entry: &Entry| {
         if !request.wants(entry) {
             return;
         }
-        if found.len() < limit {
-            found.push(entry.document());
+        if found.len() + composite.len() < limit {
+            match entry.alarm.kind() {
+                Type::Metric => found.push(entry.document()),
+                Type::Composite => composite.push(entry.document()),
+            }
         } else if next.is_none() {
             next = Some(token::write(&request, &entry.alarm.name));
         }
     };
-    if !request.metric_alarms {
-    } else if request.names.is_empty() {
+    if !request.is_named {
         hub.aws.alarms.from(first.unwrap_or(request.prefix), |entry| {
             add(entry);
             entry.alarm.name.starts_with(request.prefix)
@@ -54,12 +58,12 @@ pub(in crate::aws::cloudwatch) fn describe(
     }
     Ok(Document::new()
         .with("MetricAlarms", found)
-        .with("CompositeAlarms", Document::List(Vec::new()))
+        .with("CompositeAlarms", composite)
         .with_some("NextToken", next))
 }
 
 impl<'a> Request<'a> {
-    fn read(members: &Members<'a>) -> Result<Self, Fault> {
+    fn read(alarms: &Alarms, members: &Members<'a>) -> Result<Self, Fault> {
         let mut names = texts(members, "AlarmNames", MAX_NAMES, MAX_NAME)?;
         names.sort_unstable();
         names.dedup();
@@ -68,34 +72,57 @@ impl<'a> Request<'a> {
             let text = "AlarmNamePrefix and AlarmNames exclude each other.";
             return Err(Fault::new(Kind::InvalidCombination, text));
         }
-        // Relations that exist among alarms about alarms only.
-        let of_others = members.has("ChildrenOfAlarmName") || members.has("ParentsOfAlarmName");
+        let mut types = types(members)?;
+        let children = text(members, "ChildrenOfAlarmName", 1, MAX_NAME)?;
+        let parents = text(members, "ParentsOfAlarmName", 1, MAX_NAME)?;
+        let relatives = match (children, parents) {
+            (None, None) => None,
+            (Some(name), None) => Some(alarms.get(name).map(|it| it.children.to_vec())),
+            (None, Some(name)) => Some(Some(alarms.parents(name))),
+            (Some(_), Some(_)) => {
+                let text = "ChildrenOfAlarmName and ParentsOfAlarmName exclude each other.";
+                return Err(Fault::new(Kind::InvalidCombination, text));
+            }
+        };
+        let is_named = !names.is_empty() || relatives.is_some();
+        if let Some(relatives) = relatives {
+            names = relatives.unwrap_or_default();
+            names.sort_unstable();
+            types = TYPES.map(|(_, kind)| kind).to_vec();
+        }
+        // As of the service.
+        if types.is_empty() {
+            types.push(Type::Metric);
+        }
         Ok(Self {
             names,
+            is_named,
             prefix: prefix.unwrap_or_default(),
             state: choice(members, "StateValue", &STATES)?,
             action: text(members, "ActionPrefix", 1, MAX_TEXT)?,
-            metric_alarms: metric_alarms(members)? && !of_others,
+            types,
         })
     }
 
     fn wants(&self, entry: &Entry) -> bool {
-        entry.alarm.name.starts_with(self.prefix)
+        self.types.contains(&entry.alarm.kind())
+            && entry.alarm.name.starts_with(self.prefix)
             && self.state.is_none_or(|state| state == entry.status.state)
             && self.action.is_none_or(|prefix| entry.alarm.has_action(prefix))
     }
 }
 
-/// True unless other types of alarms are wanted only.
-pub(super) fn metric_alarms(members: &Members<'_>) -> Result<bool, Fault> {
-    let types = texts(members, "AlarmTypes", 2, MAX_NAME)?;
-    if let Some(other) = types.iter().find(|it| !TYPES.contains(&it.as_str())) {
-        let types = TYPES.join(", ");
-        return Err(Fault::validation(format!(
-            "AlarmTypes has {other:?}, which is none of {types}."
-        )));
-    }
-    Ok(types.is_empty() || types.iter().any(|it| it == METRIC_ALARM))
+/// The types of alarms that are wanted; none if the request has no word of them.
+pub(super) fn types(members: &Members<'_>) -> Result<Vec<Type>, Fault> {
+    let list = texts(members, "AlarmTypes", 2, MAX_NAME)?;
+    let of_word = |word: &String| {
+        let found = TYPES.iter().find(|(name, _)| name == word).map(|(_, kind)| *kind);
+        found.ok_or_else(|| {
+            let types = TYPES.map(|(name, _)| name).join(", ");
+            Fault::validation(format!("AlarmTypes has {word:?}, which is none of {types}."))
+        })
+    };
+    list.iter().map(of_word).collect()
 }
 
 pub(in crate::aws::cloudwatch) fn describe_for_metric(
@@ -109,7 +136,7 @@ pub(in crate::aws::cloudwatch) fn describe_for_metric(
     let (period, unit) = (members.integer("Period")?, members.text("Unit")?);
     let mut found = Vec::new();
     hub.aws.alarms.from("", |entry| {
-        let is_wanted = entry.alarm.metric().is_some_and(|stat| {
+        let is_wanted = entry.alarm.values().and_then(Values::metric).is_some_and(|stat| {
             stat.metric == metric
                 && statistic.is_none_or(|statistic| statistic == stat.statistic)
                 && period.is_none_or(|period| period == stat.periods.seconds())
@@ -126,5 +153,3 @@ pub(in crate::aws::cloudwatch) fn describe_for_metric(
 /// Names of a request.
 pub(super) const MAX_NAMES: usize = 100;
 const MAX_RECORDS: u32 = 100;
-const METRIC_ALARM: &str = "MetricAlarm";
-const TYPES: [&str; 2] = ["CompositeAlarm", METRIC_ALARM];

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::alarm::MAX_NAME;
+use super::alarm::{MAX_NAME, Type};
 use super::limited::{choice, integer, text};
 use super::status::Status;
 use super::table::Entry;
@@ -37,6 +37,8 @@ pub(super) struct Stored {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(super) struct Event {
     alarm: String,
+    #[serde(default)]
+    is_composite: bool,
     kind: Kind,
     summary: String,
     /// JSON.
@@ -99,9 +101,10 @@ impl History {
 }
 
 impl Event {
-    fn new(alarm: &str, kind: Kind, summary: &str, data: &Value) -> Self {
+    fn new((alarm, of): (&str, Type), kind: Kind, summary: &str, data: &Value) -> Self {
         let summary = summary.chars().take(MAX_SUMMARY).collect();
-        Self { alarm: alarm.to_owned(), kind, summary, data: data.to_string() }
+        let (alarm, is_composite) = (alarm.to_owned(), of == Type::Composite);
+        Self { alarm, is_composite, kind, summary, data: data.to_string() }
     }
 
     /// An alarm was put, in the place of another one or not.
@@ -127,7 +130,7 @@ impl Event {
             data = json!({"version": "1.0", "type": kind});
         }
         let summary = format!("Alarm \"{name}\" {verb}");
-        Self::new(name, Kind::ConfigurationUpdate, &summary, &data)
+        Self::new((name, entry.alarm.kind()), Kind::ConfigurationUpdate, &summary, &data)
     }
 
     /// The state changed.
@@ -150,11 +153,17 @@ impl Event {
         };
         let all = [(true, true), (false, true), (false, false)].map(|(old, new)| data(old, new));
         let short = all.iter().find(|data| data.to_string().len() <= MAX_DATA);
-        Self::new(&now.alarm.name, Kind::StateUpdate, &summary, short.unwrap_or(&Value::Null))
+        let alarm = (now.alarm.name.as_str(), now.alarm.kind());
+        Self::new(alarm, Kind::StateUpdate, &summary, short.unwrap_or(&Value::Null))
     }
 
     /// An action was done, or why it was not.
-    pub(super) fn action(alarm: &str, action: &str, changed: i64, error: Option<&str>) -> Self {
+    pub(super) fn action(
+        alarm: (&str, Type),
+        action: &str,
+        changed: i64,
+        error: Option<&str>,
+    ) -> Self {
         let summary = match error {
             None => format!("Successfully executed action {action}"),
             Some(error) => {
@@ -172,6 +181,10 @@ impl Event {
         Self::new(alarm, Kind::Action, &summary, &data)
     }
 
+    fn of(&self) -> Type {
+        if self.is_composite { Type::Composite } else { Type::Metric }
+    }
+
     fn bytes(&self) -> usize {
         size_of::<(i64, Self)>() + self.alarm.len() + self.summary.len() + self.data.len()
     }
@@ -179,7 +192,7 @@ impl Event {
     fn document(&self, time: i64) -> Document {
         Document::new()
             .with("AlarmName", self.alarm.as_str())
-            .with("AlarmType", "MetricAlarm")
+            .with("AlarmType", self.of().name())
             .with("Timestamp", Document::Time(time as f64 / 1000.0))
             .with("HistoryItemType", self.kind.name())
             .with("HistorySummary", self.summary.as_str())
@@ -202,7 +215,7 @@ struct Request<'a> {
     from: i64,
     to: i64,
     ascending: bool,
-    metric_alarms: bool,
+    types: Vec<Type>,
 }
 
 /// `DescribeAlarmHistory`.
@@ -230,7 +243,7 @@ impl<'a> Request<'a> {
             from: members.time("StartDate")?.unwrap_or(i64::MIN),
             to: members.time("EndDate")?.unwrap_or(i64::MAX),
             ascending: order.unwrap_or(false),
-            metric_alarms: super::describe::metric_alarms(members)?,
+            types: super::describe::types(members)?,
         })
     }
 
@@ -261,8 +274,16 @@ impl<'a> Request<'a> {
         (found.into_iter().map(|(_, time, event)| event.document(time)).collect(), next)
     }
 
+    /// True for a type that is wanted: without a word of it metric alarms, as of the service, or the named one.
+    fn has_type(&self, of: Type) -> bool {
+        match self.types.as_slice() {
+            [] => of == Type::Metric || self.name.is_some(),
+            types => types.contains(&of),
+        }
+    }
+
     fn wants(&self, time: i64, event: &Event) -> bool {
-        self.metric_alarms
+        self.has_type(event.of())
             && self.name.is_none_or(|name| name == event.alarm)
             && self.kind.is_none_or(|kind| kind == Some(event.kind))
             && (self.from..=self.to).contains(&time)
@@ -287,12 +308,12 @@ mod tests {
     use super::*;
 
     fn event(alarm: &str, action: &str) -> Event {
-        Event::action(alarm, action, 5, None)
+        Event::action((alarm, Type::Metric), action, 5, None)
     }
 
     fn request(ascending: bool) -> Request<'static> {
         let (from, to) = (i64::MIN, i64::MAX);
-        Request { name: None, kind: None, from, to, ascending, metric_alarms: true }
+        Request { name: None, kind: None, from, to, ascending, types: vec![Type::Metric] }
     }
 
     fn summaries(items: &[Document]) -> Vec<String> {
@@ -341,7 +362,7 @@ mod tests {
         assert_eq!(kind(Some(Kind::StateUpdate)), [""; 0]);
         assert_eq!(kind(None), [""; 0]);
         assert_eq!(kind(Some(Kind::Action)).len(), 4);
-        assert_eq!(found(Request { metric_alarms: false, ..request(true) }), [""; 0]);
+        assert_eq!(found(Request { types: vec![Type::Composite], ..request(true) }), [""; 0]);
     }
 
     #[test]
@@ -379,7 +400,7 @@ mod tests {
 
     #[test]
     fn long_action_has_a_short_summary() {
-        let event = Event::action("a", &"ü".repeat(1024), 5, Some("refused"));
+        let event = Event::action(("a", Type::Metric), &"ü".repeat(1024), 5, Some("refused"));
         assert_eq!(event.summary.chars().count(), 255);
         assert!(event.data.contains("refused") && event.data.len() < 4095);
     }

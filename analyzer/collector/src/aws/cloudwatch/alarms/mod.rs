@@ -1,11 +1,12 @@
 //! Alarms: a threshold on a metric or on expressions, with a state and with actions.
 //!
-//! [`alarm`] is what a program puts, [`rule`] makes a state of values, [`status`] has the state with its
-//! reason. [`watch`] evaluates all alarms on a thread of its own, [`webhooks`] does their actions,
+//! [`alarm`] is what a program puts. Its state follows from [`values`] by a [`rule`], or from those of others
+//! by a [`condition`]; [`status`] has the state with its reason. [`watch`] evaluates all alarms on a thread of its own, [`webhooks`] does their actions,
 //! [`history`] has what happened to them, and [`stored`] keeps them over a restart.
 
 mod alarm;
 mod change;
+mod condition;
 mod describe;
 mod history;
 mod limited;
@@ -14,10 +15,11 @@ mod status;
 mod stored;
 mod table;
 mod tags;
+mod values;
 mod watch;
 mod webhooks;
 
-pub(super) use change::{delete, disable, enable, put, set_state};
+pub(super) use change::{delete, disable, enable, put, put_composite, set_state};
 pub(super) use describe::{describe, describe_for_metric};
 pub(super) use history::describe as describe_history;
 pub(in crate::aws) use stored::{restore, save};

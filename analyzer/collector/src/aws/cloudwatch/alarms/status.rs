@@ -3,8 +3,8 @@
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::alarm::Alarm;
 use super::rule::{Rule, Treatment, Verdict};
+use super::values::Values;
 use crate::aws::document::Document;
 use crate::aws::fault::Fault;
 use crate::aws::members::Members;
@@ -50,11 +50,25 @@ impl Status {
     }
 
     /// The status that follows from a verdict for another state.
-    pub(super) fn of(alarm: &Alarm, state: State, verdict: &Verdict, now: i64) -> Self {
-        let reason = reason(&alarm.rule, state, verdict);
-        let data = data(alarm, verdict, now);
-        let data = Some(data);
+    pub(super) fn of(values: &Values, state: State, verdict: &Verdict, now: i64) -> Self {
+        let reason = reason(&values.rule, state, verdict);
+        let data = Some(data(values, verdict, now));
         Self { state, reason, data, updated: now, transitioned: now, has_failed: false }
+    }
+
+    /// The status that follows from the states of other alarms: that of an alarm with this ARN changed last.
+    pub(super) fn of_others(state: State, last: Option<(&str, &Self)>, now: i64) -> Self {
+        let status = Self { state, ..Self::new(now) };
+        let Some((arn, last)) = last else {
+            return Self { reason: "The rule is about no alarm that exists.".to_owned(), ..status };
+        };
+        let (name, time) = (last.state.name(), last.transitioned);
+        let alarm = json!({"arn": arn, "state": {"value": name, "timestamp": iso(time)}});
+        Self {
+            reason: format!("{arn} transitioned to {name} at {}", long(time)),
+            data: Some(json!({ "triggeringAlarms": [alarm] }).to_string()),
+            ..status
+        }
     }
 
     /// The status of an alarm whose expressions cannot be evaluated.
@@ -165,7 +179,7 @@ fn at(time: i64, value: f64) -> String {
 }
 
 /// The values as JSON.
-fn data(alarm: &Alarm, verdict: &Verdict, now: i64) -> String {
+fn data(values: &Values, verdict: &Verdict, now: i64) -> String {
     let used = || verdict.used.iter().take(MAX_LISTED);
     let mut recent: Vec<f64> = used().map(|(_, value)| *value).collect();
     recent.reverse();
@@ -174,15 +188,15 @@ fn data(alarm: &Alarm, verdict: &Verdict, now: i64) -> String {
     let mut data = json!({
         "version": "1.0",
         "queryDate": iso(now),
-        "period": alarm.period(),
+        "period": values.period(),
         "recentDatapoints": recent,
-        "threshold": alarm.rule.threshold,
+        "threshold": values.rule.threshold,
         "evaluatedDatapoints": evaluated,
     });
     if let Some((first, _)) = used().next_back() {
         data["startDate"] = iso(*first).into();
     }
-    if let Some((_, statistic)) = alarm.statistic() {
+    if let Some((_, statistic)) = values.statistic() {
         data["statistic"] = statistic.into();
     }
     data.to_string()
@@ -200,6 +214,21 @@ pub(super) fn iso(milliseconds: i64) -> String {
         time.minute(),
         time.second(),
         time.millisecond()
+    )
+}
+
+/// A time as the service writes it for people: `Saturday 28 November, 2026 12:10:00 UTC`.
+fn long(milliseconds: i64) -> String {
+    let time = date(milliseconds);
+    format!(
+        "{} {:02} {}, {} {:02}:{:02}:{:02} UTC",
+        time.weekday(),
+        time.day(),
+        time.month(),
+        time.year(),
+        time.hour(),
+        time.minute(),
+        time.second()
     )
 }
 
@@ -229,10 +258,11 @@ mod tests {
 
     fn of(further: &[(&str, Document)], values: &[Option<f64>]) -> Status {
         let alarm = alarm(further);
+        let alarm = alarm.values().unwrap();
         let range: Vec<_> =
             (0..).map(|at| 1_795_867_800_000 + at * 60_000).zip(values.to_vec()).collect();
         let verdict = alarm.rule.judge(&range);
-        Status::of(&alarm, verdict.state.unwrap(), &verdict, 1_795_868_100_250)
+        Status::of(alarm, verdict.state.unwrap(), &verdict, 1_795_868_100_250)
     }
 
     #[test]
@@ -274,6 +304,24 @@ mod tests {
             let status = of(further, &values);
             assert_eq!((status.state, status.reason.as_str()), (state, reason));
         }
+    }
+
+    #[test]
+    fn reason_of_a_composite_alarm_is_the_last_change() {
+        let last = Status { state: State::Alarm, ..Status::new(1_795_867_800_000) };
+        let status = Status::of_others(State::Ok, Some(("arn:aws:cloudwatch:x", &last)), 5);
+        assert_eq!(
+            status.reason,
+            "arn:aws:cloudwatch:x transitioned to ALARM at Saturday 28 November, 2026 12:10:00 UTC"
+        );
+        let data: serde_json::Value = serde_json::from_str(&status.data.unwrap()).unwrap();
+        assert_eq!(
+            data,
+            json!({"triggeringAlarms": [{"arn": "arn:aws:cloudwatch:x",
+                "state": {"value": "ALARM", "timestamp": "2026-11-28T12:10:00.000+0000"}}]})
+        );
+        assert_eq!((status.state, status.transitioned), (State::Ok, 5));
+        assert_eq!(Status::of_others(State::Alarm, None, 5).data, None);
     }
 
     #[test]

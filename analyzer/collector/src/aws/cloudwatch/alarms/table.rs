@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex};
 
 use super::alarm::Alarm;
+use super::condition::Condition;
 use super::history::{Event, History};
 use super::status::{State, Status};
 use super::stored::Written;
@@ -40,6 +41,8 @@ struct Table {
     entries: BTreeMap<String, Entry>,
     /// When each is evaluated next, in milliseconds since 1970.
     due: BTreeSet<(i64, String)>,
+    /// The composite alarms about each alarm.
+    parents: BTreeMap<String, BTreeSet<String>>,
     bytes: usize,
     capacity: usize,
     /// The number of the last change.
@@ -53,6 +56,8 @@ pub(super) struct Entry {
     /// Its name as a resource.
     pub(super) arn: String,
     pub(super) tags: Tags,
+    /// The names of the alarms that it is about.
+    pub(super) children: Arc<[String]>,
     pub(super) status: Status,
     /// The time of the last `PutMetricAlarm`, in milliseconds since 1970.
     pub(super) configured: i64,
@@ -79,11 +84,11 @@ impl Alarms {
     /// No alarms of an account in a region. They use at most about `capacity` bytes, and their history as
     /// many.
     pub(in crate::aws) fn new(capacity: usize, region: &str, account: &str) -> Self {
-        let (entries, due) = (BTreeMap::new(), BTreeSet::new());
+        let (entries, due, parents) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         let history = Arc::new(Mutex::new(History::new(capacity)));
         Self {
             prefix: format!("arn:aws:cloudwatch:{region}:{account}:alarm:"),
-            table: Mutex::new(Table { entries, due, bytes: 0, capacity, changes: 0 }),
+            table: Mutex::new(Table { entries, due, parents, bytes: 0, capacity, changes: 0 }),
             wake: Condvar::new(),
             webhooks: Webhooks::new(history.clone()),
             history,
@@ -102,8 +107,12 @@ impl Alarms {
         let tags = before.map_or(tags, |entry| entry.tags.clone());
         let mut entry = self.entry(alarm, tags, status, now);
         entry.known_from = before.map_or(0, |entry| entry.known_from);
+        table.check(&entry)?;
+        let before = table.entries.get(&entry.alarm.name);
         let event = Event::configured(before, &entry);
+        let name = entry.alarm.name.clone();
         table.insert(entry)?;
+        table.schedule_parents(&name, now);
         self.history.lock().add(now, event);
         drop(table);
         self.wake.notify_one();
@@ -126,12 +135,39 @@ impl Alarms {
     /// It is due immediately.
     fn entry(&self, alarm: Alarm, tags: Tags, status: Status, configured: i64) -> Entry {
         let arn = format!("{}{}", self.prefix, alarm.name);
-        let (alarm, due) = (Arc::new(alarm), configured);
+        let names = alarm.condition().map(|condition| condition.names.as_slice());
+        let children = names.unwrap_or_default().iter().map(|name| self.plain(name).to_owned());
+        let (children, due, known_from) = (children.collect(), configured, 0);
+        let alarm = Arc::new(alarm);
         let mut entry =
-            Entry { alarm, arn, tags, status, configured, known_from: 0, due, bytes: 0 };
+            Entry { alarm, arn, tags, children, status, configured, known_from, due, bytes: 0 };
         let written = serde_json::to_vec(&entry.document()).unwrap_or_default();
-        entry.bytes = BESIDE + 2 * written.len() + 2 * entry.tags.bytes();
+        // The tree of a condition takes several times its text.
+        let tree = entry.alarm.condition().map_or(0, |condition| 10 * condition.text.len());
+        entry.bytes = BESIDE + 2 * written.len() + 2 * entry.tags.bytes() + tree;
         entry
+    }
+
+    /// The name of an alarm that a condition has by name or ARN.
+    fn plain<'a>(&self, name: &'a str) -> &'a str {
+        self.name(name).unwrap_or(name)
+    }
+
+    /// The status that follows from the states of other alarms.
+    pub(super) fn of_others(&self, condition: &Condition, now: i64) -> Status {
+        let table = self.table.lock();
+        let child = |name: &str| table.entries.get(self.plain(name));
+        let holds = condition.holds(|name| child(name).map(|entry| entry.status.state));
+        let all = condition.names.iter().filter_map(|name| child(name));
+        let last = all.max_by_key(|entry| entry.status.transitioned);
+        let last = last.map(|entry| (entry.arn.as_str(), &entry.status));
+        Status::of_others(if holds { State::Alarm } else { State::Ok }, last, now)
+    }
+
+    /// The composite alarms about an alarm.
+    pub(super) fn parents(&self, name: &str) -> Vec<String> {
+        let table = self.table.lock();
+        table.parents.get(name).into_iter().flatten().cloned().collect()
     }
 
     /// The name of the alarm that an ARN is of, if it is one of this account and region.
@@ -170,8 +206,11 @@ impl Alarms {
         for name in names {
             if let Some(entry) = table.remove(name) {
                 self.history.lock().add(now, Event::deleted(&entry));
+                table.schedule_parents(name, now);
             }
         }
+        drop(table);
+        self.wake.notify_one();
         Ok(())
     }
 
@@ -209,7 +248,10 @@ impl Alarms {
         if !is_change {
             return Ok(None);
         }
+        table.schedule_parents(name, now);
         self.history.lock().add(now, Event::transition(&before, &entry));
+        drop(table);
+        self.wake.notify_one();
         Ok(Some(Change { before, entry }))
     }
 
@@ -236,12 +278,17 @@ impl Alarms {
         self.evaluated.fetch_add(1, Ordering::Relaxed);
         self.late.fetch_add(is_late.into(), Ordering::Relaxed);
         let mut table = self.table.lock();
+        let table = &mut *table;
         let Some(entry) = table.entries.get_mut(&alarm.name) else { return false };
         if !Arc::ptr_eq(&entry.alarm, alarm) {
             // It may have been switched in the meantime, which does not put it among those that are due.
             let due = entry.due;
             table.due.insert((due, alarm.name.clone()));
             return false;
+        }
+        // A state that it is about may have changed in the meantime.
+        if table.due.contains(&(entry.due, alarm.name.clone())) {
+            return true;
         }
         entry.due = next;
         table.due.insert((next, alarm.name.clone()));
@@ -317,9 +364,49 @@ impl Table {
         self.remove(&name);
         self.bytes += entry.bytes;
         self.due.insert((entry.due, name.clone()));
+        for child in entry.children.iter() {
+            self.parents.entry(child.clone()).or_default().insert(name.clone());
+        }
         self.entries.insert(name, entry);
         self.changes += 1;
         Ok(())
+    }
+
+    /// Checks that an alarm can be in the place of another one of its name, and that the alarms that it is
+    /// about exist and are not about it.
+    fn check(&self, entry: &Entry) -> Result<(), Fault> {
+        let (name, kind) = (&entry.alarm.name, entry.alarm.kind());
+        let before = self.entries.get(name).map(|entry| entry.alarm.kind());
+        if let Some(other) = before.filter(|before| *before != kind) {
+            let text = format!("There is a {} with the name {name}.", other.name());
+            return Err(Fault::validation(text));
+        }
+        let is_missing = |child: &&String| !self.entries.contains_key(*child);
+        if let Some(child) = entry.children.iter().find(is_missing) {
+            let text = format!("AlarmRule has the alarm {child}, which does not exist.");
+            return Err(Fault::validation(text));
+        }
+        let (mut waiting, mut seen) = (vec![&entry.children], BTreeSet::new());
+        while let Some(children) = waiting.pop() {
+            for child in children.iter().filter(|child| seen.insert(child.as_str())) {
+                if child == name {
+                    let text = "AlarmRule has an alarm that is about this one itself.";
+                    return Err(Fault::validation(text));
+                }
+                waiting.extend(self.entries.get(child).map(|entry| &entry.children));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the alarms due that are about another one.
+    fn schedule_parents(&mut self, name: &str, now: i64) {
+        for parent in self.parents.get(name).into_iter().flatten() {
+            let Some(entry) = self.entries.get_mut(parent) else { continue };
+            self.due.remove(&(entry.due, parent.clone()));
+            entry.due = now;
+            self.due.insert((now, parent.clone()));
+        }
     }
 
     fn limit(&self) -> Fault {
@@ -333,6 +420,14 @@ impl Table {
     fn remove(&mut self, name: &str) -> Option<Entry> {
         let entry = self.entries.remove(name)?;
         self.due.remove(&(entry.due, name.to_owned()));
+        for child in entry.children.iter() {
+            if let Some(parents) = self.parents.get_mut(child) {
+                parents.remove(name);
+                if parents.is_empty() {
+                    self.parents.remove(child);
+                }
+            }
+        }
         self.bytes -= entry.bytes;
         self.changes += 1;
         Some(entry)
@@ -442,5 +537,80 @@ mod tests {
         set(&small, 3).unwrap();
         small.delete(&["a".to_owned()], NOW).unwrap();
         assert_eq!(small.bytes(), 0);
+    }
+
+    fn composite(name: &str, rule: &str) -> Alarm {
+        let document = Document::new().with("AlarmName", name).with("AlarmRule", rule);
+        Alarm::read(&crate::aws::members::Members::of(&document).unwrap()).unwrap()
+    }
+
+    fn put(alarms: &Alarms, alarm: Alarm, now: i64) -> Result<(), Fault> {
+        alarms.put(alarm, Tags::default(), now)
+    }
+
+    fn set(alarms: &Alarms, name: &str, state: State, now: i64) {
+        alarms.set(name, Status { state, ..Status::new(now) }).unwrap();
+    }
+
+    /// The names of the alarms that are due, all of which are evaluated.
+    fn due(alarms: &Alarms, now: i64) -> Vec<String> {
+        let due = core::iter::from_fn(|| {
+            let is_due = alarms.table.lock().due.first().is_some_and(|(due, _)| *due <= now);
+            let due = is_due.then(|| alarms.next_due(|| now)).flatten()?;
+            alarms.evaluated(&due.alarm, false, now + 60_000);
+            Some(due.alarm.name.clone())
+        });
+        due.collect()
+    }
+
+    #[test]
+    fn composite_alarm_is_due_when_one_that_it_is_about_changes() {
+        let alarms = alarms(1 << 20);
+        put(&alarms, alarm(&[]), NOW).unwrap();
+        let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:a";
+        put(&alarms, composite("c", &format!("ALARM(\"{arn}\")")), NOW).unwrap();
+        put(&alarms, composite("d", "NOT ALARM(c)"), NOW).unwrap();
+        assert_eq!(due(&alarms, NOW), ["a", "c", "d"]);
+        let state = |name: &str| {
+            let entry = alarms.get(name).unwrap();
+            alarms.of_others(entry.alarm.condition().unwrap(), NOW).state
+        };
+        assert_eq!((state("c"), state("d")), (State::Ok, State::Alarm));
+        set(&alarms, "a", State::Alarm, NOW + 1);
+        assert_eq!(due(&alarms, NOW + 1), ["c"]);
+        assert_eq!((state("c"), alarms.parents("a")), (State::Alarm, vec!["c".to_owned()]));
+        // The same state again is no change.
+        set(&alarms, "a", State::Alarm, NOW + 2);
+        assert_eq!(due(&alarms, NOW + 2), [""; 0]);
+        // A change while the composite alarm is evaluated makes it due once more.
+        set(&alarms, "a", State::Ok, NOW + 3);
+        let evaluated = alarms.next_due(|| NOW + 3).unwrap();
+        set(&alarms, "a", State::Alarm, NOW + 4);
+        assert!(alarms.evaluated(&evaluated.alarm, false, NOW + 60_000));
+        assert_eq!(due(&alarms, NOW + 4), ["c"]);
+        // What is gone has no state.
+        alarms.delete(&["a".to_owned()], NOW + 5).unwrap();
+        assert_eq!(due(&alarms, NOW + 5), ["c"]);
+        assert_eq!(state("c"), State::Ok);
+        alarms.delete(&["c".to_owned(), "d".to_owned()], NOW + 6).unwrap();
+        assert!(alarms.table.lock().parents.is_empty() && alarms.bytes() == 0);
+    }
+
+    #[test]
+    fn composite_alarms_that_cannot_be_are_refused() {
+        let alarms = alarms(1 << 20);
+        let refused = |alarm: Alarm| put(&alarms, alarm, NOW).unwrap_err().message;
+        assert!(refused(composite("c", "ALARM(a)")).contains("a, which does not exist"));
+        put(&alarms, alarm(&[]), NOW).unwrap();
+        put(&alarms, composite("c", "ALARM(a)"), NOW).unwrap();
+        put(&alarms, composite("d", "ALARM(c)"), NOW).unwrap();
+        for rule in ["ALARM(c)", "OK(a) OR ALARM(d)"] {
+            assert!(refused(composite("c", rule)).contains("about this one itself"), "{rule}");
+        }
+        assert!(refused(composite("a", "TRUE")).contains("There is a MetricAlarm"));
+        let metric = alarm(&[("AlarmName", "c".into())]);
+        assert!(refused(metric).contains("There is a CompositeAlarm"));
+        put(&alarms, composite("c", "NOT ALARM(a)"), NOW).unwrap();
+        assert_eq!(alarms.parents("a"), ["c"]);
     }
 }

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use super::alarm::Alarm;
+use super::alarm::Subject;
+use super::condition::Condition;
 use super::status::Status;
 use super::stored;
 use super::table::Due;
+use super::values::Values;
 use crate::aws::cloudwatch::evaluation::{Evaluation, Partial};
 use crate::aws::fault::Fault;
 use crate::client::Client;
@@ -21,7 +23,7 @@ use crate::hub::Hub;
 
 /// The values of the periods that a rule looks at, the oldest first.
 #[derive(Debug)]
-pub(super) struct Values {
+pub(super) struct Seen {
     pub(super) range: Vec<(i64, Option<f64>)>,
     /// True if the last period waits for a poll.
     is_waiting: bool,
@@ -58,29 +60,13 @@ pub(in crate::aws) fn start(hub: Arc<Hub>, client: Client) -> io::Result<()> {
 }
 
 fn evaluate(hub: &Hub, due: &Due, now: i64) {
-    let Due { alarm, known_from, .. } = due;
-    let short = alarm.period() < 60;
-    let is_late = now - due.due > if short { LATE } else { 10 * LATE };
-    let values = values(hub, alarm, now);
-    let again = short || values.as_ref().is_ok_and(|values| values.is_waiting);
-    let next = next(now, if again { 1000 } else { 60_000 });
-    if !hub.aws.alarms.evaluated(alarm, is_late, next) {
-        return;
-    }
-    let before = hub.aws.alarms.state(&alarm.name);
-    let status = match values {
-        Ok(values) => {
-            let verdict = alarm.rule.judge(&values.range);
-            let is_known = values.range.first().is_some_and(|(begin, _)| begin >= known_from);
-            match verdict.state {
-                Some(state) if verdict.filled == 0 || is_known => {
-                    Status::of(alarm, state, &verdict, now)
-                }
-                _ => return,
-            }
-        }
-        Err(fault) => Status::failed(&fault, now),
+    let status = match &due.alarm.subject {
+        Subject::Values(values) => of_values(hub, due, values, now),
+        Subject::States(condition) => of_states(hub, due, condition, now),
     };
+    let Some(status) = status else { return };
+    let alarm = &due.alarm;
+    let before = hub.aws.alarms.state(&alarm.name);
     // An alarm in this state may fail from now on, or no longer.
     if before == Some((status.state, status.has_failed)) {
         return;
@@ -90,6 +76,33 @@ fn evaluate(hub: &Hub, due: &Due, now: i64) {
     }
 }
 
+/// The status of an alarm that is about values; `None` if it stays as it is.
+fn of_values(hub: &Hub, due: &Due, values: &Values, now: i64) -> Option<Status> {
+    let short = values.period() < 60;
+    let is_late = now - due.due > if short { LATE } else { 10 * LATE };
+    let seen = seen(hub, values, now);
+    let again = short || seen.as_ref().is_ok_and(|seen| seen.is_waiting);
+    let next = next(now, if again { 1000 } else { 60_000 });
+    if !hub.aws.alarms.evaluated(&due.alarm, is_late, next) {
+        return None;
+    }
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(fault) => return Some(Status::failed(&fault, now)),
+    };
+    let verdict = values.rule.judge(&seen.range);
+    let is_known = seen.range.first().is_some_and(|(begin, _)| *begin >= due.known_from);
+    let state = verdict.state.filter(|_| verdict.filled == 0 || is_known)?;
+    Some(Status::of(values, state, &verdict, now))
+}
+
+/// The status of an alarm that is about the states of others, which make it due when they change.
+fn of_states(hub: &Hub, due: &Due, condition: &Condition, now: i64) -> Option<Status> {
+    let alarms = &hub.aws.alarms;
+    let is_kept = alarms.evaluated(&due.alarm, now - due.due > LATE, next(now, 60_000));
+    is_kept.then(|| alarms.of_others(condition, now))
+}
+
 /// The next time that is a multiple of a step, and a little later: what is sent at the end of a period has
 /// arrived then.
 fn next(now: i64, step: i64) -> i64 {
@@ -97,12 +110,12 @@ fn next(now: i64, step: i64) -> i64 {
     now - now.rem_euclid(step) + step + GRACE
 }
 
-/// The values of an alarm.
-pub(super) fn values(hub: &Hub, alarm: &Alarm, now: i64) -> Result<Values, Fault> {
-    let length = i64::from(alarm.period()) * 1000;
+/// The values that decide.
+pub(super) fn seen(hub: &Hub, values: &Values, now: i64) -> Result<Seen, Fault> {
+    let length = i64::from(values.period()) * 1000;
     let to = now - now.rem_euclid(length.min(60_000));
-    let from = to - i64::from(alarm.rule.range()) * length;
-    let queries = alarm.queries(from, to);
+    let from = to - i64::from(values.rule.range()) * length;
+    let queries = values.queries(from, to);
     let directory = hub.aws.directory.get(hub);
     let evaluation = Evaluation::new(hub, &directory, &queries, (from, to), Partial::LeftOut)?;
     let returned = queries.iter().find(|query| query.returned);
@@ -112,14 +125,14 @@ pub(super) fn values(hub: &Hub, alarm: &Alarm, now: i64) -> Result<Values, Fault
         let count = lines.len();
         Fault::validation(format!("The expression has {count} time series. An alarm watches one."))
     })?;
-    let mut values = line.values.into_iter().peekable();
-    let range = (0..i64::from(alarm.rule.range())).map(|number| {
+    let mut known = line.values.into_iter().peekable();
+    let range = (0..i64::from(values.rule.range())).map(|number| {
         let begin = from + number * length;
-        while values.next_if(|(time, _)| *time < begin).is_some() {}
-        (begin, values.next_if(|(time, _)| *time == begin).map(|(_, value)| value))
+        while known.next_if(|(time, _)| *time < begin).is_some() {}
+        (begin, known.next_if(|(time, _)| *time == begin).map(|(_, value)| value))
     });
     let is_waiting = evaluation.partial.borrow().contains(&(to - length));
-    Ok(Values { range: range.collect(), is_waiting })
+    Ok(Seen { range: range.collect(), is_waiting })
 }
 
 /// Milliseconds after the end of a period.

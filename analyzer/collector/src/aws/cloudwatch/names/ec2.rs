@@ -88,7 +88,7 @@ pub(super) fn all_of_several(directory: &Directory, wanted: Wanted<'_>) -> Vec<M
     let groups: BTreeSet<Option<Dimension>> = groups.collect();
     let mut metrics = Vec::new();
     for group in groups {
-        let names = FORMULAS.iter().map(|formula| formula.name).chain(CHECKS);
+        let names = FORMULAS.iter().map(|formula| formula.name).chain(silence::CHECKS);
         let named = names.filter(|name| wanted.has(NAMESPACE, name));
         metrics.extend(
             named.map(|name| Metric::new(NAMESPACE, name, group.clone().into_iter().collect())),

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::alarm::Alarm;
+use super::super::alarm::Subject;
 use super::super::status::iso;
 use super::super::table::Change;
+use super::super::values::Values;
 use crate::aws::cloudwatch::get_metric_data::{Query, Stat, What};
 use crate::aws::cloudwatch::metric::Metric;
 
@@ -24,18 +25,34 @@ pub(super) fn of(change: &Change) -> Value {
         "Region": region,
         "AlarmArn": change.entry.arn,
         "OldStateValue": change.before.state.name(),
-        "Trigger": trigger(alarm),
     });
+    match &alarm.subject {
+        Subject::Values(values) => message["Trigger"] = trigger(values),
+        Subject::States(condition) => {
+            message["AlarmRule"] = condition.text.as_str().into();
+            message["TriggeringChildren"] = children(status.data.as_deref().unwrap_or_default());
+        }
+    }
     for (name, state) in super::super::status::ACTIONS {
         message[name] = alarm.actions(state).into();
     }
     message
 }
 
+/// The alarms that changed, of the data of a reason.
+fn children(data: &str) -> Value {
+    let data: Value = serde_json::from_str(data).unwrap_or_default();
+    let child = |alarm: &Value| {
+        let (arn, state) = (&alarm["arn"], &alarm["state"]);
+        json!({"Arn": arn, "State": {"Value": state["value"], "Timestamp": state["timestamp"]}})
+    };
+    data["triggeringAlarms"].as_array().into_iter().flatten().map(child).collect()
+}
+
 /// What the alarm is about.
-fn trigger(alarm: &Alarm) -> Value {
+fn trigger(values: &Values) -> Value {
     let mut trigger = Map::new();
-    match (alarm.metric(), alarm.statistic()) {
+    match (values.metric(), values.statistic()) {
         (Some(stat), Some((kind, statistic))) => {
             trigger.extend(metric(&stat.metric));
             trigger.insert("StatisticType".to_owned(), kind.into());
@@ -44,19 +61,19 @@ fn trigger(alarm: &Alarm) -> Value {
         }
         _ => {
             let queries: Vec<_> =
-                alarm.expressions().unwrap_or_default().iter().map(query).collect();
+                values.expressions().unwrap_or_default().iter().map(query).collect();
             trigger.insert("Metrics".to_owned(), queries.into());
         }
     }
-    let rule = &alarm.rule;
+    let rule = &values.rule;
     for (name, value) in [
-        ("Period", json!(alarm.period())),
+        ("Period", json!(values.period())),
         ("EvaluationPeriods", json!(rule.periods)),
         ("DatapointsToAlarm", json!(rule.datapoints())),
         ("ComparisonOperator", json!(rule.comparison.name())),
         ("Threshold", json!(rule.threshold)),
         ("TreatMissingData", json!(rule.missing().name())),
-        ("EvaluateLowSampleCountPercentile", json!(alarm.low_samples.unwrap_or_default())),
+        ("EvaluateLowSampleCountPercentile", json!(values.low_samples.unwrap_or_default())),
     ] {
         trigger.insert(name.to_owned(), value);
     }

@@ -17,6 +17,7 @@ use axum::http::Uri;
 use parking_lot::{Condvar, Mutex};
 use ureq::Agent;
 
+use super::alarm::Type;
 use super::history::{Event, History};
 use super::table::Change;
 use crate::client::{Client, check_scheme};
@@ -63,6 +64,7 @@ enum Outcome {
 #[derive(Clone, Debug)]
 struct Delivery {
     alarm: String,
+    of: Type,
     url: String,
     /// The scheme and authority of the URL.
     receiver: String,
@@ -103,16 +105,25 @@ impl Webhooks {
         let body: Arc<str> = message::of(change).to_string().into();
         for action in actions {
             let (url, body) = (action.clone(), body.clone());
-            let (alarm, receiver) = (alarm.name.clone(), receiver(action));
+            let (of, alarm, receiver) = (alarm.kind(), alarm.name.clone(), receiver(action));
             let (changed, created) = (status.updated, Instant::now());
             match receiver {
                 Ok(receiver) => {
                     let failures = 0;
-                    self.send(Delivery { alarm, url, receiver, body, changed, created, failures });
+                    self.send(Delivery {
+                        alarm,
+                        of,
+                        url,
+                        receiver,
+                        body,
+                        changed,
+                        created,
+                        failures,
+                    });
                 }
                 Err(reason) => {
                     self.0.count(Outcome::Unsupported).fetch_add(1, Ordering::Relaxed);
-                    let event = Event::action(&alarm, action, changed, Some(&reason));
+                    let event = Event::action((&alarm, of), action, changed, Some(&reason));
                     self.0.history.lock().add(changed, event);
                 }
             }
@@ -205,9 +216,9 @@ impl Shared {
 
     fn report(&self, outcome: Outcome, delivery: &Delivery, error: &str) {
         self.count(outcome).fetch_add(1, Ordering::Relaxed);
-        let Delivery { alarm, url, changed, created, .. } = delivery;
+        let Delivery { alarm, of, url, changed, created, .. } = delivery;
         let error = (outcome != Outcome::Delivered).then_some(error);
-        let event = Event::action(alarm, url, *changed, error);
+        let event = Event::action((alarm, *of), url, *changed, error);
         let time = changed + created.elapsed().as_millis() as i64;
         self.history.lock().add(time, event);
     }

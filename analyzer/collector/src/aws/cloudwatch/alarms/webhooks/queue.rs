@@ -136,13 +136,15 @@ const MAX_THREADS: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::alarm::Type;
     use super::*;
 
     fn delivery(receiver: &str, body: &str) -> Delivery {
         let (alarm, url) = ("a".to_owned(), format!("{receiver}/hook"));
         let (receiver, body) = (receiver.to_owned(), body.into());
         let created = Instant::now();
-        Delivery { alarm, url, receiver, body, changed: 0, created, failures: 0 }
+        let of = Type::Metric;
+        Delivery { alarm, of, url, receiver, body, changed: 0, created, failures: 0 }
     }
 
     fn ready(queue: &mut Queue, now: Instant) -> Option<String> {
