@@ -7,7 +7,8 @@
 //! seconds; `blast` sends SAMPLES (300000) flow samples a second beside. After a minute, `GetMetricData`
 //! reads 60 points of each of 500 series again and again, `ListMetrics` all metrics by pages, and values
 //! are sent one after the other, to measure the time until each is in a reply. All by JSON, on one
-//! connection.
+//! connection. With 0 hosts nothing is sent: the metrics are those of the history of an earlier run
+//! (`serve --state`).
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -29,13 +30,17 @@ fn main() {
     };
     let (hosts, samples) = (number(0, 500), number(1, 300_000));
     let sflow: SocketAddr = sflow.parse().expect("an address");
+    if hosts == 0 {
+        let mut client = Client::connect(http.parse().expect("an address"));
+        return lists(&mut client);
+    }
     thread::spawn(move || send_all(sflow, hosts));
     let blast = (samples > 0).then(|| blast(sflow, samples));
     thread::sleep(WARM_UP);
     let mut client = Client::connect(http.parse().expect("an address"));
     data(&mut client, hosts, "CWAgent", "cpu_usage_active");
     data(&mut client, hosts, "Flowmote", "mem_free");
-    list(&mut client);
+    lists(&mut client);
     visible(&mut client, sflow);
     if let Some(mut blast) = blast {
         blast.kill().expect("blast");
@@ -71,19 +76,42 @@ fn data(client: &mut Client, hosts: u32, namespace: &str, name: &str) {
     print(&format!("GetMetricData of 500 x {name}, {points} points"), times);
 }
 
-/// All pages of `ListMetrics`.
-fn list(client: &mut Client) {
-    let (mut pages, mut metrics, mut body) = (Vec::new(), 0, json!({}));
+/// All metrics, those with a name or of a host, and a search.
+fn lists(client: &mut Client) {
+    list(client, &json!({}));
+    for filter in [
+        json!({"MetricName": "mem_free"}),
+        json!({"MetricName": "none"}),
+        json!({"Dimensions": [{"Name": "host", "Value": host_name(7)}]}),
+    ] {
+        list(client, &filter);
+    }
+    let search = "SEARCH('{Flowmote,host} MetricName=\"mem_free\"', 'Average', 60)";
+    let mut times = Vec::new();
+    for _ in 0..REPEATS / 5 {
+        let end = now().floor();
+        let body = json!({"MetricDataQueries": [{"Id": "q", "Expression": search}],
+            "StartTime": end - 3600.0, "EndTime": end});
+        times.push(client.call("GetMetricData", &body).0);
+        thread::sleep(REST);
+    }
+    print(search, times);
+}
+
+/// All pages of `ListMetrics` with a filter.
+fn list(client: &mut Client, filter: &Value) {
+    let (mut pages, mut metrics, mut body) = (Vec::new(), 0, filter.clone());
     loop {
         let (time, reply) = client.call("ListMetrics", &body);
         pages.push(time);
         metrics += reply["Metrics"].as_array().map_or(0, Vec::len);
         let Some(token) = reply["NextToken"].as_str() else { break };
-        body = json!({ "NextToken": token });
+        body = filter.clone();
+        body["NextToken"] = token.into();
     }
     let total: Duration = pages.iter().sum();
     let rate = pages.len() as f64 / total.as_secs_f64();
-    print(&format!("ListMetrics of {metrics} metrics, {rate:.0} pages/s"), pages);
+    print(&format!("ListMetrics {filter}, {metrics} metrics, {rate:.0} pages/s"), pages);
 }
 
 /// The time from sending a value to the reply that has it.

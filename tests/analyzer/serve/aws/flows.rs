@@ -70,6 +70,58 @@ fn flow_without_traffic_is_zero_and_a_removed_one_keeps_its_past() {
     assert!(values()[0].len() > 2);
 }
 
+#[test]
+fn flows_and_connections_are_there_after_a_restart_with_their_bounds() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut server = Server::with_state(directory.path());
+    server.send("PUT", "/flow/all/json", "", "{keys:'ipsource',value:'bytes',aggMode:'sum'}");
+    let traffic = (Traffic::to(server.sflow), Traffic::of(server.sflow, report));
+    let begin = now();
+    wait_until("some seconds of totals", || (now() > begin + 5.0).then_some(()));
+    drop(traffic);
+    // The last second has ended.
+    wait_until("the end of them", || (now() > begin + 8.0).then_some(()));
+    let span = (begin - 60.0, begin + 8.0);
+    let connections = |server: &Server, name: &str, stat: &str| {
+        let metric = json!({"Namespace": "AWS/NetworkFlowMonitor", "MetricName": name,
+            "Dimensions": [{"Name": "MonitorName", "Value": "flowmote"}]});
+        let mut query = query("q", &metric, 300);
+        query["MetricStat"]["Stat"] = stat.into();
+        let span = json!({"StartTime": span.0, "EndTime": span.1});
+        let found = data(server, &[query], &span);
+        numbers(&found["MetricDataResults"][0]["Values"]).iter().sum::<f64>()
+    };
+    let all = |server: &Server| {
+        let [values, low, high] = totals(server, 300, span).map(|it| it.iter().sum::<f64>());
+        let reports = [("DataTransferred", "Sum"), ("RoundTripTime", "Average")];
+        let [bytes, rtt] = reports.map(|(name, stat)| connections(server, name, stat));
+        [values, low, high, bytes, rtt]
+    };
+    let before = all(&server);
+    assert!(before[1] > 0.0 && before[1] < before[0] && before[0] < before[2], "{before:?}");
+    assert!(before[3] > 0.0 && before[4] == 200.0, "{before:?}");
+    server.program.signal(nix::sys::signal::Signal::SIGTERM);
+    server.program.wait();
+
+    let server = Server::with_state(directory.path());
+    let listed = names(&call(&server, "ListMetrics", &json!({})));
+    for name in ["bytes", "bytes_low", "bytes_high", "DataTransferred", "RoundTripTime"] {
+        assert_eq!(listed.iter().filter(|it| *it == name).count(), 1, "{name}: {listed:?}");
+    }
+    let same = |after: [f64; 5]| {
+        before.iter().zip(after).all(|(before, after)| (after / before - 1.0).abs() < 1e-4)
+    };
+    let after = all(&server);
+    assert!(same(after), "{before:?} {after:?}");
+    // Memory has rows of the same definition again, and those are later ones.
+    wait_until("rows of it", || {
+        let rows = totals(&server, 1, (now() - 3.0, now()));
+        (!rows[0].is_empty()).then_some(())
+    });
+    let after = all(&server);
+    assert!(same(after), "{before:?} {after:?}");
+}
+
 /// A report of a connection, as agents with `tcp { }` send it.
 pub(super) fn report(number: u32) -> Vec<Vec<u8>> {
     let mut buffer = [0; 1400];

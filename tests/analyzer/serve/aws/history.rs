@@ -99,9 +99,17 @@ fn metrics_are_there_after_a_restart_and_go_on() {
     let rates = values(&server, &rate, "Average", 60, 600.0);
     let share = sum(&rates) * 60.0 / sum(&after);
     assert!((0.8..1.2).contains(&share), "{rates:?} {after:?}");
+    // The host is silent since before the restart.
+    let check = json!({"Namespace": "AWS/EC2", "MetricName": "StatusCheckFailed",
+        "Dimensions": [{"Name": "InstanceId", "Value": INSTANCE}]});
+    let checks = wait_until("a check that fails", || {
+        let found = values(&server, &check, "Maximum", 1, 30.0);
+        found.last().is_some_and(|(_, value)| *value == 1.0).then_some(found)
+    });
+    assert!(checks.iter().any(|(_, value)| *value == 0.0), "{checks:?}");
     // Metrics of silent agents and programs are listed, and found by SEARCH.
     let listed = names(&call(&server, "ListMetrics", &json!({})));
-    for name in ["NetworkIn", "ifinoctets", "mem_free", "orders"] {
+    for name in ["NetworkIn", "ifinoctets", "mem_free", "orders", "StatusCheckFailed"] {
         assert!(listed.iter().any(|it| it == name), "{name}: {listed:?}");
     }
     let search = json!({"StartTime": now() - 600.0, "EndTime": now() + 60.0, "MetricDataQueries":

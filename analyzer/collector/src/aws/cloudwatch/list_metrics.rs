@@ -107,7 +107,7 @@ impl Filter {
         (page.metrics, page.next)
     }
 
-    /// Adds the metrics of agents, from a data source on.
+    /// Adds the metrics of agents, from a data source on. A page for which many were read is shorter.
     fn add_agents(
         &self,
         hub: &Hub,
@@ -116,13 +116,17 @@ impl Filter {
         from: Option<Source>,
     ) {
         let agents = directory.from(from.map(|source| source.agent));
-        for agent in agents.filter(|agent| self.may_have(agent)) {
-            for (source, metrics) in of_agent(hub, agent, self.wanted(), from) {
-                let metrics = numbered(metrics.into_iter().map(|(metric, _)| metric));
-                page.add(metrics, Of::Source(source));
-                if page.next.is_some() {
-                    return;
-                }
+        let agents = agents.filter(|agent| self.may_have(agent));
+        let sources = agents.flat_map(|agent| of_agent(hub, agent, self.wanted(), from));
+        for (read, (source, metrics)) in sources.enumerate() {
+            if read >= SOURCES {
+                page.next = Some(Place { of: Of::Source(source), skip: 0 });
+                return;
+            }
+            let metrics = numbered(metrics.into_iter().map(|(metric, _)| metric));
+            page.add(metrics, Of::Source(source));
+            if page.next.is_some() {
+                return;
             }
         }
     }
@@ -259,6 +263,8 @@ fn source_of(text: &str) -> Option<Source> {
 }
 
 const PAGE: usize = 500;
+/// Data sources that are read for a page.
+const SOURCES: usize = 20_000;
 /// Texts of the history that are read for a page.
 const WORK: usize = 20_000;
 /// Milliseconds.

@@ -3,6 +3,8 @@
 //! It fails from three polling intervals after a record of the host on, until the next one. So it fails as
 //! long as the host is silent, until its last record is [too old](flowmote_engine::points) to be kept.
 
+use core::ops::Range;
+
 use flowmote_engine::Instant;
 use flowmote_engine::metrics::Metrics;
 use flowmote_engine::source::Source;
@@ -10,44 +12,37 @@ use flowmote_engine::source::Source;
 use super::metric::Metric;
 use super::period::{Periods, Point};
 use super::series::Part;
-use super::series::past::Recorded;
-use crate::history::{Column, Group};
 use crate::hub::Hub;
 
-/// True for a metric that is a status check.
+/// True for a metric that is a status check, of one instance or of several.
 pub(super) fn is_check(metric: &Metric) -> bool {
     metric.namespace == "AWS/EC2" && CHECKS.contains(&metric.name.as_str())
 }
 
-/// A metric of the same host that each of its records has, if the check is of one host.
-pub(super) fn witness(check: &Metric) -> Option<Metric> {
-    let [(name, _)] = check.dimensions() else { return None };
-    let dimensions = check.dimensions().to_vec();
-    (name == "InstanceId").then(|| Metric::new("AWS/EC2", "CPUUtilization", dimensions))
-}
-
-/// The samples of a host, whose records are in one analyzer or in several, and those before in places of the
-/// history.
+/// The time of the first record of a host that is known, and the samples from then on. Its records are in one
+/// analyzer or in several; `before` returns those of a time that memory does not have.
 pub(super) fn points(
     hub: &Hub,
     parts: &[Part],
-    (past, recorded): (&[(Group, Column)], &mut Recorded<'_>),
     periods: &Periods,
-) -> Vec<Point> {
-    let (from, now) = (periods.span().0, hub.unix_ms(hub.now()).cast_signed());
+    before: impl FnOnce(Range<i64>) -> Vec<i64>,
+) -> (Option<i64>, Vec<Point>) {
+    let from = periods.span().0;
+    let time = hub.time(from.unsigned_abs());
     let times = parts.iter().flat_map(|part| {
-        let read =
-            |metrics: &Metrics| records(metrics, &part.source, hub.time(from.unsigned_abs()));
+        let read = |metrics: &Metrics| records(metrics, &part.source, time);
         hub.at(part.analyzer, |analyzer| read(analyzer.metrics())).unwrap_or_default()
     });
     let mut records: Vec<i64> = times.map(|time| hub.unix_ms(time).cast_signed()).collect();
     records.sort_unstable();
+    let now = hub.unix_ms(hub.now()).cast_signed();
+    // Memory has as many records as it needs, or all that it has.
     if records.partition_point(|record| *record < from) < LAST {
-        let span = now - KEPT..records.first().map_or(now + 1, |first| *first);
-        records.extend(past.iter().flat_map(|place| recorded.times(*place, span.clone())));
+        let first = records.first().map_or(now + 1, |first| *first);
+        records.extend(before(now - KEPT..first.max(now - KEPT)));
         records.sort_unstable();
     }
-    samples(&records, now, periods)
+    (records.first().copied(), samples(&records, now, periods))
 }
 
 /// The times of the records of a host from a time on, and of some before it.
@@ -65,11 +60,11 @@ fn records(metrics: &Metrics, source: &Source, from: Instant) -> Vec<Instant> {
 /// The samples of a host with records at these times, in order: one a minute, or one a period if that is
 /// shorter, of what has begun until `now`. All times are milliseconds since 1970.
 pub(super) fn samples(records: &[i64], now: i64, periods: &Periods) -> Vec<Point> {
-    let Some(first) = records.first() else { return Vec::new() };
+    let (Some(first), Some(last)) = (records.first(), records.last()) else { return Vec::new() };
     let (step, (from, to)) = (periods.step(), periods.span());
     let allowed = 3 * interval(records);
     let begin = from.max(first - (first - from).rem_euclid(step));
-    let steps = (begin..to.min(now + 1)).step_by(step.unsigned_abs() as usize);
+    let steps = (begin..to.min(now + 1).min(last + KEPT)).step_by(step.unsigned_abs() as usize);
     let sample = |begin: i64| {
         // The silence before the first record that ends the step, and all that is within it.
         let end = (begin + step).min(now);
@@ -133,8 +128,8 @@ mod tests {
             minutes(420)[2..],
             [(120, 0.0), (180, 1.0), (240, 1.0), (300, 1.0), (360, 1.0), (420, 1.0)]
         );
-        let hours = values(&records, 10_900, 10_800, 10_860, 60);
-        assert_eq!(hours, [(10_800, 1.0)]);
+        let hours = values(&records, 20_000, 10_800, 11_100, 60);
+        assert_eq!(hours, [(10_800, 1.0), (10_860, 1.0), (10_920, 1.0)]);
     }
 
     #[test]

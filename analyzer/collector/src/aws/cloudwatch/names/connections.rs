@@ -25,10 +25,17 @@ pub(super) fn find(directory: &Directory, metric: &Metric) -> Option<Series> {
 
 /// All metrics of the monitor.
 pub(super) fn all(directory: &Directory, wanted: Wanted<'_>) -> Vec<Metric> {
-    let some = !directory.connections.is_empty();
-    let named = METRICS.into_iter().filter(|(name, ..)| some && wanted.has(NAMESPACE, name));
-    let dimensions = || vec![(DIMENSION.to_owned(), MONITOR.to_owned())];
-    named.map(|(name, ..)| Metric::new(NAMESPACE, name, dimensions())).collect()
+    let all = metrics().map(|(metric, ..)| metric).filter(|_| !directory.connections.is_empty());
+    all.filter(|metric| wanted.has(NAMESPACE, &metric.name)).collect()
+}
+
+/// The metrics of the monitor, with what each is of the reports, and its unit.
+pub(in crate::aws::cloudwatch) fn metrics() -> impl Iterator<Item = (Metric, Report, &'static str)>
+{
+    METRICS.into_iter().map(|(name, report, unit)| {
+        let dimensions = vec![(DIMENSION.to_owned(), MONITOR.to_owned())];
+        (Metric::new(NAMESPACE, name, dimensions), report, unit)
+    })
 }
 
 /// The monitor of all agents.

@@ -111,7 +111,7 @@ fn groups(instance: &Instance) -> impl Iterator<Item = Dimension> {
 }
 
 /// The host of an agent in each analyzer that has points of it.
-fn hosts(agent: &Agent) -> impl Iterator<Item = Part> {
+pub(in crate::aws::cloudwatch) fn hosts(agent: &Agent) -> impl Iterator<Item = Part> {
     let source = Source { agent: agent.address, data_source: DataSource { class: HOST, index: 1 } };
     agent.analyzers.iter().map(move |analyzer| Part { analyzer: *analyzer, source })
 }

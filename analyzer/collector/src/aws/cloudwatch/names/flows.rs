@@ -3,6 +3,8 @@
 //! A metric has the name of the value and the dimension `flow`. The ends are those of the sum of a whole period,
 //! whatever its length: errors of samples do not add up, their variances do.
 
+use std::sync::Arc;
+
 use flowmote_decoder::{Address, DataSource};
 use flowmote_engine::source::Source;
 
@@ -13,13 +15,7 @@ use crate::aws::cloudwatch::series::{Part, Pick, Series, Side};
 
 /// The series of a metric.
 pub(super) fn find(directory: &Directory, metric: &Metric) -> Option<Series> {
-    let [(dimension, flow)] = metric.dimensions() else { return None };
-    if dimension != DIMENSION {
-        return None;
-    }
-    let mut sides = SIDES.into_iter().filter_map(|(suffix, side)| {
-        let value = metric.name.strip_suffix(suffix)?;
-        let key = (flow.as_str().into(), value.into());
+    let mut sides = sides(metric).filter_map(|(key, side)| {
         let (key, analyzers) = directory.flows.get_key_value(&key)?;
         let part = |analyzer: &usize| Part { analyzer: *analyzer, source: NO_SOURCE };
         let parts = analyzers.iter().map(part).collect();
@@ -30,19 +26,43 @@ pub(super) fn find(directory: &Directory, metric: &Metric) -> Option<Series> {
     sides.next()
 }
 
+/// The definitions that can have a metric, by name and value, each with the number that it is of them.
+pub(in crate::aws::cloudwatch) fn sides(
+    metric: &Metric,
+) -> impl Iterator<Item = ((Arc<str>, Arc<str>), Side)> {
+    let flow = match metric.dimensions() {
+        [(dimension, flow)] if dimension == DIMENSION && metric.namespace == NAMESPACE => {
+            Some(flow)
+        }
+        _ => None,
+    };
+    flow.into_iter().flat_map(|flow| {
+        SIDES.into_iter().filter_map(|(suffix, side)| {
+            let value = metric.name.strip_suffix(suffix)?;
+            Some(((flow.as_str().into(), value.into()), side))
+        })
+    })
+}
+
 /// The metrics of all definitions.
 pub(super) fn all(directory: &Directory, wanted: Wanted<'_>) -> Vec<Metric> {
-    let mut metrics = Vec::new();
-    for (flow, value) in directory.flows.keys() {
-        for (suffix, _) in SIDES {
-            let name = format!("{value}{suffix}");
-            if wanted.has(NAMESPACE, &name) && check_name("", &name).is_ok() {
-                let dimension = (DIMENSION.to_owned(), flow.to_string());
-                metrics.push(Metric::new(NAMESPACE, &name, vec![dimension]));
-            }
-        }
-    }
-    metrics
+    let all = directory.flows.keys().flat_map(|(flow, value)| metrics(flow, value));
+    let all = all.map(|(metric, ..)| metric);
+    all.filter(|metric| wanted.has(NAMESPACE, &metric.name)).collect()
+}
+
+/// The metrics of a definition with this name and value, and their unit.
+pub(in crate::aws::cloudwatch) fn metrics(
+    flow: &str,
+    value: &str,
+) -> Vec<(Metric, Side, &'static str)> {
+    let metrics = SIDES.into_iter().filter_map(|(suffix, side)| {
+        let name = format!("{value}{suffix}");
+        check_name("", &name).ok()?;
+        let dimension = (DIMENSION.to_owned(), flow.to_owned());
+        Some((Metric::new(NAMESPACE, &name, vec![dimension]), side, unit(value)))
+    });
+    metrics.collect()
 }
 
 /// The unit of a value.

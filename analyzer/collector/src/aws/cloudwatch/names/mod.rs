@@ -4,11 +4,12 @@
 //! CloudWatch and of its agent; what follows from no counter of sFlow is not in them.
 
 mod agent;
-mod connections;
+pub(super) mod connections;
 mod ec2;
 mod flowmote;
-mod flows;
+pub(super) mod flows;
 mod sources;
+pub(super) use ec2::hosts;
 pub(super) use flowmote::unit;
 #[cfg(test)]
 mod tests;

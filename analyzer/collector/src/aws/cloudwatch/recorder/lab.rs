@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 
 use flowmote_core::record::counter::{HostCpu, HostDescr, HostNetIo};
 use flowmote_core::{
-    CounterSample, DataSource, DatagramBuilder, DatagramHead, Encoding, MetricValue, RtMetric,
+    CounterSample, DataSource, DatagramBuilder, DatagramHead, Encoding, FlowValue, MetricValue,
+    RtFlow, RtMetric,
 };
 use flowmote_engine::Arrival;
+use flowmote_engine::events::EventLog;
+use flowmote_engine::flowcache::FlowLog;
 use flowmote_engine::source::Source;
 use tempfile::TempDir;
 
@@ -110,6 +113,30 @@ impl Lab {
         });
     }
 
+    /// Lets a second end in which nothing is reported.
+    pub(crate) fn tick(&self, second: u32) {
+        let time = self.hub.time((self.start + i64::from(second) * 1000).unsigned_abs());
+        let (mut flows, mut events) = (FlowLog::new(16), EventLog::default());
+        self.hub.each(|analyzer| analyzer.tick(time, &mut flows, &mut events));
+    }
+
+    /// Reports of a connection with so many bytes each second, to one of the threads.
+    pub(crate) fn reports(&self, thread: usize, seconds: core::ops::Range<u32>, bytes: i64) {
+        let (mut flows, mut events) = (FlowLog::new(16), EventLog::default());
+        for second in seconds {
+            let time = self.hub.time((self.start + i64::from(second) * 1000).unsigned_abs());
+            let datagram = report(second, bytes);
+            let mut number = 0;
+            self.hub.each(|analyzer| {
+                if number == thread {
+                    analyzer.ingest(&Arrival { time, sender: None }, &datagram);
+                }
+                analyzer.tick(time, &mut flows, &mut events);
+                number += 1;
+            });
+        }
+    }
+
     /// Polls each ten seconds, from the first one to the last one.
     pub(crate) fn polls(&self, first: Poll, last: u32) {
         for second in (first.second..=last).step_by(10) {
@@ -143,16 +170,29 @@ impl Lab {
     }
 }
 
+fn report(second: u32, bytes: i64) -> Vec<u8> {
+    let mut buffer = [0; 1400];
+    let mut datagram = DatagramBuilder::new(&mut buffer, head([10, 1, 0, 1]));
+    let fields = [
+        ("local", FlowValue::Address([10, 0, 0, 1].into())),
+        ("remote", FlowValue::Address([10, 0, 0, 2].into())),
+        ("bytes_sent", FlowValue::Int64(bytes)),
+        ("rtt", FlowValue::Int32(100 + bytes as i32)),
+    ];
+    let flow = RtFlow { datasource: "tcp", sampling_rate: 1, sample_pool: 0, fields: &fields };
+    datagram.rt_flow(&flow).expect("room");
+    datagram.finish(second + 1, second * 1000).to_vec()
+}
+
+fn head(address: [u8; 4]) -> DatagramHead {
+    let (sub_agent_id, encoding) = (0, Encoding::Compact);
+    DatagramHead { address: address.into(), sub_agent_id, encoding, max_bytes: 1400 }
+}
+
 fn datagram(poll: &Poll) -> Vec<u8> {
     let [high, low] = poll.instance.to_be_bytes();
     let mut buffer = [0; 1400];
-    let head = DatagramHead {
-        address: [10, 0, high, low].into(),
-        sub_agent_id: 0,
-        encoding: Encoding::Compact,
-        max_bytes: 1400,
-    };
-    let mut datagram = DatagramBuilder::new(&mut buffer, head);
+    let mut datagram = DatagramBuilder::new(&mut buffer, head([10, 0, high, low]));
     let (id, time) = (format!("i-{}", poll.instance), poll.second + 1);
     let host = format!("host{}", poll.instance);
     let cpu = HostCpu { cpu_user: time * 250, cpu_idle: time * 750, ..HostCpu::UNKNOWN };

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use flowmote_engine::source::Source;
 
-use super::{CUSTOM, plan};
+use super::others::{Field, Other};
+use super::{CHECK, CUSTOM, plan};
 use crate::aws::cloudwatch::series::{Part, Pick};
+use crate::aws::cloudwatch::silence;
 use crate::history::{Column, Group};
 
 /// Where the rows of data sources that are in memory go.
@@ -19,6 +21,9 @@ pub(in crate::aws) struct Live {
     current: HashSet<Group>,
     /// Those too that the rows of a data source went to before it was renamed.
     sources: HashMap<Group, Source>,
+    /// Of what is of no data source.
+    others: HashMap<Other, Group>,
+    fields: HashMap<Field, Column>,
 }
 
 impl Live {
@@ -40,7 +45,23 @@ impl Live {
     pub(super) fn retain(&mut self, keep: impl Fn(&Source) -> bool) {
         self.groups.retain(|(source, _), _| keep(source));
         self.sources.retain(|_, source| keep(source));
-        self.current = self.groups.values().copied().collect();
+        self.current = self.groups.values().chain(self.others.values()).copied().collect();
+    }
+
+    pub(super) fn add_other(
+        &mut self,
+        other: Other,
+        group: Group,
+        fields: &HashMap<Field, Column>,
+    ) {
+        self.others.insert(other, group);
+        self.current.insert(group);
+        self.fields.clone_from(fields);
+    }
+
+    pub(super) fn retain_others(&mut self, keep: impl Fn(&Other) -> bool) {
+        self.others.retain(|other, _| keep(other));
+        self.retain(|_| true);
     }
 
     /// True if new rows go to one of the groups.
@@ -64,6 +85,11 @@ impl Live {
         parts: &[Part],
         pick: &Pick,
     ) -> Vec<(Source, (Group, Column))> {
+        if let Some((other, field)) = of_no_source(pick) {
+            let place = || Some((*self.others.get(&other)?, *self.fields.get(&field)?));
+            let part = parts.first().zip(place());
+            return part.map(|(part, place)| (part.source, place)).into_iter().collect();
+        }
         let columns = self.columns(pick);
         let places = parts.iter().filter_map(|part| {
             columns.iter().find_map(|(record, column)| {
@@ -89,9 +115,20 @@ impl Live {
             }
             Pick::Custom(name) => named(name, &|record| record == CUSTOM),
             Pick::Published(name) => named(name, &|record| record != CUSTOM),
-            // Of no row of a data source.
-            Pick::Silence | Pick::Flow(..) | Pick::Connections(_) => Vec::new(),
+            Pick::Silence => named(&CHECK.into(), &|record| record == silence::RECORD),
+            Pick::Flow(..) | Pick::Connections(_) => Vec::new(),
         }
+    }
+}
+
+/// What is taken of rows that are of no data source.
+fn of_no_source(pick: &Pick) -> Option<(Other, Field)> {
+    match pick {
+        Pick::Flow(name, value, side) => {
+            Some((Other::Flow(name.clone(), value.clone()), Field::of_side(*side)))
+        }
+        Pick::Connections(report) => Some((Other::Connections, Field::Of(*report))),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@
 pub(in crate::aws::cloudwatch) mod lab;
 mod live;
 mod names;
+mod others;
 mod plan;
 
 use core::time::Duration;
@@ -21,14 +22,18 @@ use flowmote_engine::Instant as EngineTime;
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::source::Source;
 
-use super::directory::Agent;
+use super::directory::{Agent, Directory};
 use super::metric::Metric;
-use super::period::Point;
-use super::series::Part;
-use crate::history::{Batch, Column, Group, History, Row, Sample, Stored};
+use super::names::hosts;
+use super::period::{Periods, Point};
+use super::series::{Part, Pick};
+use super::silence;
+use crate::history::{Batch, Column, Group, History, MINUTE, Row, Sample, Stored};
 use crate::hub::Hub;
 pub(in crate::aws) use live::Live;
 use names::Names;
+pub(in crate::aws::cloudwatch) use others::Field;
+use others::Others;
 use plan::{Plans, Shape};
 
 /// The thread that records.
@@ -80,9 +85,27 @@ struct Recorder {
     opening: u64,
     plans: Plans,
     sources: HashMap<(usize, Source), Recorded>,
-    /// When the names of an agent were put into the catalogue.
-    agents: HashMap<flowmote_decoder::Address, Instant>,
+    /// Those whose names are in the catalogue.
+    agents: HashMap<flowmote_decoder::Address, Named>,
+    others: Others,
+    /// Status checks are recorded up to this time.
+    checked: i64,
     reported: HashMap<(Metric, String), Option<(Group, Column)>>,
+}
+
+/// When the names of an agent were put into the catalogue.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    at: Instant,
+    /// True if all of its counters may have been polled twice then.
+    again: bool,
+}
+
+impl Named {
+    /// True if there may be metrics that are new. Differences are known with the second poll.
+    fn is_old(&self) -> bool {
+        self.at.elapsed() >= if self.again { NAMES } else { SECOND_POLL }
+    }
 }
 
 /// What is recorded of a data source.
@@ -117,16 +140,20 @@ impl Recorder {
         for agent in directory.from(None) {
             let is_new = self.agent(hub, history, agent, &mut batch);
             let named = self.agents.get(&agent.address);
-            if is_new || named.is_none_or(|named| named.elapsed() >= NAMES) {
+            if is_new || named.is_none_or(Named::is_old) {
                 names::register(hub, history, agent);
-                self.agents.insert(agent.address, Instant::now());
+                let named = Named { at: Instant::now(), again: !is_new };
+                self.agents.insert(agent.address, named);
             }
             if history.is_enough(&batch) {
                 history.write(&core::mem::take(&mut batch), now);
             }
         }
+        self.checks(hub, &directory, &mut batch);
+        self.others.add(hub, history, &mut batch);
         self.reported(hub, history, &mut batch);
         history.write(&batch, now);
+        self.others.written();
         // Rows that are as old are not in memory any more.
         let (engine, before) = (hub.now(), self.sources.len());
         self.sources.retain(|_, source| engine.since(source.last) < MEMORY);
@@ -143,6 +170,7 @@ impl Recorder {
         self.plans = Plans::default();
         self.agents.clear();
         self.reported.clear();
+        self.others.clear();
         self.sources.values_mut().for_each(|source| source.groups.clear());
         *hub.aws.live.write() = Live::default();
     }
@@ -253,6 +281,28 @@ impl Recorder {
         is_new
     }
 
+    /// Adds the status checks of the minutes that are over since the last round.
+    fn checks(&mut self, hub: &Hub, directory: &Directory, batch: &mut Batch) {
+        let now = now(hub);
+        let to = now - now.rem_euclid(MINUTE);
+        let from = self.checked.max(to - MAX_CHECKS * MINUTE);
+        if to <= from {
+            return;
+        }
+        self.checked = to;
+        let Ok(minutes) = Periods::new(from, to, 60, "Period") else { return };
+        for (agent, _) in directory.instances() {
+            let parts: Vec<Part> = hosts(agent).collect();
+            let places = hub.aws.live.read().places(&parts, &Pick::Silence);
+            let Some((_, (group, column))) = places.first() else { continue };
+            let (_, checks) = silence::points(hub, &parts, &minutes, |_| Vec::new());
+            for Point { end, sum, .. } in checks {
+                let columns = vec![(*column, Sample::one(sum))];
+                batch.add(*group, &Row { end, over: 0, columns });
+            }
+        }
+    }
+
     /// Adds the points that programs reported since the last round.
     fn reported(&mut self, hub: &Hub, history: &History, batch: &mut Batch) {
         let (fresh, dropped) = hub.aws.reported.lock().take_fresh();
@@ -296,6 +346,10 @@ fn now(hub: &Hub) -> i64 {
 
 /// The record of `rtmetric` values.
 pub(super) const CUSTOM: &str = "rtmetric";
+/// The column of status checks.
+const CHECK: &str = "=StatusCheckFailed";
+/// Minutes of status checks that one round records.
+const MAX_CHECKS: i64 = 10;
 /// A round takes at most one part in so many of the time.
 const SHARE: u32 = 25;
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -306,5 +360,7 @@ const PART: usize = 16;
 const MEMORY: Duration = Duration::from_secs(3 * 3600 + 300);
 /// Time after which names of an agent are looked at again: there may be more metrics.
 const NAMES: Duration = Duration::from_secs(600);
+/// Time until the counters of most agents are polled again.
+const SECOND_POLL: Duration = Duration::from_secs(60);
 /// Reported metrics whose places are in memory.
 const MAX_REPORTED: usize = 20_000;

@@ -10,8 +10,9 @@ use flowmote_engine::metrics::{PastRecord, Published};
 use flowmote_engine::points::Row;
 use parking_lot::RwLock;
 
-use super::{CUSTOM, Live};
+use super::{CHECK, CUSTOM, Live};
 use crate::aws::cloudwatch::names::{Formula, Kind, PERCENT, formulas, unit};
+use crate::aws::cloudwatch::silence;
 use crate::history::{Column, History, Sample};
 
 /// The plans of all records that were seen.
@@ -105,6 +106,11 @@ fn plan(record: &'static str, metrics: &Metrics, history: &History, live: &RwLoc
     for (name, metric) in metrics {
         let is_percent = unit(name, metric.rate) == PERCENT;
         add(name.clone(), metric.rate, is_percent, Number::Published(*metric));
+    }
+    if record == silence::RECORD
+        && let Some(column) = history.column(CHECK, false)
+    {
+        live.write().add_column(record, CHECK.into(), column);
     }
     numbers.sort_by_key(|(column, ..)| *column);
     numbers.dedup_by_key(|(column, ..)| *column);

@@ -11,6 +11,7 @@ use crate::aws::cloudwatch::period::{Periods, Point};
 pub(super) type Total = (i64, i64, FlowTotal);
 
 /// The totals of all analyzers, of which an interval is together.
+#[derive(Debug)]
 pub(super) struct Totals {
     side: Side,
     all: Vec<Total>,
@@ -23,6 +24,17 @@ impl Totals {
 
     pub(super) fn extend(&mut self, totals: impl Iterator<Item = Total>) {
         self.all.extend(totals);
+    }
+
+    /// Leaves out what is before a time.
+    pub(super) fn cut(&mut self, from: i64) {
+        self.all.retain_mut(|(end, over, total)| {
+            let share = (*end - from.max(*end - *over)) as f64 / (*over).max(1) as f64;
+            let mut part = FlowTotal { unseen: total.unseen, ..FlowTotal::default() };
+            part.add(total, share);
+            (*over, *total) = ((*over).min(*end - from), part);
+            *end > from
+        });
     }
 
     /// The end of the interval of the sum of each period, up to the last total in it. It is divided as the
@@ -70,6 +82,16 @@ mod tests {
         assert!((high[0] / 7.7587e6 - 1.0).abs() < 1e-3, "{high:?}");
         let seconds: f64 = of(Side::High, 1).iter().sum();
         assert!(seconds > 3.0 * high[0], "{seconds}");
+    }
+
+    #[test]
+    fn totals_are_cut_where_memory_begins() {
+        let total = FlowTotal { total: 100.0, squares: 1e4, variance: 50.0, unseen: 300.0 };
+        let all = vec![(1000, 1000, total), (2000, 1000, total), (3000, 1000, total)];
+        let mut totals = Totals { side: Side::Low, all };
+        totals.cut(1250);
+        let part = FlowTotal { total: 75.0, squares: 7500.0, variance: 37.5, unseen: 300.0 };
+        assert_eq!(totals.all, [(2000, 750, part), (3000, 1000, total)]);
     }
 
     #[test]

@@ -19,7 +19,6 @@ use super::directory::Directory;
 use super::metric::Metric;
 use super::names::{self, Formula};
 use super::period::{Periods, Point};
-use super::silence;
 use crate::history::{Column, Group};
 use crate::hub::Hub;
 pub(super) use read::read;
@@ -78,7 +77,7 @@ pub(super) enum Pick {
 }
 
 /// Which number of an estimate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Side {
     Value,
     /// The ends of the 95 % interval.
@@ -87,7 +86,7 @@ pub(super) enum Side {
 }
 
 /// Which number of reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Report {
     Bytes,
     Retransmissions,
@@ -137,10 +136,7 @@ impl Series {
     ) -> Vec<Self> {
         let mut found: Vec<Self> = of_agents.into_iter().collect();
         found.extend(Self::reported(hub, metric));
-        match silence::is_check(metric) {
-            true => past::add_records(hub, metric, &mut found),
-            false => past::add(hub, metric, &mut found, from),
-        }
+        past::add(hub, metric, &mut found, from);
         found
     }
 

@@ -6,12 +6,17 @@
 //! and a minute that both have a part of is one sample.
 
 use core::ops::Range;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use super::{Origin, Past, Pick, Series};
+use flowmote_engine::points::FlowTotal;
+use flowmote_engine::source::Source;
+
+use super::bounds::Total;
+use super::{Origin, Past, Pick, Series, Side};
 use crate::aws::cloudwatch::metric::Metric;
-use crate::aws::cloudwatch::names::Wanted;
+use crate::aws::cloudwatch::names::{Wanted, flows};
 use crate::aws::cloudwatch::period::{Periods, Point};
+use crate::aws::cloudwatch::recorder::Field;
 use crate::aws::cloudwatch::silence;
 use crate::history::{Column, Found, Group, History, Listed, MINUTE, Reader, Stored, Tier};
 use crate::hub::Hub;
@@ -24,24 +29,29 @@ pub(super) fn add(hub: &Hub, metric: &Metric, found: &mut Vec<Series>, from: i64
     let stored = history.find(&name, &dimensions);
     let live = hub.aws.live.read();
     let mut known: Vec<HashSet<(Group, Column)>> = Vec::new();
+    let mut sources: Vec<HashSet<Source>> = Vec::new();
     for series in &mut *found {
         if let Origin::Rows(parts, pick) = &series.origin {
             let places = live.places(parts, pick).into_iter();
             series.past = places.map(|(source, place)| Past { place, of: Some(source) }).collect();
         }
         known.push(series.past.iter().map(|past| past.place).collect());
+        sources.push(series.sources());
     }
     for Stored { group, column, unit } in stored {
         let at = found.iter().position(|series| *series.unit == *unit).unwrap_or_else(|| {
-            let (origin, unit) = (Origin::Before, unit.to_string().into());
+            let (origin, unit) = (origin(history, metric, column), unit.to_string().into());
             found.push(Series { origin, unit, past: Vec::new() });
             known.push(HashSet::new());
+            sources.push(HashSet::new());
             found.len() - 1
         });
         if let (Some(series), Some(known)) = (found.get_mut(at), known.get_mut(at))
             && known.insert((group, column))
         {
-            let of = if series.is_of_rows() { live.source(group) } else { None };
+            // That of a data source with another name by now has no rows of this series in memory.
+            let of =
+                live.source(group).filter(|it| sources.get(at).is_some_and(|own| own.contains(it)));
             series.past.push(Past { place: (group, column), of });
         }
     }
@@ -61,25 +71,25 @@ pub(super) fn add(hub: &Hub, metric: &Metric, found: &mut Vec<Series>, from: i64
     }
 }
 
-/// Adds where the history has the records of the host of a status check: those before memory has some, also of
-/// a host that has been silent since the start. Its check fails still.
-pub(super) fn add_records(hub: &Hub, metric: &Metric, found: &mut Vec<Series>) {
-    let Some((history, witness)) = hub.aws.history().zip(silence::witness(metric)) else { return };
-    let (name, dimensions) = witness.texts();
-    let stored = history.find(&name, &dimensions);
-    if stored.is_empty() {
-        return;
+/// Where points come from of a metric that only the history has. Some follow from others there.
+fn origin(history: &History, metric: &Metric, column: Column) -> Origin {
+    if silence::is_check(metric) {
+        return Origin::Rows(Vec::new(), Pick::Silence);
     }
-    if found.is_empty() {
-        found.push(Series::new(Vec::new(), Pick::Silence, "Count"));
-    }
-    for series in found {
-        let place = |stored: &Stored| Past { place: (stored.group, stored.column), of: None };
-        series.past = stored.iter().map(place).collect();
-    }
+    let is_end =
+        |side: &Side| *side != Side::Value && Field::of_side(*side).column(history) == Some(column);
+    let end = flows::sides(metric).find(|(_, side)| is_end(side));
+    end.map_or(Origin::Before, |((name, value), side)| {
+        Origin::Rows(Vec::new(), Pick::Flow(name, value, side))
+    })
 }
 
 impl Series {
+    fn sources(&self) -> HashSet<Source> {
+        let Origin::Rows(parts, _) = &self.origin else { return HashSet::new() };
+        parts.iter().map(|part| part.source).collect()
+    }
+
     fn is_of_rows(&self) -> bool {
         matches!(self.origin, Origin::Rows(..) | Origin::Before)
     }
@@ -116,7 +126,7 @@ pub(in crate::aws::cloudwatch) fn silent(
 }
 
 /// What a request reads of the history, in one state of the file.
-pub(in crate::aws::cloudwatch) struct Recorded<'h> {
+pub(super) struct Recorded<'h> {
     hub: &'h Hub,
     /// From the first read on.
     reader: Option<Reader<'h>>,
@@ -134,16 +144,6 @@ impl<'h> Recorded<'h> {
         self.reader.as_mut()
     }
 
-    /// The times of the rows of a place.
-    pub(in crate::aws::cloudwatch) fn times(
-        &mut self,
-        place: (Group, Column),
-        span: Range<i64>,
-    ) -> Vec<i64> {
-        let rows = self.reader().map(|reader| reader.rows(place, span).samples);
-        rows.into_iter().flatten().map(|(time, ..)| time).collect()
-    }
-
     /// The points of a place before a time.
     pub(super) fn points(
         &mut self,
@@ -152,55 +152,97 @@ impl<'h> Recorded<'h> {
         periods: &Periods,
         before: i64,
     ) -> Vec<Point> {
+        let reading =
+            Reading { is_difference: place.1.is_difference(), is_rate: unit.ends_with("/Second") };
+        let found = self.samples(place, periods, before).into_iter();
+        let points = found.flat_map(|(found, span)| {
+            let points = reading.points(found).into_iter();
+            points.filter_map(move |point| point.within(span.start, span.end))
+        });
+        points.collect()
+    }
+
+    /// The totals of a flow definition before a time.
+    pub(super) fn totals(&mut self, group: Group, periods: &Periods, before: i64) -> Vec<Total> {
+        let Some(history) = self.hub.aws.history() else { return Vec::new() };
+        let mut all: BTreeMap<(i64, i64), FlowTotal> = BTreeMap::new();
+        for field in [Field::Total, Field::Squares, Field::Variance, Field::Unseen] {
+            let Some(column) = field.column(history) else { continue };
+            for (Found { tier, samples }, span) in self.samples((group, column), periods, before) {
+                for (time, over, sample) in samples {
+                    let (end, over) = match tier {
+                        Tier::Rows => (time, over),
+                        _ => (time + tier.length(), tier.length()),
+                    };
+                    if end - over >= span.end || end <= span.start {
+                        continue;
+                    }
+                    let total = all.entry((end, over)).or_insert(NO_TOTAL);
+                    match field {
+                        Field::Total => total.total = sample.sum,
+                        Field::Squares => total.squares = sample.sum,
+                        Field::Variance => total.variance = sample.sum,
+                        _ => total.unseen = sample.max,
+                    }
+                }
+            }
+        }
+        all.into_iter().map(|((end, over), total)| (end, over, total)).collect()
+    }
+
+    /// The times of the records of a host.
+    pub(super) fn records(&mut self, group: Group, span: Range<i64>) -> Vec<i64> {
+        // Each record has it but the first one after a start.
+        let column = self.hub.aws.history().and_then(|it| it.column("=CPUUtilization", false));
+        let (Some(column), Some(reader)) = (column, self.reader()) else { return Vec::new() };
+        let rows = reader.rows((group, column), span);
+        rows.samples.into_iter().map(|(end, ..)| end).collect()
+    }
+
+    /// The samples of a place before a time, in parts, each with the time of which they count.
+    fn samples(
+        &mut self,
+        place: (Group, Column),
+        periods: &Periods,
+        before: i64,
+    ) -> Vec<(Found, Range<i64>)> {
         let (start, end) = periods.span();
         let length = i64::from(periods.seconds()) * 1000;
         let now = self.hub.unix_ms(self.hub.now()).cast_signed();
         let Some(reader) = self.reader() else { return Vec::new() };
-        let read = Reading { place, is_rate: unit.ends_with("/Second"), before };
+        let mut rows = |from: i64| {
+            let span = from..end.min(before);
+            // The one that begins before the end may end later.
+            let more = if place.1.is_difference() { LONGEST } else { 0 };
+            (reader.rows(place, from..span.end.saturating_add(more)), span)
+        };
         if length < MINUTE {
-            return read.rows(reader, start, end);
+            return vec![rows(start)];
         }
         let whole = before - before.rem_euclid(MINUTE);
-        let mut points = Vec::new();
-        if start < whole.min(end) {
-            let span = start..whole.min(end);
-            for found in reader.read(place, (start, length), span, now) {
-                points.extend(read.points(found));
-            }
-        }
+        let mut found = Vec::new();
         if whole < end {
-            points.extend(read.rows(reader, whole.max(start), end));
+            found.push(rows(whole.max(start)));
         }
-        points
+        let span = start..whole.min(end);
+        if !span.is_empty() {
+            let minutes = reader.read(place, (start, length), span.clone(), now);
+            found.extend(minutes.into_iter().map(|found| (found, span.clone())));
+        }
+        found
     }
 }
 
-/// How points of a place are read.
+/// How samples of a place are points.
 struct Reading {
-    place: (Group, Column),
+    is_difference: bool,
     /// True if they are differences in the history, and rates here.
     is_rate: bool,
-    /// The time before which they are.
-    before: i64,
 }
 
 impl Reading {
-    /// Points of rows, of which what is in a span of time counts.
-    fn rows(&self, reader: &mut Reader<'_>, from: i64, to: i64) -> Vec<Point> {
-        let last = to.min(self.before);
-        let is_difference = self.place.1.is_difference();
-        // The one that begins before the end may end later.
-        let end = if is_difference { last.saturating_add(LONGEST) } else { last };
-        let found = reader.rows(self.place, from..end);
-        let points = self.points(found).into_iter();
-        if !is_difference || self.is_rate {
-            return points.filter(|point| (from..last).contains(&point.end)).collect();
-        }
-        points.filter_map(|point| point.within(from, last)).collect()
-    }
-
     fn points(&self, Found { tier, samples }: Found) -> Vec<Point> {
-        let is_difference = self.place.1.is_difference();
+        let is_difference = self.is_difference;
         let points = samples.into_iter().filter_map(|(end, over, sample)| {
             let over = if is_difference { over } else { 0 };
             let (seconds, over) = match (tier, self.is_rate && is_difference) {
@@ -224,6 +266,8 @@ impl Reading {
 
 /// Milliseconds that a difference may begin before it ends.
 const LONGEST: i64 = 10 * MINUTE;
+/// What is unknown of a total.
+const NO_TOTAL: FlowTotal = FlowTotal { total: 0.0, squares: 0.0, variance: 0.0, unseen: f64::NAN };
 /// Milliseconds that the time of the last row of a group is behind at most: rows are in the log before.
 const BEHIND: i64 = 2 * 3_600_000;
 /// Groups that are read without a look at their last rows.

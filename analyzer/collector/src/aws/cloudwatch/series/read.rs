@@ -1,17 +1,19 @@
 //! Reading the points of series.
 
+use core::ops::Range;
+
 use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::source::Source;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 
 use super::bounds::Totals;
 use super::past::Recorded;
 use super::pick::Found;
-use super::{Origin, Part, Pick, Series};
+use super::{Origin, Part, Past, Pick, Series, Side};
 use crate::aws::cloudwatch::metric::Metric;
 use crate::aws::cloudwatch::period::{Periods, Point};
 use crate::aws::cloudwatch::silence;
-use crate::history::{Column, Group};
+use crate::history::{Column, Group, MINUTE};
 use crate::hub::Hub;
 
 /// Reads the points of several series, each of a time. `take` gets the number of a series and the points of
@@ -23,28 +25,82 @@ pub(in crate::aws::cloudwatch) fn read(
 ) {
     let (mut sources, mut recorded) = (Sources::default(), Recorded::new(hub));
     for (number, (series, periods)) in all.iter().enumerate() {
+        let silent = series.past.iter().filter(|past| past.of.is_none()).map(|past| past.place);
         match &series.origin {
             Origin::Reported(metric) => {
                 take(number, reported(hub, &mut recorded, series, metric, periods));
-                continue;
             }
             Origin::Rows(parts, Pick::Silence) => {
-                let hosts = parts.chunk_by(|a, b| a.source == b.source);
-                let past: Vec<_> = series.past.iter().map(|past| past.place).collect();
-                // Of a host that has been silent since the start there are no parts.
-                for parts in hosts.chain(parts.is_empty().then_some(&parts[..])) {
-                    take(number, silence::points(hub, parts, (&past, &mut recorded), periods));
+                for (parts, places) in hosts(parts, &series.past) {
+                    take(number, checks(hub, &mut recorded, parts, periods, &places));
                 }
-                continue;
             }
-            Origin::Rows(parts, pick) => sources.add(number, parts, pick, series),
-            Origin::Before => {}
-        }
-        for past in series.past.iter().filter(|past| past.of.is_none()) {
-            take(number, recorded.points(past.place, &series.unit, periods, i64::MAX));
+            Origin::Rows(parts, pick) => {
+                sources.add(number, parts, pick, series);
+                for place in silent {
+                    take(number, past(&mut recorded, pick, place, series, periods));
+                }
+            }
+            Origin::Before => silent.for_each(|place| {
+                take(number, recorded.points(place, &series.unit, periods, i64::MAX));
+            }),
         }
     }
     sources.read(hub, all, &mut recorded, take);
+}
+
+/// The hosts of status checks: their parts, and their places in the history.
+fn hosts<'a>(
+    parts: &'a [Part],
+    past: &[Past],
+) -> impl Iterator<Item = (&'a [Part], Vec<(Group, Column)>)> {
+    let (live, silent): (Vec<&Past>, Vec<&Past>) = past.iter().partition(|past| past.of.is_some());
+    let mut places: HashMap<Option<Source>, Vec<(Group, Column)>> = HashMap::default();
+    live.iter().for_each(|past| places.entry(past.of).or_default().push(past.place));
+    let live = parts.chunk_by(|a, b| a.source == b.source).map(move |parts| {
+        let source = parts.first().map(|part| part.source);
+        (parts, places.remove(&source).unwrap_or_default())
+    });
+    let silent: Vec<_> = silent.iter().map(|past| (&[][..], vec![past.place])).collect();
+    live.chain(silent)
+}
+
+/// The points of a place of which memory has none.
+fn past(
+    recorded: &mut Recorded<'_>,
+    pick: &Pick,
+    place: (Group, Column),
+    series: &Series,
+    periods: &Periods,
+) -> Vec<Point> {
+    let Pick::Flow(.., side @ (Side::Low | Side::High)) = pick else {
+        return recorded.points(place, &series.unit, periods, i64::MAX);
+    };
+    let mut totals = Totals::new(*side);
+    totals.extend(recorded.totals(place.0, periods, i64::MAX).into_iter());
+    totals.ends(*periods)
+}
+
+/// The status checks of a host. Before its records are known they are as they were recorded.
+fn checks(
+    hub: &Hub,
+    recorded: &mut Recorded<'_>,
+    parts: &[Part],
+    periods: &Periods,
+    past: &[(Group, Column)],
+) -> Vec<Point> {
+    let before = |span: Range<i64>| {
+        past.iter().flat_map(|(group, _)| recorded.records(*group, span.clone())).collect()
+    };
+    let (first, mut points) = silence::points(hub, parts, periods, before);
+    let known = first.map_or(i64::MAX, |first| first + (-first).rem_euclid(MINUTE));
+    if !past.is_empty() && known > periods.span().0 {
+        points.retain(|point| point.end >= known);
+        for place in past {
+            points.extend(recorded.points(*place, "Count", periods, known));
+        }
+    }
+    points
 }
 
 /// The points that programs report. Those before memory has all of them are in the history.
@@ -86,6 +142,8 @@ struct Joined {
     /// Analyzers that are not read yet.
     left: usize,
     points: Vec<Point>,
+    /// Instead of points if they are ends of intervals.
+    totals: Option<Totals>,
     /// The time from which on all of these analyzers have its rows; `None` if none has one.
     begin: Option<i64>,
     past: Vec<(Group, Column)>,
@@ -112,7 +170,6 @@ impl<'a> Sources<'a> {
     ) {
         let mut waiting = Waiting { all, recorded, list: Vec::new() };
         let time = |milliseconds: i64| hub.time(milliseconds.unsigned_abs());
-        let mut totals: HashMap<usize, Totals> = HashMap::new();
         self.parts.sort_by_key(|(part, ..)| part.analyzer);
         for parts in self.parts.chunk_by(|a, b| a.0.analyzer == b.0.analyzer) {
             let analyzer = parts.first().map_or(0, |(part, ..)| part.analyzer);
@@ -134,10 +191,9 @@ impl<'a> Sources<'a> {
                         points.into_iter().map(|(end, point)| Point { end: unix(end), ..point }),
                     ),
                     Found::Totals(side, found) => {
-                        let totals = totals.entry(number).or_insert_with(|| Totals::new(side));
-                        totals
-                            .extend(found.into_iter().map(|(end, over, it)| (unix(end), over, it)));
-                        continue;
+                        let found = found.into_iter();
+                        let found = found.map(|(end, over, total)| (unix(end), over, total));
+                        joined.totals.get_or_insert_with(|| Totals::new(side)).extend(found);
                     }
                 }
                 if joined.left == 0
@@ -148,11 +204,6 @@ impl<'a> Sources<'a> {
             }
         }
         waiting.end(&mut take);
-        for (number, totals) in totals {
-            if let Some((_, periods)) = all.get(number) {
-                take(number, totals.ends(*periods));
-            }
-        }
     }
 }
 
@@ -166,9 +217,11 @@ struct Waiting<'a, 'h> {
 impl Waiting<'_, '_> {
     /// Takes the points of a data source, or keeps it until some wait.
     fn add(&mut self, number: usize, joined: Joined, take: &mut impl FnMut(usize, Vec<Point>)) {
-        let from = self.all.get(number).map_or(i64::MAX, |(_, periods)| periods.span().0);
+        let Some((_, periods)) = self.all.get(number) else { return };
+        let from = periods.span().0;
         if joined.past.is_empty() || joined.begin.is_some_and(|begin| begin <= from) {
-            return take(number, joined.points);
+            let ends = joined.totals.map(|totals| totals.ends(*periods));
+            return take(number, ends.unwrap_or(joined.points));
         }
         self.list.push((number, joined));
         if self.list.len() >= WAITING {
@@ -190,6 +243,13 @@ impl Joined {
     /// Before all analyzers have its rows, those of the history count.
     fn points(self, recorded: &mut Recorded<'_>, series: &Series, periods: &Periods) -> Vec<Point> {
         let begin = self.begin.unwrap_or(i64::MAX);
+        if let Some(mut totals) = self.totals {
+            totals.cut(begin);
+            for (group, _) in self.past {
+                totals.extend(recorded.totals(group, periods, begin).into_iter());
+            }
+            return totals.ends(*periods);
+        }
         let own = self.points.into_iter().filter_map(|point| point.within(begin, i64::MAX));
         let mut points: Vec<Point> = own.collect();
         for place in self.past {

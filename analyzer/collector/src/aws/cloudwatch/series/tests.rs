@@ -60,6 +60,8 @@ fn renamed_data_source_counts_once() {
     for dimensions in [&[("InstanceId", "i-1")][..], &[]] {
         assert_eq!(lab.sum(&network_in(dimensions), (0, 300)), bytes(250), "{dimensions:?}");
     }
+    // It has no rows of this name in memory.
+    assert_eq!(lab.sum(&network_in(&[("InstanceType", "m5")]), (0, 300)), bytes(130));
     lab.restart();
     for (kind, seconds) in [("m5", 130), ("c5", 120)] {
         let metric = network_in(&[("InstanceType", kind)]);
@@ -101,4 +103,31 @@ fn instances_that_ended_before_are_not_read() {
     let places = |from| lab.find(&network_in(&[]), from)[0].past.len();
     assert_eq!((places(0), places(3600), places(9000)), (21, 21, 1));
     assert_eq!(lab.sum(&network_in(&[]), (0, 120)), 20.0 * bytes(60));
+}
+
+#[test]
+fn connections_of_several_threads_are_one_series_before_and_after_a_restart() {
+    let mut lab = Lab::new(2);
+    let of = |name: &str| {
+        let monitor = ("MonitorName".to_owned(), "flowmote".to_owned());
+        Metric::new("AWS/NetworkFlowMonitor", name, vec![monitor])
+    };
+    lab.reports(0, 0..100, 1000);
+    lab.record();
+    lab.reports(1, 100..151, 10);
+    let span = (0, 180);
+    let before = lab.read(&of("DataTransferred"), 60, span);
+    assert!(before.values().all(|it| it.count == 1.0), "{before:?}");
+    let sum: f64 = before.values().map(|it| it.sum).sum();
+    assert!((99_000.0..=100_510.0).contains(&sum), "{sum}");
+    lab.restart();
+    assert_eq!(lab.read(&of("DataTransferred"), 60, span), before);
+    let times = lab.read(&of("RoundTripTime"), 60, span);
+    let extremes = times.values().map(|it| (it.min, it.max)).collect::<Vec<_>>();
+    assert_eq!(extremes, [(1100.0, 1100.0), (110.0, 1100.0), (110.0, 110.0)]);
+    // Memory has some again.
+    lab.tick(180);
+    lab.reports(1, 181..200, 10);
+    lab.record();
+    assert_eq!(lab.read(&of("DataTransferred"), 60, span), before);
 }
