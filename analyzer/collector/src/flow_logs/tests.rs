@@ -1,7 +1,5 @@
 //! Formats, and the lines of records.
 
-use core::time::Duration;
-
 use flowmote_decoder::packet::FiveTuple;
 use flowmote_decoder::{Address, DataSource, MacAddress};
 use flowmote_engine::records::{Direction, Key, Link};
@@ -47,7 +45,7 @@ fn interface() -> Interface {
 }
 
 fn line(format: &str, key: &Key) -> String {
-    let record = flowmote_engine::records::Record::of(Duration::from_secs(100), 250.4, 1000, 2);
+    let record = flowmote_engine::records::Record::of(1000, 250.4, 1000, 2);
     let (format, interface) = (Format::parse(format).unwrap(), interface());
     let line = Line {
         version: format.version(),

@@ -204,8 +204,9 @@ impl Lines {
         let mut time = Duration::from_secs(window.start);
         match closed {
             Closed::Record(key, record) => {
-                (line.start, line.end) = (record.first().as_secs(), record.last().as_secs());
-                (line.record, time) = (Some((key, record)), record.first());
+                (line.start, line.end) =
+                    (record.first(window).as_secs(), record.last(window).as_secs());
+                (line.record, time) = (Some((key, record)), record.first(window));
             }
             Closed::Interface(_, Status::NoData) => line.status = "NODATA",
             Closed::Interface(_, Status::Skipped) => line.status = "SKIPDATA",

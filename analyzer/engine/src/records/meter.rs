@@ -7,7 +7,8 @@ use foldhash::HashSet;
 
 use super::key::Key;
 use super::known::Known;
-use super::record::{Record, Sample, micros};
+use super::record::{Record, Sample};
+use super::sources::Sources;
 use super::table::{SECOND, Table};
 use crate::agents::{Losses, Lost};
 use crate::instant::Instant;
@@ -19,6 +20,7 @@ use crate::source::Source;
 #[derive(Debug)]
 pub struct Meter {
     tables: Vec<Table>,
+    sources: Sources,
     known: Known,
     /// The start of the engine's time, microseconds since 1970, as all times here. Windows begin at multiples
     /// of their length.
@@ -73,8 +75,17 @@ impl Meter {
     /// No records; at most about `capacity` bytes will be used for them. The time of the engine begins at
     /// `start` since 1970.
     pub fn new(capacity: usize, start: Duration) -> Self {
-        let (tables, known, start) = (Vec::new(), Known::default(), micros(start));
-        Self { tables, known, start, last: start, capacity, refused: 0, missed: 0 }
+        let start = u64::try_from(start.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            tables: Vec::new(),
+            sources: Sources::default(),
+            known: Known::default(),
+            start,
+            last: start,
+            capacity,
+            refused: 0,
+            missed: 0,
+        }
     }
 
     /// Sets which windows there are, one of each length. The open records of others are removed.
@@ -119,7 +130,7 @@ impl Meter {
 
     /// A sample, as far as records need it; `None` if it is of no IP packet.
     #[inline]
-    fn sample(&self, taken: &Taken<'_>, link: bool) -> Option<Sample> {
+    fn sample(&mut self, taken: &Taken<'_>, link: bool) -> Option<Sample> {
         let (key, passed) = match taken.passed() {
             Some(passed) if !link => (Key::sampled(&passed, *taken.source), passed),
             _ => {
@@ -128,9 +139,10 @@ impl Meter {
                 (Key::of(&packet, &passed, *taken.source, link), passed)
             }
         };
+        let interface = self.sources.number(&key.interface);
         let (time, packets) = (self.unix(taken.time), taken.packets);
         let Passed { traffic: Traffic { bytes, tcp_flags, .. }, connection, .. } = passed;
-        Some(Sample { time, packets, key, bytes, tcp_flags, connection })
+        Some(Sample { time, packets, key, interface, bytes, tcp_flags, connection })
     }
 
     fn add_batch(&mut self, samples: &[Sample]) {
@@ -161,26 +173,29 @@ impl Meter {
         let (now, start) = (self.unix(now), self.start);
         let last_seen = |agent| Some(start.saturating_add(last_seen(agent)?.micros()));
         self.last = now;
-        let Self { tables, known, .. } = self;
+        let Self { tables, sources, known, .. } = self;
         known.expire(now);
-        for table in tables {
-            close(table, known, now, last_seen, &mut closed);
+        for table in tables.iter_mut() {
+            close(table, sources, known, now, last_seen, &mut closed);
+        }
+        if sources.are_many() {
+            sources.retain(&tables.iter().flat_map(Table::interfaces).collect());
         }
     }
 
     /// Passes on what all windows have, also those that have not ended.
     pub fn finish(&mut self, now: Instant, mut closed: impl FnMut(Window, Closed<'_>)) {
         let now = self.unix(now);
-        let Self { tables, known, .. } = self;
+        let Self { tables, sources, known, .. } = self;
         for table in tables {
             let end = now + u64::from(table.seconds) * SECOND;
-            close(table, known, end, |_| None, &mut closed);
+            close(table, sources, known, end, |_| None, &mut closed);
         }
     }
 
     /// Memory in use, in bytes.
     pub fn bytes(&self) -> usize {
-        self.tables.iter().map(Table::bytes).sum()
+        self.tables.iter().map(Table::bytes).sum::<usize>() + self.sources.bytes()
     }
 
     /// Open records.
@@ -192,6 +207,7 @@ impl Meter {
 /// Closes the windows of one length that have ended.
 fn close(
     table: &mut Table,
+    sources: &Sources,
     known: &mut Known,
     now: u64,
     last_seen: impl Fn(Address) -> Option<u64>,
@@ -204,7 +220,7 @@ fn close(
     let seconds = table.seconds;
     let window = |number: u64| Window { start: number * u64::from(seconds), seconds };
     let mut seen = HashSet::default();
-    table.close(end, |number, key, record| {
+    table.close(end, sources, |number, key, record| {
         seen.insert((number, key.interface));
         closed(window(number), Closed::Record(key, record));
     });

@@ -12,6 +12,7 @@ mod key;
 mod known;
 mod meter;
 mod record;
+mod sources;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use core::hash::{BuildHasher, Hash, Hasher};
 use core::hint::black_box;
 use core::net::IpAddr;
+use core::num::NonZeroU32;
 use core::ops::Range;
 
 use flowmote_decoder::packet::FiveTuple;
@@ -14,7 +15,10 @@ use super::key::Key;
 use super::known::MAX;
 use super::meter::{BATCH, MOST};
 use super::record::{Record, Sample};
+use super::sources::Sources;
 use crate::agents::Lost;
+use crate::keys::{Direction, Link};
+use crate::source::Source;
 
 /// The open records of a window length. Those of the next window may be among them: samples are read
 /// from several analyzers, one after the other. So may those of the window before: a receiving thread may
@@ -37,11 +41,50 @@ pub(super) struct Table {
     hasher: RandomState,
 }
 
+/// A record with its key in two cache lines: each sample waits for them.
 #[derive(Debug)]
 struct Entry {
-    window: u64,
-    key: Key,
+    window: u32,
+    /// The number of the interface.
+    interface: u32,
+    tuple: FiveTuple,
+    direction: Direction,
+    /// The reason of a discard and 1.
+    reason: Option<NonZeroU32>,
+    link: Option<Box<Link>>,
     record: Record,
+}
+
+impl Entry {
+    #[inline]
+    fn is(&self, window: u64, interface: u32, sample: &Sample, link: bool) -> bool {
+        let Key { direction, tuple, reason, .. } = sample.key;
+        self.tuple == tuple
+            && u64::from(self.window) == window
+            && self.interface == interface
+            && self.direction == direction
+            && self.reason == stored(reason)
+            && (!link || self.link.as_deref() == sample.key.link.as_ref())
+    }
+
+    fn spread(&self, hasher: &RandomState) -> u64 {
+        let Self { interface, tuple, direction, reason, link, .. } = self;
+        let (window, link) = (self.window.into(), link.as_deref());
+        let (interface, direction, reason) = (*interface, *direction, *reason);
+        Parts { window, interface, tuple, direction, reason, link }.spread(hasher)
+    }
+
+    fn key(&self, interface: Source) -> Key {
+        let Self { tuple, direction, .. } = *self;
+        let reason = self.reason.map(|reason| reason.get() - 1);
+        Key { interface, direction, tuple, reason, link: self.link.as_deref().copied() }
+    }
+}
+
+/// The reason of a discard in an entry. All that are defined are small.
+#[inline]
+fn stored(reason: Option<u32>) -> Option<NonZeroU32> {
+    NonZeroU32::new(reason?.saturating_add(1))
 }
 
 impl Table {
@@ -78,7 +121,15 @@ impl Table {
         let mut places = [(0, 0); BATCH];
         for (place, sample) in places.iter_mut().zip(samples) {
             let window = self.window(sample.time);
-            *place = (window, spread(&self.hasher, window, &sample.key, self.link));
+            let parts = Parts {
+                window,
+                interface: sample.interface.unwrap_or_default(),
+                tuple: &sample.key.tuple,
+                direction: sample.key.direction,
+                reason: stored(sample.key.reason),
+                link: sample.key.link.as_ref().filter(|_| self.link),
+            };
+            *place = (window, parts.spread(&self.hasher));
         }
         for (_, (window, hash)) in samples.iter().zip(&places) {
             self.touch(*window, *hash);
@@ -86,7 +137,7 @@ impl Table {
         let mut refused = 0;
         for (sample, (window, hash)) in samples.iter().zip(places) {
             match self.record(window, hash, sample, free) {
-                Some(record) => record.add(sample),
+                Some((time, record)) => record.add(time, sample),
                 None => {
                     refused += 1;
                     self.lose(window, Lost::Samples(sample.key.interface), 1);
@@ -129,8 +180,8 @@ impl Table {
     }
 
     fn touch(&self, window: u64, hash: u64) {
-        let found = self.entries.find(hash, |entry| entry.window == window);
-        black_box(found.map(|entry| (entry.key.reason, entry.record.samples)));
+        let found = self.entries.find(hash, |entry| u64::from(entry.window) == window);
+        black_box(found.map(|entry| (entry.reason, entry.record.samples)));
     }
 
     fn record(
@@ -139,9 +190,12 @@ impl Table {
         hash: u64,
         sample: &Sample,
         free: usize,
-    ) -> Option<&mut Record> {
-        let Self { entries, hasher, closed, has_late, link, .. } = self;
-        let is = |entry: &Entry| entry.window == window && entry.key.is(&sample.key, *link);
+    ) -> Option<(u32, &mut Record)> {
+        let Self { entries, hasher, closed, has_late, link, seconds, .. } = self;
+        let interface = sample.interface?;
+        let begin = window * u64::from(*seconds) * SECOND;
+        let time = (sample.time.saturating_sub(begin) / MILLISECOND) as u32;
+        let is = |entry: &Entry| entry.is(window, interface, sample, *link);
         let at = match entries.find_bucket_index(hash, is) {
             Some(at) => at,
             None => {
@@ -152,30 +206,48 @@ impl Table {
                     return None;
                 }
                 *has_late |= window < *closed;
-                let key = Key { link: sample.key.link.filter(|_| *link), ..sample.key };
-                let entry = Entry { window, key, record: Record::new(sample.time) };
-                let rehash = |entry: &Entry| spread(hasher, entry.window, &entry.key, *link);
-                entries.insert_unique(hash, entry, rehash).bucket_index()
+                let Key { direction, tuple, reason, link: ends, .. } = sample.key;
+                let entry = Entry {
+                    window: u32::try_from(window).ok()?,
+                    interface,
+                    tuple,
+                    direction,
+                    reason: stored(reason),
+                    link: ends.filter(|_| *link).map(Box::new),
+                    record: Record::new(time),
+                };
+                entries.insert_unique(hash, entry, |entry| entry.spread(hasher)).bucket_index()
             }
         };
-        self.entries.get_bucket_mut(at).map(|entry| &mut entry.record)
+        self.entries.get_bucket_mut(at).map(|entry| (time, &mut entry.record))
     }
 
     /// Removes the records of windows before a number.
-    pub(super) fn close(&mut self, end: u64, mut closed: impl FnMut(u64, &Key, &Record)) {
+    pub(super) fn close(
+        &mut self,
+        end: u64,
+        sources: &Sources,
+        mut closed: impl FnMut(u64, &Key, &Record),
+    ) {
         (self.closed, self.has_late) = (end, false);
         let before = self.entries.len();
-        for Entry { window, key, record } in self.entries.extract_if(|entry| entry.window < end) {
-            closed(window, &key, &record);
+        for entry in self.entries.extract_if(|entry| u64::from(entry.window) < end) {
+            let Some(interface) = sources.get(entry.interface) else { continue };
+            closed(entry.window.into(), &entry.key(interface), &entry.record);
         }
         if before < self.entries.num_buckets() / 4 {
-            let Self { entries, hasher, link, .. } = self;
-            entries.shrink_to(before, |entry| spread(hasher, entry.window, &entry.key, *link));
+            let Self { entries, hasher, .. } = self;
+            entries.shrink_to(before, |entry| entry.spread(hasher));
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The numbers of the interfaces that open records are of.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().map(|entry| entry.interface)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -184,31 +256,44 @@ impl Table {
     }
 }
 
-/// The hash of a record, in few words: each sample needs it.
-#[inline]
-fn spread(hasher: &RandomState, window: u64, key: &Key, link: bool) -> u64 {
-    let mut state = hasher.build_hasher();
-    let FiveTuple { src, dst, protocol, src_port, dst_port } = key.tuple;
-    match (src, dst) {
-        (IpAddr::V4(src), IpAddr::V4(dst)) => {
-            state.write_u64(u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()));
+/// What the hash of a record is made of.
+struct Parts<'a> {
+    window: u64,
+    interface: u32,
+    tuple: &'a FiveTuple,
+    direction: Direction,
+    reason: Option<NonZeroU32>,
+    link: Option<&'a Link>,
+}
+
+impl Parts<'_> {
+    /// In few words: each sample needs it.
+    #[inline]
+    fn spread(&self, hasher: &RandomState) -> u64 {
+        let mut state = hasher.build_hasher();
+        let FiveTuple { src, dst, protocol, src_port, dst_port } = *self.tuple;
+        match (src, dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                state.write_u64(u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits()));
+            }
+            addresses => addresses.hash(&mut state),
         }
-        addresses => addresses.hash(&mut state),
+        let ports = u64::from(src_port) << 16 | u64::from(dst_port);
+        let way = u64::from(protocol) << 8 | self.direction as u64;
+        state.write_u64(ports << 32 ^ way << 16 ^ self.window);
+        let reason = self.reason.map_or(0, NonZeroU32::get);
+        state.write_u64(u64::from(self.interface) << 32 | u64::from(reason));
+        if let Some(link) = self.link {
+            link.hash(&mut state);
+        }
+        state.finish()
     }
-    let ports = u64::from(src_port) << 16 | u64::from(dst_port);
-    let way = u64::from(protocol) << 8 | key.direction as u64;
-    state.write_u64(ports << 32 ^ way << 16 ^ window);
-    key.interface.hash(&mut state);
-    if let Some(reason) = key.reason {
-        state.write_u32(reason);
-    }
-    if link {
-        key.link.hash(&mut state);
-    }
-    state.finish()
 }
 
 /// In the unit of times, microseconds.
 pub(super) const SECOND: u64 = 1_000_000;
-/// Bytes of a place in a table. Seven eighths of them are used.
+const MILLISECOND: u64 = 1000;
+/// Bytes of a place in a table. Seven eighths of them are used. Tables have a power of two of them: with at
+/// most 128 bytes a memory that is one is used whole.
 const PLACE: usize = size_of::<Entry>() + 1;
+const _: () = assert!(PLACE <= 128, "half of the memory would stay empty");

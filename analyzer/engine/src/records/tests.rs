@@ -173,13 +173,16 @@ fn record_has_the_times_and_the_error_of_its_samples() {
     world.read();
     let mut found = Vec::new();
     let last_seen = |_| None;
-    world.meter.close(at(10.0), last_seen, |_, closed| {
+    world.meter.close(at(10.0), last_seen, |window, closed| {
         if let Closed::Record(_, record) = closed {
-            found.push(*record);
+            found.push((window, *record));
         }
     });
-    let [record] = found[..] else { panic!("{found:?}") };
-    assert_eq!((record.first(), record.last()), (START, START + Duration::from_millis(1980)));
+    let [(window, record)] = found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (record.first(window), record.last(window)),
+        (START, START + Duration::from_millis(1980))
+    );
     assert_eq!((record.samples, record.sampling_rate()), (100, 100.0));
     // 196/√100 %, times √0.99 as 1 % of the packets were seen.
     assert!((record.error() - 19.5).abs() < 0.01, "{}", record.error());
@@ -365,14 +368,14 @@ fn samples_that_were_gone_are_skipped_data_of_all_interfaces_in_their_windows() 
 
 #[test]
 fn records_that_have_no_room_are_counted_and_skipped_data() {
-    let mut world = World::with_memory(&[TEN], 64 << 10);
+    let mut world = World::with_memory(&[TEN], 32 << 10);
     for number in 1..=1000_u32 {
         let packet = Sampled { number, host: number as u8, length: 40, ..PACKET };
         let packet = Sampled { flags: (number >> 8) as u8, ..packet };
         world.send(1.0, packet);
     }
     world.read();
-    assert!(world.meter.bytes() <= 64 << 10, "{}", world.meter.bytes());
+    assert!(world.meter.bytes() <= 32 << 10, "{}", world.meter.bytes());
     let (open, refused) = (world.meter.open() as u64, world.meter.refused);
     assert!(open > 50 && refused > 0, "{open} {refused}");
     assert!(world.close(10.0).contains(&"0+10 5 Skipped".to_owned()));
