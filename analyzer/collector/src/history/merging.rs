@@ -136,7 +136,7 @@ impl<'t> Merging<'t> {
                 continue;
             };
             chunk.join(&part);
-            self.store(Tier::Minutes, slot, group, &chunk)?;
+            self.store(Tier::Minutes, slot, group, &mut chunk)?;
             self.roll(slot, group, &chunk)?;
         }
         Ok(())
@@ -196,7 +196,7 @@ impl<'t> Merging<'t> {
                 let Some(mut chunk) = self.load(tier, slot, group)? else { continue };
                 chunk.retain(|time| !replaced.contains(&time));
                 chunk.join(&part);
-                self.store(tier, slot, group, &chunk)?;
+                self.store(tier, slot, group, &mut chunk)?;
             }
         }
         Ok(())
@@ -215,7 +215,8 @@ impl<'t> Merging<'t> {
         Ok(Some(chunk.unwrap_or_default()))
     }
 
-    fn store(&mut self, tier: Tier, slot: u32, group: Group, chunk: &Chunk) -> Result<()> {
+    fn store(&mut self, tier: Tier, slot: u32, group: Group, chunk: &mut Chunk) -> Result<()> {
+        chunk.round();
         let bytes = chunk.encode(tier.begin(slot), tier.length());
         let before = self.chunks.insert((tier.number(), slot, group.0), bytes.as_slice())?;
         let before = before.map_or(-ENTRY, |before| before.value().len() as i64);

@@ -16,7 +16,7 @@ pub(super) struct Format {
 }
 
 /// The format of this program. The number changes with tables, their keys, chunks and the log.
-const FORMAT: Format = Format { number: 3, shard: SHARD as u64 };
+const FORMAT: Format = Format { number: 4, shard: SHARD as u64 };
 
 /// The file has another format than this program.
 #[derive(Debug)]

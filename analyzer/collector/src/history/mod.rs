@@ -133,8 +133,16 @@ impl Column {
 impl Column {
     /// True for differences of a counter, which add up; false for values.
     pub(crate) fn is_difference(self) -> bool {
-        self.0 & 1 == 1
+        self.0 & Self::DIFFERENCE != 0
     }
+
+    /// True for gauges of bytes: while they change, their periods are rounded.
+    fn is_rounded(self) -> bool {
+        self.0 & (Self::BYTES | Self::DIFFERENCE) == Self::BYTES
+    }
+
+    const DIFFERENCE: u32 = 1;
+    const BYTES: u32 = 2;
 }
 
 impl History {
@@ -160,8 +168,17 @@ impl History {
 
     /// The column of a name.
     pub(crate) fn column(&self, name: &str, is_difference: bool) -> Option<Column> {
-        let number = self.number(Kind::Column, &format!("{}{name}", u8::from(is_difference)))?;
-        Some(Column(number << 1 | u32::from(is_difference)))
+        self.column_with(name, u32::from(is_difference))
+    }
+
+    /// The column of a gauge of bytes: [`Column::is_rounded`].
+    pub(crate) fn column_of_bytes(&self, name: &str) -> Option<Column> {
+        self.column_with(name, Column::BYTES)
+    }
+
+    fn column_with(&self, name: &str, flags: u32) -> Option<Column> {
+        let number = self.number(Kind::Column, &format!("{flags}{name}"))?;
+        Some(Column(number << 2 | flags))
     }
 
     fn number(&self, kind: Kind, text: &str) -> Option<u32> {

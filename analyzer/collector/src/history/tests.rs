@@ -308,7 +308,7 @@ fn file_of_another_format_is_set_aside() {
             it.open_table(meta::META).unwrap().insert(name, number).unwrap();
         });
     };
-    for (name, number, aside) in [("format", 99, "format-99-256"), ("shard", 7, "format-3-7")] {
+    for (name, number, aside) in [("format", 99, "format-99-256"), ("shard", 7, "format-4-7")] {
         set(name, number);
         assert_eq!(reopened(aside), (0, true));
         // The new one stays.

@@ -85,7 +85,7 @@ struct Recorder {
     opening: u64,
     plans: Plans,
     sources: HashMap<(usize, Source), Recorded>,
-    /// Those whose names are in the catalogue.
+    /// When the names of an agent were put into the catalogue.
     agents: HashMap<flowmote_decoder::Address, Named>,
     others: Others,
     /// Status checks are recorded up to this time.
@@ -93,18 +93,25 @@ struct Recorder {
     reported: HashMap<(Metric, String), Option<(Group, Column)>>,
 }
 
-/// When the names of an agent were put into the catalogue.
-#[derive(Clone, Copy, Debug)]
+/// When the names of an agent were looked at.
+#[derive(Debug, Default)]
 struct Named {
-    at: Instant,
-    /// True if all of its counters may have been polled twice then.
-    again: bool,
+    last: Option<Instant>,
+    /// The time until the next look, unless there is something new before.
+    pause: Duration,
 }
 
 impl Named {
-    /// True if there may be metrics that are new. Differences are known with the second poll.
-    fn is_old(&self) -> bool {
-        self.at.elapsed() >= if self.again { NAMES } else { SECOND_POLL }
+    /// True if they are looked at now: when there is something new, after a while, and then less and less
+    /// often. Differences of new data sources are known with their second poll.
+    fn is_due(&mut self, is_new: bool, now: Instant) -> bool {
+        let since = self.last.map(|last| now.duration_since(last));
+        let is_due = is_new || since.is_none_or(|since| since >= self.pause);
+        if is_due {
+            self.pause = if is_new { NAMES } else { (2 * self.pause).clamp(NAMES, ALL_NAMES) };
+            self.last = Some(now);
+        }
+        is_due
     }
 }
 
@@ -139,11 +146,9 @@ impl Recorder {
         let directory = hub.aws.directory.get(hub);
         for agent in directory.from(None) {
             let is_new = self.agent(hub, history, agent, &mut batch);
-            let named = self.agents.get(&agent.address);
-            if is_new || named.is_none_or(Named::is_old) {
+            let due = self.agents.entry(agent.address).or_default().is_due(is_new, Instant::now());
+            if due {
                 names::register(hub, history, agent);
-                let named = Named { at: Instant::now(), again: !is_new };
-                self.agents.insert(agent.address, named);
             }
             if history.is_enough(&batch) {
                 history.write(&core::mem::take(&mut batch), now);
@@ -358,9 +363,32 @@ const LONGEST: Duration = Duration::from_secs(10);
 const PART: usize = 16;
 /// Longer than the engine keeps rows, so that none of them is recorded again.
 const MEMORY: Duration = Duration::from_secs(3 * 3600 + 300);
-/// Time after which names of an agent are looked at again: there may be more metrics.
-const NAMES: Duration = Duration::from_secs(600);
-/// Time until the counters of most agents are polled again.
-const SECOND_POLL: Duration = Duration::from_secs(60);
+/// Times after which names of an agent are looked at again: the first and the last one.
+const NAMES: Duration = Duration::from_secs(60);
+const ALL_NAMES: Duration = Duration::from_secs(6 * 3600);
 /// Reported metrics whose places are in memory.
 const MAX_REPORTED: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_looked_at_when_new_and_then_less_often() {
+        let (start, mut named) = (Instant::now(), Named::default());
+        let mut looks = Vec::new();
+        for minute in 0..2000 {
+            let now = start + Duration::from_secs(60 * minute);
+            if named.is_due(minute == 1000, now) {
+                looks.push(minute);
+            }
+        }
+        assert_eq!(
+            looks,
+            [
+                0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 871, 1000, 1001, 1003, 1007, 1015, 1031,
+                1063, 1127, 1255, 1511, 1871
+            ]
+        );
+    }
+}

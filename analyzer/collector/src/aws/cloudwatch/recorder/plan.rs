@@ -11,7 +11,7 @@ use flowmote_engine::points::Row;
 use parking_lot::RwLock;
 
 use super::{CHECK, CUSTOM, Live};
-use crate::aws::cloudwatch::names::{Formula, Kind, PERCENT, formulas, unit};
+use crate::aws::cloudwatch::names::{BYTES, Formula, Kind, PERCENT, formulas, unit};
 use crate::aws::cloudwatch::silence;
 use crate::history::{Column, History, Sample};
 
@@ -92,20 +92,23 @@ impl Plans {
 
 fn plan(record: &'static str, metrics: &Metrics, history: &History, live: &RwLock<Live>) -> Plan {
     let mut numbers = Vec::new();
-    let mut add = |name: Arc<str>, is_difference, is_percent, number| {
-        if let Some(column) = history.column(&name, is_difference) {
+    let mut add = |name: Arc<str>, is_difference, unit: &str, number| {
+        let column = match (is_difference, unit) {
+            (false, BYTES) => history.column_of_bytes(&name),
+            _ => history.column(&name, is_difference),
+        };
+        if let Some(column) = column {
+            let is_percent = unit == PERCENT;
             live.write().add_column(record, name, column);
             numbers.push((column, is_percent, number));
         }
     };
     for formula in formulas().filter(|formula| formula.record == record) {
         let is_difference = formula.kind == Kind::Difference;
-        let is_percent = formula.unit == PERCENT;
-        add(name_of(formula), is_difference, is_percent, Number::Formula(formula));
+        add(name_of(formula), is_difference, formula.unit, Number::Formula(formula));
     }
     for (name, metric) in metrics {
-        let is_percent = unit(name, metric.rate) == PERCENT;
-        add(name.clone(), metric.rate, is_percent, Number::Published(*metric));
+        add(name.clone(), metric.rate, unit(name, metric.rate), Number::Published(*metric));
     }
     if record == silence::RECORD
         && let Some(column) = history.column(CHECK, false)
@@ -141,7 +144,7 @@ impl Plan {
     }
 }
 
-/// A number as it is recorded: whole numbers as they are, percentages in steps of 1/1024 or of at least
+/// A number as it is recorded: whole numbers as they are, percentages in steps of 1/128 or of at least
 /// nine significant bits, others with 20 significant bits. `None` if it is no number.
 pub(super) fn rounded(number: f64, is_percent: bool) -> Option<f64> {
     if !number.is_finite() {
@@ -152,7 +155,7 @@ pub(super) fn rounded(number: f64, is_percent: bool) -> Option<f64> {
         return Some(number + 0.0);
     }
     let exponent = ((number.to_bits() >> 52) & 0x7ff) as i32 - 1023;
-    let digits = if is_percent { (8 - exponent).max(10) } else { 19 - exponent };
+    let digits = if is_percent { (8 - exponent).max(7) } else { 19 - exponent };
     let scale = f64::from(digits.clamp(0, 30)).exp2();
     Some((number * scale).round() / scale + 0.0)
 }
@@ -172,10 +175,11 @@ mod tests {
         for number in [0.1, 3.7, 99.99, 1234.567, 1e-3] {
             let near = |rounded: f64, limit: f64| (rounded - number).abs() <= limit;
             assert!(near(rounded(number, false).unwrap(), number / f64::from(1 << 20)), "{number}");
-            let limit = (1.0_f64 / 2048.0).min(number / 256.0).max(number / f64::from(1 << 20));
+            let limit = (1.0_f64 / 256.0).min(number / 256.0).max(number / f64::from(1 << 20));
             assert!(near(rounded(number, true).unwrap(), limit), "{number}");
             assert_eq!((rounded(number, true).unwrap() * f64::from(1 << 30)).fract(), 0.0);
         }
-        assert_eq!(rounded(50.0004, true), Some(50.0));
+        assert_eq!(rounded(50.0038, true), Some(50.0));
+        assert_eq!(rounded(50.004, true), Some(50.0078125));
     }
 }
