@@ -108,7 +108,7 @@ fn plan(record: &'static str, metrics: &Metrics, history: &History, live: &RwLoc
         add(name_of(formula), is_difference, formula.unit, Number::Formula(formula));
     }
     for (name, metric) in metrics {
-        add(name.clone(), metric.rate, unit(name, metric.rate), Number::Published(*metric));
+        add(name.clone(), metric.rate, unit_of(name, metric.rate), Number::Published(*metric));
     }
     if record == silence::RECORD
         && let Some(column) = history.column(CHECK, false)
@@ -118,6 +118,17 @@ fn plan(record: &'static str, metrics: &Metrics, history: &History, live: &RwLoc
     numbers.sort_by_key(|(column, ..)| *column);
     numbers.dedup_by_key(|(column, ..)| *column);
     Plan(numbers)
+}
+
+/// The unit of a published metric. Those that formulas have in bytes too have equal columns, which
+/// are kept once.
+fn unit_of(name: &str, rate: bool) -> &'static str {
+    let is_of_bytes = ["mem_", "swap_", "disk_"].iter().any(|prefix| name.starts_with(prefix));
+    match unit(name, rate) {
+        PERCENT => PERCENT,
+        _ if is_of_bytes && !rate => BYTES,
+        unit => unit,
+    }
 }
 
 /// The name of the column of a formula, which no published metric has.
@@ -163,6 +174,15 @@ pub(super) fn rounded(number: f64, is_percent: bool) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn published_gauges_of_bytes_are_kept_as_those_of_formulas() {
+        for formula in formulas().filter(|it| it.unit == BYTES && it.kind == Kind::Value) {
+            assert_eq!(unit_of(formula.name, false), BYTES, "{}", formula.name);
+        }
+        assert_eq!(unit_of("mem_utilization", false), PERCENT);
+        assert_ne!(unit_of("disk_total", true), BYTES);
+    }
 
     #[test]
     fn numbers_are_rounded_to_few_binary_digits() {
