@@ -170,9 +170,11 @@ impl<'h> Recorded<'h> {
             let Some(column) = field.column(history) else { continue };
             for (Found { tier, samples }, span) in self.samples((group, column), periods, before) {
                 for (time, over, sample) in samples {
+                    // What a period has is of the span: another part of it has no share.
+                    let last = (time + tier.length()).min(span.end).min(periods.end());
                     let (end, over) = match tier {
                         Tier::Rows => (time, over),
-                        _ => (time + tier.length(), tier.length()),
+                        _ => (last, last - time),
                     };
                     if end - over >= span.end || end <= span.start {
                         continue;
