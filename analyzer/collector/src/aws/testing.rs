@@ -138,7 +138,7 @@ pub(in crate::aws) fn hub_of(threads: usize, memory: usize) -> Hub {
     let Command::Serve(arguments) = arguments.command else { unreachable!("it is `serve`") };
     let state = State::open(None).expect("no directory is opened");
     let relay = Relay::new(([127, 0, 0, 1], 6343).into());
-    let (drops, flow_logs) = (Drops::default(), arguments.flow_logs.options());
+    let (drops, flow_logs) = (Drops::default(), arguments.flow_logs.options(None));
     Hub::new(threads, memory, state, drops, relay, flow_logs, Exports::default())
 }
 

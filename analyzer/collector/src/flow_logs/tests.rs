@@ -55,6 +55,7 @@ fn line(format: &str, key: &Key) -> String {
         start: 100,
         end: 107,
         record: Some((key, &record)),
+        frames: None,
         status: "OK",
     };
     let mut text = String::new();
@@ -108,6 +109,7 @@ fn status_of_an_interface_has_five_fields() {
         start: 60,
         end: 119,
         record: None,
+        frames: None,
         status: "NODATA",
     };
     let mut text = String::new();
@@ -145,6 +147,7 @@ fn vpc_without_lines_for_an_hour_makes_room() {
         region: "us-east-1".to_owned(),
         window: 10,
         files: None,
+        history: None,
         no_data: false,
     };
     let logs = super::FlowLogs::new(options, 0);

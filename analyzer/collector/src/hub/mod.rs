@@ -26,6 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::aws;
 use crate::cost::Prices;
 use crate::export::Exports;
+use crate::flow_history::FlowHistory;
 use crate::flow_logs::{self, FlowLogs};
 use crate::http::Counters;
 use crate::http::apps::mininet::presets;
@@ -67,6 +68,8 @@ pub(crate) struct Hub {
     /// Where received datagrams are sent on.
     pub(crate) relay: Relay,
     pub(crate) flow_logs: FlowLogs,
+    /// The flows of times before the samples that are held.
+    pub(crate) flow_history: Option<FlowHistory>,
     /// Where metrics are sent.
     pub(crate) exports: Exports,
     temporary: Mutex<Vec<Temporary>>,
@@ -106,11 +109,14 @@ impl Hub {
         let (reported, events, alarms) = (memory / 32, memory / 32 * 3, memory / 64);
         let history = memory / 32;
         // Open records, the interfaces that they are of, and files.
-        let parts = if flow_logs.files.is_some() { 3 } else { 2 };
+        let files = [&flow_logs.files, &flow_logs.history].into_iter().flatten().count();
+        let parts = 2 + files;
         let records = parts * Self::record_memory(memory);
         let own = OVERHEAD + reported + events + 2 * alarms + history + records;
         let tables = memory.saturating_sub(own + exports.memory) / threads;
         let names = SourceNames::default();
+        let files = flow_logs.history.as_ref();
+        let flow_history = files.map(|files| FlowHistory::new(files.directory.clone()));
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // In the unit of the engine, so that its times are read back as they were sent.
@@ -139,6 +145,7 @@ impl Hub {
                 flow_logs,
                 u64::try_from(unix.as_millis()).unwrap_or_default(),
             ),
+            flow_history,
             exports,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
@@ -213,6 +220,11 @@ impl Hub {
     pub(crate) fn unix_ms(&self, time: EngineTime) -> u64 {
         let since = self.start_unix + time.since(EngineTime::default());
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The start of the engine's time since 1970.
+    pub(crate) fn start_unix(&self) -> Duration {
+        self.start_unix
     }
 
     /// The time of the engine of milliseconds since 1970; its start if they are earlier.

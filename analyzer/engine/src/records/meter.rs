@@ -7,7 +7,7 @@ use foldhash::HashSet;
 
 use super::key::Key;
 use super::known::Known;
-use super::record::{Record, Sample};
+use super::record::{Frames, Record, Sample};
 use super::sources::Sources;
 use super::table::{SECOND, Table};
 use crate::agents::{Losses, Lost};
@@ -40,15 +40,18 @@ pub struct Meter {
 pub struct Windows {
     /// Seconds.
     pub seconds: u32,
-    /// True if records have MAC addresses and VLAN.
+    /// True if records have MAC addresses, VLAN and [`Frames`].
     pub link: bool,
+    /// True if records that have no room are passed on before their window has ended, so that a key may
+    /// have several.
+    pub early: bool,
 }
 
 /// What a window that has ended has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Closed<'a> {
-    /// A record.
-    Record(&'a Key, &'a Record),
+    /// A record, with its frames if they are [wanted](Windows::link).
+    Record(&'a Key, &'a Record, Option<&'a Frames>),
     /// An interface without a record, or of which something is missing.
     Interface(Source, Status),
 }
@@ -69,6 +72,12 @@ pub struct Window {
     pub start: u64,
     /// Seconds.
     pub seconds: u32,
+}
+
+impl Window {
+    fn number(number: u64, seconds: u32) -> Self {
+        Self { start: number.saturating_mul(seconds.into()), seconds }
+    }
 }
 
 impl Meter {
@@ -92,10 +101,10 @@ impl Meter {
     pub fn set_windows(&mut self, now: Instant, windows: &[Windows]) {
         let now = self.unix(now);
         self.tables.retain(|table| windows.iter().any(|it| it.seconds == table.seconds));
-        for Windows { seconds, link } in windows.iter().copied() {
+        for Windows { seconds, link, early } in windows.iter().copied() {
             match self.tables.iter_mut().find(|table| table.seconds == seconds) {
-                Some(table) => table.link = link,
-                None => self.tables.push(Table::new(seconds, link, now)),
+                Some(table) => (table.link, table.early) = (link, early),
+                None => self.tables.push(Table::new(seconds, link, early, now)),
             }
         }
     }
@@ -105,8 +114,9 @@ impl Meter {
         self.start.saturating_add(time.micros())
     }
 
-    /// Adds samples to the records of their windows.
-    pub fn add(&mut self, fresh: &Fresh) {
+    /// Adds samples to the records of their windows. Passes on those that have no room, if they may be
+    /// [early](Windows::early).
+    pub fn add(&mut self, fresh: &Fresh, mut early: impl FnMut(Window, Closed<'_>)) {
         let link = self.tables.iter().any(|table| table.link);
         let mut samples = fresh.samples().peekable();
         if fresh.missed > 0 {
@@ -121,35 +131,55 @@ impl Meter {
             let Some(sample) = self.sample(&sample, link) else { continue };
             batch.push(sample);
             if batch.len() == BATCH {
-                self.add_batch(&batch);
+                self.add_batch(&batch, &mut early);
                 batch.clear();
             }
         }
-        self.add_batch(&batch);
+        self.add_batch(&batch, &mut early);
     }
 
     /// A sample, as far as records need it; `None` if it is of no IP packet.
     #[inline]
     fn sample(&mut self, taken: &Taken<'_>, link: bool) -> Option<Sample> {
-        let (key, passed) = match taken.passed() {
-            Some(passed) if !link => (Key::sampled(&passed, *taken.source), passed),
+        let (key, passed, frame) = match taken.passed() {
+            Some(passed) if !link => (Key::sampled(&passed, *taken.source), passed, taken.frame()),
             _ => {
                 let packet = taken.packet();
                 let passed = packet.passed()?;
-                (Key::of(&packet, &passed, *taken.source, link), passed)
+                let key = Key::of(&packet, &passed, *taken.source, link);
+                (key, passed, packet.frame_bytes())
             }
         };
         let interface = self.sources.number(&key.interface);
-        let (time, packets) = (self.unix(taken.time), taken.packets);
+        let Taken { packets, rate_error, .. } = *taken;
+        let time = self.unix(taken.time);
         let Passed { traffic: Traffic { bytes, tcp_flags, .. }, connection, .. } = passed;
-        Some(Sample { time, packets, key, interface, bytes, tcp_flags, connection })
+        Some(Sample {
+            time,
+            packets,
+            key,
+            interface,
+            bytes,
+            tcp_flags,
+            frame,
+            rate_error,
+            connection,
+        })
     }
 
-    fn add_batch(&mut self, samples: &[Sample]) {
+    fn add_batch(&mut self, samples: &[Sample], early: &mut impl FnMut(Window, Closed<'_>)) {
         // Long windows shall not take the room of short ones.
-        let share = self.capacity / self.tables.len().max(1);
+        let parts: usize = self.tables.iter().map(Table::parts).sum();
+        let part = self.capacity / parts.max(1);
         for table in &mut self.tables {
-            let free = share.saturating_sub(table.bytes());
+            let free = (part * table.parts()).saturating_sub(table.bytes());
+            if table.early && !table.has_room(samples.len(), free) {
+                let seconds = table.seconds;
+                table.pass_on(&self.sources, |number, key, record, frames| {
+                    let window = Window::number(number, seconds);
+                    early(window, Closed::Record(key, record, frames));
+                });
+            }
             self.refused += table.add(samples, free);
         }
     }
@@ -218,11 +248,11 @@ fn close(
         return;
     }
     let seconds = table.seconds;
-    let window = |number: u64| Window { start: number * u64::from(seconds), seconds };
-    let mut seen = HashSet::default();
-    table.close(end, sources, |number, key, record| {
+    let window = |number| Window::number(number, seconds);
+    let mut seen = table.take_passed(end);
+    table.close(end, sources, |number, key, record, frames| {
         seen.insert((number, key.interface));
-        closed(window(number), Closed::Record(key, record));
+        closed(window(number), Closed::Record(key, record, frames));
     });
     seen.iter().for_each(|(_, interface)| known.touch(*interface, now));
     let skipped = skipped(table, known, end);

@@ -20,4 +20,4 @@ mod tests;
 pub use crate::keys::{Direction, Link};
 pub use key::{Action, Key};
 pub use meter::{Closed, Meter, Status, Window, Windows};
-pub use record::Record;
+pub use record::{Frames, Record};

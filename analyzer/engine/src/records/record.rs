@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::key::Key;
 use super::meter::Window;
-use crate::keys::Connection;
+use crate::keys::{Connection, LoggedSum};
 
 /// A sample, as far as records need it.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,10 @@ pub(super) struct Sample {
     /// Bytes of the IP packet with its header.
     pub(super) bytes: u64,
     pub(super) tcp_flags: u8,
+    /// Bytes of the frame.
+    pub(super) frame: u64,
+    /// Variance of the sampling rate, relative to its square.
+    pub(super) rate_error: f64,
     pub(super) connection: Option<Connection>,
 }
 
@@ -107,6 +111,12 @@ impl Record {
         Duration::from_secs(window.start) + Duration::from_millis(self.last.into())
     }
 
+    /// The packets, as [`Logged`](crate::samples::Logged) has them.
+    pub fn frames(&self) -> LoggedSum {
+        let variance = self.variance.into();
+        LoggedSum { total: self.packets, squares: variance + self.packets, variance }
+    }
+
     /// Packets for each sample.
     pub fn sampling_rate(&self) -> f64 {
         self.packets / f64::from(self.samples.max(1))
@@ -130,5 +140,36 @@ impl Record {
     /// Segments sent again between the first and the last sample.
     pub fn retransmissions(&self) -> Option<u32> {
         self.most.checked_sub(self.least)
+    }
+}
+
+/// The bytes of the frames of a record, as the key `bytes` has them, with what their error follows from.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Frames {
+    bytes: f64,
+    squares: f32,
+    variance: f32,
+    rate_error: f32,
+}
+
+impl Frames {
+    pub(super) fn add(&mut self, sample: &Sample) {
+        let Sample { packets, frame, rate_error, .. } = *sample;
+        let amount = packets * frame as f64;
+        self.bytes += amount;
+        self.squares += (amount * amount) as f32;
+        self.variance += (amount * amount * (1.0 - packets.recip())) as f32;
+        self.rate_error = self.rate_error.max(rate_error as f32);
+    }
+
+    /// Bytes of frames with their FCS.
+    pub fn bytes(&self) -> LoggedSum {
+        let (squares, variance) = (self.squares.into(), self.variance.into());
+        LoggedSum { total: self.bytes, squares, variance }
+    }
+
+    /// Variance of the sampling rate, relative to its square.
+    pub fn rate_error(&self) -> f64 {
+        self.rate_error.into()
     }
 }

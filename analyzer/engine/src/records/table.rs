@@ -7,14 +7,14 @@ use core::num::NonZeroU32;
 use core::ops::Range;
 
 use flowmote_decoder::packet::FiveTuple;
-use foldhash::HashMap;
 use foldhash::fast::RandomState;
+use foldhash::{HashMap, HashSet};
 use hashbrown::HashTable;
 
 use super::key::Key;
 use super::known::MAX;
 use super::meter::{BATCH, MOST};
-use super::record::{Record, Sample};
+use super::record::{Frames, Record, Sample};
 use super::sources::Sources;
 use crate::agents::Lost;
 use crate::keys::{Direction, Link};
@@ -29,6 +29,8 @@ pub(super) struct Table {
     pub(super) seconds: u32,
     /// True if MAC addresses and VLAN are among the keys.
     pub(super) link: bool,
+    /// True if records that have no room are passed on.
+    pub(super) early: bool,
     /// Windows before the one with this number are closed.
     pub(super) closed: u64,
     /// True if there is something of closed windows.
@@ -38,6 +40,8 @@ pub(super) struct Table {
     losses: HashMap<(u64, Lost), i64>,
     /// Windows with samples that were gone before they were read.
     missed: Range<u64>,
+    /// Interfaces whose records were passed on, by window.
+    passed: HashSet<(u64, Source)>,
     hasher: RandomState,
 }
 
@@ -51,8 +55,16 @@ struct Entry {
     direction: Direction,
     /// The reason of a discard and 1.
     reason: Option<NonZeroU32>,
-    link: Option<Box<Link>>,
+    /// In a table with links.
+    more: Option<Box<More>>,
     record: Record,
+}
+
+/// What few records have: those of flow logs with fields of it.
+#[derive(Debug)]
+struct More {
+    link: Option<Link>,
+    frames: Frames,
 }
 
 impl Entry {
@@ -64,20 +76,28 @@ impl Entry {
             && self.interface == interface
             && self.direction == direction
             && self.reason == stored(reason)
-            && (!link || self.link.as_deref() == sample.key.link.as_ref())
+            && (!link || self.link() == sample.key.link.as_ref())
     }
 
     fn spread(&self, hasher: &RandomState) -> u64 {
-        let Self { interface, tuple, direction, reason, link, .. } = self;
-        let (window, link) = (self.window.into(), link.as_deref());
+        let Self { interface, tuple, direction, reason, .. } = self;
+        let (window, link) = (self.window.into(), self.link());
         let (interface, direction, reason) = (*interface, *direction, *reason);
         Parts { window, interface, tuple, direction, reason, link }.spread(hasher)
+    }
+
+    fn link(&self) -> Option<&Link> {
+        self.more.as_ref()?.link.as_ref()
+    }
+
+    fn frames(&self) -> Option<&Frames> {
+        self.more.as_ref().map(|more| &more.frames)
     }
 
     fn key(&self, interface: Source) -> Key {
         let Self { tuple, direction, .. } = *self;
         let reason = self.reason.map(|reason| reason.get() - 1);
-        Key { interface, direction, tuple, reason, link: self.link.as_deref().copied() }
+        Key { interface, direction, tuple, reason, link: self.link().copied() }
     }
 }
 
@@ -88,16 +108,18 @@ fn stored(reason: Option<u32>) -> Option<NonZeroU32> {
 }
 
 impl Table {
-    pub(super) fn new(seconds: u32, link: bool, now: u64) -> Self {
+    pub(super) fn new(seconds: u32, link: bool, early: bool, now: u64) -> Self {
         let seconds = seconds.max(1);
         Self {
             seconds,
             link,
+            early,
             closed: now / (u64::from(seconds) * SECOND),
             has_late: false,
             entries: HashTable::new(),
             losses: HashMap::default(),
             missed: 0..0,
+            passed: HashSet::default(),
             hasher: RandomState::default(),
         }
     }
@@ -137,7 +159,12 @@ impl Table {
         let mut refused = 0;
         for (sample, (window, hash)) in samples.iter().zip(places) {
             match self.record(window, hash, sample, free) {
-                Some((time, record)) => record.add(time, sample),
+                Some((time, entry)) => {
+                    entry.record.add(time, sample);
+                    if let Some(more) = &mut entry.more {
+                        more.frames.add(sample);
+                    }
+                }
                 None => {
                     refused += 1;
                     self.lose(window, Lost::Samples(sample.key.interface), 1);
@@ -179,6 +206,37 @@ impl Table {
         ended
     }
 
+    /// True if so many further records fit, which may take `free` bytes.
+    pub(super) fn has_room(&self, records: usize, free: usize) -> bool {
+        let doubled = self.entries.num_buckets().max(4) * PLACE;
+        self.entries.len() + records <= self.entries.capacity() || doubled <= free
+    }
+
+    /// Removes all records.
+    pub(super) fn pass_on(
+        &mut self,
+        sources: &Sources,
+        mut passed: impl FnMut(u64, &Key, &Record, Option<&Frames>),
+    ) {
+        for entry in self.entries.drain() {
+            let Some(interface) = sources.get(entry.interface) else { continue };
+            if self.passed.len() < MAX {
+                self.passed.insert((entry.window.into(), interface));
+            }
+            passed(entry.window.into(), &entry.key(interface), &entry.record, entry.frames());
+        }
+    }
+
+    /// The interfaces whose records of windows before a number were passed on.
+    pub(super) fn take_passed(&mut self, end: u64) -> HashSet<(u64, Source)> {
+        self.passed.extract_if(|(window, _)| *window < end).collect()
+    }
+
+    /// Parts of the memory. Where records may be passed on, fewer need room.
+    pub(super) fn parts(&self) -> usize {
+        if self.early { 1 } else { 6 }
+    }
+
     fn touch(&self, window: u64, hash: u64) {
         let found = self.entries.find(hash, |entry| u64::from(entry.window) == window);
         // The key is in another cache line than the window and the numbers.
@@ -195,7 +253,7 @@ impl Table {
         hash: u64,
         sample: &Sample,
         free: usize,
-    ) -> Option<(u32, &mut Record)> {
+    ) -> Option<(u32, &mut Entry)> {
         let Self { entries, hasher, closed, has_late, link, seconds, .. } = self;
         let interface = sample.interface?;
         let begin = window * u64::from(*seconds) * SECOND;
@@ -218,13 +276,13 @@ impl Table {
                     tuple,
                     direction,
                     reason: stored(reason),
-                    link: ends.filter(|_| *link).map(Box::new),
+                    more: link.then(|| Box::new(More { link: ends, frames: Frames::default() })),
                     record: Record::new(time),
                 };
                 entries.insert_unique(hash, entry, |entry| entry.spread(hasher)).bucket_index()
             }
         };
-        self.entries.get_bucket_mut(at).map(|entry| (time, &mut entry.record))
+        self.entries.get_bucket_mut(at).map(|entry| (time, entry))
     }
 
     /// Removes the records of windows before a number.
@@ -232,13 +290,13 @@ impl Table {
         &mut self,
         end: u64,
         sources: &Sources,
-        mut closed: impl FnMut(u64, &Key, &Record),
+        mut closed: impl FnMut(u64, &Key, &Record, Option<&Frames>),
     ) {
         (self.closed, self.has_late) = (end, false);
         let before = self.entries.len();
         for entry in self.entries.extract_if(|entry| u64::from(entry.window) < end) {
             let Some(interface) = sources.get(entry.interface) else { continue };
-            closed(entry.window.into(), &entry.key(interface), &entry.record);
+            closed(entry.window.into(), &entry.key(interface), &entry.record, entry.frames());
         }
         if before < self.entries.num_buckets() / 4 {
             let Self { entries, hasher, .. } = self;
@@ -256,7 +314,9 @@ impl Table {
     }
 
     pub(super) fn bytes(&self) -> usize {
+        let more = if self.link { size_of::<More>() } else { 0 };
         self.entries.num_buckets() * PLACE
+            + self.entries.len() * more
             + self.losses.capacity() * (size_of::<(u64, Lost, i64)>() + 1)
     }
 }
