@@ -384,7 +384,7 @@ fn metrics_are_found_by_name_and_listed_in_pages() {
         while let Some(from) = next {
             let wanted = |own: &str| name.is_none_or(|name| name == own);
             let live = || live.iter().copied().collect();
-            let part = lab.history.silent(from, since, wanted, live).unwrap();
+            let part = lab.history.silent(from, since, wanted, |_| true, live).unwrap();
             next = part.next;
             found.extend(
                 part.metrics.into_iter().map(|it| (it.name.to_string(), it.dimensions.to_string())),
@@ -424,7 +424,7 @@ fn metrics_without_new_rows_are_listed_by_their_last_one() {
     let mut parts = Vec::new();
     let mut next = Some(0);
     while let Some(from) = next {
-        let part = lab.history.silent(from, START + 999, |_| true, live).unwrap();
+        let part = lab.history.silent(from, START + 999, |_| true, |_| true, live).unwrap();
         next = part.next;
         assert!(part.work <= 2001, "{}", part.work);
         parts.push(part.metrics.len());
@@ -432,11 +432,16 @@ fn metrics_without_new_rows_are_listed_by_their_last_one() {
     // Those of the hosts 1000 to 2899, and not that of all.
     assert_eq!((parts.iter().sum::<usize>(), parts[0]), (1900, 500));
     // Nobody's name is wanted: no texts but the name are read.
-    let none = lab.history.silent(0, START, |_| false, live).unwrap();
+    let none = lab.history.silent(0, START, |_| false, |_| true, live).unwrap();
     assert_eq!((none.metrics.len(), none.next, none.work), (0, None, 1));
     // Places are found once, so that one that is live by now is still there.
-    let part = lab.history.silent(0, START + 999, |_| true, || unreachable!("it is cached"));
+    let cached = || unreachable!("it is cached");
+    let part = lab.history.silent(0, START + 999, |_| true, |_| true, cached);
     assert_eq!(part.unwrap().metrics.len(), 500);
+    // Of one host.
+    let of_one = |text: &str| text == "host\01500";
+    let part = lab.history.silent(0, START + 999, |_| true, of_one, cached).unwrap();
+    assert_eq!(part.metrics.len(), 1);
 }
 
 #[test]
