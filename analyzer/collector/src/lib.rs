@@ -10,7 +10,6 @@ mod config;
 mod cost;
 mod databases;
 mod export;
-mod flow_history;
 mod flow_logs;
 mod history;
 mod http;

@@ -10,7 +10,6 @@ mod custom;
 mod databases;
 mod documentation;
 mod export;
-mod flow_history;
 mod grafana;
 mod kills;
 mod ledger;

@@ -12,7 +12,6 @@ mod key;
 mod known;
 mod meter;
 mod record;
-mod sources;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -20,4 +19,4 @@ mod tests;
 pub use crate::keys::{Direction, Link};
 pub use key::{Action, Key};
 pub use meter::{Closed, Meter, Status, Window, Windows};
-pub use record::{Frames, Record};
+pub use record::Record;

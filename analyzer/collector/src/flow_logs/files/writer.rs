@@ -11,8 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use super::kept::Kept;
 use super::layout::SLOT;
 use super::open::{INCOMPLETE, OpenFile};
-use super::{FileCounts, FileOptions, Lines, Message};
-use crate::flow_logs::HISTORY_WINDOW;
+use super::{FileCounts, FileOptions, Lines};
 use crate::stderr::eprintln_lossy;
 
 /// What the thread has.
@@ -31,8 +30,6 @@ pub(super) struct Writer {
     pub(super) most: usize,
     /// True after a file could not be removed.
     is_stuck: bool,
-    /// All lines of windows that ended by then were added.
-    closed: u64,
 }
 
 /// A file that is being written.
@@ -53,10 +50,10 @@ impl Writer {
         counts.kept.store(kept.bytes(), Ordering::Relaxed);
         let (waiting, most) = (memory / 4, (memory / FILE).clamp(MIN_OPEN, MAX_OPEN));
         let open = BTreeMap::new();
-        Self { options, counts, open, kept, taken: 0, waiting, most, is_stuck: false, closed: 0 }
+        Self { options, counts, open, kept, taken: 0, waiting, most, is_stuck: false }
     }
 
-    pub(super) fn run(mut self, receiver: &Receiver<Message>, now: impl Fn() -> u64) {
+    pub(super) fn run(mut self, receiver: &Receiver<Lines>, now: impl Fn() -> u64) {
         loop {
             let lines = match receiver.try_recv() {
                 Ok(lines) => Ok(lines),
@@ -67,8 +64,7 @@ impl Writer {
                 }
             };
             match lines {
-                Ok(Message::Lines(lines)) => self.add(&lines),
-                Ok(Message::Closed(time)) => self.closed = time,
+                Ok(lines) => self.add(&lines),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -84,10 +80,7 @@ impl Writer {
             self.make_place();
             match OpenFile::create(&self.options.directory, log, *slot) {
                 Ok(file) => {
-                    let complete = match log.run {
-                        Some(_) => OF_HISTORY,
-                        None => slot + SLOT.max(log.window.into()) + GRACE,
-                    };
+                    let complete = slot + SLOT.max(log.window.into()) + GRACE;
                     self.open.insert(key.clone(), Open { complete, last: 0, file });
                 }
                 Err(error) => {
@@ -136,10 +129,7 @@ impl Writer {
 
     /// Completes the files whose time is over.
     pub(super) fn finish(&mut self, now: u64) {
-        let closed = self.closed / HISTORY * HISTORY;
-        let over = self.open.extract_if(.., |(_, slot), open| {
-            open.complete <= now || open.complete == OF_HISTORY && slot + HISTORY <= closed
-        });
+        let over = self.open.extract_if(.., |_, open| open.complete <= now);
         let over: Vec<OpenFile> = over.map(|(_, open)| open.file).collect();
         for file in over {
             let lines = file.lines;
@@ -157,7 +147,6 @@ impl Writer {
             }
             self.remove_oldest();
         }
-        self.counts.complete.store(closed, Ordering::Relaxed);
     }
 
     fn remove_oldest(&mut self) {
@@ -179,10 +168,6 @@ impl Writer {
     }
 }
 
-/// Seconds of a file of the history.
-const HISTORY: u64 = HISTORY_WINDOW as u64;
-/// In place of the time at which a file is completed: with its window.
-const OF_HISTORY: u64 = u64::MAX - 1;
 /// Seconds after the end of its time in which a file still gets lines.
 const GRACE: u64 = 2;
 /// Memory of an open file beside its lines, at most: the writers of columns and their list of groups.
