@@ -163,12 +163,15 @@ pub(crate) struct ServeArguments {
     /// Receiving threads. All datagrams of a sender go to the same one
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_threads)]
     pub(crate) threads: NonZero<u8>,
-    /// Directory that keeps flow definitions, thresholds, groups, maps, topology, and the history of metrics
+    /// Directory that keeps flow definitions, thresholds, groups, maps, topology, and the histories of metrics and flows
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Bytes of the history of metrics in the directory of --state, with the unit K, M or G; 0 for none
     #[arg(long, value_name = "BYTES", default_value = "2G", value_parser = parse_history)]
     pub(crate) history: Bytes,
+    /// Bytes of the history of flows in the directory of --state, with the unit K, M or G; 0 for none
+    #[arg(long, value_name = "BYTES", default_value = "2G", value_parser = parse_history)]
+    pub(crate) flow_history: Bytes,
     #[command(flatten)]
     pub(crate) senders: SenderArguments,
     #[command(flatten)]
@@ -242,8 +245,14 @@ pub(crate) struct FlowLogArguments {
 }
 
 impl FlowLogArguments {
-    pub(crate) fn options(&self) -> flow_logs::Options {
+    /// The options, with files in `history` of at most so many bytes.
+    pub(crate) fn options(&self, history: Option<(PathBuf, u64)>) -> flow_logs::Options {
         flow_logs::Options {
+            history: history.map(|(directory, limit)| flow_logs::FileOptions {
+                directory,
+                limit,
+                parquet: true,
+            }),
             account: self.account.clone(),
             region: self.region.clone(),
             window: self.flow_window,

@@ -10,6 +10,7 @@ mod config;
 mod cost;
 mod databases;
 mod export;
+mod flow_history;
 mod flow_logs;
 mod history;
 mod http;

@@ -25,7 +25,7 @@ fn main() {
     let (rate, seconds, flows) = (argument(100_000), argument(20), argument(98_304));
     let mut analyzer = Analyzer::new(448 << 20);
     let mut meter = Meter::new(16 << 20, Duration::from_secs(1_795_867_800));
-    meter.set_windows(Instant::default(), &[Windows { seconds: 10, link: false }]);
+    meter.set_windows(Instant::default(), &[Windows { seconds: 10, link: false, early: false }]);
     let (mut read, mut records, mut packets) = (0, 0_u64, 0.0);
     let (mut ingest, mut held, mut add, mut close) =
         (Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO);
@@ -47,14 +47,14 @@ fn main() {
         held += begin.elapsed();
         read = fresh.end;
         let begin = Clock::now();
-        meter.add(&fresh);
+        meter.add(&fresh, |_, _| {});
         add += begin.elapsed();
         let begin = Clock::now();
         meter.close(
             now,
             |_: Address| None,
             |_, closed| {
-                if let Closed::Record(_, record) = closed {
+                if let Closed::Record(_, record, _) = closed {
                     records += 1;
                     packets += record.packets;
                 }

@@ -10,6 +10,7 @@ mod custom;
 mod databases;
 mod documentation;
 mod export;
+mod flow_history;
 mod grafana;
 mod kills;
 mod ledger;

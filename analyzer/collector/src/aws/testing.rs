@@ -8,6 +8,7 @@ use clap::Parser;
 
 use super::cloudwatch::{self, statsd};
 use super::document::Document;
+use super::logs;
 use super::protocol::{self, Protocol, Target};
 use super::service::Service;
 use super::signature::{Caller, Keys, Message, Mode, Signatures};
@@ -113,6 +114,14 @@ pub fn embedded(message: &str) {
     }
 }
 
+/// A text as a query of Logs Insights, and as a filter pattern; true if it is one of them.
+///
+/// # Panics
+/// If the query takes seconds.
+pub fn query(text: &str) -> bool {
+    logs::arbitrary(text)
+}
+
 static SIGNATURES: LazyLock<Signatures> = LazyLock::new(|| {
     let keys = Keys::parse("AKIDEXAMPLE secret").unwrap_or_default();
     Signatures { mode: Mode::Required, keys }
@@ -129,7 +138,7 @@ pub(in crate::aws) fn hub_of(threads: usize, memory: usize) -> Hub {
     let Command::Serve(arguments) = arguments.command else { unreachable!("it is `serve`") };
     let state = State::open(None).expect("no directory is opened");
     let relay = Relay::new(([127, 0, 0, 1], 6343).into());
-    let (drops, flow_logs) = (Drops::default(), arguments.flow_logs.options());
+    let (drops, flow_logs) = (Drops::default(), arguments.flow_logs.options(None));
     Hub::new(threads, memory, state, drops, relay, flow_logs, Exports::default())
 }
 
@@ -481,5 +490,26 @@ mod tests {
         for _ in 0..20_000 {
             embedded(&String::from_utf8_lossy(&random.changed(&[event])));
         }
+    }
+
+    #[test]
+    fn arbitrary_queries_and_patterns_have_an_end() {
+        let mut random = Random(1);
+        let texts = [
+            "stats sum(bytes) as b, b / 2 as h, latest(action) by srcAddr, bin(5m) as t | sort t desc, b | limit 3",
+            "fields @timestamp, concat(srcAddr, '-', n) as x | parse @message '* eni-* *' as a, e, r | dedup x, e",
+            "filter a.b.1 = 'x' and not (n > 9007199254740992 or f in [-0.5, 1e300]) | display substr(x, 1, 2)",
+            "filterIndex isIpv4InSubnet(srcAddr, '10.0.0.0/8') # c\n| sort strlen(@message) | stats pct(n, 90)",
+            "parse @message /(?<k>\\w+) (?<v>\\d+)/ | fields datefloor(fromMillis(v ^ 9), 7d), replace(k, 'a', k)",
+            "[v, account, eni != \"x*\", src = 10.0.*, ..., bytes >= 400 && bytes < 1e9, start, end, a = %A.C%, s]",
+            "{ $.a.b[1] = \"x\" && ($.n >= 9007199254740993 || $.t IS TRUE) && $.z NOT EXISTS }",
+            "ERROR -\"not found\" ?WARN %[a-z]+%",
+        ];
+        assert!(texts.iter().all(|text| query(text)));
+        let mut succeeded = 0;
+        for _ in 0..5000 {
+            succeeded += usize::from(query(&String::from_utf8_lossy(&random.changed(&texts))));
+        }
+        assert!(succeeded > 100, "{succeeded}");
     }
 }

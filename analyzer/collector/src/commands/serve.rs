@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -50,7 +50,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
         drops.add(socket.drops()?);
     }
     let relay = Relay::new(listening);
-    let (memory, flow_logs) = (arguments.memory.0, arguments.flow_logs.options());
+    let memory = arguments.memory.0;
+    let flow_logs = arguments.flow_logs.options(flow_history(arguments));
     let exports = Exports::new(&arguments.export, memory)?;
     let hub = Hub::new(sockets.len(), memory, state, drops, relay, flow_logs, exports);
     let hub = Arc::new(hub);
@@ -88,10 +89,17 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<()> {
     Ok(ended?)
 }
 
+/// The directory of the history of flows, and its size.
+fn flow_history(arguments: &ServeArguments) -> Option<(PathBuf, u64)> {
+    let directory = arguments.state.as_deref()?.join("flows");
+    let limit = arguments.flow_history.0 as u64;
+    (limit > 0).then_some((directory, limit))
+}
+
 /// Starts the thread that keeps the history of metrics.
 fn record(arguments: &ServeArguments, hub: &Arc<Hub>) -> io::Result<Option<aws::Recording>> {
     let Some(directory) = &arguments.state else {
-        eprintln_lossy("no history of metrics: it needs --state DIR");
+        eprintln_lossy("no history of metrics and flows: it needs --state DIR");
         return Ok(None);
     };
     let limit = arguments.history.0 as u64;

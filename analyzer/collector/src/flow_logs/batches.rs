@@ -67,7 +67,12 @@ impl Batches {
     }
 
     /// Adds the lines to their log streams and files. A disk has time until `deadline`.
-    pub(super) fn flush(&mut self, hub: &Hub, files: Option<&Files>, deadline: Instant) {
+    pub(super) fn flush(
+        &mut self,
+        hub: &Hub,
+        [files, history]: [Option<&Files>; 2],
+        deadline: Instant,
+    ) {
         let now = hub.unix_ms(hub.now()).cast_signed();
         for (group, streams) in core::mem::take(&mut self.groups) {
             for (stream, batch) in streams {
@@ -75,7 +80,7 @@ impl Batches {
             }
         }
         for (log, slot, text) in self.files.drain(..) {
-            match files {
+            match if log.run.is_some() { history } else { files } {
                 Some(files) => files.add(&log, slot, text, deadline),
                 // It was made by an earlier run that had a directory.
                 None => hub.flow_logs.file_counts.lose(&text),

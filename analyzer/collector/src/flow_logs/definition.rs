@@ -79,6 +79,11 @@ impl FileSetting {
     pub(super) fn below(parquet: bool) -> Self {
         Self { path: String::new(), parquet, hive: false, per_hour: false }
     }
+
+    /// Files that are found by the hour.
+    pub(super) fn of_history() -> Self {
+        Self { path: String::new(), parquet: true, hive: true, per_hour: true }
+    }
 }
 
 impl Traffic {

@@ -3,8 +3,8 @@
 use core::fmt::Write;
 use core::net::{IpAddr, Ipv4Addr};
 
-use flowmote_decoder::{MacAddress, drop_reason_name};
-use flowmote_engine::records::{Action, Direction, Key, Record};
+use flowmote_decoder::{DataSource, MacAddress, drop_reason_name};
+use flowmote_engine::records::{Action, Direction, Frames, Key, Record};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::interface::Interface;
@@ -43,6 +43,8 @@ pub(super) struct Line<'a> {
     pub(super) end: u64,
     /// A record; `None` for the status of an interface without one.
     pub(super) record: Option<(&'a Key, &'a Record)>,
+    /// Its frames, if the format has fields of them.
+    pub(super) frames: Option<&'a Frames>,
     pub(super) status: &'static str,
 }
 
@@ -139,6 +141,10 @@ pub(crate) const FIELDS: &[Field] = &[
     unknown(11, Kind::Text, "next-hop-vpc-id"),
     unknown(11, Kind::Text, "next-hop-interface-type"),
     field!(None, Text, "flowmote-agent", |line, to| put(to, &line.interface.agent)),
+    field!(None, Text, "flowmote-datasource", |line, to| {
+        let DataSource { class, index } = line.key()?.interface.data_source;
+        if class == 0 { put(to, index) } else { put(to, format_args!("{class}.{index}")) }
+    }),
     field!(None, Text, "flowmote-host", |line, to| put_some(to, &line.place()?.host)),
     field!(None, Int64, "flowmote-ifindex", |line, to| put(to, line.interface.index?)),
     field!(None, Text, "flowmote-ifname", |line, to| put_some(to, &line.place()?.name)),
@@ -150,6 +156,20 @@ pub(crate) const FIELDS: &[Field] = &[
         put_rounded(to, line.numbers()?.sampling_rate())
     }),
     field!(None, Double, "flowmote-error", |line, to| put_rounded(to, line.numbers()?.error())),
+    field!(None, Double, "flowmote-frames", |line, to| put(to, line.numbers()?.frames().total)),
+    field!(None, Double, "flowmote-frames-variance", |line, to| {
+        put(to, line.numbers()?.frames().variance)
+    }),
+    field!(None, Double, "flowmote-frame-bytes", |line, to| {
+        put(to, line.frames?.bytes().total)
+    }),
+    field!(None, Double, "flowmote-frame-bytes-squares", |line, to| {
+        put(to, line.frames?.bytes().squares)
+    }),
+    field!(None, Double, "flowmote-frame-bytes-variance", |line, to| {
+        put(to, line.frames?.bytes().variance)
+    }),
+    field!(None, Double, "flowmote-rate-error", |line, to| put(to, line.frames?.rate_error())),
     field!(None, Int64, "flowmote-tcp-rtt", |line, to| put(to, line.numbers()?.rtt()?)),
     field!(None, Int64, "flowmote-tcp-retransmissions", |line, to| {
         put(to, line.numbers()?.retransmissions()?)

@@ -16,6 +16,13 @@ pub(crate) struct Format {
 pub(crate) const DEFAULT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} \
     ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
 
+/// The format of the history of flows: what keys of queries follow from, and what the error does.
+pub(super) const HISTORY: &str = "${start} ${end} ${flowmote-agent} ${flowmote-datasource} \
+    ${flow-direction} ${pkt-srcaddr} ${pkt-dstaddr} ${protocol} ${srcport} ${dstport} ${tcp-flags} \
+    ${flowmote-srcmac} ${flowmote-dstmac} ${flowmote-vlan-id} ${bytes} ${flowmote-samples} \
+    ${flowmote-frames} ${flowmote-frames-variance} ${flowmote-frame-bytes} \
+    ${flowmote-frame-bytes-squares} ${flowmote-frame-bytes-variance} ${flowmote-rate-error}";
+
 impl Format {
     /// Parses a format.
     ///
@@ -51,10 +58,12 @@ impl Format {
         self.version
     }
 
-    /// True if MAC addresses or the VLAN are among the fields.
+    /// True if MAC addresses, the VLAN, or what frames have in sum is among the fields.
     pub(super) fn has_link(&self) -> bool {
-        let link = ["flowmote-srcmac", "flowmote-dstmac", "flowmote-vlan-id"];
-        self.fields.iter().any(|field| link.contains(&field.name))
+        let link =
+            ["flowmote-srcmac", "flowmote-dstmac", "flowmote-vlan-id", "flowmote-rate-error"];
+        let of_link = |name: &str| link.contains(&name) || name.starts_with("flowmote-frame-bytes");
+        self.fields.iter().any(|field| of_link(field.name))
     }
 
     /// Appends a line without its end.

@@ -23,7 +23,9 @@ use parking_lot::Mutex;
 
 pub(crate) use definition::{ALL, Destination, FileSetting, FlowLogSetting, Traffic, WINDOWS};
 use files::FileLog;
-pub(crate) use files::{FileCounts, FileOptions};
+#[cfg(test)]
+pub(crate) use files::tests::write_history;
+pub(crate) use files::{FileCounts, FileOptions, RUN, sum_in, time_in};
 pub(crate) use format::{DEFAULT, Format};
 pub(crate) use worker::{make_groups, start};
 
@@ -36,6 +38,8 @@ pub(crate) struct FlowLogs {
     vpcs: Mutex<BTreeMap<String, Vpc>>,
     pub(crate) counts: Counts,
     pub(crate) file_counts: Arc<FileCounts>,
+    /// Of the history of flows.
+    pub(crate) history_counts: Arc<FileCounts>,
     ends: AtomicBool,
 }
 
@@ -49,6 +53,8 @@ pub(crate) struct Options {
     pub(crate) window: u32,
     /// Where files are; `None` for none.
     pub(crate) files: Option<FileOptions>,
+    /// Where the history of flows is; `None` for none.
+    pub(crate) history: Option<FileOptions>,
     /// True for a line about each interface without data.
     pub(crate) no_data: bool,
 }
@@ -93,6 +99,7 @@ impl FlowLogs {
             vpcs: Mutex::default(),
             counts: Counts::default(),
             file_counts: Arc::default(),
+            history_counts: Arc::default(),
             ends: AtomicBool::new(false),
         };
         *logs.active.lock() = Arc::new(logs.standing(now));
@@ -115,7 +122,24 @@ impl FlowLogs {
         let settings = [all, discards].into_iter().chain(files).zip(1..);
         let active = settings
             .map(|(setting, number)| Active::new(&self.options, standing_id(number), setting));
-        active.filter_map(Result::ok).collect()
+        active.filter_map(Result::ok).chain(self.history(now)).collect()
+    }
+
+    /// The flow log that is the history of flows.
+    fn history(&self, now: u64) -> Option<Active> {
+        self.options.history.as_ref()?;
+        let setting = FlowLogSetting {
+            traffic: Traffic::Accept,
+            format: format::HISTORY.to_owned(),
+            destination: Destination::Files(FileSetting::of_history()),
+            ..FlowLogSetting::to_group(GROUP, HISTORY_WINDOW, now)
+        };
+        let id = standing_id(HISTORY_NUMBER);
+        let active = Active::new(&self.options, id, setting).ok()?;
+        let files = active
+            .files
+            .map(|files| Arc::new(FileLog { run: Some(now), ..Arc::unwrap_or_clone(files) }));
+        Some(Active { files, ..active })
     }
 
     /// Puts the flow logs of users into force, beside those that are always there.
@@ -153,7 +177,8 @@ impl FlowLogs {
             let setting = FlowLogSetting { resource: vpc, created, destination, ..log.setting };
             Some(Active { id, setting, ..log })
         };
-        active.iter().cloned().chain(vpcs.into_iter().filter_map(of_vpc)).collect()
+        let listed = active.iter().filter(|log| !log.is_history());
+        listed.cloned().chain(vpcs.into_iter().filter_map(of_vpc)).collect()
     }
 
     /// Notes a VPC that has lines. False if there are too many. One that had none for an hour makes room.
@@ -199,10 +224,16 @@ impl Active {
                 setting: files.clone(),
                 format: format.clone(),
                 window: setting.window,
+                run: None,
             })),
             Destination::Group(_) => None,
         };
         Ok(Self { id, setting, format, files })
+    }
+
+    /// True for the history of flows, which is no flow log of users.
+    fn is_history(&self) -> bool {
+        self.files.as_ref().is_some_and(|files| files.run.is_some())
     }
 
     /// True for that of all traffic, which VPCs have in groups of their own, too.
@@ -242,6 +273,10 @@ fn id_of(name: &str) -> String {
 
 /// The log group of all traffic.
 pub(crate) const GROUP: &str = "/flowmote/vpc";
+/// Seconds of a record, and of a file, of the history of flows.
+pub(crate) const HISTORY_WINDOW: u32 = 60;
+/// The number of its id.
+const HISTORY_NUMBER: u32 = 4;
 /// The log group of discarded packets.
 const DISCARDS: &str = "/flowmote/discards";
 /// VPCs with a log group of their own.

@@ -1,7 +1,5 @@
 //! Formats, and the lines of records.
 
-use core::time::Duration;
-
 use flowmote_decoder::packet::FiveTuple;
 use flowmote_decoder::{Address, DataSource, MacAddress};
 use flowmote_engine::records::{Direction, Key, Link};
@@ -47,7 +45,7 @@ fn interface() -> Interface {
 }
 
 fn line(format: &str, key: &Key) -> String {
-    let record = flowmote_engine::records::Record::of(Duration::from_secs(100), 250.4, 1000, 2);
+    let record = flowmote_engine::records::Record::of(1000, 250.4, 1000, 2);
     let (format, interface) = (Format::parse(format).unwrap(), interface());
     let line = Line {
         version: format.version(),
@@ -57,6 +55,7 @@ fn line(format: &str, key: &Key) -> String {
         start: 100,
         end: 107,
         record: Some((key, &record)),
+        frames: None,
         status: "OK",
     };
     let mut text = String::new();
@@ -110,6 +109,7 @@ fn status_of_an_interface_has_five_fields() {
         start: 60,
         end: 119,
         record: None,
+        frames: None,
         status: "NODATA",
     };
     let mut text = String::new();
@@ -147,6 +147,7 @@ fn vpc_without_lines_for_an_hour_makes_room() {
         region: "us-east-1".to_owned(),
         window: 10,
         files: None,
+        history: None,
         no_data: false,
     };
     let logs = super::FlowLogs::new(options, 0);

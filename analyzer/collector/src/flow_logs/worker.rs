@@ -17,7 +17,7 @@ use flowmote_engine::records::{Action, Closed, Meter, Status, Window, Windows};
 use super::batches::Batches;
 use super::definition::{Destination, Traffic};
 use super::field::Line;
-use super::files::{Files, slot};
+use super::files::Files;
 use super::interface::Interfaces;
 use super::{Active, vpc_group};
 use crate::hub::Hub;
@@ -38,8 +38,13 @@ pub(crate) fn start(hub: Arc<Hub>, memory: usize) -> io::Result<Running> {
         Files::start(options, counts, memory, move || clock.unix_ms(clock.now()) / 1000)
     });
     let files = files.transpose()?;
+    let history = hub.flow_logs.options.history.clone().map(|options| {
+        let (clock, counts) = (hub.clone(), hub.flow_logs.history_counts.clone());
+        Files::start(options, counts, memory, move || clock.unix_ms(clock.now()) / 1000)
+    });
+    let history = history.transpose()?;
     let work = move || {
-        let mut worker = Worker::new(&own, memory, files);
+        let mut worker = Worker::new(&own, memory, [files, history]);
         while !own.flow_logs.ends() {
             thread::sleep(PERIOD);
             worker.turn(&own, GRACE);
@@ -85,6 +90,8 @@ struct Lines {
     interfaces: Interfaces,
     batches: Batches,
     files: Option<Files>,
+    /// Of the history of flows.
+    history: Option<Files>,
     /// The end of the time that a disk has in this turn to take lines. Samples wait meanwhile, and are kept.
     deadline: Instant,
     /// Reused for each line.
@@ -93,7 +100,7 @@ struct Lines {
 }
 
 impl Worker {
-    fn new(hub: &Hub, memory: usize, files: Option<Files>) -> Self {
+    fn new(hub: &Hub, memory: usize, [files, history]: [Option<Files>; 2]) -> Self {
         let start = Duration::from_millis(hub.unix_ms(EngineTime::default()));
         Self {
             meter: Meter::new(memory, start),
@@ -103,6 +110,7 @@ impl Worker {
                 interfaces: Interfaces::default(),
                 batches: Batches::new(Files::batch(memory)),
                 files,
+                history,
                 deadline: Instant::now(),
                 line: String::new(),
                 stream: String::new(),
@@ -133,9 +141,13 @@ impl Worker {
         let mut windows: Vec<Windows> = Vec::new();
         for log in logs.iter() {
             let (seconds, link) = (log.setting.window, log.format.has_link());
+            let early = log.is_history();
             match windows.iter_mut().find(|window| window.seconds == seconds) {
-                Some(window) => window.link |= link,
-                None => windows.push(Windows { seconds, link }),
+                Some(window) => {
+                    window.link |= link;
+                    window.early |= early;
+                }
+                None => windows.push(Windows { seconds, link, early }),
             }
         }
         self.meter.set_windows(now, &windows);
@@ -143,15 +155,16 @@ impl Worker {
     }
 
     fn read(&mut self, hub: &Hub) {
-        self.read.resize(hub.threads(), 0);
+        let Self { meter, read, logs, lines } = self;
+        read.resize(hub.threads(), 0);
         // One after the other, as each has a copy of its newest samples.
-        for (number, read) in self.read.iter_mut().enumerate() {
+        for (number, read) in read.iter_mut().enumerate() {
             let take =
                 |analyzer: &mut Analyzer| (analyzer.history().after(*read), analyzer.take_losses());
             let Some((fresh, losses)) = hub.at_mut(number, take) else { continue };
             *read = fresh.end;
-            self.meter.add(&fresh);
-            self.meter.lose(&losses);
+            meter.add(&fresh, |window, closed| lines.add(hub, logs, window, closed));
+            meter.lose(&losses);
         }
     }
 
@@ -165,6 +178,10 @@ impl Worker {
         };
         meter.close(now, last_seen, |window, closed| lines.add(hub, logs, window, closed));
         lines.flush(hub);
+        if let Some(history) = &lines.history {
+            // The meter's start has no fractions of a millisecond.
+            history.close(hub.unix_ms(now).saturating_sub(1) / 1000);
+        }
     }
 
     /// Writes what is left when the program ends.
@@ -186,7 +203,7 @@ impl Lines {
     /// Adds the lines that flow logs have for a record, or for an interface without one.
     fn add(&mut self, hub: &Hub, logs: &[Active], window: Window, closed: Closed<'_>) {
         let source = match closed {
-            Closed::Record(key, _) => key.interface,
+            Closed::Record(key, ..) => key.interface,
             Closed::Interface(source, _) => source,
         };
         let interface = self.interfaces.get(hub, source);
@@ -199,13 +216,16 @@ impl Lines {
             start: window.start,
             end: window.start + u64::from(window.seconds.saturating_sub(1)),
             record: None,
+            frames: None,
             status: "OK",
         };
         let mut time = Duration::from_secs(window.start);
         match closed {
-            Closed::Record(key, record) => {
-                (line.start, line.end) = (record.first().as_secs(), record.last().as_secs());
-                (line.record, time) = (Some((key, record)), record.first());
+            Closed::Record(key, record, frames) => {
+                line.frames = frames;
+                (line.start, line.end) =
+                    (record.first(window).as_secs(), record.last(window).as_secs());
+                (line.record, time) = (Some((key, record)), record.first(window));
             }
             Closed::Interface(_, Status::NoData) => line.status = "NODATA",
             Closed::Interface(_, Status::Skipped) => line.status = "SKIPDATA",
@@ -216,12 +236,15 @@ impl Lines {
             if !log.setting.traffic.has(action) || !interface.is_in(&log.setting.resource) {
                 continue;
             }
+            if log.is_history() && line.record.is_none() {
+                continue;
+            }
             (line.version, line.tag_keys) = (log.format.version(), &log.setting.tag_keys);
             self.line.clear();
             log.format.write(&line, &mut self.line);
             hub.flow_logs.counts.lines.fetch_add(1, Ordering::Relaxed);
             if let Some(files) = &log.files {
-                self.batches.add_to_file(files, slot(window.start), &self.line);
+                self.batches.add_to_file(files, files.slot(window.start), &self.line);
             }
             let Destination::Group(group) = &log.setting.destination else { continue };
             self.stream.clear();
@@ -242,7 +265,8 @@ impl Lines {
     }
 
     fn flush(&mut self, hub: &Hub) {
-        self.batches.flush(hub, self.files.as_ref(), self.deadline);
+        let files = [self.files.as_ref(), self.history.as_ref()];
+        self.batches.flush(hub, files, self.deadline);
     }
 }
 

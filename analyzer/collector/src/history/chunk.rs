@@ -123,6 +123,12 @@ impl Chunk {
         }
     }
 
+    /// Rounds the gauges that are kept so.
+    pub(super) fn round(&mut self) {
+        let rounded = self.columns.iter_mut().filter(|(column, _)| column.is_rounded());
+        rounded.for_each(|(_, samples)| sample::round(samples));
+    }
+
     /// The chunk as bytes, with times since `begin` in units of so many milliseconds.
     pub(super) fn encode(&self, begin: i64, unit: i64) -> Vec<u8> {
         let mut out = vec![VERSION];

@@ -47,20 +47,21 @@ pub(super) struct Silent {
 
 impl History {
     /// A part of the metrics from a place on that have no new rows, but had one after a time, and whose name is
-    /// one of those that are wanted. `live` returns the groups that have new rows.
+    /// one of those that are wanted, as their dimensions are. `live` returns the groups that have new rows.
     pub(crate) fn silent(
         &self,
         from: u64,
         since: i64,
         wanted: impl Fn(&str) -> bool,
+        has: impl Fn(&str) -> bool,
         live: impl FnOnce() -> HashSet<Group>,
     ) -> Option<Part> {
         self.with(|store| {
             let mut cached = self.silent.lock();
             let opening = self.opening();
             let is_valid = |it: &&Arc<Silent>| it.opening == opening && it.until > Instant::now();
-            let has = |it: &&Arc<Silent>| it.end.is_none_or(|end| from < end);
-            let silent = match cached.as_ref().filter(is_valid).filter(has) {
+            let reaches = |it: &&Arc<Silent>| it.end.is_none_or(|end| from < end);
+            let silent = match cached.as_ref().filter(is_valid).filter(reaches) {
                 Some(silent) => silent.clone(),
                 None => {
                     let is_next = cached.as_ref().filter(is_valid).is_some();
@@ -74,7 +75,7 @@ impl History {
                 }
             };
             drop(cached);
-            store.list(&silent, from, since, wanted)
+            store.list(&silent, from, since, wanted, has)
         })
     }
 
@@ -137,6 +138,7 @@ impl Store {
         from: u64,
         since: i64,
         wanted: impl Fn(&str) -> bool,
+        has: impl Fn(&str) -> bool,
     ) -> Result<Part> {
         let transaction = self.database.begin_read()?;
         let (metrics, texts) = (transaction.open_table(METRICS)?, transaction.open_table(TEXTS)?);
@@ -146,7 +148,7 @@ impl Store {
         };
         let mut part = Part::default();
         let mut names: HashMap<u32, Option<Arc<str>>> = HashMap::new();
-        let mut dimensions: Option<(u32, Arc<str>)> = None;
+        let mut dimensions: Option<(u32, Option<Arc<str>>)> = None;
         let first = silent.places.partition_point(|(place, _)| *place < from);
         let rest = silent.places.get(first..).unwrap_or_default();
         for (place, _) in rest.iter().filter(|(_, last)| *last > since) {
@@ -169,10 +171,11 @@ impl Store {
                 Some((known, own)) if *known == of => own.clone(),
                 _ => {
                     part.work += 1;
-                    let own = text(Kind::Dimensions, of)?;
+                    let own = Some(text(Kind::Dimensions, of)?).filter(|own| has(own));
                     dimensions.insert((of, own)).1.clone()
                 }
             };
+            let Some(own) = own else { continue };
             let range = (of, number, 0, 0)..=(of, number, u32::MAX, u32::MAX);
             let groups = metrics.range(range)?.map(|entry| Ok(Group(entry?.0.value().2)));
             let groups = groups.collect::<Result<_>>()?;

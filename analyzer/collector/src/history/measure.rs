@@ -73,7 +73,7 @@ fn next(like: Like, last: f64, random: &mut Random) -> f64 {
         Like::Busy => {
             let number = 10.0 + random.normal() * 2.0;
             // As the recorder rounds it.
-            (number.clamp(0.0, 100.0) * 1024.0).round() / 1024.0
+            (number.clamp(0.0, 100.0) * 128.0).round() / 128.0
         }
     }
 }
@@ -125,7 +125,12 @@ fn cost_of_hosts() {
             let kinds = kinds.iter().flat_map(|(like, count)| vec![*like; *count]);
             let columns = kinds.enumerate().map(|(at, like)| {
                 let is_difference = matches!(like, Like::Seldom | Like::Traffic | Like::Again);
-                let column = history.column(&format!("{record}/{at}"), is_difference).unwrap();
+                let name = format!("{record}/{at}");
+                let column = match like {
+                    Like::Often | Like::Slow => history.column_of_bytes(&name),
+                    _ => history.column(&name, is_difference),
+                };
+                let column = column.unwrap();
                 (column, like, (random.part() * 1e6).round() * 4096.0)
             });
             let mut columns: Vec<_> = columns.collect();
@@ -197,13 +202,16 @@ fn bytes_of_series() {
         let (mut minutes, mut rows) = (chunk::Chunk::default(), chunk::Chunk::default());
         let mut random = Random(1);
         let is_difference = matches!(like, Like::Seldom | Like::Traffic);
-        let (column, mut last) = (Column(2 | u32::from(is_difference)), 1e9);
+        let is_bytes = matches!(like, Like::Often | Like::Slow);
+        let column = Column(4 | u32::from(is_bytes) << 1 | u32::from(is_difference));
+        let mut last = 1e9;
         for round in 1..=2160 {
             last = next(like, last, &mut random);
             let columns = vec![(column, Sample::one(last))];
             rows.push(&Row { end: round * 10_000, over: 10_000, columns });
         }
         periods::add_to_minutes(&mut minutes, &rows);
+        minutes.round();
         let bytes = minutes.encode(0, MINUTE).len();
         let points = minutes.times.len();
         println!(

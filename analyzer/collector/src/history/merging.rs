@@ -136,7 +136,7 @@ impl<'t> Merging<'t> {
                 continue;
             };
             chunk.join(&part);
-            self.store(Tier::Minutes, slot, group, &chunk)?;
+            self.store(Tier::Minutes, slot, group, &mut chunk)?;
             self.roll(slot, group, &chunk)?;
         }
         Ok(())
@@ -196,7 +196,7 @@ impl<'t> Merging<'t> {
                 let Some(mut chunk) = self.load(tier, slot, group)? else { continue };
                 chunk.retain(|time| !replaced.contains(&time));
                 chunk.join(&part);
-                self.store(tier, slot, group, &chunk)?;
+                self.store(tier, slot, group, &mut chunk)?;
             }
         }
         Ok(())
@@ -215,7 +215,8 @@ impl<'t> Merging<'t> {
         Ok(Some(chunk.unwrap_or_default()))
     }
 
-    fn store(&mut self, tier: Tier, slot: u32, group: Group, chunk: &Chunk) -> Result<()> {
+    fn store(&mut self, tier: Tier, slot: u32, group: Group, chunk: &mut Chunk) -> Result<()> {
+        chunk.round();
         let bytes = chunk.encode(tier.begin(slot), tier.length());
         let before = self.chunks.insert((tier.number(), slot, group.0), bytes.as_slice())?;
         let before = before.map_or(-ENTRY, |before| before.value().len() as i64);
@@ -263,7 +264,7 @@ fn by_slots(tier: Tier, chunk: Chunk) -> Vec<(u32, Chunk)> {
 /// A row that comes later than this after its slot makes the periods of the slot again.
 const LATE: i64 = 15 * MINUTE;
 /// Rows further ahead are dropped; programs may report points two hours ahead.
-pub(super) const AHEAD: i64 = 3 * HOUR;
+const AHEAD: i64 = 3 * HOUR;
 /// Rows of a chunk: one each second for a slot of rows, and more.
 const MAX_ROWS: usize = 10_000;
 /// Bytes of an entry beside its value.

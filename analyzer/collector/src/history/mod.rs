@@ -8,11 +8,9 @@
 mod bytes;
 mod catalogue;
 mod chunk;
-mod clock;
 mod integers;
 mod listed;
 mod log;
-mod mark;
 #[cfg(test)]
 mod measure;
 mod merging;
@@ -21,12 +19,10 @@ mod meta;
 mod model;
 mod open;
 mod periods;
-mod prune;
 mod reading;
 mod rows;
 mod sample;
 mod samples;
-mod size;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -37,7 +33,6 @@ use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -48,8 +43,6 @@ use open::Opened;
 pub(crate) use reading::Reader;
 pub(crate) use sample::Sample;
 pub(crate) use tier::{MINUTE, Tier};
-
-use crate::stderr::eprintln_lossy;
 
 /// Metrics that are recorded together: those of a record of a data source, or one that a program reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,8 +80,6 @@ pub(crate) struct History {
     catalogue: Mutex<Catalogue>,
     upkeep: Mutex<upkeep::Upkeep>,
     silent: Mutex<Option<Arc<listed::Silent>>>,
-    /// Since when the clock may be wrong.
-    doubt: Mutex<Option<Instant>>,
     pub(crate) counters: Counters,
 }
 
@@ -142,8 +133,16 @@ impl Column {
 impl Column {
     /// True for differences of a counter, which add up; false for values.
     pub(crate) fn is_difference(self) -> bool {
-        self.0 & 1 == 1
+        self.0 & Self::DIFFERENCE != 0
     }
+
+    /// True for gauges of bytes: while they change, their periods are rounded.
+    fn is_rounded(self) -> bool {
+        self.0 & (Self::BYTES | Self::DIFFERENCE) == Self::BYTES
+    }
+
+    const DIFFERENCE: u32 = 1;
+    const BYTES: u32 = 2;
 }
 
 impl History {
@@ -158,7 +157,6 @@ impl History {
             catalogue: Mutex::default(),
             upkeep: Mutex::default(),
             silent: Mutex::default(),
-            doubt: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -170,47 +168,32 @@ impl History {
 
     /// The column of a name.
     pub(crate) fn column(&self, name: &str, is_difference: bool) -> Option<Column> {
-        let number = self.number(Kind::Column, &format!("{}{name}", u8::from(is_difference)))?;
-        Some(Column(number << 1 | u32::from(is_difference)))
+        self.column_with(name, u32::from(is_difference))
+    }
+
+    /// The column of a gauge of bytes: [`Column::is_rounded`].
+    pub(crate) fn column_of_bytes(&self, name: &str) -> Option<Column> {
+        self.column_with(name, Column::BYTES)
+    }
+
+    fn column_with(&self, name: &str, flags: u32) -> Option<Column> {
+        let number = self.number(Kind::Column, &format!("{flags}{name}"))?;
+        Some(Column(number << 2 | flags))
     }
 
     fn number(&self, kind: Kind, text: &str) -> Option<u32> {
-        let number =
-            self.with(|store| self.catalogue.lock().number(store, kind, text, self.limit))?;
-        if number.is_none() {
-            self.report_full();
-        }
-        number
-    }
-
-    /// Reports once that there is no room in the catalogue.
-    fn report_full(&self) {
-        if !self.catalogue.lock().fills() {
-            return;
-        }
-        Counters::add(&self.counters.errors, 1);
-        eprintln_lossy(format_args!(
-            "flowmote-analyzer: the catalogue of {} is full: new metrics are not recorded until others \
-             had no samples for {} days",
-            self.path.display(),
-            Tier::Minutes.keep() / tier::DAY
-        ));
+        self.with(|store| self.catalogue.lock().number(store, kind, text)).flatten()
     }
 
     /// Adds a place that samples of a metric are in, unless it is there. False if there is no room.
     pub(crate) fn add_metric(&self, name: &str, dimensions: &str, stored: &Stored) -> bool {
-        let metric = (name, dimensions);
-        let add = |store: &_| self.catalogue.lock().add(store, metric, stored, self.limit);
-        let added = self.with(add);
-        if added == Some(false) {
-            self.report_full();
-        }
-        added.unwrap_or_default()
+        let add = |store: &_| self.catalogue.lock().add(store, (name, dimensions), stored);
+        self.with(add).unwrap_or_default()
     }
 
     /// True if a batch should be written before more is added.
     pub(crate) fn is_enough(&self, batch: &Batch) -> bool {
-        batch.bytes() + self.catalogue.lock().bytes() >= self.memory / 8
+        batch.bytes() >= self.memory / 8
     }
 
     /// Counts samples that have no place.

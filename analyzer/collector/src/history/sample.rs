@@ -32,6 +32,13 @@ impl Sample {
         self.count != 0.0
     }
 
+    /// With a mean, a minimum and a maximum of 16 significant bits.
+    fn rounded(&self) -> Self {
+        let mean = rounded(self.sum / self.count);
+        let (min, max) = (rounded(self.min), rounded(self.max));
+        Self { sum: mean * self.count, min, max, count: self.count }
+    }
+
     /// Adds other samples.
     pub(crate) fn add(&mut self, other: &Self) {
         if !self.is_known() {
@@ -41,6 +48,28 @@ impl Sample {
             self.min = self.min.min(other.min);
             self.max = self.max.max(other.max);
             self.count += other.count;
+        }
+    }
+}
+
+/// A number to the nearest one of 16 significant bits, away from zero from the middle on.
+fn rounded(number: f64) -> f64 {
+    let half = 1 << (LOW - 1);
+    let bits = number.to_bits().saturating_add(half) & !((1 << LOW) - 1);
+    Some(f64::from_bits(bits)).filter(|it| it.is_finite()).unwrap_or(number)
+}
+
+/// Rounds the samples of a list, unless all are the same number.
+pub(super) fn round(samples: &mut Samples) {
+    let first = samples.iter().flatten().next().map(|it| it.min);
+    if samples.iter().flatten().all(|it| Some(it.min) == first && Some(it.max) == first) {
+        return;
+    }
+    match samples {
+        Samples::Ones(list) => list.iter_mut().for_each(|number| *number = rounded(*number)),
+        Samples::Several(list) => {
+            let known = list.iter_mut().filter(|it| it.is_known());
+            known.for_each(|it| *it = it.rounded());
         }
     }
 }
@@ -302,6 +331,8 @@ const SHARED: u8 = 4;
 const BITS: u8 = 8;
 /// Binary digits after the point of a list as integers, or zeros before it.
 const MAX_DIGITS: i8 = 30;
+/// Bits of a number that are not of its 16 most significant ones.
+const LOW: u32 = 52 - 15;
 /// A count, and a number as integer, below which no arithmetic with them overflows.
 const MOST: f64 = 4_294_967_296.0;
 const LARGEST: f64 = 4_611_686_018_427_387_904.0;
@@ -358,6 +389,36 @@ mod tests {
             let found = read(&mut Reader(&bytes), count, &[1, 2, 3]);
             prop_assert!(found.is_none_or(|samples| samples.len() == count));
         }
+    }
+
+    #[test]
+    fn changing_gauge_is_rounded_and_a_constant_is_not() {
+        let sample = |sum: f64, min, max| Sample { sum, min, max, count: 6.0 };
+        let constant = sample(6.0 * 8_123_456_511.0, 8_123_456_511.0, 8_123_456_511.0);
+        let mut samples = Samples::Several(vec![constant, Sample::default(), constant]);
+        round(&mut samples);
+        assert_eq!(samples.get(0), Some(constant));
+        let changing = sample(6.0 * 8_123_456_789.0, 8_123_400_001.0, 8_123_500_001.0);
+        samples.push(&changing);
+        samples.push(&sample(6.0 * 65_535.0, 1.0, 65_535.0));
+        round(&mut samples);
+        assert_eq!(samples.get(1), None);
+        let step = 131_072.0;
+        let found = samples.get(3).unwrap();
+        for (number, exact) in [
+            (found.sum / 6.0, changing.sum / 6.0),
+            (found.min, changing.min),
+            (found.max, changing.max),
+        ] {
+            assert!((number - exact).abs() <= step / 2.0 && number % step == 0.0, "{number}");
+        }
+        // Small numbers are exact.
+        assert_eq!(samples.get(4), Some(sample(6.0 * 65_535.0, 1.0, 65_535.0)));
+        let before = format!("{samples:?}");
+        round(&mut samples);
+        assert_eq!(format!("{samples:?}"), before);
+        assert_eq!(rounded(f64::MAX), f64::MAX);
+        assert_eq!(rounded(-65_537.0), -65_538.0);
     }
 
     #[test]

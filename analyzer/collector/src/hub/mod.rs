@@ -7,7 +7,7 @@ mod parts;
 mod queries;
 mod temporary;
 
-use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use core::sync::atomic::AtomicU64;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -26,13 +26,13 @@ use tokio::sync::{Semaphore, watch};
 use crate::aws;
 use crate::cost::Prices;
 use crate::export::Exports;
+use crate::flow_history::FlowHistory;
 use crate::flow_logs::{self, FlowLogs};
 use crate::http::Counters;
 use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
 use crate::relay::{Relay, RouteSetting};
 use crate::state::{FLOW_LOG, SETTINGS, Settings, State};
-use crate::stderr::eprintln_lossy;
 pub(crate) use parts::Parts;
 use temporary::Temporary;
 
@@ -68,6 +68,8 @@ pub(crate) struct Hub {
     /// Where received datagrams are sent on.
     pub(crate) relay: Relay,
     pub(crate) flow_logs: FlowLogs,
+    /// The flows of times before the samples that are held.
+    pub(crate) flow_history: Option<FlowHistory>,
     /// Where metrics are sent.
     pub(crate) exports: Exports,
     temporary: Mutex<Vec<Temporary>>,
@@ -76,8 +78,6 @@ pub(crate) struct Hub {
     start: Instant,
     /// The time of the start since 1970.
     start_unix: Duration,
-    /// The seconds of the last message about the clock.
-    clock: AtomicI64,
 }
 
 /// The numbered logs.
@@ -109,11 +109,14 @@ impl Hub {
         let (reported, events, alarms) = (memory / 32, memory / 32 * 3, memory / 64);
         let history = memory / 32;
         // Open records, the interfaces that they are of, and files.
-        let parts = if flow_logs.files.is_some() { 3 } else { 2 };
+        let files = [&flow_logs.files, &flow_logs.history].into_iter().flatten().count();
+        let parts = 2 + files;
         let records = parts * Self::record_memory(memory);
         let own = OVERHEAD + reported + events + 2 * alarms + history + records;
         let tables = memory.saturating_sub(own + exports.memory) / threads;
         let names = SourceNames::default();
+        let files = flow_logs.history.as_ref();
+        let flow_history = files.map(|files| FlowHistory::new(files.directory.clone()));
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // In the unit of the engine, so that its times are read back as they were sent.
@@ -142,12 +145,12 @@ impl Hub {
                 flow_logs,
                 u64::try_from(unix.as_millis()).unwrap_or_default(),
             ),
+            flow_history,
             exports,
             temporary: Mutex::default(),
             numbers: AtomicU64::new(0),
             start: Instant::now(),
             start_unix: unix,
-            clock: AtomicI64::new(0),
         };
         hub.restore();
         hub
@@ -219,6 +222,11 @@ impl Hub {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The start of the engine's time since 1970.
+    pub(crate) fn start_unix(&self) -> Duration {
+        self.start_unix
+    }
+
     /// The time of the engine of milliseconds since 1970; its start if they are earlier.
     pub(crate) fn time(&self, unix_ms: u64) -> EngineTime {
         EngineTime::after_start(Duration::from_millis(unix_ms).saturating_sub(self.start_unix))
@@ -263,31 +271,10 @@ impl Hub {
             let Logs { flows, events } = &mut *self.logs.lock();
             analyzer.tick(now, flows, events);
         }
-        self.compare_clocks(now);
         aws::logs::add_events(self);
         self.relay.resolve(|| self.port_names());
         let entries = self.logs.lock().entries();
         self.news.send_if_modified(|known| core::mem::replace(known, entries) != entries);
-    }
-
-    /// Reports that the times of this run, which are those of its start, are not those of the system.
-    fn compare_clocks(&self, now: EngineTime) {
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let ahead = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-        let own = ahead(Duration::from_millis(self.unix_ms(now)));
-        let Some(off) = drift(own - ahead(unix), self.clock.load(Ordering::Relaxed)) else {
-            return;
-        };
-        self.clock.store(off, Ordering::Relaxed);
-        if off.abs() <= SAME {
-            return;
-        }
-        let word = if off > 0 { "later" } else { "earlier" };
-        eprintln_lossy(format_args!(
-            "flowmote-analyzer: all times are {} s {word} than the clock, which was set after the start, \
-             or the machine slept: start again for times as of the clock",
-            off.abs()
-        ));
     }
 
     /// The names of all ports.
@@ -435,13 +422,6 @@ impl Hub {
     }
 }
 
-/// The seconds between two clocks, if they are not those of the last message.
-fn drift(off: i64, before: i64) -> Option<i64> {
-    ((off - before).abs() > SAME).then_some(off)
-}
-
-/// Seconds between two clocks that are the same.
-const SAME: i64 = 2;
 /// Memory of the program itself, its logs, its connections and their replies, in bytes.
 const OVERHEAD: usize = 18 << 20;
 /// Records that the flow log keeps.
@@ -452,15 +432,3 @@ const MAX_QUERIES: usize = 2;
 const ROWS: usize = 2048;
 /// Requests that wait at the same time.
 const MAX_WAITING: usize = 256;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clock_that_is_set_is_reported_once() {
-        assert_eq!([0, 2, -2].map(|off| drift(off, 0)), [None; 3]);
-        assert_eq!((drift(3, 0), drift(3, 3), drift(5, 3)), (Some(3), None, None));
-        assert_eq!((drift(0, 3), drift(-86_400, 0)), (Some(0), Some(-86_400)));
-    }
-}

@@ -16,7 +16,8 @@ const EXAMPLES = [
   ['Protocols', { keys: 'stack', value: 'frames' }],
 ];
 // Parts of the past, in ms, with the step of their course.
-const SPANS = { '-1m': [60000, '1s'], '-5m': [300000, '5s'], '-15m': [900000, '15s'], '-1h': [3600000, '1m'] };
+const SPANS = { '-1m': [60000, '1s'], '-5m': [300000, '5s'], '-15m': [900000, '15s'], '-1h': [3600000, '1m'],
+  '-6h': [21600000, '5m'], '-24h': [86400000, '15m'], '-168h': [604800000, '2h'] };
 const ROWS = 100, LINES = 5;
 
 export async function explore(view, parameters) {
@@ -31,7 +32,8 @@ export async function explore(view, parameters) {
   const output = make('div');
   view.append(figure.element, section('Flows', output));
   return {
-    period: 2000,
+    // What is read from files does not change that fast.
+    period: span > 3600000 ? 30000 : 2000,
     async update() {
       const reply = await flows({ ...flow, step, n: ROWS }).catch(report);
       report();
@@ -43,10 +45,11 @@ export async function explore(view, parameters) {
   };
 }
 
-function captionOf({ flows, found, scanned, unseenBelow }, { factor, unit }) {
+function captionOf({ flows, found, scanned, unseenBelow, notInHistory }, { factor, unit }) {
   const shown = flows.length < found ? `the ${flows.length} largest of ` : '';
   const unseen = unseenBelow ? `; a flow without a sample has less than ${short(unseenBelow * factor, unit)}` : '';
-  return `${shown}${count(found)} flows in ${count(scanned)} samples${unseen}`;
+  const later = notInHistory ? `; the history of flows does not have ${notInHistory.join(', ')}` : '';
+  return `${shown}${count(found)} flows in ${count(scanned)} samples${unseen}${later}`;
 }
 
 const examples = () => make('p', { class: 'examples' }, 'Examples: ',
@@ -61,7 +64,7 @@ async function form(flow) {
     value: field('value', flow.value, values, 'bytes'),
     filter: field('filter', flow.filter, words, 'dport=443&ipproto=6'),
   };
-  const options = Object.keys(SPANS).map((from) => make('option', { value: from, selected: from === flow.from }, `last ${from.slice(1, -1)}\u00a0${from.endsWith('h') ? 'h' : 'min'}`));
+  const options = Object.keys(SPANS).map((from) => make('option', { value: from, selected: from === flow.from }, `last ${from === '-168h' ? '7\u00a0days' : `${from.slice(1, -1)}\u00a0${from.endsWith('h') ? 'h' : 'min'}`}`));
   const span = make('label', {}, 'time', make('select', { name: 'from' }, ...options));
   const element = make('form', {}, ...Object.values(fields).map((one) => one.element), span, make('button', {}, 'Show'));
   element.addEventListener('submit', (event) => {

@@ -148,6 +148,17 @@ impl Average {
         *second += square * value * value;
     }
 
+    /// The average of packets that have the same value, of which these are the sums.
+    pub(super) fn of(value: f64, packets: Sums) -> Self {
+        let Sums { total, squares, .. } = packets;
+        Self {
+            weights: total,
+            values: total * value,
+            squared_weights: squares,
+            moments: [squares * value, squares * value * value],
+        }
+    }
+
     fn scaled(self, factor: f64) -> Self {
         let square = factor * factor;
         Self {

@@ -34,6 +34,7 @@ mod merge;
 mod observed;
 mod observer;
 mod plan;
+mod plan_logged;
 #[cfg(test)]
 mod random;
 mod sampling;
@@ -61,7 +62,7 @@ pub(crate) use plan::Plan;
 #[cfg(test)]
 pub(crate) use random::Random;
 pub use sampling::{Basis, SampleCounters, SamplingRate};
-pub(crate) use segment::Entry;
+pub(crate) use segment::{Entry, Found};
 pub(crate) use slot::{Probe, Ticks, key_hash};
 pub use snapshot::{ActiveFlow, Query, Snapshot, SourceFlow, SourceFlows};
 pub(crate) use snapshot::{Item, further, largest};

@@ -15,16 +15,16 @@ use crate::keys::{
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) keys: Keys,
-    filter: Option<Filter>,
+    pub(super) filter: Option<Filter>,
     /// What the main sum of an entry adds up. `None` if the value of the definition is no sum but the
     /// first of the further values: the main sum is then that of its samples.
-    main: Option<Expression>,
-    further: Box<[Measure]>,
+    pub(super) main: Option<Expression>,
+    pub(super) further: Box<[Measure]>,
 }
 
 /// A value of a packet, and how it is used.
 #[derive(Clone, Debug)]
-enum Measure {
+pub(super) enum Measure {
     Sum(Expression),
     Average(Expression),
     Smallest(Expression),
@@ -165,7 +165,7 @@ impl Measure {
         })
     }
 
-    fn of(&self) -> &Expression {
+    pub(super) fn of(&self) -> &Expression {
         match self {
             Self::Sum(of)
             | Self::Average(of)
@@ -175,7 +175,7 @@ impl Measure {
         }
     }
 
-    fn observe(&self, subject: &impl Subject, hasher: &RandomState) -> Observation {
+    pub(super) fn observe(&self, subject: &impl Subject, hasher: &RandomState) -> Observation {
         let Some(value) = subject.value(self.of()) else { return Observation::Absent };
         if let Self::Distinct(_) = self {
             return Observation::Distinct(hash(&value, hasher));

@@ -8,6 +8,7 @@ use super::error::{Problem, SyntaxError, similar};
 use super::function::{self, Function};
 use super::kind::Kind;
 use super::packet::Packet;
+use super::subject::Bearer;
 use super::syntax::Part;
 use super::value::Value;
 
@@ -91,10 +92,29 @@ impl Expression {
     /// The value for `packet`; `None` if the packet has none.
     #[inline]
     pub fn eval<'p>(&'p self, packet: &'p Packet<'_>, context: &Context<'p>) -> Option<Value<'p>> {
+        self.eval_of(packet, context)
+    }
+
+    /// The same for whatever has keys.
+    #[inline]
+    pub(crate) fn eval_of<'p>(
+        &'p self,
+        bearer: &'p impl Bearer,
+        context: &Context<'p>,
+    ) -> Option<Value<'p>> {
         match &self.node {
-            Node::Key(info, instance, _) => info.value(packet, *instance),
+            Node::Key(info, instance, common) => bearer.key(info, *instance, *common),
             Node::Literal(value) => Some(value.clone()),
-            Node::Function(function) => function.eval(packet, context),
+            Node::Function(function) => function.eval(bearer, context),
+        }
+    }
+
+    /// Passes on each key that the value follows from: its name, and the number of its header.
+    pub(crate) fn visit<'e>(&'e self, visit: &mut dyn FnMut(&'e str, u8)) {
+        match &self.node {
+            Node::Key(info, instance, _) => visit(info.name, *instance),
+            Node::Literal(_) => {}
+            Node::Function(function) => function.visit(visit),
         }
     }
 
@@ -127,7 +147,7 @@ impl Expression {
 
     /// The key, if it is one whose values are stored beside a sample.
     #[inline]
-    pub(super) fn common(&self) -> Option<Common> {
+    pub(crate) fn common(&self) -> Option<Common> {
         match self.node {
             Node::Key(_, _, common) => common,
             _ => None,

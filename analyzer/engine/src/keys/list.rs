@@ -62,6 +62,11 @@ impl Keys {
         self.expressions.iter().all(|expression| subject.write(expression, buffer))
     }
 
+    /// Passes on each key that they follow from.
+    pub(crate) fn visit<'e>(&'e self, visit: &mut dyn FnMut(&'e str, u8)) {
+        self.expressions.iter().for_each(|expression| expression.visit(visit));
+    }
+
     /// The published text of a key from its bytes.
     pub fn text(&self, bytes: &[u8], separator: &str) -> String {
         use core::fmt::Write;

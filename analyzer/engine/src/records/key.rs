@@ -51,17 +51,6 @@ impl Key {
         Self { interface, direction, tuple: traffic.tuple, reason, link: None }
     }
 
-    /// True for the same key, if `link` with the same ends and VLAN.
-    #[inline]
-    pub(super) fn is(&self, other: &Self, link: bool) -> bool {
-        let Self { interface, direction, tuple, reason, .. } = other;
-        self.tuple == *tuple
-            && self.interface == *interface
-            && self.direction == *direction
-            && self.reason == *reason
-            && (!link || self.link == other.link)
-    }
-
     /// The key of a packet that was sampled at, or discarded by, a data source.
     pub(super) fn of(packet: &Packet<'_>, passed: &Passed, source: Source, link: bool) -> Self {
         let mut key = Self::sampled(passed, source);

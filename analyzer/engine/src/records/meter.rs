@@ -7,7 +7,8 @@ use foldhash::HashSet;
 
 use super::key::Key;
 use super::known::Known;
-use super::record::{Record, Sample, micros};
+use super::record::{Frames, Record, Sample};
+use super::sources::Sources;
 use super::table::{SECOND, Table};
 use crate::agents::{Losses, Lost};
 use crate::instant::Instant;
@@ -19,6 +20,7 @@ use crate::source::Source;
 #[derive(Debug)]
 pub struct Meter {
     tables: Vec<Table>,
+    sources: Sources,
     known: Known,
     /// The start of the engine's time, microseconds since 1970, as all times here. Windows begin at multiples
     /// of their length.
@@ -38,15 +40,18 @@ pub struct Meter {
 pub struct Windows {
     /// Seconds.
     pub seconds: u32,
-    /// True if records have MAC addresses and VLAN.
+    /// True if records have MAC addresses, VLAN and [`Frames`].
     pub link: bool,
+    /// True if records that have no room are passed on before their window has ended, so that a key may
+    /// have several.
+    pub early: bool,
 }
 
 /// What a window that has ended has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Closed<'a> {
-    /// A record.
-    Record(&'a Key, &'a Record),
+    /// A record, with its frames if they are [wanted](Windows::link).
+    Record(&'a Key, &'a Record, Option<&'a Frames>),
     /// An interface without a record, or of which something is missing.
     Interface(Source, Status),
 }
@@ -69,22 +74,37 @@ pub struct Window {
     pub seconds: u32,
 }
 
+impl Window {
+    fn number(number: u64, seconds: u32) -> Self {
+        Self { start: number.saturating_mul(seconds.into()), seconds }
+    }
+}
+
 impl Meter {
     /// No records; at most about `capacity` bytes will be used for them. The time of the engine begins at
     /// `start` since 1970.
     pub fn new(capacity: usize, start: Duration) -> Self {
-        let (tables, known, start) = (Vec::new(), Known::default(), micros(start));
-        Self { tables, known, start, last: start, capacity, refused: 0, missed: 0 }
+        let start = u64::try_from(start.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            tables: Vec::new(),
+            sources: Sources::default(),
+            known: Known::default(),
+            start,
+            last: start,
+            capacity,
+            refused: 0,
+            missed: 0,
+        }
     }
 
     /// Sets which windows there are, one of each length. The open records of others are removed.
     pub fn set_windows(&mut self, now: Instant, windows: &[Windows]) {
         let now = self.unix(now);
         self.tables.retain(|table| windows.iter().any(|it| it.seconds == table.seconds));
-        for Windows { seconds, link } in windows.iter().copied() {
+        for Windows { seconds, link, early } in windows.iter().copied() {
             match self.tables.iter_mut().find(|table| table.seconds == seconds) {
-                Some(table) => table.link = link,
-                None => self.tables.push(Table::new(seconds, link, now)),
+                Some(table) => (table.link, table.early) = (link, early),
+                None => self.tables.push(Table::new(seconds, link, early, now)),
             }
         }
     }
@@ -94,8 +114,9 @@ impl Meter {
         self.start.saturating_add(time.micros())
     }
 
-    /// Adds samples to the records of their windows.
-    pub fn add(&mut self, fresh: &Fresh) {
+    /// Adds samples to the records of their windows. Passes on those that have no room, if they may be
+    /// [early](Windows::early).
+    pub fn add(&mut self, fresh: &Fresh, mut early: impl FnMut(Window, Closed<'_>)) {
         let link = self.tables.iter().any(|table| table.link);
         let mut samples = fresh.samples().peekable();
         if fresh.missed > 0 {
@@ -110,34 +131,55 @@ impl Meter {
             let Some(sample) = self.sample(&sample, link) else { continue };
             batch.push(sample);
             if batch.len() == BATCH {
-                self.add_batch(&batch);
+                self.add_batch(&batch, &mut early);
                 batch.clear();
             }
         }
-        self.add_batch(&batch);
+        self.add_batch(&batch, &mut early);
     }
 
     /// A sample, as far as records need it; `None` if it is of no IP packet.
     #[inline]
-    fn sample(&self, taken: &Taken<'_>, link: bool) -> Option<Sample> {
-        let (key, passed) = match taken.passed() {
-            Some(passed) if !link => (Key::sampled(&passed, *taken.source), passed),
+    fn sample(&mut self, taken: &Taken<'_>, link: bool) -> Option<Sample> {
+        let (key, passed, frame) = match taken.passed() {
+            Some(passed) if !link => (Key::sampled(&passed, *taken.source), passed, taken.frame()),
             _ => {
                 let packet = taken.packet();
                 let passed = packet.passed()?;
-                (Key::of(&packet, &passed, *taken.source, link), passed)
+                let key = Key::of(&packet, &passed, *taken.source, link);
+                (key, passed, packet.frame_bytes())
             }
         };
-        let (time, packets) = (self.unix(taken.time), taken.packets);
+        let interface = self.sources.number(&key.interface);
+        let Taken { packets, rate_error, .. } = *taken;
+        let time = self.unix(taken.time);
         let Passed { traffic: Traffic { bytes, tcp_flags, .. }, connection, .. } = passed;
-        Some(Sample { time, packets, key, bytes, tcp_flags, connection })
+        Some(Sample {
+            time,
+            packets,
+            key,
+            interface,
+            bytes,
+            tcp_flags,
+            frame,
+            rate_error,
+            connection,
+        })
     }
 
-    fn add_batch(&mut self, samples: &[Sample]) {
+    fn add_batch(&mut self, samples: &[Sample], early: &mut impl FnMut(Window, Closed<'_>)) {
         // Long windows shall not take the room of short ones.
-        let share = self.capacity / self.tables.len().max(1);
+        let parts: usize = self.tables.iter().map(Table::parts).sum();
+        let part = self.capacity / parts.max(1);
         for table in &mut self.tables {
-            let free = share.saturating_sub(table.bytes());
+            let free = (part * table.parts()).saturating_sub(table.bytes());
+            if table.early && !table.has_room(samples.len(), free) {
+                let seconds = table.seconds;
+                table.pass_on(&self.sources, |number, key, record, frames| {
+                    let window = Window::number(number, seconds);
+                    early(window, Closed::Record(key, record, frames));
+                });
+            }
             self.refused += table.add(samples, free);
         }
     }
@@ -161,26 +203,29 @@ impl Meter {
         let (now, start) = (self.unix(now), self.start);
         let last_seen = |agent| Some(start.saturating_add(last_seen(agent)?.micros()));
         self.last = now;
-        let Self { tables, known, .. } = self;
+        let Self { tables, sources, known, .. } = self;
         known.expire(now);
-        for table in tables {
-            close(table, known, now, last_seen, &mut closed);
+        for table in tables.iter_mut() {
+            close(table, sources, known, now, last_seen, &mut closed);
+        }
+        if sources.are_many() {
+            sources.retain(&tables.iter().flat_map(Table::interfaces).collect());
         }
     }
 
     /// Passes on what all windows have, also those that have not ended.
     pub fn finish(&mut self, now: Instant, mut closed: impl FnMut(Window, Closed<'_>)) {
         let now = self.unix(now);
-        let Self { tables, known, .. } = self;
+        let Self { tables, sources, known, .. } = self;
         for table in tables {
             let end = now + u64::from(table.seconds) * SECOND;
-            close(table, known, end, |_| None, &mut closed);
+            close(table, sources, known, end, |_| None, &mut closed);
         }
     }
 
     /// Memory in use, in bytes.
     pub fn bytes(&self) -> usize {
-        self.tables.iter().map(Table::bytes).sum()
+        self.tables.iter().map(Table::bytes).sum::<usize>() + self.sources.bytes()
     }
 
     /// Open records.
@@ -192,6 +237,7 @@ impl Meter {
 /// Closes the windows of one length that have ended.
 fn close(
     table: &mut Table,
+    sources: &Sources,
     known: &mut Known,
     now: u64,
     last_seen: impl Fn(Address) -> Option<u64>,
@@ -202,11 +248,11 @@ fn close(
         return;
     }
     let seconds = table.seconds;
-    let window = |number: u64| Window { start: number * u64::from(seconds), seconds };
-    let mut seen = HashSet::default();
-    table.close(end, |number, key, record| {
+    let window = |number| Window::number(number, seconds);
+    let mut seen = table.take_passed(end);
+    table.close(end, sources, |number, key, record, frames| {
         seen.insert((number, key.interface));
-        closed(window(number), Closed::Record(key, record));
+        closed(window(number), Closed::Record(key, record, frames));
     });
     seen.iter().for_each(|(_, interface)| known.touch(*interface, now));
     let skipped = skipped(table, known, end);

@@ -12,6 +12,7 @@ mod key;
 mod known;
 mod meter;
 mod record;
+mod sources;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,4 @@ mod tests;
 pub use crate::keys::{Direction, Link};
 pub use key::{Action, Key};
 pub use meter::{Closed, Meter, Status, Window, Windows};
-pub use record::Record;
+pub use record::{Frames, Record};

@@ -86,6 +86,8 @@ struct World {
     meter: Meter,
     read: u64,
     sequence: u32,
+    /// What was passed on before its window had ended.
+    early: Lines,
 }
 
 /// What a window closed with, in text: records, then interfaces.
@@ -99,7 +101,7 @@ impl World {
     fn with_memory(windows: &[Windows], memory: usize) -> Self {
         let mut meter = Meter::new(memory, START);
         meter.set_windows(at(0.0), windows);
-        Self { analyzer: Analyzer::new(64 << 20), meter, read: 0, sequence: 0 }
+        Self { analyzer: Analyzer::new(64 << 20), meter, read: 0, sequence: 0, early: Lines::new() }
     }
 
     fn send(&mut self, seconds: f64, sampled: Sampled) {
@@ -111,7 +113,8 @@ impl World {
     fn read(&mut self) {
         let fresh = self.analyzer.history().after(self.read);
         self.read = fresh.end;
-        self.meter.add(&fresh);
+        let early = &mut self.early;
+        self.meter.add(&fresh, |window, closed| early.push(line(window, closed)));
         self.meter.lose(&self.analyzer.take_losses());
     }
 
@@ -119,32 +122,34 @@ impl World {
         self.read();
         let (mut lines, agents) = (Lines::new(), self.analyzer.agents());
         let last = |agent| agents.get(agent).map(|agent| agent.last_seen);
-        self.meter.close(at(seconds), last, |window, closed| {
-            let start = window.start - START.as_secs();
-            lines.push(match closed {
-                Closed::Record(key, record) => format!(
-                    "{start}+{} {} {} {} {:?} {:?} {} {} {}",
-                    window.seconds,
-                    key.interface.data_source.index,
-                    key.tuple.src,
-                    key.tuple.dst_port,
-                    key.direction,
-                    key.action(),
-                    record.packets,
-                    record.bytes,
-                    record.tcp_flags,
-                ),
-                Closed::Interface(interface, status) => {
-                    format!("{start}+{} {} {status:?}", window.seconds, interface.data_source.index)
-                }
-            });
-        });
+        self.meter.close(at(seconds), last, |window, closed| lines.push(line(window, closed)));
         lines.sort();
         lines
     }
 }
 
-const TEN: Windows = Windows { seconds: 10, link: false };
+fn line(window: Window, closed: Closed<'_>) -> String {
+    let start = window.start - START.as_secs();
+    match closed {
+        Closed::Record(key, record, _) => format!(
+            "{start}+{} {} {} {} {:?} {:?} {} {} {}",
+            window.seconds,
+            key.interface.data_source.index,
+            key.tuple.src,
+            key.tuple.dst_port,
+            key.direction,
+            key.action(),
+            record.packets,
+            record.bytes,
+            record.tcp_flags,
+        ),
+        Closed::Interface(interface, status) => {
+            format!("{start}+{} {} {status:?}", window.seconds, interface.data_source.index)
+        }
+    }
+}
+
+const TEN: Windows = Windows { seconds: 10, link: false, early: false };
 
 #[test]
 fn sums_are_those_of_the_samples_of_a_window() {
@@ -173,13 +178,16 @@ fn record_has_the_times_and_the_error_of_its_samples() {
     world.read();
     let mut found = Vec::new();
     let last_seen = |_| None;
-    world.meter.close(at(10.0), last_seen, |_, closed| {
-        if let Closed::Record(_, record) = closed {
-            found.push(*record);
+    world.meter.close(at(10.0), last_seen, |window, closed| {
+        if let Closed::Record(_, record, _) = closed {
+            found.push((window, *record));
         }
     });
-    let [record] = found[..] else { panic!("{found:?}") };
-    assert_eq!((record.first(), record.last()), (START, START + Duration::from_millis(1980)));
+    let [(window, record)] = found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (record.first(window), record.last(window)),
+        (START, START + Duration::from_millis(1980))
+    );
     assert_eq!((record.samples, record.sampling_rate()), (100, 100.0));
     // 196/√100 %, times √0.99 as 1 % of the packets were seen.
     assert!((record.error() - 19.5).abs() < 0.01, "{}", record.error());
@@ -188,7 +196,7 @@ fn record_has_the_times_and_the_error_of_its_samples() {
 
 #[test]
 fn each_window_length_has_all_samples() {
-    let windows = [1, 60].map(|seconds| Windows { seconds, link: false });
+    let windows = [1, 60].map(|seconds| Windows { seconds, link: false, early: false });
     let mut world = World::new(&windows);
     let (mut seconds, mut minutes) = (0.0, 0.0);
     for number in 1..=6000_u32 {
@@ -365,14 +373,14 @@ fn samples_that_were_gone_are_skipped_data_of_all_interfaces_in_their_windows() 
 
 #[test]
 fn records_that_have_no_room_are_counted_and_skipped_data() {
-    let mut world = World::with_memory(&[TEN], 64 << 10);
+    let mut world = World::with_memory(&[TEN], 32 << 10);
     for number in 1..=1000_u32 {
         let packet = Sampled { number, host: number as u8, length: 40, ..PACKET };
         let packet = Sampled { flags: (number >> 8) as u8, ..packet };
         world.send(1.0, packet);
     }
     world.read();
-    assert!(world.meter.bytes() <= 64 << 10, "{}", world.meter.bytes());
+    assert!(world.meter.bytes() <= 32 << 10, "{}", world.meter.bytes());
     let (open, refused) = (world.meter.open() as u64, world.meter.refused);
     assert!(open > 50 && refused > 0, "{open} {refused}");
     assert!(world.close(10.0).contains(&"0+10 5 Skipped".to_owned()));
@@ -388,7 +396,7 @@ fn records_that_have_no_room_are_counted_and_skipped_data() {
 #[test]
 fn mac_addresses_and_vlan_are_keys_where_they_are_wanted() {
     for link in [false, true] {
-        let mut world = World::new(&[Windows { seconds: 10, link }]);
+        let mut world = World::new(&[Windows { seconds: 10, link, early: false }]);
         world.send(1.0, PACKET);
         world.read();
         let mut links = Vec::new();
@@ -396,7 +404,7 @@ fn mac_addresses_and_vlan_are_keys_where_they_are_wanted() {
             at(10.0),
             |_| None,
             |_, closed| {
-                if let Closed::Record(key, _) = closed {
+                if let Closed::Record(key, ..) = closed {
                     links.push(key.link.map(|link| (link.src.0[5], link.dst.0[5], link.vlan)));
                 }
             },
@@ -436,10 +444,29 @@ fn port_of_a_discard_is_that_of_its_input() {
         at(10.0),
         |_| None,
         |_, closed| {
-            if let Closed::Record(key, _) = closed {
+            if let Closed::Record(key, ..) = closed {
                 found.push(key.interface);
             }
         },
     );
     assert_eq!(found, [port(9)]);
+}
+
+#[test]
+fn records_that_have_no_room_are_passed_on_early() {
+    let early = Windows { seconds: 60, link: false, early: true };
+    let mut world = World::with_memory(&[TEN, early], 256 << 10);
+    for number in 0..2000 {
+        world.send(61.0, Sampled { number, host: (number % 250) as u8, ..PACKET });
+        if number % 500 == 499 {
+            world.read();
+        }
+    }
+    assert!(world.early.len() > 250 && world.early.iter().all(|line| line.starts_with("60+60")));
+    let closed = world.close(120.0);
+    let packets = |line: &String| line.split(' ').nth(6)?.parse::<f64>().ok();
+    let all = world.early.iter().chain(closed.iter().filter(|line| line.starts_with("60+60")));
+    assert_eq!(all.filter_map(packets).sum::<f64>(), 2000.0 * 100.0);
+    assert_eq!(world.meter.refused, 0);
+    assert!(!closed.iter().any(|line| line.starts_with("60+60") && line.ends_with("NoData")));
 }

@@ -146,17 +146,17 @@ impl Block {
         row: &'a Row,
         context: &'a Context<'a>,
     ) -> Option<Stored<'a>> {
-        let (source, raw) = self.raw(at, row)?;
-        Some(Stored::new(source, &row.facts, raw, context))
+        let (origin, raw) = self.raw(at, row)?;
+        Some(Stored::new(&origin.source, &row.facts, raw, context))
     }
 
-    /// The data source and the bytes of the sample at `at`.
+    /// The origin and the bytes of the sample at `at`.
     #[inline]
-    pub(crate) fn raw(&self, at: usize, row: &Row) -> Option<(&Source, &[u8])> {
+    pub(crate) fn raw(&self, at: usize, row: &Row) -> Option<(&Origin, &[u8])> {
         let end = self.rows.get(at + 1).map_or(self.raw.len(), |next| next.at as usize);
         let raw = self.raw.get(row.at as usize..end)?;
         let origin = self.origins.get(row.observer.source() as usize)?;
-        Some((&origin.source, raw))
+        Some((origin, raw))
     }
 
     /// A copy of the samples from one on.

@@ -26,6 +26,8 @@ pub(crate) struct Taken<'a> {
     /// Packets that it stands for.
     pub(crate) packets: f64,
     pub(crate) source: &'a Source,
+    /// Variance of the sampling rate, relative to its square.
+    pub(crate) rate_error: f64,
     facts: &'a Facts,
     raw: &'a [u8],
 }
@@ -38,9 +40,16 @@ impl Fresh {
             .flat_map(|(block, first)| (*first..block.len()).map(move |at| (block.as_ref(), at)));
         places.filter_map(|(block, at)| {
             let row = block.row(at)?;
-            let (source, raw) = block.raw(at, row)?;
+            let (origin, raw) = block.raw(at, row)?;
             let time = block.start + Duration::from_millis(row.time().into());
-            Some(Taken { time, packets: row.weight().packets, source, facts: &row.facts, raw })
+            Some(Taken {
+                time,
+                packets: row.weight().packets,
+                source: &origin.source,
+                rate_error: origin.error,
+                facts: &row.facts,
+                raw,
+            })
         })
     }
 }
@@ -50,6 +59,11 @@ impl<'a> Taken<'a> {
     #[inline]
     pub(crate) fn passed(&self) -> Option<Passed> {
         self.facts.passed(self.source, self.raw)
+    }
+
+    /// Bytes of the frame, if the packet need not be decoded.
+    pub(crate) fn frame(&self) -> u64 {
+        self.facts.bytes.into()
     }
 
     pub(crate) fn packet(&self) -> Packet<'a> {

@@ -14,6 +14,7 @@ mod block;
 mod fresh;
 mod groups;
 mod history;
+mod logged;
 mod query;
 mod result;
 mod scan;
@@ -21,9 +22,11 @@ mod series;
 #[cfg(test)]
 mod tests;
 
+pub use crate::keys::{Logged, LoggedSum};
 pub use fresh::Fresh;
 pub(crate) use fresh::Taken;
 pub use history::{Held, History};
+pub use logged::Logs;
 pub use query::{PastQuery, PastQueryError};
 pub use result::{Course, PastResult};
 pub use scan::Scan;

@@ -31,6 +31,10 @@ pub struct PastQuery {
     step: Option<Duration>,
     /// Where the first whole step begins.
     first: Instant,
+    /// The start of the time of the samples in the time of the query.
+    zero: Duration,
+    /// Samples before it are not read: records have them.
+    samples_from: Instant,
 }
 
 /// A query that has no result.
@@ -62,7 +66,8 @@ impl PastQuery {
             return Err(PastQueryError::Empty);
         }
         let (hasher, agents, edges) = (RandomState::default(), AgentList::All, Vec::new());
-        let (first, ports) = (from, PortNames::default());
+        let (first, samples_from) = (from, from);
+        let (ports, zero) = (PortNames::default(), Duration::ZERO);
         Ok(Self {
             definition,
             plan,
@@ -75,6 +80,8 @@ impl PastQuery {
             edges,
             step: None,
             first,
+            zero,
+            samples_from,
         })
     }
 
@@ -92,6 +99,17 @@ impl PastQuery {
     /// What keys are read with.
     pub(crate) fn context(&self) -> Context<'_> {
         Context { lookup: &self.lookup, names: &self.ports }
+    }
+
+    /// The same in a time in which that of the samples begins at `zero`, so that there is time before it.
+    #[must_use]
+    pub fn since(self, zero: Duration) -> Self {
+        Self { zero, ..self }
+    }
+
+    /// A time of the query in that of the samples; their start if it is before.
+    pub fn sample_time(&self, time: Instant) -> Instant {
+        Instant::after_start(time.since(Instant::default()).saturating_sub(self.zero))
     }
 
     /// The same about some agents.
@@ -123,8 +141,22 @@ impl PastQuery {
 
     /// Begins the span where all samples are held.
     #[must_use]
-    pub fn within(mut self, held: &Held) -> Self {
-        self.from = self.from.max(held.begin()).min(self.to);
+    pub fn within(self, held: &Held) -> Self {
+        let begin = held.begin() + self.zero;
+        let from = self.from.max(begin).min(self.to);
+        Self { from, samples_from: from, ..self }.divided()
+    }
+
+    /// Sets the span, of which [records](super::Logs) have what is before `samples_from`. Steps are counted from
+    /// `first`.
+    #[must_use]
+    pub fn with_records(self, [from, samples_from, to]: [Instant; 3], first: Instant) -> Self {
+        let samples_from = samples_from.clamp(from, to);
+        Self { from, samples_from, to, first: first.max(from), ..self }.divided()
+    }
+
+    /// Divides the span into steps.
+    fn divided(mut self) -> Self {
         if let Some(step) = self.step {
             self.edges = vec![self.from];
             let mut edge = self.first;
@@ -142,6 +174,11 @@ impl PastQuery {
     /// The beginning of the span.
     pub fn from(&self) -> Instant {
         self.from
+    }
+
+    /// The first sample that is read, in the time of samples.
+    pub(crate) fn first_sample(&self) -> Instant {
+        self.sample_time(self.samples_from)
     }
 
     /// The end of the span.

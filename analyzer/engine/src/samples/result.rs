@@ -3,6 +3,7 @@
 use core::sync::atomic::AtomicBool;
 
 use super::groups::Groups;
+use super::logged::{Logs, NoLogs};
 use super::query::PastQuery;
 use super::scan::Scan;
 use super::series::{Fates, Spread, series};
@@ -66,6 +67,16 @@ struct Sum<'q> {
 impl PastQuery {
     /// The result, from scans that together have read each block once. `None` if `stop` was set.
     pub fn result(&self, scans: &[Scan], stop: &AtomicBool) -> Option<PastResult> {
+        self.result_with(scans, &NoLogs, stop)
+    }
+
+    /// The same with scans of records.
+    pub fn result_with(
+        &self,
+        scans: &[Scan],
+        logs: &impl Logs,
+        stop: &AtomicBool,
+    ) -> Option<PastResult> {
         let groups = Groups::new(self, scans);
         let mut fates = Fates::new(scans);
         let (candidates, total) = self.candidates(&groups, &mut fates);
@@ -74,7 +85,7 @@ impl PastQuery {
         let (flows, mut spreads) = self.listed(&top, &groups, &mut fates);
         let [other, total] = [other, total].map(|sum| sum.with_evicted(scans));
         spreads.extend([&other, &total].map(|sum| self.spread(sum.sums, sum.own, 0.0)));
-        let mut series = series(self, scans, &fates, &spreads, stop)?.into_iter();
+        let mut series = series(self, scans, &fates, &spreads, logs, stop)?.into_iter();
         let flows = flows.into_iter().map(|flow| (flow, series.next().unwrap_or_default()));
         Some(PastResult {
             from: self.from,

@@ -9,7 +9,8 @@ use super::block::Block;
 use super::history::Held;
 use super::query::PastQuery;
 use crate::flowcache::{
-    Budget, Decay, Entry, Item, Observer, Passage, Probe, Sums, Table, Ticks, Weight, key_hash,
+    Budget, Decay, Entry, Found, Item, Observer, Passage, Probe, Sums, Table, Ticks, Weight,
+    key_hash,
 };
 use crate::instant::Instant;
 use crate::keys::{Context, KeyBuffer};
@@ -19,7 +20,7 @@ use crate::source::Source;
 #[derive(Debug)]
 pub struct Scan {
     /// `seen` of an entry is its number, from 1.
-    table: Table,
+    pub(super) table: Table,
     budget: Budget,
     decay: Decay,
     /// Numbers of entries that were given.
@@ -36,9 +37,11 @@ pub struct Scan {
     pub(crate) scanned: u64,
     /// Samples in flows.
     pub(crate) matched: u64,
+    /// The number of the records that it is of, instead of blocks.
+    pub(crate) records: Option<usize>,
     batch: Vec<Pending>,
     /// The keys of the batch.
-    keys: Vec<KeyBuffer>,
+    pub(super) keys: Vec<KeyBuffer>,
 }
 
 /// The samples of a block that are in the span.
@@ -61,8 +64,8 @@ pub(crate) struct Origins {
 /// Samples of a data source that are in flows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
-    source: Source,
-    error: f64,
+    pub(super) source: Source,
+    pub(super) error: f64,
     pub(crate) packets: f64,
     pub(crate) samples: f64,
     pub(crate) sums: Sums,
@@ -102,7 +105,7 @@ impl PastQuery {
 }
 
 impl Scan {
-    fn new(query: &PastQuery, memory: usize) -> Self {
+    pub(super) fn new(query: &PastQuery, memory: usize) -> Self {
         let mut budget = Budget::new(memory);
         Self {
             table: Table::new(query.plan.shape(false), &mut budget),
@@ -116,13 +119,15 @@ impl Scan {
             all: Heaviest::default(),
             scanned: 0,
             matched: 0,
+            records: None,
             batch: Vec::with_capacity(BATCH),
             keys: vec![KeyBuffer::new(); BATCH],
         }
     }
 
     fn read(&mut self, query: &PastQuery, block: &Arc<Block>, context: &Context<'_>) {
-        let (first, end) = (block.before(query.from), block.before(query.to));
+        let end = query.sample_time(query.to);
+        let (first, end) = (block.before(query.first_sample()), block.before(end));
         if first >= end {
             return;
         }
@@ -201,19 +206,7 @@ impl Scan {
             seen.samples += 1.0;
             seen.sums.add(amount, weight);
         }
-        let Self { table, decay, budget, evicted, again, keys, .. } = self;
-        let Some(key) = keys.get(number) else { return 0 };
-        let probe = Probe::new(key, observer, hash);
-        let found =
-            table.entry(&probe, decay, budget, |entry| match entry.slot.observer.passage() {
-                Passage::Again => again.push(entry.slot.seen.0),
-                _ => *evicted = evicted.plus(entry.slot.sums),
-            });
-        let Some(found) = found else { return 0 };
-        if found.slot.seen == Ticks(0) {
-            self.numbers += 1;
-            found.slot.seen = Ticks(self.numbers);
-        }
+        let Some(found) = self.entry(number, observer, hash) else { return 0 };
         found.slot.sums.add(amount, weight);
         if !found.values.is_empty()
             && let Some(row) = block.row(at)
@@ -225,6 +218,28 @@ impl Scan {
             }
         }
         found.slot.seen.0
+    }
+
+    /// The entry of a key of the batch, which is made if it is absent.
+    #[inline]
+    pub(super) fn entry(
+        &mut self,
+        number: usize,
+        observer: Observer,
+        hash: u64,
+    ) -> Option<Found<'_>> {
+        let Self { table, decay, budget, evicted, again, keys, .. } = self;
+        let probe = Probe::new(keys.get(number)?, observer, hash);
+        let found =
+            table.entry(&probe, decay, budget, |entry| match entry.slot.observer.passage() {
+                Passage::Again => again.push(entry.slot.seen.0),
+                _ => *evicted = evicted.plus(entry.slot.sums),
+            })?;
+        if found.slot.seen == Ticks(0) {
+            self.numbers += 1;
+            found.slot.seen = Ticks(self.numbers);
+        }
+        Some(found)
     }
 
     /// The entries that are left.
@@ -256,22 +271,33 @@ impl Scan {
 impl Origins {
     /// For each data source of a block its number here; `None` if the query is not about it.
     fn of(&mut self, block: &Block, query: &PastQuery) -> Vec<Option<u32>> {
+        let numbers = block.origins.iter();
+        numbers.map(|origin| self.number(origin.source, origin.error, query)).collect()
+    }
+
+    /// The number of a data source; `None` if the query is not about it.
+    pub(super) fn number(&mut self, source: Source, error: f64, query: &PastQuery) -> Option<u32> {
+        if !query.agents.contains(&source, &query.lookup.topology) {
+            return None;
+        }
         let Self { numbers, list } = self;
-        let topology = &query.lookup.topology;
-        let number = |origin: &super::block::Origin| {
-            if !query.agents.contains(&origin.source, topology) {
-                return None;
-            }
-            let number = *numbers.entry(origin.source).or_insert_with(|| {
-                let (source, sums) = (origin.source, Sums::default());
-                list.push(Seen { source, error: 0.0, packets: 0.0, samples: 0.0, sums });
-                (list.len() - 1) as u32
-            });
-            let seen = list.get_mut(number as usize)?;
-            seen.error = seen.error.max(origin.error);
-            Some(number)
-        };
-        block.origins.iter().map(number).collect()
+        let number = *numbers.entry(source).or_insert_with(|| {
+            let sums = Sums::default();
+            list.push(Seen { source, error: 0.0, packets: 0.0, samples: 0.0, sums });
+            (list.len() - 1) as u32
+        });
+        let seen = list.get_mut(number as usize)?;
+        seen.error = seen.error.max(error);
+        Some(number)
+    }
+
+    /// The number of a data source that has records.
+    pub(super) fn known(&self, source: &Source) -> Option<u32> {
+        self.numbers.get(source).copied()
+    }
+
+    pub(super) fn at(&mut self, number: u32) -> Option<&mut Seen> {
+        self.list.get_mut(number as usize)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Seen> {
@@ -280,4 +306,4 @@ impl Origins {
 }
 
 /// Samples whose entries are loaded at the same time.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;

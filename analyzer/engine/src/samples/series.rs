@@ -3,9 +3,12 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use super::logged::Logs;
 use super::query::PastQuery;
 use super::scan::{Part, Scan};
 use crate::flowcache::{Accumulator, Estimate, Observation};
+use crate::instant::Instant;
+use crate::keys::{KeyBuffer, Logged, LoggedSubject};
 
 /// For each entry of each scan the flow that it belongs to.
 pub(super) struct Fates(Vec<Vec<u32>>);
@@ -57,6 +60,7 @@ pub(super) fn series(
     scans: &[Scan],
     fates: &Fates,
     spreads: &[Spread],
+    logs: &impl Logs,
     stop: &AtomicBool,
 ) -> Option<Vec<Vec<Option<Estimate>>>> {
     let Some(steps) = query.edges.len().checked_sub(1) else { return Some(Vec::new()) };
@@ -69,6 +73,9 @@ pub(super) fn series(
                 return None;
             }
             cells.read(part, fates);
+        }
+        if let Some(number) = scan.records {
+            logs.read(number, &mut |time, flows| cells.read_records(scan, fates, time, flows))?;
         }
     }
     Some(cells.series(spreads))
@@ -84,8 +91,9 @@ struct Cells<'q> {
 
 impl Cells<'_> {
     fn read(&mut self, part: &Part, fates: &[u32]) {
-        let place = |time| part.block.before(time).saturating_sub(part.first);
         let query = self.query;
+        let before = |time| part.block.before(query.sample_time(time));
+        let place = |time| before(time).saturating_sub(part.first);
         let edges = query.edges.iter().zip(query.edges.iter().skip(1));
         for (step, (begin, end)) in edges.enumerate() {
             let range = place(*begin)..place(*end).min(part.entries.len());
@@ -94,6 +102,30 @@ impl Cells<'_> {
                 if fate != Fates::NONE {
                     self.add(part, part.first + at, step, fate);
                 }
+            }
+        }
+    }
+
+    /// Reads the records of a window, whose entries are looked up: so nothing is kept of each record.
+    fn read_records(&mut self, scan: &Scan, fates: &[u32], time: Instant, flows: &[Logged]) {
+        let query = self.query;
+        let Some(step) = query.edges.partition_point(|edge| *edge <= time).checked_sub(1) else {
+            return;
+        };
+        let (context, mut key) = (query.context(), KeyBuffer::new());
+        for flow in flows {
+            let fate = match scan.entry_of(query, flow, &mut key) {
+                None => continue,
+                Some(0) => Fates::OTHER,
+                Some(entry) => fates.get(entry as usize).copied().unwrap_or(Fates::NONE),
+            };
+            if fate == Fates::NONE {
+                continue;
+            }
+            let place = (fate as usize).min(self.flows) * self.steps + step;
+            if let Some(cell) = self.list.get_mut(place).filter(|_| step < self.steps) {
+                let subject = LoggedSubject { flow, context: &context };
+                query.plan.add_logged_value(&subject, cell, &query.hasher);
             }
         }
     }

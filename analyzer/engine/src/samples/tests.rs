@@ -18,6 +18,8 @@ use crate::lookup::Lookup;
 use crate::samples::{Held, PastQuery, PastQueryError, PastResult};
 use crate::source::AgentList;
 
+mod logged;
+
 fn at(seconds: f64) -> Instant {
     Instant::after_start(Duration::from_secs_f64(seconds))
 }

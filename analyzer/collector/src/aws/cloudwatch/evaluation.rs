@@ -279,7 +279,7 @@ impl<'a> Evaluation<'a> {
         let (since, before, mut next) = (self.now() - LISTED, found.len(), Some(0));
         while found.len() - before <= MAX_FOUND
             && let Some(from) = next
-            && let Some(part) = past::silent(self.hub, from, since, &wanted)
+            && let Some(part) = past::silent(self.hub, from, since, &wanted, &[])
         {
             next = part.next;
             math::spend(budget, part.work)?;

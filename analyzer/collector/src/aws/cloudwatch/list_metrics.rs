@@ -164,7 +164,10 @@ impl Filter {
                 page.next = Some(Place { of: Of::Silent, skip });
                 return;
             }
-            let Some(part) = past::silent(hub, skip, since, &self.wanted()) else { return };
+            let Some(part) = past::silent(hub, skip, since, &self.wanted(), &self.dimensions)
+            else {
+                return;
+            };
             page.add(part.metrics.into_iter(), Of::Silent);
             (next, work) = (part.next, work + part.work);
         }

@@ -110,6 +110,11 @@ impl Periods {
         (self.start, self.start + self.count() * self.length)
     }
 
+    /// The end of the time that they divide, which may be within the last one.
+    pub(super) fn end(&self) -> i64 {
+        self.end
+    }
+
     /// The beginnings of all periods.
     pub(super) fn times(&self) -> impl Iterator<Item = i64> {
         let (start, length) = (self.start, self.length);

@@ -132,6 +132,19 @@ impl Logs {
     }
 }
 
+/// What fuzz targets run: a text as a query over a few events, and as a filter pattern of these. True if it
+/// is one of them.
+#[cfg(any(test, feature = "_testing"))]
+pub(super) fn arbitrary(text: &str) -> bool {
+    let record =
+        "2 123456789010 eni-1 10.0.0.1 - 4000 80 6 20 4000 1800000000 1800000059 ACCEPT OK";
+    let json = r#"{"a": {"b": [1, "x", null]}, "n": 9007199254740993, "t": true, "f": -0.5}"#;
+    let events = [record, json, "[error] é 1e300 inf", ""];
+    let pattern = pattern::Pattern::parse(text);
+    let found = pattern.as_ref().map(|pattern| events.map(|event| pattern.has(event)));
+    insights::arbitrary(text, &events) || found.is_ok()
+}
+
 /// The operations. `StartLiveTail` has no reply that is a document.
 pub(super) const OPERATIONS: [Operation; 35] = [
     Operation { name: "CreateLogGroup", changes: true, run: groups::create },

@@ -11,11 +11,6 @@ use super::FileLog;
 /// Seconds of a file.
 pub(super) const SLOT: u64 = 300;
 
-/// The start of the file that has a time, in seconds since 1970.
-pub(in crate::flow_logs) fn slot(time: u64) -> u64 {
-    time / SLOT * SLOT
-}
-
 /// The directory and the name of a new file of a slot.
 pub(super) fn place(root: &Path, log: &FileLog, slot: u64) -> (PathBuf, String) {
     let time = i64::try_from(slot).ok().and_then(|it| OffsetDateTime::from_unix_timestamp(it).ok());
@@ -45,9 +40,23 @@ pub(super) fn place(root: &Path, log: &FileLog, slot: u64) -> (PathBuf, String) 
     (path.join(directory), name)
 }
 
+/// The name of a file with its CRC-32 in place of a random number.
+pub(super) fn with_sum(name: &str, sum: u32) -> String {
+    match name.rsplit_once('_') {
+        Some((before, _)) => format!("{before}_{sum:08x}.log.parquet"),
+        None => name.to_owned(),
+    }
+}
+
+/// The CRC-32 that such a name has.
+pub(crate) fn sum_in(name: &str) -> Option<u32> {
+    let (_, end) = name.rsplit_once('_')?;
+    u32::from_str_radix(end.strip_suffix(".log.parquet")?, 16).ok()
+}
+
 /// The time in the name of a file of flow logs, `20261128T1210Z`; `None` for another file. In the order of
 /// these texts the oldest is the first.
-pub(super) fn time_in(name: &str) -> Option<&str> {
+pub(crate) fn time_in(name: &str) -> Option<&str> {
     let stem = name.strip_suffix(".log.gz").or_else(|| name.strip_suffix(".log.parquet"))?;
     let (account, rest) = stem.split_once("_vpcflowlogs_")?;
     let mut parts = rest.rsplitn(3, '_');
@@ -66,8 +75,8 @@ mod tests {
     fn files_have_the_places_of_aws() {
         let root = Path::new("/data");
         // 2026-11-28 12:10:00
-        let slot = slot(1_795_867_800 + 299);
         let mut log = log(false);
+        let slot = log.slot(1_795_867_800 + 299);
         let (directory, name) = place(root, &log, slot);
         assert_eq!(
             directory.to_str(),

@@ -8,7 +8,7 @@ mod layout;
 mod open;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod writer;
 
@@ -25,7 +25,9 @@ use std::time::Instant;
 use super::definition::FileSetting;
 use super::format::Format;
 use crate::stderr::eprintln_lossy;
-pub(super) use layout::slot;
+use layout::SLOT;
+pub(crate) use layout::{sum_in, time_in};
+pub(crate) use table::RUN;
 use writer::Writer;
 
 /// Where files are, and how many.
@@ -48,6 +50,20 @@ pub(super) struct FileLog {
     pub(super) format: Format,
     /// Seconds of a window.
     pub(super) window: u32,
+    /// Of the history of flows: the start of the program, in milliseconds since 1970.
+    pub(super) run: Option<u64>,
+}
+
+impl FileLog {
+    /// The start of the file that has a time, in seconds since 1970.
+    pub(super) fn slot(&self, time: u64) -> u64 {
+        time / self.seconds() * self.seconds()
+    }
+
+    /// Seconds of a file. One of the history has one window, so that its name alone has the time.
+    fn seconds(&self) -> u64 {
+        if self.run.is_some() { self.window.into() } else { SLOT }
+    }
 }
 
 /// Counts since the start.
@@ -62,10 +78,20 @@ pub(crate) struct FileCounts {
     pub(crate) lost: AtomicU64,
     /// Files that were removed to make room.
     pub(crate) removed: AtomicU64,
+    /// The end of the windows that are in completed files, in seconds since 1970.
+    pub(crate) complete: AtomicU64,
     /// True after an error, until a file is completed.
     pub(crate) fails: AtomicBool,
     /// True from a time at which the disk was too slow on, until the thread has written all that it got.
     is_behind: AtomicBool,
+}
+
+/// What the thread is sent.
+#[derive(Debug)]
+enum Message {
+    Lines(Lines),
+    /// All lines of windows that ended by then were sent, in seconds since 1970.
+    Closed(u64),
 }
 
 /// Lines for a file.
@@ -79,7 +105,7 @@ struct Lines {
 /// The thread that writes.
 #[derive(Debug)]
 pub(super) struct Files {
-    sender: Option<SyncSender<Lines>>,
+    sender: Option<SyncSender<Message>>,
     thread: Option<JoinHandle<()>>,
     counts: Arc<FileCounts>,
     directory: PathBuf,
@@ -113,13 +139,13 @@ impl Files {
     /// Passes lines on. If the disk is too slow until `deadline`, they are counted as lost, and nobody waits
     /// again until the thread has nothing left to do.
     pub(super) fn add(&self, log: &Arc<FileLog>, slot: u64, text: String, deadline: Instant) {
-        let mut lines = Lines { log: log.clone(), slot, text };
+        let mut message = Message::Lines(Lines { log: log.clone(), slot, text });
         let Some(sender) = &self.sender else { return };
         loop {
-            match sender.try_send(lines) {
+            match sender.try_send(message) {
                 Ok(()) => return,
                 Err(TrySendError::Full(refused)) if self.may_wait(deadline) => {
-                    lines = refused;
+                    message = refused;
                     thread::sleep(Duration::from_millis(5));
                 }
                 Err(TrySendError::Full(refused)) => {
@@ -137,7 +163,16 @@ impl Files {
         !self.counts.is_behind.load(Ordering::Relaxed) && Instant::now() < deadline
     }
 
-    fn lose(&self, lines: &Lines, reason: &str) {
+    /// Notes that all lines of windows that ended by a time were added.
+    pub(super) fn close(&self, time: u64) {
+        if let Some(sender) = &self.sender {
+            // Of a full queue the next one will do.
+            let _ = sender.try_send(Message::Closed(time));
+        }
+    }
+
+    fn lose(&self, message: &Message, reason: &str) {
+        let Message::Lines(lines) = message else { return };
         self.counts.lose(&lines.text);
         self.counts.report(&self.directory, &io::Error::other(reason));
     }

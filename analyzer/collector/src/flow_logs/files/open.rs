@@ -11,7 +11,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 
 use super::FileLog;
-use super::layout::place;
+use super::layout::{place, with_sum};
 use super::table::Table;
 use super::text::Text;
 
@@ -22,6 +22,8 @@ pub(super) struct OpenFile {
     unnamed: Unnamed,
     directory: PathBuf,
     name: String,
+    /// True if its name is to have its checksum.
+    has_sum: bool,
     pub(super) lines: u64,
     /// Lines that wait for the next write.
     waiting: String,
@@ -49,13 +51,14 @@ impl OpenFile {
         let unnamed = Unnamed::create(root, &directory, &name)?;
         let (file, mut waiting) = (unnamed.file.clone(), String::new());
         let content = if log.setting.parquet {
-            Content::Table(Box::new(Table::new(file, log.format.fields())?))
+            Content::Table(Box::new(Table::new(file, log.format.fields(), log.run)?))
         } else {
             let names: Vec<_> = log.format.fields().iter().map(|field| field.name).collect();
             waiting = names.join(" ") + "\n";
             Content::Text(Text::new(file)?)
         };
-        Ok(Self { content, unnamed, directory, name, lines: 0, waiting })
+        let has_sum = log.run.is_some();
+        Ok(Self { content, unnamed, directory, name, has_sum, lines: 0, waiting })
     }
 
     /// Adds lines, each with its end, to those that wait.
@@ -89,7 +92,12 @@ impl OpenFile {
         self.write()?;
         match self.content {
             Content::Text(text) => text.finish()?,
-            Content::Table(table) => table.finish()?,
+            Content::Table(table) => {
+                let sum = table.finish()?;
+                if self.has_sum {
+                    self.name = with_sum(&self.name, sum);
+                }
+            }
         }
         self.unnamed.file.sync_data()?;
         let path = self.directory.join(&self.name);

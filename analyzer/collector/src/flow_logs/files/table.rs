@@ -1,40 +1,73 @@
 //! Lines as columns of Apache Parquet.
 
+use core::hash::BuildHasher;
 use std::fs::File;
-use std::io;
+use std::hash::RandomState;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::basic::Compression;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::Result;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use crate::flow_logs::field::{Field, Kind};
 
+/// A file, and the CRC-32 of what was written to it.
+struct Summed {
+    file: Arc<File>,
+    sum: crc32fast::Hasher,
+}
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = (&*self.file).write(bytes)?;
+        self.sum.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&*self.file).flush()
+    }
+}
+
 /// A file of columns.
 pub(super) struct Table {
-    writer: SerializedFileWriter<Arc<File>>,
+    writer: SerializedFileWriter<Summed>,
     fields: Vec<&'static Field>,
 }
 
 impl Table {
-    pub(super) fn new(file: Arc<File>, fields: &[&'static Field]) -> io::Result<Self> {
+    /// A table of these fields, and of the history of flows if it has the start of the program.
+    pub(super) fn new(
+        file: Arc<File>,
+        fields: &[&'static Field],
+        run: Option<u64>,
+    ) -> io::Result<Self> {
         let columns: String = fields.iter().map(|field| column(field)).collect();
         let schema = parse_message_type(&format!("message flow_log {{ {columns} }}"))?;
         let compression = Compression::GZIP(parquet::basic::GzipLevel::try_new(1)?);
         // Without dictionaries, which the reader in flowlogs-reader does not know in today's encoding.
         let properties = WriterProperties::builder().set_compression(compression);
-        let properties = properties.set_dictionary_enabled(false).build();
+        // No two files are equal, and have the same checksum in their names.
+        let number = RandomState::new().hash_one(0).to_string();
+        let pairs = |run: u64| [(RUN, run.to_string()), (NUMBER, number)];
+        let run =
+            run.map(|run| pairs(run).map(|(key, value)| KeyValue::new(key.to_owned(), value)));
+        let properties = properties.set_dictionary_enabled(run.is_some());
+        let properties = properties.set_key_value_metadata(run.map(Vec::from)).build();
+        let file = Summed { file, sum: crc32fast::Hasher::new() };
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
         Ok(Self { writer, fields: fields.to_vec() })
     }
 
-    /// Writes the end of the file.
-    pub(super) fn finish(self) -> io::Result<()> {
-        Ok(self.writer.close().map(drop)?)
+    /// Writes the end of the file. Returns its CRC-32.
+    pub(super) fn finish(self) -> io::Result<u32> {
+        Ok(self.writer.into_inner()?.sum.finalize())
     }
 
     /// Adds lines as a row group.
@@ -111,3 +144,7 @@ impl core::fmt::Debug for Table {
         f.debug_struct("Table").field("fields", &self.fields).finish_non_exhaustive()
     }
 }
+
+/// The metadata of a file of the history: the start of the program that wrote it.
+pub(crate) const RUN: &str = "flowmote.run";
+const NUMBER: &str = "flowmote.file";

@@ -19,7 +19,18 @@ pub(super) fn log(parquet: bool) -> FileLog {
         setting: FileSetting { path: String::new(), parquet, hive: false, per_hour: false },
         format: Format::parse(DEFAULT).unwrap(),
         window: 10,
+        run: None,
     }
+}
+
+/// Writes a file of the history with the records of a minute. Returns its path.
+pub(crate) fn write_history(root: &Path, run: u64, minute: u64, lines: &str) -> PathBuf {
+    let setting = FileSetting::of_history();
+    let format = Format::parse(crate::flow_logs::format::HISTORY).unwrap();
+    let log = FileLog { setting, format, window: 60, run: Some(run), ..log(true) };
+    let mut file = open::OpenFile::create(root, &log, minute).unwrap();
+    file.add(lines);
+    file.finish().unwrap().0
 }
 
 const LINE: &str = "2 123456789012 eni-1 10.0.0.1 10.0.0.2 1 2 6 10 100 60 69 ACCEPT OK\n";
@@ -205,7 +216,7 @@ fn directory_that_somebody_removed_is_made_again() {
 }
 
 /// Files whose thread takes nothing.
-fn stopped(queue: usize) -> (Files, std::sync::mpsc::Receiver<Lines>) {
+fn stopped(queue: usize) -> (Files, std::sync::mpsc::Receiver<Message>) {
     let (sender, receiver) = sync_channel(queue);
     let (counts, directory) = (Arc::default(), PathBuf::from("/none"));
     (Files { sender: Some(sender), thread: None, counts, directory }, receiver)

@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use super::kept::Kept;
 use super::layout::SLOT;
 use super::open::{INCOMPLETE, OpenFile};
-use super::{FileCounts, FileOptions, Lines};
+use super::{FileCounts, FileOptions, Lines, Message};
+use crate::flow_logs::HISTORY_WINDOW;
 use crate::stderr::eprintln_lossy;
 
 /// What the thread has.
@@ -30,6 +31,8 @@ pub(super) struct Writer {
     pub(super) most: usize,
     /// True after a file could not be removed.
     is_stuck: bool,
+    /// All lines of windows that ended by then were added.
+    closed: u64,
 }
 
 /// A file that is being written.
@@ -50,10 +53,10 @@ impl Writer {
         counts.kept.store(kept.bytes(), Ordering::Relaxed);
         let (waiting, most) = (memory / 4, (memory / FILE).clamp(MIN_OPEN, MAX_OPEN));
         let open = BTreeMap::new();
-        Self { options, counts, open, kept, taken: 0, waiting, most, is_stuck: false }
+        Self { options, counts, open, kept, taken: 0, waiting, most, is_stuck: false, closed: 0 }
     }
 
-    pub(super) fn run(mut self, receiver: &Receiver<Lines>, now: impl Fn() -> u64) {
+    pub(super) fn run(mut self, receiver: &Receiver<Message>, now: impl Fn() -> u64) {
         loop {
             let lines = match receiver.try_recv() {
                 Ok(lines) => Ok(lines),
@@ -64,7 +67,8 @@ impl Writer {
                 }
             };
             match lines {
-                Ok(lines) => self.add(&lines),
+                Ok(Message::Lines(lines)) => self.add(&lines),
+                Ok(Message::Closed(time)) => self.closed = time,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -80,7 +84,10 @@ impl Writer {
             self.make_place();
             match OpenFile::create(&self.options.directory, log, *slot) {
                 Ok(file) => {
-                    let complete = slot + SLOT.max(log.window.into()) + GRACE;
+                    let complete = match log.run {
+                        Some(_) => OF_HISTORY,
+                        None => slot + SLOT.max(log.window.into()) + GRACE,
+                    };
                     self.open.insert(key.clone(), Open { complete, last: 0, file });
                 }
                 Err(error) => {
@@ -129,7 +136,10 @@ impl Writer {
 
     /// Completes the files whose time is over.
     pub(super) fn finish(&mut self, now: u64) {
-        let over = self.open.extract_if(.., |_, open| open.complete <= now);
+        let closed = self.closed / HISTORY * HISTORY;
+        let over = self.open.extract_if(.., |(_, slot), open| {
+            open.complete <= now || open.complete == OF_HISTORY && slot + HISTORY <= closed
+        });
         let over: Vec<OpenFile> = over.map(|(_, open)| open.file).collect();
         for file in over {
             let lines = file.lines;
@@ -147,6 +157,7 @@ impl Writer {
             }
             self.remove_oldest();
         }
+        self.counts.complete.store(closed, Ordering::Relaxed);
     }
 
     fn remove_oldest(&mut self) {
@@ -168,6 +179,10 @@ impl Writer {
     }
 }
 
+/// Seconds of a file of the history.
+const HISTORY: u64 = HISTORY_WINDOW as u64;
+/// In place of the time at which a file is completed: with its window.
+const OF_HISTORY: u64 = u64::MAX - 1;
 /// Seconds after the end of its time in which a file still gets lines.
 const GRACE: u64 = 2;
 /// Memory of an open file beside its lines, at most: the writers of columns and their list of groups.

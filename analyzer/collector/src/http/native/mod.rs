@@ -9,6 +9,7 @@ mod ledger;
 mod openapi;
 mod paging;
 mod past;
+mod past_work;
 mod ports;
 mod selected_ports;
 mod span;

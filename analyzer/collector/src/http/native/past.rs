@@ -2,19 +2,19 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::thread;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use flowmote_engine::flowcache::{ActiveFlow, Definition, Estimate};
-use flowmote_engine::samples::{Course, Held, PastQuery, PastResult, Scan};
+use flowmote_engine::samples::{Course, PastQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::flows::{Flow, Merge, Value};
-use super::span::Span;
+use super::past_work::{FoundPast, FromHistory, find, find_held};
+use super::span::{Named, Span, unix_ms};
 use super::strict::Strict;
 use crate::http::reply::{Failure, Problem, Reply, json};
 use crate::hub::Hub;
@@ -71,6 +71,14 @@ pub(super) struct Past {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     times: Vec<u64>,
+    /// The part of the span that is from the history of flows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    history: Option<FromHistory>,
+    /// What the query needs and the history of flows does not have, if the span begins later for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    not_in_history: Vec<String>,
     /// Samples in the span.
     scanned: u64,
     /// Samples in flows.
@@ -124,7 +132,7 @@ pub(super) struct Steps {
     series_high: Vec<Option<f64>>,
 }
 
-/// The largest flows of the past minutes, by keys and a filter that need not have been defined before.
+/// The largest flows of a span of the past, by keys and a filter that need not have been defined before.
 #[utoipa::path(
     get,
     path = "/api/v1/flows",
@@ -139,43 +147,56 @@ pub(super) async fn past(
     Strict(parameters): Strict<PastParameters>,
 ) -> Reply {
     let PastParameters { from, to, step, .. } = &parameters;
-    let span = Span::new(&hub, [from, to, step].map(Option::as_deref))?;
-    let query = query(&hub, parameters, &span)?;
-    json(&run(hub, query, move |hub, result| Past::of(hub, &span, result)).await?)
+    let named = Named::read(&hub, [from, to, step].map(Option::as_deref))?;
+    // What is wrong with it is reported without a wait.
+    query(&hub, &parameters, &Span { step: None, ..named.span(0) })?;
+    let work = move |hub: &Hub, stop: &AtomicBool| {
+        let query = |span: &Span| query(hub, &parameters, span);
+        let found = find(hub, &named, query, stop)?;
+        Ok(Past::of(hub, found))
+    };
+    json(&run(hub, work).await?)
 }
 
 /// The number of flows of these keys from a time on.
 pub(super) async fn count(hub: &Arc<Hub>, keys: &str, from: &str) -> Result<u64, Failure> {
-    let span = Span::new(hub, [Some(from), None, None])?;
+    let named = Named::read(hub, [Some(from), None, None])?;
     let definition = Definition {
         keys: keys.to_owned(),
         value: "frames".to_owned(),
         n: 1,
         ..Definition::default()
     };
-    let query =
-        PastQuery::new(definition, hub.lookup(), span.from, span.to).map_err(Failure::bad)?;
-    run(hub.clone(), query, |_, result| result.found).await
+    let work = move |hub: &Hub, stop: &AtomicBool| {
+        let query = |span: &Span| {
+            let query = PastQuery::new(definition.clone(), hub.lookup(), span.from, span.to);
+            query.map(|query| query.since(hub.start_unix())).map_err(Failure::bad)
+        };
+        Ok(find_held(hub, &named, query, stop)?.result.found)
+    };
+    run(hub.clone(), work).await
 }
 
-/// What is made of the result of a query, in its turn.
+/// Does the work of a query in its turn.
 async fn run<T: Send + 'static>(
     hub: Arc<Hub>,
-    query: PastQuery,
-    make: impl FnOnce(&Hub, PastResult) -> T + Send + 'static,
+    work: impl FnOnce(&Hub, &AtomicBool) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let closed = |_| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the program ends");
     let place = hub.queries.clone().acquire_owned().await.map_err(closed)?;
     let stop = Stop::default();
     let flag = stop.0.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let result = result(&hub, query, &flag).map(|result| make(&hub, result));
+        let result = work(&hub, &flag);
         // Only now, even if the client left before: the work counts.
         drop(place);
         result
     });
-    let failed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the query failed");
-    work.await.ok().flatten().ok_or_else(failed)
+    work.await.unwrap_or_else(|_| Err(failed()))
+}
+
+pub(super) fn failed() -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the query failed")
 }
 
 /// The values of a list; none in an empty one.
@@ -183,17 +204,17 @@ fn list(text: &str) -> Vec<String> {
     if text.is_empty() { Vec::new() } else { text.split(',').map(str::to_owned).collect() }
 }
 
-fn query(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<PastQuery, Failure> {
+fn query(hub: &Hub, parameters: &PastParameters, span: &Span) -> Result<PastQuery, Failure> {
     let n = parameters.n.unwrap_or(20);
     if !(1..=10_000).contains(&n) {
         return Err(Failure::bad("n: expected 1 to 10000"));
     }
     let definition = Definition {
-        keys: parameters.keys.unwrap_or_default(),
-        value: parameters.value.unwrap_or_else(|| "bytes".to_owned()),
+        keys: parameters.keys.clone().unwrap_or_default(),
+        value: parameters.value.clone().unwrap_or_else(|| "bytes".to_owned()),
         values: parameters.values.as_deref().map_or_else(Vec::new, list),
-        filter: parameters.filter,
-        fs: parameters.fs.unwrap_or_else(|| ",".to_owned()),
+        filter: parameters.filter.clone(),
+        fs: parameters.fs.clone().unwrap_or_else(|| ",".to_owned()),
         n,
         agg_mode: parameters.agg_mode.map(Merge::mode).unwrap_or_default(),
         dropped: parameters.dropped.unwrap_or(false),
@@ -201,7 +222,8 @@ fn query(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<PastQuery
     };
     let agents = hub.agents(parameters.agent.as_deref().unwrap_or("ALL"));
     let query = PastQuery::new(definition, hub.lookup(), span.from, span.to);
-    let query = query.map_err(Failure::bad)?.of(agents).steps_from(span.first);
+    let query = query.map_err(Failure::bad)?.since(hub.start_unix());
+    let query = query.of(agents).steps_from(span.first);
     let query = match query.reads_ports() {
         true => query.with_ports(hub.port_names().into_iter().collect()),
         false => query,
@@ -212,38 +234,20 @@ fn query(hub: &Hub, parameters: PastParameters, span: &Span) -> Result<PastQuery
     }
 }
 
-/// Reads the samples and makes the result. `None` if `stop` was set.
-fn result(hub: &Hub, query: PastQuery, stop: &AtomicBool) -> Option<PastResult> {
-    let held = hub.held(query.from(), query.to())?;
-    let query = query.within(&held);
-    let scans = scan(&query, held, hub.query_memory, stop)?;
-    query.result(&scans, stop)
-}
-
-/// Reads the samples, in two threads if they are many.
-fn scan(query: &PastQuery, held: Held, memory: usize, stop: &AtomicBool) -> Option<Vec<Scan>> {
-    if held.samples() < MANY {
-        return Some(vec![query.scan(&held, memory, stop)?]);
-    }
-    let [first, second] = held.split();
-    thread::scope(|scope| {
-        let other = scope.spawn(|| query.scan(&first, memory / 2, stop));
-        let scan = query.scan(&second, memory / 2, stop);
-        Some(vec![other.join().ok().flatten()?, scan?])
-    })
-}
-
 impl Past {
-    fn of(hub: &Hub, span: &Span, result: PastResult) -> Self {
+    fn of(hub: &Hub, found: FoundPast) -> Self {
+        let FoundPast { result, step, history, not_in_history } = found;
         let flow = |(flow, series): (ActiveFlow, Vec<_>)| PastFlow {
             flow: Flow::of(hub, flow),
             course: Steps::of(&series),
         };
         Self {
-            from: hub.unix_ms(result.from),
-            to: hub.unix_ms(result.to),
-            step: span.step.map(|step| step.as_secs_f64()),
-            times: result.steps.iter().map(|time| hub.unix_ms(*time)).collect(),
+            from: unix_ms(result.from),
+            to: unix_ms(result.to),
+            step: step.map(|step| step.as_secs_f64()),
+            times: result.steps.iter().map(|time| unix_ms(*time)).collect(),
+            history,
+            not_in_history,
             scanned: result.scanned,
             matched: result.matched,
             found: result.found,
@@ -284,6 +288,3 @@ impl Drop for Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 }
-
-/// Samples that are worth a second thread.
-const MANY: usize = 100_000;

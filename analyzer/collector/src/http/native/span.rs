@@ -7,7 +7,7 @@ use flowmote_engine::Instant;
 use crate::http::reply::Failure;
 use crate::hub::Hub;
 
-/// The span that a request is about, and its steps.
+/// The span that a request is about, and its steps. Times are since 1970.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Span {
     pub(super) from: Instant,
@@ -17,6 +17,16 @@ pub(super) struct Span {
     pub(super) first: Instant,
 }
 
+/// The span that a request names.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Named {
+    from: Moment,
+    to: Moment,
+    step: Option<Duration>,
+    /// Milliseconds since 1970.
+    now: u64,
+}
+
 /// A time: milliseconds since 1970, or before now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
@@ -24,28 +34,52 @@ enum Moment {
     Ago(Duration),
 }
 
-impl Span {
-    /// Reads `from` (five minutes ago), `to` (now) and `step` (none). A span that begins some time ago
-    /// has steps at multiples of the step, so that those of later requests are the same.
-    pub(super) fn new(hub: &Hub, [from, to, step]: [Option<&str>; 3]) -> Result<Self, Failure> {
+impl Named {
+    /// Reads `from` (five minutes ago), `to` (now) and `step` (none).
+    pub(super) fn read(hub: &Hub, [from, to, step]: [Option<&str>; 3]) -> Result<Self, Failure> {
         let step = parameter("step", step, "`10s`", duration)?.filter(|step| !step.is_zero());
         let from = parameter("from", from, TIME, moment)?.unwrap_or(Moment::Ago(DEFAULT));
         let to = parameter("to", to, TIME, moment)?.unwrap_or(Moment::Ago(Duration::ZERO));
-        let now = hub.unix_ms(hub.now());
-        let unix = |moment| match moment {
-            Moment::Unix(time) => time,
-            Moment::Ago(ago) => now.saturating_sub(milliseconds(ago)),
-        };
-        let step_ms = step.map_or(1, milliseconds).max(1);
-        let begin = match from {
-            Moment::Unix(time) => time,
-            ago => unix(ago) / step_ms * step_ms,
-        };
-        // Time before the start is not in the span.
-        let before = hub.unix_ms(Instant::default()).saturating_sub(begin);
-        let first = begin.saturating_add(before.div_ceil(step_ms).saturating_mul(step_ms));
-        Ok(Self { from: hub.time(begin), to: hub.time(unix(to)), step, first: hub.time(first) })
+        Ok(Self { from, to, step, now: hub.unix_ms(hub.now()) })
     }
+
+    /// The span without what is before `earliest`, in milliseconds since 1970. A span that begins some time
+    /// ago has steps at multiples of the step, so that those of later requests are the same.
+    pub(super) fn span(&self, earliest: u64) -> Span {
+        let step = self.step;
+        let step_ms = step.map_or(1, milliseconds).max(1);
+        let (begin, to) = (self.begin(), self.unix(self.to));
+        let before = earliest.saturating_sub(begin);
+        let first = begin.saturating_add(before.div_ceil(step_ms).saturating_mul(step_ms));
+        let [from, to, first] = [begin.max(earliest), to.max(earliest), first].map(since_1970);
+        Span { from, to, step, first }
+    }
+
+    /// The beginning in milliseconds since 1970.
+    pub(super) fn begin(&self) -> u64 {
+        let step_ms = self.step.map_or(1, milliseconds).max(1);
+        match self.from {
+            Moment::Unix(time) => time,
+            ago => self.unix(ago) / step_ms * step_ms,
+        }
+    }
+
+    fn unix(&self, moment: Moment) -> u64 {
+        match moment {
+            Moment::Unix(time) => time,
+            Moment::Ago(ago) => self.now.saturating_sub(milliseconds(ago)),
+        }
+    }
+}
+
+/// Milliseconds since 1970 as a time since then.
+pub(super) fn since_1970(milliseconds: u64) -> Instant {
+    Instant::after_start(Duration::from_millis(milliseconds))
+}
+
+/// A time since 1970 in milliseconds.
+pub(super) fn unix_ms(time: Instant) -> u64 {
+    milliseconds(time.since(Instant::default()))
 }
 
 fn parameter<T>(

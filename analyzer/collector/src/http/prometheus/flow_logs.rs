@@ -34,4 +34,23 @@ pub(super) fn add(text: &mut Exposition, hub: &Hub) {
             ("flow_log_files_bytes", gauge, "Bytes of the files that are there.", of(&files.kept)),
         ],
     );
+    let Some(history) = &hub.flow_history else { return };
+    let files = &hub.flow_logs.history_counts;
+    let removed = "Files of the history removed for room.";
+    singles(
+        text,
+        [
+            ("flow_history_files_total", counter, "Completed files.", of(&files.files)),
+            ("flow_history_file_bytes_total", counter, "Bytes of them.", of(&files.bytes)),
+            ("flow_history_lines_lost_total", counter, lost, of(&files.lost)),
+            ("flow_history_files_removed_total", counter, removed, of(&files.removed)),
+            (
+                "flow_history_files_damaged_total",
+                counter,
+                "Files that could not be read.",
+                of(&history.damaged),
+            ),
+            ("flow_history_bytes", gauge, "Bytes of the files that are there.", of(&files.kept)),
+        ],
+    );
 }

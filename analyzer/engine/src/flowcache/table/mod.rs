@@ -114,6 +114,12 @@ impl Table {
         }
     }
 
+    /// The slot of a key, if there is one.
+    pub(crate) fn find(&self, probe: &Probe<'_>) -> Option<&Slot> {
+        let segment = self.segments.get(self.segment_of(probe.hash))?;
+        segment.slots.get(segment.find(probe).ok()?)
+    }
+
     /// Begins to load the entry of a key, without a wait for it.
     #[inline]
     pub(crate) fn touch(&self, hash: u64) {

@@ -75,6 +75,11 @@ impl Filter {
     pub(crate) fn accepts(&self, subject: &impl Subject) -> bool {
         self.node.accepts(subject)
     }
+
+    /// Passes on each key that is tested.
+    pub(crate) fn visit<'e>(&'e self, visit: &mut dyn FnMut(&'e str, u8)) {
+        self.node.visit(visit);
+    }
 }
 
 impl Node {
@@ -83,6 +88,15 @@ impl Node {
             Self::All(nodes) => nodes.iter().all(|node| node.accepts(subject)),
             Self::Any(nodes) => nodes.iter().any(|node| node.accepts(subject)),
             Self::Test(test) => test.accepts(subject),
+        }
+    }
+
+    fn visit<'e>(&'e self, visit: &mut dyn FnMut(&'e str, u8)) {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => {
+                nodes.iter().for_each(|node| node.visit(visit));
+            }
+            Self::Test(test) => test.of.visit(visit),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::context::Context;
 use super::expression::Expression;
 use super::kind::Kind;
 use super::packet::Packet;
+use super::subject::Bearer;
 use super::value::Value;
 use crate::lookup::{AsnPart, OuiPart};
 
@@ -86,21 +87,23 @@ impl Function {
 
     pub(super) fn eval<'p>(
         &'p self,
-        packet: &'p Packet<'_>,
+        bearer: &'p impl Bearer,
         context: &Context<'p>,
     ) -> Option<Value<'p>> {
         match self {
-            Self::Or(alternatives) => alternatives.iter().find_map(|it| it.eval(packet, context)),
-            Self::If(condition) => condition.eval(packet, context),
-            Self::Concat(separator, parts) => concat(separator, parts, packet, context),
+            Self::Or(alternatives) => {
+                alternatives.iter().find_map(|it| it.eval_of(bearer, context))
+            }
+            Self::If(condition) => condition.eval(bearer, context),
+            Self::Concat(separator, parts) => concat(separator, parts, bearer, context),
             Self::Equal(one, other) => {
-                let (one, other) = (one.eval(packet, context)?, other.eval(packet, context)?);
+                let (one, other) = (one.eval_of(bearer, context)?, other.eval_of(bearer, context)?);
                 Some(one.same(&other).into())
             }
-            Self::Attribute(name) => attribute(packet, name),
+            Self::Attribute(name) => bearer.attribute(name),
             Self::Link(of) | Self::Node(of) | Self::Ifname(of) => {
-                let port = port(&of.eval(packet, context)?)?;
-                self.of_port(&packet.agent, context, port)
+                let port = port(&of.eval_of(bearer, context)?)?;
+                self.of_port(bearer.agent(), context, port)
             }
             Self::Group(of, _)
             | Self::Map(of, _)
@@ -108,14 +111,46 @@ impl Function {
             | Self::Asn(of, _)
             | Self::Oui(of, _)
             | Self::Dns(of)
-            | Self::Host(of, _) => self.look_up(&of.eval(packet, context)?, context),
+            | Self::Host(of, _) => self.look_up(&of.eval_of(bearer, context)?, context),
             Self::Uri(of, _)
             | Self::Tokens(of, _)
             | Self::Mask(of, _)
             | Self::Range(of, ..)
             | Self::Bits(of, _)
             | Self::Length(of)
-            | Self::Hash(of, _) => self.transform(of.eval(packet, context)?),
+            | Self::Hash(of, _) => self.transform(of.eval_of(bearer, context)?),
+        }
+    }
+
+    /// Passes on each key that the value follows from.
+    pub(super) fn visit<'e>(&'e self, visit: &mut dyn FnMut(&'e str, u8)) {
+        match self {
+            Self::Or(parts) | Self::Concat(_, parts) => {
+                parts.iter().for_each(|part| part.visit(visit));
+            }
+            Self::If(condition) => {
+                let Condition { of, then, otherwise, .. } = condition.as_ref();
+                [of, then, otherwise].into_iter().for_each(|part| part.visit(visit));
+            }
+            Self::Equal(one, other) => [one, other].into_iter().for_each(|part| part.visit(visit)),
+            Self::Attribute(_) => visit("rtflow:", 0),
+            Self::Group(of, _)
+            | Self::Map(of, _)
+            | Self::Country(of)
+            | Self::Asn(of, _)
+            | Self::Oui(of, _)
+            | Self::Dns(of)
+            | Self::Host(of, _)
+            | Self::Link(of)
+            | Self::Node(of)
+            | Self::Ifname(of)
+            | Self::Uri(of, _)
+            | Self::Tokens(of, _)
+            | Self::Mask(of, _)
+            | Self::Range(of, ..)
+            | Self::Bits(of, _)
+            | Self::Length(of)
+            | Self::Hash(of, _) => of.visit(visit),
         }
     }
 
@@ -177,10 +212,10 @@ impl Function {
 }
 
 impl Condition {
-    fn eval<'p>(&'p self, packet: &'p Packet<'_>, context: &Context<'p>) -> Option<Value<'p>> {
-        let met = self.of.eval(packet, context).is_some_and(|value| value.same(&self.equals));
+    fn eval<'p>(&'p self, bearer: &'p impl Bearer, context: &Context<'p>) -> Option<Value<'p>> {
+        let met = self.of.eval_of(bearer, context).is_some_and(|value| value.same(&self.equals));
         let chosen = if met { &self.then } else { &self.otherwise };
-        chosen.eval(packet, context)
+        chosen.eval_of(bearer, context)
     }
 }
 
@@ -209,7 +244,7 @@ fn common(alternatives: &[Expression]) -> Kind {
 fn concat<'p>(
     separator: &str,
     parts: &'p [Expression],
-    packet: &'p Packet<'_>,
+    bearer: &'p impl Bearer,
     context: &Context<'p>,
 ) -> Option<Value<'p>> {
     let mut text = String::new();
@@ -217,12 +252,12 @@ fn concat<'p>(
         if at > 0 {
             text.push_str(separator);
         }
-        text.push_str(&part.eval(packet, context)?.text());
+        text.push_str(&part.eval_of(bearer, context)?.text());
     }
     Some(text.into())
 }
 
-fn attribute<'p>(packet: &'p Packet<'_>, name: &str) -> Option<Value<'p>> {
+pub(super) fn attribute<'p>(packet: &'p Packet<'_>, name: &str) -> Option<Value<'p>> {
     let mut values = packet.rtflow.as_ref()?.values().flatten();
     let found = values.find(|value| value.name.0 == name.as_bytes())?;
     Some(match found.value {

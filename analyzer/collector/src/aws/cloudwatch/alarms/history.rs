@@ -80,8 +80,16 @@ impl History {
         self.bytes
     }
 
+    /// The newest events, as many as a file has.
     pub(super) fn stored(&self) -> Stored {
-        Stored { first: self.first, events: self.events.iter().cloned().collect() }
+        let mut bytes = 0;
+        let has_room = |(_, event): &&(i64, Event)| {
+            bytes += event.bytes();
+            bytes <= MAX_STORED
+        };
+        let older = self.events.len() - self.events.iter().rev().take_while(has_room).count();
+        let first = self.first + older as u64;
+        Stored { first, events: self.events.iter().skip(older).cloned().collect() }
     }
 
     /// Takes the events of the last run, before there are others.
@@ -300,6 +308,8 @@ const KINDS: [(&str, Option<Kind>); 5] = [
 const ORDERS: [(&str, bool); 2] = [("TimestampDescending", false), ("TimestampAscending", true)];
 /// Characters of a summary.
 const MAX_SUMMARY: usize = 255;
+/// Bytes of the events in the file.
+pub(super) const MAX_STORED: usize = 1 << 20;
 /// Bytes of the data of an event.
 const MAX_DATA: usize = 4095;
 
@@ -392,6 +402,15 @@ mod tests {
             (again.events, again.first, again.bytes),
             (history.events, history.first, history.bytes)
         );
+        // A file has the newest ones.
+        let mut large = History::new(4 * MAX_STORED);
+        while large.bytes < 2 * MAX_STORED {
+            large.add(0, event("a", &"x".repeat(1000)));
+        }
+        let mut kept = History::new(4 * MAX_STORED);
+        kept.restore(large.stored());
+        assert_eq!(kept.count(), large.count());
+        assert!((MAX_STORED - 2000..=MAX_STORED).contains(&kept.bytes), "{}", kept.bytes);
         // With less memory the oldest go.
         let mut smaller = History::new(1000);
         smaller.restore(serde_json::from_str(&text).unwrap());

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::alarm::Alarm;
-use super::history::Stored;
+use super::history::{MAX_STORED, Stored};
 use super::status::Status;
 use super::table::Alarms;
 use super::tags;
@@ -44,6 +44,9 @@ pub(super) fn done(hub: &Hub) -> Result<Document, Fault> {
 /// Stores the alarms, unless the file has the change with a number: who waited for another one to write has
 /// it written already.
 fn keep(hub: &Hub, change: u64) -> Result<(), String> {
+    if !hub.state.is_kept() {
+        return Ok(());
+    }
     let alarms = &hub.aws.alarms;
     alarms.written.lock().reach(change, alarms.bytes() / ALARM_RATE, || {
         let (changes, mut all) = (alarms.changes(), Vec::new());
@@ -57,8 +60,11 @@ fn keep(hub: &Hub, change: u64) -> Result<(), String> {
 
 /// Stores the history, unless the file has the event with a number.
 fn keep_history(hub: &Hub, event: u64) -> Result<(), String> {
+    if !hub.state.is_kept() {
+        return Ok(());
+    }
     let history = &hub.aws.alarms.history;
-    let seconds = history.lock().bytes() / HISTORY_RATE;
+    let seconds = history.lock().bytes().min(MAX_STORED) / HISTORY_RATE;
     hub.aws.alarms.history_written.lock().reach(event, seconds, || {
         let (count, stored) = {
             let history = history.lock();

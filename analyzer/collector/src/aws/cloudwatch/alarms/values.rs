@@ -26,7 +26,7 @@ pub(super) struct Values {
 #[derive(Clone, Debug, PartialEq)]
 enum Watched {
     /// A statistic of a metric.
-    Metric(Query),
+    Metric(Box<Query>),
     /// Queries of which one returns data.
     Queries(Vec<Query>),
 }
@@ -66,8 +66,8 @@ impl Values {
     /// The metric that it is about; `None` if it is about expressions.
     pub(super) fn metric(&self) -> Option<&Stat> {
         match &self.watched {
-            Watched::Metric(Query { what: What::Metric(stat), .. }) => Some(stat),
-            _ => None,
+            Watched::Metric(query) => query.stat(),
+            Watched::Queries(_) => None,
         }
     }
 
@@ -81,7 +81,7 @@ impl Values {
     /// The queries of its values between two times, in milliseconds since 1970.
     pub(super) fn queries(&self, from: i64, to: i64) -> Vec<Query> {
         let queries = match &self.watched {
-            Watched::Metric(query) => core::slice::from_ref(query),
+            Watched::Metric(query) => core::slice::from_ref(&**query),
             Watched::Queries(queries) => queries,
         };
         queries.iter().map(|query| query.of_time(from, to)).collect()
@@ -100,7 +100,7 @@ impl Watched {
     fn read(members: &Members<'_>) -> Result<Self, Fault> {
         let list = members.structures("Metrics")?;
         if list.is_empty() {
-            return read_metric(members).map(Self::Metric);
+            return Ok(Self::Metric(Box::new(read_metric(members)?)));
         }
         const OF_ONE: [&str; 7] = [
             "MetricName",
@@ -139,7 +139,8 @@ impl Watched {
                 let queries: Vec<_> = queries.iter().map(Query::document).collect();
                 document.with("Metrics", queries)
             }
-            Self::Metric(Query { what: What::Metric(stat), .. }) => {
+            Self::Metric(query) => {
+                let Some(stat) = query.stat() else { return document };
                 let is_plain = STATISTICS.iter().any(|(name, ())| *name == stat.statistic);
                 let name = if is_plain { "Statistic" } else { "ExtendedStatistic" };
                 stat.metric
@@ -148,7 +149,6 @@ impl Watched {
                     .with("Period", i64::from(stat.periods.seconds()))
                     .with_some("Unit", stat.unit.as_deref())
             }
-            Self::Metric(_) => document,
         }
     }
 }

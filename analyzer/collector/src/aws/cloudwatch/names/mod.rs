@@ -291,7 +291,7 @@ const PART: usize = 16;
 const SOURCE: usize = 32;
 /// The class of the data sources of hosts.
 const HOST: u32 = 2;
-const BYTES: &str = "Bytes";
+pub(super) const BYTES: &str = "Bytes";
 const COUNT: &str = "Count";
 const NONE: &str = "None";
 pub(super) const PERCENT: &str = "Percent";

@@ -104,17 +104,20 @@ pub(in crate::aws::cloudwatch) struct Silent {
 }
 
 /// A part of the metrics that only the history has, from a place on: those that had a point after a time, and
-/// whose namespace and name are wanted.
+/// whose namespace, name and dimensions are wanted.
 pub(in crate::aws::cloudwatch) fn silent(
     hub: &Hub,
     from: u64,
     since: i64,
     wanted: &Wanted<'_>,
+    dimensions: &[(String, Option<String>)],
 ) -> Option<Silent> {
+    let fits = |text: &str| dimensions.is_empty() || fits(text, dimensions);
     let has = |text: &str| {
         text.split_once('\0').is_some_and(|(namespace, name)| wanted.has(namespace, name))
     };
-    let part = hub.aws.history()?.silent(from, since, has, || hub.aws.live.read().current())?;
+    let part =
+        hub.aws.history()?.silent(from, since, has, fits, || hub.aws.live.read().current())?;
     let only_here = part.metrics.into_iter().filter_map(|listed| {
         let Listed { name, dimensions, place, groups } = listed;
         let is_live = hub.aws.live.read().has_one_of(&groups);
@@ -123,6 +126,15 @@ pub(in crate::aws::cloudwatch) fn silent(
         (!is_reported).then_some((place, metric))
     });
     Some(Silent { metrics: only_here.collect(), next: part.next, work: part.work })
+}
+
+/// True for a text of dimensions that has all of these names, with their values.
+fn fits(text: &str, dimensions: &[(String, Option<String>)]) -> bool {
+    dimensions.iter().all(|(name, wanted)| {
+        let mut words = text.split('\0');
+        let mut pairs = core::iter::from_fn(|| words.next().zip(words.next()));
+        pairs.any(|(own, value)| own == name && wanted.as_deref().is_none_or(|it| it == value))
+    })
 }
 
 /// What a request reads of the history, in one state of the file.
@@ -170,9 +182,11 @@ impl<'h> Recorded<'h> {
             let Some(column) = field.column(history) else { continue };
             for (Found { tier, samples }, span) in self.samples((group, column), periods, before) {
                 for (time, over, sample) in samples {
+                    // What a period has is of the span: another part of it has no share.
+                    let last = (time + tier.length()).min(span.end).min(periods.end());
                     let (end, over) = match tier {
                         Tier::Rows => (time, over),
-                        _ => (time + tier.length(), tier.length()),
+                        _ => (last, last - time),
                     };
                     if end - over >= span.end || end <= span.start {
                         continue;

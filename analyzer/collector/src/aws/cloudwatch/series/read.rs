@@ -13,7 +13,7 @@ use super::{Origin, Part, Past, Pick, Series, Side};
 use crate::aws::cloudwatch::metric::Metric;
 use crate::aws::cloudwatch::period::{Periods, Point};
 use crate::aws::cloudwatch::silence;
-use crate::history::{Column, Group, MINUTE};
+use crate::history::{Column, Group};
 use crate::hub::Hub;
 
 /// Reads the points of several series, each of a time. `take` gets the number of a series and the points of
@@ -93,7 +93,7 @@ fn checks(
         past.iter().flat_map(|(group, _)| recorded.records(*group, span.clone())).collect()
     };
     let (first, mut points) = silence::points(hub, parts, periods, before);
-    let known = first.map_or(i64::MAX, |first| first + (-first).rem_euclid(MINUTE));
+    let known = first.map_or(i64::MAX, |first| first - first.rem_euclid(periods.step()));
     if !past.is_empty() && known > periods.span().0 {
         points.retain(|point| point.end >= known);
         for place in past {

@@ -73,7 +73,7 @@ struct Delivery {
     changed: i64,
     /// The same of another clock.
     created: Instant,
-    failures: usize,
+    failures: u8,
 }
 
 impl Webhooks {
@@ -202,7 +202,7 @@ impl Shared {
         if let Some(line) = self.failing.lock().began(&delivery.receiver, &error) {
             eprintln_lossy(format_args!("flowmote-analyzer: {line}"));
         }
-        let pause = PAUSES.get(delivery.failures).copied();
+        let pause = PAUSES.get(usize::from(delivery.failures)).copied();
         delivery.failures += 1;
         match pause {
             Some(pause) => self.queue.lock().again(delivery, now + pause),
