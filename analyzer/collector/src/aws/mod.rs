@@ -290,6 +290,9 @@ fn run(
         let text = format!("{operation} changes something. Send it by POST.");
         return Err(Fault::new(Kind::AccessDenied, text));
     }
+    if let Some(history) = hub.aws.history() {
+        history.wait();
+    }
     (found.run)(hub, &document).map(|document| (operation, document))
 }
 

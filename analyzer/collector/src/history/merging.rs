@@ -264,7 +264,7 @@ fn by_slots(tier: Tier, chunk: Chunk) -> Vec<(u32, Chunk)> {
 /// A row that comes later than this after its slot makes the periods of the slot again.
 const LATE: i64 = 15 * MINUTE;
 /// Rows further ahead are dropped; programs may report points two hours ahead.
-const AHEAD: i64 = 3 * HOUR;
+pub(super) const AHEAD: i64 = 3 * HOUR;
 /// Rows of a chunk: one each second for a slot of rows, and more.
 const MAX_ROWS: usize = 10_000;
 /// Bytes of an entry beside its value.

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io;
 
-use redb::{ReadableTable, TableDefinition, TableHandle, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
 use super::SHARD;
 use super::store::Result;
@@ -16,7 +16,7 @@ pub(super) struct Format {
 }
 
 /// The format of this program. The number changes with tables, their keys, chunks and the log.
-const FORMAT: Format = Format { number: 4, shard: SHARD as u64 };
+const FORMAT: Format = Format { number: 5, shard: SHARD as u64 };
 
 /// The file has another format than this program.
 #[derive(Debug)]
@@ -70,6 +70,21 @@ pub(super) fn check(transaction: &WriteTransaction) -> Result<()> {
     if found != FORMAT {
         return Err(redb::Error::Io(io::Error::other(OtherFormat(found))));
     }
+    Ok(())
+}
+
+/// A number; 0 if there is none.
+pub(super) fn get(transaction: &ReadTransaction, name: &str) -> Result<u64> {
+    Ok(transaction.open_table(META)?.get(name)?.map_or(0, |it| it.value()))
+}
+
+/// A number that may be changed; 0 if there is none.
+pub(super) fn of(transaction: &WriteTransaction, name: &str) -> Result<u64> {
+    Ok(transaction.open_table(META)?.get(name)?.map_or(0, |it| it.value()))
+}
+
+pub(super) fn set(transaction: &WriteTransaction, name: &str, number: u64) -> Result<()> {
+    transaction.open_table(META)?.insert(name, number)?;
     Ok(())
 }
 

@@ -8,9 +8,11 @@
 mod bytes;
 mod catalogue;
 mod chunk;
+mod clock;
 mod integers;
 mod listed;
 mod log;
+mod mark;
 #[cfg(test)]
 mod measure;
 mod merging;
@@ -19,10 +21,12 @@ mod meta;
 mod model;
 mod open;
 mod periods;
+mod prune;
 mod reading;
 mod rows;
 mod sample;
 mod samples;
+mod size;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -33,6 +37,7 @@ use core::ops::RangeInclusive;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -43,6 +48,8 @@ use open::Opened;
 pub(crate) use reading::Reader;
 pub(crate) use sample::Sample;
 pub(crate) use tier::{MINUTE, Tier};
+
+use crate::stderr::eprintln_lossy;
 
 /// Metrics that are recorded together: those of a record of a data source, or one that a program reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,6 +87,8 @@ pub(crate) struct History {
     catalogue: Mutex<Catalogue>,
     upkeep: Mutex<upkeep::Upkeep>,
     silent: Mutex<Option<Arc<listed::Silent>>>,
+    /// Since when the clock may be wrong.
+    doubt: Mutex<Option<Instant>>,
     pub(crate) counters: Counters,
 }
 
@@ -157,6 +166,7 @@ impl History {
             catalogue: Mutex::default(),
             upkeep: Mutex::default(),
             silent: Mutex::default(),
+            doubt: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -182,18 +192,42 @@ impl History {
     }
 
     fn number(&self, kind: Kind, text: &str) -> Option<u32> {
-        self.with(|store| self.catalogue.lock().number(store, kind, text)).flatten()
+        let number =
+            self.with(|store| self.catalogue.lock().number(store, kind, text, self.limit))?;
+        if number.is_none() {
+            self.report_full();
+        }
+        number
+    }
+
+    /// Reports once that there is no room in the catalogue.
+    fn report_full(&self) {
+        if !self.catalogue.lock().fills() {
+            return;
+        }
+        Counters::add(&self.counters.errors, 1);
+        eprintln_lossy(format_args!(
+            "flowmote-analyzer: the catalogue of {} is full: new metrics are not recorded until others \
+             had no samples for {} days",
+            self.path.display(),
+            Tier::Minutes.keep() / tier::DAY
+        ));
     }
 
     /// Adds a place that samples of a metric are in, unless it is there. False if there is no room.
     pub(crate) fn add_metric(&self, name: &str, dimensions: &str, stored: &Stored) -> bool {
-        let add = |store: &_| self.catalogue.lock().add(store, (name, dimensions), stored);
-        self.with(add).unwrap_or_default()
+        let metric = (name, dimensions);
+        let add = |store: &_| self.catalogue.lock().add(store, metric, stored, self.limit);
+        let added = self.with(add);
+        if added == Some(false) {
+            self.report_full();
+        }
+        added.unwrap_or_default()
     }
 
     /// True if a batch should be written before more is added.
     pub(crate) fn is_enough(&self, batch: &Batch) -> bool {
-        batch.bytes() >= self.memory / 8
+        batch.bytes() + self.catalogue.lock().bytes() >= self.memory / 8
     }
 
     /// Counts samples that have no place.

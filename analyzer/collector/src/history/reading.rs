@@ -7,9 +7,12 @@ use redb::{ReadOnlyTable, ReadableDatabase};
 
 use super::chunk::Chunk;
 use super::log::{self, Places};
+use super::meta::META;
 use super::periods::{add_to_minutes, longer};
 use super::rows;
-use super::store::{CHUNKS, LAST, LOG, ROLLED, ROWS, Result, SIZES, Store, decode, parts};
+use super::store::{
+    CHUNKS, LAST, LOG, ROLLED, ROWS, Result, SIZES, Store, begin_of, decode, parts,
+};
 use super::tier::{MINUTE, Tier};
 use super::{Column, Found, Group, History};
 
@@ -109,6 +112,7 @@ struct File {
     rolled: ReadOnlyTable<u32, (u32, u32)>,
     sizes: ReadOnlyTable<(u8, u32), u64>,
     last: ReadOnlyTable<u32, i64>,
+    meta: ReadOnlyTable<&'static str, u64>,
 }
 
 impl File {
@@ -121,6 +125,7 @@ impl File {
             rolled: transaction.open_table(ROLLED)?,
             sizes: transaction.open_table(SIZES)?,
             last: transaction.open_table(LAST)?,
+            meta: transaction.open_table(META)?,
         })
     }
 
@@ -129,7 +134,9 @@ impl File {
         let first = |tier: Tier| -> Result<Option<i64>> {
             let keys = (tier.number(), 0)..=(tier.number(), u32::MAX);
             let first = self.sizes.range(keys)?.next().transpose()?;
-            Ok(first.map(|(key, _)| tier.begin(key.value().1)))
+            // Points that came late may be before it.
+            let begin = self.meta.get(begin_of(tier).as_str())?.map_or(0, |slot| slot.value());
+            Ok(first.map(|(key, _)| tier.begin(key.value().1.max(begin as u32))))
         };
         Ok(match first(tier)? {
             Some(own) if Tier::ROLLED.contains(&tier) => {

@@ -6,7 +6,7 @@
 //! program ends. Nothing of it is kept in memory.
 
 use core::ops::Range;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -14,7 +14,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use super::catalogue::Entry;
 use super::chunk::Chunk;
 use super::log::Batch;
-use super::merging::{self, Merged, Merging};
+use super::merging::{self, AHEAD, Merged, Merging};
 use super::tier::Tier;
 use super::{Column, meta};
 
@@ -27,14 +27,14 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the file, which is made if there is none. All of it is checked. Its pages take up to `cache`
-    /// bytes of memory.
+    /// Opens the file, which is made if there is none. All of it is read if `check`, or if redb was not
+    /// closed. Its pages take up to `cache` bytes of memory.
     ///
     /// # Errors
     /// redb's: `Corrupted`, `Io`, `DatabaseAlreadyOpen`; `Io` with [`meta::OtherFormat`].
-    pub(super) fn open(path: &Path, cache: usize) -> Result<Self> {
+    pub(super) fn open(path: &Path, cache: usize, check: bool) -> Result<Self> {
         let mut builder = Database::builder();
-        builder.set_cache_size(cache).set_check_integrity_on_open(true);
+        builder.set_cache_size(cache).set_check_integrity_on_open(check);
         let database = builder.create(path)?;
         let transaction = database.begin_write()?;
         meta::check(&transaction)?;
@@ -50,9 +50,10 @@ impl Store {
     }
 
     /// Adds rows to the log, and entries to the catalogue. They are on the disk when it returns.
-    pub(super) fn append(&self, batch: &Batch, entries: &[Entry]) -> Result<()> {
+    pub(super) fn append(&self, batch: &Batch, entries: &[Entry], now: i64) -> Result<()> {
         let transaction = self.database.begin_write()?;
-        super::catalogue::write(&transaction, entries)?;
+        super::catalogue::write(&transaction, entries, now)?;
+        meta::set(&transaction, WRITTEN, now.cast_unsigned())?;
         {
             let mut log = transaction.open_table(LOG)?;
             for (shard, rows) in &batch.shards {
@@ -65,7 +66,7 @@ impl Store {
     }
 
     /// The shards that have rows in the log, or a slot of minutes that is over.
-    pub(super) fn shards(&self, now: i64) -> Result<Vec<u32>> {
+    pub(super) fn shards(&self, now: i64) -> Result<BTreeSet<u32>> {
         let transaction = self.database.begin_read()?;
         let log = transaction.open_table(LOG)?;
         let (mut shards, mut next) = (BTreeSet::new(), 0);
@@ -80,7 +81,53 @@ impl Store {
                 shards.insert(shard.value());
             }
         }
-        Ok(shards.into_iter().collect())
+        Ok(shards)
+    }
+
+    /// Bytes of each shard in the log.
+    pub(super) fn logged(&self) -> Result<BTreeMap<u32, usize>> {
+        let log = self.database.begin_read()?.open_table(LOG)?;
+        let mut logged = BTreeMap::new();
+        for entry in log.iter()? {
+            let (key, rows) = entry?;
+            *logged.entry((key.value() >> PART) as u32).or_default() += rows.value().len();
+        }
+        Ok(logged)
+    }
+
+    /// The time of the last write; 0 before the first one.
+    pub(super) fn written(&self) -> Result<i64> {
+        Ok(meta::get(&self.database.begin_read()?, WRITTEN)?.cast_signed())
+    }
+
+    /// Forgets times later than now, which a wrong clock has left.
+    pub(super) fn turn_back(&self, now: i64) -> Result<()> {
+        let transaction = self.database.begin_write()?;
+        {
+            let mut last = transaction.open_table(LAST)?;
+            for group in keys(&last, |time| time > now + AHEAD)? {
+                last.insert(group, now)?;
+            }
+            let mut rolled = transaction.open_table(ROLLED)?;
+            let slot = Tier::Minutes.slot_of(now);
+            for shard in keys(&rolled, |(own, _)| own > slot)? {
+                let (_, part) = rolled.get(shard)?.map(|state| state.value()).unwrap_or_default();
+                rolled.insert(shard, (slot, part))?;
+            }
+        }
+        meta::set(&transaction, WRITTEN, now.cast_unsigned())?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Moves the pages in use together, and makes the file shorter.
+    pub(super) fn compact(&mut self) -> Result<()> {
+        self.database.compact()?;
+        Ok(())
+    }
+
+    /// Closes the file, so that the next opening need not read all of it.
+    pub(super) fn close(self) -> Result<()> {
+        Ok(self.database.close()?)
     }
 
     /// Moves the rows of a shard from the log into chunks. Makes minutes of them before their slot is over if
@@ -114,6 +161,15 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
+    /// Notes that a slot is removed before its time: what is kept of the tier begins after it.
+    pub(super) fn removed(&self, tier: Tier, slot: u32) -> Result<()> {
+        let transaction = self.database.begin_write()?;
+        let name = begin_of(tier);
+        let before = meta::of(&transaction, &name)?;
+        meta::set(&transaction, &name, before.max(u64::from(slot) + 1))?;
+        Ok(transaction.commit()?)
+    }
+
     /// The bytes of each slot.
     pub(super) fn sizes(&self) -> Result<Vec<(Tier, u32, u64)>> {
         let sizes = self.database.begin_read()?.open_table(SIZES)?;
@@ -133,12 +189,37 @@ pub(super) fn decode(tier: Tier, slot: u32, bytes: &[u8], only: Option<Column>) 
     Chunk::decode(bytes, tier.begin(slot), tier.length(), only)
 }
 
+/// The keys of some values.
+fn keys<T: redb::Value>(
+    table: &impl ReadableTable<u32, T>,
+    is_one: impl Fn(T::SelfType<'_>) -> bool,
+) -> Result<Vec<u32>>
+where
+    T: 'static,
+{
+    let mut found = Vec::new();
+    for entry in table.iter()? {
+        let (key, value) = entry?;
+        if is_one(value.value()) {
+            found.push(key.value());
+        }
+    }
+    Ok(found)
+}
+
+/// Where [`META`](meta::META) has the first slot of a tier that was not removed before its time.
+pub(super) fn begin_of(tier: Tier) -> String {
+    format!("begin.{}", tier.number())
+}
+
 /// The keys of the parts of the log that a shard has.
 pub(super) fn parts(shard: u32) -> Range<u64> {
     let shard = u64::from(shard);
     shard << PART..(shard + 1) << PART
 }
 
+/// Where [`META`](meta::META) has the time of the last write.
+const WRITTEN: &str = "written";
 pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 /// By tier, slot and group, so that what is removed together is kept together.
 pub(super) const CHUNKS: TableDefinition<'_, (u8, u32, u32), &[u8]> =

@@ -1,5 +1,7 @@
 //! The history in virtual time: what is written is there in each tier, after restarts too.
 
+use core::time::Duration;
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -17,9 +19,18 @@ struct Lab {
 
 impl Lab {
     fn open(directory: &Path, now: i64) -> Self {
-        let history = History::new(directory, 1 << 30, 16 << 20);
+        Self::with(directory, 1 << 30, now)
+    }
+
+    /// With so many bytes of file.
+    fn with(directory: &Path, limit: u64, now: i64) -> Self {
+        let history = History::new(directory, limit, 16 << 20);
         history.open(now);
         Self { history, now }
+    }
+
+    fn close(self) {
+        self.history.close();
     }
 
     fn place(&self, group: &str, name: &str, is_difference: bool) -> (Group, Column) {
@@ -32,7 +43,7 @@ impl Lab {
         let mut batch = Batch::default();
         batch.add(group, &Row { end, over, columns: vec![(column, Sample::one(number))] });
         self.now = self.now.max(end);
-        self.history.write(&batch, self.now);
+        assert!(self.history.write(&batch, self.now));
     }
 
     fn merge(&self) {
@@ -207,16 +218,13 @@ fn rows_are_a_small_part_of_a_small_file() {
     }
 }
 
-#[test]
-fn size_is_bounded_and_the_oldest_go_first() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut lab = Lab::open(directory.path(), START);
-    lab.history.limit = 2 << 20;
+/// Values that take room, of 100 groups in so many hours.
+fn fill(lab: &mut Lab, hours: i64) -> Vec<(Group, Column)> {
     let places: Vec<_> =
         (0..100).map(|at| lab.place(&format!("host{at}"), "noise", false)).collect();
     let mut random = 1_u64;
     let mut batch = Batch::default();
-    for minute in 0..3 * 24 * 60 {
+    for minute in 0..hours * 60 {
         for (group, column) in &places {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let sample = Sample::one((random >> 20) as f64);
@@ -229,8 +237,62 @@ fn size_is_bounded_and_the_oldest_go_first() {
             lab.merge();
         }
     }
-    let length = fs::metadata(directory.path().join(FILE)).unwrap().len();
-    assert!(length < 3 << 20, "{length}");
+    places
+}
+
+/// Bytes of the pages that are in use.
+fn in_use(lab: &Lab) -> u64 {
+    let stats = lab.history.store().unwrap().database.begin_write().unwrap().stats().unwrap();
+    stats.allocated_pages() * stats.page_size() as u64
+}
+
+#[test]
+fn restarts_of_a_full_file_remove_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let limit = 4 << 20;
+    let mut lab = Lab::with(directory.path(), limit, START);
+    let places = fill(&mut lab, 48);
+    let now = lab.now;
+    let before = lab.read(places[0], 60, START, now);
+    assert!(in_use(&lab) < limit, "{}", in_use(&lab));
+    assert!((10 * 60..48 * 60).contains(&before.len()), "it is full: {}", before.len());
+    lab.close();
+    for round in 0..10 {
+        let lab = Lab::with(directory.path(), limit, now);
+        lab.merge();
+        assert_eq!(lab.read(places[0], 60, START, now), before, "{round}");
+        // Whether it ends well or not.
+        if round % 2 == 0 {
+            lab.close();
+        }
+    }
+}
+
+#[test]
+fn lower_limit_is_reached_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let length = || fs::metadata(directory.path().join(FILE)).unwrap().len();
+    let mut lab = Lab::open(directory.path(), START);
+    let places = fill(&mut lab, 48);
+    let now = lab.now;
+    lab.close();
+    let before = length();
+    let lab = Lab::with(directory.path(), 1 << 20, now);
+    assert!(before > 3 << 20 && length() < 5 << 18, "{before} {}", length());
+    let minutes = lab.read(places[0], 60, START, now).len();
+    assert!((60..48 * 60).contains(&minutes), "{minutes}");
+    assert_eq!(lab.read(places[0], 3600, START, now)[0].0, START);
+}
+
+#[test]
+fn size_is_bounded_and_the_oldest_go_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let limit = 4 << 20;
+    let mut lab = Lab::with(directory.path(), limit, START);
+    let places = fill(&mut lab, 3 * 24);
+    assert!((limit / 2..limit).contains(&in_use(&lab)), "{}", in_use(&lab));
+    // One transaction of this shard is a large part of so small a file.
+    assert!(lab.history.length() < 3 * limit, "{}", lab.history.length());
     let minutes = lab.read(places[0], 60, START, lab.now);
     let first = minutes.first().map(|(time, _)| (time - START) / HOUR);
     assert!(matches!(first, Some(24..70)), "{first:?}");
@@ -280,6 +342,211 @@ fn damaged_file_is_set_aside() {
     assert!(aside >= 15, "{aside}");
 }
 
+#[test]
+fn late_point_does_not_move_the_beginning_of_a_tier() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::with(directory.path(), 4 << 20, START);
+    let places = fill(&mut lab, 3 * 24);
+    let of = |lab: &Lab| lab.read(places[0], 300, START + MINUTE, lab.now).len();
+    let before = of(&lab);
+    assert!(before > 70 * 12, "{before}");
+    lab.write(places[1], START + 2 * HOUR, 0, 1.0);
+    lab.merge();
+    assert_eq!(of(&lab), before);
+}
+
+#[test]
+fn silent_groups_have_longer_periods_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let job = lab.place("job", "sum", true);
+    for at in 1..=60 {
+        lab.write(job, START + at * MINUTE, MINUTE, 1.0);
+    }
+    for day in 0..20 {
+        lab.now = START + day * DAY;
+        lab.merge();
+    }
+    assert_eq!(lab.read(job, 60, START, START + DAY), []);
+    for seconds in [300, 3600] {
+        let periods = lab.read(job, seconds, START, START + DAY);
+        assert_eq!(periods.iter().map(|(_, it)| it[0]).sum::<f64>(), 60.0, "{seconds}");
+    }
+}
+
+#[test]
+fn clock_of_later_years_at_the_start_removes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let value = lab.place("host", "value", false);
+    (0..120).for_each(|at| lab.write(value, START + at * MINUTE, 0, 1.0));
+    lab.merge();
+    lab.close();
+    let wrong = START + 9 * 365 * DAY;
+    let lab = Lab::open(directory.path(), wrong);
+    lab.merge();
+    assert_eq!(lab.history.ready(wrong), None);
+    // The clock was set back meanwhile, or it is too early to be certain.
+    for (seconds, system) in [(3600, START), (599, wrong)] {
+        assert!(!lab.history.resolve(wrong, Duration::from_secs(seconds), system));
+    }
+    lab.merge();
+    lab.close();
+    let lab = Lab::open(directory.path(), START + 3 * HOUR);
+    assert_eq!(lab.read(value, 60, START, lab.now).len(), 120);
+    assert!(lab.history.ready(lab.now).is_some());
+    lab.close();
+    // It was right: the machine was off for years.
+    let mut lab = Lab::open(directory.path(), wrong);
+    assert!(lab.history.resolve(wrong, Duration::from_secs(600), wrong + 1000));
+    assert!(lab.history.ready(wrong).is_some());
+    lab.now = wrong;
+    lab.write(value, wrong, 0, 1.0);
+    lab.merge();
+    assert_eq!(lab.read(value, 60, wrong, wrong + HOUR).len(), 1);
+    assert_eq!(lab.read(value, 60, START, START + DAY), []);
+}
+
+#[test]
+fn times_ahead_stop_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let wrong = START + 9 * 365 * DAY;
+    let mut lab = Lab::open(directory.path(), wrong);
+    let value = lab.place("host", "value", false);
+    (0..120).for_each(|at| lab.write(value, wrong + at * MINUTE, 0, 1.0));
+    lab.merge();
+    lab.close();
+    // The clock is right now.
+    let mut lab = Lab::open(directory.path(), START);
+    assert_eq!(lab.history.ready(START), None);
+    assert!(lab.history.resolve(START, Duration::from_secs(600), START));
+    assert_eq!(lab.history.reader().last(value.0), Some(START));
+    for at in 0..24 * 60 {
+        lab.write(value, START + at * MINUTE, 0, 1.0);
+    }
+    lab.merge();
+    for (seconds, count) in [(60, 24 * 60), (300, 24 * 12), (3600, 24)] {
+        assert_eq!(lab.read(value, seconds, START, lab.now + MINUTE).len(), count, "{seconds}");
+    }
+    // It is not in doubt again.
+    let now = lab.now;
+    lab.close();
+    assert!(Lab::open(directory.path(), now).history.ready(now).is_some());
+}
+
+#[test]
+fn silent_groups_leave_the_catalogue_and_their_numbers_are_not_used_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let put = |lab: &mut Lab, host: &str, time: i64| {
+        let (group, column) = lab.place(host, "value", false);
+        let stored = Stored { group, column, unit: "Bytes".into() };
+        assert!(lab.history.add_metric("N\0all", host, &stored));
+        assert!(lab.history.add_metric(&format!("N\0{host}"), host, &stored));
+        lab.write((group, column), time, 0, 1.0);
+        group
+    };
+    let numbers = |lab: &Lab| lab.history.store().unwrap().catalogue().unwrap();
+    let old = put(&mut lab, "old", START);
+    let one = numbers(&lab);
+    let new = put(&mut lab, "new", START + 400 * DAY);
+    let both = numbers(&lab).bytes;
+    lab.merge();
+    assert_eq!(lab.history.find("N\0old", "old").len(), 1);
+    lab.now = START + 457 * DAY;
+    lab.merge();
+    assert_eq!(lab.history.find("N\0old", "old"), []);
+    assert_eq!(lab.history.find("N\0all", "new")[0].group, new);
+    assert_eq!(lab.history.find("N\0new", "new")[0].group, new);
+    let all = lab.history.silent(0, i64::MIN, |_| true, |_| true, HashSet::new).unwrap().metrics;
+    let listed: Vec<_> = all.iter().map(|it| &*it.name).collect();
+    assert_eq!(listed, ["N\0all", "N\0new"]);
+    assert_eq!((numbers(&lab).bytes, numbers(&lab).counts), (one.bytes, one.counts));
+    let now = lab.now;
+    lab.history.write(&Batch::default(), now);
+    put(&mut lab, "new", now);
+    lab.close();
+    let mut lab = Lab::with(directory.path(), 4 * both, now);
+    let again = put(&mut lab, "old", now);
+    assert!(again > new && new > old, "{again:?} {new:?} {old:?}");
+    // A large catalogue has those of the last days only.
+    lab.now = now + 17 * DAY;
+    put(&mut lab, "new", now + 17 * DAY);
+    lab.merge();
+    assert_eq!(lab.history.find("N\0all", "old"), []);
+    assert_eq!(lab.history.find("N\0all", "new").len(), 1);
+}
+
+#[test]
+fn full_catalogue_is_reported_once_and_what_waits_is_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let lab = Lab::with(directory.path(), 1 << 20, START);
+    let (group, column) = lab.place("host", "value", false);
+    let stored = Stored { group, column, unit: "Bytes".into() };
+    let bytes = || lab.history.catalogue.lock().bytes();
+    assert!(lab.history.add_metric("name", "dimensions", &stored));
+    let once = bytes();
+    assert!(once > 0);
+    // The disk is full: nothing is written.
+    let entries = lab.history.catalogue.lock().take();
+    lab.history.catalogue.lock().put_back(entries);
+    assert!(lab.history.add_metric("name", "dimensions", &stored));
+    assert_eq!(bytes(), once);
+    let names = (0..1 << 16).map(|at| format!("host{at}"));
+    let kept = names.clone().take_while(|name| lab.history.group(name).is_some()).count();
+    assert!((1000..1 << 13).contains(&kept), "{kept}");
+    assert!(bytes() < 1 << 19, "{}", bytes());
+    assert_eq!(lab.history.group("one more"), None);
+    assert_eq!(lab.history.counters.errors.load(Ordering::Relaxed), 1);
+    // Those that are there go on.
+    assert_eq!(lab.history.group("host"), Some(group));
+    assert!(lab.history.write(&Batch::default(), START));
+    assert_eq!(bytes(), 0);
+}
+
+#[test]
+fn file_that_ended_well_is_not_checked_for_a_week() {
+    let directory = tempfile::tempdir().unwrap();
+    let checked = |lab: &Lab| lab.history.checked();
+    let lab = Lab::open(directory.path(), START);
+    lab.close();
+    let lab = Lab::open(directory.path(), START + HOUR);
+    assert_eq!(checked(&lab), START);
+    // Not ended.
+    drop(lab);
+    let lab = Lab::open(directory.path(), START + 2 * HOUR);
+    assert_eq!(checked(&lab), START + 2 * HOUR);
+    lab.close();
+    let lab = Lab::open(directory.path(), START + 8 * DAY);
+    assert_eq!(checked(&lab), START + 8 * DAY);
+    lab.close();
+    // Changed by others.
+    let path = directory.path().join(FILE);
+    fs::write(&path, fs::read(&path).unwrap()).unwrap();
+    assert_eq!(checked(&Lab::open(directory.path(), START + 9 * DAY)), START + 9 * DAY);
+}
+
+#[test]
+fn opening_that_fails_is_tried_again_and_rows_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = redb::Database::create(directory.path().join(FILE)).unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    assert!(!lab.history.is_opening());
+    assert_eq!((lab.history.ready(START), lab.history.group("host")), (None, None));
+    let mut batch = Batch::default();
+    let columns = vec![(Column(0), Sample::one(1.0))];
+    batch.add(Group(0), &Row { end: START, over: 0, columns });
+    assert!(!lab.history.write(&batch, START));
+    assert_eq!(lab.history.counters.dropped.load(Ordering::Relaxed), 0);
+    drop(other);
+    fs::remove_file(directory.path().join(FILE)).unwrap();
+    lab.history.open(START);
+    assert_eq!(lab.history.ready(START), Some(1));
+    let value = lab.place("host", "value", false);
+    lab.write(value, START, 0, 1.0);
+    assert_eq!(lab.read(value, 60, START, START + HOUR).len(), 1);
+}
+
 /// Changes the file of a directory.
 fn change(directory: &Path, change: impl FnOnce(&redb::WriteTransaction)) {
     let database = redb::Database::open(directory.join(FILE)).unwrap();
@@ -308,7 +575,7 @@ fn file_of_another_format_is_set_aside() {
             it.open_table(meta::META).unwrap().insert(name, number).unwrap();
         });
     };
-    for (name, number, aside) in [("format", 99, "format-99-256"), ("shard", 7, "format-4-7")] {
+    for (name, number, aside) in [("format", 99, "format-99-256"), ("shard", 7, "format-5-7")] {
         set(name, number);
         assert_eq!(reopened(aside), (0, true));
         // The new one stays.
@@ -398,8 +665,8 @@ fn metrics_are_found_by_name_and_listed_in_pages() {
     assert_eq!(found, expected);
     assert_eq!(lab.history.find("N\0m9", "host\x001"), []);
     assert_eq!(listed(START - 1, Some("N\0m1"), &[]).len(), 10);
-    // Rows that are in no chunk yet are new.
-    assert_eq!(listed(START, None, &[]).len(), 30);
+    // All had their last rows then.
+    assert_eq!(listed(START, None, &[]).len(), 0);
 }
 
 #[test]

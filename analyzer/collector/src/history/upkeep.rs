@@ -1,16 +1,15 @@
-//! What is done every few seconds: writing, moving rows into chunks, removing what is old or too much.
+//! What is done every few seconds: writing, moving rows into chunks, removing what is old.
 
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::time::Instant;
 
 use nix::sys::statvfs::statvfs;
 
 use super::log::Batch;
 use super::store::{Result, Store};
-use super::tier::Tier;
+use super::tier::{DAY, Tier};
 use super::{Counters, History};
 use crate::stderr::eprintln_lossy;
 
@@ -21,43 +20,42 @@ pub(super) struct Upkeep {
     next: u32,
     merged: Option<Instant>,
     expired: Option<Instant>,
+    /// The groups from this one on are next to be looked at for silent ones.
+    prune: u32,
     /// True after a message about a full disk, until there is room.
     is_full: bool,
-    /// Bytes of each shard in the log since the start.
-    logged: BTreeMap<u32, usize>,
-    /// Bytes of chunks above which the oldest go, once the file has reached its limit.
-    most: Option<u64>,
-    /// The length of the file when it was last above its limit.
-    longest: u64,
+    /// Bytes of each shard in the log.
+    pub(super) logged: BTreeMap<u32, usize>,
 }
 
 impl History {
-    /// Writes rows and what the catalogue has got since. When it returns they are on the disk, or counted as
-    /// dropped.
-    pub(crate) fn write(&self, batch: &Batch, now: i64) {
-        let entries = core::mem::take(&mut self.catalogue.lock().entries);
+    /// Goes on with what the last run has left in the log.
+    pub(super) fn continued(&self, store: &Store) -> Result<()> {
+        let mut upkeep = self.upkeep.lock();
+        upkeep.logged = store.logged()?;
+        Ok(())
+    }
+
+    /// Writes rows and what the catalogue has got since. True if they are on the disk when it returns.
+    pub(crate) fn write(&self, batch: &Batch, now: i64) -> bool {
+        let entries = self.catalogue.lock().take();
         if batch.points == 0 && entries.is_empty() {
-            return;
+            return true;
         }
         let has_room = self.has_room(batch.bytes() as u64);
-        let written = has_room.then(|| self.with(|store| store.append(batch, &entries))).flatten();
-        match written {
-            Some(()) => {
-                Counters::add(&self.counters.points, batch.points);
-                self.counters.written.store(now, Ordering::Relaxed);
-                let mut upkeep = self.upkeep.lock();
-                for (shard, rows) in &batch.shards {
-                    *upkeep.logged.entry(*shard).or_default() += rows.len();
-                }
-            }
-            None => {
-                Counters::add(&self.counters.dropped, batch.points);
-                // Rows that follow refer to them.
-                let mut catalogue = self.catalogue.lock();
-                let new = core::mem::replace(&mut catalogue.entries, entries);
-                catalogue.entries.extend(new);
-            }
+        let append = |store: &Store| store.append(batch, &entries, now);
+        if has_room.then(|| self.with(append)).flatten().is_none() {
+            // Rows that follow refer to them.
+            self.catalogue.lock().put_back(entries);
+            return false;
         }
+        Counters::add(&self.counters.points, batch.points);
+        self.counters.written.store(now, Ordering::Relaxed);
+        let mut upkeep = self.upkeep.lock();
+        for (shard, rows) in &batch.shards {
+            *upkeep.logged.entry(*shard).or_default() += rows.len();
+        }
+        true
     }
 
     /// Shards with much in the log, of which the rows in memory would be many.
@@ -68,7 +66,7 @@ impl History {
     }
 
     /// True if the disk has room for so many bytes, and some more. A full one is reported once.
-    fn has_room(&self, bytes: u64) -> bool {
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
         let Some(directory) = self.path.parent() else { return true };
         let Ok(disk) = statvfs(directory) else { return true };
         let free = disk.blocks_available().saturating_mul(disk.fragment_size());
@@ -85,24 +83,47 @@ impl History {
         !is_full
     }
 
-    /// Moves rows into chunks, removes old ones, and keeps the size. A part of it in each call; all that is
-    /// due if `all`.
+    /// Removes what is old, keeps the size, and moves rows into chunks. A part of it in each call; all that
+    /// is due if `all`.
     pub(crate) fn maintain(&self, now: i64, all: bool) {
-        if self.store().is_none() || !self.has_room(0) {
+        if self.store().is_none() || !self.is_certain_at(now) {
             return;
         }
-        self.with(|store| self.merge(store, now, all));
         let mut upkeep = self.upkeep.lock();
         if all || upkeep.expired.is_none_or(|last| last.elapsed() >= EXPIRE) {
             upkeep.expired = Some(Instant::now());
             drop(upkeep);
-            self.with(|store| {
-                store.expire(now)?;
-                self.keep_size(store, now)?;
-                self.count(store);
-                Ok(())
-            });
+            // A full disk has room again by it.
+            self.with(|store| self.remove(store, now, all));
         }
+        if self.has_room(0) {
+            self.with(|store| self.merge(store, now, all));
+        }
+    }
+
+    fn remove(&self, store: &Store, now: i64, all: bool) -> Result<()> {
+        store.expire(now)?;
+        while self.prune(store, now)? && all {}
+        self.keep_size(store, now)?;
+        self.count(store);
+        Ok(())
+    }
+
+    /// Removes some groups from the catalogue of which no chunk is left; if it is large those of which no
+    /// minutes are left. True if there are more.
+    fn prune(&self, store: &Store, now: i64) -> Result<bool> {
+        let mut catalogue = self.catalogue.lock();
+        if catalogue.bytes() > 0 {
+            return Ok(false);
+        }
+        let tier = if catalogue.is_large(self.limit) { Tier::Minutes } else { Tier::Hours };
+        let from = self.upkeep.lock().prune;
+        let (removed, next) = store.prune(now - tier.keep() - DAY, from)?;
+        if removed > 0 {
+            catalogue.refresh(store)?;
+        }
+        self.upkeep.lock().prune = next.unwrap_or(0);
+        Ok(next.is_some())
     }
 
     /// Each shard has its turn in the time of a round.
@@ -131,44 +152,12 @@ impl History {
         }
         Ok(())
     }
-
-    /// Removes the oldest slots, relative to how long their tier is kept, while the file is too long. What
-    /// is removed becomes room for others within it.
-    fn keep_size(&self, store: &Store, now: i64) -> Result<()> {
-        let length = fs::metadata(&self.path).map_or(0, |it| it.len());
-        let mut sizes = store.sizes()?;
-        let mut used: u64 = sizes.iter().map(|(.., bytes)| bytes).sum();
-        let mut upkeep = self.upkeep.lock();
-        // It does not become shorter, so that only a longer one means that less must be used.
-        if length > self.limit && length > upkeep.longest {
-            let less = used - used / 16;
-            upkeep.most = Some(upkeep.most.map_or(less, |most| most.min(less)));
-            upkeep.longest = length;
-        }
-        let Some(most) = upkeep.most else { return Ok(()) };
-        // Rows go when minutes are made of them.
-        sizes.retain(|(tier, ..)| *tier != Tier::Rows);
-        let age = |tier: Tier, slot: u32| {
-            let age = now - tier.begin(slot) - tier.slot();
-            age as f64 / tier.keep() as f64
-        };
-        sizes.sort_by(|a, b| age(a.0, a.1).total_cmp(&age(b.0, b.1)));
-        while used > most
-            && let Some((tier, slot, bytes)) = sizes.pop()
-        {
-            store.remove(tier, slot)?;
-            used = used.saturating_sub(bytes);
-        }
-        Ok(())
-    }
 }
 
 /// Bytes in memory of a byte in the log.
 const DECODED: usize = 3;
 /// Rows take at most one part of the file in so many.
 const ROWS: u64 = 4;
-/// Time after an error until the file is opened again.
-pub(super) const PAUSE: Duration = Duration::from_secs(5);
 /// Time in which each shard is moved into chunks once.
 const ROUND: Duration = Duration::from_secs(600);
 const EXPIRE: Duration = Duration::from_secs(30);

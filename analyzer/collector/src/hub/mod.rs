@@ -7,7 +7,7 @@ mod parts;
 mod queries;
 mod temporary;
 
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -33,6 +33,7 @@ use crate::http::apps::mininet::presets;
 use crate::receive::{Batch, Drops};
 use crate::relay::{Relay, RouteSetting};
 use crate::state::{FLOW_LOG, SETTINGS, Settings, State};
+use crate::stderr::eprintln_lossy;
 pub(crate) use parts::Parts;
 use temporary::Temporary;
 
@@ -78,6 +79,8 @@ pub(crate) struct Hub {
     start: Instant,
     /// The time of the start since 1970.
     start_unix: Duration,
+    /// The seconds of the last message about the clock.
+    clock: AtomicI64,
 }
 
 /// The numbered logs.
@@ -151,6 +154,7 @@ impl Hub {
             numbers: AtomicU64::new(0),
             start: Instant::now(),
             start_unix: unix,
+            clock: AtomicI64::new(0),
         };
         hub.restore();
         hub
@@ -271,10 +275,31 @@ impl Hub {
             let Logs { flows, events } = &mut *self.logs.lock();
             analyzer.tick(now, flows, events);
         }
+        self.compare_clocks(now);
         aws::logs::add_events(self);
         self.relay.resolve(|| self.port_names());
         let entries = self.logs.lock().entries();
         self.news.send_if_modified(|known| core::mem::replace(known, entries) != entries);
+    }
+
+    /// Reports that the times of this run, which are those of its start, are not those of the system.
+    fn compare_clocks(&self, now: EngineTime) {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let ahead = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let own = ahead(Duration::from_millis(self.unix_ms(now)));
+        let Some(off) = drift(own - ahead(unix), self.clock.load(Ordering::Relaxed)) else {
+            return;
+        };
+        self.clock.store(off, Ordering::Relaxed);
+        if off.abs() <= SAME {
+            return;
+        }
+        let word = if off > 0 { "later" } else { "earlier" };
+        eprintln_lossy(format_args!(
+            "flowmote-analyzer: all times are {} s {word} than the clock, which was set after the start, \
+             or the machine slept: start again for times as of the clock",
+            off.abs()
+        ));
     }
 
     /// The names of all ports.
@@ -422,6 +447,13 @@ impl Hub {
     }
 }
 
+/// The seconds between two clocks, if they are not those of the last message.
+fn drift(off: i64, before: i64) -> Option<i64> {
+    ((off - before).abs() > SAME).then_some(off)
+}
+
+/// Seconds between two clocks that are the same.
+const SAME: i64 = 2;
 /// Memory of the program itself, its logs, its connections and their replies, in bytes.
 const OVERHEAD: usize = 18 << 20;
 /// Records that the flow log keeps.
@@ -432,3 +464,15 @@ const MAX_QUERIES: usize = 2;
 const ROWS: usize = 2048;
 /// Requests that wait at the same time.
 const MAX_WAITING: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_that_is_set_is_reported_once() {
+        assert_eq!([0, 2, -2].map(|off| drift(off, 0)), [None; 3]);
+        assert_eq!((drift(3, 0), drift(3, 3), drift(5, 3)), (Some(3), None, None));
+        assert_eq!((drift(0, 3), drift(-86_400, 0)), (Some(0), Some(-86_400)));
+    }
+}

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 use std::{fs, thread};
 
 use flowmote_core::Random;
@@ -177,6 +178,31 @@ fn kills_lose_the_last_seconds_at_most() {
     assert!(!directory.path().join("history.redb.damaged").exists());
 }
 
+/// Another program has the file: nothing waits for it, and the end of the program does not either.
+#[test]
+fn history_that_cannot_be_opened_holds_up_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Server::with_state(directory.path());
+    put(&first, 2.0, now() - 600.0);
+    let mut server = Server::with_state(directory.path());
+    server.program.wait_for_line(0, "the history goes on when it can be opened");
+    let begin = Instant::now();
+    assert_eq!(values(&server, &reported(), "Sum", 60, 3600.0), []);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    let point = json!({"Namespace": "Shop", "MetricData": [{"MetricName": "orders", "Value": 5,
+        "Timestamp": now() - 500.0}]});
+    call(&server, "PutMetricData", &point);
+    drop(first);
+    wait_until("the points that waited are written", || (written(&server) > 0.0).then_some(()));
+    let found = sum(&values(&server, &reported(), "Sum", 60, 3600.0));
+    assert_eq!(found, 7.0);
+    let begin = Instant::now();
+    server.program.signal(Signal::SIGTERM);
+    server.program.wait();
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(directory.path().join("history.redb.closed").exists());
+}
+
 #[test]
 fn damaged_history_is_set_aside_with_a_message() {
     let directory = tempfile::tempdir().unwrap();
@@ -223,22 +249,21 @@ fn full_disk_stops_the_history_until_there_is_room() {
             [{"MetricName": "orders", "Value": 1, "Timestamp": now() - 500.0}]}),
         );
     };
-    wait_until("points are dropped", || {
-        point();
-        thread::sleep(Duration::from_millis(100));
-        (counter(&server, "flowmote_history_points_dropped_total") > 0.0).then_some(())
-    });
+    point();
     server.program.wait_for_line(0, "the history stops until there are more");
-    assert!(sum(&values(&server, &reported(), "SampleCount", 3600, 86_400.0)) >= 1.0);
-    fs::remove_file(&ballast).unwrap();
     let before = written(&server);
-    wait_until("points are written", || {
-        point();
-        thread::sleep(Duration::from_millis(100));
-        (written(&server) > before).then_some(())
-    });
+    point();
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(written(&server), before);
+    assert!(sum(&values(&server, &reported(), "SampleCount", 3600, 86_400.0)) >= 1.0);
+    // What came meanwhile is written when there is room.
+    fs::remove_file(&ballast).unwrap();
+    wait_until("points are written", || (written(&server) > before).then_some(()));
+    assert_eq!(counter(&server, "flowmote_history_points_dropped_total"), 0.0);
     server.program.signal(Signal::SIGTERM);
     server.program.wait();
+    let server = Server::with_state(directory.path());
+    assert_eq!(sum(&values(&server, &reported(), "Sum", 3600, 86_400.0)), 3.0);
 }
 
 /// Mounts a small file system.

@@ -12,6 +12,7 @@ use super::token;
 use crate::aws::document::Document;
 use crate::aws::fault::{Fault, Kind};
 use crate::aws::members::Members;
+use crate::history::History;
 use crate::hub::Hub;
 
 /// A request.
@@ -84,11 +85,22 @@ pub(super) fn run(hub: &Hub, document: &Document) -> Result<Document, Fault> {
     let too_many = Document::new()
         .with("Code", "MaxMetricsExceeded")
         .with("Value", "A search found more metrics than it returns.");
-    let messages = if evaluation.too_many.get() { vec![too_many] } else { Vec::new() };
+    let messages = evaluation.too_many.get().then_some(too_many);
+    let messages: Vec<_> = messages.into_iter().chain(without_history(hub)).collect();
     Ok(Document::new()
         .with("MetricDataResults", results)
         .with_some("NextToken", token)
         .with("Messages", messages))
+}
+
+/// A message while the history is not open.
+fn without_history(hub: &Hub) -> Option<Document> {
+    let is_opening = hub.aws.history().is_some_and(History::is_opening);
+    is_opening.then(|| {
+        Document::new()
+            .with("Code", "HistoryIsOpening")
+            .with("Value", "The history is being read after the start. Older values are missing.")
+    })
 }
 
 impl Request {

@@ -34,11 +34,12 @@ pub(in crate::aws) use live::Live;
 use names::Names;
 pub(in crate::aws::cloudwatch) use others::Field;
 use others::Others;
-use plan::{Plans, Shape};
+use plan::{Place, Plans, Shape};
 
 /// The thread that records.
 #[derive(Debug)]
 pub(crate) struct Recording {
+    hub: Arc<Hub>,
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -49,8 +50,9 @@ pub(crate) fn record(hub: &Arc<Hub>) -> io::Result<Option<Recording>> {
         return Ok(None);
     }
     let (stop, stopped) = mpsc::channel();
-    let hub = hub.clone();
+    let own = hub.clone();
     let record = move || {
+        let hub = own;
         let Some(history) = hub.aws.history() else { return };
         history.open(now(&hub));
         let mut recorder = Recorder::default();
@@ -66,13 +68,23 @@ pub(crate) fn record(hub: &Arc<Hub>) -> io::Result<Option<Recording>> {
         history.close();
     };
     let thread = thread::Builder::new().name("history".to_owned()).spawn(record)?;
-    Ok(Some(Recording { stop, thread }))
+    Ok(Some(Recording { hub: hub.clone(), stop, thread }))
 }
 
 impl Recording {
-    /// Records what is left, and ends.
+    /// Records what is left, and ends. The end of the program does not wait until all of a large file is read:
+    /// it has no new rows yet.
     pub(crate) fn finish(self) {
         drop(self.stop);
+        while let Some(history) = self.hub.aws.history()
+            && !self.thread.is_finished()
+        {
+            history.wait();
+            if history.is_opening() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
         // A panic of it was reported by the thread itself.
         let _ = self.thread.join();
     }
@@ -90,7 +102,20 @@ struct Recorder {
     others: Others,
     /// Status checks are recorded up to this time.
     checked: i64,
-    reported: HashMap<(Metric, String), Option<(Group, Column)>>,
+    reported: HashMap<(Metric, String), (Group, Column)>,
+    /// When these were looked up first.
+    looked_up: Option<Instant>,
+}
+
+/// What is written together.
+#[derive(Debug, Default)]
+struct Writing {
+    batch: Batch,
+    /// The times of the last rows of data sources: they are recorded when it is written.
+    lasts: Vec<((usize, Source), EngineTime)>,
+    /// Points among them that are nowhere else, and those that have no place.
+    only_here: usize,
+    lost: usize,
 }
 
 /// When the names of an agent were looked at.
@@ -121,7 +146,7 @@ struct Recorded {
     names: Names,
     /// The time of its last row.
     last: EngineTime,
-    groups: BTreeMap<&'static str, Option<Group>>,
+    groups: BTreeMap<&'static str, Group>,
 }
 
 /// The rows of a data source that are new.
@@ -129,7 +154,9 @@ struct New {
     at: Part,
     names: Names,
     last: EngineTime,
-    rows: Vec<(&'static str, Row)>,
+    rows: Vec<(EngineTime, &'static str, Row)>,
+    /// Points that have no place.
+    lost: usize,
     /// Records whose columns are not known yet.
     unknown: Vec<(Shape, plan::Metrics)>,
 }
@@ -142,22 +169,28 @@ impl Recorder {
         if opening != self.opening {
             self.begin(hub, opening);
         }
-        let mut batch = Batch::default();
+        let mut writing = Writing::default();
         let directory = hub.aws.directory.get(hub);
         for agent in directory.from(None) {
-            let is_new = self.agent(hub, history, agent, &mut batch);
+            let is_new = self.agent(hub, history, agent, &mut writing);
             let due = self.agents.entry(agent.address).or_default().is_due(is_new, Instant::now());
             if due {
                 names::register(hub, history, agent);
             }
-            if history.is_enough(&batch) {
-                history.write(&core::mem::take(&mut batch), now);
+            if history.is_enough(&writing.batch)
+                && !self.write(history, core::mem::take(&mut writing), now)
+            {
+                return;
             }
         }
-        self.checks(hub, &directory, &mut batch);
-        self.others.add(hub, history, &mut batch);
-        self.reported(hub, history, &mut batch);
-        history.write(&batch, now);
+        let checked = self.checked;
+        self.checks(hub, &directory, &mut writing.batch);
+        self.others.add(hub, history, &mut writing.batch);
+        self.reported(hub, history, &mut writing);
+        if !self.write(history, writing, now) {
+            self.checked = checked;
+            return;
+        }
         self.others.written();
         // Rows that are as old are not in memory any more.
         let (engine, before) = (hub.now(), self.sources.len());
@@ -167,6 +200,23 @@ impl Recorder {
             hub.aws.live.write().retain(|source| known.contains(source));
         }
         self.agents.retain(|agent, _| directory.has(*agent));
+    }
+
+    /// Writes rows. Those of data sources that are not written are read again, for as long as they are in
+    /// memory.
+    fn write(&mut self, history: &History, writing: Writing, now: i64) -> bool {
+        let Writing { batch, lasts, only_here, lost } = writing;
+        if !history.write(&batch, now) {
+            history.dropped(only_here);
+            return false;
+        }
+        history.dropped(lost);
+        for (source, last) in lasts {
+            if let Some(recorded) = self.sources.get_mut(&source) {
+                recorded.last = last;
+            }
+        }
+        true
     }
 
     /// Forgets the numbers of groups and columns: the file may have others now.
@@ -181,7 +231,13 @@ impl Recorder {
     }
 
     /// Adds the new rows of an agent. True if there are groups that are new.
-    fn agent(&mut self, hub: &Hub, history: &History, agent: &Agent, batch: &mut Batch) -> bool {
+    fn agent(
+        &mut self,
+        hub: &Hub,
+        history: &History,
+        agent: &Agent,
+        writing: &mut Writing,
+    ) -> bool {
         let mut is_new = false;
         for analyzer in &agent.analyzers {
             let sources = hub.at(*analyzer, |it| {
@@ -206,7 +262,7 @@ impl Recorder {
                     found = read(self).unwrap_or_default();
                 }
                 for new in found {
-                    is_new |= self.add(hub, history, new, batch);
+                    is_new |= self.add(hub, history, new, writing);
                 }
             }
         }
@@ -220,7 +276,9 @@ impl Recorder {
         let last = known.map(|known| known.last).unwrap_or_default();
         let names = Names::of(metrics.points(), agent, &at.source);
         let (rows, unknown) = (Vec::new(), Vec::new());
-        let mut new = New { at, names, last, rows, unknown };
+        let mut new = New { at, names, last, rows, lost: 0, unknown };
+        // Of all records up to the same time.
+        let mut until = None;
         let unix = |time: EngineTime| hub.unix_ms(time).cast_signed();
         for record in metrics.past_records(&at.source) {
             let shape = Shape::of(at.analyzer, record);
@@ -228,59 +286,76 @@ impl Recorder {
                 new.unknown.push((shape, plan::metrics(record)));
                 continue;
             };
-            for row in record.after(last) {
-                new.last = new.last.max(row.time);
+            let mut end = End::default();
+            for row in record.after(last).take(ROWS) {
+                end.add(row.time);
                 let columns = plan.columns(record, &row);
                 if !columns.is_empty() {
                     let over = row.over.as_millis() as i64;
-                    new.rows.push((record.name(), Row { end: unix(row.time), over, columns }));
+                    let end = unix(row.time);
+                    new.rows.push((row.time, record.name(), Row { end, over, columns }));
                 }
             }
+            end.limit(&mut new.last, &mut until);
         }
         for custom in metrics.past_customs(&at.source) {
-            let Some(column) = self.plans.custom(custom.name, custom.counter) else {
-                let shape = Shape::custom(custom.name.clone(), custom.counter);
-                new.unknown.push((shape, Vec::new()));
-                continue;
+            let column = match self.plans.custom(custom.name, custom.counter) {
+                Place::Column(column) => Some(column),
+                Place::None => None,
+                Place::Unknown => {
+                    let shape = Shape::custom(custom.name.clone(), custom.counter);
+                    new.unknown.push((shape, Vec::new()));
+                    continue;
+                }
             };
-            for (time, over, number) in custom.after(last) {
-                new.last = new.last.max(time);
+            let mut end = End::default();
+            for (time, over, number) in custom.after(last).take(ROWS) {
+                end.add(time);
+                let Some(column) = column else {
+                    new.lost += 1;
+                    continue;
+                };
                 let over = if custom.counter { over.as_millis() as i64 } else { 0 };
                 let Some(number) = plan::rounded(number, false) else { continue };
                 let sample = Sample::one(number);
                 let row = Row { end: unix(time), over, columns: vec![(column, sample)] };
-                new.rows.push((CUSTOM, row));
+                new.rows.push((time, CUSTOM, row));
             }
+            end.limit(&mut new.last, &mut until);
         }
-        (!new.rows.is_empty() || !new.unknown.is_empty()).then_some(new)
+        if let Some(until) = until {
+            new.last = until;
+            new.rows.retain(|(time, ..)| *time <= until);
+        }
+        (new.last > last || !new.unknown.is_empty()).then_some(new)
     }
 
-    fn add(&mut self, hub: &Hub, history: &History, new: New, batch: &mut Batch) -> bool {
-        let New { at, names, last, rows, .. } = new;
+    fn add(&mut self, hub: &Hub, history: &History, new: New, writing: &mut Writing) -> bool {
+        let New { at, names, last, rows, lost, .. } = new;
         let recorded = self.sources.entry((at.analyzer, at.source));
         let recorded = recorded.or_insert_with(|| Recorded {
             names: names.clone(),
-            last,
+            last: EngineTime::default(),
             groups: BTreeMap::new(),
         });
-        recorded.last = last;
         if recorded.names != names {
             recorded.names = names;
             recorded.groups.clear();
         }
+        writing.lasts.push(((at.analyzer, at.source), last));
+        writing.lost += lost;
         let mut is_new = false;
-        for (record, row) in rows {
-            let group = recorded.groups.entry(record).or_insert_with(|| {
+        for (_, record, row) in rows {
+            let group = recorded.groups.get(record).copied().or_else(|| {
+                let group = history.group(&recorded.names.group(record))?;
+                hub.aws.live.write().add(at.source, record, group);
                 is_new = true;
-                let group = history.group(&recorded.names.group(record));
-                if let Some(group) = group {
-                    hub.aws.live.write().add(at.source, record, group);
-                }
-                group
+                recorded.groups.insert(record, group);
+                Some(group)
             });
             match group {
-                Some(group) => batch.add(*group, &row),
-                None => history.dropped(row.columns.len()),
+                Some(group) => writing.batch.add(group, &row),
+                None => writing.lost += row.columns.len(),
             }
         }
         is_new
@@ -309,28 +384,60 @@ impl Recorder {
     }
 
     /// Adds the points that programs reported since the last round.
-    fn reported(&mut self, hub: &Hub, history: &History, batch: &mut Batch) {
+    fn reported(&mut self, hub: &Hub, history: &History, writing: &mut Writing) {
         let (fresh, dropped) = hub.aws.reported.lock().take_fresh();
         history.dropped(dropped);
+        let is_old = self.looked_up.is_none_or(|it| it.elapsed() >= LOOK_UP);
+        if is_old || self.reported.len() >= MAX_REPORTED {
+            self.reported.clear();
+            self.looked_up = Some(Instant::now());
+        }
         for (metric, unit, points) in fresh {
-            if self.reported.len() >= MAX_REPORTED {
-                self.reported.clear();
-            }
             let key = (metric, unit);
-            let place = self.reported.entry(key).or_insert_with_key(|(metric, unit)| {
-                let (name, dimensions) = metric.texts();
-                let group = history.group(&format!("{name}\0{dimensions}\0{unit}"))?;
-                let column = history.column("reported", false)?;
-                let stored = Stored { group, column, unit: unit.as_str().into() };
-                history.add_metric(&name, &dimensions, &stored).then_some((group, column))
-            });
-            let Some((group, column)) = *place else {
-                history.dropped(points.len());
+            let place = self.reported.get(&key).copied().or_else(|| place(history, &key));
+            let Some((group, column)) = place else {
+                writing.lost += points.len();
                 continue;
             };
-            for (end, sample) in by_seconds(&points) {
-                batch.add(group, &Row { end, over: 0, columns: vec![(column, sample)] });
+            if self.reported.len() < MAX_REPORTED {
+                self.reported.insert(key, (group, column));
             }
+            writing.only_here += points.len();
+            for (end, sample) in by_seconds(&points) {
+                writing.batch.add(group, &Row { end, over: 0, columns: vec![(column, sample)] });
+            }
+        }
+    }
+}
+
+/// The place of a metric that a program reports, with a unit.
+fn place(history: &History, (metric, unit): &(Metric, String)) -> Option<(Group, Column)> {
+    let (name, dimensions) = metric.texts();
+    let group = history.group(&format!("{name}\0{dimensions}\0{unit}"))?;
+    let column = history.column("reported", false)?;
+    let stored = Stored { group, column, unit: unit.as_str().into() };
+    history.add_metric(&name, &dimensions, &stored).then_some((group, column))
+}
+
+/// The rows of a record that were read.
+#[derive(Debug, Default)]
+struct End {
+    rows: usize,
+    last: EngineTime,
+}
+
+impl End {
+    fn add(&mut self, time: EngineTime) {
+        self.rows += 1;
+        self.last = self.last.max(time);
+    }
+
+    /// The time of the last row of all records, and the time up to which all of them were read, if there
+    /// are more.
+    fn limit(self, last: &mut EngineTime, until: &mut Option<EngineTime>) {
+        *last = self.last.max(*last);
+        if self.rows >= ROWS {
+            *until = Some(until.map_or(self.last, |until| until.min(self.last)));
         }
     }
 }
@@ -363,6 +470,11 @@ const LONGEST: Duration = Duration::from_secs(10);
 const PART: usize = 16;
 /// Longer than the engine keeps rows, so that none of them is recorded again.
 const MEMORY: Duration = Duration::from_secs(3 * 3600 + 300);
+/// Rows of a record that are read at a time. There are more after a pause.
+const ROWS: usize = 64;
+/// Time after which the places of reported metrics are looked up again, as the history needs it to find
+/// those that are silent.
+const LOOK_UP: Duration = Duration::from_secs(86_400);
 /// Times after which names of an agent are looked at again: the first and the last one.
 const NAMES: Duration = Duration::from_secs(60);
 const ALL_NAMES: Duration = Duration::from_secs(6 * 3600);

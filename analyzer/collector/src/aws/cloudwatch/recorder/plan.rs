@@ -14,12 +14,22 @@ use super::{CHECK, CUSTOM, Live};
 use crate::aws::cloudwatch::names::{BYTES, Formula, Kind, PERCENT, formulas, unit};
 use crate::aws::cloudwatch::silence;
 use crate::history::{Column, History, Sample};
+use crate::stderr::eprintln_lossy;
 
 /// The plans of all records that were seen.
 #[derive(Debug, Default)]
 pub(super) struct Plans {
     records: HashMap<Shape, Plan>,
-    customs: HashMap<(Arc<str>, bool), Column>,
+    customs: HashMap<(Arc<str>, bool), Option<Column>>,
+}
+
+/// Where the values of an `rtmetric` go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Place {
+    Column(Column),
+    /// There are too many.
+    None,
+    Unknown,
 }
 
 /// What metrics a record has.
@@ -63,8 +73,12 @@ impl Plans {
         self.records.get(shape)
     }
 
-    pub(super) fn custom(&self, name: &Arc<str>, counter: bool) -> Option<Column> {
-        self.customs.get(&(name.clone(), counter)).copied()
+    pub(super) fn custom(&self, name: &Arc<str>, counter: bool) -> Place {
+        match self.customs.get(&(name.clone(), counter)) {
+            Some(column) => column.map_or(Place::None, Place::Column),
+            None if self.customs.len() >= MAX_CUSTOMS => Place::None,
+            None => Place::Unknown,
+        }
     }
 
     /// Makes plans of records. A metric has no place if the catalogue is full.
@@ -77,9 +91,20 @@ impl Plans {
         for (shape, metrics) in unknown {
             match &shape {
                 Shape::Custom(name, counter) => {
-                    let Some(column) = history.column(name, *counter) else { continue };
-                    live.write().add_column(CUSTOM, name.clone(), column);
+                    if self.customs.len() >= MAX_CUSTOMS {
+                        continue;
+                    }
+                    let column = history.column(name, *counter);
+                    if let Some(column) = column {
+                        live.write().add_column(CUSTOM, name.clone(), column);
+                    }
                     self.customs.insert((name.clone(), *counter), column);
+                    if self.customs.len() == MAX_CUSTOMS {
+                        eprintln_lossy(format_args!(
+                            "flowmote-analyzer: agents have sent {MAX_CUSTOMS} names of rtmetric values: \
+                             the history does not record further ones until the next start"
+                        ));
+                    }
                 }
                 Shape::Record(_, record, _) => {
                     let plan = plan(record, &metrics, history, live);
@@ -171,6 +196,9 @@ pub(super) fn rounded(number: f64, is_percent: bool) -> Option<f64> {
     Some((number * scale).round() / scale + 0.0)
 }
 
+/// Names of `rtmetric` values that are recorded: any agent can send others each time.
+const MAX_CUSTOMS: usize = 10_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +210,21 @@ mod tests {
         }
         assert_eq!(unit_of("mem_utilization", false), PERCENT);
         assert_ne!(unit_of("disk_total", true), BYTES);
+    }
+
+    #[test]
+    fn names_of_rtmetric_values_are_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let history = History::new(directory.path(), 1 << 30, 1 << 20);
+        history.open(1_800_000_000_000);
+        let (mut plans, live) = (Plans::default(), RwLock::default());
+        let name = |at: usize| Arc::<str>::from(format!("name{at}"));
+        let all = (0..MAX_CUSTOMS + 100).map(|at| (Shape::custom(name(at), false), Vec::new()));
+        plans.add(all.collect(), &history, &live);
+        assert_eq!(plans.customs.len(), MAX_CUSTOMS);
+        assert!(matches!(plans.custom(&name(0), false), Place::Column(_)));
+        assert_eq!(plans.custom(&name(0), true), Place::None);
+        assert_eq!(plans.custom(&name(MAX_CUSTOMS), false), Place::None);
     }
 
     #[test]
