@@ -169,7 +169,7 @@ fn damaged_files_are_left_out_and_counted() {
 #[test]
 fn each_damage_is_noticed() {
     let root = tempfile::tempdir().unwrap();
-    let lines: String = (0..200).map(|host| tcp(host)).collect();
+    let lines: String = (0..200).map(tcp).collect();
     let path = write_history(root.path(), RUN, T, &lines);
     let whole = fs::read(&path).unwrap();
     let history = FlowHistory::new(root.path().to_owned());

@@ -34,13 +34,16 @@ pub(crate) struct Part {
     pub(crate) work: usize,
 }
 
-/// The places of metrics without new rows, and the times of their last ones.
+/// Places of metrics, and the times of their last rows.
+type Places = Vec<(u64, i64)>;
+
+/// The metrics without new rows.
 #[derive(Debug)]
 pub(super) struct Silent {
     /// The opening of the file that they are of.
     opening: u64,
     until: Instant,
-    places: Vec<(u64, i64)>,
+    places: Places,
     /// The first place that was not looked at: those are as many as have room.
     end: Option<u64>,
 }
@@ -96,7 +99,7 @@ impl Store {
         from: u64,
         live: &HashSet<Group>,
         most: usize,
-    ) -> Result<(Vec<(u64, i64)>, Option<u64>)> {
+    ) -> Result<(Places, Option<u64>)> {
         let transaction = self.database.begin_read()?;
         let last = transaction.open_table(LAST)?;
         let mut lasts: HashMap<u32, i64> = HashMap::new();
@@ -108,7 +111,7 @@ impl Store {
         let last = |group: u32| lasts.get(&group).copied().unwrap_or(i64::MAX);
         let silent =
             |place: Option<(u64, Option<i64>)>| place.and_then(|(it, last)| Some((it, last?)));
-        let mut places: Vec<(u64, i64)> = Vec::new();
+        let mut places = Places::new();
         // `None` if one of its groups is live.
         let mut place: Option<(u64, Option<i64>)> = None;
         let (dimensions, name) = parts(from);

@@ -190,13 +190,10 @@ pub(super) fn decode(tier: Tier, slot: u32, bytes: &[u8], only: Option<Column>) 
 }
 
 /// The keys of some values.
-fn keys<T: redb::Value>(
+fn keys<T: redb::Value + 'static>(
     table: &impl ReadableTable<u32, T>,
     is_one: impl Fn(T::SelfType<'_>) -> bool,
-) -> Result<Vec<u32>>
-where
-    T: 'static,
-{
+) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in table.iter()? {
         let (key, value) = entry?;

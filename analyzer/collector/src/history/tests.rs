@@ -706,7 +706,7 @@ fn metrics_without_new_rows_are_listed_by_their_last_one() {
     let part = lab.history.silent(0, START + 999, |_| true, |_| true, cached);
     assert_eq!(part.unwrap().metrics.len(), 500);
     // Of one host.
-    let of_one = |text: &str| text == "host\01500";
+    let of_one = |text: &str| text == "host\x001500";
     let part = lab.history.silent(0, START + 999, |_| true, of_one, cached).unwrap();
     assert_eq!(part.metrics.len(), 1);
 }

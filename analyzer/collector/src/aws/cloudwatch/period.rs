@@ -62,9 +62,9 @@ impl core::hash::Hash for Periods {
 /// The beginning of a request as the service rounds it: to the resolution that is kept of its age.
 pub(super) fn rounded(start: i64, now: i64) -> i64 {
     let unit = match now.saturating_sub(start) {
-        ..=THREE_HOURS => return start,
-        ..=DAYS_15 => MINUTE,
-        ..=DAYS_63 => 5 * MINUTE,
+        age if age <= THREE_HOURS => return start,
+        age if age <= DAYS_15 => MINUTE,
+        age if age <= DAYS_63 => 5 * MINUTE,
         _ => 60 * MINUTE,
     };
     start - start.rem_euclid(unit)
