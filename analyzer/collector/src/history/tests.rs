@@ -505,6 +505,20 @@ fn full_catalogue_is_reported_once_and_what_waits_is_bounded() {
 }
 
 #[test]
+fn upkeep_of_each_second_ends_and_moves_rows_in_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::open(directory.path(), START);
+    let value = lab.place("host", "value", false);
+    for at in 0..3 {
+        lab.write(value, START + at * MINUTE, 0, 1.0);
+        lab.history.maintain(lab.now, false);
+    }
+    // It is not its turn yet.
+    assert!(!lab.history.upkeep.lock().logged.is_empty());
+    assert_eq!(lab.read(value, 60, START, START + HOUR).len(), 3);
+}
+
+#[test]
 fn file_that_ended_well_is_not_checked_for_a_week() {
     let directory = tempfile::tempdir().unwrap();
     let checked = |lab: &Lab| lab.history.checked();

@@ -89,16 +89,22 @@ impl History {
         if self.store().is_none() || !self.is_certain_at(now) {
             return;
         }
-        let mut upkeep = self.upkeep.lock();
-        if all || upkeep.expired.is_none_or(|last| last.elapsed() >= EXPIRE) {
-            upkeep.expired = Some(Instant::now());
-            drop(upkeep);
+        if self.is_time_to_remove() || all {
             // A full disk has room again by it.
             self.with(|store| self.remove(store, now, all));
         }
         if self.has_room(0) {
             self.with(|store| self.merge(store, now, all));
         }
+    }
+
+    fn is_time_to_remove(&self) -> bool {
+        let mut upkeep = self.upkeep.lock();
+        let is_time = upkeep.expired.is_none_or(|last| last.elapsed() >= EXPIRE);
+        if is_time {
+            upkeep.expired = Some(Instant::now());
+        }
+        is_time
     }
 
     fn remove(&self, store: &Store, now: i64, all: bool) -> Result<()> {

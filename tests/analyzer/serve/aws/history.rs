@@ -218,7 +218,7 @@ fn damaged_history_is_set_aside_with_a_message() {
 #[test]
 fn history_needs_a_directory_and_can_be_off() {
     let server = Server::start(&[]);
-    server.program.wait_for_line(0, "no history of metrics: it needs --state DIR");
+    server.program.wait_for_line(0, "no history of metrics and flows: it needs --state DIR");
     assert!(!server.get("/metrics").body.contains("flowmote_history"));
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().to_str().unwrap();
