@@ -6,20 +6,26 @@ use foldhash::HashMap;
 use super::table::SECOND;
 use crate::source::Source;
 
-/// Interfaces with records in the last hour, at most [`MAX`], and [`MAX_OF_AGENT`] of an agent.
-#[derive(Debug, Default)]
+/// Interfaces with records in the last hour, at most [`MAX_OF_AGENT`] of an agent.
+#[derive(Debug)]
 pub(super) struct Known {
     agents: HashMap<Address, HashMap<DataSource, u64>>,
     interfaces: usize,
+    /// Interfaces that have room.
+    most: usize,
 }
 
 impl Known {
+    pub(super) fn new(most: usize) -> Self {
+        Self { agents: HashMap::default(), interfaces: 0, most }
+    }
+
     /// Notes that an interface had records until a time, microseconds since 1970.
     pub(super) fn touch(&mut self, interface: Source, time: u64) {
         let own = self.agents.entry(interface.agent).or_default();
         if let Some(last) = own.get_mut(&interface.data_source) {
             *last = time;
-        } else if self.interfaces < MAX && own.len() < MAX_OF_AGENT {
+        } else if self.interfaces < self.most && own.len() < MAX_OF_AGENT {
             // The ports of discards are any number of a datagram: one agent shall not take all places.
             own.insert(interface.data_source, time);
             self.interfaces += 1;
@@ -45,7 +51,7 @@ impl Known {
     }
 }
 
-/// Interfaces that are kept.
+/// Interfaces that are kept at most.
 pub(super) const MAX: usize = 65_536;
 const MAX_OF_AGENT: usize = 4096;
 const MAX_AGE: u64 = 3600 * SECOND;
@@ -61,7 +67,7 @@ mod tests {
 
     #[test]
     fn one_agent_does_not_take_all_places() {
-        let (mut known, second) = (Known::default(), SECOND);
+        let (mut known, second) = (Known::new(MAX), SECOND);
         (0..100_000).for_each(|index| known.touch(interface(1, index), second));
         known.touch(interface(2, 5), second * 2);
         assert_eq!(known.of_agent(interface(1, 0).agent).count(), MAX_OF_AGENT);

@@ -6,7 +6,7 @@ use flowmote_decoder::Address;
 use foldhash::HashSet;
 
 use super::key::Key;
-use super::known::Known;
+use super::known::{Known, MAX};
 use super::record::{Frames, Record, Sample};
 use super::sources::Sources;
 use super::table::{SECOND, Table};
@@ -29,6 +29,8 @@ pub struct Meter {
     last: u64,
     /// Bytes that may be in use.
     capacity: usize,
+    /// Interfaces that have room.
+    interfaces: usize,
     /// Samples for whose record there was no room.
     pub refused: u64,
     /// Samples that were gone before they were read.
@@ -81,17 +83,19 @@ impl Window {
 }
 
 impl Meter {
-    /// No records; at most about `capacity` bytes will be used for them. The time of the engine begins at
-    /// `start` since 1970.
+    /// No records; at most about `capacity` bytes will be used for them, and about as many for the interfaces
+    /// that they are of. The time of the engine begins at `start` since 1970.
     pub fn new(capacity: usize, start: Duration) -> Self {
         let start = u64::try_from(start.as_micros()).unwrap_or(u64::MAX);
+        let interfaces = (capacity / INTERFACE).clamp(MIN, MAX);
         Self {
             tables: Vec::new(),
-            sources: Sources::default(),
-            known: Known::default(),
+            sources: Sources::new(interfaces),
+            known: Known::new(interfaces),
             start,
             last: start,
             capacity,
+            interfaces,
             refused: 0,
             missed: 0,
         }
@@ -102,10 +106,11 @@ impl Meter {
         let now = self.unix(now);
         self.tables.retain(|table| windows.iter().any(|it| it.seconds == table.seconds));
         for Windows { seconds, link, early } in windows.iter().copied() {
-            match self.tables.iter_mut().find(|table| table.seconds == seconds) {
-                Some(table) => (table.link, table.early) = (link, early),
-                None => self.tables.push(Table::new(seconds, link, early, now)),
+            if !self.tables.iter().any(|table| table.seconds == seconds) {
+                self.tables.push(Table::new(seconds, self.interfaces, now));
             }
+            let own = self.tables.iter_mut().find(|table| table.seconds == seconds);
+            own.into_iter().for_each(|table| (table.link, table.early) = (link, early));
         }
     }
 
@@ -288,6 +293,10 @@ fn skipped(table: &mut Table, known: &Known, end: u64) -> HashSet<(u64, Source)>
     skipped
 }
 
+/// Bytes of an interface: its number, what is known of it, and of its losses.
+const INTERFACE: usize = 128;
+/// Interfaces that always have room.
+const MIN: usize = 1024;
 /// Samples whose records are loaded together.
 pub(super) const BATCH: usize = 32;
 /// Windows that have lines about silent interfaces when they are closed together.

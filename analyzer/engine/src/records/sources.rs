@@ -2,19 +2,24 @@
 
 use foldhash::{HashMap, HashSet};
 
-use super::known::MAX;
 use crate::source::Source;
 
 /// The interfaces that open records are of, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sources {
     numbers: HashMap<Source, u32>,
     sources: Vec<Source>,
     /// Numbers that no record has.
     free: Vec<u32>,
+    /// Interfaces that have room.
+    most: usize,
 }
 
 impl Sources {
+    pub(super) fn new(most: usize) -> Self {
+        Self { numbers: HashMap::default(), sources: Vec::new(), free: Vec::new(), most }
+    }
+
     /// The number of an interface. `None` if there are too many.
     #[inline]
     pub(super) fn number(&mut self, source: &Source) -> Option<u32> {
@@ -28,7 +33,7 @@ impl Sources {
     fn add(&mut self, source: Source) -> Option<u32> {
         let number = match self.free.pop() {
             Some(number) => number,
-            None if self.sources.len() < MAX => self.sources.len() as u32,
+            None if self.sources.len() < self.most => self.sources.len() as u32,
             None => return None,
         };
         match self.sources.get_mut(number as usize) {
@@ -46,7 +51,7 @@ impl Sources {
 
     /// True if it is time to look which numbers are in use.
     pub(super) fn are_many(&self) -> bool {
-        self.free.is_empty() && self.sources.len() > MAX / 4 * 3
+        self.free.is_empty() && self.sources.len() > self.most / 4 * 3
     }
 
     /// Frees the numbers that are not in use.
@@ -74,6 +79,8 @@ mod tests {
 
     use super::*;
 
+    const MOST: usize = 1000;
+
     fn source(index: u32) -> Source {
         let agent = Address::V4([192, 0, 2, 1].into());
         Source { agent, data_source: DataSource { class: 0, index } }
@@ -81,17 +88,17 @@ mod tests {
 
     #[test]
     fn numbers_that_no_record_has_are_given_again() {
-        let mut sources = Sources::default();
-        for index in 0..MAX as u32 {
+        let mut sources = Sources::new(MOST);
+        for index in 0..MOST as u32 {
             assert_eq!(sources.number(&source(index)), Some(index));
         }
         assert!(sources.are_many());
-        assert_eq!(sources.number(&source(MAX as u32)), None);
+        assert_eq!(sources.number(&source(MOST as u32)), None);
         sources.retain(&[7, 9].into_iter().collect());
         assert!(!sources.are_many());
-        let new = sources.number(&source(MAX as u32)).expect("there is room");
+        let new = sources.number(&source(MOST as u32)).expect("there is room");
         assert!(new != 7 && new != 9);
-        assert_eq!(sources.get(new), Some(source(MAX as u32)));
+        assert_eq!(sources.get(new), Some(source(MOST as u32)));
         assert_eq!(sources.number(&source(9)), Some(9));
         assert_eq!(sources.get(7), Some(source(7)));
     }

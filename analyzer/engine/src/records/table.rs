@@ -12,7 +12,6 @@ use foldhash::{HashMap, HashSet};
 use hashbrown::HashTable;
 
 use super::key::Key;
-use super::known::MAX;
 use super::meter::{BATCH, MOST};
 use super::record::{Frames, Record, Sample};
 use super::sources::Sources;
@@ -36,6 +35,8 @@ pub(super) struct Table {
     /// True if there is something of closed windows.
     pub(super) has_late: bool,
     entries: HashTable<Entry>,
+    /// Interfaces that have room, also among the losses. Windows of further ones are missed.
+    most: usize,
     /// What is missing, by window.
     losses: HashMap<(u64, Lost), i64>,
     /// Windows with samples that were gone before they were read.
@@ -108,12 +109,13 @@ fn stored(reason: Option<u32>) -> Option<NonZeroU32> {
 }
 
 impl Table {
-    pub(super) fn new(seconds: u32, link: bool, early: bool, now: u64) -> Self {
+    pub(super) fn new(seconds: u32, most: usize, now: u64) -> Self {
         let seconds = seconds.max(1);
         Self {
             seconds,
-            link,
-            early,
+            most,
+            link: false,
+            early: false,
             closed: now / (u64::from(seconds) * SECOND),
             has_late: false,
             entries: HashTable::new(),
@@ -177,16 +179,21 @@ impl Table {
     /// Notes what is missing in a window. What is late is no longer missing there, if it is the same window.
     pub(super) fn lose(&mut self, window: u64, lost: Lost, missing: i64) {
         let key = (window, lost);
-        if self.losses.len() < MAX || self.losses.contains_key(&key) {
+        self.has_late |= window < self.closed;
+        if self.losses.len() < self.most || self.losses.contains_key(&key) {
             let sum = self.losses.entry(key).or_default();
             *sum = (*sum + missing).max(0);
-            self.has_late |= window < self.closed;
+        } else {
+            self.miss_windows(window, window);
         }
     }
 
     /// Notes that samples between two times are missing.
     pub(super) fn miss(&mut self, first: u64, last: u64) {
-        let (first, last) = (self.window(first), self.window(last));
+        self.miss_windows(self.window(first), self.window(last));
+    }
+
+    fn miss_windows(&mut self, first: u64, last: u64) {
         let before = if self.missed.is_empty() { first } else { self.missed.start };
         self.missed = before.min(first)..self.missed.end.max(last + 1);
         self.has_late |= first < self.closed;
@@ -220,7 +227,7 @@ impl Table {
     ) {
         for entry in self.entries.drain() {
             let Some(interface) = sources.get(entry.interface) else { continue };
-            if self.passed.len() < MAX {
+            if self.passed.len() < self.most {
                 self.passed.insert((entry.window.into(), interface));
             }
             passed(entry.window.into(), &entry.key(interface), &entry.record, entry.frames());

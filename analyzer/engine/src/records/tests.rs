@@ -394,6 +394,16 @@ fn records_that_have_no_room_are_counted_and_skipped_data() {
 }
 
 #[test]
+fn interfaces_take_memory_in_proportion_to_that_of_records() {
+    let mut world = World::with_memory(&[TEN], 32 << 10);
+    for number in 1..=5000 {
+        world.send(1.0, Sampled { number, input: number, reason: Some(258), ..PACKET });
+    }
+    world.read();
+    assert!(world.meter.bytes() <= 256 << 10, "{}", world.meter.bytes());
+}
+
+#[test]
 fn mac_addresses_and_vlan_are_keys_where_they_are_wanted() {
     for link in [false, true] {
         let mut world = World::new(&[Windows { seconds: 10, link, early: false }]);
