@@ -226,7 +226,7 @@ fn each<'v, T: Copy>(
         last = Some((text, value));
         match value {
             Some(value) => set(row, value),
-            None if text == UNKNOWN => {}
+            None if text == UNKNOWN || text == NO_ADDRESS => {}
             None => {
                 let text = String::from_utf8_lossy(text);
                 return Err(Error::Damaged(format!("a value that it does not have: {text:.100}")));
@@ -250,3 +250,5 @@ impl From<ParquetError> for Error {
 const ROWS: usize = 4096;
 /// A text that is unknown.
 const UNKNOWN: &[u8] = b"-";
+/// The address of an agent that has none.
+const NO_ADDRESS: &[u8] = b"unknown";

@@ -86,6 +86,8 @@ fn each_key_is_that_of_the_records() {
             vec!["10.0.0.99,10.0.0.1", "10.0.0.99,10.0.0.3", "10.0.0.99,10.0.0.4"],
         ),
         ("ip6source,ip6destination", vec!["2001:db8::2,2001:db8::99"]),
+        ("ip6destination", vec!["2001:db8::99"]),
+        ("ipdestination", vec!["10.0.0.99"]),
         ("ipproto,sport", vec!["132,7", "17,53", "6,40000"]),
         ("dport", vec!["40001", "443", "8"]),
         ("tcpsourceport,tcpdestinationport", vec!["40000,443"]),

@@ -101,9 +101,8 @@ struct Lines {
 
 impl Worker {
     fn new(hub: &Hub, memory: usize, [files, history]: [Option<Files>; 2]) -> Self {
-        let start = Duration::from_millis(hub.unix_ms(EngineTime::default()));
         Self {
-            meter: Meter::new(memory, start),
+            meter: Meter::new(memory, hub.start_unix()),
             read: Vec::new(),
             logs: Arc::default(),
             lines: Lines {
@@ -179,8 +178,7 @@ impl Worker {
         meter.close(now, last_seen, |window, closed| lines.add(hub, logs, window, closed));
         lines.flush(hub);
         if let Some(history) = &lines.history {
-            // The meter's start has no fractions of a millisecond.
-            history.close(hub.unix_ms(now).saturating_sub(1) / 1000);
+            history.close(hub.unix_ms(now) / 1000);
         }
     }
 

@@ -118,7 +118,7 @@ impl<'t> Merging<'t> {
             minutes.retain(|time| time < end);
             self.add_minutes(group, minutes)?;
         }
-        let needed = end.min(self.now - Tier::Rows.keep());
+        let needed = end.min(self.keep_from());
         rows.retain(|time| time >= needed);
         if !rows.times.is_empty() {
             let bytes = rows::encode(&rows);

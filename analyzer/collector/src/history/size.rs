@@ -13,9 +13,9 @@ impl History {
         let log: usize = self.upkeep.lock().logged.values().sum();
         let most = most(self.limit, log as u64 + store.catalogue()?.bytes);
         let mut sizes = store.sizes()?;
-        let mut used: u64 = sizes.iter().map(|(.., bytes)| bytes).sum();
-        // Rows go when minutes are made of them.
-        sizes.retain(|(tier, ..)| *tier != Tier::Rows);
+        // Rows go when minutes are made of them, which is soon if they are many: chunks do not go for them.
+        let rows: u64 = sizes.extract_if(.., |it| it.0 == Tier::Rows).map(|it| it.2).sum();
+        let mut used = sizes.iter().map(|it| it.2).sum::<u64>() + rows.min(self.limit / 4);
         sizes.sort_by(|a, b| age(a.0, a.1, now).total_cmp(&age(b.0, b.1, now)));
         while used > most
             && let Some((tier, slot, bytes)) = sizes.pop()

@@ -109,7 +109,8 @@ impl Store {
                 last.insert(group, now)?;
             }
             let mut rolled = transaction.open_table(ROLLED)?;
-            let slot = Tier::Minutes.slot_of(now);
+            // What is before this one is in chunks already.
+            let slot = Tier::Minutes.slot_of(now) + 1;
             for shard in keys(&rolled, |(own, _)| own > slot)? {
                 let (_, part) = rolled.get(shard)?.map(|state| state.value()).unwrap_or_default();
                 rolled.insert(shard, (slot, part))?;

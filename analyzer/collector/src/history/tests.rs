@@ -202,7 +202,7 @@ fn rows_are_a_small_part_of_a_small_file() {
     let mut lab = Lab::open(directory.path(), START);
     lab.history.limit = 64 << 10;
     let value = lab.place("host", "noise", false);
-    for part in 0..24 {
+    for part in 0..40 {
         let mut batch = Batch::default();
         for second in 0..600 {
             let columns = vec![(value.1, Sample::one((second * second * 7919 % 10_007) as f64))];
