@@ -294,7 +294,7 @@ fn skipped(table: &mut Table, known: &Known, end: u64) -> HashSet<(u64, Source)>
 }
 
 /// Bytes of an interface: its number, what is known of it, and of its losses.
-const INTERFACE: usize = 128;
+const INTERFACE: usize = 256;
 /// Interfaces that always have room.
 const MIN: usize = 1024;
 /// Samples whose records are loaded together.

@@ -200,9 +200,14 @@ impl Table {
     }
 
     /// Removes what is missing in windows before a number.
-    pub(super) fn take_losses(&mut self, end: u64) -> impl Iterator<Item = (u64, Lost)> {
+    pub(super) fn take_losses(&mut self, end: u64) -> Vec<(u64, Lost)> {
         let ended = self.losses.extract_if(move |(window, _), _| *window < end);
-        ended.filter(|(_, missing)| *missing > 0).map(|(key, _)| key)
+        let missing = ended.filter(|(_, missing)| *missing > 0).map(|(key, _)| key).collect();
+        if self.losses.is_empty() {
+            // They may have been many for a moment.
+            self.losses.shrink_to_fit();
+        }
+        missing
     }
 
     /// The windows before a number in which samples are missing that nobody has seen, at most
