@@ -215,10 +215,7 @@ pub(crate) fn topology(value: &Value) -> Result<Topology, String> {
 }
 
 fn address(text: &str) -> Option<flowmote_decoder::Address> {
-    match text.parse().ok()? {
-        core::net::IpAddr::V4(v4) => Some(flowmote_decoder::Address::V4(v4)),
-        core::net::IpAddr::V6(v6) => Some(flowmote_decoder::Address::V6(v6)),
-    }
+    Some(text.parse::<core::net::IpAddr>().ok()?.into())
 }
 
 impl Settings {

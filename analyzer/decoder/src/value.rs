@@ -30,6 +30,15 @@ impl Address {
     }
 }
 
+impl From<IpAddr> for Address {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6(address),
+        }
+    }
+}
+
 /// As one number: the derived hash takes an address byte by byte, and collectors look one up for each
 /// sample.
 impl Hash for Address {

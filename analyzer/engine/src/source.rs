@@ -105,9 +105,8 @@ impl AgentList {
         }
         let (mut addresses, mut names) = (Vec::new(), Vec::new());
         for part in parts() {
-            match part.parse() {
-                Ok(IpAddr::V4(v4)) => addresses.push(Address::V4(v4)),
-                Ok(IpAddr::V6(v6)) => addresses.push(Address::V6(v6)),
+            match part.parse::<IpAddr>() {
+                Ok(address) => addresses.push(address.into()),
                 Err(_) => names.push(part.to_owned()),
             }
         }

@@ -1,7 +1,6 @@
 //! Which requests are worked on, and when: those that are authorised, a few at a time.
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 use super::fault::{Fault, Kind};
 use super::signature::{Caller, Keys, Message, Signatures};
 use crate::http::BODY_TIME;
+use crate::hub::system_time;
 
 /// What decides about requests.
 #[derive(Debug)]
@@ -80,8 +80,7 @@ impl Admission {
             headers: &head.headers,
             body,
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = now.as_secs().cast_signed();
+        let now = system_time().as_secs().cast_signed();
         let checked = check(&self.signatures.read(), &message, caller, now);
         if checked.is_err() {
             self.refused.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,6 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use flowmote_engine::is_printable;
 use ureq::Agent;
@@ -14,6 +13,7 @@ use ureq::http::{Response, StatusCode};
 use super::destination::{Destination, Protocol};
 use super::otlp;
 use super::queue::Batch;
+use crate::hub::system_time;
 use crate::stderr::eprintln_lossy;
 
 /// What became of an attempt.
@@ -155,8 +155,7 @@ fn reason(status: StatusCode, reply: &str) -> String {
 }
 
 fn unix_ms() -> u64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(system_time().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Time of a request.

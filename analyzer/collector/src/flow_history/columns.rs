@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeSet;
 
-use flowmote_decoder::{Address, DataSource, MacAddress};
+use flowmote_decoder::{DataSource, MacAddress};
 use flowmote_engine::records::Direction;
 use flowmote_engine::samples::{Logged, LoggedSum};
 
@@ -79,60 +79,44 @@ const COLUMNS: &[Column] = &[
     column(
         "flowmote_agent",
         &[],
-        Setter::Address(|row, address| {
-            row.flow.source.agent = agent(address);
-        }),
+        Setter::Address(|row, address| row.flow.source.agent = address.into()),
     ),
     column(
         "flowmote_datasource",
         &[],
-        Setter::DataSource(|row, source| {
-            row.flow.source.data_source = source;
-        }),
+        Setter::DataSource(|row, source| row.flow.source.data_source = source),
     ),
     column(
         "flowmote_samples",
         &[],
-        Setter::Whole(|row, number| {
-            row.flow.samples = u64::try_from(number).unwrap_or_default();
-        }),
+        Setter::Whole(|row, number| row.flow.samples = u64::try_from(number).unwrap_or_default()),
     ),
     column("flowmote_frames", &[], Setter::Number(|row, number| row.frames.total = number)),
     column("flowmote_rate_error", &[], Setter::Number(|row, number| row.flow.rate_error = number)),
     column(
         "flow_direction",
         &[],
-        Setter::Direction(|row, direction| {
-            row.flow.direction = direction;
-        }),
+        Setter::Direction(|row, direction| row.flow.direction = direction),
     ),
     column(
         "flowmote_frames_variance",
         &["frames"],
-        Setter::Number(|row, number| {
-            row.frames.variance = number;
-        }),
+        Setter::Number(|row, number| row.frames.variance = number),
     ),
     column(
         "flowmote_frame_bytes",
         &["bytes"],
-        Setter::Number(|row, number| {
-            row.bytes.total = number;
-        }),
+        Setter::Number(|row, number| row.bytes.total = number),
     ),
     column(
         "flowmote_frame_bytes_squares",
         &["bytes"],
-        Setter::Number(|row, number| {
-            row.bytes.squares = number;
-        }),
+        Setter::Number(|row, number| row.bytes.squares = number),
     ),
     column(
         "flowmote_frame_bytes_variance",
         &["bytes"],
-        Setter::Number(|row, number| {
-            row.bytes.variance = number;
-        }),
+        Setter::Number(|row, number| row.bytes.variance = number),
     ),
     column(
         "pkt_srcaddr",
@@ -160,7 +144,7 @@ const COLUMNS: &[Column] = &[
             "sctpdestinationport",
         ],
         Setter::Whole(|row, number| {
-            row.flow.tuple.protocol = u8::try_from(number).unwrap_or_default()
+            row.flow.tuple.protocol = u8::try_from(number).unwrap_or_default();
         }),
     ),
     column("srcport", PORTS, Setter::Whole(|row, number| row.flow.tuple.src_port = port(number))),
@@ -170,9 +154,7 @@ const COLUMNS: &[Column] = &[
     column(
         "flowmote_vlan_id",
         &["vlan"],
-        Setter::Whole(|row, number| {
-            row.flow.vlan = u16::try_from(number).ok();
-        }),
+        Setter::Whole(|row, number| row.flow.vlan = u16::try_from(number).ok()),
     ),
 ];
 
@@ -188,13 +170,6 @@ const PORTS: &[&str] = &[
     "sctpdestinationport",
 ];
 const MACS: &[&str] = &["macsource", "macdestination"];
-
-fn agent(address: IpAddr) -> Address {
-    match address {
-        IpAddr::V4(address) => Address::V4(address),
-        IpAddr::V6(address) => Address::V6(address),
-    }
-}
 
 fn port(number: i64) -> u16 {
     u16::try_from(number).unwrap_or_default()

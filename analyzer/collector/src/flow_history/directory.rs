@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
-use crate::flow_logs::time_in;
+use crate::flow_logs::{hive_day, time_in};
 
 /// A file with the records of a minute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +72,7 @@ fn in_directory(directory: &Path) -> impl Iterator<Item = HistoryFile> {
 /// The directory of an hour.
 fn path_of(time: u64) -> Option<PathBuf> {
     let time = OffsetDateTime::from_unix_timestamp(i64::try_from(time).ok()?).ok()?;
-    let (year, month, day, hour) = (time.year(), u8::from(time.month()), time.day(), time.hour());
-    Some(format!("year={year:04}/month={month:02}/day={day:02}/hour={hour:02}").into())
+    Some(format!("{}/hour={:02}", hive_day(time), time.hour()).into())
 }
 
 /// The seconds since 1970 of `20261128T1210Z`.

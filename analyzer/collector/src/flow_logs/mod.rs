@@ -25,7 +25,7 @@ pub(crate) use definition::{ALL, Destination, FileSetting, FlowLogSetting, Traff
 use files::FileLog;
 #[cfg(test)]
 pub(crate) use files::tests::write_history;
-pub(crate) use files::{FileCounts, FileOptions, RUN, sum_in, time_in};
+pub(crate) use files::{FileCounts, FileOptions, RUN, hive_day, sum_in, time_in};
 pub(crate) use format::{DEFAULT, Format};
 pub(crate) use worker::{make_groups, start};
 

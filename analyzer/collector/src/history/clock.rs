@@ -2,13 +2,14 @@
 //!
 //! A machine without a battery starts in 1970 or in years to come, until it hears from a server of time. The
 //! times of a run are those of its start. So with a clock far from the last write nothing is recorded or
-//! removed until it is certain that nobody sets it.
+//! removed until the clock has gone on for a while without being set.
 
 use core::time::Duration;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use super::History;
 use super::tier::{DAY, HOUR};
+use crate::hub::system_time;
 use crate::stderr::eprintln_lossy;
 
 impl History {
@@ -39,8 +40,7 @@ impl History {
     /// for a while.
     pub(super) fn is_certain_at(&self, now: i64) -> bool {
         let Some(since) = *self.doubt.lock() else { return true };
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let system = i64::try_from(unix.as_millis()).unwrap_or_default();
+        let system = i64::try_from(system_time().as_millis()).unwrap_or_default();
         self.resolve(now, since.elapsed(), system)
     }
 

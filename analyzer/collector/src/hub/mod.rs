@@ -121,7 +121,7 @@ impl Hub {
         let files = flow_logs.history.as_ref();
         let flow_history = files.map(|files| FlowHistory::new(files.directory.clone()));
         let analyzer = || Mutex::new(Analyzer::new(tables).with_names(names.clone()));
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let unix = system_time();
         // In the unit of the engine, so that its times are read back as they were sent.
         let unix = Duration::from_micros(u64::try_from(unix.as_micros()).unwrap_or_default());
         let hub = Self {
@@ -284,7 +284,7 @@ impl Hub {
 
     /// Reports that the times of this run, which are those of its start, are not those of the system.
     fn compare_clocks(&self, now: EngineTime) {
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let unix = system_time();
         let ahead = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let own = ahead(Duration::from_millis(self.unix_ms(now)));
         let Some(off) = drift(own - ahead(unix), self.clock.load(Ordering::Relaxed)) else {
@@ -445,6 +445,11 @@ impl Hub {
     pub(crate) fn set_addresses(&self, names: &AddressNames) {
         self.each(|analyzer| analyzer.set_addresses(names.clone()));
     }
+}
+
+/// The clock of the system, since 1970. [`Hub::now`] does not follow it when it is set.
+pub(crate) fn system_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The seconds between two clocks, if they are not those of the last message.

@@ -1,14 +1,13 @@
 //! JSON, one object per datagram. docs/analyzer.md documents the names.
 
-use core::net::IpAddr;
 use std::time::SystemTime;
 
 use flowmote_decoder::flow::SampledHeader;
 use flowmote_decoder::packet::Layer;
 use flowmote_decoder::record::{Record, Space};
 use flowmote_decoder::{
-    Address, CounterRecord, DataSource, Datagram, Error, FlowRecord, Interface, Malformed, Port,
-    RtValue, Sample, drop_reason_name,
+    CounterRecord, DataSource, Datagram, Error, FlowRecord, Interface, Malformed, Port, RtValue,
+    Sample, drop_reason_name,
 };
 use flowmote_engine::{Level, Sink};
 
@@ -209,10 +208,7 @@ impl Json {
         if let Some(flow) = header.five_tuple() {
             for (name, address) in [("src", flow.src), ("dst", flow.dst)] {
                 self.out.key(name);
-                self.out.address(match address {
-                    IpAddr::V4(address) => Address::V4(address),
-                    IpAddr::V6(address) => Address::V6(address),
-                });
+                self.out.address(address.into());
             }
             self.out.number("protocol", flow.protocol);
             self.out.number("src_port", flow.src_port);

@@ -89,9 +89,8 @@ impl RouteSetting for ForwardSetting {
     }
 
     fn route(&self) -> Result<(SocketAddr, Choice), String> {
-        let address = |text: &String| match text.parse() {
-            Ok(IpAddr::V4(v4)) => Ok(Address::V4(v4)),
-            Ok(IpAddr::V6(v6)) => Ok(Address::V6(v6)),
+        let address = |text: &String| match text.parse::<IpAddr>() {
+            Ok(address) => Ok(address.into()),
             Err(_) => Err(format!("{text:?} is not the address of an agent")),
         };
         let agents: Vec<Address> = self.agents.iter().map(address).collect::<Result<_, _>>()?;

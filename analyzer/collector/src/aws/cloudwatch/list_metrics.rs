@@ -256,10 +256,7 @@ fn source_of(text: &str) -> Option<Source> {
     let (index, agent) = rest.split_once('/')?;
     let agent = match agent {
         "unknown" => Address::Unknown,
-        agent => match agent.parse().ok()? {
-            IpAddr::V4(address) => Address::V4(address),
-            IpAddr::V6(address) => Address::V6(address),
-        },
+        agent => agent.parse::<IpAddr>().ok()?.into(),
     };
     let data_source = DataSource { class: class.parse().ok()?, index: index.parse().ok()? };
     Some(Source { agent, data_source })

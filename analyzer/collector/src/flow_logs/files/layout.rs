@@ -21,8 +21,8 @@ pub(super) fn place(root: &Path, log: &FileLog, slot: u64) -> (PathBuf, String) 
     let mut directory = match setting.hive {
         false => format!("AWSLogs/{account}/vpcflowlogs/{region}/{year:04}/{month:02}/{day:02}"),
         true => format!(
-            "AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/\
-             year={year:04}/month={month:02}/day={day:02}"
+            "AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/{}",
+            hive_day(time)
         ),
     };
     if setting.per_hour {
@@ -38,6 +38,12 @@ pub(super) fn place(root: &Path, log: &FileLog, slot: u64) -> (PathBuf, String) 
         path.push(&setting.path);
     }
     (path.join(directory), name)
+}
+
+/// The directory of a day below that of a region, as Hive has it.
+pub(crate) fn hive_day(time: OffsetDateTime) -> String {
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    format!("year={year:04}/month={month:02}/day={day:02}")
 }
 
 /// The name of a file with its CRC-32 in place of a random number.

@@ -26,7 +26,7 @@ use super::definition::FileSetting;
 use super::format::Format;
 use crate::stderr::eprintln_lossy;
 use layout::SLOT;
-pub(crate) use layout::{sum_in, time_in};
+pub(crate) use layout::{hive_day, sum_in, time_in};
 pub(crate) use table::RUN;
 use writer::Writer;
 

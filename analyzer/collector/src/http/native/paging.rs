@@ -18,9 +18,8 @@ pub(super) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 
 /// The address of an agent in its usual form, `unknown` included.
 pub(super) fn agent(text: &str) -> Option<Address> {
-    match text.parse() {
-        Ok(IpAddr::V4(v4)) => Some(Address::V4(v4)),
-        Ok(IpAddr::V6(v6)) => Some(Address::V6(v6)),
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(address.into()),
         Err(_) => (text == Address::Unknown.to_string()).then_some(Address::Unknown),
     }
 }

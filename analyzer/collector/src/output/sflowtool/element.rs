@@ -69,13 +69,7 @@ impl Element<'_> {
     }
 
     pub(super) fn ip(&mut self, name: &str, address: IpAddr) {
-        self.address(
-            name,
-            match address {
-                IpAddr::V4(address) => Address::V4(address),
-                IpAddr::V6(address) => Address::V6(address),
-            },
-        );
+        self.address(name, address.into());
     }
 
     /// Writes a field of a record. The form of some depends on their name.

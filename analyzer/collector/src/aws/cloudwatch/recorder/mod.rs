@@ -9,6 +9,7 @@ mod live;
 mod names;
 mod others;
 mod plan;
+mod rows;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,7 +20,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use flowmote_engine::Instant as EngineTime;
-use flowmote_engine::analyzer::Analyzer;
 use flowmote_engine::source::Source;
 
 use super::directory::{Agent, Directory};
@@ -34,7 +34,8 @@ pub(in crate::aws) use live::Live;
 use names::Names;
 pub(in crate::aws::cloudwatch) use others::Field;
 use others::Others;
-use plan::{Place, Plans, Shape};
+use plan::Plans;
+use rows::New;
 
 /// The thread that records.
 #[derive(Debug)]
@@ -149,18 +150,6 @@ struct Recorded {
     groups: BTreeMap<&'static str, Group>,
 }
 
-/// The rows of a data source that are new.
-struct New {
-    at: Part,
-    names: Names,
-    last: EngineTime,
-    rows: Vec<(EngineTime, &'static str, Row)>,
-    /// Points that have no place.
-    lost: usize,
-    /// Records whose columns are not known yet.
-    unknown: Vec<(Shape, plan::Metrics)>,
-}
-
 impl Recorder {
     fn round(&mut self, hub: &Hub, history: &History) {
         let now = now(hub);
@@ -248,7 +237,9 @@ impl Recorder {
                     hub.at(*analyzer, |engine| {
                         let new = part.iter().filter_map(|source| {
                             let at = Part { analyzer: *analyzer, source: *source };
-                            it.read(hub, engine, agent, at)
+                            let known = it.sources.get(&(at.analyzer, at.source));
+                            let last = known.map(|known| known.last).unwrap_or_default();
+                            New::after(last, hub, engine, &it.plans, agent, at)
                         });
                         new.collect::<Vec<_>>()
                     })
@@ -267,67 +258,6 @@ impl Recorder {
             }
         }
         is_new
-    }
-
-    /// The rows of a data source after those that are recorded.
-    fn read(&self, hub: &Hub, engine: &Analyzer, agent: &Agent, at: Part) -> Option<New> {
-        let metrics = engine.metrics();
-        let known = self.sources.get(&(at.analyzer, at.source));
-        let last = known.map(|known| known.last).unwrap_or_default();
-        let names = Names::of(metrics.points(), agent, &at.source);
-        let (rows, unknown) = (Vec::new(), Vec::new());
-        let mut new = New { at, names, last, rows, lost: 0, unknown };
-        // Of all records up to the same time.
-        let mut until = None;
-        let unix = |time: EngineTime| hub.unix_ms(time).cast_signed();
-        for record in metrics.past_records(&at.source) {
-            let shape = Shape::of(at.analyzer, record);
-            let Some(plan) = self.plans.get(&shape) else {
-                new.unknown.push((shape, plan::metrics(record)));
-                continue;
-            };
-            let mut end = End::default();
-            for row in record.after(last).take(ROWS) {
-                end.add(row.time);
-                let columns = plan.columns(record, &row);
-                if !columns.is_empty() {
-                    let over = row.over.as_millis() as i64;
-                    let end = unix(row.time);
-                    new.rows.push((row.time, record.name(), Row { end, over, columns }));
-                }
-            }
-            end.limit(&mut new.last, &mut until);
-        }
-        for custom in metrics.past_customs(&at.source) {
-            let column = match self.plans.custom(custom.name, custom.counter) {
-                Place::Column(column) => Some(column),
-                Place::None => None,
-                Place::Unknown => {
-                    let shape = Shape::custom(custom.name.clone(), custom.counter);
-                    new.unknown.push((shape, Vec::new()));
-                    continue;
-                }
-            };
-            let mut end = End::default();
-            for (time, over, number) in custom.after(last).take(ROWS) {
-                end.add(time);
-                let Some(column) = column else {
-                    new.lost += 1;
-                    continue;
-                };
-                let over = if custom.counter { over.as_millis() as i64 } else { 0 };
-                let Some(number) = plan::rounded(number, false) else { continue };
-                let sample = Sample::one(number);
-                let row = Row { end: unix(time), over, columns: vec![(column, sample)] };
-                new.rows.push((time, CUSTOM, row));
-            }
-            end.limit(&mut new.last, &mut until);
-        }
-        if let Some(until) = until {
-            new.last = until;
-            new.rows.retain(|(time, ..)| *time <= until);
-        }
-        (new.last > last || !new.unknown.is_empty()).then_some(new)
     }
 
     fn add(&mut self, hub: &Hub, history: &History, new: New, writing: &mut Writing) -> bool {
@@ -419,29 +349,6 @@ fn place(history: &History, (metric, unit): &(Metric, String)) -> Option<(Group,
     history.add_metric(&name, &dimensions, &stored).then_some((group, column))
 }
 
-/// The rows of a record that were read.
-#[derive(Debug, Default)]
-struct End {
-    rows: usize,
-    last: EngineTime,
-}
-
-impl End {
-    fn add(&mut self, time: EngineTime) {
-        self.rows += 1;
-        self.last = self.last.max(time);
-    }
-
-    /// The time of the last row of all records, and the time up to which all of them were read, if there
-    /// are more.
-    fn limit(self, last: &mut EngineTime, until: &mut Option<EngineTime>) {
-        *last = self.last.max(*last);
-        if self.rows >= ROWS {
-            *until = Some(until.map_or(self.last, |until| until.min(self.last)));
-        }
-    }
-}
-
 /// Points of a second are one.
 fn by_seconds(points: &[Point]) -> BTreeMap<i64, Sample> {
     let mut found: BTreeMap<i64, Sample> = BTreeMap::new();
@@ -470,8 +377,6 @@ const LONGEST: Duration = Duration::from_secs(10);
 const PART: usize = 16;
 /// Longer than the engine keeps rows, so that none of them is recorded again.
 const MEMORY: Duration = Duration::from_secs(3 * 3600 + 300);
-/// Rows of a record that are read at a time. There are more after a pause.
-const ROWS: usize = 64;
 /// Time after which the places of reported metrics are looked up again, as the history needs it to find
 /// those that are silent.
 const LOOK_UP: Duration = Duration::from_secs(86_400);
